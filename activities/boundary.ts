@@ -1,0 +1,63 @@
+/**
+ * The edge between the modules under `src/`, which throw `CertmanError`, and Temporal, which records what an activity throws.
+ * Only `FailureInfo` crosses it: causes and stacks of third-party errors (they can carry headers and bodies) stay in the log.
+ */
+import { CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { CertmanError, type FailureInfo } from '../src/failures/failure.ts';
+
+/** Longest wait that is left to the activity's own retry; a later instant is the workflow's business. */
+const LONGEST_RETRY_DELAY_MS = 5 * 60_000;
+
+/** Failures that are an expected step of waiting, not an incident. */
+const EXPECTED = new Set<string>(['acme/pending', 'dns/pending', 'dns/notVisible']);
+
+/** The failure as Temporal records it: type = code, details = [FailureInfo], nextRetryDelay = the outside system's own word. */
+export function toApplicationFailure(info: FailureInfo): ApplicationFailure {
+  const delay = info.notBefore === undefined ? undefined : Math.max(1, Date.parse(info.notBefore) - Date.now());
+  const retryable =
+    delay === undefined ? info.stance === 'soon' : delay <= LONGEST_RETRY_DELAY_MS && info.stance !== 'whenChanged';
+  return ApplicationFailure.create({
+    type: info.code,
+    message: info.message,
+    details: [info],
+    nonRetryable: !retryable,
+    ...(retryable && delay !== undefined ? { nextRetryDelay: delay } : {}),
+    ...(EXPECTED.has(info.code) ? { category: ApplicationFailureCategory.BENIGN } : {}),
+  });
+}
+
+/** Wraps an activity so that whatever it throws leaves as a typed failure; cancellation leaves as cancellation. */
+export function withBoundary<Args extends unknown[], Result>(
+  activity: (...args: Args) => Promise<Result>,
+): (...args: Args) => Promise<Result> {
+  return async (...args) => {
+    try {
+      return await activity(...args);
+    } catch (error) {
+      const context = Context.current();
+      if (error instanceof CancelledFailure || context.cancellationSignal.aborted) {
+        throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled');
+      }
+      if (error instanceof ApplicationFailure) throw error;
+      const info: FailureInfo =
+        error instanceof CertmanError
+          ? error.info
+          : {
+              code: 'internal/unexpected',
+              message: `${context.info.activityType} failed in a way that certman does not know (${error instanceof Error ? error.name : typeof error}); the worker's log has the details.`,
+              stance: 'schedule',
+              next: 'It is tried again by the retry schedule; please report it with the log line.',
+            };
+      context.log.warn(info.message, { code: info.code, error: describe(error) });
+      throw toApplicationFailure(info);
+    }
+  };
+}
+
+/** Names and stacks only: the fields of third-party errors can hold request headers. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? error.cause.name}` : '';
+  return `${error.stack ?? error.name}${cause}`;
+}

@@ -1,0 +1,170 @@
+/**
+ * The activities a workflow may call, by outside system: their names, inputs and results. Types only.
+ * Every activity throws `ApplicationFailure` with `type` = a `FailureCode` and `details` = `[FailureInfo]`, and nothing else.
+ * No input or result carries a private key, a credential or a challenge token.
+ */
+import type { CertificateFacts, SecretObservation } from '../src/certificates/certificate-facts.ts';
+import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../src/clusters/cluster-view.ts';
+import type { StatusReport } from '../src/certificates/status-report.ts';
+
+/** A namespaced Kubernetes object that is owned or pointed at. */
+export interface ObjectRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** One TXT record: `name` without trailing dot (`_acme-challenge.api.x.example.com`), `value` unquoted (43 characters of base64url). */
+export interface TxtRecord {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A DNS-01 challenge that is still to be answered (RFC 8555 §8.4). */
+export interface PendingChallenge {
+  /** The identifier without `*.`. */
+  readonly identifier: string;
+  readonly wildcard: boolean;
+  readonly authorizationUrl: string;
+  readonly challengeUrl: string;
+  readonly record: TxtRecord;
+}
+
+export interface PlacedOrder {
+  readonly orderUrl: string;
+  /** RFC 3339; the CA forgets the order after it. */
+  readonly expires: string;
+  /** Host of the CA's directory, as a person would name the environment. */
+  readonly environment: string;
+  /** Empty when every authorization is already valid: DNS is skipped. */
+  readonly challenges: readonly PendingChallenge[];
+}
+
+export interface PlaceOrderInput {
+  readonly dnsNames: readonly string[];
+  /** An order of an earlier attempt; resumed when it is still pending, ready, processing or valid, else a new one is placed. */
+  readonly resume?: string;
+}
+
+export interface FinalizeOrderInput {
+  readonly orderUrl: string;
+  readonly dnsNames: readonly string[];
+  readonly commonName?: string;
+  /** The CertificateRequest: owner of the staging Secret, which is named after it. */
+  readonly request: ObjectRef;
+}
+
+export interface InstallCertificateInput {
+  readonly orderUrl: string;
+  readonly certificateUrl: string;
+  readonly dnsNames: readonly string[];
+  readonly request: ObjectRef;
+  readonly secretName: string;
+}
+
+/** A certificate that may still be valid, by where the CA keeps it. */
+export interface IssuedCertificate {
+  readonly certificateUrl: string;
+  readonly serialNumber: string;
+  readonly notAfter: string;
+}
+
+export type RevocationOutcome = 'revoked' | 'alreadyRevoked' | 'expired' | 'unknownToAccount' | 'missing';
+
+export interface RevocationEntry {
+  readonly serialNumber: string;
+  readonly outcome: RevocationOutcome;
+  readonly message: string;
+}
+
+export interface RevokeCertificatesInput {
+  /** Its current certificate, read from the Secret, is revoked as well as those listed. */
+  readonly namespace: string;
+  readonly secretName: string;
+  readonly issued: readonly IssuedCertificate[];
+  /** RFC 5280 §5.3.1 CRLReason; 5 = cessationOfOperation. */
+  readonly reason: 0 | 1 | 4 | 5;
+}
+
+/** One outside system: the CA (RFC 8555). `finalizeOrder`, `installCertificate` and `revokeCertificates` also touch the Secrets that hold the keys, so that no key leaves the worker. */
+export interface AcmeActivities {
+  placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
+  /** Tells the CA to look, and returns once every authorization is valid. */
+  answerChallenges(input: { readonly orderUrl: string; readonly challenges: readonly PendingChallenge[] }): Promise<void>;
+  /** Writes a new key to the staging Secret (or finds the one of this order there), finalizes, returns once the CA has issued. */
+  finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
+  /** Downloads the chain, writes it with the staged key to the Secret, deletes the staging Secret. */
+  installCertificate(input: InstallCertificateInput): Promise<CertificateFacts>;
+  revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
+}
+
+/** Which hosted zone: the cluster it is for, its name, and whose credentials reach it. */
+export interface ZoneTarget {
+  readonly namespace: string;
+  readonly clusterName: string;
+  readonly zoneName: string;
+  readonly platform: PlatformView;
+}
+
+export interface PublishedRecords {
+  readonly zoneId: string;
+  /** Authoritative servers of the zone (host names), from its delegation set. */
+  readonly nameServers: readonly string[];
+}
+
+/** One outside system: Route 53. */
+export interface Route53Activities {
+  /** All values in one change, beside foreign values of the same names; returns once the change is INSYNC. */
+  publishTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<PublishedRecords>;
+  /** Takes exactly these values away, leaving foreign ones; a missing record, name or zone counts as done. */
+  withdrawTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<void>;
+}
+
+/** One outside system: the public DNS. */
+export interface PropagationActivities {
+  /** Returns once every value is seen by the authoritative servers and a quorum of DoH resolvers; else fails `dns/notVisible` with what was seen. */
+  verifyPropagation(input: {
+    readonly records: readonly TxtRecord[];
+    readonly zoneName: string;
+    readonly nameServers: readonly string[];
+  }): Promise<{ readonly seenBy: readonly string[] }>;
+}
+
+export interface ApplyCertificateRequestInput {
+  readonly cluster: ClusterView;
+  readonly bundle: BundleView;
+}
+
+export interface RequestObservation {
+  readonly request: ObjectRef;
+  /** `spec.renewBeforeDays` as the user set it. */
+  readonly renewBeforeDays?: number;
+  readonly secret: SecretObservation;
+}
+
+export interface BundleRemovalInput {
+  readonly cluster: ClusterIdentity;
+  readonly bundleName: string;
+  readonly secretName: string;
+}
+
+/** One outside system: the management cluster's API server. */
+export interface KubernetesActivities {
+  /** Puts the finalizer on the ClusterDeployment, applies the CertificateRequest (user's renewBeforeDays kept), reads the Secret. */
+  applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
+  /** Writes conditions and status of the CertificateRequest, the bundle's status on the ClusterDeployment, and an Event on both. */
+  reportStatus(input: { readonly cluster: ClusterIdentity; readonly report: StatusReport }): Promise<void>;
+  /** Deletes the Secret (only if it is ours), the staging Secret and the CertificateRequest with its finalizer. What is gone counts as done. */
+  removeBundle(input: BundleRemovalInput): Promise<{ readonly removed: readonly string[] }>;
+  /** Takes our finalizer off the ClusterDeployment; nothing to do when it is gone. */
+  releaseCluster(cluster: ClusterIdentity): Promise<void>;
+}
+
+/** The long-running watch on the hub. */
+export interface WatchActivities {
+  /** Lists and watches until its turn is over or it is cancelled; heartbeats the resourceVersions it has handled. */
+  watchManagementCluster(): Promise<void>;
+}
+
+export interface Activities
+  extends AcmeActivities, Route53Activities, PropagationActivities, KubernetesActivities, WatchActivities {}

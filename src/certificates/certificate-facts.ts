@@ -1,0 +1,20 @@
+/** What is read out of an X.509 certificate and used for decisions. Nothing secret; fits a workflow's state. */
+export interface CertificateFacts {
+  /** Serial number in decimal, as in `status.serialNumber`. */
+  readonly serialNumber: string;
+  /** Issuer CN, or the whole issuer DN where it has none. */
+  readonly issuerName: string;
+  /** RFC 3339. */
+  readonly notBefore: string;
+  /** RFC 3339. */
+  readonly notAfter: string;
+  readonly dnsNames: readonly string[];
+  /** SHA-256 of the leaf's DER, lower-case hex. */
+  readonly fingerprint: string;
+}
+
+/** What the certificate Secret holds right now. */
+export type SecretObservation =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'broken'; readonly message: string }
+  | { readonly kind: 'valid'; readonly certificate: CertificateFacts };

@@ -1,0 +1,62 @@
+/**
+ * What certman knows of a cluster: the few fields of a Hive ClusterDeployment that decide about its certificates.
+ * Made at the edge from the API object, carried in signals, compared by digest. Pure types.
+ */
+
+/** Identity of a cluster, over hubs and over re-creation under the same name. */
+export interface ClusterIdentity {
+  /** Name of the hub (the management cluster on which Hive runs). */
+  readonly hive: string;
+  readonly namespace: string;
+  /** Name of the ClusterDeployment. */
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** `hive.openshift.io/relocate: <hive>/<state>`; `malformed` when the value has no known state. */
+export type RelocationState = 'none' | 'outgoing' | 'incoming' | 'complete' | 'malformed';
+
+/** Where the cluster's DNS lives and which credentials reach it. */
+export type PlatformView =
+  | {
+      readonly kind: 'aws';
+      readonly region: string;
+      /** Secret in the cluster's namespace; absent: the default AWS credential chain. */
+      readonly credentialsSecret?: string;
+      /** Label `api.openshift.com/sts: "true"`: credentials come by assuming roles. */
+      readonly sts: boolean;
+    }
+  | { readonly kind: 'gcp'; readonly credentialsSecret: string }
+  | { readonly kind: 'azure'; readonly credentialsSecret: string; readonly resourceGroupName: string }
+  | { readonly kind: 'unsupported'; readonly found: string };
+
+/** Names of a bundle in order; the first is the CN when it has at most 64 characters. Or why there are none. */
+export type BundleNames =
+  | { readonly kind: 'valid'; readonly dnsNames: readonly string[]; readonly commonName?: string }
+  | { readonly kind: 'invalid'; readonly code: 'names/none' | 'names/invalid' | 'names/tooMany' | 'dns/nameOutsideZone'; readonly message: string };
+
+/** One `spec.certificateBundles[]` with `generate: true`. */
+export interface BundleView {
+  readonly name: string;
+  readonly secretName: string;
+  readonly names: BundleNames;
+}
+
+export interface ClusterView {
+  readonly identity: ClusterIdentity;
+  readonly deleting: boolean;
+  readonly installed: boolean;
+  readonly managed: boolean;
+  readonly fake: boolean;
+  readonly paused: boolean;
+  readonly limitedSupport: boolean;
+  readonly relocation: RelocationState;
+  /** Whether our finalizer is on the ClusterDeployment. */
+  readonly finalizer: boolean;
+  /** Zone for the TXT records: `spec.baseDomain`. */
+  readonly zoneName: string;
+  readonly platform: PlatformView;
+  readonly bundles: readonly BundleView[];
+  readonly apiURL?: string;
+  readonly webConsoleURL?: string;
+}

@@ -1,0 +1,123 @@
+/**
+ * The management cluster's API server as the rest of the program uses it: few verbs, any resource, typed errors.
+ * Errors: `CertmanError` with code `kubernetes/unreachable` (connection, 5xx, 429), `kubernetes/forbidden` (401, 403),
+ * `kubernetes/conflict` (409), `kubernetes/invalid` (400, 422), `kubernetes/unexpected`; a 404 is a result, not an error,
+ * where the method says so.
+ */
+
+/** A kind of object and how its path is built. */
+export interface ResourceType {
+  /** `''` for core, else `group/version` is `${group}/${version}`. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+}
+
+export const SECRETS = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' } as const satisfies ResourceType;
+export const CONFIG_MAPS = {
+  group: '',
+  version: 'v1',
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+} as const satisfies ResourceType;
+export const EVENTS = { group: '', version: 'v1', plural: 'events', kind: 'Event' } as const satisfies ResourceType;
+export const CLUSTER_DEPLOYMENTS = {
+  group: 'hive.openshift.io',
+  version: 'v1',
+  plural: 'clusterdeployments',
+  kind: 'ClusterDeployment',
+} as const satisfies ResourceType;
+export const DNS_ZONES = {
+  group: 'hive.openshift.io',
+  version: 'v1',
+  plural: 'dnszones',
+  kind: 'DNSZone',
+} as const satisfies ResourceType;
+export const CERTIFICATE_REQUESTS = {
+  group: 'certman.managed.openshift.io',
+  version: 'v1alpha1',
+  plural: 'certificaterequests',
+  kind: 'CertificateRequest',
+} as const satisfies ResourceType;
+export const ACCOUNT_CLAIMS = {
+  group: 'aws.managed.openshift.io',
+  version: 'v1alpha1',
+  plural: 'accountclaims',
+  kind: 'AccountClaim',
+} as const satisfies ResourceType;
+
+/** The one field manager of everything certman applies. */
+export const FIELD_MANAGER = 'certman';
+
+/** Finalizer on ClusterDeployment and CertificateRequest, shared with certman-operator. */
+export const FINALIZER = 'certificaterequests.certman.managed.openshift.io';
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  readonly deletionTimestamp?: string;
+  readonly creationTimestamp?: string;
+  readonly ownerReferences?: readonly Readonly<Record<string, unknown>>[];
+  readonly managedFields?: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Any API object: what is beside `metadata` is `unknown` until a schema has read it. */
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+  readonly [field: string]: unknown;
+}
+
+export interface ObjectKey {
+  /** Absent for cluster-scoped objects. */
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** An RFC 6902 operation. */
+export type JsonPatchOperation =
+  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
+  | { readonly op: 'remove'; readonly path: string };
+
+export interface KubernetesApi {
+  /** @returns undefined when there is none (404). */
+  get(resource: ResourceType, key: ObjectKey, signal?: AbortSignal): Promise<KubernetesObject | undefined>;
+  /** All objects, page by page (limit=500). `undefined` namespace: all namespaces. */
+  list(
+    resource: ResourceType,
+    options?: {
+      readonly namespace?: string;
+      readonly labelSelector?: string;
+      readonly metadataOnly?: boolean;
+      readonly signal?: AbortSignal;
+    },
+  ): AsyncIterable<KubernetesObject>;
+  /** Server-side apply with force under {@link FIELD_MANAGER}; creates when absent unless `metadata.uid` is given (then 409 → `kubernetes/conflict`). */
+  apply(
+    resource: ResourceType,
+    object: KubernetesObject,
+    options?: { readonly subresource?: 'status'; readonly signal?: AbortSignal },
+  ): Promise<KubernetesObject>;
+  /** @returns the object, or undefined when one of that name exists already. */
+  create(resource: ResourceType, object: KubernetesObject, signal?: AbortSignal): Promise<KubernetesObject | undefined>;
+  /** RFC 6902. @returns undefined when there is no such object. */
+  patch(
+    resource: ResourceType,
+    key: ObjectKey,
+    operations: readonly JsonPatchOperation[],
+    signal?: AbortSignal,
+  ): Promise<KubernetesObject | undefined>;
+  /** @returns whether there was one to delete. `uid` and `resourceVersion` are preconditions. */
+  delete(
+    resource: ResourceType,
+    key: ObjectKey,
+    options?: { readonly uid?: string; readonly resourceVersion?: string; readonly signal?: AbortSignal },
+  ): Promise<boolean>;
+}

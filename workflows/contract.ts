@@ -1,0 +1,155 @@
+/**
+ * How the outside talks to certman's workflows: ids, signals, updates, queries, search attributes, inputs and results.
+ * Importable by clients (the watch, the CLI, tests) and by the workflows themselves; imports types and definitions only.
+ */
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { IssuedCertificate, ObjectRef, RevocationEntry, ZoneTarget } from '../activities/contract.ts';
+import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
+import type { CertificateState } from '../src/certificates/status-report.ts';
+import type { ClusterIdentity, ClusterView } from '../src/clusters/cluster-view.ts';
+import type { FailureInfo } from '../src/failures/failure.ts';
+
+/** The one task queue that every worker polls. */
+export const TASK_QUEUE = 'certman';
+
+/** Workflow id of the watch on a hub: one per hub, so that Temporal keeps exactly one running. */
+export function watchWorkflowId(hive: string): string {
+  return `watch/${hive}`;
+}
+
+/** Workflow id of a cluster. The uid keeps a cluster made again under its old name apart from the old one's revocation. */
+export function clusterWorkflowId(cluster: ClusterIdentity): string {
+  return `cluster/${cluster.hive}/${cluster.namespace}/${cluster.name}/${cluster.uid}`;
+}
+
+/** Workflow id of one issuance: the cluster's, the bundle, and the how-manieth order of that bundle it is. */
+export function issuanceWorkflowId(cluster: ClusterIdentity, bundleName: string, attempt: number): string {
+  return `issue/${cluster.hive}/${cluster.namespace}/${cluster.name}/${cluster.uid}/${bundleName}/${attempt}`;
+}
+
+// Search attributes. SQL visibility has room for 10 Keyword and 3 each of the other types per namespace.
+export const CertState = defineSearchAttributeKey('CertState', SearchAttributeType.KEYWORD);
+export const CertCluster = defineSearchAttributeKey('CertCluster', SearchAttributeType.KEYWORD);
+export const CertReason = defineSearchAttributeKey('CertReason', SearchAttributeType.KEYWORD);
+export const CertIssuer = defineSearchAttributeKey('CertIssuer', SearchAttributeType.KEYWORD);
+/** Digest of the exact set of names, on issuances: what the CA's exact-set limit counts by. */
+export const CertNameSet = defineSearchAttributeKey('CertNameSet', SearchAttributeType.KEYWORD);
+export const CertNames = defineSearchAttributeKey('CertNames', SearchAttributeType.KEYWORD_LIST);
+export const CertExpiry = defineSearchAttributeKey('CertExpiry', SearchAttributeType.DATETIME);
+export const CertRenewAt = defineSearchAttributeKey('CertRenewAt', SearchAttributeType.DATETIME);
+
+/** All of them, for registration. */
+export const SEARCH_ATTRIBUTES = [
+  CertState,
+  CertCluster,
+  CertReason,
+  CertIssuer,
+  CertNameSet,
+  CertNames,
+  CertExpiry,
+  CertRenewAt,
+] as const;
+
+// --- clusterCertificates ---
+
+/** The cluster as it is now, sent with signal-with-start whenever the watch sees that something in it changed. */
+export const clusterObserved = defineSignal<[ClusterView]>('clusterObserved');
+/** The ClusterDeployment is gone from the API although our finalizer was on it (somebody forced it). */
+export const clusterGone = defineSignal<[]>('clusterGone');
+/** Something outside the ClusterDeployment that a certificate depends on changed (account, credentials, zone, Secret): look again now. */
+export const surroundingsChanged = defineSignal<[{ readonly what: string }]>('surroundingsChanged');
+/** An operator's order to renew now. Answers when the new certificate is in its Secret, or with why not. */
+export const renew = defineUpdate<readonly RenewedCertificate[], [RenewRequest]>('renew');
+/** Where is this certificate, why, and what happens next. */
+export const clusterStatus = defineQuery<ClusterStatus>('clusterStatus');
+
+export interface RenewRequest {
+  /** All bundles when absent. */
+  readonly bundleName?: string;
+}
+
+export interface RenewedCertificate {
+  readonly bundleName: string;
+  readonly certificate: CertificateFacts;
+}
+
+/** A bundle's story so far, small enough to carry through continue-as-new. */
+export interface BundleRecord {
+  readonly state: CertificateState;
+  /** One sentence for a person: what is going on and what happens next. */
+  readonly message: string;
+  readonly since: string;
+  readonly secretName: string;
+  readonly requestName: string;
+  readonly dnsNames: readonly string[];
+  readonly certificate?: CertificateFacts;
+  readonly renewalTime?: string;
+  readonly failure?: FailureInfo;
+  readonly failedAttempts: number;
+  readonly nextAttempt?: string;
+  /** An order that a failed attempt left open; the next attempt resumes it. */
+  readonly openOrder?: string;
+  /** Orders started so far; numbers the child workflows. */
+  readonly orders: number;
+  /** Certificates issued here that have not expired: all are revoked at the end. */
+  readonly issued: readonly IssuedCertificate[];
+}
+
+export interface ClusterStatus {
+  readonly cluster: ClusterView;
+  readonly decommissioning: boolean;
+  readonly bundles: Readonly<Record<string, BundleRecord>>;
+}
+
+export interface ClusterCertificatesInput {
+  readonly cluster: ClusterView;
+  /** Absent from callers; filled when the workflow continues as new. */
+  readonly carried?: CarriedState;
+}
+
+export interface CarriedState {
+  readonly bundles: Readonly<Record<string, BundleRecord>>;
+  readonly gone: boolean;
+  readonly cycles: number;
+}
+
+/** The result of a cluster's workflow: what was done at the end. */
+export interface DecommissionLedger {
+  readonly cluster: ClusterIdentity;
+  readonly bundles: readonly {
+    readonly bundleName: string;
+    readonly revocations: readonly RevocationEntry[];
+    readonly removed: readonly string[];
+    /** What could not be done, where there was anything. */
+    readonly problem?: FailureInfo;
+  }[];
+  readonly finalizerReleased: boolean;
+}
+
+// --- certificateIssuance ---
+
+export interface CertificateIssuanceInput {
+  readonly cluster: ClusterIdentity;
+  readonly bundleName: string;
+  readonly request: ObjectRef;
+  readonly secretName: string;
+  readonly dnsNames: readonly string[];
+  readonly commonName?: string;
+  readonly zone: ZoneTarget;
+  /** Why it is ordered, in a sentence. */
+  readonly reason: string;
+  /** Left open by an earlier attempt. */
+  readonly resumeOrder?: string;
+}
+
+export interface CertificateIssuanceResult {
+  readonly certificate: CertificateFacts;
+  readonly issued: IssuedCertificate;
+  readonly environment: string;
+}
+
+/** `details[1]` of the failure of an issuance: the order that the next attempt should resume, when it is still open. */
+export interface IssuanceFailureContext {
+  readonly openOrder?: string;
+}
