@@ -27,15 +27,36 @@ export function toApplicationFailure(info: FailureInfo): ApplicationFailure {
   });
 }
 
-/** Wraps an activity so that whatever it throws leaves as a typed failure; cancellation leaves as cancellation. */
+/** Well under the heartbeat time-out of workflows/activities.ts. */
+const HEARTBEAT_INTERVAL_MS = 3_000;
+
+/** The latest details that an activity gave, so that the heartbeat of its timer does not wipe them. */
+const heartbeatDetails = new WeakMap<Context, unknown>();
+
+/**
+ * Heartbeats now with details that the next attempt finds in `heartbeatDetails` of its info. Activities use this one, not
+ * the context's own.
+ */
+export function heartbeat(details: unknown): void {
+  const context = Context.current();
+  heartbeatDetails.set(context, details);
+  context.heartbeat(details);
+}
+
+/**
+ * Wraps an activity so that it heartbeats for as long as it runs (which is how a cancellation reaches it, and how the death
+ * of its worker is noticed), and whatever it throws leaves as a typed failure; cancellation leaves as cancellation.
+ */
 export function withBoundary<Args extends unknown[], Result>(
   activity: (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {
   return async (...args) => {
+    const context = Context.current();
+    heartbeatDetails.set(context, context.info.heartbeatDetails);
+    const timer = setInterval(() => context.heartbeat(heartbeatDetails.get(context)), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
     } catch (error) {
-      const context = Context.current();
       if (error instanceof CancelledFailure || context.cancellationSignal.aborted) {
         throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled');
       }
@@ -51,6 +72,8 @@ export function withBoundary<Args extends unknown[], Result>(
             };
       context.log.warn(info.message, { code: info.code, error: describe(error) });
       throw toApplicationFailure(info);
+    } finally {
+      clearInterval(timer);
     }
   };
 }

@@ -160,10 +160,19 @@ export interface KubernetesActivities {
   releaseCluster(cluster: ClusterIdentity): Promise<void>;
 }
 
+/**
+ * How far the watch has come: per kind of object (its plural), the resourceVersion up to which everything has been handled.
+ * Also the heartbeat's details, so that the next attempt goes on from there.
+ */
+export type WatchPositions = Readonly<Record<string, string>>;
+
 /** The long-running watch on the hub. */
 export interface WatchActivities {
-  /** Lists and watches until its turn is over or it is cancelled; heartbeats the resourceVersions it has handled. */
-  watchManagementCluster(): Promise<void>;
+  /**
+   * Lists and watches until its turn is over or it is cancelled, and then returns how far it came. A retry goes on from the
+   * last heartbeat, a first attempt from `resumeFrom`, else it lists.
+   */
+  watchManagementCluster(input: { readonly resumeFrom?: WatchPositions }): Promise<WatchPositions>;
 }
 
 export interface Activities

@@ -4,7 +4,14 @@
  */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { IssuedCertificate, ObjectRef, RevocationEntry, ZoneTarget } from '../activities/contract.ts';
+import type {
+  IssuedCertificate,
+  ObjectRef,
+  RevocationEntry,
+  TxtRecord,
+  WatchPositions,
+  ZoneTarget,
+} from '../activities/contract.ts';
 import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
 import type { CertificateState } from '../src/certificates/status-report.ts';
 import type { ClusterIdentity, ClusterView } from '../src/clusters/cluster-view.ts';
@@ -56,7 +63,7 @@ export const SEARCH_ATTRIBUTES = [
 /** The cluster as it is now, sent with signal-with-start whenever the watch sees that something in it changed. */
 export const clusterObserved = defineSignal<[ClusterView]>('clusterObserved');
 /** The ClusterDeployment is gone from the API although our finalizer was on it (somebody forced it). */
-export const clusterGone = defineSignal<[]>('clusterGone');
+export const clusterGone = defineSignal('clusterGone');
 /** Something outside the ClusterDeployment that a certificate depends on changed (account, credentials, zone, Secret): look again now. */
 export const surroundingsChanged = defineSignal<[{ readonly what: string }]>('surroundingsChanged');
 /** An operator's order to renew now. Answers when the new certificate is in its Secret, or with why not. */
@@ -94,6 +101,8 @@ export interface BundleRecord {
   readonly orders: number;
   /** Certificates issued here that have not expired: all are revoked at the end. */
   readonly issued: readonly IssuedCertificate[];
+  /** TXT records that an order could not withdraw in time; withdrawn with the next order, or at the end. */
+  readonly leftRecords?: readonly TxtRecord[];
 }
 
 export interface ClusterStatus {
@@ -111,7 +120,6 @@ export interface ClusterCertificatesInput {
 export interface CarriedState {
   readonly bundles: Readonly<Record<string, BundleRecord>>;
   readonly gone: boolean;
-  readonly cycles: number;
 }
 
 /** The result of a cluster's workflow: what was done at the end. */
@@ -141,15 +149,47 @@ export interface CertificateIssuanceInput {
   readonly reason: string;
   /** Left open by an earlier attempt. */
   readonly resumeOrder?: string;
+  /** Left in the zone by an earlier attempt; withdrawn with this one's. */
+  readonly leftRecords?: readonly TxtRecord[];
 }
 
 export interface CertificateIssuanceResult {
   readonly certificate: CertificateFacts;
   readonly issued: IssuedCertificate;
   readonly environment: string;
+  readonly leftRecords?: readonly TxtRecord[];
 }
 
 /** `details[1]` of the failure of an issuance: the order that the next attempt should resume, when it is still open. */
 export interface IssuanceFailureContext {
   readonly openOrder?: string;
+  readonly leftRecords?: readonly TxtRecord[];
+}
+
+// --- managementClusterWatch ---
+
+/** Sent by the watch's activity when it begins: who watches from now on. */
+export const watchTakenOver = defineSignal<[{ readonly worker: string }]>('watchTakenOver');
+export const watchStatus = defineQuery<WatchStatus>('watchStatus');
+
+export interface ManagementClusterWatchInput {
+  /** Name of the hub. */
+  readonly hive: string;
+  /** Absent from callers; filled when the workflow continues as new. */
+  readonly carried?: { readonly resumeFrom?: WatchPositions; readonly watching?: Watching; readonly takeovers: number };
+}
+
+export interface Watching {
+  /** Name of the worker (its pod). */
+  readonly worker: string;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+export interface WatchStatus {
+  readonly watching?: Watching;
+  /** How often the watch has changed hands, over all runs. */
+  readonly takeovers: number;
+  /** Why the last attempt ended, when it failed. */
+  readonly problem?: string;
 }

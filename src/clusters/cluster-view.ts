@@ -33,7 +33,11 @@ export type PlatformView =
 /** Names of a bundle in order; the first is the CN when it has at most 64 characters. Or why there are none. */
 export type BundleNames =
   | { readonly kind: 'valid'; readonly dnsNames: readonly string[]; readonly commonName?: string }
-  | { readonly kind: 'invalid'; readonly code: 'names/none' | 'names/invalid' | 'names/tooMany' | 'dns/nameOutsideZone'; readonly message: string };
+  | {
+      readonly kind: 'invalid';
+      readonly code: 'names/none' | 'names/invalid' | 'names/tooMany' | 'dns/nameOutsideZone';
+      readonly message: string;
+    };
 
 /** One `spec.certificateBundles[]` with `generate: true`. */
 export interface BundleView {

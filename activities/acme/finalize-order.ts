@@ -1,0 +1,99 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import type { AcmeCa } from '../../src/acme/client.ts';
+import { makeCsr } from '../../src/acme/csr.ts';
+import { makePrivateKey, readPrivateKey } from '../../src/acme/key.ts';
+import { fetchOrder, type Order, postFinalize } from '../../src/acme/order.ts';
+import { orderFailure } from '../../src/acme/order-failure.ts';
+import { AcmeProblemError } from '../../src/acme/problems.ts';
+import { waitForOrder } from '../../src/acme/wait-for-order.ts';
+import { CertmanError } from '../../src/failures/failure.ts';
+import { ensureStagingKey } from '../../src/kubernetes/secrets.ts';
+import type { FinalizeOrderInput } from '../contract.ts';
+import { withProgress } from '../progress.ts';
+import type { AcmeActivityDeps } from './deps.ts';
+
+/** Stages the key before the CA learns of it, hands in the CSR if that was not done yet, and waits for the certificate. */
+export async function finalizeOrder(
+  deps: AcmeActivityDeps,
+  ca: AcmeCa,
+  input: FinalizeOrderInput,
+): Promise<{ certificateUrl: string }> {
+  const { cancellationSignal: signal, info } = Context.current();
+  return withProgress(z.never(), async () => {
+    const asked = await askForCertificate(deps, ca, input, signal);
+    const after =
+      asked.status === 'processing'
+        ? await waitForOrder(
+            ca,
+            {
+              orderUrl: input.orderUrl,
+              leaving: 'processing',
+              what: 'makes the certificate',
+              attempt: info.attempt,
+              justAsked: true,
+            },
+            signal,
+          )
+        : asked;
+    return { certificateUrl: await certificateUrlOf(ca, after, signal) };
+  });
+}
+
+/** Finalizes the order if it waits for that; one that was finalized by an earlier attempt is returned as it is. */
+async function askForCertificate(
+  deps: AcmeActivityDeps,
+  ca: AcmeCa,
+  input: FinalizeOrderInput,
+  signal: AbortSignal,
+): Promise<Order> {
+  const { orderUrl: url } = input;
+  const finalizeUrl = ca.readyOrders.take(url);
+  if (finalizeUrl !== undefined) {
+    try {
+      return await finalize(deps, ca, { url, finalize: finalizeUrl }, input, signal);
+    } catch (error) {
+      // It has moved on since it was seen ready.
+      if (!(error instanceof AcmeProblemError) || error.type !== 'orderNotReady') throw error;
+    }
+  }
+  const order = await fetchOrder(ca, url, signal);
+  return order.status === 'ready' ? finalize(deps, ca, order, input, signal) : order;
+}
+
+async function finalize(
+  deps: AcmeActivityDeps,
+  ca: AcmeCa,
+  order: Pick<Order, 'url' | 'finalize'>,
+  input: FinalizeOrderInput,
+  signal: AbortSignal,
+): Promise<Order> {
+  const keyPem = await ensureStagingKey(
+    deps.kubernetes,
+    { request: input.request, orderUrl: order.url, makeKey: () => makePrivateKey(deps.settings.keyType) },
+    signal,
+  );
+  const csr = await makeCsr(readPrivateKey(keyPem), input);
+  return postFinalize(ca, order, csr.toString('base64url'), signal);
+}
+
+async function certificateUrlOf(ca: AcmeCa, order: Order, signal: AbortSignal): Promise<string> {
+  switch (order.status) {
+    case 'valid':
+      if (order.certificate !== undefined) return order.certificate;
+      throw new CertmanError({
+        code: 'acme/unexpected',
+        message: `The CA ${ca.host} made the order ${order.url} valid but does not say where the certificate is.`,
+      });
+    case 'invalid':
+      throw await orderFailure(ca, order, signal);
+    case 'pending':
+    case 'ready':
+    case 'processing':
+      throw new CertmanError({
+        code: 'acme/pending',
+        message: `The CA ${ca.host} shows the order ${order.url} as ${order.status} although its certificate was asked for.`,
+        next: 'It is looked at again shortly.',
+      });
+  }
+}

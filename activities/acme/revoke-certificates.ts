@@ -1,0 +1,108 @@
+import type { X509Certificate } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import { downloadChain, readLeaf } from '../../src/acme/certificate.ts';
+import type { AcmeCa } from '../../src/acme/client.ts';
+import { AcmeProblemError } from '../../src/acme/problems.ts';
+import { revokeCertificate } from '../../src/acme/revocation.ts';
+import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
+import type { IssuedCertificate, RevocationEntry, RevokeCertificatesInput } from '../contract.ts';
+import type { AcmeActivityDeps } from './deps.ts';
+
+/**
+ * Revokes the certificate in the Secret and those listed, each once. The CA is asked only about what is still valid, so that
+ * a cluster without a valid certificate can go even when there is no account any more.
+ * @throws CertmanError when one could not be settled; the others were tried, and a repetition finds them revoked.
+ */
+export async function revokeCertificates(
+  deps: AcmeActivityDeps,
+  input: RevokeCertificatesInput,
+): Promise<readonly RevocationEntry[]> {
+  const signal = Context.current().cancellationSignal;
+  const entries: RevocationEntry[] = [];
+  const failures: unknown[] = [];
+  const settle = async (revocation: () => Promise<RevocationEntry>): Promise<void> => {
+    try {
+      entries.push(await revocation());
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(error);
+    }
+  };
+
+  const installed = await readInstalled(deps, input, signal);
+  if ('outcome' in installed) entries.push(installed);
+  else await settle(() => revoke(deps, installed.leaf, input, signal));
+  const settled = new Set('leaf' in installed ? [decimalSerial(installed.leaf)] : []);
+  for (const issued of input.issued) {
+    if (settled.has(issued.serialNumber)) continue;
+    settled.add(issued.serialNumber);
+    await settle(() => revokeIssued(deps, issued, input, signal));
+  }
+  if (failures.length > 0) throw failures[0];
+  return entries;
+}
+
+async function readInstalled(
+  deps: AcmeActivityDeps,
+  input: RevokeCertificatesInput,
+  signal: AbortSignal,
+): Promise<RevocationEntry | { readonly leaf: X509Certificate }> {
+  const where = `Secret ${input.namespace}/${input.secretName}`;
+  const secret = await readTlsSecret(deps.kubernetes, { namespace: input.namespace, name: input.secretName }, signal);
+  if (secret.kind === 'missing') return missing('', `${where} is not there: nothing in it to revoke.`);
+  if (secret.chainPem === undefined) return missing('', `${where} holds no certificate that could be revoked.`);
+  return { leaf: readLeaf(secret.chainPem) };
+}
+
+async function revokeIssued(
+  deps: AcmeActivityDeps,
+  issued: IssuedCertificate,
+  input: RevokeCertificatesInput,
+  signal: AbortSignal,
+): Promise<RevocationEntry> {
+  const { serialNumber, certificateUrl, notAfter } = issued;
+  if (Date.parse(notAfter) <= Date.now()) {
+    return { serialNumber, outcome: 'expired', message: `Expired on ${notAfter}; nothing to revoke.` };
+  }
+  return deps.ca.use(async (ca): Promise<RevocationEntry> => {
+    if (!(await ca.owns(certificateUrl))) {
+      const message = `${certificateUrl} is not of the CA ${ca.host}, whose account is configured now.`;
+      return { serialNumber, outcome: 'unknownToAccount', message };
+    }
+    const leaf = await downloadIfKept(ca, certificateUrl, signal);
+    if (leaf === undefined) return missing(serialNumber, `The CA ${ca.host} no longer has ${certificateUrl}.`);
+    return { serialNumber, ...(await revokeCertificate(ca, leaf, input.reason, signal)) };
+  });
+}
+
+async function revoke(
+  deps: AcmeActivityDeps,
+  leaf: X509Certificate,
+  input: RevokeCertificatesInput,
+  signal: AbortSignal,
+): Promise<RevocationEntry> {
+  const serialNumber = decimalSerial(leaf);
+  const notAfter = leaf.validToDate;
+  if (notAfter.getTime() <= Date.now()) {
+    return { serialNumber, outcome: 'expired', message: `Expired on ${notAfter.toISOString()}; nothing to revoke.` };
+  }
+  return deps.ca.use(async (ca) => ({ serialNumber, ...(await revokeCertificate(ca, leaf, input.reason, signal)) }));
+}
+
+async function downloadIfKept(ca: AcmeCa, url: string, signal: AbortSignal): Promise<X509Certificate | undefined> {
+  try {
+    return readLeaf(await downloadChain(ca, url, signal));
+  } catch (error) {
+    if (error instanceof AcmeProblemError && (error.status === 404 || error.code === 'acme/unauthorized'))
+      return undefined;
+    throw error;
+  }
+}
+
+function missing(serialNumber: string, message: string): RevocationEntry {
+  return { serialNumber, outcome: 'missing', message };
+}
+
+function decimalSerial(leaf: X509Certificate): string {
+  return BigInt(`0x${leaf.serialNumber}`).toString();
+}

@@ -1,0 +1,18 @@
+/** The public DNS: whether everybody who will be asked sees the TXT records. */
+import { Context } from '@temporalio/activity';
+import type { PropagationCheck } from '../src/dns/propagation-check.ts';
+import { withBoundary } from './boundary.ts';
+import type { PropagationActivities } from './contract.ts';
+
+export interface PropagationActivityDeps {
+  readonly propagation: PropagationCheck;
+}
+
+export function createPropagationActivities({ propagation }: PropagationActivityDeps): PropagationActivities {
+  return {
+    verifyPropagation: withBoundary(async ({ records, zoneName, nameServers }) => {
+      const { info, cancellationSignal: signal } = Context.current();
+      return { seenBy: await propagation.verify({ records, zoneName, nameServers, attempt: info.attempt }, signal) };
+    }),
+  };
+}

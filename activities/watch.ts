@@ -1,0 +1,74 @@
+/** The watch on the hub as an activity: where it resumes, what its heartbeat carries, how it ends. */
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import { CertmanError } from '../src/failures/failure.ts';
+import { watchTakenOver } from '../workflows/contract.ts';
+import { heartbeat, withBoundary } from './boundary.ts';
+import type { WatchActivities, WatchPositions } from './contract.ts';
+import type { WatchDependencies } from './watch/dependencies.ts';
+import { FleetWatch } from './watch/fleet-watch.ts';
+
+export type { FleetMetrics, WatchDependencies, WatchedFleet, WatchSettings } from './watch/dependencies.ts';
+
+/** How often the position is handed to Temporal; what lies between is seen twice after a crash, which changes nothing. */
+const HEARTBEAT_MS = 1_000;
+
+/** A turn ends well before the activity's start-to-close time-out, so that the position is given by hand. */
+const TURN_MS = 23 * 3_600_000;
+
+const ANNOUNCE_MS = 5_000;
+
+const positionsSchema = z.record(z.string().max(100), z.string().max(100));
+
+export function createWatchActivities(dependencies: Omit<WatchDependencies, 'client'>): WatchActivities {
+  return {
+    watchManagementCluster: withBoundary(async (input: { readonly resumeFrom?: WatchPositions }) => {
+      const context = Context.current();
+      const left = positionsSchema.safeParse(context.info.heartbeatDetails);
+      const resumeFrom = left.success ? left.data : (input.resumeFrom ?? {});
+      const { logger, settings } = dependencies;
+      logger.info(
+        { worker: settings.worker, resumeFrom, attempt: context.info.attempt },
+        'This worker watches the hub',
+      );
+      await announce(context, settings.worker);
+      const watch = new FleetWatch(
+        { ...dependencies, client: () => context.client },
+        { resumeFrom, taskQueue: context.info.taskQueue },
+      );
+      const turn = new AbortController();
+      const end = (): void => turn.abort();
+      context.cancellationSignal.addEventListener('abort', end, { once: true });
+      if (context.cancellationSignal.aborted) end();
+      const turnOver = setTimeout(end, TURN_MS);
+      const beat = setInterval(() => heartbeat(watch.positions()), HEARTBEAT_MS);
+      try {
+        const positions = await watch.run(turn.signal);
+        logger.info({ worker: settings.worker, positions }, 'This worker no longer watches the hub');
+        return positions;
+      } finally {
+        clearInterval(beat);
+        clearTimeout(turnOver);
+        context.cancellationSignal.removeEventListener('abort', end);
+      }
+    }),
+  };
+}
+
+/** Lets the workflow show who watches. @throws CertmanError when it cannot be told: it has ended, or Temporal is away. */
+async function announce(context: Context, worker: string): Promise<void> {
+  const { workflowExecution } = context.info;
+  if (workflowExecution === undefined) return;
+  const { client } = context;
+  const handle = client.workflow.getHandle(workflowExecution.workflowId, workflowExecution.runId);
+  try {
+    await client.withDeadline(Date.now() + ANNOUNCE_MS, () => handle.signal(watchTakenOver, { worker }));
+  } catch (cause) {
+    throw new CertmanError({
+      code: 'temporal/unreachable',
+      message: 'The workflow of the watch could not be told which worker watches.',
+      next: 'The watch is begun again from where it was.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,47 @@
+/** What the watch needs of the rest of the program. */
+import type { Client } from '@temporalio/client';
+import type { KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
+import type { ObjectSource } from '../../src/kubernetes/list-and-watch.ts';
+import type { ClusterSeries, RequestSeries } from '../../src/observability/fleet-gauges.ts';
+
+export interface WatchSettings {
+  /** Name of the hub. */
+  readonly hive: string;
+  /** Label of a second API name (`rh-api`); none when absent. */
+  readonly extraRecord?: string;
+  /** Where the account Secret and the ConfigMap are. */
+  readonly operatorNamespace: string;
+  /** Milliseconds between two comparisons of the whole picture. */
+  readonly comparisonIntervalMs: number;
+  /** Who this worker is (its pod's name), for people. */
+  readonly worker: string;
+}
+
+/** The hub as the watch knows it at this moment; iterated anew at each scrape. */
+export interface WatchedFleet {
+  readonly clusters: Iterable<ClusterSeries>;
+  readonly requests: Iterable<RequestSeries>;
+}
+
+/** Fleet-wide gauges: shown by the one worker that watches, for as long as it does. */
+export interface FleetMetrics {
+  /** @returns what takes the gauges away again. */
+  expose(fleet: WatchedFleet): () => void;
+}
+
+/** pino's, as far as it is used. */
+export interface WatchLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface WatchDependencies {
+  readonly kubernetes: KubernetesApi;
+  readonly source: ObjectSource;
+  readonly client: () => Client;
+  readonly settings: WatchSettings;
+  readonly metrics: FleetMetrics;
+  readonly logger: WatchLogger;
+}

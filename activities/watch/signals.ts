@@ -1,0 +1,191 @@
+/** Telling the workflows of the clusters: the watch's only way of having anything done. */
+import {
+  type Client,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import type { ClusterIdentity, ClusterView } from '../../src/clusters/cluster-view.ts';
+import { CertmanError } from '../../src/failures/failure.ts';
+import { Backoff, pause } from '../../src/kubernetes/backoff.ts';
+import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+import {
+  CertCluster,
+  CertState,
+  clusterGone,
+  clusterObserved,
+  clusterWorkflowId,
+  surroundingsChanged,
+} from '../../workflows/contract.ts';
+
+const MOST_TRIES = 6;
+const BACKOFF_MS = { first: 200, longest: 3_000 } as const;
+
+/** One call, retries of the client's own included; a listing of a large fleet takes some seconds. */
+const LONGEST_CALL_MS = 20_000;
+
+/** gRPC codes that say the request itself is wrong: another try would get the same answer. */
+const REFUSALS = new Set([3, 9, 11, 12]);
+
+/** A workflow refused the signal; the other clusters are not concerned. */
+export class SignalRefused extends Error {
+  override readonly name = 'SignalRefused';
+}
+
+export class Signals {
+  readonly #client: () => Client;
+  readonly #hive: string;
+  readonly #taskQueue: string;
+  readonly #signal: AbortSignal;
+
+  constructor(options: {
+    readonly client: () => Client;
+    readonly hive: string;
+    readonly taskQueue: string;
+    readonly signal: AbortSignal;
+  }) {
+    this.#client = options.client;
+    this.#hive = options.hive;
+    this.#taskQueue = options.taskQueue;
+    this.#signal = options.signal;
+  }
+
+  /**
+   * The cluster as it is now; starts its workflow when there is none.
+   * @param evenIfCompleted start it again although one has completed: the end of it was not the end.
+   */
+  async observed(view: ClusterView, evenIfCompleted = !view.deleting): Promise<void> {
+    await this.#try(`tell the workflow of ${nameOf(view.identity)} what changed`, () =>
+      this.#client().workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
+        ...this.#startOptions(view),
+        signal: clusterObserved,
+        signalArgs: [view],
+        // Once decommissioned, it stays so: a uid never comes back. What failed or was terminated is begun again.
+        workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+      }),
+    );
+  }
+
+  /**
+   * The ClusterDeployment has vanished.
+   * @param evenIfCompleted start a workflow although one has completed: something was left behind.
+   */
+  async gone(view: ClusterView, evenIfCompleted = false): Promise<void> {
+    await this.#try(`tell the workflow of ${nameOf(view.identity)} that its ClusterDeployment is gone`, () =>
+      this.#client().workflow.signalWithStart<typeof clusterCertificates>('clusterCertificates', {
+        ...this.#startOptions(view),
+        signal: clusterGone,
+        signalArgs: [],
+        workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+      }),
+    );
+  }
+
+  /** Look again now. A cluster whose workflow does not run has nothing to look at. */
+  async surroundings(cluster: ClusterIdentity, what: string): Promise<void> {
+    await this.#try(`wake the workflow of ${nameOf(cluster)}`, () =>
+      this.#client().workflow.getHandle(clusterWorkflowId(cluster)).signal(surroundingsChanged, { what }),
+    );
+  }
+
+  /** This hub's clusters whose workflows wait for something or fail. */
+  async waitingOrFailing(): Promise<readonly ClusterIdentity[]> {
+    return await this.#list(`${CertState.name} IN ("Waiting", "Failing")`);
+  }
+
+  /** This hub's clusters that have a running workflow. Visibility lags by a second or so. */
+  async running(): Promise<readonly ClusterIdentity[]> {
+    return await this.#list();
+  }
+
+  /** Whether a cluster's workflow runs at this moment. */
+  async isRunning(cluster: ClusterIdentity): Promise<boolean> {
+    let running = false;
+    await this.#try(`look up the workflow of ${nameOf(cluster)}`, async () => {
+      const description = await this.#client().workflow.getHandle(clusterWorkflowId(cluster)).describe();
+      running = description.status.name === 'RUNNING';
+    });
+    return running;
+  }
+
+  async #list(condition?: string): Promise<readonly ClusterIdentity[]> {
+    const query =
+      'WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"' +
+      (condition === undefined ? '' : ` AND ${condition}`);
+    let clusters: ClusterIdentity[] = [];
+    await this.#try('list the workflows of the clusters', async () => {
+      clusters = [];
+      for await (const execution of this.#client().workflow.list({ query, pageSize: 1000 })) {
+        this.#signal.throwIfAborted();
+        const cluster = clusterOf(this.#hive, execution.workflowId);
+        if (cluster !== undefined) clusters.push(cluster);
+      }
+    });
+    return clusters;
+  }
+
+  #startOptions(view: ClusterView) {
+    const { identity } = view;
+    return {
+      workflowId: clusterWorkflowId(identity),
+      taskQueue: this.#taskQueue,
+      args: [{ cluster: view }] as [{ cluster: ClusterView }],
+      typedSearchAttributes: [
+        { key: CertCluster, value: nameOf(identity) },
+        { key: CertState, value: view.deleting ? 'Decommissioning' : 'Pending' },
+      ],
+      memo: { hive: identity.hive, namespace: identity.namespace, name: identity.name, uid: identity.uid },
+      staticSummary: `Certificates of ${nameOf(identity)} on ${identity.hive}`.slice(0, 180),
+    };
+  }
+
+  #bounded(call: () => Promise<unknown>): Promise<unknown> {
+    const client = this.#client();
+    return client.withDeadline(Date.now() + LONGEST_CALL_MS, () => client.withAbortSignal(this.#signal, call));
+  }
+
+  async #try(what: string, call: () => Promise<unknown>): Promise<void> {
+    const backoff = new Backoff(BACKOFF_MS.first, BACKOFF_MS.longest);
+    for (;;) {
+      this.#signal.throwIfAborted();
+      try {
+        await this.#bounded(call);
+        return;
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError) return;
+        const cause = error instanceof Error ? error.cause : undefined;
+        const grpc = isGrpcServiceError(error) ? error : isGrpcServiceError(cause) ? cause : undefined;
+        const said = grpc?.details ?? (error instanceof Error ? error.message : 'unknown reason');
+        if (grpc !== undefined && REFUSALS.has(grpc.code)) {
+          throw new SignalRefused(`Temporal refused to ${what}: ${said.slice(0, 500)}`, { cause: error });
+        }
+        if (grpc === undefined) throw error;
+        if (backoff.failures + 1 >= MOST_TRIES) throw unreachable(what, said, error);
+      }
+      await pause(backoff.next(), this.#signal);
+    }
+  }
+}
+
+/** The reverse of `clusterWorkflowId`; undefined when the id is another hub's. Only the hub's name may hold a slash. */
+function clusterOf(hive: string, workflowId: string): ClusterIdentity | undefined {
+  const prefix = `cluster/${hive}/`;
+  if (!workflowId.startsWith(prefix)) return undefined;
+  const [namespace, name, uid, ...more] = workflowId.slice(prefix.length).split('/');
+  if (namespace === undefined || name === undefined || uid === undefined || more.length > 0) return undefined;
+  return { hive, namespace, name, uid };
+}
+
+function nameOf(cluster: ClusterIdentity): string {
+  return `${cluster.namespace}/${cluster.name}`;
+}
+
+function unreachable(what: string, said: string, cause: unknown): CertmanError {
+  return new CertmanError({
+    code: 'temporal/unreachable',
+    message: `Temporal could not be reached to ${what}: ${said.slice(0, 500)}.`,
+    next: 'The watch goes on from where it was, on this or another worker; nothing is missed.',
+    cause,
+  });
+}

@@ -1,0 +1,265 @@
+/**
+ * Changes around the ClusterDeployments that a certificate depends on: whom they concern, and waking them. The writes of
+ * certman itself concern nobody.
+ */
+
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import { canonicalJson, digestOf } from '../../src/clusters/digest.ts';
+import type { KnownCluster } from '../../src/clusters/what-to-signal.ts';
+import { pause } from '../../src/kubernetes/backoff.ts';
+import { isForeignChange, type Writers, writersOf } from '../../src/kubernetes/foreign-writes.ts';
+import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
+import { type ObservedRequest, observeRequest, whatChangedInRequest } from '../../src/kubernetes/observed-request.ts';
+import { ACCOUNT_SECRET, SETTINGS_CONFIG_MAP } from '../../src/kubernetes/operator-settings.ts';
+import type { WatchLogger, WatchSettings } from './dependencies.ts';
+import { type KnownFleet, keyOf } from './known-fleet.ts';
+import { SignalRefused, type Signals } from './signals.ts';
+import type { WorkByKey } from './work-by-key.ts';
+
+/** Operator-wide credentials: static ones that assume the customers' roles, and those of the FedRAMP zone. */
+const OPERATOR_CREDENTIALS_SECRET = 'certman-operator-aws-credentials';
+
+/** Visibility shows what a workflow said of itself a second or so later: those that began to wait in between are asked again. */
+const SECOND_LOOK_MS = 5_000;
+
+interface SecretMark {
+  readonly resourceVersion: string;
+  readonly writers: Writers;
+}
+
+export class SurroundingsWatch {
+  readonly #settings: WatchSettings;
+  readonly #fleet: KnownFleet;
+  readonly #signals: Signals;
+  readonly #work: WorkByKey;
+  readonly #logger: WatchLogger;
+  readonly #signal: AbortSignal;
+  /** Of the Secrets and ConfigMaps that matter only. */
+  readonly #marks = new Map<string, SecretMark>();
+  readonly #zones = new Map<string, string>();
+  #lastRound: Promise<boolean> = Promise.resolve(true);
+  #nextRound: Promise<boolean> | undefined;
+
+  constructor(options: {
+    readonly settings: WatchSettings;
+    readonly fleet: KnownFleet;
+    readonly signals: Signals;
+    readonly work: WorkByKey;
+    readonly logger: WatchLogger;
+    readonly signal: AbortSignal;
+  }) {
+    this.#settings = options.settings;
+    this.#fleet = options.fleet;
+    this.#signals = options.signals;
+    this.#work = options.work;
+    this.#logger = options.logger;
+    this.#signal = options.signal;
+  }
+
+  // --- CertificateRequests ---
+
+  /** @param known dealt with before. @returns whether it was dealt with. */
+  async requestApplied(object: KubernetesObject, known: boolean): Promise<boolean> {
+    const request = observeRequest(object);
+    const previous = this.#fleet.request(request);
+    this.#fleet.rememberRequest(request);
+    if (known || previous === undefined || previous.uid !== request.uid) return true;
+    const what = whatChangedInRequest(previous, request);
+    if (what === undefined) return true;
+    return await this.#wakeAll(this.#wanting(request), what);
+  }
+
+  async requestDeleted(object: KubernetesObject): Promise<boolean> {
+    return await this.#requestLost(observeRequest(object));
+  }
+
+  async #requestLost(request: ObservedRequest): Promise<boolean> {
+    this.#fleet.forgetRequest(request);
+    return await this.#wakeAll(this.#wanting(request), `The CertificateRequest ${request.name} was deleted.`);
+  }
+
+  /** A list is complete. @param keys of those that exist. */
+  async requestsVanished(keys: ReadonlySet<string>): Promise<boolean> {
+    const vanished = [...this.#fleet.allRequests()].filter((request) => !keys.has(keyOf(request)));
+    const told = vanished.map((request) => this.#requestLost(request));
+    return (await Promise.all(told)).every(Boolean);
+  }
+
+  /** The cluster that still wants this request: not one that is ending or has given the bundle up, for they delete it. */
+  #wanting(request: ObservedRequest): readonly KnownCluster[] {
+    return this.#fleet
+      .clustersIn(request.namespace)
+      .filter(
+        (cluster) =>
+          cluster.uid === request.owner?.uid &&
+          cluster.gate !== 'decommission' &&
+          cluster.certificateSecrets.includes(request.secretName),
+      );
+  }
+
+  // --- Secrets (metadata only) ---
+
+  async secretApplied(object: KubernetesObject, from: 'list' | 'watch'): Promise<boolean> {
+    const { namespace = '', name, resourceVersion = '' } = object.metadata;
+    const role = this.#roleOf(namespace, name);
+    if (role === undefined) return true;
+    const key = `${namespace}/${name}`;
+    const previous = this.#marks.get(key);
+    const mark = { resourceVersion, writers: writersOf(object, 'data') };
+    this.#marks.set(key, mark);
+    if (previous?.resourceVersion === resourceVersion) return true;
+    // Seen for the first time in a list, nobody waits for it who is not told anyway.
+    if (previous === undefined && from === 'list') return true;
+    switch (role.kind) {
+      case 'operatorWide':
+        return await this.#wakeOperatorWide(`The Secret ${name} in ${namespace} changed.`);
+      case 'credentials':
+        return await this.#wakeAll(role.clusters, `The credentials Secret ${name} changed.`);
+      case 'certificate': {
+        const before = previous?.writers ?? {};
+        if (sameWriters(before, mark.writers) || mark.writers.foreign === undefined) return true;
+        if (before.foreign === mark.writers.foreign || !isForeignChange(before, mark.writers)) return true;
+        return await this.#wakeAll(role.clusters, `The certificate Secret ${name} was changed by somebody.`);
+      }
+    }
+  }
+
+  async secretDeleted(object: KubernetesObject): Promise<boolean> {
+    const { namespace = '', name } = object.metadata;
+    this.#marks.delete(`${namespace}/${name}`);
+    const role = this.#roleOf(namespace, name);
+    if (role === undefined) return true;
+    if (role.kind === 'operatorWide')
+      return await this.#wakeOperatorWide(`The Secret ${name} in ${namespace} was deleted.`);
+    return await this.#wakeAll(role.clusters, `The Secret ${name} was deleted.`);
+  }
+
+  #roleOf(
+    namespace: string,
+    name: string,
+  ):
+    | { readonly kind: 'operatorWide' }
+    | { readonly kind: 'credentials' | 'certificate'; readonly clusters: readonly KnownCluster[] }
+    | undefined {
+    if (namespace === this.#settings.operatorNamespace) {
+      if (name === ACCOUNT_SECRET || name === OPERATOR_CREDENTIALS_SECRET) return { kind: 'operatorWide' };
+    }
+    const there = this.#fleet.clustersIn(namespace);
+    const certified = there.filter(
+      (cluster) => cluster.gate !== 'decommission' && cluster.certificateSecrets.includes(name),
+    );
+    if (certified.length > 0) return { kind: 'certificate', clusters: certified };
+    const reached = there.filter((cluster) => cluster.credentialsSecret === name);
+    return reached.length > 0 ? { kind: 'credentials', clusters: reached } : undefined;
+  }
+
+  // --- the operator's ConfigMap, DNSZones ---
+
+  async configMapChanged(object: KubernetesObject, from: 'list' | 'watch'): Promise<boolean> {
+    const { namespace = '', name, resourceVersion = '' } = object.metadata;
+    if (namespace !== this.#settings.operatorNamespace || name !== SETTINGS_CONFIG_MAP) return true;
+    const key = `configmap ${namespace}/${name}`;
+    const previous = this.#marks.get(key);
+    this.#marks.set(key, { resourceVersion, writers: {} });
+    if (previous?.resourceVersion === resourceVersion || (previous === undefined && from === 'list')) return true;
+    return await this.#wakeOperatorWide(`The ConfigMap ${name} in ${namespace} changed.`);
+  }
+
+  zoneKnown(object: KubernetesObject): void {
+    this.#zones.set(nameKey(object), zoneDigest(object));
+  }
+
+  async zoneApplied(object: KubernetesObject, from: 'list' | 'watch'): Promise<boolean> {
+    const { namespace = '', name } = object.metadata;
+    const key = nameKey(object);
+    const digest = zoneDigest(object);
+    const previous = this.#zones.get(key);
+    this.#zones.set(key, digest);
+    if (previous === digest || (previous === undefined && from === 'list')) return true;
+    return await this.#wakeAll(this.#fleet.clustersIn(namespace), `The DNSZone ${name} changed.`);
+  }
+
+  async zoneDeleted(object: KubernetesObject): Promise<boolean> {
+    const { namespace = '', name } = object.metadata;
+    this.#zones.delete(nameKey(object));
+    return await this.#wakeAll(this.#fleet.clustersIn(namespace), `The DNSZone ${name} was deleted.`);
+  }
+
+  // --- waking ---
+
+  /** @returns whether all were told. */
+  async #wakeAll(clusters: readonly KnownCluster[], what: string): Promise<boolean> {
+    const told = await Promise.all(
+      clusters
+        .filter((cluster) => cluster.served && cluster.gate !== 'handsOff')
+        .map((cluster) =>
+          this.wake(
+            { hive: this.#settings.hive, namespace: cluster.namespace, name: cluster.name, uid: cluster.uid },
+            what,
+          ),
+        ),
+    );
+    return told.every(Boolean);
+  }
+
+  /** Wakes one cluster's workflow, in its turn. @returns whether it was told. */
+  async wake(cluster: ClusterIdentity, what: string): Promise<boolean> {
+    return await this.#work.add(keyOf(cluster), async () => {
+      try {
+        await this.#signals.surroundings(cluster, what);
+        this.#logger.info({ cluster: keyOf(cluster), what }, 'Woken');
+      } catch (error) {
+        if (!(error instanceof SignalRefused)) throw error;
+        this.#logger.error({ cluster: keyOf(cluster), what, error: error.message }, 'A cluster could not be woken');
+      }
+    });
+  }
+
+  /** Wakes those that wait or fail, now and once more a little later; changes that come before it begins are one. */
+  async #wakeOperatorWide(what: string): Promise<boolean> {
+    if (this.#nextRound === undefined) {
+      const round = this.#lastRound.then(() => {
+        this.#nextRound = undefined;
+        return this.#wakeTwice(what);
+      });
+      this.#nextRound = round;
+      this.#lastRound = round;
+    }
+    return await this.#nextRound;
+  }
+
+  async #wakeTwice(what: string): Promise<boolean> {
+    this.#logger.info({ what }, 'Clusters that wait or fail are woken');
+    const first = await this.#wakeStuck(what);
+    await pause(SECOND_LOOK_MS, this.#signal).catch(() => undefined);
+    return (await this.#wakeStuck(what)) && first;
+  }
+
+  async #wakeStuck(what: string): Promise<boolean> {
+    let stuck: readonly ClusterIdentity[] = [];
+    const listed = await this.#work.add('operator-wide', async () => {
+      stuck = await this.#signals.waitingOrFailing();
+    });
+    const told = await Promise.all(stuck.map((cluster) => this.wake(cluster, what)));
+    return listed && told.every(Boolean);
+  }
+}
+
+function sameWriters(left: Writers, right: Writers): boolean {
+  return left.own === right.own && left.foreign === right.foreign;
+}
+
+function nameKey(object: KubernetesObject): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+}
+
+/** What decides about a zone: its name and its id. Hive rewrites the rest of the status every two hours. */
+function zoneDigest(object: KubernetesObject): string {
+  const zone = field(object['spec'], 'zone');
+  const zoneId = field(field(object['status'], 'aws'), 'zoneID');
+  return digestOf(canonicalJson([zone, zoneId, object.metadata.deletionTimestamp]));
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

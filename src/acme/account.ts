@@ -1,0 +1,111 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { CertmanError } from '../failures/failure.ts';
+
+/** Directories of Let's Encrypt by the host of their account URLs (letsencrypt.org/docs/acme-protocol-updates). */
+const LETS_ENCRYPT: Readonly<Record<string, string>> = {
+  'acme-v02.api.letsencrypt.org': 'https://acme-v02.api.letsencrypt.org/directory',
+  'acme-staging-v02.api.letsencrypt.org': 'https://acme-staging-v02.api.letsencrypt.org/directory',
+};
+
+/** The account Secret as it is stored: PEM and URL, surrounding white space allowed. */
+export interface StoredAccount {
+  readonly privateKeyPem: string;
+  readonly accountUrl: string;
+}
+
+export interface AcmeAccount {
+  readonly key: KeyObject;
+  /** The key identifier of every signed request (RFC 8555 §6.2). */
+  readonly url: string;
+  readonly directoryUrl: string;
+}
+
+/**
+ * Reads the account Secret.
+ * @param configuredDirectoryUrl the CA's directory; without one it follows from the account URL's host.
+ * @throws CertmanError `acme/accountInvalid`, saying what was found instead, never any of the key.
+ */
+export function parseAccount(stored: StoredAccount, configuredDirectoryUrl?: string): AcmeAccount {
+  const url = parseAccountUrl(stored.accountUrl);
+  return {
+    key: parseAccountKey(stored.privateKeyPem),
+    url: url.href,
+    directoryUrl: configuredDirectoryUrl ?? directoryOf(url),
+  };
+}
+
+function parseAccountUrl(text: string): URL {
+  const trimmed = text.trim();
+  const url = URL.canParse(trimmed) ? new URL(trimmed) : undefined;
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.pathname === '/') {
+    throw invalid(
+      `its account URL is ${trimmed === '' ? 'empty' : `"${trimmed.slice(0, 200)}"`}`,
+      'an https URL such as https://acme-v02.api.letsencrypt.org/acme/acct/123',
+    );
+  }
+  return url;
+}
+
+function directoryOf(accountUrl: URL): string {
+  const directory = LETS_ENCRYPT[accountUrl.host];
+  if (directory === undefined) {
+    throw invalid(
+      `its account URL is at ${accountUrl.host}, whose ACME directory is not known`,
+      `an account at ${Object.keys(LETS_ENCRYPT).join(' or ')}, or the CA's directory URL in the configuration`,
+    );
+  }
+  return directory;
+}
+
+const KEY_EXPECTED =
+  'a PEM private key (PKCS#1 RSA, SEC1 EC or PKCS#8), RSA of at least 2048 bits or EC on P-256 or P-384';
+const KEY_LABELS = new Set(['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY']);
+const CURVES = new Set(['prime256v1', 'secp384r1']);
+
+/** Reads an account's private key: PKCS#1, SEC1 or PKCS#8 PEM, RSA or EC, as Let's Encrypt takes them. */
+export function parseAccountKey(pem: string): KeyObject {
+  const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g)].map((match) => match[1] ?? '');
+  if (labels.length === 0) throw invalid(`its key is ${pem.trim() === '' ? 'empty' : 'not PEM'}`, KEY_EXPECTED);
+  const label = labels.find((candidate) => KEY_LABELS.has(candidate));
+  if (label === undefined) throw invalid(`its key is a PEM of type ${labels[0]}`, KEY_EXPECTED);
+  const block = new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----`).exec(pem)?.[0];
+  if (block === undefined) throw invalid(`its key, a PEM of type ${label}, has no end line`, KEY_EXPECTED);
+  if (/^Proc-Type:.*ENCRYPTED/m.test(block)) throw invalid('its key is encrypted with a passphrase', KEY_EXPECTED);
+  return checkKind(readKey(block, label));
+}
+
+function readKey(block: string, label: string): KeyObject {
+  try {
+    return createPrivateKey(block);
+  } catch {
+    // OpenSSL's words can quote what they could not read, so they are not carried on.
+    throw invalid(`its key, a PEM of type ${label}, cannot be decoded`, KEY_EXPECTED);
+  }
+}
+
+function checkKind(key: KeyObject): KeyObject {
+  const { modulusLength = 0, namedCurve = 'unknown' } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'rsa') {
+    if (modulusLength >= 2048) return key;
+    throw invalid(`its key is RSA of ${modulusLength} bits`, KEY_EXPECTED);
+  }
+  if (key.asymmetricKeyType === 'ec') {
+    if (CURVES.has(namedCurve)) return key;
+    throw invalid(`its key is EC on the curve ${namedCurve}`, KEY_EXPECTED);
+  }
+  throw invalid(`its key is of type ${key.asymmetricKeyType}`, KEY_EXPECTED);
+}
+
+/** The public half as a JWK of required members only, in lexical order (RFC 7638 §3.2). */
+export function publicJwk(key: KeyObject): Readonly<Record<string, string>> {
+  const { crv, e, kty, n, x, y } = createPublicKey(key).export({ format: 'jwk' }) as Record<string, string>;
+  return kty === 'RSA' ? { e: e ?? '', kty, n: n ?? '' } : { crv: crv ?? '', kty: kty ?? '', x: x ?? '', y: y ?? '' };
+}
+
+function invalid(found: string, expected: string): CertmanError {
+  return new CertmanError({
+    code: 'acme/accountInvalid',
+    message: `The ACME account Secret cannot be used: ${found}; expected ${expected}.`,
+    next: 'Correct the ACME account Secret; it goes on by itself.',
+  });
+}

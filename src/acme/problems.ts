@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { CertmanError, type FailureCode } from '../failures/failure.ts';
+import { parseRetryAfter } from './retry-after.ts';
+
+const PREFIX = 'urn:ietf:params:acme:error:';
+
+const identifierSchema = z.object({ type: z.string().max(64), value: z.string().max(512) });
+const singleProblemSchema = z.object({
+  type: z.string().max(512).optional(),
+  detail: z.string().max(64_000).optional(),
+  identifier: identifierSchema.optional(),
+});
+
+/** A problem document (RFC 7807, RFC 8555 §6.7) with its subproblems (§6.7.1). */
+export const problemSchema = singleProblemSchema.extend({
+  status: z.number().optional(),
+  subproblems: z.array(singleProblemSchema).max(1000).optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+/** RFC 8555 §6.7 and RFC 9773 §7.4 (alreadyReplaced); invalidProfile is Let's Encrypt's profiles draft, §6.3. */
+const CODES: Readonly<Record<string, FailureCode>> = {
+  accountDoesNotExist: 'acme/accountUnknown',
+  alreadyReplaced: 'acme/malformed',
+  alreadyRevoked: 'acme/malformed',
+  badCSR: 'acme/badCsr',
+  badNonce: 'acme/serverError',
+  badPublicKey: 'acme/badCsr',
+  badRevocationReason: 'acme/malformed',
+  badSignatureAlgorithm: 'acme/accountInvalid',
+  caa: 'acme/rejectedIdentifier',
+  connection: 'acme/challengeFailed',
+  dns: 'acme/challengeFailed',
+  externalAccountRequired: 'acme/accountInvalid',
+  incorrectResponse: 'acme/challengeFailed',
+  invalidContact: 'acme/accountInvalid',
+  invalidProfile: 'configuration/invalid',
+  malformed: 'acme/malformed',
+  orderNotReady: 'acme/orderInvalid',
+  rateLimited: 'acme/rateLimited',
+  rejectedIdentifier: 'acme/rejectedIdentifier',
+  serverInternal: 'acme/serverError',
+  tls: 'acme/challengeFailed',
+  unauthorized: 'acme/unauthorized',
+  unsupportedContact: 'acme/accountInvalid',
+  unsupportedIdentifier: 'acme/rejectedIdentifier',
+  userActionRequired: 'acme/accountInvalid',
+};
+
+const NEXT: Readonly<Partial<Record<FailureCode, string>>> = {
+  'acme/accountInvalid': 'Correct the ACME account Secret, or do at the CA what it asks for; it goes on by itself.',
+  'acme/accountUnknown':
+    'Put the URL of an account that this CA knows, and its key, into the ACME account Secret; it goes on by itself.',
+  'acme/rateLimited': 'It is tried again when the CA allows it.',
+  'acme/rejectedIdentifier': 'The CA will not issue for this name; change the name, or its CAA records.',
+  'configuration/invalid': 'Correct the configured ACME profile.',
+};
+
+/** The problem type without its prefix (`malformed`), or '' when the document has none of RFC 8555's. */
+export function problemType(problem: Problem | undefined): string {
+  return problem?.type?.startsWith(PREFIX) === true ? problem.type.slice(PREFIX.length) : '';
+}
+
+/** An answer >= 400 of the CA. `type` and `status` let a caller that expects a certain refusal recognize it. */
+export class AcmeProblemError extends CertmanError {
+  /** Problem type without prefix, '' when there was none. */
+  readonly type: string;
+  /** HTTP status. */
+  readonly status: number;
+
+  constructor(parts: ConstructorParameters<typeof CertmanError>[0], type: string, status: number) {
+    super(parts);
+    this.name = 'AcmeProblemError';
+    this.type = type;
+    this.status = status;
+  }
+}
+
+export interface RefusedAnswer {
+  /** Host of the CA's directory. */
+  readonly host: string;
+  /** What was asked for, as in `refused the new order`. */
+  readonly what: string;
+  readonly status: number;
+  /** The body, parsed when it was JSON. */
+  readonly body: unknown;
+  readonly retryAfter: string | undefined;
+  readonly now: Date;
+}
+
+/** Turns an answer >= 400 into the one typed error: code by problem type, the CA's own words, Retry-After as `notBefore`. */
+export function refusalToError(answer: RefusedAnswer): AcmeProblemError {
+  const parsed = problemSchema.safeParse(answer.body);
+  const problem = parsed.success ? parsed.data : undefined;
+  const type = problemType(problem);
+  const code = codeOf(answer.status, type, problem);
+  const notBefore = parseRetryAfter(answer.retryAfter, answer.now);
+  const words = describeProblem(problem) || `HTTP status ${answer.status} without a problem document`;
+  const next = NEXT[code];
+  return new AcmeProblemError(
+    {
+      code,
+      message: `The CA ${answer.host} refused ${answer.what} (HTTP ${answer.status}): ${words}`,
+      ...(next === undefined ? {} : { next }),
+      ...(notBefore === undefined ? {} : { notBefore }),
+    },
+    type,
+    answer.status,
+  );
+}
+
+function codeOf(status: number, type: string, problem: Problem | undefined): FailureCode {
+  if (status === 429) return 'acme/rateLimited';
+  if (status >= 500) return 'acme/serverError';
+  if (isAboutTheAccount(type, problem?.detail ?? '')) return 'acme/accountInvalid';
+  const code = problemCode(problem);
+  if (code !== undefined) return code;
+  return status === 401 || status === 403 ? 'acme/unauthorized' : 'acme/unexpected';
+}
+
+/**
+ * The CAs have no types of their own for an account that cannot be used; Boulder and Pebble word it like this. It must be told
+ * from a refused request: a certificate that such an account cannot revoke is not one that needs no revocation.
+ */
+function isAboutTheAccount(type: string, detail: string): boolean {
+  if (type === 'malformed') return /JWS verification|key ?ID\b.*(prefix|invalid account URL)/i.test(detail);
+  return type === 'unauthorized' && /account (has been|is) (deactivated|revoked|not valid)/i.test(detail);
+}
+
+/** The failure code of a problem document by its type; a `compound` one takes that of its first known subproblem. */
+export function problemCode(problem: Problem | undefined): FailureCode | undefined {
+  const type = problemType(problem);
+  if (type !== 'compound') return CODES[type];
+  for (const sub of problem?.subproblems ?? []) {
+    const code = CODES[problemType(sub)];
+    if (code !== undefined) return code;
+  }
+  return undefined;
+}
+
+const LONGEST_DETAIL = 500;
+const MOST_SUBPROBLEMS = 5;
+
+/** A problem in the CA's own words, in one line of bounded length; '' when it says nothing. */
+export function describeProblem(problem: Problem | undefined): string {
+  if (problem === undefined) return '';
+  const subproblems = problem.subproblems ?? [];
+  const named = subproblems.slice(0, MOST_SUBPROBLEMS).map(describeOne);
+  const more = subproblems.length - named.length;
+  const tail = named.length === 0 ? '' : `: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+  return `${describeOne(problem)}${tail}`;
+}
+
+function describeOne(problem: z.infer<typeof singleProblemSchema>): string {
+  const name = problem.identifier === undefined ? '' : `${oneLine(problem.identifier.value)}: `;
+  const type = problem.type === undefined ? '' : ` [${problem.type.replace(PREFIX, '')}]`;
+  return `${name}${oneLine(problem.detail ?? '')}${type}`.trim();
+}
+
+function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  const line = text.replace(/[\s\u0000-\u001f\u007f]+/g, ' ').trim();
+  return line.length <= LONGEST_DETAIL ? line : `${line.slice(0, LONGEST_DETAIL)}…`;
+}

@@ -1,0 +1,153 @@
+import { Agent, request } from 'undici';
+import { CertmanError } from '../failures/failure.ts';
+
+/** Largest answer that is read: an order of 100 names has about 12 KB, a chain about 6 KB. */
+const LARGEST_BODY_BYTES = 256 * 1024;
+const CONNECT_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export interface TransportOptions {
+  /** PEM of the CAs that may sign the directory's TLS certificate, instead of the system's. */
+  readonly caBundlePem?: string;
+  /** `certman/<version>`; RFC 8555 §6.1 requires one. */
+  readonly userAgent: string;
+  /** Per request, from the first byte sent to the last one read. Default 30 s. */
+  readonly timeoutMs?: number;
+  /** Default 32: Let's Encrypt allows 250 requests a second per address. */
+  readonly connections?: number;
+}
+
+export interface TransportAnswer {
+  readonly status: number;
+  /** Lower-case names; of repeated ones the first. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Parsed when the content type is JSON, else the text. */
+  readonly data: unknown;
+}
+
+/**
+ * HTTP to one CA over kept-alive connections, each request bounded in time and each answer in size.
+ * Errors: `acme/unreachable` when there is no answer, `acme/unexpected` when it is too large or not what its type says;
+ * an aborted signal's own reason.
+ */
+export class AcmeTransport {
+  readonly #agent: Agent;
+  readonly #userAgent: string;
+  readonly #timeoutMs: number;
+
+  constructor(options: TransportOptions) {
+    this.#userAgent = options.userAgent;
+    this.#timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    this.#agent = new Agent({
+      connections: options.connections ?? 32,
+      allowH2: false,
+      keepAliveTimeout: 20_000,
+      maxResponseSize: LARGEST_BODY_BYTES,
+      connect: {
+        timeout: CONNECT_TIMEOUT_MS,
+        ...(options.caBundlePem === undefined ? {} : { ca: options.caBundlePem }),
+      },
+    });
+  }
+
+  async send(
+    method: 'GET' | 'HEAD' | 'POST',
+    url: string,
+    body: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<TransportAnswer> {
+    signal?.throwIfAborted();
+    const abort = new AbortController();
+    const cancel = (): void => abort.abort(signal?.reason);
+    const timer = setTimeout(() => abort.abort(new RequestTimeout()), this.#timeoutMs);
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const answer = await request(url, {
+        method,
+        dispatcher: this.#agent,
+        signal: abort.signal,
+        headers: {
+          'user-agent': this.#userAgent,
+          ...(body === undefined ? {} : { 'content-type': 'application/jose+json' }),
+        },
+        body: body ?? null,
+      });
+      const headers = firstValues(answer.headers);
+      const text = await answer.body.text();
+      return { status: answer.statusCode, headers, data: decode(url, headers['content-type'], text) };
+    } catch (error) {
+      if (signal?.aborted === true) throw signal.reason;
+      throw asCertmanError(url, error, this.#timeoutMs);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+class RequestTimeout extends Error {}
+
+function firstValues(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
+  const single: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(headers)) single[name] = Array.isArray(value) ? value[0] : value;
+  return single;
+}
+
+function decode(url: string, contentType: string | undefined, text: string): unknown {
+  if (text === '' || contentType === undefined || !/^application\/([\w.+-]*\+)?json\b/i.test(contentType)) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CertmanError({
+      code: 'acme/unexpected',
+      message: `The answer of ${new URL(url).host} says it is JSON but cannot be parsed (${text.length} characters).`,
+      cause: error,
+    });
+  }
+}
+
+/** TLS failures that a different CA bundle would cure. */
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+function asCertmanError(url: string, error: unknown, timeoutMs: number): CertmanError {
+  if (error instanceof CertmanError) return error;
+  const { host } = new URL(url);
+  const code = errorCode(error);
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+    return new CertmanError({
+      code: 'acme/unexpected',
+      message: `The answer of ${host} is larger than ${LARGEST_BODY_BYTES / 1024} KiB, more than any ACME answer.`,
+      cause: error,
+    });
+  }
+  const why =
+    error instanceof RequestTimeout ? `no answer within ${timeoutMs / 1000} s` : (code ?? 'the connection failed');
+  return new CertmanError({
+    code: 'acme/unreachable',
+    message: `The CA at ${host} cannot be reached: ${why}.`,
+    ...(code !== undefined && UNTRUSTED.has(code)
+      ? {
+          next: `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`,
+        }
+      : {}),
+    cause: error,
+  });
+}
+
+function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  if (error instanceof AggregateError) return errorCode(error.errors[0]);
+  return errorCode(error.cause);
+}

@@ -1,0 +1,38 @@
+/**
+ * Which names can stand in a certificate: RFC 1123 §2.1 host names, and wildcards as in RFC 6125 §6.4.3. Pure.
+ */
+
+/** Longest name in presentation form without the trailing dot (RFC 1035 §2.3.4: 255 octets on the wire). */
+export const LONGEST_NAME = 253;
+
+/** RFC 5280 appendix A: ub-common-name. */
+export const LONGEST_COMMON_NAME = 64;
+
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** @returns why `name` (lower case) cannot stand in a certificate, as the end of a sentence; undefined when it can. */
+export function problemWithName(name: string): string | undefined {
+  if (name === '') return 'it is empty';
+  if (name.length > LONGEST_NAME) return `it has ${name.length} characters, more than ${LONGEST_NAME}`;
+  const labels = name.split('.');
+  const hostLabels = labels[0] === '*' ? labels.slice(1) : labels;
+  if (hostLabels.some((label) => label.includes('*'))) return '"*" may only be the whole leftmost label';
+  if (hostLabels.some((label) => !LABEL.test(label))) {
+    return 'its labels must be 1 to 63 letters, digits and hyphens, with no hyphen at either end';
+  }
+  if (hostLabels.length < 2) return 'it needs at least two labels besides "*"';
+  if (/^\d+$/.test(hostLabels.at(-1) ?? '')) return 'it is, or ends like, an IP address';
+  return undefined;
+}
+
+/** Whether `name` (a wildcard or not) is the zone or below it. Both lower case, without trailing dot. */
+export function isInZone(name: string, zone: string): boolean {
+  const host = name.startsWith('*.') ? name.slice(2) : name;
+  return host === zone || host.endsWith(`.${zone}`);
+}
+
+/** Somebody else's text, short and printable enough for a message. */
+export function quoted(value: string, longest = 80): string {
+  const short = value.length > longest ? `${value.slice(0, longest)}…` : value;
+  return JSON.stringify(short).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '\ufffd');
+}

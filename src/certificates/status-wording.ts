@@ -1,0 +1,130 @@
+/**
+ * How a bundle's record reads: conditions, Event, and the page that the Temporal Web UI shows. Pure; the only place where
+ * these words are made, so that the resource, the Web UI and the CLI never say different things.
+ */
+import type { FailureInfo } from '../failures/failure.ts';
+import type { CertificateFacts } from './certificate-facts.ts';
+import type { CertificateState, ReportedCondition } from './status-report.ts';
+
+/** The part of a bundle's record that wording needs. */
+export interface BundleStory {
+  readonly state: CertificateState;
+  readonly message: string;
+  readonly certificate?: CertificateFacts;
+  readonly renewalTime?: string;
+  readonly failure?: FailureInfo;
+  readonly failedAttempts: number;
+  readonly nextAttempt?: string;
+}
+
+/** `acme/rateLimited` → `AcmeRateLimited`: a condition reason (Kubernetes API conventions: CamelCase). */
+export function reasonOf(code: string): string {
+  return code
+    .split('/')
+    .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+    .join('');
+}
+
+/** What a failure says to a person: what happened, what to do or expect, and when it is tried again. */
+export function failureSentence(failure: FailureInfo, failedAttempts: number, nextAttempt: string | undefined): string {
+  const parts = [failure.message];
+  if (failure.next !== undefined) parts.push(failure.next);
+  if (nextAttempt !== undefined) {
+    parts.push(
+      `Attempt ${failedAttempts} failed; the next one is at ${nextAttempt}${failure.stance === 'whenChanged' ? ', or as soon as what it depends on changes' : ''}.`,
+    );
+  }
+  return parts.join(' ');
+}
+
+/**
+ * Conditions of a CertificateRequest. `Ready` speaks of the certificate in the Secret alone: it stays True through a failing
+ * renewal while that certificate is valid.
+ * @param now epoch milliseconds.
+ */
+export function conditionsOf(story: BundleStory, now: number): readonly ReportedCondition[] {
+  return [readyCondition(story, now), renewingCondition(story), failingCondition(story)];
+}
+
+function readyCondition(story: BundleStory, now: number): ReportedCondition {
+  const { certificate } = story;
+  if (certificate === undefined) {
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: story.failure === undefined ? story.state : reasonOf(story.failure.code),
+      message: story.message,
+    };
+  }
+  if (Date.parse(certificate.notAfter) <= now) {
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: 'Expired',
+      message: `The certificate expired at ${certificate.notAfter}. ${story.message}`,
+    };
+  }
+  return {
+    type: 'Ready',
+    status: 'True',
+    reason: 'Issued',
+    message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} is valid until ${certificate.notAfter}.`,
+  };
+}
+
+function renewingCondition(story: BundleStory): ReportedCondition {
+  if (story.state === 'Issuing' || story.state === 'Renewing') {
+    return { type: 'Renewing', status: 'True', reason: 'OrderInProgress', message: story.message };
+  }
+  return {
+    type: 'Renewing',
+    status: 'False',
+    reason: story.renewalTime === undefined ? 'NotScheduled' : 'Scheduled',
+    message: story.renewalTime === undefined ? story.message : `Will be renewed at ${story.renewalTime}.`,
+  };
+}
+
+function failingCondition(story: BundleStory): ReportedCondition {
+  if (story.failure === undefined) {
+    return { type: 'Failing', status: 'False', reason: 'NoFailure', message: 'The last attempt succeeded.' };
+  }
+  return {
+    type: 'Failing',
+    status: 'True',
+    reason: reasonOf(story.failure.code),
+    message: failureSentence(story.failure, story.failedAttempts, story.nextAttempt),
+  };
+}
+
+/** What the details page of a cluster's workflow shows (Markdown). */
+export function detailsPage(
+  clusterName: string,
+  situation: string,
+  bundles: Readonly<Record<string, BundleStory & { readonly dnsNames: readonly string[]; readonly secretName: string }>>,
+): string {
+  const lines = [`### ${clusterName}`, '', situation, ''];
+  const names = Object.keys(bundles).sort();
+  if (names.length === 0) return [...lines, 'No certificate bundle is to be generated.'].join('\n');
+  lines.push('| bundle | state | names | expires | renews | Secret |', '| --- | --- | --- | --- | --- | --- |');
+  for (const name of names) {
+    const bundle = bundles[name];
+    if (bundle === undefined) continue;
+    lines.push(
+      `| ${name} | **${bundle.state}** | ${cell(shortList(bundle.dnsNames))} | ${bundle.certificate?.notAfter ?? '–'} | ${bundle.renewalTime ?? '–'} | ${bundle.secretName} |`,
+    );
+  }
+  for (const name of names) {
+    const bundle = bundles[name];
+    if (bundle !== undefined) lines.push('', `**${name}**: ${bundle.message}`);
+  }
+  return lines.join('\n');
+}
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, 4).join(', ');
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('*', '\\*');
+}

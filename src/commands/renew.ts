@@ -1,0 +1,94 @@
+/** `certman renew`: a new certificate now, whatever the schedule says. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { Command } from 'commander';
+import type { RenewedCertificate } from '../../workflows/contract.ts';
+import { loadSettings, loadTemporal } from '../config.ts';
+import { CertmanError } from '../failures/failure.ts';
+import { withTemporal } from './clients.ts';
+import { type ClusterName, parseClusterName } from './cluster-argument.ts';
+import { instant, note, print } from './output.ts';
+
+const LOOK_EVERY_MS = 500;
+
+interface RenewOptions {
+  readonly bundle?: string;
+  readonly json?: true;
+}
+
+export function renewCommand(): Command {
+  return new Command('renew')
+    .summary('renew certificates of a cluster now')
+    .description(
+      'Orders new certificates for a cluster now and waits until they are in their Secrets. The renewal goes on by itself when this command is interrupted.',
+    )
+    .argument('<cluster>', 'namespace/name of a ClusterDeployment')
+    .option('--bundle <name>', 'only this certificate bundle')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  certman renew uhc-production-1/demo --bundle primary')
+    .action(async (text: string, options: RenewOptions) => {
+      const cluster = parseClusterName(text);
+      const { hive } = loadSettings(process.env, ['hive']);
+      const renewed = await withTemporal(loadTemporal(process.env), (client) => renew(client, hive, cluster, options));
+      print(options.json === true ? JSON.stringify({ renewed }) : renewed.map(asText).join('\n'));
+    });
+}
+
+async function renew(
+  client: Client,
+  hive: string,
+  cluster: ClusterName,
+  options: RenewOptions,
+): Promise<readonly RenewedCertificate[]> {
+  const contract = await import('../../workflows/contract.ts');
+  const { findClusterWorkflow } = await import('./find-cluster.ts');
+  const handle = await findClusterWorkflow(client, hive, cluster);
+  if (handle === undefined) {
+    throw new CertmanError({
+      code: 'kubernetes/notFound',
+      message: `${cluster.namespace}/${cluster.name} has no certificates that certman looks after on the hub ${hive}.`,
+      next: `Ask why with "certman status ${cluster.namespace}/${cluster.name}". Another hub is chosen with CERTMAN_HIVE.`,
+    });
+  }
+  const finished = new AbortController();
+  const request = options.bundle === undefined ? {} : { bundleName: options.bundle };
+  const answer = handle
+    .executeUpdate(contract.renew, { args: [request] })
+    .catch((error: unknown) => Promise.reject(asFailure(error)))
+    .finally(() => finished.abort());
+  const [result] = await Promise.allSettled([answer, followProgress(client, handle, finished.signal)]);
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+}
+
+/** The workflow's refusal or failure, in its own words. */
+function asFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'WorkflowUpdateFailedError') return error;
+  const { cause } = error;
+  return new CertmanError({
+    code: 'internal/unexpected',
+    message: cause instanceof Error ? cause.message : error.message,
+    cause: error,
+  });
+}
+
+/** Tells each new step as it begins. That nobody answers for a moment changes nothing about the renewal. */
+async function followProgress(client: Client, handle: WorkflowHandle, signal: AbortSignal): Promise<void> {
+  const { describeProgress } = await import('./renewal-progress.ts');
+  let told = '';
+  while (!signal.aborted) {
+    try {
+      const step = await describeProgress(client, handle);
+      if (step !== told && step !== '' && !signal.aborted) note(step);
+      told = step;
+    } catch (error) {
+      const { isAway } = await import('./away.ts');
+      if (!isAway(error)) throw error;
+    }
+    await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function asText({ bundleName, certificate }: RenewedCertificate): string {
+  return `${bundleName}: renewed by ${certificate.issuerName}, serial ${certificate.serialNumber}, expires ${instant(certificate.notAfter)}`;
+}

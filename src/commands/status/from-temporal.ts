@@ -1,0 +1,94 @@
+/** Status as the workflows tell it. */
+import type { Client } from '@temporalio/client';
+import {
+  CertExpiry,
+  CertIssuer,
+  CertReason,
+  CertRenewAt,
+  CertState,
+  type ClusterStatus,
+  clusterStatus,
+  issuanceWorkflowId,
+} from '../../../workflows/contract.ts';
+import { gateOf } from '../../clusters/gates.ts';
+import type { ClusterName } from '../cluster-argument.ts';
+import { findClusterWorkflow } from '../find-cluster.ts';
+import { currentStep } from '../issuance-step.ts';
+import type { CertificateLine, ClusterReport, FleetLine, FleetReport } from './status-view.ts';
+
+const PAGE_SIZE = 1_000;
+
+/** Every cluster that has a workflow, from their search attributes: one listing, no worker needed. */
+export async function fleetFromTemporal(client: Client, hive: string): Promise<FleetReport> {
+  const prefix = `cluster/${hive}/`;
+  const query = `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${prefix}'`;
+  const clusters: FleetLine[] = [];
+  for await (const { workflowId, typedSearchAttributes: attributes } of client.workflow.list({
+    query,
+    pageSize: PAGE_SIZE,
+  })) {
+    const [, , namespace = '', name = ''] = workflowId.split('/');
+    const reason = attributes.get(CertReason);
+    const issuer = attributes.get(CertIssuer);
+    const notAfter = attributes.get(CertExpiry)?.toISOString();
+    const renewalTime = attributes.get(CertRenewAt)?.toISOString();
+    clusters.push({
+      cluster: `${namespace}/${name}`,
+      state: attributes.get(CertState) ?? 'Pending',
+      ...(reason === undefined ? {} : { reason }),
+      ...(issuer === undefined ? {} : { issuer }),
+      ...(notAfter === undefined ? {} : { notAfter }),
+      ...(renewalTime === undefined ? {} : { renewalTime }),
+    });
+  }
+  return { source: 'temporal', clusters };
+}
+
+/** @returns undefined when the cluster has no workflow. */
+export async function clusterFromTemporal(
+  client: Client,
+  hive: string,
+  name: ClusterName,
+): Promise<ClusterReport | undefined> {
+  const handle = await findClusterWorkflow(client, hive, name);
+  if (handle === undefined) return undefined;
+  const status = await handle.query(clusterStatus);
+  const certificates = await Promise.all(
+    Object.entries(status.bundles).map(([bundle, record]) => certificateLine(client, status, bundle, record)),
+  );
+  const gate = gateOf(status.cluster);
+  const situation = gate.kind === 'serve' ? gate.note : gate.message;
+  return {
+    source: 'temporal',
+    cluster: `${name.namespace}/${name.name}`,
+    workflowId: handle.workflowId,
+    ...(situation === undefined ? {} : { situation }),
+    certificates,
+  };
+}
+
+async function certificateLine(
+  client: Client,
+  status: ClusterStatus,
+  bundle: string,
+  record: ClusterStatus['bundles'][string],
+): Promise<CertificateLine> {
+  const { certificate, renewalTime, nextAttempt } = record;
+  const issuing = record.state === 'Issuing' || record.state === 'Renewing';
+  const step = issuing
+    ? await currentStep(client, issuanceWorkflowId(status.cluster.identity, bundle, record.orders))
+    : undefined;
+  return {
+    bundle,
+    state: record.state,
+    message: record.message,
+    dnsNames: record.dnsNames,
+    secretName: record.secretName,
+    ...(certificate === undefined
+      ? {}
+      : { issuer: certificate.issuerName, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter }),
+    ...(renewalTime === undefined ? {} : { renewalTime }),
+    ...(nextAttempt === undefined ? {} : { nextAttempt }),
+    ...(step === undefined ? {} : { step }),
+  };
+}

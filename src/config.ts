@@ -1,0 +1,20 @@
+/** Configuration: what certman can be told from outside, checked at start. */
+export { describeSettings, settingsAsMarkdown, unknownSettings } from './configuration/describe-settings.ts';
+export {
+  CONFIGURATION_DOCUMENT,
+  type Configuration,
+  ConfigurationError,
+  type ConfigurationProblem,
+  type Environment,
+  loadConfiguration,
+  loadSettings,
+  loadTemporal,
+} from './configuration/load-configuration.ts';
+export {
+  type AuthoritativeServers,
+  SETTINGS,
+  type SettingDescription,
+  type SettingValues,
+} from './configuration/settings.ts';
+export type { TemporalSettings } from './configuration/temporal-settings.ts';
+export { type CaBundle, formatAddress, type HostAndPort } from './configuration/values.ts';

@@ -1,0 +1,61 @@
+/**
+ * The settings as people read them: the README's table, the terminal's list, and a warning about names that are close to one.
+ */
+import type { Environment } from './load-configuration.ts';
+import { OBEYED_SETTINGS, SETTINGS, type SettingDescription } from './settings.ts';
+
+/** Every setting, certman's own first within its group. */
+export function describeSettings(): readonly SettingDescription[] {
+  const own = Object.values(SETTINGS).map(({ name, group, meaning, whenUnset, example }) => ({
+    name,
+    group,
+    meaning,
+    whenUnset,
+    example,
+  }));
+  const all: SettingDescription[] = [...own, ...OBEYED_SETTINGS];
+  const groups = [...new Set(all.map((setting) => setting.group))];
+  return groups.flatMap((group) => all.filter((setting) => setting.group === group));
+}
+
+/** The table between the README's markers, one row a setting. */
+export function settingsAsMarkdown(): string {
+  const rows = describeSettings().map((setting) => {
+    const names = setting.name
+      .split(', ')
+      .map((name) => `\`${name}\``)
+      .join(', ');
+    return `| ${names} | ${setting.meaning} | ${setting.whenUnset} | \`${setting.example}\` |`;
+  });
+  return ['| setting | meaning | when not set | example |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
+}
+
+/** Variables that Kubernetes adds to every pod for each Service of the namespace. */
+const SERVICE_VARIABLE = /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?$/;
+
+/** Variables that look like settings and are none, each with the setting that was probably meant. */
+export function unknownSettings(
+  environment: Environment,
+): readonly { readonly name: string; readonly meant?: string }[] {
+  const known = Object.values(SETTINGS).map((setting) => setting.name);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('CERTMAN_') && !known.includes(name) && !SERVICE_VARIABLE.test(name))
+    .map((name) => {
+      const meant = known.find((candidate) => editDistance(candidate, name) <= 3);
+      return meant === undefined ? { name } : { name, meant };
+    });
+}
+
+/** Levenshtein distance. */
+function editDistance(left: string, right: string): number {
+  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= left.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= right.length; column += 1) {
+      const substitution = (previous[column - 1] ?? 0) + (left[row - 1] === right[column - 1] ? 0 : 1);
+      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[right.length] ?? 0;
+}

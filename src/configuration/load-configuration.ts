@@ -1,0 +1,157 @@
+/**
+ * Reads the settings from the environment. Every problem is found in one go, and each says which setting, what was found,
+ * what is expected and where to read on.
+ */
+import { CertmanError } from '../failures/failure.ts';
+import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey, type SettingValues } from './settings.ts';
+import { loadTemporalSettings, type TemporalSettings } from './temporal-settings.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where a person reads about settings. */
+export const CONFIGURATION_DOCUMENT = 'README.md, "Configuration", or "certman config"';
+
+export interface ConfigurationProblem {
+  readonly setting: string;
+  /** The value as it was found, shortened; absent when the setting is absent. */
+  readonly found?: string;
+  /** What is wrong with it, where `expected` does not say so. */
+  readonly trouble?: string;
+  readonly expected: string;
+}
+
+/** Wrong configuration: `code` is `configuration/invalid`, `problems` lists everything that is wrong. */
+export class ConfigurationError extends CertmanError {
+  readonly problems: readonly ConfigurationProblem[];
+
+  constructor(problems: readonly ConfigurationProblem[]) {
+    const lines = problems.map((problem) => `  ${describeProblem(problem)}`);
+    const count = problems.length === 1 ? '1 setting is' : `${problems.length} settings are`;
+    super({
+      code: 'configuration/invalid',
+      message: `${count} wrong:\n${lines.join('\n')}`,
+      next: `Set what is expected and start again; the settings are described in ${CONFIGURATION_DOCUMENT}.`,
+    });
+    this.name = 'ConfigurationError';
+    this.problems = Object.freeze([...problems]);
+  }
+}
+
+function describeProblem(problem: ConfigurationProblem): string {
+  const found = problem.found === undefined ? 'is not set' : `is ${JSON.stringify(problem.found)}`;
+  return `${problem.setting} ${problem.trouble ?? found}; expected ${problem.expected}`;
+}
+
+/** Everything that a worker needs to know at start. Frozen. */
+export interface Configuration extends SettingValues {
+  readonly dohQuorum: number;
+  readonly temporal: TemporalSettings;
+}
+
+/** @throws ConfigurationError naming every problem. */
+export function loadConfiguration(environment: Environment): Configuration {
+  const problems: ConfigurationProblem[] = [];
+  const values = readInto(problems, environment, SETTING_KEYS);
+  problems.push(...contradictions(values));
+  const temporal = loadTemporalSettings(environment, problems);
+  if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
+  const dohQuorum = values.dohQuorum ?? Math.floor(values.dohResolvers.length / 2) + 1;
+  return deepFreeze({ ...values, dohQuorum, temporal });
+}
+
+/**
+ * Only these settings, for commands that need no more: a wrong resolver must not keep anyone from asking for a status.
+ * @throws ConfigurationError naming every problem among them.
+ */
+export function loadSettings<Key extends SettingKey>(
+  environment: Environment,
+  keys: readonly Key[],
+): Readonly<Pick<SettingValues, Key>> {
+  const problems: ConfigurationProblem[] = [];
+  const values = readInto(problems, environment, keys);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return deepFreeze(values);
+}
+
+/** Only the connection to Temporal. @throws ConfigurationError */
+export function loadTemporal(environment: Environment): TemporalSettings {
+  const problems: ConfigurationProblem[] = [];
+  const temporal = loadTemporalSettings(environment, problems);
+  if (temporal === undefined) throw new ConfigurationError(problems);
+  return temporal;
+}
+
+/** The values of these settings; one that is wrong is added to `problems` and missing from the result. */
+function readInto<Key extends SettingKey>(
+  problems: ConfigurationProblem[],
+  environment: Environment,
+  keys: readonly Key[],
+): Pick<SettingValues, Key> {
+  const values: Partial<Record<SettingKey, unknown>> = {};
+  for (const key of keys) {
+    const setting: Setting<unknown> = SETTINGS[key];
+    const found = textOf(environment, setting.name);
+    const text = found ?? setting.defaultText;
+    if (text === undefined) continue;
+    const result = setting.schema.safeParse(text);
+    if (result.success) values[key] = result.data;
+    else
+      problems.push({ setting: setting.name, found: shorten(text), expected: result.error.issues[0]?.message ?? '' });
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value came out of the schema of its own key
+  return values as Pick<SettingValues, Key>;
+}
+
+/** An empty value is no value: templates write `NAME=` where nothing was chosen. Blanks around it are never meant. */
+function textOf(environment: Environment, name: string): string | undefined {
+  const text = environment[name]?.trim();
+  return text === '' ? undefined : text;
+}
+
+const LONGEST_SHOWN = 120;
+
+function shorten(text: string): string {
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}…`;
+}
+
+/** What is wrong between settings that are each right. */
+function contradictions(values: Partial<SettingValues>): readonly ConfigurationProblem[] {
+  const problems: ConfigurationProblem[] = [];
+  const { dohQuorum, dohResolvers, metricsAddress, sdkMetricsAddress, deploymentName, buildId } = values;
+  if (values.fedramp === true && values.hostedZoneId === undefined) {
+    problems.push({ setting: 'HOSTED_ZONE_ID', expected: 'the id of the hosted zone, because FEDRAMP is true' });
+  }
+  if (dohQuorum !== undefined && dohResolvers !== undefined && dohQuorum > dohResolvers.length) {
+    problems.push({
+      setting: 'CERTMAN_DOH_QUORUM',
+      found: String(dohQuorum),
+      expected: `at most ${dohResolvers.length}, the number of CERTMAN_DOH_RESOLVERS`,
+    });
+  }
+  if (
+    sdkMetricsAddress !== undefined &&
+    sdkMetricsAddress !== 'off' &&
+    sdkMetricsAddress.port !== 0 &&
+    sdkMetricsAddress.port === metricsAddress?.port
+  ) {
+    problems.push({
+      setting: 'CERTMAN_SDK_METRICS_ADDRESS',
+      found: String(sdkMetricsAddress.port),
+      expected: 'another port than CERTMAN_METRICS_ADDRESS has',
+    });
+  }
+  if ((deploymentName === undefined) !== (buildId === undefined)) {
+    problems.push({
+      setting: deploymentName === undefined ? 'TEMPORAL_DEPLOYMENT_NAME' : 'TEMPORAL_WORKER_BUILD_ID',
+      expected: 'a value, because the other half of Worker Versioning is set',
+    });
+  }
+  return problems;
+}
+
+function deepFreeze<T>(value: T): T {
+  // Byte arrays (TLS material of the Temporal connection) cannot be frozen.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

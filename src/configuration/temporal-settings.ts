@@ -1,0 +1,70 @@
+/**
+ * The connection to Temporal, from the same environment variables and file as the `temporal` CLI.
+ * Source: https://docs.temporal.io/develop/environment-configuration
+ */
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { ConfigurationProblem, Environment } from './load-configuration.ts';
+import { parseHostAndPort } from './values.ts';
+
+type ConnectOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
+
+export interface TemporalSettings {
+  /** host:port. */
+  readonly address: string;
+  readonly namespace: string;
+  /** Whether the frontend is on this machine. */
+  readonly loopback: boolean;
+  /** As both the native and the gRPC connection take it. */
+  readonly connectionOptions: Pick<ConnectOptions, 'tls' | 'apiKey' | 'metadata'> & { readonly address: string };
+}
+
+const DEFAULT_ADDRESS = 'localhost:7233';
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
+
+/** @returns undefined when something is wrong, which is then added to `problems`. */
+export function loadTemporalSettings(
+  environment: Environment,
+  problems: ConfigurationProblem[],
+): TemporalSettings | undefined {
+  const variables = Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] => {
+      const [name, text] = entry;
+      return text !== undefined && text !== '' && (name.startsWith('TEMPORAL_') || isPathVariable(name));
+    }),
+  );
+  try {
+    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: variables });
+    const address = connectionOptions.address ?? DEFAULT_ADDRESS;
+    const parsed = parseHostAndPort(address, { port: 7233 });
+    if (parsed === undefined) {
+      problems.push({ setting: 'TEMPORAL_ADDRESS', found: address, expected: 'host:port, such as localhost:7233' });
+      return undefined;
+    }
+    const { tls, apiKey, metadata } = connectionOptions;
+    return {
+      address,
+      namespace: namespace ?? 'default',
+      loopback: LOOPBACK.test(parsed.host),
+      connectionOptions: {
+        address,
+        ...(tls === undefined ? {} : { tls }),
+        ...(apiKey === undefined ? {} : { apiKey }),
+        ...(metadata === undefined ? {} : { metadata }),
+      },
+    };
+  } catch (error) {
+    // The library's messages name variables, files and TOML positions, never a value.
+    const reason = error instanceof Error ? error.message : String(error);
+    problems.push({
+      setting: 'TEMPORAL_*',
+      trouble: `cannot be used (${reason.slice(0, 200)})`,
+      expected: "Temporal's environment configuration as the temporal CLI takes it",
+    });
+    return undefined;
+  }
+}
+
+/** What the library finds its default configuration file by. */
+function isPathVariable(name: string): boolean {
+  return ['HOME', 'XDG_CONFIG_HOME', 'APPDATA', 'USERPROFILE'].includes(name);
+}

@@ -1,0 +1,123 @@
+/**
+ * The servers that a zone is served by, asked directly (UDP, TCP when the answer does not fit): they know first, and asking
+ * a resolver too early makes it keep "no such name" for as long as the zone's SOA says.
+ */
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { connect, isIPv6 } from 'node:net';
+import { decodeTxtReply, encodeTxtQuestion, isTruncated, LARGEST_MESSAGE, type TxtReply } from './dns-message.ts';
+import { KeyedCache } from './keyed-cache.ts';
+import type { TxtSource } from './txt-source.ts';
+
+/** Sent again after this long, since datagrams get lost; given up after it again. */
+const UDP_TRY_MS = 700;
+const UDP_TRIES = 2;
+const TCP_TIMEOUT_MS = 2_000;
+const ADDRESS_KEPT_MS = 10 * 60_000;
+
+/** A server that does not answer (port 53 is closed on the way, as a rule) is left alone for this long. */
+const LEFT_ALONE_MS = 5 * 60_000;
+
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+const addresses = new KeyedCache<string>({ keepMs: ADDRESS_KEPT_MS, capacity: 5_000 });
+
+export class AuthoritativeServer implements TxtSource {
+  readonly name: string;
+  readonly #at: HostAndPort;
+  #silentUntil = 0;
+  #silentWhy = '';
+
+  constructor(at: HostAndPort) {
+    this.#at = at;
+    this.name = at.port === 53 ? at.host : `${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
+  }
+
+  async ask(name: string): Promise<TxtReply> {
+    if (performance.now() < this.#silentUntil) return { kind: 'silent', why: this.#silentWhy };
+    const question = { id: randomInt(65_536), name, recursion: false };
+    const query = encodeTxtQuestion(question);
+    try {
+      const address = await addresses.get(this.#at.host, async () => (await lookup(this.#at.host)).address);
+      const accept = (message: Buffer): TxtReply | undefined => decodeTxtReply(question, message);
+      for (let tried = 0; tried < UDP_TRIES; tried++) {
+        const message = await overUdp(address, this.#at.port, query, accept);
+        if (message === undefined) continue;
+        const reply = accept(isTruncated(message) ? await overTcp(address, this.#at.port, query) : message);
+        return reply ?? { kind: 'silent', why: 'its answer is no DNS answer to the question' };
+      }
+      return this.#leaveAlone('it does not answer');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return this.#leaveAlone(`it cannot be reached (${typeof code === 'string' ? code : 'unknown'})`);
+    }
+  }
+
+  #leaveAlone(why: string): TxtReply {
+    this.#silentUntil = performance.now() + LEFT_ALONE_MS;
+    this.#silentWhy = why;
+    return { kind: 'silent', why };
+  }
+}
+
+/** @returns the first datagram that answers the question; undefined when none comes in time. */
+function overUdp(
+  address: string,
+  port: number,
+  query: Buffer,
+  accept: (message: Buffer) => unknown,
+): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+    const end = (finish: () => void): void => {
+      clearTimeout(timer);
+      socket.close();
+      finish();
+    };
+    const timer = setTimeout(() => end(() => resolve(undefined)), UDP_TRY_MS);
+    socket.once('error', (error) => end(() => reject(error)));
+    socket.on('message', (message) => {
+      if (accept(message) !== undefined) end(() => resolve(message));
+    });
+    // Connected, so that nobody else's datagrams are taken and a refusal is heard.
+    socket.connect(port, address, () => socket.send(query));
+  });
+}
+
+/** RFC 1035 §4.2.2: a length of two bytes before each message. */
+function overTcp(address: string, port: number, query: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(query.length);
+    const socket = connect({ host: address, port, timeout: TCP_TIMEOUT_MS });
+    const deadline = setTimeout(() => socket.destroy(new TimeoutError()), TCP_TIMEOUT_MS);
+    let received = Buffer.alloc(0);
+    socket.once('connect', () => socket.write(Buffer.concat([length, query])));
+    socket.once('timeout', () => socket.destroy(new TimeoutError()));
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 2) return;
+      const expected = received.readUInt16BE(0);
+      if (received.length < expected + 2 && received.length <= LARGEST_MESSAGE + 2) return;
+      resolve(received.subarray(2, expected + 2));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      reject(new ClosedError());
+    });
+  });
+}
+
+class TimeoutError extends Error {
+  readonly code = 'ETIMEDOUT';
+}
+
+class ClosedError extends Error {
+  readonly code = 'ECONNRESET';
+}

@@ -1,0 +1,188 @@
+/**
+ * Whose AWS credentials reach a cluster's zone: a Secret in its namespace, a chain of assumed roles, certman's own (FedRAMP),
+ * or the default chain of the SDK.
+ */
+import { createHash } from 'node:crypto';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { CertmanError } from '../failures/failure.ts';
+import {
+  type AwsCredentials,
+  OPERATOR_AWS_SECRET,
+  readAwsCredentials,
+  readStsRoles,
+  type StsRoles,
+} from '../kubernetes/aws-credentials.ts';
+import type { KubernetesApi } from '../kubernetes/kubernetes-api.ts';
+import { KeyedCache } from './keyed-cache.ts';
+import { awsProblem } from './problems.ts';
+import type { ZoneTarget } from './provider.ts';
+import { AWS_CONNECTIONS } from './route53-client.ts';
+
+/** How long a Secret is taken as read. What is refused is forgotten at once, so a Secret put right works at the next try. */
+const KEEP_MS = 60_000;
+const CAPACITY = 5_000;
+
+/** AWS's shortest (STS API reference, AssumeRole); plenty, since they are renewed as they are used. */
+const SESSION_SECONDS = 900;
+/** Assumed credentials are not handed out when they end sooner than this. */
+const SESSION_RESERVE_MS = 120_000;
+
+export interface SessionCredentials extends AwsCredentials {
+  readonly sessionToken?: string;
+}
+
+/** Credentials and what they are told apart by. */
+export interface ResolvedCredentials {
+  /** Digest: equal for equal credentials. */
+  readonly id: string;
+  /** Equal for credentials that count against the same limits of an AWS account, as far as one can tell. */
+  readonly account: string;
+  /** Absent: the SDK's default chain. */
+  readonly credentials?: SessionCredentials;
+}
+
+export interface CredentialSourceOptions {
+  readonly kubernetes: KubernetesApi;
+  /** Namespace of Secret `certman-operator-aws-credentials`. */
+  readonly operatorNamespace: string;
+  /** FedRAMP: certman's own credentials serve all clusters. */
+  readonly ownOnly: boolean;
+}
+
+export class CredentialSource {
+  readonly #options: CredentialSourceOptions;
+  readonly #byTarget = new KeyedCache<ResolvedCredentials>({ keepMs: KEEP_MS, capacity: CAPACITY });
+  readonly #sessions = new KeyedCache<Session>({ keepMs: KEEP_MS, capacity: CAPACITY });
+
+  constructor(options: CredentialSourceOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CertmanError `dns/credentialsMissing`, `dns/credentialsMalformed`, `dns/accessDenied` (a role that may not be assumed), `dns/platformUnsupported`, `kubernetes/…`. */
+  resolve(target: ZoneTarget): Promise<ResolvedCredentials> {
+    return this.#byTarget.get(this.#keyOf(target), () => this.#load(target));
+  }
+
+  /** Forgets what was read for this cluster: AWS refused it. */
+  invalidate(target: ZoneTarget): void {
+    this.#byTarget.invalidate(this.#keyOf(target));
+  }
+
+  #keyOf({ namespace, clusterName, platform }: ZoneTarget): string {
+    if (this.#options.ownOnly) return 'own';
+    if (platform.kind !== 'aws') return platform.kind;
+    if (platform.sts) return `sts ${namespace}/${clusterName}`;
+    return platform.credentialsSecret === undefined ? 'default' : `secret ${namespace}/${platform.credentialsSecret}`;
+  }
+
+  async #load(target: ZoneTarget): Promise<ResolvedCredentials> {
+    const { kubernetes, operatorNamespace, ownOnly } = this.#options;
+    const { platform, namespace, clusterName } = target;
+    if (ownOnly) return this.#own();
+    if (platform.kind !== 'aws') {
+      throw new CertmanError({
+        code: 'dns/platformUnsupported',
+        message: `Cluster ${namespace}/${clusterName} is on ${platform.kind === 'unsupported' ? platform.found : platform.kind}, whose DNS certman cannot write yet.`,
+        next: 'Only clusters with spec.platform.aws are served.',
+      });
+    }
+    if (platform.sts) {
+      const secret = { namespace: operatorNamespace, name: OPERATOR_AWS_SECRET };
+      const [operator, roles] = await Promise.all([
+        readAwsCredentials(kubernetes, secret),
+        readStsRoles(kubernetes, { namespace, claimName: clusterName }),
+      ]);
+      return this.#assumed(operator, roles, platform.region);
+    }
+    if (platform.credentialsSecret === undefined) return { id: 'default', account: 'default' };
+    return identified(await readAwsCredentials(kubernetes, { namespace, name: platform.credentialsSecret }));
+  }
+
+  /** The operator's Secret where there is one, else the worker's own role. */
+  async #own(): Promise<ResolvedCredentials> {
+    const secret = { namespace: this.#options.operatorNamespace, name: OPERATOR_AWS_SECRET };
+    try {
+      return identified(await readAwsCredentials(this.#options.kubernetes, secret));
+    } catch (error) {
+      if (error instanceof CertmanError && error.code === 'dns/credentialsMissing') {
+        return { id: 'default', account: 'default' };
+      }
+      throw error;
+    }
+  }
+
+  /** Jump role first, from it the customer's role; both sessions are shared by all who need them. */
+  async #assumed(operator: AwsCredentials, roles: StsRoles, region: string): Promise<ResolvedCredentials> {
+    const jumpKey = digest(operator.accessKeyId, operator.secretAccessKey, roles.jumpRoleArn);
+    const jump = await this.#sessions.get(
+      jumpKey,
+      () => assumeRole(operator, { roleArn: roles.jumpRoleArn, region }),
+      usableMs,
+    );
+    const customer = await this.#sessions.get(
+      digest(jumpKey, roles.customerRoleArn, roles.externalId ?? ''),
+      () =>
+        assumeRole(jump.credentials, {
+          roleArn: roles.customerRoleArn,
+          region,
+          ...(roles.externalId === undefined ? {} : { externalId: roles.externalId }),
+        }),
+      usableMs,
+    );
+    const account = /^arn:[^:]*:iam::(\d+):/.exec(roles.customerRoleArn)?.[1];
+    return { ...identified(customer.credentials), account: account ?? roles.customerRoleArn };
+  }
+}
+
+interface Session {
+  readonly credentials: SessionCredentials;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
+}
+
+function usableMs(session: Session): number {
+  return session.expires - Date.now() - SESSION_RESERVE_MS;
+}
+
+async function assumeRole(
+  credentials: SessionCredentials,
+  role: { readonly roleArn: string; readonly region: string; readonly externalId?: string },
+): Promise<Session> {
+  const client = new STSClient({ region: role.region, credentials, maxAttempts: 2, requestHandler: AWS_CONNECTIONS });
+  try {
+    const answer = await client.send(
+      new AssumeRoleCommand({
+        RoleArn: role.roleArn,
+        RoleSessionName: 'certman',
+        DurationSeconds: SESSION_SECONDS,
+        ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
+      }),
+    );
+    const given = answer.Credentials;
+    if (given?.AccessKeyId === undefined || given.SecretAccessKey === undefined || given.SessionToken === undefined) {
+      throw new CertmanError({
+        code: 'dns/unexpected',
+        message: `AWS let role ${role.roleArn} be assumed without giving credentials.`,
+      });
+    }
+    return {
+      credentials: {
+        accessKeyId: given.AccessKeyId,
+        secretAccessKey: given.SecretAccessKey,
+        sessionToken: given.SessionToken,
+      },
+      expires: given.Expiration?.getTime() ?? Date.now() + SESSION_SECONDS * 1_000,
+    };
+  } catch (error) {
+    throw awsProblem(`let role ${role.roleArn} be assumed`, error);
+  }
+}
+
+function identified(credentials: SessionCredentials): ResolvedCredentials {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  return { id: digest(accessKeyId, secretAccessKey, sessionToken ?? ''), account: digest(accessKeyId), credentials };
+}
+
+function digest(...parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}

@@ -1,0 +1,102 @@
+/** TXT questions and answers in DNS wire format (RFC 1035 §4). Pure. */
+import packet from 'dns-packet';
+import { normalizeName } from './txt-record.ts';
+
+/** No DNS message is longer (RFC 1035 §4.2.2: its length over TCP is 16 bits). */
+export const LARGEST_MESSAGE = 65_535;
+
+/** Largest UDP answer asked for: passes everywhere without fragments (DNS flag day 2020). */
+const UDP_PAYLOAD = 1_232;
+
+const MOST_ALIASES_IN_ONE_ANSWER = 16;
+
+/** What a server says about the TXT records of a name. */
+export type TxtReply =
+  | { readonly kind: 'values'; readonly values: readonly string[]; readonly ttlSeconds: number }
+  /** No such name, or no TXT there; for how long that may be cached (RFC 2308 §5), when it says. */
+  | { readonly kind: 'absent'; readonly ttlSeconds?: number }
+  /** The name is another's (CNAME), and the answer stops there. */
+  | { readonly kind: 'alias'; readonly target: string }
+  /** No statement about the records: refused, failing, malformed. */
+  | { readonly kind: 'silent'; readonly why: string };
+
+export interface TxtQuestion {
+  /** 0 for DoH, so that caches can share answers (RFC 8484 §4.1). */
+  readonly id: number;
+  readonly name: string;
+  /** Set towards resolvers, not towards authoritative servers. */
+  readonly recursion: boolean;
+}
+
+export function encodeTxtQuestion(question: TxtQuestion): Buffer {
+  return packet.encode({
+    type: 'query',
+    id: question.id,
+    flags: question.recursion ? packet.RECURSION_DESIRED : 0,
+    questions: [{ type: 'TXT', class: 'IN', name: question.name }],
+    // RFC 6891 §6.1.2
+    additionals: [
+      {
+        type: 'OPT',
+        name: '.',
+        udpPayloadSize: UDP_PAYLOAD,
+        extendedRcode: 0,
+        ednsVersion: 0,
+        flags: 0,
+        flag_do: false,
+        options: [],
+      },
+    ],
+  });
+}
+
+/** Whether the answer was cut to fit a datagram and must be asked for over TCP (RFC 1035 §4.2.1). */
+export function isTruncated(message: Buffer): boolean {
+  return message.length > 2 && ((message[2] ?? 0) & 0x02) !== 0;
+}
+
+/** @returns undefined when the message is no answer to the question. */
+export function decodeTxtReply(question: TxtQuestion, message: Buffer): TxtReply | undefined {
+  let answer: packet.DecodedPacket;
+  try {
+    answer = packet.decode(message);
+  } catch {
+    return undefined;
+  }
+  const asked = answer.questions?.[0];
+  const name = normalizeName(question.name);
+  if (answer.type !== 'response' || (answer.id ?? 0) !== question.id) return undefined;
+  if (asked !== undefined && (asked.type !== 'TXT' || normalizeName(asked.name) !== name)) return undefined;
+  // Known to the library at run time, not to its types.
+  const { rcode } = answer as packet.DecodedPacket & { readonly rcode?: string };
+  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') return { kind: 'silent', why: `it answered ${rcode ?? 'no code'}` };
+  return readRecords(name, answer.answers ?? [], answer.authorities ?? []);
+}
+
+function readRecords(name: string, answers: readonly packet.Answer[], authorities: readonly packet.Answer[]): TxtReply {
+  let owner = name;
+  for (let hop = 0; hop < MOST_ALIASES_IN_ONE_ANSWER; hop++) {
+    const texts = answers.filter((record) => record.type === 'TXT' && normalizeName(record.name) === owner);
+    if (texts.length > 0)
+      return { kind: 'values', values: texts.map(textOf), ttlSeconds: Math.min(...texts.map(ttlOf)) };
+    const alias = answers.find((record) => record.type === 'CNAME' && normalizeName(record.name) === owner);
+    if (alias?.type !== 'CNAME') break;
+    owner = normalizeName(alias.data);
+    if (owner === name) return { kind: 'silent', why: 'its aliases lead in a circle' };
+  }
+  if (owner !== name) return { kind: 'alias', target: owner };
+  const soa = authorities.find((record) => record.type === 'SOA');
+  if (soa?.type !== 'SOA') return { kind: 'absent' };
+  return { kind: 'absent', ttlSeconds: Math.min(ttlOf(soa), soa.data.minimum ?? ttlOf(soa)) };
+}
+
+/** The character-strings of a TXT record are one text (RFC 8555 §8.4 by way of RFC 7208 §3.3). */
+function textOf(record: packet.Answer): string {
+  if (record.type !== 'TXT') return '';
+  const parts = Array.isArray(record.data) ? record.data : [record.data];
+  return Buffer.concat(parts.map((part) => Buffer.from(part))).toString('utf8');
+}
+
+function ttlOf(record: packet.Answer): number {
+  return 'ttl' in record && typeof record.ttl === 'number' ? record.ttl : 0;
+}

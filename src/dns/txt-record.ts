@@ -1,0 +1,48 @@
+/** TXT records in the forms that meet here: plain text, Route 53's quoted form, names as people and as APIs write them. Pure. */
+
+/** `name` without trailing dot, `value` as plain text. */
+export interface TxtRecord {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Longest character-string of a TXT record (RFC 1035 §3.3.14). */
+const LONGEST_STRING = 255;
+
+/** Lower case, no trailing dot, Route 53's octal escapes undone (`\052` is `*`). */
+export function normalizeName(name: string): string {
+  const plain = name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return (plain.endsWith('.') ? plain.slice(0, -1) : plain).toLowerCase();
+}
+
+/** Text as the Value element of a TXT record: quoted character-strings of at most 255 bytes each. */
+export function quoteTxt(text: string): string {
+  const bytes = Buffer.from(text, 'utf8');
+  const strings: string[] = [];
+  for (let at = 0; at < bytes.length || at === 0; at += LONGEST_STRING) {
+    strings.push(`"${escapeString(bytes.subarray(at, at + LONGEST_STRING))}"`);
+  }
+  return strings.join(' ');
+}
+
+function escapeString(bytes: Buffer): string {
+  let escaped = '';
+  for (const byte of bytes) {
+    if (byte === 0x22 || byte === 0x5c) escaped += `\\${String.fromCharCode(byte)}`;
+    else if (byte >= 0x20 && byte <= 0x7e) escaped += String.fromCharCode(byte);
+    else escaped += `\\${byte.toString(8).padStart(3, '0')}`;
+  }
+  return escaped;
+}
+
+/** Orders names as Route 53 lists them: by labels from the right, each by ASCII. */
+export function compareNames(a: string, b: string): number {
+  const left = reversedLabels(a);
+  const right = reversedLabels(b);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** Labels joined by a character below all that occur in names, so that a parent sorts before what is below it. */
+function reversedLabels(name: string): string {
+  return name.split('.').toReversed().join('\u0000');
+}

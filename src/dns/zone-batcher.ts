@@ -1,0 +1,286 @@
+/**
+ * Collects what all activities of a worker want done in one hosted zone into few changes.
+ *
+ * A round: wait for some more requests, read the sets concerned, plan, send; then the next round. One round at a time, so
+ * that this worker never competes with itself. Every caller gets an answer of its own: a batch that Route 53 refuses is
+ * tried again on what is there now, then cut until the request it minds is alone.
+ */
+import { CertmanError } from '../failures/failure.ts';
+import {
+  applyRequests,
+  type ChangeMode,
+  type KnownSets,
+  namesOf,
+  packRequests,
+  planChanges,
+  sameSet,
+  type TxtChange,
+  type TxtRequest,
+  type TxtSet,
+} from './change-batch.ts';
+import { ChangeRefusedError } from './problems.ts';
+import { sleep } from './wait.ts';
+
+/** What the batcher needs of a zone's API. */
+export interface ZoneApi {
+  readTxtSets(names: Iterable<string>): Promise<ReadonlyMap<string, TxtSet>>;
+  /** @throws ChangeRefusedError when the batch is not acceptable as a whole. */
+  change(changes: readonly TxtChange[]): Promise<{ readonly id: string; readonly inSync: boolean }>;
+}
+
+/** The change that a request went out with; absent when there was nothing to change. */
+export interface BatchOutcome {
+  readonly change?: { readonly id: string; readonly inSync: boolean };
+}
+
+export interface BatcherOptions {
+  /** How long requests are collected, from the first one on. */
+  readonly windowMs: number;
+  /** Waits between attempts at a request that met a passing fault; when they are used up the callers are told. */
+  readonly retryDelaysMs?: readonly number[];
+}
+
+const RETRY_DELAYS_MS = [300, 800, 2_000, 4_000];
+
+/** Requests of one round, so that a round reads and plans a bounded number of names. */
+const LARGEST_ROUND = 400;
+
+/** How often one lone request may find the zone changed between reading and writing. */
+const MOST_RACES = 5;
+
+interface Waiting {
+  readonly resolve: (outcome: BatchOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A request with the caller behind it; several when it had to be cut into parts. */
+interface Queued extends TxtRequest {
+  readonly caller: Waiting;
+}
+
+export class ZoneBatcher {
+  readonly #api: ZoneApi;
+  readonly #windowMs: number;
+  readonly #retryDelaysMs: readonly number[];
+  #queue: Queued[] = [];
+  #running = false;
+  #lastChange: { readonly id: string; readonly inSync: boolean } | undefined;
+
+  constructor(api: ZoneApi, options: BatcherOptions) {
+    this.#api = api;
+    this.#windowMs = options.windowMs;
+    this.#retryDelaysMs = options.retryDelaysMs ?? RETRY_DELAYS_MS;
+  }
+
+  get idle(): boolean {
+    return !this.#running;
+  }
+
+  /**
+   * @param signal a request that is aborted while it still waits for its batch leaves it; one whose batch is under way is
+   *   carried to its end first, so that whoever withdraws it afterwards finds what there is.
+   */
+  async submit(request: TxtRequest, signal: AbortSignal): Promise<BatchOutcome> {
+    signal.throwIfAborted();
+    if (request.records.length === 0) return {};
+    let queued: Queued | undefined;
+    const answer = new Promise<BatchOutcome>((resolve, reject) => {
+      queued = { ...request, caller: { resolve, reject } };
+      this.#queue.push(queued);
+    });
+    const leave = (): void => {
+      const at = queued === undefined ? -1 : this.#queue.indexOf(queued);
+      if (at !== -1) this.#queue.splice(at, 1)[0]?.caller.reject(signal.reason);
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    if (!this.#running) {
+      this.#running = true;
+      void this.#run();
+    }
+    try {
+      const outcome = await answer;
+      signal.throwIfAborted();
+      return outcome;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      await sleep(this.#windowMs);
+      const round = this.#queue.splice(0, LARGEST_ROUND);
+      if (round.length > 0) await this.#carryOut(round);
+    }
+    this.#running = false;
+  }
+
+  /** One round. Never rejects: every failure goes to the callers it concerns. */
+  async #carryOut(round: readonly Queued[]): Promise<void> {
+    const outcomes = new Outcomes(round);
+    await this.#process(round, outcomes);
+    outcomes.settle();
+  }
+
+  async #process(round: readonly Queued[], outcomes: Outcomes): Promise<void> {
+    let known: KnownSets;
+    try {
+      known = await this.#read(round);
+    } catch (error) {
+      if (!(error instanceof ChangeRefusedError) || round.length === 1) return outcomes.fail(round, error);
+      for (const part of cutBySuspicion(round, error)) await this.#process(part, outcomes);
+      return;
+    }
+    for (const group of packRequests(known, round)) {
+      await this.#send(group, known, outcomes);
+      known = applyRequests(known, group);
+    }
+  }
+
+  async #send(group: readonly Queued[], known: KnownSets, outcomes: Outcomes): Promise<void> {
+    try {
+      const refusal = await this.#attempt(group, known, 'compare', outcomes);
+      if (refusal === undefined) return;
+      const fresh = await this.#read(group);
+      const second = await this.#attempt(group, fresh, modeAfterRefusal(group, known, fresh), outcomes);
+      if (second !== undefined) await this.#isolate(group, fresh, second, outcomes);
+    } catch (error) {
+      outcomes.fail(group, error);
+    }
+  }
+
+  /** @returns why the batch was refused; undefined when it is done. */
+  async #attempt(
+    group: readonly Queued[],
+    known: KnownSets,
+    mode: ChangeMode,
+    outcomes: Outcomes,
+  ): Promise<ChangeRefusedError | undefined> {
+    const changes = planChanges(known, group, mode);
+    if (changes.length === 0) {
+      // What is there already may have come with a change that is not served everywhere yet.
+      outcomes.done(group, this.#lastChange === undefined ? {} : { change: this.#lastChange });
+      return undefined;
+    }
+    try {
+      this.#lastChange = await this.#patiently(() => this.#api.change(changes));
+      outcomes.done(group, { change: this.#lastChange });
+      return undefined;
+    } catch (error) {
+      if (error instanceof ChangeRefusedError) return error;
+      throw error;
+    }
+  }
+
+  /** Cuts a refused group until what is refused is one request. */
+  async #isolate(
+    group: readonly Queued[],
+    found: KnownSets,
+    refusal: ChangeRefusedError,
+    outcomes: Outcomes,
+  ): Promise<void> {
+    if (group.length === 1) return this.#insist(group, outcomes);
+    let known = found;
+    for (const part of cutBySuspicion(group, refusal)) {
+      try {
+        const again = await this.#attempt(part, known, 'compare', outcomes);
+        if (again === undefined) known = applyRequests(known, part);
+        else await this.#isolate(part, known, again, outcomes);
+      } catch (error) {
+        outcomes.fail(part, error);
+      }
+    }
+  }
+
+  /** A lone request: as long as somebody else keeps changing the names it is only late, else it is refused for good. */
+  async #insist(lone: readonly Queued[], outcomes: Outcomes): Promise<void> {
+    let known: KnownSets = await this.#read(lone);
+    let mode: ChangeMode = 'compare';
+    for (let race = 0; race < MOST_RACES; race++) {
+      const refusal = await this.#attempt(lone, known, mode, outcomes);
+      if (refusal === undefined) return;
+      const fresh = await this.#read(lone);
+      const next = modeAfterRefusal(lone, known, fresh);
+      if (next === 'overwrite' && mode === 'overwrite') {
+        outcomes.fail(lone, refusal);
+        return;
+      }
+      mode = next;
+      known = fresh;
+    }
+    outcomes.fail(
+      lone,
+      new CertmanError({
+        code: 'dns/throttled',
+        message: `Somebody else keeps changing ${[...namesOf(lone)].join(', ').slice(0, 300)}.`,
+        next: 'It is tried again in some seconds.',
+        notBefore: new Date(Date.now() + 5_000),
+      }),
+    );
+  }
+
+  #read(group: readonly TxtRequest[]): Promise<KnownSets> {
+    return this.#patiently(() => this.#api.readTxtSets(namesOf(group)));
+  }
+
+  /** Passing faults (throttling, a change of somebody else still under way, a lost connection) cost a short wait. */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (const delay of this.#retryDelaysMs) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof CertmanError)) throw error;
+        if (error.code !== 'dns/throttled' && error.code !== 'dns/unreachable') throw error;
+        await sleep(delay * (0.75 + Math.random() / 2));
+      }
+    }
+    return work();
+  }
+}
+
+/**
+ * After a refusal: when the zone has changed meanwhile, that explains it, and comparing again is right. When it has not,
+ * the API contradicts its own list (an emulator that remembers withdrawn records does), or minds something else, which
+ * the overwriting form shows.
+ */
+function modeAfterRefusal(group: readonly TxtRequest[], before: KnownSets, now: KnownSets): ChangeMode {
+  return [...namesOf(group)].every((name) => sameSet(before.get(name), now.get(name))) ? 'overwrite' : 'compare';
+}
+
+/** Those that the refusal names apart from the others; halves, when it names none or all. */
+function cutBySuspicion(group: readonly Queued[], refusal: ChangeRefusedError): readonly (readonly Queued[])[] {
+  const said = refusal.details.toLowerCase();
+  const suspect = (request: Queued): boolean => request.records.some((record) => said.includes(record.name));
+  const suspects = group.filter(suspect);
+  if (suspects.length > 0 && suspects.length < group.length) {
+    return [group.filter((request) => !suspects.includes(request)), suspects];
+  }
+  const half = Math.ceil(group.length / 2);
+  return [group.slice(0, half), group.slice(half)];
+}
+
+/** Answers of a round: a caller whose request was cut into parts hears once, of the last change or of the first failure. */
+class Outcomes {
+  readonly #callers: ReadonlySet<Waiting>;
+  readonly #done = new Map<Waiting, BatchOutcome>();
+  readonly #failed = new Map<Waiting, unknown>();
+
+  constructor(round: readonly Queued[]) {
+    this.#callers = new Set(round.map((request) => request.caller));
+  }
+
+  done(group: readonly Queued[], outcome: BatchOutcome): void {
+    for (const { caller } of group) this.#done.set(caller, { ...this.#done.get(caller), ...outcome });
+  }
+
+  fail(group: readonly Queued[], error: unknown): void {
+    for (const { caller } of group) if (!this.#failed.has(caller)) this.#failed.set(caller, error);
+  }
+
+  settle(): void {
+    for (const caller of this.#callers) {
+      if (this.#failed.has(caller)) caller.reject(this.#failed.get(caller));
+      else caller.resolve(this.#done.get(caller) ?? {});
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** Makes the CertificateRequest of a bundle be what it should be, without ever taking another cluster's. */
+import type { BundleView, ClusterView } from '../clusters/cluster-view.ts';
+import { CertmanError } from '../failures/failure.ts';
+import { belongsToAnother, certificateRequestFor, ownershipOf } from './certificate-request.ts';
+import { releaseFinalizer } from './finalizers.ts';
+import { CERTIFICATE_REQUESTS, type KubernetesApi, type KubernetesObject } from './kubernetes-api.ts';
+
+const ATTEMPTS = 3;
+
+/**
+ * One request as a rule. @returns the CertificateRequest as it is now.
+ * @throws CertmanError `kubernetes/conflict` when it belongs to another ClusterDeployment, or is being deleted and somebody else holds it.
+ */
+export async function ensureCertificateRequest(
+  kubernetes: KubernetesApi,
+  cluster: ClusterView,
+  bundle: BundleView,
+  email: string,
+  signal?: AbortSignal,
+): Promise<KubernetesObject> {
+  const wanted = certificateRequestFor(cluster, bundle, email);
+  const { namespace, name } = wanted.metadata;
+  for (let attempt = 1; ; attempt += 1) {
+    const applied = await applyUnlessAnothers(kubernetes, cluster, wanted, signal);
+    if (applied !== undefined && applied.metadata.deletionTimestamp === undefined) return applied;
+    if (applied !== undefined) await releaseFinalizer(kubernetes, CERTIFICATE_REQUESTS, applied, signal);
+    if (attempt >= ATTEMPTS) {
+      const holders = applied?.metadata.finalizers?.join(', ') ?? 'unknown';
+      throw new CertmanError({
+        code: 'kubernetes/conflict',
+        message: `CertificateRequest ${namespace}/${name} is being deleted, and cannot be made again before it is gone (finalizers: ${holders}).`,
+        next: 'It is tried again shortly; if it stays, see who holds it by its other finalizers.',
+      });
+    }
+  }
+}
+
+/** @returns undefined when a leftover of an earlier cluster of the same name was let go, so that the next try creates it. */
+async function applyUnlessAnothers(
+  kubernetes: KubernetesApi,
+  cluster: ClusterView,
+  wanted: KubernetesObject,
+  signal?: AbortSignal,
+): Promise<KubernetesObject | undefined> {
+  const { identity } = cluster;
+  try {
+    return await kubernetes.apply(CERTIFICATE_REQUESTS, wanted, signal === undefined ? {} : { signal });
+  } catch (error) {
+    // The API server allows one controlling owner only: with another's there, ours is refused and nothing was changed.
+    if (!(error instanceof CertmanError) || error.code !== 'kubernetes/invalid') throw error;
+    const { name, namespace } = wanted.metadata;
+    const key = { name, ...(namespace === undefined ? {} : { namespace }) };
+    const found = await kubernetes.get(CERTIFICATE_REQUESTS, key, signal);
+    const owner = found === undefined ? undefined : ownershipOf(found.metadata, identity);
+    if (found === undefined || owner?.kind !== 'other') throw error;
+    const leftover = owner.ownerName === identity.name && found.metadata.deletionTimestamp !== undefined;
+    if (!leftover) throw belongsToAnother(found.metadata, owner, identity);
+    await releaseFinalizer(kubernetes, CERTIFICATE_REQUESTS, found, signal);
+    return undefined;
+  }
+}

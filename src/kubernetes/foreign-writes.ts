@@ -1,0 +1,47 @@
+/**
+ * Who wrote what last in an object, from `metadata.managedFields`: how the watch tells certman's own writes from everybody
+ * else's. Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+ */
+import { z } from 'zod';
+import { FIELD_MANAGER, type KubernetesObject } from './kubernetes-api.ts';
+
+const entrySchema = z.looseObject({
+  manager: z.string().optional(),
+  time: z.string().optional(),
+  subresource: z.string().optional(),
+  fieldsV1: z.record(z.string(), z.unknown()).optional(),
+});
+
+export interface Writers {
+  /** When certman last wrote the field (RFC 3339, whole seconds); undefined when it owns nothing of it. */
+  readonly own?: string;
+  /** The last foreign writer of the field, `<manager>@<time>`; undefined when nobody else owns a part of it. */
+  readonly foreign?: string;
+  readonly foreignTime?: string;
+}
+
+/** @param field a top-level field: `spec`, `data`. Entries of subresources do not count; unreadable ones are passed over. */
+export function writersOf(object: KubernetesObject, field: string): Writers {
+  let own: string | undefined;
+  let foreign: { readonly manager: string; readonly time: string } | undefined;
+  for (const raw of object.metadata.managedFields ?? []) {
+    const entry = entrySchema.safeParse(raw);
+    if (!entry.success || entry.data.subresource || entry.data.fieldsV1?.[`f:${field}`] === undefined) continue;
+    const { manager = '', time = '' } = entry.data;
+    if (manager === FIELD_MANAGER) own = own === undefined || time > own ? time : own;
+    else if (foreign === undefined || time > foreign.time) foreign = { manager, time };
+  }
+  return {
+    ...(own === undefined ? {} : { own }),
+    ...(foreign === undefined ? {} : { foreign: `${foreign.manager}@${foreign.time}`, foreignTime: foreign.time }),
+  };
+}
+
+/**
+ * Whether a field that changed was changed by somebody else: certman has not written it since `before`, or somebody else
+ * has as well. Times are whole seconds: a doubt counts as foreign, which costs one look too many.
+ */
+export function isForeignChange(before: Writers, after: Writers): boolean {
+  if (after.own === undefined || after.own === before.own) return true;
+  return after.foreignTime !== undefined && after.foreignTime >= after.own;
+}

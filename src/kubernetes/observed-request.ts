@@ -1,0 +1,150 @@
+/** What the watch reads of a CertificateRequest: what the gauges show, and whose it is. */
+import { z } from 'zod';
+import { requestName } from '../certificates/request-name.ts';
+import type { BundleView, ClusterView } from '../clusters/cluster-view.ts';
+import { canonicalJson, digestOf } from '../clusters/digest.ts';
+import { isForeignChange, type Writers, writersOf } from './foreign-writes.ts';
+import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
+
+export interface ObservedRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** The ClusterDeployment that owns it; undefined when it is nobody's. */
+  readonly owner?: { readonly name: string; readonly uid: string };
+  readonly deleting: boolean;
+  readonly finalizer: boolean;
+  readonly secretName: string;
+  readonly dnsNames: readonly string[];
+  readonly zoneName: string;
+  readonly platform: ClusterView['platform'];
+  readonly specDigest: string;
+  readonly writers: Writers;
+  readonly issued: boolean;
+  /** As in the status; RFC 3339 or the form of certman-operator. */
+  readonly notBefore?: string;
+  readonly notAfter?: string;
+  readonly issuerName?: string;
+  readonly serialNumber?: string;
+}
+
+const text = z.string().max(4096);
+const secretRef = z.object({ name: text.optional() }).optional().catch(undefined);
+const ownerSchema = z.looseObject({
+  kind: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  controller: z.boolean().optional(),
+});
+
+/** Every field on its own: an odd one is as if absent, since the watch of all the others must go on. */
+const requestSchema = z.looseObject({
+  spec: z
+    .looseObject({
+      acmeDNSDomain: text.catch(''),
+      certificateSecret: secretRef,
+      dnsNames: z.array(text).max(1000).catch([]),
+      platform: z
+        .looseObject({
+          aws: z
+            .looseObject({ credentials: secretRef, region: text.optional().catch(undefined) })
+            .optional()
+            .catch(undefined),
+        })
+        .optional()
+        .catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+  status: z
+    .looseObject({
+      issued: z.boolean().optional().catch(undefined),
+      notBefore: text.optional().catch(undefined),
+      notAfter: text.optional().catch(undefined),
+      issuerName: text.optional().catch(undefined),
+      serialNumber: text.optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+});
+
+export function observeRequest(object: KubernetesObject): ObservedRequest {
+  const { metadata } = object;
+  const { spec, status } = requestSchema.parse(object);
+  const owner = (metadata.ownerReferences ?? [])
+    .map((reference) => ownerSchema.safeParse(reference))
+    .find((reference) => reference.success && reference.data.kind === 'ClusterDeployment')?.data;
+  const aws = spec?.platform?.aws;
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    ...(owner === undefined ? {} : { owner: { name: owner.name, uid: owner.uid } }),
+    deleting: metadata.deletionTimestamp !== undefined,
+    finalizer: metadata.finalizers?.includes(FINALIZER) === true,
+    secretName: spec?.certificateSecret?.name ?? '',
+    dnsNames: spec?.dnsNames ?? [],
+    zoneName: spec?.acmeDNSDomain ?? '',
+    platform:
+      aws === undefined
+        ? { kind: 'unsupported', found: Object.keys(spec?.platform ?? {})[0] ?? 'none' }
+        : {
+            kind: 'aws',
+            region: aws.region ?? '',
+            sts: false,
+            ...(aws.credentials?.name ? { credentialsSecret: aws.credentials.name } : {}),
+          },
+    specDigest: digestOf(canonicalJson(object['spec'])),
+    writers: writersOf(object, 'spec'),
+    issued: status?.issued === true,
+    ...(status?.notBefore ? { notBefore: status.notBefore } : {}),
+    ...(status?.notAfter ? { notAfter: status.notAfter } : {}),
+    ...(status?.issuerName ? { issuerName: status.issuerName } : {}),
+    ...(status?.serialNumber ? { serialNumber: status.serialNumber } : {}),
+  };
+}
+
+/** Why the workflow has to look at its request again; undefined when the change was certman's own or means nothing. */
+export function whatChangedInRequest(previous: ObservedRequest, now: ObservedRequest): string | undefined {
+  if (now.deleting && !previous.deleting) return `The CertificateRequest ${now.name} is being deleted.`;
+  if (now.specDigest !== previous.specDigest && isForeignChange(previous.writers, now.writers)) {
+    return `The spec of the CertificateRequest ${now.name} was changed by somebody.`;
+  }
+  if (previous.finalizer && !now.finalizer && !now.deleting) {
+    return `The finalizer of the CertificateRequest ${now.name} was removed by somebody.`;
+  }
+  return undefined;
+}
+
+/**
+ * A cluster as its orphaned CertificateRequests tell of it, its ClusterDeployment being gone: enough to revoke and clear away.
+ * @param requests of one owner, at least one.
+ */
+export function clusterOfOrphans(hive: string, requests: readonly ObservedRequest[]): ClusterView | undefined {
+  const [first] = requests;
+  if (first?.owner === undefined) return undefined;
+  const { owner } = first;
+  return {
+    identity: { hive, namespace: first.namespace, name: owner.name, uid: owner.uid },
+    deleting: true,
+    installed: true,
+    managed: true,
+    fake: false,
+    paused: false,
+    limitedSupport: false,
+    relocation: 'none',
+    finalizer: false,
+    zoneName: first.zoneName,
+    platform: first.platform,
+    bundles: requests.map((request) => orphanedBundle(owner.name, request)),
+  };
+}
+
+function orphanedBundle(clusterDeployment: string, request: ObservedRequest): BundleView {
+  const prefix = requestName(clusterDeployment, '');
+  return {
+    name: request.name.startsWith(prefix) ? request.name.slice(prefix.length) : request.name,
+    secretName: request.secretName,
+    names: { kind: 'valid', dnsNames: request.dnsNames },
+  };
+}

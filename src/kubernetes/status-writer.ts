@@ -1,0 +1,88 @@
+/** Writes the status of a CertificateRequest, reading it first only when this process has not seen it lately. */
+import type { StatusReport } from '../certificates/status-report.ts';
+import { CertmanError } from '../failures/failure.ts';
+import { CERTIFICATE_REQUESTS, type KubernetesApi, type KubernetesObject, type ObjectMeta } from './kubernetes-api.ts';
+import { LastSeen } from './last-seen.ts';
+import { saysAlready, statusOf } from './status.ts';
+
+const ATTEMPTS = 4;
+const MOST_SEEN = 5_000;
+
+interface Seen {
+  readonly metadata: ObjectMeta;
+  readonly status: unknown;
+}
+
+export class StatusWriter {
+  readonly #kubernetes: KubernetesApi;
+  readonly #seen = new LastSeen<Seen>(MOST_SEEN);
+
+  constructor(kubernetes: KubernetesApi) {
+    this.#kubernetes = kubernetes;
+  }
+
+  /** A request as the API server just answered it. */
+  saw(request: KubernetesObject): void {
+    const { namespace, name, uid, resourceVersion, finalizers, ownerReferences } = request.metadata;
+    const metadata: ObjectMeta = {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(finalizers === undefined ? {} : { finalizers }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+    };
+    this.#seen.set(`${namespace}/${name}`, { metadata, status: request['status'] });
+  }
+
+  /**
+   * Makes the status say what the report says; no request when it does already.
+   * @param isOurs whether the request found is the one reported on; another's is left alone.
+   * @returns the request's metadata, or undefined when there is none (any more).
+   */
+  async write(
+    namespace: string,
+    report: StatusReport,
+    isOurs: (metadata: ObjectMeta) => boolean,
+    signal?: AbortSignal,
+  ): Promise<ObjectMeta | undefined> {
+    const name = report.requestName;
+    const place = `${namespace}/${name}`;
+    for (let attempt = 1; ; attempt += 1) {
+      const remembered = this.#seen.get(place);
+      // What is remembered may be of an earlier request of the same name.
+      if (remembered === undefined || !isOurs(remembered.metadata)) {
+        this.#seen.forget(place);
+        const found = await this.#kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }, signal);
+        if (found !== undefined) this.saw(found);
+      }
+      const seen = this.#seen.get(place);
+      if (seen === undefined || !isOurs(seen.metadata)) return undefined;
+      const status = statusOf(report, seen.status, new Date());
+      if (saysAlready(seen.status, status)) return seen.metadata;
+      try {
+        const { uid, resourceVersion } = seen.metadata;
+        const applied = await this.#kubernetes.apply(
+          CERTIFICATE_REQUESTS,
+          {
+            metadata: {
+              namespace,
+              name,
+              ...(uid === undefined ? {} : { uid }),
+              ...(resourceVersion === undefined ? {} : { resourceVersion }),
+            },
+            status,
+          },
+          { subresource: 'status', ...(signal === undefined ? {} : { signal }) },
+        );
+        this.saw(applied);
+        return applied.metadata;
+      } catch (error) {
+        this.#seen.forget(place);
+        if (!(error instanceof CertmanError)) throw error;
+        if (error.code === 'kubernetes/notFound') return undefined;
+        if (error.code !== 'kubernetes/conflict' || attempt >= ATTEMPTS) throw error;
+      }
+    }
+  }
+}

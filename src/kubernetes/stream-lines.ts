@@ -1,0 +1,68 @@
+/** The lines of a streaming answer (a watch sends one JSON object a line). */
+import { StringDecoder } from 'node:string_decoder';
+import { CertmanError } from '../failures/failure.ts';
+import { refusal, unreachable } from './api-failure.ts';
+import type { Transport } from './transport.ts';
+
+/** One event carries one object: etcd's 1.5 MiB with room for JSON's escapes. */
+const LONGEST_LINE = 8 * 1024 * 1024;
+const LONGEST_REFUSAL = 64 * 1024;
+/** Longer than the API server's own bookmarks, which come about once a minute. */
+const SILENCE_MS = 5 * 60_000;
+
+export async function* streamLines(
+  transport: Transport,
+  path: string,
+  signal: AbortSignal,
+  options: { readonly accept?: string; readonly silenceMs?: number },
+): AsyncGenerator<string> {
+  const limit = new AbortController();
+  const forward = (): void => limit.abort(signal.reason);
+  signal.throwIfAborted();
+  signal.addEventListener('abort', forward, { once: true });
+  const silenceMs = options.silenceMs ?? SILENCE_MS;
+  const watchdog = setTimeout(() => limit.abort(new Error(`nothing came for ${silenceMs / 1000} s`)), silenceMs);
+  try {
+    const request = options.accept === undefined ? { path } : { path, accept: options.accept };
+    const answer = await transport.stream(request, limit.signal);
+    if (answer.statusCode !== 200) {
+      if (answer.statusCode === 401) transport.forgetCredentials();
+      const retryAfter = answer.headers['retry-after'];
+      throw refusal(`watch ${path.split('?', 1)[0]}`, {
+        status: answer.statusCode,
+        text: await readStart(answer.body),
+        ...(typeof retryAfter === 'string' ? { retryAfter } : {}),
+      });
+    }
+    yield* lines(answer.body, watchdog);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof CertmanError ? error : unreachable(transport.origin, error);
+  } finally {
+    clearTimeout(watchdog);
+    signal.removeEventListener('abort', forward);
+    limit.abort();
+  }
+}
+
+async function* lines(body: AsyncIterable<Buffer>, watchdog: NodeJS.Timeout): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for await (const chunk of body) {
+    watchdog.refresh();
+    const parts = (rest + decoder.write(chunk)).split('\n');
+    rest = parts.pop() ?? '';
+    if (rest.length > LONGEST_LINE) throw new Error(`a line longer than ${LONGEST_LINE} characters`);
+    for (const part of parts) if (part !== '') yield part;
+  }
+  // A last line without its end is a cut one: the reader resumes from the one before.
+}
+
+async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  for await (const chunk of body) {
+    text += chunk.toString('utf8');
+    if (text.length > LONGEST_REFUSAL) break;
+  }
+  return text.slice(0, LONGEST_REFUSAL);
+}

@@ -1,0 +1,63 @@
+/**
+ * The log: one structured record a line. Fields that records share: `cluster` (namespace/name), `bundle`, `workflowId`,
+ * `runId`, `step` (the activity), `attempt`, `code` (of a failure).
+ */
+import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { withoutSecretFields, withoutSecretForms } from './redaction.ts';
+
+export type { Logger } from 'pino';
+
+export interface LoggingOptions {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  readonly format: 'json' | 'text';
+  /** Standard output when absent. */
+  readonly output?: DestinationStream;
+}
+
+/** Records are written at once, so that the last words of a process that ends are not lost. */
+export function createLogger(options: LoggingOptions): Logger {
+  const output = options.output ?? destination({ dest: 1, sync: true });
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'message',
+      errorKey: 'error',
+      serializers: { error: withoutSecretFields },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (record) => withoutSecretFields(record) as Record<string, unknown>,
+      },
+      hooks: { streamWrite: withoutSecretForms },
+    },
+    options.format === 'text' ? { write: (line) => output.write(asText(line)) } : output,
+  );
+}
+
+/** `12:00:00.000 INFO  message  cluster=ns/name step=placeOrder`, stacks on lines of their own. */
+export function asText(line: string): string {
+  let record: Record<string, unknown>;
+  try {
+    record = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return line;
+  }
+  const { time, level, message, error, ...fields } = record;
+  const pairs = Object.entries(fields).map(
+    ([name, field]) => `${name}=${typeof field === 'string' ? field : JSON.stringify(field)}`,
+  );
+  const clock = typeof time === 'string' ? time.slice(11, 23) : '';
+  const stack = typeof error === 'object' && error !== null && 'stack' in error ? error.stack : error;
+  const parts = [
+    clock,
+    (typeof level === 'string' ? level : '').toUpperCase().padEnd(5),
+    typeof message === 'string' ? message : '',
+    ...(pairs.length > 0 ? [` ${pairs.join(' ')}`] : []),
+  ];
+  return `${parts.join(' ')}\n${stack === undefined ? '' : `${indent(typeof stack === 'string' ? stack : JSON.stringify(stack))}\n`}`;
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '    ');
+}

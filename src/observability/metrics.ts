@@ -1,0 +1,101 @@
+/**
+ * Metrics of one worker process: what it did itself. What is true of the whole fleet is in fleet-gauges.ts, because only the
+ * process that runs the watch may say it.
+ */
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+
+/** From a tenth of a second to ten minutes, in seconds. */
+const STEP_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+/** Whether a certificate was the first of its place or took over from another. */
+export type IssuanceAction = 'create' | 'renew';
+
+/** How an attempt at a step ended; a failure is named by its code. */
+export interface StepOutcome {
+  readonly step: string;
+  readonly seconds: number;
+  /** `ok`, `cancelled`, or a failure code. */
+  readonly result: string;
+}
+
+export interface WorkerMetrics {
+  readonly registry: Registry;
+  stepEnded(outcome: StepOutcome): void;
+  /** A certificate is in its Secret. */
+  certificateIssued(action: IssuanceAction): void;
+  /** An attempt at a certificate failed, with the reason that its CertificateRequest shows. */
+  issuanceFailed(reason: string): void;
+  /** The CA said that it is down for maintenance. */
+  maintenanceAnswered(): void;
+  /** The CA answered a request for a resource, such as `newOrder`. */
+  acmeAnswered(this: void, resource: string, status: number, seconds: number): void;
+  /** Route 53 was asked, by action, such as `ChangeResourceRecordSets`. */
+  route53Asked(this: void, action: string): void;
+}
+
+export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
+  const registers = [registry];
+  const issued = new Counter({
+    name: 'certman_operator_issued_certificates_count',
+    help: 'Certificates issued and installed by this process: action create or renew.',
+    labelNames: ['action'],
+    registers,
+  });
+  const maintenance = new Counter({
+    name: 'certman_operator_lets_encrypt_maintenance_error_count',
+    help: 'Answers of the CA saying that it is down for maintenance.',
+    registers,
+  });
+  const issuances = new Counter({
+    name: 'certman_issuances_total',
+    help: 'Attempts at a certificate that ended in this process, by result: issued, or the reason on the CertificateRequest.',
+    labelNames: ['result'],
+    registers,
+  });
+  const steps = new Histogram({
+    name: 'certman_step_duration_seconds',
+    help: 'Duration of the attempts at each step (activity), by whether it succeeded.',
+    labelNames: ['step', 'succeeded'],
+    buckets: STEP_BUCKETS,
+    registers,
+  });
+  const failures = new Counter({
+    name: 'certman_step_failures_total',
+    help: 'Failed attempts at each step (activity), by failure code.',
+    labelNames: ['step', 'code'],
+    registers,
+  });
+  const acmeRequests = new Histogram({
+    name: 'certman_acme_request_duration_seconds',
+    help: 'Duration of the requests to the CA, by resource and HTTP status.',
+    labelNames: ['resource', 'status'],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const route53Requests = new Counter({
+    name: 'certman_route53_requests_total',
+    help: 'Requests to Route 53, by action.',
+    labelNames: ['action'],
+    registers,
+  });
+  // A series that is there from the start makes the first increase visible to rate().
+  for (const action of ['create', 'renew'] as const) issued.inc({ action }, 0);
+  issuances.inc({ result: 'issued' }, 0);
+  return {
+    registry,
+    stepEnded: ({ step, seconds, result }) => {
+      if (result === 'cancelled') return;
+      steps.observe({ step, succeeded: String(result === 'ok') }, seconds);
+      if (result !== 'ok') failures.inc({ step, code: result });
+    },
+    certificateIssued: (action) => {
+      issued.inc({ action });
+      issuances.inc({ result: 'issued' });
+    },
+    issuanceFailed: (reason) => issuances.inc({ result: reason }),
+    maintenanceAnswered: () => maintenance.inc(),
+    acmeAnswered: (resource, status, seconds) => acmeRequests.observe({ resource, status }, seconds),
+    route53Asked: (action) => route53Requests.inc({ action }),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * The last fence before anything is written to a log: no private key, credential or token leaves through it, whatever a
+ * caller or a third-party error put into a record. The first fence is not to put them there.
+ */
+
+const REMOVED = '[removed]';
+
+/** Names of fields whose values are never logged, whatever they hold. Names of Secrets (`secretName`) are no secrets. */
+const SECRET_FIELD =
+  /^(private[-_]?key|tls\.key|account[-_]?key|key[-_]?pem|key[-_]?authorization|token|task[-_]?token|password|passwd|authorization|cookie|set-cookie|api[-_]?key|(aws[-_]?)?secret[-_]?access[-_]?key|(aws[-_]?)?access[-_]?key[-_]?id|(aws[-_]?)?session[-_]?token|sts[-_]?external[-_]?id|credentials)$/i;
+
+/** Deeper than any record of ours; what lies deeper is not logged. */
+const DEEPEST = 6;
+
+/** A copy of a record without the values of secret fields. Errors become plain objects with their causes. */
+export function withoutSecretFields(value: unknown, depth = 0): unknown {
+  if (value instanceof Error) return withoutSecretFields(errorRecord(value, depth), depth);
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Date) return value.toISOString();
+  if (depth >= DEEPEST || ArrayBuffer.isView(value)) return REMOVED;
+  if (Array.isArray(value)) return value.map((item) => withoutSecretFields(item, depth + 1));
+  const copy: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    copy[name] = SECRET_FIELD.test(name) ? REMOVED : withoutSecretFields(field, depth + 1);
+  }
+  return copy;
+}
+
+/** Name, message, stack and cause: other fields of third-party errors can be requests with their headers. */
+function errorRecord(error: Error, depth: number): Record<string, unknown> {
+  return {
+    type: error.name,
+    message: error.message,
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
+    ...(error.cause instanceof Error && depth < DEEPEST ? { cause: errorRecord(error.cause, depth + 1) } : {}),
+  };
+}
+
+/** PEM in plain and in JSON-escaped form; the end may have been cut off. */
+const PEM_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=")|$)/g;
+const BEARER = /\bBearer +[\w.~+/-]+=*/gi;
+/** Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids */
+const AWS_KEY_ID = /\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g;
+/** A private JSON Web Key (RFC 7517, RFC 7518 §6): its members d, p, q, dp, dq, qi. */
+const JWK_MEMBER = /(\\?"(?:d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[\w-]{20,}/g;
+
+/** A line about to be written, without anything that has the form of a secret. */
+export function withoutSecretForms(line: string): string {
+  let clean = line;
+  if (clean.includes('PRIVATE KEY-----')) clean = clean.replace(PEM_KEY, REMOVED);
+  if (/bearer /i.test(clean)) clean = clean.replace(BEARER, `Bearer ${REMOVED}`);
+  if (clean.includes('AKIA') || clean.includes('ASIA')) clean = clean.replace(AWS_KEY_ID, REMOVED);
+  return clean.includes('"d') || clean.includes('"p') || clean.includes('"q')
+    ? clean.replace(JWK_MEMBER, `$1${REMOVED}`)
+    : clean;
+}

@@ -1,0 +1,55 @@
+/** What the Temporal SDK, its native core, workflows and activities log, as records of our own log. */
+import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/common';
+import type { Logger } from './logging.ts';
+
+const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const satisfies Record<
+  LogLevel,
+  string
+>;
+
+/** The SDK's names of fields → ours; those that say nothing to an operator are left out. */
+const RENAMED: Readonly<Record<string, string>> = { activityType: 'step', workflowRunId: 'runId', runId: 'runId' };
+const LEFT_OUT = new Set([
+  'taskToken',
+  'namespace',
+  'taskQueue',
+  'isLocal',
+  'activityId',
+  'workflowType',
+  'firstExecutionRunId',
+]);
+
+/** For `Runtime.install({ logger })`. */
+export function createTemporalLogger(logger: Logger): TemporalLogger {
+  const log = (level: LogLevel, message: string, meta?: LogMetadata): void => {
+    const method = LEVELS[level];
+    if (logger.isLevelEnabled(method)) logger[method](recordOf(meta ?? {}), message);
+  };
+  return {
+    log,
+    trace: (message, meta) => log('TRACE', message, meta),
+    debug: (message, meta) => log('DEBUG', message, meta),
+    info: (message, meta) => log('INFO', message, meta),
+    warn: (message, meta) => log('WARN', message, meta),
+    error: (message, meta) => log('ERROR', message, meta),
+  };
+}
+
+function recordOf(meta: LogMetadata): Record<string, unknown> {
+  const record: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(meta)) {
+    if (!LEFT_OUT.has(name) && field !== undefined) record[RENAMED[name] ?? name] = field;
+  }
+  return typeof record['workflowId'] === 'string' ? { ...subjectOf(record['workflowId']), ...record } : record;
+}
+
+/**
+ * The cluster, and bundle, that a workflow id speaks of: `cluster/<hive>/<namespace>/<name>/<uid>` and
+ * `issue/<hive>/<namespace>/<name>/<uid>/<bundle>/<attempt>`.
+ */
+export function subjectOf(workflowId: string): { readonly cluster?: string; readonly bundle?: string } {
+  const [kind, , namespace, name, , bundle] = workflowId.split('/');
+  if ((kind !== 'cluster' && kind !== 'issue') || namespace === undefined || name === undefined) return {};
+  const cluster = `${namespace}/${name}`;
+  return kind === 'issue' && bundle !== undefined ? { cluster, bundle } : { cluster };
+}

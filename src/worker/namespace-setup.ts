@@ -1,0 +1,111 @@
+/** What certman needs of its Temporal namespace: its search attributes, and closed executions kept for a month. */
+
+import { isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { SearchAttributeType } from '@temporalio/common';
+import type { NativeConnection } from '@temporalio/worker';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { CertmanError } from '../failures/failure.ts';
+import type { Logger } from '../observability/logging.ts';
+
+/** The longest look back: a month of what was done to a certificate. */
+const SHORTEST_RETENTION_DAYS = 30;
+
+/** temporal.api.enums.v1.IndexedValueType. Source: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
+const INDEXED_VALUE_TYPES: Readonly<Record<string, number>> = {
+  [SearchAttributeType.TEXT]: 1,
+  [SearchAttributeType.KEYWORD]: 2,
+  [SearchAttributeType.INT]: 3,
+  [SearchAttributeType.DOUBLE]: 4,
+  [SearchAttributeType.BOOL]: 5,
+  [SearchAttributeType.DATETIME]: 6,
+  [SearchAttributeType.KEYWORD_LIST]: 7,
+};
+
+/** gRPC status codes. Source: https://grpc.io/docs/guides/status-codes/ */
+const ALREADY_EXISTS = 6;
+const PERMISSION_DENIED = 7;
+const UNIMPLEMENTED = 12;
+
+/**
+ * Registers the search attributes that are missing.
+ * @throws CertmanError `configuration/invalid` when they are missing and may not be registered, or exist with another type.
+ */
+export async function registerSearchAttributes(
+  connection: NativeConnection,
+  namespace: string,
+  logger: Logger,
+): Promise<void> {
+  const missing = await missingAttributes(connection, namespace);
+  if (missing.length === 0) return;
+  const searchAttributes = Object.fromEntries(missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES[type] ?? 0]));
+  try {
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+    logger.info({ searchAttributes: Object.keys(searchAttributes) }, 'registered the search attributes');
+  } catch (error) {
+    const code = grpcCode(error);
+    // Another worker was quicker.
+    if (code === ALREADY_EXISTS) return;
+    if (code !== PERMISSION_DENIED && code !== UNIMPLEMENTED) throw error;
+    const commands = missing.map(({ name, type }) => `--name ${name} --type ${commandLineType(type)}`).join(' ');
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `The Temporal namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(', ')}, and this worker may not register them.`,
+      next: `Have them registered, then start again: temporal operator search-attribute create --namespace ${namespace} ${commands}`,
+      cause: error,
+    });
+  }
+}
+
+async function missingAttributes(
+  connection: NativeConnection,
+  namespace: string,
+): Promise<(typeof SEARCH_ATTRIBUTES)[number][]> {
+  let present: Readonly<Record<string, number>>;
+  try {
+    const listed = await connection.operatorService.listSearchAttributes({ namespace });
+    present = listed.customAttributes ?? {};
+  } catch (error) {
+    // Some servers let nobody list them; adding answers for those that are there.
+    const code = grpcCode(error);
+    if (code === PERMISSION_DENIED || code === UNIMPLEMENTED) return [...SEARCH_ATTRIBUTES];
+    throw error;
+  }
+  for (const { name, type } of SEARCH_ATTRIBUTES) {
+    const found = present[name];
+    if (found === undefined || found === INDEXED_VALUE_TYPES[type]) continue;
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `The search attribute ${name} of the Temporal namespace ${namespace} has type number ${found}; certman needs ${commandLineType(type)}.`,
+      next: `Use a namespace of certman's own, or remove it: temporal operator search-attribute remove --namespace ${namespace} --name ${name}`,
+    });
+  }
+  return SEARCH_ATTRIBUTES.filter(({ name }) => present[name] === undefined);
+}
+
+/** `KEYWORD_LIST` → `KeywordList`, as the temporal CLI spells it. */
+function commandLineType(type: string): string {
+  return type
+    .split('_')
+    .map((word) => word.charAt(0) + word.slice(1).toLowerCase())
+    .join('');
+}
+
+/** Warns when closed executions are forgotten too early for the counts of a week and the look back of a month. */
+export async function checkRetention(connection: NativeConnection, namespace: string, logger: Logger): Promise<void> {
+  const described = await connection.workflowService.describeNamespace({ namespace });
+  const seconds = Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0);
+  const days = seconds / 86_400;
+  if (days >= SHORTEST_RETENTION_DAYS) return;
+  logger.warn(
+    { namespace, retentionDays: Math.round(days * 10) / 10 },
+    `Temporal keeps closed executions for less than ${SHORTEST_RETENTION_DAYS} days: what was done is forgotten early` +
+      `${days < 7 ? ', and certificates of the last week are counted too low' : ''}. ` +
+      `Lengthen it: temporal operator namespace update --namespace ${namespace} --retention ${SHORTEST_RETENTION_DAYS}d`,
+  );
+}
+
+/** gRPC status of an error of the client. */
+export function grpcCode(error: unknown): number | undefined {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) ? cause.code : undefined;
+}

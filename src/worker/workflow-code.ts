@@ -1,0 +1,30 @@
+/** Where the worker's workflow code comes from: a bundle made beforehand, else the sources, bundled at start. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export type WorkflowCode =
+  | { readonly workflowBundle: { readonly codePath: string } }
+  | { readonly workflowsPath: string };
+
+/** Compiled code is one folder deeper in the tree of the build, and beside it lies the bundle of the same build. */
+const COMPILED = import.meta.url.endsWith('.js');
+
+/** Entry point of the workflows, compiled or not. */
+export const WORKFLOWS_PATH = fileURLToPath(
+  new URL(COMPILED ? '../../workflows/index.js' : '../../workflows/index.ts', import.meta.url),
+);
+
+/** Where `npm run build` puts the bundle. */
+export const BUNDLE_PATH = fileURLToPath(
+  new URL(COMPILED ? '../../workflow-bundle.js' : '../../lib/workflow-bundle.js', import.meta.url),
+);
+
+/**
+ * The bundle that is configured, else the one of this build. Sources are never run with a bundle they did not ask for: it
+ * may be of another day.
+ */
+export function findWorkflowCode(configured: string | undefined): WorkflowCode {
+  if (configured !== undefined) return { workflowBundle: { codePath: configured } };
+  if (COMPILED && existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
+  return { workflowsPath: WORKFLOWS_PATH };
+}

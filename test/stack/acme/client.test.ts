@@ -1,0 +1,304 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { StoredAccount } from '../../../src/acme/account.ts';
+import type { CaSource } from '../../../src/acme/ca-source.ts';
+import { fetchOrder, type NewOrder, type Order, placeNewOrder } from '../../../src/acme/order.ts';
+import { registerAccount } from '../../../src/acme/register-account.ts';
+import { AcmeTransport } from '../../../src/acme/transport.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import { caSource, newAccount, newAccountKey } from '../../support/acme-account.ts';
+import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/fault-proxy.ts';
+import { type Pebble, startPebble } from '../../support/pebble.ts';
+
+let pebble: Pebble;
+let proxy: FaultProxy;
+let server: { directoryUrl: string; caPem: string };
+let account: { stored: StoredAccount };
+let source: CaSource;
+let count = 0;
+
+beforeAll(async () => {
+  pebble = await startPebble({ blockedDomains: ['blocked.example.com'], profiles: { default: 90 * 86_400 } });
+  proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
+  account = { stored: await newAccount(server) };
+});
+afterAll(async () => {
+  await proxy.close();
+  await pebble.stop();
+});
+beforeEach(() => {
+  source = caSource(server, account);
+  proxy.forget();
+  return () => source.close();
+});
+
+const isNewOrder = (request: SeenRequest): boolean => request.path === '/order-plz';
+const names = (): string[] => [`api.c${(count += 1)}.example.com`];
+const order = (parts: Partial<NewOrder> = {}): Promise<Order> =>
+  source.use((ca) => placeNewOrder(ca, { dnsNames: names(), ...parts }));
+const paths = (): string[] => proxy.seen.map((request) => request.path.replace(/(?<=\/[\w-]+\/).*$/, '…'));
+
+async function refusal(work: Promise<unknown>): Promise<CertmanError> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof CertmanError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('requests to the CA', () => {
+  it('ask for the directory once and for a nonce hardly ever', async () => {
+    for (let round = 0; round < 10; round += 1) await order();
+    const all = paths();
+    expect(all.filter((path) => path === '/dir')).toHaveLength(1);
+    expect(all.filter((path) => path.startsWith('/nonce'))).toHaveLength(1);
+  });
+
+  it('share one fetch of the directory when many start at once', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => order()));
+    expect(paths().filter((path) => path === '/dir')).toHaveLength(1);
+  });
+
+  it('name certman and its version', async () => {
+    await order();
+    expect(new Set(proxy.seen.map((request) => request.headers['user-agent']))).toEqual(new Set(['certman/test']));
+  });
+
+  it('are counted with resource and status', async () => {
+    const seen: [string, number][] = [];
+    const counting = caSource(server, account, { observe: (resource, status) => seen.push([resource, status]) });
+    const made = await counting.use((ca) => placeNewOrder(ca, { dnsNames: names() }));
+    await counting.use((ca) => fetchOrder(ca, made.url));
+    await counting.close();
+    expect(seen).toEqual([
+      ['newOrder', 201],
+      ['order', 200],
+    ]);
+  });
+
+  it.each([
+    ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+    ['P-384', generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey],
+  ])('are signed with an account key of kind %s', async (_kind, key) => {
+    const privateKeyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const transport = new AcmeTransport({ caBundlePem: pebble.caPem, userAgent: 'certman/test' });
+    const accountUrl = await registerAccount(transport, { directoryUrl: server.directoryUrl, privateKeyPem });
+    expect(await registerAccount(transport, { directoryUrl: server.directoryUrl, privateKeyPem })).toBe(accountUrl);
+    await transport.close();
+    const other = caSource(server, { stored: { privateKeyPem, accountUrl } });
+    const made = await other.use((ca) => placeNewOrder(ca, { dnsNames: names() }));
+    await other.close();
+    expect(made.status).toBe('pending');
+  });
+});
+
+describe('a refused nonce', () => {
+  it('is replaced by the one that came with the refusal', async () => {
+    const strict = await startPebble({ nonceReject: 60 });
+    const stored = await newAccount(strict);
+    const trying = caSource(strict, { stored });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, () => trying.use((ca) => placeNewOrder(ca, { dnsNames: names() }))),
+    );
+    await trying.close();
+    await strict.stop();
+    // 0.6^9: about one in a hundred gives up, and then says so.
+    expect(outcomes.filter((outcome) => outcome.status === 'fulfilled').length).toBeGreaterThanOrEqual(17);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'acme/serverError' });
+    }
+  });
+});
+
+describe('a CA in trouble', () => {
+  it('that limits the rate is left alone until the instant it names, and not asked again at once', async () => {
+    const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many new orders recently' };
+    const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '1800' }, body } as const;
+    const injected = proxy.inject({ when: isNewOrder, fault });
+    const error = await refusal(order());
+    injected.remove();
+    expect(error.code).toBe('acme/rateLimited');
+    expect(error.message).toContain('too many new orders recently');
+    const wait = Date.parse(error.info.notBefore ?? '') - Date.now();
+    expect(wait).toBeGreaterThan(1_790_000);
+    expect(wait).toBeLessThanOrEqual(1_800_000);
+    expect(injected.hits()).toBe(1);
+  });
+
+  it('that is overloaded is a passing fault with its Retry-After', async () => {
+    const date = new Date(Date.now() + 60_000).toUTCString();
+    const fault = { kind: 'answer', status: 503, headers: { 'retry-after': date }, body: 'maintenance' } as const;
+    const injected = proxy.inject({ when: isNewOrder, fault });
+    const error = await refusal(order());
+    injected.remove();
+    expect(error.info).toMatchObject({ code: 'acme/serverError', stance: 'soon' });
+    expect(Date.parse(error.info.notBefore ?? '')).toBe(Date.parse(date));
+  });
+
+  it.each(['cutBefore', 'cutAfter'] as const)('whose connection is cut (%s) is unreachable', async (kind) => {
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind }, times: 1 });
+    const error = await refusal(order());
+    injected.remove();
+    expect(error.info).toMatchObject({ code: 'acme/unreachable', stance: 'soon' });
+    expect((await order()).status).toBe('pending');
+  });
+
+  it('whose answer breaks off is unreachable', async () => {
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'cutInside', bytes: 20 }, times: 1 });
+    expect((await refusal(order())).code).toBe('acme/unreachable');
+    injected.remove();
+  });
+
+  it('that does not answer is given up after the time limit', async () => {
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'hang' } });
+    const impatient = caSource(server, account, { timeoutMs: 300 });
+    const error = await refusal(impatient.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    await impatient.close();
+    injected.remove();
+    expect(error.code).toBe('acme/unreachable');
+    expect(error.message).toContain('0.3 s');
+  });
+
+  it('that answers without end is not read to the end', async () => {
+    const body = { identifiers: 'x'.repeat(400_000) };
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 201, body } });
+    const error = await refusal(order());
+    injected.remove();
+    expect(error.code).toBe('acme/unexpected');
+    expect(error.message).toContain('256 KiB');
+  });
+
+  it.each([
+    [{ status: 'odd' }, 'not RFC 8555'],
+    ['<html>a captive portal</html>', 'not RFC 8555'],
+  ])('that answers something else than an order is told by its schema (%#)', async (body, words) => {
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 201, body } });
+    const error = await refusal(order());
+    injected.remove();
+    expect(error.code).toBe('acme/unexpected');
+    expect(error.message).toContain(words);
+    expect(error.message).not.toContain('captive');
+  });
+
+  it('stops nobody by an outage of its directory alone', async () => {
+    await order();
+    const injected = proxy.inject({ when: (request) => request.path === '/dir', fault: { kind: 'cutBefore' } });
+    expect((await order()).status).toBe('pending');
+    injected.remove();
+  });
+
+  it('is asked for its directory again when the first try failed', async () => {
+    const injected = proxy.inject({
+      when: (request) => request.path === '/dir',
+      fault: { kind: 'answer', status: 500 },
+      times: 1,
+    });
+    expect((await refusal(order())).code).toBe('acme/serverError');
+    expect((await order()).status).toBe('pending');
+    injected.remove();
+  });
+
+  it('is not talked to at all when nobody listens', async () => {
+    proxy.down();
+    const error = await refusal(order());
+    proxy.up();
+    expect(error.code).toBe('acme/unreachable');
+    expect(error.message).toContain(new URL(proxy.url).host);
+  });
+
+  it('whose TLS certificate is not trusted says which setting to look at', async () => {
+    const distrustful = caSource(server, account, { caBundlePem: undefined });
+    const error = await refusal(distrustful.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    await distrustful.close();
+    expect(error.code).toBe('acme/unreachable');
+    expect(error.info.next).toContain('CA bundle');
+  });
+});
+
+describe('a request that is cancelled', () => {
+  it('ends at once with the reason of the cancellation', async () => {
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'hang' } });
+    const abort = new AbortController();
+    const running = source.use((ca) => placeNewOrder(ca, { dnsNames: names() }, abort.signal));
+    setTimeout(() => abort.abort(new Error('enough')), 150);
+    await expect(running).rejects.toThrow('enough');
+    injected.remove();
+  });
+});
+
+describe('the account', () => {
+  it('whose key is another one is invalid, and is read anew', async () => {
+    let invalidated = 0;
+    const wrong = caSource(server, account, {
+      accounts: {
+        account: () => Promise.resolve({ ...account.stored, privateKeyPem: newAccountKey() }),
+        invalidate: () => (invalidated += 1),
+      },
+    });
+    const error = await refusal(wrong.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    await wrong.close();
+    expect(error.info).toMatchObject({ code: 'acme/accountInvalid', stance: 'whenChanged' });
+    expect(invalidated).toBe(1);
+  });
+
+  it('that the CA does not know is unknown', async () => {
+    const accountUrl = account.stored.accountUrl.replace(/[^/]+$/, '0123456789');
+    const wrong = caSource(server, { stored: { ...account.stored, accountUrl } });
+    const error = await refusal(wrong.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    await wrong.close();
+    expect(error.info).toMatchObject({ code: 'acme/accountUnknown', stance: 'whenChanged' });
+  });
+
+  it('of another CA is invalid', async () => {
+    const elsewhere = { ...account.stored, accountUrl: 'https://acme-v02.api.letsencrypt.org/acme/acct/1' };
+    const wrong = caSource(server, { stored: elsewhere });
+    const error = await refusal(wrong.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    await wrong.close();
+    expect(error.code).toBe('acme/accountInvalid');
+  });
+
+  it('is used as it is now once it was exchanged', async () => {
+    const exchanged = { stored: { ...account.stored, privateKeyPem: newAccountKey() } };
+    const correcting = caSource(server, exchanged);
+    await refusal(correcting.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    exchanged.stored = account.stored;
+    const made = await correcting.use((ca) => placeNewOrder(ca, { dnsNames: names() }));
+    await correcting.close();
+    expect(made.status).toBe('pending');
+  });
+});
+
+describe('an order', () => {
+  it('for a name that the CA refuses says which one and why', async () => {
+    const error = await refusal(order({ dnsNames: ['ok.example.com', 'api.blocked.example.com'] }));
+    expect(error.info).toMatchObject({ code: 'acme/rejectedIdentifier', stance: 'whenChanged' });
+    expect(error.message).toContain('api.blocked.example.com');
+  });
+
+  it('with a profile that the CA does not have is a matter of the configuration', async () => {
+    const error = await refusal(order({ profile: 'nonsense' }));
+    expect(error.info).toMatchObject({ code: 'configuration/invalid', stance: 'whenChanged' });
+    expect(error.message).toContain('nonsense');
+  });
+
+  it('that says it replaces a certificate the CA does not know is placed without that', async () => {
+    const made = await order({ replaces: 'bm90LWEtcmVhbC1ha2k.AIdlQyE' });
+    expect(made.status).toBe('pending');
+  });
+
+  it('of another account is gone', async () => {
+    const made = await order();
+    const stranger = caSource(server, { stored: await newAccount(server) });
+    const error = await refusal(stranger.use((ca) => fetchOrder(ca, made.url)));
+    await stranger.close();
+    expect(error.code).toBe('acme/orderGone');
+  });
+
+  it('that never was is gone', async () => {
+    const error = await refusal(source.use((ca) => fetchOrder(ca, `${proxy.url}/my-order/nothing-there`)));
+    expect(error.code).toBe('acme/orderGone');
+  });
+});

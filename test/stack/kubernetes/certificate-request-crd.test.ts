@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { useHub } from '../../support/hub.ts';
+
+const hub = useHub();
+
+const spec = {
+  acmeDNSDomain: 'example.com',
+  certificateSecret: { name: 'primary-cert' },
+  dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'],
+  email: 'sre@example.com',
+  platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
+};
+
+const create = async (changed: object) =>
+  hub().admin.create(CERTIFICATE_REQUESTS, {
+    metadata: { namespace: await hub().namespace(), name: 'c1-primary' },
+    spec: { ...spec, ...changed },
+  });
+
+describe('an object as certman-operator left it', () => {
+  test('is taken as it is, status and all', async () => {
+    const namespace = await hub().namespace();
+    const key = { namespace, name: 'c1-primary' };
+    await hub().admin.create(CERTIFICATE_REQUESTS, {
+      metadata: key,
+      spec: {
+        ...spec,
+        certificateSecret: { kind: 'Secret', namespace, name: 'primary-cert' },
+        dnsNames: ['api.c1.example.com', 'api.c1.example.com', 'API.apps.c1.example.com'],
+        platform: { gcp: { credentials: { name: 'gcp' } } },
+        renewBeforeDays: -1,
+        apiURL: 'https://api.c1.example.com:6443',
+        webConsoleURL: 'https://console.apps.c1.example.com',
+      },
+    });
+    const status = {
+      issued: true,
+      status: 'Error',
+      notBefore: '2026-01-01 00:00:00 +0000 UTC',
+      notAfter: '2026-04-01 00:00:00 +0000 UTC',
+      issuerName: 'R11',
+      serialNumber: '400000000000000000000000000000000000',
+      conditions: [
+        {
+          type: 'acme error',
+          status: 'Error',
+          reason: 'NewOrder',
+          message: 'it failed',
+          lastProbeTime: '2026-01-01T00:00:00Z',
+          lastTransitionTime: null,
+        },
+      ],
+    };
+    const written = await hub().admin.apply(CERTIFICATE_REQUESTS, { metadata: key, status }, { subresource: 'status' });
+    expect(written['status']).toMatchObject({ ...status, conditions: [{ type: 'acme error', status: 'Error' }] });
+    const found = await hub().admin.get(CERTIFICATE_REQUESTS, key);
+    expect(found?.['spec']).toMatchObject({ renewBeforeDays: -1, platform: { gcp: { credentials: { name: 'gcp' } } } });
+  });
+
+  test('keeps every field of status that certman reports', async () => {
+    const key = { namespace: await hub().namespace(), name: 'c1-primary' };
+    await hub().admin.create(CERTIFICATE_REQUESTS, { metadata: key, spec });
+    const status = {
+      state: 'Failing',
+      renewalTime: '2026-05-01T00:00:00Z',
+      nextAttempt: '2026-05-01T00:00:00Z',
+      failedAttempts: 3,
+      workflowID: 'cluster/hive/ns/c1/uid',
+    };
+    const applied = await hub().admin.apply(CERTIFICATE_REQUESTS, { metadata: key, status }, { subresource: 'status' });
+    expect(applied['status']).toEqual(status);
+  });
+});
+
+test('names that cannot be served are replaced by what is wrong with them', async () => {
+  const { dnsNames: _none, ...rest } = spec;
+  const created = await hub().admin.create(CERTIFICATE_REQUESTS, {
+    metadata: { namespace: await hub().namespace(), name: 'c1-primary' },
+    spec: { ...rest, namesProblem: 'The bundle has no names.' },
+  });
+  expect(created).toBeDefined();
+});
+
+test.each([
+  ['no names', { dnsNames: [] }, 'spec.dnsNames'],
+  ['no dnsNames and no reason', { dnsNames: undefined }, 'dnsNames is required, with 1 to 100 names'],
+  ['101 names', { dnsNames: Array.from({ length: 101 }, (_, index) => `n${index}.example.com`) }, 'spec.dnsNames'],
+  ['a name with an underscore', { dnsNames: ['a_b.example.com'] }, 'spec.dnsNames[0]'],
+  ['a wildcard inside', { dnsNames: ['a.*.example.com'] }, 'spec.dnsNames[0]'],
+  ['a label of 64 characters', { dnsNames: [`${'a'.repeat(64)}.example.com`] }, 'spec.dnsNames[0]'],
+  ['a single label', { dnsNames: ['localhost'] }, 'spec.dnsNames[0]'],
+  ['no zone', { acmeDNSDomain: '' }, 'spec.acmeDNSDomain'],
+  ['no Secret', { certificateSecret: {} }, 'spec.certificateSecret.name'],
+  ['a Secret in capitals', { certificateSecret: { name: 'My-Cert' } }, 'spec.certificateSecret.name'],
+  ['no e-mail address', { email: 'nobody' }, 'spec.email'],
+  ['no platform', { platform: undefined }, 'spec.platform'],
+  [
+    'two platforms',
+    { platform: { aws: spec.platform.aws, gcp: { credentials: { name: 'x' } } } },
+    'only one of aws, azure and gcp',
+  ],
+  ['half a day', { renewBeforeDays: 0.5 }, 'spec.renewBeforeDays'],
+])('a request with %s is refused, naming the field', async (_name, changed, field) => {
+  await expect(create(changed)).rejects.toMatchObject({
+    code: 'kubernetes/invalid',
+    message: expect.stringContaining(field),
+  });
+});

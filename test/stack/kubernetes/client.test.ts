@@ -1,0 +1,187 @@
+import { readFile } from 'node:fs/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createKubernetesApi, type KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
+import { useHub } from '../../support/hub.ts';
+
+const hub = useHub();
+
+test('all pages of a list come', async () => {
+  const namespace = await hub().namespace();
+  const names = Array.from({ length: 620 }, (_, index) => `m${index}`);
+  await Promise.all(names.map((name) => hub().admin.create(CONFIG_MAPS, { metadata: { namespace, name } })));
+  const found: string[] = [];
+  for await (const object of hub().admin.list(CONFIG_MAPS, { namespace })) found.push(object.metadata.name);
+  expect(new Set(found)).toEqual(new Set(names));
+});
+
+test('a list of metadata carries no data', async () => {
+  const namespace = await hub().namespace();
+  await hub().admin.create(SECRETS, { metadata: { namespace, name: 's' }, data: { a: 'Yg==' } });
+  for await (const object of hub().certman.list(SECRETS, { namespace, metadataOnly: true })) {
+    expect(object).not.toHaveProperty('data');
+    expect(object.metadata.name).toBe('s');
+  }
+});
+
+describe('what is not there', () => {
+  test('is undefined or false, no error', async () => {
+    const key = { namespace: await hub().namespace(), name: 'none' };
+    expect(await hub().admin.get(SECRETS, key)).toBeUndefined();
+    expect(await hub().admin.delete(SECRETS, key)).toBe(false);
+    expect(await hub().admin.patch(SECRETS, key, [{ op: 'remove', path: '/data' }])).toBeUndefined();
+  });
+
+  test('is not created by an apply that says which one is meant', async () => {
+    const metadata = { namespace: await hub().namespace(), name: 'none', uid: crypto.randomUUID() };
+    await expect(hub().admin.apply(CONFIG_MAPS, { metadata })).rejects.toMatchObject({ code: 'kubernetes/conflict' });
+  });
+});
+
+test('what exists already is not created again', async () => {
+  const metadata = { namespace: await hub().namespace(), name: 'm' };
+  expect(await hub().admin.create(CONFIG_MAPS, { metadata })).toBeDefined();
+  expect(await hub().admin.create(CONFIG_MAPS, { metadata })).toBeUndefined();
+});
+
+test('another object of the same name is not deleted', async () => {
+  const metadata = { namespace: await hub().namespace(), name: 'm' };
+  await hub().admin.create(CONFIG_MAPS, { metadata });
+  await expect(hub().admin.delete(CONFIG_MAPS, metadata, { uid: crypto.randomUUID() })).rejects.toMatchObject({
+    code: 'kubernetes/conflict',
+  });
+});
+
+test('a JSON patch whose test fails is a conflict', async () => {
+  const metadata = { namespace: await hub().namespace(), name: 'm' };
+  await hub().admin.create(CONFIG_MAPS, { metadata, data: { a: 'b' } });
+  await expect(
+    hub().admin.patch(CONFIG_MAPS, metadata, [{ op: 'test', path: '/data/a', value: 'c' }]),
+  ).rejects.toMatchObject({ code: 'kubernetes/conflict' });
+});
+
+test('a stream gives the lines of a watch until it is aborted', async () => {
+  const namespace = await hub().namespace();
+  const abort = new AbortController();
+  const path = `/api/v1/namespaces/${namespace}/configmaps?watch=true`;
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const line of hub().admin.openStream(path, abort.signal)) {
+      seen.push(JSON.parse(line).object.metadata.name);
+      if (seen.length === 2) abort.abort(new Error('enough'));
+    }
+  })();
+  await hub().admin.create(CONFIG_MAPS, { metadata: { namespace, name: 'a' } });
+  await hub().admin.create(CONFIG_MAPS, { metadata: { namespace, name: 'b' } });
+  await expect(reading).rejects.toThrow('enough');
+  expect(seen).toEqual(['a', 'b']);
+});
+
+test('a stream that is refused says why', async () => {
+  const abort = new AbortController();
+  const lines = hub().certman.openStream('/api/v1/nodes?watch=true', abort.signal);
+  await expect(lines[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'kubernetes/forbidden' });
+});
+
+test('a stream that is silent for too long is taken for dead', async () => {
+  const path = `/api/v1/namespaces/${await hub().namespace()}/configmaps?watch=true`;
+  const lines = hub().admin.openStream(path, new AbortController().signal, { silenceMs: 200 });
+  await expect(lines[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: 'kubernetes/unreachable',
+    message: expect.stringContaining('nothing came for 0.2 s'),
+  });
+});
+
+test('a wrong token is forbidden, and says what to compare', async () => {
+  const config = new KubeConfig();
+  const cluster = hub().adminConfig.getCurrentCluster();
+  if (cluster === null) throw new Error('no cluster');
+  config.loadFromClusterAndUser(cluster, { name: 'x', token: 'wrong' });
+  const api = createKubernetesApi({ kubeConfig: config });
+  await expect(api.get(EVENTS, { namespace: 'default', name: 'x' })).rejects.toMatchObject({
+    code: 'kubernetes/forbidden',
+    info: { stance: 'whenChanged' },
+  });
+  await api.close();
+});
+
+describe('with faults between', () => {
+  let proxy: FaultProxy;
+  let api: KubernetesClient;
+
+  beforeEach(async () => {
+    const cluster = hub().adminConfig.getCurrentCluster();
+    if (cluster === null) throw new Error('no cluster');
+    const ca =
+      cluster.caData === undefined
+        ? await readFile(cluster.caFile ?? '', 'utf8')
+        : Buffer.from(cluster.caData, 'base64').toString();
+    proxy = await startFaultProxy({ target: cluster.server, targetCaPem: ca });
+    const config = new KubeConfig();
+    const user = hub().adminConfig.getCurrentUser();
+    if (user === null) throw new Error('no user');
+    config.loadFromClusterAndUser({ name: 'proxy', server: proxy.url, skipTLSVerify: true }, user);
+    api = createKubernetesApi({ kubeConfig: config });
+  });
+  afterEach(async () => {
+    await api.close();
+    await proxy.close();
+  });
+
+  const get = () => api.get(CONFIG_MAPS, { namespace: 'certman-operator', name: 'certman-operator' });
+
+  test('Retry-After of a 429 becomes the instant before which nobody asks again', async () => {
+    proxy.inject({ when: () => true, fault: { kind: 'answer', status: 429, headers: { 'retry-after': '5' } } });
+    const before = Date.now();
+    const error = await get().catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 'kubernetes/unreachable' });
+    const { notBefore } = (error as { info: { notBefore: string } }).info;
+    expect(Date.parse(notBefore) - before).toBeGreaterThan(4_000);
+    expect(Date.parse(notBefore) - before).toBeLessThan(7_000);
+  });
+
+  test('a connection that died once is tried again at once, where that is safe', async () => {
+    proxy.inject({ when: () => true, fault: { kind: 'cutBefore' }, times: 1 });
+    expect((await get())?.metadata.name).toBe('certman-operator');
+    proxy.inject({ when: () => true, fault: { kind: 'cutBefore' }, times: 1 });
+    const key = { namespace: await hub().namespace(), name: 'm' };
+    await expect(api.create(CONFIG_MAPS, { metadata: key })).rejects.toMatchObject({ code: 'kubernetes/unreachable' });
+  });
+
+  test.each([
+    ['a page of a proxy', { kind: 'answer', status: 200, body: '<html>hello</html>' }],
+    ['another kind of JSON', { kind: 'answer', status: 200, body: { hello: 1 } }],
+    ['a list', { kind: 'answer', status: 200, body: [] }],
+  ] as const)('%s is no object, and is said to be none', async (_name, fault) => {
+    proxy.inject({ when: () => true, fault });
+    await expect(get()).rejects.toMatchObject({ code: 'kubernetes/unexpected' });
+  });
+
+  test('an answer that is cut off is no answer', async () => {
+    proxy.inject({ when: () => true, fault: { kind: 'cutInside', bytes: 20 } });
+    await expect(get()).rejects.toMatchObject({ code: 'kubernetes/unreachable' });
+  });
+
+  test('an API server that is away is unreachable, and comes back', async () => {
+    proxy.down();
+    await expect(get()).rejects.toMatchObject({ code: 'kubernetes/unreachable', info: { stance: 'soon' } });
+    proxy.up();
+    expect(await get()).toBeDefined();
+  });
+
+  test('an abort ends a request that gets no answer, with its own reason', async () => {
+    proxy.inject({ when: () => true, fault: { kind: 'hang' } });
+    const abort = new AbortController();
+    const pending = api.get(CONFIG_MAPS, { namespace: 'x', name: 'y' }, abort.signal);
+    setTimeout(() => abort.abort(new Error('cancelled by the test')), 50);
+    await expect(pending).rejects.toThrow('cancelled by the test');
+  });
+
+  test('connections are used again', async () => {
+    for (let count = 0; count < 20; count += 1) await get();
+    expect(proxy.seen).toHaveLength(20);
+    expect(proxy.seen.every((request) => request.headers['connection'] === 'keep-alive')).toBe(true);
+  });
+});

@@ -1,0 +1,131 @@
+/**
+ * Activities for tests of workflow code alone: they answer at once, keep what was asked, and fail where a test says so.
+ * They issue by the clock they are given, which is how 45 days can pass in a second.
+ */
+import { ApplicationFailure } from '@temporalio/common';
+import type { Activities, TxtRecord } from '../../activities/contract.ts';
+import type { CertificateFacts, SecretObservation } from '../../src/certificates/certificate-facts.ts';
+import type { StatusReport } from '../../src/certificates/status-report.ts';
+import { type FailureCode, stanceOf } from '../../src/failures/failure.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface Call {
+  readonly activity: keyof Activities;
+  readonly input: unknown;
+}
+
+type Behaviour = { [Name in keyof Activities]?: Activities[Name] };
+
+export class ActivityDoubles {
+  readonly calls: Call[] = [];
+  readonly reports: StatusReport[] = [];
+  readonly published = new Set<string>();
+  readonly secrets = new Map<string, SecretObservation>();
+  readonly issued: CertificateFacts[] = [];
+  lifetimeDays = 90;
+  renewBeforeDays: number | undefined;
+  readonly #now: () => Promise<number>;
+  readonly #overrides: Behaviour = {};
+
+  constructor(now: () => Promise<number>) {
+    this.#now = now;
+  }
+
+  /** Replaces one activity's behaviour; `undefined` brings the ordinary one back. */
+  when<Name extends keyof Activities>(name: Name, behaviour: Activities[Name] | undefined): void {
+    if (behaviour === undefined) delete this.#overrides[name];
+    else this.#overrides[name] = behaviour as Behaviour[Name];
+  }
+
+  countOf(activity: keyof Activities): number {
+    return this.calls.filter((call) => call.activity === activity).length;
+  }
+
+  /** The functions to register with a worker. */
+  activities(): Activities {
+    const usual: Activities = {
+      applyCertificateRequest: async ({ cluster, bundle }) => ({
+        request: {
+          namespace: cluster.identity.namespace,
+          name: `${cluster.identity.name}-${bundle.name}`,
+          uid: 'request-uid',
+        },
+        ...(this.renewBeforeDays === undefined ? {} : { renewBeforeDays: this.renewBeforeDays }),
+        secret: this.secrets.get(bundle.secretName) ?? { kind: 'missing' },
+      }),
+      reportStatus: async ({ report }) => {
+        this.reports.push(report);
+      },
+      placeOrder: async ({ dnsNames, resume }) => ({
+        orderUrl: resume ?? `https://ca.test/order/${this.countOf('placeOrder')}`,
+        expires: new Date((await this.#now()) + DAY_MS).toISOString(),
+        environment: 'ca.test',
+        challenges: dnsNames.map((name) => ({
+          identifier: name.replace('*.', ''),
+          wildcard: name.startsWith('*.'),
+          authorizationUrl: `https://ca.test/authz/${name}`,
+          challengeUrl: `https://ca.test/challenge/${name}`,
+          record: { name: `_acme-challenge.${name.replace('*.', '')}`, value: `proof-of-${name}` },
+        })),
+      }),
+      publishTxtRecords: async ({ records }) => {
+        for (const record of records) this.published.add(recordKey(record));
+        return { zoneId: 'Z1', nameServers: ['ns-1.test'] };
+      },
+      withdrawTxtRecords: async ({ records }) => {
+        for (const record of records) this.published.delete(recordKey(record));
+      },
+      verifyPropagation: async () => ({ seenBy: ['resolver.test'] }),
+      answerChallenges: async () => undefined,
+      finalizeOrder: async ({ orderUrl }) => ({ certificateUrl: `${orderUrl}/certificate` }),
+      installCertificate: async ({ dnsNames, secretName }) => {
+        const now = await this.#now();
+        const facts: CertificateFacts = {
+          serialNumber: String(1000 + this.issued.length),
+          issuerName: 'Test CA',
+          notBefore: new Date(now).toISOString(),
+          notAfter: new Date(now + this.lifetimeDays * DAY_MS).toISOString(),
+          dnsNames,
+          fingerprint: `fingerprint-${this.issued.length}`,
+        };
+        this.issued.push(facts);
+        this.secrets.set(secretName, { kind: 'valid', certificate: facts });
+        return facts;
+      },
+      revokeCertificates: async ({ issued }) =>
+        issued.map((one) => ({ serialNumber: one.serialNumber, outcome: 'revoked', message: 'revoked' })),
+      removeBundle: async ({ secretName }) => {
+        this.secrets.delete(secretName);
+        return { removed: [secretName] };
+      },
+      releaseCluster: async () => undefined,
+      watchManagementCluster: async () => undefined,
+    };
+    const entries = Object.keys(usual).map((key) => {
+      const name = key as keyof Activities;
+      const run = async (input: never): Promise<unknown> => {
+        this.calls.push({ activity: name, input });
+        const behaviour = (this.#overrides[name] ?? usual[name]) as (argument: never) => Promise<unknown>;
+        return await behaviour(input);
+      };
+      return [name, run];
+    });
+    return Object.fromEntries(entries) as unknown as Activities;
+  }
+}
+
+/** What an activity throws when the outside says no. */
+export function typedFailure(code: FailureCode, message: string, notBefore?: Date): ApplicationFailure {
+  const stance = stanceOf(code);
+  return ApplicationFailure.create({
+    type: code,
+    message,
+    nonRetryable: true,
+    details: [{ code, message, stance, ...(notBefore === undefined ? {} : { notBefore: notBefore.toISOString() }) }],
+  });
+}
+
+function recordKey(record: TxtRecord): string {
+  return `${record.name} ${record.value}`;
+}

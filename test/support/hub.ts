@@ -1,0 +1,101 @@
+/** A hub for tests: a real API server with deploy/ installed, and the two identities that tests act as. */
+import type { KubeConfig } from '@kubernetes/client-node';
+import { afterAll, beforeAll } from 'vitest';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import {
+  CLUSTER_DEPLOYMENTS,
+  CONFIG_MAPS,
+  type KubernetesObject,
+  type ResourceType,
+} from '../../src/kubernetes/kubernetes-api.ts';
+import { installDeploy } from './deploy-manifests.ts';
+import { serviceAccountKubeConfig } from './service-account.ts';
+import { clusterView } from './views.ts';
+
+export const OPERATOR_NAMESPACE = 'certman-operator';
+export const NAMESPACES = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+} as const satisfies ResourceType;
+
+export interface Hub {
+  readonly adminConfig: KubeConfig;
+  /** May do everything; plays Hive and the users. */
+  readonly admin: KubernetesClient;
+  readonly certmanConfig: KubeConfig;
+  /** Certman's ServiceAccount, with the rights of deploy/base. */
+  readonly certman: KubernetesClient;
+  /** A new namespace; a name that no other test has. */
+  namespace(): Promise<string>;
+  /** An installed ClusterDeployment in a namespace of its own, and its view. */
+  cluster(change?: Partial<ClusterView>): Promise<{ readonly object: KubernetesObject; readonly view: ClusterView }>;
+}
+
+/** For a whole test file: `const hub = useHub();`, then `hub()` inside tests. */
+export function useHub(): () => Hub {
+  let hub: Hub | undefined;
+  beforeAll(async () => {
+    hub = await openHub();
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all([hub?.admin.close(), hub?.certman.close()]);
+  });
+  return () => {
+    if (hub === undefined) throw new Error('the hub is there only while tests run');
+    return hub;
+  };
+}
+
+async function openHub(): Promise<Hub> {
+  const path = process.env['CERTMAN_TEST_KUBECONFIG'];
+  const adminConfig = loadKubeConfig(path === undefined ? {} : { path });
+  const admin = createKubernetesApi({ kubeConfig: adminConfig });
+  await installDeploy(admin);
+  await admin.apply(CONFIG_MAPS, {
+    metadata: { namespace: OPERATOR_NAMESPACE, name: 'certman-operator' },
+    data: { default_notification_email_address: 'sre@example.com' },
+  });
+  const certmanConfig = await serviceAccountKubeConfig(adminConfig);
+  const certman = createKubernetesApi({ kubeConfig: certmanConfig });
+  const namespace = async (): Promise<string> => {
+    const name = `test-${crypto.randomUUID().slice(0, 13)}`;
+    await admin.create(NAMESPACES, { metadata: { name } });
+    return name;
+  };
+  return {
+    adminConfig,
+    admin,
+    certmanConfig,
+    certman,
+    namespace,
+    cluster: async (change = {}) => {
+      const object = await createClusterDeployment(admin, await namespace(), change.identity?.name ?? 'c1');
+      const { namespace: where = '', name, uid = '' } = object.metadata;
+      return { object, view: clusterView({ ...change, identity: { hive: 'hive', namespace: where, name, uid } }) };
+    },
+  };
+}
+
+/** As Hive would have it once the cluster is installed. */
+export async function createClusterDeployment(
+  admin: KubernetesClient,
+  namespace: string,
+  name: string,
+): Promise<KubernetesObject> {
+  const created = await admin.create(CLUSTER_DEPLOYMENTS, {
+    metadata: { namespace, name, labels: { 'api.openshift.com/managed': 'true' } },
+    spec: {
+      baseDomain: 'example.com',
+      clusterName: name,
+      installed: true,
+      platform: { aws: { region: 'us-east-1', credentialsSecretRef: { name: 'aws' } } },
+      certificateBundles: [{ name: 'primary', generate: true, certificateSecretRef: { name: 'primary-cert' } }],
+    },
+  });
+  if (created === undefined) throw new Error(`ClusterDeployment ${namespace}/${name} exists already`);
+  return created;
+}

@@ -1,0 +1,109 @@
+/** A Temporal server, a worker with activity doubles, and a client: what tests of workflow code stand on. */
+import { fileURLToPath } from 'node:url';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+import { type ClusterStatus, clusterObserved, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
+import { ActivityDoubles } from './activity-doubles.ts';
+
+export const WORKFLOWS_PATH = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+
+let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
+
+/** The workflow bundle, made once per test file. */
+export async function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
+  bundle ??= bundleWorkflowCode({ workflowsPath: WORKFLOWS_PATH, logger: quietLogger() });
+  return await bundle;
+}
+
+function quietLogger(): Parameters<typeof bundleWorkflowCode>[0]['logger'] & object {
+  const silent = () => undefined;
+  return { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: silent };
+}
+
+export interface Lab {
+  readonly doubles: ActivityDoubles;
+  readonly env: TestWorkflowEnvironment;
+  readonly taskQueue: string;
+  start(view: ClusterView): Promise<Awaited<ReturnType<typeof startCluster>>>;
+  status(view: ClusterView): Promise<ClusterStatus>;
+}
+
+/** Runs a test body beside a worker of its own on a queue of its own. */
+export async function withLab(env: TestWorkflowEnvironment, body: (lab: Lab) => Promise<void>): Promise<void> {
+  const taskQueue = `test-${crypto.randomUUID()}`;
+  const doubles = new ActivityDoubles(() => env.currentTimeMs());
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    ...(env.namespace === undefined ? {} : { namespace: env.namespace }),
+    taskQueue,
+    workflowBundle: await workflowBundle(),
+    activities: doubles.activities(),
+    shutdownGraceTime: '2 seconds',
+  });
+  const started: ClusterView[] = [];
+  const lab: Lab = {
+    doubles,
+    env,
+    taskQueue,
+    start: (view) => {
+      started.push(view);
+      return startCluster(env, taskQueue, view);
+    },
+    status: (view) => env.client.workflow.getHandle(clusterWorkflowId(view.identity)).query(clusterStatus),
+  };
+  await worker.runUntil(async () => {
+    try {
+      await body(lab);
+    } finally {
+      // A workflow left without a worker would have the time-skipping server go through its task time-outs one by one.
+      for (const view of started) await terminate(env, view);
+    }
+  });
+}
+
+async function terminate(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
+  try {
+    await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).terminate('the test is over');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+function startCluster(env: TestWorkflowEnvironment, taskQueue: string, view: ClusterView) {
+  return env.client.workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
+    workflowId: clusterWorkflowId(view.identity),
+    taskQueue,
+    args: [{ cluster: view }],
+    signal: clusterObserved,
+    signalArgs: [view],
+  });
+}
+
+/** Polls until a condition holds; fails, saying what was last seen, when it does not within the time. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T>,
+  holds: (seen: T) => boolean,
+  timeoutMs = 15_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const seen = await look();
+      if (holds(seen)) return seen;
+      last = seen;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(
+        `not within ${timeoutMs} ms: ${what}; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)?.slice(0, 2000)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { crypto as acmeCrypto } from 'acme-client';
+import { describe, expect, it } from 'vitest';
+import { makeCsr } from '../../../src/acme/csr.ts';
+import { KEY_TYPES, makePrivateKey, readPrivateKey } from '../../../src/acme/key.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+
+const NAMES = ['api.c1.example.com', 'rh-api.c1.example.com', '*.apps.c1.example.com'];
+
+function pemOf(der: Buffer): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`;
+}
+
+function openssl(input: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('openssl', ['req', '-verify', '-noout', '-text'], (error, stdout, stderr) =>
+      error === null ? resolve(`${stdout}${stderr}`) : reject(error),
+    );
+    child.stdin?.end(input);
+  });
+}
+
+describe('a CSR', () => {
+  it.each(KEY_TYPES)('with a key of type %s verifies and names all names', async (type) => {
+    const csr = pemOf(
+      await makeCsr(readPrivateKey(await makePrivateKey(type)), { dnsNames: NAMES, commonName: NAMES[0] }),
+    );
+    const text = await openssl(csr);
+    expect(text).toMatch(/verify OK/);
+    expect(text).toContain(NAMES.map((name) => `DNS:${name}`).join(', '));
+    expect(text).toMatch(/Subject: ?CN ?= ?api\.c1\.example\.com/);
+  });
+
+  it('has an empty subject when no common name is given', async () => {
+    const csr = pemOf(await makeCsr(readPrivateKey(await makePrivateKey('p-256')), { dnsNames: NAMES }));
+    expect(acmeCrypto.readCsrDomains(csr)).toEqual({ commonName: null, altNames: NAMES });
+  });
+
+  it('holds a hundred names', async () => {
+    const many = Array.from({ length: 100 }, (_, index) => `n${index}.a-long-enough-label.example.com`);
+    const csr = pemOf(await makeCsr(readPrivateKey(await makePrivateKey('p-256')), { dnsNames: many }));
+    expect(acmeCrypto.readCsrDomains(csr).altNames).toEqual(many);
+  });
+
+  it('is refused a common name over 64 characters', async () => {
+    const key = readPrivateKey(await makePrivateKey('p-256'));
+    const long = `${'a'.repeat(60)}.example.com`;
+    await expect(makeCsr(key, { dnsNames: [long], commonName: long })).rejects.toMatchObject({ code: 'names/invalid' });
+  });
+
+  it('is not made with a key of a kind that certman does not make', async () => {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    await expect(makeCsr(privateKey, { dnsNames: NAMES })).rejects.toBeInstanceOf(CertmanError);
+  });
+});
+
+describe('a private key', () => {
+  it('is new each time', async () => {
+    const [one, other] = await Promise.all([makePrivateKey('p-256'), makePrivateKey('p-256')]);
+    expect(one).not.toBe(other);
+  });
+
+  it('that cannot be read is refused without being quoted', () => {
+    const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQ=';
+    try {
+      readPrivateKey(`-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'kubernetes/secretBroken' });
+      expect(`${String(error)}${(error as Error).stack}`).not.toContain(secret);
+    }
+  });
+});

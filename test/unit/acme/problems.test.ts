@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { describeProblem, refusalToError } from '../../../src/acme/problems.ts';
+
+const NOW = new Date('2026-03-01T12:00:00Z');
+const NS = 'urn:ietf:params:acme:error:';
+
+function refused(status: number, body: unknown, retryAfter?: string) {
+  return refusalToError({ host: 'ca.example', what: 'the new order', status, body, retryAfter, now: NOW });
+}
+
+describe('a refusal of the CA', () => {
+  it.each([
+    [400, 'accountDoesNotExist', 'acme/accountUnknown'],
+    [400, 'badCSR', 'acme/badCsr'],
+    [400, 'badPublicKey', 'acme/badCsr'],
+    [400, 'badNonce', 'acme/serverError'],
+    [403, 'caa', 'acme/rejectedIdentifier'],
+    [400, 'rejectedIdentifier', 'acme/rejectedIdentifier'],
+    [400, 'unsupportedIdentifier', 'acme/rejectedIdentifier'],
+    [400, 'dns', 'acme/challengeFailed'],
+    [400, 'connection', 'acme/challengeFailed'],
+    [403, 'incorrectResponse', 'acme/challengeFailed'],
+    [403, 'unauthorized', 'acme/unauthorized'],
+    [403, 'orderNotReady', 'acme/orderInvalid'],
+    [403, 'userActionRequired', 'acme/accountInvalid'],
+    [403, 'externalAccountRequired', 'acme/accountInvalid'],
+    [400, 'badSignatureAlgorithm', 'acme/accountInvalid'],
+    [400, 'malformed', 'acme/malformed'],
+    [400, 'invalidProfile', 'configuration/invalid'],
+    [429, 'rateLimited', 'acme/rateLimited'],
+    [500, 'serverInternal', 'acme/serverError'],
+    [418, 'neverHeardOf', 'acme/unexpected'],
+  ])('HTTP %i of type %s is %s', (status, type, code) => {
+    const error = refused(status, { type: `${NS}${type}`, detail: 'so it is' });
+    expect(error.code).toBe(code);
+    expect(error.type).toBe(type);
+    expect(error.message).toContain('ca.example refused the new order');
+    expect(error.message).toContain('so it is');
+  });
+
+  it.each([
+    [429, 'acme/rateLimited'],
+    [503, 'acme/serverError'],
+    [502, 'acme/serverError'],
+    [403, 'acme/unauthorized'],
+    [404, 'acme/unexpected'],
+  ])('HTTP %i without a problem document is %s', (status, code) => {
+    const error = refused(status, '<html>nothing to see</html>');
+    expect(error.code).toBe(code);
+    expect(error.message).not.toContain('html');
+  });
+
+  it('is a rate limit by its status whatever type a proxy in between claims', () => {
+    expect(refused(429, { type: `${NS}malformed`, detail: 'x' }).code).toBe('acme/rateLimited');
+  });
+
+  it('carries the instant that Retry-After names', () => {
+    const error = refused(429, { type: `${NS}rateLimited`, detail: 'too many' }, '3600');
+    expect(error.info.notBefore).toBe('2026-03-01T13:00:00.000Z');
+  });
+
+  it.each([
+    ['malformed', 'JWS verification error'],
+    ['malformed', 'Key ID (kid) in JWS header missing expected URL prefix'],
+    ['malformed', 'KeyID header contained an invalid account URL: "https://x"'],
+    ['unauthorized', 'Account has been deactivated'],
+    ['unauthorized', 'Account is not valid, has status "deactivated"'],
+  ])('of type %s saying %j is about the account', (type, detail) => {
+    expect(refused(400, { type: `${NS}${type}`, detail }).code).toBe('acme/accountInvalid');
+  });
+
+  it('of a compound kind takes the code of what it is made of', () => {
+    const subproblems = [{ type: `${NS}caa`, detail: 'CAA forbids', identifier: { type: 'dns', value: 'a.example' } }];
+    const error = refused(403, { type: `${NS}compound`, detail: 'Errors during finalization', subproblems });
+    expect(error.code).toBe('acme/rejectedIdentifier');
+    expect(error.message).toContain('a.example: CAA forbids [caa]');
+  });
+});
+
+describe('the words of a problem', () => {
+  it('fit one line of bounded length', () => {
+    const detail = `one\r\ntwo\u0000${'x'.repeat(5_000)}`;
+    const words = describeProblem({ type: `${NS}malformed`, detail });
+    expect(words).toMatch(/^one two x+… \[malformed\]$/);
+    expect(words.length).toBeLessThan(600);
+  });
+
+  it('name five subproblems and count the rest', () => {
+    const subproblems = Array.from({ length: 8 }, (_, index) => ({
+      type: `${NS}rejectedIdentifier`,
+      detail: 'no',
+      identifier: { type: 'dns', value: `n${index}.example` },
+    }));
+    const words = describeProblem({ type: `${NS}rejectedIdentifier`, detail: 'names refused', subproblems });
+    expect(words).toContain('n4.example');
+    expect(words).not.toContain('n5.example');
+    expect(words).toContain('and 3 more');
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { certificateRequestFor, ownershipOf, renewBeforeDaysOf } from '../../../src/kubernetes/certificate-request.ts';
+import { bundleView, clusterView } from '../../support/views.ts';
+
+const specOf = (object: ReturnType<typeof certificateRequestFor>) => object['spec'] as Record<string, unknown>;
+
+describe('the CertificateRequest of a bundle', () => {
+  const cluster = clusterView({ apiURL: 'https://api.c1.example.com:6443' });
+  const applied = certificateRequestFor(cluster, bundleView('Primary'), 'sre@example.com');
+
+  test('is named <cluster>-<bundle> in lower case, owned and held', () => {
+    expect(applied.metadata).toMatchObject({
+      namespace: 'ns-c1',
+      name: 'c1-primary',
+      finalizers: ['certificaterequests.certman.managed.openshift.io'],
+      ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: cluster.identity.uid, controller: true }],
+    });
+  });
+
+  test('has the fields of certman-operator', () => {
+    expect(specOf(applied)).toEqual({
+      acmeDNSDomain: 'example.com',
+      certificateSecret: { kind: 'Secret', namespace: 'ns-c1', name: 'Primary-cert' },
+      dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'],
+      email: 'sre@example.com',
+      platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
+      apiURL: 'https://api.c1.example.com:6443',
+    });
+  });
+
+  test('never has renewBeforeDays: that is the user’s', () => {
+    expect(JSON.stringify(applied)).not.toContain('renewBeforeDays');
+  });
+
+  test('says what is wrong with the names instead of the names', () => {
+    const bundle = { ...bundleView(), names: { kind: 'invalid', code: 'names/none', message: 'no names' } } as const;
+    const spec = specOf(certificateRequestFor(cluster, bundle, 'sre@example.com'));
+    expect(spec).toMatchObject({ namesProblem: 'no names' });
+    expect(spec).not.toHaveProperty('dnsNames');
+  });
+
+  test.each([
+    [{ kind: 'gcp', credentialsSecret: 'g' }, { gcp: { credentials: { name: 'g' } } }],
+    [
+      { kind: 'azure', credentialsSecret: 'a', resourceGroupName: 'rg' },
+      { azure: { credentials: { name: 'a' }, resourceGroupName: 'rg' } },
+    ],
+    [{ kind: 'aws', region: 'eu-west-1', sts: true }, { aws: { credentials: {}, region: 'eu-west-1' } }],
+    [{ kind: 'unsupported', found: 'vsphere' }, {}],
+  ] as const)('platform %j becomes %j', (platform, expected) => {
+    const spec = specOf(certificateRequestFor(clusterView({ platform }), bundleView(), 'sre@example.com'));
+    expect(spec['platform']).toEqual(expected);
+  });
+});
+
+test.each([
+  [{ renewBeforeDays: 30 }, 30],
+  [{ renewBeforeDays: -1 }, -1],
+  [{}, undefined],
+  [{ renewBeforeDays: 'soon' }, undefined],
+  [undefined, undefined],
+])('renewBeforeDays of %j is %j', (spec, expected) => {
+  expect(renewBeforeDaysOf({ metadata: { name: 'x' }, spec })).toBe(expected);
+});
+
+test.each([
+  ['ours', [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }], 'ours'],
+  ['another’s', [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u2' }], 'other'],
+  ['owned by something else', [{ kind: 'Gadget', name: 'g', uid: 'u3' }], 'nobody'],
+  ['owned by nothing', undefined, 'nobody'],
+])('a request that is %s', (_name, ownerReferences, expected) => {
+  const metadata = { name: 'x', ...(ownerReferences === undefined ? {} : { ownerReferences }) };
+  expect(ownershipOf(metadata, { uid: 'u1' }).kind).toBe(expected);
+});

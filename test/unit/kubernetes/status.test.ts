@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import type { StatusReport } from '../../../src/certificates/status-report.ts';
+import { readInstant, saysAlready, statusOf } from '../../../src/kubernetes/status.ts';
+
+const NOW = new Date('2026-05-01T10:00:00.123Z');
+const EARLIER = '2026-04-01T00:00:00Z';
+const ready: StatusReport = {
+  bundleName: 'primary',
+  requestName: 'c1-primary',
+  secretName: 'primary-cert',
+  workflowId: 'cluster/hive/ns/c1/uid',
+  state: 'Ready',
+  conditions: [{ type: 'Ready', status: 'True', reason: 'Issued', message: 'valid' }],
+  certificate: {
+    serialNumber: '123',
+    issuerName: 'R11',
+    notBefore: '2026-04-01T00:00:00Z',
+    notAfter: '2026-07-01T00:00:00Z',
+    dnsNames: ['api.c1.example.com'],
+    fingerprint: 'ab',
+  },
+  renewalTime: '2026-05-15T00:00:00Z',
+};
+const conditionsOf = (status: Readonly<Record<string, unknown>>) =>
+  status['conditions'] as readonly Record<string, string>[];
+
+describe('times of a condition', () => {
+  test('are kept while its status stays, even when its message changes', () => {
+    const current = {
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'Issued',
+          message: 'old',
+          lastTransitionTime: EARLIER,
+          lastProbeTime: EARLIER,
+        },
+      ],
+    };
+    expect(conditionsOf(statusOf(ready, current, NOW))[0]).toEqual({
+      type: 'Ready',
+      status: 'True',
+      reason: 'Issued',
+      message: 'valid',
+      lastTransitionTime: EARLIER,
+      lastProbeTime: EARLIER,
+    });
+  });
+
+  test('start anew when its status changes', () => {
+    const current = {
+      conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: EARLIER, lastProbeTime: EARLIER }],
+    };
+    expect(conditionsOf(statusOf(ready, current, NOW))[0]).toMatchObject({
+      lastTransitionTime: '2026-05-01T10:00:00Z',
+    });
+  });
+
+  test('an unreadable status counts as none', () => {
+    expect(conditionsOf(statusOf(ready, { conditions: 'nonsense' }, NOW))).toHaveLength(1);
+  });
+});
+
+test('conditions of certman-operator do not stay behind', () => {
+  const current = { conditions: [{ type: 'acme error', status: 'Error', reason: 'x', message: 'y' }] };
+  expect(conditionsOf(statusOf(ready, current, NOW)).map((condition) => condition['type'])).toEqual(['Ready']);
+});
+
+test('what is not reported any more is not in the status any more', () => {
+  const { renewalTime: _gone, ...failing } = { ...ready, state: 'Failing' as const, nextAttempt: EARLIER };
+  expect(statusOf(failing, statusOf(ready, {}, NOW), NOW)).not.toHaveProperty('renewalTime');
+});
+
+test.each([
+  ['Ready', true, 'Success'],
+  ['Renewing', true, 'Success'],
+  ['Failing', true, 'Error'],
+  ['Waiting', false, 'Error'],
+  ['Issuing', false, 'Issuing'],
+  ['Paused', true, 'Paused'],
+] as const)('state %s (certificate: %s) has the word %s', (state, withCertificate, word) => {
+  const { certificate, ...rest } = ready;
+  const report: StatusReport = {
+    ...rest,
+    state,
+    ...(withCertificate && certificate !== undefined ? { certificate } : {}),
+  };
+  expect(statusOf(report, {}, NOW)).toMatchObject({ status: word, issued: withCertificate });
+});
+
+test('the same report said again changes nothing', () => {
+  const status = statusOf(ready, {}, NOW);
+  const asTheServerSendsIt: unknown = JSON.parse(JSON.stringify(status));
+  expect(saysAlready(asTheServerSendsIt, statusOf(ready, asTheServerSendsIt, new Date()))).toBe(true);
+});
+
+test.each([
+  ['2026-01-01 00:00:00 +0000 UTC', '2026-01-01T00:00:00.000Z'],
+  ['2026-01-01 02:30:00.5 +0230 XYZ', '2026-01-01T00:00:00.000Z'],
+  ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00.000Z'],
+  ['2026-01-01T01:00:00+01:00', '2026-01-01T00:00:00.000Z'],
+])('reads the instant %s', (text, expected) => {
+  expect(readInstant(text)?.toISOString()).toBe(expected);
+});
+
+test.each(['', 'yesterday', '1', '2026-01-01', '2026-13-01 00:00:00 +0000 UTC'])('%j is no instant', (text) => {
+  expect(readInstant(text)).toBeUndefined();
+});

@@ -1,0 +1,364 @@
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  CertState,
+  clusterGone,
+  clusterObserved,
+  clusterWorkflowId,
+  type DecommissionLedger,
+  renew,
+  SEARCH_ATTRIBUTES,
+  surroundingsChanged,
+} from '../../workflows/contract.ts';
+import { typedFailure } from '../support/activity-doubles.ts';
+import { temporalExecutable } from '../support/executables.ts';
+import { bundleView, clusterView } from '../support/views.ts';
+import { eventually, withLab } from '../support/workflow-lab.ts';
+
+let env: TestWorkflowEnvironment;
+
+beforeAll(async () => {
+  env = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: await temporalExecutable() },
+      searchAttributes: [...SEARCH_ATTRIBUTES],
+      log: { format: 'pretty', level: 'error' },
+    },
+  });
+}, 120_000);
+
+afterAll(async () => {
+  await env?.teardown();
+});
+
+const ready = (view: ReturnType<typeof clusterView>, name = 'primary') => async (lab: Parameters<Parameters<typeof withLab>[1]>[0]) =>
+  await eventually(
+    `${name} is Ready`,
+    () => lab.status(view),
+    (status) => status.bundles[name]?.state === 'Ready',
+  );
+
+describe('a cluster that is served', () => {
+  test('gets its certificate, and the records it needed are withdrawn', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      await lab.start(view);
+      const status = await ready(view)(lab);
+      expect(status.bundles['primary']?.certificate?.serialNumber).toBe('1000');
+      await eventually('withdrawn', async () => lab.doubles.published.size, (size) => size === 0);
+      await eventually('reported', async () => lab.doubles.reports, (reports) => reports.length === 1);
+      expect(lab.doubles.reports[0]).toMatchObject({ state: 'Ready', event: { reason: 'Issued' } });
+    });
+  });
+
+  test('is left alone when its Secret already holds a good certificate', async () => {
+    await withLab(env, async (lab) => {
+      const now = Date.now();
+      lab.doubles.secrets.set('primary-cert', {
+        kind: 'valid',
+        certificate: {
+          serialNumber: '7',
+          issuerName: 'Test CA',
+          notBefore: new Date(now - 86_400_000).toISOString(),
+          notAfter: new Date(now + 80 * 86_400_000).toISOString(),
+          dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'],
+          fingerprint: 'f',
+        },
+      });
+      const view = clusterView();
+      await lab.start(view);
+      await ready(view)(lab);
+      expect(lab.doubles.countOf('placeOrder')).toBe(0);
+    });
+  });
+
+  test('has a certificate for each bundle, one failing without holding the other up', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView({ bundles: [bundleView('good', 'api.a.example.com'), bundleView('bad', 'api.b.example.com')] });
+      lab.doubles.when('placeOrder', async (input) => {
+        if (input.dnsNames[0] === 'api.b.example.com') throw typedFailure('acme/rejectedIdentifier', 'the CA refuses api.b');
+        return { orderUrl: 'https://ca.test/order/good', expires: '', environment: 'ca.test', challenges: [] };
+      });
+      await lab.start(view);
+      await ready(view, 'good')(lab);
+      const status = await eventually(
+        'bad waits',
+        () => lab.status(view),
+        (seen) => seen.bundles['bad']?.state === 'Waiting',
+      );
+      expect(status.bundles['bad']?.failure?.code).toBe('acme/rejectedIdentifier');
+      expect(status.bundles['bad']?.nextAttempt).toBeDefined();
+    });
+  });
+
+  test('gets another certificate when a name is added, and keeps its own when one is taken away', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView({ bundles: [bundleView('primary', 'api.a.example.com', 'b.example.com')] });
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'api.a.example.com')] });
+      await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'api.a.example.com', 'c.example.com')] });
+      await eventually('second certificate', async () => lab.doubles.issued, (issued) => issued.length === 2);
+      expect(lab.doubles.issued[1]?.dnsNames).toEqual(['api.a.example.com', 'c.example.com']);
+    });
+  });
+
+  test('has the certificate of a bundle that is taken away revoked, and serves the others on', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView({ bundles: [bundleView('one', 'a.example.com'), bundleView('two', 'b.example.com')] });
+      const handle = await lab.start(view);
+      await ready(view, 'one')(lab);
+      await ready(view, 'two')(lab);
+      await handle.signal(clusterObserved, { ...view, bundles: [bundleView('one', 'a.example.com')] });
+      const status = await eventually('two is gone', () => lab.status(view), (seen) => seen.bundles['two'] === undefined);
+      expect(status.bundles['one']?.state).toBe('Ready');
+      expect(lab.doubles.countOf('revokeCertificates')).toBe(1);
+      expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+    });
+  });
+
+  test('cuts an order short when the names it is for change, and orders the new ones', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView({ bundles: [bundleView('primary', 'wrong.example.com')] });
+      let misses = 0;
+      lab.doubles.when('verifyPropagation', async ({ records }) => {
+        if (!records[0]?.name.includes('wrong')) return { seenBy: ['resolver.test'] };
+        misses += 1;
+        throw typedFailureRetryable();
+      });
+      const handle = await lab.start(view);
+      await eventually('a look that missed', async () => misses, (count) => count > 0);
+      await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'right.example.com')] });
+      await ready(view)(lab);
+      expect(lab.doubles.issued.map((facts) => facts.dnsNames[0])).toEqual(['right.example.com']);
+      expect([...lab.doubles.published]).toEqual([]);
+    });
+  });
+
+  test('whose gate closes waits, and is served again when it opens', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      lab.doubles.when('placeOrder', async () => {
+        throw typedFailure('acme/accountMissing', 'no account');
+      });
+      const handle = await lab.start(view);
+      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
+      await handle.signal(clusterObserved, { ...view, paused: true });
+      await eventually('paused', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Paused');
+      lab.doubles.when('placeOrder', undefined);
+      await handle.signal(clusterObserved, view);
+      await ready(view)(lab);
+    });
+  });
+});
+
+describe('a failure', () => {
+  test('of configuration is parked, and goes on at once when what it depends on changes', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      lab.doubles.when('placeOrder', async () => {
+        throw typedFailure('acme/accountMissing', 'The Secret lets-encrypt-account is missing.');
+      });
+      const handle = await lab.start(view);
+      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
+      const [report] = await eventually('told', async () => lab.doubles.reports, (reports) => reports.length > 0);
+      expect(report?.conditions.find((condition) => condition.type === 'Ready')).toMatchObject({
+        status: 'False',
+        reason: 'AcmeAccountMissing',
+      });
+      expect(report?.event).toMatchObject({ type: 'Warning' });
+      lab.doubles.when('placeOrder', undefined);
+      await handle.signal(surroundingsChanged, { what: 'Secret certman-operator/lets-encrypt-account' });
+      await ready(view)(lab);
+    });
+  });
+
+  test('after an order was placed leaves the order to the next attempt', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      lab.doubles.when('publishTxtRecords', async () => {
+        throw typedFailure('dns/accessDenied', 'AccessDenied');
+      });
+      const handle = await lab.start(view);
+      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
+      lab.doubles.when('publishTxtRecords', undefined);
+      await handle.signal(surroundingsChanged, { what: 'credentials' });
+      await ready(view)(lab);
+      const orders = lab.doubles.calls.filter((call) => call.activity === 'placeOrder').map((call) => call.input);
+      expect(orders).toHaveLength(2);
+      expect(orders[1]).toMatchObject({ resume: 'https://ca.test/order/1' });
+    });
+  });
+
+  test('that names its instant is not tried before it, whatever changes meanwhile', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      lab.doubles.when('placeOrder', async () => {
+        throw typedFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
+      });
+      const handle = await lab.start(view);
+      await eventually('failing', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Failing');
+      await handle.signal(surroundingsChanged, { what: 'something' });
+      // The signal has been dealt with once the query, which is answered after it, sees its effect: still asleep.
+      const status = await lab.status(view);
+      expect(status.bundles['primary']?.state).toBe('Failing');
+      expect(lab.doubles.countOf('placeOrder')).toBe(1);
+    });
+  });
+});
+
+describe('an operator', () => {
+  test('who asks for a renewal is answered with the new certificate', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      const renewed = await handle.executeUpdate(renew, { args: [{}] });
+      expect(renewed.map((one) => one.certificate.serialNumber)).toEqual(['1001']);
+    });
+  });
+
+  test('is told why a renewal failed', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      lab.doubles.when('placeOrder', async () => {
+        throw typedFailure('acme/rateLimited', 'too many certificates already issued', new Date(Date.now() + 3_600_000));
+      });
+      const refusal = await handle.executeUpdate(renew, { args: [{}] }).catch((error: unknown) => error);
+      expect(refusal).toBeInstanceOf(WorkflowUpdateFailedError);
+      expect(String((refusal as WorkflowUpdateFailedError).cause?.message)).toContain('too many certificates');
+      const status = await lab.status(view);
+      expect(status.bundles['primary']?.certificate?.serialNumber).toBe('1000');
+    });
+  });
+
+  test('who names a bundle that is not there is refused with those that are', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      const refusal = await handle.executeUpdate(renew, { args: [{ bundleName: 'nope' }] }).catch((error: unknown) => error);
+      expect(String((refusal as WorkflowUpdateFailedError).cause?.message)).toContain('primary');
+    });
+  });
+});
+
+describe('deletion', () => {
+  const ledgerOf = (view: ReturnType<typeof clusterView>) =>
+    env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result() as Promise<DecommissionLedger>;
+
+  test('while asleep revokes, removes, releases, in this order, and leaves a ledger', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      const ledger = await ledgerOf(view);
+      expect(ledger.finalizerReleased).toBe(true);
+      expect(ledger.bundles[0]?.revocations).toEqual([{ serialNumber: '1000', outcome: 'revoked', message: 'revoked' }]);
+      const order = lab.doubles.calls.map((call) => call.activity);
+      expect(order.slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'releaseCluster']);
+    });
+  });
+
+  test('before anything was issued completes without an order', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView({ deleting: true });
+      await lab.start(view);
+      const ledger = await ledgerOf(view);
+      expect(ledger.finalizerReleased).toBe(true);
+      expect(lab.doubles.countOf('placeOrder')).toBe(0);
+    });
+  });
+
+  test('in the middle of an issuance withdraws its records first', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      lab.doubles.when('verifyPropagation', async () => {
+        throw typedFailureRetryable();
+      });
+      const handle = await lab.start(view);
+      await eventually('published', async () => lab.doubles.published.size, (size) => size === 2);
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      await ledgerOf(view);
+      expect(lab.doubles.published.size).toBe(0);
+      const order = lab.doubles.calls.map((call) => call.activity);
+      expect(order.indexOf('withdrawTxtRecords')).toBeLessThan(order.indexOf('removeBundle'));
+    });
+  });
+
+  test('while failing ends all the same', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      lab.doubles.when('placeOrder', async () => {
+        throw typedFailure('acme/accountMissing', 'no account');
+      });
+      const handle = await lab.start(view);
+      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      expect((await ledgerOf(view)).finalizerReleased).toBe(true);
+    });
+  });
+
+  test('of a cluster that moves to another hub revokes nothing', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      await handle.signal(clusterObserved, { ...view, relocation: 'outgoing', deleting: true });
+      await ledgerOf(view);
+      expect(lab.doubles.countOf('revokeCertificates')).toBe(0);
+      expect(lab.doubles.countOf('releaseCluster')).toBe(1);
+    });
+  });
+
+  test('that went by unseen is carried out when the cluster is found gone', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      await handle.signal(clusterGone);
+      expect((await ledgerOf(view)).bundles).toHaveLength(1);
+    });
+  });
+});
+
+test('the fleet can be searched by state', async () => {
+  await withLab(env, async (lab) => {
+    const view = clusterView();
+    await lab.start(view);
+    await ready(view)(lab);
+    await eventually(
+      'listed',
+      async () => await env.client.workflow.count(`${CertState.name} = 'Ready' AND WorkflowId = '${clusterWorkflowId(view.identity)}'`),
+      (answer) => answer.count === 1,
+    );
+  });
+});
+
+test('a renewal closes the run and begins a fresh one with nothing lost', async () => {
+  await withLab(env, async (lab) => {
+    const view = clusterView();
+    const handle = await lab.start(view);
+    await ready(view)(lab);
+    const first = await handle.describe();
+    await handle.executeUpdate(renew, { args: [{}] });
+    const second = await eventually(
+      'another run',
+      async () => await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).describe(),
+      (now) => now.runId !== first.runId && now.status.name === 'RUNNING',
+    );
+    expect(second.historyLength).toBeLessThan(15);
+    const status = await eventually('answers', () => lab.status(view), () => true);
+    expect(status.bundles['primary']).toMatchObject({ state: 'Ready', certificate: { serialNumber: '1001' }, orders: 2 });
+    expect(lab.doubles.countOf('placeOrder')).toBe(2);
+  });
+});
+
+function typedFailureRetryable(): Error {
+  const failure = typedFailure('dns/notVisible', 'not visible yet');
+  return Object.assign(failure, { nonRetryable: false, nextRetryDelay: 200 });
+}

@@ -1,0 +1,185 @@
+/**
+ * One order from beginning to end: place it, publish the TXT records, see them visible, answer, finalize, install;
+ * and, whatever happens, withdraw the records.
+ */
+import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
+import type { PlacedOrder, TxtRecord } from '../activities/contract.ts';
+import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
+import type { FailureCode } from '../src/failures/failure.ts';
+import {
+  answerChallenges,
+  finalizeOrder,
+  installCertificate,
+  placeOrder,
+  publishTxtRecords,
+  verifyPropagation,
+  withdrawTxtRecords,
+} from './activities.ts';
+import type { CertificateIssuanceInput, CertificateIssuanceResult, IssuanceFailureContext } from './contract.ts';
+import { failureIn } from './failures.ts';
+
+/** After these the order is dead at the CA; the next attempt needs a new one. */
+const DEAD_ORDER = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid', 'acme/orderGone', 'acme/badCsr']);
+
+export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {
+  const issuance = new Issuance(input);
+  try {
+    return await issuance.run();
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const failure = failureIn(error);
+    const context: IssuanceFailureContext = {
+      ...(issuance.openOrder !== undefined && !DEAD_ORDER.has(failure.code) ? { openOrder: issuance.openOrder } : {}),
+      ...(issuance.leftRecords.length === 0 ? {} : { leftRecords: issuance.leftRecords }),
+    };
+    throw ApplicationFailure.create({
+      type: failure.code,
+      message: failure.message,
+      details: [failure, context],
+      nonRetryable: true,
+    });
+  }
+}
+
+class Issuance {
+  readonly #input: CertificateIssuanceInput;
+  /** The order at the CA, once there is one. */
+  openOrder: string | undefined;
+  /** Records that could not be withdrawn in time. */
+  leftRecords: readonly TxtRecord[] = [];
+
+  constructor(input: CertificateIssuanceInput) {
+    this.#input = input;
+    this.openOrder = input.resumeOrder;
+  }
+
+  async run(): Promise<CertificateIssuanceResult> {
+    const { dnsNames, resumeOrder, reason } = this.#input;
+    const described = describeNames(dnsNames);
+    setCurrentDetails(`Ordering ${described}.\n\nWhy: ${reason}`);
+
+    const order = await placeOrder.executeWithOptions({ summary: `order ${described}` }, [
+      { dnsNames, ...(resumeOrder === undefined ? {} : { resume: resumeOrder }) },
+    ]);
+    this.openOrder = order.orderUrl;
+
+    const records = uniqueRecords([
+      ...order.challenges.map((challenge) => challenge.record),
+      ...(this.#input.leftRecords ?? []),
+    ]);
+    let certificate: CertificateFacts;
+    let certificateUrl: string;
+    let withdrawn: Promise<void> = Promise.resolve();
+    try {
+      if (order.challenges.length > 0) await this.#prove(order);
+      // The proof is done: the records are of no more use, and taking them away need not hold the certificate up.
+      withdrawn = this.#withdraw(records);
+      setCurrentDetails(`Order ${order.orderUrl}\n\nAll ${dnsNames.length} names are proved; the CA is issuing ${described}.`);
+      ({ certificateUrl } = await finalizeOrder.executeWithOptions({ summary: `finalize the order for ${described}` }, [
+        {
+          orderUrl: order.orderUrl,
+          dnsNames,
+          ...(this.#input.commonName === undefined ? {} : { commonName: this.#input.commonName }),
+          request: this.#input.request,
+        },
+      ]));
+      certificate = await installCertificate.executeWithOptions(
+        { summary: `write Secret ${this.#input.request.namespace}/${this.#input.secretName}` },
+        [
+          {
+            orderUrl: order.orderUrl,
+            certificateUrl,
+            dnsNames,
+            request: this.#input.request,
+            secretName: this.#input.secretName,
+          },
+        ],
+      );
+    } catch (error) {
+      await this.#withdraw(records);
+      throw error;
+    }
+    await withdrawn;
+    setCurrentDetails(
+      `Issued ${described} by ${certificate.issuerName}, serial ${certificate.serialNumber}, valid until ${certificate.notAfter}.`,
+    );
+    return {
+      certificate,
+      issued: { certificateUrl, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter },
+      environment: order.environment,
+      ...(this.leftRecords.length === 0 ? {} : { leftRecords: this.leftRecords }),
+    };
+  }
+
+  /** Publishes the TXT records, waits until they are seen, and has the CA look. */
+  async #prove(order: PlacedOrder): Promise<void> {
+    const { zone } = this.#input;
+    const records = order.challenges.map((challenge) => challenge.record);
+    const what = `${records.length} TXT record${records.length === 1 ? '' : 's'}`;
+    const outside = records.find((record) => !isWithin(record.name, zone.zoneName));
+    if (outside !== undefined) {
+      const info = {
+        code: 'dns/nameOutsideZone',
+        message: `The TXT record ${outside.name} is not in the zone ${zone.zoneName}, so the name cannot be proved.`,
+        stance: 'whenChanged',
+        next: 'Remove the name from the ClusterDeployment, or correct its base domain.',
+      } as const;
+      throw ApplicationFailure.create({ type: info.code, message: info.message, details: [info], nonRetryable: true });
+    }
+    setCurrentDetails(`Order ${order.orderUrl}\n\nPublishing ${what} in ${zone.zoneName}.`);
+    const published = await publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zone.zoneName}` }, [
+      { zone, records },
+    ]);
+    setCurrentDetails(`Order ${order.orderUrl}\n\n${what} published in ${zone.zoneName}; waiting until the world sees them.`);
+    await verifyPropagation.executeWithOptions({ summary: `see ${what} from outside` }, [
+      { records, zoneName: zone.zoneName, nameServers: published.nameServers },
+    ]);
+    setCurrentDetails(`Order ${order.orderUrl}\n\n${what} visible; the CA is looking.`);
+    await answerChallenges.executeWithOptions({ summary: `have the CA look at ${what}` }, [
+      { orderUrl: order.orderUrl, challenges: order.challenges },
+    ]);
+  }
+
+  /** Once per order; never throws and is never cancelled. */
+  #withdraw(records: readonly TxtRecord[]): Promise<void> {
+    this.#withdrawal ??= this.#withdrawOnce(records);
+    return this.#withdrawal;
+  }
+
+  async #withdrawOnce(records: readonly TxtRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    try {
+      await CancellationScope.nonCancellable(() =>
+        withdrawTxtRecords.executeWithOptions(
+          { summary: `withdraw ${records.length} TXT record${records.length === 1 ? '' : 's'}` },
+          [{ zone: this.#input.zone, records }],
+        ),
+      );
+    } catch (error) {
+      this.leftRecords = records;
+      log.warn('TXT records could not be withdrawn; they are tried again with the next order or at the end', {
+        records: records.map((record) => record.name),
+        failure: failureIn(error).message,
+      });
+    }
+  }
+
+  #withdrawal: Promise<void> | undefined;
+}
+
+/** Whether a record's name lies in a zone. */
+function isWithin(name: string, zoneName: string): boolean {
+  const zone = zoneName.toLowerCase().replace(/\.$/, '');
+  return name.toLowerCase() === zone || name.toLowerCase().endsWith(`.${zone}`);
+}
+
+function uniqueRecords(records: readonly TxtRecord[]): readonly TxtRecord[] {
+  const seen = new Map(records.map((record) => [`${record.name} ${record.value}`, record]));
+  return [...seen.values()];
+}
+
+/** `api.x.example.com and 2 more`: fits a summary (200 bytes). */
+export function describeNames(names: readonly string[]): string {
+  const first = (names[0] ?? 'no names').slice(0, 120);
+  return names.length > 1 ? `${first} and ${names.length - 1} more` : first;
+}

@@ -1,0 +1,299 @@
+/** Everything a cluster's workflow knows, what the messages change in it, and which of its bundles are being served. */
+import {
+  CancellationScope,
+  isCancellation,
+  setCurrentDetails,
+  upsertSearchAttributes,
+  type WorkflowInfo,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { requestName } from '../../src/certificates/request-name.ts';
+import { detailsPage } from '../../src/certificates/status-wording.ts';
+import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
+import { sameView } from '../../src/clusters/digest.ts';
+import { type Gate, gateOf } from '../../src/clusters/gates.ts';
+import {
+  type BundleRecord,
+  CertExpiry,
+  CertIssuer,
+  CertNames,
+  CertReason,
+  CertRenewAt,
+  CertState,
+  type ClusterCertificatesInput,
+  type ClusterStatus,
+} from '../contract.ts';
+import { mostUrgent, reasonShown } from './fleet-attributes.ts';
+
+/** Renewal cycles after which a run is closed and a fresh one begun: history stays that of a cycle. */
+const CYCLES_PER_RUN = 1;
+
+interface Service {
+  readonly scope: CancellationScope;
+  readonly done: Promise<void>;
+  /** Whether it sleeps with nothing unseen. */
+  atRest: boolean;
+}
+
+export class ClusterState {
+  #view: ClusterView;
+  #gone: boolean;
+  readonly #records: Map<string, BundleRecord>;
+  readonly #services = new Map<string, Service>();
+  /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
+  readonly #changes = new Map<string, number>();
+  readonly #renewals = new Set<string>();
+  /** Issuances under way, to be cut short when what they were ordered for is no longer wanted. */
+  readonly #issuing = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
+  readonly #attempts = new Map<string, number>();
+  #cycles = 0;
+  #shown = '';
+
+  constructor(input: ClusterCertificatesInput) {
+    this.#view = input.cluster;
+    this.#gone = input.carried?.gone ?? false;
+    this.#records = new Map(Object.entries(input.carried?.bundles ?? {}));
+  }
+
+  get view(): ClusterView {
+    return this.#view;
+  }
+
+  get name(): string {
+    return `${this.#view.identity.namespace}/${this.#view.identity.name}`;
+  }
+
+  /** Deleted, being deleted, or vanished: from here on there is only the end. */
+  get ending(): boolean {
+    return this.#gone || this.#view.deleting;
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  gate(): Gate {
+    return gateOf(this.#view);
+  }
+
+  // --- what the messages do ---
+
+  observe(view: ClusterView): void {
+    // The API server sends states in order; a signal late by a retry must not bring back what is over.
+    if (this.#view.deleting && !view.deleting) return;
+    if (sameView(this.#view, view)) return;
+    this.#view = view;
+    for (const [name, issuing] of this.#issuing) {
+      const bundle = this.bundle(name);
+      if (bundle === undefined || namesKey(bundle) !== issuing.names || this.gate().kind !== 'serve') issuing.scope.cancel();
+    }
+    this.#touchAll();
+  }
+
+  observeGone(): void {
+    this.#gone = true;
+    this.#touchAll();
+  }
+
+  observeSurroundings(_what: string): void {
+    this.#touchAll();
+  }
+
+  requestRenewal(bundleName: string): void {
+    if (this.#issuing.has(bundleName)) return;
+    this.#renewals.add(bundleName);
+    this.#touch(bundleName);
+  }
+
+  takeRenewalRequest(bundleName: string): boolean {
+    return this.#renewals.delete(bundleName);
+  }
+
+  #touchAll(): void {
+    for (const name of new Set([...this.#records.keys(), ...this.wantedBundles()])) this.#touch(name);
+  }
+
+  #touch(bundleName: string): void {
+    this.#changes.set(bundleName, this.changesOf(bundleName) + 1);
+    const service = this.#services.get(bundleName);
+    if (service !== undefined) service.atRest = false;
+  }
+
+  changesOf(bundleName: string): number {
+    return this.#changes.get(bundleName) ?? 0;
+  }
+
+  // --- bundles ---
+
+  bundle(name: string): BundleView | undefined {
+    return this.#view.bundles.find((bundle) => bundle.name === name);
+  }
+
+  wantedBundles(): readonly string[] {
+    return this.#view.bundles.map((bundle) => bundle.name);
+  }
+
+  /** Bundles we have dealt with that the ClusterDeployment no longer asks for. */
+  unwantedBundles(): readonly string[] {
+    const wanted = new Set(this.wantedBundles());
+    return [...this.#records.keys()].filter((name) => !wanted.has(name));
+  }
+
+  knownBundles(): readonly string[] {
+    return [...new Set([...this.wantedBundles(), ...this.#records.keys()])];
+  }
+
+  record(name: string): BundleRecord {
+    const known = this.#records.get(name);
+    if (known !== undefined) return known;
+    const bundle = this.bundle(name);
+    return {
+      state: 'Pending',
+      message: 'Seen; nothing has been done yet.',
+      since: new Date(Date.now()).toISOString(),
+      secretName: bundle?.secretName ?? '',
+      requestName: requestName(this.#view.identity.name, name),
+      dnsNames: bundle?.names.kind === 'valid' ? bundle.names.dnsNames : [],
+      failedAttempts: 0,
+      orders: 0,
+      issued: [],
+    };
+  }
+
+  /** Changes a record; `undefined` values take a field away. */
+  update(name: string, change: { readonly [Field in keyof BundleRecord]?: BundleRecord[Field] | undefined }): BundleRecord {
+    const before = this.record(name);
+    const merged: Record<string, unknown> = { ...before, ...change };
+    if (change.state !== undefined && change.state !== before.state) merged['since'] = new Date(Date.now()).toISOString();
+    for (const key of Object.keys(merged)) if (merged[key] === undefined) delete merged[key];
+    const after = merged as unknown as BundleRecord;
+    this.#records.set(name, after);
+    this.show();
+    return after;
+  }
+
+  forget(name: string): void {
+    this.#records.delete(name);
+    this.show();
+  }
+
+  attemptsOf(name: string): number {
+    return this.#attempts.get(name) ?? 0;
+  }
+
+  attemptFinished(name: string): void {
+    this.#attempts.set(name, this.attemptsOf(name) + 1);
+  }
+
+  renewalFinished(): void {
+    this.#cycles += 1;
+  }
+
+  /** Runs an issuance that ends early when its names or its gate change. */
+  async whileIssuing<T>(bundle: BundleView, issue: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.#issuing.set(bundle.name, { names: namesKey(bundle), scope });
+    try {
+      return await scope.run(issue);
+    } finally {
+      this.#issuing.delete(bundle.name);
+    }
+  }
+
+  // --- who is being served ---
+
+  isServed(name: string): boolean {
+    return this.#services.has(name);
+  }
+
+  /** Whether some bundle waits for somebody to serve or retire it. */
+  bundlesToServe(): boolean {
+    return this.knownBundles().some((name) => !this.isServed(name));
+  }
+
+  /** An error that `work` throws is a defect of the workflow's own: it is left unhandled, so that it fails the workflow task visibly. */
+  serve(name: string, work: () => Promise<void>): void {
+    const scope = new CancellationScope();
+    const done = scope
+      .run(work)
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      })
+      .finally(() => this.#services.delete(name));
+    this.#services.set(name, { scope, done, atRest: false });
+  }
+
+  /** Marks a bundle as asleep with nothing unseen, or as awake. */
+  rest(name: string, atRest: boolean): void {
+    const service = this.#services.get(name);
+    if (service !== undefined) service.atRest = atRest;
+  }
+
+  /** Ends all service, waiting until what was under way has cleaned up behind itself. */
+  async stopServing(): Promise<void> {
+    const services = [...this.#services.values()];
+    for (const service of services) service.scope.cancel();
+    await Promise.all(services.map((service) => service.done));
+  }
+
+  // --- continuing as new ---
+
+  mayContinueAsNew(info: WorkflowInfo): boolean {
+    if (this.ending || this.#renewals.size > 0) return false;
+    if (this.#cycles < CYCLES_PER_RUN && !info.continueAsNewSuggested) return false;
+    return !this.bundlesToServe() && [...this.#services.values()].every((service) => service.atRest);
+  }
+
+  asInput(): ClusterCertificatesInput {
+    return {
+      cluster: this.#view,
+      carried: { bundles: Object.fromEntries(this.#records), gone: this.#gone },
+    };
+  }
+
+  // --- what is shown ---
+
+  status(): ClusterStatus {
+    return { cluster: this.#view, decommissioning: this.ending, bundles: Object.fromEntries(this.#records) };
+  }
+
+  /** Puts the present state into the details page at once, which costs nothing. */
+  show(situation = this.#situation()): void {
+    setCurrentDetails(detailsPage(this.name, situation, Object.fromEntries(this.#records)));
+  }
+
+  #situation(): string {
+    if (this.#gone) return 'The ClusterDeployment is gone; its certificates are being revoked and cleared away.';
+    if (this.#view.deleting) return 'The cluster is being deleted; its certificates are being revoked and cleared away.';
+    const gate = this.gate();
+    if (gate.kind === 'serve') return gate.note === undefined ? 'Served.' : `Served. ${gate.note}`;
+    return gate.kind === 'decommission' ? 'It is being deleted.' : `Not served now. ${gate.message}`;
+  }
+
+  /** Puts the most urgent bundle's state into the search attributes; each change is an event, so only what differs is sent. */
+  publishAttributes(): void {
+    const shown = mostUrgent([...this.#records.values()]);
+    if (shown === undefined) return;
+    const fingerprint = JSON.stringify([shown, reasonShown(shown)]);
+    if (fingerprint === this.#shown) return;
+    this.#shown = fingerprint;
+    const { certificate } = shown;
+    upsertSearchAttributes([
+      { key: CertState, value: shown.state },
+      { key: CertReason, value: reasonShown(shown) },
+      { key: CertNames, value: shown.dnsNames.length === 0 ? null : shown.dnsNames.slice(0, 10) },
+      { key: CertIssuer, value: certificate?.issuerName.slice(0, 200) ?? null },
+      { key: CertExpiry, value: certificate === undefined ? null : new Date(certificate.notAfter) },
+      { key: CertRenewAt, value: shown.renewalTime === undefined ? null : new Date(shown.renewalTime) },
+    ]);
+  }
+
+  workflowId(): string {
+    return workflowInfo().workflowId;
+  }
+}
+
+/** What an order was made for: another set of names makes it pointless. */
+function namesKey(bundle: BundleView): string {
+  return bundle.names.kind === 'valid' ? bundle.names.dnsNames.join(' ') : bundle.names.code;
+}

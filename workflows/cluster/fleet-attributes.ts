@@ -1,0 +1,30 @@
+/** Which of a cluster's bundles its search attributes speak of. */
+import { reasonOf } from '../../src/certificates/status-wording.ts';
+import type { CertificateState } from '../../src/certificates/status-report.ts';
+import type { BundleRecord } from '../contract.ts';
+
+/** Most urgent first. */
+const URGENCY: readonly CertificateState[] = [
+  'Failing',
+  'Waiting',
+  'Decommissioning',
+  'Issuing',
+  'Pending',
+  'Renewing',
+  'Paused',
+  'Ready',
+];
+
+/** The record that a person looking over the fleet should see; of equals, the one that expires first. */
+export function mostUrgent(records: readonly BundleRecord[]): BundleRecord | undefined {
+  return [...records].sort(
+    (a, b) =>
+      URGENCY.indexOf(a.state) - URGENCY.indexOf(b.state) ||
+      (a.certificate?.notAfter ?? '').localeCompare(b.certificate?.notAfter ?? ''),
+  )[0];
+}
+
+/** The one word beside the state. */
+export function reasonShown(record: BundleRecord): string {
+  return record.failure === undefined ? record.state : reasonOf(record.failure.code);
+}

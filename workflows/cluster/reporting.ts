@@ -1,0 +1,62 @@
+/** Puts a bundle's record on the cluster's resources. */
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import type { StatusReport } from '../../src/certificates/status-report.ts';
+import { conditionsOf } from '../../src/certificates/status-wording.ts';
+import { reportStatus } from '../activities.ts';
+import { failureIn } from '../failures.ts';
+import type { ClusterState } from './cluster-state.ts';
+
+/** A step that ends sooner is not worth telling: its end is told. */
+const SLOW = '5 seconds';
+
+/** Writes conditions, status and the Event. A refusal is kept in the record, where the Web UI and the CLI show it. */
+export async function report(cluster: ClusterState, bundleName: string, event?: StatusReport['event']): Promise<void> {
+  const record = cluster.record(bundleName);
+  try {
+    await reportStatus.executeWithOptions({ summary: `${bundleName}: ${record.state}` }, [
+      {
+        cluster: cluster.view.identity,
+        report: {
+          bundleName,
+          requestName: record.requestName,
+          secretName: record.secretName,
+          workflowId: cluster.workflowId(),
+          state: record.state,
+          conditions: conditionsOf(record, Date.now()),
+          ...(record.certificate === undefined ? {} : { certificate: record.certificate }),
+          ...(record.renewalTime === undefined ? {} : { renewalTime: record.renewalTime }),
+          ...(record.nextAttempt === undefined ? {} : { nextAttempt: record.nextAttempt }),
+          failedAttempts: record.failedAttempts,
+          ...(event === undefined ? {} : { event }),
+        },
+      },
+    ]);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const failure = failureIn(error);
+    // A resource that is gone is the watch's news to bring; anything else must be seen by somebody.
+    if (failure.code !== 'kubernetes/notFound') {
+      cluster.update(bundleName, { message: `${record.message} (The status could not be written: ${failure.message})` });
+    }
+  }
+}
+
+/** Does something, and tells the present state on the resources if it takes long. */
+export async function reportWhenSlow<T>(cluster: ClusterState, bundleName: string, work: () => Promise<T>): Promise<T> {
+  const notice = new CancellationScope();
+  const told = notice
+    .run(async () => {
+      await sleep(SLOW, { summary: `tell ${bundleName}'s state if this takes long` });
+      cluster.publishAttributes();
+      await report(cluster, bundleName);
+    })
+    .catch((error: unknown) => {
+      if (!isCancellation(error)) throw error;
+    });
+  try {
+    return await work();
+  } finally {
+    notice.cancel();
+    await told;
+  }
+}

@@ -1,0 +1,48 @@
+/** What a workflow makes of a failed activity or child: the typed failure inside it. */
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
+import { type FailureInfo, isFailureCode } from '../src/failures/failure.ts';
+import type { IssuanceFailureContext } from './contract.ts';
+
+/** The typed failure inside whatever was thrown, however deeply Temporal wrapped it. */
+export function failureIn(error: unknown): FailureInfo {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof ApplicationFailure) {
+      const info = current.details?.[0];
+      if (isFailureInfo(info)) return info;
+    }
+  }
+  return {
+    code: 'internal/unexpected',
+    message: `${whereFailed(error)}: ${rootMessage(error)}`,
+    stance: 'schedule',
+    next: 'It is tried again by the retry schedule.',
+  };
+}
+
+/** What an issuance left behind when it failed. */
+export function issuanceContextIn(error: unknown): IssuanceFailureContext {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof ApplicationFailure) {
+      const context = current.details?.[1];
+      if (typeof context === 'object' && context !== null) return context;
+    }
+  }
+  return {};
+}
+
+function isFailureInfo(value: unknown): value is FailureInfo {
+  return typeof value === 'object' && value !== null && 'code' in value && isFailureCode(value.code) && 'message' in value;
+}
+
+function whereFailed(error: unknown): string {
+  if (error instanceof ActivityFailure) return `The step ${error.activityType} failed`;
+  if (error instanceof ChildWorkflowFailure) return 'The issuance failed';
+  return 'The workflow failed';
+}
+
+function rootMessage(error: unknown): string {
+  let current = error;
+  while (current instanceof Error && current.cause instanceof Error) current = current.cause;
+  if (current instanceof TimeoutFailure) return `it did not finish within its time limit (${current.timeoutType})`;
+  return current instanceof Error ? current.message : String(current);
+}
