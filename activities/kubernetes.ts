@@ -7,7 +7,12 @@ import { ClusterStatusWriter } from '../src/kubernetes/cluster-status.ts';
 import { ensureCertificateRequest } from '../src/kubernetes/ensure-request.ts';
 import { sayEvent } from '../src/kubernetes/events.ts';
 import { holdClusterDeployment, releaseFinalizer } from '../src/kubernetes/finalizers.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, type KubernetesApi } from '../src/kubernetes/kubernetes-api.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  type KubernetesApi,
+  type ObjectMeta,
+} from '../src/kubernetes/kubernetes-api.ts';
 import { createOperatorSettings, type OperatorSettings } from '../src/kubernetes/operator-settings.ts';
 import { removeBundleObjects } from '../src/kubernetes/remove-bundle.ts';
 import { readTlsSecret } from '../src/kubernetes/secrets.ts';
@@ -65,8 +70,8 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
         if (report.event !== undefined)
           await sayEvent(kubernetes, { resource, namespace, name, uid }, report.event, signal);
       };
+      const isOurs = (metadata: ObjectMeta) => ownershipOf(metadata, cluster).kind !== 'other';
       const onRequest = async (): Promise<void> => {
-        const isOurs = (metadata: Parameters<typeof ownershipOf>[0]) => ownershipOf(metadata, cluster).kind !== 'other';
         const request = await requestStatus.write(namespace, report, isOurs, signal);
         if (request?.uid !== undefined) await say(CERTIFICATE_REQUESTS, request.name, request.uid);
       };

@@ -6,6 +6,7 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { TASK_QUEUE } from '../workflows/contract.ts';
 import { type Configuration, formatAddress } from './config.ts';
+import { CertmanError } from './failures/failure.ts';
 import { startHttpServer } from './observability/http-server.ts';
 import type { Logger } from './observability/logging.ts';
 import { createWorkerMetrics } from './observability/metrics.ts';
@@ -14,8 +15,8 @@ import { composeActivities } from './worker/activities.ts';
 import { observeActivities } from './worker/activity-observation.ts';
 import { checkRetention, registerSearchAttributes } from './worker/namespace-setup.ts';
 import { WorkerProgress } from './worker/readiness.ts';
+import { keepStandingNeeds } from './worker/standing-needs.ts';
 import { connectToTemporal } from './worker/temporal-connection.ts';
-import { keepWatchStarted } from './worker/watch-starter.ts';
 import { findWorkflowCode } from './worker/workflow-code.ts';
 
 /** What activities are given beyond the grace before they are abandoned: the time to say that they were cancelled. */
@@ -60,12 +61,29 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
 
 function installRuntime(configuration: Configuration, logger: Logger): void {
   const { sdkMetricsAddress } = configuration;
+  try {
+    installRuntimeWith(configuration, logger);
+  } catch (cause) {
+    if (sdkMetricsAddress === 'off') throw cause;
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `CERTMAN_SDK_METRICS_ADDRESS ${formatAddress(sdkMetricsAddress)} cannot be listened on (${cause instanceof Error ? cause.message : 'unknown error'}).`,
+      next: 'Choose a free port of this machine, or "off".',
+      cause,
+    });
+  }
+}
+
+function installRuntimeWith({ sdkMetricsAddress, logLevel }: Configuration, logger: Logger): void {
   Runtime.install({
     logger: createTemporalLogger(logger),
     // The command that runs the worker handles signals.
     shutdownSignals: [],
     telemetryOptions: {
-      logging: { filter: { core: configuration.logLevel === 'debug' ? 'DEBUG' : 'WARN', other: 'ERROR' }, forward: {} },
+      logging: {
+        filter: { core: logLevel === 'debug' || logLevel === 'trace' ? 'DEBUG' : 'WARN', other: 'ERROR' },
+        forward: {},
+      },
       ...(sdkMetricsAddress === 'off'
         ? {}
         : { metrics: { prometheus: { bindAddress: formatAddress(sdkMetricsAddress), useSecondsForDurations: true } } }),
@@ -104,13 +122,16 @@ async function work(
     else signal.addEventListener('abort', stop, { once: true });
     progress.running(worker, connection);
     logger.info({ identity, taskQueue: TASK_QUEUE, hive: configuration.hive }, 'the worker is running');
-    const watch = keepWatchStarted(client, configuration.hive, logger, AbortSignal.any([signal, ending.signal]));
+    const standing = keepStandingNeeds(
+      { client, connection, namespace: configuration.temporal.namespace, hive: configuration.hive, logger },
+      AbortSignal.any([signal, ending.signal]),
+    );
     try {
       await running;
     } finally {
       ending.abort();
       signal.removeEventListener('abort', stop);
-      await watch;
+      await standing;
     }
     logger.info({ identity }, 'the worker has ended');
   } finally {

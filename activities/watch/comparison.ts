@@ -37,6 +37,9 @@ export class Comparison {
   /** What was missing at the last comparison; what is missing twice is told once, until it is there again. */
   #missing = new Map<string, 'seen' | 'told'>();
 
+  /** Workflows that were told here that their ClusterDeployment is gone: they end when they can. */
+  readonly #toldGone = new Set<string>();
+
   constructor(options: ComparisonOptions) {
     this.#options = options;
   }
@@ -110,7 +113,7 @@ export class Comparison {
   /** @returns whether there really was none; visibility is behind. */
   async #restart(cluster: ClusterIdentity): Promise<boolean> {
     const { kubernetes, signals, settings, signal, logger } = this.#options;
-    if (await signals.isRunning(cluster)) return false;
+    if ((await signals.runningState(cluster)) !== undefined) return false;
     const object = await kubernetes.get(CLUSTER_DEPLOYMENTS, cluster, signal);
     const projected = object === undefined ? undefined : projectClusterDeployment(object, settings);
     if (projected?.kind !== 'cluster' || projected.view.identity.uid !== cluster.uid) return false;
@@ -123,7 +126,10 @@ export class Comparison {
   /** @returns whether its ClusterDeployment is gone, and nobody had told its workflow. */
   async #endIfGone(cluster: ClusterIdentity): Promise<boolean> {
     const { signals, logger } = this.#options;
-    if (!(await this.#isGone(cluster)) || !(await signals.isRunning(cluster))) return false;
+    if (this.#toldGone.has(idOf(cluster)) || !(await this.#isGone(cluster))) return false;
+    const state = await signals.runningState(cluster);
+    if (state === undefined || state === 'Decommissioning') return false;
+    this.#toldGone.add(idOf(cluster));
     logger.warn({ cluster: keyOf(cluster) }, 'A workflow runs for a ClusterDeployment that is gone');
     return await this.#inTurn(cluster, () => signals.gone(goneView(cluster, undefined)));
   }
@@ -155,7 +161,7 @@ export class Comparison {
     for (const siblings of orphans.values()) {
       const view = clusterOfOrphans(settings.hive, siblings);
       if (view === undefined || !(await this.#isGone(view.identity))) continue;
-      if (await signals.isRunning(view.identity)) continue;
+      if ((await signals.runningState(view.identity)) !== undefined) continue;
       logger.warn({ cluster: keyOf(view.identity), requests: siblings.length }, 'CertificateRequests were left behind');
       if (await this.#inTurn(view.identity, () => signals.gone(view, true))) drift += 1;
     }

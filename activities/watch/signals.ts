@@ -98,14 +98,16 @@ export class Signals {
     return await this.#list();
   }
 
-  /** Whether a cluster's workflow runs at this moment. */
-  async isRunning(cluster: ClusterIdentity): Promise<boolean> {
-    let running = false;
+  /** What a cluster's workflow says of itself; undefined when none runs at this moment. */
+  async runningState(cluster: ClusterIdentity): Promise<string | undefined> {
+    let state: string | undefined;
     await this.#try(`look up the workflow of ${nameOf(cluster)}`, async () => {
-      const description = await this.#client().workflow.getHandle(clusterWorkflowId(cluster)).describe();
-      running = description.status.name === 'RUNNING';
+      const { status, typedSearchAttributes } = await this.#client()
+        .workflow.getHandle(clusterWorkflowId(cluster))
+        .describe();
+      state = status.name === 'RUNNING' ? (typedSearchAttributes.get(CertState) ?? 'Pending') : undefined;
     });
-    return running;
+    return state;
   }
 
   async #list(condition?: string): Promise<readonly ClusterIdentity[]> {

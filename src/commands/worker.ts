@@ -1,6 +1,7 @@
 /** `certman worker`: the one kind of process. */
 import { Command } from 'commander';
 import { loadConfiguration, unknownSettings } from '../config.ts';
+import { CertmanError } from '../failures/failure.ts';
 import { createLogger } from '../observability/logging.ts';
 import { VERSION } from '../version.ts';
 import { unknownSettingText } from './config.ts';
@@ -36,7 +37,9 @@ async function run(): Promise<void> {
     await runWorker(configuration, logger, ending.signal);
   } catch (error) {
     if (!ending.signal.aborted) {
-      logger.fatal({ error }, 'the worker cannot go on');
+      const record =
+        error instanceof CertmanError ? { code: error.code, problem: error.message, next: error.info.next } : { error };
+      logger.fatal(record, 'the worker cannot go on');
       throw error;
     }
     // Ended while it was still waiting for Temporal.

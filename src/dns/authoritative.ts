@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { connect, isIPv6 } from 'node:net';
+import pLimit from 'p-limit';
 import { decodeTxtReply, encodeTxtQuestion, isTruncated, LARGEST_MESSAGE, type TxtReply } from './dns-message.ts';
 import { KeyedCache } from './keyed-cache.ts';
 import type { TxtSource } from './txt-source.ts';
@@ -16,14 +17,21 @@ const UDP_TRIES = 2;
 const TCP_TIMEOUT_MS = 2_000;
 const ADDRESS_KEPT_MS = 10 * 60_000;
 
-/** A server that does not answer (port 53 is closed on the way, as a rule) is left alone for this long. */
+/** A server that does not answer (port 53 is closed on the way, as a rule) is left alone for this long, */
 const LEFT_ALONE_MS = 5 * 60_000;
+/** after so many questions in a row; more of them when it has answered before: a busy moment must not look like a closed port. */
+const SILENT_STRANGER = 3;
+const SILENT_ACQUAINTANCE = 20;
+
+/** Questions on their way at once, each with a socket and so an unguessable port of its own (RFC 5452 §4.5). */
+const ON_THEIR_WAY = 100;
 
 export interface HostAndPort {
   readonly host: string;
   readonly port: number;
 }
 
+const onTheirWay = pLimit(ON_THEIR_WAY);
 const addresses = new KeyedCache<string>({ keepMs: ADDRESS_KEPT_MS, capacity: 5_000 });
 
 export class AuthoritativeServer implements TxtSource {
@@ -31,6 +39,8 @@ export class AuthoritativeServer implements TxtSource {
   readonly #at: HostAndPort;
   #silentUntil = 0;
   #silentWhy = '';
+  #failures = 0;
+  #hasAnswered = false;
 
   constructor(at: HostAndPort) {
     this.#at = at;
@@ -38,28 +48,45 @@ export class AuthoritativeServer implements TxtSource {
   }
 
   async ask(name: string): Promise<TxtReply> {
-    if (performance.now() < this.#silentUntil) return { kind: 'silent', why: this.#silentWhy };
-    const question = { id: randomInt(65_536), name, recursion: false };
-    const query = encodeTxtQuestion(question);
-    try {
-      const address = await addresses.get(this.#at.host, async () => (await lookup(this.#at.host)).address);
-      const accept = (message: Buffer): TxtReply | undefined => decodeTxtReply(question, message);
-      for (let tried = 0; tried < UDP_TRIES; tried++) {
-        const message = await overUdp(address, this.#at.port, query, accept);
-        if (message === undefined) continue;
-        const reply = accept(isTruncated(message) ? await overTcp(address, this.#at.port, query) : message);
-        return reply ?? { kind: 'silent', why: 'its answer is no DNS answer to the question' };
+    return onTheirWay(async () => {
+      if (performance.now() < this.#silentUntil) return { kind: 'silent', why: this.#silentWhy };
+      try {
+        const reply = await this.#exchange(name);
+        if (reply === undefined) return this.#failed('it does not answer');
+        this.#failures = 0;
+        this.#hasAnswered = true;
+        return reply;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        return this.#failed(`it cannot be reached (${typeof code === 'string' ? code : 'unknown'})`);
       }
-      return this.#leaveAlone('it does not answer');
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      return this.#leaveAlone(`it cannot be reached (${typeof code === 'string' ? code : 'unknown'})`);
-    }
+    });
   }
 
-  #leaveAlone(why: string): TxtReply {
-    this.#silentUntil = performance.now() + LEFT_ALONE_MS;
-    this.#silentWhy = why;
+  /** @returns undefined when nothing comes back in time. */
+  async #exchange(name: string): Promise<TxtReply | undefined> {
+    const question = { id: randomInt(65_536), name, recursion: false };
+    const query = encodeTxtQuestion(question);
+    const { host, port } = this.#at;
+    const address = await addresses.get(host, async () => (await lookup(host)).address);
+    const accept = (message: Buffer): TxtReply | undefined => decodeTxtReply(question, message);
+    for (let tried = 0; tried < UDP_TRIES; tried++) {
+      const message = await overUdp(address, port, query, accept);
+      if (message === undefined) continue;
+      const reply = accept(isTruncated(message) ? await overTcp(address, port, query) : message);
+      return reply ?? { kind: 'silent', why: 'its answer is no DNS answer to the question' };
+    }
+    return undefined;
+  }
+
+  #failed(why: string): TxtReply {
+    this.#failures++;
+    if (this.#failures >= (this.#hasAnswered ? SILENT_ACQUAINTANCE : SILENT_STRANGER)) {
+      this.#silentUntil = performance.now() + LEFT_ALONE_MS;
+      this.#silentWhy = why;
+      this.#failures = 0;
+      this.#hasAnswered = false;
+    }
     return { kind: 'silent', why };
   }
 }
@@ -73,12 +100,16 @@ function overUdp(
 ): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+    let ended = false;
     const end = (finish: () => void): void => {
+      if (ended) return;
+      ended = true;
       clearTimeout(timer);
       socket.close();
       finish();
     };
-    const timer = setTimeout(() => end(() => resolve(undefined)), UDP_TRY_MS);
+    // After a busy moment the timer runs before the datagrams that have come meanwhile: they are let in first.
+    const timer = setTimeout(() => setImmediate(() => end(() => resolve(undefined))), UDP_TRY_MS);
     socket.once('error', (error) => end(() => reject(error)));
     socket.on('message', (message) => {
       if (accept(message) !== undefined) end(() => resolve(message));

@@ -60,6 +60,11 @@ export function applyRequests(known: KnownSets, requests: readonly TxtRequest[])
       else sets.set(name, changed);
     }
   }
+  // What comes and goes again leaves the set untouched, its TTL and order included.
+  for (const name of namesOf(requests)) {
+    const set = known.get(name);
+    if (set !== undefined && sameSet(set, sets.get(name))) sets.set(name, set);
+  }
   return sets;
 }
 
@@ -131,52 +136,64 @@ export function packRequests<Request extends TxtRequest>(
 ): readonly (readonly Request[])[] {
   const groups: Request[][] = [];
   let group: Request[] = [];
+  /** What is there when the group is sent, and once it has been; the latter only where it differs. */
   let before = known;
-  let after = known;
+  let after = new Map<string, TxtSet | undefined>();
   const costs = new Map<string, BatchLimits>();
   const close = (): void => {
-    if (group.length > 0) groups.push(group);
-    group = [];
-    before = after;
+    groups.push(group);
+    before = applyRequests(before, group);
+    after = new Map();
     costs.clear();
+    group = [];
   };
-  const fits = (request: Request): boolean => {
-    const then = applyRequests(after, [request]);
-    const changed = new Map(costs);
-    for (const name of namesOf([request])) {
-      changed.set(name, costOf(changesOf(before.get(name), then.get(name), mode)));
+  const add = (request: Request): boolean => {
+    const names = namesOf([request]);
+    const now = new Map<string, TxtSet>();
+    for (const name of names) {
+      const set = after.has(name) ? after.get(name) : before.get(name);
+      if (set !== undefined) now.set(name, set);
     }
-    const total = sum(changed.values());
+    const then = applyRequests(now, [request]);
+    const changed = [...names].map(
+      (name) => [name, costOf(changesOf(before.get(name), then.get(name), mode))] as const,
+    );
+    const total = sum(costs, new Map(changed));
     if (total.elements > limits.elements || total.characters > limits.characters) return false;
     for (const [name, cost] of changed) costs.set(name, cost);
+    for (const name of names) after.set(name, then.get(name));
+    group.push(request);
     return true;
   };
   const take = (request: Request): void => {
-    if (!fits(request)) {
-      if (group.length > 0) close();
-      if (!fits(request)) {
-        const parts = splitByName(request);
-        if (parts.length > 1) {
-          for (const part of parts) take(part);
-          return;
-        }
-      }
+    if (add(request)) return;
+    if (group.length > 0) {
+      close();
+      take(request);
+      return;
     }
-    group.push(request);
-    after = applyRequests(after, [request]);
+    const parts = splitByName(request);
+    if (parts.length > 1) for (const part of parts) take(part);
+    else {
+      group.push(request);
+      close();
+    }
   };
   for (const request of requests) take(request);
-  close();
+  if (group.length > 0) close();
   return groups;
 }
 
-function sum(costs: Iterable<BatchLimits>): BatchLimits {
+/** Costs by name, those of `changed` in the place of the earlier ones. */
+function sum(costs: ReadonlyMap<string, BatchLimits>, changed: ReadonlyMap<string, BatchLimits>): BatchLimits {
   let elements = 0;
   let characters = 0;
-  for (const cost of costs) {
+  const add = (cost: BatchLimits): void => {
     elements += cost.elements;
     characters += cost.characters;
-  }
+  };
+  for (const [name, cost] of costs) if (!changed.has(name)) add(cost);
+  for (const cost of changed.values()) add(cost);
   return { elements, characters };
 }
 

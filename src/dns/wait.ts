@@ -1,15 +1,17 @@
 /** Waiting that an AbortSignal ends. */
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** @throws the signal's reason when it is aborted before `ms` are over. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   if (ms <= 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
   try {
-    await delay(ms, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
+    await orAborted(over, signal);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -141,9 +141,14 @@ export class ZoneBatcher {
     try {
       const refusal = await this.#attempt(group, known, 'compare', outcomes);
       if (refusal === undefined) return;
-      const fresh = await this.#read(group);
-      const second = await this.#attempt(group, fresh, modeAfterRefusal(group, known, fresh), outcomes);
-      if (second !== undefined) await this.#isolate(group, fresh, second, outcomes);
+      let fresh = await this.#read(group);
+      const mode = modeAfterRefusal(group, known, fresh);
+      // Packed again: overwriting counts for more.
+      for (const part of packRequests(fresh, group, mode)) {
+        const second = await this.#attempt(part, fresh, mode, outcomes);
+        if (second !== undefined) await this.#isolate(part, fresh, second, outcomes);
+        fresh = applyRequests(fresh, part);
+      }
     } catch (error) {
       outcomes.fail(group, error);
     }

@@ -6,6 +6,13 @@ const LONGEST_MESSAGE = 1_000;
 /** A Retry-After beyond this is taken as a mistake: the API server asks for seconds. */
 const LONGEST_RETRY_AFTER_MS = 10 * 60_000;
 
+const NEXT: Readonly<Partial<Record<FailureCode, string>>> = {
+  'kubernetes/forbidden':
+    'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and whether its token is still valid.',
+  'kubernetes/notFound': 'If this kind of resource is unknown to the API server, install its CRD (deploy/base).',
+  'kubernetes/invalid': 'Correct the object that the message names; it is looked at again when something changes.',
+};
+
 /** `meta/v1 Status`: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
 const statusSchema = z.looseObject({
   kind: z.literal('Status'),
@@ -15,7 +22,12 @@ const statusSchema = z.looseObject({
     .looseObject({
       name: z.string().optional().catch(undefined),
       causes: z
-        .array(z.looseObject({ reason: z.string().optional().catch(undefined) }))
+        .array(
+          z.looseObject({
+            reason: z.string().optional().catch(undefined),
+            field: z.string().optional().catch(undefined),
+          }),
+        )
         .optional()
         .catch(undefined),
       retryAfterSeconds: z.number().optional().catch(undefined),
@@ -88,26 +100,30 @@ function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
   if (httpStatus === 404) return 'kubernetes/notFound';
   if (httpStatus === 410) return 'kubernetes/gone';
   if (httpStatus === 409) return 'kubernetes/conflict';
-  if (httpStatus === 422)
-    return status?.details?.causes === undefined && status?.reason !== 'Invalid'
-      ? 'kubernetes/conflict'
-      : 'kubernetes/invalid';
+  if (httpStatus === 422) {
+    return isFailedTest(status) || isAnotherObject(status) ? 'kubernetes/conflict' : 'kubernetes/invalid';
+  }
   if (httpStatus === 400 || httpStatus === 413) return 'kubernetes/invalid';
   if (httpStatus === 408 || httpStatus === 429 || httpStatus >= 500) return 'kubernetes/unreachable';
   return 'kubernetes/unexpected';
 }
 
+/**
+ * A JSON patch whose `test` does not hold: the API server says 422 for it as for an invalid object, but names no field.
+ * Source: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch).
+ */
+function isFailedTest(status: Status | undefined): boolean {
+  const causes = status?.details?.causes ?? [];
+  return causes.length === 0 && status?.message.startsWith('the server rejected our request') === true;
+}
+
+/** A write that names the uid it is meant for, and there is another object of that name now. */
+function isAnotherObject(status: Status | undefined): boolean {
+  return status?.details?.causes?.some((cause) => cause.field === 'metadata.uid') === true;
+}
+
 function nextOf(code: FailureCode): string {
-  switch (code) {
-    case 'kubernetes/forbidden':
-      return 'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and whether its token is still valid.';
-    case 'kubernetes/notFound':
-      return 'If this kind of resource is unknown to the API server, install its CRD (deploy/base).';
-    case 'kubernetes/invalid':
-      return 'Correct the object that the message names; it is looked at again when something changes.';
-    default:
-      return 'It is tried again shortly.';
-  }
+  return NEXT[code] ?? 'It is tried again shortly.';
 }
 
 /** RFC 9110 §10.2.3: seconds or an HTTP date; the API server also says it in the Status. */

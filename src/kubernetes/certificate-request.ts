@@ -103,7 +103,7 @@ export function belongsToAnother(
 ): CertmanError {
   const again = owner.ownerName === cluster.name;
   return new CertmanError({
-    code: 'kubernetes/conflict',
+    code: 'kubernetes/heldByOther',
     message: `CertificateRequest ${metadata.namespace}/${metadata.name}, which ClusterDeployment ${cluster.name} (uid ${cluster.uid}) needs, belongs to ClusterDeployment ${owner.ownerName} (uid ${owner.ownerUid}) and is left alone.`,
     next: again
       ? 'It is from an earlier cluster of the same name; once its removal is finished, it goes on by itself.'

@@ -62,7 +62,6 @@ export class ClusterStatusWriter {
             metadata: {
               namespace,
               name,
-              uid,
               ...(seen.resourceVersion === undefined ? {} : { resourceVersion: seen.resourceVersion }),
             },
             status: { certificateBundles: bundles },

@@ -9,7 +9,7 @@ const ATTEMPTS = 3;
 
 /**
  * One request as a rule. @returns the CertificateRequest as it is now.
- * @throws CertmanError `kubernetes/conflict` when it belongs to another ClusterDeployment, or is being deleted and somebody else holds it.
+ * @throws CertmanError `kubernetes/heldByOther` when it belongs to another ClusterDeployment, or is being deleted and somebody else holds it.
  */
 export async function ensureCertificateRequest(
   kubernetes: KubernetesApi,
@@ -27,15 +27,15 @@ export async function ensureCertificateRequest(
     if (attempt >= ATTEMPTS) {
       const holders = applied?.metadata.finalizers?.join(', ') ?? 'unknown';
       throw new CertmanError({
-        code: 'kubernetes/conflict',
+        code: 'kubernetes/heldByOther',
         message: `CertificateRequest ${namespace}/${name} is being deleted, and cannot be made again before it is gone (finalizers: ${holders}).`,
-        next: 'It is tried again shortly; if it stays, see who holds it by its other finalizers.',
+        next: 'See by its finalizers who holds it; once it is gone, it goes on by itself.',
       });
     }
   }
 }
 
-/** @returns undefined when a leftover of an earlier cluster of the same name was let go, so that the next try creates it. */
+/** @returns the request, being deleted or not; undefined when a leftover of an earlier cluster of the same name was let go, so that the next try creates it. */
 async function applyUnlessAnothers(
   kubernetes: KubernetesApi,
   cluster: ClusterView,
@@ -52,8 +52,14 @@ async function applyUnlessAnothers(
     const key = { name, ...(namespace === undefined ? {} : { namespace }) };
     const found = await kubernetes.get(CERTIFICATE_REQUESTS, key, signal);
     const owner = found === undefined ? undefined : ownershipOf(found.metadata, identity);
-    if (found === undefined || owner?.kind !== 'other') throw error;
-    const leftover = owner.ownerName === identity.name && found.metadata.deletionTimestamp !== undefined;
+    if (found === undefined || owner === undefined) throw error;
+    const deleting = found.metadata.deletionTimestamp !== undefined;
+    if (owner.kind !== 'other') {
+      // An object on its way out takes no new finalizer: that, and nothing about ours, is what was refused.
+      if (deleting) return found;
+      throw error;
+    }
+    const leftover = owner.ownerName === identity.name && deleting;
     if (!leftover) throw belongsToAnother(found.metadata, owner, identity);
     await releaseFinalizer(kubernetes, CERTIFICATE_REQUESTS, found, signal);
     return undefined;

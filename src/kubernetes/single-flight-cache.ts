@@ -14,15 +14,18 @@ export class SingleFlightCache<Value> {
     if (this.#held !== undefined && performance.now() < this.#held.until) return this.#held.value;
     const held = { value: this.#load(), until: Number.POSITIVE_INFINITY };
     this.#held = held;
-    held.value.then(
-      () => {
-        held.until = performance.now() + this.#keepMs;
-      },
-      () => {
-        if (this.#held === held) this.#held = undefined;
-      },
-    );
+    void this.#settle(held);
     return held.value;
+  }
+
+  async #settle(held: { readonly value: Promise<Value>; until: number }): Promise<void> {
+    try {
+      await held.value;
+      held.until = performance.now() + this.#keepMs;
+    } catch {
+      // Everybody who waits for the value has the error; here it only must not be kept.
+      if (this.#held === held) this.#held = undefined;
+    }
   }
 
   /** The next caller loads anew. */

@@ -61,14 +61,14 @@ export class StatusWriter {
       const status = statusOf(report, seen.status, new Date());
       if (saysAlready(seen.status, status)) return seen.metadata;
       try {
-        const { uid, resourceVersion } = seen.metadata;
+        // No uid: a request that was made again has another resourceVersion.
+        const { resourceVersion } = seen.metadata;
         const applied = await this.#kubernetes.apply(
           CERTIFICATE_REQUESTS,
           {
             metadata: {
               namespace,
               name,
-              ...(uid === undefined ? {} : { uid }),
               ...(resourceVersion === undefined ? {} : { resourceVersion }),
             },
             status,

@@ -19,10 +19,19 @@ const LEFT_OUT = new Set([
   'firstExecutionRunId',
 ]);
 
+/** While Temporal is away the native core says so for every poll and heartbeat, many times a second. */
+const REPEATED = /^(gRPC call \w+ retried|Error when recording heartbeat)/;
+const QUIET_MS = 30_000;
+
 /** For `Runtime.install({ logger })`. */
 export function createTemporalLogger(logger: Logger): TemporalLogger {
+  let quietUntil = 0;
   const log = (level: LogLevel, message: string, meta?: LogMetadata): void => {
     const method = LEVELS[level];
+    if (REPEATED.test(message)) {
+      if (Date.now() < quietUntil) return;
+      quietUntil = Date.now() + QUIET_MS;
+    }
     if (logger.isLevelEnabled(method)) logger[method](recordOf(meta ?? {}), message);
   };
   return {

@@ -1,6 +1,5 @@
 /** What certman needs of its Temporal namespace: its search attributes, and closed executions kept for a month. */
 
-import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { SearchAttributeType } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
@@ -22,6 +21,7 @@ const INDEXED_VALUE_TYPES: Readonly<Record<string, number>> = {
 };
 
 /** gRPC status codes. Source: https://grpc.io/docs/guides/status-codes/ */
+const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 const PERMISSION_DENIED = 7;
 const UNIMPLEMENTED = 12;
@@ -68,7 +68,13 @@ async function missingAttributes(
     // Some servers let nobody list them; adding answers for those that are there.
     const code = grpcCode(error);
     if (code === PERMISSION_DENIED || code === UNIMPLEMENTED) return [...SEARCH_ATTRIBUTES];
-    throw error;
+    if (code !== NOT_FOUND) throw error;
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `There is no Temporal namespace ${namespace} (setting TEMPORAL_NAMESPACE).`,
+      next: `Create it: temporal operator namespace create --namespace ${namespace} --retention ${SHORTEST_RETENTION_DAYS}d`,
+      cause: error,
+    });
   }
   for (const { name, type } of SEARCH_ATTRIBUTES) {
     const found = present[name];
@@ -104,8 +110,8 @@ export async function checkRetention(connection: NativeConnection, namespace: st
   );
 }
 
-/** gRPC status of an error of the client. */
-export function grpcCode(error: unknown): number | undefined {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) ? cause.code : undefined;
+/** gRPC status of an error of the native connection, whose errors are not those of the pure client. */
+function grpcCode(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return 'code' in error && typeof error.code === 'number' ? error.code : grpcCode(error.cause);
 }

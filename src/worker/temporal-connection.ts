@@ -25,7 +25,7 @@ export async function connectToTemporal(
       return await attemptOnce(temporal, compression, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const reason = error instanceof Error ? firstLine(error.message) : String(error);
+      const reason = error instanceof Error ? reasonOf(error.message) : String(error);
       options.waiting?.(`Temporal at ${temporal.address} is not reachable yet: ${reason}`);
       logger.warn(
         { attempt, address: temporal.address, reason, again: `in ${pause} ms` },
@@ -71,6 +71,8 @@ export function codecFor(compression: SettingValues['temporalCompression'], loop
   return loopback ? 'none' : 'gzip';
 }
 
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').slice(0, 300);
+/** The innermost message of the native core's nested errors (`… Os { code: 111, message: "Connection refused" }`), else the first line. */
+function reasonOf(text: string): string {
+  const innermost = [...text.matchAll(/message: "([^"]+)"/g)].at(-1)?.[1];
+  return (innermost ?? text.split('\n')[0] ?? '').slice(0, 300);
 }

@@ -37,7 +37,7 @@ export async function readManifests(file: string): Promise<readonly KubernetesOb
 
 /** The resource that an object of a manifest is. */
 export function resourceOf(object: KubernetesObject): ResourceType {
-  const [version = '', group = ''] = (object.apiVersion ?? '').split('/').reverse();
+  const [version = '', group = ''] = (object.apiVersion ?? '').split('/').toReversed();
   const kind = object.kind ?? '';
   return { group, version, kind, plural: PLURALS[kind] ?? `${kind.toLowerCase()}s` };
 }

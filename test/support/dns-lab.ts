@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,7 +39,12 @@ export async function startMoto(): Promise<Moto> {
   await started(child, 'moto_server', async () => (await fetch(`${url}/moto-api/`)).ok);
   const admin = new Route53Client({ region: 'us-east-1', endpoint: url, credentials: CREDENTIALS });
   const upsert = async (zoneId: string, name: string, type: string, values: readonly string[], ttl: number) => {
-    const set = { Name: `${name}.`, Type: type as 'TXT', TTL: ttl, ResourceRecords: values.map((Value) => ({ Value })) };
+    const set = {
+      Name: `${name}.`,
+      Type: type as 'TXT',
+      TTL: ttl,
+      ResourceRecords: values.map((Value) => ({ Value })),
+    };
     const batch = { Changes: [{ Action: 'UPSERT' as const, ResourceRecordSet: set }] };
     await admin.send(new ChangeResourceRecordSetsCommand({ HostedZoneId: zoneId, ChangeBatch: batch }));
   };
@@ -87,7 +92,9 @@ export async function startMoto(): Promise<Moto> {
 export interface CoreDns {
   readonly dns: { readonly host: string; readonly port: number };
   readonly dohUrl: string;
+  /** Certificate, trusted by itself, and its key. */
   readonly caPem: string;
+  readonly keyPem: string;
   stop(): Promise<void>;
 }
 
@@ -131,6 +138,7 @@ https://.:${dohPort} {
     dns: { host: '127.0.0.1', port: dnsPort },
     dohUrl: `https://127.0.0.1:${dohPort}/dns-query`,
     caPem: await readFile(certFile, 'utf8'),
+    keyPem: await readFile(keyFile, 'utf8'),
     stop: async () => {
       await stopped(child);
       await rm(folder, { recursive: true, force: true });
@@ -138,8 +146,7 @@ https://.:${dohPort} {
   };
 }
 
-async function accepts(port: number): Promise<boolean> {
-  const { connect } = await import('node:net');
+function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(true));
     socket.once('error', () => resolve(false));
@@ -148,23 +155,22 @@ async function accepts(port: number): Promise<boolean> {
 }
 
 async function started(child: ChildProcess, name: string, ready: () => Promise<boolean>): Promise<void> {
-  let ended: string | undefined;
-  child.once('error', (error) => {
-    ended = error.message;
+  const ended = new Promise<never>((_, reject) => {
+    child.once('error', (error) => reject(new Error(`${name} could not be started: ${error.message}`)));
+    child.once('exit', (code) => reject(new Error(`${name} ended with code ${String(code)}`)));
   });
-  child.once('exit', (code) => {
-    ended = `it ended with code ${String(code)}`;
-  });
-  const giveUp = performance.now() + STARTS_WITHIN_MS;
-  while (ended === undefined) {
-    if (await ready().catch(() => false)) return;
-    if (performance.now() > giveUp) {
-      child.kill();
-      throw new Error(`${name} was not ready in time`);
+  const isReady = async (): Promise<void> => {
+    const giveUp = performance.now() + STARTS_WITHIN_MS;
+    while (!(await ready().catch(() => false))) {
+      if (performance.now() > giveUp) {
+        child.kill();
+        throw new Error(`${name} was not ready in time`);
+      }
+      await sleep(50);
     }
-    await sleep(50);
-  }
-  throw new Error(`${name} could not be started: ${ended}`);
+  };
+  ended.catch(() => undefined);
+  await Promise.race([isReady(), ended]);
 }
 
 async function stopped(child: ChildProcess): Promise<void> {

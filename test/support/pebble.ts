@@ -37,7 +37,9 @@ export interface Pebble {
   stop(): Promise<void>;
 }
 
-const STARTS_WITHIN_MS = 15_000;
+const STARTS_WITHIN_MS = 8_000;
+/** Pebble answers nobody without one (RFC 8555 §6.1). */
+const USER_AGENT = { 'user-agent': 'certman/test' };
 
 export async function startPebble(settings: PebbleSettings = {}): Promise<Pebble> {
   const folder = await mkdtemp(join(tmpdir(), 'certman-pebble-'));
@@ -71,8 +73,13 @@ export async function startPebble(settings: PebbleSettings = {}): Promise<Pebble
   const failed = ended.then(([code]) => {
     throw new Error(`pebble ended with code ${String(code)} while it was to start`);
   });
-  await Promise.race([answers(`${url}/dir`, agent), failed]);
   failed.catch(() => undefined);
+  try {
+    await Promise.race([answers(`${url}/dir`, agent), failed]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     url,
     directoryUrl: `${url}/dir`,
@@ -82,7 +89,10 @@ export async function startPebble(settings: PebbleSettings = {}): Promise<Pebble
     statusOf: async (serialNumber) => {
       const hex = BigInt(serialNumber).toString(16);
       const path = `/cert-status-by-serial/${hex.length % 2 === 0 ? hex : `0${hex}`}`;
-      const answer = await request(`https://127.0.0.1:${managementPort}${path}`, { dispatcher: agent });
+      const answer = await request(`https://127.0.0.1:${managementPort}${path}`, {
+        dispatcher: agent,
+        headers: USER_AGENT,
+      });
       return (await answer.body.json()) as { Status: string; Reason?: number };
     },
   };
@@ -132,14 +142,17 @@ async function freePort(): Promise<number> {
 
 async function answers(url: string, agent: Agent): Promise<void> {
   const giveUp = performance.now() + STARTS_WITHIN_MS;
-  for (;;) {
+  let seen = 'nothing';
+  while (performance.now() < giveUp) {
     try {
-      const answer = await request(url, { dispatcher: agent });
+      const answer = await request(url, { dispatcher: agent, headers: USER_AGENT });
       await answer.body.dump();
       if (answer.statusCode === 200) return;
+      seen = `HTTP ${answer.statusCode}`;
     } catch (error) {
-      if (performance.now() > giveUp) throw error;
+      seen = String(error);
     }
     await sleep(50);
   }
+  throw new Error(`pebble does not answer at ${url}: ${seen}`);
 }

@@ -24,7 +24,7 @@ export async function serviceAccountKubeConfig(
     name: account.name,
     body: { spec: { audiences: [], expirationSeconds } },
   });
-  if (status === undefined) throw new Error(`no token for ServiceAccount ${account.namespace}/${account.name}`);
+  if (status?.token === undefined) throw new Error(`no token for ServiceAccount ${account.namespace}/${account.name}`);
   const config = new KubeConfig();
   config.loadFromClusterAndUser(cluster, { name: account.name, token: status.token });
   return config;

@@ -23,6 +23,7 @@ test.each([
 
 test('a patch whose test failed is a conflict, a refused object is invalid', () => {
   const text = status({
+    reason: 'Invalid',
     message: 'the server rejected our request due to an error in our request',
     details: {},
     code: 422,

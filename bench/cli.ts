@@ -1,0 +1,30 @@
+/** `npm run bench -- NAME`: what README's figures come from. Each prints a table and ends with one line of JSON. */
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { benchIssuance, type KeyType } from './issuance.ts';
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 5_000) throw new InvalidArgumentError('a number from 1 to 5000');
+  return value;
+}
+
+const program = new Command('bench').description('Measures certman on the real local parts, as ratios within one run.');
+
+program
+  .command('issuance')
+  .description('N clusters of three names become installed at once; beside it a bare acme-client loop on the same CA')
+  .option('--clusters <n>', 'how many', count, 200)
+  .addOption(
+    new Option('--key-type <type>', 'of the certificates')
+      .choices(['p-256', 'rsa-2048', 'both'])
+      .default('both', 'both, one after the other'),
+  )
+  .option('--state <folder>', 'where logs go', '.certman/bench')
+  .action(async (options: { readonly clusters: number; readonly keyType: KeyType | 'both'; readonly state: string }) => {
+    const keyTypes: readonly KeyType[] = options.keyType === 'both' ? ['p-256', 'rsa-2048'] : [options.keyType];
+    const result = await benchIssuance({ clusters: options.clusters, keyTypes, stateDir: resolve(options.state) });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  });
+
+await program.parseAsync();

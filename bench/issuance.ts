@@ -1,0 +1,177 @@
+/** How fast: N clusters become installed at once; then one alone. */
+import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { prepareHub } from '../local/hub.ts';
+import { installSampleClusters, prepareSampleClusters, type SampleCluster } from '../local/sample-cluster.ts';
+import { startPebble } from '../local/parts/pebble.ts';
+import { type RunningStack, startStack } from '../local/stack.ts';
+import { startWorker } from '../local/worker-process.ts';
+import { bareLoop } from './bare-loop.ts';
+import { ReadyWatch } from './ready-watch.ts';
+
+export type KeyType = 'p-256' | 'rsa-2048';
+
+export interface IssuanceBenchOptions {
+  readonly clusters: number;
+  readonly keyTypes: readonly KeyType[];
+  readonly stateDir: string;
+}
+
+export interface KeyTypeResult {
+  readonly keyType: KeyType;
+  readonly clusters: number;
+  readonly certificatesPerMinute: number;
+  readonly barePerMinute: number;
+  /** Ours to the bare loop's. */
+  readonly ratio: number;
+  /** Seconds from installed to Ready. */
+  readonly p50: number;
+  readonly p95: number;
+  /** Seconds for one alone, median of three. */
+  readonly one: number;
+  /** Highest resident memory of the worker, MiB. */
+  readonly workerPeakMb: number;
+}
+
+export interface IssuanceBenchResult extends Omit<KeyTypeResult, 'keyType'> {
+  readonly keyTypes: Readonly<Record<string, KeyTypeResult>>;
+}
+
+const ZONE = 'bench.example.com';
+
+/** @returns the figures of the first key type at the top, and of each by name. */
+export async function benchIssuance(options: IssuanceBenchOptions): Promise<IssuanceBenchResult> {
+  const results: KeyTypeResult[] = [];
+  for (const keyType of options.keyTypes) results.push(await measure(keyType, options));
+  process.stdout.write(`\n${table(results)}\n\n`);
+  const [first] = results;
+  if (first === undefined) throw new RangeError('no key type to measure');
+  const { keyType: _, ...figures } = first;
+  return { ...figures, keyTypes: Object.fromEntries(results.map((result) => [result.keyType, result])) };
+}
+
+/** Each key type on a stack of its own, so that the second does not pay for what the first left. */
+async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise<KeyTypeResult> {
+  const progress = (text: string): void => void process.stderr.write(`[${keyType}] ${text}\n`);
+  const stateDir = join(options.stateDir, keyType);
+  progress('starting the local parts');
+  const stack = await startStack({ stateDir });
+  try {
+    const { zoneId } = await stack.createZone(ZONE);
+    const hub = await prepareHub(stack);
+    const names = Array.from({ length: options.clusters }, (_, index) => namesOf(`bare-${index}`));
+    progress('bare acme-client loop');
+    const barePerMinute = await bare(stack, stateDir, keyType, names);
+
+    progress('preparing the clusters');
+    const fleet = await prepareSampleClusters(stack, { count: options.clusters, zone: ZONE, zoneId, prefix: 'fleet' });
+    const alone = await prepareSampleClusters(stack, { count: 4, zone: ZONE, zoneId, prefix: 'alone' });
+    const worker = await startWorker({
+      stack,
+      hub,
+      environment: { CERTMAN_KEY_TYPE: keyType, CERTMAN_EXTRA_RECORD: 'rh-api', CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50' },
+    });
+    const watch = await ReadyWatch.open(stack);
+    try {
+      progress('one alone');
+      // The first one pays for what is loaded once (directory, zone, code); the median of the next three counts.
+      const ones: number[] = [];
+      for (const cluster of alone) ones.push(await secondsToReady(stack, watch, [cluster]).then(([seconds]) => seconds ?? 0));
+      const one = median(ones.slice(1));
+
+      progress(`${options.clusters} at once`);
+      const begin = performance.now();
+      const seconds = await secondsToReady(stack, watch, fleet);
+      const total = (performance.now() - begin) / 1000;
+      const certificatesPerMinute = (fleet.length / total) * 60;
+      return {
+        keyType,
+        clusters: fleet.length,
+        certificatesPerMinute: round(certificatesPerMinute, 0),
+        barePerMinute: round(barePerMinute, 0),
+        ratio: round(certificatesPerMinute / barePerMinute, 3),
+        p50: round(quantile(seconds, 0.5), 2),
+        p95: round(quantile(seconds, 0.95), 2),
+        one: round(one, 2),
+        workerPeakMb: await peakMemoryMb(worker.pid),
+      };
+    } finally {
+      await watch.close();
+      await worker.stop();
+    }
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function bare(
+  stack: RunningStack,
+  stateDir: string,
+  keyType: KeyType,
+  certificates: readonly (readonly string[])[],
+): Promise<number> {
+  const pebble = await startPebble({ stateDir: join(stateDir, 'bare'), dnsServer: stack.dns.address, alwaysValid: true });
+  try {
+    const input = { directoryUrl: pebble.directoryUrl, caFile: pebble.caFile, keyType };
+    // Warm the code up, as the worker's is when it is measured.
+    await bareLoop({ ...input, certificates: certificates.slice(0, 16) });
+    return await bareLoop({ ...input, certificates });
+  } finally {
+    await pebble.stop();
+  }
+}
+
+async function secondsToReady(
+  stack: RunningStack,
+  watch: ReadyWatch,
+  clusters: readonly SampleCluster[],
+): Promise<readonly number[]> {
+  const begin = performance.now();
+  const [, ready] = await Promise.all([
+    installSampleClusters(stack, clusters),
+    Promise.all(clusters.map((cluster) => watch.ready(cluster))),
+  ]);
+  return ready.map((at) => (at - begin) / 1000);
+}
+
+function namesOf(cluster: string): readonly string[] {
+  const domain = `${cluster}.${ZONE}`;
+  return [`api.${domain}`, `rh-api.${domain}`, `*.apps.${domain}`];
+}
+
+/** VmHWM of proc(5): the highest resident set so far. */
+async function peakMemoryMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024);
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
+
+function table(results: readonly KeyTypeResult[]): string {
+  const header = ['key', 'clusters', 'per minute', 'bare loop', 'ratio', 'p50 s', 'p95 s', 'one s', 'worker peak MiB'];
+  const rows = results.map((result) => [
+    result.keyType,
+    result.clusters,
+    result.certificatesPerMinute,
+    result.barePerMinute,
+    result.ratio,
+    result.p50,
+    result.p95,
+    result.one,
+    result.workerPeakMb,
+  ]);
+  const lines = [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return [`${cpus().length} cores, every part on this machine`, '', ...lines].join('\n');
+}

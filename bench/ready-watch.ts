@@ -1,0 +1,73 @@
+/** When CertificateRequests become Ready, as the API server tells it: one watch, no polling beside what is measured. */
+import { createKubernetesApi } from '../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
+import type { SampleCluster } from '../local/sample-cluster.ts';
+import type { RunningStack } from '../local/stack.ts';
+
+const PATH = '/apis/certman.managed.openshift.io/v1alpha1/certificaterequests';
+const WAIT_MS = 600_000;
+
+interface Waiter {
+  readonly resolve: (at: number) => void;
+}
+
+export class ReadyWatch {
+  readonly #client: ReturnType<typeof createKubernetesApi>;
+  readonly #ended = new AbortController();
+  readonly #ready = new Map<string, number>();
+  readonly #waiters = new Map<string, Waiter>();
+  #reading: Promise<void> | undefined;
+
+  private constructor(client: ReturnType<typeof createKubernetesApi>) {
+    this.#client = client;
+  }
+
+  static async open(stack: RunningStack): Promise<ReadyWatch> {
+    const client = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    const list = (await client.getJson(`${PATH}?limit=1`)) as { readonly metadata: { readonly resourceVersion: string } };
+    const watch = new ReadyWatch(client);
+    watch.#reading = watch.#read(list.metadata.resourceVersion);
+    return watch;
+  }
+
+  /** @returns `performance.now()` at the moment the certificate of the cluster was Ready. */
+  async ready(cluster: SampleCluster): Promise<number> {
+    const known = this.#ready.get(cluster.namespace);
+    if (known !== undefined) return known;
+    return await new Promise<number>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`${cluster.namespace}/${cluster.name} was not Ready within ${WAIT_MS / 1000} s`)),
+        WAIT_MS,
+      );
+      this.#waiters.set(cluster.namespace, {
+        resolve: (at) => {
+          clearTimeout(timer);
+          resolve(at);
+        },
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await this.#reading;
+    await this.#client.close();
+  }
+
+  async #read(resourceVersion: string): Promise<void> {
+    const path = `${PATH}?watch=true&resourceVersion=${resourceVersion}&timeoutSeconds=1200`;
+    try {
+      for await (const line of this.#client.openStream(path, this.#ended.signal, { silenceMs: WAIT_MS })) {
+        // Parsing every status of every object would be load of the bench's own.
+        if (!line.includes('"issued":true')) continue;
+        const namespace = /"namespace":"([^"]+)"/.exec(line)?.[1];
+        if (namespace === undefined || this.#ready.has(namespace)) continue;
+        const at = performance.now();
+        this.#ready.set(namespace, at);
+        this.#waiters.get(namespace)?.resolve(at);
+      }
+    } catch (error) {
+      if (!this.#ended.signal.aborted) throw error;
+    }
+  }
+}

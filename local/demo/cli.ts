@@ -1,0 +1,146 @@
+/** `npm run demo`: certman at work on this machine, on real parts, from nothing to a certificate and on to its end. */
+import { resolve } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import pc from 'picocolors';
+import { createKubernetesApi } from '../../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { type Hub, prepareHub } from '../hub.ts';
+import { createSampleClusters, type SampleCluster } from '../sample-cluster.ts';
+import { type RunningStack, startStack } from '../stack.ts';
+import { type WorkerProcess, startWorker } from '../worker-process.ts';
+import { certificateInSecret, statusAtCa } from './checks.ts';
+import { describeCertificate, followFirst, workflowAddress } from './narrate.ts';
+import { wholeLife } from './once.ts';
+import { Steps, say } from './steps.ts';
+
+interface Options {
+  readonly clusters: number;
+  readonly once: boolean;
+  readonly keyType: string;
+  readonly state: string;
+}
+
+const ZONE = 'demo.example.com';
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1000) throw new InvalidArgumentError('a number from 1 to 1000');
+  return value;
+}
+
+const program = new Command('demo')
+  .description('Runs certman on real local parts: a sample cluster becomes installed and gets its certificate.')
+  .option('--clusters <n>', 'how many sample clusters', count, 1)
+  .option('--once', 'the whole life without staying: issue, renew, delete, each checked; exit 0 only if all held', false)
+  .addOption(new Option('--key-type <type>', 'of the certificates').choices(['rsa-2048', 'p-256', 'p-384']).default('rsa-2048'))
+  .option('--state <folder>', 'where logs, kubeconfigs and addresses go', '.certman/demo')
+  .addHelpText('after', '\nThe first run builds the local parts (about 15 minutes on 2 cores); they are kept for the next ones.')
+  .parse();
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+
+process.exitCode = await main(program.opts<Options>(), interrupted.signal);
+
+async function main(options: Options, signal: AbortSignal): Promise<number> {
+  const steps = new Steps();
+  let stack: RunningStack | undefined;
+  let worker: WorkerProcess | undefined;
+  let client: Client | undefined;
+  let exitCode = 0;
+  try {
+    const running = await steps.run('local parts: built or found, started', () =>
+      startStack({ stateDir: resolve(options.state), signal }),
+    );
+    stack = running;
+    const hub = await steps.run('hub prepared: zone, CRDs, rights, ACME account', async () => {
+      await running.createZone(ZONE);
+      return await prepareHub(running);
+    });
+    const work = await steps.run('worker started, with its own ServiceAccount', () =>
+      startWorker({ stack: running, hub, environment: workerEnvironment(options) }),
+    );
+    worker = work;
+    client = new Client({
+      connection: await Connection.connect({ address: running.temporal.address }),
+      namespace: running.temporal.namespace,
+    });
+    const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: running.kubernetes.adminKubeconfig }) });
+    try {
+      const clusters = await steps.run(`${options.clusters} sample ClusterDeployment${options.clusters === 1 ? '' : 's'} installed`, () =>
+        createSampleClusters(running, { count: options.clusters, zone: ZONE }),
+      );
+      const scene = { stack: running, kubernetes, client, clusters, steps };
+      if (options.once) {
+        await wholeLife(scene);
+      } else {
+        await issueAndStay(scene, hub, work, signal);
+      }
+    } finally {
+      await kubernetes.close();
+    }
+  } catch (error) {
+    exitCode = signal.aborted ? 130 : 1;
+    if (!signal.aborted) {
+      say(`\n${pc.red('The demo failed:')} ${error instanceof Error ? error.message : String(error)}`);
+      say(`Logs: ${resolve(options.state)}`);
+    }
+  } finally {
+    await client?.connection.close();
+    await worker?.stop();
+    await stack?.stop();
+  }
+  say(steps.summary(exitCode === 0));
+  return exitCode;
+}
+
+function workerEnvironment(options: Options): Record<string, string> {
+  return {
+    CERTMAN_KEY_TYPE: options.keyType,
+    CERTMAN_EXTRA_RECORD: 'rh-api',
+    ...(options.once ? { CERTMAN_ACME_PROFILE: 'two-minutes' } : {}),
+  };
+}
+
+async function issueAndStay(
+  scene: Parameters<typeof wholeLife>[0],
+  hub: Hub,
+  worker: WorkerProcess,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stack, kubernetes, clusters, steps } = scene;
+  const installed = await steps.run(`${clusters.length === 1 ? 'certificate' : 'certificates'} issued`, async () => {
+    const narrated = followFirst(scene, 1);
+    const certificates = await Promise.all(
+      clusters.map(async (cluster) => {
+        const certificate = await certificateInSecret(kubernetes, cluster, undefined, 120 + clusters.length);
+        await statusAtCa(stack, certificate.serialNumber, 'Valid');
+        return certificate;
+      }),
+    );
+    await narrated;
+    return certificates;
+  });
+  say(describeCertificate(clusters[0], installed[0]));
+  const [cluster] = clusters as readonly [SampleCluster];
+  const at = `${cluster.namespace}/${cluster.name}`;
+  say(
+    [
+      pc.bold('Look'),
+      `  Web UI      ${await workflowAddress(stack.temporal.uiUrl, kubernetes, cluster)}`,
+      `  metrics     ${worker.metricsUrl}`,
+      `  logs        ${stack.stateDir}`,
+      pc.bold('Go on, in another terminal'),
+      `  export KUBECONFIG=${stack.kubernetes.adminKubeconfig} TEMPORAL_ADDRESS=${stack.temporal.address}`,
+      `  npx certman status ${at}`,
+      `  npx certman renew ${at}`,
+      `  kubectl get certificaterequests -A`,
+      `  kubectl delete clusterdeployment ${cluster.name} -n ${cluster.namespace}     # revoked, then cleared away`,
+      `  kubectl apply -f ${hub.sampleManifest}     # one more cluster`,
+      '',
+      pc.dim('Ctrl-C ends everything.'),
+    ].join('\n'),
+  );
+  if (!signal.aborted) await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+}

@@ -1,0 +1,89 @@
+/** The whole life of certificates without staying: issue, renew, delete; every promise checked with those who know. */
+import type { Client } from '@temporalio/client';
+import { CLUSTER_DEPLOYMENTS, type KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
+import type { SampleCluster } from '../sample-cluster.ts';
+import type { RunningStack } from '../stack.ts';
+import {
+  CheckFailed,
+  certificateInSecret,
+  type InstalledCertificate,
+  noTxtLeft,
+  nothingLeft,
+  requestIsReady,
+  statusAtCa,
+} from './checks.ts';
+import { describeCertificate, followFirst } from './narrate.ts';
+import { say, type Steps } from './steps.ts';
+
+export interface Life {
+  readonly stack: RunningStack;
+  readonly kubernetes: KubernetesApi;
+  readonly client: Client;
+  readonly clusters: readonly SampleCluster[];
+  readonly steps: Steps;
+}
+
+/** Renewal comes at half of the two minutes; as much again for a slow machine. */
+const RENEWAL_SECONDS = 120;
+const ISSUE_SECONDS = 120;
+const DELETE_SECONDS = 60;
+
+export async function wholeLife(life: Life): Promise<void> {
+  const { stack, kubernetes, clusters, steps } = life;
+
+  const first = await steps.run('issued: in its Secret, valid at the CA', async () => {
+    const narrated = followFirst(life, 1);
+    const certificates = await eachCluster(clusters, async (cluster) => {
+      const installed = await certificateInSecret(kubernetes, cluster, undefined, ISSUE_SECONDS);
+      await statusAtCa(stack, installed.serialNumber, 'Valid');
+      await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
+      return installed;
+    });
+    await narrated;
+    return certificates;
+  });
+  say(describeCertificate(clusters[0], first[0]));
+  await steps.run('TXT records withdrawn', () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
+
+  const second = await steps.run('renewed by its timer, with another key (a two-minute certificate: about a minute)', async () => {
+    const narrated = followFirst(life, 2);
+    const certificates = await eachCluster(clusters, async (cluster, index) => {
+      const before = first[index];
+      const installed = await certificateInSecret(kubernetes, cluster, before?.serialNumber, RENEWAL_SECONDS);
+      await statusAtCa(stack, installed.serialNumber, 'Valid');
+      if (installed.keyFingerprint === before?.keyFingerprint) throw new CheckFailed('the renewal used the old key again');
+      await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
+      return installed;
+    });
+    await narrated;
+    return certificates;
+  });
+  say(describeCertificate(clusters[0], second[0]));
+
+  await steps.run('deleted: finalizers released, CertificateRequest and Secret gone', async () => {
+    await eachCluster(clusters, async (cluster) => {
+      await kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
+    });
+    await eachCluster(clusters, (cluster) => nothingLeft(kubernetes, cluster, DELETE_SECONDS));
+  });
+  await steps.run('revoked at the CA: every certificate that was still valid', async () => {
+    await eachCluster(clusters, async (_cluster, index) => {
+      for (const installed of [first[index], second[index]]) {
+        if (installed === undefined) throw new CheckFailed('a certificate is missing');
+        if (!expired(installed)) await statusAtCa(stack, installed.serialNumber, 'Revoked');
+      }
+    });
+  });
+  await steps.run('TXT records gone', () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
+}
+
+function expired(installed: InstalledCertificate): boolean {
+  return Date.parse(installed.certificate.validTo) <= Date.now();
+}
+
+async function eachCluster<T>(
+  clusters: readonly SampleCluster[],
+  work: (cluster: SampleCluster, index: number) => Promise<T>,
+): Promise<readonly T[]> {
+  return await Promise.all(clusters.map(work));
+}

@@ -1,0 +1,25 @@
+import { open } from 'node:fs/promises';
+
+const TAIL_BYTES = 16_384;
+
+/** The last lines of a file; none when it cannot be read. */
+export async function lastLines(file: string, lines = 12): Promise<readonly string[]> {
+  try {
+    const handle = await open(file);
+    try {
+      const { size } = await handle.stat();
+      const length = Math.min(size, TAIL_BYTES);
+      const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+      return buffer
+        .toString('utf8')
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .slice(-lines);
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // No log is not what went wrong; the message that carries these lines says that.
+    return [];
+  }
+}

@@ -1,0 +1,345 @@
+import { createSocket } from 'node:dgram';
+import { createServer as createHttpsServer, type Server } from 'node:https';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import packet from 'dns-packet';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createPropagationActivities } from '../../../activities/propagation.ts';
+import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
+import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { type CoreDns, type Moto, startCoreDns, startMoto } from '../../support/dns-lab.ts';
+
+const ZONE = 'example.com';
+const NOBODY = { host: '127.0.0.1', port: 9 };
+const signal = new AbortController().signal;
+
+let moto: Moto;
+let coredns: CoreDns;
+let zoneId: string;
+const ends: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  moto = await startMoto();
+  zoneId = await moto.createZone(ZONE);
+  await moto.putTxt(zoneId, `two.${ZONE}`, ['"one"', '"other"']);
+  await moto.putTxt(zoneId, `long.${ZONE}`, [`"${'a'.repeat(255)}" "${'b'.repeat(45)}"`]);
+  await moto.putTxt(
+    zoneId,
+    `many.${ZONE}`,
+    Array.from({ length: 60 }, (_, n) => `"${String(n).padStart(43, 'v')}"`),
+  );
+  await moto.putRecord(zoneId, `alias.${ZONE}`, 'CNAME', `two.${ZONE}`);
+  coredns = await startCoreDns(moto.url, [{ name: ZONE, id: zoneId }]);
+}, 40_000);
+afterAll(async () => {
+  await coredns.stop();
+  await moto.stop();
+});
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+function check(options: Partial<PropagationCheckOptions> = {}): PropagationCheck {
+  const made = new PropagationCheck({
+    resolvers: [coredns.dohUrl],
+    resolverCa: coredns.caPem,
+    authoritative: { kind: 'off' },
+    onNotice: () => undefined,
+    timeoutMs: 2_000,
+    ...options,
+  });
+  ends.push(() => made.close());
+  return made;
+}
+
+const ask = (host: string, ...values: string[]) => ({
+  records: values.map((value) => ({ name: `${host}.${ZONE}`, value })),
+  zoneName: ZONE,
+  nameServers: [],
+  attempt: 1,
+});
+const failure = async (running: Promise<unknown>): Promise<{ code: string; message: string; delayMs: number }> => {
+  try {
+    await running;
+  } catch (error) {
+    const { info } = error as { info: { code: string; message: string; notBefore: string } };
+    return { ...info, delayMs: Date.parse(info.notBefore) - Date.now() };
+  }
+  throw new Error('it did not fail');
+};
+
+/** A resolver that answers in its own way. */
+async function resolver(
+  answer: (message: Buffer) => { status?: number; type?: string; body: Buffer },
+): Promise<string> {
+  const server: Server = createHttpsServer({ cert: coredns.caPem, key: coredns.keyPem }, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { status = 200, type = 'application/dns-message', body } = answer(Buffer.concat(chunks));
+      response.writeHead(status, { 'content-type': type }).end(body);
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  ends.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()));
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}/dns-query`;
+}
+
+/** Accepts connections and says nothing. @returns its port. */
+async function muteServer(port = 0): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  ends.push(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A name server of a test's own. @returns its port. */
+async function datagramServer(answer?: (message: Buffer) => Buffer): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => {
+    socket.bind(0, '127.0.0.1', resolve);
+  });
+  if (answer !== undefined)
+    socket.on('message', (message, from) => socket.send(answer(message), from.port, from.address));
+  ends.push(() => new Promise((resolve) => socket.close(() => resolve(undefined))));
+  return socket.address().port;
+}
+
+function answerTo(question: Buffer, answers: packet.Answer[], flags = 0): Buffer {
+  const { id, questions } = packet.decode(question);
+  return packet.encode({ type: 'response', id: id ?? 0, flags, questions: questions ?? [], answers });
+}
+const txt = (host: string, data: string, ttl = 60): packet.Answer => ({
+  type: 'TXT',
+  name: `${host}.${ZONE}`,
+  ttl,
+  data,
+});
+
+describe('asking resolvers over HTTPS', () => {
+  it('reads all values of a name, not only the first', async () => {
+    expect(await check().verify(ask('two', 'one', 'other'), signal)).toEqual([new URL(coredns.dohUrl).host]);
+  });
+
+  it('joins a value of several strings', async () => {
+    await check().verify(ask('long', `${'a'.repeat(255)}${'b'.repeat(45)}`), signal);
+  });
+
+  it('follows a CNAME that comes with its target', async () => {
+    await check().verify(ask('alias', 'one'), signal);
+  });
+
+  it('asks again for the target of a CNAME that comes alone', async () => {
+    const url = await resolver((question) => {
+      const name = packet.decode(question).questions?.[0]?.name;
+      const alias: packet.Answer = { type: 'CNAME', name: `alias.${ZONE}`, ttl: 60, data: `target.${ZONE}` };
+      return { body: answerTo(question, [name === alias.name ? alias : txt('target', 'v')]) };
+    });
+    await check({ resolvers: [url] }).verify(ask('alias', 'v'), signal);
+  });
+
+  it('gives up on CNAMEs without an end', async () => {
+    let hop = 0;
+    const url = await resolver((question) => {
+      const name = packet.decode(question).questions?.[0]?.name ?? '';
+      return { body: answerTo(question, [{ type: 'CNAME', name, ttl: 60, data: `hop${++hop}.${ZONE}` }]) };
+    });
+    expect((await failure(check({ resolvers: [url] }).verify(ask('alias', 'v'), signal))).code).toBe('dns/unreachable');
+    expect(hop).toBeLessThan(12);
+  });
+
+  it('says what it sees instead, and comes back when the negative answer has expired', async () => {
+    const seen = await failure(check().verify(ask('absent', 'one'), signal));
+    expect(seen).toMatchObject({
+      code: 'dns/notVisible',
+      message: expect.stringContaining(`no TXT at absent.${ZONE}`),
+    });
+    expect(seen.delayMs).toBeGreaterThan(3_500);
+    expect(seen.delayMs).toBeLessThanOrEqual(5_000);
+    const other = await failure(check().verify(ask('two', 'one', 'mine'), signal));
+    expect(other.message).toContain(`1 of 2 values missing at two.${ZONE}, 1 other there`);
+  });
+
+  it('never waits longer than a minute', async () => {
+    const url = await resolver((question) => ({ body: answerTo(question, [txt('x', 'old', 86_400)]) }));
+    const { delayMs } = await failure(check({ resolvers: [url] }).verify(ask('x', 'new'), signal));
+    expect(delayMs).toBeGreaterThan(50_000);
+    expect(delayMs).toBeLessThanOrEqual(60_000);
+  });
+
+  const broken: [string, (question: Buffer) => { status?: number; type?: string; body: Buffer }, RegExp][] = [
+    ['an HTTP error', () => ({ status: 503, body: Buffer.from('') }), /HTTP 503/],
+    ['a page', () => ({ type: 'text/html', body: Buffer.from('<p>') }), /text\/html instead of/],
+    ['bytes that are no DNS', () => ({ body: Buffer.from('nonsense') }), /no DNS answer/],
+    ['more than any DNS message has', () => ({ body: Buffer.alloc(100_000) }), /more than 65535 bytes/],
+    ['SERVFAIL', (question) => ({ body: answerTo(question, [], 2) }), /SERVFAIL/],
+  ];
+  it.each(broken)('takes %s for no statement', async (_, answer, why) => {
+    const url = await resolver(answer);
+    const seen = await failure(check({ resolvers: [url] }).verify(ask('two', 'one'), signal));
+    expect(seen).toMatchObject({ code: 'dns/unreachable', message: expect.stringMatching(why) });
+  });
+});
+
+describe('a quorum of resolvers', () => {
+  const down = 'https://127.0.0.1:9/dns-query';
+
+  it('is content with those that answer', async () => {
+    await check({ resolvers: [coredns.dohUrl, down] }).verify(ask('two', 'one'), signal);
+  });
+
+  it('needs more than half of those that answer', async () => {
+    const blind = await resolver((question) => ({ body: answerTo(question, []) }));
+    const seen = await failure(check({ resolvers: [coredns.dohUrl, blind] }).verify(ask('two', 'one'), signal));
+    expect(seen).toMatchObject({ code: 'dns/notVisible', message: expect.stringContaining('sees all') });
+    await check({ resolvers: [coredns.dohUrl, blind], quorum: 1 }).verify(ask('two', 'one'), signal);
+  });
+
+  it('is not reached when a number is demanded that cannot be asked', async () => {
+    const seen = await failure(
+      check({ resolvers: [coredns.dohUrl, down], quorum: 2 }).verify(ask('two', 'one'), signal),
+    );
+    expect(seen).toMatchObject({ code: 'dns/unreachable', message: expect.stringContaining('ECONNREFUSED') });
+  });
+
+  it('fails when nobody can be asked', async () => {
+    expect((await failure(check({ resolvers: [down] }).verify(ask('two', 'one'), signal))).code).toBe(
+      'dns/unreachable',
+    );
+  });
+
+  it('does not trust a certificate it was not told to', async () => {
+    const made = new PropagationCheck({
+      resolvers: [coredns.dohUrl],
+      authoritative: { kind: 'off' },
+      onNotice: () => undefined,
+    });
+    ends.push(() => made.close());
+    expect((await failure(made.verify(ask('two', 'one'), signal))).code).toBe('dns/unreachable');
+  });
+});
+
+describe('asking the zone’s own servers first', () => {
+  const own = (...servers: { host: string; port: number }[]) => ({
+    authoritative: { kind: 'servers' as const, servers },
+  });
+
+  it('names them among those that see it', async () => {
+    const seenBy = await check(own(coredns.dns)).verify(ask('two', 'one'), signal);
+    expect(seenBy).toEqual([`127.0.0.1:${coredns.dns.port}`, new URL(coredns.dohUrl).host]);
+  });
+
+  it('asks over TCP what does not fit a datagram', async () => {
+    const seenBy = await check(own(coredns.dns)).verify(ask('many', '59'.padStart(43, 'v')), signal);
+    expect(seenBy[0]).toBe(`127.0.0.1:${coredns.dns.port}`);
+  });
+
+  it('asks no resolver before they have it, and comes back soon, ever less often', async () => {
+    let asked = 0;
+    const url = await resolver((question) => {
+      asked++;
+      return { body: answerTo(question, []) };
+    });
+    const checking = check({ ...own(coredns.dns), resolvers: [url] });
+    const first = await failure(checking.verify(ask('absent', 'one'), signal));
+    expect(first).toMatchObject({ code: 'dns/notVisible', message: expect.stringContaining('own servers') });
+    expect(first.delayMs).toBeLessThanOrEqual(500);
+    const tenth = await failure(checking.verify({ ...ask('absent', 'one'), attempt: 10 }, signal));
+    expect(tenth.delayMs).toBeGreaterThan(3_000);
+    expect(asked).toBe(0);
+  });
+
+  it('sees a value within a second of its publication', async () => {
+    const checking = check(own(coredns.dns));
+    await moto.putTxt(zoneId, `fresh.${ZONE}`, ['"new"']);
+    await expect
+      .poll(() => checking.verify(ask('fresh', 'new'), signal), { timeout: 3_000, interval: 200 })
+      .toHaveLength(2);
+  });
+
+  it('says once when they cannot be asked, and lets the resolvers decide', async () => {
+    const notices: string[] = [];
+    const checking = check({ ...own(NOBODY), onNotice: (message) => notices.push(message) });
+    for (let round = 0; round < 3; round++) await checking.verify(ask('two', 'one'), signal);
+    expect(notices).toEqual([expect.stringContaining('DNS over HTTPS alone decides')]);
+  });
+
+  it('does not wait again and again for servers that do not answer', async () => {
+    const checking = check(own({ host: '127.0.0.1', port: await datagramServer() }));
+    const records = ['two', 'long', 'many', 'alias'].map((host) => ({ name: `${host}.${ZONE}`, value: 'x' }));
+    await failure(checking.verify({ ...ask('two'), records }, signal));
+    const start = performance.now();
+    await checking.verify(ask('two', 'one'), signal);
+    expect(performance.now() - start).toBeLessThan(500);
+  });
+
+  it('bounds the wait for a server that accepts a connection and says nothing', async () => {
+    const port = await datagramServer((message) => answerTo(message, [], packet.TRUNCATED_RESPONSE));
+    await muteServer(port);
+    const seenBy = await check(own({ host: '127.0.0.1', port })).verify(ask('two', 'one'), signal);
+    expect(seenBy).toHaveLength(1);
+  });
+});
+
+describe('many orders at once', () => {
+  it('share the questions about a name', async () => {
+    let asked = 0;
+    const url = await resolver((question) => {
+      asked++;
+      return { body: answerTo(question, [txt('two', 'one')]) };
+    });
+    const checking = check({ resolvers: [url] });
+    await Promise.all(Array.from({ length: 50 }, () => checking.verify(ask('two', 'one'), signal)));
+    expect(asked).toBe(1);
+  });
+
+  it('are verified concurrently', async () => {
+    const checking = check({ authoritative: { kind: 'servers', servers: [coredns.dns] } });
+    for (let n = 0; n < 5; n++) await moto.putTxt(zoneId, `n${n}.${ZONE}`, ['"v"']);
+    await expect
+      .poll(() => Promise.all([0, 1, 2, 3, 4].map((n) => checking.verify(ask(`n${n}`, 'v'), signal))), {
+        timeout: 3_000,
+      })
+      .toHaveLength(5);
+  });
+});
+
+describe('the activity', () => {
+  it('returns who sees the records', async () => {
+    const { verifyPropagation } = createPropagationActivities({ propagation: check() });
+    const { attempt: _, ...input } = ask('two', 'one');
+    expect(await runActivity(verifyPropagation, input)).toEqual({ seenBy: [new URL(coredns.dohUrl).host] });
+  });
+
+  it('makes a miss an attempt that is tried again when it makes sense', async () => {
+    const propagation = check({ authoritative: { kind: 'servers', servers: [coredns.dns] } });
+    const { verifyPropagation } = createPropagationActivities({ propagation });
+    const { attempt: _, ...input } = ask('absent', 'one');
+    const missed = await failureOf(runActivity(verifyPropagation, input));
+    expect(missed).toMatchObject({ code: 'dns/notVisible', stance: 'soon' });
+    expect(missed.retryDelayMs).toBeLessThanOrEqual(500);
+  });
+
+  it('ends at once when it is cancelled', async () => {
+    const url = `https://127.0.0.1:${await muteServer()}/dns-query`;
+    const { verifyPropagation } = createPropagationActivities({ propagation: check({ resolvers: [url] }) });
+    const { attempt: _, ...input } = ask('two', 'one');
+    const start = performance.now();
+    const onStart = (cancel: () => void): void => {
+      setTimeout(cancel, 100);
+    };
+    await expect(runActivity(verifyPropagation, input, { onStart })).rejects.toMatchObject({
+      name: 'CancelledFailure',
+    });
+    expect(performance.now() - start).toBeLessThan(1_000);
+  });
+});

@@ -1,0 +1,315 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import type { ListAndWatchOptions } from '../../../src/kubernetes/list-and-watch.ts';
+import { compactEtcd } from '../../support/etcd.ts';
+import type { FaultProxy } from '../../support/fault-proxy.ts';
+import { useHub } from '../../support/hub.ts';
+import { type Observer, observe } from '../../support/observer.ts';
+import { type ProxiedHub, proxyHub } from '../../support/proxied-hub.ts';
+
+const hub = useHub();
+const observers: Observer[] = [];
+let proxied: ProxiedHub;
+let proxy: FaultProxy;
+let api: KubernetesClient;
+let namespace: string;
+
+beforeEach(async () => {
+  proxied = await proxyHub(hub().adminConfig);
+  ({ proxy, api } = proxied);
+  namespace = await hub().namespace();
+});
+
+afterEach(async () => {
+  await Promise.all(observers.splice(0).map((observer) => observer.stop()));
+  await proxied.close();
+});
+
+function observeMaps(options: Omit<ListAndWatchOptions, 'signal'> = {}): Observer {
+  const observer = observe(api, CONFIG_MAPS, { namespace, ...options });
+  observers.push(observer);
+  return observer;
+}
+
+async function listed(observer: Observer): Promise<void> {
+  await observer.until('the list', () => observer.events.some((event) => event.kind === 'listed'));
+}
+
+async function make(...names: readonly string[]): Promise<void> {
+  for (const name of names) await hub().admin.create(CONFIG_MAPS, { metadata: { namespace, name } });
+}
+
+const isWatch = (request: { readonly path: string }): boolean => request.path.includes('watch=true');
+const isList = (request: { readonly path: string }): boolean => request.path.includes('limit=');
+
+describe('a list of 1,200', () => {
+  const all = Array.from({ length: 1200 }, (_, index) => `m${String(index).padStart(4, '0')}`);
+
+  beforeEach(async () => {
+    for (let start = 0; start < all.length; start += 100) {
+      await Promise.all(all.slice(start, start + 100).map((name) => make(name)));
+    }
+  });
+
+  test('comes in pages, each object once, and goes over into the watch', async () => {
+    const observer = observeMaps();
+    await listed(observer);
+    expect(observer.names).toEqual(new Set(all));
+    expect(observer.events.map((event) => event.kind)).toEqual(['listing', 'page', 'page', 'page', 'listed']);
+    await make('late');
+    await observer.until('the late one', () => observer.changes.includes('applied late'));
+    expect(observer.changes).toEqual(['applied late']);
+  });
+
+  test('begins again when its continue token has expired', async () => {
+    const hit = proxy.inject({
+      when: ({ path }) => path.includes('continue='),
+      fault: {
+        kind: 'answer',
+        status: 410,
+        body: { kind: 'Status', code: 410, reason: 'Expired', message: 'The provided continue parameter is too old' },
+      },
+      times: 1,
+    });
+    const observer = observeMaps();
+    await listed(observer);
+    expect(hit.hits()).toBe(1);
+    expect(observer.names).toEqual(new Set(all));
+    expect(observer.events.filter((event) => event.kind === 'listing')).toHaveLength(2);
+    expect(observer.troubles).toEqual(['kubernetes/gone']);
+  });
+
+  test('is taken up again where it was cut', async () => {
+    proxy.inject({ when: isList, fault: { kind: 'cutInside', bytes: 10_000 }, times: 2 });
+    const observer = observeMaps();
+    await listed(observer);
+    expect(observer.names).toEqual(new Set(all));
+  });
+});
+
+describe('resuming', () => {
+  test('brings what happened in between, in order, without listing', async () => {
+    await make('a', 'b');
+    const first = observeMaps();
+    await listed(first);
+    await make('c');
+    await first.until('c', () => first.changes.includes('applied c'));
+    const position = first.position();
+    await first.stop();
+
+    await make('d', 'e');
+    await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
+    proxy.forget();
+    const second = observeMaps({ resumeFrom: position, resumeBy: 'watch' });
+    await second.until('the deletion', () => second.changes.includes('deleted a'));
+    expect(second.changes).toEqual(['applied d', 'applied e', 'deleted a']);
+    expect(proxy.seen.filter(isList)).toEqual([]);
+  });
+
+  test('with a list gives the state at the position as known, and only then what is new', async () => {
+    await make('a', 'b');
+    const first = observeMaps();
+    await listed(first);
+    const position = first.position();
+    await first.stop();
+
+    await make('c');
+    await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
+    const second = observeMaps({ resumeFrom: position, resumeBy: 'list' });
+    await second.until('the deletion', () => second.changes.includes('deleted a'));
+    const pages = second.events.filter((event) => event.kind === 'page');
+    expect(pages.every((page) => page.known)).toBe(true);
+    expect(second.changes).toEqual(['applied c', 'deleted a']);
+    expect(second.names).toEqual(new Set(['b', 'c']));
+  });
+
+  test('a position too old for a watch ends in a fresh list', async () => {
+    await make('a');
+    const observer = observeMaps({ resumeFrom: '1', resumeBy: 'watch' });
+    await listed(observer);
+    expect(observer.troubles).toEqual(['kubernetes/gone']);
+    expect(observer.names.has('a')).toBe(true);
+    expect(observer.events[0]).toEqual({ kind: 'listing', known: false });
+  });
+
+  test('a position that the store has compacted away ends in a fresh list', async (context) => {
+    await make('a');
+    if (!(await compactEtcd())) return context.skip("the address of the hub's etcd is not known");
+    const observer = observeMaps({ resumeFrom: '2', resumeBy: 'list' });
+    await listed(observer);
+    expect(observer.troubles).toEqual(['kubernetes/gone']);
+    expect(observer.names).toEqual(new Set(['a']));
+    expect(observer.events[0]).toEqual({ kind: 'listing', known: false });
+  });
+});
+
+describe('an interruption', () => {
+  test('is gone over without a gap and without listing again', async () => {
+    const observer = observeMaps();
+    await listed(observer);
+    proxy.forget();
+    proxy.down();
+    await make('while-down');
+    await sleep(1_500);
+    proxy.up();
+    await observer.until('what came meanwhile', () => observer.changes.includes('applied while-down'), 15);
+    await make('after');
+    await observer.until('what came after', () => observer.changes.includes('applied after'));
+    expect(observer.changes).toEqual(['applied while-down', 'applied after']);
+    expect(observer.troubles.every((code) => code === 'kubernetes/unreachable')).toBe(true);
+    expect(proxy.seen.filter(isList)).toEqual([]);
+  });
+
+  test('in the middle of an event loses nothing and repeats nothing', async () => {
+    await make('a');
+    proxy.inject({ when: isWatch, fault: { kind: 'cutInside', bytes: 700 }, times: 6 });
+    const observer = observeMaps();
+    await listed(observer);
+    const names = ['b', 'c', 'd', 'e', 'f'];
+    await make(...names);
+    await observer.until('the last', () => observer.changes.includes('applied f'), 20);
+    expect(observer.changes).toEqual(names.map((name) => `applied ${name}`));
+  });
+
+  test('does not end in a hail of requests', async () => {
+    const observer = observeMaps();
+    await listed(observer);
+    proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 500 } });
+    proxy.down();
+    proxy.up();
+    proxy.forget();
+    await sleep(3_000);
+    expect(proxy.seen.length).toBeGreaterThan(1);
+    expect(proxy.seen.length).toBeLessThan(8);
+  });
+
+  test('by a server that ends every watch at once does not end in a hail of requests', async () => {
+    proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 200, body: '' } });
+    const observer = observeMaps();
+    await listed(observer);
+    proxy.forget();
+    await sleep(3_000);
+    expect(proxy.seen.length).toBeGreaterThan(1);
+    expect(proxy.seen.length).toBeLessThan(8);
+  });
+});
+
+describe('a refusal', () => {
+  test('of an API server that is still starting is waited out', async () => {
+    const hit = proxy.inject({
+      when: isList,
+      fault: {
+        kind: 'answer',
+        status: 429,
+        headers: { 'retry-after': '1' },
+        body: { kind: 'Status', code: 429, reason: 'TooManyRequests', message: 'storage is (re)initializing' },
+      },
+      times: 2,
+    });
+    const began = performance.now();
+    const observer = observeMaps();
+    await listed(observer);
+    expect(hit.hits()).toBe(2);
+    expect(performance.now() - began).toBeGreaterThan(1_500);
+    expect(observer.troubles).toEqual(['kubernetes/unreachable', 'kubernetes/unreachable']);
+  });
+
+  test('for want of rights is told and tried again', async () => {
+    proxy.inject({
+      when: isList,
+      fault: { kind: 'answer', status: 403, body: { kind: 'Status', code: 403 } },
+      times: 2,
+    });
+    const observer = observeMaps();
+    await listed(observer);
+    expect(observer.troubles).toEqual(['kubernetes/forbidden', 'kubernetes/forbidden']);
+  });
+
+  test('410 within the stream ends in a fresh list', async () => {
+    await make('a');
+    const gone = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } };
+    proxy.inject({
+      when: isWatch,
+      fault: { kind: 'answer', status: 200, body: `${JSON.stringify(gone)}\n` },
+      times: 1,
+    });
+    const observer = observeMaps();
+    await observer.until('two lists', () => observer.events.filter((event) => event.kind === 'listed').length === 2);
+    expect(observer.troubles).toEqual(['kubernetes/gone']);
+  });
+
+  test('another error within the stream is waited out without listing', async () => {
+    const busy = { type: 'ERROR', object: { kind: 'Status', code: 500, reason: 'InternalError', message: 'busy' } };
+    proxy.inject({
+      when: isWatch,
+      fault: { kind: 'answer', status: 200, body: `${JSON.stringify(busy)}\n` },
+      times: 1,
+    });
+    const observer = observeMaps();
+    await listed(observer);
+    await make('a');
+    await observer.until('a', () => observer.changes.includes('applied a'));
+    expect(observer.troubles).toEqual(['kubernetes/unreachable']);
+    expect(observer.events.filter((event) => event.kind === 'listing')).toHaveLength(1);
+  });
+
+  test.each([
+    ['is not JSON', 'this is no JSON\n'],
+    ['is no event', '{"hello":"world"}\n'],
+    ['has an object without a name', '{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"}}}\n'],
+    ['is of an unknown type', '{"type":"SHOUTED","object":{"metadata":{"name":"a","resourceVersion":"5"}}}\n'],
+  ])('a line that %s is not passed over: all is listed again', async (_what, body) => {
+    proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 200, body }, times: 1 });
+    const observer = observeMaps();
+    await observer.until('two lists', () => observer.events.filter((event) => event.kind === 'listed').length === 2);
+    expect(observer.troubles).toEqual(['kubernetes/unexpected']);
+  });
+
+  test('a list that is none is told and asked for again', async () => {
+    proxy.inject({ when: isList, fault: { kind: 'answer', status: 200, body: { items: 'none' } }, times: 1 });
+    const observer = observeMaps();
+    await listed(observer);
+    expect(observer.troubles).toEqual(['kubernetes/unexpected']);
+  });
+});
+
+test('a kind that is unknown and may be is absent, without noise', async () => {
+  const unknown = { ...DNS_ZONES, plural: 'nonesuches' };
+  const observer = observe(api, unknown, { optional: true });
+  observers.push(observer);
+  await observer.until('absence', () => observer.events.length > 0);
+  expect(observer.events).toEqual([{ kind: 'absent' }]);
+  expect(observer.troubles).toEqual([]);
+});
+
+test('a kind that is unknown and may not be is told', async () => {
+  const observer = observe(api, { ...DNS_ZONES, plural: 'nonesuches' });
+  observers.push(observer);
+  await observer.until('trouble', () => observer.troubles.length > 0);
+  expect(observer.troubles[0]).toBe('kubernetes/notFound');
+});
+
+test('Secrets are watched without their data', async () => {
+  await hub().admin.create(SECRETS, { metadata: { namespace, name: 'old' }, stringData: { password: 'secret-1' } });
+  const observer = observe(api, SECRETS, { namespace, metadataOnly: true });
+  observers.push(observer);
+  await listed(observer);
+  await hub().admin.create(SECRETS, { metadata: { namespace, name: 'new' }, stringData: { password: 'secret-2' } });
+  await observer.until('the new one', () => observer.changes.includes('applied new'));
+  expect(observer.names).toEqual(new Set(['old', 'new']));
+  for (const event of observer.events) {
+    if (event.kind === 'page') for (const object of event.objects) expect(object).not.toHaveProperty('data');
+    if (event.kind === 'applied') expect(event.object).not.toHaveProperty('data');
+  }
+});
+
+test('it ends at once when it is called off, also in the middle of a wait', async () => {
+  proxy.down();
+  const observer = observeMaps();
+  await observer.until('trouble', () => observer.troubles.length > 2);
+  const began = performance.now();
+  await observer.stop();
+  expect(performance.now() - began).toBeLessThan(500);
+});

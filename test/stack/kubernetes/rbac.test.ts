@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
+import { readAwsCredentials } from '../../../src/kubernetes/aws-credentials.ts';
+import { createKubernetesApi, type KubernetesClient } from '../../../src/kubernetes/client.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  CONFIG_MAPS,
+  DNS_ZONES,
+  EVENTS,
+  type KubernetesObject,
+  SECRETS,
+} from '../../../src/kubernetes/kubernetes-api.ts';
+import { createOperatorSettings } from '../../../src/kubernetes/operator-settings.ts';
+import { collectionPath } from '../../../src/kubernetes/resource-path.ts';
+import { applyTlsSecret, deleteStagingKey, ensureStagingKey, readTlsSecret } from '../../../src/kubernetes/secrets.ts';
+import { runActivity } from '../../support/activity-run.ts';
+import { readManifests } from '../../support/deploy-manifests.ts';
+import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/fault-proxy.ts';
+import { NAMESPACES, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { selfSigned } from '../../support/self-signed.ts';
+import { bundleView } from '../../support/views.ts';
+
+const hub = useHub();
+let proxy: FaultProxy;
+let certman: KubernetesClient;
+
+/** Certman's ServiceAccount, through a proxy that keeps count of what is asked. */
+beforeAll(async () => {
+  const cluster = hub().certmanConfig.getCurrentCluster();
+  const user = hub().certmanConfig.getCurrentUser();
+  if (cluster === null || user === null) throw new Error('no ServiceAccount');
+  const ca =
+    cluster.caData === undefined
+      ? await readFile(cluster.caFile ?? '', 'utf8')
+      : Buffer.from(cluster.caData, 'base64').toString();
+  proxy = await startFaultProxy({ target: cluster.server, targetCaPem: ca });
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser({ name: 'proxy', server: proxy.url, skipTLSVerify: true }, user);
+  certman = createKubernetesApi({ kubeConfig: config });
+});
+afterAll(async () => {
+  await certman?.close();
+  await proxy?.close();
+});
+
+/** Everything that certman asks the API server for in the life of a certificate. */
+async function wholeLife(): Promise<void> {
+  const { view } = await hub().cluster();
+  const { namespace } = view.identity;
+  const bundle = bundleView();
+  const secret = { namespace, name: bundle.secretName };
+  await hub().admin.create(SECRETS, {
+    metadata: { namespace, name: 'aws' },
+    data: { aws_access_key_id: 'QUtJQUVYQU1QTEU=', aws_secret_access_key: 'ZXhhbXBsZQ==' },
+  });
+  await hub().admin.apply(SECRETS, {
+    metadata: { namespace: OPERATOR_NAMESPACE, name: 'lets-encrypt-account' },
+    data: { 'account-url': 'aHR0cHM6Ly9jYS5leGFtcGxlL2FjY3QvMQ==', 'private-key': 'LS0tLS1CRUdJTg==' },
+  });
+  for (const resource of [CLUSTER_DEPLOYMENTS, DNS_ZONES, CERTIFICATE_REQUESTS, SECRETS]) {
+    await listAndWatch(collectionPath(resource));
+  }
+  // Rights to one object by name cover a list only when it asks for that name.
+  await listAndWatch(collectionPath(CONFIG_MAPS, OPERATOR_NAMESPACE), 'metadata.name=certman-operator');
+
+  const acts = createKubernetesActivities({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE });
+  const { request } = await runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle });
+  await createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }).account();
+  await readAwsCredentials(certman, { namespace, name: 'aws' });
+  const { chainPem, keyPem } = selfSigned();
+  await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/1', makeKey: async () => keyPem });
+  await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/2', makeKey: async () => keyPem });
+  await applyTlsSecret(certman, { ...secret, requestName: request.name, requestUid: request.uid, chainPem, keyPem });
+  await deleteStagingKey(certman, request);
+  const stored = await readTlsSecret(certman, secret);
+  const report = {
+    bundleName: bundle.name,
+    requestName: request.name,
+    secretName: bundle.secretName,
+    workflowId: 'w',
+    state: 'Ready',
+    conditions: [{ type: 'Ready', status: 'True', reason: 'Issued', message: 'valid' }],
+    ...(stored.kind === 'valid' ? { certificate: stored.certificate } : {}),
+    event: { type: 'Normal', reason: 'Issued', message: 'issued' },
+  } as const;
+  await runActivity((input) => acts.reportStatus(input), { cluster: view.identity, report });
+  await runActivity((input) => acts.reportStatus(input), { cluster: view.identity, report });
+  await runActivity((input) => acts.removeBundle(input), {
+    cluster: view.identity,
+    bundleName: bundle.name,
+    secretName: secret.name,
+  });
+  await runActivity((input) => acts.releaseCluster(input), view.identity);
+}
+
+async function listAndWatch(path: string, fieldSelector = ''): Promise<void> {
+  const query = new URLSearchParams({ fieldSelector, limit: '1' });
+  await certman.getJson(`${path}?${query.toString()}`);
+  query.set('watch', 'true');
+  query.set('timeoutSeconds', '1');
+  const lines = certman.openStream(`${path}?${query.toString()}`, new AbortController().signal)[Symbol.asyncIterator]();
+  await lines.next();
+  await lines.return?.();
+}
+
+/** `verb group/resource` of a request, as the API server's authorizer names it. */
+function permissionOf({ method, path }: SeenRequest): string {
+  const url = new URL(path, 'http://api');
+  const parts = url.pathname.split('/').filter((part) => part !== '');
+  const [group = '', , ...inside] = parts[0] === 'api' ? ['', ...parts.slice(1)] : parts.slice(1);
+  const [plural = '', name, sub] = inside[0] === 'namespaces' ? inside.slice(2) : inside;
+  const reading = url.searchParams.get('watch') === 'true' ? 'watch' : name === undefined ? 'list' : 'get';
+  const verb = { GET: reading, POST: 'create', PATCH: 'patch', DELETE: 'delete' }[method] ?? method;
+  return `${verb} ${group}/${plural}${sub === undefined ? '' : `/${sub}`}`;
+}
+
+const ruleSchema = z.object({
+  rules: z.array(
+    z.object({ apiGroups: z.array(z.string()), resources: z.array(z.string()), verbs: z.array(z.string()) }),
+  ),
+});
+
+function permissionsIn(role: KubernetesObject): readonly string[] {
+  return ruleSchema
+    .parse(role)
+    .rules.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
+      ),
+    );
+}
+
+describe('the rights in deploy/base/rbac.yaml', () => {
+  test('are all that a certificate’s life takes, and no more', async () => {
+    proxy.forget();
+    await wholeLife();
+    const roles = (await readManifests('base/rbac.yaml')).filter((object) => object.kind?.endsWith('Role'));
+    // Applying what is not there takes the right to create it, though the request is a PATCH.
+    const used = new Set([...proxy.seen.map(permissionOf), 'create certman.managed.openshift.io/certificaterequests']);
+    expect([...used].sort()).toEqual([...new Set(roles.flatMap(permissionsIn))].sort());
+  });
+
+  const someName = { namespace: 'default', name: 'x' };
+  test.each([
+    ['create a ClusterDeployment', () => certman.create(CLUSTER_DEPLOYMENTS, { metadata: someName })],
+    ['delete a ClusterDeployment', () => certman.delete(CLUSTER_DEPLOYMENTS, someName)],
+    ['change a DNSZone', () => certman.patch(DNS_ZONES, someName, [])],
+    ['read a ConfigMap elsewhere', () => certman.get(CONFIG_MAPS, someName)],
+    ['read another ConfigMap at home', () => certman.get(CONFIG_MAPS, { namespace: OPERATOR_NAMESPACE, name: 'x' })],
+    [
+      'change its own ConfigMap',
+      () => certman.patch(CONFIG_MAPS, { namespace: OPERATOR_NAMESPACE, name: 'certman-operator' }, []),
+    ],
+    ['delete an Event', () => certman.delete(EVENTS, someName)],
+    ['read a Namespace', () => certman.get(NAMESPACES, { name: 'default' })],
+    ['list pods', () => certman.getJson('/api/v1/pods')],
+    ['read roles', () => certman.getJson('/apis/rbac.authorization.k8s.io/v1/clusterroles')],
+  ])('do not allow to %s', async (_name, attempt) => {
+    await expect(attempt()).rejects.toMatchObject({ code: 'kubernetes/forbidden', info: { stance: 'whenChanged' } });
+  });
+});

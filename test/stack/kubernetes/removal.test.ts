@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest';
+import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  FINALIZER,
+  SECRETS,
+} from '../../../src/kubernetes/kubernetes-api.ts';
+import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/secrets.ts';
+import { runActivity } from '../../support/activity-run.ts';
+import { OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { selfSigned } from '../../support/self-signed.ts';
+import { bundleView } from '../../support/views.ts';
+
+const hub = useHub();
+const activities = (operatorNamespace = OPERATOR_NAMESPACE) =>
+  createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace });
+const bundle = bundleView();
+const requestKey = (view: ClusterView) => ({
+  namespace: view.identity.namespace,
+  name: `${view.identity.name}-primary`,
+});
+const secretKey = (view: ClusterView) => ({ namespace: view.identity.namespace, name: bundle.secretName });
+const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
+const getRequest = (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view));
+const getCluster = (view: ClusterView) => hub().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view));
+const apply = (view: ClusterView, acts = activities()) =>
+  runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle });
+
+const remove = (view: ClusterView, cluster = view.identity) =>
+  runActivity((input) => activities().removeBundle(input), {
+    cluster,
+    bundleName: 'primary',
+    secretName: bundle.secretName,
+  });
+
+const withEverything = async () => {
+  const { view } = await hub().cluster();
+  const { request } = await apply(view);
+  const owner = { requestName: request.name, requestUid: request.uid };
+  await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...selfSigned() });
+  await ensureStagingKey(hub().certman, {
+    request,
+    orderUrl: 'https://ca.example/order/1',
+    makeKey: async () => selfSigned().keyPem,
+  });
+  return view;
+};
+
+describe('removeBundle', () => {
+  test('removes Secret, staging Secret and request, and says so', async () => {
+    const view = await withEverything();
+    const { namespace } = view.identity;
+    expect(await remove(view)).toEqual({
+      removed: [
+        `Secret ${namespace}/primary-cert`,
+        `Secret ${namespace}/c1-primary-staging`,
+        `CertificateRequest ${namespace}/c1-primary`,
+      ],
+    });
+    expect(await getRequest(view)).toBeUndefined();
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeUndefined();
+  });
+
+  test('done again, it has nothing to do', async () => {
+    const view = await withEverything();
+    await remove(view);
+    expect(await remove(view)).toEqual({ removed: [] });
+  });
+
+  test('finishes what was deleted but is held by our finalizer', async () => {
+    const view = await withEverything();
+    await hub().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
+    await remove(view);
+    expect(await getRequest(view)).toBeUndefined();
+  });
+
+  test('leaves a Secret that is not certman’s', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    await hub().admin.create(SECRETS, { metadata: secretKey(view), type: 'Opaque', data: { a: 'Yg==' } });
+    await remove(view);
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+  });
+
+  test('of a cluster that was made again leaves everything to its successor', async () => {
+    const view = await withEverything();
+    expect(await remove(view, { ...view.identity, uid: crypto.randomUUID() })).toEqual({ removed: [] });
+    expect(await getRequest(view)).toBeDefined();
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+  });
+
+  test('keeps finalizers of others on the request', async () => {
+    const view = await withEverything();
+    const finalizers = ['example.com/theirs', FINALIZER];
+    await hub().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      { op: 'replace', path: '/metadata/finalizers', value: finalizers },
+    ]);
+    await remove(view);
+    expect((await getRequest(view))?.metadata.finalizers).toEqual(['example.com/theirs']);
+  });
+});
+
+describe('releaseCluster', () => {
+  test('takes off our finalizer and no other; done again, it has nothing to do', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    await hub().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
+      { op: 'add', path: '/metadata/finalizers/0', value: 'hive.openshift.io/deprovision' },
+    ]);
+    await runActivity((input) => activities().releaseCluster(input), view.identity);
+    await runActivity((input) => activities().releaseCluster(input), view.identity);
+    expect((await getCluster(view))?.metadata.finalizers).toEqual(['hive.openshift.io/deprovision']);
+  });
+
+  test('leaves a cluster that was made again alone; one that is gone needs nothing', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    await runActivity((input) => activities().releaseCluster(input), { ...view.identity, uid: crypto.randomUUID() });
+    expect((await getCluster(view))?.metadata.finalizers).toEqual([FINALIZER]);
+    await runActivity((input) => activities().releaseCluster(input), { ...view.identity, name: 'never-was' });
+  });
+});

@@ -1,0 +1,154 @@
+import { CustomObjectsApi } from '@kubernetes/client-node';
+import { describe, expect, test } from 'vitest';
+import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
+import type { StatusReport } from '../../../src/certificates/status-report.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { runActivity } from '../../support/activity-run.ts';
+import { NAMESPACES, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { bundleView } from '../../support/views.ts';
+
+const hub = useHub();
+const activities = (operatorNamespace = OPERATOR_NAMESPACE) =>
+  createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace });
+const bundle = bundleView();
+const requestKey = (view: ClusterView) => ({
+  namespace: view.identity.namespace,
+  name: `${view.identity.name}-primary`,
+});
+const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
+const getRequest = (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view));
+const getCluster = (view: ClusterView) => hub().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view));
+const apply = (view: ClusterView, acts = activities()) =>
+  runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle });
+
+const report = (change: Partial<StatusReport> = {}): StatusReport => ({
+  bundleName: 'primary',
+  requestName: 'c1-primary',
+  secretName: bundle.secretName,
+  workflowId: 'cluster/hive/ns/c1/uid',
+  state: 'Issuing',
+  failedAttempts: 0,
+  conditions: [{ type: 'Ready', status: 'False', reason: 'Issuing', message: 'ordering' }],
+  ...change,
+});
+const certificate = {
+  serialNumber: '12',
+  issuerName: 'R11',
+  notBefore: '2026-01-01T00:00:00Z',
+  notAfter: '2026-04-01T00:00:00Z',
+  dnsNames: ['api.c1.example.com'],
+  fingerprint: 'ab',
+};
+const ready = report({
+  state: 'Ready',
+  certificate,
+  conditions: [{ type: 'Ready', status: 'True', reason: 'Issued', message: 'valid' }],
+});
+
+const say = (view: ClusterView, what: StatusReport, acts = activities()) =>
+  runActivity((input) => acts.reportStatus(input), { cluster: view.identity, report: what });
+const eventsOf = async (view: ClusterView) => {
+  const found = [];
+  for await (const event of hub().admin.list(EVENTS, { namespace: view.identity.namespace })) found.push(event);
+  return found;
+};
+
+describe('reportStatus', () => {
+  test('puts conditions, status and the bundle’s status on the resources', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    await say(view, ready);
+    expect((await getRequest(view))?.['status']).toMatchObject({
+      issued: true,
+      status: 'Success',
+      state: 'Ready',
+      serialNumber: '12',
+      conditions: [{ type: 'Ready', status: 'True' }],
+    });
+    expect((await getCluster(view))?.['status']).toEqual({
+      certificateBundles: [{ name: 'primary', generated: true }],
+    });
+  });
+
+  test('keeps what Hive and other bundles have in the ClusterDeployment’s status', async () => {
+    const { view } = await hub().cluster();
+    const status = { apiURL: 'https://api', certificateBundles: [{ name: 'other', generated: true }] };
+    const path = { group: 'hive.openshift.io', version: 'v1', plural: 'clusterdeployments', ...clusterKey(view) };
+    const body = [{ op: 'add', path: '/status', value: status }];
+    const hive = hub().adminConfig.makeApiClient(CustomObjectsApi);
+    await hive.patchNamespacedCustomObjectStatus({ ...path, body, fieldManager: 'hive' });
+    await apply(view);
+    await say(view, ready);
+    expect((await getCluster(view))?.['status']).toEqual({
+      apiURL: 'https://api',
+      certificateBundles: [
+        { name: 'other', generated: true },
+        { name: 'primary', generated: true },
+      ],
+    });
+  });
+
+  test('keeps lastTransitionTime while nothing changes, whichever worker writes', async () => {
+    const { view } = await hub().cluster();
+    const [one, two] = [activities(), activities()];
+    await apply(view, one);
+    await say(view, report(), one);
+    const first = (await getRequest(view))?.['status'] as { conditions: { lastTransitionTime: string }[] };
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    const message = { type: 'Ready', status: 'False', reason: 'Issuing', message: 'still' } as const;
+    await say(view, report({ conditions: [message] }), two);
+    // The first worker remembers what was before the second wrote.
+    await say(view, report({ conditions: [{ ...message, message: 'and still' }] }), one);
+    const last = (await getRequest(view))?.['status'] as typeof first;
+    expect(last.conditions[0]).toMatchObject({
+      message: 'and still',
+      lastTransitionTime: first.conditions[0]?.lastTransitionTime,
+    });
+  });
+
+  test('clears what certman-operator left in the conditions', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    const old = { status: 'Error', conditions: [{ type: 'acme error', status: 'Error', reason: 'x', message: 'y' }] };
+    await hub().admin.apply(
+      CERTIFICATE_REQUESTS,
+      { metadata: requestKey(view), status: old },
+      { subresource: 'status' },
+    );
+    await say(view, ready);
+    const status = (await getRequest(view))?.['status'] as { conditions: { type: string }[] };
+    expect(status.conditions.map((condition) => condition.type)).toEqual(['Ready']);
+  });
+
+  test('tells an Event on both resources, and counts when it is told again', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    const failing = report({ event: { type: 'Warning', reason: 'Failing', message: 'no hosted zone' } });
+    for (let times = 0; times < 3; times += 1) await say(view, failing);
+    const events = await eventsOf(view);
+    expect(events).toHaveLength(2);
+    expect(events.map((event) => [(event['involvedObject'] as { kind: string }).kind, event['count']])).toEqual(
+      expect.arrayContaining([
+        ['CertificateRequest', 3],
+        ['ClusterDeployment', 3],
+      ]),
+    );
+  });
+
+  test('tells the ClusterDeployment when there is no request to tell', async () => {
+    const { view } = await hub().cluster();
+    await say(view, report({ event: { type: 'Warning', reason: 'Failing', message: 'no address' } }));
+    expect((await eventsOf(view)).map((event) => (event['involvedObject'] as { kind: string }).kind)).toEqual([
+      'ClusterDeployment',
+    ]);
+  });
+
+  test('a cluster that is gone, its namespace ending, is nobody to tell', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    await hub().admin.delete(NAMESPACES, { name: view.identity.namespace });
+    await say(view, report({ event: { type: 'Normal', reason: 'X', message: 'y' } }));
+    expect(await eventsOf(view)).toEqual([]);
+  });
+});

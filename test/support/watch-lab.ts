@@ -1,0 +1,173 @@
+/** A real Temporal server and workers that run the real watch: what tests of the watch stand on. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { createWatchActivities, type WatchedFleet } from '../../activities/watch.ts';
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import { clusterWorkflowId, SEARCH_ATTRIBUTES, watchWorkflowId } from '../../workflows/contract.ts';
+import { temporalExecutable } from './executables.ts';
+import { OPERATOR_NAMESPACE } from './hub.ts';
+import { told } from './recording-workflows.ts';
+
+export interface WatchRun {
+  readonly hive: string;
+  readonly taskQueue: string;
+  readonly logs: readonly string[];
+  /** What the gauges would show; undefined when it does not watch. */
+  fleet(): WatchedFleet | undefined;
+  /** What a cluster's workflow was told; undefined when it has none. */
+  told(cluster: Omit<ClusterIdentity, 'hive'>): Promise<readonly string[] | undefined>;
+  untilTold(cluster: Omit<ClusterIdentity, 'hive'>, expected: readonly string[], seconds?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface WatchLab {
+  readonly env: TestWorkflowEnvironment;
+  readonly bundle: WorkflowBundleWithSourceMap;
+  watch(options: {
+    readonly kubernetes: KubernetesClient;
+    readonly hive?: string;
+    readonly worker?: string;
+    readonly comparisonIntervalMs?: number;
+  }): Promise<WatchRun>;
+}
+
+/** For a whole test file: `const lab = useWatchLab();`, then `lab()` inside tests. All watches end with their test. */
+export function useWatchLab(): () => WatchLab {
+  let env: TestWorkflowEnvironment | undefined;
+  let lab: WatchLab | undefined;
+  const runs: WatchRun[] = [];
+  beforeAll(async () => {
+    env = await TestWorkflowEnvironment.createLocal({
+      server: {
+        executable: { type: 'existing-path', path: await temporalExecutable() },
+        searchAttributes: [...SEARCH_ATTRIBUTES],
+      },
+    });
+    const workflowsPath = fileURLToPath(new URL('./recording-workflows.ts', import.meta.url));
+    const started = env;
+    const bundle = await bundleWorkflowCode({ workflowsPath });
+    lab = {
+      env,
+      bundle,
+      watch: async (options) => {
+        const run = await startWatch(started, bundle, options);
+        runs.push(run);
+        return run;
+      },
+    };
+  }, 120_000);
+  afterEach(async () => {
+    await Promise.all(runs.splice(0).map((run) => run.stop()));
+  }, 60_000);
+  afterAll(async () => {
+    await env?.teardown();
+  }, 60_000);
+  return () => {
+    if (lab === undefined) throw new Error('the lab is there only while tests run');
+    return lab;
+  };
+}
+
+async function startWatch(
+  env: TestWorkflowEnvironment,
+  bundle: WorkflowBundleWithSourceMap,
+  options: Parameters<WatchLab['watch']>[0],
+): Promise<WatchRun> {
+  const hive = options.hive ?? `hive-${crypto.randomUUID().slice(0, 8)}`;
+  const taskQueue = `watch-${hive}`;
+  const logs: string[] = [];
+  let fleet: WatchedFleet | undefined;
+  const log = (fields: object, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue,
+    workflowBundle: bundle,
+    shutdownGraceTime: '100 milliseconds',
+    activities: {
+      ...createWatchActivities({
+        kubernetes: options.kubernetes,
+        source: options.kubernetes,
+        settings: {
+          hive,
+          extraRecord: 'rh-api',
+          operatorNamespace: OPERATOR_NAMESPACE,
+          comparisonIntervalMs: options.comparisonIntervalMs ?? 600_000,
+          worker: options.worker ?? 'worker-1',
+        },
+        metrics: {
+          expose: (watched) => {
+            fleet = watched;
+            return () => {
+              fleet = undefined;
+            };
+          },
+        },
+        logger: { debug: () => undefined, info: log, warn: log, error: log },
+      }),
+    },
+  });
+  const running = worker.run();
+  await ensureWatch(env, hive, taskQueue);
+  const ask = async (cluster: Omit<ClusterIdentity, 'hive'>): Promise<readonly string[] | undefined> => {
+    const handle = env.client.workflow.getHandle(clusterWorkflowId({ hive, ...cluster }));
+    try {
+      return await handle.query(told);
+    } catch {
+      // No such workflow, or it has not come to life yet.
+      return undefined;
+    }
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    hive,
+    taskQueue,
+    logs,
+    fleet: () => fleet,
+    told: ask,
+    untilTold: async (cluster, expected, seconds = 10) => {
+      const end = performance.now() + seconds * 1000;
+      for (;;) {
+        const heard = await ask(cluster);
+        if (heard !== undefined && JSON.stringify(heard) === JSON.stringify(expected)) return;
+        if (performance.now() > end) {
+          throw new Error(
+            `not within ${seconds} s: told ${JSON.stringify(expected)}; was told ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,
+          );
+        }
+        await sleep(50);
+      }
+    },
+    stop: () => {
+      stopped ??= (async () => {
+        worker.shutdown();
+        await running;
+      })();
+      return stopped;
+    },
+  };
+}
+
+export async function ensureWatch(env: TestWorkflowEnvironment, hive: string, taskQueue: string): Promise<void> {
+  await env.client.workflow.start('managementClusterWatch', {
+    workflowId: watchWorkflowId(hive),
+    taskQueue,
+    args: [{ hive }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+  });
+}
+
+/** All runs of a workflow id, the latest first. */
+export async function runsOf(
+  env: TestWorkflowEnvironment,
+  workflowId: string,
+): Promise<readonly WorkflowExecutionInfo[]> {
+  const runs: WorkflowExecutionInfo[] = [];
+  for await (const run of env.client.workflow.list({ query: `WorkflowId = "${workflowId}"` })) runs.push(run);
+  return runs;
+}

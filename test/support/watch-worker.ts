@@ -1,0 +1,36 @@
+/** A worker process of its own that watches a hub, to be killed by tests. Settings by environment; says `ready` when it polls. */
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createWatchActivities } from '../../activities/watch.ts';
+import { createKubernetesApi } from '../../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+
+const setting = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set`);
+  return value;
+};
+const silent = (): void => undefined;
+
+const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: setting('WATCH_KUBECONFIG') }) });
+const worker = await Worker.create({
+  connection: await NativeConnection.connect({ address: setting('WATCH_TEMPORAL') }),
+  taskQueue: setting('WATCH_TASK_QUEUE'),
+  workflowBundle: { codePath: setting('WATCH_BUNDLE') },
+  maxHeartbeatThrottleInterval: '1 second',
+  activities: createWatchActivities({
+    kubernetes,
+    source: kubernetes,
+    settings: {
+      hive: setting('WATCH_HIVE'),
+      extraRecord: 'rh-api',
+      operatorNamespace: setting('WATCH_OPERATOR_NAMESPACE'),
+      comparisonIntervalMs: 600_000,
+      worker: setting('WATCH_WORKER'),
+    },
+    metrics: { expose: () => silent },
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
+  }),
+});
+const running = worker.run();
+process.stdout.write('ready\n');
+await running;

@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigurationError, type Environment, loadConfiguration, loadSettings } from '../../../src/config.ts';
+import { SETTINGS } from '../../../src/configuration/settings.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'certman-configuration-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const caBundle = file('ca.pem', (rootCertificates[0] ?? '') + '\n' + (rootCertificates[1] ?? ''));
+
+/** The problems that loading these settings throws, by setting. */
+function problemsOf(environment: Environment): Readonly<Record<string, string>> {
+  try {
+    loadConfiguration(environment);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return Object.fromEntries(error.problems.map(({ setting, expected }) => [setting, expected]));
+  }
+  throw new Error('nothing was found to be wrong');
+}
+
+describe('a configuration', () => {
+  it('is whole and usable when nothing is set', () => {
+    const configuration = loadConfiguration({});
+    expect(configuration).toMatchObject({
+      hive: 'hive',
+      namespace: 'certman-operator',
+      keyType: 'rsa-2048',
+      dohQuorum: 2,
+      authoritativeServers: { kind: 'auto' },
+      route53RequestsPerSecond: 5,
+      dnsBatchWindowMs: 250,
+      fedramp: false,
+      comparisonIntervalMs: 600_000,
+      metricsAddress: { host: '0.0.0.0', port: 8080 },
+      sdkMetricsAddress: { host: '0.0.0.0', port: 9464 },
+      temporal: { address: 'localhost:7233', namespace: 'default', loopback: true },
+    });
+    expect(configuration.extraRecord).toBeUndefined();
+    expect(configuration.acmeDirectoryUrl).toBeUndefined();
+  });
+
+  it('cannot be changed once it is read', () => {
+    const configuration = loadConfiguration({});
+    expect(Object.isFrozen(configuration)).toBe(true);
+    expect(Object.isFrozen(configuration.dohResolvers)).toBe(true);
+    expect(Object.isFrozen(configuration.temporal.connectionOptions)).toBe(true);
+  });
+
+  it('takes an empty value for none, and ignores blanks around a value', () => {
+    const configuration = loadConfiguration({ CERTMAN_EXTRA_RECORD: '', CERTMAN_HIVE: ' hub-1\n' });
+    expect(configuration.extraRecord).toBeUndefined();
+    expect(configuration.hive).toBe('hub-1');
+  });
+
+  it('has an example for every setting that the setting takes, files apart', () => {
+    const files = new Set(['CERTMAN_ACME_CA_BUNDLE', 'CERTMAN_DOH_CA_BUNDLE', 'CERTMAN_WORKFLOW_BUNDLE']);
+    for (const { name, example, schema } of Object.values(SETTINGS)) {
+      if (!files.has(name)) expect([name, schema.safeParse(example).success]).toEqual([name, true]);
+    }
+  });
+
+  it('reads every form of a value', () => {
+    const bundle = file('bundle.js', '');
+    const configuration = loadConfiguration({
+      CERTMAN_ACME_CA_BUNDLE: caBundle,
+      CERTMAN_WORKFLOW_BUNDLE: bundle,
+      CERTMAN_AUTHORITATIVE_SERVERS: '10.0.0.1:5353, [::1]:53,ns.example.com',
+      CERTMAN_DOH_RESOLVERS: 'https://a.example/dns-query,https://b.example/dns-query,https://c.example/dns-query',
+      CERTMAN_DNS_BATCH_WINDOW: '100',
+      CERTMAN_COMPARISON_INTERVAL: '1.5m',
+      CERTMAN_METRICS_ADDRESS: '[::]:9000',
+      CERTMAN_SDK_METRICS_ADDRESS: 'off',
+      FEDRAMP: 'TRUE',
+      HOSTED_ZONE_ID: 'Z123',
+    });
+    expect(configuration.acmeCaBundle?.path).toBe(caBundle);
+    expect(configuration.workflowBundle).toBe(bundle);
+    expect(configuration.authoritativeServers).toEqual({
+      kind: 'servers',
+      servers: [
+        { host: '10.0.0.1', port: 5353 },
+        { host: '::1', port: 53 },
+        { host: 'ns.example.com', port: 53 },
+      ],
+    });
+    expect(configuration.dohQuorum).toBe(2);
+    expect(configuration.dnsBatchWindowMs).toBe(100);
+    expect(configuration.comparisonIntervalMs).toBe(90_000);
+    expect(configuration.metricsAddress).toEqual({ host: '::', port: 9000 });
+    expect(configuration.sdkMetricsAddress).toBe('off');
+    expect(configuration.fedramp).toBe(true);
+  });
+
+  it('takes the connection to Temporal from the variables of the temporal CLI', () => {
+    const { temporal } = loadConfiguration({
+      TEMPORAL_ADDRESS: 'temporal.example.com:7233',
+      TEMPORAL_NAMESPACE: 'certman',
+      TEMPORAL_API_KEY: 'key',
+    });
+    expect(temporal).toMatchObject({ namespace: 'certman', loopback: false });
+    expect(temporal.connectionOptions).toMatchObject({ apiKey: 'key', tls: true });
+  });
+});
+
+describe('a wrong configuration', () => {
+  it('is told whole: every wrong setting at once', () => {
+    const problems = problemsOf({
+      CERTMAN_HIVE: 'Not A Label',
+      CERTMAN_KEY_TYPE: 'rsa-1024',
+      CERTMAN_METRICS_ADDRESS: 'nowhere',
+      TEMPORAL_TLS_CLIENT_CERT_PATH: join(folder, 'missing.pem'),
+    });
+    expect(Object.keys(problems).sort()).toEqual(
+      ['CERTMAN_HIVE', 'CERTMAN_KEY_TYPE', 'CERTMAN_METRICS_ADDRESS', 'TEMPORAL_*'].sort(),
+    );
+  });
+
+  it('says what was found, what is expected and where to read on', () => {
+    expect(() => loadConfiguration({ CERTMAN_KEY_TYPE: 'rsa-1024' })).toThrow(
+      /CERTMAN_KEY_TYPE is "rsa-1024"; expected one of rsa-2048, p-256, p-384/,
+    );
+    try {
+      loadConfiguration({ CERTMAN_KEY_TYPE: 'rsa-1024' });
+    } catch (error) {
+      expect((error as ConfigurationError).info.next).toContain('README.md');
+      expect((error as ConfigurationError).code).toBe('configuration/invalid');
+    }
+  });
+
+  const wrong: readonly (readonly [setting: string, text: string, expected: RegExp])[] = [
+    ['CERTMAN_NAMESPACE', 'a/b', /name of a namespace/],
+    ['CERTMAN_ACME_DIRECTORY_URL', 'http://ca.example/dir', /https URL/],
+    ['CERTMAN_ACME_DIRECTORY_URL', 'https://user:pw@ca.example/dir', /https URL/],
+    ['CERTMAN_ACME_CA_BUNDLE', '/no/such/file', /cannot be read \(ENOENT\)/],
+    ['CERTMAN_ACME_CA_BUNDLE', file('empty.pem', 'nothing'), /holds no PEM certificate/],
+    [
+      'CERTMAN_DOH_CA_BUNDLE',
+      file('broken.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'),
+      /certificate 1 in it cannot be parsed/,
+    ],
+    ['CERTMAN_ACME_PROFILE', 'a b', /profile name/],
+    ['CERTMAN_EXTRA_RECORD', 'rh_api', /DNS label/],
+    ['CERTMAN_DOH_RESOLVERS', 'https://a.example/,ftp://b.example', /https URLs/],
+    ['CERTMAN_DOH_RESOLVERS', ',', /https URLs/],
+    ['CERTMAN_DOH_QUORUM', '0', /from 1 to 20/],
+    ['CERTMAN_DOH_QUORUM', '3', /at most 2/],
+    ['CERTMAN_AUTHORITATIVE_SERVERS', '10.0.0.1:99999', /host:port/],
+    ['CERTMAN_ROUTE53_REQUESTS_PER_SECOND', '0', /number from 0\.1/],
+    ['CERTMAN_ROUTE53_REQUESTS_PER_SECOND', 'NaN', /number from 0\.1/],
+    ['CERTMAN_DNS_BATCH_WINDOW', '1 week', /duration/],
+    ['CERTMAN_COMPARISON_INTERVAL', '10ms', /from 1s to 1d/],
+    ['FEDRAMP', 'maybe', /true or false/],
+    ['HOSTED_ZONE_ID', 'z-lower', /hosted zone/],
+    ['CERTMAN_MAX_CONCURRENT_ACTIVITIES', '1e3', /whole number/],
+    ['CERTMAN_SDK_METRICS_ADDRESS', 'localhost:9464', /IP address/],
+    ['CERTMAN_METRICS_ADDRESS', '[10.0.0.1]:80', /host:port/],
+    ['CERTMAN_LOG_LEVEL', 'loud', /one of trace/],
+    ['CERTMAN_WORKFLOW_BUNDLE', folder, /it is not a file/],
+    ['TEMPORAL_ADDRESS', 'a b:7233', /host:port/],
+  ];
+  it.each(wrong)('is %s=%s', (setting, text, expected) => {
+    expect(problemsOf({ [setting]: text })[setting]).toMatch(expected);
+  });
+
+  it('is FedRAMP mode without its zone', () => {
+    expect(problemsOf({ FEDRAMP: 'true' })).toHaveProperty('HOSTED_ZONE_ID');
+  });
+
+  it('is half of Worker Versioning', () => {
+    expect(problemsOf({ TEMPORAL_DEPLOYMENT_NAME: 'certman' })).toHaveProperty('TEMPORAL_WORKER_BUILD_ID');
+    expect(problemsOf({ TEMPORAL_WORKER_BUILD_ID: '1' })).toHaveProperty('TEMPORAL_DEPLOYMENT_NAME');
+  });
+
+  it('is one port for both kinds of metrics', () => {
+    expect(problemsOf({ CERTMAN_METRICS_ADDRESS: ':9464' })).toHaveProperty('CERTMAN_SDK_METRICS_ADDRESS');
+  });
+
+  it('shows no more of a long value than its beginning', () => {
+    expect(() => loadConfiguration({ CERTMAN_HIVE: 'X'.repeat(5_000) })).toThrow(/^.{0,400}$/s);
+  });
+
+  it('shows nothing of the API key', () => {
+    expect(() => loadConfiguration({ TEMPORAL_API_KEY: 'very-secret', TEMPORAL_ADDRESS: '::' })).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining('very-secret') as string }),
+    );
+  });
+});
+
+describe('some settings', () => {
+  it('are read without a look at the others', () => {
+    expect(loadSettings({ CERTMAN_HIVE: 'hub', CERTMAN_KEY_TYPE: 'nonsense' }, ['hive'])).toEqual({ hive: 'hub' });
+  });
+});

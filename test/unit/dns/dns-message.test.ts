@@ -1,0 +1,137 @@
+import packet from 'dns-packet';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeTxtReply, encodeTxtQuestion, isTruncated, type TxtReply } from '../../../src/dns/dns-message.ts';
+
+const question = { id: 0, name: '_acme-challenge.api.example.com', recursion: true };
+const SOA = { mname: 'ns.example.com', rname: 'h.example.com', serial: 1, refresh: 1, retry: 1, expire: 1 };
+
+function reply(parts: Partial<packet.Packet>, rcode = 0): TxtReply | undefined {
+  const questions: packet.Question[] = [{ type: 'TXT', class: 'IN', name: question.name }];
+  return decodeTxtReply(question, packet.encode({ type: 'response', id: 0, flags: rcode, questions, ...parts }));
+}
+const txt = (name: string, data: string | string[], ttl = 60): packet.Answer => ({
+  type: 'TXT',
+  class: 'IN',
+  name,
+  ttl,
+  data,
+});
+const cname = (name: string, data: string): packet.Answer => ({ type: 'CNAME', class: 'IN', name, ttl: 60, data });
+const soa = (ttl: number, minimum: number): packet.Answer => ({
+  type: 'SOA',
+  class: 'IN',
+  name: 'example.com',
+  ttl,
+  data: { ...SOA, minimum },
+});
+
+describe('a question', () => {
+  it('is one TXT question with recursion desired and room for 1232 bytes', () => {
+    const decoded = packet.decode(encodeTxtQuestion(question));
+    expect(decoded).toMatchObject({
+      type: 'query',
+      id: 0,
+      flag_rd: true,
+      questions: [{ type: 'TXT', name: question.name }],
+    });
+    expect(decoded.additionals).toMatchObject([{ type: 'OPT', udpPayloadSize: 1232 }]);
+  });
+
+  it('leaves recursion off towards authoritative servers', () => {
+    const decoded = packet.decode(encodeTxtQuestion({ ...question, id: 4711, recursion: false }));
+    expect(decoded).toMatchObject({ id: 4711, flag_rd: false });
+  });
+});
+
+describe('an answer', () => {
+  it('gives all TXT records of the name, not only the first', () => {
+    expect(reply({ answers: [txt(question.name, 'one'), txt(question.name, 'two', 30)] })).toEqual({
+      kind: 'values',
+      values: ['one', 'two'],
+      ttlSeconds: 30,
+    });
+  });
+
+  it('joins the strings of one record', () => {
+    expect(reply({ answers: [txt(question.name, ['ab', 'cd'])] })).toMatchObject({ values: ['abcd'] });
+  });
+
+  it('compares names without regard to case', () => {
+    expect(reply({ answers: [txt(question.name.toUpperCase(), 'one')] })).toMatchObject({ values: ['one'] });
+  });
+
+  it('ignores TXT records of other names', () => {
+    expect(reply({ answers: [txt('other.example.com', 'one')] })).toEqual({ kind: 'absent' });
+  });
+
+  it('follows the aliases that it contains', () => {
+    const answers = [
+      cname(question.name, 'b.example.net'),
+      cname('b.example.net', 'c.example.net'),
+      txt('c.example.net', 'one'),
+    ];
+    expect(reply({ answers })).toMatchObject({ kind: 'values', values: ['one'] });
+  });
+
+  it('names the alias to ask for when it stops there', () => {
+    expect(reply({ answers: [cname(question.name, 'b.example.net')] })).toEqual({
+      kind: 'alias',
+      target: 'b.example.net',
+    });
+  });
+
+  it('does not follow aliases in a circle', () => {
+    const answers = [cname(question.name, 'b.example.net'), cname('b.example.net', question.name)];
+    expect(reply({ answers })).toMatchObject({ kind: 'silent' });
+  });
+
+  it('says for how long absence may be cached: the lesser of the SOA’s TTL and minimum (RFC 2308 §5)', () => {
+    expect(reply({ authorities: [soa(900, 86_400)] })).toEqual({ kind: 'absent', ttlSeconds: 900 });
+    expect(reply({ authorities: [soa(900, 5)] }, 3)).toEqual({ kind: 'absent', ttlSeconds: 5 });
+    expect(reply({}, 3)).toEqual({ kind: 'absent' });
+  });
+
+  it('is no statement when it carries SERVFAIL or REFUSED', () => {
+    expect(reply({}, 2)).toEqual({ kind: 'silent', why: 'it answered SERVFAIL' });
+    expect(reply({}, 5)).toEqual({ kind: 'silent', why: 'it answered REFUSED' });
+  });
+
+  it('is not taken for another question’s', () => {
+    expect(reply({ id: 1 })).toBeUndefined();
+    expect(reply({ questions: [{ type: 'TXT', class: 'IN', name: 'other.example.com' }] })).toBeUndefined();
+    expect(reply({ questions: [{ type: 'A', class: 'IN', name: question.name }] })).toBeUndefined();
+    expect(reply({ type: 'query' })).toBeUndefined();
+  });
+
+  it('never throws, whatever bytes come', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        decodeTxtReply(question, Buffer.from(bytes));
+      }),
+    );
+  });
+
+  it('never throws on an answer with damaged bytes', () => {
+    const whole = packet.encode({
+      type: 'response',
+      id: 0,
+      questions: [{ type: 'TXT', class: 'IN', name: question.name }],
+      answers: [cname(question.name, 'b.example.net'), txt('b.example.net', ['ab', 'cd'])],
+      authorities: [soa(900, 5)],
+    });
+    fc.assert(
+      fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.nat(whole.length), (at, byte, length) => {
+        const damaged = Buffer.from(whole);
+        damaged[at] = byte;
+        decodeTxtReply(question, damaged.subarray(0, length));
+      }),
+    );
+  });
+
+  it('shows that it was cut', () => {
+    const flags = packet.TRUNCATED_RESPONSE;
+    expect(isTruncated(packet.encode({ type: 'response', id: 0, flags }))).toBe(true);
+    expect(isTruncated(packet.encode({ type: 'response', id: 0 }))).toBe(false);
+  });
+});

@@ -1,0 +1,74 @@
+import { Counter, Registry } from 'prom-client';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type RunningServer, startHttpServer, type Verdict } from '../../../src/observability/http-server.ts';
+
+const servers: RunningServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+async function serve(verdicts: { healthy?: Verdict; ready?: () => Promise<Verdict> } = {}) {
+  const registry = new Registry();
+  new Counter({ name: 'things_total', help: 'Things.', registers: [registry] }).inc();
+  const server = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    registry,
+    process: {
+      healthy: () => verdicts.healthy ?? { ok: true },
+      ready: verdicts.ready ?? (() => Promise.resolve({ ok: true })),
+    },
+  });
+  servers.push(server);
+  return async (path: string, method = 'GET') => {
+    const response = await fetch(`${server.url}${path}`, { method });
+    return { status: response.status, type: response.headers.get('content-type'), body: await response.text() };
+  };
+}
+
+describe('the server of a worker', () => {
+  it('serves the metrics in the format of Prometheus', async () => {
+    const get = await serve();
+    expect(await get('/metrics')).toMatchObject({
+      status: 200,
+      type: 'text/plain; version=0.0.4; charset=utf-8',
+      body: expect.stringContaining('things_total 1') as string,
+    });
+  });
+
+  it('says why it is not ready, and is healthy all the same', async () => {
+    const get = await serve({ ready: () => Promise.resolve({ ok: false, reason: 'Temporal does not answer.' }) });
+    expect(await get('/readyz')).toMatchObject({ status: 503, body: 'Temporal does not answer.\n' });
+    expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
+  });
+
+  it('says why it is not healthy', async () => {
+    const get = await serve({ healthy: { ok: false, reason: 'The worker has failed.' } });
+    expect(await get('/healthz')).toMatchObject({ status: 503, body: 'The worker has failed.\n' });
+  });
+
+  it('answers 500 when a check breaks, and lives on', async () => {
+    const get = await serve({ ready: () => Promise.reject(new Error('broken')) });
+    expect((await get('/readyz')).status).toBe(500);
+    expect((await get('/healthz')).status).toBe(200);
+  });
+
+  it('answers HEAD without a body, 404 elsewhere and 405 to a change', async () => {
+    const get = await serve();
+    expect(await get('/healthz', 'HEAD')).toMatchObject({ status: 200, body: '' });
+    expect((await get('/')).status).toBe(404);
+    expect((await get('/metrics', 'POST')).status).toBe(405);
+  });
+
+  it('says which setting is wrong when its address is taken', async () => {
+    await serve();
+    const port = Number(new URL(servers[0]?.url ?? '').port);
+    const taken = startHttpServer({
+      host: '127.0.0.1',
+      port,
+      registry: new Registry(),
+      process: { healthy: () => ({ ok: true }), ready: () => Promise.resolve({ ok: true }) },
+    });
+    await expect(taken).rejects.toThrow(/CERTMAN_METRICS_ADDRESS .*EADDRINUSE/);
+  });
+});

@@ -1,0 +1,89 @@
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { createWorkerMetrics } from '../../../src/observability/metrics.ts';
+import { observeActivities } from '../../../src/worker/activity-observation.ts';
+
+function setUp() {
+  const registry = new Registry();
+  let issued = 0;
+  const observe = observeActivities(createWorkerMetrics(registry), () => {
+    issued += 1;
+  });
+  const run = async (step: string, args: unknown[], next: () => Promise<unknown>): Promise<unknown> => {
+    const { inbound } = observe({ info: { activityType: step } } as Context);
+    return await inbound?.execute?.({ args, headers: {} }, next);
+  };
+  return { registry, run, issued: () => issued, read: () => registry.metrics() };
+}
+
+function report(event: object | undefined, failing = 'False') {
+  const conditions = [{ type: 'Failing', status: failing, reason: 'AcmeRateLimited', message: '' }];
+  return [{ cluster: {}, report: { event, conditions } }];
+}
+
+const done = () => Promise.resolve('result');
+
+describe('an activity that is observed', () => {
+  it('gives its result and its failure on unchanged', async () => {
+    const { run } = setUp();
+    expect(await run('placeOrder', [], done)).toBe('result');
+    const failure = ApplicationFailure.create({ type: 'acme/rateLimited', message: 'later' });
+    await expect(run('placeOrder', [], () => Promise.reject(failure))).rejects.toBe(failure);
+  });
+
+  it('is counted by step, and its failures by code', async () => {
+    const { run, read } = setUp();
+    await run('placeOrder', [], done);
+    const failure = ApplicationFailure.create({ type: 'acme/rateLimited', message: 'later' });
+    await run('placeOrder', [], () => Promise.reject(failure)).catch(() => undefined);
+    const text = await read();
+    expect(text).toContain('certman_step_duration_seconds_count{step="placeOrder",succeeded="true"} 1');
+    expect(text).toContain('certman_step_failures_total{step="placeOrder",code="acme/rateLimited"} 1');
+  });
+
+  it('is no failure when it is cancelled', async () => {
+    const { run, read } = setUp();
+    await run('placeOrder', [], () => Promise.reject(new CancelledFailure('ending'))).catch(() => undefined);
+    expect(await read()).not.toContain('step="placeOrder"');
+  });
+});
+
+describe('issuances', () => {
+  it.each([
+    ['Issued', 'create'],
+    ['Renewed', 'renew'],
+  ])('are counted when they are announced: %s', async (reason, action) => {
+    const { run, read, issued } = setUp();
+    await run('reportStatus', report({ type: 'Normal', reason, message: '' }), done);
+    await run('reportStatus', report(undefined), done);
+    const text = await read();
+    expect(text).toContain(`certman_operator_issued_certificates_count{action="${action}"} 1`);
+    expect(text).toContain('certman_issuances_total{result="issued"} 1');
+    expect(issued()).toBe(1);
+  });
+
+  it('are not counted by an announcement that failed', async () => {
+    const { run, issued } = setUp();
+    const args = report({ type: 'Normal', reason: 'Issued', message: '' });
+    await run('reportStatus', args, () => Promise.reject(new Error('away'))).catch(() => undefined);
+    expect(issued()).toBe(0);
+  });
+
+  it('that fail are counted by the reason that the resource shows', async () => {
+    const { run, read } = setUp();
+    await run('reportStatus', report({ type: 'Warning', reason: 'Failing', message: '' }, 'True'), done);
+    expect(await read()).toContain('certman_issuances_total{result="AcmeRateLimited"} 1');
+  });
+
+  it('that meet a maintenance of the CA are counted as such', async () => {
+    const { run, read } = setUp();
+    const failure = ApplicationFailure.create({
+      type: 'acme/serverError',
+      message: 'The CA answered 503: The service is down for maintenance or had an internal error.',
+    });
+    await run('placeOrder', [], () => Promise.reject(failure)).catch(() => undefined);
+    expect(await read()).toContain('certman_operator_lets_encrypt_maintenance_error_count 1');
+  });
+});
