@@ -53,7 +53,10 @@ export function withBoundary<Args extends unknown[], Result>(
   return async (...args) => {
     const context = Context.current();
     heartbeatDetails.set(context, context.info.heartbeatDetails);
-    const timer = setInterval(() => context.heartbeat(heartbeatDetails.get(context)), HEARTBEAT_INTERVAL_MS);
+    // A local activity has no heartbeat: it lives and dies with its workflow task.
+    const timer = context.info.isLocal
+      ? undefined
+      : setInterval(() => context.heartbeat(heartbeatDetails.get(context)), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
     } catch (error) {
@@ -70,7 +73,9 @@ export function withBoundary<Args extends unknown[], Result>(
               stance: 'schedule',
               next: 'It is tried again by the retry schedule; please report it with the log line.',
             };
-      context.log.warn(info.message, { code: info.code, error: describe(error) });
+      // A step of waiting is no incident: a line without a stack, for those who look for it.
+      if (EXPECTED.has(info.code)) context.log.debug(info.message, { code: info.code });
+      else context.log.warn(info.message, { code: info.code, error: describe(error) });
       throw toApplicationFailure(info);
     } finally {
       clearInterval(timer);

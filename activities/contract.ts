@@ -135,6 +135,11 @@ export interface ApplyCertificateRequestInput {
   readonly bundle: BundleView;
 }
 
+export interface ReportStatusInput {
+  readonly cluster: ClusterIdentity;
+  readonly report: StatusReport;
+}
+
 export interface RequestObservation {
   readonly request: ObjectRef;
   /** `spec.renewBeforeDays` as the user set it. */
@@ -153,7 +158,7 @@ export interface KubernetesActivities {
   /** Puts the finalizer on the ClusterDeployment, applies the CertificateRequest (user's renewBeforeDays kept), reads the Secret. */
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
   /** Writes conditions and status of the CertificateRequest, the bundle's status on the ClusterDeployment, and an Event on both. */
-  reportStatus(input: { readonly cluster: ClusterIdentity; readonly report: StatusReport }): Promise<void>;
+  reportStatus(input: ReportStatusInput): Promise<void>;
   /** Deletes the Secret (only if it is ours), the staging Secret and the CertificateRequest with its finalizer. What is gone counts as done. */
   removeBundle(input: BundleRemovalInput): Promise<{ readonly removed: readonly string[] }>;
   /** Takes our finalizer off the ClusterDeployment; nothing to do when it is gone. */

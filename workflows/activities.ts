@@ -4,8 +4,14 @@
  * Every activity heartbeats (see activities/boundary.ts), so one whose worker was killed is started again elsewhere after
  * `HEARTBEAT_TIMEOUT`, not after its whole time-out.
  */
-import { proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/contract.ts';
+import { isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type {
+  Activities,
+  ApplyCertificateRequestInput,
+  ReportStatusInput,
+  RequestObservation,
+} from '../activities/contract.ts';
+import { failureIn } from './failures.ts';
 
 const HEARTBEAT_TIMEOUT = '10 seconds';
 
@@ -33,11 +39,56 @@ export const { publishTxtRecords, withdrawTxtRecords, verifyPropagation } = prox
 });
 
 /** The API server may be away for as long as an upgrade takes: nothing else can be told to anybody until it is back. */
-export const { applyCertificateRequest, reportStatus, removeBundle, releaseCluster } = proxyActivities<Activities>({
+const patient = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
+export const { removeBundle, releaseCluster } = patient;
+
+/**
+ * The two steps that every look at a bundle takes are tried within the workflow task first: they are quick and idempotent,
+ * and two thirds of what they would cost as ordinary activities is the passing to and fro. When the API server does not
+ * answer, the ordinary, patient activity takes over, so that no outage is waited for inside a worker.
+ */
+const atOnce = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '5 seconds',
+  retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
+});
+
+export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
+  return await orPatiently(
+    () => atOnce.applyCertificateRequest(input),
+    () =>
+      patient.applyCertificateRequest.executeWithOptions(
+        { summary: `apply the CertificateRequest of ${input.bundle.name}` },
+        [input],
+      ),
+  );
+}
+
+export async function reportStatus(input: ReportStatusInput): Promise<void> {
+  const { bundleName, state } = input.report;
+  await orPatiently(
+    () => atOnce.reportStatus(input),
+    () => patient.reportStatus.executeWithOptions({ summary: `tell that ${bundleName} is ${state}` }, [input]),
+  );
+}
+
+async function orPatiently<T>(quickly: () => Promise<T>, patiently: () => Promise<T>): Promise<T> {
+  try {
+    return await quickly();
+  } catch (error) {
+    if (isCancellation(error) || !passing(error)) throw error;
+    return await patiently();
+  }
+}
+
+/** A time-out says as little about the request as a connection that was cut. */
+function passing(error: unknown): boolean {
+  const { code, stance } = failureIn(error);
+  return stance === 'soon' || code === 'internal/unexpected';
+}
 
 /** Revocation at the end of a cluster's life: some tries at once, the rest by the decommission's own schedule. */
 export const { revokeCertificates } = proxyActivities<Activities>({

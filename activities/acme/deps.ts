@@ -1,6 +1,5 @@
 import type { CaSource } from '../../src/acme/ca-source.ts';
 import type { KeyType } from '../../src/acme/key.ts';
-import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import type { KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
 
 export interface AcmeActivityDeps {
@@ -11,6 +10,4 @@ export interface AcmeActivityDeps {
     /** ACME profile of every order; absent: the CA's default. */
     readonly profile?: string | undefined;
   };
-  /** Called once for each certificate that got into its Secret. Must not throw. */
-  readonly onIssued?: ((certificate: CertificateFacts) => void) | undefined;
 }

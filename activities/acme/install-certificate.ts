@@ -40,8 +40,7 @@ export async function installCertificate(
     },
     signal,
   );
-  const first = await deleteStagingKey(deps.kubernetes, request, signal);
-  if (first) deps.onIssued?.(facts);
+  await deleteStagingKey(deps.kubernetes, request, signal);
   return facts;
 }
 

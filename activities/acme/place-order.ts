@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { type Authorization, dnsChallenge, fetchAuthorization } from '../../src/acme/authorization.ts';
+import { type Authorization, authorizedName, dnsChallenge, fetchAuthorization } from '../../src/acme/authorization.ts';
 import { txtName, txtValue } from '../../src/acme/challenge.ts';
 import type { AcmeCa } from '../../src/acme/client.ts';
 import { fetchOrder, isFor, isUsable, type Order, placeNewOrder } from '../../src/acme/order.ts';
@@ -54,7 +54,13 @@ async function challengesOf(ca: AcmeCa, order: Order, signal: AbortSignal): Prom
     return undefined;
   return all
     .filter((authorization) => authorization.status === 'pending')
+    .sort(byName)
     .map((authorization) => pendingChallenge(ca, authorization));
+}
+
+/** The CA lists authorizations in any order; a repetition of this step is to tell them in the same one. */
+function byName(one: Authorization, other: Authorization): number {
+  return authorizedName(one) < authorizedName(other) ? -1 : 1;
 }
 
 function pendingChallenge(ca: AcmeCa, authorization: Authorization): PendingChallenge {

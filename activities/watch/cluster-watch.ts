@@ -109,7 +109,7 @@ export class ClusterWatch {
         break;
     }
     const gate = gateOf(view);
-    if (gate.kind === 'serve' && gate.note !== undefined && previous?.digest === undefined) {
+    if (decision.kind === 'observed' && gate.kind === 'serve' && gate.note !== undefined) {
       await teller.tell(subjectOf(view.identity), { type: 'Warning', reason: 'RelocationUnclear', message: gate.note });
     }
     if (decision.kind !== 'nothing') {

@@ -65,6 +65,10 @@ export class FleetWatch {
     const fleet = this.#fleet;
     this.#dependencies = dependencies;
     this.#resumeFrom = run.resumeFrom;
+    // A worker that dies before it has come to a kind leaves that kind's position as it found it.
+    for (const [kind, handled] of Object.entries(run.resumeFrom)) {
+      this.#positions.set(kind, new HandledPosition(handled));
+    }
     const work = new WorkByKey(CONCURRENT_SIGNALS, MOST_WAITING, (error) => this.#fail(error));
     const signals = new Signals({ client: dependencies.client, hive: settings.hive, taskQueue: run.taskQueue, signal });
     const common = { settings, fleet, signals, work, logger, signal };
@@ -131,7 +135,7 @@ export class FleetWatch {
 
   #follow(followed: Followed, onReady: () => void): Promise<never> {
     const resumeFrom = this.#resumeFrom[followed.resource.plural];
-    const position = new HandledPosition(resumeFrom);
+    const position = this.#positions.get(followed.resource.plural) ?? new HandledPosition(resumeFrom);
     this.#positions.set(followed.resource.plural, position);
     return followObjects({
       source: this.#dependencies.source,

@@ -61,7 +61,11 @@ export async function certificateInSecret(
 }
 
 /** What the CA itself says of a certificate. */
-export async function statusAtCa(stack: RunningStack, serialNumber: string, expected: 'Valid' | 'Revoked'): Promise<void> {
+export async function statusAtCa(
+  stack: RunningStack,
+  serialNumber: string,
+  expected: 'Valid' | 'Revoked',
+): Promise<void> {
   const { Status: status } = await stack.acme.statusOf(serialNumber);
   if (status !== expected) throw new CheckFailed(`the CA says ${status} of ${serialNumber}, expected ${expected}`);
 }
@@ -92,11 +96,18 @@ export async function requestIsReady(
   seconds: number,
 ): Promise<void> {
   await within(seconds, `CertificateRequest ${cluster.namespace}/${cluster.requestName} is Ready`, async () => {
-    const request = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace: cluster.namespace, name: cluster.requestName });
+    const request = await kubernetes.get(CERTIFICATE_REQUESTS, {
+      namespace: cluster.namespace,
+      name: cluster.requestName,
+    });
     const status = request?.['status'] as
-      | { readonly serialNumber?: string; readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+      | {
+          readonly serialNumber?: string;
+          readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+        }
       | undefined;
-    const ready = status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
+    const ready =
+      status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
     return ready && status?.serialNumber === serialNumber ? {} : `its status is ${JSON.stringify(status ?? null)}`;
   });
 }
@@ -112,7 +123,9 @@ export async function nothingLeft(kubernetes: KubernetesApi, cluster: SampleClus
   for (const [resource, name] of gone) {
     await within(seconds, `${resource.kind} ${cluster.namespace}/${name} is gone`, async () => {
       const found = await kubernetes.get(resource, { namespace: cluster.namespace, name });
-      return found === undefined ? {} : `it is there, with finalizers ${JSON.stringify(found.metadata.finalizers ?? [])}`;
+      return found === undefined
+        ? {}
+        : `it is there, with finalizers ${JSON.stringify(found.metadata.finalizers ?? [])}`;
     });
   }
 }

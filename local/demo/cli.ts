@@ -8,7 +8,7 @@ import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
 import { type Hub, prepareHub } from '../hub.ts';
 import { createSampleClusters, type SampleCluster } from '../sample-cluster.ts';
 import { type RunningStack, startStack } from '../stack.ts';
-import { type WorkerProcess, startWorker } from '../worker-process.ts';
+import { startWorker, type WorkerProcess } from '../worker-process.ts';
 import { certificateInSecret, statusAtCa } from './checks.ts';
 import { describeCertificate, followFirst, workflowAddress } from './narrate.ts';
 import { wholeLife } from './once.ts';
@@ -32,10 +32,19 @@ function count(text: string): number {
 const program = new Command('demo')
   .description('Runs certman on real local parts: a sample cluster becomes installed and gets its certificate.')
   .option('--clusters <n>', 'how many sample clusters', count, 1)
-  .option('--once', 'the whole life without staying: issue, renew, delete, each checked; exit 0 only if all held', false)
-  .addOption(new Option('--key-type <type>', 'of the certificates').choices(['rsa-2048', 'p-256', 'p-384']).default('rsa-2048'))
+  .option(
+    '--once',
+    'the whole life without staying: issue, renew, delete, each checked; exit 0 only if all held',
+    false,
+  )
+  .addOption(
+    new Option('--key-type <type>', 'of the certificates').choices(['rsa-2048', 'p-256', 'p-384']).default('rsa-2048'),
+  )
   .option('--state <folder>', 'where logs, kubeconfigs and addresses go', '.certman/demo')
-  .addHelpText('after', '\nThe first run builds the local parts (about 15 minutes on 2 cores); they are kept for the next ones.')
+  .addHelpText(
+    'after',
+    '\nThe first run builds the local parts (about 15 minutes on 2 cores); they are kept for the next ones.',
+  )
   .parse();
 
 const interrupted = new AbortController();
@@ -66,10 +75,13 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
       connection: await Connection.connect({ address: running.temporal.address }),
       namespace: running.temporal.namespace,
     });
-    const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: running.kubernetes.adminKubeconfig }) });
+    const kubernetes = createKubernetesApi({
+      kubeConfig: loadKubeConfig({ path: running.kubernetes.adminKubeconfig }),
+    });
     try {
-      const clusters = await steps.run(`${options.clusters} sample ClusterDeployment${options.clusters === 1 ? '' : 's'} installed`, () =>
-        createSampleClusters(running, { count: options.clusters, zone: ZONE }),
+      const clusters = await steps.run(
+        `${options.clusters} sample ClusterDeployment${options.clusters === 1 ? '' : 's'} installed`,
+        () => createSampleClusters(running, { count: options.clusters, zone: ZONE }),
       );
       const scene = { stack: running, kubernetes, client, clusters, steps };
       if (options.once) {
@@ -142,5 +154,6 @@ async function issueAndStay(
       pc.dim('Ctrl-C ends everything.'),
     ].join('\n'),
   );
-  if (!signal.aborted) await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+  if (!signal.aborted)
+    await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
 }

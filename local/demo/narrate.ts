@@ -1,9 +1,9 @@
 /** What the demo says beside its steps. */
 import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import { CLUSTER_DEPLOYMENTS, type KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId, issuanceWorkflowId } from '../../workflows/contract.ts';
-import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import type { SampleCluster } from '../sample-cluster.ts';
 import type { InstalledCertificate } from './checks.ts';
 import { followIssuance } from './journal.ts';
@@ -32,12 +32,19 @@ export async function identityOf(kubernetes: KubernetesApi, cluster: SampleClust
   return { hive: 'hive', namespace: cluster.namespace, name: cluster.name, uid: found?.metadata.uid ?? '' };
 }
 
-export async function workflowAddress(uiUrl: string, kubernetes: KubernetesApi, cluster: SampleCluster): Promise<string> {
+export async function workflowAddress(
+  uiUrl: string,
+  kubernetes: KubernetesApi,
+  cluster: SampleCluster,
+): Promise<string> {
   const id = clusterWorkflowId(await identityOf(kubernetes, cluster));
   return `${uiUrl}/namespaces/default/workflows/${encodeURIComponent(id)}`;
 }
 
-export function describeCertificate(cluster: SampleCluster | undefined, installed: InstalledCertificate | undefined): string {
+export function describeCertificate(
+  cluster: SampleCluster | undefined,
+  installed: InstalledCertificate | undefined,
+): string {
   if (cluster === undefined || installed === undefined) return '';
   const { certificate, serialNumber } = installed;
   const line = (label: string, value: string) => `  ${pc.dim(label.padEnd(8))} ${value}`;

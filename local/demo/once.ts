@@ -13,7 +13,7 @@ import {
   statusAtCa,
 } from './checks.ts';
 import { describeCertificate, followFirst } from './narrate.ts';
-import { say, type Steps } from './steps.ts';
+import { type Steps, say } from './steps.ts';
 
 export interface Life {
   readonly stack: RunningStack;
@@ -45,19 +45,23 @@ export async function wholeLife(life: Life): Promise<void> {
   say(describeCertificate(clusters[0], first[0]));
   await steps.run('TXT records withdrawn', () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
 
-  const second = await steps.run('renewed by its timer, with another key (a two-minute certificate: about a minute)', async () => {
-    const narrated = followFirst(life, 2);
-    const certificates = await eachCluster(clusters, async (cluster, index) => {
-      const before = first[index];
-      const installed = await certificateInSecret(kubernetes, cluster, before?.serialNumber, RENEWAL_SECONDS);
-      await statusAtCa(stack, installed.serialNumber, 'Valid');
-      if (installed.keyFingerprint === before?.keyFingerprint) throw new CheckFailed('the renewal used the old key again');
-      await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
-      return installed;
-    });
-    await narrated;
-    return certificates;
-  });
+  const second = await steps.run(
+    'renewed by its timer, with another key (a two-minute certificate: about a minute)',
+    async () => {
+      const narrated = followFirst(life, 2);
+      const certificates = await eachCluster(clusters, async (cluster, index) => {
+        const before = first[index];
+        const installed = await certificateInSecret(kubernetes, cluster, before?.serialNumber, RENEWAL_SECONDS);
+        await statusAtCa(stack, installed.serialNumber, 'Valid');
+        if (installed.keyFingerprint === before?.keyFingerprint)
+          throw new CheckFailed('the renewal used the old key again');
+        await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
+        return installed;
+      });
+      await narrated;
+      return certificates;
+    },
+  );
   say(describeCertificate(clusters[0], second[0]));
 
   await steps.run('deleted: finalizers released, CertificateRequest and Secret gone', async () => {

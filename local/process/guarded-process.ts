@@ -33,9 +33,9 @@ export interface GuardedProcess {
   readonly ended: () => string | undefined;
   /** Resolves, never rejects, when it has ended. */
   readonly end: Promise<void>;
-  /** SIGTERM, and SIGKILL after the grace. Resolves when nothing of it is left. */
+  /** SIGTERM, and SIGKILL after the grace. Resolves when it has ended; what it started itself ends with it. */
   stop(graceMs?: number): Promise<void>;
-  /** SIGKILL. Resolves when nothing of it is left. */
+  /** SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
 }
@@ -83,6 +83,7 @@ function guarded(child: ChildProcess): GuardedProcess {
     if (ended === undefined) child.kill(name);
   };
   const kill = async (): Promise<void> => {
+    child.ref();
     signal('SIGKILL');
     await end;
   };

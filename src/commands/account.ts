@@ -63,11 +63,20 @@ async function createAccount(options: CreateOptions): Promise<void> {
       `An account needs your agreement to the terms of service of ${new URL(directoryUrl).host}: add --agree-tos`,
     );
   }
-  const privateKeyPem = await makePrivateKey(keyType);
-  const accountUrl = await register(directoryUrl, privateKeyPem, options.email, settings.acmeCaBundle?.pem);
-  note(`registered the account ${accountUrl}`);
-  if (options.apply === true) await createSecret(settings.namespace, privateKeyPem, accountUrl);
-  else process.stdout.write(await secretManifest(settings.namespace, privateKeyPem, accountUrl));
+  const { namespace, acmeCaBundle } = settings;
+  const create = async (): Promise<StoredAccount> => {
+    const privateKeyPem = await makePrivateKey(keyType);
+    const accountUrl = await register(directoryUrl, privateKeyPem, options.email, acmeCaBundle?.pem);
+    note(`registered the account ${accountUrl}`);
+    return { privateKeyPem, accountUrl };
+  };
+  if (options.apply === true) await createSecret(namespace, create);
+  else process.stdout.write(await secretManifest(namespace, await create()));
+}
+
+interface StoredAccount {
+  readonly privateKeyPem: string;
+  readonly accountUrl: string;
 }
 
 async function register(
@@ -94,7 +103,7 @@ async function register(
   }
 }
 
-async function secretManifest(namespace: string, privateKeyPem: string, accountUrl: string): Promise<string> {
+async function secretManifest(namespace: string, { privateKeyPem, accountUrl }: StoredAccount): Promise<string> {
   const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import('../kubernetes/operator-settings.ts');
   const block = privateKeyPem
     .trim()
@@ -107,14 +116,23 @@ async function secretManifest(namespace: string, privateKeyPem: string, accountU
   );
 }
 
-/** Creates, and never overwrites: an account's key is the power to revoke what it issued. */
-async function createSecret(namespace: string, privateKeyPem: string, accountUrl: string): Promise<void> {
+/** Creates, and never overwrites: an account's key is the power to revoke what it issued. An account is made only if it will be used. */
+async function createSecret(namespace: string, makeAccount: () => Promise<StoredAccount>): Promise<void> {
   const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import('../kubernetes/operator-settings.ts');
   const { createKubernetesApi } = await import('../kubernetes/client.ts');
   const { loadKubeConfig } = await import('../kubernetes/kube-config.ts');
   const { SECRETS } = await import('../kubernetes/kubernetes-api.ts');
   const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig() });
+  const where = `${namespace}/${ACCOUNT_SECRET}`;
+  const existing = (): CertmanError =>
+    new CertmanError({
+      code: 'kubernetes/conflict',
+      message: `The Secret ${where} exists already and was left as it is.`,
+      next: 'Delete it first if its account may go: what that account issued can then no longer be revoked by it.',
+    });
   try {
+    if ((await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET })) !== undefined) throw existing();
+    const { privateKeyPem, accountUrl } = await makeAccount();
     const created = await kubernetes.create(SECRETS, {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -122,14 +140,8 @@ async function createSecret(namespace: string, privateKeyPem: string, accountUrl
       type: 'Opaque',
       stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
     });
-    if (created === undefined) {
-      throw new CertmanError({
-        code: 'kubernetes/conflict',
-        message: `The Secret ${namespace}/${ACCOUNT_SECRET} exists already and was left as it is; the new account ${accountUrl} is not used.`,
-        next: 'Delete the Secret first if its account may go: certificates of that account can then no longer be revoked by it.',
-      });
-    }
-    print(`Secret ${namespace}/${ACCOUNT_SECRET} created; waiting certificates go on by themselves.`);
+    if (created === undefined) throw existing();
+    print(`Secret ${where} created; waiting certificates go on by themselves.`);
   } finally {
     await kubernetes.close();
   }

@@ -48,14 +48,25 @@ export function asText(line: string): string {
     ([name, field]) => `${name}=${typeof field === 'string' ? field : JSON.stringify(field)}`,
   );
   const clock = typeof time === 'string' ? time.slice(11, 23) : '';
-  const stack = typeof error === 'object' && error !== null && 'stack' in error ? error.stack : error;
   const parts = [
     clock,
     (typeof level === 'string' ? level : '').toUpperCase().padEnd(5),
     typeof message === 'string' ? message : '',
     ...(pairs.length > 0 ? [` ${pairs.join(' ')}`] : []),
   ];
-  return `${parts.join(' ')}\n${stack === undefined ? '' : `${indent(typeof stack === 'string' ? stack : JSON.stringify(stack))}\n`}`;
+  return `${parts.join(' ')}\n${error === undefined ? '' : `${indent(errorText(error))}\n`}`;
+}
+
+/** The stack, and those of the causes below it. */
+function errorText(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return typeof error === 'string' ? error : JSON.stringify(error);
+  const { stack, message, cause } = error as {
+    readonly stack?: unknown;
+    readonly message?: unknown;
+    readonly cause?: unknown;
+  };
+  const own = typeof stack === 'string' ? stack : typeof message === 'string' ? message : JSON.stringify(error);
+  return cause === undefined ? own : `${own}\ncaused by ${errorText(cause)}`;
 }
 
 function indent(text: string): string {

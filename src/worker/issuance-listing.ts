@@ -9,12 +9,12 @@ const PAGE_SIZE = 1_000;
 const LONGEST_LISTING_MS = 60_000;
 
 /** A page at a time, over the worker's own connection. */
-export function listCompletedIssuances(client: Client): ListCompletedIssuances {
+export function listCompletedIssuances(client: Client, pageSize = PAGE_SIZE): ListCompletedIssuances {
   return async function* list(closedSince, signal) {
     const since = new Date(closedSince).toISOString();
     const until = Date.now() + LONGEST_LISTING_MS;
     const query = `WorkflowType = 'certificateIssuance' AND ExecutionStatus = 'Completed' AND CloseTime >= '${since}'`;
-    for await (const execution of client.workflow.list({ query, pageSize: PAGE_SIZE })) {
+    for await (const execution of client.workflow.list({ query, pageSize })) {
       signal.throwIfAborted();
       if (Date.now() > until)
         throw new Error(`listing the completed issuances took over ${LONGEST_LISTING_MS / 1000} s`);

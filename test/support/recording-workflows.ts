@@ -13,7 +13,7 @@ export { managementClusterWatch } from '../../workflows/management-cluster-watch
 /** What it was told so far, in order. */
 export const told = defineQuery<readonly string[]>('told');
 export const pretendState = defineSignal<[string]>('pretendState');
-export const finish = defineSignal<[]>('finish');
+export const finish = defineSignal('finish');
 
 export async function clusterCertificates(input: ClusterCertificatesInput): Promise<readonly string[]> {
   const heard: string[] = [];

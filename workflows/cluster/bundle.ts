@@ -68,10 +68,7 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
     const told = cluster.record(bundle.name).failure?.notBefore;
     if (told !== undefined && Date.parse(told) > Date.now() && !namesChanged(cluster, bundle)) return Date.parse(told);
 
-    const observation = await applyCertificateRequest.executeWithOptions(
-      { summary: `apply CertificateRequest for ${bundle.name}` },
-      [{ cluster: cluster.view, bundle }],
-    );
+    const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
     if (bundle.names.kind === 'invalid') {
       return await fail(cluster, bundle, {
         code: bundle.names.code,

@@ -13,24 +13,22 @@ const SLOW = '5 seconds';
 export async function report(cluster: ClusterState, bundleName: string, event?: StatusReport['event']): Promise<void> {
   const record = cluster.record(bundleName);
   try {
-    await reportStatus.executeWithOptions({ summary: `${bundleName}: ${record.state}` }, [
-      {
-        cluster: cluster.view.identity,
-        report: {
-          bundleName,
-          requestName: record.requestName,
-          secretName: record.secretName,
-          workflowId: cluster.workflowId(),
-          state: record.state,
-          conditions: conditionsOf(record, Date.now()),
-          ...(record.certificate === undefined ? {} : { certificate: record.certificate }),
-          ...(record.renewalTime === undefined ? {} : { renewalTime: record.renewalTime }),
-          ...(record.nextAttempt === undefined ? {} : { nextAttempt: record.nextAttempt }),
-          failedAttempts: record.failedAttempts,
-          ...(event === undefined ? {} : { event }),
-        },
+    await reportStatus({
+      cluster: cluster.view.identity,
+      report: {
+        bundleName,
+        requestName: record.requestName,
+        secretName: record.secretName,
+        workflowId: cluster.workflowId(),
+        state: record.state,
+        conditions: conditionsOf(record, Date.now()),
+        ...(record.certificate === undefined ? {} : { certificate: record.certificate }),
+        ...(record.renewalTime === undefined ? {} : { renewalTime: record.renewalTime }),
+        ...(record.nextAttempt === undefined ? {} : { nextAttempt: record.nextAttempt }),
+        failedAttempts: record.failedAttempts,
+        ...(event === undefined ? {} : { event }),
       },
-    ]);
+    });
   } catch (error) {
     if (isCancellation(error)) throw error;
     const failure = failureIn(error);

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer, type Server } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import packet from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { PropagationActivities } from '../../../activities/contract.ts';
 import { createPropagationActivities } from '../../../activities/propagation.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
 import { failureOf, runActivity } from '../../support/activity-run.ts';
@@ -125,6 +126,16 @@ const txt = (host: string, data: string, ttl = 60): packet.Answer => ({
   data,
 });
 
+const own = (...servers: { host: string; port: number }[]) => ({
+  authoritative: { kind: 'servers' as const, servers },
+});
+const cancelSoon = (cancel: () => void): void => {
+  setTimeout(cancel, 100);
+};
+const verifying =
+  (propagation: PropagationCheck) => (input: Parameters<PropagationActivities['verifyPropagation']>[0]) =>
+    createPropagationActivities({ propagation }).verifyPropagation(input);
+
 describe('asking resolvers over HTTPS', () => {
   it('reads all values of a name, not only the first', async () => {
     expect(await check().verify(ask('two', 'one', 'other'), signal)).toEqual([new URL(coredns.dohUrl).host]);
@@ -229,10 +240,6 @@ describe('a quorum of resolvers', () => {
 });
 
 describe('asking the zone’s own servers first', () => {
-  const own = (...servers: { host: string; port: number }[]) => ({
-    authoritative: { kind: 'servers' as const, servers },
-  });
-
   it('names them among those that see it', async () => {
     const seenBy = await check(own(coredns.dns)).verify(ask('two', 'one'), signal);
     expect(seenBy).toEqual([`127.0.0.1:${coredns.dns.port}`, new URL(coredns.dohUrl).host]);
@@ -315,14 +322,14 @@ describe('many orders at once', () => {
 
 describe('the activity', () => {
   it('returns who sees the records', async () => {
-    const { verifyPropagation } = createPropagationActivities({ propagation: check() });
+    const verifyPropagation = verifying(check());
     const { attempt: _, ...input } = ask('two', 'one');
     expect(await runActivity(verifyPropagation, input)).toEqual({ seenBy: [new URL(coredns.dohUrl).host] });
   });
 
   it('makes a miss an attempt that is tried again when it makes sense', async () => {
     const propagation = check({ authoritative: { kind: 'servers', servers: [coredns.dns] } });
-    const { verifyPropagation } = createPropagationActivities({ propagation });
+    const verifyPropagation = verifying(propagation);
     const { attempt: _, ...input } = ask('absent', 'one');
     const missed = await failureOf(runActivity(verifyPropagation, input));
     expect(missed).toMatchObject({ code: 'dns/notVisible', stance: 'soon' });
@@ -331,13 +338,10 @@ describe('the activity', () => {
 
   it('ends at once when it is cancelled', async () => {
     const url = `https://127.0.0.1:${await muteServer()}/dns-query`;
-    const { verifyPropagation } = createPropagationActivities({ propagation: check({ resolvers: [url] }) });
+    const verifyPropagation = verifying(check({ resolvers: [url] }));
     const { attempt: _, ...input } = ask('two', 'one');
     const start = performance.now();
-    const onStart = (cancel: () => void): void => {
-      setTimeout(cancel, 100);
-    };
-    await expect(runActivity(verifyPropagation, input, { onStart })).rejects.toMatchObject({
+    await expect(runActivity(verifyPropagation, input, { onStart: cancelSoon })).rejects.toMatchObject({
       name: 'CancelledFailure',
     });
     expect(performance.now() - start).toBeLessThan(1_000);

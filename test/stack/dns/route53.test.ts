@@ -48,6 +48,17 @@ function provider(options: Partial<Route53ProviderOptions> = {}): Route53Provide
 }
 const here = (namespace = 'ns') => target({ namespace, zoneName });
 
+const recordsOf = (namespace: string) =>
+  ['api', 'rh-api', 'apps'].map((host) =>
+    record(`${host}.${namespace}.${zoneName}`, `${namespace}${VALUE}`.slice(0, 43)),
+  );
+const input = () => ({ zone: here(), records: [record(zoneName)] });
+type Input = ReturnType<typeof input>;
+const publishing = (dns: Route53Provider) => (given: Input) =>
+  createRoute53Activities({ dns }).publishTxtRecords(given);
+const withdrawing = (dns: Route53Provider) => (given: Input) =>
+  createRoute53Activities({ dns }).withdrawTxtRecords(given);
+
 describe('publishing and withdrawing', () => {
   it('has both values of x and *.x there, with TTL 60, and takes both away', async () => {
     const dns = provider();
@@ -108,10 +119,6 @@ describe('publishing and withdrawing', () => {
     const dns = provider();
     const clusters = Array.from({ length: 205 }, (_, n) => `ns${n}`);
     for (const namespace of clusters) hub.putCredentials(namespace, 'aws', 'AKIAEXAMPLE');
-    const recordsOf = (namespace: string) =>
-      ['api', 'rh-api', 'apps'].map((host) =>
-        record(`${host}.${namespace}.${zoneName}`, `${namespace}${VALUE}`.slice(0, 43)),
-      );
     await Promise.all(clusters.map((namespace) => dns.publish(here(namespace), recordsOf(namespace), signal)));
     expect(Object.keys(await moto.txtSets(zoneId))).toHaveLength(615);
     expect(front.counts()).toEqual({ ListHostedZones: 1, ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
@@ -123,13 +130,9 @@ describe('publishing and withdrawing', () => {
 });
 
 describe('Route 53 saying no', () => {
-  const refuseChangesWith = (code: string, message: string, when: (body: string) => boolean) => {
-    front.refuse = ({ method, path, body }) =>
-      method === 'POST' && path.includes('/rrset') && when(body) ? { status: 400, code, message } : undefined;
-  };
-
   it('fails only the cluster whose name it minds', async () => {
-    refuseChangesWith('InvalidChangeBatch', 'RRSet of type TXT is not permitted', (body) => body.includes('bad.'));
+    const refusal = { status: 400, code: 'InvalidChangeBatch', message: 'RRSet of type TXT is not permitted' };
+    front.refuse = ({ method, body }) => (method === 'POST' && body.includes('bad.') ? refusal : undefined);
     const dns = provider();
     const names = Array.from({ length: 20 }, (_, n) => (n === 13 ? `bad.${zoneName}` : `good${n}.${zoneName}`));
     const outcomes = await Promise.allSettled(names.map((name) => dns.publish(here(), [record(name)], signal)));
@@ -289,18 +292,16 @@ describe('finding the zone', () => {
 });
 
 describe('the activities', () => {
-  const input = () => ({ zone: here(), records: [record(zoneName)] });
-
   it('publish, say where, and withdraw', async () => {
-    const { publishTxtRecords, withdrawTxtRecords } = createRoute53Activities({ dns: provider() });
-    expect(await runActivity(publishTxtRecords, input())).toEqual({ zoneId, nameServers: [] });
-    await runActivity(withdrawTxtRecords, input());
+    const dns = provider();
+    expect(await runActivity(publishing(dns), input())).toEqual({ zoneId, nameServers: [] });
+    await runActivity(withdrawing(dns), input());
     expect(await moto.txtSets(zoneId)).toEqual({});
   });
 
   it('leave a change that stays PENDING to the next attempt, which does not change again', async () => {
     front.rewrite = (body) => body.replaceAll('INSYNC', 'PENDING');
-    const { publishTxtRecords } = createRoute53Activities({ dns: provider({ pollIntervalMs: 2_000 }) });
+    const publishTxtRecords = publishing(provider({ pollIntervalMs: 2_000 }));
     let details: unknown;
     const onHeartbeat = (seen: unknown): void => {
       details = seen;
@@ -316,7 +317,7 @@ describe('the activities', () => {
   }, 20_000);
 
   it('leave the batch when they are cancelled before it is sent', async () => {
-    const { publishTxtRecords } = createRoute53Activities({ dns: provider({ batchWindowMs: 300 }) });
+    const publishTxtRecords = publishing(provider({ batchWindowMs: 300 }));
     const running = runActivity(publishTxtRecords, input(), {
       onStart: (cancel) => {
         setTimeout(cancel, 100);

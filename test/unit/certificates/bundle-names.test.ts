@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { namesOfBundle, type ServingNames } from '../../../src/certificates/bundle-names.ts';
 
@@ -12,6 +12,15 @@ const serving: ServingNames = {
 
 function namesOf(change: Partial<ServingNames>, bundle = 'primary', extraRecord?: string) {
   return namesOfBundle(bundle, { ...serving, ...change }, extraRecord);
+}
+
+/** A cluster name with which the API's name has so many characters. */
+function label(length: number): string {
+  return 'x'.repeat(length - 'api..example.com'.length);
+}
+
+function ingressOf(count: number) {
+  return Array.from({ length: count }, (_, index) => ({ bundle: 'many', domain: `n${index}.example.com` }));
 }
 
 describe('namesOfBundle', () => {
@@ -69,7 +78,6 @@ describe('namesOfBundle', () => {
   });
 
   it('has no CN when the first name has more than 64 characters', () => {
-    const label = (length: number): string => 'x'.repeat(length - 'api..example.com'.length);
     expect(namesOf({ clusterName: label(64) })).toHaveProperty('commonName');
     expect(namesOf({ clusterName: label(65) })).not.toHaveProperty('commonName');
     expect(namesOf({ clusterName: label(65) })).toMatchObject({ kind: 'valid' });
@@ -84,10 +92,8 @@ describe('namesOfBundle', () => {
   });
 
   it('takes 100 names and no more', () => {
-    const ingress = (count: number) =>
-      Array.from({ length: count }, (_, index) => ({ bundle: 'many', domain: `n${index}.example.com` }));
-    expect(namesOf({ ingress: ingress(100) }, 'many')).toMatchObject({ kind: 'valid' });
-    expect(namesOf({ ingress: ingress(101) }, 'many')).toMatchObject({
+    expect(namesOf({ ingress: ingressOf(100) }, 'many')).toMatchObject({ kind: 'valid' });
+    expect(namesOf({ ingress: ingressOf(101) }, 'many')).toMatchObject({
       code: 'names/tooMany',
       message: expect.stringContaining('101 names'),
     });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { rememberCluster, whatToSignal } from '../../../src/clusters/what-to-signal.ts';

@@ -50,13 +50,13 @@ describe('a failed command', () => {
   });
 });
 
-describe('the fleet', () => {
-  const line = (cluster: string, state: string, notAfter?: string): FleetLine => ({
-    cluster,
-    state,
-    ...(notAfter === undefined ? {} : { notAfter }),
-  });
+const line = (cluster: string, state: string, notAfter?: string): FleetLine => ({
+  cluster,
+  state,
+  ...(notAfter === undefined ? {} : { notAfter }),
+});
 
+describe('the fleet', () => {
   it('is shown with the most urgent first: by state, then by expiry', () => {
     const lines = [
       line('a/ready-late', 'Ready', at(2)),

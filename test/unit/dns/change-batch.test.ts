@@ -64,9 +64,10 @@ describe('planning changes', () => {
   });
 
   it('lowers a longer TTL to 60 and keeps a shorter one', () => {
-    const ttlAfter = (ttlSeconds: number): number | undefined =>
-      planChanges(known({ ...setOf('x', '"foreign"'), ttlSeconds }), [publish(['x', 'ours'])]).at(-1)?.set.ttlSeconds;
-    expect([ttlAfter(300), ttlAfter(60), ttlAfter(5)]).toEqual([60, 60, 5]);
+    const after = [300, 60, 5].map((ttlSeconds) =>
+      planChanges(known({ ...setOf('x', '"foreign"'), ttlSeconds }), [publish(['x', 'ours'])]).at(-1),
+    );
+    expect(after.map((change) => change?.set.ttlSeconds)).toEqual([60, 60, 5]);
   });
 
   it('withdraws exactly the given value and leaves the others', () => {
@@ -125,18 +126,16 @@ describe('the cost of changes', () => {
     expect(costOf([{ action: 'DELETE', set }])).toEqual({ elements: 2, characters: 8 });
   });
 
-  const order = (n: number): TxtRequest =>
-    publish([`a${n}.example.com`, 'v'.repeat(43)], [`b${n}.example.com`, 'w'.repeat(43)]);
-
   it('lets 711 new values of 43 characters into one batch, and 355 when they overwrite', () => {
-    const one = (n: number): TxtRequest => publish([`n${n}.example.com`, 'v'.repeat(43)]);
-    const requests = Array.from({ length: 800 }, (_, n) => one(n));
+    const requests = Array.from({ length: 800 }, (_, n) => publish([`n${n}.example.com`, 'v'.repeat(43)]));
     expect(packRequests(known(), requests).map((group) => group.length)).toEqual([711, 89]);
     expect(packRequests(known(), requests, 'overwrite').map((group) => group.length)).toEqual([355, 355, 90]);
   });
 
   it('keeps the records of one request in one batch', () => {
-    const requests = Array.from({ length: 400 }, (_, n) => order(n));
+    const requests = Array.from({ length: 400 }, (_, n) =>
+      publish([`a${n}.example.com`, 'v'.repeat(43)], [`b${n}.example.com`, 'w'.repeat(43)]),
+    );
     for (const group of packRequests(known(), requests)) {
       expect(group.every((packed) => packed.records.length === 2)).toBe(true);
     }

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { clusterWorkflowId, watchStatus, watchWorkflowId } from '../../workflows/contract.ts';
-import { OPERATOR_NAMESPACE, useHub } from '../support/hub.ts';
-import { told } from '../support/recording-workflows.ts';
-import { ensureWatch, useWatchLab } from '../support/watch-lab.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import { clusterWorkflowId, watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
+import { OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { told } from '../../support/recording-workflows.ts';
+import { ensureWatch, useWatchLab } from '../../support/watch-lab.ts';
 
 const hub = useHub();
 const lab = useWatchLab();
@@ -36,7 +37,7 @@ async function startWorker(hive: string, taskQueue: string, name: string): Promi
   const bundle = join(folder, 'bundle.js');
   await writeFile(kubeconfig, hub().certmanConfig.exportConfig(), { mode: 0o600 });
   await writeFile(bundle, lab().bundle.code);
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../support/watch-worker.ts', import.meta.url))], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../../support/watch-worker.ts', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env['PATH'],
@@ -57,23 +58,27 @@ async function startWorker(hive: string, taskQueue: string, name: string): Promi
   return child;
 }
 
+async function make(): Promise<ClusterIdentity> {
+  return (await hub().cluster()).view.identity;
+}
+
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 40_000; !(await condition()); ) {
+    if (performance.now() > end) throw new Error(`not within 40 s: ${what}`);
+    await sleep(50);
+  }
+}
+
 test('the watch goes on within seconds on another worker when its process is killed, with no gap and nothing told twice', async () => {
   const hive = `hive-${crypto.randomUUID().slice(0, 8)}`;
   const taskQueue = `watch-${hive}`;
   const { client } = lab().env;
   const handle = client.workflow.getHandle(watchWorkflowId(hive));
-  const heard = async (uid: { namespace: string; name: string; uid: string }) =>
+  const heard = async (cluster: ClusterIdentity) =>
     await client.workflow
-      .getHandle(clusterWorkflowId({ hive, ...uid }))
+      .getHandle(clusterWorkflowId({ ...cluster, hive }))
       .query(told)
       .catch(() => undefined);
-  const make = async () => (await hub().cluster()).view.identity;
-  const until = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
-    for (const end = performance.now() + 40_000; !(await condition()); ) {
-      if (performance.now() > end) throw new Error(`not within 40 s: ${what}`);
-      await sleep(50);
-    }
-  };
 
   const first = await startWorker(hive, taskQueue, 'worker-1');
   await ensureWatch(lab().env, hive, taskQueue);

@@ -1,0 +1,195 @@
+/**
+ * docker-compose.yml as data: the parts of versions.ts as containers, by the same versions and flags. `npm run compose`
+ * writes the file; test/unit/local/compose.test.ts holds it to this.
+ */
+import {
+  apiServerFlags,
+  awsEnvironment,
+  controllerManagerFlags,
+  coreDnsFlags,
+  etcdFlags,
+  IMAGES,
+  motoFlags,
+  pebbleEnvironment,
+  pebbleFlags,
+  temporalFlags,
+} from '../versions.ts';
+import { workerEnvironment } from './environment.ts';
+import { ENDPOINTS, FILES, PORTS, STATE } from './layout.ts';
+
+type Condition = 'service_started' | 'service_healthy' | 'service_completed_successfully';
+
+export interface ComposeService {
+  readonly image?: string;
+  readonly build?: { readonly context: string; readonly target: string };
+  readonly user?: string;
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: Condition }>>;
+  readonly healthcheck?: {
+    readonly test: readonly string[];
+    readonly interval: string;
+    readonly timeout: string;
+    readonly retries: number;
+  };
+  readonly restart?: string;
+  readonly init?: boolean;
+  readonly read_only?: boolean;
+  readonly tmpfs?: readonly string[];
+  readonly stop_grace_period?: string;
+  readonly profiles?: readonly string[];
+}
+
+export interface ComposeFile {
+  readonly name: string;
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly volumes: Readonly<Record<string, object>>;
+}
+
+const EVERYWHERE = { host: '0.0.0.0' };
+/** One user for all that share the volume; the Temporal CLI's image has this one anyway. */
+const USER = '1000:1000';
+const SHARED = [`state:${STATE}`];
+
+const COMPLETED = { condition: 'service_completed_successfully' } as const;
+const HEALTHY = { condition: 'service_healthy' } as const;
+const STARTED = { condition: 'service_started' } as const;
+
+/** A service of the shared volume; one that its neighbour is not ready for yet ends, and is started again. */
+function part(service: ComposeService): ComposeService {
+  return { user: USER, volumes: SHARED, restart: 'on-failure', ...service };
+}
+
+/** A step that runs once, from the image of the Dockerfile's `local` stage. */
+function step(name: string, dependsOn: NonNullable<ComposeService['depends_on']>): ComposeService {
+  return {
+    build: { context: '.', target: 'local' },
+    command: ['local/compose/step.ts', name],
+    volumes: SHARED,
+    depends_on: dependsOn,
+  };
+}
+
+/** On this machine only. */
+function published(...ports: readonly number[]): readonly string[] {
+  return ports.map((port) => `127.0.0.1:${port}:${port}`);
+}
+
+function check(...test: readonly string[]): NonNullable<ComposeService['healthcheck']> {
+  return { test: ['CMD', ...test], interval: '2s', timeout: '5s', retries: 60 };
+}
+
+const kubernetes = {
+  etcd: part({
+    image: IMAGES.etcd,
+    entrypoint: ['/usr/local/bin/etcd'],
+    command: etcdFlags({ ...EVERYWHERE, client: PORTS.etcd, peer: PORTS.etcdPeer, dataDir: FILES.etcd }),
+    depends_on: { prepare: COMPLETED },
+  }),
+  kubernetes: part({
+    image: IMAGES.kubeApiServer,
+    entrypoint: ['/usr/local/bin/kube-apiserver'],
+    command: apiServerFlags({
+      ...EVERYWHERE,
+      port: PORTS.kubernetes,
+      etcdUrl: ENDPOINTS.kubernetes.etcdUrl,
+      certFile: FILES.certFile,
+      keyFile: FILES.keyFile,
+      serviceAccountKeyFile: FILES.serviceAccountKeyFile,
+      tokensFile: FILES.tokensFile,
+      dataDir: FILES.kubeApiServer,
+    }),
+    ports: published(PORTS.kubernetes),
+    depends_on: { etcd: STARTED },
+  }),
+  'kube-controller-manager': part({
+    image: IMAGES.kubeControllerManager,
+    entrypoint: ['/usr/local/bin/kube-controller-manager'],
+    command: controllerManagerFlags({
+      ...EVERYWHERE,
+      port: PORTS.controllerManager,
+      kubeconfig: FILES.adminKubeconfig,
+      dataDir: FILES.controllerManager,
+    }),
+    depends_on: { kubernetes: STARTED },
+  }),
+} as const;
+
+const names = {
+  moto: {
+    image: IMAGES.moto,
+    entrypoint: ['moto_server'],
+    command: motoFlags({ ...EVERYWHERE, port: PORTS.moto }),
+    ports: published(PORTS.moto),
+    healthcheck: check(
+      'python',
+      '-c',
+      `import urllib.request; urllib.request.urlopen("http://127.0.0.1:${PORTS.moto}/moto-api/")`,
+    ),
+  },
+  coredns: part({
+    image: IMAGES.coredns,
+    command: coreDnsFlags({ corefile: FILES.corefile }),
+    environment: awsEnvironment(ENDPOINTS.route53.endpoint),
+    ports: [`127.0.0.1:${PORTS.dns}:${PORTS.dns}/udp`, ...published(PORTS.dns, PORTS.doh)],
+    // It reads its zones when it starts.
+    depends_on: { zone: COMPLETED },
+  }),
+  pebble: part({
+    image: IMAGES.pebble,
+    command: pebbleFlags({ configFile: FILES.pebbleConfiguration, dnsServer: ENDPOINTS.dns.address }),
+    environment: pebbleEnvironment(),
+    ports: published(PORTS.acme, PORTS.acmeManagement),
+    depends_on: { prepare: COMPLETED },
+  }),
+} as const;
+
+const temporal: ComposeService = {
+  image: IMAGES.temporal,
+  command: temporalFlags({
+    ...EVERYWHERE,
+    port: PORTS.temporal,
+    uiPort: PORTS.temporalUi,
+    metricsPort: PORTS.temporalMetrics,
+  }),
+  ports: published(PORTS.temporal, PORTS.temporalUi),
+  healthcheck: check('temporal', 'operator', 'cluster', 'health', '--address', `127.0.0.1:${PORTS.temporal}`),
+};
+
+/** The whole file. */
+export function composeFile(): ComposeFile {
+  return {
+    name: 'certman',
+    services: {
+      prepare: step('prepare', {}),
+      ...kubernetes,
+      zone: step('zone', { prepare: COMPLETED, moto: HEALTHY }),
+      ...names,
+      temporal,
+      hub: step('hub', { kubernetes: STARTED, pebble: STARTED, coredns: STARTED, temporal: HEALTHY }),
+      worker: {
+        build: { context: '.', target: 'worker' },
+        environment: workerEnvironment(),
+        volumes: [`state:${STATE}:ro`],
+        ports: published(PORTS.metrics),
+        depends_on: { hub: COMPLETED },
+        restart: 'on-failure',
+        read_only: true,
+        tmpfs: ['/tmp'],
+        stop_grace_period: '35s',
+      },
+      sample: step('sample', { hub: COMPLETED }),
+      kubectl: {
+        image: IMAGES.kubectl,
+        user: USER,
+        environment: { KUBECONFIG: FILES.adminKubeconfig },
+        volumes: [`state:${STATE}:ro`],
+        profiles: ['tools'],
+      },
+    },
+    volumes: { state: {} },
+  };
+}

@@ -1,0 +1,94 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { executable } from '../build/executables.ts';
+import { ask } from '../http.ts';
+import { LocalProblem } from '../problem.ts';
+import type { TlsFiles } from '../tls.ts';
+import {
+  type PebbleBehaviour,
+  type PebbleConfiguration,
+  pebbleConfiguration,
+  pebbleEnvironment,
+  pebbleFlags,
+} from '../versions.ts';
+import { type Part, type PartPlace, startPart } from './part.ts';
+
+export interface PebbleOptions
+  extends PebbleBehaviour,
+    Pick<PebbleConfiguration, 'profiles' | 'blockedDomains' | 'retryAfter'> {
+  /** `host:port` that is asked, over TCP. Not needed where every challenge is held to be met. */
+  readonly dnsServer?: string;
+  /** Default `pebble`; another name for a second CA beside it. */
+  readonly name?: string;
+}
+
+export interface CertificateStatus {
+  /** `Valid` or `Revoked`. */
+  readonly Status: string;
+  /** Of a revoked one (RFC 5280 §5.3.1). */
+  readonly Reason?: number | undefined;
+}
+
+export interface AcmeEndpoints {
+  readonly directoryUrl: string;
+  readonly managementUrl: string;
+  readonly caFile: string;
+}
+
+export interface Pebble extends Part, AcmeEndpoints {}
+
+/** The ACME CA. It keeps everything in memory: started again, it is a new CA that knows no accounts. */
+export async function startPebble(
+  place: PartPlace & { readonly tls: TlsFiles },
+  options: PebbleOptions = {},
+): Promise<Pebble> {
+  const name = options.name ?? 'pebble';
+  const folder = join(place.stateDir, name);
+  const { caFile, certFile, keyFile } = place.tls;
+  await mkdir(folder, { recursive: true });
+  const part = await startPart(
+    {
+      name,
+      ports: ['port', 'managementPort'],
+      launch: async (ports) => {
+        const configFile = join(folder, 'pebble.json');
+        const configuration = pebbleConfiguration({ host: '127.0.0.1', ...ports, certFile, keyFile, ...options });
+        await writeFile(configFile, JSON.stringify(configuration, undefined, 2));
+        const { dnsServer } = options;
+        return {
+          command: await executable('pebble'),
+          args: pebbleFlags({ configFile, ...(dnsServer === undefined ? {} : { dnsServer }) }),
+          environment: pebbleEnvironment(options),
+        };
+      },
+      isReady: async (ports, signal) => {
+        const urls = [`https://127.0.0.1:${ports.port}/dir`, `https://127.0.0.1:${ports.managementPort}/roots/0`];
+        for (const url of urls) {
+          if ((await ask(url, { caFile, signal })).status !== 200) return false;
+        }
+        return true;
+      },
+    },
+    place,
+  );
+  return Object.assign(part, {
+    directoryUrl: `https://127.0.0.1:${part.ports.port}/dir`,
+    managementUrl: `https://127.0.0.1:${part.ports.managementPort}`,
+    caFile,
+  });
+}
+
+const statusSchema = z.object({ Status: z.string(), Reason: z.number().optional() });
+
+/**
+ * What the CA says of a certificate.
+ * @param serialNumber decimal, as in `status.serialNumber`.
+ */
+export async function certificateStatus(acme: AcmeEndpoints, serialNumber: string): Promise<CertificateStatus> {
+  const hex = BigInt(serialNumber).toString(16);
+  const url = `${acme.managementUrl}/cert-status-by-serial/${hex.length % 2 === 0 ? hex : `0${hex}`}`;
+  const { status, body } = await ask(url, { caFile: acme.caFile });
+  if (status === 200) return statusSchema.parse(JSON.parse(body));
+  throw new LocalProblem({ message: `The CA answered ${status} when asked for certificate ${serialNumber}: ${body}` });
+}

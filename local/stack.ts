@@ -1,0 +1,154 @@
+/** The local stack: every outside system that certman talks to, as real programs on loopback, ended with this process. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { executable, executables } from './build/executables.ts';
+import type { Progress } from './build/progress.ts';
+import type { Part } from './parts/part.ts';
+import { type CertificateStatus, certificateStatus, type PebbleOptions } from './parts/pebble.ts';
+import type { TemporalOptions } from './parts/temporal.ts';
+import { LocalProblem } from './problem.ts';
+import { ENDPOINTS_FILE, type StackEndpoints } from './stack-endpoints.ts';
+import { PART_NAMES, type PartName, startParts } from './start-parts.ts';
+import { awsEnvironment, type ToolName } from './versions.ts';
+import { createZone, type Zone, type ZoneOptions } from './zones.ts';
+
+export interface StackOptions {
+  /** Folder of everything that the stack writes: keys, kubeconfigs, data, logs. Made when absent. */
+  readonly stateDir: string;
+  readonly temporal?: TemporalOptions;
+  readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
+  /** Told of builds of what is missing. Default: lines on standard error. */
+  readonly progress?: Progress;
+  /** Told when a part is healthy, with the milliseconds it took. */
+  readonly onStarted?: (part: PartName, tookMs: number) => void;
+  /** Gives up starting, and ends what was started. */
+  readonly signal?: AbortSignal;
+}
+
+/** What can be done with a stack from any process. */
+export interface Stack extends StackEndpoints {
+  readonly acme: StackEndpoints['acme'] & {
+    /** What the CA says of a certificate, by its serial number in decimal. */
+    statusOf(serialNumber: string): Promise<CertificateStatus>;
+  };
+  /** Makes a hosted zone in Route 53. @returns once DNS answers for it. */
+  createZone(name: string, options?: ZoneOptions): Promise<Zone>;
+  /** Runs kubectl as one who may do everything. @returns its standard output. @throws LocalProblem with what it complained of. */
+  kubectl(args: readonly string[], options?: KubectlOptions): Promise<string>;
+  /** Variables by which a worker or the CLI of certman finds this stack, as its administrator. */
+  environment(): Record<string, string>;
+}
+
+export interface KubectlOptions {
+  readonly input?: string;
+  /** Default 60 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface RunningStack extends Stack {
+  /** One of its programs, to be stopped, killed, paused and brought back on the same ports. */
+  part(name: PartName): Part;
+  /** Ends every program, in order. */
+  stop(): Promise<void>;
+}
+
+const TOOLS_NEEDED: readonly ToolName[] = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kubectl',
+  'etcd',
+  'temporal',
+  'coredns',
+  'pebble',
+  'moto',
+];
+
+/**
+ * Starts every part and waits until all are healthy, building what is missing.
+ * @throws LocalProblem naming the part that did not start, after ending the others.
+ */
+export async function startStack(options: StackOptions): Promise<RunningStack> {
+  const stateDir = resolve(options.stateDir);
+  const endpointsFile = join(stateDir, ENDPOINTS_FILE);
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await executables(TOOLS_NEEDED, { progress: options.progress, signal: options.signal });
+  const parts = new Map<PartName, Part>();
+  const stop = async (): Promise<void> => {
+    await rm(endpointsFile, { force: true });
+    // What stands on others ends first.
+    for (const name of PART_NAMES.toReversed()) await parts.get(name)?.stop();
+  };
+  try {
+    const endpoints = await startParts({
+      stateDir,
+      temporal: options.temporal,
+      pebble: options.pebble,
+      signal: options.signal,
+      onStarted: (name, part, tookMs) => {
+        parts.set(name, part);
+        options.onStarted?.(name, tookMs);
+      },
+    });
+    await writeFile(endpointsFile, `${JSON.stringify(endpoints, undefined, 2)}\n`, { mode: 0o600 });
+    return {
+      ...openStack(endpoints),
+      stop,
+      part: (name) => {
+        const part = parts.get(name);
+        if (part === undefined) throw new LocalProblem({ message: `The stack has no part ${name}.` });
+        return part;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** A stack that this or another process runs. */
+export function openStack(endpoints: StackEndpoints): Stack {
+  return {
+    ...endpoints,
+    acme: { ...endpoints.acme, statusOf: (serialNumber) => certificateStatus(endpoints.acme, serialNumber) },
+    createZone: (name, options) => createZone(endpoints, name, options),
+    kubectl: (args, options) => kubectl(endpoints.kubernetes.adminKubeconfig, args, options),
+    environment: () => environmentOf(endpoints),
+  };
+}
+
+/** Names are those of src/configuration/settings.ts. */
+function environmentOf({ acme, dns, kubernetes, route53, temporal }: StackEndpoints): Record<string, string> {
+  return {
+    ...awsEnvironment(route53.endpoint),
+    KUBECONFIG: kubernetes.adminKubeconfig,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    CERTMAN_ACME_DIRECTORY_URL: acme.directoryUrl,
+    CERTMAN_ACME_CA_BUNDLE: acme.caFile,
+    CERTMAN_DOH_RESOLVERS: dns.dohUrl,
+    CERTMAN_DOH_CA_BUNDLE: dns.caFile,
+    CERTMAN_AUTHORITATIVE_SERVERS: dns.address,
+    // moto is nobody else's, and has no limit of five a second.
+    CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '100',
+  };
+}
+
+const KUBECTL_MS = 60_000;
+
+async function kubectl(kubeconfig: string, args: readonly string[], options: KubectlOptions = {}): Promise<string> {
+  const child = spawn(await executable('kubectl'), ['--kubeconfig', kubeconfig, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: options.timeoutMs ?? KUBECTL_MS,
+    killSignal: 'SIGKILL',
+  });
+  // A kubectl that fails early reads no more of it; its exit code says so.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input ?? '');
+  const [output, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  if (code === 0) return output;
+  throw new LocalProblem({ message: `kubectl ${args.join(' ')} ended with code ${String(code)}: ${complaint.trim()}` });
+}

@@ -1,0 +1,106 @@
+/** In which order the parts start, and what each is told of the others. */
+import { join } from 'node:path';
+import { startCoreDns } from './parts/coredns.ts';
+import { startEtcd } from './parts/etcd.ts';
+import { startKubeApiServer } from './parts/kube-apiserver.ts';
+import { startKubeControllerManager } from './parts/kube-controller-manager.ts';
+import { startMoto } from './parts/moto.ts';
+import type { Part, PartPlace } from './parts/part.ts';
+import { type PebbleOptions, startPebble } from './parts/pebble.ts';
+import { startTemporal, type TemporalOptions } from './parts/temporal.ts';
+import type { StackEndpoints } from './stack-endpoints.ts';
+import { type TlsFiles, tlsFiles } from './tls.ts';
+import { AWS } from './versions.ts';
+
+export const PART_NAMES = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'moto',
+  'coredns',
+  'pebble',
+  'temporal',
+] as const;
+export type PartName = (typeof PART_NAMES)[number];
+
+export interface StartOptions {
+  readonly stateDir: string;
+  readonly temporal?: TemporalOptions | undefined;
+  readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each part once it is healthy, with the milliseconds it took. */
+  readonly onStarted: (name: PartName, part: Part, tookMs: number) => void;
+}
+
+/**
+ * Three groups at once; within a group, what stands on another part starts after it.
+ * @returns once all are healthy. @throws the first failure, once nothing is starting any more.
+ */
+export async function startParts(options: StartOptions): Promise<StackEndpoints> {
+  const failed = new AbortController();
+  const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
+  const place: PartPlace = { stateDir: options.stateDir, signal };
+  const tls = await tlsFiles(join(options.stateDir, 'tls'));
+  const started: Started = async (name, starting) => {
+    const begun = performance.now();
+    const part = await starting;
+    options.onStarted(name, part, performance.now() - begun);
+    return part;
+  };
+  const groups = [
+    startKubernetes(place, tls, started),
+    startNames(place, tls, started, options.pebble),
+    startWorkflows(place, started, options.temporal),
+  ] as const;
+  for (const group of groups) group.catch((error: unknown) => failed.abort(error));
+  await Promise.allSettled(groups);
+  failed.signal.throwIfAborted();
+  const [kubernetes, names, temporal] = await Promise.all(groups);
+  return { stateDir: options.stateDir, kubernetes, ...names, temporal };
+}
+
+type Started = <T extends Part>(name: PartName, starting: Promise<T>) => Promise<T>;
+
+async function startKubernetes(
+  place: PartPlace,
+  tls: TlsFiles,
+  started: Started,
+): Promise<StackEndpoints['kubernetes']> {
+  const etcd = await started('etcd', startEtcd(place));
+  const api = await started('kube-apiserver', startKubeApiServer({ ...place, etcdUrl: etcd.url, tls }));
+  const { server, caFile, adminKubeconfig } = api;
+  await started('kube-controller-manager', startKubeControllerManager({ ...place, adminKubeconfig }));
+  return { server, caFile, adminKubeconfig, etcdUrl: etcd.url };
+}
+
+async function startNames(
+  place: PartPlace,
+  tls: TlsFiles,
+  started: Started,
+  options: PebbleOptions = {},
+): Promise<Pick<StackEndpoints, 'route53' | 'dns' | 'acme'>> {
+  const moto = await started('moto', startMoto(place));
+  const dns = await started('coredns', startCoreDns({ ...place, route53Endpoint: moto.endpoint, tls }));
+  const ca = await started('pebble', startPebble({ ...place, tls }, { ...options, dnsServer: dns.address }));
+  const { region, accessKeyId, secretAccessKey } = AWS;
+  return {
+    route53: { endpoint: moto.endpoint, region, credentials: { accessKeyId, secretAccessKey } },
+    dns: {
+      address: dns.address,
+      dohUrl: dns.dohUrl,
+      caFile: dns.caFile,
+      zonesDir: dns.zonesDir,
+      pidFile: dns.pidFile,
+    },
+    acme: { directoryUrl: ca.directoryUrl, managementUrl: ca.managementUrl, caFile: ca.caFile },
+  };
+}
+
+async function startWorkflows(
+  place: PartPlace,
+  started: Started,
+  options: TemporalOptions = {},
+): Promise<StackEndpoints['temporal']> {
+  const { address, namespace, uiUrl, metricsUrl } = await started('temporal', startTemporal(place, options));
+  return { address, namespace, uiUrl, metricsUrl };
+}

@@ -1,0 +1,100 @@
+import { CancelledFailure } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import { issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
+import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { asksFor, useIssuance } from '../../support/use-issuance.ts';
+
+const issuance = useIssuance();
+
+/** Orders that an attempt must not go on with. */
+const UNUSABLE: readonly (readonly [why: string, earlier: () => Promise<string>])[] = [
+  [
+    'is for other names',
+    async () => (await runActivity(issuance().activities, 'placeOrder', { dnsNames: someNames() })).orderUrl,
+  ],
+  ['is unknown to the CA', () => Promise.resolve(`${issuance().lab.proxy.url}/my-order/gone`)],
+  ['belongs to another CA', () => Promise.resolve('https://acme-staging-v02.api.letsencrypt.org/acme/order/1/2')],
+  ['is no URL', () => Promise.resolve('order-1')],
+];
+
+describe('placing an order', () => {
+  it('tells the TXT record of every name, those of x and *.x under one name', async () => {
+    const { activities, lab } = issuance();
+    const dnsNames = ['apps.both.example.com', '*.apps.both.example.com'];
+    const { challenges, environment, expires } = await runActivity(activities, 'placeOrder', { dnsNames });
+    expect(challenges.map(({ identifier, wildcard, record }) => [identifier, wildcard, record.name])).toEqual([
+      ['apps.both.example.com', true, '_acme-challenge.apps.both.example.com'],
+      ['apps.both.example.com', false, '_acme-challenge.apps.both.example.com'],
+    ]);
+    expect(new Set(challenges.map((challenge) => challenge.record.value)).size).toBe(2);
+    for (const { record } of challenges) expect(record.value).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(environment).toBe(new URL(lab.proxy.url).host);
+    expect(Date.parse(expires)).toBeGreaterThan(Date.now());
+  });
+
+  it('skips names that are authorized already', async () => {
+    const { hub, request, dnsNames } = issuance();
+    const reusing = await startAcmeLab({ authzReuse: 100 });
+    const worker = reusing.activities(hub.certman);
+    await issue(worker, request, dnsNames);
+    const again = await runActivity(worker, 'placeOrder', { dnsNames });
+    await reusing.stop();
+    expect(again.challenges).toEqual([]);
+  });
+
+  it('goes on with the order of an earlier attempt of the workflow', async () => {
+    const first = await issuance().place();
+    issuance().lab.proxy.forget();
+    expect(await issuance().place(first.orderUrl)).toEqual(first);
+    expect(issuance().asked()['newOrder']).toBe(0);
+  });
+
+  it('goes on with the order that an attempt which was cut off had placed', async () => {
+    const { activities, lab, dnsNames } = issuance();
+    const cut = lab.proxy.inject({ when: asksFor('authorization'), fault: { kind: 'cutBefore' }, times: 3 });
+    const heartbeats: unknown[] = [];
+    const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+    const running = runActivity(activities, 'placeOrder', { dnsNames }, { onHeartbeat });
+    expect(await failureOf(running)).toMatchObject({ code: 'acme/unreachable', stance: 'soon' });
+    cut.remove();
+    lab.proxy.forget();
+    const heartbeatDetails = heartbeats.at(-1);
+    const order = await runActivity(activities, 'placeOrder', { dnsNames }, { attempt: 2, heartbeatDetails });
+    expect(heartbeatDetails).toEqual({ orderUrl: order.orderUrl });
+    expect(order.challenges).toHaveLength(3);
+    expect(issuance().asked()['newOrder']).toBe(0);
+  });
+
+  it('asks for nothing more when the earlier order is valid', async () => {
+    const { activities, lab, request, dnsNames } = issuance();
+    const { order } = await issue(activities, request, dnsNames);
+    lab.proxy.forget();
+    expect(await issuance().place(order.orderUrl)).toMatchObject({ orderUrl: order.orderUrl, challenges: [] });
+    expect(issuance().asked()['newOrder']).toBe(0);
+  });
+
+  it.each(UNUSABLE)('places a new one when the earlier order %s', async (_why, earlier) => {
+    const resume = await earlier();
+    const order = await issuance().place(resume);
+    expect(order.orderUrl).not.toBe(resume);
+    expect(order.challenges).toHaveLength(3);
+  });
+
+  it('ends at once when it is cancelled', async () => {
+    const { activities, lab, dnsNames } = issuance();
+    const hang = lab.proxy.inject({ when: asksFor('newOrder'), fault: { kind: 'hang' } });
+    const running = runActivity(activities, 'placeOrder', { dnsNames }, { cancelAfterMs: 200 });
+    await expect(running).rejects.toBeInstanceOf(CancelledFailure);
+    hang.remove();
+  });
+
+  it('that the CA limits is not tried again before the instant it names', async () => {
+    const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many certificates for example.com' };
+    const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '7200' }, body } as const;
+    const limit = issuance().lab.proxy.inject({ when: asksFor('newOrder'), fault });
+    const failure = await failureOf(issuance().place());
+    limit.remove();
+    expect(failure).toMatchObject({ code: 'acme/rateLimited', stance: 'schedule' });
+    expect(Date.parse(failure.notBefore ?? '') - Date.now()).toBeGreaterThan(7_190_000);
+  });
+});

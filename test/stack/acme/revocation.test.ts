@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAcmeActivities } from '../../../activities/acme.ts';
+import type { AcmeActivities, IssuedCertificate, ObjectRef, RevocationEntry } from '../../../activities/contract.ts';
+import { CaSource } from '../../../src/acme/ca-source.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
+import { newAccount } from '../../support/acme-account.ts';
+import { type AcmeLab, issue, someNames, someRequest, startAcmeLab } from '../../support/acme-lab.ts';
+import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { useHub } from '../../support/hub.ts';
+import { selfSigned } from '../../support/self-signed.ts';
+
+const hub = useHub();
+let lab: AcmeLab;
+let activities: AcmeActivities;
+let request: ObjectRef;
+
+beforeAll(async () => {
+  lab = await startAcmeLab({ profiles: { default: 90 * 86_400, blink: 3 } });
+});
+afterAll(() => lab.stop());
+beforeEach(async () => {
+  activities = lab.activities(hub().certman);
+  request = await someRequest(hub());
+});
+
+const issueOne = async (worker = activities): Promise<IssuedCertificate> => {
+  const { certificateUrl, facts } = await issue(worker, request, someNames());
+  return { certificateUrl, serialNumber: facts.serialNumber, notAfter: facts.notAfter };
+};
+const revoke = (issued: readonly IssuedCertificate[] = [], worker = activities): Promise<readonly RevocationEntry[]> =>
+  runActivity(worker, 'revokeCertificates', {
+    namespace: request.namespace,
+    secretName: 'primary-cert',
+    issued,
+    reason: 5,
+  });
+const outcomes = (entries: readonly RevocationEntry[]): string[] => entries.map((entry) => entry.outcome);
+const put = (chainPem: string, keyPem: string): Promise<void> =>
+  applyTlsSecret(hub().certman, {
+    namespace: request.namespace,
+    name: 'primary-cert',
+    requestName: request.name,
+    requestUid: request.uid,
+    chainPem,
+    keyPem,
+  });
+
+describe('revoking at the end of a cluster', () => {
+  it('revokes the certificate in the Secret and those before it, each once, as cessationOfOperation', async () => {
+    const earlier = await issueOne();
+    const current = await issueOne();
+    const entries = await revoke([earlier, current]);
+    expect(entries.map(({ serialNumber, outcome }) => ({ serialNumber, outcome }))).toEqual([
+      { serialNumber: current.serialNumber, outcome: 'revoked' },
+      { serialNumber: earlier.serialNumber, outcome: 'revoked' },
+    ]);
+    for (const { serialNumber } of [earlier, current]) {
+      expect(await lab.pebble.statusOf(serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
+    }
+  });
+
+  it('is done when all is revoked already', async () => {
+    const current = await issueOne();
+    await revoke([current]);
+    expect(outcomes(await revoke([current]))).toEqual(['alreadyRevoked']);
+  });
+
+  it('asks the CA nothing about certificates that have expired', async () => {
+    const worker = lab.activities(hub().certman, { profile: 'blink' });
+    const earlier = await issueOne(worker);
+    const current = await issueOne(worker);
+    await sleep(Date.parse(current.notAfter) - Date.now() + 1_100);
+    lab.proxy.down();
+    const entries = await revoke([earlier, current]);
+    lab.proxy.up();
+    expect(outcomes(entries)).toEqual(['expired', 'expired']);
+  });
+
+  it('needs no account when there is nothing to revoke', async () => {
+    const missing = new CertmanError({ code: 'acme/accountMissing', message: 'no account' });
+    const ca = new CaSource({
+      accounts: { account: () => Promise.reject(missing), invalidate: () => undefined },
+      version: 'test',
+    });
+    const without = createAcmeActivities({ ca, kubernetes: hub().certman, settings: { keyType: 'p-256' } });
+    expect(outcomes(await revoke([], without))).toEqual(['missing']);
+    await ca.close();
+  });
+
+  it('revokes the certificate of a Secret whose key was lost', async () => {
+    const current = await issueOne();
+    await hub().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
+      { op: 'replace', path: '/data/tls.key', value: '' },
+    ]);
+    expect(outcomes(await revoke())).toEqual(['revoked']);
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Revoked' });
+  });
+
+  it("counts a certificate of somebody else's as done", async () => {
+    const own = selfSigned({ dnsNames: ['api.c1.example.com'], notAfter: new Date(Date.now() + 86_400_000) });
+    await put(own.chainPem, own.keyPem);
+    const [entry] = await revoke();
+    expect(entry).toMatchObject({ outcome: 'unknownToAccount' });
+    expect(entry?.message).toContain('Unable to find');
+  });
+
+  it('counts a certificate of another account as done', async () => {
+    const stranger = { stored: await newAccount(lab.server) };
+    const current = await issueOne(lab.activities(hub().certman, { account: stranger }));
+    expect(outcomes(await revoke())).toEqual(['unknownToAccount']);
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+
+  it('counts what the CA no longer has, or another CA has, as done', async () => {
+    const notAfter = new Date(Date.now() + 86_400_000).toISOString();
+    const gone = { certificateUrl: `${lab.proxy.url}/certZ/abcdef`, serialNumber: '1', notAfter };
+    const elsewhere = { certificateUrl: 'https://ca.example/cert/2', serialNumber: '2', notAfter };
+    const [, ...entries] = await revoke([gone, elsewhere]);
+    expect(outcomes(entries)).toEqual(['missing', 'unknownToAccount']);
+  });
+
+  it('is tried again when the CA cannot be reached, and then finishes', async () => {
+    const earlier = await issueOne();
+    const current = await issueOne();
+    const cut = lab.proxy.inject({
+      when: (seen) => seen.path === '/revoke-cert',
+      fault: { kind: 'cutAfter' },
+      times: 1,
+    });
+    expect(await failureOf(revoke([earlier, current]))).toMatchObject({ code: 'acme/unreachable', stance: 'soon' });
+    cut.remove();
+    expect(outcomes(await revoke([earlier, current]))).toEqual(['alreadyRevoked', 'alreadyRevoked']);
+  });
+
+  it('does not take the refusal of a deactivated account for a certificate that needs no revocation', async () => {
+    const current = await issueOne();
+    // Boulder's words; Pebble lets a deactivated account revoke.
+    const body = {
+      type: 'urn:ietf:params:acme:error:unauthorized',
+      detail: 'Account is not valid, has status "deactivated"',
+    };
+    const refusal = lab.proxy.inject({
+      when: (seen) => seen.path === '/revoke-cert',
+      fault: { kind: 'answer', status: 403, body },
+    });
+    expect(await failureOf(revoke())).toMatchObject({ code: 'acme/accountInvalid', stance: 'whenChanged' });
+    refusal.remove();
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+});

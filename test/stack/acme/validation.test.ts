@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PlacedOrder } from '../../../activities/contract.ts';
+import { type AcmeLab, issue, someRequest, startAcmeLab } from '../../support/acme-lab.ts';
+import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { type CoreDns, type Moto, startCoreDns, startMoto } from '../../support/dns-lab.ts';
+import { useHub } from '../../support/hub.ts';
+
+const hub = useHub();
+const ZONE = 'v1.example.com';
+const DNS_NAMES = [`api.${ZONE}`, `apps.${ZONE}`, `*.apps.${ZONE}`];
+let moto: Moto;
+let coreDns: CoreDns;
+let zoneId: string;
+let lab: AcmeLab;
+
+beforeAll(async () => {
+  moto = await startMoto();
+  zoneId = await moto.createZone(ZONE);
+  coreDns = await startCoreDns(moto.url, [{ name: ZONE, id: zoneId }]);
+  lab = await startAcmeLab({ alwaysValid: false, dnsServer: `${coreDns.dns.host}:${coreDns.dns.port}` });
+}, 60_000);
+afterAll(async () => {
+  await lab.stop();
+  await coreDns.stop();
+  await moto.stop();
+});
+
+/** Puts the values there, those of one name together, and waits until DNS has them. */
+async function publish(order: PlacedOrder): Promise<void> {
+  for (const name of new Set(order.challenges.map((challenge) => challenge.record.name))) {
+    const ofName = order.challenges.filter((challenge) => challenge.record.name === name);
+    await moto.putTxt(
+      zoneId,
+      name,
+      ofName.map((challenge) => `"${challenge.record.value}"`),
+    );
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+}
+
+describe('a CA that really looks into DNS', () => {
+  it('issues for x and *.x, whose values stand under one name', async () => {
+    const { facts } = await issue(lab.activities(hub().certman), await someRequest(hub()), DNS_NAMES, publish);
+    expect(facts.dnsNames.toSorted()).toEqual(DNS_NAMES.toSorted());
+  });
+
+  it('says which name it could not validate, and why', async () => {
+    const worker = lab.activities(hub().certman);
+    const order = await runActivity(worker, 'placeOrder', { dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`] });
+    const failure = await failureOf(runActivity(worker, 'answerChallenges', order));
+    expect(failure).toMatchObject({ code: 'acme/challengeFailed', stance: 'schedule' });
+    expect(failure.message).toContain(`nothing-there.${ZONE}: `);
+    expect(failure.message).toMatch(/\[(unauthorized|dns|malformed|connection)\]/);
+
+    const again = await runActivity(worker, 'placeOrder', {
+      dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`],
+      resume: order.orderUrl,
+    });
+    expect(again.orderUrl).not.toBe(order.orderUrl);
+  });
+});

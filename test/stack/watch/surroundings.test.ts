@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { clusterWorkflowId } from '../../../workflows/contract.ts';
+import { OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { pretendState } from '../../support/recording-workflows.ts';
+import { useWatchLab, type WatchRun } from '../../support/watch-lab.ts';
+import { identityOf, keyOf, makeCluster, pretendIssuance, userPatch } from '../../support/watched-clusters.ts';
+
+const hub = useHub();
+const lab = useWatchLab();
+
+/** Long enough for a signal that must not come to have come. */
+const QUIET_MS = 1_500;
+
+async function watching(comparisonIntervalMs?: number): Promise<WatchRun> {
+  return await lab().watch({
+    kubernetes: hub().certman,
+    ...(comparisonIntervalMs === undefined ? {} : { comparisonIntervalMs }),
+  });
+}
+
+describe('what a certificate depends on', () => {
+  test('wakes the clusters of its namespace: credentials, zone, Secret, request', async () => {
+    const run = await watching();
+    const cluster = await makeCluster(hub());
+    const { namespace } = cluster;
+    await run.untilTold(cluster, ['observed']);
+    const request = await pretendIssuance(hub(), cluster);
+    await sleep(500);
+    const heard = ['observed'];
+    const expectNext = async (what: string): Promise<void> => {
+      heard.push(what);
+      await run.untilTold(cluster, heard);
+    };
+
+    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'aws' }, stringData: { aws_access_key_id: 'a' } });
+    await expectNext('The credentials Secret aws changed.');
+    await hub().admin.patch(SECRETS, { namespace, name: 'aws' }, [{ op: 'add', path: '/data/more', value: 'YQ==' }]);
+    await expectNext('The credentials Secret aws changed.');
+    await hub().admin.create(DNS_ZONES, { metadata: { namespace, name: 'zone' }, spec: { zone: 'example.com' } });
+    await expectNext('The DNSZone zone changed.');
+    await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+    await expectNext('The Secret primary-cert was deleted.');
+    await pretendIssuance(hub(), cluster, 'two');
+    await sleep(1_100);
+    const other = { config: undefined, secret: [{ op: 'replace' as const, path: '/data/tls.crt', value: 'YWJj' }] };
+    await userPatch(hub(), namespace, 'primary-cert', other.secret);
+    await expectNext('The certificate Secret primary-cert was changed by somebody.');
+    await sleep(1_100);
+    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(identityOf(request)), [
+      { op: 'add', path: '/spec/renewBeforeDays', value: 30 },
+    ]);
+    await sleep(QUIET_MS);
+    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(identityOf(request)));
+    await expectNext('The CertificateRequest c1-primary is being deleted.');
+  });
+
+  test('wakes those that wait or fail when it is the account, now and a little later', async () => {
+    const run = await watching();
+    const [waiting, fine] = [await makeCluster(hub()), await makeCluster(hub())];
+    await run.untilTold(waiting, ['observed']);
+    await run.untilTold(fine, ['observed']);
+    const handle = lab().env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...waiting }));
+    await handle.signal(pretendState, 'Waiting');
+    await sleep(1_500);
+    const key = { namespace: OPERATOR_NAMESPACE, name: 'lets-encrypt-account' };
+    await hub().admin.delete(SECRETS, key);
+    await sleep(300);
+    await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'x', 'private-key': 'y' } });
+    await sleep(9_000);
+    const heard = (await run.told(waiting)) ?? [];
+    expect(heard.slice(1).every((what) => what.startsWith('The Secret lets-encrypt-account'))).toBe(true);
+    expect(heard.length).toBeGreaterThanOrEqual(3);
+    expect(await run.told(fine)).toEqual(['observed']);
+    await hub().admin.delete(SECRETS, key);
+  });
+});

@@ -1,0 +1,110 @@
+/** The counts of certificates issued, from a real visibility store. */
+
+import type { Client } from '@temporalio/client';
+import { NativeConnection, Runtime } from '@temporalio/worker';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type ClosedIssuance, IssuanceLedger } from '../../../src/observability/fleet-counts.ts';
+import { createTemporalLogger } from '../../../src/observability/temporal-logger.ts';
+import { listCompletedIssuances } from '../../../src/worker/issuance-listing.ts';
+import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';
+import { CertNameSet, CertNames } from '../../../workflows/contract.ts';
+import { TemporalProcess } from '../../support/temporal-process.ts';
+import { endProcesses } from '../../support/worker-process.ts';
+import { eventually } from '../../support/workflow-lab.ts';
+
+const QUEUE = 'issuances';
+const logger = pino({ level: 'silent' });
+let temporal: TemporalProcess;
+let client: Client;
+let close: () => Promise<void>;
+
+beforeAll(async () => {
+  Runtime.install({ logger: createTemporalLogger(logger) });
+  temporal = await TemporalProcess.prepare();
+  await temporal.start();
+  const native = await NativeConnection.connect({ address: temporal.address });
+  await registerSearchAttributes(native, 'default', logger);
+  // A second worker that starts at the same time finds them there.
+  await registerSearchAttributes(native, 'default', logger);
+  await native.close();
+  ({ client, close } = await temporal.client());
+}, 60_000);
+
+afterAll(async () => {
+  await close();
+  await endProcesses();
+  await temporal.remove();
+});
+
+/** An issuance that ends as told, without any code of ours: what visibility keeps of it is what counts. */
+async function issuance(
+  id: string,
+  dnsNames: readonly string[],
+  nameSet: string,
+  end: 'completed' | 'failed',
+): Promise<void> {
+  await client.workflow.start('certificateIssuance', {
+    workflowId: id,
+    taskQueue: QUEUE,
+    typedSearchAttributes: [
+      { key: CertNames, value: [...dnsNames] },
+      { key: CertNameSet, value: nameSet },
+    ],
+  });
+  const task = await client.connection.withDeadline(Date.now() + 10_000, () =>
+    client.workflowService.pollWorkflowTaskQueue({
+      namespace: 'default',
+      taskQueue: { name: QUEUE },
+      identity: 'test',
+    }),
+  );
+  // temporal.api.enums.v1.CommandType: 4 completes, 5 fails the workflow.
+  const command =
+    end === 'completed'
+      ? { commandType: 4, completeWorkflowExecutionCommandAttributes: {} }
+      : { commandType: 5, failWorkflowExecutionCommandAttributes: { failure: { message: 'no' } } };
+  await client.workflowService.respondWorkflowTaskCompleted({
+    namespace: 'default',
+    taskToken: task.taskToken,
+    identity: 'test',
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum is in no package that this one depends on
+    commands: [command],
+  });
+}
+
+const signal = new AbortController().signal;
+
+async function listed(): Promise<readonly ClosedIssuance[]> {
+  const found: ClosedIssuance[] = [];
+  // Pages of two, so that there is more than one.
+  for await (const one of listCompletedIssuances(client, 2)(Date.now() - 3_600_000, signal)) found.push(one);
+  return found;
+}
+
+it('counts what was issued, whatever the number of pages, and nothing that failed', async () => {
+  const apps = ['api.a.openshiftapps.com', '*.apps.a.openshiftapps.com'];
+  for (const id of ['1', '2', '3']) await issuance(`issue/${id}`, apps, 'digest-a', 'completed');
+  await issuance('issue/4', ['api.b.openshift.com'], 'digest-b', 'completed');
+  await issuance('issue/5', ['api.c.openshift.com'], 'digest-c', 'failed');
+
+  const found = await eventually('four in visibility', listed, (all) => all.length === 4);
+  expect(new Set(found.map(({ runId }) => runId)).size).toBe(4);
+  expect(found.filter(({ nameSet }) => nameSet === 'digest-a').map(({ dnsNames }) => dnsNames)).toEqual([
+    apps,
+    apps,
+    apps,
+  ]);
+
+  const ledger = new IssuanceLedger(listCompletedIssuances(client, 2));
+  const counts = await ledger.refresh(Date.now(), signal);
+  expect(counts).toEqual({
+    lastDay: { openshiftCom: 1, openshiftAppsCom: 3 },
+    lastWeek: { openshiftCom: 1, openshiftAppsCom: 3 },
+    duplicatesInLastWeek: 2,
+  });
+
+  await issuance('issue/6', ['api.b.openshift.com'], 'digest-b', 'completed');
+  await eventually('five in visibility', listed, (all) => all.length === 5);
+  expect((await ledger.refresh(Date.now(), signal)).duplicatesInLastWeek).toBe(3);
+}, 60_000);

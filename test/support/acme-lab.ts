@@ -1,0 +1,110 @@
+/** The ACME activities as a worker has them: on a real CA behind a fault proxy, and on the hub with certman's own rights. */
+
+import { createAcmeActivities } from '../../activities/acme.ts';
+import type { AcmeActivities, ObjectRef, PlacedOrder } from '../../activities/contract.ts';
+import type { PebbleOptions } from '../../local/parts/pebble.ts';
+import type { StoredAccount } from '../../src/acme/account.ts';
+import type { CaSource } from '../../src/acme/ca-source.ts';
+import type { KeyType } from '../../src/acme/key.ts';
+import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
+import type { KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS } from '../../src/kubernetes/kubernetes-api.ts';
+import { caSource, newAccount } from './acme-account.ts';
+import { runActivity } from './activity-run.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import type { Hub } from './hub.ts';
+import { type Pebble, startPebble } from './pebble.ts';
+
+export interface AcmeLab {
+  readonly pebble: Pebble;
+  readonly proxy: FaultProxy;
+  readonly server: { readonly directoryUrl: string; readonly caPem: string };
+  readonly account: { stored: StoredAccount };
+  readonly source: CaSource;
+  /** A worker of its own: nothing remembered. */
+  activities(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeActivities;
+  stop(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly keyType?: KeyType;
+  readonly profile?: string;
+  readonly account?: { stored: StoredAccount };
+}
+
+export async function startAcmeLab(settings: PebbleOptions = {}): Promise<AcmeLab> {
+  const pebble = await startPebble(settings);
+  const proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
+  const account = { stored: await newAccount(server) };
+  const sources: CaSource[] = [];
+  const openSource = (of: { stored: StoredAccount }): CaSource => {
+    const source = caSource(server, of);
+    sources.push(source);
+    return source;
+  };
+  return {
+    pebble,
+    proxy,
+    server,
+    account,
+    source: openSource(account),
+    activities: (kubernetes, options = {}) =>
+      createAcmeActivities({
+        ca: openSource(options.account ?? account),
+        kubernetes,
+        settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
+      }),
+    stop: async () => {
+      await Promise.all(sources.map((source) => source.close()));
+      await proxy.close();
+      await pebble.stop();
+    },
+  };
+}
+
+let clusters = 0;
+
+/** The three names of a cluster that no other test has. */
+export function someNames(): string[] {
+  const cluster = `c${(clusters += 1)}.example.com`;
+  return [`api.${cluster}`, `rh-api.${cluster}`, `*.apps.${cluster}`];
+}
+
+/** A CertificateRequest that is really there, so that what it owns is not collected as garbage. */
+export async function someRequest(hub: Hub): Promise<ObjectRef> {
+  const namespace = await hub.namespace();
+  const made = await hub.admin.create(CERTIFICATE_REQUESTS, {
+    metadata: { namespace, name: 'c1-primary' },
+    spec: {
+      acmeDNSDomain: 'example.com',
+      certificateSecret: { name: 'primary-cert' },
+      dnsNames: ['api.c1.example.com'],
+      email: 'sre@example.com',
+      platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
+    },
+  });
+  return { namespace, name: 'c1-primary', uid: made?.metadata.uid ?? '' };
+}
+
+/** All steps of an issuance in their order. */
+export async function issue(
+  activities: AcmeActivities,
+  request: ObjectRef,
+  dnsNames: readonly string[],
+  publish: (order: PlacedOrder) => Promise<void> = () => Promise.resolve(),
+): Promise<{ order: PlacedOrder; certificateUrl: string; facts: CertificateFacts }> {
+  const order = await runActivity(activities, 'placeOrder', { dnsNames });
+  const { orderUrl, challenges } = order;
+  await publish(order);
+  if (challenges.length > 0) await runActivity(activities, 'answerChallenges', { orderUrl, challenges });
+  const commonName = dnsNames[0] ?? '';
+  const { certificateUrl } = await runActivity(activities, 'finalizeOrder', {
+    orderUrl,
+    dnsNames,
+    commonName,
+    request,
+  });
+  const install = { orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
+  return { order, certificateUrl, facts: await runActivity(activities, 'installCertificate', install) };
+}

@@ -1,0 +1,97 @@
+/** Clusters on the hub as tests of the watch make, change and read them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CoreV1Api } from '@kubernetes/client-node';
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  EVENTS,
+  FINALIZER,
+  type KubernetesObject,
+  SECRETS,
+} from '../../src/kubernetes/kubernetes-api.ts';
+import type { Hub } from './hub.ts';
+
+export type Cluster = Omit<ClusterIdentity, 'hive'>;
+
+export async function makeCluster(hub: Hub): Promise<Cluster> {
+  return identityOf((await hub.cluster()).object);
+}
+
+export function identityOf({ metadata }: KubernetesObject): Cluster {
+  return { namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid ?? '' };
+}
+
+export function keyOf({ namespace, name }: Cluster) {
+  return { namespace, name };
+}
+
+export async function patchCluster(hub: Hub, cluster: Cluster, path: string, value: unknown): Promise<void> {
+  await hub.admin.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [{ op: 'add', path, value }]);
+}
+
+/** What the activities of an issuance write, as certman. */
+export async function pretendIssuance(hub: Hub, cluster: Cluster, generation = 'one'): Promise<KubernetesObject> {
+  const { certman } = hub;
+  const { namespace, name, uid } = cluster;
+  await certman.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [
+    { op: 'add', path: '/metadata/finalizers', value: [FINALIZER] },
+  ]);
+  const metadata = { namespace, name: `${name}-primary` };
+  const request = await certman.apply(CERTIFICATE_REQUESTS, {
+    metadata: {
+      ...metadata,
+      finalizers: [FINALIZER],
+      ownerReferences: [
+        {
+          apiVersion: 'hive.openshift.io/v1',
+          kind: 'ClusterDeployment',
+          name,
+          uid,
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    },
+    spec: {
+      acmeDNSDomain: 'example.com',
+      certificateSecret: { name: 'primary-cert' },
+      dnsNames: [`api.${name}.example.com`],
+      email: 'sre@example.com',
+      platform: { aws: { region: 'us-east-1', credentials: { name: 'aws' } } },
+    },
+  });
+  const data = { 'tls.crt': btoa(generation), 'tls.key': btoa(generation) };
+  await certman.apply(SECRETS, { metadata: { namespace, name: 'primary-cert' }, type: 'kubernetes.io/tls', data });
+  await certman.apply(
+    CERTIFICATE_REQUESTS,
+    {
+      metadata,
+      status: { issued: true, status: 'Success', notBefore: '2026-01-01T00:00:00Z', notAfter: '2026-04-01T00:00:00Z' },
+    },
+    { subresource: 'status' },
+  );
+  return request;
+}
+
+export async function eventsOn(hub: Hub, cluster: Cluster): Promise<readonly KubernetesObject[]> {
+  const events: KubernetesObject[] = [];
+  for await (const event of hub.admin.list(EVENTS, { namespace: cluster.namespace })) events.push(event);
+  return events;
+}
+
+export async function untilEvent(hub: Hub, cluster: Cluster, reason: string): Promise<KubernetesObject> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const found = (await eventsOn(hub, cluster)).find((event) => event['reason'] === reason);
+    if (found !== undefined) return found;
+    await sleep(100);
+  }
+  throw new Error(`no Event ${reason}`);
+}
+
+/** A change by a person with an editor, whose field manager is another than certman's. */
+export async function userPatch(hub: Hub, namespace: string, name: string, patch: readonly object[]): Promise<void> {
+  await hub.adminConfig
+    .makeApiClient(CoreV1Api)
+    .patchNamespacedSecret({ name, namespace, body: patch, fieldManager: 'kubectl-edit' });
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import type { KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
+import { clusterOfOrphans, observeRequest, whatChangedInRequest } from '../../../src/kubernetes/observed-request.ts';
+
+const SPEC = {
+  acmeDNSDomain: 'example.com',
+  certificateSecret: { name: 'primary-cert' },
+  dnsNames: ['api.c1.example.com'],
+  email: 'sre@example.com',
+  platform: { aws: { region: 'us-east-1', credentials: { name: 'aws' } } },
+};
+
+function written(manager: string, time: string, field = 'spec', subresource?: string) {
+  return { manager, time, fieldsV1: { [`f:${field}`]: {} }, ...(subresource === undefined ? {} : { subresource }) };
+}
+
+function request(change: { spec?: unknown; status?: unknown; metadata?: object } = {}): KubernetesObject {
+  return {
+    metadata: {
+      name: 'c1-primary',
+      namespace: 'ns',
+      uid: 'r1',
+      ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
+      managedFields: [written('certman', '2026-01-01T00:00:00Z')],
+      ...change.metadata,
+    },
+    spec: change.spec ?? SPEC,
+    status: change.status,
+  };
+}
+
+function changed(before: Parameters<typeof request>[0], after: Parameters<typeof request>[0]): string | undefined {
+  return whatChangedInRequest(observeRequest(request(before)), observeRequest(request(after)));
+}
+
+describe('a change of a CertificateRequest', () => {
+  const renew = { ...SPEC, renewBeforeDays: 30 };
+
+  test('of the status is nobody’s business', () => {
+    expect(changed({}, { status: { issued: true, notAfter: '2026-04-01T00:00:00Z' } })).toBeUndefined();
+  });
+
+  test('of the spec by certman is its own', () => {
+    const metadata = { managedFields: [written('certman', '2026-01-01T00:00:09Z')] };
+    expect(changed({}, { spec: renew, metadata })).toBeUndefined();
+  });
+
+  test('of the spec by somebody else is told', () => {
+    const metadata = {
+      managedFields: [written('certman', '2026-01-01T00:00:00Z'), written('kubectl-edit', '2026-01-01T00:00:09Z')],
+    };
+    expect(changed({}, { spec: renew, metadata })).toContain('changed by somebody');
+  });
+
+  test('by somebody else in the same second as one of certman’s is told, to be safe', () => {
+    const metadata = {
+      managedFields: [written('certman', '2026-01-01T00:00:09Z'), written('kubectl-edit', '2026-01-01T00:00:09Z')],
+    };
+    expect(changed({}, { spec: renew, metadata })).toContain('changed by somebody');
+  });
+
+  test('by certman after somebody else’s is its own', () => {
+    const foreign = written('kubectl-edit', '2026-01-01T00:00:05Z');
+    const before = { spec: renew, metadata: { managedFields: [written('certman', '2026-01-01T00:00:00Z'), foreign] } };
+    const after = { metadata: { managedFields: [written('certman', '2026-01-01T00:00:09Z'), foreign] } };
+    expect(changed(before, after)).toBeUndefined();
+  });
+
+  test('that takes a field away and leaves no trace of who did it is told', () => {
+    expect(changed({ spec: renew }, {})).toContain('changed by somebody');
+  });
+
+  test('into being deleted is told once', () => {
+    const deleting = { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    expect(changed({}, deleting)).toContain('being deleted');
+    expect(changed(deleting, deleting)).toBeUndefined();
+  });
+});
+
+test('odd fields are as if absent', () => {
+  expect(observeRequest(request({ spec: { dnsNames: 'x', platform: 7 }, status: [] }))).toMatchObject({
+    dnsNames: [],
+    secretName: '',
+    issued: false,
+    platform: { kind: 'unsupported' },
+  });
+});
+
+test('orphans of one owner tell of their cluster', () => {
+  const second = request({
+    spec: { ...SPEC, certificateSecret: { name: 'second-cert' } },
+    metadata: { name: 'c1-second' },
+  });
+  expect(clusterOfOrphans('hub-1', [observeRequest(request()), observeRequest(second)])).toMatchObject({
+    identity: { hive: 'hub-1', namespace: 'ns', name: 'c1', uid: 'u1' },
+    deleting: true,
+    zoneName: 'example.com',
+    platform: { kind: 'aws', credentialsSecret: 'aws' },
+    bundles: [
+      { name: 'primary', secretName: 'primary-cert' },
+      { name: 'second', secretName: 'second-cert' },
+    ],
+  });
+  expect(clusterOfOrphans('hub-1', [observeRequest(request({ metadata: { ownerReferences: [] } }))])).toBeUndefined();
+});
