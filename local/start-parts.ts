@@ -81,7 +81,7 @@ async function startNames(
 ): Promise<Pick<StackEndpoints, 'route53' | 'dns' | 'acme'>> {
   const moto = await started('moto', startMoto(place));
   const dns = await started('coredns', startCoreDns({ ...place, route53Endpoint: moto.endpoint, tls }));
-  const ca = await started('pebble', startPebble({ ...place, tls }, { ...options, dnsServer: dns.address }));
+  const ca = await started('pebble', startPebble({ ...place, ...options, tls, dnsServer: dns.address }));
   const { region, accessKeyId, secretAccessKey } = AWS;
   return {
     route53: { endpoint: moto.endpoint, region, credentials: { accessKeyId, secretAccessKey } },

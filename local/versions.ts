@@ -134,8 +134,10 @@ export const IMAGES = {
   pebble: `ghcr.io/letsencrypt/pebble:${PEBBLE}`,
   moto: `motoserver/moto:${MOTO}`,
   coredns: `coredns/coredns:${COREDNS}`,
-  k3s: `rancher/k3s:v${KUBERNETES}-k3s1`,
-  kubectl: `rancher/kubectl:v${KUBERNETES}`,
+  etcd: `quay.io/coreos/etcd:v${ETCD}`,
+  kubeApiServer: `registry.k8s.io/kube-apiserver:v${KUBERNETES}`,
+  kubeControllerManager: `registry.k8s.io/kube-controller-manager:v${KUBERNETES}`,
+  kubectl: `registry.k8s.io/kubectl:v${KUBERNETES}`,
 } as const;
 
 /** What the parts take for AWS credentials: moto knows no others, and none is worth keeping secret. */

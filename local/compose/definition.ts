@@ -36,7 +36,7 @@ export interface ComposeService {
     readonly retries: number;
   };
   readonly restart?: string;
-  readonly init?: boolean;
+  readonly pid?: string;
   readonly read_only?: boolean;
   readonly tmpfs?: readonly string[];
   readonly stop_grace_period?: string;
@@ -135,8 +135,7 @@ const names = {
     command: coreDnsFlags({ corefile: FILES.corefile }),
     environment: awsEnvironment(ENDPOINTS.route53.endpoint),
     ports: [`127.0.0.1:${PORTS.dns}:${PORTS.dns}/udp`, ...published(PORTS.dns, PORTS.doh)],
-    // It reads its zones when it starts.
-    depends_on: { zone: COMPLETED },
+    depends_on: { prepare: COMPLETED, moto: HEALTHY },
   }),
   pebble: part({
     image: IMAGES.pebble,
@@ -166,10 +165,11 @@ export function composeFile(): ComposeFile {
     services: {
       prepare: step('prepare', {}),
       ...kubernetes,
-      zone: step('zone', { prepare: COMPLETED, moto: HEALTHY }),
       ...names,
+      // In the process namespace of CoreDNS, which reads its zones again at a signal.
+      zone: { ...step('zone', { coredns: STARTED }), pid: 'service:coredns' },
       temporal,
-      hub: step('hub', { kubernetes: STARTED, pebble: STARTED, coredns: STARTED, temporal: HEALTHY }),
+      hub: step('hub', { kubernetes: STARTED, pebble: STARTED, temporal: HEALTHY, zone: COMPLETED }),
       worker: {
         build: { context: '.', target: 'worker' },
         environment: workerEnvironment(),

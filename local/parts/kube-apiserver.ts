@@ -65,8 +65,8 @@ export async function startKubeApiServer(
   return Object.assign(part, { server, caFile, adminKubeconfig });
 }
 
-/** Of the file where there is one already, so that kubeconfigs outlive a restart. */
-async function adminToken(tokensFile: string): Promise<string> {
+/** Token of the administrator: of the file where there is one already, so that kubeconfigs outlive a restart. */
+export async function adminToken(tokensFile: string): Promise<string> {
   if (existsSync(tokensFile)) {
     const [token] = (await readFile(tokensFile, 'utf8')).split(',');
     if (token !== undefined && token !== '') return token;
@@ -76,7 +76,7 @@ async function adminToken(tokensFile: string): Promise<string> {
   return token;
 }
 
-async function serviceAccountKey(file: string): Promise<string> {
+export async function serviceAccountKey(file: string): Promise<string> {
   if (!existsSync(file)) {
     const { privateKey } = generateKeyPairSync('ec', {
       namedCurve: 'P-256',

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { executable } from '../build/executables.ts';
 import { ask } from '../http.ts';
 import { LocalProblem } from '../problem.ts';
-import type { TlsFiles } from '../tls.ts';
+import { type TlsFiles, tlsFiles } from '../tls.ts';
 import {
   type PebbleBehaviour,
   type PebbleConfiguration,
@@ -38,14 +38,16 @@ export interface AcmeEndpoints {
 
 export interface Pebble extends Part, AcmeEndpoints {}
 
-/** The ACME CA. It keeps everything in memory: started again, it is a new CA that knows no accounts. */
+/**
+ * The ACME CA. It keeps everything in memory: started again, it is a new CA that knows no accounts.
+ * @param options.tls Default: made in `stateDir`.
+ */
 export async function startPebble(
-  place: PartPlace & { readonly tls: TlsFiles },
-  options: PebbleOptions = {},
+  options: PartPlace & PebbleOptions & { readonly tls?: TlsFiles | undefined },
 ): Promise<Pebble> {
   const name = options.name ?? 'pebble';
-  const folder = join(place.stateDir, name);
-  const { caFile, certFile, keyFile } = place.tls;
+  const folder = join(options.stateDir, name);
+  const { caFile, certFile, keyFile } = options.tls ?? (await tlsFiles(join(options.stateDir, 'tls')));
   await mkdir(folder, { recursive: true });
   const part = await startPart(
     {
@@ -70,7 +72,7 @@ export async function startPebble(
         return true;
       },
     },
-    place,
+    options,
   );
   return Object.assign(part, {
     directoryUrl: `https://127.0.0.1:${part.ports.port}/dir`,

@@ -100,7 +100,7 @@ export class ActivityDoubles {
         return { removed: [secretName] };
       },
       releaseCluster: async () => undefined,
-      watchManagementCluster: async () => undefined,
+      watchManagementCluster: async () => ({}),
     };
     const entries = Object.keys(usual).map((key) => {
       const name = key as keyof Activities;

@@ -273,7 +273,11 @@ export class ClusterState {
   /** Puts the most urgent bundle's state into the search attributes; each change is an event, so only what differs is sent. */
   publishAttributes(): void {
     const shown = mostUrgent([...this.#records.values()]);
-    if (shown === undefined) return;
+    if (shown === undefined) {
+      // A cluster without bundles must not look as if nobody dealt with its end.
+      if (this.ending) upsertSearchAttributes([{ key: CertState, value: 'Decommissioning' }]);
+      return;
+    }
     const fingerprint = JSON.stringify([shown, reasonShown(shown)]);
     if (fingerprint === this.#shown) return;
     this.#shown = fingerprint;

@@ -20,6 +20,7 @@ type BundleLedger = DecommissionLedger['bundles'][number];
 
 /** Ends every bundle, then takes the finalizer off the ClusterDeployment. */
 export async function decommission(cluster: ClusterState): Promise<DecommissionLedger> {
+  if (cluster.knownBundles().length === 0) cluster.publishAttributes();
   const bundles = await Promise.all(cluster.knownBundles().map((name) => endBundle(cluster, name)));
   const { identity } = cluster.view;
   const { problem } = await keepTrying(cluster, undefined, () =>

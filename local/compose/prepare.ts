@@ -1,0 +1,27 @@
+/** The files that the containers read, in the shared volume. Those that are there already stay, so that a restart keeps its keys. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { writeKubeconfig } from '../kubeconfig.ts';
+import { adminToken, serviceAccountKey } from '../parts/kube-apiserver.ts';
+import { tlsFiles } from '../tls.ts';
+import { corefile, pebbleConfiguration } from '../versions.ts';
+import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from './layout.ts';
+
+const EVERYWHERE = '0.0.0.0';
+
+export async function prepareVolume(): Promise<void> {
+  const folders = [FILES.etcd, FILES.kubeApiServer, FILES.controllerManager, FILES.pebble, FILES.coreDns, FILES.zonesDir];
+  // etcd takes no folder that others can read.
+  for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
+  await tlsFiles(FILES.tls, TLS_SERVICES);
+  const { certFile, keyFile, caFile, zonesDir } = FILES;
+  const token = await adminToken(FILES.tokensFile);
+  await serviceAccountKey(FILES.serviceAccountKeyFile);
+  const { server } = ENDPOINTS.kubernetes;
+  await writeKubeconfig(FILES.adminKubeconfig, { server, caFile, user: 'admin', token });
+  const pebble = { host: EVERYWHERE, port: PORTS.acme, managementPort: PORTS.acmeManagement, certFile, keyFile };
+  await writeFile(FILES.pebbleConfiguration, JSON.stringify(pebbleConfiguration(pebble), undefined, 2));
+  const dns = { host: EVERYWHERE, dnsPort: PORTS.dns, dohPort: PORTS.doh, certFile, keyFile, zonesDir };
+  await writeFile(FILES.corefile, corefile(dns));
+  // It is the first process of its container.
+  await writeFile(ENDPOINTS.dns.pidFile, '1\n');
+}
