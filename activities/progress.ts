@@ -1,8 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { z } from 'zod';
-
-/** How often a running activity says that it lives; cancellation reaches it with the answer. */
-const BEAT_MS = 5_000;
+import { heartbeat } from './boundary.ts';
 
 /** How far an activity got, kept by Temporal with its heartbeats: the next attempt starts from there. */
 export interface Progress<Details> {
@@ -11,25 +9,11 @@ export interface Progress<Details> {
   record(details: Details): void;
 }
 
-/** Runs an activity's work while heartbeating, repeating what was recorded last. `schema` reads what an earlier attempt recorded. */
+/** Gives an activity's work what an earlier attempt recorded, as read by `schema`; the boundary repeats it with each heartbeat. */
 export async function withProgress<Details, Result>(
   schema: z.ZodType<Details>,
   work: (progress: Progress<Details>) => Promise<Result>,
 ): Promise<Result> {
-  const context = Context.current();
-  const read = schema.safeParse(context.info.heartbeatDetails);
-  let latest: Details | undefined = read.success ? read.data : undefined;
-  const earlier = latest;
-  const timer = setInterval(() => context.heartbeat(latest), BEAT_MS);
-  try {
-    return await work({
-      earlier,
-      record: (details) => {
-        latest = details;
-        context.heartbeat(details);
-      },
-    });
-  } finally {
-    clearInterval(timer);
-  }
+  const read = schema.safeParse(Context.current().info.heartbeatDetails);
+  return await work({ earlier: read.success ? read.data : undefined, record: heartbeat });
 }

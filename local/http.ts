@@ -1,13 +1,14 @@
 /** Single requests to the parts, which are trusted by the stack's own CA. */
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { Agent, request } from 'undici';
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { text } from 'node:stream/consumers';
 
 export interface RequestOptions {
   /** PEM file that the server is trusted by. */
   readonly caFile?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly method?: 'GET' | 'POST';
-  readonly body?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -18,20 +19,17 @@ export interface Answer {
 
 const REQUEST_MS = 10_000;
 
-/** @throws Error when there is no answer within ten seconds. */
+/** A GET on a connection of its own. @throws Error when there is no answer within ten seconds, or the signal is aborted. */
 export async function ask(url: string, options: RequestOptions = {}): Promise<Answer> {
-  const ca = options.caFile === undefined ? {} : { connect: { ca: await readFile(options.caFile, 'utf8') } };
-  const agent = new Agent(ca);
-  try {
-    const answer = await request(url, {
-      dispatcher: agent,
-      method: options.method ?? 'GET',
-      headers: { 'user-agent': 'certman-local', ...options.headers },
-      signal: options.signal ?? AbortSignal.timeout(REQUEST_MS),
-      ...(options.body === undefined ? {} : { body: options.body }),
-    });
-    return { status: answer.statusCode, body: await answer.body.text() };
-  } finally {
-    await agent.destroy();
-  }
+  const ca = options.caFile === undefined ? {} : { ca: await readFile(options.caFile) };
+  const send = url.startsWith('https:') ? requestHttps : requestHttp;
+  const asked = send(url, {
+    ...ca,
+    agent: false,
+    headers: { 'user-agent': 'certman-local', ...options.headers },
+    signal: options.signal ?? AbortSignal.timeout(REQUEST_MS),
+  });
+  asked.end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, body: await text(answer) };
 }

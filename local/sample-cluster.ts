@@ -1,10 +1,7 @@
-/** Sample clusters: what Hive would have put on the hub for a managed cluster. */
+/** Sample clusters: what Hive and its users put on the hub for a managed cluster. */
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { requestName } from '../src/certificates/request-name.ts';
-import { createKubernetesApi, type KubernetesClient } from '../src/kubernetes/client.ts';
-import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
-import { CLUSTER_DEPLOYMENTS, type ResourceType } from '../src/kubernetes/kubernetes-api.ts';
-import pLimit from 'p-limit';
+import { type Write, withHubApi } from './hub-api.ts';
 import { LocalProblem } from './problem.ts';
 import type { Stack } from './stack.ts';
 import { AWS } from './versions.ts';
@@ -37,7 +34,7 @@ export interface SampleClustersOptions {
 }
 
 const BUNDLE = 'primary';
-const AT_ONCE = 16;
+const CREDENTIALS_SECRET = 'aws';
 
 /** Installed clusters, so that certman goes to work. */
 export async function createSampleClusters(
@@ -59,25 +56,117 @@ export async function prepareSampleClusters(
   const clusters = Array.from({ length: options.count }, (_, index) =>
     sampleCluster(options.count === 1 ? prefix : `${prefix}-${index + 1}`, options.zone),
   );
-  const items = clusters.flatMap((cluster) => sampleManifests(cluster));
-  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-  await stack.kubectl(['apply', '--server-side', '--field-manager=hive', '--force-conflicts', '-f', '-'], {
-    input,
-    timeoutMs: 600_000,
-  });
-  await asAdmin(stack, async (admin) => {
-    await eachAtOnce(clusters, async ({ namespace, name }) => {
-      await admin.mergePatch(DNS_ZONE_STATUS, { namespace, name: `${name}-zone` }, { status: { aws: { zoneID: zoneId } } });
-    });
+  const manifests = clusters.flatMap((cluster) => sampleManifests(cluster));
+  await withHubApi(stack.kubernetes.adminKubeconfig, async (hub) => {
+    await hub.apply(manifests.filter((one) => one.kind === 'Namespace').map(writeOf));
+    await hub.apply(manifests.filter((one) => one.kind !== 'Namespace').map(writeOf));
+    await hub.mergePatch(
+      clusters.map(({ namespace, name }) => ({
+        path: `/apis/hive.openshift.io/v1/namespaces/${namespace}/dnszones/${name}-zone/status`,
+        body: { status: { aws: { zoneID: zoneId } } },
+      })),
+    );
   });
   return clusters;
 }
 
-/** Says of each that Hive has installed it, 16 at once. */
+/** Says of each that Hive has installed it. */
 export async function installSampleClusters(stack: Stack, clusters: readonly SampleCluster[]): Promise<void> {
-  await asAdmin(stack, async (admin) => {
-    await eachAtOnce(clusters, async ({ namespace, name }) => {
-      await admin.mergePatch(CLUSTER_DEPLOYMENTS, { namespace, name }, { spec: { installed: true } });
-    });
-  });
+  const installed = clusters.map(({ namespace, name }) => ({
+    path: `/apis/hive.openshift.io/v1/namespaces/${namespace}/clusterdeployments/${name}`,
+    body: { spec: { installed: true } },
+  }));
+  await withHubApi(stack.kubernetes.adminKubeconfig, (hub) => hub.mergePatch(installed));
+}
+
+/** Names of one, in a namespace of its own. */
+export function sampleCluster(name: string, zone: string): SampleCluster {
+  const domain = `${name}.${zone}`;
+  return {
+    namespace: name,
+    name,
+    bundleName: BUNDLE,
+    requestName: requestName(name, BUNDLE),
+    secretName: `${name}-${BUNDLE}-cert`,
+    dnsNames: [`api.${domain}`, `${SAMPLE_EXTRA_RECORD}.${domain}`, `*.apps.${domain}`],
+    zone,
+  };
+}
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: 'Namespace' | 'Secret' | 'DNSZone' | 'ClusterDeployment';
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** @param options.installed whether Hive is done with it; without a DNSZone, certman looks the zone up by name. */
+export function sampleManifests(
+  cluster: SampleCluster,
+  options: { readonly installed?: boolean; readonly dnsZone?: boolean } = {},
+): readonly Manifest[] {
+  const { namespace, name, zone, secretName } = cluster;
+  const manageDNS = options.dnsZone ?? true;
+  const dnsZone: Manifest = {
+    apiVersion: 'hive.openshift.io/v1',
+    kind: 'DNSZone',
+    metadata: { namespace, name: `${name}-zone` },
+    spec: { zone },
+  };
+  return [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: CREDENTIALS_SECRET },
+      stringData: { aws_access_key_id: AWS.accessKeyId, aws_secret_access_key: AWS.secretAccessKey },
+    },
+    ...(manageDNS ? [dnsZone] : []),
+    {
+      apiVersion: 'hive.openshift.io/v1',
+      kind: 'ClusterDeployment',
+      metadata: { namespace, name, labels: { 'api.openshift.com/managed': 'true' } },
+      spec: {
+        baseDomain: zone,
+        clusterName: name,
+        installed: options.installed ?? false,
+        manageDNS,
+        platform: { aws: { region: AWS.region, credentialsSecretRef: { name: CREDENTIALS_SECRET } } },
+        certificateBundles: [{ name: BUNDLE, generate: true, certificateSecretRef: { name: secretName } }],
+        controlPlaneConfig: { servingCertificates: { default: BUNDLE } },
+        ingress: [{ name: 'default', domain: `apps.${name}.${zone}`, servingCertificate: BUNDLE }],
+      },
+    },
+  ];
+}
+
+const COLLECTIONS: Readonly<Record<Manifest['kind'], string>> = {
+  Namespace: 'namespaces',
+  Secret: 'secrets',
+  DNSZone: 'dnszones',
+  ClusterDeployment: 'clusterdeployments',
+};
+
+function writeOf(manifest: Manifest): Write {
+  const { namespace, name } = manifest.metadata;
+  const base = manifest.apiVersion === 'v1' ? '/api/v1' : `/apis/${manifest.apiVersion}`;
+  const within = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  return { path: `${base}${within}/${COLLECTIONS[manifest.kind]}/${name}`, body: manifest };
+}
+
+async function zoneIdOf(stack: Stack, zone: string): Promise<string> {
+  const { endpoint, region, credentials } = stack.route53;
+  const route53 = new Route53Client({ endpoint, region, credentials });
+  try {
+    const { HostedZones } = await route53.send(new ListHostedZonesByNameCommand({ DNSName: zone }));
+    const found = HostedZones?.find(({ Name, Config }) => Name === `${zone}.` && Config?.PrivateZone !== true);
+    if (found?.Id !== undefined) return found.Id.replace('/hostedzone/', '');
+    throw new LocalProblem({ message: `Route 53 has no hosted zone ${zone}.`, next: 'Make it with stack.createZone.' });
+  } finally {
+    route53.destroy();
+  }
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LocalProblem } from './problem.ts';
+import { ENDPOINTS_FILE } from './state-folder.ts';
 
 const endpointsSchema = z.object({
   stateDir: z.string(),
@@ -38,8 +39,6 @@ const endpointsSchema = z.object({
 });
 
 export type StackEndpoints = z.infer<typeof endpointsSchema>;
-
-export const ENDPOINTS_FILE = 'endpoints.json';
 
 /** Of a stack that somebody else runs. @throws LocalProblem when none has been started in the folder. */
 export async function readEndpoints(stateDir: string): Promise<StackEndpoints> {

@@ -2,23 +2,27 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { executable, executables } from './build/executables.ts';
 import type { Progress } from './build/progress.ts';
+import type { PartName } from './part-names.ts';
 import type { Part } from './parts/part.ts';
 import { type CertificateStatus, certificateStatus, type PebbleOptions } from './parts/pebble.ts';
 import type { TemporalOptions } from './parts/temporal.ts';
 import { LocalProblem } from './problem.ts';
-import { ENDPOINTS_FILE, type StackEndpoints } from './stack-endpoints.ts';
-import { PART_NAMES, type PartName, startParts } from './start-parts.ts';
+import type { StackEndpoints } from './stack-endpoints.ts';
+import { startParts } from './start-parts.ts';
+import { claimFolder, ENDPOINTS_FILE } from './state-folder.ts';
 import { awsEnvironment, type ToolName } from './versions.ts';
 import { createZone, type Zone, type ZoneOptions } from './zones.ts';
 
 export interface StackOptions {
   /** Folder of everything that the stack writes: keys, kubeconfigs, data, logs. Made when absent. */
   readonly stateDir: string;
+  /** Whether etcd and a Temporal server with a file go on with what they knew. Default: everything begins anew. */
+  readonly keepData?: boolean;
   readonly temporal?: TemporalOptions;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
   /** Told of builds of what is missing. Default: lines on standard error. */
@@ -73,16 +77,17 @@ const TOOLS_NEEDED: readonly ToolName[] = [
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const stateDir = resolve(options.stateDir);
-  const endpointsFile = join(stateDir, ENDPOINTS_FILE);
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  await executables(TOOLS_NEEDED, { progress: options.progress, signal: options.signal });
+  const release = await claimFolder(stateDir, options.keepData ?? false);
   const parts = new Map<PartName, Part>();
   const stop = async (): Promise<void> => {
-    await rm(endpointsFile, { force: true });
-    // What stands on others ends first.
-    for (const name of PART_NAMES.toReversed()) await parts.get(name)?.stop();
+    // The store goes last: the API server still writes to it.
+    const others = [...parts].filter(([name]) => name !== 'etcd');
+    await Promise.all(others.map(([, part]) => part.stop()));
+    await parts.get('etcd')?.stop();
+    await release();
   };
   try {
+    await executables(TOOLS_NEEDED, { progress: options.progress, signal: options.signal });
     const endpoints = await startParts({
       stateDir,
       temporal: options.temporal,
@@ -93,7 +98,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         options.onStarted?.(name, tookMs);
       },
     });
-    await writeFile(endpointsFile, `${JSON.stringify(endpoints, undefined, 2)}\n`, { mode: 0o600 });
+    await writeFile(join(stateDir, ENDPOINTS_FILE), `${JSON.stringify(endpoints, undefined, 2)}\n`, { mode: 0o600 });
     return {
       ...openStack(endpoints),
       stop,
@@ -129,6 +134,8 @@ function environmentOf({ acme, dns, kubernetes, route53, temporal }: StackEndpoi
     TEMPORAL_NAMESPACE: temporal.namespace,
     CERTMAN_ACME_DIRECTORY_URL: acme.directoryUrl,
     CERTMAN_ACME_CA_BUNDLE: acme.caFile,
+    // Pebble takes any of its profiles for an order that names none.
+    CERTMAN_ACME_PROFILE: 'default',
     CERTMAN_DOH_RESOLVERS: dns.dohUrl,
     CERTMAN_DOH_CA_BUNDLE: dns.caFile,
     CERTMAN_AUTHORITATIVE_SERVERS: dns.address,

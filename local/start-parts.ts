@@ -1,5 +1,6 @@
 /** In which order the parts start, and what each is told of the others. */
 import { join } from 'node:path';
+import type { PartName } from './part-names.ts';
 import { startCoreDns } from './parts/coredns.ts';
 import { startEtcd } from './parts/etcd.ts';
 import { startKubeApiServer } from './parts/kube-apiserver.ts';
@@ -11,17 +12,6 @@ import { startTemporal, type TemporalOptions } from './parts/temporal.ts';
 import type { StackEndpoints } from './stack-endpoints.ts';
 import { type TlsFiles, tlsFiles } from './tls.ts';
 import { AWS } from './versions.ts';
-
-export const PART_NAMES = [
-  'etcd',
-  'kube-apiserver',
-  'kube-controller-manager',
-  'moto',
-  'coredns',
-  'pebble',
-  'temporal',
-] as const;
-export type PartName = (typeof PART_NAMES)[number];
 
 export interface StartOptions {
   readonly stateDir: string;

@@ -302,7 +302,9 @@ export interface CoreDnsConfiguration extends Listen {
 export function corefile(at: CoreDnsConfiguration): string {
   return `.:${at.dnsPort} {
   bind ${at.host}
-  errors
+  errors {
+    consolidate 5m "no next plugin found"
+  }
   import ${at.zonesDir}/*.conf
 }
 https://.:${at.dohPort} {

@@ -77,7 +77,7 @@ async function putSoa(route53: Route53Client, name: string, zoneId: string): Pro
 }
 
 /** One zone that is no longer in Route 53 would keep CoreDNS from loading any. */
-async function forgetDeletedZones(route53: Route53Client, zonesDir: string): Promise<void> {
+export async function forgetDeletedZones(route53: Route53Client, zonesDir: string): Promise<void> {
   const files = (await readdir(zonesDir)).filter((file) => file.endsWith('.conf'));
   const present = new Set<string>();
   for await (const page of paginateListHostedZones({ client: route53 }, {})) {

@@ -1,4 +1,6 @@
 /** Configuration: what certman can be told from outside, checked at start. */
+
+export type { AuthoritativeServers } from './configuration/authoritative-servers.ts';
 export { describeSettings, settingsAsMarkdown, unknownSettings } from './configuration/describe-settings.ts';
 export {
   CONFIGURATION_DOCUMENT,
@@ -10,11 +12,7 @@ export {
   loadSettings,
   loadTemporal,
 } from './configuration/load-configuration.ts';
-export {
-  type AuthoritativeServers,
-  SETTINGS,
-  type SettingDescription,
-  type SettingValues,
-} from './configuration/settings.ts';
+export type { SettingDescription } from './configuration/setting.ts';
+export { SETTINGS, type SettingValues } from './configuration/settings.ts';
 export type { TemporalSettings } from './configuration/temporal-settings.ts';
 export { type CaBundle, formatAddress, type HostAndPort } from './configuration/values.ts';

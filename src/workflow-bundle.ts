@@ -2,10 +2,14 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { BUNDLE_PATH, WORKFLOWS_PATH } from './worker/workflow-code.ts';
+import { BUNDLE_PATH, PRELOADED, WORKFLOWS_PATH } from './worker/workflow-code.ts';
 
 const path = resolve(process.argv[2] ?? BUNDLE_PATH);
-const { code } = await bundleWorkflowCode({ workflowsPath: WORKFLOWS_PATH, logger: new DefaultLogger('WARN') });
+const { code } = await bundleWorkflowCode({
+  workflowsPath: WORKFLOWS_PATH,
+  preloadModules: [...PRELOADED],
+  logger: new DefaultLogger('WARN'),
+});
 await mkdir(dirname(path), { recursive: true });
 // Whole or not at all: a worker may start while this is written.
 const part = `${path}.${process.pid}.part`;

@@ -44,7 +44,6 @@ export interface ComposeService {
 }
 
 export interface ComposeFile {
-  readonly name: string;
   readonly services: Readonly<Record<string, ComposeService>>;
   readonly volumes: Readonly<Record<string, object>>;
 }
@@ -161,9 +160,8 @@ const temporal: ComposeService = {
 /** The whole file. */
 export function composeFile(): ComposeFile {
   return {
-    name: 'certman',
     services: {
-      prepare: step('prepare', {}),
+      prepare: step('prepare', { moto: HEALTHY }),
       ...kubernetes,
       ...names,
       // In the process namespace of CoreDNS, which reads its zones again at a signal.

@@ -9,7 +9,14 @@ import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from './layout.ts';
 const EVERYWHERE = '0.0.0.0';
 
 export async function prepareVolume(): Promise<void> {
-  const folders = [FILES.etcd, FILES.kubeApiServer, FILES.controllerManager, FILES.pebble, FILES.coreDns, FILES.zonesDir];
+  const folders = [
+    FILES.etcd,
+    FILES.kubeApiServer,
+    FILES.controllerManager,
+    FILES.pebble,
+    FILES.coreDns,
+    FILES.zonesDir,
+  ];
   // etcd takes no folder that others can read.
   for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
   await tlsFiles(FILES.tls, TLS_SERVICES);

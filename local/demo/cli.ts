@@ -123,15 +123,14 @@ async function issueAndStay(
 ): Promise<void> {
   const { stack, kubernetes, clusters, steps } = scene;
   const installed = await steps.run(`${clusters.length === 1 ? 'certificate' : 'certificates'} issued`, async () => {
-    const narrated = followFirst(scene, 1);
-    const certificates = await Promise.all(
+    const issued = Promise.all(
       clusters.map(async (cluster) => {
         const certificate = await certificateInSecret(kubernetes, cluster, undefined, 120 + clusters.length);
         await statusAtCa(stack, certificate.serialNumber, 'Valid');
         return certificate;
       }),
     );
-    await narrated;
+    const [certificates] = await Promise.all([issued, followFirst(scene, 1)]);
     return certificates;
   });
   say(describeCertificate(clusters[0], installed[0]));

@@ -1,7 +1,6 @@
 /** Tells an issuance step by step while it runs, from the history of its workflow, in the words the Web UI shows. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import pc from 'picocolors';
 import { say } from './steps.ts';
@@ -42,10 +41,15 @@ export async function followIssuance(client: Client, workflowId: string, signal:
       if (missed !== '' && missed !== miss) say(`    ${pc.dim(`… ${missed}`)}`);
       miss = missed;
     } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      if (!notThereYet(error)) throw error;
     }
     await sleep(LOOK_EVERY_MS);
   }
+}
+
+/** `describe` says it with a class of its own, `fetchHistory` with the bare gRPC status 5 (NOT_FOUND). */
+function notThereYet(error: unknown): boolean {
+  return error instanceof WorkflowNotFoundError || (isGrpcServiceError(error) && Number(error.code) === 5);
 }
 
 function tell(mark: string, begun: Begun | undefined, at: number, why = ''): void {

@@ -32,14 +32,13 @@ export async function wholeLife(life: Life): Promise<void> {
   const { stack, kubernetes, clusters, steps } = life;
 
   const first = await steps.run('issued: in its Secret, valid at the CA', async () => {
-    const narrated = followFirst(life, 1);
-    const certificates = await eachCluster(clusters, async (cluster) => {
+    const issued = eachCluster(clusters, async (cluster) => {
       const installed = await certificateInSecret(kubernetes, cluster, undefined, ISSUE_SECONDS);
       await statusAtCa(stack, installed.serialNumber, 'Valid');
       await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
       return installed;
     });
-    await narrated;
+    const [certificates] = await Promise.all([issued, followFirst(life, 1)]);
     return certificates;
   });
   say(describeCertificate(clusters[0], first[0]));

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { executable } from '../build/executables.ts';
 import { answersDns } from '../dns-question.ts';
@@ -25,6 +25,8 @@ export async function startCoreDns(
   const folder = join(place.stateDir, 'coredns');
   const zonesDir = join(folder, 'zones');
   const { caFile, certFile, keyFile } = place.tls;
+  // Zones of an earlier run are not in Route 53 any more, and one such keeps CoreDNS from starting.
+  await rm(zonesDir, { recursive: true, force: true });
   await mkdir(zonesDir, { recursive: true });
   const part = await startPart(
     {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { close, open } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -46,41 +47,53 @@ const DEFAULT_GRACE_MS = 10_000;
 export async function spawnGuarded(command: GuardedCommand): Promise<GuardedProcess> {
   await mkdir(dirname(command.logFile), { recursive: true });
   const log = await promisify(open)(command.logFile, 'a', 0o600);
-  let child: ChildProcess;
   try {
-    child = spawn('sh', ['-c', GUARD, 'guard', command.command, ...command.args], {
+    const child = spawn('sh', ['-c', GUARD, 'guard', command.command, ...command.args], {
       // A group of its own, which a Ctrl-C in the terminal does not reach: who started it ends it, in order.
       detached: true,
       stdio: ['pipe', log, log],
       env: { ...(command.environment ?? process.env) },
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     });
-    await once(child, 'spawn');
+    const spawned = once(child, 'spawn');
+    // At once: one that ends at once must not be missed.
+    const end = endOf(child);
+    await spawned;
+    return guarded(child, end);
   } finally {
     await promisify(close)(log);
   }
-  return guarded(child);
 }
 
-function guarded(child: ChildProcess): GuardedProcess {
-  const { pid } = child;
-  if (pid === undefined) throw new Error('a process without an id');
-  child.unref();
-  const lifeline = child.stdin as (typeof child.stdin & { unref?: () => void }) | null;
-  lifeline?.unref?.();
-  // Its end is told by `exit`; an EPIPE of the pipe says the same.
-  lifeline?.on('error', () => undefined);
+interface End {
+  readonly ended: () => string | undefined;
+  readonly end: Promise<void>;
+}
+
+function endOf(child: ChildProcess): End {
   let ended: string | undefined;
   const end = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       ended = signal === null ? `code ${String(code)}` : `signal ${signal}`;
       // The watcher ends what is left of the group, itself included.
-      lifeline?.destroy();
+      child.stdin?.destroy();
       resolve();
     });
   });
+  return { ended: () => ended, end };
+}
+
+function guarded(child: ChildProcess, { ended, end }: End): GuardedProcess {
+  const { pid } = child;
+  if (pid === undefined) throw new Error('a process without an id');
+  child.unref();
+  const lifeline = child.stdin;
+  // It is a socket, whatever its type says.
+  if (lifeline instanceof Socket) lifeline.unref();
+  // Its end is told by `exit`; an EPIPE of the pipe says the same.
+  lifeline?.on('error', () => undefined);
   const signal = (name: NodeJS.Signals): void => {
-    if (ended === undefined) child.kill(name);
+    if (ended() === undefined) child.kill(name);
   };
   const kill = async (): Promise<void> => {
     child.ref();
@@ -89,12 +102,12 @@ function guarded(child: ChildProcess): GuardedProcess {
   };
   return {
     pid,
-    ended: () => ended,
+    ended,
     end,
     signal,
     kill,
     stop: async (graceMs = DEFAULT_GRACE_MS) => {
-      if (ended !== undefined) return;
+      if (ended() !== undefined) return;
       child.ref();
       signal('SIGTERM');
       const late = new AbortController();

@@ -2,7 +2,9 @@
  * The settings as people read them: the README's table, the terminal's list, and a warning about names that are close to one.
  */
 import type { Environment } from './load-configuration.ts';
-import { OBEYED_SETTINGS, SETTINGS, type SettingDescription } from './settings.ts';
+import { OBEYED_SETTINGS } from './obeyed-settings.ts';
+import type { SettingDescription } from './setting.ts';
+import { SETTINGS } from './settings.ts';
 
 /** Every setting, certman's own first within its group. */
 export function describeSettings(): readonly SettingDescription[] {

@@ -3,7 +3,8 @@
  * what is expected and where to read on.
  */
 import { CertmanError } from '../failures/failure.ts';
-import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey, type SettingValues } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
 import { loadTemporalSettings, type TemporalSettings } from './temporal-settings.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -2,70 +2,24 @@
  * Every setting of certman: its name, meaning, default, an example and how its text is read. The README's table,
  * `certman config` and the check at start are all made from this one table.
  */
+import { type AuthoritativeServers, parseAuthoritativeServers } from './authoritative-servers.ts';
+import { optional, type Setting, withDefault } from './setting.ts';
 import {
   type CaBundle,
   caBundleFile,
   decimal,
   duration,
   flag,
-  type HostAndPort,
   listenAddress,
   listenIpAddress,
   listOf,
   oneOf,
-  parseHostAndPort,
   parseHttpsUrl,
   readableFile,
   text,
-  type ValueSchema,
   value,
   wholeNumber,
 } from './values.ts';
-
-export type SettingGroup =
-  | 'Hub'
-  | 'Certificate authority'
-  | 'DNS'
-  | 'Watch'
-  | 'Worker'
-  | 'Observability'
-  | 'Temporal'
-  | 'Kubernetes and AWS';
-
-/** What a person reads about a setting. */
-export interface SettingDescription {
-  readonly name: string;
-  readonly group: SettingGroup;
-  readonly meaning: string;
-  /** What holds when it is not set, in words where it is not a fixed value. */
-  readonly whenUnset: string;
-  readonly example: string;
-}
-
-export interface Setting<T> extends SettingDescription {
-  readonly schema: ValueSchema<T>;
-  /** Text that is read when it is not set; undefined: the value is undefined. */
-  readonly defaultText: string | undefined;
-}
-
-type Parts = Omit<SettingDescription, 'whenUnset'>;
-
-/** A setting that always has a value. */
-function withDefault<T>(parts: Parts & { readonly default: string }, schema: ValueSchema<T>): Setting<T> {
-  const { default: defaultText, ...description } = parts;
-  return Object.freeze({ ...description, whenUnset: `\`${defaultText}\``, defaultText, schema });
-}
-
-/** A setting that may be absent. */
-function optional<T>(parts: Parts & { readonly whenUnset: string }, schema: ValueSchema<T>): Setting<T | undefined> {
-  return Object.freeze({ ...parts, defaultText: undefined, schema });
-}
-
-/** Which servers are asked for a zone's own answer before the public resolvers are. */
-export type AuthoritativeServers =
-  | { readonly kind: 'auto' }
-  | { readonly kind: 'off' }
-  | { readonly kind: 'servers'; readonly servers: readonly HostAndPort[] };
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -388,55 +342,3 @@ export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 export type SettingValues = {
   readonly [Key in SettingKey]: (typeof SETTINGS)[Key] extends Setting<infer T> ? T : never;
 };
-
-/** Settings that other software defines and certman obeys; listed so that nobody has to look for them. */
-export const OBEYED_SETTINGS: readonly SettingDescription[] = [
-  {
-    name: 'TEMPORAL_ADDRESS',
-    group: 'Temporal',
-    meaning: "Address of Temporal's frontend.",
-    whenUnset: '`localhost:7233`',
-    example: 'temporal-frontend.temporal:7233',
-  },
-  {
-    name: 'TEMPORAL_NAMESPACE',
-    group: 'Temporal',
-    meaning: 'Temporal namespace. Its retention should be 30 days or more.',
-    whenUnset: '`default`',
-    example: 'certman',
-  },
-  {
-    name: 'TEMPORAL_API_KEY, TEMPORAL_TLS, TEMPORAL_TLS_*, TEMPORAL_GRPC_META_*, TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE',
-    group: 'Temporal',
-    meaning: "The rest of Temporal's environment configuration, as the `temporal` CLI reads it.",
-    whenUnset: 'as there',
-    example: 'TEMPORAL_TLS_CLIENT_CERT_PATH=/tls/tls.crt',
-  },
-  {
-    name: 'KUBECONFIG',
-    group: 'Kubernetes and AWS',
-    meaning: "Kubeconfig of the hub; in a pod the ServiceAccount's token is used.",
-    whenUnset: '`~/.kube/config`, else the pod',
-    example: '/home/me/.kube/hub',
-  },
-  {
-    name: 'AWS_*',
-    group: 'Kubernetes and AWS',
-    meaning:
-      "The AWS SDK's own settings, such as `AWS_REGION` and `AWS_ENDPOINT_URL`, and the default credential chain.",
-    whenUnset: 'as there',
-    example: 'AWS_REGION=us-east-1',
-  },
-];
-
-function parseAuthoritativeServers(found: string): AuthoritativeServers | undefined {
-  const word = found.toLowerCase();
-  if (word === 'auto' || word === 'off') return { kind: word };
-  const servers = found
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part) => parseHostAndPort(part, { port: 53 }));
-  const valid = servers.filter((server) => server !== undefined);
-  return valid.length > 0 && valid.length === servers.length ? { kind: 'servers', servers: valid } : undefined;
-}

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export type WorkflowCode =
   | { readonly workflowBundle: { readonly codePath: string } }
-  | { readonly workflowsPath: string };
+  | { readonly workflowsPath: string; readonly bundlerOptions: { preloadModules: string[] } };
 
 /** Compiled code is one folder deeper in the tree of the build, and beside it lies the bundle of the same build. */
 const COMPILED = import.meta.url.endsWith('.js');
@@ -13,6 +13,11 @@ const COMPILED = import.meta.url.endsWith('.js');
 export const WORKFLOWS_PATH = fileURLToPath(
   new URL(COMPILED ? '../../workflows/index.js' : '../../workflows/index.ts', import.meta.url),
 );
+
+/** Loaded into the sandbox before the workflows. */
+export const PRELOADED: readonly string[] = [
+  fileURLToPath(new URL(COMPILED ? './untraced-workflows.js' : './untraced-workflows.ts', import.meta.url)),
+];
 
 /** Where `npm run build` puts the bundle. */
 export const BUNDLE_PATH = fileURLToPath(
@@ -26,5 +31,5 @@ export const BUNDLE_PATH = fileURLToPath(
 export function findWorkflowCode(configured: string | undefined): WorkflowCode {
   if (configured !== undefined) return { workflowBundle: { codePath: configured } };
   if (COMPILED && existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
-  return { workflowsPath: WORKFLOWS_PATH };
+  return { workflowsPath: WORKFLOWS_PATH, bundlerOptions: { preloadModules: [...PRELOADED] } };
 }

@@ -13,6 +13,7 @@ import {
   ListResourceRecordSetsCommand,
   Route53Client,
 } from '@aws-sdk/client-route-53';
+import { coreDnsExecutable, motoExecutable } from './executables.ts';
 
 const STARTS_WITHIN_MS = 20_000;
 const CREDENTIALS = { accessKeyId: 'AKIALAB', secretAccessKey: 'lab' };
@@ -33,7 +34,7 @@ export interface Moto {
 export async function startMoto(): Promise<Moto> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.env['MOTO_EXE'] ?? 'moto_server', ['-H', '127.0.0.1', '-p', String(port)], {
+  const child = spawn(await motoExecutable(), ['-H', '127.0.0.1', '-p', String(port)], {
     stdio: 'ignore',
   });
   await started(child, 'moto_server', async () => (await fetch(`${url}/moto-api/`)).ok);
@@ -123,7 +124,7 @@ https://.:${dohPort} {
 }
 `,
   );
-  const child = spawn(process.env['COREDNS_EXE'] ?? 'coredns', ['-conf', corefile], {
+  const child = spawn(await coreDnsExecutable(), ['-conf', corefile], {
     stdio: 'ignore',
     env: {
       ...process.env,

@@ -12,6 +12,7 @@ import {
 } from '../../src/kubernetes/kubernetes-api.ts';
 import { installDeploy } from './deploy-manifests.ts';
 import { serviceAccountKubeConfig } from './service-account.ts';
+import { useStack } from './stack.ts';
 import { clusterView } from './views.ts';
 
 export const OPERATOR_NAMESPACE = 'certman-operator';
@@ -51,8 +52,7 @@ export function useHub(): () => Hub {
 }
 
 async function openHub(): Promise<Hub> {
-  const path = process.env['CERTMAN_TEST_KUBECONFIG'];
-  const adminConfig = loadKubeConfig(path === undefined ? {} : { path });
+  const adminConfig = loadKubeConfig({ path: useStack().kubernetes.adminKubeconfig });
   const admin = createKubernetesApi({ kubeConfig: adminConfig });
   await installDeploy(admin);
   await admin.apply(CONFIG_MAPS, {

@@ -30,7 +30,7 @@ export interface Pebble {
 export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> {
   const stateDir = await mkdtemp(join(tmpdir(), 'certman-pebble-'));
   const tls = await tlsFiles(stateDir);
-  const part = await startPart({ stateDir, tls }, { alwaysValid: true, authzReuse: 0, ...options });
+  const part = await startPart({ alwaysValid: true, authzReuse: 0, ...options, stateDir, tls });
   const [caPem, certPem, keyPem] = await Promise.all(
     [tls.caFile, tls.certFile, tls.keyFile].map((file) => readFile(file, 'utf8')),
   );

@@ -7,7 +7,7 @@ import { failureIn } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
 
 /** A step that ends sooner is not worth telling: its end is told. */
-const SLOW = '5 seconds';
+const SLOW = '30 seconds';
 
 /** Writes conditions, status and the Event. A refusal is kept in the record, where the Web UI and the CLI show it. */
 export async function report(cluster: ClusterState, bundleName: string, event?: StatusReport['event']): Promise<void> {

@@ -18,7 +18,7 @@ let activities: AcmeActivities;
 let request: ObjectRef;
 
 beforeAll(async () => {
-  lab = await startAcmeLab({ profiles: { default: 90 * 86_400, blink: 3 } });
+  lab = await startAcmeLab({ nonceReject: 0, profiles: { default: 90 * 86_400, blink: 3 } });
 });
 afterAll(() => lab.stop());
 beforeEach(async () => {

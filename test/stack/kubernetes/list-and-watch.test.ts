@@ -134,9 +134,9 @@ describe('resuming', () => {
     expect(observer.events[0]).toEqual({ kind: 'listing', known: false });
   });
 
-  test('a position that the store has compacted away ends in a fresh list', async (context) => {
+  test('a position that the store has compacted away ends in a fresh list', async () => {
     await make('a');
-    if (!(await compactEtcd())) return context.skip("the address of the hub's etcd is not known");
+    await compactEtcd();
     const observer = observeMaps({ resumeFrom: '2', resumeBy: 'list' });
     await listed(observer);
     expect(observer.troubles).toEqual(['kubernetes/gone']);

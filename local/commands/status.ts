@@ -1,0 +1,57 @@
+/** `stack status`: which parts run, and where. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PART_NAMES } from '../part-names.ts';
+import { identityOf } from '../process/identity.ts';
+import { readEndpoints } from '../stack-endpoints.ts';
+import { HUB_FILE, supervisorOf } from '../state-folder.ts';
+import { describe } from './describe.ts';
+import type { Output } from './output.ts';
+
+export interface PartStatus {
+  readonly name: string;
+  readonly state: 'running' | 'stopped';
+  readonly pid?: number;
+}
+
+/** @returns whether the stack is up with all its parts. */
+export async function status(stateDir: string, output: Output): Promise<boolean> {
+  const supervisor = await supervisorOf(stateDir);
+  if (supervisor === undefined) {
+    output.result(`No stack runs in ${stateDir}.`, { running: false, stateDir });
+    return false;
+  }
+  const parts = await Promise.all(PART_NAMES.map((name) => partStatus(stateDir, name)));
+  const running = parts.every(({ state }) => state === 'running');
+  const table = parts.map(
+    ({ name, state, pid }) => `${name.padEnd(24)} ${state}${pid === undefined ? '' : `, process ${pid}`}`,
+  );
+  let where = 'It is still starting.';
+  let endpoints: unknown;
+  try {
+    const stack = await readEndpoints(stateDir);
+    endpoints = stack;
+    const hub = JSON.parse(await readFile(join(stateDir, HUB_FILE), 'utf8')) as { readonly kubeconfig: string };
+    where = describe(stack, hub);
+  } catch {
+    // Not written yet: what is known so far is shown.
+  }
+  const heading = `Up since ${supervisor.since}, process ${supervisor.pid}, folder ${stateDir}`;
+  output.result([heading, '', ...table, '', where].join('\n'), {
+    running,
+    stateDir,
+    supervisor,
+    parts,
+    stack: endpoints,
+  });
+  return running;
+}
+
+async function partStatus(stateDir: string, name: string): Promise<PartStatus> {
+  try {
+    const pid = Number(await readFile(join(stateDir, 'run', `${name}.pid`), 'utf8'));
+    return (await identityOf(pid)) === undefined ? { name, state: 'stopped' } : { name, state: 'running', pid };
+  } catch {
+    return { name, state: 'stopped' };
+  }
+}

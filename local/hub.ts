@@ -1,0 +1,125 @@
+/** Makes the stack's API server a hub that certman can work on: CRDs, rights, settings, an ACME account, an identity. */
+import { generateKeyPairSync } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { registerAccount } from '../src/acme/register-account.ts';
+import { AcmeTransport } from '../src/acme/transport.ts';
+import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
+import { withHubApi } from './hub-api.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { SAMPLE_EXTRA_RECORD, sampleCluster, sampleManifests } from './sample-cluster.ts';
+import { CERTMAN_SERVICE_ACCOUNT, serviceAccountToken } from './service-account.ts';
+import type { Stack } from './stack.ts';
+import { HUB_FILE } from './state-folder.ts';
+
+export interface Hub {
+  /** Variables for a worker: the stack's, with the ServiceAccount's kubeconfig. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Kubeconfig of certman's ServiceAccount, with exactly the rights of deploy/base. */
+  readonly kubeconfig: string;
+  readonly accountUrl: string;
+  /** File with one more installed cluster, for `kubectl apply -f`. */
+  readonly sampleManifest: string;
+}
+
+export interface HubOptions {
+  /** Zone of the cluster in {@link Hub.sampleManifest}. Default `demo.example.com`. */
+  readonly sampleZone?: string;
+}
+
+const OVERLAY = fileURLToPath(new URL('../deploy/overlays/local', import.meta.url));
+const NAMESPACE = CERTMAN_SERVICE_ACCOUNT.namespace;
+const IN_NAMESPACE = `/api/v1/namespaces/${NAMESPACE}`;
+const CONTACT = 'sre@example.com';
+const YEAR_S = 365 * 86_400;
+const HIVE_GROUP = '.hive.openshift.io';
+
+/** Done again, it gives new credentials and an account on the CA as it is now, and leaves everything else. */
+export async function prepareHub(stack: Stack, options: HubOptions = {}): Promise<Hub> {
+  await installManifests(stack);
+  const accountUrl = await installAccount(stack);
+  const kubeconfig = await serviceAccountKubeconfig(stack);
+  const sampleManifest = join(stack.stateDir, 'sample-cluster.yaml');
+  const sample = sampleCluster('one-more', options.sampleZone ?? 'demo.example.com');
+  const items = sampleManifests(sample, { installed: true, dnsZone: false });
+  await writeFile(sampleManifest, `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 2)}\n`);
+  const environment = {
+    ...stack.environment(),
+    KUBECONFIG: kubeconfig,
+    CERTMAN_EXTRA_RECORD: SAMPLE_EXTRA_RECORD,
+  };
+  const hub: Hub = { environment, kubeconfig, accountUrl, sampleManifest };
+  await writeFile(join(stack.stateDir, HUB_FILE), `${JSON.stringify(hub, undefined, 2)}\n`, { mode: 0o600 });
+  return hub;
+}
+
+/** What an administrator applies, except for CRDs of Hive that are there: those are Hive's own. */
+async function installManifests(stack: Stack): Promise<void> {
+  const [rendered, listed] = await Promise.all([
+    stack.kubectl(['kustomize', OVERLAY]),
+    stack.kubectl(['get', 'customresourcedefinitions', '-o', 'name']),
+  ]);
+  const present = new Set(listed.split('\n').map((line) => line.slice(line.indexOf('/') + 1)));
+  const documents = parseAllDocuments(rendered).filter((document) => {
+    const name = String(document.getIn(['metadata', 'name']));
+    return !(document.get('kind') === 'CustomResourceDefinition' && name.endsWith(HIVE_GROUP) && present.has(name));
+  });
+  const input = documents.map((document) => document.toString()).join('---\n');
+  await stack.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
+  const crds = documents
+    .filter((document) => document.get('kind') === 'CustomResourceDefinition')
+    .map((document) => `customresourcedefinition/${String(document.getIn(['metadata', 'name']))}`);
+  await stack.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
+}
+
+/** A new account with the CA, where certman looks for it. @returns the account URL. */
+async function installAccount(stack: Stack): Promise<string> {
+  const privateKeyPem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+  const transport = new AcmeTransport({
+    caBundlePem: await readFile(stack.acme.caFile, 'utf8'),
+    userAgent: 'certman-local',
+  });
+  const { directoryUrl } = stack.acme;
+  let accountUrl: string;
+  try {
+    accountUrl = await registerAccount(transport, { directoryUrl, privateKeyPem, contacts: [CONTACT] });
+  } finally {
+    await transport.close();
+  }
+  await withHubApi(stack.kubernetes.adminKubeconfig, (hub) =>
+    hub.apply([
+      {
+        path: `${IN_NAMESPACE}/secrets/lets-encrypt-account`,
+        body: {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { namespace: NAMESPACE, name: 'lets-encrypt-account' },
+          stringData: { 'account-url': accountUrl, 'private-key': privateKeyPem },
+        },
+      },
+      {
+        path: `${IN_NAMESPACE}/configmaps/certman-operator`,
+        body: {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { namespace: NAMESPACE, name: 'certman-operator' },
+          data: { default_notification_email_address: CONTACT },
+        },
+      },
+    ]),
+  );
+  return accountUrl;
+}
+
+async function serviceAccountKubeconfig(stack: Stack): Promise<string> {
+  const admin = loadKubeConfig({ path: stack.kubernetes.adminKubeconfig });
+  const token = await serviceAccountToken(admin, CERTMAN_SERVICE_ACCOUNT, YEAR_S);
+  const file = join(stack.stateDir, 'certman.kubeconfig');
+  const { server, caFile } = stack.kubernetes;
+  await writeKubeconfig(file, { server, caFile, user: CERTMAN_SERVICE_ACCOUNT.name, token });
+  return file;
+}

@@ -1,0 +1,110 @@
+/** A certman worker as a process of its own, as it runs in production, ended with this one. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { ask } from './http.ts';
+import type { Hub } from './hub.ts';
+import { LocalProblem, messageOf } from './problem.ts';
+import { spawnGuarded } from './process/guarded-process.ts';
+import { lastLines } from './process/log-tail.ts';
+import { freePorts } from './process/ports.ts';
+import type { Stack } from './stack.ts';
+
+export interface WorkerOptions {
+  readonly stack: Pick<Stack, 'stateDir'>;
+  readonly hub: Pick<Hub, 'environment'>;
+  /** Settings on top of the hub's; undefined takes one away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** For the log and in messages. Default `worker`. */
+  readonly name?: string;
+  /** Default `logs/<name>.log` of the stack's folder. */
+  readonly logFile?: string;
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
+  /** How long it may take until it is ready. Default 90 s: it bundles the workflow code first. */
+  readonly readyWithinMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface WorkerProcess {
+  readonly pid: number;
+  readonly logFile: string;
+  readonly metricsUrl: string;
+  /** Of the Temporal SDK. */
+  readonly sdkMetricsUrl: string;
+  readonly readyUrl: string;
+  /** How it ended; undefined while it runs. */
+  ended(): string | undefined;
+  /** SIGTERM, and SIGKILL after a minute. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+const BIN = fileURLToPath(new URL('../bin/certman.js', import.meta.url));
+const READY_WITHIN_MS = 90_000;
+const LOOK_AGAIN_MS = 50;
+const STOP_MS = 60_000;
+
+/** @throws LocalProblem with the last lines of its log when it does not become ready. */
+export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
+  const name = options.name ?? 'worker';
+  const logFile = options.logFile ?? join(options.stack.stateDir, 'logs', `${name}.log`);
+  const { metrics, sdkMetrics } = await freePorts(['metrics', 'sdkMetrics']);
+  const worker = await spawnGuarded({
+    command: process.execPath,
+    args: [...(options.nodeFlags ?? []), BIN, 'worker'],
+    logFile,
+    environment: {
+      ...inherited(),
+      ...options.hub.environment,
+      CERTMAN_METRICS_ADDRESS: `127.0.0.1:${metrics}`,
+      CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${sdkMetrics}`,
+      ...options.environment,
+    },
+  });
+  const readyUrl = `http://127.0.0.1:${metrics}/readyz`;
+  const withinMs = options.readyWithinMs ?? READY_WITHIN_MS;
+  const giveUp = performance.now() + withinMs;
+  let last = 'no answer';
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const ended = worker.ended();
+      if (ended !== undefined) throw await failure(`ended with ${ended} instead of becoming ready`);
+      if (performance.now() > giveUp) throw await failure(`was not ready within ${withinMs / 1000} s (${last})`);
+      try {
+        const answer = await ask(readyUrl);
+        if (answer.status === 200) break;
+        last = `${answer.status} ${answer.body.slice(0, 500)}`;
+      } catch (error) {
+        last = messageOf(error);
+      }
+      await sleep(LOOK_AGAIN_MS);
+    }
+  } catch (error) {
+    await worker.kill();
+    throw error;
+  }
+  return {
+    pid: worker.pid,
+    logFile,
+    metricsUrl: `http://127.0.0.1:${metrics}/metrics`,
+    sdkMetricsUrl: `http://127.0.0.1:${sdkMetrics}/metrics`,
+    readyUrl,
+    ended: () => worker.ended(),
+    stop: () => worker.stop(STOP_MS),
+    kill: () => worker.kill(),
+  };
+
+  async function failure(what: string): Promise<LocalProblem> {
+    const lines = (await lastLines(logFile)).map((line) => `  ${line}`).join('\n');
+    return new LocalProblem({ message: `The worker ${what}. Log: ${logFile}. Its last lines:\n${lines}` });
+  }
+}
+
+/** Settings of whoever starts the stack must not reach a worker that is meant for it. */
+function inherited(): Record<string, string | undefined> {
+  const foreign = /^(CERTMAN_|TEMPORAL_|AWS_|KUBE|FEDRAMP$|HOSTED_ZONE_ID$|NODE_TLS_REJECT)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
+}

@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PART_NAMES } from '../../../local/part-names.ts';
+import { untilGone } from '../../support/processes.ts';
+
+const CLI = fileURLToPath(new URL('../../../local/cli.ts', import.meta.url));
+
+let stateDir: string;
+beforeAll(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), 'certman-cli-'));
+});
+afterAll(async () => {
+  await stack('down');
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+interface Ended {
+  readonly code: number;
+  readonly output: string;
+  readonly complaint: string;
+}
+
+function stack(...args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [CLI, ...args, '--state', stateDir],
+      { timeout: 100_000 },
+      (error, output, complaint) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), output, complaint });
+      },
+    );
+  });
+}
+
+interface Status {
+  readonly running: boolean;
+  readonly supervisor: { readonly pid: number };
+  readonly parts: readonly { readonly name: string; readonly state: string; readonly pid: number }[];
+}
+
+async function statusOf(): Promise<{ readonly code: number; readonly status: Status }> {
+  const { code, output } = await stack('status', '--json');
+  return { code, status: JSON.parse(output) as Status };
+}
+
+test('nothing runs: status says so and fails, down has nothing to do', async () => {
+  expect(await statusOf()).toMatchObject({ code: 1, status: { running: false } });
+  expect(await stack('down', '--json')).toMatchObject({ code: 0 });
+});
+
+test('up in the background, status, logs, a second up, down', async () => {
+  const up = await stack('up', '--detach', '--json');
+  expect(up).toMatchObject({ code: 0 });
+  const { hub } = JSON.parse(up.output) as { readonly hub: { readonly environment: Record<string, string> } };
+  expect(hub.environment['KUBECONFIG']).toBe(join(stateDir, 'certman.kubeconfig'));
+  expect(await readFile(join(stateDir, 'env.sh'), 'utf8')).toContain(
+    `export KUBECONFIG='${stateDir}/certman.kubeconfig'`,
+  );
+
+  const { code, status } = await statusOf();
+  expect(code).toBe(0);
+  expect(status.parts.map(({ name, state }) => `${name} ${state}`)).toEqual(
+    PART_NAMES.map((name) => `${name} running`),
+  );
+
+  const logs = await stack('logs', 'pebble', '-n', '3');
+  expect(logs.output.trim().split('\n')).toHaveLength(3);
+  expect(logs.output).toMatch(/^pebble +\| /);
+  expect(await stack('logs', 'nobody')).toMatchObject({
+    code: 1,
+    complaint: expect.stringContaining('There are: coredns'),
+  });
+  expect(await stack('up')).toMatchObject({ code: 1, complaint: expect.stringContaining('already') });
+
+  expect(await stack('down')).toMatchObject({ code: 0, output: 'Ended.\n' });
+  const pids = [status.supervisor.pid, ...status.parts.map(({ pid }) => pid)];
+  expect(await untilGone(pids)).toEqual([]);
+});
+
+test('the supervisor killed by SIGKILL leaves no process behind, and the folder can be used again', async () => {
+  await stack('up', '--detach');
+  const { status } = await statusOf();
+  process.kill(status.supervisor.pid, 'SIGKILL');
+  expect(await untilGone(status.parts.map(({ pid }) => pid))).toEqual([]);
+  expect((await statusOf()).status.running).toBe(false);
+  expect(await stack('up', '--detach')).toMatchObject({ code: 0 });
+});

@@ -1,0 +1,46 @@
+/** One local stack for the whole test run, prepared as a hub; every test worker is told where it is. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { prepareHub } from '../../local/hub.ts';
+import { openStack, startStack } from '../../local/stack.ts';
+import { readEndpoints, type StackEndpoints } from '../../local/stack-endpoints.ts';
+
+/** Plain data, as it goes to other processes. */
+export interface ProvidedStack {
+  readonly endpoints: StackEndpoints;
+  /** Variables of a worker, with the rights of certman's ServiceAccount. */
+  readonly workerEnvironment: Readonly<Record<string, string>>;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly stack: ProvidedStack;
+  }
+}
+
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  // A stack that is up already (npm run stack -- up) spares its start, run after run.
+  const running = process.env['CERTMAN_TEST_STACK'];
+  if (running !== undefined && running !== '') {
+    const stack = openStack(await readEndpoints(running));
+    const { environment } = await prepareHub(stack);
+    project.provide('stack', { endpoints: await readEndpoints(running), workerEnvironment: environment });
+    return () => Promise.resolve();
+  }
+  const stateDir = await mkdtemp(join(tmpdir(), 'certman-test-stack-'));
+  const stack = await startStack({ stateDir });
+  try {
+    const { environment } = await prepareHub(stack);
+    project.provide('stack', { endpoints: await readEndpoints(stateDir), workerEnvironment: environment });
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+  return async () => {
+    await stack.stop();
+    if (project.vitest.state.getCountOfFailedTests() === 0) await rm(stateDir, { recursive: true, force: true });
+    else process.stderr.write(`Logs of the stack that the tests ran on: ${join(stateDir, 'logs')}\n`);
+  };
+}
