@@ -10,7 +10,7 @@ import { CertmanError, type FailureInfo } from '../src/failures/failure.ts';
 const LONGEST_RETRY_DELAY_MS = 5 * 60_000;
 
 /** Failures that are an expected step of waiting, not an incident. */
-const EXPECTED = new Set<string>(['acme/pending', 'dns/pending', 'dns/notVisible']);
+const EXPECTED = new Set<string>(['acme/pending', 'dns/pending', 'dns/notVisible', 'temporal/workerStopping']);
 
 /** The failure as Temporal records it: type = code, details = [FailureInfo], nextRetryDelay = the outside system's own word. */
 export function toApplicationFailure(info: FailureInfo): ApplicationFailure {

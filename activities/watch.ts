@@ -20,7 +20,12 @@ const ANNOUNCE_MS = 5_000;
 
 const positionsSchema = z.record(z.string().max(100), z.string().max(100));
 
-export function createWatchActivities(dependencies: Omit<WatchDependencies, 'client'>): WatchActivities {
+export interface WatchActivityDependencies extends Omit<WatchDependencies, 'client'> {
+  /** Aborted when this worker begins to end: the watch is handed on at once, not after the grace that others need. */
+  readonly stopping?: AbortSignal;
+}
+
+export function createWatchActivities(dependencies: WatchActivityDependencies): WatchActivities {
   return {
     watchManagementCluster: withBoundary(async (input: { readonly resumeFrom?: WatchPositions }) => {
       const context = Context.current();
@@ -40,19 +45,36 @@ export function createWatchActivities(dependencies: Omit<WatchDependencies, 'cli
       const end = (): void => turn.abort();
       context.cancellationSignal.addEventListener('abort', end, { once: true });
       if (context.cancellationSignal.aborted) end();
+      const { stopping } = dependencies;
+      stopping?.addEventListener('abort', end, { once: true });
+      if (stopping?.aborted === true) end();
       const turnOver = setTimeout(end, TURN_MS);
       const beat = setInterval(() => heartbeat(watch.positions()), HEARTBEAT_MS);
       try {
         const positions = await watch.run(turn.signal);
         logger.info({ worker: settings.worker, positions }, 'This worker no longer watches the hub');
+        if (stopping?.aborted === true) {
+          heartbeat(positions);
+          throw handedOn(settings.worker);
+        }
         return positions;
       } finally {
         clearInterval(beat);
         clearTimeout(turnOver);
         context.cancellationSignal.removeEventListener('abort', end);
+        stopping?.removeEventListener('abort', end);
       }
     }),
   };
+}
+
+/** A failure, so that Temporal begins the next attempt on another worker, from the position of the last heartbeat. */
+function handedOn(worker: string): CertmanError {
+  return new CertmanError({
+    code: 'temporal/workerStopping',
+    message: `The worker ${worker} is ending; another one takes the watch over.`,
+    notBefore: new Date(),
+  });
 }
 
 /** Lets the workflow show who watches. @throws CertmanError when it cannot be told: it has ended, or Temporal is away. */

@@ -143,6 +143,13 @@ export const IMAGES = {
 /** What the parts take for AWS credentials: moto knows no others, and none is worth keeping secret. */
 export const AWS = { region: 'us-east-1', accessKeyId: 'AKIACERTMANLOCAL', secretAccessKey: 'certman-local' } as const;
 
+/**
+ * For the parts that are written in Go: memory for processor time, since all share two cores. Measured with 400 instead of
+ * Go's 100: Pebble takes 23 % less of it for a certificate and 14 MiB more, Temporal 9 % less for a workflow and 200 MiB more.
+ * The limit has them collect more often before it is a nuisance.
+ */
+export const GO_RUNTIME = { GOGC: '400', GOMEMLIMIT: '1GiB' } as const;
+
 export const TEMPORAL_NAMESPACE = 'default';
 /** The worker warns of less: it counts and looks back by closed workflows. */
 export const TEMPORAL_RETENTION_DAYS = 30;

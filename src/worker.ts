@@ -104,7 +104,7 @@ async function work(
   const { connection, metrics, progress } = parts;
   const identity = configuration.identity ?? defaultIdentity();
   const client = new Client({ connection, namespace: configuration.temporal.namespace, identity });
-  const composed = composeActivities({ configuration, client, logger, metrics, identity });
+  const composed = composeActivities({ configuration, client, logger, metrics, identity, stopping: signal });
   try {
     const worker = await Worker.create({
       ...workerOptions(configuration, identity),

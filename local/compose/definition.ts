@@ -8,6 +8,7 @@ import {
   controllerManagerFlags,
   coreDnsFlags,
   etcdFlags,
+  GO_RUNTIME,
   IMAGES,
   motoFlags,
   pebbleEnvironment,
@@ -57,9 +58,10 @@ const COMPLETED = { condition: 'service_completed_successfully' } as const;
 const HEALTHY = { condition: 'service_healthy' } as const;
 const STARTED = { condition: 'service_started' } as const;
 
-/** A service of the shared volume; one that its neighbour is not ready for yet ends, and is started again. */
+/** A service in Go on the shared volume; one that its neighbour is not ready for yet ends, and is started again. */
 function part(service: ComposeService): ComposeService {
-  return { user: USER, volumes: SHARED, restart: 'on-failure', ...service };
+  const environment = { ...GO_RUNTIME, ...service.environment };
+  return { user: USER, volumes: SHARED, restart: 'on-failure', ...service, environment };
 }
 
 /** A step that runs once, from the image of the Dockerfile's `local` stage. */
@@ -147,6 +149,7 @@ const names = {
 
 const temporal: ComposeService = {
   image: IMAGES.temporal,
+  environment: GO_RUNTIME,
   command: temporalFlags({
     ...EVERYWHERE,
     port: PORTS.temporal,

@@ -6,6 +6,7 @@ import { LocalProblem, messageOf } from '../problem.ts';
 import { type GuardedProcess, spawnGuarded } from '../process/guarded-process.ts';
 import { lastLines } from '../process/log-tail.ts';
 import { freePorts } from '../process/ports.ts';
+import { GO_RUNTIME } from '../versions.ts';
 
 export interface Launch {
   readonly command: string;
@@ -104,7 +105,7 @@ class RunningPart<Port extends string> implements Part {
     this.#process = await spawnGuarded({
       command,
       args,
-      environment: { ...process.env, ...environment },
+      environment: { ...GO_RUNTIME, ...process.env, ...environment },
       logFile: this.logFile,
     });
     await mkdir(dirname(this.pidFile), { recursive: true });

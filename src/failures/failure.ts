@@ -43,6 +43,7 @@ export const FAILURE_CODES = [
   'kubernetes/secretBroken',
   'kubernetes/unexpected',
   'temporal/unreachable',
+  'temporal/workerStopping',
   'names/none',
   'names/invalid',
   'names/tooMany',

@@ -26,6 +26,8 @@ export interface CompositionInput {
   readonly metrics: WorkerMetrics;
   /** Who this worker is, for people. */
   readonly identity: string;
+  /** Aborted when the worker begins to end. */
+  readonly stopping: AbortSignal;
 }
 
 export interface Composition {
@@ -73,6 +75,7 @@ export function composeActivities(input: CompositionInput): Composition {
         source: kubernetes,
         metrics: hub,
         logger,
+        stopping: input.stopping,
         settings: {
           hive: configuration.hive,
           operatorNamespace,

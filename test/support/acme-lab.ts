@@ -10,7 +10,7 @@ import type { CertificateFacts } from '../../src/certificates/certificate-facts.
 import type { KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS } from '../../src/kubernetes/kubernetes-api.ts';
 import { caSource, newAccount } from './acme-account.ts';
-import { runActivity } from './activity-run.ts';
+import { runAcmeActivity } from './acme-activity-run.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { Hub } from './hub.ts';
 import { type Pebble, startPebble } from './pebble.ts';
@@ -94,17 +94,17 @@ export async function issue(
   dnsNames: readonly string[],
   publish: (order: PlacedOrder) => Promise<void> = () => Promise.resolve(),
 ): Promise<{ order: PlacedOrder; certificateUrl: string; facts: CertificateFacts }> {
-  const order = await runActivity(activities, 'placeOrder', { dnsNames });
+  const order = await runAcmeActivity(activities, 'placeOrder', { dnsNames });
   const { orderUrl, challenges } = order;
   await publish(order);
-  if (challenges.length > 0) await runActivity(activities, 'answerChallenges', { orderUrl, challenges });
+  if (challenges.length > 0) await runAcmeActivity(activities, 'answerChallenges', { orderUrl, challenges });
   const commonName = dnsNames[0] ?? '';
-  const { certificateUrl } = await runActivity(activities, 'finalizeOrder', {
+  const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', {
     orderUrl,
     dnsNames,
     commonName,
     request,
   });
   const install = { orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
-  return { order, certificateUrl, facts: await runActivity(activities, 'installCertificate', install) };
+  return { order, certificateUrl, facts: await runAcmeActivity(activities, 'installCertificate', install) };
 }

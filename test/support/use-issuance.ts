@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { AcmeActivities, ObjectRef, PlacedOrder } from '../../activities/contract.ts';
 import { type KubernetesObject, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
 import { readTlsSecret, type TlsSecret } from '../../src/kubernetes/secrets.ts';
+import { runAcmeActivity } from './acme-activity-run.ts';
 import { type AcmeLab, someNames, someRequest, startAcmeLab } from './acme-lab.ts';
-import { runActivity } from './activity-run.ts';
 import type { SeenRequest } from './fault-proxy.ts';
 import { type Hub, useHub } from './hub.ts';
 
@@ -52,13 +52,13 @@ export class Issuance {
 
   place(resume?: string): Promise<PlacedOrder> {
     const input = { dnsNames: this.dnsNames, ...(resume === undefined ? {} : { resume }) };
-    return runActivity(this.activities, 'placeOrder', input);
+    return runAcmeActivity(this.activities, 'placeOrder', input);
   }
 
   /** An order whose names are all proved. */
   async ready(): Promise<PlacedOrder> {
     const order = await this.place();
-    await runActivity(this.activities, 'answerChallenges', order);
+    await runAcmeActivity(this.activities, 'answerChallenges', order);
     return order;
   }
 
@@ -69,7 +69,7 @@ export class Issuance {
   /** The input of installCertificate for an order that was issued. */
   async finalized() {
     const input = this.finalizeInput(await this.ready());
-    const { certificateUrl } = await runActivity(this.activities, 'finalizeOrder', input);
+    const { certificateUrl } = await runAcmeActivity(this.activities, 'finalizeOrder', input);
     return { ...input, certificateUrl, secretName: 'primary-cert' };
   }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { PlacedOrder } from '../../../activities/contract.ts';
 import { answerChallenge } from '../../../src/acme/challenge.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { runAcmeActivity } from '../../support/acme-activity-run.ts';
+import { failureOf } from '../../support/activity-run.ts';
 import type { Fault } from '../../support/fault-proxy.ts';
 import { asksFor, useIssuance } from '../../support/use-issuance.ts';
 
@@ -31,7 +32,7 @@ describe('answering challenges', () => {
     const heartbeats: unknown[] = [];
     const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
     const started = performance.now();
-    const failure = await failureOf(runActivity(activities, 'answerChallenges', order, { onHeartbeat }));
+    const failure = await failureOf(runAcmeActivity(activities, 'answerChallenges', order, { onHeartbeat }));
     slow.remove();
     expect(failure).toMatchObject({ code: 'acme/pending', stance: 'soon' });
     expect(failure.retryDelayMs).toBeGreaterThan(15_000);
@@ -39,7 +40,7 @@ describe('answering challenges', () => {
 
     lab.proxy.forget();
     const heartbeatDetails = heartbeats.at(-1);
-    await runActivity(activities, 'answerChallenges', order, { attempt: 2, heartbeatDetails });
+    await runAcmeActivity(activities, 'answerChallenges', order, { attempt: 2, heartbeatDetails });
     expect(issuance().asked()).toMatchObject({ challenge: 0, order: 1 });
   });
 
@@ -47,7 +48,7 @@ describe('answering challenges', () => {
     const { activities, lab } = issuance();
     const order = await issuance().place();
     const slow = lab.proxy.inject({ when: asksFor('order'), fault: stillPending(order) });
-    const failure = await failureOf(runActivity(activities, 'answerChallenges', order));
+    const failure = await failureOf(runAcmeActivity(activities, 'answerChallenges', order));
     slow.remove();
     expect(failure.code).toBe('acme/pending');
     expect(failure.retryDelayMs).toBeLessThanOrEqual(1_000);
@@ -56,7 +57,7 @@ describe('answering challenges', () => {
   it('that were answered before is no failure', async () => {
     const order = await issuance().place();
     await answerTheFirst(order);
-    await runActivity(issuance().activities, 'answerChallenges', order);
+    await runAcmeActivity(issuance().activities, 'answerChallenges', order);
     expect((await issuance().place(order.orderUrl)).challenges).toEqual([]);
   });
 
@@ -64,7 +65,7 @@ describe('answering challenges', () => {
     const order = await issuance().place();
     await answerTheFirst(order);
     issuance().lab.proxy.forget();
-    await runActivity(issuance().activities, 'answerChallenges', order, { attempt: 2 });
+    await runAcmeActivity(issuance().activities, 'answerChallenges', order, { attempt: 2 });
     expect(issuance().asked()['challenge']).toBe(2);
   });
 
@@ -72,7 +73,7 @@ describe('answering challenges', () => {
     const { activities, lab } = issuance();
     const order = await issuance().place();
     const challenges = order.challenges.map((one) => ({ ...one, challengeUrl: `${lab.proxy.url}/chalZ/none` }));
-    const failure = await failureOf(runActivity(activities, 'answerChallenges', { ...order, challenges }));
+    const failure = await failureOf(runAcmeActivity(activities, 'answerChallenges', { ...order, challenges }));
     expect(failure.code).toBe('acme/unexpected');
   });
 });

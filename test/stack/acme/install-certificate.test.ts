@@ -2,7 +2,8 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { downloadChain } from '../../../src/acme/certificate.ts';
 import { type KubernetesApi, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { runAcmeActivity } from '../../support/acme-activity-run.ts';
+import { failureOf } from '../../support/activity-run.ts';
 import { useIssuance } from '../../support/use-issuance.ts';
 
 const issuance = useIssuance();
@@ -23,7 +24,7 @@ describe('installing', () => {
   it('writes the chain byte for byte as the CA sends it', async () => {
     const { activities, lab } = issuance();
     const input = await issuance().finalized();
-    const facts = await runActivity(activities, 'installCertificate', input);
+    const facts = await runAcmeActivity(activities, 'installCertificate', input);
     const secret = await issuance().tlsSecret();
     if (secret.kind !== 'valid') throw new Error('not installed');
     expect(secret.chainPem).toBe(await lab.source.use((ca) => downloadChain(ca, input.certificateUrl)));
@@ -34,9 +35,9 @@ describe('installing', () => {
   it('changes nothing when it is repeated', async () => {
     const { activities } = issuance();
     const input = await issuance().finalized();
-    const facts = await runActivity(activities, 'installCertificate', input);
+    const facts = await runAcmeActivity(activities, 'installCertificate', input);
     const before = await issuance().tlsSecret();
-    expect(await runActivity(activities, 'installCertificate', input, { attempt: 2 })).toEqual(facts);
+    expect(await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2 })).toEqual(facts);
     expect(await issuance().tlsSecret()).toEqual(before);
   });
 
@@ -44,10 +45,10 @@ describe('installing', () => {
     const { activities, hub, lab } = issuance();
     const input = await issuance().finalized();
     const dying = lab.activities(dyingBeforeDeletion(hub.certman));
-    await failureOf(runActivity(dying, 'installCertificate', input));
+    await failureOf(runAcmeActivity(dying, 'installCertificate', input));
     expect(await issuance().stagingSecret()).toBeDefined();
     const before = await issuance().tlsSecret();
-    await runActivity(activities, 'installCertificate', input, { attempt: 2 });
+    await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2 });
     expect(await issuance().stagingSecret()).toBeUndefined();
     expect(await issuance().tlsSecret()).toEqual(before);
   });
@@ -56,7 +57,7 @@ describe('installing', () => {
     const { activities, hub, request } = issuance();
     const input = await issuance().finalized();
     await hub.admin.delete(SECRETS, { namespace: request.namespace, name: 'c1-primary-staging' });
-    const failure = await failureOf(runActivity(activities, 'installCertificate', input));
+    const failure = await failureOf(runAcmeActivity(activities, 'installCertificate', input));
     expect(failure).toMatchObject({ code: 'acme/orderInvalid', stance: 'schedule' });
     expect(failure.message).toContain('staging Secret');
     expect(await issuance().tlsSecret()).toEqual({ kind: 'missing' });
@@ -66,9 +67,9 @@ describe('installing', () => {
     const { activities, request } = issuance();
     const input = await issuance().finalized();
     const other = { ...issuance().finalizeInput(await issuance().ready()), request: { ...request, name: 'c1-other' } };
-    await runActivity(activities, 'finalizeOrder', other);
+    await runAcmeActivity(activities, 'finalizeOrder', other);
     const mixed = { ...input, orderUrl: other.orderUrl, request: other.request };
-    const failure = await failureOf(runActivity(activities, 'installCertificate', mixed));
+    const failure = await failureOf(runAcmeActivity(activities, 'installCertificate', mixed));
     expect(failure.code).toBe('acme/orderInvalid');
     expect(failure.message).toContain('another key');
     expect(await issuance().tlsSecret()).toEqual({ kind: 'missing' });
@@ -77,7 +78,7 @@ describe('installing', () => {
   it('refuses a certificate that lacks a name', async () => {
     const input = await issuance().finalized();
     const wanting = { ...input, dnsNames: [...input.dnsNames, 'more.example.com'] };
-    const failure = await failureOf(runActivity(issuance().activities, 'installCertificate', wanting));
+    const failure = await failureOf(runAcmeActivity(issuance().activities, 'installCertificate', wanting));
     expect(failure.code).toBe('acme/orderInvalid');
     expect(failure.message).toContain('more.example.com');
   });

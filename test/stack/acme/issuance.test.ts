@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { KEY_TYPES, type KeyType } from '../../../src/acme/key.ts';
+import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { issue, someNames, someRequest } from '../../support/acme-lab.ts';
-import { runActivity } from '../../support/activity-run.ts';
 import { useIssuance } from '../../support/use-issuance.ts';
 
 const issuance = useIssuance();
@@ -43,12 +43,12 @@ describe('an issuance', () => {
     const { activities, dnsNames } = issuance();
     const recorded: unknown[] = [];
     const onHeartbeat = (details: unknown): void => void recorded.push(details);
-    const order = await runActivity(activities, 'placeOrder', { dnsNames }, { onHeartbeat });
-    await runActivity(activities, 'answerChallenges', order, { onHeartbeat });
+    const order = await runAcmeActivity(activities, 'placeOrder', { dnsNames }, { onHeartbeat });
+    await runAcmeActivity(activities, 'answerChallenges', order, { onHeartbeat });
     const input = issuance().finalizeInput(order);
-    const { certificateUrl } = await runActivity(activities, 'finalizeOrder', input, { onHeartbeat });
+    const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', input, { onHeartbeat });
     const install = { ...input, certificateUrl, secretName: 'primary-cert' };
-    const facts = await runActivity(activities, 'installCertificate', install, { onHeartbeat });
+    const facts = await runAcmeActivity(activities, 'installCertificate', install, { onHeartbeat });
     expect(recorded.length).toBeGreaterThan(0);
     expect(JSON.stringify([recorded, order, certificateUrl, facts])).not.toMatch(/PRIVATE|BEGIN|token/i);
   });

@@ -1,7 +1,8 @@
 import { CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
+import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { failureOf } from '../../support/activity-run.ts';
 import { asksFor, useIssuance } from '../../support/use-issuance.ts';
 
 const issuance = useIssuance();
@@ -10,7 +11,7 @@ const issuance = useIssuance();
 const UNUSABLE: readonly (readonly [why: string, earlier: () => Promise<string>])[] = [
   [
     'is for other names',
-    async () => (await runActivity(issuance().activities, 'placeOrder', { dnsNames: someNames() })).orderUrl,
+    async () => (await runAcmeActivity(issuance().activities, 'placeOrder', { dnsNames: someNames() })).orderUrl,
   ],
   ['is unknown to the CA', () => Promise.resolve(`${issuance().lab.proxy.url}/my-order/gone`)],
   ['belongs to another CA', () => Promise.resolve('https://acme-staging-v02.api.letsencrypt.org/acme/order/1/2')],
@@ -21,7 +22,7 @@ describe('placing an order', () => {
   it('tells the TXT record of every name, those of x and *.x under one name', async () => {
     const { activities, lab } = issuance();
     const dnsNames = ['apps.both.example.com', '*.apps.both.example.com'];
-    const { challenges, environment, expires } = await runActivity(activities, 'placeOrder', { dnsNames });
+    const { challenges, environment, expires } = await runAcmeActivity(activities, 'placeOrder', { dnsNames });
     expect(challenges.map(({ identifier, wildcard, record }) => [identifier, wildcard, record.name])).toEqual([
       ['apps.both.example.com', true, '_acme-challenge.apps.both.example.com'],
       ['apps.both.example.com', false, '_acme-challenge.apps.both.example.com'],
@@ -37,7 +38,7 @@ describe('placing an order', () => {
     const reusing = await startAcmeLab({ authzReuse: 100 });
     const worker = reusing.activities(hub.certman);
     await issue(worker, request, dnsNames);
-    const again = await runActivity(worker, 'placeOrder', { dnsNames });
+    const again = await runAcmeActivity(worker, 'placeOrder', { dnsNames });
     await reusing.stop();
     expect(again.challenges).toEqual([]);
   });
@@ -54,12 +55,12 @@ describe('placing an order', () => {
     const cut = lab.proxy.inject({ when: asksFor('authorization'), fault: { kind: 'cutBefore' }, times: 3 });
     const heartbeats: unknown[] = [];
     const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
-    const running = runActivity(activities, 'placeOrder', { dnsNames }, { onHeartbeat });
+    const running = runAcmeActivity(activities, 'placeOrder', { dnsNames }, { onHeartbeat });
     expect(await failureOf(running)).toMatchObject({ code: 'acme/unreachable', stance: 'soon' });
     cut.remove();
     lab.proxy.forget();
     const heartbeatDetails = heartbeats.at(-1);
-    const order = await runActivity(activities, 'placeOrder', { dnsNames }, { attempt: 2, heartbeatDetails });
+    const order = await runAcmeActivity(activities, 'placeOrder', { dnsNames }, { attempt: 2, heartbeatDetails });
     expect(heartbeatDetails).toEqual({ orderUrl: order.orderUrl });
     expect(order.challenges).toHaveLength(3);
     expect(issuance().asked()['newOrder']).toBe(0);
@@ -83,7 +84,7 @@ describe('placing an order', () => {
   it('ends at once when it is cancelled', async () => {
     const { activities, lab, dnsNames } = issuance();
     const hang = lab.proxy.inject({ when: asksFor('newOrder'), fault: { kind: 'hang' } });
-    const running = runActivity(activities, 'placeOrder', { dnsNames }, { cancelAfterMs: 200 });
+    const running = runAcmeActivity(activities, 'placeOrder', { dnsNames }, { cancelAfterMs: 200 });
     await expect(running).rejects.toBeInstanceOf(CancelledFailure);
     hang.remove();
   });

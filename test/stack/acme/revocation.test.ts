@@ -7,8 +7,9 @@ import { CertmanError } from '../../../src/failures/failure.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { newAccount } from '../../support/acme-account.ts';
+import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { type AcmeLab, issue, someNames, someRequest, startAcmeLab } from '../../support/acme-lab.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { failureOf } from '../../support/activity-run.ts';
 import { useHub } from '../../support/hub.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 
@@ -31,7 +32,7 @@ const issueOne = async (worker = activities): Promise<IssuedCertificate> => {
   return { certificateUrl, serialNumber: facts.serialNumber, notAfter: facts.notAfter };
 };
 const revoke = (issued: readonly IssuedCertificate[] = [], worker = activities): Promise<readonly RevocationEntry[]> =>
-  runActivity(worker, 'revokeCertificates', {
+  runAcmeActivity(worker, 'revokeCertificates', {
     namespace: request.namespace,
     secretName: 'primary-cert',
     issued,

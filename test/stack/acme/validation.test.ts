@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlacedOrder } from '../../../activities/contract.ts';
+import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { type AcmeLab, issue, someRequest, startAcmeLab } from '../../support/acme-lab.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { failureOf } from '../../support/activity-run.ts';
 import { type CoreDns, type Moto, startCoreDns, startMoto } from '../../support/dns-lab.ts';
 import { useHub } from '../../support/hub.ts';
 
@@ -46,13 +47,13 @@ describe('a CA that really looks into DNS', () => {
 
   it('says which name it could not validate, and why', async () => {
     const worker = lab.activities(hub().certman);
-    const order = await runActivity(worker, 'placeOrder', { dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`] });
-    const failure = await failureOf(runActivity(worker, 'answerChallenges', order));
+    const order = await runAcmeActivity(worker, 'placeOrder', { dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`] });
+    const failure = await failureOf(runAcmeActivity(worker, 'answerChallenges', order));
     expect(failure).toMatchObject({ code: 'acme/challengeFailed', stance: 'schedule' });
     expect(failure.message).toContain(`nothing-there.${ZONE}: `);
     expect(failure.message).toMatch(/\[(unauthorized|dns|malformed|connection)\]/);
 
-    const again = await runActivity(worker, 'placeOrder', {
+    const again = await runAcmeActivity(worker, 'placeOrder', {
       dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`],
       resume: order.orderUrl,
     });

@@ -6,12 +6,13 @@ import { parse } from 'yaml';
 import { composeFile } from '../../../local/compose/definition.ts';
 import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from '../../../local/compose/layout.ts';
 import { renderCompose } from '../../../local/compose/render.ts';
-import { openStack } from '../../../local/stack.ts';
 import { PART_NAMES } from '../../../local/part-names.ts';
+import { openStack } from '../../../local/stack.ts';
 import {
   apiServerFlags,
   controllerManagerFlags,
   etcdFlags,
+  GO_RUNTIME,
   pebbleEnvironment,
   TOOLS,
   temporalFlags,
@@ -92,7 +93,7 @@ describe('docker-compose.yml', () => {
     expect(shape(services['kubernetes']?.command)).toEqual(shape(apiServerFlags({ ...at, ...paths })));
     expect(shape(services['kube-controller-manager']?.command)).toEqual(shape(controllerManagerFlags(at)));
     expect(shape(services['temporal']?.command)).toEqual(shape(temporalFlags(at)));
-    expect(services['pebble']?.environment).toEqual(pebbleEnvironment());
+    expect(services['pebble']?.environment).toEqual({ ...GO_RUNTIME, ...pebbleEnvironment() });
   });
 
   test('the worker is told what a worker of the native stack is told', () => {

@@ -1,0 +1,201 @@
+/** A cluster on a hub where a worker is at work: put there as Hive and its users do, and read as people read it. */
+import { X509Certificate } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { type SampleCluster, sampleManifests } from '../../local/sample-cluster.ts';
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  DNS_ZONES,
+  EVENTS,
+  type KubernetesObject,
+  type ResourceType,
+  SECRETS,
+} from '../../src/kubernetes/kubernetes-api.ts';
+import { objectPath } from '../../src/kubernetes/resource-path.ts';
+import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
+import { type BundleRecord, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
+import { NAMESPACES } from './hub.ts';
+import type { OwnStack } from './own-stack.ts';
+
+/** What is on the hub for a cluster, each as a plain object to be changed. */
+export interface ClusterObjects {
+  /** Absent: not there. */
+  readonly credentials?: KubernetesObject | undefined;
+  readonly dnsZone?: KubernetesObject | undefined;
+  /** What Hive says of the DNSZone; without it, Hive has not made the hosted zone yet. */
+  readonly zoneId?: string | undefined;
+  readonly clusterDeployment: KubernetesObject & { readonly spec: Readonly<Record<string, unknown>> };
+  /** Anything else in the cluster's namespace. */
+  readonly others?: readonly (readonly [ResourceType, KubernetesObject])[];
+}
+
+/** Those of an installed, managed cluster with nothing wrong. */
+export function goodObjects(cluster: SampleCluster, zoneId: string): ClusterObjects {
+  const manifests = sampleManifests(cluster, { installed: true });
+  const ofKind = (kind: string): KubernetesObject => {
+    const found = manifests.find((manifest) => manifest.kind === kind);
+    if (found === undefined) throw new Error(`the sample has no ${kind}`);
+    return found;
+  };
+  return {
+    credentials: ofKind('Secret'),
+    dnsZone: ofKind('DNSZone'),
+    zoneId,
+    clusterDeployment: ofKind('ClusterDeployment') as ClusterObjects['clusterDeployment'],
+  };
+}
+
+export function withSpec(objects: ClusterObjects, change: Readonly<Record<string, unknown>>): ClusterObjects {
+  const { clusterDeployment } = objects;
+  return {
+    ...objects,
+    clusterDeployment: { ...clusterDeployment, spec: { ...clusterDeployment.spec, ...change } },
+  };
+}
+
+export function withMetadata(
+  objects: ClusterObjects,
+  change: Partial<KubernetesObject['metadata']>,
+): ClusterObjects {
+  const { clusterDeployment } = objects;
+  return {
+    ...objects,
+    clusterDeployment: { ...clusterDeployment, metadata: { ...clusterDeployment.metadata, ...change } },
+  };
+}
+
+/** The ClusterDeployment comes last, as Hive says that it is installed once everything else is there. */
+export async function putObjects(own: OwnStack, objects: ClusterObjects): Promise<void> {
+  const { namespace = '' } = objects.clusterDeployment.metadata;
+  await own.asHive(async (hive) => {
+    const apply = async (resource: ResourceType, object: KubernetesObject): Promise<void> =>
+      hive.apply([{ path: objectPath(resource, object.metadata), body: object }]);
+    await apply(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    await Promise.all(
+      [
+        objects.credentials && apply(SECRETS, objects.credentials),
+        objects.dnsZone && apply(DNS_ZONES, objects.dnsZone),
+        ...(objects.others ?? []).map(([resource, object]) => apply(resource, object)),
+      ],
+    );
+    if (objects.dnsZone !== undefined && objects.zoneId !== undefined) {
+      await hive.mergePatch([zoneStatus(objects.dnsZone, objects.zoneId)]);
+    }
+    await apply(CLUSTER_DEPLOYMENTS, objects.clusterDeployment);
+  });
+}
+
+/** What Hive writes once it has made the hosted zone. */
+export function zoneStatus(dnsZone: KubernetesObject, zoneId: string) {
+  return {
+    path: `${objectPath(DNS_ZONES, dnsZone.metadata)}/status`,
+    body: { status: { aws: { zoneID: zoneId } } },
+  };
+}
+
+/** A change by Hive or a user, by JSON merge patch. */
+export async function change(
+  own: OwnStack,
+  resource: ResourceType,
+  key: { readonly namespace: string; readonly name: string },
+  body: unknown,
+): Promise<void> {
+  await own.asHive((hive) => hive.mergePatch([{ path: objectPath(resource, key), body }]));
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface SaidEvent {
+  readonly about: string;
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly count: number;
+}
+
+/** Everything a person can read about a cluster's certificate. */
+export interface Said {
+  readonly conditions: readonly Condition[];
+  readonly status: Readonly<Record<string, unknown>>;
+  readonly events: readonly SaidEvent[];
+}
+
+export async function whatIsSaid(own: OwnStack, cluster: SampleCluster): Promise<Said> {
+  const { namespace } = cluster;
+  const request = await own.admin.get(CERTIFICATE_REQUESTS, { namespace, name: cluster.requestName });
+  const status = (request?.['status'] ?? {}) as Said['status'] & { readonly conditions?: readonly Condition[] };
+  const events: SaidEvent[] = [];
+  for await (const event of own.admin.list(EVENTS, { namespace })) {
+    const { kind } = event['involvedObject'] as { readonly kind: string };
+    events.push({
+      about: kind,
+      type: String(event['type']),
+      reason: String(event['reason']),
+      message: String(event['message']),
+      count: Number(event['count']),
+    });
+  }
+  return { conditions: status.conditions ?? [], status, events };
+}
+
+/** The cluster as workflows name it. */
+export async function identityOf(own: OwnStack, cluster: SampleCluster): Promise<ClusterIdentity> {
+  const { namespace, name } = cluster;
+  const found = await own.admin.get(CLUSTER_DEPLOYMENTS, { namespace, name });
+  return { hive: 'hive', namespace, name, uid: found?.metadata.uid ?? '' };
+}
+
+/** What its workflow knows of the bundle and how long its history is; undefined when it has none. */
+export async function workflowOf(
+  own: OwnStack,
+  cluster: SampleCluster,
+): Promise<{ readonly record: BundleRecord | undefined; readonly events: number } | undefined> {
+  const handle = own.temporal.workflow.getHandle(clusterWorkflowId(await identityOf(own, cluster)));
+  try {
+    const [{ bundles }, { historyLength }] = await Promise.all([handle.query(clusterStatus), handle.describe()]);
+    return { record: bundles[cluster.bundleName], events: historyLength };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+export interface Issued {
+  readonly serialNumber: string;
+  readonly certificate: X509Certificate;
+}
+
+/** The certificate in the Secret, once there is a good one. @returns undefined while there is none. */
+export async function issuedTo(own: OwnStack, cluster: SampleCluster): Promise<Issued | undefined> {
+  const secret = await readTlsSecret(own.admin, { namespace: cluster.namespace, name: cluster.secretName });
+  if (secret.kind !== 'valid') return undefined;
+  return {
+    serialNumber: secret.certificate.serialNumber,
+    certificate: new X509Certificate(secret.chainPem),
+  };
+}
+
+/** Looks every 100 ms. @param objection what is said, beside the last look, when it is not so in time. */
+export async function eventually<T>(
+  what: string,
+  seconds: number,
+  look: () => Promise<T | undefined>,
+  objection: () => Promise<unknown>,
+): Promise<T> {
+  const giveUp = performance.now() + seconds * 1000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() > giveUp) {
+      throw new Error(`not within ${seconds} s: ${what}. Instead: ${JSON.stringify(await objection(), undefined, 1)}`);
+    }
+    await sleep(100);
+  }
+}

@@ -1,0 +1,115 @@
+/** What became of a certificate, asked of those who know: the CA and its log, Route 53, the API server, Temporal. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { paginateListResourceRecordSets, Route53Client } from '@aws-sdk/client-route-53';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
+import { type ClusterStatus, clusterStatus, clusterWorkflowId, type DecommissionLedger } from '../../workflows/contract.ts';
+import type { LifeCluster } from './life-clusters.ts';
+import type { LifeLab } from './life-lab.ts';
+
+/** TXT values of a zone at Route 53, by name without the trailing dot. */
+export async function txtRecords(
+  lab: LifeLab,
+  zoneId = lab.zone.zoneId,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { endpoint, region, credentials } = lab.stack.route53;
+  const client = new Route53Client({ endpoint, region, credentials });
+  try {
+    const found = new Map<string, readonly string[]>();
+    for await (const page of paginateListResourceRecordSets({ client }, { HostedZoneId: zoneId })) {
+      for (const { Name, Type, ResourceRecords } of page.ResourceRecordSets ?? []) {
+        if (Type !== 'TXT') continue;
+        const values = (ResourceRecords ?? []).map(({ Value }) => Value ?? '');
+        found.set((Name ?? '').replace(/\.$/, ''), values);
+      }
+    }
+    return found;
+  } finally {
+    client.destroy();
+  }
+}
+
+export interface CaLog {
+  /** Orders that the CA took. */
+  readonly orders: number;
+  /** Serial numbers (decimal) of everything it ever issued, in order. */
+  readonly serials: readonly string[];
+}
+
+/** From the CA's own log: it knows also what nobody else came to know. */
+export async function caLog(lab: LifeLab): Promise<CaLog> {
+  const text = await readFile(join(lab.stack.stateDir, 'logs', 'pebble.log'), 'utf8');
+  const serials = [...text.matchAll(/Issued certificate serial ([0-9a-f]+)/g)].map(([, hex]) => BigInt(`0x${hex}`));
+  return { orders: (text.match(/Added order /g) ?? []).length, serials: serials.map((serial) => serial.toString()) };
+}
+
+export function getSecret(lab: LifeLab, cluster: LifeCluster): Promise<KubernetesObject | undefined> {
+  return lab.kubernetes.get(SECRETS, { namespace: cluster.namespace, name: cluster.secretName });
+}
+
+export function getRequest(lab: LifeLab, cluster: LifeCluster): Promise<KubernetesObject | undefined> {
+  return lab.kubernetes.get(CERTIFICATE_REQUESTS, { namespace: cluster.namespace, name: cluster.requestName });
+}
+
+export function getDeployment(lab: LifeLab, cluster: LifeCluster): Promise<KubernetesObject | undefined> {
+  return lab.kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
+}
+
+/** Names of the Secrets in the cluster's namespace that hold a key whose certificate is not installed. */
+export async function stagingSecrets(lab: LifeLab, cluster: LifeCluster): Promise<readonly string[]> {
+  const names: string[] = [];
+  const options = { namespace: cluster.namespace, labelSelector: 'certman.managed.openshift.io/staging=true' };
+  for await (const secret of lab.kubernetes.list(SECRETS, options)) names.push(secret.metadata.name);
+  return names;
+}
+
+/** `reason: message` of the Events in the cluster's namespace. */
+export async function eventsOf(lab: LifeLab, cluster: LifeCluster): Promise<readonly string[]> {
+  const said: string[] = [];
+  for await (const event of lab.kubernetes.list(EVENTS, { namespace: cluster.namespace })) {
+    said.push(`${String(event['reason'])}: ${String(event['message'])}`);
+  }
+  return said;
+}
+
+/** Where the cluster's workflow says it is. */
+export function statusOf(lab: LifeLab, cluster: LifeCluster): Promise<ClusterStatus> {
+  return lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity)).query(clusterStatus);
+}
+
+/** What the workflow says it did at the end; waits for that, for a bounded time. */
+export async function ledgerOf(lab: LifeLab, cluster: LifeCluster, seconds = 60): Promise<DecommissionLedger> {
+  const handle = lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity));
+  // `result` follows the workflow through its runs.
+  return (await lab.client.withDeadline(Date.now() + seconds * 1000, () => handle.result())) as DecommissionLedger;
+}
+
+/** An activity as its issuance's history tells of it. */
+export interface RecordedActivity {
+  readonly type: string;
+  readonly summary: string;
+  /** Of the attempt that ended it; 0 while it has not. */
+  readonly attempt: number;
+}
+
+export async function activitiesOf(lab: LifeLab, workflowId: string): Promise<readonly RecordedActivity[]> {
+  const { events } = await lab.client.workflow.getHandle(workflowId).fetchHistory();
+  const found = new Map<string, RecordedActivity>();
+  for (const event of events ?? []) {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) {
+      const summary = event.userMetadata?.summary;
+      found.set(String(event.eventId), {
+        type: scheduled.activityType?.name ?? '',
+        summary: summary ? String(defaultPayloadConverter.fromPayload(summary)) : '',
+        attempt: 0,
+      });
+    }
+    const started = event.activityTaskStartedEventAttributes;
+    const activity = started ? found.get(String(started.scheduledEventId)) : undefined;
+    if (started && activity) found.set(String(started.scheduledEventId), { ...activity, attempt: started.attempt ?? 1 });
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,153 @@
+/**
+ * A whole installation for the tests of a life: a stack of its own, prepared as a hub, and workers as processes of their own
+ * with the rights of certman's ServiceAccount. The CA and Route 53 are reached through proxies that can take them away;
+ * every other part is taken away by ending it.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, onTestFailed } from 'vitest';
+import { type Hub, prepareHub } from '../../local/hub.ts';
+import type { PebbleOptions } from '../../local/parts/pebble.ts';
+import { type RunningStack, startStack } from '../../local/stack.ts';
+import { startWorker, type WorkerOptions, type WorkerProcess } from '../../local/worker-process.ts';
+import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { workflowBundle } from './workflow-lab.ts';
+
+export interface LifeLab {
+  readonly stack: RunningStack;
+  readonly hub: Hub;
+  /** May do everything; plays Hive, the users and the one who looks. */
+  readonly kubernetes: KubernetesClient;
+  readonly client: Client;
+  /** In front of the CA: what the workers call by its URL. */
+  readonly ca: FaultProxy;
+  /** In front of Route 53. */
+  readonly route53: FaultProxy;
+  /** Zone of the clusters, answered for by DNS. */
+  readonly zone: { readonly name: string; readonly zoneId: string };
+  /** A worker beside those that run. */
+  startWorker(options?: Pick<WorkerOptions, 'name' | 'environment'>): Promise<WorkerProcess>;
+  /** The environment of `certman` commands, as of a person on this hub. */
+  commandEnvironment(): Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+export interface LifeLabOptions {
+  readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
+  /** Default `life.example.com`. */
+  readonly zoneName?: string;
+  /** Of the first worker; `false`: none is started. */
+  readonly worker?: Readonly<Record<string, string>> | false;
+}
+
+/** For a whole test file: `const lab = useLifeLab();`, then `lab()` inside tests. */
+export function useLifeLab(options: LifeLabOptions = {}): () => LifeLab {
+  let lab: LifeLab | undefined;
+  beforeAll(async () => {
+    lab = await startLifeLab(options);
+    if (options.worker !== false) await lab.startWorker({ environment: options.worker ?? {} });
+  }, 180_000);
+  afterAll(() => lab?.stop(), 60_000);
+  return () => {
+    if (lab === undefined) throw new Error('the lab is there only while tests run');
+    const { stateDir } = lab.stack;
+    onTestFailed(() => {
+      failedIn.add(stateDir);
+    });
+    return lab;
+  };
+}
+
+/** Folders whose logs somebody will want to read. */
+const failedIn = new Set<string>();
+
+export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLab> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'certman-life-'));
+  // A file, so that Temporal can be ended and brought back with what it knew.
+  const stack = await startStack({
+    stateDir,
+    temporal: { dbFilename: 'temporal.db' },
+    ...(options.pebble === undefined ? {} : { pebble: options.pebble }),
+  });
+  const ending: (() => Promise<unknown>)[] = [() => stack.stop()];
+  const stop = async (): Promise<void> => {
+    for (const end of ending.splice(0).reverse()) await end();
+    if (failedIn.has(stateDir)) process.stderr.write(`Logs of the life lab: ${join(stateDir, 'logs')}\n`);
+    else await rm(stateDir, { recursive: true, force: true });
+  };
+  try {
+    const [ca, route53] = await Promise.all([proxyOfCa(stack), startFaultProxy({ target: stack.route53.endpoint })]);
+    ending.push(
+      () => ca.close(),
+      () => route53.close(),
+    );
+    const zoneName = options.zoneName ?? 'life.example.com';
+    const { zoneId } = await stack.createZone(zoneName);
+    const hub = await prepareHub(stack);
+    const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    ending.push(() => kubernetes.close());
+    await useAccountThrough(ca, stack, hub);
+    const connection = await Connection.connect({ address: stack.temporal.address });
+    ending.push(() => connection.close());
+    const bundleFile = join(stateDir, 'workflow-bundle.js');
+    await writeFile(bundleFile, (await workflowBundle()).code);
+    const environment = {
+      CERTMAN_ACME_DIRECTORY_URL: `${ca.url}/dir`,
+      AWS_ENDPOINT_URL: route53.url,
+      CERTMAN_WORKFLOW_BUNDLE: bundleFile,
+      CERTMAN_KEY_TYPE: 'p-256',
+    };
+    let workers = 0;
+    return {
+      stack,
+      hub,
+      kubernetes,
+      client: new Client({ connection, namespace: stack.temporal.namespace }),
+      ca,
+      route53,
+      zone: { name: zoneName, zoneId },
+      startWorker: async (more = {}) => {
+        workers += 1;
+        const worker = await startWorker({
+          stack,
+          hub,
+          name: more.name ?? `worker-${workers}`,
+          environment: { ...environment, ...more.environment },
+        });
+        ending.push(() => worker.kill());
+        return worker;
+      },
+      commandEnvironment: () => ({ ...hub.environment, HOME: stateDir }),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** With the stack's own server certificate, so that the CA file of the stack is right for both. */
+async function proxyOfCa(stack: RunningStack): Promise<FaultProxy> {
+  const folder = join(stack.stateDir, 'tls');
+  const [certPem, keyPem, targetCaPem] = await Promise.all([
+    readFile(join(folder, 'tls.crt'), 'utf8'),
+    readFile(join(folder, 'tls.key'), 'utf8'),
+    readFile(stack.acme.caFile, 'utf8'),
+  ]);
+  return await startFaultProxy({
+    target: new URL(stack.acme.directoryUrl).origin,
+    targetCaPem,
+    tls: { certPem, keyPem },
+  });
+}
+
+/** Pebble holds an account URL to the host that it was called by. */
+async function useAccountThrough(ca: FaultProxy, stack: RunningStack, hub: Hub): Promise<void> {
+  const accountUrl = `${ca.url}${new URL(hub.accountUrl).pathname}`;
+  const patch = JSON.stringify({ stringData: { 'account-url': accountUrl } });
+  await stack.kubectl(['patch', 'secret', 'lets-encrypt-account', '-n', 'certman-operator', '--type=merge', '-p', patch]);
+}
