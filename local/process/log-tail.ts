@@ -1,8 +1,9 @@
 import { open } from 'node:fs/promises';
 
 const TAIL_BYTES = 16_384;
+const LONGEST_LINE = 1_000;
 
-/** The last lines of a file; none when it cannot be read. */
+/** The last lines of a file, long ones cut; none when it cannot be read. */
 export async function lastLines(file: string, lines = 12): Promise<readonly string[]> {
   try {
     const handle = await open(file);
@@ -14,7 +15,8 @@ export async function lastLines(file: string, lines = 12): Promise<readonly stri
         .toString('utf8')
         .split('\n')
         .filter((line) => line.trim() !== '')
-        .slice(-lines);
+        .slice(-lines)
+        .map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line));
     } finally {
       await handle.close();
     }

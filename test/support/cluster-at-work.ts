@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { withHubApi } from '../../local/hub-api.ts';
 import { type SampleCluster, sampleManifests } from '../../local/sample-cluster.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import {
@@ -17,7 +18,7 @@ import { objectPath } from '../../src/kubernetes/resource-path.ts';
 import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
 import { type BundleRecord, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
 import { NAMESPACES } from './hub.ts';
-import type { OwnStack } from './own-stack.ts';
+import type { LifeLab } from './life-lab.ts';
 
 /** What is on the hub for a cluster, each as a plain object to be changed. */
 export interface ClusterObjects {
@@ -55,10 +56,7 @@ export function withSpec(objects: ClusterObjects, change: Readonly<Record<string
   };
 }
 
-export function withMetadata(
-  objects: ClusterObjects,
-  change: Partial<KubernetesObject['metadata']>,
-): ClusterObjects {
+export function withMetadata(objects: ClusterObjects, change: Partial<KubernetesObject['metadata']>): ClusterObjects {
   const { clusterDeployment } = objects;
   return {
     ...objects,
@@ -67,19 +65,17 @@ export function withMetadata(
 }
 
 /** The ClusterDeployment comes last, as Hive says that it is installed once everything else is there. */
-export async function putObjects(own: OwnStack, objects: ClusterObjects): Promise<void> {
+export async function putObjects(lab: LifeLab, objects: ClusterObjects): Promise<void> {
   const { namespace = '' } = objects.clusterDeployment.metadata;
-  await own.asHive(async (hive) => {
+  await withHubApi(lab.stack.kubernetes.adminKubeconfig, async (hive) => {
     const apply = async (resource: ResourceType, object: KubernetesObject): Promise<void> =>
       hive.apply([{ path: objectPath(resource, object.metadata), body: object }]);
     await apply(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-    await Promise.all(
-      [
-        objects.credentials && apply(SECRETS, objects.credentials),
-        objects.dnsZone && apply(DNS_ZONES, objects.dnsZone),
-        ...(objects.others ?? []).map(([resource, object]) => apply(resource, object)),
-      ],
-    );
+    await Promise.all([
+      objects.credentials && apply(SECRETS, objects.credentials),
+      objects.dnsZone && apply(DNS_ZONES, objects.dnsZone),
+      ...(objects.others ?? []).map(([resource, object]) => apply(resource, object)),
+    ]);
     if (objects.dnsZone !== undefined && objects.zoneId !== undefined) {
       await hive.mergePatch([zoneStatus(objects.dnsZone, objects.zoneId)]);
     }
@@ -97,12 +93,14 @@ export function zoneStatus(dnsZone: KubernetesObject, zoneId: string) {
 
 /** A change by Hive or a user, by JSON merge patch. */
 export async function change(
-  own: OwnStack,
+  lab: LifeLab,
   resource: ResourceType,
   key: { readonly namespace: string; readonly name: string },
   body: unknown,
 ): Promise<void> {
-  await own.asHive((hive) => hive.mergePatch([{ path: objectPath(resource, key), body }]));
+  await withHubApi(lab.stack.kubernetes.adminKubeconfig, (hive) =>
+    hive.mergePatch([{ path: objectPath(resource, key), body }]),
+  );
 }
 
 export interface Condition {
@@ -127,12 +125,12 @@ export interface Said {
   readonly events: readonly SaidEvent[];
 }
 
-export async function whatIsSaid(own: OwnStack, cluster: SampleCluster): Promise<Said> {
+export async function whatIsSaid(lab: LifeLab, cluster: SampleCluster): Promise<Said> {
   const { namespace } = cluster;
-  const request = await own.admin.get(CERTIFICATE_REQUESTS, { namespace, name: cluster.requestName });
+  const request = await lab.kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name: cluster.requestName });
   const status = (request?.['status'] ?? {}) as Said['status'] & { readonly conditions?: readonly Condition[] };
   const events: SaidEvent[] = [];
-  for await (const event of own.admin.list(EVENTS, { namespace })) {
+  for await (const event of lab.kubernetes.list(EVENTS, { namespace })) {
     const { kind } = event['involvedObject'] as { readonly kind: string };
     events.push({
       about: kind,
@@ -146,18 +144,18 @@ export async function whatIsSaid(own: OwnStack, cluster: SampleCluster): Promise
 }
 
 /** The cluster as workflows name it. */
-export async function identityOf(own: OwnStack, cluster: SampleCluster): Promise<ClusterIdentity> {
+export async function identityOf(lab: LifeLab, cluster: SampleCluster): Promise<ClusterIdentity> {
   const { namespace, name } = cluster;
-  const found = await own.admin.get(CLUSTER_DEPLOYMENTS, { namespace, name });
+  const found = await lab.kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace, name });
   return { hive: 'hive', namespace, name, uid: found?.metadata.uid ?? '' };
 }
 
 /** What its workflow knows of the bundle and how long its history is; undefined when it has none. */
 export async function workflowOf(
-  own: OwnStack,
+  lab: LifeLab,
   cluster: SampleCluster,
 ): Promise<{ readonly record: BundleRecord | undefined; readonly events: number } | undefined> {
-  const handle = own.temporal.workflow.getHandle(clusterWorkflowId(await identityOf(own, cluster)));
+  const handle = lab.client.workflow.getHandle(clusterWorkflowId(await identityOf(lab, cluster)));
   try {
     const [{ bundles }, { historyLength }] = await Promise.all([handle.query(clusterStatus), handle.describe()]);
     return { record: bundles[cluster.bundleName], events: historyLength };
@@ -173,8 +171,8 @@ export interface Issued {
 }
 
 /** The certificate in the Secret, once there is a good one. @returns undefined while there is none. */
-export async function issuedTo(own: OwnStack, cluster: SampleCluster): Promise<Issued | undefined> {
-  const secret = await readTlsSecret(own.admin, { namespace: cluster.namespace, name: cluster.secretName });
+export async function issuedTo(lab: LifeLab, cluster: SampleCluster): Promise<Issued | undefined> {
+  const secret = await readTlsSecret(lab.kubernetes, { namespace: cluster.namespace, name: cluster.secretName });
   if (secret.kind !== 'valid') return undefined;
   return {
     serialNumber: secret.certificate.serialNumber,

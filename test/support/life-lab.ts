@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, onTestFailed } from 'vitest';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type Hub, prepareHub } from '../../local/hub.ts';
 import type { PebbleOptions } from '../../local/parts/pebble.ts';
 import { type RunningStack, startStack } from '../../local/stack.ts';
@@ -31,9 +31,11 @@ export interface LifeLab {
   readonly zone: { readonly name: string; readonly zoneId: string };
   /** A worker beside those that run. */
   startWorker(options?: Pick<WorkerOptions, 'name' | 'environment'>): Promise<WorkerProcess>;
+  /** Ends those that run, in good order. */
+  stopWorkers(): Promise<void>;
   /** The environment of `certman` commands, as of a person on this hub. */
   commandEnvironment(): Readonly<Record<string, string>>;
-  stop(): Promise<void>;
+  stop(options?: { readonly keepLogs?: boolean }): Promise<void>;
 }
 
 export interface LifeLabOptions {
@@ -47,23 +49,23 @@ export interface LifeLabOptions {
 /** For a whole test file: `const lab = useLifeLab();`, then `lab()` inside tests. */
 export function useLifeLab(options: LifeLabOptions = {}): () => LifeLab {
   let lab: LifeLab | undefined;
+  let allPassed = true;
+  let ran = false;
   beforeAll(async () => {
     lab = await startLifeLab(options);
     if (options.worker !== false) await lab.startWorker({ environment: options.worker ?? {} });
   }, 180_000);
-  afterAll(() => lab?.stop(), 60_000);
+  afterEach(({ task }) => {
+    ran = true;
+    if (task.result?.state === 'fail') allPassed = false;
+  });
+  // Logs of what failed, if only in a hook before the first test, are what somebody will want to read.
+  afterAll(() => lab?.stop({ keepLogs: !ran || !allPassed }), 60_000);
   return () => {
     if (lab === undefined) throw new Error('the lab is there only while tests run');
-    const { stateDir } = lab.stack;
-    onTestFailed(() => {
-      failedIn.add(stateDir);
-    });
     return lab;
   };
 }
-
-/** Folders whose logs somebody will want to read. */
-const failedIn = new Set<string>();
 
 export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLab> {
   const stateDir = await mkdtemp(join(tmpdir(), 'certman-life-'));
@@ -74,9 +76,9 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
     ...(options.pebble === undefined ? {} : { pebble: options.pebble }),
   });
   const ending: (() => Promise<unknown>)[] = [() => stack.stop()];
-  const stop = async (): Promise<void> => {
+  const stop: LifeLab['stop'] = async (how = {}) => {
     for (const end of ending.splice(0).reverse()) await end();
-    if (failedIn.has(stateDir)) process.stderr.write(`Logs of the life lab: ${join(stateDir, 'logs')}\n`);
+    if (how.keepLogs === true) process.stderr.write(`Logs of the life lab: ${join(stateDir, 'logs')}\n`);
     else await rm(stateDir, { recursive: true, force: true });
   };
   try {
@@ -101,7 +103,7 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
       CERTMAN_WORKFLOW_BUNDLE: bundleFile,
       CERTMAN_KEY_TYPE: 'p-256',
     };
-    let workers = 0;
+    const workers: WorkerProcess[] = [];
     return {
       stack,
       hub,
@@ -111,21 +113,24 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
       route53,
       zone: { name: zoneName, zoneId },
       startWorker: async (more = {}) => {
-        workers += 1;
         const worker = await startWorker({
           stack,
           hub,
-          name: more.name ?? `worker-${workers}`,
+          name: more.name ?? `worker-${workers.length + 1}`,
           environment: { ...environment, ...more.environment },
         });
+        workers.push(worker);
         ending.push(() => worker.kill());
         return worker;
+      },
+      stopWorkers: async () => {
+        await Promise.all(workers.map((worker) => worker.stop()));
       },
       commandEnvironment: () => ({ ...hub.environment, HOME: stateDir }),
       stop,
     };
   } catch (error) {
-    await stop();
+    await stop({ keepLogs: true });
     throw error;
   }
 }

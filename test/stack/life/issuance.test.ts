@@ -1,0 +1,291 @@
+/** The life of certificates while their cluster lives: issued, followed, renewed; asked of the CA, the DNS and the API server. */
+import { X509Certificate } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
+import { FINALIZER, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import {
+  CertCluster,
+  CertExpiry,
+  CertIssuer,
+  CertNames,
+  CertNameSet,
+  CertRenewAt,
+  CertState,
+  clusterWorkflowId,
+  issuanceWorkflowId,
+  SEARCH_ATTRIBUTES,
+} from '../../../workflows/contract.ts';
+import { changeCluster, type LifeCluster, newCluster } from '../../support/life-clusters.ts';
+import { activitiesOf, allOf, getDeployment, getRequest, getSecret, statusOf, txtRecords } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { startCertman } from '../../support/worker-process.ts';
+
+const DAY_MS = 86_400_000;
+
+const lab = useLifeLab();
+let cluster: LifeCluster;
+let firstSerial: string;
+/** Values that were seen at once under the name that `apps.X` and `*.apps.X` share. */
+const seenTogether = new Set<number>();
+let changesOfRoute53: number;
+
+beforeAll(async () => {
+  const made = await newCluster(lab(), 'first', { installed: false });
+  const apps = `apps.first.${lab().zone.name}`;
+  cluster = { ...made, dnsNames: [...made.dnsNames, apps] };
+  lab().route53.forget();
+  await changeCluster(lab(), made, {
+    spec: {
+      installed: true,
+      controlPlaneConfig: {
+        servingCertificates: { default: 'primary', additional: [{ name: 'primary', domain: apps }] },
+      },
+    },
+  });
+  const issued = new AbortController();
+  const sampling = (async () => {
+    while (!issued.signal.aborted) {
+      const values = (await txtRecords(lab())).get(`_acme-challenge.${apps}`);
+      if (values !== undefined) seenTogether.add(values.length);
+    }
+  })();
+  firstSerial = (await certificateInSecret(lab().kubernetes, cluster, undefined, 60)).serialNumber;
+  issued.abort();
+  await sampling;
+  await noTxtLeft(lab().stack, cluster, 15);
+  changesOfRoute53 = lab().route53.seen.filter(({ method, path }) => method === 'POST' && path.includes('/rrset')).length;
+}, 120_000);
+
+describe('an installed cluster', () => {
+  test('has the whole chain with its key in a Secret that Hive can use', async () => {
+    const secret = await getSecret(lab(), cluster);
+    const request = await getRequest(lab(), cluster);
+    expect(secret).toMatchObject({
+      type: 'kubernetes.io/tls',
+      metadata: {
+        labels: { certificate_request: cluster.requestName },
+        ownerReferences: [
+          { kind: 'CertificateRequest', name: cluster.requestName, uid: request?.metadata.uid, controller: true },
+        ],
+      },
+    });
+    const data = secret?.['data'] as Readonly<Record<string, string>>;
+    expect(Object.keys(data).sort()).toEqual(['tls.crt', 'tls.key']);
+    const chain = Buffer.from(data['tls.crt'] ?? '', 'base64').toString();
+    const certificates = chain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    expect(certificates.length).toBeGreaterThanOrEqual(2);
+    const [leaf, issuer] = certificates.map((pem) => new X509Certificate(pem));
+    expect(leaf?.checkIssued(issuer as X509Certificate)).toBe(true);
+    expect(leaf?.subjectAltName?.split(', ').sort()).toEqual(cluster.dnsNames.map((name) => `DNS:${name}`).sort());
+    await statusAtCa(lab().stack, firstSerial, 'Valid');
+  });
+
+  test('has a CertificateRequest that says so, owned by the ClusterDeployment and held by the finalizer', async () => {
+    await requestIsReady(lab().kubernetes, cluster, firstSerial, 15);
+    const request = await getRequest(lab(), cluster);
+    expect(request).toMatchObject({
+      metadata: {
+        finalizers: [FINALIZER],
+        ownerReferences: [{ kind: 'ClusterDeployment', name: cluster.name, uid: cluster.identity.uid, controller: true }],
+      },
+      spec: {
+        acmeDNSDomain: cluster.zone,
+        certificateSecret: { name: cluster.secretName },
+        email: 'sre@example.com',
+        platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
+      },
+      status: {
+        issued: true,
+        status: 'Success',
+        state: 'Ready',
+        serialNumber: firstSerial,
+        workflowID: clusterWorkflowId(cluster.identity),
+        conditions: [
+          { type: 'Ready', status: 'True', reason: 'Issued' },
+          { type: 'Renewing', status: 'False', reason: 'Scheduled' },
+          { type: 'Failing', status: 'False', reason: 'NoFailure' },
+        ],
+      },
+    });
+    expect((request?.['spec'] as { dnsNames: string[] }).dnsNames.toSorted()).toEqual(cluster.dnsNames.toSorted());
+  });
+
+  test('shows by kubectl whether it is fine', async () => {
+    const [header = '', row = ''] = (
+      await lab().stack.kubectl(['get', 'certificaterequests', '-n', cluster.namespace])
+    ).split('\n');
+    expect(header.split(/\s{2,}/)).toEqual(['NAME', 'READY', 'EXPIRES', 'RENEWS', 'ISSUER', 'SECRET', 'AGE']);
+    expect(row).toMatch(new RegExp(`^${cluster.requestName} +True +20\\S+Z +20\\S+Z +Pebble.+ ${cluster.secretName} +`));
+  });
+
+  test('tells Hive in its status, and is held by the finalizer', async () => {
+    const found = await within(15, 'status.certificateBundles', async () => {
+      const deployment = await getDeployment(lab(), cluster);
+      return deployment?.['status'] === undefined ? 'there is no status' : deployment;
+    });
+    expect(found).toMatchObject({
+      metadata: { finalizers: expect.arrayContaining([FINALIZER]) as unknown },
+      status: { certificateBundles: [{ name: 'primary', generated: true }] },
+    });
+  });
+
+  test('had the TXT values of `x` and `*.x` published together in one change, and withdrawn in one', () => {
+    expect([...seenTogether]).toEqual([2]);
+    expect(changesOfRoute53).toBe(2);
+  });
+
+  test('can be read in the Web UI: details, summaries of each step, search attributes', async () => {
+    const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
+    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain('### first/first');
+    expect(currentDetails).toMatch(/\| primary \| \*\*Ready\*\* \| api\.first\.life\.example\.com, .+ \| 20\S+Z \| 20\S+Z \|/);
+    expect(await handle.describe()).toMatchObject({ staticSummary: 'Certificates of first/first on hive' });
+
+    const issuance = issuanceWorkflowId(cluster.identity, 'primary', 1);
+    const steps = await activitiesOf(lab(), issuance);
+    expect(steps.length).toBeGreaterThanOrEqual(6);
+    expect(steps.filter(({ summary }) => summary === '')).toEqual([]);
+    const story = await lab().client.workflow.getHandle(issuance).query<{ currentDetails: string }>(
+      '__temporal_workflow_metadata',
+    );
+    expect(story.currentDetails).toMatch(/^Issued api\.first\.life\.example\.com and 3 more by Pebble.+, serial \d+, valid until/);
+  });
+
+  test('is found by search attributes, which the worker registered', async () => {
+    const registered = await lab().client.connection.operatorService.listSearchAttributes({ namespace: 'default' });
+    for (const { name } of SEARCH_ATTRIBUTES) expect(Object.keys(registered.customAttributes ?? {})).toContain(name);
+
+    const described = await lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity)).describe();
+    const attributes = described.typedSearchAttributes;
+    expect(attributes.get(CertState)).toBe('Ready');
+    expect(attributes.get(CertCluster)).toBe('first/first');
+    expect(attributes.get(CertIssuer)).toContain('Pebble');
+    expect(attributes.get(CertNames)).toContain(`api.first.${lab().zone.name}`);
+    const lifetime = (attributes.get(CertExpiry)?.getTime() ?? 0) - Date.now();
+    expect(lifetime / DAY_MS).toBeGreaterThan(89);
+    expect(attributes.get(CertRenewAt)?.getTime()).toBeGreaterThan(Date.now() + 43 * DAY_MS);
+
+    const query = `WorkflowType = 'certificateIssuance' AND ${CertCluster.name} = 'first/first'`;
+    const issuances = await within(15, 'the issuance is listed', async () => {
+      const found = await allOf(lab().client.workflow.list({ query }));
+      return found.length > 0 ? found : 'there is none';
+    });
+    expect(issuances.map(({ typedSearchAttributes }) => typedSearchAttributes.get(CertNameSet))).toEqual([
+      expect.stringMatching(/^[0-9a-f]+$/),
+    ]);
+  });
+});
+
+describe('what a user writes', () => {
+  test('renewBeforeDays is obeyed at once', async () => {
+    const patch = JSON.stringify({ spec: { renewBeforeDays: 30 } });
+    await lab().stack.kubectl(['patch', 'certificaterequest', cluster.requestName, '-n', cluster.namespace, '--type=merge', '-p', patch]);
+    await within(20, 'it renews 30 days before its end', async () => {
+      const request = await getRequest(lab(), cluster);
+      const { notAfter, renewalTime } = request?.['status'] as { notAfter: string; renewalTime: string };
+      const before = (Date.parse(notAfter) - Date.parse(renewalTime)) / DAY_MS;
+      return before >= 30 && before <= 31 ? {} : `it renews ${before} days before its end`;
+    });
+  });
+
+  test('`certman renew` gives another serial and another key; what others wrote stays', async () => {
+    const at = ['secret', cluster.secretName, '-n', cluster.namespace];
+    await lab().stack.kubectl(['label', ...at, 'team=sre']);
+    await lab().stack.kubectl(['annotate', ...at, 'example.com/note=keep me']);
+    const before = await certificateInSecret(lab().kubernetes, cluster, undefined, 5);
+
+    const command = startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
+    expect((await command.exit(60_000)).code).toBe(0);
+
+    const after = await certificateInSecret(lab().kubernetes, cluster, before.serialNumber, 5);
+    expect(command.output()).toContain(after.serialNumber);
+    expect(after.keyFingerprint).not.toBe(before.keyFingerprint);
+    const secret = await getSecret(lab(), cluster);
+    expect(secret?.metadata).toMatchObject({
+      labels: { team: 'sre', certificate_request: cluster.requestName },
+      annotations: { 'example.com/note': 'keep me' },
+    });
+    expect(Object.keys(secret?.['data'] as object).sort()).toEqual(['tls.crt', 'tls.key']);
+    await requestIsReady(lab().kubernetes, cluster, after.serialNumber, 15);
+    expect((await getRequest(lab(), cluster))?.['spec']).toMatchObject({ renewBeforeDays: 30 });
+    await noTxtLeft(lab().stack, cluster, 15);
+  });
+
+  test('a renewal closes the run and leaves the next one as readable', async () => {
+    const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
+    const second = await within(15, 'a run of its own', async () => {
+      const now = await handle.describe();
+      return now.raw.workflowExecutionInfo?.firstRunId === now.runId ? 'it is still the first run' : now;
+    });
+    expect(second.typedSearchAttributes.get(CertState)).toBe('Ready');
+    expect(second.historyLength).toBeLessThan(15);
+    const details = await within(10, 'answers', async () => {
+      const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+      return currentDetails === '' ? 'it has no details' : { currentDetails };
+    });
+    expect(details.currentDetails).toContain('**Ready**');
+  });
+});
+
+describe('a ClusterDeployment that is changed', () => {
+  const bundles = (...names: readonly string[]) =>
+    names.map((name) => ({ name, generate: true, certificateSecretRef: { name: `first-${name}-cert` } }));
+  const ingress = (...domains: readonly string[]) => [
+    { name: 'default', domain: `apps.first.${lab().zone.name}`, servingCertificate: 'primary' },
+    ...domains.map((domain, index) => ({ name: `more-${index}`, domain, servingCertificate: 'second' })),
+  ];
+  const second = (): LifeCluster => ({
+    ...cluster,
+    requestName: 'first-second',
+    secretName: 'first-second-cert',
+    dnsNames: [`*.more.first.${lab().zone.name}`],
+  });
+  let untouched: string | undefined;
+  const serials: string[] = [];
+
+  test('by a bundle gets its certificate', async () => {
+    untouched = (await getSecret(lab(), cluster))?.metadata.resourceVersion;
+    await changeCluster(lab(), cluster, {
+      spec: { certificateBundles: bundles('primary', 'second'), ingress: ingress(`more.first.${lab().zone.name}`) },
+    });
+    serials.push((await certificateInSecret(lab().kubernetes, second(), undefined, 60)).serialNumber);
+    await requestIsReady(lab().kubernetes, second(), serials[0] ?? '', 15);
+  });
+
+  test('by a name gets another certificate with it', async () => {
+    const another = `another.first.${lab().zone.name}`;
+    await changeCluster(lab(), cluster, { spec: { ingress: ingress(`more.first.${lab().zone.name}`, another) } });
+    const found = await within(60, 'a certificate with the new name', async () => {
+      const status = (await statusOf(lab(), cluster)).bundles['second'];
+      return status?.certificate?.dnsNames.includes(`*.${another}`) === true ? status.certificate : JSON.stringify(status);
+    });
+    serials.push(found.serialNumber);
+    await certificateInSecret(lab().kubernetes, second(), serials[0], 5);
+  });
+
+  test('by taking the bundle out has it revoked and removed, and nothing else touched', async () => {
+    await changeCluster(lab(), cluster, { spec: { certificateBundles: bundles('primary'), ingress: ingress() } });
+    await within(60, 'Secret and CertificateRequest are gone', async () => {
+      const left = [await getSecret(lab(), second()), await getRequest(lab(), second())].filter(Boolean);
+      return left.length === 0 ? {} : `${left.map((one) => one?.metadata.name).join(', ')} is there`;
+    });
+    for (const serial of serials) await statusAtCa(lab().stack, serial, 'Revoked');
+    expect((await getSecret(lab(), cluster))?.metadata.resourceVersion).toBe(untouched);
+    const { serialNumber } = await certificateInSecret(lab().kubernetes, cluster, undefined, 5);
+    await statusAtCa(lab().stack, serialNumber, 'Valid');
+    const left = await allOf(lab().kubernetes.list(SECRETS, { namespace: cluster.namespace }));
+    expect(left.map(({ metadata }) => metadata.name).sort()).toEqual(['aws', cluster.secretName]);
+  });
+});
+
+test.each([
+  ['rsa-2048', { asymmetricKeyType: 'rsa', asymmetricKeyDetails: { modulusLength: 2048 } }],
+  ['p-384', { asymmetricKeyType: 'ec', asymmetricKeyDetails: { namedCurve: 'secp384r1' } }],
+  ['p-256', { asymmetricKeyType: 'ec', asymmetricKeyDetails: { namedCurve: 'prime256v1' } }],
+])('a worker that is told so makes %s keys', async (keyType, expected) => {
+  await lab().stopWorkers();
+  await lab().startWorker({ environment: { CERTMAN_KEY_TYPE: keyType } });
+  const other = await newCluster(lab(), `key-${keyType}`);
+  const { certificate } = await certificateInSecret(lab().kubernetes, other, undefined, 60);
+  expect(certificate.publicKey).toMatchObject(expected);
+});
