@@ -4,7 +4,7 @@ import { withHubApi } from '../../local/hub-api.ts';
 import type { SampleCluster } from '../../local/sample-cluster.ts';
 import { PEBBLE_BLOCKED_DOMAINS } from '../../local/versions.ts';
 import { CLUSTER_DEPLOYMENTS, type KubernetesObject, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
-import { type ClusterObjects, change, putObjects, withMetadata, withSpec, zoneStatus } from './cluster-at-work.ts';
+import { type ClusterObjects, patchAsHive, putObjects, withMetadata, withSpec, zoneStatus } from './cluster-at-work.ts';
 import type { LifeLab } from './life-lab.ts';
 
 export interface Zone {
@@ -58,7 +58,7 @@ const domainOf = ({ cluster }: Place): string => `${cluster.name}.${cluster.zone
 const clusterKey = ({ cluster }: Place) => ({ namespace: cluster.namespace, name: cluster.name });
 
 async function mendSpec(place: Place, spec: Readonly<Record<string, unknown>>): Promise<void> {
-  await change(place.lab, CLUSTER_DEPLOYMENTS, clusterKey(place), { spec });
+  await patchAsHive(place.lab, CLUSTER_DEPLOYMENTS, clusterKey(place), { spec });
 }
 
 async function mendByGoodObjects({ lab, good }: Place): Promise<void> {
@@ -124,6 +124,24 @@ export const BAD_INPUTS: readonly BadInput[] = [
     spoil: ({ good }) => withSpec(good, additional('www.somewhere-else.example.org')),
     says: { kind: 'failing', reason: 'DnsNameOutsideZone', culprit: () => 'www.somewhere-else.example.org' },
     mend: (place) => mendSpec(place, noAdditional),
+  },
+  {
+    name: 'base-domain-that-is-none',
+    spoil: ({ good }) => withSpec(good, { baseDomain: 'not a domain' }),
+    says: { kind: 'failing', reason: 'NamesInvalid', culprit: () => 'not a domain' },
+    mend: (place) => mendSpec(place, { baseDomain: place.cluster.zone }),
+  },
+  {
+    name: 'no-region',
+    spoil: ({ good }) => withSpec(good, { platform: { aws: { credentialsSecretRef: { name: 'aws' } } } }),
+    says: { kind: 'issued' },
+  },
+  {
+    name: 'credentials-of-an-impossible-name',
+    spoil: ({ good }) =>
+      withSpec(good, { platform: { aws: { region: 'us-east-1', credentialsSecretRef: { name: '../Aws' } } } }),
+    says: { kind: 'failing', reason: 'DnsCredentialsMissing', culprit: () => '../Aws' },
+    mend: (place) => mendSpec(place, { platform: place.good.clusterDeployment.spec['platform'] }),
   },
   {
     name: 'no-credentials',
@@ -206,7 +224,7 @@ export const BAD_INPUTS: readonly BadInput[] = [
     spoil: ({ good }) => withMetadata(good, { labels: { 'api.openshift.com/managed': 'yes' } }),
     says: { kind: 'explained', reason: 'NotManaged', culprit: () => 'api.openshift.com/managed' },
     mend: async (place) =>
-      change(place.lab, CLUSTER_DEPLOYMENTS, clusterKey(place), {
+      patchAsHive(place.lab, CLUSTER_DEPLOYMENTS, clusterKey(place), {
         metadata: { labels: { 'api.openshift.com/managed': 'true' } },
       }),
   },
@@ -239,6 +257,21 @@ export const BAD_INPUTS: readonly BadInput[] = [
       kind: 'failing',
       reason: 'KubernetesSecretBroken',
       culprit: ({ cluster }) => `Secret ${cluster.namespace}/${cluster.secretName} is of type Opaque`,
+    },
+    mend: async ({ lab, cluster }) => {
+      await lab.kubernetes.delete(SECRETS, { namespace: cluster.namespace, name: cluster.secretName });
+    },
+  },
+  {
+    name: 'garbage-that-is-immutable',
+    spoil: (place) => {
+      const garbage = secret(place, place.cluster.secretName, 'kubernetes.io/tls', { 'tls.crt': '?', 'tls.key': '?' });
+      return { ...place.good, others: [[SECRETS, { ...garbage, immutable: true }]] };
+    },
+    says: {
+      kind: 'failing',
+      reason: 'KubernetesInvalid',
+      culprit: ({ cluster }) => new RegExp(`${cluster.secretName}.*immutable`),
     },
     mend: async ({ lab, cluster }) => {
       await lab.kubernetes.delete(SECRETS, { namespace: cluster.namespace, name: cluster.secretName });

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { withHubApi } from '../../local/hub-api.ts';
 import { type SampleCluster, sampleManifests } from '../../local/sample-cluster.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
@@ -16,7 +17,7 @@ import {
 } from '../../src/kubernetes/kubernetes-api.ts';
 import { objectPath } from '../../src/kubernetes/resource-path.ts';
 import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
-import { type BundleRecord, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
+import { type BundleRecord, clusterStatus, clusterWorkflowId, issuanceWorkflowId } from '../../workflows/contract.ts';
 import { NAMESPACES } from './hub.ts';
 import type { LifeLab } from './life-lab.ts';
 
@@ -92,7 +93,7 @@ export function zoneStatus(dnsZone: KubernetesObject, zoneId: string) {
 }
 
 /** A change by Hive or a user, by JSON merge patch. */
-export async function change(
+export async function patchAsHive(
   lab: LifeLab,
   resource: ResourceType,
   key: { readonly namespace: string; readonly name: string },
@@ -196,4 +197,22 @@ export async function eventually<T>(
     }
     await sleep(100);
   }
+}
+
+/** The orders that its issuances worked on at the CA, in order. */
+export async function ordersOf(lab: LifeLab, cluster: SampleCluster): Promise<readonly string[]> {
+  const identity = await identityOf(lab, cluster);
+  const made = (await workflowOf(lab, cluster))?.record?.orders ?? 0;
+  const orders: string[] = [];
+  for (let attempt = 1; attempt <= made; attempt += 1) {
+    const id = issuanceWorkflowId(identity, cluster.bundleName, attempt);
+    const { events } = await lab.client.workflow.getHandle(id).fetchHistory();
+    for (const event of events ?? []) {
+      const payload = event.activityTaskCompletedEventAttributes?.result?.payloads?.[0];
+      if (payload === undefined) continue;
+      const result = defaultPayloadConverter.fromPayload<{ readonly orderUrl?: string } | null>(payload);
+      if (typeof result?.orderUrl === 'string') orders.push(result.orderUrl);
+    }
+  }
+  return orders;
 }

@@ -1,11 +1,15 @@
 /** What became of a certificate, asked of those who know: the CA and its log, Route 53, the API server, Temporal. */
+import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ListResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { defaultPayloadConverter } from '@temporalio/common';
+import { noTxtLeft, nothingLeft, statusAtCa } from '../../local/demo/checks.ts';
+import { revokeCertificate } from '../../src/acme/revocation.ts';
 import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
 import { type ClusterStatus, clusterStatus, clusterWorkflowId, type DecommissionLedger } from '../../workflows/contract.ts';
+import { caSource } from './acme-account.ts';
 import type { LifeCluster } from './life-clusters.ts';
 import type { LifeLab } from './life-lab.ts';
 
@@ -122,4 +126,40 @@ export async function allOf<T>(listing: AsyncIterable<T>): Promise<readonly T[]>
   const all: T[] = [];
   for await (const one of listing) all.push(one);
   return all;
+}
+
+/** Nothing of a cluster is left on the API server, at Route 53 and in DNS; each certificate is as the CA should have it. */
+export async function expectCleared(
+  lab: LifeLab,
+  cluster: LifeCluster,
+  expected: { readonly revoked?: readonly string[]; readonly zoneId?: string; readonly seconds?: number } = {},
+): Promise<DecommissionLedger> {
+  const seconds = expected.seconds ?? 30;
+  await nothingLeft(lab.kubernetes, cluster, seconds);
+  const left = [...(await txtRecords(lab, expected.zoneId)).keys()].filter((name) => belongsTo(name, cluster));
+  if (left.length > 0) throw new Error(`Route 53 still has ${left.join(', ')}`);
+  if (expected.zoneId === undefined) await noTxtLeft(lab.stack, cluster, 5);
+  for (const serial of expected.revoked ?? []) await statusAtCa(lab.stack, serial, 'Revoked');
+  const ledger = await ledgerOf(lab, cluster, seconds);
+  if (!ledger.finalizerReleased) throw new Error(`the ledger says otherwise: ${JSON.stringify(ledger)}`);
+  return ledger;
+}
+
+function belongsTo(record: string, cluster: LifeCluster): boolean {
+  return record.endsWith(`.${cluster.name}.${cluster.zone}`);
+}
+
+/** Revokes a certificate in the account's name, past certman. */
+export async function revokeAtCa(lab: LifeLab, certificate: X509Certificate): Promise<void> {
+  const secret = await lab.kubernetes.get(SECRETS, { namespace: 'certman-operator', name: 'lets-encrypt-account' });
+  const data = secret?.['data'] as Readonly<Record<string, string>>;
+  const text = (key: string): string => Buffer.from(data[key] ?? '', 'base64').toString();
+  const stored = { privateKeyPem: text('private-key'), accountUrl: text('account-url') };
+  const caPem = await readFile(lab.stack.acme.caFile, 'utf8');
+  const source = caSource({ directoryUrl: `${lab.ca.url}/dir`, caPem }, { stored });
+  try {
+    await source.use((ca) => revokeCertificate(ca, certificate, 1));
+  } finally {
+    await source.close();
+  }
 }

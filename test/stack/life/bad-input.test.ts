@@ -1,0 +1,354 @@
+/** Wrong input of every kind, on the whole program: said where people look, quiet while it waits, and overcome by itself. */
+import { generateKeyPairSync } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { withHubApi } from '../../../local/hub-api.ts';
+import { sampleCluster } from '../../../local/sample-cluster.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { BAD_INPUTS, type BadInput, type Place, refuseBadKeys } from '../../support/bad-inputs.ts';
+import {
+  eventually,
+  goodObjects,
+  issuedTo,
+  ordersOf,
+  putObjects,
+  type Said,
+  whatIsSaid,
+  workflowOf,
+} from '../../support/cluster-at-work.ts';
+import { type LifeLab, useLifeLab } from '../../support/life-lab.ts';
+
+const ACCOUNT = { namespace: 'certman-operator', name: 'lets-encrypt-account' } as const;
+
+/** One certificate takes three seconds on an idle machine; these are many at once on one that runs other tests beside. */
+const SECONDS = 30;
+/** The first attempt by the schedule is a minute after the failure. */
+const SECONDS_BY_SCHEDULE = 60 + SECONDS;
+const QUIET_MS = 5_000;
+
+const lab = useLifeLab({ worker: false });
+
+interface Account {
+  readonly 'account-url': string;
+  readonly 'private-key': string;
+}
+
+async function readAccount({ kubernetes }: LifeLab): Promise<Account> {
+  const found = await kubernetes.get(SECRETS, ACCOUNT);
+  const data = found?.['data'] as Account;
+  const text = (entry: keyof Account) => Buffer.from(data[entry], 'base64').toString();
+  return { 'account-url': text('account-url'), 'private-key': text('private-key') };
+}
+
+async function writeAccount({ stack }: LifeLab, account: Partial<Account>): Promise<void> {
+  const path = `/api/v1/namespaces/${ACCOUNT.namespace}/secrets/${ACCOUNT.name}`;
+  const body = { apiVersion: 'v1', kind: 'Secret', metadata: ACCOUNT, stringData: account };
+  await withHubApi(stack.kubernetes.adminKubeconfig, (hub) => hub.apply([{ path, body }]));
+}
+
+/** A cluster of the zone that all share, unless it is in one of its own. */
+async function placeOf(at: LifeLab, name: string, zone?: BadInput['zone']): Promise<Place> {
+  const cluster = sampleCluster(name, zone?.name ?? at.zone.name);
+  const zoneId =
+    zone === undefined ? at.zone.zoneId : zone.made ? (await at.stack.createZone(zone.name)).zoneId : 'none';
+  return { lab: at, cluster, good: goodObjects(cluster, zoneId) };
+}
+
+function names(text: string, culprit: string | RegExp): boolean {
+  return typeof culprit === 'string' ? text.includes(culprit) : culprit.test(text);
+}
+
+/** Whether the failure is said everywhere where it should be. */
+function saysFailing(said: Said, reason: string, culprit: string | RegExp): boolean {
+  const condition = (type: string) => said.conditions.find((one) => one.type === type);
+  const [failing, ready] = [condition('Failing'), condition('Ready')];
+  const told = (kind: string) =>
+    said.events.some(({ about, type, message }) => about === kind && type === 'Warning' && names(message, culprit));
+  return (
+    failing?.status === 'True' &&
+    failing.reason === reason &&
+    names(failing.message, culprit) &&
+    ready?.status === 'False' &&
+    ready.reason === reason &&
+    said.status['status'] === 'Error' &&
+    typeof said.status['nextAttempt'] === 'string' &&
+    told('CertificateRequest') &&
+    told('ClusterDeployment')
+  );
+}
+
+async function untilFailing(place: Place, reason: string, culprit: string | RegExp): Promise<Said> {
+  const { cluster } = place;
+  return await eventually(
+    `${cluster.name} says ${reason} of ${String(culprit)}`,
+    SECONDS,
+    async () => {
+      const said = await whatIsSaid(place.lab, cluster);
+      return saysFailing(said, reason, culprit) ? said : undefined;
+    },
+    () => whatIsSaid(place.lab, cluster),
+  );
+}
+
+/** Issued, valid at the CA, and nothing but success said any more. */
+async function untilIssued(place: Place, seconds: number): Promise<number> {
+  const began = performance.now();
+  const { cluster } = place;
+  const instead = async () => ({
+    said: await whatIsSaid(place.lab, cluster),
+    is: await workflowOf(place.lab, cluster),
+  });
+  const issued = await eventually(
+    `a certificate for ${cluster.name}`,
+    seconds,
+    () => issuedTo(place.lab, cluster),
+    instead,
+  );
+  const took = (performance.now() - began) / 1000;
+  await eventually(
+    `${cluster.name} says that it is well`,
+    SECONDS,
+    async () => {
+      const { status, conditions } = await whatIsSaid(place.lab, cluster);
+      const is = (type: string) => conditions.find((one) => one.type === type)?.status;
+      const well = is('Ready') === 'True' && is('Failing') === 'False' && is('Renewing') === 'False';
+      return well && status['serialNumber'] === issued.serialNumber && status['nextAttempt'] === undefined
+        ? status
+        : undefined;
+    },
+    instead,
+  );
+  expect((await place.lab.stack.acme.statusOf(issued.serialNumber)).Status).toBe('Valid');
+  return took;
+}
+
+/** Everything that grows when something is done about a cluster. */
+async function activity({ lab: at, cluster }: Place) {
+  const key = { namespace: cluster.namespace, name: cluster.name };
+  const [said, workflow, request, deployment] = await Promise.all([
+    whatIsSaid(at, cluster),
+    workflowOf(at, cluster),
+    at.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName }),
+    at.kubernetes.get(CLUSTER_DEPLOYMENTS, key),
+  ]);
+  return {
+    events: said.events.reduce((sum, event) => sum + event.count, 0),
+    history: workflow?.events,
+    orders: workflow?.record?.orders,
+    nextAttempt: workflow?.record?.nextAttempt,
+    request: request?.metadata.resourceVersion,
+    deployment: deployment?.metadata.resourceVersion,
+  };
+}
+
+/** Looks at all twice: between the two, only what was due was done. */
+async function expectQuiet(places: readonly Place[]): Promise<void> {
+  const at = lab();
+  const requests = () => at.ca.seen.length + at.route53.seen.length;
+  const before = await Promise.all(places.map(activity));
+  const askedBefore = requests();
+  await sleep(QUIET_MS);
+  const asked = requests() - askedBefore;
+  const after = await Promise.all(places.map(activity));
+  const due = before.filter(({ nextAttempt }) => nextAttempt !== undefined && Date.parse(nextAttempt) < Date.now());
+  for (const [index, earlier] of before.entries()) {
+    if (!due.includes(earlier)) expect(after[index], places[index]?.cluster.name).toEqual(earlier);
+  }
+  expect(asked).toBeLessThanOrEqual(due.length * 12);
+}
+
+describe('an ACME account', () => {
+  const places: Place[] = [];
+  let account: Account;
+
+  beforeAll(async () => {
+    account = await readAccount(lab());
+    await lab().kubernetes.delete(SECRETS, ACCOUNT);
+    await lab().startWorker();
+    for (const name of ['first-without-account', 'second-without-account']) places.push(await placeOf(lab(), name));
+    await Promise.all(places.map((place) => putObjects(lab(), place.good)));
+  });
+
+  const allSay = (reason: string, culprit: string | RegExp) =>
+    Promise.all(places.map((place) => untilFailing(place, reason, culprit)));
+
+  it('that is missing is said on every resource that waits for it', async () => {
+    await allSay('AcmeAccountMissing', `Secret ${ACCOUNT.namespace}/${ACCOUNT.name}`);
+  });
+
+  it('that is missing costs nothing while it is', async () => {
+    await expectQuiet(places);
+  });
+
+  it('whose key is not PEM is told at once, without a word of the key', async () => {
+    const body = account['private-key'].replaceAll(/-----.*-----|\s/g, '');
+    await writeAccount(lab(), { ...account, 'private-key': body });
+    const said = await allSay('AcmeAccountInvalid', /key is not PEM/);
+    expect(JSON.stringify(said)).not.toContain(body.slice(0, 16));
+  });
+
+  it('whose key is of the wrong kind is told', async () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    await writeAccount(lab(), {
+      ...account,
+      'private-key': publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    });
+    await allSay('AcmeAccountInvalid', 'PEM of type PUBLIC KEY');
+  });
+
+  it('whose entries were mixed up is told without a word of the key', async () => {
+    await writeAccount(lab(), { 'private-key': account['account-url'], 'account-url': account['private-key'] });
+    const said = await allSay('AcmeAccountInvalid', /account-url|account URL/);
+    const line = account['private-key'].split('\n')[1] ?? '';
+    expect(JSON.stringify(said)).not.toContain(line.slice(0, 16));
+  });
+
+  it('that is put right lets all go on by themselves', async ({ annotate }) => {
+    await writeAccount(lab(), account);
+    const seconds = await Promise.all(places.map((place) => untilIssued(place, SECONDS)));
+    await annotate(`issued after ${seconds.map((one) => one.toFixed(1)).join(' s and ')} s`);
+  });
+});
+
+describe('one cluster', () => {
+  const places = new Map<string, Place>();
+  const placeFor = ({ name }: BadInput): Place => {
+    const place = places.get(name);
+    if (place === undefined) throw new Error(`${name} was not put there`);
+    return place;
+  };
+  const obstacles = BAD_INPUTS.filter(({ says }) => says.kind !== 'issued');
+  const harmless = BAD_INPUTS.filter(({ says }) => says.kind === 'issued');
+
+  /** One more of each, in the same zone, which is deleted while it waits. */
+  const twins = new Map<string, Promise<void>>();
+  const deletedWhileWaiting = async (input: BadInput): Promise<void> => {
+    const { cluster: one, good } = placeFor(input);
+    const cluster = sampleCluster(`gone-${input.name}`, one.zone);
+    const place: Place = { lab: lab(), cluster, good: goodObjects(cluster, good.zoneId ?? '') };
+    await putObjects(lab(), await input.spoil(place));
+    if (input.says.kind === 'failing') await untilFailing(place, input.says.reason, input.says.culprit(place));
+    const key = { namespace: cluster.namespace, name: cluster.name };
+    await lab().kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
+    await eventually(
+      `${cluster.name} is gone`,
+      SECONDS,
+      async () => ((await lab().kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
+      () => whatIsSaid(lab(), cluster),
+    );
+  };
+
+  beforeAll(async () => {
+    refuseBadKeys(lab());
+    await Promise.all(
+      BAD_INPUTS.map(async (input) => places.set(input.name, await placeOf(lab(), input.name, input.zone))),
+    );
+    await Promise.all(
+      BAD_INPUTS.map(async (input) => {
+        const place = placeFor(input);
+        await putObjects(lab(), await input.spoil(place));
+      }),
+    );
+    for (const input of obstacles) {
+      const twin = deletedWhileWaiting(input);
+      twin.catch(() => undefined);
+      twins.set(input.name, twin);
+    }
+  });
+
+  it.each(harmless)('is served in spite of it: $name', async (input) => {
+    const place = placeFor(input);
+    await untilIssued(place, SECONDS);
+    if (input.says.kind !== 'issued') return;
+    const { event } = input.says;
+    if (event === undefined) return;
+    const { events } = await whatIsSaid(lab(), place.cluster);
+    expect(events.map(({ about, reason }) => `${reason} on ${about}`)).toContain(`${event} on ClusterDeployment`);
+  });
+
+  it('has no common name in its certificate when the first name has more than 64 characters', async () => {
+    const place = places.get('common-name-over-64-characters');
+    const issued = place === undefined ? undefined : await issuedTo(lab(), place.cluster);
+    expect(issued?.certificate.subject ?? '').toBe('');
+    expect(issued?.certificate.subjectAltName).toContain('api.a-cluster-whose-name-is-so-long');
+  });
+
+  it.each(obstacles)('says what is wrong where people look: $name', async (input) => {
+    const place = placeFor(input);
+    const { says } = input;
+    if (says.kind === 'issued') return;
+    const culprit = says.culprit(place);
+    if (says.kind === 'failing') {
+      await untilFailing(place, says.reason, culprit);
+      return;
+    }
+    const event = await eventually(
+      `${input.name} is explained`,
+      SECONDS,
+      async () => (await whatIsSaid(lab(), place.cluster)).events.find(({ reason }) => reason === says.reason),
+      () => whatIsSaid(lab(), place.cluster),
+    );
+    expect(event).toMatchObject({ about: 'ClusterDeployment', type: 'Warning' });
+    expect(names(event.message, culprit), event.message).toBe(true);
+    expect(await workflowOf(lab(), place.cluster)).toBeUndefined();
+    expect((await whatIsSaid(lab(), place.cluster)).conditions).toEqual([]);
+  });
+
+  it.each(obstacles)('can be deleted while it waits: $name', async (input) => {
+    await twins.get(input.name);
+  });
+
+  it('is left in peace while it waits, whatever it waits for', async () => {
+    await expectQuiet(obstacles.map(placeFor));
+  });
+
+  describe('once it is put right', () => {
+    const outcomes = new Map<string, Promise<number>>();
+    let unreachable: Place;
+    let issuedAfterOutage: Promise<number>;
+
+    // The CA is away for a while before: its first retry is half a minute later, which is time that the others use.
+    beforeAll(async () => {
+      unreachable = await placeOf(lab(), 'ca-that-is-away');
+      lab().ca.down();
+      try {
+        await putObjects(lab(), unreachable.good);
+        await untilFailing(unreachable, 'AcmeUnreachable', new URL(lab().ca.url).host);
+        await expectQuiet([unreachable]);
+      } finally {
+        lab().ca.up();
+      }
+      issuedAfterOutage = untilIssued(unreachable, SECONDS + 30);
+      issuedAfterOutage.catch(() => undefined);
+      for (const input of obstacles) {
+        const place = placeFor(input);
+        const mended = async (): Promise<number> => {
+          await input.mend?.(place);
+          return await untilIssued(place, input.mendedBy === 'schedule' ? SECONDS_BY_SCHEDULE : SECONDS);
+        };
+        const outcome = mended();
+        outcome.catch(() => undefined);
+        outcomes.set(input.name, outcome);
+      }
+    });
+
+    it.each(obstacles)('it is served by itself: $name', async (input) => {
+      await outcomes.get(input.name);
+    });
+
+    it('takes up the order that it had placed', async () => {
+      for (const name of ['no-credentials', 'credentials-that-may-not', 'no-hosted-zone']) {
+        const place = places.get(name);
+        if (place === undefined) throw new Error(`there is no ${name}`);
+        const orders = await ordersOf(lab(), place.cluster);
+        expect(orders.length).toBeGreaterThan(1);
+        expect(new Set(orders).size, name).toBe(1);
+      }
+    });
+
+    it('it is served within a retry of half a minute when it was the CA that was away', async ({ annotate }) => {
+      const seconds = await issuedAfterOutage;
+      await annotate(`issued ${seconds.toFixed(1)} s after the CA was back`);
+    });
+  });
+});
