@@ -4,8 +4,8 @@
  * No input or result carries a private key, a credential or a challenge token.
  */
 import type { CertificateFacts, SecretObservation } from '../src/certificates/certificate-facts.ts';
-import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../src/clusters/cluster-view.ts';
 import type { StatusReport } from '../src/certificates/status-report.ts';
+import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../src/clusters/cluster-view.ts';
 
 /** A namespaced Kubernetes object that is owned or pointed at. */
 export interface ObjectRef {
@@ -82,6 +82,8 @@ export interface RevokeCertificatesInput {
   readonly namespace: string;
   readonly secretName: string;
   readonly issued: readonly IssuedCertificate[];
+  /** URLs of orders that the CA may have fulfilled without anybody having taken the certificate. */
+  readonly orders?: readonly string[];
   /** RFC 5280 §5.3.1 CRLReason; 5 = cessationOfOperation. */
   readonly reason: 0 | 1 | 4 | 5;
 }
@@ -90,7 +92,10 @@ export interface RevokeCertificatesInput {
 export interface AcmeActivities {
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
   /** Tells the CA to look, and returns once every authorization is valid. */
-  answerChallenges(input: { readonly orderUrl: string; readonly challenges: readonly PendingChallenge[] }): Promise<void>;
+  answerChallenges(input: {
+    readonly orderUrl: string;
+    readonly challenges: readonly PendingChallenge[];
+  }): Promise<void>;
   /** Writes a new key to the staging Secret (or finds the one of this order there), finalizes, returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
   /** Downloads the chain, writes it with the staged key to the Secret, deletes the staging Secret. */
@@ -115,7 +120,10 @@ export interface PublishedRecords {
 /** One outside system: Route 53. */
 export interface Route53Activities {
   /** All values in one change, beside foreign values of the same names; returns once the change is INSYNC. */
-  publishTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<PublishedRecords>;
+  publishTxtRecords(input: {
+    readonly zone: ZoneTarget;
+    readonly records: readonly TxtRecord[];
+  }): Promise<PublishedRecords>;
   /** Takes exactly these values away, leaving foreign ones; a missing record, name or zone counts as done. */
   withdrawTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<void>;
 }
@@ -181,4 +189,8 @@ export interface WatchActivities {
 }
 
 export interface Activities
-  extends AcmeActivities, Route53Activities, PropagationActivities, KubernetesActivities, WatchActivities {}
+  extends AcmeActivities,
+    Route53Activities,
+    PropagationActivities,
+    KubernetesActivities,
+    WatchActivities {}

@@ -34,7 +34,9 @@ export async function bareLoop(input: BareLoopInput): Promise<number> {
 async function issue(client: acme.Client, names: readonly string[], keyType: KeyType): Promise<void> {
   const [key, csr] = await acme.crypto.createCsr(
     { altNames: [...names] },
-    keyType === 'rsa-2048' ? await acme.crypto.createPrivateRsaKey(2048) : await acme.crypto.createPrivateEcdsaKey('P-256'),
+    keyType === 'rsa-2048'
+      ? await acme.crypto.createPrivateRsaKey(2048)
+      : await acme.crypto.createPrivateEcdsaKey('P-256'),
   );
   const order = await client.createOrder({ identifiers: names.map((value) => ({ type: 'dns', value })) });
   const authorizations = await client.getAuthorizations(order);
@@ -48,5 +50,6 @@ async function issue(client: acme.Client, names: readonly string[], keyType: Key
   );
   const finalized = await client.finalizeOrder(order, csr);
   const chain = await client.getCertificate(finalized);
-  if (key.length === 0 || !chain.includes('BEGIN CERTIFICATE')) throw new Error('the CA answered without a certificate');
+  if (key.length === 0 || !chain.includes('BEGIN CERTIFICATE'))
+    throw new Error('the CA answered without a certificate');
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { benchIssuance, type KeyType } from './issuance.ts';
+import { benchRequests } from './requests.ts';
 
 function count(text: string): number {
   const value = Number(text);
@@ -21,10 +22,22 @@ program
       .default('both', 'both, one after the other'),
   )
   .option('--state <folder>', 'where logs go', '.certman/bench')
-  .action(async (options: { readonly clusters: number; readonly keyType: KeyType | 'both'; readonly state: string }) => {
-    const keyTypes: readonly KeyType[] = options.keyType === 'both' ? ['p-256', 'rsa-2048'] : [options.keyType];
-    const result = await benchIssuance({ clusters: options.clusters, keyTypes, stateDir: resolve(options.state) });
-    process.stdout.write(`${JSON.stringify(result)}\n`);
+  .action(
+    async (options: { readonly clusters: number; readonly keyType: KeyType | 'both'; readonly state: string }) => {
+      const keyTypes: readonly KeyType[] = options.keyType === 'both' ? ['p-256', 'rsa-2048'] : [options.keyType];
+      const result = await benchIssuance({ clusters: options.clusters, keyTypes, stateDir: resolve(options.state) });
+      process.stdout.write(`${JSON.stringify(result)}\n`);
+    },
+  );
+
+program
+  .command('requests')
+  .description(
+    'one certificate of three names: what issuing and renewing it ask of the CA, Route 53, DNS, Kubernetes, Temporal',
+  )
+  .option('--state <folder>', 'where logs go', '.certman/bench/requests')
+  .action(async (options: { readonly state: string }) => {
+    process.stdout.write(`${JSON.stringify(await benchRequests({ stateDir: resolve(options.state) }))}\n`);
   });
 
 await program.parseAsync();

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { prepareHub } from '../local/hub.ts';
-import { installSampleClusters, prepareSampleClusters, type SampleCluster } from '../local/sample-cluster.ts';
 import { startPebble } from '../local/parts/pebble.ts';
+import { installSampleClusters, prepareSampleClusters, type SampleCluster } from '../local/sample-cluster.ts';
 import { type RunningStack, startStack } from '../local/stack.ts';
 import { startWorker } from '../local/worker-process.ts';
 import { bareLoop } from './bare-loop.ts';
@@ -70,14 +70,19 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
     const worker = await startWorker({
       stack,
       hub,
-      environment: { CERTMAN_KEY_TYPE: keyType, CERTMAN_EXTRA_RECORD: 'rh-api', CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50' },
+      environment: {
+        CERTMAN_KEY_TYPE: keyType,
+        CERTMAN_EXTRA_RECORD: 'rh-api',
+        CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50',
+      },
     });
     const watch = await ReadyWatch.open(stack);
     try {
       progress('one alone');
       // The first one pays for what is loaded once (directory, zone, code); the median of the next three counts.
       const ones: number[] = [];
-      for (const cluster of alone) ones.push(await secondsToReady(stack, watch, [cluster]).then(([seconds]) => seconds ?? 0));
+      for (const cluster of alone)
+        ones.push(await secondsToReady(stack, watch, [cluster]).then(([seconds]) => seconds ?? 0));
       const one = median(ones.slice(1));
 
       progress(`${options.clusters} at once`);
@@ -111,7 +116,11 @@ async function bare(
   keyType: KeyType,
   certificates: readonly (readonly string[])[],
 ): Promise<number> {
-  const pebble = await startPebble({ stateDir: join(stateDir, 'bare'), dnsServer: stack.dns.address, alwaysValid: true });
+  const pebble = await startPebble({
+    stateDir: join(stateDir, 'bare'),
+    dnsServer: stack.dns.address,
+    alwaysValid: true,
+  });
   try {
     const input = { directoryUrl: pebble.directoryUrl, caFile: pebble.caFile, keyType };
     // Warm the code up, as the worker's is when it is measured.

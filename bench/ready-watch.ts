@@ -1,8 +1,9 @@
 /** When CertificateRequests become Ready, as the API server tells it: one watch, no polling beside what is measured. */
-import { createKubernetesApi } from '../src/kubernetes/client.ts';
-import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
+
 import type { SampleCluster } from '../local/sample-cluster.ts';
 import type { RunningStack } from '../local/stack.ts';
+import { createKubernetesApi } from '../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
 
 const PATH = '/apis/certman.managed.openshift.io/v1alpha1/certificaterequests';
 const WAIT_MS = 600_000;
@@ -24,7 +25,9 @@ export class ReadyWatch {
 
   static async open(stack: RunningStack): Promise<ReadyWatch> {
     const client = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
-    const list = (await client.getJson(`${PATH}?limit=1`)) as { readonly metadata: { readonly resourceVersion: string } };
+    const list = (await client.getJson(`${PATH}?limit=1`)) as {
+      readonly metadata: { readonly resourceVersion: string };
+    };
     const watch = new ReadyWatch(client);
     watch.#reading = watch.#read(list.metadata.resourceVersion);
     return watch;

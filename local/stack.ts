@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { executable, executables } from './build/executables.ts';
 import type { Progress } from './build/progress.ts';
 import type { PartName } from './part-names.ts';
+import type { KubeApiServerOptions } from './parts/kube-apiserver.ts';
 import type { Part } from './parts/part.ts';
 import { type CertificateStatus, certificateStatus, type PebbleOptions } from './parts/pebble.ts';
 import type { TemporalOptions } from './parts/temporal.ts';
@@ -23,6 +24,7 @@ export interface StackOptions {
   readonly stateDir: string;
   /** Whether etcd and a Temporal server with a file go on with what they knew. Default: everything begins anew. */
   readonly keepData?: boolean;
+  readonly kubernetes?: KubeApiServerOptions;
   readonly temporal?: TemporalOptions;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
   /** Told of builds of what is missing. Default: lines on standard error. */
@@ -90,6 +92,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await executables(TOOLS_NEEDED, { progress: options.progress, signal: options.signal });
     const endpoints = await startParts({
       stateDir,
+      kubernetes: options.kubernetes,
       temporal: options.temporal,
       pebble: options.pebble,
       signal: options.signal,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { PartName } from './part-names.ts';
 import { startCoreDns } from './parts/coredns.ts';
 import { startEtcd } from './parts/etcd.ts';
-import { startKubeApiServer } from './parts/kube-apiserver.ts';
+import { type KubeApiServerOptions, startKubeApiServer } from './parts/kube-apiserver.ts';
 import { startKubeControllerManager } from './parts/kube-controller-manager.ts';
 import { startMoto } from './parts/moto.ts';
 import type { Part, PartPlace } from './parts/part.ts';
@@ -15,6 +15,7 @@ import { AWS } from './versions.ts';
 
 export interface StartOptions {
   readonly stateDir: string;
+  readonly kubernetes?: KubeApiServerOptions | undefined;
   readonly temporal?: TemporalOptions | undefined;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -38,7 +39,7 @@ export async function startParts(options: StartOptions): Promise<StackEndpoints>
     return part;
   };
   const groups = [
-    startKubernetes(place, tls, started),
+    startKubernetes(place, tls, started, options.kubernetes),
     startNames(place, tls, started, options.pebble),
     startWorkflows(place, started, options.temporal),
   ] as const;
@@ -55,9 +56,10 @@ async function startKubernetes(
   place: PartPlace,
   tls: TlsFiles,
   started: Started,
+  options: KubeApiServerOptions = {},
 ): Promise<StackEndpoints['kubernetes']> {
   const etcd = await started('etcd', startEtcd(place));
-  const api = await started('kube-apiserver', startKubeApiServer({ ...place, etcdUrl: etcd.url, tls }));
+  const api = await started('kube-apiserver', startKubeApiServer({ ...place, ...options, etcdUrl: etcd.url, tls }));
   const { server, caFile, adminKubeconfig } = api;
   await started('kube-controller-manager', startKubeControllerManager({ ...place, adminKubeconfig }));
   return { server, caFile, adminKubeconfig, etcdUrl: etcd.url };

@@ -182,6 +182,8 @@ export interface ApiServerPaths {
   readonly tokensFile: string;
   /** For what the server generates by itself. */
   readonly dataDir: string;
+  /** Whom to write a line about for every request that they make; absent: nobody. */
+  readonly audit?: { readonly policyFile: string; readonly logFile: string };
 }
 
 export function apiServerFlags(at: Listen & ApiServerPaths & { readonly port: number }): readonly string[] {
@@ -203,7 +205,20 @@ export function apiServerFlags(at: Listen & ApiServerPaths & { readonly port: nu
     '--disable-admission-plugins=ServiceAccount',
     '--service-cluster-ip-range=10.0.0.0/24',
     '--endpoint-reconciler-type=none',
+    ...(at.audit === undefined
+      ? []
+      : [`--audit-policy-file=${at.audit.policyFile}`, `--audit-log-path=${at.audit.logFile}`]),
   ];
+}
+
+/** Content of an audit policy by which one user's requests are written down, each with verb and object and without its content. */
+export function auditPolicy(user: string): object {
+  return {
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules: [{ level: 'Metadata', users: [user] }, { level: 'None' }],
+  };
 }
 
 export function controllerManagerFlags(

@@ -3,7 +3,7 @@
  * and, whatever happens, withdraw the records.
  */
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
-import type { PlacedOrder, TxtRecord } from '../activities/contract.ts';
+import type { PlacedOrder, PublishedRecords, TxtRecord } from '../activities/contract.ts';
 import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
 import type { FailureCode } from '../src/failures/failure.ts';
 import {
@@ -15,7 +15,12 @@ import {
   verifyPropagation,
   withdrawTxtRecords,
 } from './activities.ts';
-import type { CertificateIssuanceInput, CertificateIssuanceResult, IssuanceFailureContext } from './contract.ts';
+import {
+  type CertificateIssuanceInput,
+  type CertificateIssuanceResult,
+  CUT_SHORT,
+  type IssuanceFailureContext,
+} from './contract.ts';
 import { failureIn } from './failures.ts';
 
 /** After these the order is dead at the CA; the next attempt needs a new one. */
@@ -26,11 +31,21 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
   try {
     return await issuance.run();
   } catch (error) {
-    if (isCancellation(error)) throw error;
+    const left = issuance.leftBehind();
+    if (isCancellation(error)) {
+      if (Object.keys(left).length === 0) throw error;
+      // A cancellation carries nothing; who asked for it must know what is left to clear away.
+      throw ApplicationFailure.create({
+        type: CUT_SHORT,
+        message: 'The issuance was cut short, and left something behind that its cluster clears away.',
+        details: [null, left],
+        nonRetryable: true,
+      });
+    }
     const failure = failureIn(error);
     const context: IssuanceFailureContext = {
       ...(issuance.openOrder !== undefined && !DEAD_ORDER.has(failure.code) ? { openOrder: issuance.openOrder } : {}),
-      ...(issuance.leftRecords.length === 0 ? {} : { leftRecords: issuance.leftRecords }),
+      ...left,
     };
     throw ApplicationFailure.create({
       type: failure.code,
@@ -47,10 +62,22 @@ class Issuance {
   openOrder: string | undefined;
   /** Records that could not be withdrawn in time. */
   leftRecords: readonly TxtRecord[] = [];
+  /** Whether Route 53 may have this order's records. */
+  #mayBePublished = false;
+  /** Whether the CA may have issued a certificate that is not in its Secret. */
+  #mayBeIssued = false;
 
   constructor(input: CertificateIssuanceInput) {
     this.#input = input;
     this.openOrder = input.resumeOrder;
+  }
+
+  /** What outlives an issuance that did not succeed. */
+  leftBehind(): Pick<IssuanceFailureContext, 'leftRecords' | 'unclaimedOrder'> {
+    return {
+      ...(this.leftRecords.length === 0 ? {} : { leftRecords: this.leftRecords }),
+      ...(this.#mayBeIssued && this.openOrder !== undefined ? { unclaimedOrder: this.openOrder } : {}),
+    };
   }
 
   async run(): Promise<CertificateIssuanceResult> {
@@ -74,7 +101,10 @@ class Issuance {
       if (order.challenges.length > 0) await this.#prove(order);
       // The proof is done: the records are of no more use, and taking them away need not hold the certificate up.
       withdrawn = this.#withdraw(records);
-      setCurrentDetails(`Order ${order.orderUrl}\n\nAll ${dnsNames.length} names are proved; the CA is issuing ${described}.`);
+      this.#mayBeIssued = true;
+      setCurrentDetails(
+        `Order ${order.orderUrl}\n\nAll ${dnsNames.length} names are proved; the CA is issuing ${described}.`,
+      );
       ({ certificateUrl } = await finalizeOrder.executeWithOptions({ summary: `finalize the order for ${described}` }, [
         {
           orderUrl: order.orderUrl,
@@ -99,6 +129,7 @@ class Issuance {
       await this.#withdraw(records);
       throw error;
     }
+    this.#mayBeIssued = false;
     await withdrawn;
     setCurrentDetails(
       `Issued ${described} by ${certificate.issuerName}, serial ${certificate.serialNumber}, valid until ${certificate.notAfter}.`,
@@ -107,6 +138,7 @@ class Issuance {
       certificate,
       issued: { certificateUrl, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter },
       environment: order.environment,
+      orderUrl: order.orderUrl,
       ...(this.leftRecords.length === 0 ? {} : { leftRecords: this.leftRecords }),
     };
   }
@@ -127,10 +159,10 @@ class Issuance {
       throw ApplicationFailure.create({ type: info.code, message: info.message, details: [info], nonRetryable: true });
     }
     setCurrentDetails(`Order ${order.orderUrl}\n\nPublishing ${what} in ${zone.zoneName}.`);
-    const published = await publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zone.zoneName}` }, [
-      { zone, records },
-    ]);
-    setCurrentDetails(`Order ${order.orderUrl}\n\n${what} published in ${zone.zoneName}; waiting until the world sees them.`);
+    const published = await this.#publish(what, records);
+    setCurrentDetails(
+      `Order ${order.orderUrl}\n\n${what} published in ${zone.zoneName}; waiting until the world sees them.`,
+    );
     await verifyPropagation.executeWithOptions({ summary: `see ${what} from outside` }, [
       { records, zoneName: zone.zoneName, nameServers: published.nameServers },
     ]);
@@ -138,6 +170,20 @@ class Issuance {
     await answerChallenges.executeWithOptions({ summary: `have the CA look at ${what}` }, [
       { orderUrl: order.orderUrl, challenges: order.challenges },
     ]);
+  }
+
+  async #publish(what: string, records: readonly TxtRecord[]): Promise<PublishedRecords> {
+    const { zone } = this.#input;
+    this.#mayBePublished = true;
+    try {
+      return await publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zone.zoneName}` }, [
+        { zone, records },
+      ]);
+    } catch (error) {
+      // Without credentials or a zone nothing was published: nothing that a cluster's end would have to wait for.
+      if (!isCancellation(error) && failureIn(error).stance === 'whenChanged') this.#mayBePublished = false;
+      throw error;
+    }
   }
 
   /** Once per order; never throws and is never cancelled. */
@@ -156,7 +202,7 @@ class Issuance {
         ),
       );
     } catch (error) {
-      this.leftRecords = records;
+      this.leftRecords = this.#mayBePublished ? records : (this.#input.leftRecords ?? []);
       log.warn('TXT records could not be withdrawn; they are tried again with the next order or at the end', {
         records: records.map((record) => record.name),
         failure: failureIn(error).message,

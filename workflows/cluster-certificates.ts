@@ -80,7 +80,8 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
 function validateRenewal(cluster: ClusterState, request: RenewRequest): void {
   if (cluster.ending) refuse(`${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
   const gate = cluster.gate();
-  if (gate.kind !== 'serve' && gate.kind !== 'decommission') refuse(`${cluster.name} is not served now: ${gate.message}`);
+  if (gate.kind !== 'serve' && gate.kind !== 'decommission')
+    refuse(`${cluster.name} is not served now: ${gate.message}`);
   const names = cluster.wantedBundles();
   if (request?.bundleName !== undefined && !names.includes(request.bundleName)) {
     refuse(
@@ -100,19 +101,18 @@ async function renewNow(cluster: ClusterState, request: RenewRequest): Promise<r
 }
 
 async function renewBundle(cluster: ClusterState, bundleName: string): Promise<RenewedCertificate> {
-  const before = cluster.attemptsOf(bundleName);
+  const before = cluster.attemptsOf(bundleName).count;
   cluster.requestRenewal(bundleName);
   await condition(
-    () => cluster.attemptsOf(bundleName) > before || cluster.ending || !cluster.wantedBundles().includes(bundleName),
+    () => cluster.attemptsOf(bundleName).count > before || cluster.ending || cluster.bundle(bundleName) === undefined,
   );
-  const record = cluster.record(bundleName);
-  if (cluster.attemptsOf(bundleName) === before || record.failure !== undefined || record.certificate === undefined) {
-    throw ApplicationFailure.create({
-      type: record.failure?.code ?? 'renew/abandoned',
-      message: record.failure?.message ?? `The renewal was given up: ${record.message}`,
-      nonRetryable: true,
-      ...(record.failure === undefined ? {} : { details: [record.failure] }),
-    });
-  }
-  return { bundleName, certificate: record.certificate };
+  const { failure, certificate, message } = cluster.record(bundleName);
+  const { count, last } = cluster.attemptsOf(bundleName);
+  if (count > before && last === 'issued' && certificate !== undefined) return { bundleName, certificate };
+  throw ApplicationFailure.create({
+    type: failure?.code ?? 'renew/abandoned',
+    message: failure?.message ?? `The renewal was given up: ${message}`,
+    nonRetryable: true,
+    ...(failure === undefined ? {} : { details: [failure] }),
+  });
 }

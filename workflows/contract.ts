@@ -103,6 +103,8 @@ export interface BundleRecord {
   readonly issued: readonly IssuedCertificate[];
   /** TXT records that an order could not withdraw in time; withdrawn with the next order, or at the end. */
   readonly leftRecords?: readonly TxtRecord[];
+  /** Orders that the CA may have fulfilled without the certificate having come to its Secret: revoked at the end. */
+  readonly unclaimedOrders?: readonly string[];
 }
 
 export interface ClusterStatus {
@@ -157,14 +159,22 @@ export interface CertificateIssuanceResult {
   readonly certificate: CertificateFacts;
   readonly issued: IssuedCertificate;
   readonly environment: string;
+  readonly orderUrl: string;
   readonly leftRecords?: readonly TxtRecord[];
 }
 
-/** `details[1]` of the failure of an issuance: the order that the next attempt should resume, when it is still open. */
+/** `details[1]` of the failure of an issuance. */
 export interface IssuanceFailureContext {
+  /** The order that the next attempt should resume, when it is still open. */
   readonly openOrder?: string;
+  /** Records that could not be withdrawn. */
   readonly leftRecords?: readonly TxtRecord[];
+  /** The order, when the CA may have issued a certificate that did not come to its Secret. */
+  readonly unclaimedOrder?: string;
 }
+
+/** Type of the failure of an issuance that was cancelled and left something behind. One that left nothing is just cancelled. */
+export const CUT_SHORT = 'issuance/cutShort';
 
 // --- managementClusterWatch ---
 

@@ -1,7 +1,13 @@
 /** What a workflow makes of a failed activity or child: the typed failure inside it. */
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  isCancellation,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { type FailureInfo, isFailureCode } from '../src/failures/failure.ts';
-import type { IssuanceFailureContext } from './contract.ts';
+import { CUT_SHORT, type IssuanceFailureContext } from './contract.ts';
 
 /** The typed failure inside whatever was thrown, however deeply Temporal wrapped it. */
 export function failureIn(error: unknown): FailureInfo {
@@ -30,8 +36,19 @@ export function issuanceContextIn(error: unknown): IssuanceFailureContext {
   return {};
 }
 
+/** Whether a child was cancelled, with or without something left behind. */
+export function wasCutShort(error: unknown): boolean {
+  if (isCancellation(error)) return true;
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof ApplicationFailure && current.type === CUT_SHORT) return true;
+  }
+  return false;
+}
+
 function isFailureInfo(value: unknown): value is FailureInfo {
-  return typeof value === 'object' && value !== null && 'code' in value && isFailureCode(value.code) && 'message' in value;
+  return (
+    typeof value === 'object' && value !== null && 'code' in value && isFailureCode(value.code) && 'message' in value
+  );
 }
 
 function whereFailed(error: unknown): string {

@@ -2,8 +2,10 @@ import type { X509Certificate } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { downloadChain, readLeaf } from '../../src/acme/certificate.ts';
 import type { AcmeCa } from '../../src/acme/client.ts';
+import { fetchOrder, type Order } from '../../src/acme/order.ts';
 import { AcmeProblemError } from '../../src/acme/problems.ts';
 import { revokeCertificate } from '../../src/acme/revocation.ts';
+import { CertmanError } from '../../src/failures/failure.ts';
 import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
 import type { IssuedCertificate, RevocationEntry, RevokeCertificatesInput } from '../contract.ts';
 import type { AcmeActivityDeps } from './deps.ts';
@@ -37,6 +39,17 @@ export async function revokeCertificates(
     if (settled.has(issued.serialNumber)) continue;
     settled.add(issued.serialNumber);
     await settle(() => revokeIssued(deps, issued, input, signal));
+  }
+  for (const url of input.orders ?? []) {
+    try {
+      const leaf = await deps.ca.use((ca) => unclaimedCertificate(ca, url, signal));
+      if (leaf === undefined || settled.has(decimalSerial(leaf))) continue;
+      settled.add(decimalSerial(leaf));
+      await settle(() => revoke(deps, leaf, input, signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(error);
+    }
   }
   if (failures.length > 0) throw failures[0];
   return entries;
@@ -73,6 +86,33 @@ async function revokeIssued(
     if (leaf === undefined) return missing(serialNumber, `The CA ${ca.host} no longer has ${certificateUrl}.`);
     return { serialNumber, ...(await revokeCertificate(ca, leaf, input.reason, signal)) };
   });
+}
+
+/** The certificate of an order that nobody has waited for; undefined when there is none and will be none. */
+async function unclaimedCertificate(
+  ca: AcmeCa,
+  url: string,
+  signal: AbortSignal,
+): Promise<X509Certificate | undefined> {
+  if (!(await ca.owns(url))) return undefined;
+  const order = await orderIfKept(ca, url, signal);
+  if (order?.status === 'processing') {
+    throw new CertmanError({
+      code: 'acme/pending',
+      message: `The CA ${ca.host} is still making the certificate of the order ${url}, which is to be revoked.`,
+      next: 'It is looked at again shortly.',
+    });
+  }
+  return order?.certificate === undefined ? undefined : downloadIfKept(ca, order.certificate, signal);
+}
+
+async function orderIfKept(ca: AcmeCa, url: string, signal: AbortSignal): Promise<Order | undefined> {
+  try {
+    return await fetchOrder(ca, url, signal);
+  } catch (error) {
+    if (error instanceof CertmanError && error.code === 'acme/orderGone') return undefined;
+    throw error;
+  }
 }
 
 async function revoke(

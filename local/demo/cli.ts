@@ -1,5 +1,6 @@
 /** `npm run demo`: certman at work on this machine, on real parts, from nothing to a certificate and on to its end. */
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
@@ -22,6 +23,7 @@ interface Options {
 }
 
 const ZONE = 'demo.example.com';
+const LOOK_EVERY_MS = 500;
 
 function count(text: string): number {
   const value = Number(text);
@@ -153,6 +155,14 @@ async function issueAndStay(
       pc.dim('Ctrl-C ends everything.'),
     ].join('\n'),
   );
-  if (!signal.aborted)
-    await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+  await stayWhileItWorks(worker, signal);
+}
+
+/** Until Ctrl-C; sooner when the worker ends, which a person at this terminal would not notice. */
+async function stayWhileItWorks(worker: WorkerProcess, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const ended = worker.ended();
+    if (ended !== undefined) throw new Error(`the worker has ended (${ended}); its log: ${worker.logFile}`);
+    await sleep(LOOK_EVERY_MS);
+  }
 }

@@ -6,7 +6,7 @@ import { executable } from '../build/executables.ts';
 import { ask } from '../http.ts';
 import { writeKubeconfig } from '../kubeconfig.ts';
 import type { TlsFiles } from '../tls.ts';
-import { apiServerFlags } from '../versions.ts';
+import { apiServerFlags, auditPolicy } from '../versions.ts';
 import { type Part, type PartPlace, startPart } from './part.ts';
 
 export interface KubeApiServer extends Part {
@@ -16,9 +16,14 @@ export interface KubeApiServer extends Part {
   readonly adminKubeconfig: string;
 }
 
+export interface KubeApiServerOptions {
+  /** Has every request of this user written to `kube-apiserver/audit.log`, one JSON object a line. */
+  readonly auditUser?: string;
+}
+
 /** The hub's API server, on a store of its own. */
 export async function startKubeApiServer(
-  place: PartPlace & { readonly etcdUrl: string; readonly tls: TlsFiles },
+  place: PartPlace & KubeApiServerOptions & { readonly etcdUrl: string; readonly tls: TlsFiles },
 ): Promise<KubeApiServer> {
   const folder = join(place.stateDir, 'kube-apiserver');
   await mkdir(folder, { recursive: true });
@@ -26,6 +31,7 @@ export async function startKubeApiServer(
   const token = await adminToken(tokensFile);
   const serviceAccountKeyFile = await serviceAccountKey(join(folder, 'service-account.key'));
   const headers = { authorization: `Bearer ${token}` };
+  const audit = place.auditUser === undefined ? undefined : await auditFiles(folder, place.auditUser);
   const { caFile, certFile, keyFile } = place.tls;
   const part = await startPart(
     {
@@ -42,6 +48,7 @@ export async function startKubeApiServer(
           serviceAccountKeyFile,
           tokensFile,
           dataDir: folder,
+          ...(audit === undefined ? {} : { audit }),
         }),
       }),
       // It says that it is ready while lists are still answered 429 "storage is (re)initializing".
@@ -74,6 +81,15 @@ export async function adminToken(tokensFile: string): Promise<string> {
   const token = randomBytes(24).toString('hex');
   await writeFile(tokensFile, `${token},admin,admin,"system:masters"\n`, { mode: 0o600 });
   return token;
+}
+
+async function auditFiles(
+  folder: string,
+  user: string,
+): Promise<{ readonly policyFile: string; readonly logFile: string }> {
+  const policyFile = join(folder, 'audit-policy.json');
+  await writeFile(policyFile, JSON.stringify(auditPolicy(user)));
+  return { policyFile, logFile: join(folder, 'audit.log') };
 }
 
 export async function serviceAccountKey(file: string): Promise<string> {

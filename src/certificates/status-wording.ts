@@ -100,11 +100,17 @@ function failingCondition(story: BundleStory): ReportedCondition {
 export function detailsPage(
   clusterName: string,
   situation: string,
-  bundles: Readonly<Record<string, BundleStory & { readonly dnsNames: readonly string[]; readonly secretName: string }>>,
+  bundles: Readonly<
+    Record<string, BundleStory & { readonly dnsNames: readonly string[]; readonly secretName: string }>
+  >,
 ): string {
   const lines = [`### ${clusterName}`, '', situation, ''];
   const names = Object.keys(bundles).sort();
   if (names.length === 0) return [...lines, 'No certificate bundle is to be generated.'].join('\n');
+  for (const name of names) {
+    const bundle = bundles[name];
+    if (bundle !== undefined) lines.push(`**${name}**: ${bundle.message}`, '');
+  }
   lines.push('| bundle | state | names | expires | renews | Secret |', '| --- | --- | --- | --- | --- | --- |');
   for (const name of names) {
     const bundle = bundles[name];
@@ -113,10 +119,8 @@ export function detailsPage(
       `| ${name} | **${bundle.state}** | ${cell(shortList(bundle.dnsNames))} | ${bundle.certificate?.notAfter ?? '–'} | ${bundle.renewalTime ?? '–'} | ${bundle.secretName} |`,
     );
   }
-  for (const name of names) {
-    const bundle = bundles[name];
-    if (bundle !== undefined) lines.push('', `**${name}**: ${bundle.message}`);
-  }
+  // The frame that Web UI 2.42 shows it in is a line too low: an empty one is what it cuts off.
+  lines.push('', '&nbsp;');
   return lines.join('\n');
 }
 

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { ACCOUNT_CLAIMS, CONFIG_MAPS, type KubernetesApi, type KubernetesObject, SECRETS } from './kubernetes-api.ts';
+import { isObjectName } from './object-name.ts';
 import { readSecretText } from './secret-data.ts';
 
 /** Secret in certman's namespace whose credentials assume the jump role. */
@@ -27,7 +28,8 @@ export async function readAwsCredentials(
   signal?: AbortSignal,
 ): Promise<AwsCredentials> {
   const where = `Secret ${secret.namespace}/${secret.name}`;
-  const found = await kubernetes.get(SECRETS, secret, signal);
+  // Of any other name there is none, and as part of a path it could lead to something else.
+  const found = isObjectName(secret.name) ? await kubernetes.get(SECRETS, secret, signal) : undefined;
   if (found === undefined) {
     throw new CertmanError({
       code: 'dns/credentialsMissing',

@@ -8,6 +8,7 @@ import { quoted } from '../certificates/dns-name.ts';
 import { requestName } from '../certificates/request-name.ts';
 import type { BundleView, ClusterView, PlatformView, RelocationState } from '../clusters/cluster-view.ts';
 import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
+import { isObjectName } from './object-name.ts';
 
 /** What the projection needs to know beside the object. */
 export interface ProjectionSettings {
@@ -40,11 +41,19 @@ const metadataSchema = z.object({
   deletionTimestamp: z.string().nullish(),
 });
 
+/** As the CertificateRequest's `acmeDNSDomain`: with anything else there could be no request to say so on. */
+const domain = name
+  .min(1)
+  .regex(
+    /^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?$/i,
+    'it is no domain name',
+  );
+
 const secretRef = z.object({ name: name.nullish() }).nullish();
 
 const specSchema = z.object({
   clusterName: name.min(1),
-  baseDomain: name.min(1),
+  baseDomain: domain,
   installed: z.boolean().nullish(),
   platform: z
     .object({
@@ -169,9 +178,6 @@ function servingNames(spec: Spec): ServingNames {
   };
 }
 
-/** RFC 1123 subdomain, as the API server demands of names. */
-const OBJECT_NAME = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
-
 /** Why the bundles to be generated cannot each have a CertificateRequest and a Secret of their own. */
 function bundleProblem(spec: Spec, clusterDeployment: string): string | undefined {
   const requests = new Set<string>();
@@ -181,11 +187,11 @@ function bundleProblem(spec: Spec, clusterDeployment: string): string | undefine
     const where = `spec.certificateBundles: the bundle ${quoted(bundle.name)}`;
     const request = requestName(clusterDeployment, bundle.name);
     const secret = bundle.certificateSecretRef?.name ?? '';
-    if (request.length > 253 || !OBJECT_NAME.test(request)) {
+    if (!isObjectName(request)) {
       return `${where} cannot be part of an object's name (${quoted(request)}). Use lower case letters, digits and hyphens.`;
     }
     if (requests.has(request)) return `${where} is there twice. Give each bundle a name of its own.`;
-    if (!OBJECT_NAME.test(secret)) {
+    if (!isObjectName(secret)) {
       return `${where} has no usable certificateSecretRef.name (${quoted(secret)}). Name the Secret that the certificate goes into.`;
     }
     if (secrets.has(secret))

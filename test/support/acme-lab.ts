@@ -8,11 +8,9 @@ import type { CaSource } from '../../src/acme/ca-source.ts';
 import type { KeyType } from '../../src/acme/key.ts';
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import type { KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
-import { CERTIFICATE_REQUESTS } from '../../src/kubernetes/kubernetes-api.ts';
 import { caSource, newAccount } from './acme-account.ts';
 import { runAcmeActivity } from './acme-activity-run.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import type { Hub } from './hub.ts';
 import { type Pebble, startPebble } from './pebble.ts';
 
 export interface AcmeLab {
@@ -69,22 +67,6 @@ let clusters = 0;
 export function someNames(): string[] {
   const cluster = `c${(clusters += 1)}.example.com`;
   return [`api.${cluster}`, `rh-api.${cluster}`, `*.apps.${cluster}`];
-}
-
-/** A CertificateRequest that is really there, so that what it owns is not collected as garbage. */
-export async function someRequest(hub: Hub): Promise<ObjectRef> {
-  const namespace = await hub.namespace();
-  const made = await hub.admin.create(CERTIFICATE_REQUESTS, {
-    metadata: { namespace, name: 'c1-primary' },
-    spec: {
-      acmeDNSDomain: 'example.com',
-      certificateSecret: { name: 'primary-cert' },
-      dnsNames: ['api.c1.example.com'],
-      email: 'sre@example.com',
-      platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
-    },
-  });
-  return { namespace, name: 'c1-primary', uid: made?.metadata.uid ?? '' };
 }
 
 /** All steps of an issuance in their order. */

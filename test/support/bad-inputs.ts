@@ -128,7 +128,7 @@ export const BAD_INPUTS: readonly BadInput[] = [
   {
     name: 'base-domain-that-is-none',
     spoil: ({ good }) => withSpec(good, { baseDomain: 'not a domain' }),
-    says: { kind: 'failing', reason: 'NamesInvalid', culprit: () => 'not a domain' },
+    says: { kind: 'explained', reason: 'Malformed', culprit: () => 'spec.baseDomain: it is no domain name' },
     mend: (place) => mendSpec(place, { baseDomain: place.cluster.zone }),
   },
   {

@@ -1,10 +1,12 @@
 /** A hub for tests: a real API server with deploy/ installed, and the two identities that tests act as. */
 import type { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll } from 'vitest';
+import type { ObjectRef } from '../../activities/contract.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
 import {
+  CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   CONFIG_MAPS,
   type KubernetesObject,
@@ -32,6 +34,8 @@ export interface Hub {
   readonly certman: KubernetesClient;
   /** A new namespace; a name that no other test has. */
   namespace(): Promise<string>;
+  /** A CertificateRequest in a namespace of its own. Only what a real object owns is safe from the garbage collector. */
+  request(): Promise<ObjectRef>;
   /** An installed ClusterDeployment in a namespace of its own, and its view. */
   cluster(change?: Partial<ClusterView>): Promise<{ readonly object: KubernetesObject; readonly view: ClusterView }>;
 }
@@ -72,12 +76,30 @@ async function openHub(): Promise<Hub> {
     certmanConfig,
     certman,
     namespace,
+    request: async () => await createRequest(admin, await namespace(), 'c1-primary'),
     cluster: async (change = {}) => {
       const object = await createClusterDeployment(admin, await namespace(), change.identity?.name ?? 'c1');
       const { namespace: where = '', name, uid = '' } = object.metadata;
       return { object, view: clusterView({ ...change, identity: { hive: 'hive', namespace: where, name, uid } }) };
     },
   };
+}
+
+/** Spec of the CertificateRequest of a cluster's bundle `primary`. */
+export function requestSpec(cluster: string) {
+  return {
+    acmeDNSDomain: 'example.com',
+    certificateSecret: { name: 'primary-cert' },
+    dnsNames: [`api.${cluster}.example.com`],
+    email: 'sre@example.com',
+    platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
+  };
+}
+
+export async function createRequest(admin: KubernetesClient, namespace: string, name: string): Promise<ObjectRef> {
+  const made = await admin.create(CERTIFICATE_REQUESTS, { metadata: { namespace, name }, spec: requestSpec('c1') });
+  if (made?.metadata.uid === undefined) throw new Error(`CertificateRequest ${namespace}/${name} exists already`);
+  return { namespace, name, uid: made.metadata.uid };
 }
 
 /** As Hive would have it once the cluster is installed. */

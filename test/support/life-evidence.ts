@@ -8,7 +8,12 @@ import { noTxtLeft, nothingLeft, statusAtCa } from '../../local/demo/checks.ts';
 import { revokeCertificate } from '../../src/acme/revocation.ts';
 import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
-import { type ClusterStatus, clusterStatus, clusterWorkflowId, type DecommissionLedger } from '../../workflows/contract.ts';
+import {
+  type ClusterStatus,
+  clusterStatus,
+  clusterWorkflowId,
+  type DecommissionLedger,
+} from '../../workflows/contract.ts';
 import { caSource } from './acme-account.ts';
 import type { LifeCluster } from './life-clusters.ts';
 import type { LifeLab } from './life-lab.ts';
@@ -116,7 +121,8 @@ export async function activitiesOf(lab: LifeLab, workflowId: string): Promise<re
     }
     const started = event.activityTaskStartedEventAttributes;
     const activity = started ? found.get(String(started.scheduledEventId)) : undefined;
-    if (started && activity) found.set(String(started.scheduledEventId), { ...activity, attempt: started.attempt ?? 1 });
+    if (started && activity)
+      found.set(String(started.scheduledEventId), { ...activity, attempt: started.attempt ?? 1 });
   }
   return [...found.values()];
 }

@@ -14,8 +14,9 @@ import { type RunningStack, startStack } from '../../local/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../local/worker-process.ts';
 import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { PRELOADED, WORKFLOWS_PATH } from '../../src/worker/workflow-code.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import { workflowBundle } from './workflow-lab.ts';
+import { bundle } from './workflow-bundle.ts';
 
 export interface LifeLab {
   readonly stack: RunningStack;
@@ -31,8 +32,12 @@ export interface LifeLab {
   readonly zone: { readonly name: string; readonly zoneId: string };
   /** A worker beside those that run. */
   startWorker(options?: Pick<WorkerOptions, 'name' | 'environment'>): Promise<WorkerProcess>;
+  /** All that were started, in this order. */
+  workers(): readonly WorkerProcess[];
   /** Ends those that run, in good order. */
   stopWorkers(): Promise<void>;
+  /** @returns how it ended. */
+  stopWorker(name: string): Promise<string | undefined>;
   /** The environment of `certman` commands, as of a person on this hub. */
   commandEnvironment(): Readonly<Record<string, string>>;
   stop(options?: { readonly keepLogs?: boolean }): Promise<void>;
@@ -96,14 +101,14 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
     const connection = await Connection.connect({ address: stack.temporal.address });
     ending.push(() => connection.close());
     const bundleFile = join(stateDir, 'workflow-bundle.js');
-    await writeFile(bundleFile, (await workflowBundle()).code);
+    await writeFile(bundleFile, await bundle(WORKFLOWS_PATH, PRELOADED));
     const environment = {
       CERTMAN_ACME_DIRECTORY_URL: `${ca.url}/dir`,
       AWS_ENDPOINT_URL: route53.url,
       CERTMAN_WORKFLOW_BUNDLE: bundleFile,
       CERTMAN_KEY_TYPE: 'p-256',
     };
-    const workers: WorkerProcess[] = [];
+    const workers = new Map<string, WorkerProcess>();
     return {
       stack,
       hub,
@@ -113,18 +118,25 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
       route53,
       zone: { name: zoneName, zoneId },
       startWorker: async (more = {}) => {
+        const name = more.name ?? `worker-${workers.size + 1}`;
         const worker = await startWorker({
           stack,
           hub,
-          name: more.name ?? `worker-${workers.length + 1}`,
+          name,
           environment: { ...environment, ...more.environment },
         });
-        workers.push(worker);
+        workers.set(name, worker);
         ending.push(() => worker.kill());
         return worker;
       },
+      workers: () => [...workers.values()],
       stopWorkers: async () => {
-        await Promise.all(workers.map((worker) => worker.stop()));
+        await Promise.all([...workers.values()].map((worker) => worker.stop()));
+      },
+      stopWorker: async (name) => {
+        const worker = workers.get(name);
+        await worker?.stop();
+        return worker?.ended();
       },
       commandEnvironment: () => ({ ...hub.environment, HOME: stateDir }),
       stop,
@@ -154,5 +166,14 @@ async function proxyOfCa(stack: RunningStack): Promise<FaultProxy> {
 async function useAccountThrough(ca: FaultProxy, stack: RunningStack, hub: Hub): Promise<void> {
   const accountUrl = `${ca.url}${new URL(hub.accountUrl).pathname}`;
   const patch = JSON.stringify({ stringData: { 'account-url': accountUrl } });
-  await stack.kubectl(['patch', 'secret', 'lets-encrypt-account', '-n', 'certman-operator', '--type=merge', '-p', patch]);
+  await stack.kubectl([
+    'patch',
+    'secret',
+    'lets-encrypt-account',
+    '-n',
+    'certman-operator',
+    '--type=merge',
+    '-p',
+    patch,
+  ]);
 }

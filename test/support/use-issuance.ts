@@ -4,7 +4,7 @@ import type { AcmeActivities, ObjectRef, PlacedOrder } from '../../activities/co
 import { type KubernetesObject, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
 import { readTlsSecret, type TlsSecret } from '../../src/kubernetes/secrets.ts';
 import { runAcmeActivity } from './acme-activity-run.ts';
-import { type AcmeLab, someNames, someRequest, startAcmeLab } from './acme-lab.ts';
+import { type AcmeLab, someNames, startAcmeLab } from './acme-lab.ts';
 import type { SeenRequest } from './fault-proxy.ts';
 import { type Hub, useHub } from './hub.ts';
 
@@ -94,7 +94,7 @@ export function useIssuance(): () => Issuance {
   afterAll(() => lab?.stop());
   beforeEach(async () => {
     if (lab === undefined) return;
-    current = new Issuance(hub(), lab, await someRequest(hub()));
+    current = new Issuance(hub(), lab, await hub().request());
     lab.proxy.forget();
   });
   return () => {

@@ -10,7 +10,7 @@ import {
   type KubernetesObject,
   SECRETS,
 } from '../../src/kubernetes/kubernetes-api.ts';
-import type { Hub } from './hub.ts';
+import { type Hub, requestSpec } from './hub.ts';
 
 export type Cluster = Omit<ClusterIdentity, 'hive'>;
 
@@ -53,13 +53,7 @@ export async function pretendIssuance(hub: Hub, cluster: Cluster, generation = '
         },
       ],
     },
-    spec: {
-      acmeDNSDomain: 'example.com',
-      certificateSecret: { name: 'primary-cert' },
-      dnsNames: [`api.${name}.example.com`],
-      email: 'sre@example.com',
-      platform: { aws: { region: 'us-east-1', credentials: { name: 'aws' } } },
-    },
+    spec: requestSpec(name),
   });
   const data = { 'tls.crt': btoa(generation), 'tls.key': btoa(generation) };
   await certman.apply(SECRETS, { metadata: { namespace, name: 'primary-cert' }, type: 'kubernetes.io/tls', data });

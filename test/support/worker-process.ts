@@ -1,9 +1,13 @@
 /** `certman worker` and other commands as processes of their own, for tests. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { type GuardedProcess, spawnGuarded } from '../../local/process/guarded-process.ts';
 
 const CERTMAN = fileURLToPath(new URL('../../bin/certman.js', import.meta.url));
+const LOOK_AGAIN_MS = 25;
 
 export interface CommandProcess {
   readonly pid: number;
@@ -12,68 +16,68 @@ export interface CommandProcess {
   /** Waits until the output matches; fails, showing the output, when it does not in time or the process ends before. */
   says(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
-  /** Waits for its end. */
-  exit(timeoutMs?: number): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  /** Waits for its end. @returns `code 0`, `signal SIGKILL`. */
+  exit(timeoutMs?: number): Promise<string>;
 }
 
-const running = new Set<ChildProcess>();
+const running = new Set<GuardedProcess>();
+const folders: string[] = [];
 
 /** Nothing of the environment of the tests but what a process needs to run reaches it. */
-export function startCertman(args: readonly string[], environment: Readonly<Record<string, string>>): CommandProcess {
-  return startProcess(process.execPath, [CERTMAN, ...args], { PATH: process.env['PATH'] ?? '', ...environment });
-}
-
-export function startProcess(
-  command: string,
+export function startCertman(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
-): CommandProcess {
-  const child = spawn(command, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-  const exited = once(child, 'close').then(([code, signal]) => {
-    running.delete(child);
-    return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+): Promise<CommandProcess> {
+  return startNode([CERTMAN, ...args], environment);
+}
+
+/** @param args a script and its arguments. */
+export async function startNode(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<CommandProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'certman-process-'));
+  folders.push(folder);
+  const logFile = join(folder, 'output');
+  const started = await spawnGuarded({
+    command: process.execPath,
+    args,
+    environment: { PATH: process.env['PATH'] ?? '', ...environment },
+    logFile,
   });
-  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  running.add(started);
+  void started.end.then(() => running.delete(started));
+  const output = (): string => readFileSync(logFile, 'utf8');
   return {
-    pid: child.pid ?? -1,
-    output: () => output,
+    pid: started.pid,
+    output,
     says: async (pattern, timeoutMs = 30_000) => {
-      const deadline = Date.now() + timeoutMs;
+      const giveUp = performance.now() + timeoutMs;
       for (;;) {
-        const match = pattern.exec(output);
+        // In this order: what it said last must not be missed.
+        const over = started.ended() !== undefined || performance.now() > giveUp;
+        const match = pattern.exec(output());
         if (match !== null) return match;
-        if (isOver() || Date.now() > deadline) throw new Error(`no ${String(pattern)} in:\n${output.slice(-8_000)}`);
-        await new Promise((resolve) => setTimeout(resolve, 25));
+        if (over) throw new Error(`no ${String(pattern)} in:\n${output().slice(-8_000)}`);
+        await sleep(LOOK_AGAIN_MS);
       }
     },
-    signal: (name) => {
-      if (!isOver()) child.kill(name);
-    },
+    signal: (name) => started.signal(name),
     exit: async (timeoutMs = 30_000) => {
-      const late = new Promise<never>((_resolve, reject) => {
-        setTimeout(
-          () => reject(new Error(`still running after ${timeoutMs} ms:\n${output.slice(-8_000)}`)),
-          timeoutMs,
-        ).unref();
-      });
-      return await Promise.race([exited, late]);
+      const giveUp = performance.now() + timeoutMs;
+      for (;;) {
+        const ended = started.ended();
+        if (ended !== undefined) return ended;
+        if (performance.now() > giveUp)
+          throw new Error(`still running after ${timeoutMs} ms:\n${output().slice(-8_000)}`);
+        await sleep(LOOK_AGAIN_MS);
+      }
     },
   };
 }
 
-/** Ends every process that was started here and is still running. */
+/** Ends every process that was started here and is still running, and forgets what all of them said. */
 export async function endProcesses(): Promise<void> {
-  await Promise.all(
-    [...running].map(async (child) => {
-      if (child.exitCode === null && child.signalCode === null) {
-        const closed = once(child, 'close');
-        child.kill('SIGKILL');
-        await closed;
-      }
-    }),
-  );
+  await Promise.all([...running].map((one) => one.kill()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 }

@@ -1,36 +1,15 @@
 /** A Temporal server, a worker with activity doubles, and a client: what tests of workflow code stand on. */
-import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
 import { ActivityDoubles } from './activity-doubles.ts';
-
-export const WORKFLOWS_PATH = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+import { workflowBundle } from './workflow-bundle.ts';
 
 // Failures are what these tests make on purpose.
 Runtime.install({ logger: new DefaultLogger('ERROR') });
-
-let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
-
-/** The workflow bundle, made once per test file. */
-export async function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  bundle ??= bundleWorkflowCode({ workflowsPath: WORKFLOWS_PATH, logger: quietLogger() });
-  return await bundle;
-}
-
-function quietLogger(): Parameters<typeof bundleWorkflowCode>[0]['logger'] & object {
-  const silent = () => undefined;
-  return { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: silent };
-}
 
 export interface Lab {
   readonly doubles: ActivityDoubles;
@@ -89,30 +68,4 @@ function startCluster(env: TestWorkflowEnvironment, taskQueue: string, view: Clu
     signal: clusterObserved,
     signalArgs: [view],
   });
-}
-
-/** Polls until a condition holds; fails, saying what was last seen, when it does not within the time. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T>,
-  holds: (seen: T) => boolean,
-  timeoutMs = 15_000,
-): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  let last: unknown;
-  for (;;) {
-    try {
-      const seen = await look();
-      if (holds(seen)) return seen;
-      last = seen;
-    } catch (error) {
-      last = error;
-    }
-    if (Date.now() > deadline) {
-      throw new Error(
-        `not within ${timeoutMs} ms: ${what}; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)?.slice(0, 2000)}`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

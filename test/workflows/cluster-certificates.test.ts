@@ -235,6 +235,42 @@ describe('an operator', () => {
     });
   });
 
+  test('is not left waiting while the CA forbids an attempt', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      lab.doubles.when('placeOrder', async () => {
+        throw typedFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
+      });
+      await handle.executeUpdate(renew, { args: [{}] }).catch(() => undefined);
+      const again = await handle.executeUpdate(renew, { args: [{}] }).catch((error: unknown) => error);
+      expect(String((again as WorkflowUpdateFailedError).cause?.message)).toContain('too many');
+      expect(lab.doubles.countOf('placeOrder')).toBe(2);
+    });
+  });
+
+  test('is told when the gate closes before the renewal is done', async () => {
+    await withLab(env, async (lab) => {
+      const view = clusterView();
+      const handle = await lab.start(view);
+      await ready(view)(lab);
+      let misses = 0;
+      lab.doubles.when('verifyPropagation', async () => {
+        misses += 1;
+        throw typedFailureRetryable();
+      });
+      const asked = handle.executeUpdate(renew, { args: [{}] }).catch((error: unknown) => error);
+      await eventually('under way', async () => misses, (count) => count > 0);
+      await handle.signal(clusterObserved, { ...view, managed: false });
+      expect(await asked).toBeInstanceOf(WorkflowUpdateFailedError);
+      expect((await lab.status(view)).bundles['primary']).toMatchObject({
+        state: 'Paused',
+        certificate: { serialNumber: '1000' },
+      });
+    });
+  });
+
   test('who names a bundle that is not there is refused with those that are', async () => {
     await withLab(env, async (lab) => {
       const view = clusterView();

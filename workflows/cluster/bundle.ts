@@ -1,5 +1,5 @@
 /** One bundle's life while its cluster is served: look, order when something is due, sleep until the exact instant. */
-import { CancellationScope, condition, executeChild, isCancellation, ParentClosePolicy } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, condition, executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import type { RequestObservation } from '../../activities/contract.ts';
 import { nameSetDigest } from '../../src/certificates/name-set.ts';
 import { type NextAction, nextAction, renewalInstant } from '../../src/certificates/renewal-policy.ts';
@@ -17,9 +17,12 @@ import {
   type IssuanceFailureContext,
   issuanceWorkflowId,
 } from '../contract.ts';
-import { failureIn, issuanceContextIn } from '../failures.ts';
+import { failureIn, issuanceContextIn, wasCutShort } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { report, reportWhenSlow } from './reporting.ts';
+
+/** Each is a certificate that nobody has the key of any more; the newest matter most. */
+const MOST_UNCLAIMED = 20;
 
 /** Serves until the bundle is no longer wanted or the cluster's end begins (then this scope is cancelled). */
 export async function serveBundle(cluster: ClusterState, name: string): Promise<void> {
@@ -66,7 +69,10 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
   if (gate.kind !== 'serve') return await holdOff(cluster, bundle);
   try {
     const told = cluster.record(bundle.name).failure?.notBefore;
-    if (told !== undefined && Date.parse(told) > Date.now() && !namesChanged(cluster, bundle)) return Date.parse(told);
+    if (told !== undefined && Date.parse(told) > Date.now() && !namesChanged(cluster, bundle)) {
+      cluster.declineRenewal(bundle.name);
+      return Date.parse(told);
+    }
 
     const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
     if (bundle.names.kind === 'invalid') {
@@ -100,14 +106,24 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
         return await issue(cluster, bundle, observation, action.message);
     }
   } catch (error) {
-    if (isCancellation(error)) {
+    const left = issuanceContextIn(error);
+    rememberLeft(cluster, bundle.name, left);
+    if (wasCutShort(error)) {
       // Cut short because what it was for has changed: look again at once. Otherwise the cluster's end has begun.
-      if (CancellationScope.current().consideredCancelled) throw error;
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the bundle is no longer served');
       return 0;
     }
-    cluster.attemptFinished(bundle.name);
-    return await fail(cluster, bundle, failureIn(error), issuanceContextIn(error));
+    return await fail(cluster, bundle, failureIn(error), left);
   }
+}
+
+/** Whatever becomes of the bundle, it is cleared away at the end. */
+function rememberLeft(cluster: ClusterState, name: string, left: IssuanceFailureContext): void {
+  const { leftRecords, unclaimedOrder } = left;
+  if (leftRecords !== undefined) cluster.update(name, { leftRecords });
+  if (unclaimedOrder === undefined) return;
+  const others = (cluster.record(name).unclaimedOrders ?? []).filter((order) => order !== unclaimedOrder);
+  cluster.update(name, { unclaimedOrders: [...others, unclaimedOrder].slice(-MOST_UNCLAIMED) });
 }
 
 /** A gate is closed: say so, touch nothing, wait for a change. */
@@ -115,6 +131,9 @@ async function holdOff(cluster: ClusterState, bundle: BundleView): Promise<undef
   const gate = cluster.gate();
   if (gate.kind === 'serve' || gate.kind === 'decommission') return;
   cluster.update(bundle.name, { state: 'Paused', message: gate.message, nextAttempt: undefined });
+  // Whoever waits for a renewal, asked for or under way when the gate closed, is told now.
+  cluster.takeRenewalRequest(bundle.name);
+  cluster.attemptEnded(bundle.name, 'failed');
   cluster.publishAttributes();
   // Hands off means off: another hub writes these resources now.
   if (gate.reason !== 'RelocatingOut') {
@@ -201,6 +220,7 @@ async function succeed(
   const until = renewalInstant(certificate, renewBefore(observation).renewBeforeDays, spreadKey(observation));
   const renewalTime = new Date(until).toISOString();
   const now = Date.now();
+  const others = (cluster.record(bundle.name).unclaimedOrders ?? []).filter((order) => order !== result.orderUrl);
   const stillValid = cluster.record(bundle.name).issued.filter((one) => Date.parse(one.notAfter) > now);
   cluster.update(bundle.name, {
     state: 'Ready',
@@ -213,9 +233,10 @@ async function succeed(
     openOrder: undefined,
     leftRecords: result.leftRecords,
     issued: [...stillValid, issued],
+    unclaimedOrders: others.length === 0 ? undefined : others,
   });
   cluster.publishAttributes();
-  cluster.attemptFinished(bundle.name);
+  cluster.attemptEnded(bundle.name, 'issued');
   if (renewed) cluster.renewalFinished();
   await report(cluster, bundle.name, {
     type: 'Normal',
@@ -234,7 +255,8 @@ async function fail(
 ): Promise<number> {
   const before = cluster.record(bundle.name);
   // What waits for a person has one attempt that is repeated, not a row of them.
-  const failedAttempts = before.failure?.code === failure.code || before.failure === undefined ? before.failedAttempts + 1 : 1;
+  const failedAttempts =
+    before.failure?.code === failure.code || before.failure === undefined ? before.failedAttempts + 1 : 1;
   const until = nextAttemptAt(failure, failedAttempts, Date.now());
   const nextAttempt = new Date(until).toISOString();
   cluster.update(bundle.name, {
@@ -246,8 +268,9 @@ async function fail(
     failedAttempts,
     nextAttempt,
     openOrder: left.openOrder,
-    leftRecords: left.leftRecords ?? before.leftRecords,
   });
+  cluster.takeRenewalRequest(bundle.name);
+  cluster.attemptEnded(bundle.name, 'failed');
   cluster.publishAttributes();
   await report(cluster, bundle.name, { type: 'Warning', reason: 'Failing', message: failure.message });
   return until;

@@ -28,6 +28,11 @@ import { mostUrgent, reasonShown } from './fleet-attributes.ts';
 /** Renewal cycles after which a run is closed and a fresh one begun: history stays that of a cycle. */
 const CYCLES_PER_RUN = 1;
 
+interface Attempts {
+  readonly count: number;
+  readonly last: 'none' | 'issued' | 'failed';
+}
+
 interface Service {
   readonly scope: CancellationScope;
   readonly done: Promise<void>;
@@ -45,7 +50,7 @@ export class ClusterState {
   readonly #renewals = new Set<string>();
   /** Issuances under way, to be cut short when what they were ordered for is no longer wanted. */
   readonly #issuing = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
-  readonly #attempts = new Map<string, number>();
+  readonly #attempts = new Map<string, Attempts>();
   #cycles = 0;
   #shown = '';
 
@@ -85,7 +90,8 @@ export class ClusterState {
     this.#view = view;
     for (const [name, issuing] of this.#issuing) {
       const bundle = this.bundle(name);
-      if (bundle === undefined || namesKey(bundle) !== issuing.names || this.gate().kind !== 'serve') issuing.scope.cancel();
+      if (bundle === undefined || namesKey(bundle) !== issuing.names || this.gate().kind !== 'serve')
+        issuing.scope.cancel();
     }
     this.#touchAll();
   }
@@ -161,10 +167,14 @@ export class ClusterState {
   }
 
   /** Changes a record; `undefined` values take a field away. */
-  update(name: string, change: { readonly [Field in keyof BundleRecord]?: BundleRecord[Field] | undefined }): BundleRecord {
+  update(
+    name: string,
+    change: { readonly [Field in keyof BundleRecord]?: BundleRecord[Field] | undefined },
+  ): BundleRecord {
     const before = this.record(name);
     const merged: Record<string, unknown> = { ...before, ...change };
-    if (change.state !== undefined && change.state !== before.state) merged['since'] = new Date(Date.now()).toISOString();
+    if (change.state !== undefined && change.state !== before.state)
+      merged['since'] = new Date(Date.now()).toISOString();
     for (const key of Object.keys(merged)) if (merged[key] === undefined) delete merged[key];
     const after = merged as unknown as BundleRecord;
     this.#records.set(name, after);
@@ -177,12 +187,18 @@ export class ClusterState {
     this.show();
   }
 
-  attemptsOf(name: string): number {
-    return this.#attempts.get(name) ?? 0;
+  /** How many attempts at a certificate have ended in this run, and how the last one did. */
+  attemptsOf(name: string): Attempts {
+    return this.#attempts.get(name) ?? { count: 0, last: 'none' };
   }
 
-  attemptFinished(name: string): void {
-    this.#attempts.set(name, this.attemptsOf(name) + 1);
+  attemptEnded(name: string, how: 'issued' | 'failed'): void {
+    this.#attempts.set(name, { count: this.attemptsOf(name).count + 1, last: how });
+  }
+
+  /** A renewal that was asked for cannot be attempted now: who asked is told so, and it is not kept for later. */
+  declineRenewal(name: string): void {
+    if (this.takeRenewalRequest(name)) this.attemptEnded(name, 'failed');
   }
 
   renewalFinished(): void {
@@ -264,7 +280,8 @@ export class ClusterState {
 
   #situation(): string {
     if (this.#gone) return 'The ClusterDeployment is gone; its certificates are being revoked and cleared away.';
-    if (this.#view.deleting) return 'The cluster is being deleted; its certificates are being revoked and cleared away.';
+    if (this.#view.deleting)
+      return 'The cluster is being deleted; its certificates are being revoked and cleared away.';
     const gate = this.gate();
     if (gate.kind === 'serve') return gate.note === undefined ? 'Served.' : `Served. ${gate.note}`;
     return gate.kind === 'decommission' ? 'It is being deleted.' : `Not served now. ${gate.message}`;

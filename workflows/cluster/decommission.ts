@@ -53,17 +53,6 @@ async function endBundle(cluster: ClusterState, name: string): Promise<BundleLed
   const { identity, zoneName, platform, relocation } = cluster.view;
   const problems: FailureInfo[] = [];
 
-  const left = record.leftRecords ?? [];
-  if (left.length > 0) {
-    const zone = { namespace: identity.namespace, clusterName: identity.name, zoneName, platform };
-    const { problem } = await keepTrying(cluster, name, () =>
-      withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${left.length} TXT records left earlier` }, [
-        { zone, records: left },
-      ]),
-    );
-    if (problem !== undefined) problems.push(problem);
-  }
-
   let revocations: readonly RevocationEntry[] = [];
   if (relocation !== 'outgoing') {
     const { value, problem } = await reportWhenSlow(cluster, name, () =>
@@ -73,12 +62,24 @@ async function endBundle(cluster: ClusterState, name: string): Promise<BundleLed
             namespace: identity.namespace,
             secretName: record.secretName,
             issued: record.issued,
+            ...(record.unclaimedOrders === undefined ? {} : { orders: record.unclaimedOrders }),
             reason: CESSATION_OF_OPERATION,
           },
         ]),
       ),
     );
     revocations = value ?? [];
+    if (problem !== undefined) problems.push(problem);
+  }
+
+  const left = record.leftRecords ?? [];
+  if (left.length > 0) {
+    const zone = { namespace: identity.namespace, clusterName: identity.name, zoneName, platform };
+    const { problem } = await keepTrying(cluster, name, () =>
+      withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${left.length} TXT records left earlier` }, [
+        { zone, records: left },
+      ]),
+    );
     if (problem !== undefined) problems.push(problem);
   }
 

@@ -1,6 +1,7 @@
 /** Which of a cluster's bundles its search attributes speak of. */
-import { reasonOf } from '../../src/certificates/status-wording.ts';
+
 import type { CertificateState } from '../../src/certificates/status-report.ts';
+import { reasonOf } from '../../src/certificates/status-wording.ts';
 import type { BundleRecord } from '../contract.ts';
 
 /** Most urgent first. */

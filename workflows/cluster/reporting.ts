@@ -34,7 +34,9 @@ export async function report(cluster: ClusterState, bundleName: string, event?: 
     const failure = failureIn(error);
     // A resource that is gone is the watch's news to bring; anything else must be seen by somebody.
     if (failure.code !== 'kubernetes/notFound') {
-      cluster.update(bundleName, { message: `${record.message} (The status could not be written: ${failure.message})` });
+      cluster.update(bundleName, {
+        message: `${record.message} (The status could not be written: ${failure.message})`,
+      });
     }
   }
 }

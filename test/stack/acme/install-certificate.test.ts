@@ -4,6 +4,7 @@ import { downloadChain } from '../../../src/acme/certificate.ts';
 import { type KubernetesApi, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { failureOf } from '../../support/activity-run.ts';
+import { createRequest } from '../../support/hub.ts';
 import { useIssuance } from '../../support/use-issuance.ts';
 
 const issuance = useIssuance();
@@ -64,9 +65,10 @@ describe('installing', () => {
   });
 
   it('refuses a certificate for another key than the staged one, and leaves the Secret alone', async () => {
-    const { activities, request } = issuance();
+    const { activities, hub, request } = issuance();
     const input = await issuance().finalized();
-    const other = { ...issuance().finalizeInput(await issuance().ready()), request: { ...request, name: 'c1-other' } };
+    const otherRequest = await createRequest(hub.admin, request.namespace, 'c1-other');
+    const other = { ...issuance().finalizeInput(await issuance().ready()), request: otherRequest };
     await runAcmeActivity(activities, 'finalizeOrder', other);
     const mixed = { ...input, orderUrl: other.orderUrl, request: other.request };
     const failure = await failureOf(runAcmeActivity(activities, 'installCertificate', mixed));

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { KEY_TYPES, type KeyType } from '../../../src/acme/key.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
-import { issue, someNames, someRequest } from '../../support/acme-lab.ts';
+import { issue, someNames } from '../../support/acme-lab.ts';
 import { useIssuance } from '../../support/use-issuance.ts';
 
 const issuance = useIssuance();
@@ -31,7 +31,7 @@ describe('an issuance', () => {
     const { activities, hub, lab, request, dnsNames } = issuance();
     await issue(activities, request, someNames());
     lab.proxy.forget();
-    await issue(activities, await someRequest(hub), dnsNames);
+    await issue(activities, await hub.request(), dnsNames);
     const asked = issuance().asked();
     expect(asked).toMatchObject({ directory: 0, newNonce: 0, newOrder: 1, authorization: 3, challenge: 3 });
     expect(asked).toMatchObject({ finalize: 1, certificate: 1 });

@@ -8,7 +8,7 @@ import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { newAccount } from '../../support/acme-account.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
-import { type AcmeLab, issue, someNames, someRequest, startAcmeLab } from '../../support/acme-lab.ts';
+import { type AcmeLab, issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
 import { failureOf } from '../../support/activity-run.ts';
 import { useHub } from '../../support/hub.ts';
 import { selfSigned } from '../../support/self-signed.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => lab.stop());
 beforeEach(async () => {
   activities = lab.activities(hub().certman);
-  request = await someRequest(hub());
+  request = await hub().request();
 });
 
 const issueOne = async (worker = activities): Promise<IssuedCertificate> => {

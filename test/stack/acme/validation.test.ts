@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlacedOrder } from '../../../activities/contract.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
-import { type AcmeLab, issue, someRequest, startAcmeLab } from '../../support/acme-lab.ts';
+import { type AcmeLab, issue, startAcmeLab } from '../../support/acme-lab.ts';
 import { failureOf } from '../../support/activity-run.ts';
 import { type CoreDns, type Moto, startCoreDns, startMoto } from '../../support/dns-lab.ts';
 import { useHub } from '../../support/hub.ts';
@@ -41,7 +41,7 @@ async function publish(order: PlacedOrder): Promise<void> {
 
 describe('a CA that really looks into DNS', () => {
   it('issues for x and *.x, whose values stand under one name', async () => {
-    const { facts } = await issue(lab.activities(hub().certman), await someRequest(hub()), DNS_NAMES, publish);
+    const { facts } = await issue(lab.activities(hub().certman), await hub().request(), DNS_NAMES, publish);
     expect(facts.dnsNames.toSorted()).toEqual(DNS_NAMES.toSorted());
   });
 

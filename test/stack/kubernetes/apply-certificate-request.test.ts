@@ -64,7 +64,8 @@ describe('applyCertificateRequest', () => {
   test('tells of the certificate that is there', async () => {
     const { view } = await hub().cluster();
     const pair = selfSigned({ serialHex: '2a', issuerCommonName: 'R11' });
-    const owner = { requestName: 'c1-primary', requestUid: crypto.randomUUID() };
+    const { request } = await apply(view);
+    const owner = { requestName: request.name, requestUid: request.uid };
     await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...pair });
     expect(await apply(view)).toMatchObject({
       secret: { kind: 'valid', certificate: { serialNumber: '42', issuerName: 'R11' } },

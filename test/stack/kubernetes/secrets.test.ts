@@ -15,19 +15,14 @@ const ORDER = 'https://ca.example/order/1';
 const KEY = '-----BEGIN PRIVATE KEY-----\none\n-----END PRIVATE KEY-----\n';
 const OTHER_KEY = KEY.replace('one', 'two');
 
-const someRequest = async () => ({ namespace: await hub().namespace(), name: 'c1-primary', uid: crypto.randomUUID() });
-
-const tlsInput = (namespace: string, pair = selfSigned()) => ({
-  namespace,
-  name: 'primary-cert',
-  requestName: 'c1-primary',
-  requestUid: crypto.randomUUID(),
-  ...pair,
-});
+const tlsInput = async (pair = selfSigned()) => {
+  const { namespace, name, uid } = await hub().request();
+  return { namespace, name: 'primary-cert', requestName: name, requestUid: uid, ...pair };
+};
 
 describe('the certificate Secret', () => {
   test('is of type tls, labelled, owned by the request, with the two entries and no more', async () => {
-    const input = tlsInput(await hub().namespace());
+    const input = await tlsInput();
     await applyTlsSecret(hub().certman, input);
     expect(await hub().admin.get(SECRETS, input)).toMatchObject({
       type: 'kubernetes.io/tls',
@@ -44,7 +39,7 @@ describe('the certificate Secret', () => {
   });
 
   test('keeps labels and annotations of others through a renewal', async () => {
-    const input = tlsInput(await hub().namespace());
+    const input = await tlsInput();
     await applyTlsSecret(hub().certman, input);
     await hub().admin.patch(SECRETS, input, [
       { op: 'add', path: '/metadata/labels/theirs', value: 'kept' },
@@ -58,7 +53,7 @@ describe('the certificate Secret', () => {
   });
 
   test('written twice with the same content is not touched', async () => {
-    const input = tlsInput(await hub().namespace());
+    const input = await tlsInput();
     await applyTlsSecret(hub().certman, input);
     const before = await hub().admin.get(SECRETS, input);
     await applyTlsSecret(hub().certman, input);
@@ -67,7 +62,7 @@ describe('the certificate Secret', () => {
   });
 
   test('that certman-operator wrote is taken over, without its labels lost', async () => {
-    const input = tlsInput(await hub().namespace());
+    const input = await tlsInput();
     await hub().admin.create(SECRETS, {
       metadata: { namespace: input.namespace, name: input.name, labels: { certificate_request: 'c1-primary', a: 'b' } },
       type: 'kubernetes.io/tls',
@@ -94,7 +89,7 @@ describe('the certificate Secret', () => {
 
 describe('the staging key', () => {
   test('is made once for an order, and found again by the next attempt', async () => {
-    const request = await someRequest();
+    const request = await hub().request();
     expect(await ensureStagingKey(hub().certman, { request, orderUrl: ORDER, makeKey: async () => KEY })).toBe(KEY);
     const again = { request, orderUrl: ORDER, makeKey: async () => OTHER_KEY };
     expect(await ensureStagingKey(hub().certman, again)).toBe(KEY);
@@ -102,7 +97,7 @@ describe('the staging key', () => {
   });
 
   test('is the same for two attempts at once', async () => {
-    const request = await someRequest();
+    const request = await hub().request();
     const keys = await Promise.all(
       [KEY, OTHER_KEY].map((key) =>
         ensureStagingKey(hub().certman, { request, orderUrl: ORDER, makeKey: async () => key }),
@@ -112,7 +107,7 @@ describe('the staging key', () => {
   });
 
   test('of another order is replaced', async () => {
-    const request = await someRequest();
+    const request = await hub().request();
     await ensureStagingKey(hub().certman, { request, orderUrl: ORDER, makeKey: async () => KEY });
     const next = { request, orderUrl: `${ORDER}2`, makeKey: async () => OTHER_KEY };
     expect(await ensureStagingKey(hub().certman, next)).toBe(OTHER_KEY);
@@ -120,7 +115,7 @@ describe('the staging key', () => {
   });
 
   test('is gone once it is deleted; deleting it again is nothing', async () => {
-    const request = await someRequest();
+    const request = await hub().request();
     await ensureStagingKey(hub().certman, { request, orderUrl: ORDER, makeKey: async () => KEY });
     expect(await deleteStagingKey(hub().certman, request)).toBe(true);
     expect(await deleteStagingKey(hub().certman, request)).toBe(false);
@@ -128,7 +123,7 @@ describe('the staging key', () => {
   });
 
   test('is not put into a Secret of somebody else', async () => {
-    const request = await someRequest();
+    const request = await hub().request();
     const key = { namespace: request.namespace, name: 'c1-primary-staging' };
     await hub().admin.create(SECRETS, { metadata: key, data: { theirs: 'b2xk' } });
     const makeKey = vi.fn(async () => KEY);

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { withHubApi } from '../../../local/hub-api.ts';
 import { sampleCluster } from '../../../local/sample-cluster.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { EMAIL_ENTRY, SETTINGS_CONFIG_MAP } from '../../../src/kubernetes/operator-settings.ts';
 import { BAD_INPUTS, type BadInput, type Place, refuseBadKeys } from '../../support/bad-inputs.ts';
 import {
   eventually,
@@ -38,6 +39,13 @@ async function readAccount({ kubernetes }: LifeLab): Promise<Account> {
   const data = found?.['data'] as Account;
   const text = (entry: keyof Account) => Buffer.from(data[entry], 'base64').toString();
   return { 'account-url': text('account-url'), 'private-key': text('private-key') };
+}
+
+async function writeEmail({ stack }: LifeLab, address: string): Promise<void> {
+  const metadata = { namespace: ACCOUNT.namespace, name: SETTINGS_CONFIG_MAP };
+  const path = `/api/v1/namespaces/${metadata.namespace}/configmaps/${metadata.name}`;
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [EMAIL_ENTRY]: address } };
+  await withHubApi(stack.kubernetes.adminKubeconfig, (hub) => hub.apply([{ path, body }]));
 }
 
 async function writeAccount({ stack }: LifeLab, account: Partial<Account>): Promise<void> {
@@ -157,6 +165,21 @@ async function expectQuiet(places: readonly Place[]): Promise<void> {
   expect(asked).toBeLessThanOrEqual(due.length * 12);
 }
 
+async function deleteUntilGone(places: readonly Place[]): Promise<void> {
+  await Promise.all(
+    places.map(async ({ lab: at, cluster }) => {
+      const key = { namespace: cluster.namespace, name: cluster.name };
+      await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
+      await eventually(
+        `${cluster.name} is gone`,
+        SECONDS,
+        async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
+        () => whatIsSaid(at, cluster),
+      );
+    }),
+  );
+}
+
 describe('an ACME account', () => {
   const places: Place[] = [];
   let account: Account;
@@ -164,13 +187,31 @@ describe('an ACME account', () => {
   beforeAll(async () => {
     account = await readAccount(lab());
     await lab().kubernetes.delete(SECRETS, ACCOUNT);
+    await writeEmail(lab(), 'not an address');
     await lab().startWorker();
-    for (const name of ['first-without-account', 'second-without-account']) places.push(await placeOf(lab(), name));
+    for (const name of ['first-without-account', 'second-without-account', 'deleted-without-account'])
+      places.push(await placeOf(lab(), name));
     await Promise.all(places.map((place) => putObjects(lab(), place.good)));
   });
 
   const allSay = (reason: string, culprit: string | RegExp) =>
     Promise.all(places.map((place) => untilFailing(place, reason, culprit)));
+
+  it('without a contact is told where there is no CertificateRequest yet, and is looked for once there is one', async () => {
+    for (const { cluster } of places) {
+      await eventually(
+        `${cluster.name} says that there is no contact`,
+        SECONDS,
+        async () =>
+          (await whatIsSaid(lab(), cluster)).events.find(
+            ({ about, message }) =>
+              about === 'ClusterDeployment' && names(message, /default_notification_email_address.*not an e-mail/),
+          ),
+        () => whatIsSaid(lab(), cluster),
+      );
+    }
+    await writeEmail(lab(), 'sre@example.com');
+  });
 
   it('that is missing is said on every resource that waits for it', async () => {
     await allSay('AcmeAccountMissing', `Secret ${ACCOUNT.namespace}/${ACCOUNT.name}`);
@@ -178,6 +219,10 @@ describe('an ACME account', () => {
 
   it('that is missing costs nothing while it is', async () => {
     await expectQuiet(places);
+  });
+
+  it('that is missing holds up no cluster that is deleted', async () => {
+    await deleteUntilGone(places.splice(-1));
   });
 
   it('whose key is not PEM is told at once, without a word of the key', async () => {
@@ -228,14 +273,7 @@ describe('one cluster', () => {
     const place: Place = { lab: lab(), cluster, good: goodObjects(cluster, good.zoneId ?? '') };
     await putObjects(lab(), await input.spoil(place));
     if (input.says.kind === 'failing') await untilFailing(place, input.says.reason, input.says.culprit(place));
-    const key = { namespace: cluster.namespace, name: cluster.name };
-    await lab().kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
-    await eventually(
-      `${cluster.name} is gone`,
-      SECONDS,
-      async () => ((await lab().kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
-      () => whatIsSaid(lab(), cluster),
-    );
+    await deleteUntilGone([place]);
   };
 
   beforeAll(async () => {

@@ -7,8 +7,8 @@ import {
   CertCluster,
   CertExpiry,
   CertIssuer,
-  CertNames,
   CertNameSet,
+  CertNames,
   CertRenewAt,
   CertState,
   clusterWorkflowId,
@@ -16,7 +16,15 @@ import {
   SEARCH_ATTRIBUTES,
 } from '../../../workflows/contract.ts';
 import { changeCluster, type LifeCluster, newCluster } from '../../support/life-clusters.ts';
-import { activitiesOf, allOf, getDeployment, getRequest, getSecret, statusOf, txtRecords } from '../../support/life-evidence.ts';
+import {
+  activitiesOf,
+  allOf,
+  getDeployment,
+  getRequest,
+  getSecret,
+  statusOf,
+  txtRecords,
+} from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { startCertman } from '../../support/worker-process.ts';
 
@@ -53,7 +61,9 @@ beforeAll(async () => {
   issued.abort();
   await sampling;
   await noTxtLeft(lab().stack, cluster, 15);
-  changesOfRoute53 = lab().route53.seen.filter(({ method, path }) => method === 'POST' && path.includes('/rrset')).length;
+  changesOfRoute53 = lab().route53.seen.filter(
+    ({ method, path }) => method === 'POST' && path.includes('/rrset'),
+  ).length;
 }, 120_000);
 
 describe('an installed cluster', () => {
@@ -86,7 +96,9 @@ describe('an installed cluster', () => {
     expect(request).toMatchObject({
       metadata: {
         finalizers: [FINALIZER],
-        ownerReferences: [{ kind: 'ClusterDeployment', name: cluster.name, uid: cluster.identity.uid, controller: true }],
+        ownerReferences: [
+          { kind: 'ClusterDeployment', name: cluster.name, uid: cluster.identity.uid, controller: true },
+        ],
       },
       spec: {
         acmeDNSDomain: cluster.zone,
@@ -115,7 +127,9 @@ describe('an installed cluster', () => {
       await lab().stack.kubectl(['get', 'certificaterequests', '-n', cluster.namespace])
     ).split('\n');
     expect(header.split(/\s{2,}/)).toEqual(['NAME', 'READY', 'EXPIRES', 'RENEWS', 'ISSUER', 'SECRET', 'AGE']);
-    expect(row).toMatch(new RegExp(`^${cluster.requestName} +True +20\\S+Z +20\\S+Z +Pebble.+ ${cluster.secretName} +`));
+    expect(row).toMatch(
+      new RegExp(`^${cluster.requestName} +True +20\\S+Z +20\\S+Z +Pebble.+ ${cluster.secretName} +`),
+    );
   });
 
   test('tells Hive in its status, and is held by the finalizer', async () => {
@@ -138,17 +152,21 @@ describe('an installed cluster', () => {
     const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
     const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
     expect(currentDetails).toContain('### first/first');
-    expect(currentDetails).toMatch(/\| primary \| \*\*Ready\*\* \| api\.first\.life\.example\.com, .+ \| 20\S+Z \| 20\S+Z \|/);
+    expect(currentDetails).toMatch(
+      /\| primary \| \*\*Ready\*\* \| api\.first\.life\.example\.com, .+ \| 20\S+Z \| 20\S+Z \|/,
+    );
     expect(await (await handle.describe()).staticSummary()).toBe('Certificates of first/first on hive');
 
     const issuance = issuanceWorkflowId(cluster.identity, 'primary', 1);
     const steps = await activitiesOf(lab(), issuance);
     expect(steps.length).toBeGreaterThanOrEqual(6);
     expect(steps.filter(({ summary }) => summary === '')).toEqual([]);
-    const story = await lab().client.workflow.getHandle(issuance).query<{ currentDetails: string }>(
-      '__temporal_workflow_metadata',
+    const story = await lab()
+      .client.workflow.getHandle(issuance)
+      .query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(story.currentDetails).toMatch(
+      /^Issued api\.first\.life\.example\.com and 3 more by Pebble.+, serial \d+, valid until/,
     );
-    expect(story.currentDetails).toMatch(/^Issued api\.first\.life\.example\.com and 3 more by Pebble.+, serial \d+, valid until/);
   });
 
   test('is found by search attributes, which the worker registered', async () => {
@@ -179,7 +197,16 @@ describe('an installed cluster', () => {
 describe('what a user writes', () => {
   test('renewBeforeDays is obeyed at once', async () => {
     const patch = JSON.stringify({ spec: { renewBeforeDays: 30 } });
-    await lab().stack.kubectl(['patch', 'certificaterequest', cluster.requestName, '-n', cluster.namespace, '--type=merge', '-p', patch]);
+    await lab().stack.kubectl([
+      'patch',
+      'certificaterequest',
+      cluster.requestName,
+      '-n',
+      cluster.namespace,
+      '--type=merge',
+      '-p',
+      patch,
+    ]);
     await within(20, 'it renews 30 days before its end', async () => {
       const request = await getRequest(lab(), cluster);
       const { notAfter, renewalTime } = request?.['status'] as { notAfter: string; renewalTime: string };
@@ -257,7 +284,9 @@ describe('a ClusterDeployment that is changed', () => {
     await changeCluster(lab(), cluster, { spec: { ingress: ingress(`more.first.${lab().zone.name}`, another) } });
     const found = await within(60, 'a certificate with the new name', async () => {
       const status = (await statusOf(lab(), cluster)).bundles['second'];
-      return status?.certificate?.dnsNames.includes(`*.${another}`) === true ? status.certificate : JSON.stringify(status);
+      return status?.certificate?.dnsNames.includes(`*.${another}`) === true
+        ? status.certificate
+        : JSON.stringify(status);
     });
     serials.push(found.serialNumber);
     await certificateInSecret(lab().kubernetes, second(), serials[0], 5);

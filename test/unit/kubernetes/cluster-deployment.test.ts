@@ -155,6 +155,7 @@ describe('a malformed object is named with where and what', () => {
     ['no spec', undefined, /spec: /],
     ['no cluster name', { ...SPEC, clusterName: undefined }, /spec\.clusterName/],
     ['a base domain that is a number', { ...SPEC, baseDomain: 7 }, /spec\.baseDomain/],
+    ['a base domain that is no domain', { ...SPEC, baseDomain: 'not a domain' }, /spec\.baseDomain: it is no domain/],
     ['installed that is a word', { ...SPEC, installed: 'yes' }, /spec\.installed/],
     ['bundles that are no list', { ...SPEC, certificateBundles: {} }, /spec\.certificateBundles/],
     ['too many bundles', { ...SPEC, certificateBundles: Array(33).fill(bundle) }, /spec\.certificateBundles/],

@@ -1,0 +1,40 @@
+/** The counts of bench/requests.ts for a person. */
+import type { CertificateCost, OutsideRequests, RequestsBenchResult } from './requests.ts';
+import { ACTIONS, total } from './temporal-actions.ts';
+
+type Counts = Readonly<Record<string, number>>;
+
+export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchResult): string {
+  const rows: (readonly (string | number)[])[] = [];
+  const row = (what: string, count: (cost: OutsideRequests) => number): void => {
+    rows.push([what, count(issuance), count(renewal), count(rest)]);
+  };
+  const group = (what: string, counts: (cost: OutsideRequests) => Counts): void => {
+    row(`**${what}**`, (cost) => sum(counts(cost)));
+    const kinds = new Set([issuance, renewal, rest].flatMap((cost) => Object.keys(counts(cost))));
+    for (const kind of [...kinds].sort()) row(`– ${kind}`, (cost) => counts(cost)[kind] ?? 0);
+  };
+  const workflows = (what: string, count: (cost: CertificateCost) => number | undefined): void => {
+    rows.push([what, count(issuance) ?? '–', count(renewal) ?? '–', 0]);
+  };
+  group('ACME requests', (cost) => cost.acme);
+  group("ACME requests by the CA's log", (cost) => cost.acmeAtCa);
+  group('Route 53 requests', (cost) => cost.route53);
+  row('**questions to each DoH resolver**', (cost) => cost.doh);
+  row("**questions to each of the zone's servers**", (cost) => cost.authoritative);
+  group("Kubernetes requests in the cluster's namespace", (cost) => cost.kubernetes);
+  group('Kubernetes requests elsewhere in the meantime', (cost) => cost.kubernetesElsewhere);
+  workflows('**Temporal actions**', (cost) => total(cost.temporal));
+  for (const action of ACTIONS) workflows(`– ${action}`, (cost) => cost.temporal.actions[action]);
+  row("**heartbeats**, the watch's included", (cost) => cost.heartbeats);
+  workflows('**events added**', (cost) => cost.temporal.events);
+  for (const history of Object.keys(renewal.events)) {
+    workflows(`– history: ${history}`, (cost) => cost.events[history]);
+  }
+  const head = [`one certificate of ${names} names`, 'issued', 'renewed', 'a minute at rest'];
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function sum(counts: Counts): number {
+  return Object.values(counts).reduce((all, count) => all + count, 0);
+}

@@ -1,0 +1,201 @@
+/** How much: what one certificate of three names asks of everybody outside, when it is issued and when it is renewed. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { certificateInSecret, requestIsReady } from '../local/demo/checks.ts';
+import { identityOf } from '../local/demo/narrate.ts';
+import { prepareHub } from '../local/hub.ts';
+import { installSampleClusters, prepareSampleClusters, type SampleCluster } from '../local/sample-cluster.ts';
+import { CERTMAN_SERVICE_ACCOUNT } from '../local/service-account.ts';
+import { type RunningStack, startStack } from '../local/stack.ts';
+import { startWorker } from '../local/worker-process.ts';
+import { createKubernetesApi } from '../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
+import type { KubernetesApi } from '../src/kubernetes/kubernetes-api.ts';
+import { clusterWorkflowId, issuanceWorkflowId, renew } from '../workflows/contract.ts';
+import { auditedRequests } from './audit-log.ts';
+import { type DnsRelays, startDnsRelays } from './dns-relays.ts';
+import { requestsTable } from './requests-table.ts';
+import { type HistoryCost, historyCost, sumOf } from './temporal-actions.ts';
+import { byLabel, metricsOf, since, workerCounts } from './worker-counts.ts';
+
+type Counts = Readonly<Record<string, number>>;
+
+export interface OutsideRequests {
+  /** By resource, as the worker's metric tells it. */
+  readonly acme: Counts;
+  /** By method and path, as the CA's own log tells it: nonces and repetitions included. */
+  readonly acmeAtCa: Counts;
+  /** By action. */
+  readonly route53: Counts;
+  /** About the cluster's namespace, by verb and resource. */
+  readonly kubernetes: Counts;
+  /** Everything else in the meantime: the watch, and what a worker reads for all clusters. */
+  readonly kubernetesElsewhere: Counts;
+  readonly doh: number;
+  readonly authoritative: number;
+  /** Recorded by Temporal, those of the watch included; actions too. */
+  readonly heartbeats: number;
+}
+
+export interface CertificateCost extends OutsideRequests {
+  readonly temporal: HistoryCost;
+  /** Events of each history that took part, at the end. */
+  readonly events: Readonly<Record<string, number>>;
+}
+
+export interface RequestsBenchResult {
+  readonly names: number;
+  readonly issuance: CertificateCost;
+  readonly renewal: CertificateCost;
+  /** A minute of two certificates at rest. */
+  readonly rest: OutsideRequests;
+}
+
+const ZONE = 'bench.example.com';
+/** After Ready, for what follows in its wake. */
+const WAKE_MS = 3_000;
+const REST_MS = 60_000;
+const SECONDS = 90;
+
+export async function benchRequests(options: { readonly stateDir: string }): Promise<RequestsBenchResult> {
+  const { namespace, name } = CERTMAN_SERVICE_ACCOUNT;
+  const stack = await startStack({
+    stateDir: options.stateDir,
+    kubernetes: { auditUser: `system:serviceaccount:${namespace}:${name}` },
+    // Every name is proved anew and no nonce is refused at random, so that each run counts the same.
+    pebble: { authzReuse: 0, nonceReject: 0 },
+  });
+  const ending: (() => Promise<unknown>)[] = [() => stack.stop()];
+  try {
+    const { zoneId } = await stack.createZone(ZONE);
+    const hub = await prepareHub(stack);
+    const relays = await startDnsRelays(stack);
+    ending.push(() => relays.close());
+    const worker = await startWorker({ stack, hub, environment: relays.environment });
+    ending.push(() => worker.stop());
+    const connection = await Connection.connect({ address: stack.temporal.address });
+    ending.push(() => connection.close());
+    const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    ending.push(() => kubernetes.close());
+    const [warmUp] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'warm-up' });
+    const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'one' });
+    if (warmUp === undefined || cluster === undefined) throw new Error('no cluster was made');
+    // The first one pays for what is loaded once: directory, account, zone, settings.
+    await installSampleClusters(stack, [warmUp]);
+    await ready(kubernetes, warmUp);
+    const client = new Client({ connection, namespace: stack.temporal.namespace });
+    const result = await measure({ stack, relays, metricsUrl: worker.metricsUrl, kubernetes, client }, cluster);
+    process.stdout.write(`\n${requestsTable(result)}\n\n`);
+    return result;
+  } finally {
+    for (const end of ending.toReversed()) await end();
+  }
+}
+
+interface Scene {
+  readonly stack: RunningStack;
+  readonly relays: DnsRelays;
+  readonly metricsUrl: string;
+  readonly kubernetes: KubernetesApi;
+  readonly client: Client;
+}
+
+async function measure(scene: Scene, cluster: SampleCluster): Promise<RequestsBenchResult> {
+  const { stack, kubernetes, client } = scene;
+  const identity = await identityOf(kubernetes, cluster);
+  const id = clusterWorkflowId(identity);
+  const handle = client.workflow.getHandle(id);
+  const order = (attempt: number) => historyCost(client, issuanceWorkflowId(identity, cluster.bundleName, attempt));
+
+  let serialNumber = '';
+  const forIssuance = await counting(scene, cluster, async () => {
+    await installSampleClusters(stack, [cluster]);
+    serialNumber = await ready(kubernetes, cluster);
+  });
+  const { runId } = await handle.describe();
+  const [born, issued] = [await historyCost(client, id, runId), await order(1)];
+
+  const forRenewal = await counting(scene, cluster, async () => {
+    await handle.executeUpdate(renew, { args: [{}] });
+    await ready(kubernetes, cluster, serialNumber);
+  });
+  const [closed, renewed, next] = [
+    await historyCost(client, id, runId, born.events),
+    await order(2),
+    await historyCost(client, id),
+  ];
+  const rest = await counting(scene, cluster, () => sleep(REST_MS));
+  return {
+    rest,
+    names: cluster.dnsNames.length,
+    issuance: {
+      ...forIssuance,
+      temporal: sumOf([born, issued]),
+      events: { cluster: born.events, order: issued.events },
+    },
+    renewal: {
+      ...forRenewal,
+      temporal: sumOf([closed, renewed, next]),
+      events: { cluster: born.events + closed.events, order: renewed.events, 'next run of the cluster': next.events },
+    },
+  };
+}
+
+/** @returns the serial number of the certificate that is installed and told on its CertificateRequest. */
+async function ready(kubernetes: KubernetesApi, cluster: SampleCluster, previous?: string): Promise<string> {
+  const { serialNumber } = await certificateInSecret(kubernetes, cluster, previous, SECONDS);
+  await requestIsReady(kubernetes, cluster, serialNumber, SECONDS);
+  await sleep(WAKE_MS);
+  return serialNumber;
+}
+
+/** What is asked while something is done. */
+async function counting(scene: Scene, cluster: SampleCluster, work: () => Promise<void>): Promise<OutsideRequests> {
+  const before = await look(scene);
+  await work();
+  const after = await look(scene);
+  const requests = after.audited.slice(before.audited.length);
+  const about = (own: boolean) =>
+    countBy(requests.filter(({ namespace }) => (namespace === cluster.namespace) === own).map(({ what }) => what));
+  return {
+    acme: since(before.worker.acme, after.worker.acme),
+    acmeAtCa: since(before.ca, after.ca),
+    route53: since(before.worker.route53, after.worker.route53),
+    kubernetes: about(true),
+    kubernetesElsewhere: about(false),
+    doh: after.questions.doh - before.questions.doh,
+    authoritative: after.questions.authoritative - before.questions.authoritative,
+    heartbeats: after.heartbeats - before.heartbeats,
+  };
+}
+
+async function look({ stack, relays, metricsUrl }: Scene) {
+  const audited = await auditedRequests(join(stack.stateDir, 'kube-apiserver', 'audit.log'));
+  return {
+    audited,
+    worker: await workerCounts(metricsUrl),
+    ca: await requestsAtCa(join(stack.stateDir, 'logs', 'pebble.log')),
+    heartbeats: await heartbeats(stack.temporal.metricsUrl),
+    questions: relays.questions(),
+  };
+}
+
+/** A line of Pebble's for each: `POST /chalZ/6Ew… -> calling handler()`. */
+async function requestsAtCa(logFile: string): Promise<Counts> {
+  const text = await readFile(logFile, 'utf8');
+  return countBy([...text.matchAll(/ ([A-Z]+ \/[\w-]+)\S* -> calling handler/g)].map(([, what]) => what ?? ''));
+}
+
+/** The frontend's count; the services behind it count the same ones again. */
+async function heartbeats(metricsUrl: string): Promise<number> {
+  const lines = (await metricsOf(metricsUrl)).split('\n').filter((line) => line.includes('service_name="frontend"'));
+  return byLabel(lines.join('\n'), 'service_requests', 'operation')['RecordActivityTaskHeartbeat'] ?? 0;
+}
+
+function countBy(names: readonly string[]): Counts {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,9 @@
+/** Names that the API server takes for an object (RFC 1123 subdomain). Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+
+const LONGEST = 253;
+const FORM = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** Whether there can be an object of this name; any other text, put into a path, could lead somewhere else. */
+export function isObjectName(text: string): boolean {
+  return text.length <= LONGEST && FORM.test(text);
+}

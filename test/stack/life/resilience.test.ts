@@ -1,0 +1,145 @@
+/** Workers that are killed or told to end in the middle of the work: another one goes on, and nothing is lost or done twice. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
+import type { WorkerProcess } from '../../../local/worker-process.ts';
+import { issuanceWorkflowId, watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
+import { deleteCluster, type LifeCluster, newCluster, newClusters } from '../../support/life-clusters.ts';
+import { activitiesOf, allOf, caLog, expectCleared, stagingSecrets, txtRecords } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+
+const CLUSTERS = 10;
+
+const lab = useLifeLab({ worker: false });
+
+const watcher = async (): Promise<string> => {
+  const status = await lab().client.workflow.getHandle(watchWorkflowId('hive')).query(watchStatus);
+  return status.watching?.worker ?? 'nobody';
+};
+
+async function startNamed(name: string): Promise<WorkerProcess> {
+  return await lab().startWorker({ name, environment: { CERTMAN_IDENTITY: name } });
+}
+
+async function watchedBy(name: string, seconds: number): Promise<void> {
+  await within(seconds, `${name} watches`, async () => {
+    const who = await watcher().catch(() => 'nobody');
+    return who === name ? {} : `${who} does`;
+  });
+}
+
+async function allIssued(clusters: readonly LifeCluster[], seconds: number) {
+  return await Promise.all(
+    clusters.map(async (cluster) => {
+      const installed = await certificateInSecret(lab().kubernetes, cluster, undefined, seconds);
+      await requestIsReady(lab().kubernetes, cluster, installed.serialNumber, 30);
+      return installed;
+    }),
+  );
+}
+
+describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} clusters`, () => {
+  let clusters: readonly LifeCluster[];
+  let late: LifeCluster;
+  let lateSeconds: number;
+  let issued: Awaited<ReturnType<typeof allIssued>>;
+
+  beforeAll(async () => {
+    const first = await startNamed('first');
+    await watchedBy('first', 15);
+    await startNamed('second');
+    clusters = await newClusters(lab(), 'killed', CLUSTERS);
+    // Some orders proved, some not, some perhaps not placed.
+    await within(60, 'the first certificate is being made', async () => {
+      const { serials } = await caLog(lab());
+      return serials.length > 0 ? {} : 'it is not';
+    });
+    await first.kill();
+    const killedAt = performance.now();
+    late = await newCluster(lab(), 'late');
+    await certificateInSecret(lab().kubernetes, late, undefined, 60);
+    lateSeconds = (performance.now() - killedAt) / 1000;
+    issued = await allIssued(clusters, 90);
+  }, 200_000);
+
+  test('leaves the watch to the other one within seconds: a cluster installed after the kill is served', async () => {
+    await watchedBy('second', 1);
+    expect(lateSeconds).toBeLessThan(25);
+  });
+
+  test('costs no certificate: each cluster has one that is valid at the CA', async () => {
+    expect(issued).toHaveLength(CLUSTERS);
+    for (const { serialNumber } of issued) await statusAtCa(lab().stack, serialNumber, 'Valid');
+  });
+
+  test('has nothing ordered twice, but for orders that were cut off inside the request to the CA', async () => {
+    const { orders, serials } = await caLog(lab());
+    let repeated = 0;
+    let cut = 0;
+    for (const cluster of [...clusters, late]) {
+      const steps = await activitiesOf(lab(), issuanceWorkflowId(cluster.identity, 'primary', 1));
+      cut += steps.filter(({ attempt }) => attempt > 1).length;
+      repeated += steps.filter(({ type, attempt }) => type === 'placeOrder' && attempt > 1).length;
+      // Each cluster needed one issuance.
+      await expect(
+        lab()
+          .client.workflow.getHandle(issuanceWorkflowId(cluster.identity, 'primary', 2))
+          .describe(),
+      ).rejects.toThrow();
+    }
+    // Otherwise the kill hit nothing, and this proves nothing.
+    expect(cut).toBeGreaterThan(0);
+    expect(orders - (CLUSTERS + 1)).toBeLessThanOrEqual(repeated);
+    expect(serials).toHaveLength(CLUSTERS + 1);
+  });
+
+  test('leaves no staged key and no TXT record behind', async () => {
+    for (const cluster of clusters) {
+      expect(await stagingSecrets(lab(), cluster)).toEqual([]);
+      await noTxtLeft(lab().stack, cluster, 15);
+    }
+    expect([...(await txtRecords(lab())).keys()]).toEqual([]);
+  });
+});
+
+test('a worker that is killed in the middle of the end of clusters leaves it to the next one', async () => {
+  const clusters = await newClusters(lab(), 'ended', 4);
+  const issued = await allIssued(clusters, 60);
+  const third = await startNamed('third');
+  await lab().stopWorker('second');
+  const held = lab().ca.inject({
+    when: ({ path }) => path.startsWith('/revoke-cert'),
+    fault: { kind: 'cutAfter' },
+  });
+  await Promise.all(clusters.map((cluster) => deleteCluster(lab(), cluster)));
+  await within(20, 'revocations are under way', async () => (held.hits() >= 4 ? {} : `${held.hits()} are`));
+  await third.kill();
+  held.remove();
+  await startNamed('fourth');
+  for (const [index, cluster] of clusters.entries()) {
+    await expectCleared(lab(), cluster, { revoked: [issued[index]?.serialNumber ?? ''], seconds: 45 });
+  }
+});
+
+test('SIGTERM in the middle of the work ends in good order within the grace, and the next worker finishes it', async () => {
+  await watchedBy('fourth', 20);
+  const clusters = await newClusters(lab(), 'rolled', 4);
+  await within(30, 'orders are placed', async () => ((await txtRecords(lab())).size > 0 ? {} : 'none is'));
+  const begun = performance.now();
+  const [stopped] = await Promise.all([
+    lab()
+      .stopWorker('fourth')
+      .then((how) => ({ seconds: (performance.now() - begun) / 1000, how })),
+    startNamed('fifth'),
+  ]);
+  expect(stopped.how).toBe('code 0');
+  expect(stopped.seconds).toBeLessThan(25);
+  await allIssued(clusters, 60);
+  await watchedBy('fifth', 1);
+  expect((await caLog(lab())).serials).toHaveLength(CLUSTERS + 1 + 4 + 4);
+});
+
+test('of all this the histories tell nothing that failed for good', async () => {
+  const query = `ExecutionStatus = 'Failed' OR ExecutionStatus = 'Terminated' OR ExecutionStatus = 'TimedOut'`;
+  const failed = await allOf(lab().client.workflow.list({ query }));
+  expect(failed.map(({ workflowId }) => workflowId)).toEqual([]);
+});

@@ -1,0 +1,106 @@
+/** Temporal servers of a test file's own, ended with the process of the tests however that ends. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { TypedSearchAttributes } from '@temporalio/common';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { executable } from '../../local/build/executables.ts';
+import { type Part, startPart } from '../../local/parts/part.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+
+export interface TemporalServer extends Part {
+  /** `host:port` */
+  readonly address: string;
+  connect(): Promise<{ readonly client: Client; readonly close: () => Promise<void> }>;
+  /** Ends it and removes what it kept. */
+  remove(): Promise<void>;
+}
+
+export interface TemporalServerOptions {
+  /** Whether certman's search attributes are there from the start. */
+  readonly searchAttributes?: boolean;
+}
+
+/** As people get it: a day of retention. It can be taken away and brought back with what it knew. */
+export async function startTemporalServer(options: TemporalServerOptions = {}): Promise<TemporalServer> {
+  const attributes = options.searchAttributes === true ? SEARCH_ATTRIBUTES : [];
+  const stateDir = await mkdtemp(join(tmpdir(), 'certman-temporal-'));
+  const path = await executable('temporal');
+  return await start('temporal', stateDir, (port) => ({
+    command: path,
+    args: [
+      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', port, '--headless', '--log-level', 'error'],
+      ...['--db-filename', join(stateDir, 'temporal.db')],
+      ...attributes.flatMap(({ name, type }) => [
+        '--search-attribute',
+        `${name}=${TypedSearchAttributes.toMetadataType(type)}`,
+      ]),
+    ],
+    environment: { HOME: stateDir },
+  }));
+}
+
+/** An environment on a real server, for workflow code. */
+export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
+  const server = await startTemporalServer({ searchAttributes: true });
+  return endingWith(await TestWorkflowEnvironment.createFromExistingServer({ address: server.address }), server);
+}
+
+/** An environment whose clock leaps over waits. */
+export async function startTimeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'certman-time-'));
+  const path = await executable('temporal-test-server');
+  const server = await start('temporal-test-server', stateDir, (port) => ({
+    command: path,
+    args: [port, '--enable-time-skipping'],
+  }));
+  // The public way starts the server too, and leaves it behind when this process is killed.
+  const environment = (await TestWorkflowEnvironment['create']({
+    server: { type: 'existing' },
+    address: server.address,
+    supportsTimeSkipping: true,
+  })) as TestWorkflowEnvironment;
+  return endingWith(environment, server);
+}
+
+function endingWith(environment: TestWorkflowEnvironment, server: TemporalServer): TestWorkflowEnvironment {
+  const teardown = environment.teardown.bind(environment);
+  environment.teardown = async () => {
+    await teardown();
+    await server.remove();
+  };
+  return environment;
+}
+
+async function start(
+  name: string,
+  stateDir: string,
+  launch: (port: string) => { command: string; args: readonly string[]; environment?: Readonly<Record<string, string>> },
+): Promise<TemporalServer> {
+  const connect = (port: number): Promise<Connection> =>
+    Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2s' });
+  const part = await startPart(
+    {
+      name,
+      ports: ['port'],
+      launch: ({ port }) => Promise.resolve(launch(String(port))),
+      isReady: async ({ port }) => {
+        await (await connect(port)).close();
+        return true;
+      },
+    },
+    { stateDir },
+  );
+  return Object.assign(part, {
+    address: `127.0.0.1:${part.ports.port}`,
+    connect: async () => {
+      const connection = await connect(part.ports.port);
+      return { client: new Client({ connection }), close: () => connection.close() };
+    },
+    remove: async () => {
+      await part.kill();
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  });
+}
