@@ -11,7 +11,7 @@ import { FleetWatch } from './watch/fleet-watch.ts';
 export type { FleetMetrics, WatchDependencies, WatchedFleet, WatchSettings } from './watch/dependencies.ts';
 
 /** How often the position is handed to Temporal; what lies between is seen twice after a crash, which changes nothing. */
-const HEARTBEAT_MS = 1_000;
+const HEARTBEAT_MS = 3_000;
 
 /** A turn ends well before the activity's start-to-close time-out, so that the position is given by hand. */
 const TURN_MS = 23 * 3_600_000;

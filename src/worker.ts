@@ -153,7 +153,7 @@ function workerOptions(configuration: Configuration, identity: string): WorkerOp
     workflowTaskPollerBehavior: pollers,
     activityTaskPollerBehavior: pollers,
     // The watch's position travels in its heartbeats: the fresher, the less is told twice after a crash.
-    maxHeartbeatThrottleInterval: '1 second',
+    maxHeartbeatThrottleInterval: '3 seconds',
     shutdownGraceTime: configuration.shutdownGraceMs,
     shutdownForceTime: configuration.shutdownGraceMs + FORCE_AFTER_GRACE_MS,
     ...(deploymentName === undefined || buildId === undefined

@@ -29,7 +29,13 @@ export interface RenewalInputs {
 }
 
 /** CamelCase reasons, used as condition reasons as well. */
-export type OrderReason = 'SecretMissing' | 'SecretBroken' | 'NamesMissing' | 'Expired' | 'RenewalDue' | 'RenewRequested';
+export type OrderReason =
+  | 'SecretMissing'
+  | 'SecretBroken'
+  | 'NamesMissing'
+  | 'Expired'
+  | 'RenewalDue'
+  | 'RenewRequested';
 
 export type NextAction =
   | { readonly kind: 'order'; readonly reason: OrderReason; readonly message: string }
@@ -97,7 +103,8 @@ export function renewalInstant(
   const wanted = renewBeforeDays !== undefined && renewBeforeDays > 0 ? renewBeforeDays : DEFAULT_RENEW_BEFORE_DAYS;
   const before = Math.min(wanted * DAY_MS, lifetime / 2);
   const spread = fractionOf(spreadKey) * Math.min(LONGEST_SPREAD_MS, lifetime * SPREAD_SHARE);
-  return Math.round(notAfter - before - spread);
+  // Whole seconds: people read it.
+  return Math.floor((notAfter - before - spread) / 1000) * 1000;
 }
 
 /** A number in [0, 1) that is always the same for the same text. */

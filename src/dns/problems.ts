@@ -95,7 +95,7 @@ export function awsProblem(doing: string, error: unknown): CertmanError {
     return new ChangeRefusedError(
       `AWS refused to ${doing}: ${inAwsWords(name, messages[0] ?? message)}`,
       details,
-      error,
+      tellable(error, said),
     );
   }
   const failure = codeOf(name, code, status);
@@ -105,8 +105,19 @@ export function awsProblem(doing: string, error: unknown): CertmanError {
     message: `${failure === 'dns/unreachable' ? 'AWS could not be asked to' : 'AWS did not'} ${doing}: ${said}`,
     ...(next === undefined ? {} : { next }),
     ...(failure === 'dns/throttled' ? { notBefore: new Date(Date.now() + THROTTLED_FOR_MS) } : {}),
-    cause: error,
+    cause: tellable(error, said),
   });
+}
+
+/** What of an error may go into the log: its cleaned words and where it happened, without the fields of requests and answers. */
+function tellable(error: unknown, said: string): unknown {
+  if (!(error instanceof Error)) return undefined;
+  const { stack = '', message } = error;
+  const words = stack.lastIndexOf(message);
+  const copy = new Error(said);
+  copy.name = error.name;
+  copy.stack = words === -1 ? said : `${said}${stack.slice(words + message.length)}`;
+  return copy;
 }
 
 function codeOf(name: string, code: string | undefined, status: number | undefined): FailureCode {

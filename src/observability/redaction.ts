@@ -40,9 +40,14 @@ function errorRecord(error: Error, depth: number): Record<string, unknown> {
 
 /** PEM in plain and in JSON-escaped form; the end may have been cut off. */
 const PEM_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=")|$)/g;
-const BEARER = /\bBearer +[\w.~+/-]+=*/gi;
+// No word boundary before these: in JSON a line end is `\n`, whose `n` stands right before what begins the line.
+const BEARER = /Bearer +[\w.~+/-]{4,}=*/gi;
 /** Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids */
-const AWS_KEY_ID = /\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g;
+const AWS_KEY_ID = /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}/g;
+/** As AWS quotes it in refusals. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+const AWS_SESSION_TOKEN = /(x-amz-security-token["\\]*\s*[:=]\s*["\\]*)[\w+/=%.-]{16,}/gi;
+/** A JSON Web Token (RFC 7519) such as a ServiceAccount's: its header and its claims are JSON objects. */
+const JWT = /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/g;
 /** A private JSON Web Key (RFC 7517, RFC 7518 §6): its members d, p, q, dp, dq, qi. */
 const JWK_MEMBER = /(\\?"(?:d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[\w-]{20,}/g;
 
@@ -50,8 +55,10 @@ const JWK_MEMBER = /(\\?"(?:d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[\w-]{20,}/g;
 export function withoutSecretForms(line: string): string {
   let clean = line;
   if (clean.includes('PRIVATE KEY-----')) clean = clean.replace(PEM_KEY, REMOVED);
+  if (clean.includes('.eyJ')) clean = clean.replace(JWT, REMOVED);
   if (/bearer /i.test(clean)) clean = clean.replace(BEARER, `Bearer ${REMOVED}`);
   if (clean.includes('AKIA') || clean.includes('ASIA')) clean = clean.replace(AWS_KEY_ID, REMOVED);
+  if (/security-token/i.test(clean)) clean = clean.replace(AWS_SESSION_TOKEN, `$1${REMOVED}`);
   return clean.includes('"d') || clean.includes('"p') || clean.includes('"q')
     ? clean.replace(JWK_MEMBER, `$1${REMOVED}`)
     : clean;

@@ -69,6 +69,12 @@ describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', ()
       await seen(row?.getByRole('cell', { name: 'Ready', exact: true }));
       for (const name of cluster.dnsNames) expect(await row?.innerText()).toContain(name);
       expect(await details?.locator('body').innerText()).toMatch(/Valid until 20\S+Z; renews at 20\S+Z\./);
+      // Nothing of the table is cut off by its frame.
+      const [frame, last] = [
+        await page.locator('iframe[title="output"]').nth(1).boundingBox(),
+        await row?.boundingBox(),
+      ];
+      expect(bottom(last)).toBeLessThanOrEqual(bottom(frame));
       await picture(page, 'workflow');
     });
   });
@@ -109,6 +115,10 @@ describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', ()
 /** The drawing, not the table below it, which says the same. */
 function timeline(page: Page): Locator {
   return page.locator('svg text');
+}
+
+function bottom(box: { readonly y: number; readonly height: number } | null | undefined): number {
+  return box === null || box === undefined ? Number.NaN : box.y + box.height;
 }
 
 async function seen(what: Locator | undefined): Promise<void> {

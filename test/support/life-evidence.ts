@@ -4,7 +4,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ListResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { noTxtLeft, nothingLeft, statusAtCa } from '../../local/demo/checks.ts';
+import {
+  certificateInSecret,
+  type InstalledCertificate,
+  noTxtLeft,
+  nothingLeft,
+  requestIsReady,
+  statusAtCa,
+} from '../../local/demo/checks.ts';
+import { ask } from '../../local/http.ts';
 import { revokeCertificate } from '../../src/acme/revocation.ts';
 import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
@@ -132,6 +140,29 @@ export async function allOf<T>(listing: AsyncIterable<T>): Promise<readonly T[]>
   const all: T[] = [];
   for await (const one of listing) all.push(one);
   return all;
+}
+
+/** The certificate in the Secret, told on the request and known to the CA as valid. */
+export async function certifiedWithin(
+  lab: LifeLab,
+  cluster: LifeCluster,
+  seconds: number,
+): Promise<InstalledCertificate> {
+  const installed = await certificateInSecret(lab.kubernetes, cluster, undefined, seconds);
+  await requestIsReady(lab.kubernetes, cluster, installed.serialNumber, 30);
+  await statusAtCa(lab.stack, installed.serialNumber, 'Valid');
+  return installed;
+}
+
+/** Every order has come to its end, and the first worker still takes work. */
+export async function expectNothingStuck(lab: LifeLab): Promise<void> {
+  const query = `ExecutionStatus = 'Running' AND WorkflowType = 'certificateIssuance'`;
+  const running = await allOf(lab.client.workflow.list({ query }));
+  if (running.length > 0) throw new Error(`still running: ${running.map(({ workflowId }) => workflowId).join(', ')}`);
+  const [worker] = lab.workers();
+  if (worker === undefined || worker.ended() !== undefined) throw new Error(`the worker ended: ${worker?.ended()}`);
+  const { status, body } = await ask(worker.readyUrl);
+  if (status !== 200) throw new Error(`the worker is not ready: ${body}`);
 }
 
 /** Nothing of a cluster is left on the API server, at Route 53 and in DNS; each certificate is as the CA should have it. */

@@ -3,7 +3,7 @@
  * with the rights of certman's ServiceAccount. The CA and Route 53 are reached through proxies that can take them away;
  * every other part is taken away by ending it.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -14,9 +14,8 @@ import { type RunningStack, startStack } from '../../local/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../local/worker-process.ts';
 import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
-import { PRELOADED, WORKFLOWS_PATH } from '../../src/worker/workflow-code.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import { bundle } from './workflow-bundle.ts';
+import { workflowBundle } from './workflow-bundle.ts';
 
 export interface LifeLab {
   readonly stack: RunningStack;
@@ -100,12 +99,10 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
     await useAccountThrough(ca, stack, hub);
     const connection = await Connection.connect({ address: stack.temporal.address });
     ending.push(() => connection.close());
-    const bundleFile = join(stateDir, 'workflow-bundle.js');
-    await writeFile(bundleFile, await bundle(WORKFLOWS_PATH, PRELOADED));
     const environment = {
       CERTMAN_ACME_DIRECTORY_URL: `${ca.url}/dir`,
       AWS_ENDPOINT_URL: route53.url,
-      CERTMAN_WORKFLOW_BUNDLE: bundleFile,
+      CERTMAN_WORKFLOW_BUNDLE: workflowBundle().codePath,
       CERTMAN_KEY_TYPE: 'p-256',
     };
     const workers = new Map<string, WorkerProcess>();

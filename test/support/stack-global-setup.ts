@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node';
 import { prepareHub } from '../../local/hub.ts';
 import { openStack, startStack } from '../../local/stack.ts';
 import { readEndpoints, type StackEndpoints } from '../../local/stack-endpoints.ts';
+import { provideBundles } from './workflow-bundle.ts';
 
 /** Plain data, as it goes to other processes. */
 export interface ProvidedStack {
@@ -21,6 +22,20 @@ declare module 'vitest' {
 }
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const removeBundles = await provideBundles(project, ['workflows', 'recording-workflows']);
+  try {
+    const stopStack = await provideStack(project);
+    return async () => {
+      await stopStack();
+      await removeBundles();
+    };
+  } catch (error) {
+    await removeBundles();
+    throw error;
+  }
+}
+
+async function provideStack(project: TestProject): Promise<() => Promise<void>> {
   // A stack that is up already (npm run stack -- up) spares its start, run after run.
   const running = process.env['CERTMAN_TEST_STACK'];
   if (running !== undefined && running !== '') {

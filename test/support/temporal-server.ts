@@ -76,7 +76,11 @@ function endingWith(environment: TestWorkflowEnvironment, server: TemporalServer
 async function start(
   name: string,
   stateDir: string,
-  launch: (port: string) => { command: string; args: readonly string[]; environment?: Readonly<Record<string, string>> },
+  launch: (port: string) => {
+    command: string;
+    args: readonly string[];
+    environment?: Readonly<Record<string, string>>;
+  },
 ): Promise<TemporalServer> {
   const connect = (port: number): Promise<Connection> =>
     Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2s' });

@@ -1,18 +1,18 @@
 /** A real Temporal server and workers that run the real watch: what tests of the watch stand on. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities, type WatchedFleet } from '../../activities/watch.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
-import { clusterWorkflowId, SEARCH_ATTRIBUTES, watchWorkflowId } from '../../workflows/contract.ts';
-import { temporalExecutable } from './executables.ts';
+import { clusterWorkflowId, watchWorkflowId } from '../../workflows/contract.ts';
 import { OPERATOR_NAMESPACE } from './hub.ts';
 import { told } from './recording-workflows.ts';
+import { startEnvironment } from './temporal-server.ts';
+import { workflowBundle } from './workflow-bundle.ts';
 
 export interface WatchRun {
   readonly hive: string;
@@ -28,7 +28,6 @@ export interface WatchRun {
 
 export interface WatchLab {
   readonly env: TestWorkflowEnvironment;
-  readonly bundle: WorkflowBundleWithSourceMap;
   watch(options: {
     readonly kubernetes: KubernetesClient;
     readonly hive?: string;
@@ -43,20 +42,12 @@ export function useWatchLab(): () => WatchLab {
   let lab: WatchLab | undefined;
   const runs: WatchRun[] = [];
   beforeAll(async () => {
-    env = await TestWorkflowEnvironment.createLocal({
-      server: {
-        executable: { type: 'existing-path', path: await temporalExecutable() },
-        searchAttributes: [...SEARCH_ATTRIBUTES],
-      },
-    });
-    const workflowsPath = fileURLToPath(new URL('./recording-workflows.ts', import.meta.url));
-    const started = env;
-    const bundle = await bundleWorkflowCode({ workflowsPath });
+    const started = await startEnvironment();
+    env = started;
     lab = {
       env,
-      bundle,
       watch: async (options) => {
-        const run = await startWatch(started, bundle, options);
+        const run = await startWatch(started, options);
         runs.push(run);
         return run;
       },
@@ -74,11 +65,7 @@ export function useWatchLab(): () => WatchLab {
   };
 }
 
-async function startWatch(
-  env: TestWorkflowEnvironment,
-  bundle: WorkflowBundleWithSourceMap,
-  options: Parameters<WatchLab['watch']>[0],
-): Promise<WatchRun> {
+async function startWatch(env: TestWorkflowEnvironment, options: Parameters<WatchLab['watch']>[0]): Promise<WatchRun> {
   const hive = options.hive ?? `hive-${crypto.randomUUID().slice(0, 8)}`;
   const taskQueue = `watch-${hive}`;
   const logs: string[] = [];
@@ -87,7 +74,7 @@ async function startWatch(
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue,
-    workflowBundle: bundle,
+    workflowBundle: workflowBundle('recording-workflows'),
     shutdownGraceTime: '100 milliseconds',
     activities: {
       ...createWatchActivities({

@@ -1,37 +1,45 @@
-/** The workflow code as workers run it, bundled once for a whole test run. */
+/** Workflow code as workers run it, bundled once for a whole test run. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { PRELOADED, WORKFLOWS_PATH } from '../../src/worker/workflow-code.ts';
 
+const SOURCES = {
+  workflows: WORKFLOWS_PATH,
+  'recording-workflows': fileURLToPath(new URL('./recording-workflows.ts', import.meta.url)),
+} as const;
+
+export type BundleName = keyof typeof SOURCES;
+
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Path of the bundle. */
-    readonly workflowBundle: string;
+    /** Folder of a file each. */
+    readonly workflowBundles: string;
   }
 }
 
-/** For a global set-up. @returns what removes it again. */
-export async function provideWorkflowBundle(project: TestProject): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), 'certman-bundle-'));
-  const path = join(folder, 'workflow-bundle.js');
-  await writeFile(path, await bundle(WORKFLOWS_PATH, PRELOADED));
-  project.provide('workflowBundle', path);
+/** For a global set-up. @returns what removes them again. */
+export async function provideBundles(project: TestProject, names: readonly BundleName[]): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'certman-bundles-'));
+  for (const name of names) {
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: SOURCES[name],
+      preloadModules: [...PRELOADED],
+      logger: SILENT,
+    });
+    await writeFile(join(folder, `${name}.js`), code);
+  }
+  project.provide('workflowBundles', folder);
   return () => rm(folder, { recursive: true, force: true });
 }
 
 /** For `Worker.create`, and by its path for `CERTMAN_WORKFLOW_BUNDLE`. */
-export function workflowBundle(): { readonly codePath: string } {
-  return { codePath: inject('workflowBundle') };
-}
-
-/** Without a word. @returns the code of the bundle. */
-export async function bundle(workflowsPath: string, preloadModules: readonly string[] = []): Promise<string> {
-  const { code } = await bundleWorkflowCode({ workflowsPath, preloadModules: [...preloadModules], logger: SILENT });
-  return code;
+export function workflowBundle(name: BundleName = 'workflows'): { readonly codePath: string } {
+  return { codePath: join(inject('workflowBundles'), `${name}.js`) };
 }
 
 const nothing = (): undefined => undefined;

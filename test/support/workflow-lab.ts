@@ -27,7 +27,7 @@ export async function withLab(env: TestWorkflowEnvironment, body: (lab: Lab) => 
     connection: env.nativeConnection,
     ...(env.namespace === undefined ? {} : { namespace: env.namespace }),
     taskQueue,
-    workflowBundle: await workflowBundle(),
+    workflowBundle: workflowBundle(),
     activities: doubles.activities(),
     shutdownGraceTime: '2 seconds',
   });

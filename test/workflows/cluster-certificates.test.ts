@@ -1,5 +1,5 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   CertState,
@@ -8,36 +8,32 @@ import {
   clusterWorkflowId,
   type DecommissionLedger,
   renew,
-  SEARCH_ATTRIBUTES,
   surroundingsChanged,
 } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
-import { temporalExecutable } from '../support/executables.ts';
+import { eventually } from '../support/eventually.ts';
+import { startEnvironment } from '../support/temporal-server.ts';
 import { bundleView, clusterView } from '../support/views.ts';
-import { eventually, withLab } from '../support/workflow-lab.ts';
+import { withLab } from '../support/workflow-lab.ts';
 
 let env: TestWorkflowEnvironment;
 
 beforeAll(async () => {
-  env = await TestWorkflowEnvironment.createLocal({
-    server: {
-      executable: { type: 'existing-path', path: await temporalExecutable() },
-      searchAttributes: [...SEARCH_ATTRIBUTES],
-      log: { format: 'pretty', level: 'error' },
-    },
-  });
+  env = await startEnvironment();
 }, 120_000);
 
 afterAll(async () => {
   await env?.teardown();
 });
 
-const ready = (view: ReturnType<typeof clusterView>, name = 'primary') => async (lab: Parameters<Parameters<typeof withLab>[1]>[0]) =>
-  await eventually(
-    `${name} is Ready`,
-    () => lab.status(view),
-    (status) => status.bundles[name]?.state === 'Ready',
-  );
+const ready =
+  (view: ReturnType<typeof clusterView>, name = 'primary') =>
+  async (lab: Parameters<Parameters<typeof withLab>[1]>[0]) =>
+    await eventually(
+      `${name} is Ready`,
+      () => lab.status(view),
+      (status) => status.bundles[name]?.state === 'Ready',
+    );
 
 describe('a cluster that is served', () => {
   test('gets its certificate, and the records it needed are withdrawn', async () => {
@@ -46,8 +42,16 @@ describe('a cluster that is served', () => {
       await lab.start(view);
       const status = await ready(view)(lab);
       expect(status.bundles['primary']?.certificate?.serialNumber).toBe('1000');
-      await eventually('withdrawn', async () => lab.doubles.published.size, (size) => size === 0);
-      await eventually('reported', async () => lab.doubles.reports, (reports) => reports.length === 1);
+      await eventually(
+        'withdrawn',
+        async () => lab.doubles.published.size,
+        (size) => size === 0,
+      );
+      await eventually(
+        'reported',
+        async () => lab.doubles.reports,
+        (reports) => reports.length === 1,
+      );
       expect(lab.doubles.reports[0]).toMatchObject({ state: 'Ready', event: { reason: 'Issued' } });
     });
   });
@@ -75,9 +79,12 @@ describe('a cluster that is served', () => {
 
   test('has a certificate for each bundle, one failing without holding the other up', async () => {
     await withLab(env, async (lab) => {
-      const view = clusterView({ bundles: [bundleView('good', 'api.a.example.com'), bundleView('bad', 'api.b.example.com')] });
+      const view = clusterView({
+        bundles: [bundleView('good', 'api.a.example.com'), bundleView('bad', 'api.b.example.com')],
+      });
       lab.doubles.when('placeOrder', async (input) => {
-        if (input.dnsNames[0] === 'api.b.example.com') throw typedFailure('acme/rejectedIdentifier', 'the CA refuses api.b');
+        if (input.dnsNames[0] === 'api.b.example.com')
+          throw typedFailure('acme/rejectedIdentifier', 'the CA refuses api.b');
         return { orderUrl: 'https://ca.test/order/good', expires: '', environment: 'ca.test', challenges: [] };
       });
       await lab.start(view);
@@ -98,8 +105,15 @@ describe('a cluster that is served', () => {
       const handle = await lab.start(view);
       await ready(view)(lab);
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'api.a.example.com')] });
-      await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'api.a.example.com', 'c.example.com')] });
-      await eventually('second certificate', async () => lab.doubles.issued, (issued) => issued.length === 2);
+      await handle.signal(clusterObserved, {
+        ...view,
+        bundles: [bundleView('primary', 'api.a.example.com', 'c.example.com')],
+      });
+      await eventually(
+        'second certificate',
+        async () => lab.doubles.issued,
+        (issued) => issued.length === 2,
+      );
       expect(lab.doubles.issued[1]?.dnsNames).toEqual(['api.a.example.com', 'c.example.com']);
     });
   });
@@ -111,7 +125,11 @@ describe('a cluster that is served', () => {
       await ready(view, 'one')(lab);
       await ready(view, 'two')(lab);
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('one', 'a.example.com')] });
-      const status = await eventually('two is gone', () => lab.status(view), (seen) => seen.bundles['two'] === undefined);
+      const status = await eventually(
+        'two is gone',
+        () => lab.status(view),
+        (seen) => seen.bundles['two'] === undefined,
+      );
       expect(status.bundles['one']?.state).toBe('Ready');
       expect(lab.doubles.countOf('revokeCertificates')).toBe(1);
       expect(lab.doubles.countOf('releaseCluster')).toBe(0);
@@ -128,7 +146,11 @@ describe('a cluster that is served', () => {
         throw typedFailureRetryable();
       });
       const handle = await lab.start(view);
-      await eventually('a look that missed', async () => misses, (count) => count > 0);
+      await eventually(
+        'a look that missed',
+        async () => misses,
+        (count) => count > 0,
+      );
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'right.example.com')] });
       await ready(view)(lab);
       expect(lab.doubles.issued.map((facts) => facts.dnsNames[0])).toEqual(['right.example.com']);
@@ -143,9 +165,17 @@ describe('a cluster that is served', () => {
         throw typedFailure('acme/accountMissing', 'no account');
       });
       const handle = await lab.start(view);
-      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
+      await eventually(
+        'waiting',
+        () => lab.status(view),
+        (seen) => seen.bundles['primary']?.state === 'Waiting',
+      );
       await handle.signal(clusterObserved, { ...view, paused: true });
-      await eventually('paused', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Paused');
+      await eventually(
+        'paused',
+        () => lab.status(view),
+        (seen) => seen.bundles['primary']?.state === 'Paused',
+      );
       lab.doubles.when('placeOrder', undefined);
       await handle.signal(clusterObserved, view);
       await ready(view)(lab);
@@ -161,8 +191,16 @@ describe('a failure', () => {
         throw typedFailure('acme/accountMissing', 'The Secret lets-encrypt-account is missing.');
       });
       const handle = await lab.start(view);
-      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
-      const [report] = await eventually('told', async () => lab.doubles.reports, (reports) => reports.length > 0);
+      await eventually(
+        'waiting',
+        () => lab.status(view),
+        (seen) => seen.bundles['primary']?.state === 'Waiting',
+      );
+      const [report] = await eventually(
+        'told',
+        async () => lab.doubles.reports,
+        (reports) => reports.length > 0,
+      );
       expect(report?.conditions.find((condition) => condition.type === 'Ready')).toMatchObject({
         status: 'False',
         reason: 'AcmeAccountMissing',
@@ -181,7 +219,11 @@ describe('a failure', () => {
         throw typedFailure('dns/accessDenied', 'AccessDenied');
       });
       const handle = await lab.start(view);
-      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
+      await eventually(
+        'waiting',
+        () => lab.status(view),
+        (seen) => seen.bundles['primary']?.state === 'Waiting',
+      );
       lab.doubles.when('publishTxtRecords', undefined);
       await handle.signal(surroundingsChanged, { what: 'credentials' });
       await ready(view)(lab);
@@ -198,7 +240,11 @@ describe('a failure', () => {
         throw typedFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
       });
       const handle = await lab.start(view);
-      await eventually('failing', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Failing');
+      await eventually(
+        'failing',
+        () => lab.status(view),
+        (seen) => seen.bundles['primary']?.state === 'Failing',
+      );
       await handle.signal(surroundingsChanged, { what: 'something' });
       // The signal has been dealt with once the query, which is answered after it, sees its effect: still asleep.
       const status = await lab.status(view);
@@ -225,7 +271,11 @@ describe('an operator', () => {
       const handle = await lab.start(view);
       await ready(view)(lab);
       lab.doubles.when('placeOrder', async () => {
-        throw typedFailure('acme/rateLimited', 'too many certificates already issued', new Date(Date.now() + 3_600_000));
+        throw typedFailure(
+          'acme/rateLimited',
+          'too many certificates already issued',
+          new Date(Date.now() + 3_600_000),
+        );
       });
       const refusal = await handle.executeUpdate(renew, { args: [{}] }).catch((error: unknown) => error);
       expect(refusal).toBeInstanceOf(WorkflowUpdateFailedError);
@@ -261,7 +311,11 @@ describe('an operator', () => {
         throw typedFailureRetryable();
       });
       const asked = handle.executeUpdate(renew, { args: [{}] }).catch((error: unknown) => error);
-      await eventually('under way', async () => misses, (count) => count > 0);
+      await eventually(
+        'under way',
+        async () => misses,
+        (count) => count > 0,
+      );
       await handle.signal(clusterObserved, { ...view, managed: false });
       expect(await asked).toBeInstanceOf(WorkflowUpdateFailedError);
       expect((await lab.status(view)).bundles['primary']).toMatchObject({
@@ -276,7 +330,9 @@ describe('an operator', () => {
       const view = clusterView();
       const handle = await lab.start(view);
       await ready(view)(lab);
-      const refusal = await handle.executeUpdate(renew, { args: [{ bundleName: 'nope' }] }).catch((error: unknown) => error);
+      const refusal = await handle
+        .executeUpdate(renew, { args: [{ bundleName: 'nope' }] })
+        .catch((error: unknown) => error);
       expect(String((refusal as WorkflowUpdateFailedError).cause?.message)).toContain('primary');
     });
   });
@@ -294,7 +350,9 @@ describe('deletion', () => {
       await handle.signal(clusterObserved, { ...view, deleting: true });
       const ledger = await ledgerOf(view);
       expect(ledger.finalizerReleased).toBe(true);
-      expect(ledger.bundles[0]?.revocations).toEqual([{ serialNumber: '1000', outcome: 'revoked', message: 'revoked' }]);
+      expect(ledger.bundles[0]?.revocations).toEqual([
+        { serialNumber: '1000', outcome: 'revoked', message: 'revoked' },
+      ]);
       const order = lab.doubles.calls.map((call) => call.activity);
       expect(order.slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'releaseCluster']);
     });
@@ -317,7 +375,11 @@ describe('deletion', () => {
         throw typedFailureRetryable();
       });
       const handle = await lab.start(view);
-      await eventually('published', async () => lab.doubles.published.size, (size) => size === 2);
+      await eventually(
+        'published',
+        async () => lab.doubles.published.size,
+        (size) => size === 2,
+      );
       await handle.signal(clusterObserved, { ...view, deleting: true });
       await ledgerOf(view);
       expect(lab.doubles.published.size).toBe(0);
@@ -333,7 +395,11 @@ describe('deletion', () => {
         throw typedFailure('acme/accountMissing', 'no account');
       });
       const handle = await lab.start(view);
-      await eventually('waiting', () => lab.status(view), (seen) => seen.bundles['primary']?.state === 'Waiting');
+      await eventually(
+        'waiting',
+        () => lab.status(view),
+        (seen) => seen.bundles['primary']?.state === 'Waiting',
+      );
       await handle.signal(clusterObserved, { ...view, deleting: true });
       expect((await ledgerOf(view)).finalizerReleased).toBe(true);
     });
@@ -369,7 +435,10 @@ test('the fleet can be searched by state', async () => {
     await ready(view)(lab);
     await eventually(
       'listed',
-      async () => await env.client.workflow.count(`${CertState.name} = 'Ready' AND WorkflowId = '${clusterWorkflowId(view.identity)}'`),
+      async () =>
+        await env.client.workflow.count(
+          `${CertState.name} = 'Ready' AND WorkflowId = '${clusterWorkflowId(view.identity)}'`,
+        ),
       (answer) => answer.count === 1,
     );
   });
@@ -388,8 +457,16 @@ test('a renewal closes the run and begins a fresh one with nothing lost', async 
       (now) => now.runId !== first.runId && now.status.name === 'RUNNING',
     );
     expect(second.historyLength).toBeLessThan(15);
-    const status = await eventually('answers', () => lab.status(view), () => true);
-    expect(status.bundles['primary']).toMatchObject({ state: 'Ready', certificate: { serialNumber: '1001' }, orders: 2 });
+    const status = await eventually(
+      'answers',
+      () => lab.status(view),
+      () => true,
+    );
+    expect(status.bundles['primary']).toMatchObject({
+      state: 'Ready',
+      certificate: { serialNumber: '1001' },
+      orders: 2,
+    });
     expect(lab.doubles.countOf('placeOrder')).toBe(2);
   });
 });

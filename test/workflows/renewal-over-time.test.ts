@@ -1,20 +1,19 @@
 import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { clusterObserved, SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
-import { timeSkippingServerExecutable } from '../support/executables.ts';
+import { eventually } from '../support/eventually.ts';
+import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
 import { clusterView } from '../support/views.ts';
-import { eventually, withLab } from '../support/workflow-lab.ts';
+import { withLab } from '../support/workflow-lab.ts';
 
 const DAY_MS = 86_400_000;
 
 let env: TestWorkflowEnvironment;
 
 beforeAll(async () => {
-  env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: await timeSkippingServerExecutable() } },
-  });
+  env = await startTimeSkippingEnvironment();
   await env.connection.operatorService.addSearchAttributes({
     namespace: env.namespace ?? 'default',
     searchAttributes: Object.fromEntries(
@@ -32,11 +31,19 @@ test('after 45 days asleep a 90-day certificate is renewed, once, and within a d
     const view = clusterView();
     const begin = await env.currentTimeMs();
     await lab.start(view);
-    await eventually('first certificate', async () => lab.doubles.issued, (issued) => issued.length === 1);
+    await eventually(
+      'first certificate',
+      async () => lab.doubles.issued,
+      (issued) => issued.length === 1,
+    );
     await env.sleep(43 * DAY_MS);
     expect(lab.doubles.issued).toHaveLength(1);
     await env.sleep(3 * DAY_MS);
-    await eventually('renewed', async () => lab.doubles.issued, (issued) => issued.length === 2);
+    await eventually(
+      'renewed',
+      async () => lab.doubles.issued,
+      (issued) => issued.length === 2,
+    );
     const renewedAfter = (Date.parse(lab.doubles.issued[1]?.notBefore ?? '') - begin) / DAY_MS;
     expect(renewedAfter).toBeGreaterThan(43.9);
     expect(renewedAfter).toBeLessThanOrEqual(45.01);
@@ -47,36 +54,51 @@ test.each([
   { lifetimeDays: 90, days: 365, renewals: 8 },
   { lifetimeDays: 45, days: 365, renewals: 16 },
   { lifetimeDays: 6, days: 60, renewals: 20 },
-])('a $lifetimeDays-day certificate is renewed $renewals times in $days days, never expired, no order wasted', async (life) => {
-  await withLab(env, async (lab) => {
-    lab.doubles.lifetimeDays = life.lifetimeDays;
-    const view = clusterView();
-    await lab.start(view);
-    await eventually('first certificate', async () => lab.doubles.issued, (issued) => issued.length === 1);
-    const end = (await env.currentTimeMs()) + life.days * DAY_MS;
-    // In steps, so that the answers of activities have real time to arrive between the leaps.
-    while ((await env.currentTimeMs()) < end) {
-      const before = lab.doubles.issued.length;
-      await env.sleep((life.lifetimeDays / 8) * DAY_MS);
-      await eventually('settled', () => lab.status(view), (status) => status.bundles['primary']?.state === 'Ready');
-      expect(lab.doubles.issued.length - before).toBeLessThanOrEqual(1);
-    }
-    const { issued } = lab.doubles;
-    expect(issued.length - 1).toBeGreaterThanOrEqual(life.renewals);
-    expect(issued.length - 1).toBeLessThanOrEqual(life.renewals + 2);
-    expect(lab.doubles.countOf('placeOrder')).toBe(issued.length);
-    for (const [index, facts] of issued.entries()) {
-      const previous = issued[index - 1];
-      if (previous !== undefined) expect(Date.parse(facts.notBefore)).toBeLessThan(Date.parse(previous.notAfter));
-    }
-  });
-});
+])(
+  'a $lifetimeDays-day certificate is renewed $renewals times in $days days, never expired, no order wasted',
+  async (life) => {
+    await withLab(env, async (lab) => {
+      lab.doubles.lifetimeDays = life.lifetimeDays;
+      const view = clusterView();
+      await lab.start(view);
+      await eventually(
+        'first certificate',
+        async () => lab.doubles.issued,
+        (issued) => issued.length === 1,
+      );
+      const end = (await env.currentTimeMs()) + life.days * DAY_MS;
+      // In steps, so that the answers of activities have real time to arrive between the leaps.
+      while ((await env.currentTimeMs()) < end) {
+        const before = lab.doubles.issued.length;
+        await env.sleep((life.lifetimeDays / 8) * DAY_MS);
+        await eventually(
+          'settled',
+          () => lab.status(view),
+          (status) => status.bundles['primary']?.state === 'Ready',
+        );
+        expect(lab.doubles.issued.length - before).toBeLessThanOrEqual(1);
+      }
+      const { issued } = lab.doubles;
+      expect(issued.length - 1).toBeGreaterThanOrEqual(life.renewals);
+      expect(issued.length - 1).toBeLessThanOrEqual(life.renewals + 2);
+      expect(lab.doubles.countOf('placeOrder')).toBe(issued.length);
+      for (const [index, facts] of issued.entries()) {
+        const previous = issued[index - 1];
+        if (previous !== undefined) expect(Date.parse(facts.notBefore)).toBeLessThan(Date.parse(previous.notAfter));
+      }
+    });
+  },
+);
 
 test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then daily, the old certificate staying Ready', async () => {
   await withLab(env, async (lab) => {
     const view = clusterView();
     await lab.start(view);
-    await eventually('first certificate', async () => lab.doubles.issued, (issued) => issued.length === 1);
+    await eventually(
+      'first certificate',
+      async () => lab.doubles.issued,
+      (issued) => issued.length === 1,
+    );
     const attempts: number[] = [];
     lab.doubles.when('placeOrder', async () => {
       attempts.push(await env.currentTimeMs());
@@ -94,7 +116,11 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
     });
     lab.doubles.when('placeOrder', undefined);
     await env.sleep(DAY_MS);
-    await eventually('renewed at last', async () => lab.doubles.issued, (issued) => issued.length === 2);
+    await eventually(
+      'renewed at last',
+      async () => lab.doubles.issued,
+      (issued) => issued.length === 2,
+    );
   });
 });
 
@@ -102,7 +128,11 @@ test('a deleted cluster wakes from its sleep at once', async () => {
   await withLab(env, async (lab) => {
     const view = clusterView();
     const handle = await lab.start(view);
-    await eventually('first certificate', async () => lab.doubles.issued, (issued) => issued.length === 1);
+    await eventually(
+      'first certificate',
+      async () => lab.doubles.issued,
+      (issued) => issued.length === 1,
+    );
     const before = await env.currentTimeMs();
     await handle.signal(clusterObserved, { ...view, deleting: true });
     await handle.result();

@@ -3,40 +3,35 @@ import type { PlacedOrder } from '../../../activities/contract.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { type AcmeLab, issue, startAcmeLab } from '../../support/acme-lab.ts';
 import { failureOf } from '../../support/activity-run.ts';
-import { type CoreDns, type Moto, startCoreDns, startMoto } from '../../support/dns-lab.ts';
+import { type ServedZone, serveZone } from '../../support/dns-lab.ts';
 import { useHub } from '../../support/hub.ts';
 
 const hub = useHub();
 const ZONE = 'v1.example.com';
 const DNS_NAMES = [`api.${ZONE}`, `apps.${ZONE}`, `*.apps.${ZONE}`];
-let moto: Moto;
-let coreDns: CoreDns;
-let zoneId: string;
+let zone: ServedZone | undefined;
 let lab: AcmeLab;
 
 beforeAll(async () => {
-  moto = await startMoto();
-  zoneId = await moto.createZone(ZONE);
-  coreDns = await startCoreDns(moto.url, [{ name: ZONE, id: zoneId }]);
-  lab = await startAcmeLab({ alwaysValid: false, dnsServer: `${coreDns.dns.host}:${coreDns.dns.port}` });
-}, 60_000);
+  zone = await serveZone(ZONE);
+  lab = await startAcmeLab({ alwaysValid: false, dnsServer: `${zone.dns.host}:${zone.dns.port}` });
+});
 afterAll(async () => {
-  await lab.stop();
-  await coreDns.stop();
-  await moto.stop();
+  await lab?.stop();
+  await zone?.stop();
 });
 
 /** Puts the values there, those of one name together, and waits until DNS has them. */
 async function publish(order: PlacedOrder): Promise<void> {
   for (const name of new Set(order.challenges.map((challenge) => challenge.record.name))) {
-    const ofName = order.challenges.filter((challenge) => challenge.record.name === name);
-    await moto.putTxt(
-      zoneId,
+    const values = order.challenges.flatMap(({ record }) => (record.name === name ? [record.value] : []));
+    await zone?.moto.putTxt(
+      zone.zoneId,
       name,
-      ofName.map((challenge) => `"${challenge.record.value}"`),
+      values.map((value) => `"${value}"`),
     );
+    await zone?.untilAnswered(name, values);
   }
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
 }
 
 describe('a CA that really looks into DNS', () => {

@@ -1,15 +1,15 @@
 /** The command line as a process: what it prints and how it ends. */
 import { afterAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../local/process/ports.ts';
 import { settingsAsMarkdown } from '../../../src/config.ts';
-import { freePort } from '../../support/temporal-process.ts';
 import { endProcesses, startCertman } from '../../support/worker-process.ts';
 
 afterAll(endProcesses);
 
 async function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const command = startCertman(args, { HOME: '/nonexistent', ...environment });
-  const { code } = await command.exit();
-  return { code, output: command.output() };
+  const command = await startCertman(args, { HOME: '/nonexistent', ...environment });
+  const end = await command.exit();
+  return { code: Number(/^code (\d+)$/.exec(end)?.[1]), output: command.output() };
 }
 
 describe('wrong use', () => {

@@ -7,42 +7,38 @@ import type { PropagationActivities } from '../../../activities/contract.ts';
 import { createPropagationActivities } from '../../../activities/propagation.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
 import { failureOf, runActivity } from '../../support/activity-run.ts';
-import { type CoreDns, type Moto, startCoreDns, startMoto } from '../../support/dns-lab.ts';
+import { type ServedZone, serveZone } from '../../support/dns-lab.ts';
 
 const ZONE = 'example.com';
 const NOBODY = { host: '127.0.0.1', port: 9 };
 const signal = new AbortController().signal;
 
-let moto: Moto;
-let coredns: CoreDns;
-let zoneId: string;
+let zone: ServedZone;
 const ends: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  moto = await startMoto();
-  zoneId = await moto.createZone(ZONE);
+  zone = await serveZone(ZONE);
+  const { moto, zoneId } = zone;
   await moto.putTxt(zoneId, `two.${ZONE}`, ['"one"', '"other"']);
   await moto.putTxt(zoneId, `long.${ZONE}`, [`"${'a'.repeat(255)}" "${'b'.repeat(45)}"`]);
+  const many = Array.from({ length: 60 }, (_, n) => String(n).padStart(43, 'v'));
   await moto.putTxt(
     zoneId,
     `many.${ZONE}`,
-    Array.from({ length: 60 }, (_, n) => `"${String(n).padStart(43, 'v')}"`),
+    many.map((value) => `"${value}"`),
   );
   await moto.putRecord(zoneId, `alias.${ZONE}`, 'CNAME', `two.${ZONE}`);
-  coredns = await startCoreDns(moto.url, [{ name: ZONE, id: zoneId }]);
-}, 40_000);
-afterAll(async () => {
-  await coredns.stop();
-  await moto.stop();
+  await zone.untilAnswered(`alias.${ZONE}`, ['one', 'other']);
 });
+afterAll(() => zone?.stop());
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
 function check(options: Partial<PropagationCheckOptions> = {}): PropagationCheck {
   const made = new PropagationCheck({
-    resolvers: [coredns.dohUrl],
-    resolverCa: coredns.caPem,
+    resolvers: [zone.dohUrl],
+    resolverCa: zone.caPem,
     authoritative: { kind: 'off' },
     onNotice: () => undefined,
     timeoutMs: 2_000,
@@ -72,7 +68,7 @@ const failure = async (running: Promise<unknown>): Promise<{ code: string; messa
 async function resolver(
   answer: (message: Buffer) => { status?: number; type?: string; body: Buffer },
 ): Promise<string> {
-  const server: Server = createHttpsServer({ cert: coredns.caPem, key: coredns.keyPem }, (request, response) => {
+  const server: Server = createHttpsServer(zone.tls, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -138,7 +134,7 @@ const verifying =
 
 describe('asking resolvers over HTTPS', () => {
   it('reads all values of a name, not only the first', async () => {
-    expect(await check().verify(ask('two', 'one', 'other'), signal)).toEqual([new URL(coredns.dohUrl).host]);
+    expect(await check().verify(ask('two', 'one', 'other'), signal)).toEqual([new URL(zone.dohUrl).host]);
   });
 
   it('joins a value of several strings', async () => {
@@ -205,20 +201,18 @@ describe('a quorum of resolvers', () => {
   const down = 'https://127.0.0.1:9/dns-query';
 
   it('is content with those that answer', async () => {
-    await check({ resolvers: [coredns.dohUrl, down] }).verify(ask('two', 'one'), signal);
+    await check({ resolvers: [zone.dohUrl, down] }).verify(ask('two', 'one'), signal);
   });
 
   it('needs more than half of those that answer', async () => {
     const blind = await resolver((question) => ({ body: answerTo(question, []) }));
-    const seen = await failure(check({ resolvers: [coredns.dohUrl, blind] }).verify(ask('two', 'one'), signal));
+    const seen = await failure(check({ resolvers: [zone.dohUrl, blind] }).verify(ask('two', 'one'), signal));
     expect(seen).toMatchObject({ code: 'dns/notVisible', message: expect.stringContaining('sees all') });
-    await check({ resolvers: [coredns.dohUrl, blind], quorum: 1 }).verify(ask('two', 'one'), signal);
+    await check({ resolvers: [zone.dohUrl, blind], quorum: 1 }).verify(ask('two', 'one'), signal);
   });
 
   it('is not reached when a number is demanded that cannot be asked', async () => {
-    const seen = await failure(
-      check({ resolvers: [coredns.dohUrl, down], quorum: 2 }).verify(ask('two', 'one'), signal),
-    );
+    const seen = await failure(check({ resolvers: [zone.dohUrl, down], quorum: 2 }).verify(ask('two', 'one'), signal));
     expect(seen).toMatchObject({ code: 'dns/unreachable', message: expect.stringContaining('ECONNREFUSED') });
   });
 
@@ -230,7 +224,7 @@ describe('a quorum of resolvers', () => {
 
   it('does not trust a certificate it was not told to', async () => {
     const made = new PropagationCheck({
-      resolvers: [coredns.dohUrl],
+      resolvers: [zone.dohUrl],
       authoritative: { kind: 'off' },
       onNotice: () => undefined,
     });
@@ -241,13 +235,13 @@ describe('a quorum of resolvers', () => {
 
 describe('asking the zone’s own servers first', () => {
   it('names them among those that see it', async () => {
-    const seenBy = await check(own(coredns.dns)).verify(ask('two', 'one'), signal);
-    expect(seenBy).toEqual([`127.0.0.1:${coredns.dns.port}`, new URL(coredns.dohUrl).host]);
+    const seenBy = await check(own(zone.dns)).verify(ask('two', 'one'), signal);
+    expect(seenBy).toEqual([`127.0.0.1:${zone.dns.port}`, new URL(zone.dohUrl).host]);
   });
 
   it('asks over TCP what does not fit a datagram', async () => {
-    const seenBy = await check(own(coredns.dns)).verify(ask('many', '59'.padStart(43, 'v')), signal);
-    expect(seenBy[0]).toBe(`127.0.0.1:${coredns.dns.port}`);
+    const seenBy = await check(own(zone.dns)).verify(ask('many', '59'.padStart(43, 'v')), signal);
+    expect(seenBy[0]).toBe(`127.0.0.1:${zone.dns.port}`);
   });
 
   it('asks no resolver before they have it, and comes back soon, ever less often', async () => {
@@ -256,7 +250,7 @@ describe('asking the zone’s own servers first', () => {
       asked++;
       return { body: answerTo(question, []) };
     });
-    const checking = check({ ...own(coredns.dns), resolvers: [url] });
+    const checking = check({ ...own(zone.dns), resolvers: [url] });
     const first = await failure(checking.verify(ask('absent', 'one'), signal));
     expect(first).toMatchObject({ code: 'dns/notVisible', message: expect.stringContaining('own servers') });
     expect(first.delayMs).toBeLessThanOrEqual(500);
@@ -266,8 +260,8 @@ describe('asking the zone’s own servers first', () => {
   });
 
   it('sees a value within a second of its publication', async () => {
-    const checking = check(own(coredns.dns));
-    await moto.putTxt(zoneId, `fresh.${ZONE}`, ['"new"']);
+    const checking = check(own(zone.dns));
+    await zone.moto.putTxt(zone.zoneId, `fresh.${ZONE}`, ['"new"']);
     await expect
       .poll(() => checking.verify(ask('fresh', 'new'), signal), { timeout: 3_000, interval: 200 })
       .toHaveLength(2);
@@ -310,8 +304,8 @@ describe('many orders at once', () => {
   });
 
   it('are verified concurrently', async () => {
-    const checking = check({ authoritative: { kind: 'servers', servers: [coredns.dns] } });
-    for (let n = 0; n < 5; n++) await moto.putTxt(zoneId, `n${n}.${ZONE}`, ['"v"']);
+    const checking = check({ authoritative: { kind: 'servers', servers: [zone.dns] } });
+    for (let n = 0; n < 5; n++) await zone.moto.putTxt(zone.zoneId, `n${n}.${ZONE}`, ['"v"']);
     await expect
       .poll(() => Promise.all([0, 1, 2, 3, 4].map((n) => checking.verify(ask(`n${n}`, 'v'), signal))), {
         timeout: 3_000,
@@ -324,11 +318,11 @@ describe('the activity', () => {
   it('returns who sees the records', async () => {
     const verifyPropagation = verifying(check());
     const { attempt: _, ...input } = ask('two', 'one');
-    expect(await runActivity(verifyPropagation, input)).toEqual({ seenBy: [new URL(coredns.dohUrl).host] });
+    expect(await runActivity(verifyPropagation, input)).toEqual({ seenBy: [new URL(zone.dohUrl).host] });
   });
 
   it('makes a miss an attempt that is tried again when it makes sense', async () => {
-    const propagation = check({ authoritative: { kind: 'servers', servers: [coredns.dns] } });
+    const propagation = check({ authoritative: { kind: 'servers', servers: [zone.dns] } });
     const verifyPropagation = verifying(propagation);
     const { attempt: _, ...input } = ask('absent', 'one');
     const missed = await failureOf(runActivity(verifyPropagation, input));

@@ -221,8 +221,8 @@ describe('what a user writes', () => {
     await lab().stack.kubectl(['annotate', ...at, 'example.com/note=keep me']);
     const before = await certificateInSecret(lab().kubernetes, cluster, undefined, 5);
 
-    const command = startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
-    expect((await command.exit(60_000)).code).toBe(0);
+    const command = await startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
+    expect(await command.exit(60_000)).toBe('code 0');
 
     const after = await certificateInSecret(lab().kubernetes, cluster, before.serialNumber, 5);
     expect(command.output()).toContain(after.serialNumber);

@@ -90,13 +90,14 @@ function refuseWithQuotations(at: LifeLab): void {
   }
 }
 
-async function untilIssued(cluster: SampleCluster, another?: string): Promise<string> {
+/** In its Secret, and told. */
+async function untilIssued(cluster: SampleCluster): Promise<string> {
   return await eventually(
     `a certificate for ${cluster.name}`,
     SECONDS,
     async () => {
-      const issued = await issuedTo(lab(), cluster);
-      return issued === undefined || issued.serialNumber === another ? undefined : issued.serialNumber;
+      const [issued, { status }] = await Promise.all([issuedTo(lab(), cluster), whatIsSaid(lab(), cluster)]);
+      return status['serialNumber'] === issued?.serialNumber ? issued?.serialNumber : undefined;
     },
     () => whatIsSaid(lab(), cluster),
   );

@@ -10,8 +10,8 @@ import { startWorker } from '../../../local/worker-process.ts';
 import { createKubernetesApi } from '../../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/kube-config.ts';
 import { CERTIFICATE_REQUESTS, CONFIG_MAPS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { eventually } from '../../support/eventually.ts';
 import { untilGone } from '../../support/processes.ts';
-import { eventually } from '../../support/workflow-lab.ts';
 
 let stateDir: string;
 let stack: RunningStack;

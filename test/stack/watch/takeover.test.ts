@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,13 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
 import { clusterWorkflowId, watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
+import { eventually } from '../../support/eventually.ts';
 import { OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
 import { told } from '../../support/recording-workflows.ts';
 import { ensureWatch, useWatchLab } from '../../support/watch-lab.ts';
+import { type CommandProcess, endProcesses, startNode } from '../../support/worker-process.ts';
+import { workflowBundle } from '../../support/workflow-bundle.ts';
 
 const hub = useHub();
 const lab = useWatchLab();
-const children: ChildProcess[] = [];
+const WORKER = fileURLToPath(new URL('../../support/watch-worker.ts', import.meta.url));
 let folder: string;
 
 beforeEach(async () => {
@@ -21,52 +23,28 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.all(children.splice(0).map(kill));
+  await endProcesses();
   await rm(folder, { recursive: true, force: true });
 });
 
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await ended;
-}
-
-async function startWorker(hive: string, taskQueue: string, name: string): Promise<ChildProcess> {
+async function startWorker(hive: string, taskQueue: string, name: string): Promise<CommandProcess> {
   const kubeconfig = join(folder, 'kubeconfig.json');
-  const bundle = join(folder, 'bundle.js');
   await writeFile(kubeconfig, hub().certmanConfig.exportConfig(), { mode: 0o600 });
-  await writeFile(bundle, lab().bundle.code);
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../../support/watch-worker.ts', import.meta.url))], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      PATH: process.env['PATH'],
-      WATCH_KUBECONFIG: kubeconfig,
-      WATCH_BUNDLE: bundle,
-      WATCH_TEMPORAL: lab().env.address,
-      WATCH_TASK_QUEUE: taskQueue,
-      WATCH_HIVE: hive,
-      WATCH_WORKER: name,
-      WATCH_OPERATOR_NAMESPACE: OPERATOR_NAMESPACE,
-    },
+  const worker = await startNode([WORKER], {
+    WATCH_KUBECONFIG: kubeconfig,
+    WATCH_BUNDLE: workflowBundle('recording-workflows').codePath,
+    WATCH_TEMPORAL: lab().env.address,
+    WATCH_TASK_QUEUE: taskQueue,
+    WATCH_HIVE: hive,
+    WATCH_WORKER: name,
+    WATCH_OPERATOR_NAMESPACE: OPERATOR_NAMESPACE,
   });
-  children.push(child);
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.once('data', () => resolve());
-    child.once('exit', (code) => reject(new Error(`the worker ended with ${code}`)));
-  });
-  return child;
+  await worker.says(/ready/);
+  return worker;
 }
 
 async function make(): Promise<ClusterIdentity> {
   return (await hub().cluster()).view.identity;
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 40_000; !(await condition()); ) {
-    if (performance.now() > end) throw new Error(`not within 40 s: ${what}`);
-    await sleep(50);
-  }
 }
 
 test('the watch goes on within seconds on another worker when its process is killed, with no gap and nothing told twice', async () => {
@@ -83,19 +61,29 @@ test('the watch goes on within seconds on another worker when its process is kil
   const first = await startWorker(hive, taskQueue, 'worker-1');
   await ensureWatch(lab().env, hive, taskQueue);
   const before = await make();
-  await until('the first cluster', async () => (await heard(before)) !== undefined);
+  await eventually(
+    'the first cluster',
+    () => heard(before),
+    (seen) => seen !== undefined,
+    40_000,
+  );
   await startWorker(hive, taskQueue, 'worker-2');
   await sleep(3_000);
 
-  await kill(first);
+  first.signal('SIGKILL');
+  await first.exit();
   const killedAt = performance.now();
   const between = await make();
-  await until('the cluster made after the kill', async () => (await heard(between)) !== undefined);
+  await eventually(
+    'the cluster made after the kill',
+    () => heard(between),
+    (seen) => seen !== undefined,
+    40_000,
+  );
   const seconds = (performance.now() - killedAt) / 1000;
   expect(seconds).toBeLessThan(15);
   expect(await handle.query(watchStatus)).toMatchObject({ watching: { worker: 'worker-2' }, takeovers: 2 });
   await sleep(1_500);
   expect(await heard(before)).toEqual(['observed']);
   expect(await heard(between)).toEqual(['observed']);
-  console.log(`taken over ${seconds.toFixed(1)} s after the kill`);
 }, 120_000);

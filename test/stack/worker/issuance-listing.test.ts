@@ -9,32 +9,29 @@ import { createTemporalLogger } from '../../../src/observability/temporal-logger
 import { listCompletedIssuances } from '../../../src/worker/issuance-listing.ts';
 import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';
 import { CertNameSet, CertNames } from '../../../workflows/contract.ts';
-import { TemporalProcess } from '../../support/temporal-process.ts';
-import { endProcesses } from '../../support/worker-process.ts';
-import { eventually } from '../../support/workflow-lab.ts';
+import { eventually } from '../../support/eventually.ts';
+import { startTemporalServer, type TemporalServer } from '../../support/temporal-server.ts';
 
 const QUEUE = 'issuances';
 const logger = pino({ level: 'silent' });
-let temporal: TemporalProcess;
+let temporal: TemporalServer | undefined;
 let client: Client;
-let close: () => Promise<void>;
+let close: (() => Promise<void>) | undefined;
 
 beforeAll(async () => {
   Runtime.install({ logger: createTemporalLogger(logger) });
-  temporal = await TemporalProcess.prepare();
-  await temporal.start();
+  temporal = await startTemporalServer();
   const native = await NativeConnection.connect({ address: temporal.address });
   await registerSearchAttributes(native, 'default', logger);
   // A second worker that starts at the same time finds them there.
   await registerSearchAttributes(native, 'default', logger);
   await native.close();
-  ({ client, close } = await temporal.client());
+  ({ client, close } = await temporal.connect());
 }, 60_000);
 
 afterAll(async () => {
-  await close();
-  await endProcesses();
-  await temporal.remove();
+  await close?.();
+  await temporal?.remove();
 });
 
 /** An issuance that ends as told, without any code of ours: what visibility keeps of it is what counts. */

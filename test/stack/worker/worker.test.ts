@@ -2,17 +2,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../../local/process/ports.ts';
 import { SEARCH_ATTRIBUTES, watchWorkflowId } from '../../../workflows/contract.ts';
-import { freePort, TemporalProcess } from '../../support/temporal-process.ts';
+import { eventually } from '../../support/eventually.ts';
+import { startTemporalServer, type TemporalServer } from '../../support/temporal-server.ts';
 import { type CommandProcess, endProcesses, startCertman } from '../../support/worker-process.ts';
-import { eventually } from '../../support/workflow-lab.ts';
+import { workflowBundle } from '../../support/workflow-bundle.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certman-worker-'));
-let temporal: TemporalProcess;
-let environment: Readonly<Record<string, string>>;
-let worker: CommandProcess;
-let url: string;
+let temporal: TemporalServer;
 
 /** A hub whose API server is away, for as long as this test runs: liveness must not care. */
 function kubeconfigToNowhere(port: number): string {
@@ -29,50 +28,55 @@ function kubeconfigToNowhere(port: number): string {
   return path;
 }
 
-async function get(path: string): Promise<{ readonly status: number; readonly body: string }> {
-  const response = await fetch(`${url}${path}`);
-  return { status: response.status, body: await response.text() };
+interface WorkerSettings extends Readonly<Record<string, string>> {
+  readonly CERTMAN_METRICS_ADDRESS: string;
+  readonly CERTMAN_SDK_METRICS_ADDRESS: string;
 }
 
-const status = (expected: number) => (seen: { readonly status: number }) => seen.status === expected;
-
-beforeAll(async () => {
-  temporal = await TemporalProcess.prepare();
-  environment = {
+/** Of a worker with ports of its own. */
+async function settings(): Promise<WorkerSettings> {
+  return {
     TEMPORAL_ADDRESS: temporal.address,
     KUBECONFIG: kubeconfigToNowhere(await freePort()),
     CERTMAN_HIVE: 'hub-1',
     CERTMAN_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SHUTDOWN_GRACE: '5s',
+    CERTMAN_WORKFLOW_BUNDLE: workflowBundle().codePath,
   };
-  worker = startCertman(['worker'], environment);
-  url = `http://${environment['CERTMAN_METRICS_ADDRESS']}`;
-  await worker.says(/serving \/metrics/);
-}, 60_000);
+}
 
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+const answersOf =
+  ({ CERTMAN_METRICS_ADDRESS }: WorkerSettings) =>
+  async (path: string): Promise<Answer> => {
+    const response = await fetch(`http://${CERTMAN_METRICS_ADDRESS}${path}`);
+    return { status: response.status, body: await response.text() };
+  };
+
+const status = (expected: number) => (seen: Answer) => seen.status === expected;
+
+beforeAll(async () => {
+  temporal = await startTemporalServer();
+});
+afterEach(endProcesses);
 afterAll(async () => {
-  await endProcesses();
-  await temporal.remove();
+  await temporal?.remove();
   rmSync(folder, { recursive: true, force: true });
 });
 
 describe('a worker', () => {
-  it('is healthy and not ready while Temporal is not there yet, and says why', async () => {
-    await worker.says(/waiting for Temporal/);
-    expect(await get('/healthz')).toEqual({ status: 200, body: 'ok\n' });
-    const ready = await get('/readyz');
-    expect(ready.status).toBe(503);
-    expect(ready.body).toContain(temporal.address);
-  });
-
-  it('goes on by itself once Temporal is there', async () => {
-    await temporal.start();
+  it('registers the search attributes, starts the watch, warns of a short retention, serves its metrics and those of the SDK', async () => {
+    const environment = await settings();
+    const worker = await startCertman(['worker'], environment);
+    const get = answersOf(environment);
     await eventually('ready', () => get('/readyz'), status(200), 30_000);
-  }, 60_000);
-
-  it('has registered the search attributes and started the watch', async () => {
-    const { client, close } = await temporal.client();
+    await worker.says(/retention 30d/);
+    const { client, close } = await temporal.connect();
     try {
       const { customAttributes } = await client.connection.operatorService.listSearchAttributes({
         namespace: 'default',
@@ -87,57 +91,82 @@ describe('a worker', () => {
     } finally {
       await close();
     }
-  }, 30_000);
-
-  it('serves its metrics, and those of the Temporal SDK on another port', async () => {
     expect((await get('/metrics')).body).toContain('certman_operator_issued_certificates_count{action="create"} 0');
-    const sdk = await fetch(`http://${environment['CERTMAN_SDK_METRICS_ADDRESS']}/metrics`);
+    const sdk = await fetch(`http://${environment.CERTMAN_SDK_METRICS_ADDRESS}/metrics`);
     expect(await sdk.text()).toContain('temporal_');
   });
 
-  it('warns of a retention that is too short', async () => {
-    await worker.says(/retention 30d/);
+  it('refuses to be started twice on the same address, and names the setting', async () => {
+    const environment = await settings();
+    const first = await startCertman(['worker'], environment);
+    await first.says(/serving \/metrics/);
+    const second = await startCertman(['worker'], environment);
+    expect(await second.exit()).toBe('code 2');
+    expect(second.output()).toContain('CERTMAN_METRICS_ADDRESS');
   });
 
-  it('refuses to be started twice on the same address, and names the setting', async () => {
-    const second = startCertman(['worker'], environment);
-    expect(await second.exit()).toEqual({ code: 2, signal: null });
-    expect(second.output()).toContain('CERTMAN_METRICS_ADDRESS');
-  }, 30_000);
-
   it('says that a Temporal namespace is missing, and how to make it', async () => {
-    const other = { CERTMAN_METRICS_ADDRESS: '127.0.0.1:0', CERTMAN_SDK_METRICS_ADDRESS: 'off' };
-    const lost = startCertman(['worker'], { ...environment, ...other, TEMPORAL_NAMESPACE: 'nowhere' });
-    expect(await lost.exit()).toEqual({ code: 2, signal: null });
+    const lost = await startCertman(['worker'], { ...(await settings()), TEMPORAL_NAMESPACE: 'nowhere' });
+    expect(await lost.exit()).toBe('code 2');
     expect(lost.output()).toContain('temporal operator namespace create --namespace nowhere');
-  }, 30_000);
+  });
 
-  it('is healthy and not ready while Temporal is away, and ready again when it is back', async () => {
-    await temporal.stop();
+  it('says everything that is wrong with its settings before it does anything', async () => {
+    const wrong = await startCertman(['worker'], {
+      ...(await settings()),
+      CERTMAN_KEY_TYPE: 'md5',
+      CERTMAN_HIVE: 'No!',
+    });
+    expect(await wrong.exit()).toBe('code 2');
+    expect(wrong.output()).toMatch(/CERTMAN_HIVE is "No!".*CERTMAN_KEY_TYPE is "md5"/s);
+  });
+
+  it('ends on SIGTERM while it still waits for Temporal', async () => {
+    const waiting = await startCertman(['worker'], {
+      ...(await settings()),
+      TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
+    });
+    await waiting.says(/waiting for Temporal/);
+    waiting.signal('SIGTERM');
+    expect(await waiting.exit(10_000)).toBe('code 0');
+  });
+});
+
+describe('while Temporal comes, goes and comes back', () => {
+  let own: TemporalServer;
+  let worker: CommandProcess;
+  let get: ReturnType<typeof answersOf>;
+  beforeEach(async () => {
+    own = await startTemporalServer();
+    await own.kill();
+    const environment = { ...(await settings()), TEMPORAL_ADDRESS: own.address };
+    get = answersOf(environment);
+    worker = await startCertman(['worker'], environment);
+    await worker.says(/serving \/metrics/);
+  });
+  afterEach(() => own?.remove());
+
+  it('a worker is always healthy, ready when Temporal is there, and ends in good order on SIGTERM', async () => {
+    await worker.says(/waiting for Temporal/);
+    expect(await get('/healthz')).toEqual({ status: 200, body: 'ok\n' });
+    const waiting = await get('/readyz');
+    expect(waiting.status).toBe(503);
+    expect(waiting.body).toContain(own.address);
+
+    await own.start();
+    await eventually('ready', () => get('/readyz'), status(200), 30_000);
+
+    await own.kill();
     const away = await eventually('not ready', () => get('/readyz'), status(503), 15_000);
     expect(away.body).toContain('Temporal does not answer');
     expect((await get('/healthz')).status).toBe(200);
-    await temporal.start();
+
+    await own.start();
     await eventually('ready again', () => get('/readyz'), status(200), 30_000);
     expect((await get('/healthz')).status).toBe(200);
-  }, 90_000);
 
-  it('ends in good order on SIGTERM, within its grace', async () => {
     worker.signal('SIGTERM');
-    expect(await worker.exit(15_000)).toEqual({ code: 0, signal: null });
+    expect(await worker.exit(15_000)).toBe('code 0');
     expect(worker.output()).toContain('the worker has ended');
-  }, 30_000);
-
-  it('ends on SIGTERM while it still waits for Temporal', async () => {
-    const waiting = startCertman(['worker'], { ...environment, TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
-    await waiting.says(/waiting for Temporal/);
-    waiting.signal('SIGTERM');
-    expect(await waiting.exit(10_000)).toEqual({ code: 0, signal: null });
-  }, 30_000);
-
-  it('says everything that is wrong with its settings before it does anything', async () => {
-    const wrong = startCertman(['worker'], { ...environment, CERTMAN_KEY_TYPE: 'md5', CERTMAN_HIVE: 'No!' });
-    expect(await wrong.exit()).toEqual({ code: 2, signal: null });
-    expect(wrong.output()).toMatch(/CERTMAN_HIVE is "No!".*CERTMAN_KEY_TYPE is "md5"/s);
-  }, 30_000);
+  });
 });

@@ -63,6 +63,19 @@ describe('secrets in AWS’s words', () => {
     expect(message).not.toMatch(/AKIAIOSFODNN7EXAMPLE|FFFF|Canonical/);
   });
 
+  it('stay out of the cause, which is logged', () => {
+    const token = 'F'.repeat(300);
+    const words = `The Canonical String for this request should have been 'GET x-amz-security-token:${token}'`;
+    for (const name of ['SignatureDoesNotMatch', 'InvalidInput']) {
+      const error = Object.assign(awsError(name, words), { $response: { headers: { authorization: token } } });
+      const { cause } = awsProblem('x', error);
+      expect(cause).toBeInstanceOf(Error);
+      const { stack = '', message, ...fields } = cause as Error;
+      expect(stack).toContain('problems.test.ts');
+      expect(JSON.stringify([stack, message, fields])).not.toMatch(/FFFF|Canonical/);
+    }
+  });
+
   it('do not make a message endless', () => {
     expect(awsProblem('x', awsError('New', 'word '.repeat(1_000))).message.length).toBeLessThan(400);
   });

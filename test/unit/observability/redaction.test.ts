@@ -44,6 +44,21 @@ describe.each(['json', 'text'] as const)('the %s log', (format) => {
     for (const secret of ['wJalr', 'hidden', 'abc.def.ghi', 'AKIAIOSFODNN7EXAMPLE']) expect(text).not.toContain(secret);
   });
 
+  it('holds none of what AWS and Kubernetes quote at the beginning of a line', () => {
+    const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(20)}.${'c'.repeat(20)}`;
+    const session = 'IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUCIQD';
+    const words = `refused\nAKIAIOSFODNN7EXAMPLE\nx-amz-security-token:${session}\nBearer abc.def.ghi\n${token}\nend`;
+    for (const text of [
+      written(format, { error: new Error(words) }, 'm'),
+      written(format, {}, JSON.stringify(words)),
+    ]) {
+      for (const secret of ['AKIAIOSFODNN7EXAMPLE', session, 'abc.def.ghi', token.slice(30)]) {
+        expect(text).not.toContain(secret);
+      }
+      expect(text).toContain('end');
+    }
+  });
+
   it('keeps what only sounds secret', () => {
     const text = written(format, { secretName: 'primary-cert', credentialsSecret: 'aws', keyType: 'p-256' }, 'm');
     for (const name of ['primary-cert', 'aws', 'p-256']) expect(text).toContain(name);
