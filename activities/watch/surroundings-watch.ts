@@ -215,7 +215,7 @@ export class SurroundingsWatch {
     });
   }
 
-  /** Wakes those that wait or fail, now and once more a little later; changes that come before it begins are one. */
+  /** Wakes those that wait or fail, now and those that were overlooked a little later; changes that come before it begins are one. */
   async #wakeOperatorWide(what: string): Promise<boolean> {
     if (this.#nextRound === undefined) {
       const round = this.#lastRound.then(() => {
@@ -230,17 +230,21 @@ export class SurroundingsWatch {
 
   async #wakeTwice(what: string): Promise<boolean> {
     this.#logger.info({ what }, 'Clusters that wait or fail are woken');
-    const first = await this.#wakeStuck(what);
+    const woken = new Set<string>();
+    const first = await this.#wakeStuck(what, woken);
     await pause(SECOND_LOOK_MS, this.#signal).catch(() => undefined);
-    return (await this.#wakeStuck(what)) && first;
+    return (await this.#wakeStuck(what, woken)) && first;
   }
 
-  async #wakeStuck(what: string): Promise<boolean> {
+  /** @param woken those that have looked since the change: woken again, each would count one more failed attempt. */
+  async #wakeStuck(what: string, woken: Set<string>): Promise<boolean> {
     let stuck: readonly ClusterIdentity[] = [];
     const listed = await this.#work.add('operator-wide', async () => {
       stuck = await this.#signals.waitingOrFailing();
     });
-    const told = await Promise.all(stuck.map((cluster) => this.wake(cluster, what)));
+    const overlooked = stuck.filter(({ uid }) => !woken.has(uid));
+    for (const { uid } of overlooked) woken.add(uid);
+    const told = await Promise.all(overlooked.map((cluster) => this.wake(cluster, what)));
     return listed && told.every(Boolean);
   }
 }

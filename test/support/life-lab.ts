@@ -81,7 +81,7 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
   });
   const ending: (() => Promise<unknown>)[] = [() => stack.stop()];
   const stop: LifeLab['stop'] = async (how = {}) => {
-    for (const end of ending.splice(0).reverse()) await end();
+    for (const end of ending.splice(0).toReversed()) await end();
     if (how.keepLogs === true) process.stderr.write(`Logs of the life lab: ${join(stateDir, 'logs')}\n`);
     else await rm(stateDir, { recursive: true, force: true });
   };

@@ -12,6 +12,7 @@ import {
   goodObjects,
   issuedTo,
   ordersOf,
+  patchAsHive,
   putObjects,
   type Said,
   whatIsSaid,
@@ -257,7 +258,7 @@ describe('an ACME account', () => {
 
 describe('one cluster', () => {
   const places = new Map<string, Place>();
-  const placeFor = ({ name }: BadInput): Place => {
+  const placeFor = ({ name }: Pick<BadInput, 'name'>): Place => {
     const place = places.get(name);
     if (place === undefined) throw new Error(`${name} was not put there`);
     return place;
@@ -311,6 +312,42 @@ describe('one cluster', () => {
     expect(issued?.certificate.subjectAltName).toContain('api.a-cluster-whose-name-is-so-long');
   });
 
+  it('has a new certificate when somebody spoils the Secret of the old one', async () => {
+    const place = placeFor({ name: 'garbage-in-the-tls-secret' });
+    const { cluster } = place;
+    const before = await issuedTo(lab(), cluster);
+    const body = { stringData: { 'tls.crt': 'no certificate' } };
+    await patchAsHive(lab(), SECRETS, { namespace: cluster.namespace, name: cluster.secretName }, body);
+    await untilIssued(place, SECONDS);
+    expect((await issuedTo(lab(), cluster))?.serialNumber).not.toBe(before?.serialNumber);
+  });
+
+  it('keeps its certificate and says both when its names become invalid, and orders nothing once they are right', async () => {
+    const place = placeFor({ name: 'malformed-relocate-annotation' });
+    const { cluster, good } = place;
+    const key = { namespace: cluster.namespace, name: cluster.name };
+    const orders = (await workflowOf(lab(), cluster))?.record?.orders;
+    const ingress = [{ name: 'default', domain: 'apps.$.example.com', servingCertificate: cluster.bundleName }];
+    await patchAsHive(lab(), CLUSTER_DEPLOYMENTS, key, { spec: { ingress } });
+    const said = await eventually(
+      `${cluster.name} says that its names are invalid`,
+      SECONDS,
+      async () => {
+        const seen = await whatIsSaid(lab(), cluster);
+        return seen.conditions.some(({ reason }) => reason === 'NamesInvalid') ? seen : undefined;
+      },
+      () => whatIsSaid(lab(), cluster),
+    );
+    const summary = said.conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+    expect(summary).toContain('Failing True NamesInvalid');
+    expect(summary).toContain('Ready True Issued');
+    expect(said.status['serialNumber']).toBe((await issuedTo(lab(), cluster))?.serialNumber);
+    const { spec } = good.clusterDeployment;
+    await patchAsHive(lab(), CLUSTER_DEPLOYMENTS, key, { spec: { ingress: spec['ingress'] } });
+    await untilIssued(place, SECONDS);
+    expect((await workflowOf(lab(), cluster))?.record?.orders).toBe(orders);
+  });
+
   it.each(obstacles)('says what is wrong where people look: $name', async (input) => {
     const place = placeFor(input);
     const { says } = input;
@@ -337,7 +374,7 @@ describe('one cluster', () => {
   });
 
   it('is left in peace while it waits, whatever it waits for', async () => {
-    await expectQuiet(obstacles.map(placeFor));
+    await expectQuiet(BAD_INPUTS.map(placeFor));
   });
 
   describe('once it is put right', () => {

@@ -54,8 +54,8 @@ describe('the metrics of certman-operator', () => {
   });
 
   test('count a renewal as issued, and as a duplicate', async () => {
-    const command = startCertman(['renew', 'first/first'], lab().commandEnvironment());
-    expect((await command.exit(60_000)).code).toBe(0);
+    const command = await startCertman(['renew', 'first/first'], lab().commandEnvironment());
+    expect(await command.exit(60_000)).toBe('code 0');
     await metricsBecome(worker, [3, 1, 3, 1, 1]);
     const found = await scrape(worker.metricsUrl);
     expect(found.value('certman_operator_issued_certificates_count', { action: 'create' })).toBe(4);
@@ -66,8 +66,8 @@ describe('the metrics of certman-operator', () => {
 
   test('tell for how long each certificate is valid', async () => {
     const series = (await scrape(worker.metricsUrl)).all(VALID_DAYS);
-    expect(series.map(({ labels }) => labels['certificaterequest_name']).sort()).toEqual(
-      [first, second, apps, elsewhere].map(({ requestName }) => requestName).sort(),
+    expect(new Set(series.map(({ labels }) => labels['certificaterequest_name']))).toEqual(
+      new Set([first, second, apps, elsewhere].map(({ requestName }) => requestName)),
     );
     for (const { value } of series) {
       expect(value).toBeGreaterThan(89.9);

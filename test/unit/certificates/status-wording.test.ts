@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest';
+import { type BundleStory, conditionsOf, detailsPage, reasonOf } from '../../../src/certificates/status-wording.ts';
+import { FAILURE_CODES } from '../../../src/failures/failure.ts';
+
+const NOW = Date.parse('2026-02-01T00:00:00Z');
+
+const CERTIFICATE = {
+  serialNumber: '42',
+  issuerName: 'Test CA',
+  notBefore: '2026-01-01T00:00:00Z',
+  notAfter: '2026-04-01T00:00:00Z',
+  dnsNames: ['api.c1.example.com'],
+  fingerprint: 'f',
+};
+
+const story = (change: Partial<BundleStory>): BundleStory => ({
+  state: 'Pending',
+  message: 'Seen.',
+  failedAttempts: 0,
+  ...change,
+});
+
+const FAILURE = {
+  code: 'acme/rateLimited',
+  message: 'The CA says: too many certificates.',
+  stance: 'schedule',
+  next: 'Nothing to do.',
+} as const;
+
+function condition(of: BundleStory, type: string) {
+  return conditionsOf(of, NOW).find((one) => one.type === type);
+}
+
+describe('Ready', () => {
+  test('is True while the certificate is valid', () => {
+    expect(condition(story({ state: 'Ready', certificate: CERTIFICATE }), 'Ready')).toMatchObject({
+      status: 'True',
+      reason: 'Issued',
+    });
+  });
+
+  test('stays True through a failing renewal', () => {
+    const failing = story({ state: 'Failing', certificate: CERTIFICATE, failure: FAILURE, failedAttempts: 2 });
+    expect(condition(failing, 'Ready')).toMatchObject({ status: 'True' });
+    expect(condition(failing, 'Failing')).toMatchObject({ status: 'True', reason: 'AcmeRateLimited' });
+  });
+
+  test('is False once the certificate has expired, and says when', () => {
+    const expired = { ...CERTIFICATE, notAfter: '2026-01-31T00:00:00Z' };
+    expect(condition(story({ certificate: expired }), 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'Expired',
+      message: expect.stringContaining('2026-01-31T00:00:00Z') as string,
+    });
+  });
+
+  test('is False with the reason of the failure where there is no certificate', () => {
+    expect(condition(story({ state: 'Failing', failure: FAILURE }), 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'AcmeRateLimited',
+    });
+  });
+});
+
+describe('Renewing', () => {
+  test('is True while an order is under way', () => {
+    expect(condition(story({ state: 'Renewing', certificate: CERTIFICATE }), 'Renewing')).toMatchObject({
+      status: 'True',
+    });
+    expect(condition(story({ state: 'Issuing' }), 'Renewing')).toMatchObject({ status: 'True' });
+  });
+
+  test('says when the renewal will be', () => {
+    const at = '2026-02-15T00:00:00Z';
+    expect(condition(story({ state: 'Ready', certificate: CERTIFICATE, renewalTime: at }), 'Renewing')).toMatchObject({
+      status: 'False',
+      reason: 'Scheduled',
+      message: expect.stringContaining(at) as string,
+    });
+  });
+});
+
+describe('Failing', () => {
+  test('says what, what next, and when it is tried again', () => {
+    const at = '2026-02-01T00:10:00Z';
+    const message =
+      condition(story({ failure: FAILURE, failedAttempts: 2, nextAttempt: at }), 'Failing')?.message ?? '';
+    for (const part of [FAILURE.message, FAILURE.next, 'Attempt 2', at]) expect(message).toContain(part);
+  });
+
+  test('is False after a success', () => {
+    expect(condition(story({ state: 'Ready', certificate: CERTIFICATE }), 'Failing')).toMatchObject({
+      status: 'False',
+    });
+  });
+});
+
+test('every reason has the form that Kubernetes asks of a condition', () => {
+  for (const code of FAILURE_CODES) expect(reasonOf(code)).toMatch(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/);
+});
+
+describe('the details page', () => {
+  test('says so where there is nothing to do', () => {
+    expect(detailsPage('ns/c1', 'Served.', {})).toContain('No certificate bundle');
+  });
+
+  test('shows each bundle with its sentence, and keeps the wildcard of a name', () => {
+    const page = detailsPage('ns/c1', 'Served.', {
+      primary: {
+        ...story({ state: 'Ready', message: 'All is well.', certificate: CERTIFICATE }),
+        dnsNames: ['api.x', '*.apps.x'],
+        secretName: 'primary-cert',
+      },
+    });
+    for (const part of ['ns/c1', 'All is well.', 'primary-cert', '\\*.apps.x', CERTIFICATE.notAfter])
+      expect(page).toContain(part);
+  });
+
+  test('shortens a long list of names', () => {
+    const dnsNames = Array.from({ length: 30 }, (_, index) => `n${index}.x`);
+    const page = detailsPage('ns/c1', 'Served.', { b: { ...story({}), dnsNames, secretName: 's' } });
+    expect(page).toContain('and 26 more');
+    expect(page).not.toContain('n29.x');
+  });
+});
