@@ -39,6 +39,8 @@ export class SurroundingsWatch {
   readonly #zones = new Map<string, string>();
   #lastRound: Promise<boolean> = Promise.resolve(true);
   #nextRound: Promise<boolean> | undefined;
+  /** Ends the wait for the second look of the round that is under way. */
+  #secondLook = new AbortController();
 
   constructor(options: {
     readonly settings: WatchSettings;
@@ -218,6 +220,7 @@ export class SurroundingsWatch {
   /** Wakes those that wait or fail, now and those that were overlooked a little later; changes that come before it begins are one. */
   async #wakeOperatorWide(what: string): Promise<boolean> {
     if (this.#nextRound === undefined) {
+      this.#secondLook.abort();
       const round = this.#lastRound.then(() => {
         this.#nextRound = undefined;
         return this.#wakeTwice(what);
@@ -232,7 +235,12 @@ export class SurroundingsWatch {
     this.#logger.info({ what }, 'Clusters that wait or fail are woken');
     const woken = new Set<string>();
     const first = await this.#wakeStuck(what, woken);
-    await pause(SECOND_LOOK_MS, this.#signal).catch(() => undefined);
+    // The next change looks at all of them anyway.
+    if (this.#nextRound !== undefined) return first;
+    this.#secondLook = new AbortController();
+    const over = AbortSignal.any([this.#signal, this.#secondLook.signal]);
+    await pause(SECOND_LOOK_MS, over).catch(() => undefined);
+    if (over.aborted) return first;
     return (await this.#wakeStuck(what, woken)) && first;
   }
 

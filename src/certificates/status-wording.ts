@@ -86,7 +86,9 @@ function renewingCondition(story: BundleStory): ReportedCondition {
 
 function failingCondition(story: BundleStory): ReportedCondition {
   if (story.failure === undefined) {
-    return { type: 'Failing', status: 'False', reason: 'NoFailure', message: 'The last attempt succeeded.' };
+    // Before the first certificate there may have been no attempt that ended.
+    const message = story.certificate === undefined ? 'No attempt has failed.' : 'The last attempt succeeded.';
+    return { type: 'Failing', status: 'False', reason: 'NoFailure', message };
   }
   return {
     type: 'Failing',

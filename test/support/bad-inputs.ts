@@ -1,16 +1,12 @@
 /** What Hive, users and the outside can get wrong about one cluster: what certman must say, and how it is put right. */
-import { CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { withHubApi } from '../../local/hub-api.ts';
 import type { SampleCluster } from '../../local/sample-cluster.ts';
 import { PEBBLE_BLOCKED_DOMAINS } from '../../local/versions.ts';
 import { CLUSTER_DEPLOYMENTS, type KubernetesObject, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
 import { type ClusterObjects, patchAsHive, putObjects, withMetadata, withSpec, zoneStatus } from './cluster-at-work.ts';
+import { createDouble } from './hosted-zones.ts';
 import type { LifeLab } from './life-lab.ts';
-
-export interface Zone {
-  readonly name: string;
-  readonly zoneId: string;
-}
+import { BAD_KEYS } from './refused-aws-keys.ts';
 
 /** One cluster with something wrong. */
 export interface Place {
@@ -45,7 +41,6 @@ export type Says =
 
 const BUNDLE = 'primary';
 const BLOCKED = PEBBLE_BLOCKED_DOMAINS[0] ?? '';
-export const BAD_KEYS = { AccessDenied: 'AKIADENIED00000001', InvalidClientTokenId: 'AKIAUNKNOWN0000001' } as const;
 
 const additional = (...domains: readonly string[]) => ({
   controlPlaneConfig: {
@@ -86,17 +81,6 @@ function deniedBy(code: keyof typeof BAD_KEYS): Pick<BadInput, 'spoil' | 'says' 
     says: { kind: 'failing', reason: 'DnsAccessDenied', culprit: () => code },
     mend: mendByGoodObjects,
   };
-}
-
-/** A second public zone of a name, of which DNS knows nothing. */
-async function createDouble(lab: LifeLab, name: string): Promise<void> {
-  const { endpoint, region, credentials: keys } = lab.stack.route53;
-  const route53 = new Route53Client({ endpoint, region, credentials: keys });
-  try {
-    await route53.send(new CreateHostedZoneCommand({ Name: name, CallerReference: crypto.randomUUID() }));
-  } finally {
-    route53.destroy();
-  }
 }
 
 export const BAD_INPUTS: readonly BadInput[] = [
@@ -304,26 +288,4 @@ function withoutDnsZone(good: ClusterObjects): ClusterObjects {
 
 function asObject({ clusterDeployment }: ClusterObjects, field: string): Readonly<Record<string, unknown>> {
   return clusterDeployment.spec[field] as Readonly<Record<string, unknown>>;
-}
-
-/** Route 53 refuses those keys as AWS does: 403 and its XML. */
-export function refuseBadKeys(lab: LifeLab): void {
-  const words = {
-    AccessDenied: 'User: arn:aws:iam::123456789012:user/denied is not authorized to perform this action',
-    InvalidClientTokenId: 'The security token included in the request is invalid.',
-  };
-  for (const [code, keyId] of Object.entries(BAD_KEYS)) {
-    lab.route53.inject({
-      when: ({ headers }) => String(headers['authorization']).includes(`Credential=${keyId}/`),
-      fault: {
-        kind: 'answer',
-        status: 403,
-        headers: { 'content-type': 'text/xml' },
-        body:
-          '<?xml version="1.0"?><ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error>' +
-          `<Type>Sender</Type><Code>${code}</Code><Message>${words[code as keyof typeof words]}</Message>` +
-          '</Error><RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>',
-      },
-    });
-  }
 }

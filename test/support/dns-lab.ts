@@ -24,7 +24,7 @@ export interface Moto {
   createZone(name: string, options?: { readonly private?: boolean }): Promise<string>;
   /** Puts a record set there as somebody else would. */
   putTxt(zoneId: string, name: string, values: readonly string[], ttl?: number): Promise<void>;
-  putRecord(zoneId: string, name: string, type: 'CNAME' | 'A', value: string): Promise<void>;
+  putRecord(zoneId: string, name: string, type: 'CNAME' | 'SOA', value: string): Promise<void>;
   /** All TXT sets of a zone, by name without trailing dot, values as quoted. */
   txtSets(zoneId: string): Promise<Readonly<Record<string, readonly string[]>>>;
   stop(): Promise<void>;

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { type History, historyFromJson } from './history-json.ts';
 
 export const HISTORIES = fileURLToPath(new URL('../histories/', import.meta.url));
 
@@ -10,14 +10,14 @@ export interface RecordedHistory {
   /** Of the file, without its ending. */
   readonly name: string;
   readonly workflowId: string;
-  readonly history: ReturnType<typeof historyFromJSON>;
+  readonly history: History;
 }
 
 export async function recordedHistories(): Promise<readonly RecordedHistory[]> {
   const files = (await readdir(HISTORIES)).filter((file) => file.endsWith('.json')).sort();
   return await Promise.all(
     files.map(async (file) => {
-      const history = historyFromJSON(JSON.parse(await readFile(join(HISTORIES, file), 'utf8')));
+      const history = historyFromJson(JSON.parse(await readFile(join(HISTORIES, file), 'utf8')));
       const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
       return { name: basename(file, '.json'), workflowId: started?.workflowId ?? '', history };
     }),

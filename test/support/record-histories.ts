@@ -5,23 +5,28 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import pLimit from 'p-limit';
 import { executable } from '../../local/build/executables.ts';
-import { findWorkflowCode } from '../../src/worker/workflow-code.ts';
+import { PRELOADED, WORKFLOWS_PATH } from '../../src/worker/workflow-code.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
 import { ActivityDoubles } from './activity-doubles.ts';
 
 import { HISTORIES } from './histories.ts';
+import { historyToJson } from './history-json.ts';
 import { LIVES, type Life } from './recorded-lives.ts';
 
 const WORKFLOW_TYPES = ['clusterCertificates', 'certificateIssuance', 'managementClusterWatch'];
 const IDENTITY = 'recorder';
+const LIVES_AT_ONCE = 6;
 
 // The paths of this machine are nobody's business, and change with it.
 Error.stackTraceLimit = 0;
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } },
+});
 
 const env = await TestWorkflowEnvironment.createLocal({
   server: {
@@ -34,20 +39,33 @@ const env = await TestWorkflowEnvironment.createLocal({
 try {
   await mkdir(HISTORIES, { recursive: true });
   for (const file of await readdir(HISTORIES)) await rm(join(HISTORIES, file));
-  const recorded = await Promise.all(LIVES.map((life) => record(env, life)));
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: WORKFLOWS_PATH,
+    preloadModules: [...PRELOADED],
+    logger: new DefaultLogger('ERROR'),
+  });
+  const limit = pLimit(LIVES_AT_ONCE);
+  const recordings = LIVES.map((life) => limit(() => record(env, workflowBundle, life)));
+  // No worker may still run when the server is taken away.
+  await Promise.allSettled(recordings);
+  const recorded = await Promise.all(recordings);
   process.stdout.write(`${recorded.flat().length} histories of ${LIVES.length} lives in test/histories\n`);
 } finally {
   await env.teardown();
 }
 
-async function record({ client, nativeConnection }: TestWorkflowEnvironment, life: Life): Promise<readonly string[]> {
+async function record(
+  { client, nativeConnection }: TestWorkflowEnvironment,
+  workflowBundle: WorkflowBundle,
+  life: Life,
+): Promise<readonly string[]> {
   const doubles = new ActivityDoubles(() => Promise.resolve(Date.now()));
   const taskQueue = life.name;
   const worker = await Worker.create({
     connection: nativeConnection,
     taskQueue,
     identity: IDENTITY,
-    ...findWorkflowCode(undefined),
+    workflowBundle,
     activities: doubles.activities(),
     shutdownGraceTime: '2 seconds',
   });
@@ -61,10 +79,7 @@ async function record({ client, nativeConnection }: TestWorkflowEnvironment, lif
       runs.map(async ({ workflowId, runId, type }, index) => {
         const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
         const file = `${life.name}.${index + 1}.${type}.json`;
-        await writeFile(
-          join(HISTORIES, file),
-          `${JSON.stringify(withoutTraces(JSON.parse(historyToJSON(history))))}\n`,
-        );
+        await writeFile(join(HISTORIES, file), `${JSON.stringify(withoutTraces(historyToJson(history)))}\n`);
         return file;
       }),
     );

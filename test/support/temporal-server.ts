@@ -8,6 +8,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { executable } from '../../local/build/executables.ts';
 import { type Part, startPart } from '../../local/parts/part.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { installQuietRuntime } from './quiet-runtime.ts';
 
 export interface TemporalServer extends Part {
   /** `host:port` */
@@ -30,12 +31,14 @@ export async function startTemporalServer(options: TemporalServerOptions = {}): 
   return await start('temporal', stateDir, (port) => ({
     command: path,
     args: [
-      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', port, '--headless', '--log-level', 'error'],
-      ...['--db-filename', join(stateDir, 'temporal.db')],
-      ...attributes.flatMap(({ name, type }) => [
-        '--search-attribute',
-        `${name}=${TypedSearchAttributes.toMetadataType(type)}`,
-      ]),
+      'server',
+      'start-dev',
+      '--ip=127.0.0.1',
+      `--port=${port}`,
+      '--headless',
+      '--log-level=error',
+      `--db-filename=${join(stateDir, 'temporal.db')}`,
+      ...attributes.map(({ name, type }) => `--search-attribute=${name}=${TypedSearchAttributes.toMetadataType(type)}`),
     ],
     environment: { HOME: stateDir },
   }));
@@ -43,17 +46,20 @@ export async function startTemporalServer(options: TemporalServerOptions = {}): 
 
 /** An environment on a real server, for workflow code. */
 export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
+  installQuietRuntime();
   const server = await startTemporalServer({ searchAttributes: true });
   return endingWith(await TestWorkflowEnvironment.createFromExistingServer({ address: server.address }), server);
 }
 
 /** An environment whose clock leaps over waits. */
 export async function startTimeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
+  installQuietRuntime();
   const stateDir = await mkdtemp(join(tmpdir(), 'certman-time-'));
   const path = await executable('temporal-test-server');
   const server = await start('temporal-test-server', stateDir, (port) => ({
     command: path,
-    args: [port, '--enable-time-skipping'],
+    // The clock stands until a test sets it going; with --enable-time-skipping it would leap from the start.
+    args: [port],
   }));
   // The public way starts the server too, and leaves it behind when this process is killed.
   const environment = (await TestWorkflowEnvironment['create']({
@@ -82,8 +88,6 @@ async function start(
     environment?: Readonly<Record<string, string>>;
   },
 ): Promise<TemporalServer> {
-  const connect = (port: number): Promise<Connection> =>
-    Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2s' });
   const part = await startPart(
     {
       name,
@@ -107,4 +111,8 @@ async function start(
       await rm(stateDir, { recursive: true, force: true });
     },
   });
+}
+
+function connect(port: number): Promise<Connection> {
+  return Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2s' });
 }

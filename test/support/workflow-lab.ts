@@ -1,15 +1,12 @@
 /** A Temporal server, a worker with activity doubles, and a client: what tests of workflow code stand on. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
 import { ActivityDoubles } from './activity-doubles.ts';
 import { workflowBundle } from './workflow-bundle.ts';
-
-// Failures are what these tests make on purpose.
-Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 export interface Lab {
   readonly doubles: ActivityDoubles;

@@ -19,6 +19,8 @@ const ends: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   zone = await serveZone(ZONE);
   const { moto, zoneId } = zone;
+  // What is absent may be remembered for five seconds (RFC 2308 §5).
+  await moto.putRecord(zoneId, ZONE, 'SOA', `ns-1.${ZONE}. hostmaster.${ZONE}. 1 7200 900 1209600 5`);
   await moto.putTxt(zoneId, `two.${ZONE}`, ['"one"', '"other"']);
   await moto.putTxt(zoneId, `long.${ZONE}`, [`"${'a'.repeat(255)}" "${'b'.repeat(45)}"`]);
   const many = Array.from({ length: 60 }, (_, n) => String(n).padStart(43, 'v'));

@@ -1,12 +1,18 @@
 /** Wrong input of every kind, on the whole program: said where people look, quiet while it waits, and overcome by itself. */
 import { generateKeyPairSync } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { withHubApi } from '../../../local/hub-api.ts';
 import { sampleCluster } from '../../../local/sample-cluster.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { EMAIL_ENTRY, SETTINGS_CONFIG_MAP } from '../../../src/kubernetes/operator-settings.ts';
-import { BAD_INPUTS, type BadInput, type Place, refuseBadKeys } from '../../support/bad-inputs.ts';
+import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import {
+  deleteUntilGone,
+  expectQuiet,
+  names,
+  SECONDS,
+  SECONDS_BY_SCHEDULE,
+  untilFailing,
+  untilIssued,
+} from '../../support/bad-input-outcome.ts';
+import { BAD_INPUTS, type BadInput, type Place } from '../../support/bad-inputs.ts';
 import {
   eventually,
   goodObjects,
@@ -14,46 +20,14 @@ import {
   ordersOf,
   patchAsHive,
   putObjects,
-  type Said,
   whatIsSaid,
   workflowOf,
 } from '../../support/cluster-at-work.ts';
 import { type LifeLab, useLifeLab } from '../../support/life-lab.ts';
-
-const ACCOUNT = { namespace: 'certman-operator', name: 'lets-encrypt-account' } as const;
-
-/** One certificate takes three seconds on an idle machine; these are many at once on one that runs other tests beside. */
-const SECONDS = 30;
-/** The first attempt by the schedule is a minute after the failure. */
-const SECONDS_BY_SCHEDULE = 60 + SECONDS;
-const QUIET_MS = 5_000;
+import { ACCOUNT, type Account, readAccount, writeAccount, writeEmail } from '../../support/operator-account.ts';
+import { refuseBadKeys } from '../../support/refused-aws-keys.ts';
 
 const lab = useLifeLab({ worker: false });
-
-interface Account {
-  readonly 'account-url': string;
-  readonly 'private-key': string;
-}
-
-async function readAccount({ kubernetes }: LifeLab): Promise<Account> {
-  const found = await kubernetes.get(SECRETS, ACCOUNT);
-  const data = found?.['data'] as Account;
-  const text = (entry: keyof Account) => Buffer.from(data[entry], 'base64').toString();
-  return { 'account-url': text('account-url'), 'private-key': text('private-key') };
-}
-
-async function writeEmail({ stack }: LifeLab, address: string): Promise<void> {
-  const metadata = { namespace: ACCOUNT.namespace, name: SETTINGS_CONFIG_MAP };
-  const path = `/api/v1/namespaces/${metadata.namespace}/configmaps/${metadata.name}`;
-  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [EMAIL_ENTRY]: address } };
-  await withHubApi(stack.kubernetes.adminKubeconfig, (hub) => hub.apply([{ path, body }]));
-}
-
-async function writeAccount({ stack }: LifeLab, account: Partial<Account>): Promise<void> {
-  const path = `/api/v1/namespaces/${ACCOUNT.namespace}/secrets/${ACCOUNT.name}`;
-  const body = { apiVersion: 'v1', kind: 'Secret', metadata: ACCOUNT, stringData: account };
-  await withHubApi(stack.kubernetes.adminKubeconfig, (hub) => hub.apply([{ path, body }]));
-}
 
 /** A cluster of the zone that all share, unless it is in one of its own. */
 async function placeOf(at: LifeLab, name: string, zone?: BadInput['zone']): Promise<Place> {
@@ -61,124 +35,6 @@ async function placeOf(at: LifeLab, name: string, zone?: BadInput['zone']): Prom
   const zoneId =
     zone === undefined ? at.zone.zoneId : zone.made ? (await at.stack.createZone(zone.name)).zoneId : 'none';
   return { lab: at, cluster, good: goodObjects(cluster, zoneId) };
-}
-
-function names(text: string, culprit: string | RegExp): boolean {
-  return typeof culprit === 'string' ? text.includes(culprit) : culprit.test(text);
-}
-
-/** Whether the failure is said everywhere where it should be. */
-function saysFailing(said: Said, reason: string, culprit: string | RegExp): boolean {
-  const condition = (type: string) => said.conditions.find((one) => one.type === type);
-  const [failing, ready] = [condition('Failing'), condition('Ready')];
-  const told = (kind: string) =>
-    said.events.some(({ about, type, message }) => about === kind && type === 'Warning' && names(message, culprit));
-  return (
-    failing?.status === 'True' &&
-    failing.reason === reason &&
-    names(failing.message, culprit) &&
-    ready?.status === 'False' &&
-    ready.reason === reason &&
-    said.status['status'] === 'Error' &&
-    typeof said.status['nextAttempt'] === 'string' &&
-    told('CertificateRequest') &&
-    told('ClusterDeployment')
-  );
-}
-
-async function untilFailing(place: Place, reason: string, culprit: string | RegExp): Promise<Said> {
-  const { cluster } = place;
-  return await eventually(
-    `${cluster.name} says ${reason} of ${String(culprit)}`,
-    SECONDS,
-    async () => {
-      const said = await whatIsSaid(place.lab, cluster);
-      return saysFailing(said, reason, culprit) ? said : undefined;
-    },
-    () => whatIsSaid(place.lab, cluster),
-  );
-}
-
-/** Issued, valid at the CA, and nothing but success said any more. */
-async function untilIssued(place: Place, seconds: number): Promise<number> {
-  const began = performance.now();
-  const { cluster } = place;
-  const instead = async () => ({
-    said: await whatIsSaid(place.lab, cluster),
-    is: await workflowOf(place.lab, cluster),
-  });
-  const issued = await eventually(
-    `a certificate for ${cluster.name}`,
-    seconds,
-    () => issuedTo(place.lab, cluster),
-    instead,
-  );
-  const took = (performance.now() - began) / 1000;
-  await eventually(
-    `${cluster.name} says that it is well`,
-    SECONDS,
-    async () => {
-      const { status, conditions } = await whatIsSaid(place.lab, cluster);
-      const is = (type: string) => conditions.find((one) => one.type === type)?.status;
-      const well = is('Ready') === 'True' && is('Failing') === 'False' && is('Renewing') === 'False';
-      return well && status['serialNumber'] === issued.serialNumber && status['nextAttempt'] === undefined
-        ? status
-        : undefined;
-    },
-    instead,
-  );
-  expect((await place.lab.stack.acme.statusOf(issued.serialNumber)).Status).toBe('Valid');
-  return took;
-}
-
-/** Everything that grows when something is done about a cluster. */
-async function activity({ lab: at, cluster }: Place) {
-  const key = { namespace: cluster.namespace, name: cluster.name };
-  const [said, workflow, request, deployment] = await Promise.all([
-    whatIsSaid(at, cluster),
-    workflowOf(at, cluster),
-    at.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName }),
-    at.kubernetes.get(CLUSTER_DEPLOYMENTS, key),
-  ]);
-  return {
-    events: said.events.reduce((sum, event) => sum + event.count, 0),
-    history: workflow?.events,
-    orders: workflow?.record?.orders,
-    nextAttempt: workflow?.record?.nextAttempt,
-    request: request?.metadata.resourceVersion,
-    deployment: deployment?.metadata.resourceVersion,
-  };
-}
-
-/** Looks at all twice: between the two, only what was due was done. */
-async function expectQuiet(places: readonly Place[]): Promise<void> {
-  const at = lab();
-  const requests = () => at.ca.seen.length + at.route53.seen.length;
-  const before = await Promise.all(places.map(activity));
-  const askedBefore = requests();
-  await sleep(QUIET_MS);
-  const asked = requests() - askedBefore;
-  const after = await Promise.all(places.map(activity));
-  const due = before.filter(({ nextAttempt }) => nextAttempt !== undefined && Date.parse(nextAttempt) < Date.now());
-  for (const [index, earlier] of before.entries()) {
-    if (!due.includes(earlier)) expect(after[index], places[index]?.cluster.name).toEqual(earlier);
-  }
-  expect(asked).toBeLessThanOrEqual(due.length * 12);
-}
-
-async function deleteUntilGone(places: readonly Place[]): Promise<void> {
-  await Promise.all(
-    places.map(async ({ lab: at, cluster }) => {
-      const key = { namespace: cluster.namespace, name: cluster.name };
-      await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
-      await eventually(
-        `${cluster.name} is gone`,
-        SECONDS,
-        async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
-        () => whatIsSaid(at, cluster),
-      );
-    }),
-  );
 }
 
 describe('an ACME account', () => {
@@ -219,7 +75,7 @@ describe('an ACME account', () => {
   });
 
   it('that is missing costs nothing while it is', async () => {
-    await expectQuiet(places);
+    await expectQuiet(lab(), places);
   });
 
   it('that is missing holds up no cluster that is deleted', async () => {
@@ -374,7 +230,7 @@ describe('one cluster', () => {
   });
 
   it('is left in peace while it waits, whatever it waits for', async () => {
-    await expectQuiet(BAD_INPUTS.map(placeFor));
+    await expectQuiet(lab(), BAD_INPUTS.map(placeFor));
   });
 
   describe('once it is put right', () => {
@@ -389,7 +245,7 @@ describe('one cluster', () => {
       try {
         await putObjects(lab(), unreachable.good);
         await untilFailing(unreachable, 'AcmeUnreachable', new URL(lab().ca.url).host);
-        await expectQuiet([unreachable]);
+        await expectQuiet(lab(), [unreachable]);
       } finally {
         lab().ca.up();
       }
@@ -407,8 +263,9 @@ describe('one cluster', () => {
       }
     });
 
-    it.each(obstacles)('it is served by itself: $name', async (input) => {
-      await outcomes.get(input.name);
+    it.for(obstacles)('it is served by itself: $name', async (input, { annotate }) => {
+      const seconds = await outcomes.get(input.name);
+      await annotate(`issued after ${seconds?.toFixed(1)} s`);
     });
 
     it('takes up the order that it had placed', async () => {

@@ -5,7 +5,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { withHubApi } from '../../../local/hub-api.ts';
 import { type SampleCluster, sampleCluster } from '../../../local/sample-cluster.ts';
 import { CLUSTER_DEPLOYMENTS, type KubernetesObject, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId, renew } from '../../../workflows/contract.ts';
@@ -19,11 +18,11 @@ import {
   whatIsSaid,
 } from '../../support/cluster-at-work.ts';
 import { type LifeLab, useLifeLab } from '../../support/life-lab.ts';
+import { readAccount, writeAccount } from '../../support/operator-account.ts';
 import { type Needle, needleOf, needlesOfKey, type Straw, search } from '../../support/secret-search.ts';
 import { recordRun, tracesOf, tracesOfWorker } from '../../support/traces-of-a-run.ts';
 
 const SECONDS = 30;
-const ACCOUNT_PATH = '/api/v1/namespaces/certman-operator/secrets/lets-encrypt-account';
 
 /** In the forms of real ones, unlike each other. */
 const newAwsKeys = () => ({
@@ -123,16 +122,6 @@ function mixedUp(cluster: SampleCluster, keyPem: string): KubernetesObject {
   };
 }
 
-async function writeAccount(stringData: Readonly<Record<string, string>>): Promise<void> {
-  const body = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { namespace: 'certman-operator', name: 'lets-encrypt-account' },
-    stringData,
-  };
-  await withHubApi(lab().stack.kubernetes.adminKubeconfig, (hub) => hub.apply([{ path: ACCOUNT_PATH, body }]));
-}
-
 function textOf(secret: KubernetesObject, entry: string): string | undefined {
   const data = (secret['data'] ?? {}) as Readonly<Record<string, string>>;
   return data[entry] === undefined ? undefined : Buffer.from(data[entry], 'base64').toString();
@@ -175,18 +164,16 @@ async function wholeRun(): Promise<Run> {
   const renewal = renewed?.certificate.serialNumber ?? '';
 
   // An account whose entries are mixed up, and one whose key is damaged; another worker begins with what is there then.
-  const accountSecret = recording.secrets.objects.find(({ metadata }) => metadata.name === 'lets-encrypt-account');
-  const accountKey = accountSecret === undefined ? '' : (textOf(accountSecret, 'private-key') ?? '');
-  const accountUrl = accountSecret === undefined ? '' : (textOf(accountSecret, 'account-url') ?? '');
+  const { 'private-key': accountKey, 'account-url': accountUrl } = await readAccount(at);
   const early = await tracesOfWorker(first);
   await at.stopWorkers();
-  await writeAccount({ 'private-key': accountUrl, 'account-url': accountKey });
+  await writeAccount(lab(), { 'private-key': accountUrl, 'account-url': accountKey });
   const second = await startTalkativeWorker('p-256');
   await putObjects(at, withKeys(late.good, GOOD_KEYS));
   await untilFailing(late.cluster, 'AcmeAccountInvalid');
-  await writeAccount({ 'private-key': accountKey.replace(/\n(.{20})/, '\n!$1'), 'account-url': accountUrl });
+  await writeAccount(lab(), { 'private-key': accountKey.replace(/\n(.{20})/, '\n!$1'), 'account-url': accountUrl });
   await untilFailing(late.cluster, 'AcmeAccountInvalid');
-  await writeAccount({ 'private-key': accountKey, 'account-url': accountUrl });
+  await writeAccount(lab(), { 'private-key': accountKey, 'account-url': accountUrl });
   const other = await untilIssued(late.cluster);
 
   await Promise.all(
@@ -255,6 +242,7 @@ describe('a whole run', () => {
 
   it('had keys of both kinds, credentials and a token in its hands', () => {
     // Two certificates of one cluster, one of another; each key is in its staging Secret and in its Secret.
+    expect(new Set(run.serials).size).toBe(3);
     expect(run.keys).toBe(3);
     expect(run.needles.length).toBeGreaterThan(60);
   });

@@ -1,15 +1,15 @@
 /** The counts of certificates issued, from a real visibility store. */
 
 import type { Client } from '@temporalio/client';
-import { NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ClosedIssuance, IssuanceLedger } from '../../../src/observability/fleet-counts.ts';
-import { createTemporalLogger } from '../../../src/observability/temporal-logger.ts';
 import { listCompletedIssuances } from '../../../src/worker/issuance-listing.ts';
 import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';
 import { CertNameSet, CertNames } from '../../../workflows/contract.ts';
 import { eventually } from '../../support/eventually.ts';
+import { installQuietRuntime } from '../../support/quiet-runtime.ts';
 import { startTemporalServer, type TemporalServer } from '../../support/temporal-server.ts';
 
 const QUEUE = 'issuances';
@@ -19,7 +19,7 @@ let client: Client;
 let close: (() => Promise<void>) | undefined;
 
 beforeAll(async () => {
-  Runtime.install({ logger: createTemporalLogger(logger) });
+  installQuietRuntime();
   temporal = await startTemporalServer();
   const native = await NativeConnection.connect({ address: temporal.address });
   await registerSearchAttributes(native, 'default', logger);

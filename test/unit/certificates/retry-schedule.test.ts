@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nextAttemptAt } from '../../../src/certificates/retry-schedule.ts';
 import { FAILURE_CODES, type FailureInfo, stanceOf } from '../../../src/failures/failure.ts';

@@ -31,6 +31,11 @@ function condition(of: BundleStory, type: string) {
   return conditionsOf(of, NOW).find((one) => one.type === type);
 }
 
+test('Failing does not speak of a success before there was one', () => {
+  expect(condition(story({ state: 'Issuing' }), 'Failing')?.message).toBe('No attempt has failed.');
+  expect(condition(story({ certificate: CERTIFICATE }), 'Failing')?.message).toBe('The last attempt succeeded.');
+});
+
 describe('Ready', () => {
   test('is True while the certificate is valid', () => {
     expect(condition(story({ state: 'Ready', certificate: CERTIFICATE }), 'Ready')).toMatchObject({

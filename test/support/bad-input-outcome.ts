@@ -1,0 +1,134 @@
+/** What must be true of a cluster with something wrong: said everywhere, quiet, and well once it is put right. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../src/kubernetes/kubernetes-api.ts';
+import type { Place } from './bad-inputs.ts';
+import { eventually, issuedTo, type Said, whatIsSaid, workflowOf } from './cluster-at-work.ts';
+import type { LifeLab } from './life-lab.ts';
+
+/** One certificate takes three seconds on an idle machine; these are many at once on one that runs other tests beside. */
+export const SECONDS = 30;
+/** The first attempt by the schedule is a minute after the failure. */
+export const SECONDS_BY_SCHEDULE = 60 + SECONDS;
+const QUIET_MS = 5_000;
+/** Requests to the CA and to Route 53 that one attempt makes at most before it fails. */
+const REQUESTS_OF_AN_ATTEMPT = 12;
+
+/** Whether a text says who is to blame. */
+export function names(text: string, culprit: string | RegExp): boolean {
+  return typeof culprit === 'string' ? text.includes(culprit) : culprit.test(text);
+}
+
+/** Whether the failure is said everywhere where it should be. */
+function saysFailing(said: Said, reason: string, culprit: string | RegExp): boolean {
+  const condition = (type: string) => said.conditions.find((one) => one.type === type);
+  const [failing, ready] = [condition('Failing'), condition('Ready')];
+  const told = (kind: string) =>
+    said.events.some(({ about, type, message }) => about === kind && type === 'Warning' && names(message, culprit));
+  return (
+    failing?.status === 'True' &&
+    failing.reason === reason &&
+    names(failing.message, culprit) &&
+    ready?.status === 'False' &&
+    ready.reason === reason &&
+    said.status['status'] === 'Error' &&
+    typeof said.status['nextAttempt'] === 'string' &&
+    told('CertificateRequest') &&
+    told('ClusterDeployment')
+  );
+}
+
+/** @returns once the failure is said everywhere. */
+export async function untilFailing(place: Place, reason: string, culprit: string | RegExp): Promise<Said> {
+  const { cluster } = place;
+  return await eventually(
+    `${cluster.name} says ${reason} of ${String(culprit)}`,
+    SECONDS,
+    async () => {
+      const said = await whatIsSaid(place.lab, cluster);
+      return saysFailing(said, reason, culprit) ? said : undefined;
+    },
+    () => whatIsSaid(place.lab, cluster),
+  );
+}
+
+/** Issued, valid at the CA, and nothing but success said any more. @returns after how many seconds it was in its Secret. */
+export async function untilIssued(place: Place, seconds: number): Promise<number> {
+  const began = performance.now();
+  const { cluster } = place;
+  const instead = async () => ({
+    said: await whatIsSaid(place.lab, cluster),
+    is: await workflowOf(place.lab, cluster),
+  });
+  const issued = await eventually(
+    `a certificate for ${cluster.name}`,
+    seconds,
+    () => issuedTo(place.lab, cluster),
+    instead,
+  );
+  const took = (performance.now() - began) / 1000;
+  await eventually(
+    `${cluster.name} says that it is well`,
+    SECONDS,
+    async () => {
+      const { status, conditions } = await whatIsSaid(place.lab, cluster);
+      const is = (type: string) => conditions.find((one) => one.type === type)?.status;
+      const well = is('Ready') === 'True' && is('Failing') === 'False' && is('Renewing') === 'False';
+      return well && status['serialNumber'] === issued.serialNumber && status['nextAttempt'] === undefined
+        ? status
+        : undefined;
+    },
+    instead,
+  );
+  expect((await place.lab.stack.acme.statusOf(issued.serialNumber)).Status).toBe('Valid');
+  return took;
+}
+
+/** Everything that grows when something is done about a cluster. */
+async function activity({ lab: at, cluster }: Place) {
+  const key = { namespace: cluster.namespace, name: cluster.name };
+  const [said, workflow, request, deployment] = await Promise.all([
+    whatIsSaid(at, cluster),
+    workflowOf(at, cluster),
+    at.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName }),
+    at.kubernetes.get(CLUSTER_DEPLOYMENTS, key),
+  ]);
+  return {
+    events: said.events.reduce((sum, event) => sum + event.count, 0),
+    history: workflow?.events,
+    orders: workflow?.record?.orders,
+    nextAttempt: workflow?.record?.nextAttempt,
+    request: request?.metadata.resourceVersion,
+    deployment: deployment?.metadata.resourceVersion,
+  };
+}
+
+/** Looks at all twice: between the two, only what was due was done. */
+export async function expectQuiet(at: LifeLab, places: readonly Place[]): Promise<void> {
+  const requests = () => at.ca.seen.length + at.route53.seen.length;
+  const before = await Promise.all(places.map(activity));
+  const askedBefore = requests();
+  await sleep(QUIET_MS);
+  const asked = requests() - askedBefore;
+  const after = await Promise.all(places.map(activity));
+  const due = before.filter(({ nextAttempt }) => nextAttempt !== undefined && Date.parse(nextAttempt) < Date.now());
+  for (const [index, earlier] of before.entries()) {
+    if (!due.includes(earlier)) expect(after[index], places[index]?.cluster.name).toEqual(earlier);
+  }
+  expect(asked).toBeLessThanOrEqual(due.length * REQUESTS_OF_AN_ATTEMPT);
+}
+
+export async function deleteUntilGone(places: readonly Place[]): Promise<void> {
+  await Promise.all(
+    places.map(async ({ lab: at, cluster }) => {
+      const key = { namespace: cluster.namespace, name: cluster.name };
+      await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
+      await eventually(
+        `${cluster.name} is gone`,
+        SECONDS,
+        async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
+        () => whatIsSaid(at, cluster),
+      );
+    }),
+  );
+}

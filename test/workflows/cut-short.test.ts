@@ -1,0 +1,137 @@
+/** What an issuance that did not succeed leaves behind is remembered, and cleared away at the cluster's end. */
+import { sleep } from '@temporalio/activity';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RevokeCertificatesInput } from '../../activities/contract.ts';
+import { executable } from '../../local/build/executables.ts';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { clusterObserved, SEARCH_ATTRIBUTES, surroundingsChanged } from '../../workflows/contract.ts';
+import { type ActivityDoubles, typedFailure } from '../support/activity-doubles.ts';
+import { eventually } from '../support/eventually.ts';
+import { bundleView, clusterView } from '../support/views.ts';
+import { type Lab, withLab } from '../support/workflow-lab.ts';
+
+let env: TestWorkflowEnvironment;
+
+beforeAll(async () => {
+  env = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: await executable('temporal') },
+      searchAttributes: [...SEARCH_ATTRIBUTES],
+      log: { format: 'pretty', level: 'error' },
+    },
+  });
+}, 120_000);
+
+afterAll(async () => {
+  await env?.teardown();
+});
+
+/** The CA never comes to an end with an order. @returns whether one has come so far. */
+function neverIssued(doubles: ActivityDoubles): () => Promise<boolean> {
+  let asked = false;
+  doubles.when('finalizeOrder', async () => {
+    asked = true;
+    await sleep(60_000);
+    return { certificateUrl: '' };
+  });
+  return () => Promise.resolve(asked);
+}
+
+function revocations(doubles: ActivityDoubles): readonly RevokeCertificatesInput[] {
+  return doubles.calls
+    .filter(({ activity }) => activity === 'revokeCertificates')
+    .map(({ input }) => input as RevokeCertificatesInput);
+}
+
+function inState(lab: Lab, view: ClusterView, state: string): Promise<unknown> {
+  return eventually(
+    state,
+    () => lab.status(view),
+    ({ bundles }) => bundles['primary']?.state === state,
+  );
+}
+
+test('an order whose certificate nobody took is handed to the revocation at the end', async () => {
+  await withLab(env, async (lab) => {
+    const view = clusterView();
+    const asked = neverIssued(lab.doubles);
+    const handle = await lab.start(view);
+    await eventually('the CA is asked', asked, Boolean);
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    await handle.result();
+    expect(revocations(lab.doubles)).toMatchObject([{ orders: ['https://ca.test/order/1'] }]);
+  });
+});
+
+test('an order that was cut short for other names is still remembered after the next one succeeded', async () => {
+  await withLab(env, async (lab) => {
+    const view = clusterView({ bundles: [bundleView('primary', 'wrong.example.com')] });
+    const asked = neverIssued(lab.doubles);
+    const handle = await lab.start(view);
+    await eventually('the CA is asked', asked, Boolean);
+    lab.doubles.when('finalizeOrder', undefined);
+    const right = { ...view, bundles: [bundleView('primary', 'right.example.com')] };
+    await handle.signal(clusterObserved, right);
+    await inState(lab, view, 'Ready');
+    await handle.signal(clusterObserved, { ...right, deleting: true });
+    await handle.result();
+    expect(revocations(lab.doubles)).toMatchObject([{ orders: ['https://ca.test/order/1'], issued: [{}] }]);
+  });
+});
+
+test('an order that failed after the CA was asked is forgotten once its certificate is in its Secret', async () => {
+  await withLab(env, async (lab) => {
+    const view = clusterView();
+    lab.doubles.when('finalizeOrder', () => Promise.reject(typedFailure('acme/serverError', 'the CA stumbles')));
+    const handle = await lab.start(view);
+    await inState(lab, view, 'Failing');
+    expect((await lab.status(view)).bundles['primary']?.unclaimedOrders).toEqual(['https://ca.test/order/1']);
+    lab.doubles.when('finalizeOrder', undefined);
+    await handle.signal(surroundingsChanged, { what: 'The CA is back.' });
+    await inState(lab, view, 'Ready');
+    expect((await lab.status(view)).bundles['primary']?.unclaimedOrders).toBeUndefined();
+  });
+});
+
+test('records that a cancelled order could not withdraw are withdrawn before the finalizer is released', async () => {
+  await withLab(env, async (lab) => {
+    const view = clusterView();
+    const pending = Object.assign(typedFailure('dns/notVisible', 'not visible yet'), { nonRetryable: false });
+    lab.doubles.when('verifyPropagation', () => Promise.reject(pending));
+    lab.doubles.when('withdrawTxtRecords', () => Promise.reject(typedFailure('dns/accessDenied', 'AWS refuses')));
+    const handle = await lab.start(view);
+    await eventually(
+      'published',
+      () => Promise.resolve(lab.doubles.published.size),
+      (count) => count === 2,
+    );
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    await eventually(
+      'told',
+      () => Promise.resolve(lab.doubles.reports.map(({ event }) => event?.reason)),
+      (reasons) => reasons.includes('DecommissionBlocked'),
+    );
+    expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+    // What can be done is done: a certificate is not left valid because of a record.
+    expect(lab.doubles.countOf('revokeCertificates')).toBe(1);
+    lab.doubles.when('withdrawTxtRecords', undefined);
+    await handle.signal(surroundingsChanged, { what: 'The credentials were corrected.' });
+    await handle.result();
+    expect(lab.doubles.published.size).toBe(0);
+  });
+});
+
+test('an order that could not publish its records does not hold the end up', async () => {
+  await withLab(env, async (lab) => {
+    const view = clusterView();
+    const refuse = (): Promise<never> =>
+      Promise.reject(typedFailure('dns/credentialsMissing', 'The Secret aws is missing.'));
+    lab.doubles.when('publishTxtRecords', refuse);
+    lab.doubles.when('withdrawTxtRecords', refuse);
+    const handle = await lab.start(view);
+    await inState(lab, view, 'Waiting');
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    expect(await handle.result()).toMatchObject({ finalizerReleased: true });
+  });
+});
