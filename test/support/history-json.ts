@@ -25,12 +25,12 @@ const { patchProtobufRoot } = here('@temporalio/proto/lib/patch-protobuf-root') 
   readonly patchProtobufRoot: (root: unknown) => PatchedRoot;
 };
 const historyType = patchProtobufRoot(proto).lookupType('temporal.api.history.v1.History');
-const { toJson, fromJson } = createRequire(here.resolve('@temporalio/proto'))('protobufjs/ext/protojson') as ProtoJson;
+const protojson = createRequire(here.resolve('@temporalio/proto'))('protobufjs/ext/protojson') as ProtoJson;
 
 export function historyToJson(history: History): unknown {
-  return toJson(historyType, historyType.fromObject(history));
+  return protojson.toJson(historyType, historyType.fromObject(history));
 }
 
 export function historyFromJson(json: unknown): History {
-  return fromJson(historyType, json, { ignoreUnknownFields: true }) as History;
+  return protojson.fromJson(historyType, json, { ignoreUnknownFields: true }) as History;
 }

@@ -1,26 +1,20 @@
 /** What an issuance that did not succeed leaves behind is remembered, and cleared away at the cluster's end. */
 import { sleep } from '@temporalio/activity';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RevokeCertificatesInput } from '../../activities/contract.ts';
-import { executable } from '../../local/build/executables.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterObserved, SEARCH_ATTRIBUTES, surroundingsChanged } from '../../workflows/contract.ts';
+import { clusterObserved, surroundingsChanged } from '../../workflows/contract.ts';
 import { type ActivityDoubles, typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
+import { startEnvironment } from '../support/temporal-server.ts';
 import { bundleView, clusterView } from '../support/views.ts';
 import { type Lab, withLab } from '../support/workflow-lab.ts';
 
 let env: TestWorkflowEnvironment;
 
 beforeAll(async () => {
-  env = await TestWorkflowEnvironment.createLocal({
-    server: {
-      executable: { type: 'existing-path', path: await executable('temporal') },
-      searchAttributes: [...SEARCH_ATTRIBUTES],
-      log: { format: 'pretty', level: 'error' },
-    },
-  });
+  env = await startEnvironment();
 }, 120_000);
 
 afterAll(async () => {

@@ -269,7 +269,12 @@ describe('one cluster', () => {
     });
 
     it('takes up the order that it had placed', async () => {
-      for (const name of ['no-credentials', 'credentials-that-may-not', 'no-hosted-zone']) {
+      for (const name of [
+        'no-credentials',
+        'credentials-that-may-not',
+        'no-hosted-zone',
+        'garbage-that-is-immutable',
+      ]) {
         const place = places.get(name);
         if (place === undefined) throw new Error(`there is no ${name}`);
         const orders = await ordersOf(lab(), place.cluster);
