@@ -1,26 +1,10 @@
 /** The command line. Exit codes: 0 done, 1 failed, 2 wrong use or configuration. */
-import { Command, CommanderError } from 'commander';
-import { accountCommand } from './commands/account.ts';
-import { configCommand } from './commands/config.ts';
+import { CommanderError } from 'commander';
 import { describeError, note } from './commands/output.ts';
-import { renewCommand } from './commands/renew.ts';
-import { statusCommand } from './commands/status.ts';
-import { workerCommand } from './commands/worker.ts';
-import { VERSION } from './version.ts';
-
-const program = new Command('certman')
-  .description('Durable TLS certificates for fleets of OpenShift clusters, orchestrated by Temporal.')
-  .version(VERSION)
-  .showHelpAfterError('(see --help)')
-  .configureHelp({ sortSubcommands: false });
-
-for (const command of [workerCommand(), statusCommand(), renewCommand(), accountCommand(), configCommand()]) {
-  program.addCommand(command);
-}
-throwInsteadOfExit(program);
+import { createProgram } from './program.ts';
 
 try {
-  await program.parseAsync();
+  await createProgram().parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     // Commander has said what is wrong; asking for help is nothing wrong.
@@ -30,9 +14,4 @@ try {
     note(`certman: ${message}`);
     process.exitCode = exitCode;
   }
-}
-
-function throwInsteadOfExit(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) throwInsteadOfExit(child);
 }

@@ -4,7 +4,7 @@
  * Every activity heartbeats (see activities/boundary.ts), so one whose worker was killed is started again elsewhere after
  * `HEARTBEAT_TIMEOUT`, not after its whole time-out.
  */
-import { isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type {
   Activities,
   ApplyCertificateRequestInput,
@@ -14,6 +14,12 @@ import type {
 import { failureIn } from './failures.ts';
 
 const HEARTBEAT_TIMEOUT = '10 seconds';
+
+/**
+ * What writes is waited for when it is cancelled, so that what clears away behind it finds what it wrote. To be said each
+ * time: left out, the SDK sends 0, which is TRY_CANCEL, whatever its documentation says of the default.
+ */
+const WAITED_FOR = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
 /** The CA. Passing faults are retried for some seconds; what lasts longer is told on the resource and goes by the retry schedule. */
 export const { placeOrder } = proxyActivities<Activities>({
@@ -27,14 +33,25 @@ export const { answerChallenges, finalizeOrder, installCertificate } = proxyActi
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  cancellationType: WAITED_FOR,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
 /** Route 53 answers INSYNC within a minute as a rule; ten are a fault worth telling. */
-export const { publishTxtRecords, withdrawTxtRecords, verifyPropagation } = proxyActivities<Activities>({
+export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  cancellationType: WAITED_FOR,
+  retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
+});
+
+/** It only looks, so nobody waits for its end. */
+export const { verifyPropagation } = proxyActivities<Activities>({
+  startToCloseTimeout: '2 minutes',
+  scheduleToCloseTimeout: '10 minutes',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
 });
 
@@ -42,6 +59,7 @@ export const { publishTxtRecords, withdrawTxtRecords, verifyPropagation } = prox
 const patient = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  cancellationType: WAITED_FOR,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 export const { removeBundle, releaseCluster } = patient;
@@ -53,6 +71,7 @@ export const { removeBundle, releaseCluster } = patient;
  */
 const atOnce = proxyLocalActivities<Activities>({
   startToCloseTimeout: '5 seconds',
+  cancellationType: WAITED_FOR,
   retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
 });
 

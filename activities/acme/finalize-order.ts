@@ -74,7 +74,9 @@ async function finalize(
     signal,
   );
   const csr = await makeCsr(readPrivateKey(keyPem), input);
-  return postFinalize(ca, order, csr.toString('base64url'), signal);
+  signal.throwIfAborted();
+  // Once it is on its way it is carried to its end: a CA that was asked must not be taken for one that was not.
+  return postFinalize(ca, order, csr.toString('base64url'));
 }
 
 async function certificateUrlOf(ca: AcmeCa, order: Order, signal: AbortSignal): Promise<string> {

@@ -28,18 +28,16 @@ export async function installCertificate(
 
   const mismatch = mismatchOf(leaf, readPrivateKey(keyPem), input.dnsNames);
   if (mismatch !== undefined) throw unusable(input, mismatch);
-  await applyTlsSecret(
-    deps.kubernetes,
-    {
-      namespace: request.namespace,
-      name: secretName,
-      requestName: request.name,
-      requestUid: request.uid,
-      chainPem,
-      keyPem,
-    },
-    signal,
-  );
+  signal.throwIfAborted();
+  // Carried to its end: a Secret that is written after it was cleared away would stay.
+  await applyTlsSecret(deps.kubernetes, {
+    namespace: request.namespace,
+    name: secretName,
+    requestName: request.name,
+    requestUid: request.uid,
+    chainPem,
+    keyPem,
+  });
   await deleteStagingKey(deps.kubernetes, request, signal);
   return facts;
 }

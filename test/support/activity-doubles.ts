@@ -129,3 +129,9 @@ export function typedFailure(code: FailureCode, message: string, notBefore?: Dat
 function recordKey(record: TxtRecord): string {
   return `${record.name} ${record.value}`;
 }
+
+/** One that Temporal tries again, 200 ms later. */
+export function retryableFailure(): Error {
+  const failure = typedFailure('dns/notVisible', 'not visible yet');
+  return Object.assign(failure, { nonRetryable: false, nextRetryDelay: 200 });
+}

@@ -67,6 +67,7 @@ async function record(
     identity: IDENTITY,
     workflowBundle,
     activities: doubles.activities(),
+    maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '2 seconds',
   });
   return await worker.runUntil(async () => {

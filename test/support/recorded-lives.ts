@@ -1,5 +1,4 @@
 /** Lives of workflows as they happen in production, each lived once on a real server so that its histories can be kept. */
-import { sleep } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
@@ -17,6 +16,7 @@ import {
 } from '../../workflows/contract.ts';
 import { type ActivityDoubles, typedFailure } from './activity-doubles.ts';
 import { eventually } from './eventually.ts';
+import { untilCancelled } from './until-cancelled.ts';
 import { bundleView, clusterView } from './views.ts';
 
 const DAY_MS = 86_400_000;
@@ -170,10 +170,9 @@ export const LIVES: readonly Life[] = [
     name: 'deleted-with-the-certificate-still-at-the-ca',
     live: (stage) => {
       let asked = false;
-      stage.doubles.when('finalizeOrder', async () => {
+      stage.doubles.when('finalizeOrder', () => {
         asked = true;
-        await sleep(LIFE_MS);
-        return { certificateUrl: '' };
+        return untilCancelled();
       });
       return ended(stage, () => eventually('asked', () => Promise.resolve(asked), Boolean, LIFE_MS));
     },
@@ -210,8 +209,7 @@ export const LIVES: readonly Life[] = [
       doubles.when('watchManagementCluster', async () => {
         attempts += 1;
         if (attempts === 1) await refuse('kubernetes/forbidden', 'The ServiceAccount may not list ClusterDeployments.');
-        await sleep(LIFE_MS);
-        return {};
+        return await untilCancelled();
       });
       const workflowId = watchWorkflowId(hive);
       const handle = await client.workflow.start('managementClusterWatch', { workflowId, taskQueue, args: [{ hive }] });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
+import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { executable } from '../../local/build/executables.ts';
 import { type Part, startPart } from '../../local/parts/part.ts';
@@ -67,6 +68,12 @@ export async function startTimeSkippingEnvironment(): Promise<TestWorkflowEnviro
     address: server.address,
     supportsTimeSkipping: true,
   })) as TestWorkflowEnvironment;
+  await environment.connection.operatorService.addSearchAttributes({
+    namespace: environment.namespace ?? 'default',
+    searchAttributes: Object.fromEntries(
+      SEARCH_ATTRIBUTES.map(({ name, type }) => [name, encodeSearchAttributeIndexedValueType(type) ?? 0]),
+    ),
+  });
   return endingWith(environment, server);
 }
 

@@ -9,7 +9,7 @@ import { createWatchActivities, type WatchedFleet } from '../../activities/watch
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../workflows/contract.ts';
-import { OPERATOR_NAMESPACE } from './hub.ts';
+import { type Hub, OPERATOR_NAMESPACE } from './hub.ts';
 import { told } from './recording-workflows.ts';
 import { startEnvironment } from './temporal-server.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -26,18 +26,24 @@ export interface WatchRun {
   stop(): Promise<void>;
 }
 
-export interface WatchLab {
-  readonly env: TestWorkflowEnvironment;
-  watch(options: {
-    readonly kubernetes: KubernetesClient;
-    readonly hive?: string;
-    readonly worker?: string;
-    readonly comparisonIntervalMs?: number;
-  }): Promise<WatchRun>;
+/** Long enough for a signal that must not come to have come. */
+export const QUIET_MS = 1_500;
+
+export interface WatchOptions {
+  /** Default: certman on the hub. */
+  readonly kubernetes?: KubernetesClient;
+  readonly hive?: string;
+  readonly worker?: string;
+  readonly comparisonIntervalMs?: number;
 }
 
-/** For a whole test file: `const lab = useWatchLab();`, then `lab()` inside tests. All watches end with their test. */
-export function useWatchLab(): () => WatchLab {
+export interface WatchLab {
+  readonly env: TestWorkflowEnvironment;
+  watch(options?: WatchOptions): Promise<WatchRun>;
+}
+
+/** For a whole test file: `const lab = useWatchLab(hub);`, then `lab()` inside tests. All watches end with their test. */
+export function useWatchLab(hub: () => Hub): () => WatchLab {
   let env: TestWorkflowEnvironment | undefined;
   let lab: WatchLab | undefined;
   const runs: WatchRun[] = [];
@@ -46,8 +52,8 @@ export function useWatchLab(): () => WatchLab {
     env = started;
     lab = {
       env,
-      watch: async (options) => {
-        const run = await startWatch(started, options);
+      watch: async (options = {}) => {
+        const run = await startWatch(started, { kubernetes: hub().certman, ...options });
         runs.push(run);
         return run;
       },
@@ -65,7 +71,10 @@ export function useWatchLab(): () => WatchLab {
   };
 }
 
-async function startWatch(env: TestWorkflowEnvironment, options: Parameters<WatchLab['watch']>[0]): Promise<WatchRun> {
+async function startWatch(
+  env: TestWorkflowEnvironment,
+  options: WatchOptions & { readonly kubernetes: KubernetesClient },
+): Promise<WatchRun> {
   const hive = options.hive ?? `hive-${crypto.randomUUID().slice(0, 8)}`;
   const taskQueue = `watch-${hive}`;
   const logs: string[] = [];

@@ -2,10 +2,13 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
 import { ActivityDoubles } from './activity-doubles.ts';
+import { eventually } from './eventually.ts';
+import { startEnvironment } from './temporal-server.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 export interface Lab {
@@ -16,8 +19,34 @@ export interface Lab {
   status(view: ClusterView): Promise<ClusterStatus>;
 }
 
-/** Runs a test body beside a worker of its own on a queue of its own. */
-export async function withLab(env: TestWorkflowEnvironment, body: (lab: Lab) => Promise<void>): Promise<void> {
+export type WithLab = (body: (lab: Lab) => Promise<void>) => Promise<void>;
+
+/**
+ * For a whole test file: `const withLab = useLab();` runs the body of a test beside a worker of its own on a queue of its
+ * own. The server is the file's.
+ */
+export function useLab(start: () => Promise<TestWorkflowEnvironment> = startEnvironment): WithLab {
+  let env: TestWorkflowEnvironment | undefined;
+  beforeAll(async () => {
+    env = await start();
+  }, 120_000);
+  afterAll(() => env?.teardown());
+  return async (body) => {
+    if (env === undefined) throw new Error('the lab is there only while tests run');
+    await withLab(env, body);
+  };
+}
+
+/** Waits until a bundle of the cluster is Ready. */
+export async function untilReady(lab: Lab, view: ClusterView, bundle = 'primary'): Promise<ClusterStatus> {
+  return await eventually(
+    `${bundle} is Ready`,
+    () => lab.status(view),
+    (status) => status.bundles[bundle]?.state === 'Ready',
+  );
+}
+
+async function withLab(env: TestWorkflowEnvironment, body: (lab: Lab) => Promise<void>): Promise<void> {
   const taskQueue = `test-${crypto.randomUUID()}`;
   const doubles = new ActivityDoubles(() => env.currentTimeMs());
   const worker = await Worker.create({
@@ -26,6 +55,8 @@ export async function withLab(env: TestWorkflowEnvironment, body: (lab: Lab) => 
     taskQueue,
     workflowBundle: workflowBundle(),
     activities: doubles.activities(),
+    // As in production: a cancellation reaches an activity with the next heartbeat that is sent.
+    maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '2 seconds',
   });
   const started: ClusterView[] = [];

@@ -1,46 +1,19 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  CertState,
-  clusterGone,
-  clusterObserved,
-  clusterWorkflowId,
-  type DecommissionLedger,
-  renew,
-  surroundingsChanged,
-} from '../../workflows/contract.ts';
-import { typedFailure } from '../support/activity-doubles.ts';
+import { describe, expect, test } from 'vitest';
+import { CertState, clusterObserved, clusterWorkflowId, renew, surroundingsChanged } from '../../workflows/contract.ts';
+import { retryableFailure, typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
-import { startEnvironment } from '../support/temporal-server.ts';
 import { bundleView, clusterView } from '../support/views.ts';
-import { withLab } from '../support/workflow-lab.ts';
+import { untilReady, useLab } from '../support/workflow-lab.ts';
 
-let env: TestWorkflowEnvironment;
-
-beforeAll(async () => {
-  env = await startEnvironment();
-}, 120_000);
-
-afterAll(async () => {
-  await env?.teardown();
-});
-
-const ready =
-  (view: ReturnType<typeof clusterView>, name = 'primary') =>
-  async (lab: Parameters<Parameters<typeof withLab>[1]>[0]) =>
-    await eventually(
-      `${name} is Ready`,
-      () => lab.status(view),
-      (status) => status.bundles[name]?.state === 'Ready',
-    );
+const withLab = useLab();
 
 describe('a cluster that is served', () => {
   test('gets its certificate, and the records it needed are withdrawn', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       await lab.start(view);
-      const status = await ready(view)(lab);
+      const status = await untilReady(lab, view);
       expect(status.bundles['primary']?.certificate?.serialNumber).toBe('1000');
       await eventually(
         'withdrawn',
@@ -57,7 +30,7 @@ describe('a cluster that is served', () => {
   });
 
   test('is left alone when its Secret already holds a good certificate', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const now = Date.now();
       lab.doubles.secrets.set('primary-cert', {
         kind: 'valid',
@@ -72,13 +45,13 @@ describe('a cluster that is served', () => {
       });
       const view = clusterView();
       await lab.start(view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
       expect(lab.doubles.countOf('placeOrder')).toBe(0);
     });
   });
 
   test('has a certificate for each bundle, one failing without holding the other up', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView({
         bundles: [bundleView('good', 'api.a.example.com'), bundleView('bad', 'api.b.example.com')],
       });
@@ -88,7 +61,7 @@ describe('a cluster that is served', () => {
         return { orderUrl: 'https://ca.test/order/good', expires: '', environment: 'ca.test', challenges: [] };
       });
       await lab.start(view);
-      await ready(view, 'good')(lab);
+      await untilReady(lab, view, 'good');
       const status = await eventually(
         'bad waits',
         () => lab.status(view),
@@ -100,10 +73,10 @@ describe('a cluster that is served', () => {
   });
 
   test('gets another certificate when a name is added, and keeps its own when one is taken away', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView({ bundles: [bundleView('primary', 'api.a.example.com', 'b.example.com')] });
       const handle = await lab.start(view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'api.a.example.com')] });
       await handle.signal(clusterObserved, {
         ...view,
@@ -119,11 +92,11 @@ describe('a cluster that is served', () => {
   });
 
   test('has the certificate of a bundle that is taken away revoked, and serves the others on', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView({ bundles: [bundleView('one', 'a.example.com'), bundleView('two', 'b.example.com')] });
       const handle = await lab.start(view);
-      await ready(view, 'one')(lab);
-      await ready(view, 'two')(lab);
+      await untilReady(lab, view, 'one');
+      await untilReady(lab, view, 'two');
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('one', 'a.example.com')] });
       const status = await eventually(
         'two is gone',
@@ -137,13 +110,13 @@ describe('a cluster that is served', () => {
   });
 
   test('cuts an order short when the names it is for change, and orders the new ones', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView({ bundles: [bundleView('primary', 'wrong.example.com')] });
       let misses = 0;
       lab.doubles.when('verifyPropagation', async ({ records }) => {
         if (!records[0]?.name.includes('wrong')) return { seenBy: ['resolver.test'] };
         misses += 1;
-        throw typedFailureRetryable();
+        throw retryableFailure();
       });
       const handle = await lab.start(view);
       await eventually(
@@ -152,14 +125,14 @@ describe('a cluster that is served', () => {
         (count) => count > 0,
       );
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'right.example.com')] });
-      await ready(view)(lab);
+      await untilReady(lab, view);
       expect(lab.doubles.issued.map((facts) => facts.dnsNames[0])).toEqual(['right.example.com']);
       expect([...lab.doubles.published]).toEqual([]);
     });
   });
 
   test('whose gate closes waits, and is served again when it opens', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       lab.doubles.when('placeOrder', async () => {
         throw typedFailure('acme/accountMissing', 'no account');
@@ -178,14 +151,14 @@ describe('a cluster that is served', () => {
       );
       lab.doubles.when('placeOrder', undefined);
       await handle.signal(clusterObserved, view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
     });
   });
 });
 
 describe('a failure', () => {
   test('of configuration is parked, and goes on at once when what it depends on changes', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       lab.doubles.when('placeOrder', async () => {
         throw typedFailure('acme/accountMissing', 'The Secret lets-encrypt-account is missing.');
@@ -208,12 +181,12 @@ describe('a failure', () => {
       expect(report?.event).toMatchObject({ type: 'Warning' });
       lab.doubles.when('placeOrder', undefined);
       await handle.signal(surroundingsChanged, { what: 'Secret certman-operator/lets-encrypt-account' });
-      await ready(view)(lab);
+      await untilReady(lab, view);
     });
   });
 
   test('after an order was placed leaves the order to the next attempt', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       lab.doubles.when('publishTxtRecords', async () => {
         throw typedFailure('dns/accessDenied', 'AccessDenied');
@@ -226,7 +199,7 @@ describe('a failure', () => {
       );
       lab.doubles.when('publishTxtRecords', undefined);
       await handle.signal(surroundingsChanged, { what: 'credentials' });
-      await ready(view)(lab);
+      await untilReady(lab, view);
       const orders = lab.doubles.calls.filter((call) => call.activity === 'placeOrder').map((call) => call.input);
       expect(orders).toHaveLength(2);
       expect(orders[1]).toMatchObject({ resume: 'https://ca.test/order/1' });
@@ -234,7 +207,7 @@ describe('a failure', () => {
   });
 
   test('that names its instant is not tried before it, whatever changes meanwhile', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       lab.doubles.when('placeOrder', async () => {
         throw typedFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
@@ -256,20 +229,20 @@ describe('a failure', () => {
 
 describe('an operator', () => {
   test('who asks for a renewal is answered with the new certificate', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
       const renewed = await handle.executeUpdate(renew, { args: [{}] });
       expect(renewed.map((one) => one.certificate.serialNumber)).toEqual(['1001']);
     });
   });
 
   test('is told why a renewal failed', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
       lab.doubles.when('placeOrder', async () => {
         throw typedFailure(
           'acme/rateLimited',
@@ -286,10 +259,10 @@ describe('an operator', () => {
   });
 
   test('is not left waiting while the CA forbids an attempt', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
       lab.doubles.when('placeOrder', async () => {
         throw typedFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
       });
@@ -301,14 +274,14 @@ describe('an operator', () => {
   });
 
   test('is told when the gate closes before the renewal is done', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
       let misses = 0;
       lab.doubles.when('verifyPropagation', async () => {
         misses += 1;
-        throw typedFailureRetryable();
+        throw retryableFailure();
       });
       const asked = handle.executeUpdate(renew, { args: [{}] }).catch((error: unknown) => error);
       await eventually(
@@ -326,10 +299,10 @@ describe('an operator', () => {
   });
 
   test('who names a bundle that is not there is refused with those that are', async () => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);
-      await ready(view)(lab);
+      await untilReady(lab, view);
       const refusal = await handle
         .executeUpdate(renew, { args: [{ bundleName: 'nope' }] })
         .catch((error: unknown) => error);
@@ -338,105 +311,15 @@ describe('an operator', () => {
   });
 });
 
-describe('deletion', () => {
-  const ledgerOf = (view: ReturnType<typeof clusterView>) =>
-    env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result() as Promise<DecommissionLedger>;
-
-  test('while asleep revokes, removes, releases, in this order, and leaves a ledger', async () => {
-    await withLab(env, async (lab) => {
-      const view = clusterView();
-      const handle = await lab.start(view);
-      await ready(view)(lab);
-      await handle.signal(clusterObserved, { ...view, deleting: true });
-      const ledger = await ledgerOf(view);
-      expect(ledger.finalizerReleased).toBe(true);
-      expect(ledger.bundles[0]?.revocations).toEqual([
-        { serialNumber: '1000', outcome: 'revoked', message: 'revoked' },
-      ]);
-      const order = lab.doubles.calls.map((call) => call.activity);
-      expect(order.slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'releaseCluster']);
-    });
-  });
-
-  test('before anything was issued completes without an order', async () => {
-    await withLab(env, async (lab) => {
-      const view = clusterView({ deleting: true });
-      await lab.start(view);
-      const ledger = await ledgerOf(view);
-      expect(ledger.finalizerReleased).toBe(true);
-      expect(lab.doubles.countOf('placeOrder')).toBe(0);
-    });
-  });
-
-  test('in the middle of an issuance withdraws its records first', async () => {
-    await withLab(env, async (lab) => {
-      const view = clusterView();
-      lab.doubles.when('verifyPropagation', async () => {
-        throw typedFailureRetryable();
-      });
-      const handle = await lab.start(view);
-      await eventually(
-        'published',
-        async () => lab.doubles.published.size,
-        (size) => size === 2,
-      );
-      await handle.signal(clusterObserved, { ...view, deleting: true });
-      await ledgerOf(view);
-      expect(lab.doubles.published.size).toBe(0);
-      const order = lab.doubles.calls.map((call) => call.activity);
-      expect(order.indexOf('withdrawTxtRecords')).toBeLessThan(order.indexOf('removeBundle'));
-    });
-  });
-
-  test('while failing ends all the same', async () => {
-    await withLab(env, async (lab) => {
-      const view = clusterView();
-      lab.doubles.when('placeOrder', async () => {
-        throw typedFailure('acme/accountMissing', 'no account');
-      });
-      const handle = await lab.start(view);
-      await eventually(
-        'waiting',
-        () => lab.status(view),
-        (seen) => seen.bundles['primary']?.state === 'Waiting',
-      );
-      await handle.signal(clusterObserved, { ...view, deleting: true });
-      expect((await ledgerOf(view)).finalizerReleased).toBe(true);
-    });
-  });
-
-  test('of a cluster that moves to another hub revokes nothing', async () => {
-    await withLab(env, async (lab) => {
-      const view = clusterView();
-      const handle = await lab.start(view);
-      await ready(view)(lab);
-      await handle.signal(clusterObserved, { ...view, relocation: 'outgoing', deleting: true });
-      await ledgerOf(view);
-      expect(lab.doubles.countOf('revokeCertificates')).toBe(0);
-      expect(lab.doubles.countOf('releaseCluster')).toBe(1);
-    });
-  });
-
-  test('that went by unseen is carried out when the cluster is found gone', async () => {
-    await withLab(env, async (lab) => {
-      const view = clusterView();
-      const handle = await lab.start(view);
-      await ready(view)(lab);
-      await handle.signal(clusterGone);
-      expect((await ledgerOf(view)).bundles).toHaveLength(1);
-    });
-  });
-});
-
 test('the fleet can be searched by state', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     await lab.start(view);
-    await ready(view)(lab);
+    await untilReady(lab, view);
     await eventually(
       'listed',
       async () =>
-        await env.client.workflow.count(
+        await lab.env.client.workflow.count(
           `${CertState.name} = 'Ready' AND WorkflowId = '${clusterWorkflowId(view.identity)}'`,
         ),
       (answer) => answer.count === 1,
@@ -445,15 +328,15 @@ test('the fleet can be searched by state', async () => {
 });
 
 test('a renewal closes the run and begins a fresh one with nothing lost', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     const handle = await lab.start(view);
-    await ready(view)(lab);
+    await untilReady(lab, view);
     const first = await handle.describe();
     await handle.executeUpdate(renew, { args: [{}] });
     const second = await eventually(
       'another run',
-      async () => await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).describe(),
+      async () => await lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).describe(),
       (now) => now.runId !== first.runId && now.status.name === 'RUNNING',
     );
     expect(second.historyLength).toBeLessThan(15);
@@ -470,8 +353,3 @@ test('a renewal closes the run and begins a fresh one with nothing lost', async 
     expect(lab.doubles.countOf('placeOrder')).toBe(2);
   });
 });
-
-function typedFailureRetryable(): Error {
-  const failure = typedFailure('dns/notVisible', 'not visible yet');
-  return Object.assign(failure, { nonRetryable: false, nextRetryDelay: 200 });
-}

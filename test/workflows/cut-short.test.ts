@@ -1,33 +1,22 @@
 /** What an issuance that did not succeed leaves behind is remembered, and cleared away at the cluster's end. */
-import { sleep } from '@temporalio/activity';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RevokeCertificatesInput } from '../../activities/contract.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { clusterObserved, surroundingsChanged } from '../../workflows/contract.ts';
 import { type ActivityDoubles, typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
-import { startEnvironment } from '../support/temporal-server.ts';
+import { untilCancelled } from '../support/until-cancelled.ts';
 import { bundleView, clusterView } from '../support/views.ts';
-import { type Lab, withLab } from '../support/workflow-lab.ts';
+import { type Lab, useLab } from '../support/workflow-lab.ts';
 
-let env: TestWorkflowEnvironment;
-
-beforeAll(async () => {
-  env = await startEnvironment();
-}, 120_000);
-
-afterAll(async () => {
-  await env?.teardown();
-});
+const withLab = useLab();
 
 /** The CA never comes to an end with an order. @returns whether one has come so far. */
 function neverIssued(doubles: ActivityDoubles): () => Promise<boolean> {
   let asked = false;
-  doubles.when('finalizeOrder', async () => {
+  doubles.when('finalizeOrder', () => {
     asked = true;
-    await sleep(60_000);
-    return { certificateUrl: '' };
+    return untilCancelled();
   });
   return () => Promise.resolve(asked);
 }
@@ -47,7 +36,7 @@ function inState(lab: Lab, view: ClusterView, state: string): Promise<unknown> {
 }
 
 test('an order whose certificate nobody took is handed to the revocation at the end', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     const asked = neverIssued(lab.doubles);
     const handle = await lab.start(view);
@@ -59,7 +48,7 @@ test('an order whose certificate nobody took is handed to the revocation at the 
 });
 
 test('an order that was cut short for other names is still remembered after the next one succeeded', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView({ bundles: [bundleView('primary', 'wrong.example.com')] });
     const asked = neverIssued(lab.doubles);
     const handle = await lab.start(view);
@@ -75,7 +64,7 @@ test('an order that was cut short for other names is still remembered after the 
 });
 
 test('an order that failed after the CA was asked is forgotten once its certificate is in its Secret', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     lab.doubles.when('finalizeOrder', () => Promise.reject(typedFailure('acme/serverError', 'the CA stumbles')));
     const handle = await lab.start(view);
@@ -89,7 +78,7 @@ test('an order that failed after the CA was asked is forgotten once its certific
 });
 
 test('records that a cancelled order could not withdraw are withdrawn before the finalizer is released', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     const pending = Object.assign(typedFailure('dns/notVisible', 'not visible yet'), { nonRetryable: false });
     lab.doubles.when('verifyPropagation', () => Promise.reject(pending));
@@ -117,7 +106,7 @@ test('records that a cancelled order could not withdraw are withdrawn before the
 });
 
 test('an order that could not publish its records does not hold the end up', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     const refuse = (): Promise<never> =>
       Promise.reject(typedFailure('dns/credentialsMissing', 'The Secret aws is missing.'));
@@ -127,5 +116,56 @@ test('an order that could not publish its records does not hold the end up', asy
     await inState(lab, view, 'Waiting');
     await handle.signal(clusterObserved, { ...view, deleting: true });
     expect(await handle.result()).toMatchObject({ finalizerReleased: true });
+  });
+});
+
+/** As an activity whose request is on its way when it is told to stop: what it asked for is done all the same. */
+async function doneAlthoughCancelled(progress: Progress, work: () => void): Promise<never> {
+  progress.begun = true;
+  try {
+    return await untilCancelled();
+  } finally {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    work();
+    progress.done = true;
+  }
+}
+
+interface Progress {
+  begun: boolean;
+  done: boolean;
+}
+
+test.each([
+  [
+    'records that are just being published',
+    (doubles: ActivityDoubles, progress: Progress) =>
+      doubles.when('publishTxtRecords', ({ records }) =>
+        doneAlthoughCancelled(progress, () => {
+          for (const { name, value } of records) doubles.published.add(`${name} ${value}`);
+        }),
+      ),
+  ],
+  [
+    'a Secret that is just being written',
+    (doubles: ActivityDoubles, progress: Progress) =>
+      doubles.when('installCertificate', ({ secretName }) =>
+        doneAlthoughCancelled(progress, () => {
+          doubles.secrets.set(secretName, { kind: 'broken', message: 'written late' });
+        }),
+      ),
+  ],
+])('the end waits for %s before it clears away', async (_what, delay) => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    const progress: Progress = { begun: false, done: false };
+    delay(lab.doubles, progress);
+    const handle = await lab.start(view);
+    await eventually('begun', () => Promise.resolve(progress.begun), Boolean);
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    await handle.result();
+    await eventually('done', () => Promise.resolve(progress.done), Boolean);
+    expect([...lab.doubles.published]).toEqual([]);
+    expect([...lab.doubles.secrets.keys()]).toEqual([]);
   });
 });

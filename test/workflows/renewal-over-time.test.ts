@@ -1,44 +1,28 @@
-import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { clusterObserved, SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { expect, test } from 'vitest';
+import { clusterObserved } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
 import { clusterView } from '../support/views.ts';
-import { withLab } from '../support/workflow-lab.ts';
+import { useLab } from '../support/workflow-lab.ts';
 
 const DAY_MS = 86_400_000;
 
-let env: TestWorkflowEnvironment;
-
-beforeAll(async () => {
-  env = await startTimeSkippingEnvironment();
-  await env.connection.operatorService.addSearchAttributes({
-    namespace: env.namespace ?? 'default',
-    searchAttributes: Object.fromEntries(
-      SEARCH_ATTRIBUTES.map((key) => [key.name, encodeSearchAttributeIndexedValueType(key.type) ?? 0]),
-    ),
-  });
-}, 120_000);
-
-afterAll(async () => {
-  await env?.teardown();
-});
+const withLab = useLab(startTimeSkippingEnvironment);
 
 test('after 45 days asleep a 90-day certificate is renewed, once, and within a day of the promise', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
-    const begin = await env.currentTimeMs();
+    const begin = await lab.env.currentTimeMs();
     await lab.start(view);
     await eventually(
       'first certificate',
       async () => lab.doubles.issued,
       (issued) => issued.length === 1,
     );
-    await env.sleep(43 * DAY_MS);
+    await lab.env.sleep(43 * DAY_MS);
     expect(lab.doubles.issued).toHaveLength(1);
-    await env.sleep(3 * DAY_MS);
+    await lab.env.sleep(3 * DAY_MS);
     await eventually(
       'renewed',
       async () => lab.doubles.issued,
@@ -57,7 +41,7 @@ test.each([
 ])(
   'a $lifetimeDays-day certificate is renewed $renewals times in $days days, never expired, no order wasted',
   async (life) => {
-    await withLab(env, async (lab) => {
+    await withLab(async (lab) => {
       lab.doubles.lifetimeDays = life.lifetimeDays;
       const view = clusterView();
       await lab.start(view);
@@ -66,11 +50,11 @@ test.each([
         async () => lab.doubles.issued,
         (issued) => issued.length === 1,
       );
-      const end = (await env.currentTimeMs()) + life.days * DAY_MS;
+      const end = (await lab.env.currentTimeMs()) + life.days * DAY_MS;
       // In steps, so that the answers of activities have real time to arrive between the leaps.
-      while ((await env.currentTimeMs()) < end) {
+      while ((await lab.env.currentTimeMs()) < end) {
         const before = lab.doubles.issued.length;
-        await env.sleep((life.lifetimeDays / 8) * DAY_MS);
+        await lab.env.sleep((life.lifetimeDays / 8) * DAY_MS);
         await eventually(
           'settled',
           () => lab.status(view),
@@ -91,7 +75,7 @@ test.each([
 );
 
 test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then daily, the old certificate staying Ready', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     await lab.start(view);
     await eventually(
@@ -101,11 +85,11 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
     );
     const attempts: number[] = [];
     lab.doubles.when('placeOrder', async () => {
-      attempts.push(await env.currentTimeMs());
+      attempts.push(await lab.env.currentTimeMs());
       throw typedFailure('acme/orderInvalid', 'the CA says no');
     });
-    await env.sleep(45 * DAY_MS);
-    for (let step = 0; step < 40 && attempts.length < 6; step += 1) await env.sleep(3 * 3_600_000);
+    await lab.env.sleep(45 * DAY_MS);
+    for (let step = 0; step < 40 && attempts.length < 6; step += 1) await lab.env.sleep(3 * 3_600_000);
     const minutes = attempts.slice(1).map((at, index) => Math.round((at - (attempts[index] ?? 0)) / 60_000));
     expect(minutes.slice(0, 4)).toEqual([1, 10, 100, 1440]);
     const report = lab.doubles.reports.at(-1);
@@ -115,7 +99,7 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
       reason: 'AcmeOrderInvalid',
     });
     lab.doubles.when('placeOrder', undefined);
-    await env.sleep(DAY_MS);
+    await lab.env.sleep(DAY_MS);
     await eventually(
       'renewed at last',
       async () => lab.doubles.issued,
@@ -125,7 +109,7 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
 });
 
 test('a deleted cluster wakes from its sleep at once', async () => {
-  await withLab(env, async (lab) => {
+  await withLab(async (lab) => {
     const view = clusterView();
     const handle = await lab.start(view);
     await eventually(

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import {
   CERTIFICATE_REQUESTS,
@@ -9,24 +8,18 @@ import {
 } from '../../../src/kubernetes/kubernetes-api.ts';
 import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/secrets.ts';
 import { runActivity } from '../../support/activity-run.ts';
-import { OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { useHub } from '../../support/hub.ts';
+import {
+  bundle,
+  clusterKey,
+  requestKey,
+  secretKey,
+  useKubernetesActivities,
+} from '../../support/kubernetes-activities.ts';
 import { selfSigned } from '../../support/self-signed.ts';
-import { bundleView } from '../../support/views.ts';
 
 const hub = useHub();
-const activities = (operatorNamespace = OPERATOR_NAMESPACE) =>
-  createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace });
-const bundle = bundleView();
-const requestKey = (view: ClusterView) => ({
-  namespace: view.identity.namespace,
-  name: `${view.identity.name}-primary`,
-});
-const secretKey = (view: ClusterView) => ({ namespace: view.identity.namespace, name: bundle.secretName });
-const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
-const getRequest = (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view));
-const getCluster = (view: ClusterView) => hub().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view));
-const apply = (view: ClusterView, acts = activities()) =>
-  runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle });
+const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
 
 const remove = (view: ClusterView, cluster = view.identity) =>
   runActivity((input) => activities().removeBundle(input), {

@@ -1,26 +1,14 @@
 import { CustomObjectsApi } from '@kubernetes/client-node';
 import { describe, expect, test } from 'vitest';
-import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { runActivity } from '../../support/activity-run.ts';
-import { NAMESPACES, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
-import { bundleView } from '../../support/views.ts';
+import { NAMESPACES, useHub } from '../../support/hub.ts';
+import { bundle, clusterKey, requestKey, useKubernetesActivities } from '../../support/kubernetes-activities.ts';
 
 const hub = useHub();
-const activities = (operatorNamespace = OPERATOR_NAMESPACE) =>
-  createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace });
-const bundle = bundleView();
-const requestKey = (view: ClusterView) => ({
-  namespace: view.identity.namespace,
-  name: `${view.identity.name}-primary`,
-});
-const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
-const getRequest = (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view));
-const getCluster = (view: ClusterView) => hub().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view));
-const apply = (view: ClusterView, acts = activities()) =>
-  runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle });
+const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
 
 const report = (change: Partial<StatusReport> = {}): StatusReport => ({
   bundleName: 'primary',

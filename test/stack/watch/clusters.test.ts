@@ -4,7 +4,7 @@ import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { CertCluster, CertState, clusterWorkflowId } from '../../../workflows/contract.ts';
 import { createClusterDeployment, useHub } from '../../support/hub.ts';
 import { finish } from '../../support/recording-workflows.ts';
-import { useWatchLab, type WatchRun } from '../../support/watch-lab.ts';
+import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
 import {
   eventsOn,
   identityOf,
@@ -16,22 +16,12 @@ import {
 } from '../../support/watched-clusters.ts';
 
 const hub = useHub();
-const lab = useWatchLab();
-
-/** Long enough for a signal that must not come to have come. */
-const QUIET_MS = 1_500;
-
-async function watching(comparisonIntervalMs?: number): Promise<WatchRun> {
-  return await lab().watch({
-    kubernetes: hub().certman,
-    ...(comparisonIntervalMs === undefined ? {} : { comparisonIntervalMs }),
-  });
-}
+const lab = useWatchLab(hub);
 
 describe('a cluster', () => {
   test('that is there already and one that comes are both told once to their workflows', async () => {
     const before = await makeCluster(hub());
-    const run = await watching();
+    const run = await lab().watch();
     await run.untilTold(before, ['observed']);
     const after = await makeCluster(hub());
     await run.untilTold(after, ['observed']);
@@ -47,7 +37,7 @@ describe('a cluster', () => {
   });
 
   test('is told again when it changes, and when it is being deleted', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await pretendIssuance(hub(), cluster);
@@ -60,7 +50,7 @@ describe('a cluster', () => {
   });
 
   test('is not told of what certman writes itself', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await pretendIssuance(hub(), cluster, 'one');
@@ -70,7 +60,7 @@ describe('a cluster', () => {
   });
 
   test('that is decommissioned has its release not told to a second run', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await pretendIssuance(hub(), cluster);
@@ -85,7 +75,7 @@ describe('a cluster', () => {
   });
 
   test('whose finalizer is forced off and that vanishes is told as gone', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await pretendIssuance(hub(), cluster);
@@ -96,7 +86,7 @@ describe('a cluster', () => {
   });
 
   test('that vanishes before it has a finalizer is told as gone', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await hub().admin.delete(CLUSTER_DEPLOYMENTS, keyOf(cluster));
@@ -104,7 +94,7 @@ describe('a cluster', () => {
   });
 
   test('made again under its old name gets a workflow of its own', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await hub().admin.delete(CLUSTER_DEPLOYMENTS, keyOf(cluster));
@@ -114,7 +104,7 @@ describe('a cluster', () => {
   });
 
   test('whose finalizer somebody takes off is woken', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await pretendIssuance(hub(), cluster);
@@ -126,7 +116,7 @@ describe('a cluster', () => {
 
 describe('a cluster that is not served', () => {
   test('for want of the label says so once, in an Event and a gauge, and is served once it has it', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const { object } = await hub().cluster();
     const cluster = identityOf(object);
     await run.untilTold(cluster, ['observed']);
@@ -137,8 +127,8 @@ describe('a cluster that is not served', () => {
     const unmanaged = identityOf(made);
     const event = await untilEvent(hub(), unmanaged, 'NotManaged');
     expect(event['message']).toContain('api.openshift.com/managed is missing');
-    const shown = [...(run.fleet()?.clusters ?? [])].find((series) => series.namespace === namespace);
-    expect(shown).toMatchObject({ gate: 'NotManaged' });
+    const shown = () => [...(run.fleet()?.clusters ?? [])].find((series) => series.namespace === namespace);
+    await expect.poll(shown).toMatchObject({ gate: 'NotManaged' });
     await patchCluster(hub(), unmanaged, '/metadata/annotations', { note: 'nothing to certman' });
     await sleep(QUIET_MS);
     expect((await eventsOn(hub(), unmanaged)).map((each) => each['count'])).toEqual([1]);
@@ -148,7 +138,7 @@ describe('a cluster that is not served', () => {
   });
 
   test('for being unreadable says so in an Event, and the others go on', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const namespace = await hub().namespace();
     const made = await hub().admin.create(CLUSTER_DEPLOYMENTS, {
       metadata: { namespace, name: 'odd', labels: { 'api.openshift.com/managed': 'true' } },
@@ -170,7 +160,7 @@ describe('a cluster that is not served', () => {
   });
 
   test('because it is not installed is told once it is', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const namespace = await hub().namespace();
     const { object } = await hub().cluster();
     const made = await hub().admin.create(CLUSTER_DEPLOYMENTS, {

@@ -4,25 +4,15 @@ import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernete
 import { clusterWorkflowId, watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
 import { useHub } from '../../support/hub.ts';
 import { proxyHub } from '../../support/proxied-hub.ts';
-import { useWatchLab, type WatchRun } from '../../support/watch-lab.ts';
+import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
 import { makeCluster, pretendIssuance } from '../../support/watched-clusters.ts';
 
 const hub = useHub();
-const lab = useWatchLab();
-
-/** Long enough for a signal that must not come to have come. */
-const QUIET_MS = 1_500;
-
-async function watching(comparisonIntervalMs?: number): Promise<WatchRun> {
-  return await lab().watch({
-    kubernetes: hub().certman,
-    ...(comparisonIntervalMs === undefined ? {} : { comparisonIntervalMs }),
-  });
-}
+const lab = useWatchLab(hub);
 
 describe('the comparison of the whole picture', () => {
   test('starts the workflow that a served cluster lacks, and leaves the others alone', async () => {
-    const run = await watching(1_000);
+    const run = await lab().watch({ comparisonIntervalMs: 1_000 });
     const [lost, fine] = [await makeCluster(hub()), await makeCluster(hub())];
     await run.untilTold(lost, ['observed']);
     await run.untilTold(fine, ['observed']);
@@ -61,7 +51,7 @@ describe('the comparison of the whole picture', () => {
         platform: { aws: { region: 'us-east-1', credentials: { name: 'aws' } } },
       },
     });
-    const run = await watching(1_000);
+    const run = await lab().watch({ comparisonIntervalMs: 1_000 });
     await run.untilTold(orphan, ['gone with primary']);
     await sleep(2_500);
     expect(await run.told(orphan)).toEqual(['gone with primary']);
@@ -117,7 +107,7 @@ describe('an outage of the API server', () => {
 });
 
 test('the watch shows who watches, and hands over to another worker without telling anything twice', async () => {
-  const first = await lab().watch({ kubernetes: hub().certman, worker: 'worker-1' });
+  const first = await lab().watch({ worker: 'worker-1' });
   const cluster = await makeCluster(hub());
   await first.untilTold(cluster, ['observed']);
   const handle = lab().env.client.workflow.getHandle(watchWorkflowId(first.hive));
@@ -126,7 +116,7 @@ test('the watch shows who watches, and hands over to another worker without tell
   await first.stop();
   const between = await makeCluster(hub());
   const began = performance.now();
-  const second = await lab().watch({ kubernetes: hub().certman, hive: first.hive, worker: 'worker-2' });
+  const second = await lab().watch({ hive: first.hive, worker: 'worker-2' });
   await second.untilTold(between, ['observed'], 20);
   expect(performance.now() - began).toBeLessThan(15_000);
   await sleep(QUIET_MS);

@@ -4,25 +4,15 @@ import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernete
 import { clusterWorkflowId } from '../../../workflows/contract.ts';
 import { OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
 import { pretendState } from '../../support/recording-workflows.ts';
-import { useWatchLab, type WatchRun } from '../../support/watch-lab.ts';
+import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
 import { identityOf, keyOf, makeCluster, pretendIssuance, userPatch } from '../../support/watched-clusters.ts';
 
 const hub = useHub();
-const lab = useWatchLab();
-
-/** Long enough for a signal that must not come to have come. */
-const QUIET_MS = 1_500;
-
-async function watching(comparisonIntervalMs?: number): Promise<WatchRun> {
-  return await lab().watch({
-    kubernetes: hub().certman,
-    ...(comparisonIntervalMs === undefined ? {} : { comparisonIntervalMs }),
-  });
-}
+const lab = useWatchLab(hub);
 
 describe('what a certificate depends on', () => {
   test('wakes the clusters of its namespace: credentials, zone, Secret, request', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const cluster = await makeCluster(hub());
     const { namespace } = cluster;
     await run.untilTold(cluster, ['observed']);
@@ -57,7 +47,7 @@ describe('what a certificate depends on', () => {
   });
 
   test('wakes each that waits or fails once when it is the account, latecomers a little later', async () => {
-    const run = await watching();
+    const run = await lab().watch();
     const [waiting, late, fine] = [await makeCluster(hub()), await makeCluster(hub()), await makeCluster(hub())];
     for (const cluster of [waiting, late, fine]) await run.untilTold(cluster, ['observed']);
     const wait = (cluster: typeof waiting) =>

@@ -14,7 +14,7 @@ import { type CommandProcess, endProcesses, startNode } from '../../support/work
 import { workflowBundle } from '../../support/workflow-bundle.ts';
 
 const hub = useHub();
-const lab = useWatchLab();
+const lab = useWatchLab(hub);
 const WORKER = fileURLToPath(new URL('../../support/watch-worker.ts', import.meta.url));
 let folder: string;
 

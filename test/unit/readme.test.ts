@@ -1,0 +1,72 @@
+/** What the documents say is there, is there. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { settingsAsMarkdown } from '../../src/config.ts';
+import { createProgram } from '../../src/program.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+const DOCUMENTS = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join('docs', file)),
+];
+
+/** Of `code`, in its line or in a block, so that a sentence's own words are not taken for arguments. */
+function commandsIn(text: string, start: string): readonly string[][] {
+  const blocks = [...text.matchAll(/```\w*\n([^]*?)```/g)].flatMap(([, block = '']) => block.split(/\n|&&/));
+  const spans = [...text.replaceAll(/```[^]*?```/g, '').matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+  return [...blocks, ...spans]
+    .map((line) => line.replace(/#.*$/, '').trim())
+    .filter((line) => line.startsWith(`${start} `))
+    .map((line) => line.slice(start.length + 1).split(/\s+/));
+}
+
+/** What of a command line certman does not know; undefined when it knows all. */
+function unknownTo(words: readonly string[]): string | undefined {
+  let command = createProgram();
+  for (const word of words) {
+    if (word.startsWith('--')) {
+      const known = word === '--help' || command.options.some(({ long }) => long === word.split('=')[0]);
+      if (!known) return word;
+      continue;
+    }
+    const child = command.commands.find((one) => one.name() === word);
+    if (child === undefined && command.registeredArguments.length === 0 && command.commands.length > 0) return word;
+    command = child ?? command;
+  }
+  return undefined;
+}
+
+it("README's table of settings is `certman config --markdown`", () => {
+  const table = /<!-- settings: npx certman config --markdown -->\n([^]*?)<!-- \/settings -->/.exec(read('README.md'));
+  expect(table?.[1]).toBe(settingsAsMarkdown());
+});
+
+describe.each(DOCUMENTS)('%s', (document) => {
+  const text = read(document);
+
+  it('links to files that are there', () => {
+    const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link.replace(/#.*$/, ''));
+    const here = links.filter((link) => link !== '' && !/^[a-z]+:/.test(link));
+    expect(here.filter((link) => !existsSync(join(ROOT, dirname(document), link)))).toEqual([]);
+  });
+
+  it('names scripts of package.json', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
+    const named = commandsIn(text, 'npm run').map(([script = '']) => script);
+    expect(named.filter((script) => scripts[script] === undefined)).toEqual([]);
+  });
+
+  it('names commands and options of certman', () => {
+    const wrong = commandsIn(text, 'npx certman').flatMap((words) => {
+      const unknown = unknownTo(words);
+      return unknown === undefined ? [] : [`${words.join(' ')}: ${unknown}`];
+    });
+    expect(wrong).toEqual([]);
+  });
+});
