@@ -35,6 +35,8 @@ export interface WatchOptions {
   readonly hive?: string;
   readonly worker?: string;
   readonly comparisonIntervalMs?: number;
+  /** Another than the one that all tests have in common; certman's deployed rights do not reach it. */
+  readonly operatorNamespace?: string;
 }
 
 export interface WatchLab {
@@ -92,7 +94,7 @@ async function startWatch(
         settings: {
           hive,
           extraRecord: 'rh-api',
-          operatorNamespace: OPERATOR_NAMESPACE,
+          operatorNamespace: options.operatorNamespace ?? OPERATOR_NAMESPACE,
           comparisonIntervalMs: options.comparisonIntervalMs ?? 600_000,
           worker: options.worker ?? 'worker-1',
         },

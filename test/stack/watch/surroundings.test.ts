@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId } from '../../../workflows/contract.ts';
-import { OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { eventually } from '../../support/eventually.ts';
+import { useHub } from '../../support/hub.ts';
 import { pretendState } from '../../support/recording-workflows.ts';
 import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
 import { identityOf, keyOf, makeCluster, pretendIssuance, userPatch } from '../../support/watched-clusters.ts';
@@ -47,27 +48,32 @@ describe('what a certificate depends on', () => {
   });
 
   test('wakes each that waits or fails once when it is the account, latecomers a little later', async () => {
-    const run = await lab().watch();
+    const operatorNamespace = await hub().namespace();
+    const key = { namespace: operatorNamespace, name: 'lets-encrypt-account' };
+    await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'a', 'private-key': 'b' } });
+    const run = await lab().watch({ kubernetes: hub().admin, operatorNamespace });
+    const { workflow } = lab().env.client;
     const [waiting, late, fine] = [await makeCluster(hub()), await makeCluster(hub()), await makeCluster(hub())];
     for (const cluster of [waiting, late, fine]) await run.untilTold(cluster, ['observed']);
-    const wait = (cluster: typeof waiting) =>
-      lab()
-        .env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...cluster }))
-        .signal(pretendState, 'Waiting');
+    const wait = async (cluster: typeof waiting): Promise<void> => {
+      const workflowId = clusterWorkflowId({ hive: run.hive, ...cluster });
+      await workflow.getHandle(workflowId).signal(pretendState, 'Waiting');
+      await eventually(
+        'it can be found by its state',
+        () => workflow.count(`WorkflowId = "${workflowId}" AND CertState = "Waiting"`),
+        ({ count }) => count === 1,
+      );
+    };
     await wait(waiting);
-    await sleep(1_500);
-    const key = { namespace: OPERATOR_NAMESPACE, name: 'lets-encrypt-account' };
     await hub().admin.delete(SECRETS, key);
-    await run.untilTold(waiting, ['observed', 'The Secret lets-encrypt-account in certman-operator was deleted.']);
+    const once = ['observed', `The Secret lets-encrypt-account in ${operatorNamespace} was deleted.`];
+    await run.untilTold(waiting, once);
     await wait(late);
-    await sleep(8_000);
-    const once = ['observed', 'The Secret lets-encrypt-account in certman-operator was deleted.'];
+    await run.untilTold(late, once, 15);
     expect(await run.told(waiting)).toEqual(once);
-    expect(await run.told(late)).toEqual(once);
     expect(await run.told(fine)).toEqual(['observed']);
 
     await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'x', 'private-key': 'y' } });
-    await run.untilTold(waiting, [...once, 'The Secret lets-encrypt-account in certman-operator changed.']);
-    await hub().admin.delete(SECRETS, key);
+    await run.untilTold(waiting, [...once, `The Secret lets-encrypt-account in ${operatorNamespace} changed.`]);
   });
 });
