@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Most of a test's time is waiting for others, on two cores and on twenty. */
-const FILES_AT_ONCE = 3;
+const FILES_AT_ONCE = 2;
 
 export default defineConfig({
   test: {
