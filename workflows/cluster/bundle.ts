@@ -71,7 +71,7 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
     const told = cluster.record(bundle.name).failure?.notBefore;
     if (told !== undefined && Date.parse(told) > Date.now() && !namesChanged(cluster, bundle)) {
       cluster.declineRenewal(bundle.name);
-      return Date.parse(told);
+      return await waitAsTold(cluster, bundle, Date.parse(told));
     }
 
     const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
@@ -126,11 +126,31 @@ function rememberLeft(cluster: ClusterState, name: string, left: IssuanceFailure
   cluster.update(name, { unclaimedOrders: [...others, unclaimedOrder].slice(-MOST_UNCLAIMED) });
 }
 
+/** An instant was named before which trying is useless. A bundle that was paused meanwhile says again what it waits for. */
+async function waitAsTold(cluster: ClusterState, bundle: BundleView, until: number): Promise<number> {
+  const { state, failure, failedAttempts } = cluster.record(bundle.name);
+  if (state !== 'Paused' || failure === undefined) return until;
+  const nextAttempt = new Date(until).toISOString();
+  cluster.update(bundle.name, {
+    state: failure.stance === 'whenChanged' ? 'Waiting' : 'Failing',
+    message: failureSentence(failure, failedAttempts, nextAttempt),
+    nextAttempt,
+  });
+  cluster.publishAttributes();
+  await report(cluster, bundle.name);
+  return until;
+}
+
 /** A gate is closed: say so, touch nothing, wait for a change. */
 async function holdOff(cluster: ClusterState, bundle: BundleView): Promise<undefined> {
   const gate = cluster.gate();
   if (gate.kind === 'serve' || gate.kind === 'decommission') return;
-  cluster.update(bundle.name, { state: 'Paused', message: gate.message, nextAttempt: undefined });
+  cluster.update(bundle.name, {
+    state: 'Paused',
+    message: gate.message,
+    nextAttempt: undefined,
+    renewalTime: undefined,
+  });
   // Whoever waits for a renewal, asked for or under way when the gate closed, is told now.
   cluster.takeRenewalRequest(bundle.name);
   cluster.attemptEnded(bundle.name, 'failed');
@@ -254,9 +274,8 @@ async function fail(
   left: IssuanceFailureContext = {},
 ): Promise<number> {
   const before = cluster.record(bundle.name);
-  // What waits for a person has one attempt that is repeated, not a row of them.
-  const failedAttempts =
-    before.failure?.code === failure.code || before.failure === undefined ? before.failedAttempts + 1 : 1;
+  // Counted until a success, whatever fails: two faults in turn must not start the schedule anew each time.
+  const failedAttempts = before.failedAttempts + 1;
   const until = nextAttemptAt(failure, failedAttempts, Date.now());
   const nextAttempt = new Date(until).toISOString();
   cluster.update(bundle.name, {

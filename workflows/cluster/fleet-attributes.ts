@@ -21,11 +21,17 @@ export function mostUrgent(records: readonly BundleRecord[]): BundleRecord | und
   return [...records].sort(
     (a, b) =>
       URGENCY.indexOf(a.state) - URGENCY.indexOf(b.state) ||
-      (a.certificate?.notAfter ?? '').localeCompare(b.certificate?.notAfter ?? ''),
+      inOrder(a.certificate?.notAfter ?? '', b.certificate?.notAfter ?? ''),
   )[0];
 }
 
 /** The one word beside the state. */
 export function reasonShown(record: BundleRecord): string {
   return record.failure === undefined ? record.state : reasonOf(record.failure.code);
+}
+
+/** By code units: what a locale thinks of the order may differ from worker to worker. */
+function inOrder(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
