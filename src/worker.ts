@@ -139,9 +139,20 @@ async function work(
   }
 }
 
+/**
+ * A task queue has four partitions, and a poll waits at one of them for up to a minute: with fewer polls, a task that is
+ * dispatched just after the server came back can wait for as long. A waiting poll costs one request a minute.
+ */
+const FEWEST_POLLERS = 4;
+
 function workerOptions(configuration: Configuration, identity: string): WorkerOptions {
   const { maxPollers, deploymentName, buildId } = configuration;
-  const pollers = { type: 'autoscaling', minimum: 1, initial: Math.min(5, maxPollers), maximum: maxPollers } as const;
+  const pollers = {
+    type: 'autoscaling',
+    minimum: Math.min(FEWEST_POLLERS, maxPollers),
+    initial: Math.min(5, maxPollers),
+    maximum: maxPollers,
+  } as const;
   return {
     ...findWorkflowCode(configuration.workflowBundle),
     namespace: configuration.temporal.namespace,
