@@ -44,6 +44,8 @@ export interface PlaceOrderInput {
   readonly dnsNames: readonly string[];
   /** An order of an earlier attempt; resumed when it is still pending, ready, processing or valid, else a new one is placed. */
   readonly resume?: string;
+  /** `certId` of the certificate that a new order replaces (RFC 9773 §5); left out again when the CA refuses it. */
+  readonly replaces?: string;
 }
 
 export interface FinalizeOrderInput {
@@ -60,13 +62,23 @@ export interface InstallCertificateInput {
   readonly dnsNames: readonly string[];
   readonly request: ObjectRef;
   readonly secretName: string;
+  /** The Secret holds a certificate that the workflow did not issue: say which, since nobody could revoke it later otherwise. */
+  readonly keepReplaced?: true;
 }
 
-/** A certificate that may still be valid, by where the CA keeps it. */
+export interface InstalledCertificate extends CertificateFacts {
+  /** With `keepReplaced`: the certificate that was in the Secret before, when it could be read and has not expired. */
+  readonly replaced?: IssuedCertificate;
+}
+
+/** A certificate that may still be valid, by where the CA keeps it, or by itself where nobody knows that. */
 export interface IssuedCertificate {
-  readonly certificateUrl: string;
+  /** Absent: it was not issued here; then `leaf` is there. */
+  readonly certificateUrl?: string;
   readonly serialNumber: string;
   readonly notAfter: string;
+  /** DER of the certificate in base64. Nothing secret: it was sent to everybody who connected. */
+  readonly leaf?: string;
 }
 
 export type RevocationOutcome = 'revoked' | 'alreadyRevoked' | 'expired' | 'unknownToAccount' | 'missing';
@@ -99,7 +111,7 @@ export interface AcmeActivities {
   /** Writes a new key to the staging Secret (or finds the one of this order there), finalizes, returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
   /** Downloads the chain, writes it with the staged key to the Secret, deletes the staging Secret. */
-  installCertificate(input: InstallCertificateInput): Promise<CertificateFacts>;
+  installCertificate(input: InstallCertificateInput): Promise<InstalledCertificate>;
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
 }
 
@@ -153,6 +165,16 @@ export interface RequestObservation {
   /** `spec.renewBeforeDays` as the user set it. */
   readonly renewBeforeDays?: number;
   readonly secret: SecretObservation;
+  /** Host of the CA's directory that an order would go to now; absent while there is no usable account. */
+  readonly environment?: string;
+}
+
+/** What is done about a deletion that cannot be finished. */
+export interface DecommissionRules {
+  /** `release`: after the limit the finalizer is let go without it. `wait`: never; it is tried until it can be done. */
+  readonly policy: 'wait' | 'release';
+  /** Milliseconds from the beginning of the end. */
+  readonly limitMs: number;
 }
 
 export interface BundleRemovalInput {
@@ -171,6 +193,8 @@ export interface KubernetesActivities {
   removeBundle(input: BundleRemovalInput): Promise<{ readonly removed: readonly string[] }>;
   /** Takes our finalizer off the ClusterDeployment; nothing to do when it is gone. */
   releaseCluster(cluster: ClusterIdentity): Promise<void>;
+  /** How the worker is configured to deal with a deletion that cannot be finished. */
+  decommissionRules(): Promise<DecommissionRules>;
 }
 
 /**

@@ -18,14 +18,20 @@ import { removeBundleObjects } from '../src/kubernetes/remove-bundle.ts';
 import { readTlsSecret } from '../src/kubernetes/secrets.ts';
 import { StatusWriter } from '../src/kubernetes/status-writer.ts';
 import { withBoundary } from './boundary.ts';
-import type { KubernetesActivities, RequestObservation } from './contract.ts';
+import type { DecommissionRules, KubernetesActivities, RequestObservation } from './contract.ts';
 
 export interface KubernetesActivityDeps {
   readonly kubernetes: KubernetesApi;
   readonly operatorNamespace: string;
   /** Shared with the other activities of the process, so that the ConfigMap is read once; made here when absent. */
   readonly settings?: OperatorSettings;
+  /** Host of the directory that an order would go to now; undefined while there is no usable account. */
+  readonly environment?: () => Promise<string | undefined>;
+  readonly decommission?: DecommissionRules;
 }
+
+/** A day, within which people can put right what is in the way; then Hive may go on. */
+export const USUAL_DECOMMISSION: DecommissionRules = { policy: 'release', limitMs: 24 * 3_600_000 };
 
 export function createKubernetesActivities(deps: KubernetesActivityDeps): KubernetesActivities {
   const { kubernetes } = deps;
@@ -51,10 +57,12 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
         });
       }
       const renewBeforeDays = renewBeforeDaysOf(request);
+      const environment = await deps.environment?.();
       const observation: RequestObservation = {
         request: { namespace, name, uid },
         ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
         secret: observationOf(secret),
+        ...(environment === undefined ? {} : { environment }),
       };
       return observation;
     }),
@@ -95,6 +103,8 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       if (found?.metadata.uid !== cluster.uid) return;
       await releaseFinalizer(kubernetes, CLUSTER_DEPLOYMENTS, found, signal);
     }),
+
+    decommissionRules: withBoundary(() => Promise.resolve(deps.decommission ?? USUAL_DECOMMISSION)),
   };
 }
 

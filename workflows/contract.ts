@@ -5,6 +5,7 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
+  DecommissionRules,
   IssuedCertificate,
   ObjectRef,
   RevocationEntry,
@@ -13,6 +14,8 @@ import type {
   ZoneTarget,
 } from '../activities/contract.ts';
 import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
+import type { OrderAllowance } from '../src/certificates/exact-set-limit.ts';
+import type { RenewalWindow } from '../src/certificates/renewal-window.ts';
 import type { CertificateState } from '../src/certificates/status-report.ts';
 import type { ClusterIdentity, ClusterView } from '../src/clusters/cluster-view.ts';
 import type { FailureInfo } from '../src/failures/failure.ts';
@@ -25,9 +28,13 @@ export function watchWorkflowId(hive: string): string {
   return `watch/${hive}`;
 }
 
-/** Workflow id of a cluster. The uid keeps a cluster made again under its old name apart from the old one's revocation. */
+/**
+ * Workflow id of a cluster, or of a CertificateRequest that stands alone. The uid keeps a cluster made again under its old
+ * name apart from the old one's revocation.
+ */
 export function clusterWorkflowId(cluster: ClusterIdentity): string {
-  return `cluster/${cluster.hive}/${cluster.namespace}/${cluster.name}/${cluster.uid}`;
+  const kind = cluster.kind === 'CertificateRequest' ? 'request' : 'cluster';
+  return `${kind}/${cluster.hive}/${cluster.namespace}/${cluster.name}/${cluster.uid}`;
 }
 
 /** Workflow id of one issuance: the cluster's, the bundle, and the how-manieth order of that bundle it is. */
@@ -66,6 +73,9 @@ export const clusterObserved = defineSignal<[ClusterView]>('clusterObserved');
 export const clusterGone = defineSignal('clusterGone');
 /** Something outside the ClusterDeployment that a certificate depends on changed (account, credentials, zone, Secret): look again now. */
 export const surroundingsChanged = defineSignal<[{ readonly what: string }]>('surroundingsChanged');
+/** The CA suggests another time for the renewal of a bundle's certificate than the one it had suggested before (RFC 9773). */
+export const renewalWindowMoved =
+  defineSignal<[{ readonly bundleName: string; readonly window: RenewalWindow }]>('renewalWindowMoved');
 /** An operator's order to renew now. Answers when the new certificate is in its Secret, or with why not. */
 export const renew = defineUpdate<readonly RenewedCertificate[], [RenewRequest]>('renew');
 /** Where is this certificate, why, and what happens next. */
@@ -91,10 +101,18 @@ export interface BundleRecord {
   readonly requestName: string;
   readonly dnsNames: readonly string[];
   readonly certificate?: CertificateFacts;
+  /** Host of the directory of the CA that issued the certificate, where that is known. */
+  readonly environment?: string;
+  /** What the CA last suggested for the certificate. */
+  readonly suggestedWindow?: RenewalWindow;
   readonly renewalTime?: string;
   readonly failure?: FailureInfo;
+  /** RFC 3339: when the last attempt failed. */
+  readonly failedAt?: string;
   readonly failedAttempts: number;
   readonly nextAttempt?: string;
+  /** What was used of the limit on orders for the exact set of names. */
+  readonly allowance?: OrderAllowance;
   /** An order that a failed attempt left open; the next attempt resumes it. */
   readonly openOrder?: string;
   /** Orders started so far; numbers the child workflows. */
@@ -122,6 +140,14 @@ export interface ClusterCertificatesInput {
 export interface CarriedState {
   readonly bundles: Readonly<Record<string, BundleRecord>>;
   readonly gone: boolean;
+  /** Once its end has begun. */
+  readonly ending?: DecommissionStarted;
+}
+
+/** When the end of a cluster began, and by which rules it goes. */
+export interface DecommissionStarted extends DecommissionRules {
+  /** RFC 3339. */
+  readonly since: string;
 }
 
 /** The result of a cluster's workflow: what was done at the end. */
@@ -153,11 +179,17 @@ export interface CertificateIssuanceInput {
   readonly resumeOrder?: string;
   /** Left in the zone by an earlier attempt; withdrawn with this one's. */
   readonly leftRecords?: readonly TxtRecord[];
+  /** `certId` of the certificate that this one replaces (RFC 9773 §5). */
+  readonly replaces?: string;
+  /** The Secret holds a certificate that was not issued here. */
+  readonly keepReplaced?: true;
 }
 
 export interface CertificateIssuanceResult {
   readonly certificate: CertificateFacts;
   readonly issued: IssuedCertificate;
+  /** The certificate that was in the Secret before and that nobody here had issued. */
+  readonly replaced?: IssuedCertificate;
   readonly environment: string;
   readonly orderUrl: string;
   readonly leftRecords?: readonly TxtRecord[];

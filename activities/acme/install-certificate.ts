@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { z } from 'zod';
 import { downloadChain, mismatchOf, readLeaf } from '../../src/acme/certificate.ts';
 import type { AcmeCa } from '../../src/acme/client.ts';
 import { readPrivateKey } from '../../src/acme/key.ts';
@@ -6,15 +7,23 @@ import type { CertificateFacts } from '../../src/certificates/certificate-facts.
 import { CertmanError } from '../../src/failures/failure.ts';
 import { certificateFacts } from '../../src/kubernetes/certificate-secret.ts';
 import { applyTlsSecret, deleteStagingKey, readStagingKey, readTlsSecret } from '../../src/kubernetes/secrets.ts';
-import type { InstallCertificateInput } from '../contract.ts';
+import type { InstallCertificateInput, InstalledCertificate } from '../contract.ts';
+import { withProgress } from '../progress.ts';
 import type { AcmeActivityDeps } from './deps.ts';
+
+/** An end-entity certificate of 100 names has some 4 KB. */
+const replacedSchema = z.object({
+  serialNumber: z.string().max(64),
+  notAfter: z.string().max(64),
+  leaf: z.string().max(64 * 1024),
+});
 
 /** Puts the chain and the staged key into the Secret, then lets go of the staged key. */
 export async function installCertificate(
   deps: AcmeActivityDeps,
   ca: AcmeCa,
   input: InstallCertificateInput,
-): Promise<CertificateFacts> {
+): Promise<InstalledCertificate> {
   const signal = Context.current().cancellationSignal;
   const { request, orderUrl, secretName } = input;
   const [chainPem, keyPem] = await Promise.all([
@@ -24,37 +33,59 @@ export async function installCertificate(
   const leaf = readLeaf(chainPem);
   const facts = certificateFacts(chainPem);
   if (facts === undefined) throw unusable(input, 'it cannot be read');
-  if (keyPem === undefined) return installedBefore(deps, input, facts, signal);
-
-  const mismatch = mismatchOf(leaf, readPrivateKey(keyPem), input.dnsNames);
-  if (mismatch !== undefined) throw unusable(input, mismatch);
-  signal.throwIfAborted();
-  // Carried to its end: a Secret that is written after it was cleared away would stay.
-  await applyTlsSecret(deps.kubernetes, {
-    namespace: request.namespace,
-    name: secretName,
-    requestName: request.name,
-    requestUid: request.uid,
-    chainPem,
-    keyPem,
+  return withProgress(replacedSchema, async (progress) => {
+    let replaced = progress.earlier;
+    if (keyPem === undefined) {
+      await expectInstalled(deps, input, facts, signal);
+    } else {
+      const mismatch = mismatchOf(leaf, readPrivateKey(keyPem), input.dnsNames);
+      if (mismatch !== undefined) throw unusable(input, mismatch);
+      if (input.keepReplaced === true) replaced ??= await certificateInPlace(deps, input, facts, signal);
+      // Once the Secret is written, nothing else says what was in it.
+      if (replaced !== undefined) progress.record(replaced);
+      signal.throwIfAborted();
+      // Carried to its end: a Secret that is written after it was cleared away would stay.
+      await applyTlsSecret(deps.kubernetes, {
+        namespace: request.namespace,
+        name: secretName,
+        requestName: request.name,
+        requestUid: request.uid,
+        chainPem,
+        keyPem,
+      });
+      await deleteStagingKey(deps.kubernetes, request, signal);
+    }
+    return replaced === undefined ? facts : { ...facts, replaced };
   });
-  await deleteStagingKey(deps.kubernetes, request, signal);
-  return facts;
+}
+
+/** What is about to be replaced, by itself: where its CA keeps it is not known. */
+async function certificateInPlace(
+  deps: AcmeActivityDeps,
+  { request, secretName }: InstallCertificateInput,
+  successor: CertificateFacts,
+  signal: AbortSignal,
+): Promise<z.infer<typeof replacedSchema> | undefined> {
+  const secret = await readTlsSecret(deps.kubernetes, { namespace: request.namespace, name: secretName }, signal);
+  if (secret.kind === 'missing' || secret.chainPem === undefined || secret.certificate === undefined) return undefined;
+  const { serialNumber, notAfter, fingerprint } = secret.certificate;
+  if (fingerprint === successor.fingerprint || Date.parse(notAfter) <= Date.now()) return undefined;
+  return { serialNumber, notAfter, leaf: readLeaf(secret.chainPem).raw.toString('base64') };
 }
 
 /** An attempt that was killed after its last step left exactly this: no staged key, and the certificate in its Secret. */
-async function installedBefore(
+async function expectInstalled(
   deps: AcmeActivityDeps,
   input: InstallCertificateInput,
   facts: CertificateFacts,
   signal: AbortSignal,
-): Promise<CertificateFacts> {
+): Promise<void> {
   const secret = await readTlsSecret(
     deps.kubernetes,
     { namespace: input.request.namespace, name: input.secretName },
     signal,
   );
-  if (secret.kind === 'valid' && secret.certificate.fingerprint === facts.fingerprint) return facts;
+  if (secret.kind === 'valid' && secret.certificate.fingerprint === facts.fingerprint) return;
   throw unusable(input, 'the staging Secret with its key is gone');
 }
 

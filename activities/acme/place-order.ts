@@ -20,7 +20,8 @@ export async function placeOrder(deps: AcmeActivityDeps, ca: AcmeCa, input: Plac
     const found = resumed === undefined ? undefined : await challengesOf(ca, resumed, signal);
     if (resumed !== undefined && found !== undefined) return placed(ca, resumed, found);
 
-    const order = await placeNewOrder(ca, { dnsNames: input.dnsNames, profile: deps.settings.profile }, signal);
+    const { dnsNames, replaces } = input;
+    const order = await placeNewOrder(ca, { dnsNames, profile: deps.settings.profile, replaces }, signal);
     progress.record({ orderUrl: order.url });
     const challenges = await challengesOf(ca, order, signal);
     if (challenges === undefined) throw await orderFailure(ca, order, signal);

@@ -77,6 +77,10 @@ async function revokeIssued(
   if (Date.parse(notAfter) <= Date.now()) {
     return { serialNumber, outcome: 'expired', message: `Expired on ${notAfter}; nothing to revoke.` };
   }
+  if (certificateUrl === undefined) {
+    if (issued.leaf === undefined) return missing(serialNumber, 'Nothing is left of it that it could be revoked by.');
+    return revoke(deps, readLeaf(Buffer.from(issued.leaf, 'base64')), input, signal);
+  }
   return deps.ca.use(async (ca): Promise<RevocationEntry> => {
     if (!(await ca.owns(certificateUrl))) {
       const message = `${certificateUrl} is not of the CA ${ca.host}, whose account is configured now.`;

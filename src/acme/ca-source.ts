@@ -25,6 +25,8 @@ export interface CaSourceOptions {
 /** Refusals after which the account is read anew, since it may have been corrected. */
 const ABOUT_THE_ACCOUNT = new Set<FailureCode>(['acme/accountUnknown', 'acme/accountInvalid', 'acme/unauthorized']);
 
+const WITHOUT_ACCOUNT = new Set<FailureCode>(['acme/accountMissing', 'acme/accountInvalid']);
+
 /** The CA under the account of this moment. Its client, with nonces and directory, lives as long as the account stays the same. */
 export class CaSource {
   readonly #options: CaSourceOptions;
@@ -49,6 +51,19 @@ export class CaSource {
       return await work(this.#caFor(await this.#options.accounts.account()));
     } catch (error) {
       if (error instanceof CertmanError && ABOUT_THE_ACCOUNT.has(error.code)) this.#options.accounts.invalidate();
+      throw error;
+    }
+  }
+
+  /**
+   * Host of the directory that an order would go to now.
+   * @returns undefined while there is no usable account: what is to be ordered then says so itself.
+   */
+  async environment(): Promise<string | undefined> {
+    try {
+      return this.#caFor(await this.#options.accounts.account()).host;
+    } catch (error) {
+      if (error instanceof CertmanError && WITHOUT_ACCOUNT.has(error.code)) return undefined;
       throw error;
     }
   }

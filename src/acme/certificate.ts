@@ -18,14 +18,14 @@ export async function downloadChain(ca: AcmeCa, url: string, signal?: AbortSigna
   return answer.body;
 }
 
-/** The first certificate of a chain. @throws CertmanError `acme/unexpected`. */
-export function readLeaf(chainPem: string): X509Certificate {
+/** The first certificate of a chain in PEM, or the one in DER. @throws CertmanError `acme/unexpected`. */
+export function readLeaf(certificate: string | Buffer): X509Certificate {
   try {
-    return new X509Certificate(chainPem);
+    return new X509Certificate(certificate);
   } catch (error) {
     throw new CertmanError({
       code: 'acme/unexpected',
-      message: 'The certificate cannot be decoded: its first PEM block is no X.509 certificate.',
+      message: 'The certificate cannot be decoded: what should be it is no X.509 certificate.',
       cause: error,
     });
   }

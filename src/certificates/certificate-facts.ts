@@ -11,10 +11,12 @@ export interface CertificateFacts {
   readonly dnsNames: readonly string[];
   /** SHA-256 of the leaf's DER, lower-case hex. */
   readonly fingerprint: string;
+  /** What the CA knows it by when asked for renewal information (RFC 9773 §4.1); absent: it names no authority key. */
+  readonly certId?: string;
 }
 
 /** What the certificate Secret holds right now. */
 export type SecretObservation =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'broken'; readonly message: string }
+  | { readonly kind: 'broken'; readonly message: string; readonly keyMismatch?: true }
   | { readonly kind: 'valid'; readonly certificate: CertificateFacts };

@@ -3,6 +3,7 @@
  * all show. Written by the workflow, put on the resources by the `reportStatus` activity. Pure types.
  */
 import type { CertificateFacts } from './certificate-facts.ts';
+import type { RenewalWindow } from './renewal-window.ts';
 
 /** The states in which a certificate can be; also the search attribute `CertState`. */
 export type CertificateState =
@@ -17,7 +18,7 @@ export type CertificateState =
 
 /** A Kubernetes condition without its times; the activity keeps lastTransitionTime when the status did not change. */
 export interface ReportedCondition {
-  readonly type: 'Ready' | 'Renewing' | 'Failing';
+  readonly type: 'Ready' | 'Renewing' | 'Failing' | 'ExpiryNear';
   readonly status: 'True' | 'False' | 'Unknown';
   /** CamelCase, stable. */
   readonly reason: string;
@@ -33,6 +34,10 @@ export interface StatusReport {
   readonly conditions: readonly ReportedCondition[];
   /** The certificate in the Secret, when there is one. */
   readonly certificate?: CertificateFacts;
+  /** Host of the directory of the CA that issued it, where that is known. */
+  readonly environment?: string;
+  /** The window that the CA suggests for this certificate, as far as it was ever of consequence. */
+  readonly suggestedWindow?: RenewalWindow;
   /** RFC 3339: when it will be renewed. */
   readonly renewalTime?: string;
   /** RFC 3339: when a failed attempt is repeated. */

@@ -8,9 +8,11 @@ export interface ClusterIdentity {
   /** Name of the hub (the management cluster on which Hive runs). */
   readonly hive: string;
   readonly namespace: string;
-  /** Name of the ClusterDeployment. */
+  /** Name of the ClusterDeployment, or of the CertificateRequest that stands alone. */
   readonly name: string;
   readonly uid: string;
+  /** Absent: a ClusterDeployment. A CertificateRequest that nothing but its user made is served in its own name. */
+  readonly kind?: 'CertificateRequest';
 }
 
 /** `hive.openshift.io/relocate: <hive>/<state>`; `malformed` when the value has no known state. */
@@ -44,6 +46,8 @@ export interface BundleView {
   readonly name: string;
   readonly secretName: string;
   readonly names: BundleNames;
+  /** Its CertificateRequest; absent: `<clusterdeployment>-<bundle>`. */
+  readonly requestName?: string;
 }
 
 export interface ClusterView {
@@ -54,6 +58,8 @@ export interface ClusterView {
   readonly fake: boolean;
   readonly paused: boolean;
   readonly limitedSupport: boolean;
+  /** `spec.powerState: Hibernating`; absent when it is not. Certificates are kept valid all the same. */
+  readonly hibernating?: true;
   readonly relocation: RelocationState;
   /** Whether our finalizer is on the ClusterDeployment. */
   readonly finalizer: boolean;

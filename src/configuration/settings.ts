@@ -199,6 +199,28 @@ export const SETTINGS = {
     },
     wholeNumber(2, 10_000),
   ),
+  decommissionLimitMs: withDefault(
+    {
+      name: 'CERTMAN_DECOMMISSION_LIMIT',
+      group: 'Hub',
+      meaning:
+        'How long what cannot be done at the deletion of a cluster is tried before `CERTMAN_DECOMMISSION_POLICY` decides.',
+      default: '24h',
+      example: '72h',
+    },
+    duration('1m', '8760h'),
+  ),
+  decommissionPolicy: withDefault(
+    {
+      name: 'CERTMAN_DECOMMISSION_POLICY',
+      group: 'Hub',
+      meaning:
+        'What happens after that limit: `release` lets Hive go on and records what was left; `wait` holds the finalizer until all is done.',
+      default: 'release',
+      example: 'wait',
+    },
+    oneOf('release', 'wait'),
+  ),
   maxConcurrentWorkflowTasks: withDefault(
     {
       name: 'CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS',

@@ -47,6 +47,7 @@ export const FAILURE_CODES = [
   'names/none',
   'names/invalid',
   'names/tooMany',
+  'limits/exactSet',
   'configuration/invalid',
   'internal/unexpected',
 ] as const;
@@ -104,6 +105,7 @@ const STANCES: Readonly<Partial<Record<FailureCode, RetryStance>>> = {
   'names/none': 'whenChanged',
   'names/invalid': 'whenChanged',
   'names/tooMany': 'whenChanged',
+  'limits/exactSet': 'schedule',
   'configuration/invalid': 'whenChanged',
   'internal/unexpected': 'schedule',
 };

@@ -60,7 +60,13 @@ export function composeActivities(input: CompositionInput): Composition {
   });
   return {
     activities: {
-      ...createKubernetesActivities({ kubernetes, operatorNamespace, settings }),
+      ...createKubernetesActivities({
+        kubernetes,
+        operatorNamespace,
+        settings,
+        environment: () => ca.environment(),
+        decommission: { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs },
+      }),
       ...createAcmeActivities({
         ca,
         kubernetes,

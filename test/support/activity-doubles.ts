@@ -100,6 +100,7 @@ export class ActivityDoubles {
         return { removed: [secretName] };
       },
       releaseCluster: async () => undefined,
+      decommissionRules: async () => ({ policy: 'release', limitMs: DAY_MS }),
       watchManagementCluster: async () => ({}),
     };
     const entries = Object.keys(usual).map((key) => {
