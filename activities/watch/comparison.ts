@@ -174,7 +174,7 @@ export class Comparison {
     const wanted = new Map<string, KnownCluster>();
     for (const cluster of fleet.allClusters()) {
       if (cluster.gate !== 'serve') continue;
-      for (const secret of cluster.certificateSecrets) wanted.set(`${cluster.namespace}/${secret}`, cluster);
+      for (const { secretName } of cluster.certificates) wanted.set(`${cluster.namespace}/${secretName}`, cluster);
     }
     const secrets = new Set<string>();
     for await (const object of kubernetes.list(SECRETS, { metadataOnly: true, signal })) {

@@ -87,15 +87,18 @@ export class SurroundingsWatch {
     return (await Promise.all(told)).every(Boolean);
   }
 
-  /** The cluster that still wants this request: not one that is ending or has given the bundle up, for they delete it. */
+  /**
+   * The cluster that still wants this request: not one that is ending or has given the bundle up, for they delete it. By name:
+   * whatever else is in it, its owner as well, may be what somebody changed.
+   */
   #wanting(request: ObservedRequest): readonly KnownCluster[] {
     return this.#fleet
       .clustersIn(request.namespace)
       .filter(
         (cluster) =>
-          cluster.uid === request.owner?.uid &&
+          (request.owner === undefined || cluster.uid === request.owner.uid) &&
           cluster.gate !== 'decommission' &&
-          cluster.certificateSecrets.includes(request.secretName),
+          cluster.certificates.some(({ requestName }) => requestName === request.name),
       );
   }
 
@@ -148,7 +151,8 @@ export class SurroundingsWatch {
     }
     const there = this.#fleet.clustersIn(namespace);
     const certified = there.filter(
-      (cluster) => cluster.gate !== 'decommission' && cluster.certificateSecrets.includes(name),
+      (cluster) =>
+        cluster.gate !== 'decommission' && cluster.certificates.some(({ secretName }) => secretName === name),
     );
     if (certified.length > 0) return { kind: 'certificate', clusters: certified };
     const reached = there.filter((cluster) => cluster.credentialsSecret === name);

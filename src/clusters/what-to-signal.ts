@@ -2,9 +2,16 @@
  * What the workflow of a cluster has to be told when the watch sees its ClusterDeployment: the decisions, without the doing.
  * Pure.
  */
+import { requestNameOf } from '../certificates/request-name.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { clusterDigest } from './digest.ts';
 import { type Gate, type GateReason, gateOf } from './gates.ts';
+
+/** Names of the two objects that belong to a bundle. */
+export interface KnownCertificate {
+  readonly requestName: string;
+  readonly secretName: string;
+}
 
 /** What the watch keeps of each cluster; small, since there are many. */
 export interface KnownCluster {
@@ -18,8 +25,8 @@ export interface KnownCluster {
   readonly limitedSupport: boolean;
   /** Whether it has a workflow: it was served since it was first seen, or carries our finalizer. */
   readonly served: boolean;
-  /** Names of the Secrets that its certificates go into. */
-  readonly certificateSecrets: readonly string[];
+  /** Where each of its certificates is. */
+  readonly certificates: readonly KnownCertificate[];
   readonly credentialsSecret?: string;
 }
 
@@ -49,7 +56,10 @@ export function rememberCluster(previous: KnownCluster | undefined, view: Cluste
     finalizer: view.finalizer,
     limitedSupport: view.limitedSupport,
     served: before?.served === true || needsWorkflow(gate, view),
-    certificateSecrets: view.bundles.map((bundle) => bundle.secretName),
+    certificates: view.bundles.map((bundle) => ({
+      requestName: requestNameOf(view.identity, bundle),
+      secretName: bundle.secretName,
+    })),
     ...(credentialsSecret === undefined || credentialsSecret === '' ? {} : { credentialsSecret }),
   };
 }
