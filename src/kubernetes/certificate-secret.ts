@@ -8,6 +8,8 @@ export type TlsData =
   | {
       readonly kind: 'broken';
       readonly message: string;
+      /** Both entries are what they should be, but not of one pair. */
+      readonly keyMismatch?: true;
       readonly chainPem?: string;
       readonly certificate?: CertificateFacts;
     }
@@ -29,7 +31,9 @@ export function judgeTlsData(data: unknown): TlsData {
   if (key.kind !== 'text') return broken(key.kind === 'absent' ? 'tls.key is missing or empty' : key.why, read);
   const matches = keyMatches(leaf, key.text);
   if (matches === undefined) return broken('tls.key is not a private key in PEM', read);
-  if (!matches) return broken('tls.key is not the key of the certificate in tls.crt', read);
+  if (!matches) {
+    return broken('tls.key is not the key of the certificate in tls.crt', { ...read, keyMismatch: true });
+  }
   return { kind: 'valid', keyPem: key.text, ...read };
 }
 
@@ -37,14 +41,18 @@ export function judgeTlsData(data: unknown): TlsData {
 export function observationOf(
   secret:
     | { readonly kind: 'missing' }
-    | { readonly kind: 'broken'; readonly message: string }
+    | { readonly kind: 'broken'; readonly message: string; readonly keyMismatch?: true }
     | { readonly kind: 'valid'; readonly certificate: CertificateFacts },
 ): SecretObservation {
   switch (secret.kind) {
     case 'missing':
       return { kind: 'missing' };
     case 'broken':
-      return { kind: 'broken', message: secret.message };
+      return {
+        kind: 'broken',
+        message: secret.message,
+        ...(secret.keyMismatch === undefined ? {} : { keyMismatch: secret.keyMismatch }),
+      };
     case 'valid':
       return { kind: 'valid', certificate: secret.certificate };
   }
@@ -56,7 +64,7 @@ export function certificateFacts(chainPem: string): CertificateFacts | undefined
   return leaf === undefined ? undefined : factsOf(leaf);
 }
 
-function broken(message: string, read: { chainPem?: string; certificate?: CertificateFacts } = {}): TlsData {
+function broken(message: string, read: Omit<TlsData & { kind: 'broken' }, 'kind' | 'message'> = {}): TlsData {
   return { kind: 'broken', message: `${message}.`, ...read };
 }
 

@@ -38,6 +38,7 @@ export type TlsSecret =
   | {
       readonly kind: 'broken';
       readonly message: string;
+      readonly keyMismatch?: true;
       /** Of type `kubernetes.io/tls`, so a certificate can be put into it; the type of a Secret cannot be changed. */
       readonly replaceable: boolean;
       readonly metadata: ObjectMeta;

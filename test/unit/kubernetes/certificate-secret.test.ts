@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { certificateFacts, judgeTlsData, observationOf } from '../../../src/kubernetes/certificate-secret.ts';
 import { selfSigned } from '../../support/self-signed.ts';
@@ -58,6 +59,19 @@ test.each([
   ['a number', { ...dataOf(pair), 'tls.crt': 5 }, 'tls.crt is not a string.'],
 ])('a Secret with %s is broken, and says why', (_name, data, message) => {
   expect(judgeTlsData(data)).toMatchObject({ kind: 'broken', message });
+});
+
+const rsaKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+test.each([
+  ['of the same kind', other.keyPem],
+  ['of another kind', rsaKey.export({ type: 'pkcs1', format: 'pem' }).toString()],
+])('a valid key of another certificate, %s, is told apart from what is broken otherwise', (_kind, keyPem) => {
+  expect(observationOf(judgeTlsData({ ...dataOf(pair), 'tls.key': encode(keyPem) }))).toEqual({
+    kind: 'broken',
+    message: 'tls.key is not the key of the certificate in tls.crt.',
+    keyMismatch: true,
+  });
+  expect(observationOf(judgeTlsData({ ...dataOf(pair), 'tls.key': '' }))).not.toHaveProperty('keyMismatch');
 });
 
 test('a broken Secret still gives the certificate that can be read, so that it can be revoked', () => {
