@@ -1,5 +1,6 @@
 /**
- * The names that the certificate of a bundle must carry, from what the ClusterDeployment says. Pure.
+ * The names that a certificate must carry: of a bundle, from what the ClusterDeployment says; of a CertificateRequest, as they
+ * stand there. Pure.
  */
 import type { BundleNames } from '../clusters/cluster-view.ts';
 import { isInZone, LONGEST_COMMON_NAME, problemWithName, quoted } from './dns-name.ts';
@@ -33,29 +34,51 @@ export function namesOfBundle(bundle: string, serving: ServingNames, extraRecord
   for (const entry of serving.additional) if (entry.bundle === bundle) wanted.push(entry.domain);
   for (const entry of serving.ingress) if (entry.bundle === bundle) wanted.push(asWildcard(entry.domain));
 
-  return checkedNames(bundle, [...new Set(wanted.map((name) => name.toLowerCase()))], serving.baseDomain.toLowerCase());
+  return certificateNames(wanted, serving.baseDomain, {
+    subject: `The bundle ${quoted(bundle)}`,
+    zone: "the cluster's zone",
+    whenNone:
+      `Nothing in the ClusterDeployment uses the bundle ${quoted(bundle)}: name it in ` +
+      'controlPlaneConfig.servingCertificates or in ingress[].servingCertificate, or set generate to false.',
+    whenTooMany: 'Spread them over more bundles.',
+    whenWrong: 'Correct it in the ClusterDeployment.',
+    whenOutside: 'Take it out, or put it below the zone.',
+  });
 }
 
 function asWildcard(domain: string): string {
   return domain === '' || domain.startsWith('*.') ? domain : `*.${domain}`;
 }
 
-function checkedNames(bundle: string, dnsNames: readonly string[], zone: string): BundleNames {
+/** How a problem with names is put, by where somebody wrote them. */
+export interface NamesWording {
+  /** What asks for the names, at the beginning of a sentence. */
+  readonly subject: string;
+  /** What the zone is called. */
+  readonly zone: string;
+  /** The whole message when there is no name at all. */
+  readonly whenNone: string;
+  /** What to do, each a sentence. */
+  readonly whenTooMany: string;
+  readonly whenWrong: string;
+  readonly whenOutside: string;
+}
+
+/**
+ * Names as somebody asked for them, made fit for a certificate: lower case, each once, in their order; or why they are not.
+ * @param zone that the names must lie in, to be proved there.
+ */
+export function certificateNames(wanted: readonly string[], zone: string, wording: NamesWording): BundleNames {
+  const dnsNames = [...new Set(wanted.map((name) => name.toLowerCase()))];
+  const zoneName = zone.toLowerCase();
+  const { subject } = wording;
   const [first] = dnsNames;
-  if (first === undefined) {
-    return {
-      kind: 'invalid',
-      code: 'names/none',
-      message:
-        `Nothing in the ClusterDeployment uses the bundle ${quoted(bundle)}: name it in ` +
-        'controlPlaneConfig.servingCertificates or in ingress[].servingCertificate, or set generate to false.',
-    };
-  }
+  if (first === undefined) return { kind: 'invalid', code: 'names/none', message: wording.whenNone };
   if (dnsNames.length > MOST_NAMES) {
     return {
       kind: 'invalid',
       code: 'names/tooMany',
-      message: `The bundle ${quoted(bundle)} has ${dnsNames.length} names; a certificate carries at most ${MOST_NAMES}. Spread them over more bundles.`,
+      message: `${subject} has ${dnsNames.length} names; a certificate carries at most ${MOST_NAMES}. ${wording.whenTooMany}`,
     };
   }
   for (const name of dnsNames) {
@@ -64,16 +87,16 @@ function checkedNames(bundle: string, dnsNames: readonly string[], zone: string)
       return {
         kind: 'invalid',
         code: 'names/invalid',
-        message: `The bundle ${quoted(bundle)} asks for ${quoted(name)}, which no certificate can carry: ${problem}. Correct it in the ClusterDeployment.`,
+        message: `${subject} asks for ${quoted(name)}, which no certificate can carry: ${problem}. ${wording.whenWrong}`,
       };
     }
   }
-  const outside = dnsNames.find((name) => !isInZone(name, zone));
+  const outside = dnsNames.find((name) => !isInZone(name, zoneName));
   if (outside !== undefined) {
     return {
       kind: 'invalid',
       code: 'dns/nameOutsideZone',
-      message: `The bundle ${quoted(bundle)} asks for ${quoted(outside)}, which is not in the cluster's zone ${quoted(zone)}, so it cannot be proved. Take it out, or put it below the zone.`,
+      message: `${subject} asks for ${quoted(outside)}, which is not in ${wording.zone} ${quoted(zoneName)}, so it cannot be proved. ${wording.whenOutside}`,
     };
   }
   return first.length <= LONGEST_COMMON_NAME

@@ -1,5 +1,6 @@
 /**
- * What certman knows of a cluster: the few fields of a Hive ClusterDeployment that decide about its certificates.
+ * What certman knows of a cluster: the few fields of a Hive ClusterDeployment that decide about its certificates. A
+ * CertificateRequest that stands alone is seen in the same way, as a cluster of one bundle.
  * Made at the edge from the API object, carried in signals, compared by digest. Pure types.
  */
 

@@ -1,5 +1,6 @@
 /**
- * What a ClusterDeployment means for certman: serve it, decommission it, or leave it alone, and why. Pure.
+ * What a ClusterDeployment, or a CertificateRequest that stands alone, means for certman: serve it, decommission it, or leave
+ * it alone, and why. Pure.
  */
 import type { ClusterView } from './cluster-view.ts';
 
@@ -21,10 +22,10 @@ export type Gate =
    */
   | { readonly kind: 'skip' | 'wait' | 'handsOff'; readonly reason: GateReason; readonly message: string };
 
-/** The one answer for a cluster as it is now. */
+/** The one answer for a cluster as it is now. Of a request that stands alone, only the deletion and the pause can be in the way. */
 export function gateOf(view: ClusterView): Gate {
   if (view.deleting) {
-    return { kind: 'decommission', message: 'The cluster is being deleted: its certificates are revoked and removed.' };
+    return { kind: 'decommission', message: 'It is being deleted: its certificates are revoked and removed.' };
   }
   if (view.fake) {
     return {

@@ -3,7 +3,7 @@
  * Pure.
  */
 import { requestNameOf } from '../certificates/request-name.ts';
-import type { ClusterView } from './cluster-view.ts';
+import type { ClusterIdentity, ClusterView } from './cluster-view.ts';
 import { clusterDigest } from './digest.ts';
 import { type Gate, type GateReason, gateOf } from './gates.ts';
 
@@ -13,8 +13,9 @@ export interface KnownCertificate {
   readonly secretName: string;
 }
 
-/** What the watch keeps of each cluster; small, since there are many. */
+/** What the watch keeps of each cluster, or CertificateRequest that stands alone; small, since there are many. */
 export interface KnownCluster {
+  readonly kind?: ClusterIdentity['kind'];
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -46,10 +47,12 @@ export function rememberCluster(previous: KnownCluster | undefined, view: Cluste
   const gate = gateOf(view);
   const before = sameObject(previous, view) ? previous : undefined;
   const credentialsSecret = 'credentialsSecret' in view.platform ? view.platform.credentialsSecret : undefined;
+  const { kind, namespace, name, uid } = view.identity;
   return {
-    namespace: view.identity.namespace,
-    name: view.identity.name,
-    uid: view.identity.uid,
+    ...(kind === undefined ? {} : { kind }),
+    namespace,
+    name,
+    uid,
     digest: clusterDigest(view),
     gate: gate.kind,
     ...('reason' in gate ? { reason: gate.reason } : {}),
@@ -62,6 +65,11 @@ export function rememberCluster(previous: KnownCluster | undefined, view: Cluste
     })),
     ...(credentialsSecret === undefined || credentialsSecret === '' ? {} : { credentialsSecret }),
   };
+}
+
+/** @param hive name of the hub. */
+export function identityOf(hive: string, { kind, namespace, name, uid }: KnownCluster): ClusterIdentity {
+  return { hive, namespace, name, uid, ...(kind === undefined ? {} : { kind }) };
 }
 
 /**

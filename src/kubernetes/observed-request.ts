@@ -1,7 +1,7 @@
 /** What the watch reads of a CertificateRequest: what the gauges show, and whose it is. */
 import { z } from 'zod';
 import { requestName } from '../certificates/request-name.ts';
-import type { BundleView, ClusterView } from '../clusters/cluster-view.ts';
+import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-view.ts';
 import { canonicalJson, digestOf } from '../clusters/digest.ts';
 import { isForeignChange, type Writers, writersOf } from './foreign-writes.ts';
 import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
@@ -13,11 +13,13 @@ export interface ObservedRequest {
   /** The ClusterDeployment that owns it; undefined when it is nobody's. */
   readonly owner?: { readonly name: string; readonly uid: string };
   readonly deleting: boolean;
+  /** Annotation `hive.openshift.io/reconcile-pause: "true"`. */
+  readonly paused: boolean;
   readonly finalizer: boolean;
   readonly secretName: string;
   readonly dnsNames: readonly string[];
   readonly zoneName: string;
-  readonly platform: ClusterView['platform'];
+  readonly platform: PlatformView;
   readonly specDigest: string;
   readonly writers: Writers;
   readonly issued: boolean;
@@ -29,6 +31,7 @@ export interface ObservedRequest {
 }
 
 const text = z.string().max(4096);
+const maybeText = text.optional().catch(undefined);
 const secretRef = z.object({ name: text.optional() }).optional().catch(undefined);
 const ownerSchema = z.looseObject({
   kind: z.string(),
@@ -37,6 +40,15 @@ const ownerSchema = z.looseObject({
   controller: z.boolean().optional(),
 });
 
+const platformSchema = z
+  .looseObject({
+    aws: z.looseObject({ credentials: secretRef, region: maybeText }).optional().catch(undefined),
+    gcp: z.looseObject({ credentials: secretRef }).optional().catch(undefined),
+    azure: z.looseObject({ credentials: secretRef, resourceGroupName: maybeText }).optional().catch(undefined),
+  })
+  .optional()
+  .catch(undefined);
+
 /** Every field on its own: an odd one is as if absent, since the watch of all the others must go on. */
 const requestSchema = z.looseObject({
   spec: z
@@ -44,25 +56,17 @@ const requestSchema = z.looseObject({
       acmeDNSDomain: text.catch(''),
       certificateSecret: secretRef,
       dnsNames: z.array(text).max(1000).catch([]),
-      platform: z
-        .looseObject({
-          aws: z
-            .looseObject({ credentials: secretRef, region: text.optional().catch(undefined) })
-            .optional()
-            .catch(undefined),
-        })
-        .optional()
-        .catch(undefined),
+      platform: platformSchema,
     })
     .optional()
     .catch(undefined),
   status: z
     .looseObject({
       issued: z.boolean().optional().catch(undefined),
-      notBefore: text.optional().catch(undefined),
-      notAfter: text.optional().catch(undefined),
-      issuerName: text.optional().catch(undefined),
-      serialNumber: text.optional().catch(undefined),
+      notBefore: maybeText,
+      notAfter: maybeText,
+      issuerName: maybeText,
+      serialNumber: maybeText,
     })
     .optional()
     .catch(undefined),
@@ -74,26 +78,18 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
   const owner = (metadata.ownerReferences ?? [])
     .map((reference) => ownerSchema.safeParse(reference))
     .find((reference) => reference.success && reference.data.kind === 'ClusterDeployment')?.data;
-  const aws = spec?.platform?.aws;
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid ?? '',
     ...(owner === undefined ? {} : { owner: { name: owner.name, uid: owner.uid } }),
     deleting: metadata.deletionTimestamp !== undefined,
+    paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
     finalizer: metadata.finalizers?.includes(FINALIZER) === true,
     secretName: spec?.certificateSecret?.name ?? '',
     dnsNames: spec?.dnsNames ?? [],
     zoneName: spec?.acmeDNSDomain ?? '',
-    platform:
-      aws === undefined
-        ? { kind: 'unsupported', found: Object.keys(spec?.platform ?? {})[0] ?? 'none' }
-        : {
-            kind: 'aws',
-            region: aws.region ?? '',
-            sts: false,
-            ...(aws.credentials?.name ? { credentialsSecret: aws.credentials.name } : {}),
-          },
+    platform: platformOf(spec?.platform),
     specDigest: digestOf(canonicalJson(object['spec'])),
     writers: writersOf(object, 'spec'),
     issued: status?.issued === true,
@@ -102,6 +98,28 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     ...(status?.issuerName ? { issuerName: status.issuerName } : {}),
     ...(status?.serialNumber ? { serialNumber: status.serialNumber } : {}),
   };
+}
+
+function platformOf(platform: z.infer<typeof platformSchema>): PlatformView {
+  const { aws, gcp, azure } = platform ?? {};
+  if (aws !== undefined) {
+    const credentialsSecret = aws.credentials?.name;
+    return {
+      kind: 'aws',
+      region: aws.region ?? '',
+      sts: false,
+      ...(credentialsSecret ? { credentialsSecret } : {}),
+    };
+  }
+  if (gcp !== undefined) return { kind: 'gcp', credentialsSecret: gcp.credentials?.name ?? '' };
+  if (azure !== undefined) {
+    return {
+      kind: 'azure',
+      credentialsSecret: azure.credentials?.name ?? '',
+      resourceGroupName: azure.resourceGroupName ?? '',
+    };
+  }
+  return { kind: 'unsupported', found: (Object.keys(platform ?? {})[0] ?? 'none').slice(0, 64) };
 }
 
 /** Why the workflow has to look at its request again; undefined when the change was certman's own or means nothing. */
