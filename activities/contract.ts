@@ -185,7 +185,10 @@ export interface BundleRemovalInput {
 
 /** One outside system: the management cluster's API server. */
 export interface KubernetesActivities {
-  /** Puts the finalizer on the ClusterDeployment, applies the CertificateRequest (user's renewBeforeDays kept), reads the Secret. */
+  /**
+   * Puts the finalizer on the ClusterDeployment, applies the CertificateRequest (user's renewBeforeDays kept), reads the Secret
+   * and puts back what ties it to the request, its data untouched.
+   */
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
   /** Writes conditions and status of the CertificateRequest, the bundle's status on the ClusterDeployment, and an Event on both. */
   reportStatus(input: ReportStatusInput): Promise<void>;

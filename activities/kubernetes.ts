@@ -15,6 +15,7 @@ import {
 } from '../src/kubernetes/kubernetes-api.ts';
 import { createOperatorSettings, type OperatorSettings } from '../src/kubernetes/operator-settings.ts';
 import { removeBundleObjects } from '../src/kubernetes/remove-bundle.ts';
+import { tieSecret } from '../src/kubernetes/secret-tie.ts';
 import { readTlsSecret } from '../src/kubernetes/secrets.ts';
 import { StatusWriter } from '../src/kubernetes/status-writer.ts';
 import { withBoundary } from './boundary.ts';
@@ -56,6 +57,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
           next: 'Delete that Secret, or name another in the bundle; nothing is ordered before that.',
         });
       }
+      if (secret.kind !== 'missing') await tieSecret(kubernetes, secret.metadata, { namespace, name, uid }, signal);
       const renewBeforeDays = renewBeforeDaysOf(request);
       const environment = await deps.environment?.();
       const observation: RequestObservation = {

@@ -44,7 +44,8 @@ export function certificateRequestFor(cluster: ClusterView, bundle: BundleView, 
     },
     spec: {
       acmeDNSDomain: cluster.zoneName,
-      certificateSecret: { kind: 'Secret', namespace: identity.namespace, name: bundle.secretName },
+      // The kind in lower case, as certman-operator writes it: what it left is taken over unchanged, and finds it so again.
+      certificateSecret: { kind: 'secret', namespace: identity.namespace, name: bundle.secretName },
       ...(bundle.names.kind === 'valid'
         ? { dnsNames: bundle.names.dnsNames }
         : { namesProblem: bundle.names.message.slice(0, LONGEST_NAMES_PROBLEM) }),

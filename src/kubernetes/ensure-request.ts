@@ -3,13 +3,20 @@ import type { BundleView, ClusterView } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { belongsToAnother, certificateRequestFor, ownershipOf } from './certificate-request.ts';
 import { releaseFinalizer } from './finalizers.ts';
-import { CERTIFICATE_REQUESTS, type KubernetesApi, type KubernetesObject } from './kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER, type KubernetesApi, type KubernetesObject } from './kubernetes-api.ts';
+import { untieSecret } from './secret-tie.ts';
+import { stagingSecretName } from './secrets.ts';
 
 const ATTEMPTS = 3;
 
+/** Put on by the API server itself for a deletion that waits for the garbage collector; gone within moments. */
+const COLLECTORS = new Set(['foregroundDeletion', 'orphan']);
+
 /**
- * One request as a rule. @returns the CertificateRequest as it is now.
- * @throws CertmanError `kubernetes/heldByOther` when it belongs to another ClusterDeployment, or is being deleted and somebody else holds it.
+ * One request as a rule. One that somebody deleted is let go and made again, its Secrets kept: with the reference to it still
+ * on them, the garbage collector would delete them. @returns the CertificateRequest as it is now.
+ * @throws CertmanError `kubernetes/heldByOther` when it belongs to another ClusterDeployment, or is being deleted and somebody
+ * else holds it; `kubernetes/conflict` while the garbage collector holds it.
  */
 export async function ensureCertificateRequest(
   kubernetes: KubernetesApi,
@@ -19,20 +26,38 @@ export async function ensureCertificateRequest(
   signal?: AbortSignal,
 ): Promise<KubernetesObject> {
   const wanted = certificateRequestFor(cluster, bundle, email);
-  const { namespace, name } = wanted.metadata;
   for (let attempt = 1; ; attempt += 1) {
     const applied = await applyUnlessAnothers(kubernetes, cluster, wanted, signal);
     if (applied !== undefined && applied.metadata.deletionTimestamp === undefined) return applied;
-    if (applied !== undefined) await releaseFinalizer(kubernetes, CERTIFICATE_REQUESTS, applied, signal);
-    if (attempt >= ATTEMPTS) {
-      const holders = applied?.metadata.finalizers?.join(', ') ?? 'unknown';
-      throw new CertmanError({
-        code: 'kubernetes/heldByOther',
-        message: `CertificateRequest ${namespace}/${name} is being deleted, and cannot be made again before it is gone (finalizers: ${holders}).`,
-        next: 'See by its finalizers who holds it; once it is gone, it goes on by itself.',
-      });
-    }
+    if (applied !== undefined) await letGo(kubernetes, applied, bundle.secretName, signal);
+    if (attempt >= ATTEMPTS) throw stillBeingDeleted(applied ?? wanted);
   }
+}
+
+async function letGo(
+  kubernetes: KubernetesApi,
+  request: KubernetesObject,
+  secretName: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { namespace = '', name, uid } = request.metadata;
+  for (const secret of [secretName, stagingSecretName(name)]) {
+    await untieSecret(kubernetes, { namespace, name: secret }, uid, signal);
+  }
+  await releaseFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, signal);
+}
+
+function stillBeingDeleted({ metadata }: KubernetesObject): CertmanError {
+  const { namespace, name } = metadata;
+  const holders = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER);
+  const passing = holders.every((holder) => COLLECTORS.has(holder));
+  return new CertmanError({
+    code: passing ? 'kubernetes/conflict' : 'kubernetes/heldByOther',
+    message: `CertificateRequest ${namespace}/${name} is being deleted, and cannot be made again before it is gone (finalizers: ${holders.join(', ') || 'none'}).`,
+    next: passing
+      ? 'It is made again as soon as the garbage collector has let it go.'
+      : 'See by its finalizers who holds it; once it is gone, it goes on by itself.',
+  });
 }
 
 /** @returns the request, being deleted or not; undefined when a leftover of an earlier cluster of the same name was let go, so that the next try creates it. */

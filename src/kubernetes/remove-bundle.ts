@@ -10,7 +10,8 @@ import {
   type ObjectMeta,
   SECRETS,
 } from './kubernetes-api.ts';
-import { REQUEST_LABEL, STAGING_LABEL, stagingSecretName } from './secrets.ts';
+import { REQUEST_LABEL } from './secret-tie.ts';
+import { STAGING_LABEL, stagingSecretName } from './secrets.ts';
 
 /**
  * Deletes only what is this cluster's. The finalizer goes last: as long as it is on, what is left can be found again.

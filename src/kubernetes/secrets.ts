@@ -6,17 +6,10 @@
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { judgeTlsData } from './certificate-secret.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  type KubernetesApi,
-  type KubernetesObject,
-  type ObjectMeta,
-  SECRETS,
-} from './kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject, type ObjectMeta, SECRETS } from './kubernetes-api.ts';
 import { readSecretText } from './secret-data.ts';
+import { ownedBy, REQUEST_LABEL, type SecretOwner } from './secret-tie.ts';
 
-/** Label on a certificate's Secret; its value is the name of the CertificateRequest. Shared with certman-operator. */
-export const REQUEST_LABEL = 'certificate_request';
 /** Label on the Secret that holds a key whose certificate is not installed yet. */
 export const STAGING_LABEL = 'certman.managed.openshift.io/staging';
 /** Annotation on the staging Secret: the order its key belongs to. */
@@ -24,13 +17,6 @@ export const STAGING_ORDER_ANNOTATION = 'certman.managed.openshift.io/order-url'
 
 const STAGING_KEY = 'tls.key';
 const REPLACE_ATTEMPTS = 3;
-
-/** The CertificateRequest that a Secret belongs to. */
-export interface SecretOwner {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-}
 
 /** What a certificate's Secret holds. `chainPem` and `certificate` are there whenever the certificate itself could be read. */
 export type TlsSecret =
@@ -215,16 +201,6 @@ function stagingSecret(request: SecretOwner, orderUrl: string, keyPem: string): 
     },
     type: 'Opaque',
     data: { [STAGING_KEY]: base64(keyPem) },
-  };
-}
-
-function ownedBy(request: { readonly name: string; readonly uid: string }): Readonly<Record<string, unknown>> {
-  return {
-    apiVersion: `${CERTIFICATE_REQUESTS.group}/${CERTIFICATE_REQUESTS.version}`,
-    kind: CERTIFICATE_REQUESTS.kind,
-    name: request.name,
-    uid: request.uid,
-    controller: true,
   };
 }
 

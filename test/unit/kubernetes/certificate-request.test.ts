@@ -20,7 +20,7 @@ describe('the CertificateRequest of a bundle', () => {
   test('has the fields of certman-operator', () => {
     expect(specOf(applied)).toEqual({
       acmeDNSDomain: 'example.com',
-      certificateSecret: { kind: 'Secret', namespace: 'ns-c1', name: 'Primary-cert' },
+      certificateSecret: { kind: 'secret', namespace: 'ns-c1', name: 'Primary-cert' },
       dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'],
       email: 'sre@example.com',
       platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },

@@ -1,0 +1,153 @@
+/**
+ * What ties a certificate's Secret to its CertificateRequest: a label and an owner reference, as certman-operator set them.
+ * Both are only ever changed by JSON patch: Hive redeploys a cluster's API server when the data changes, and a server-side
+ * apply without the data would take it away.
+ */
+import { CertmanError } from '../failures/failure.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  type JsonPatchOperation,
+  type KubernetesApi,
+  type ObjectKey,
+  type ObjectMeta,
+  SECRETS,
+} from './kubernetes-api.ts';
+
+/** Label on a certificate's Secret; its value is the name of the CertificateRequest. Shared with certman-operator. */
+export const REQUEST_LABEL = 'certificate_request';
+
+const ATTEMPTS = 3;
+
+/** The CertificateRequest that a Secret belongs to. */
+export interface SecretOwner {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export type SecretTie =
+  | { readonly kind: 'tied' }
+  /** Ours to tie; `lacks` says in words what is missing. */
+  | { readonly kind: 'loose'; readonly lacks: string }
+  /** Somebody else's, by what it says itself. `request`: the CertificateRequest that it names, where it names one. */
+  | { readonly kind: 'another'; readonly holder: string; readonly request?: string };
+
+export function ownedBy(request: Pick<SecretOwner, 'name' | 'uid'>): Readonly<Record<string, unknown>> {
+  return {
+    apiVersion: `${CERTIFICATE_REQUESTS.group}/${CERTIFICATE_REQUESTS.version}`,
+    kind: CERTIFICATE_REQUESTS.kind,
+    name: request.name,
+    uid: request.uid,
+    controller: true,
+  };
+}
+
+/** How a Secret stands to the request whose certificate is to be in it. Metadata is enough: the watch asks as well. */
+export function tieOf(secret: ObjectMeta, request: Pick<SecretOwner, 'name' | 'uid'>): SecretTie {
+  const owners = secret.ownerReferences ?? [];
+  const label = secret.labels?.[REQUEST_LABEL];
+  const owned = owners.some((owner) => owner['uid'] === request.uid);
+  // To a request of this name that was made again since: that is ours too.
+  const stale = owners.filter((owner) => owner['uid'] !== request.uid && isRequest(owner, request.name));
+  if (!owned && stale.length === 0) {
+    const controller = owners.find((owner) => owner['controller'] === true);
+    if (controller !== undefined) return heldBy(String(controller['kind']), String(controller['name']));
+    if (label !== undefined && label !== request.name) return heldBy(CERTIFICATE_REQUESTS.kind, label);
+  }
+  const lacks = [
+    ...(label === request.name ? [] : [`its label ${REQUEST_LABEL}`]),
+    ...(owned && stale.length === 0 ? [] : ['its owner reference']),
+  ];
+  return lacks.length === 0 ? { kind: 'tied' } : { kind: 'loose', lacks: lacks.join(' and ') };
+}
+
+function heldBy(kind: string, name: string): SecretTie {
+  return {
+    kind: 'another',
+    holder: `${kind} ${name}`,
+    ...(kind === CERTIFICATE_REQUESTS.kind ? { request: name } : {}),
+  };
+}
+
+/**
+ * Puts label and owner reference on a Secret that lacks them.
+ * @param found as it was just read.
+ * @throws CertmanError `kubernetes/heldByOther` when it is somebody else's, `kubernetes/conflict` when it changed meanwhile.
+ */
+export async function tieSecret(
+  kubernetes: KubernetesApi,
+  found: ObjectMeta,
+  request: SecretOwner,
+  signal?: AbortSignal,
+): Promise<void> {
+  const tie = tieOf(found, request);
+  if (tie.kind === 'tied') return;
+  const key = { namespace: request.namespace, name: found.name };
+  if (tie.kind === 'another') {
+    const leftBehind =
+      tie.request !== undefined &&
+      (await kubernetes.get(CERTIFICATE_REQUESTS, { namespace: request.namespace, name: tie.request }, signal)) ===
+        undefined;
+    if (!leftBehind) throw heldByAnother(key, request, tie.holder);
+  }
+  const owners = (found.ownerReferences ?? []).filter((owner) => !isRequest(owner));
+  const labels: JsonPatchOperation[] =
+    found.labels === undefined
+      ? [{ op: 'add', path: '/metadata/labels', value: { [REQUEST_LABEL]: request.name } }]
+      : [{ op: 'add', path: `/metadata/labels/${REQUEST_LABEL}`, value: request.name }];
+  await kubernetes.patch(
+    SECRETS,
+    key,
+    [
+      unchangedSince(found),
+      ...labels,
+      { op: 'add', path: '/metadata/ownerReferences', value: [...owners, ownedBy(request)] },
+    ],
+    signal,
+  );
+}
+
+/**
+ * Takes the reference to a CertificateRequest off a Secret, before that request is let go: what is owned by an object that is
+ * gone is deleted by the garbage collector.
+ */
+export async function untieSecret(
+  kubernetes: KubernetesApi,
+  key: ObjectKey,
+  requestUid: string | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const metadata = (await kubernetes.get(SECRETS, key, signal))?.metadata;
+    const owners = metadata?.ownerReferences ?? [];
+    const kept = owners.filter((owner) => owner['uid'] !== requestUid);
+    if (metadata === undefined || kept.length === owners.length) return;
+    try {
+      await kubernetes.patch(
+        SECRETS,
+        key,
+        [unchangedSince(metadata), { op: 'add', path: '/metadata/ownerReferences', value: kept }],
+        signal,
+      );
+      return;
+    } catch (error) {
+      if (!(error instanceof CertmanError) || error.code !== 'kubernetes/conflict' || attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+function unchangedSince(metadata: ObjectMeta): JsonPatchOperation {
+  return { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion };
+}
+
+function isRequest(owner: Readonly<Record<string, unknown>>, name?: string): boolean {
+  return owner['kind'] === CERTIFICATE_REQUESTS.kind && (name === undefined || owner['name'] === name);
+}
+
+function heldByAnother(secret: ObjectKey, request: SecretOwner, holder: string): CertmanError {
+  return new CertmanError({
+    code: 'kubernetes/heldByOther',
+    message: `Secret ${secret.namespace}/${secret.name}, which CertificateRequest ${request.name} names, belongs to ${holder} and is left alone.`,
+    next: 'Name another Secret in one of the two, or delete that Secret; it goes on by itself then.',
+  });
+}
