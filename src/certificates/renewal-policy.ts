@@ -1,113 +1,185 @@
 /**
  * What a bundle's certificate needs now, and why. Pure: a chain of small questions, each with its reason, in order of urgency.
  */
-import { digestOf } from '../clusters/digest.ts';
 import type { CertificateFacts, SecretObservation } from './certificate-facts.ts';
+import { type PlannedRenewal, plannedRenewal, type RenewalRule, type RenewalTerms } from './planned-renewal.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+/** Host of Let's Encrypt's production directory (letsencrypt.org/getting-started). */
+const LETS_ENCRYPT_PRODUCTION = 'acme-v02.api.letsencrypt.org';
 
-/** Days left at which a certificate is renewed unless the user says otherwise. */
-export const DEFAULT_RENEW_BEFORE_DAYS = 45;
+/** How the CNs of all issuers of Let's Encrypt's staging environment begin (letsencrypt.org/docs/staging-environment). */
+const LETS_ENCRYPT_STAGING_ISSUER = '(STAGING)';
 
-/** Renewals are spread over up to this much earlier, so that clusters installed together are not renewed together. */
-export const LONGEST_SPREAD_MS = DAY_MS;
+const MOST_NAMES_TOLD = 3;
 
-/** The spread is never more than this share of the lifetime: a short certificate keeps most of its life. */
-const SPREAD_SHARE = 1 / 50;
-
-export interface RenewalInputs {
+export interface RenewalInputs extends RenewalTerms {
   readonly secret: SecretObservation;
   /** Names the certificate must have. */
   readonly dnsNames: readonly string[];
-  /** As the user set it; unset or <= 0: the default. */
-  readonly renewBeforeDays?: number;
-  /** Anything stable for this certificate's place (namespace/name of the request): decides its spread. */
-  readonly spreadKey: string;
-  /** Epoch milliseconds. */
-  readonly now: number;
+  /** Host of the directory of the CA that issued the certificate in the Secret, where that was recorded. */
+  readonly issuedBy?: string;
+  /** Host of the directory that an order would go to now, where that is known. */
+  readonly environment?: string;
+  /** The CA is known to have revoked the certificate in the Secret. */
+  readonly revoked?: boolean;
+  /** An operator asked for a new certificate, whatever there is. */
+  readonly renewRequested?: boolean;
 }
 
 /** CamelCase reasons, used as condition reasons as well. */
 export type OrderReason =
   | 'SecretMissing'
   | 'SecretBroken'
+  | 'KeyMismatch'
   | 'NamesMissing'
+  | 'Revoked'
+  | 'EnvironmentChanged'
   | 'Expired'
+  | 'SuggestedByCa'
   | 'RenewalDue'
   | 'RenewRequested';
 
+/** Why a certificate is ordered, in a word and in a sentence. */
+export interface OrderCause {
+  readonly reason: OrderReason;
+  readonly message: string;
+}
+
 export type NextAction =
-  | { readonly kind: 'order'; readonly reason: OrderReason; readonly message: string }
-  | { readonly kind: 'sleep'; readonly until: number; readonly certificate: CertificateFacts };
+  | ({ readonly kind: 'order' } & OrderCause)
+  | {
+      readonly kind: 'sleep';
+      /** Epoch milliseconds. */
+      readonly until: number;
+      readonly certificate: CertificateFacts;
+      /** The rule that gives the instant. */
+      readonly reason: RenewalRule;
+      /** Why then, as a clause. */
+      readonly message: string;
+    };
+
+/** One question: is this a reason to order now? */
+type OrderRule = (inputs: RenewalInputs) => OrderCause | undefined;
+
+/** The policy. The first rule that has something to say is the reason that people are told. */
+const ORDER_RULES: readonly OrderRule[] = [
+  secretMissing,
+  keyMismatch,
+  secretBroken,
+  ofCertificate(namesMissing),
+  ofCertificate(revoked),
+  ofCertificate(environmentChanged),
+  ofCertificate(expired),
+  ofCertificate(suggestedByCa),
+  ofCertificate(renewalDue),
+  renewRequested,
+];
 
 /** The one decision: order now, or sleep until an exact instant. */
 export function nextAction(inputs: RenewalInputs): NextAction {
-  const { secret } = inputs;
-  switch (secret.kind) {
-    case 'missing':
-      return { kind: 'order', reason: 'SecretMissing', message: 'There is no certificate in the Secret yet.' };
-    case 'broken':
-      return {
-        kind: 'order',
-        reason: 'SecretBroken',
-        message: `What the Secret holds cannot serve: ${secret.message}`,
-      };
-    case 'valid':
-      return whatValidNeeds(secret.certificate, inputs);
+  for (const rule of ORDER_RULES) {
+    const cause = rule(inputs);
+    if (cause !== undefined) return { kind: 'order', ...cause };
   }
+  const { secret } = inputs;
+  if (secret.kind !== 'valid') throw new TypeError('a Secret without a certificate is a reason to order');
+  const { at, reason, message } = plannedRenewal(secret.certificate, inputs);
+  return { kind: 'sleep', until: at, certificate: secret.certificate, reason, message };
 }
 
-function whatValidNeeds(certificate: CertificateFacts, inputs: RenewalInputs): NextAction {
+function secretMissing({ secret }: RenewalInputs): OrderCause | undefined {
+  if (secret.kind !== 'missing') return;
+  return { reason: 'SecretMissing', message: 'There is no certificate in the Secret yet.' };
+}
+
+function keyMismatch({ secret }: RenewalInputs): OrderCause | undefined {
+  if (secret.kind !== 'broken' || secret.keyMismatch !== true) return;
+  return { reason: 'KeyMismatch', message: `Key and certificate do not belong together: ${secret.message}` };
+}
+
+function secretBroken({ secret }: RenewalInputs): OrderCause | undefined {
+  if (secret.kind !== 'broken') return;
+  return { reason: 'SecretBroken', message: `What the Secret holds cannot serve: ${secret.message}` };
+}
+
+/** The rules from here on are about a certificate that could serve. */
+function ofCertificate(
+  rule: (certificate: CertificateFacts, inputs: RenewalInputs) => OrderCause | undefined,
+): OrderRule {
+  return (inputs) => (inputs.secret.kind === 'valid' ? rule(inputs.secret.certificate, inputs) : undefined);
+}
+
+function namesMissing(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
   const lacking = missingNames(certificate.dnsNames, inputs.dnsNames);
-  if (lacking.length > 0) {
+  if (lacking.length === 0) return;
+  const told = lacking.slice(0, MOST_NAMES_TOLD).join(', ');
+  const untold = lacking.length - MOST_NAMES_TOLD;
+  return {
+    reason: 'NamesMissing',
+    message: `The certificate lacks ${told}${untold > 0 ? ` and ${untold} more` : ''}.`,
+  };
+}
+
+function revoked(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
+  if (inputs.revoked !== true) return;
+  return { reason: 'Revoked', message: `The CA has revoked certificate ${certificate.serialNumber}.` };
+}
+
+/** A CA that is not known on either side is no reason by itself: after an upgrade nothing was recorded yet. */
+function environmentChanged(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
+  const { issuedBy, environment } = inputs;
+  if (environment === undefined) return;
+  if (issuedBy !== undefined) {
+    if (issuedBy.toLowerCase() === environment.toLowerCase()) return;
     return {
-      kind: 'order',
-      reason: 'NamesMissing',
-      message: `The certificate lacks ${lacking.slice(0, 3).join(', ')}${lacking.length > 3 ? ` and ${lacking.length - 3} more` : ''}.`,
+      reason: 'EnvironmentChanged',
+      message: `The certificate was issued by ${issuedBy}; certificates now come from ${environment}.`,
     };
   }
-  if (Date.parse(certificate.notAfter) <= inputs.now) {
-    return { kind: 'order', reason: 'Expired', message: `The certificate expired at ${certificate.notAfter}.` };
-  }
-  const until = renewalInstant(certificate, inputs.renewBeforeDays, inputs.spreadKey);
-  if (until <= inputs.now) {
-    return {
-      kind: 'order',
-      reason: 'RenewalDue',
-      message: `The certificate expires at ${certificate.notAfter}; its renewal was due at ${new Date(until).toISOString()}.`,
-    };
-  }
-  return { kind: 'sleep', until, certificate };
+  if (environment.toLowerCase() !== LETS_ENCRYPT_PRODUCTION) return;
+  if (!certificate.issuerName.startsWith(LETS_ENCRYPT_STAGING_ISSUER)) return;
+  return {
+    reason: 'EnvironmentChanged',
+    message: `The certificate was issued by ${certificate.issuerName}, which nobody trusts; certificates now come from ${environment}.`,
+  };
+}
+
+function expired(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
+  if (Date.parse(certificate.notAfter) > inputs.now) return;
+  return { reason: 'Expired', message: `The certificate expired at ${certificate.notAfter}.` };
+}
+
+function suggestedByCa(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
+  const due = dueRenewal(certificate, inputs);
+  if (due?.reason !== 'SuggestedByCa') return;
+  return {
+    reason: 'SuggestedByCa',
+    message: `The certificate expires at ${certificate.notAfter}, but ${due.message}.`,
+  };
+}
+
+function renewalDue(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
+  const due = dueRenewal(certificate, inputs);
+  if (due === undefined || due.reason === 'SuggestedByCa') return;
+  return {
+    reason: 'RenewalDue',
+    message: `The certificate expires at ${certificate.notAfter}; its renewal was due at ${new Date(due.at).toISOString()}: ${due.message}.`,
+  };
+}
+
+function dueRenewal(certificate: CertificateFacts, inputs: RenewalInputs): PlannedRenewal | undefined {
+  const planned = plannedRenewal(certificate, inputs);
+  return planned.at <= inputs.now ? planned : undefined;
+}
+
+/** Last: where anything else is wrong too, that is the better story. */
+function renewRequested(inputs: RenewalInputs): OrderCause | undefined {
+  if (inputs.renewRequested !== true) return;
+  return { reason: 'RenewRequested', message: 'An operator asked for it.' };
 }
 
 /** Names wanted that the certificate does not carry; compared without regard to case. */
 export function missingNames(present: readonly string[], wanted: readonly string[]): readonly string[] {
   const have = new Set(present.map((name) => name.toLowerCase()));
   return wanted.filter((name) => !have.has(name.toLowerCase()));
-}
-
-/**
- * When a certificate is renewed: `renewBeforeDays` (default 45) before it expires, but never with more than half of its
- * lifetime still to go, and up to a day (or a fiftieth of the lifetime) earlier, the same for the same key.
- * @returns epoch milliseconds.
- */
-export function renewalInstant(
-  certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
-  renewBeforeDays: number | undefined,
-  spreadKey: string,
-): number {
-  const notBefore = Date.parse(certificate.notBefore);
-  const notAfter = Date.parse(certificate.notAfter);
-  const lifetime = Math.max(0, notAfter - notBefore);
-  const wanted = renewBeforeDays !== undefined && renewBeforeDays > 0 ? renewBeforeDays : DEFAULT_RENEW_BEFORE_DAYS;
-  const before = Math.min(wanted * DAY_MS, lifetime / 2);
-  const spread = fractionOf(spreadKey) * Math.min(LONGEST_SPREAD_MS, lifetime * SPREAD_SHARE);
-  // Whole seconds: people read it.
-  return Math.floor((notAfter - before - spread) / 1000) * 1000;
-}
-
-/** A number in [0, 1) that is always the same for the same text. */
-export function fractionOf(text: string): number {
-  return Number.parseInt(digestOf(text).slice(0, 8), 16) / 2 ** 32;
 }

@@ -2,7 +2,8 @@
 import { CancellationScope, CancelledFailure, condition, executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import type { RequestObservation } from '../../activities/contract.ts';
 import { nameSetDigest } from '../../src/certificates/name-set.ts';
-import { type NextAction, nextAction, renewalInstant } from '../../src/certificates/renewal-policy.ts';
+import { plannedRenewal } from '../../src/certificates/planned-renewal.ts';
+import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { failureSentence } from '../../src/certificates/status-wording.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
@@ -237,9 +238,13 @@ async function succeed(
   renewed: boolean,
 ): Promise<number> {
   const { certificate, issued } = result;
-  const until = renewalInstant(certificate, renewBefore(observation).renewBeforeDays, spreadKey(observation));
-  const renewalTime = new Date(until).toISOString();
   const now = Date.now();
+  const until = plannedRenewal(certificate, {
+    ...renewBefore(observation),
+    spreadKey: spreadKey(observation),
+    now,
+  }).at;
+  const renewalTime = new Date(until).toISOString();
   const others = (cluster.record(bundle.name).unclaimedOrders ?? []).filter((order) => order !== result.orderUrl);
   const stillValid = cluster.record(bundle.name).issued.filter((one) => Date.parse(one.notAfter) > now);
   cluster.update(bundle.name, {

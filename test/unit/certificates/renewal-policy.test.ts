@@ -1,146 +1,163 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
+import type { SecretObservation } from '../../../src/certificates/certificate-facts.ts';
+import { plannedRenewal } from '../../../src/certificates/planned-renewal.ts';
 import {
-  fractionOf,
   missingNames,
   nextAction,
+  type OrderReason,
   type RenewalInputs,
-  renewalInstant,
 } from '../../../src/certificates/renewal-policy.ts';
+import type { RenewalWindow } from '../../../src/certificates/renewal-window.ts';
+import { BEGIN, certificateOf, DAY_MS } from '../../support/certificate-facts.ts';
 
-const DAY_MS = 86_400_000;
-const BEGIN = Date.parse('2026-01-01T00:00:00Z');
+const PRODUCTION = 'acme-v02.api.letsencrypt.org';
+const STAGING = 'acme-staging-v02.api.letsencrypt.org';
 
-function certificate(
-  lifetimeMs: number,
-  begin = BEGIN,
-  dnsNames: readonly string[] = ['api.c1.example.com'],
-): CertificateFacts {
+const good = certificateOf(90 * DAY_MS);
+const staged = certificateOf(90 * DAY_MS, { issuerName: '(STAGING) Wannabe Watercress R11' });
+
+const valid = (certificate = good): SecretObservation => ({ kind: 'valid', certificate });
+
+function inputs(change: Partial<RenewalInputs> = {}): RenewalInputs {
   return {
-    serialNumber: '1',
-    issuerName: 'Test CA',
-    notBefore: new Date(begin).toISOString(),
-    notAfter: new Date(begin + lifetimeMs).toISOString(),
-    dnsNames,
-    fingerprint: 'f',
+    secret: valid(),
+    dnsNames: ['api.c1.example.com'],
+    spreadKey: 'ns/c1-primary',
+    now: BEGIN + DAY_MS,
+    ...change,
   };
 }
 
-function inputs(secret: SecretObservation, change: Partial<RenewalInputs> = {}): RenewalInputs {
-  return { secret, dnsNames: ['api.c1.example.com'], spreadKey: 'ns/c1-primary', now: BEGIN + DAY_MS, ...change };
+function windowOver(certId: string): RenewalWindow {
+  return { certId, start: '2025-12-30T00:00:00Z', end: '2025-12-31T00:00:00Z' };
 }
 
-describe('what a bundle needs', () => {
-  test('a missing Secret: an order', () => {
-    expect(nextAction(inputs({ kind: 'missing' }))).toMatchObject({ kind: 'order', reason: 'SecretMissing' });
+describe('an order now', () => {
+  test.each<readonly [OrderReason, string, Partial<RenewalInputs>, string]>([
+    ['SecretMissing', 'no Secret', { secret: { kind: 'missing' } }, 'There is no certificate'],
+    [
+      'SecretBroken',
+      'a broken Secret',
+      { secret: { kind: 'broken', message: 'tls.key is not a key' } },
+      'tls.key is not a key',
+    ],
+    [
+      'KeyMismatch',
+      'a key of another certificate',
+      { secret: { kind: 'broken', message: 'tls.key is for another one', keyMismatch: true } },
+      'tls.key is for another one',
+    ],
+    [
+      'NamesMissing',
+      'a name too few',
+      { dnsNames: ['api.c1.example.com', 'rh-api.c1.example.com'] },
+      'lacks rh-api.c1.example.com.',
+    ],
+    ['NamesMissing', 'many names too few', { dnsNames: ['a', 'b', 'c', 'd', 'e'] }, 'lacks a, b, c and 2 more.'],
+    ['Revoked', 'revoked', { revoked: true }, 'The CA has revoked certificate 1.'],
+    [
+      'EnvironmentChanged',
+      'from another CA',
+      { issuedBy: STAGING, environment: PRODUCTION },
+      `was issued by ${STAGING}; certificates now come from ${PRODUCTION}.`,
+    ],
+    [
+      'EnvironmentChanged',
+      'from staging by its looks, for production',
+      { secret: valid(staged), environment: PRODUCTION },
+      '(STAGING) Wannabe Watercress R11',
+    ],
+    ['Expired', 'expired', { now: Date.parse(good.notAfter) }, `expired at ${good.notAfter}`],
+    [
+      'SuggestedByCa',
+      'wanted back by the CA',
+      { suggestedWindow: windowOver(good.certId ?? '') },
+      'the CA suggests a renewal between 2025-12-30T00:00:00Z and 2025-12-31T00:00:00Z.',
+    ],
+    [
+      'RenewalDue',
+      'due',
+      { now: BEGIN + 46 * DAY_MS },
+      `its renewal was due at ${new Date(plannedRenewal(good, inputs()).at).toISOString()}: 45 days are then left`,
+    ],
+    ['RenewRequested', 'asked for', { renewRequested: true }, 'An operator asked for it.'],
+  ])('%s: %s', (reason, _what, change, words) => {
+    const action = nextAction(inputs(change));
+    expect(action).toMatchObject({ kind: 'order', reason });
+    expect(action.message).toContain(words);
   });
 
-  test('a broken Secret: an order that says what is broken', () => {
-    const action = nextAction(inputs({ kind: 'broken', message: 'tls.key is not a key' }));
-    expect(action).toMatchObject({ kind: 'order', reason: 'SecretBroken' });
-    expect(action.kind === 'order' && action.message).toContain('tls.key is not a key');
-  });
-
-  test('a good certificate: sleep until its renewal', () => {
-    const facts = certificate(90 * DAY_MS);
-    expect(nextAction(inputs({ kind: 'valid', certificate: facts }))).toEqual({
-      kind: 'sleep',
-      until: renewalInstant(facts, undefined, 'ns/c1-primary'),
-      certificate: facts,
+  test('for the most urgent of several reasons', () => {
+    // Everything is wrong at once; one after the other is put right.
+    const wrong: RenewalInputs = inputs({
+      secret: valid(staged),
+      dnsNames: ['other.example.com'],
+      revoked: true,
+      issuedBy: STAGING,
+      environment: PRODUCTION,
+      now: BEGIN + 100 * DAY_MS,
+      suggestedWindow: windowOver(staged.certId ?? ''),
+      renewRequested: true,
     });
-  });
-
-  test('a name too few: an order that names it', () => {
-    const action = nextAction(
-      inputs(
-        { kind: 'valid', certificate: certificate(90 * DAY_MS) },
-        { dnsNames: ['api.c1.example.com', 'rh-api.c1.example.com'] },
-      ),
-    );
-    expect(action).toMatchObject({ kind: 'order', reason: 'NamesMissing' });
-    expect(action.kind === 'order' && action.message).toContain('rh-api.c1.example.com');
-  });
-
-  test('a name too many is no reason for an order', () => {
-    const facts = certificate(90 * DAY_MS, BEGIN, ['api.c1.example.com', 'old.c1.example.com']);
-    expect(nextAction(inputs({ kind: 'valid', certificate: facts })).kind).toBe('sleep');
-  });
-
-  test('an expired certificate: an order', () => {
-    const action = nextAction(
-      inputs({ kind: 'valid', certificate: certificate(90 * DAY_MS) }, { now: BEGIN + 91 * DAY_MS }),
-    );
-    expect(action).toMatchObject({ kind: 'order', reason: 'Expired' });
-  });
-
-  test('a renewal that is due: an order', () => {
-    const action = nextAction(
-      inputs({ kind: 'valid', certificate: certificate(90 * DAY_MS) }, { now: BEGIN + 46 * DAY_MS }),
-    );
-    expect(action).toMatchObject({ kind: 'order', reason: 'RenewalDue' });
+    const mended: readonly (readonly [OrderReason, Partial<RenewalInputs>])[] = [
+      ['NamesMissing', {}],
+      ['Revoked', { dnsNames: staged.dnsNames }],
+      ['EnvironmentChanged', { revoked: false }],
+      ['Expired', { environment: STAGING }],
+      ['SuggestedByCa', { now: BEGIN + DAY_MS }],
+      ['RenewRequested', { suggestedWindow: windowOver('of.another') }],
+    ];
+    let now = wrong;
+    for (const [reason, change] of mended) {
+      now = { ...now, ...change };
+      expect(nextAction(now)).toMatchObject({ kind: 'order', reason });
+    }
   });
 });
 
-describe('when a certificate is renewed', () => {
-  test.each([
-    [90, 45],
-    [64, 32],
-    [45, 22.5],
-    [6.7, 3.35],
-    [398, 45],
-  ])('one of %s days with %s days left, at most a day (or a fiftieth) earlier', (lifetime, left) => {
-    const facts = certificate(lifetime * DAY_MS);
-    const leftDays = (Date.parse(facts.notAfter) - renewalInstant(facts, undefined, 'any')) / DAY_MS;
-    expect(leftDays).toBeGreaterThanOrEqual(left - 0.001);
-    expect(leftDays).toBeLessThanOrEqual(left + Math.min(1, lifetime / 50) + 0.001);
+describe('no order', () => {
+  test.each<readonly [string, Partial<RenewalInputs>]>([
+    ['for a good certificate', {}],
+    [
+      'for a name too many',
+      { secret: valid(certificateOf(90 * DAY_MS, { dnsNames: ['old.example.com', 'api.c1.example.com'] })) },
+    ],
+    ['for names in another case', { dnsNames: ['API.c1.Example.com'] }],
+    [
+      'for the same CA, however its host is written',
+      { issuedBy: PRODUCTION, environment: 'ACME-v02.api.LetsEncrypt.org' },
+    ],
+    ['where nothing says who issued it', { environment: PRODUCTION }],
+    ['where nothing says who would issue it', { issuedBy: STAGING }],
+    ['for a staging certificate in staging', { secret: valid(staged), environment: STAGING }],
+    ['for a staging certificate while the environment is not known', { secret: valid(staged) }],
+    ['for the window of another certificate', { suggestedWindow: windowOver('of.another') }],
+    ['where it is said not to be revoked', { revoked: false }],
+    ['where nobody asked for it', { renewRequested: false }],
+  ])('%s', (_what, change) => {
+    expect(nextAction(inputs(change)).kind).toBe('sleep');
   });
 
-  test.each([
-    ['as the user says', 30, 30],
-    ['never with more than half of its life to go', 80, 45],
-    ['by default where the user says 0', 0, 45],
-    ['by default where the user says less than 0', -5, 45],
-  ])('%s', (_how, wanted, left) => {
-    const facts = certificate(90 * DAY_MS);
-    const leftDays = (Date.parse(facts.notAfter) - renewalInstant(facts, wanted, 'any')) / DAY_MS;
-    expect(leftDays).toBeGreaterThanOrEqual(left - 0.001);
-    expect(leftDays).toBeLessThanOrEqual(left + 1.001);
+  test('but sleep until the planned instant, with the rule that gives it', () => {
+    const { at, reason, message } = plannedRenewal(good, inputs());
+    expect(nextAction(inputs())).toEqual({ kind: 'sleep', until: at, certificate: good, reason, message });
   });
 
-  test('always at the same instant for the same request, and spread over requests', () => {
-    const facts = certificate(90 * DAY_MS);
-    expect(renewalInstant(facts, undefined, 'a/b')).toBe(renewalInstant(facts, undefined, 'a/b'));
-    const instants = new Set(
-      Array.from({ length: 200 }, (_, index) => renewalInstant(facts, undefined, `ns/c${index}`)),
-    );
-    expect(instants.size).toBeGreaterThan(190);
-  });
-
-  test('from an hour to 398 days: inside its life, with at least nearly half of it behind', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 3_600, max: 398 * 86_400 }),
-        fc.option(fc.integer({ min: -10, max: 400 }), { nil: undefined }),
-        fc.string(),
-        (seconds, renewBeforeDays, key) => {
-          const facts = certificate(seconds * 1000);
-          const at = renewalInstant(facts, renewBeforeDays, key);
-          expect(at).toBeLessThan(Date.parse(facts.notAfter));
-          expect(at - BEGIN).toBeGreaterThanOrEqual(seconds * 1000 * 0.47);
-        },
-      ),
-    );
-  });
-
-  test('a certificate just issued never calls for another at once, however skewed the clock by minutes', () => {
+  test('for a certificate just issued, however skewed the clock by minutes', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 3_600, max: 398 * 86_400 }),
         fc.integer({ min: -300, max: 300 }),
-        (seconds, skew) => {
-          const facts = certificate(seconds * 1000);
-          const action = nextAction(inputs({ kind: 'valid', certificate: facts }, { now: BEGIN + skew * 1000 }));
+        fc.option(fc.integer({ min: -10, max: 10_000 }), { nil: undefined }),
+        (seconds, skew, renewBeforeDays) => {
+          const action = nextAction(
+            inputs({
+              secret: valid(certificateOf(seconds * 1000)),
+              now: BEGIN + skew * 1000,
+              ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
+            }),
+          );
           expect(action.kind).toBe('sleep');
         },
       ),
@@ -150,13 +167,4 @@ describe('when a certificate is renewed', () => {
 
 test('names are compared without regard to case', () => {
   expect(missingNames(['API.C1.example.com'], ['api.c1.example.com', 'b'])).toEqual(['b']);
-});
-
-test('the spread lies in [0, 1)', () => {
-  fc.assert(
-    fc.property(fc.string(), (text) => {
-      expect(fractionOf(text)).toBeGreaterThanOrEqual(0);
-      expect(fractionOf(text)).toBeLessThan(1);
-    }),
-  );
 });

@@ -1,0 +1,86 @@
+/**
+ * How often one exact set of names may be ordered: 5 certificates per 7 days, whoever orders them, with no override
+ * (https://letsencrypt.org/docs/rate-limits/, "New Certificates per Exact Set of Identifiers"). Kept here so that no fault,
+ * ours or the CA's, can turn into a loop of orders. A generic cell rate algorithm, which is what Let's Encrypt counts by. Pure.
+ */
+
+const HOUR_MS = 3_600_000;
+const WEEK_MS = 7 * 24 * HOUR_MS;
+
+/** Certificates that may be had at once after a week without any. */
+export const EXACT_SET_BURST = 5;
+
+/** One more of them is allowed after each of these (33.6 h; Let's Encrypt says "every 34 hours"). */
+export const EXACT_SET_INTERVAL_MS = WEEK_MS / EXACT_SET_BURST;
+
+/**
+ * A certificate of a short life may be replaced this often in it. Twice what the renewals at half of its life need, so that
+ * they are never held up.
+ */
+const ORDERS_PER_LIFETIME = 4;
+
+/** Even certificates that expire as they are issued are no loop without a pause. */
+const SHORTEST_INTERVAL_MS = 1000;
+
+/** What has been used of the limit, small enough to be carried in a workflow's state. */
+export interface OrderAllowance {
+  /** `nameSetDigest` of the names that it counts. */
+  readonly nameSet: string;
+  /** RFC 3339: GCRA's theoretical arrival time, when all that was used will have come back. */
+  readonly arrival: string;
+  /** What one order costs, in milliseconds: counts on while no certificate's lifetime is known, its Secret being lost. */
+  readonly interval: number;
+}
+
+/**
+ * When the next certificate for a set of names may be ordered.
+ * @param lifetimeMs of the certificate that there is; undefined: none is known.
+ * @param now epoch milliseconds.
+ * @returns epoch milliseconds: `now`, or later by at most the limit's whole period.
+ */
+export function orderAllowedAt(
+  allowance: OrderAllowance | undefined,
+  nameSet: string,
+  lifetimeMs: number | undefined,
+  now: number,
+): number {
+  const used = allowanceFor(allowance, nameSet);
+  const interval = intervalOf(lifetimeMs, used);
+  const allowed = arrivalOf(used, now) - (EXACT_SET_BURST - 1) * interval;
+  // Longer than the limit's period nobody waits: that was counted by another clock, or for another lifetime.
+  if (allowed - now > EXACT_SET_BURST * interval) return now;
+  return Math.max(now, Math.ceil(allowed));
+}
+
+/**
+ * What is used after the CA has issued a certificate (or may have). Orders that came to nothing do not count, with the CA as
+ * here: the retry schedule holds them.
+ * @param lifetimeMs of the certificate that was issued; undefined: not known.
+ * @param now epoch milliseconds.
+ */
+export function afterOrder(
+  allowance: OrderAllowance | undefined,
+  nameSet: string,
+  lifetimeMs: number | undefined,
+  now: number,
+): OrderAllowance {
+  const used = allowanceFor(allowance, nameSet);
+  const interval = intervalOf(lifetimeMs, used);
+  const most = now + EXACT_SET_BURST * interval;
+  const arrival = Math.min(Math.max(arrivalOf(used, now), now) + interval, most);
+  return { nameSet, arrival: new Date(arrival).toISOString(), interval };
+}
+
+/** Another set of names has used nothing yet. */
+function allowanceFor(allowance: OrderAllowance | undefined, nameSet: string): OrderAllowance | undefined {
+  return allowance?.nameSet === nameSet ? allowance : undefined;
+}
+
+function intervalOf(lifetimeMs: number | undefined, used: OrderAllowance | undefined): number {
+  if (lifetimeMs === undefined) return used?.interval ?? EXACT_SET_INTERVAL_MS;
+  return Math.min(EXACT_SET_INTERVAL_MS, Math.max(SHORTEST_INTERVAL_MS, lifetimeMs / ORDERS_PER_LIFETIME));
+}
+
+function arrivalOf(used: OrderAllowance | undefined, now: number): number {
+  return used === undefined ? now : Date.parse(used.arrival);
+}

@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
+import { instantInWindow, type RenewalWindow, windowOf } from '../../../src/certificates/renewal-window.ts';
+import { BEGIN, certificateOf, DAY_MS } from '../../support/certificate-facts.ts';
+
+const certificate = certificateOf(90 * DAY_MS);
+const START = BEGIN + 60 * DAY_MS;
+const END = BEGIN + 62 * DAY_MS;
+
+function windowAt(start: number, end: number, certId = certificate.certId ?? ''): RenewalWindow {
+  return { certId, start: new Date(start).toISOString(), end: new Date(end).toISOString() };
+}
+
+const MALFORMED: readonly (readonly [string, RenewalWindow])[] = [
+  ['ends before it starts', windowAt(END, START)],
+  ['ends as it starts', windowAt(START, START)],
+  ['has a start that cannot be read', { ...windowAt(START, END), start: 'soon' }],
+  ['has an end that cannot be read', { ...windowAt(START, END), end: '' }],
+];
+
+describe('a window is obeyed', () => {
+  test('that is of the certificate', () => {
+    const window = windowAt(START, END);
+    expect(windowOf(window, certificate)).toBe(window);
+  });
+
+  test.each<readonly [string, RenewalWindow | undefined]>([
+    ...MALFORMED.map(([what, window]) => [`which ${what}`, window] as const),
+    ['of another certificate', windowAt(START, END, 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyF')],
+    ['that there is not', undefined],
+  ])('but none %s', (_what, window) => {
+    expect(windowOf(window, certificate)).toBeUndefined();
+  });
+
+  test('by no certificate that the CA cannot be asked about', () => {
+    const { certId: _unknown, ...rest } = certificate;
+    const nameless: CertificateFacts = rest;
+    expect(windowOf(windowAt(START, END, ''), nameless)).toBeUndefined();
+  });
+});
+
+describe('the instant in a window', () => {
+  test('lies in it, the same every time', () => {
+    const window = windowAt(START, END);
+    const at = instantInWindow(window, BEGIN);
+    expect(at).toBeGreaterThanOrEqual(START);
+    expect(at).toBeLessThan(END);
+    expect(instantInWindow(window, BEGIN + DAY_MS)).toBe(at);
+  });
+
+  test('is uniform over it for a fleet', () => {
+    const quarters = [0, 0, 0, 0];
+    for (let serial = 0; serial < 2_000; serial += 1) {
+      const at = instantInWindow(windowAt(START, END, `aYhba4dGQEHhs3uEe6CuLN4ByNQ.${serial}`), BEGIN) ?? Number.NaN;
+      const quarter = Math.floor(((at - START) / (END - START)) * 4);
+      quarters[quarter] = (quarters[quarter] ?? 0) + 1;
+    }
+    for (const count of quarters) expect(Math.abs(count - 500)).toBeLessThan(120);
+  });
+
+  test.each([
+    ['is over', END + DAY_MS],
+    ['is almost over, the instant past', END - 1],
+  ])('is now when the window %s', (_what, now) => {
+    expect(instantInWindow(windowAt(START, END), now)).toBe(now);
+  });
+
+  test.each(MALFORMED)('there is none in a window that %s', (_what, window) => {
+    expect(instantInWindow(window, BEGIN)).toBeUndefined();
+  });
+});
