@@ -2,9 +2,12 @@
  * When a failed issuance is tried again. Pure.
  */
 import type { FailureInfo } from '../failures/failure.ts';
+import type { CertificateFacts } from './certificate-facts.ts';
+import { lifetimeOf } from './planned-renewal.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Let's Encrypt asks clients to retry after 1, 10 and 100 minutes, then daily.
@@ -18,16 +21,41 @@ export const RETRY_DELAYS_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_
  */
 export const OUTAGE_DELAYS_MS = [MINUTE_MS / 2, MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS] as const;
 
+/** However near the end: Let's Encrypt gives back one failed authorization of a name in 12 minutes (docs/rate-limits). */
+const SHORTEST_HURRY_MS = 12 * MINUTE_MS;
+
+/** A certificate of a few hours has no 12 minutes to lose. */
+const SHORTEST_HURRY_SHARE = 1 / 50;
+
+/** Of the time left until the certificate in use expires, no more than this passes between two attempts. */
+const SHARE_OF_TIME_LEFT = 1 / 4;
+
 /**
- * The instant of the next attempt.
+ * The instant of the next attempt: by the schedule, the sooner the nearer the certificate in use is to its end.
  * @param failedAttempts consecutive failures so far, this one included (>= 1).
  * @param now epoch milliseconds.
+ * @param certificate the one to be replaced, where there is one.
  * @returns epoch milliseconds; never earlier than the failure's own `notBefore`.
  */
-export function nextAttemptAt(failure: FailureInfo, failedAttempts: number, now: number): number {
+export function nextAttemptAt(
+  failure: FailureInfo,
+  failedAttempts: number,
+  now: number,
+  certificate?: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
+): number {
   const delays = failure.stance === 'soon' ? OUTAGE_DELAYS_MS : RETRY_DELAYS_MS;
   const step = Math.min(Math.max(failedAttempts, 1), delays.length) - 1;
-  const scheduled = now + (delays[step] ?? DAY_MS);
+  const delay = delays[step] ?? DAY_MS;
+  const longest = certificate === undefined ? delay : longestDelay(certificate, now);
+  const scheduled = now + Math.min(delay, longest);
   const told = failure.notBefore === undefined ? 0 : Date.parse(failure.notBefore);
   return Number.isFinite(told) ? Math.max(scheduled, told) : scheduled;
+}
+
+/** Hurries towards the end; once the damage is done, hourly, then ever slower until daily: nobody seems to miss it. */
+function longestDelay(certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>, now: number): number {
+  const left = Date.parse(certificate.notAfter) - now;
+  if (left <= 0) return Math.min(Math.max(-left, HOUR_MS), DAY_MS);
+  const shortest = Math.min(SHORTEST_HURRY_MS, lifetimeOf(certificate) * SHORTEST_HURRY_SHARE);
+  return Math.ceil(Math.max(left * SHARE_OF_TIME_LEFT, shortest));
 }
