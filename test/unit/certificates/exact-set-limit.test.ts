@@ -1,0 +1,132 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  afterOrder,
+  EXACT_SET_BURST,
+  EXACT_SET_INTERVAL_MS,
+  type OrderAllowance,
+  orderAllowedAt,
+} from '../../../src/certificates/exact-set-limit.ts';
+import { BEGIN, DAY_MS, HOUR_MS } from '../../support/certificate-facts.ts';
+
+const NAMES = 'names';
+const CLASSIC_MS = 90 * DAY_MS;
+
+/** What is used after this many orders at one instant. */
+function used(orders: number, lifetimeMs: number | undefined = CLASSIC_MS, now = BEGIN): OrderAllowance | undefined {
+  let allowance: OrderAllowance | undefined;
+  for (let order = 0; order < orders; order += 1) allowance = afterOrder(allowance, NAMES, lifetimeMs, now);
+  return allowance;
+}
+
+/** Orders whenever it is allowed; the instants of the first so many. */
+function greedy(orders: number, lifetimeMs: number | undefined): readonly number[] {
+  const instants: number[] = [];
+  let allowance: OrderAllowance | undefined;
+  let now = BEGIN;
+  while (instants.length < orders) {
+    now = orderAllowedAt(allowance, NAMES, lifetimeMs, now);
+    instants.push(now);
+    allowance = afterOrder(allowance, NAMES, lifetimeMs, now);
+  }
+  return instants;
+}
+
+describe('the limit of Let’s Encrypt', () => {
+  test('five at once, then one in 33.6 hours', () => {
+    const hours = greedy(8, CLASSIC_MS).map((instant) => (instant - BEGIN) / HOUR_MS);
+    expect(hours).toEqual([0, 0, 0, 0, 0, 33.6, 67.2, 100.8]);
+  });
+
+  test('all five are back after a week', () => {
+    const rested = BEGIN + EXACT_SET_BURST * EXACT_SET_INTERVAL_MS;
+    let allowance = used(5);
+    for (let order = 0; order < 5; order += 1) {
+      expect(orderAllowedAt(allowance, NAMES, CLASSIC_MS, rested)).toBe(rested);
+      allowance = afterOrder(allowance, NAMES, CLASSIC_MS, rested);
+    }
+    expect(orderAllowedAt(allowance, NAMES, CLASSIC_MS, rested)).toBe(rested + EXACT_SET_INTERVAL_MS);
+  });
+
+  test('holds as well where no lifetime is known', () => {
+    expect(greedy(7, undefined)).toEqual(greedy(7, CLASSIC_MS));
+  });
+
+  test('another set of names has its own', () => {
+    expect(orderAllowedAt(used(5), 'others', CLASSIC_MS, BEGIN)).toBe(BEGIN);
+    expect(afterOrder(used(5), 'others', CLASSIC_MS, BEGIN)).toEqual({ ...used(1), nameSet: 'others' });
+  });
+});
+
+describe('a certificate of a short life', () => {
+  test.each([
+    ['an hour', HOUR_MS, 15 / 60],
+    ['a day', DAY_MS, 6],
+    ['six days, which need no more than others', 160 * HOUR_MS, 33.6],
+  ])('of %s gets one back in a quarter of it', (_what, lifetime, hours) => {
+    expect(orderAllowedAt(used(5, lifetime), NAMES, lifetime, BEGIN)).toBe(BEGIN + hours * HOUR_MS);
+  });
+
+  test('that is lost again and again is counted by its own measure while it is lost', () => {
+    const lost = orderAllowedAt(used(5, HOUR_MS), NAMES, undefined, BEGIN);
+    expect(lost).toBe(BEGIN + HOUR_MS / 4);
+    expect(afterOrder(used(4, HOUR_MS), NAMES, undefined, BEGIN)).toEqual(used(5, HOUR_MS));
+  });
+
+  test('does not wait for what was counted for a long one', () => {
+    expect(orderAllowedAt(used(5, CLASSIC_MS), NAMES, HOUR_MS, BEGIN)).toBe(BEGIN);
+    const next = afterOrder(used(5, CLASSIC_MS), NAMES, HOUR_MS, BEGIN);
+    expect(orderAllowedAt(next, NAMES, HOUR_MS, BEGIN)).toBe(BEGIN + HOUR_MS / 4);
+  });
+
+  test('that has expired as it is issued is no loop without a pause', () => {
+    expect(orderAllowedAt(used(5, 0), NAMES, 0, BEGIN)).toBeGreaterThanOrEqual(BEGIN + 1000);
+  });
+});
+
+test('whatever the clock does, nobody waits longer than the limit’s week', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 12 }),
+      fc.integer({ min: -400 * DAY_MS, max: 400 * DAY_MS }),
+      (orders, jump) => {
+        const now = BEGIN + jump;
+        const wait = orderAllowedAt(used(orders), NAMES, CLASSIC_MS, now) - now;
+        expect(wait).toBeGreaterThanOrEqual(0);
+        expect(wait).toBeLessThanOrEqual(7 * DAY_MS);
+      },
+    ),
+  );
+});
+
+test('a clock that goes back by minutes frees nothing', () => {
+  const before = BEGIN - 10 * 60_000;
+  expect(orderAllowedAt(used(5), NAMES, CLASSIC_MS, before)).toBe(BEGIN + EXACT_SET_INTERVAL_MS);
+});
+
+test('for every lifetime and any pauses: never more orders in a time than the limit allows', () => {
+  fc.assert(
+    fc.property(
+      fc.option(fc.integer({ min: 3_600, max: 398 * 86_400 }), { nil: undefined }),
+      fc.array(fc.double({ min: 0, max: 3, noNaN: true }), { minLength: 20, maxLength: 60 }),
+      (seconds, pauses) => {
+        const lifetime = seconds === undefined ? undefined : seconds * 1000;
+        const interval = Math.min(EXACT_SET_INTERVAL_MS, (lifetime ?? Number.POSITIVE_INFINITY) / 4);
+        const instants: number[] = [];
+        let allowance: OrderAllowance | undefined;
+        let now = BEGIN;
+        for (const pause of pauses) {
+          now = orderAllowedAt(allowance, NAMES, lifetime, Math.round(now + pause * interval));
+          instants.push(now);
+          allowance = afterOrder(allowance, NAMES, lifetime, now);
+        }
+        for (const [first, from] of instants.entries()) {
+          for (const [later, to] of instants.slice(first).entries()) {
+            // The burst, and one more for each interval that has passed.
+            expect(later + 1).toBeLessThanOrEqual(EXACT_SET_BURST + (to - from) / interval);
+          }
+        }
+      },
+    ),
+  );
+});
