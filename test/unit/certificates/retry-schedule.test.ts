@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nextAttemptAt } from '../../../src/certificates/retry-schedule.ts';
 import { FAILURE_CODES, type FailureInfo, stanceOf } from '../../../src/failures/failure.ts';
+import { BEGIN, certificateOf, DAY_MS, HOUR_MS } from '../../support/certificate-facts.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const MINUTE_MS = 60_000;
@@ -49,4 +50,66 @@ test('every failure has its next attempt in the future', () => {
       expect(nextAttemptAt({ code, message: '', stance: stanceOf(code) }, attempts, NOW)).toBeGreaterThan(NOW);
     }),
   );
+});
+
+describe('with a certificate in use', () => {
+  const certificate = certificateOf(90 * DAY_MS);
+  const end = Date.parse(certificate.notAfter);
+  const delayWhen = (now: number, attempts = 9, info = failure('schedule')) =>
+    nextAttemptAt(info, attempts, now, certificate) - now;
+
+  test.each([
+    ['weeks are left: daily', 40 * DAY_MS, DAY_MS],
+    ['four days are left: daily', 4 * DAY_MS, DAY_MS],
+    ['a day is left: within six hours', DAY_MS, 6 * HOUR_MS],
+    ['an hour is left: within a quarter of it', HOUR_MS, 15 * MINUTE_MS],
+    ['less is left: in 12 minutes, no sooner than the CA forgives', 10 * MINUTE_MS, 12 * MINUTE_MS],
+  ])('when %s', (_what, left, delay) => {
+    expect(delayWhen(end - left)).toBe(delay);
+  });
+
+  test.each([
+    ['hourly at first', 0, HOUR_MS],
+    ['hourly for an hour', 50 * MINUTE_MS, HOUR_MS],
+    ['then in as long as it has been expired', 5 * HOUR_MS, 5 * HOUR_MS],
+    ['daily at last', 40 * DAY_MS, DAY_MS],
+  ])('that has expired: %s', (_what, since, delay) => {
+    expect(delayWhen(end + since)).toBe(delay);
+  });
+
+  test('the schedule still goes first where it is sooner', () => {
+    expect(delayWhen(end - DAY_MS, 1)).toBe(MINUTE_MS);
+    expect(delayWhen(end + DAY_MS, 2)).toBe(10 * MINUTE_MS);
+    expect(delayWhen(end - DAY_MS, 9, failure('soon'))).toBe(10 * MINUTE_MS);
+  });
+
+  test('the CA’s own instant goes before all haste', () => {
+    const now = end - HOUR_MS;
+    expect(delayWhen(now, 9, failure('schedule', end + HOUR_MS))).toBe(2 * HOUR_MS);
+  });
+
+  test('of an hour: a fiftieth of it is the shortest haste', () => {
+    const short = certificateOf(HOUR_MS);
+    const now = BEGIN + HOUR_MS - MINUTE_MS;
+    expect(nextAttemptAt(failure('schedule'), 9, now, short) - now).toBe(72_000);
+  });
+
+  test('of any lifetime: between two attempts passes at most a quarter of the time left, or the shortest haste', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 3_600, max: 398 * 86_400 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.constantFrom<FailureInfo['stance']>('soon', 'schedule', 'whenChanged'),
+        (seconds, lived, attempts, stance) => {
+          const any = certificateOf(seconds * 1000);
+          const now = Math.floor(BEGIN + lived * seconds * 1000);
+          const left = Date.parse(any.notAfter) - now;
+          const delay = nextAttemptAt(failure(stance), attempts, now, any) - now;
+          expect(delay).toBeGreaterThan(0);
+          expect(delay).toBeLessThanOrEqual(Math.max(left / 4, Math.min(12 * MINUTE_MS, seconds * 20)) + 1);
+        },
+      ),
+    );
+  });
 });
