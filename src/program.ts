@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { accountCommand } from './commands/account.ts';
 import { configCommand } from './commands/config.ts';
+import { releaseCommand } from './commands/release.ts';
 import { renewCommand } from './commands/renew.ts';
 import { statusCommand } from './commands/status.ts';
 import { workerCommand } from './commands/worker.ts';
@@ -14,9 +15,15 @@ export function createProgram(): Command {
     .version(VERSION)
     .showHelpAfterError('(see --help)')
     .configureHelp({ sortSubcommands: false });
-  for (const command of [workerCommand(), statusCommand(), renewCommand(), accountCommand(), configCommand()]) {
-    program.addCommand(command);
-  }
+  const commands = [
+    workerCommand(),
+    statusCommand(),
+    renewCommand(),
+    releaseCommand(),
+    accountCommand(),
+    configCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
   throwInsteadOfExit(program);
   return program;
 }

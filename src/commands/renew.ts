@@ -4,7 +4,6 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import type { RenewedCertificate } from '../../workflows/contract.ts';
 import { loadSettings, loadTemporal } from '../config.ts';
-import { CertmanError } from '../failures/failure.ts';
 import { withTemporal } from './clients.ts';
 import { type ClusterName, parseClusterName } from './cluster-argument.ts';
 import { instant, note, print } from './output.ts';
@@ -41,35 +40,15 @@ async function renew(
   options: RenewOptions,
 ): Promise<readonly RenewedCertificate[]> {
   const contract = await import('../../workflows/contract.ts');
-  const { findClusterWorkflow } = await import('./find-cluster.ts');
-  const handle = await findClusterWorkflow(client, hive, cluster);
-  if (handle === undefined) {
-    throw new CertmanError({
-      code: 'kubernetes/notFound',
-      message: `${cluster.namespace}/${cluster.name} has no certificates that certman looks after on the hub ${hive}.`,
-      next: `Ask why with "certman status ${cluster.namespace}/${cluster.name}". Another hub is chosen with CERTMAN_HIVE.`,
-    });
-  }
+  const { answerOf, clusterWorkflow } = await import('./update-cluster.ts');
+  const handle = await clusterWorkflow(client, hive, cluster);
   const finished = new AbortController();
   const request = options.bundle === undefined ? {} : { bundleName: options.bundle };
-  const answer = handle
-    .executeUpdate(contract.renew, { args: [request] })
-    .catch((error: unknown) => Promise.reject(asFailure(error)))
-    .finally(() => finished.abort());
+  const update = handle.executeUpdate(contract.renew, { args: [request] });
+  const answer = answerOf(update).finally(() => finished.abort());
   const [result] = await Promise.allSettled([answer, followProgress(client, handle, finished.signal)]);
   if (result.status === 'rejected') throw result.reason;
   return result.value;
-}
-
-/** The workflow's refusal or failure, in its own words. */
-function asFailure(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== 'WorkflowUpdateFailedError') return error;
-  const { cause } = error;
-  return new CertmanError({
-    code: 'internal/unexpected',
-    message: cause instanceof Error ? cause.message : error.message,
-    cause: error,
-  });
 }
 
 /** Tells each new step as it begins. That nobody answers for a moment changes nothing about the renewal. */

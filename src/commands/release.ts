@@ -1,0 +1,43 @@
+/** `certman release`: lets a cluster that is being deleted go without what cannot be done. */
+import { Command } from 'commander';
+import { loadSettings, loadTemporal } from '../config.ts';
+import { CertmanError, type FailureInfo } from '../failures/failure.ts';
+import { withTemporal } from './clients.ts';
+import { parseClusterName } from './cluster-argument.ts';
+import { print } from './output.ts';
+
+export function releaseCommand(): Command {
+  return new Command('release')
+    .summary('let a cluster go whose deletion is blocked')
+    .description(
+      'A cluster that is being deleted is let go now: what cannot be done (a revocation, the removal of a Secret or of TXT records) is tried once more, recorded, and given up. Without this it happens by CERTMAN_DECOMMISSION_POLICY and CERTMAN_DECOMMISSION_LIMIT.',
+    )
+    .argument('<cluster>', 'namespace/name of a ClusterDeployment that is being deleted')
+    .option('--yes', 'yes, give up what cannot be done: certificates may stay valid that nobody revokes')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  certman release uhc-production-1/demo --yes')
+    .action(async (text: string, options: { readonly yes?: true; readonly json?: true }) => {
+      const cluster = parseClusterName(text);
+      if (options.yes !== true) {
+        throw new CertmanError({
+          code: 'configuration/invalid',
+          message: `Certificates of ${text} may stay valid, with nobody left to revoke them.`,
+          next: `See what is in the way with "certman status ${text}"; say --yes to let the cluster go all the same.`,
+        });
+      }
+      const { hive } = loadSettings(process.env, ['hive']);
+      const left = await withTemporal(loadTemporal(process.env), async (client) => {
+        const { release } = await import('../../workflows/contract.ts');
+        const { answerOf, clusterWorkflow } = await import('./update-cluster.ts');
+        const handle = await clusterWorkflow(client, hive, cluster);
+        return await answerOf(handle.executeUpdate(release));
+      });
+      print(options.json === true ? JSON.stringify({ left }) : asText(text, left));
+    });
+}
+
+function asText(cluster: string, left: readonly FailureInfo[]): string {
+  if (left.length === 0) return `${cluster}: everything could be done; the finalizer is released.`;
+  const lines = left.map(({ code, message }) => `  ${code}: ${message}`);
+  return [`${cluster}: the finalizer is released. Left undone:`, ...lines].join('\n');
+}
