@@ -6,6 +6,7 @@
 import type { CertificateFacts, SecretObservation } from '../src/certificates/certificate-facts.ts';
 import type { StatusReport } from '../src/certificates/status-report.ts';
 import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../src/clusters/cluster-view.ts';
+import type { FailureInfo } from '../src/failures/failure.ts';
 
 /** A namespaced Kubernetes object that is owned or pointed at. */
 export interface ObjectRef {
@@ -194,8 +195,11 @@ export interface KubernetesActivities {
   reportStatus(input: ReportStatusInput): Promise<void>;
   /** Deletes the Secret (only if it is ours), the staging Secret and the CertificateRequest with its finalizer. What is gone counts as done. */
   removeBundle(input: BundleRemovalInput): Promise<{ readonly removed: readonly string[] }>;
-  /** Takes our finalizer off the ClusterDeployment; nothing to do when it is gone. */
-  releaseCluster(cluster: ClusterIdentity): Promise<void>;
+  /**
+   * Takes our finalizer off the ClusterDeployment; nothing to do when it is gone.
+   * @param left what could not be done before: told as an Event while there is still an object to tell it of.
+   */
+  releaseCluster(cluster: ClusterIdentity, left?: readonly FailureInfo[]): Promise<void>;
   /** How the worker is configured to deal with a deletion that cannot be finished. */
   decommissionRules(): Promise<DecommissionRules>;
 }

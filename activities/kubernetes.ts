@@ -98,11 +98,16 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       return { removed: await removeBundleObjects(kubernetes, input, signal) };
     }),
 
-    releaseCluster: withBoundary(async (cluster) => {
+    releaseCluster: withBoundary(async (cluster, left = []) => {
       const signal = Context.current().cancellationSignal;
-      const { namespace, name } = cluster;
+      const { namespace, name, uid } = cluster;
       const found = await kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace, name }, signal);
-      if (found?.metadata.uid !== cluster.uid) return;
+      if (found?.metadata.uid !== uid) return;
+      for (const failure of left) {
+        const message = `The finalizer is released although this could not be done: ${failure.message}`;
+        const event = { type: 'Warning', reason: 'DecommissionIncomplete', message } as const;
+        await sayEvent(kubernetes, { resource: CLUSTER_DEPLOYMENTS, namespace, name, uid }, event, signal);
+      }
       await releaseFinalizer(kubernetes, CLUSTER_DEPLOYMENTS, found, signal);
     }),
 

@@ -8,6 +8,7 @@ import { ActivityCancellationType, isCancellation, proxyActivities, proxyLocalAc
 import type {
   Activities,
   ApplyCertificateRequestInput,
+  DecommissionRules,
   ReportStatusInput,
   RequestObservation,
 } from '../activities/contract.ts';
@@ -92,6 +93,11 @@ export async function reportStatus(input: ReportStatusInput): Promise<void> {
     () => atOnce.reportStatus(input),
     () => patient.reportStatus.executeWithOptions({ summary: `tell that ${bundleName} is ${state}` }, [input]),
   );
+}
+
+/** Read from the worker's own settings: nothing to be waited for. */
+export async function decommissionRules(): Promise<DecommissionRules> {
+  return await atOnce.decommissionRules();
 }
 
 async function orPatiently<T>(quickly: () => Promise<T>, patiently: () => Promise<T>): Promise<T> {

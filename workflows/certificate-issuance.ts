@@ -3,7 +3,7 @@
  * and, whatever happens, withdraw the records.
  */
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
-import type { PlacedOrder, PublishedRecords, TxtRecord } from '../activities/contract.ts';
+import type { IssuedCertificate, PlacedOrder, PublishedRecords, TxtRecord } from '../activities/contract.ts';
 import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
 import type { FailureCode } from '../src/failures/failure.ts';
 import {
@@ -81,12 +81,16 @@ class Issuance {
   }
 
   async run(): Promise<CertificateIssuanceResult> {
-    const { dnsNames, resumeOrder, reason } = this.#input;
+    const { dnsNames, resumeOrder, replaces, keepReplaced, reason } = this.#input;
     const described = describeNames(dnsNames);
     setCurrentDetails(`Ordering ${described}.\n\nWhy: ${reason}`);
 
     const order = await placeOrder.executeWithOptions({ summary: `order ${described}` }, [
-      { dnsNames, ...(resumeOrder === undefined ? {} : { resume: resumeOrder }) },
+      {
+        dnsNames,
+        ...(resumeOrder === undefined ? {} : { resume: resumeOrder }),
+        ...(replaces === undefined ? {} : { replaces }),
+      },
     ]);
     this.openOrder = order.orderUrl;
 
@@ -95,6 +99,7 @@ class Issuance {
       ...(this.#input.leftRecords ?? []),
     ]);
     let certificate: CertificateFacts;
+    let replaced: IssuedCertificate | undefined;
     let certificateUrl: string;
     let withdrawn: Promise<void> = Promise.resolve();
     try {
@@ -113,7 +118,7 @@ class Issuance {
           request: this.#input.request,
         },
       ]));
-      certificate = await installCertificate.executeWithOptions(
+      ({ replaced, ...certificate } = await installCertificate.executeWithOptions(
         { summary: `write Secret ${this.#input.request.namespace}/${this.#input.secretName}` },
         [
           {
@@ -122,9 +127,10 @@ class Issuance {
             dnsNames,
             request: this.#input.request,
             secretName: this.#input.secretName,
+            ...(keepReplaced === undefined ? {} : { keepReplaced }),
           },
         ],
-      );
+      ));
     } catch (error) {
       await this.#withdraw(records);
       throw error;
@@ -137,6 +143,7 @@ class Issuance {
     return {
       certificate,
       issued: { certificateUrl, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter },
+      ...(replaced === undefined ? {} : { replaced }),
       environment: order.environment,
       orderUrl: order.orderUrl,
       ...(this.leftRecords.length === 0 ? {} : { leftRecords: this.leftRecords }),

@@ -7,21 +7,26 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { FailureInfo } from '../src/failures/failure.ts';
 import { serveBundle } from './cluster/bundle.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
 import { decommission, retireBundle } from './cluster/decommission.ts';
 import {
   type ClusterCertificatesInput,
+  certificateRevoked,
   clusterGone,
   clusterObserved,
   clusterStatus,
   type DecommissionLedger,
   type RenewedCertificate,
   type RenewRequest,
+  release,
   renew,
+  renewalWindowMoved,
   surroundingsChanged,
 } from './contract.ts';
 
@@ -30,9 +35,15 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
   return await run(cluster);
 }
 
+/**
+ * Runs that were begun before the whole life was built (expiry told in the middle of a sleep, rules and one limit for the end,
+ * looking while held, the limit on the exact set) go on as they were until they continue as new.
+ */
+const WHOLE_LIFE = 'whole-life';
+
 /** Restores the state and registers every handler before the first await, so that no message finds nobody at home. */
 function setup(input: ClusterCertificatesInput): ClusterState {
-  const cluster = new ClusterState(input);
+  const cluster = new ClusterState(input, patched(WHOLE_LIFE));
   setHandler(clusterObserved, (view) => cluster.observe(view), {
     description: 'The ClusterDeployment as the watch sees it now.',
   });
@@ -42,12 +53,25 @@ function setup(input: ClusterCertificatesInput): ClusterState {
   setHandler(surroundingsChanged, ({ what }) => cluster.observeSurroundings(what), {
     description: 'Something a certificate depends on changed: look again now.',
   });
+  setHandler(renewalWindowMoved, ({ bundleName, window }) => cluster.observeWindow(bundleName, window), {
+    description: 'The CA suggests another time for a renewal (RFC 9773).',
+  });
+  setHandler(certificateRevoked, ({ bundleName, serialNumber }) => cluster.observeRevoked(bundleName, serialNumber), {
+    description: 'A certificate was found revoked at its CA.',
+  });
   setHandler(clusterStatus, () => cluster.status(), {
     description: 'Where each certificate is, why, and what happens next.',
   });
   setHandler(renew, (request) => renewNow(cluster, request), {
     description: 'Renew now; answers when the new certificate is in its Secret, or with why not.',
     validator: (request) => validateRenewal(cluster, request),
+  });
+  setHandler(release, () => letGo(cluster), {
+    description: 'Let the cluster, which is being deleted, go without what cannot be done; answers with what that was.',
+    validator: () => {
+      if (!cluster.ending)
+        refuse('release/refused', `${cluster.name} is not being deleted: there is nothing to let go.`);
+    },
   });
   return cluster;
 }
@@ -56,10 +80,10 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
   cluster.show();
   while (!cluster.ending) {
     for (const name of cluster.wantedBundles()) {
-      if (!cluster.isServed(name)) cluster.serve(name, () => serveBundle(cluster, name));
+      if (!cluster.services.has(name)) cluster.services.begin(name, () => serveBundle(cluster, name));
     }
     for (const name of cluster.unwantedBundles()) {
-      if (!cluster.isServed(name)) cluster.serve(name, () => retireBundle(cluster, name));
+      if (!cluster.services.has(name)) cluster.services.begin(name, () => retireBundle(cluster, name));
     }
     await condition(() => cluster.ending || cluster.bundlesToServe() || cluster.mayContinueAsNew(workflowInfo()));
     if (!cluster.ending && !cluster.bundlesToServe()) {
@@ -70,29 +94,43 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
       }
     }
   }
-  await cluster.stopServing();
-  const ledger = await decommission(cluster);
+  await cluster.services.end();
+  let ledger = await decommission(cluster);
+  while (ledger === undefined) {
+    await condition(() => allHandlersFinished() || cluster.released);
+    if (!cluster.released) await continueAsNew<typeof clusterCertificates>(cluster.asInput());
+    ledger = await decommission(cluster);
+  }
   await condition(allHandlersFinished);
   return ledger;
 }
 
+/** Answers once every bundle has come to its end. */
+async function letGo(cluster: ClusterState): Promise<readonly FailureInfo[]> {
+  cluster.letGo();
+  await condition(() => cluster.knownBundles().every((name) => cluster.record(name).ended !== undefined));
+  return cluster.knownBundles().flatMap((name) => cluster.record(name).ended?.problems ?? []);
+}
+
 /** Synchronous by necessity: an asynchronous validator would wedge the workflow. */
 function validateRenewal(cluster: ClusterState, request: RenewRequest): void {
-  if (cluster.ending) refuse(`${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
+  if (cluster.ending)
+    refuse('renew/refused', `${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
   const gate = cluster.gate();
   if (gate.kind !== 'serve' && gate.kind !== 'decommission')
-    refuse(`${cluster.name} is not served now: ${gate.message}`);
+    refuse('renew/refused', `${cluster.name} is not served now: ${gate.message}`);
   const names = cluster.wantedBundles();
   if (request?.bundleName !== undefined && !names.includes(request.bundleName)) {
     refuse(
+      'renew/refused',
       `${cluster.name} has no bundle ${request.bundleName} to be generated; it has ${names.length === 0 ? 'none' : names.join(', ')}.`,
     );
   }
-  if (names.length === 0) refuse(`${cluster.name} has no bundle to be generated.`);
+  if (names.length === 0) refuse('renew/refused', `${cluster.name} has no bundle to be generated.`);
 }
 
-function refuse(message: string): never {
-  throw ApplicationFailure.create({ type: 'renew/refused', message, nonRetryable: true });
+function refuse(type: 'renew/refused' | 'release/refused', message: string): never {
+  throw ApplicationFailure.create({ type, message, nonRetryable: true });
 }
 
 async function renewNow(cluster: ClusterState, request: RenewRequest): Promise<readonly RenewedCertificate[]> {

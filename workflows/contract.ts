@@ -76,6 +76,11 @@ export const surroundingsChanged = defineSignal<[{ readonly what: string }]>('su
 /** The CA suggests another time for the renewal of a bundle's certificate than the one it had suggested before (RFC 9773). */
 export const renewalWindowMoved =
   defineSignal<[{ readonly bundleName: string; readonly window: RenewalWindow }]>('renewalWindowMoved');
+/** A certificate is on its CA's list of the revoked (RFC 5280 §5): whatever its dates say, it is to be replaced. */
+export const certificateRevoked =
+  defineSignal<[{ readonly bundleName: string; readonly serialNumber: string }]>('certificateRevoked');
+/** An operator's order to let a cluster that is being deleted go without what cannot be done. Answers with what that was. */
+export const release = defineUpdate<readonly FailureInfo[]>('release');
 /** An operator's order to renew now. Answers when the new certificate is in its Secret, or with why not. */
 export const renew = defineUpdate<readonly RenewedCertificate[], [RenewRequest]>('renew');
 /** Where is this certificate, why, and what happens next. */
@@ -105,7 +110,11 @@ export interface BundleRecord {
   readonly environment?: string;
   /** What the CA last suggested for the certificate. */
   readonly suggestedWindow?: RenewalWindow;
+  /** Serial number of a certificate that was found revoked. */
+  readonly revoked?: string;
   readonly renewalTime?: string;
+  /** As the user set it on the CertificateRequest. */
+  readonly renewBeforeDays?: number;
   readonly failure?: FailureInfo;
   /** RFC 3339: when the last attempt failed. */
   readonly failedAt?: string;
@@ -123,11 +132,17 @@ export interface BundleRecord {
   readonly leftRecords?: readonly TxtRecord[];
   /** Orders that the CA may have fulfilled without the certificate having come to its Secret: revoked at the end. */
   readonly unclaimedOrders?: readonly string[];
+  /** Once its own end has begun, the cluster living on. */
+  readonly ending?: DecommissionStarted;
+  /** Once its end is over. */
+  readonly ended?: BundleLedger;
 }
 
 export interface ClusterStatus {
   readonly cluster: ClusterView;
   readonly decommissioning: boolean;
+  /** Once the end has begun. */
+  readonly ending?: DecommissionStarted;
   readonly bundles: Readonly<Record<string, BundleRecord>>;
 }
 
@@ -153,14 +168,19 @@ export interface DecommissionStarted extends DecommissionRules {
 /** The result of a cluster's workflow: what was done at the end. */
 export interface DecommissionLedger {
   readonly cluster: ClusterIdentity;
-  readonly bundles: readonly {
-    readonly bundleName: string;
-    readonly revocations: readonly RevocationEntry[];
-    readonly removed: readonly string[];
-    /** What could not be done, where there was anything. */
-    readonly problem?: FailureInfo;
-  }[];
+  readonly bundles: readonly BundleLedger[];
   readonly finalizerReleased: boolean;
+}
+
+/** What was done at the end of a bundle. */
+export interface BundleLedger {
+  readonly bundleName: string;
+  readonly revocations: readonly RevocationEntry[];
+  readonly removed: readonly string[];
+  /** The first thing that could not be done, where there was anything. */
+  readonly problem?: FailureInfo;
+  /** Everything that could not be done, in order. */
+  readonly problems?: readonly FailureInfo[];
 }
 
 // --- certificateIssuance ---

@@ -4,6 +4,7 @@
  */
 import type { FailureInfo } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
+import { expiryNearness } from './expiry-nearness.ts';
 import type { CertificateState, ReportedCondition } from './status-report.ts';
 
 /** The part of a bundle's record that wording needs. */
@@ -12,6 +13,7 @@ export interface BundleStory {
   readonly message: string;
   readonly certificate?: CertificateFacts;
   readonly renewalTime?: string;
+  readonly renewBeforeDays?: number;
   readonly failure?: FailureInfo;
   readonly failedAttempts: number;
   readonly nextAttempt?: string;
@@ -37,13 +39,43 @@ export function failureSentence(failure: FailureInfo, failedAttempts: number, ne
   return parts.join(' ');
 }
 
+/** What a blocked end says: what happened, when it is tried again, and what becomes of it if it never succeeds. */
+export function blockedSentence(
+  failure: FailureInfo,
+  failedAttempts: number,
+  nextAttempt: string,
+  deadline: number,
+): string {
+  const otherwise = Number.isFinite(deadline)
+    ? `If it cannot be done by ${new Date(deadline).toISOString()}, the finalizer is released without it.`
+    : 'It is tried until it can be done; to let the cluster go without it: certman release.';
+  return `${failureSentence(failure, failedAttempts, nextAttempt)} ${otherwise}`;
+}
+
+/** @param now epoch milliseconds. */
+export function expirySentence(certificate: CertificateFacts, now: number): string {
+  const over = Date.parse(certificate.notAfter) <= now;
+  return `The certificate ${over ? 'expired' : 'expires'} at ${certificate.notAfter}.`;
+}
+
 /**
  * Conditions of a CertificateRequest. `Ready` speaks of the certificate in the Secret alone: it stays True through a failing
  * renewal while that certificate is valid.
  * @param now epoch milliseconds.
  */
 export function conditionsOf(story: BundleStory, now: number): readonly ReportedCondition[] {
-  return [readyCondition(story, now), renewingCondition(story), failingCondition(story)];
+  return [readyCondition(story, now), renewingCondition(story), failingCondition(story), expiryCondition(story, now)];
+}
+
+/** True only where a renewal is held up: an undisturbed one happens long before. */
+function expiryCondition({ certificate, renewBeforeDays, message }: BundleStory, now: number): ReportedCondition {
+  const nearness = certificate === undefined ? 'far' : expiryNearness(certificate, now, renewBeforeDays);
+  if (certificate === undefined || nearness === 'far') {
+    const said = certificate === undefined ? 'There is no certificate.' : `Valid until ${certificate.notAfter}.`;
+    return { type: 'ExpiryNear', status: 'False', reason: 'FarAway', message: said };
+  }
+  const reason = { near: 'Near', critical: 'Critical', expired: 'Expired' }[nearness];
+  return { type: 'ExpiryNear', status: 'True', reason, message: `${expirySentence(certificate, now)} ${message}` };
 }
 
 function readyCondition(story: BundleStory, now: number): ReportedCondition {

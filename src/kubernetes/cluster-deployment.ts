@@ -55,6 +55,8 @@ const specSchema = z.object({
   clusterName: name.min(1),
   baseDomain: domain,
   installed: z.boolean().nullish(),
+  /** `Running` or `Hibernating`. */
+  powerState: name.nullish().catch(undefined),
   platform: z
     .object({
       aws: z.object({ region: name.nullish(), credentialsSecretRef: secretRef }).nullish(),
@@ -109,6 +111,7 @@ export function projectClusterDeployment(object: KubernetesObject, settings: Pro
     fake: annotations['managed.openshift.com/fake'] === 'true',
     paused: annotations['hive.openshift.io/reconcile-pause'] === 'true',
     limitedSupport: labels['api.openshift.com/limited-support'] === 'true',
+    ...(readable?.powerState === 'Hibernating' ? { hibernating: true } : {}),
     relocation: relocationOf(annotations['hive.openshift.io/relocate']),
     finalizer: metadata.data.finalizers?.includes(FINALIZER) === true,
     zoneName: (readable?.baseDomain ?? '').toLowerCase(),

@@ -47,7 +47,7 @@ function countReport(metrics: WorkerMetrics, onIssued: () => void, input: unknow
   if (event?.reason === 'Issued' || event?.reason === 'Renewed') {
     metrics.certificateIssued(event.reason === 'Issued' ? 'create' : 'renew');
     onIssued();
-  } else if (event?.type === 'Warning') {
+  } else if (event?.reason === 'Failing') {
     metrics.issuanceFailed(
       conditions.find(({ type, status }) => type === 'Failing' && status === 'True')?.reason ?? event.reason,
     );

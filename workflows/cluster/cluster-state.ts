@@ -1,12 +1,12 @@
 /** Everything a cluster's workflow knows, what the messages change in it, and which of its bundles are being served. */
 import {
   CancellationScope,
-  isCancellation,
   setCurrentDetails,
   upsertSearchAttributes,
   type WorkflowInfo,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { requestName } from '../../src/certificates/request-name.ts';
 import { detailsPage } from '../../src/certificates/status-wording.ts';
 import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
@@ -22,8 +22,10 @@ import {
   CertState,
   type ClusterCertificatesInput,
   type ClusterStatus,
+  type DecommissionStarted,
 } from '../contract.ts';
 import { mostUrgent, reasonShown } from './fleet-attributes.ts';
+import { Services } from './services.ts';
 
 /** Renewal cycles after which a run is closed and a fresh one begun: history stays that of a cycle. */
 const CYCLES_PER_RUN = 1;
@@ -33,30 +35,30 @@ interface Attempts {
   readonly last: 'none' | 'issued' | 'failed';
 }
 
-interface Service {
-  readonly scope: CancellationScope;
-  readonly done: Promise<void>;
-  /** Whether it sleeps with nothing unseen. */
-  atRest: boolean;
-}
-
 export class ClusterState {
   #view: ClusterView;
   #gone: boolean;
   readonly #records: Map<string, BundleRecord>;
-  readonly #services = new Map<string, Service>();
+  #endingStarted: DecommissionStarted | undefined;
+  #released = false;
+  readonly services = new Services();
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
   readonly #renewals = new Set<string>();
   /** Issuances under way, to be cut short when what they were ordered for is no longer wanted. */
   readonly #issuing = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
   readonly #attempts = new Map<string, Attempts>();
+  #everyChange = 0;
   #cycles = 0;
   #shown = '';
+  /** Whether this run has the commands of the whole life; a run that an earlier version began goes on without. */
+  readonly wholeLife: boolean;
 
-  constructor(input: ClusterCertificatesInput) {
+  constructor(input: ClusterCertificatesInput, wholeLife: boolean) {
+    this.wholeLife = wholeLife;
     this.#view = input.cluster;
     this.#gone = input.carried?.gone ?? false;
+    this.#endingStarted = input.carried?.ending;
     this.#records = new Map(Object.entries(input.carried?.bundles ?? {}));
   }
 
@@ -105,6 +107,29 @@ export class ClusterState {
     this.#touchAll();
   }
 
+  /** What the CA says of another certificate than the one in place is of no consequence. */
+  observeWindow(bundleName: string, window: RenewalWindow): void {
+    if (this.record(bundleName).certificate?.certId !== window.certId) return;
+    this.update(bundleName, { suggestedWindow: window });
+    this.#touch(bundleName);
+  }
+
+  observeRevoked(bundleName: string, serialNumber: string): void {
+    if (this.record(bundleName).certificate?.serialNumber !== serialNumber) return;
+    this.update(bundleName, { revoked: serialNumber });
+    this.#touch(bundleName);
+  }
+
+  /** Whether an operator has let the cluster go without what cannot be done. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  letGo(): void {
+    this.#released = true;
+    this.#touchAll();
+  }
+
   requestRenewal(bundleName: string): void {
     if (this.#issuing.has(bundleName)) return;
     this.#renewals.add(bundleName);
@@ -116,17 +141,18 @@ export class ClusterState {
   }
 
   #touchAll(): void {
+    this.#everyChange += 1;
     for (const name of new Set([...this.#records.keys(), ...this.wantedBundles()])) this.#touch(name);
   }
 
   #touch(bundleName: string): void {
     this.#changes.set(bundleName, this.changesOf(bundleName) + 1);
-    const service = this.#services.get(bundleName);
-    if (service !== undefined) service.atRest = false;
+    this.services.rest(bundleName, false);
   }
 
-  changesOf(bundleName: string): number {
-    return this.#changes.get(bundleName) ?? 0;
+  /** @param bundleName undefined: what concerns the cluster as a whole. */
+  changesOf(bundleName: string | undefined): number {
+    return bundleName === undefined ? this.#everyChange : (this.#changes.get(bundleName) ?? 0);
   }
 
   // --- bundles ---
@@ -158,7 +184,7 @@ export class ClusterState {
       message: 'Seen; nothing has been done yet.',
       since: new Date(Date.now()).toISOString(),
       secretName: bundle?.secretName ?? '',
-      requestName: requestName(this.#view.identity.name, name),
+      requestName: bundle?.requestName ?? requestName(this.#view.identity.name, name),
       dnsNames: bundle?.names.kind === 'valid' ? bundle.names.dnsNames : [],
       failedAttempts: 0,
       orders: 0,
@@ -218,38 +244,9 @@ export class ClusterState {
 
   // --- who is being served ---
 
-  isServed(name: string): boolean {
-    return this.#services.has(name);
-  }
-
   /** Whether some bundle waits for somebody to serve or retire it. */
   bundlesToServe(): boolean {
-    return this.knownBundles().some((name) => !this.isServed(name));
-  }
-
-  /** An error that `work` throws is a defect of the workflow's own: it is left unhandled, so that it fails the workflow task visibly. */
-  serve(name: string, work: () => Promise<void>): void {
-    const scope = new CancellationScope();
-    const done = scope
-      .run(work)
-      .catch((error: unknown) => {
-        if (!isCancellation(error)) throw error;
-      })
-      .finally(() => this.#services.delete(name));
-    this.#services.set(name, { scope, done, atRest: false });
-  }
-
-  /** Marks a bundle as asleep with nothing unseen, or as awake. */
-  rest(name: string, atRest: boolean): void {
-    const service = this.#services.get(name);
-    if (service !== undefined) service.atRest = atRest;
-  }
-
-  /** Ends all service, waiting until what was under way has cleaned up behind itself. */
-  async stopServing(): Promise<void> {
-    const services = [...this.#services.values()];
-    for (const service of services) service.scope.cancel();
-    await Promise.all(services.map((service) => service.done));
+    return this.knownBundles().some((name) => !this.services.has(name));
   }
 
   // --- continuing as new ---
@@ -257,20 +254,39 @@ export class ClusterState {
   mayContinueAsNew(info: WorkflowInfo): boolean {
     if (this.ending || this.#renewals.size > 0) return false;
     if (this.#cycles < CYCLES_PER_RUN && !info.continueAsNewSuggested) return false;
-    return !this.bundlesToServe() && [...this.#services.values()].every((service) => service.atRest);
+    return !this.bundlesToServe() && this.services.allAtRest();
   }
 
   asInput(): ClusterCertificatesInput {
     return {
       cluster: this.#view,
-      carried: { bundles: Object.fromEntries(this.#records), gone: this.#gone },
+      carried: {
+        bundles: Object.fromEntries(this.#records),
+        gone: this.#gone,
+        ...(this.#endingStarted === undefined ? {} : { ending: this.#endingStarted }),
+      },
     };
+  }
+
+  // --- the end ---
+
+  get endingStarted(): DecommissionStarted | undefined {
+    return this.#endingStarted;
+  }
+
+  startEnding(started: DecommissionStarted): void {
+    this.#endingStarted = started;
   }
 
   // --- what is shown ---
 
   status(): ClusterStatus {
-    return { cluster: this.#view, decommissioning: this.ending, bundles: Object.fromEntries(this.#records) };
+    return {
+      cluster: this.#view,
+      decommissioning: this.ending,
+      ...(this.#endingStarted === undefined ? {} : { ending: this.#endingStarted }),
+      bundles: Object.fromEntries(this.#records),
+    };
   }
 
   /** Puts the present state into the details page at once, which costs nothing. */
@@ -283,7 +299,7 @@ export class ClusterState {
     if (this.#view.deleting)
       return 'The cluster is being deleted; its certificates are being revoked and cleared away.';
     const gate = this.gate();
-    if (gate.kind === 'serve') return gate.note === undefined ? 'Served.' : `Served. ${gate.note}`;
+    if (gate.kind === 'serve') return ['Served.', gate.note, ...remarksOn(this.#view)].filter(Boolean).join(' ');
     return gate.kind === 'decommission' ? 'It is being deleted.' : `Not served now. ${gate.message}`;
   }
 
@@ -317,4 +333,14 @@ export class ClusterState {
 /** What an order was made for: another set of names makes it pointless. */
 function namesKey(bundle: BundleView): string {
   return bundle.names.kind === 'valid' ? bundle.names.dnsNames.join(' ') : bundle.names.code;
+}
+
+/** What a person looking at the cluster should know beside its gate; it changes nothing. */
+function remarksOn(view: ClusterView): readonly string[] {
+  return [
+    ...(view.hibernating === true
+      ? ['The cluster hibernates; its certificates are renewed all the same, and Hive hands them over when it wakes.']
+      : []),
+    ...(view.limitedSupport ? ['It is in limited support.'] : []),
+  ];
 }

@@ -1,32 +1,48 @@
 /** The end of a bundle or a whole cluster: revoke, then delete the Secret, then the request, then let Hive go on. */
-import { condition, isCancellation } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import type { RevocationEntry } from '../../activities/contract.ts';
-import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
-import { failureSentence } from '../../src/certificates/status-wording.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
-import { releaseCluster, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';
-import type { DecommissionLedger } from '../contract.ts';
-import { failureIn } from '../failures.ts';
+import {
+  decommissionRules,
+  releaseCluster,
+  removeBundle,
+  revokeCertificates,
+  withdrawTxtRecords,
+} from '../activities.ts';
+import type { BundleLedger, DecommissionLedger, DecommissionStarted } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { report, reportWhenSlow } from './reporting.ts';
+import { keepTrying, type Persistence, Suspended } from './keep-trying.ts';
+import { reportWhenSlow } from './reporting.ts';
 
 /** RFC 5280 §5.3.1: the cluster these certificates were for operates no more. */
 const CESSATION_OF_OPERATION = 5;
 
-/** How long what cannot be done is tried before the finalizers are released without it. */
-const LIMIT_MS = 24 * 3_600_000;
+/** What runs of an earlier version go by. */
+const EARLIER_LIMIT_MS = 24 * 3_600_000;
 
-type BundleLedger = DecommissionLedger['bundles'][number];
-
-/** Ends every bundle, then takes the finalizer off the ClusterDeployment. */
-export async function decommission(cluster: ClusterState): Promise<DecommissionLedger> {
+/**
+ * Ends every bundle, then takes the finalizer off the ClusterDeployment.
+ * @returns undefined when the run has grown long and the end is to go on in a fresh one.
+ */
+export async function decommission(cluster: ClusterState): Promise<DecommissionLedger | undefined> {
   if (cluster.knownBundles().length === 0) cluster.publishAttributes();
-  const bundles = await Promise.all(cluster.knownBundles().map((name) => endBundle(cluster, name)));
-  const { identity } = cluster.view;
-  const { problem } = await keepTrying(cluster, undefined, () =>
-    releaseCluster.executeWithOptions({ summary: `release the finalizer of ${cluster.name}` }, [identity]),
-  );
-  return { cluster: identity, bundles, finalizerReleased: problem === undefined };
+  const started = cluster.endingStarted ?? (await begin(cluster));
+  if (started !== undefined) cluster.startEnding(started);
+  try {
+    const bundles = await endBundles(cluster, started);
+    const { identity } = cluster.view;
+    const left = bundles.flatMap((ledger) => ledger.problems ?? []);
+    const persistence: Persistence = cluster.wholeLife
+      ? { deadline: Number.POSITIVE_INFINITY, indispensable: true }
+      : { deadline: earlierDeadline() };
+    const { problem } = await keepTrying(cluster, persistence, () =>
+      releaseCluster.executeWithOptions({ summary: `release the finalizer of ${cluster.name}` }, [identity, left]),
+    );
+    return { cluster: identity, bundles, finalizerReleased: problem === undefined };
+  } catch (error) {
+    if (error instanceof Suspended) return undefined;
+    throw error;
+  }
 }
 
 /** The end of a bundle that the ClusterDeployment no longer asks for, while the cluster lives on. */
@@ -36,11 +52,36 @@ export async function retireBundle(cluster: ClusterState, name: string): Promise
     await condition(() => cluster.changesOf(name) !== seen);
     return;
   }
-  await endBundle(cluster, name);
+  const started = cluster.record(name).ending ?? (await begin(cluster));
+  if (started !== undefined) cluster.update(name, { ending: started });
+  await endBundle(cluster, name, started);
   cluster.forget(name);
 }
 
-async function endBundle(cluster: ClusterState, name: string): Promise<BundleLedger> {
+/** By which rules the end that begins now goes, as the worker is configured; undefined in a run of an earlier version. */
+async function begin(cluster: ClusterState): Promise<DecommissionStarted | undefined> {
+  if (!cluster.wholeLife) return undefined;
+  return { ...(await decommissionRules()), since: new Date(Date.now()).toISOString() };
+}
+
+/** All at once; a run is suspended only when each has come to a rest. */
+async function endBundles(
+  cluster: ClusterState,
+  started: DecommissionStarted | undefined,
+): Promise<readonly BundleLedger[]> {
+  const ends = await Promise.allSettled(
+    cluster.knownBundles().map(async (name) => cluster.record(name).ended ?? (await endBundle(cluster, name, started))),
+  );
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+}
+
+async function endBundle(
+  cluster: ClusterState,
+  name: string,
+  started: DecommissionStarted | undefined,
+): Promise<BundleLedger> {
   cluster.update(name, {
     state: 'Decommissioning',
     message: 'Revoking its certificates, then deleting its Secret and its CertificateRequest.',
@@ -52,11 +93,12 @@ async function endBundle(cluster: ClusterState, name: string): Promise<BundleLed
   const record = cluster.record(name);
   const { identity, zoneName, platform, relocation } = cluster.view;
   const problems: FailureInfo[] = [];
+  const persistence = (): Persistence => ({ bundleName: name, deadline: deadlineOf(started) });
 
   let revocations: readonly RevocationEntry[] = [];
   if (relocation !== 'outgoing') {
     const { value, problem } = await reportWhenSlow(cluster, name, () =>
-      keepTrying(cluster, name, () =>
+      keepTrying(cluster, persistence(), () =>
         revokeCertificates.executeWithOptions({ summary: `revoke the certificates of ${name}` }, [
           {
             namespace: identity.namespace,
@@ -75,7 +117,7 @@ async function endBundle(cluster: ClusterState, name: string): Promise<BundleLed
   const left = record.leftRecords ?? [];
   if (left.length > 0) {
     const zone = { namespace: identity.namespace, clusterName: identity.name, zoneName, platform };
-    const { problem } = await keepTrying(cluster, name, () =>
+    const { problem } = await keepTrying(cluster, persistence(), () =>
       withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${left.length} TXT records left earlier` }, [
         { zone, records: left },
       ]),
@@ -83,58 +125,29 @@ async function endBundle(cluster: ClusterState, name: string): Promise<BundleLed
     if (problem !== undefined) problems.push(problem);
   }
 
-  const { value: removal, problem } = await keepTrying(cluster, name, () =>
+  const { value: removal, problem } = await keepTrying(cluster, persistence(), () =>
     removeBundle.executeWithOptions({ summary: `delete Secret ${record.secretName} and its CertificateRequest` }, [
       { cluster: identity, bundleName: name, secretName: record.secretName },
     ]),
   );
   if (problem !== undefined) problems.push(problem);
-  return {
+  const ledger: BundleLedger = {
     bundleName: name,
     revocations,
     removed: removal?.removed ?? [],
-    ...(problems[0] === undefined ? {} : { problem: problems[0] }),
+    ...(problems[0] === undefined ? {} : { problem: problems[0], problems }),
   };
+  cluster.update(name, { ended: ledger });
+  return ledger;
 }
 
-interface Tried<T> {
-  readonly value?: T;
-  /** Set when the time limit passed; what was last said. */
-  readonly problem?: FailureInfo;
+/** Epoch milliseconds; infinite where the end waits until all is done. */
+function deadlineOf(started: DecommissionStarted | undefined): number {
+  if (started === undefined) return earlierDeadline();
+  return started.policy === 'wait' ? Number.POSITIVE_INFINITY : Date.parse(started.since) + started.limitMs;
 }
 
-/** Repeats a step by the retry schedule, sooner when something changes, until it is done or the limit has passed. */
-async function keepTrying<T>(
-  cluster: ClusterState,
-  bundleName: string | undefined,
-  step: () => Promise<T>,
-): Promise<Tried<T>> {
-  const limit = Date.now() + LIMIT_MS;
-  for (let failedAttempts = 1; ; failedAttempts += 1) {
-    const seen = bundleName === undefined ? 0 : cluster.changesOf(bundleName);
-    try {
-      return { value: await step() };
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      const failure = failureIn(error);
-      const until = Math.min(nextAttemptAt(failure, failedAttempts, Date.now()), limit);
-      if (Date.now() >= limit) return { problem: failure };
-      const nextAttempt = new Date(until).toISOString();
-      if (bundleName !== undefined) {
-        cluster.update(bundleName, {
-          failure,
-          failedAttempts,
-          nextAttempt,
-          message: `${failureSentence(failure, failedAttempts, nextAttempt)} If it cannot be done by ${new Date(limit).toISOString()}, the finalizer is released without it.`,
-        });
-        cluster.publishAttributes();
-        await report(cluster, bundleName, { type: 'Warning', reason: 'DecommissionBlocked', message: failure.message });
-      }
-      await condition(
-        () => bundleName !== undefined && cluster.changesOf(bundleName) !== seen,
-        Math.max(1, until - Date.now()),
-        { summary: `${bundleName ?? cluster.name}: try again at ${nextAttempt}` },
-      );
-    }
-  }
+/** A run of an earlier version counts its limit anew for each step. */
+function earlierDeadline(): number {
+  return Date.now() + EARLIER_LIMIT_MS;
 }

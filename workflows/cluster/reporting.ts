@@ -23,6 +23,8 @@ export async function report(cluster: ClusterState, bundleName: string, event?: 
         state: record.state,
         conditions: conditionsOf(record, Date.now()),
         ...(record.certificate === undefined ? {} : { certificate: record.certificate }),
+        ...(record.environment === undefined ? {} : { environment: record.environment }),
+        ...(record.suggestedWindow === undefined ? {} : { suggestedWindow: record.suggestedWindow }),
         ...(record.renewalTime === undefined ? {} : { renewalTime: record.renewalTime }),
         ...(record.nextAttempt === undefined ? {} : { nextAttempt: record.nextAttempt }),
         failedAttempts: record.failedAttempts,

@@ -1,0 +1,81 @@
+/** A step of the end that is repeated until it is done, its time is over, or an operator lets it go. */
+import { condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
+import { blockedSentence } from '../../src/certificates/status-wording.ts';
+import type { FailureInfo } from '../../src/failures/failure.ts';
+import { failureIn } from '../failures.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { report } from './reporting.ts';
+
+/** The run has grown so long that a fresh one is to go on; nothing is under way. */
+export class Suspended extends Error {
+  override readonly name = 'Suspended';
+}
+
+export interface Persistence {
+  /** Undefined: what is tried concerns the cluster as a whole. */
+  readonly bundleName?: string;
+  /** Epoch milliseconds after which it is given up; infinite: never. */
+  readonly deadline: number;
+  /** Without this there is no end of the end: an operator cannot let it go. */
+  readonly indispensable?: true;
+}
+
+export interface Tried<T> {
+  readonly value?: T;
+  /** Set when it was given up; what was last said. */
+  readonly problem?: FailureInfo;
+}
+
+/**
+ * Repeats a step by the retry schedule, sooner when something changes. It is always tried once, however late it is.
+ * @throws Suspended instead of waiting in a run that is long enough.
+ */
+export async function keepTrying<T>(
+  cluster: ClusterState,
+  { bundleName, deadline, indispensable }: Persistence,
+  step: () => Promise<T>,
+): Promise<Tried<T>> {
+  for (let failedAttempts = 1; ; failedAttempts += 1) {
+    const seen = changes(cluster, bundleName);
+    try {
+      return { value: await step() };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const failure = failureIn(error);
+      const letGo = cluster.released && indispensable !== true;
+      if (letGo || Date.now() >= deadline) return { problem: failure };
+      const until = Math.min(nextAttemptAt(failure, failedAttempts, Date.now()), deadline);
+      if (bundleName !== undefined) await tell(cluster, bundleName, failure, failedAttempts, until, deadline);
+      if (cluster.wholeLife && cluster.ending && workflowInfo().continueAsNewSuggested) throw new Suspended();
+      await condition(() => changes(cluster, bundleName) !== seen, Math.max(1, until - Date.now()), {
+        summary: `${bundleName ?? cluster.name}: try again at ${new Date(until).toISOString()}`,
+      });
+    }
+  }
+}
+
+/** A run of an earlier version is not woken for what concerns the cluster as a whole. */
+function changes(cluster: ClusterState, bundleName: string | undefined): number {
+  return bundleName === undefined && !cluster.wholeLife ? 0 : cluster.changesOf(bundleName);
+}
+
+async function tell(
+  cluster: ClusterState,
+  bundleName: string,
+  failure: FailureInfo,
+  failedAttempts: number,
+  until: number,
+  deadline: number,
+): Promise<void> {
+  const nextAttempt = new Date(until).toISOString();
+  cluster.update(bundleName, {
+    failure,
+    failedAt: new Date(Date.now()).toISOString(),
+    failedAttempts,
+    nextAttempt,
+    message: blockedSentence(failure, failedAttempts, nextAttempt, deadline),
+  });
+  cluster.publishAttributes();
+  await report(cluster, bundleName, { type: 'Warning', reason: 'DecommissionBlocked', message: failure.message });
+}

@@ -1,0 +1,160 @@
+/** One order for a bundle, through its child workflow: what it is asked for, and what is kept of a success. */
+import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
+import type { RequestObservation } from '../../activities/contract.ts';
+import { afterOrder, orderAllowedAt } from '../../src/certificates/exact-set-limit.ts';
+import { nameSetDigest } from '../../src/certificates/name-set.ts';
+import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
+import type { BundleView } from '../../src/clusters/cluster-view.ts';
+import { type FailureInfo, stanceOf } from '../../src/failures/failure.ts';
+import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
+import {
+  CertCluster,
+  type CertificateIssuanceInput,
+  type CertificateIssuanceResult,
+  CertNameSet,
+  CertNames,
+  issuanceWorkflowId,
+} from '../contract.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { renewalOf } from './decision.ts';
+import { report, reportWhenSlow } from './reporting.ts';
+
+type ValidNames = Extract<BundleView['names'], { readonly kind: 'valid' }>;
+
+/** A bundle whose names a certificate can carry. */
+export interface OrderableBundle extends BundleView {
+  readonly names: ValidNames;
+}
+
+export function isOrderable(bundle: BundleView): bundle is OrderableBundle {
+  return bundle.names.kind === 'valid';
+}
+
+/** Orders, and records the certificate once it is in its Secret. @returns when it is to be renewed (epoch milliseconds). */
+export async function order(
+  cluster: ClusterState,
+  bundle: OrderableBundle,
+  observation: RequestObservation,
+  why: { readonly reason: string; readonly message: string },
+): Promise<number> {
+  const { dnsNames } = bundle.names;
+  const before = cluster.record(bundle.name);
+  const renewing = before.certificate !== undefined;
+  const attempt = before.orders + 1;
+  cluster.update(bundle.name, {
+    state: renewing ? 'Renewing' : 'Issuing',
+    message: `Ordering ${describeNames(dnsNames)}: ${why.message}`,
+    orders: attempt,
+    nextAttempt: undefined,
+  });
+  const result = await cluster.whileIssuing(bundle, () =>
+    reportWhenSlow(cluster, bundle.name, () =>
+      executeChild(certificateIssuance, {
+        workflowId: issuanceWorkflowId(cluster.view.identity, bundle.name, attempt),
+        staticSummary: `${renewing ? 'Renew' : 'Issue'} ${describeNames(dnsNames)}`,
+        typedSearchAttributes: [
+          { key: CertCluster, value: cluster.name },
+          { key: CertNames, value: dnsNames.slice(0, 10) },
+          { key: CertNameSet, value: nameSetDigest(dnsNames) },
+        ],
+        // An operator who terminates the cluster's workflow must not leave TXT records behind.
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        args: [inputOf(cluster, bundle, observation, why)],
+      }),
+    ),
+  );
+  return await succeed(cluster, bundle, observation, result, renewing);
+}
+
+/** @returns why nothing may be ordered yet, when the limit on the exact set of names is used up. */
+export function limitReached(cluster: ClusterState, bundle: OrderableBundle): FailureInfo | undefined {
+  if (!cluster.wholeLife) return undefined;
+  const { allowance, certificate } = cluster.record(bundle.name);
+  const now = Date.now();
+  const at = orderAllowedAt(
+    allowance,
+    nameSetDigest(bundle.names.dnsNames),
+    certificate && lifetimeOf(certificate),
+    now,
+  );
+  if (at <= now) return undefined;
+  const instant = new Date(at).toISOString();
+  return {
+    code: 'limits/exactSet',
+    message: `Certificates for exactly these names were ordered so often lately that the CA's limit for one set of names (5 in 7 days) would be passed.`,
+    stance: stanceOf('limits/exactSet'),
+    next: `The next one is ordered at ${instant}; find out meanwhile who keeps taking the certificate out of Secret ${bundle.secretName}.`,
+    notBefore: instant,
+  };
+}
+
+function inputOf(
+  cluster: ClusterState,
+  bundle: OrderableBundle,
+  observation: RequestObservation,
+  why: { readonly reason: string; readonly message: string },
+): CertificateIssuanceInput {
+  const { identity, zoneName, platform } = cluster.view;
+  const { certificate, issued, openOrder, leftRecords } = cluster.record(bundle.name);
+  const { dnsNames, commonName } = bundle.names;
+  // The account of another CA has nothing that could be replaced.
+  const replaces = why.reason === 'EnvironmentChanged' ? undefined : certificate?.certId;
+  const foreign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
+  return {
+    cluster: identity,
+    bundleName: bundle.name,
+    request: observation.request,
+    secretName: bundle.secretName,
+    dnsNames,
+    ...(commonName === undefined ? {} : { commonName }),
+    zone: { namespace: identity.namespace, clusterName: identity.name, zoneName, platform },
+    reason: why.message,
+    ...(openOrder === undefined ? {} : { resumeOrder: openOrder }),
+    ...(leftRecords === undefined ? {} : { leftRecords }),
+    ...(replaces === undefined ? {} : { replaces }),
+    ...(foreign ? { keepReplaced: true } : {}),
+  };
+}
+
+async function succeed(
+  cluster: ClusterState,
+  bundle: OrderableBundle,
+  observation: RequestObservation,
+  result: CertificateIssuanceResult,
+  renewed: boolean,
+): Promise<number> {
+  const { certificate, issued, replaced } = result;
+  const now = Date.now();
+  const before = cluster.record(bundle.name);
+  const renewal = renewalOf(certificate, observation);
+  const renewalTime = new Date(renewal.at).toISOString();
+  const others = (before.unclaimedOrders ?? []).filter((url) => url !== result.orderUrl);
+  const known = before.issued.filter((one) => Date.parse(one.notAfter) > now);
+  cluster.update(bundle.name, {
+    state: 'Ready',
+    message: `Valid until ${certificate.notAfter}; renews at ${renewalTime}: ${renewal.message}.`,
+    certificate,
+    environment: result.environment,
+    suggestedWindow: undefined,
+    revoked: undefined,
+    renewalTime,
+    failure: undefined,
+    failedAt: undefined,
+    failedAttempts: 0,
+    nextAttempt: undefined,
+    openOrder: undefined,
+    leftRecords: result.leftRecords,
+    issued: [...known, ...(replaced === undefined ? [] : [replaced]), issued],
+    unclaimedOrders: others.length === 0 ? undefined : others,
+    allowance: afterOrder(before.allowance, nameSetDigest(bundle.names.dnsNames), lifetimeOf(certificate), now),
+  });
+  cluster.publishAttributes();
+  cluster.attemptEnded(bundle.name, 'issued');
+  if (renewed) cluster.renewalFinished();
+  await report(cluster, bundle.name, {
+    type: 'Normal',
+    reason: renewed ? 'Renewed' : 'Issued',
+    message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${bundle.secretName}, valid until ${certificate.notAfter}.`,
+  });
+  return renewal.at;
+}

@@ -1,0 +1,46 @@
+/** Which of a cluster's bundles are being served, each by a coroutine of its own that can be ended, and which of them sleep. */
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+
+interface Service {
+  readonly scope: CancellationScope;
+  readonly done: Promise<void>;
+  /** Whether it sleeps with nothing unseen. */
+  atRest: boolean;
+}
+
+export class Services {
+  readonly #services = new Map<string, Service>();
+
+  has(name: string): boolean {
+    return this.#services.has(name);
+  }
+
+  /** An error that `work` throws is a defect of the workflow's own: it is left unhandled, so that it fails the workflow task visibly. */
+  begin(name: string, work: () => Promise<void>): void {
+    const scope = new CancellationScope();
+    const done = scope
+      .run(work)
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      })
+      .finally(() => this.#services.delete(name));
+    this.#services.set(name, { scope, done, atRest: false });
+  }
+
+  /** Marks a bundle as asleep with nothing unseen, or as awake. */
+  rest(name: string, atRest: boolean): void {
+    const service = this.#services.get(name);
+    if (service !== undefined) service.atRest = atRest;
+  }
+
+  allAtRest(): boolean {
+    return [...this.#services.values()].every((service) => service.atRest);
+  }
+
+  /** Ends all service, waiting until what was under way has cleaned up behind itself. */
+  async end(): Promise<void> {
+    const services = [...this.#services.values()];
+    for (const service of services) service.scope.cancel();
+    await Promise.all(services.map((service) => service.done));
+  }
+}
