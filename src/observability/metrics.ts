@@ -18,6 +18,9 @@ export interface StepOutcome {
   readonly result: string;
 }
 
+/** How a cluster was let go: with all of it done, or with something left that could not be. */
+export type DecommissionOutcome = 'complete' | 'incomplete';
+
 export interface WorkerMetrics {
   readonly registry: Registry;
   stepEnded(outcome: StepOutcome): void;
@@ -25,6 +28,8 @@ export interface WorkerMetrics {
   certificateIssued(action: IssuanceAction): void;
   /** An attempt at a certificate failed, with the reason that its CertificateRequest shows. */
   issuanceFailed(reason: string): void;
+  /** The finalizer of a cluster that was deleted has been released. */
+  clusterReleased(outcome: DecommissionOutcome): void;
   /** The CA said that it is down for maintenance. */
   maintenanceAnswered(): void;
   /** The CA answered a request for a resource, such as `newOrder`. */
@@ -51,6 +56,12 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
     name: 'certman_issuances_total',
     help: 'Attempts at a certificate that ended in this process, by result: issued, or the reason on the CertificateRequest.',
     labelNames: ['result'],
+    registers,
+  });
+  const decommissions = new Counter({
+    name: 'certman_decommissions_total',
+    help: 'Deleted clusters let go by this process, by outcome: complete, or incomplete when something could not be done.',
+    labelNames: ['outcome'],
     registers,
   });
   const steps = new Histogram({
@@ -82,6 +93,7 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
   // A series that is there from the start makes the first increase visible to rate().
   for (const action of ['create', 'renew'] as const) issued.inc({ action }, 0);
   issuances.inc({ result: 'issued' }, 0);
+  for (const outcome of ['complete', 'incomplete'] as const) decommissions.inc({ outcome }, 0);
   return {
     registry,
     stepEnded: ({ step, seconds, result }) => {
@@ -94,6 +106,7 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
       issuances.inc({ result: 'issued' });
     },
     issuanceFailed: (reason) => issuances.inc({ result: reason }),
+    clusterReleased: (outcome) => decommissions.inc({ outcome }),
     maintenanceAnswered: () => maintenance.inc(),
     acmeAnswered: (resource, status, seconds) => acmeRequests.observe({ resource, status }, seconds),
     route53Asked: (action) => route53Requests.inc({ action }),

@@ -3,7 +3,7 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Activities } from '../../activities/contract.ts';
-import type { WorkerMetrics } from '../observability/metrics.ts';
+import type { DecommissionOutcome, WorkerMetrics } from '../observability/metrics.ts';
 
 type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
 
@@ -29,6 +29,7 @@ export function observeActivities(
           const result = await next(input);
           ended('ok');
           if (step === 'reportStatus') countReport(metrics, onIssued, input.args[0]);
+          if (step === 'releaseCluster') metrics.clusterReleased(outcomeOf(input.args[1]));
           return result;
         } catch (error) {
           ended(resultOf(error));
@@ -56,6 +57,11 @@ function countReport(metrics: WorkerMetrics, onIssued: () => void, input: unknow
 
 function isReport(input: unknown): input is ReportStatusInput {
   return typeof input === 'object' && input !== null && 'report' in input;
+}
+
+/** @param left what the workflow says could not be done; a run of an earlier version says nothing. */
+function outcomeOf(left: unknown): DecommissionOutcome {
+  return Array.isArray(left) && left.length > 0 ? 'incomplete' : 'complete';
 }
 
 function resultOf(error: unknown): string {

@@ -87,3 +87,27 @@ describe('issuances', () => {
     expect(await read()).toContain('certman_operator_lets_encrypt_maintenance_error_count 1');
   });
 });
+
+describe('deleted clusters', () => {
+  const cluster = { hive: 'hive', namespace: 'ns', name: 'c1', uid: 'u1' };
+  const left = [{ code: 'acme/accountMissing', message: 'there is no account', stance: 'whenChanged' }];
+
+  it.each([
+    ['complete', [cluster, []]],
+    ['complete', [cluster]],
+    ['incomplete', [cluster, left]],
+  ])('are counted as %s when they are let go', async (outcome, args) => {
+    const { run, read } = setUp();
+    await run('releaseCluster', args, done);
+    const text = await read();
+    const counted = (of: string): string => `certman_decommissions_total{outcome="${of}"} ${of === outcome ? 1 : 0}`;
+    expect(text).toContain(counted('complete'));
+    expect(text).toContain(counted('incomplete'));
+  });
+
+  it('are not counted before their finalizer is off', async () => {
+    const { run, read } = setUp();
+    await run('releaseCluster', [cluster, left], () => Promise.reject(new Error('away'))).catch(() => undefined);
+    expect(await read()).toContain('certman_decommissions_total{outcome="incomplete"} 0');
+  });
+});
