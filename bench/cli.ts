@@ -2,12 +2,17 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { benchIssuance, type KeyType } from './issuance.ts';
+import { benchLifetime } from './lifetime.ts';
 import { benchRequests } from './requests.ts';
 
 function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 5_000) throw new InvalidArgumentError('a number from 1 to 5000');
   return value;
+}
+
+function counts(text: string): readonly number[] {
+  return text.split(',').map(count);
 }
 
 const program = new Command('bench').description('Measures certman on the real local parts, as ratios within one run.');
@@ -38,6 +43,15 @@ program
   .option('--state <folder>', 'where logs go', '.certman/bench/requests')
   .action(async (options: { readonly state: string }) => {
     process.stdout.write(`${JSON.stringify(await benchRequests({ stateDir: resolve(options.state) }))}\n`);
+  });
+
+program
+  .command('lifetime')
+  .description('years of a cluster on a server whose clock leaps: renewals, orders, events, size of the carried state')
+  .option('--years <n>', 'of 365 days each', count, 10)
+  .option('--days <list>', 'lifetimes of the certificates, separated by commas', counts, [90, 64, 45, 6])
+  .action(async (options: { readonly years: number; readonly days: readonly number[] }) => {
+    process.stdout.write(`${JSON.stringify(await benchLifetime(options))}\n`);
   });
 
 await program.parseAsync();

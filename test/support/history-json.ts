@@ -10,6 +10,7 @@ export type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandl
 
 interface MessageType {
   fromObject(object: object): object;
+  encode(message: object): { finish(): Uint8Array };
 }
 interface ProtoJson {
   toJson(type: MessageType, message: object): unknown;
@@ -33,4 +34,9 @@ export function historyToJson(history: History): unknown {
 
 export function historyFromJson(json: unknown): History {
   return protojson.fromJson(historyType, json, { ignoreUnknownFields: true }) as History;
+}
+
+/** Size in bytes, as a Temporal server counts it. */
+export function historyBytes(history: History): number {
+  return historyType.encode(historyType.fromObject(history)).finish().byteLength;
 }

@@ -34,46 +34,6 @@ test('after 45 days asleep a 90-day certificate is renewed, once, and within a d
   });
 });
 
-test.each([
-  { lifetimeDays: 90, days: 365, renewals: 8 },
-  { lifetimeDays: 45, days: 365, renewals: 16 },
-  { lifetimeDays: 6, days: 60, renewals: 20 },
-])(
-  'a $lifetimeDays-day certificate is renewed $renewals times in $days days, never expired, no order wasted',
-  async (life) => {
-    await withLab(async (lab) => {
-      lab.doubles.lifetimeDays = life.lifetimeDays;
-      const view = clusterView();
-      await lab.start(view);
-      await eventually(
-        'first certificate',
-        async () => lab.doubles.issued,
-        (issued) => issued.length === 1,
-      );
-      const end = (await lab.env.currentTimeMs()) + life.days * DAY_MS;
-      // In steps, so that the answers of activities have real time to arrive between the leaps.
-      while ((await lab.env.currentTimeMs()) < end) {
-        const before = lab.doubles.issued.length;
-        await lab.env.sleep((life.lifetimeDays / 8) * DAY_MS);
-        await eventually(
-          'settled',
-          () => lab.status(view),
-          (status) => status.bundles['primary']?.state === 'Ready',
-        );
-        expect(lab.doubles.issued.length - before).toBeLessThanOrEqual(1);
-      }
-      const { issued } = lab.doubles;
-      expect(issued.length - 1).toBeGreaterThanOrEqual(life.renewals);
-      expect(issued.length - 1).toBeLessThanOrEqual(life.renewals + 2);
-      expect(lab.doubles.countOf('placeOrder')).toBe(issued.length);
-      for (const [index, facts] of issued.entries()) {
-        const previous = issued[index - 1];
-        if (previous !== undefined) expect(Date.parse(facts.notBefore)).toBeLessThan(Date.parse(previous.notAfter));
-      }
-    });
-  },
-);
-
 test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then daily, the old certificate staying Ready', async () => {
   await withLab(async (lab) => {
     const view = clusterView();

@@ -1,0 +1,77 @@
+/** How a cluster's certificates and workflows fare over years, for certificates of several lifetimes. */
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { PRELOADED, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
+import { inLab } from '../test/support/lab.ts';
+import { type LifeFigures, liveThrough } from '../test/support/simulated-years.ts';
+import { startTimeSkippingEnvironment } from '../test/support/temporal-server.ts';
+
+export interface LifetimeBenchOptions {
+  readonly years: number;
+  /** Lifetimes of certificates, in days. */
+  readonly days: readonly number[];
+}
+
+export interface LifetimeBenchResult {
+  readonly lifetimes: readonly (LifeFigures & { readonly seconds: number })[];
+}
+
+/** The CA, the DNS and the API server answer at once and by the server's clock; Temporal's part is real. */
+export async function benchLifetime({ years, days }: LifetimeBenchOptions): Promise<LifetimeBenchResult> {
+  const env = await startTimeSkippingEnvironment();
+  const lifetimes: LifetimeBenchResult['lifetimes'][number][] = [];
+  try {
+    const code = await bundleWorkflowCode({
+      workflowsPath: WORKFLOWS_PATH,
+      preloadModules: [...PRELOADED],
+      logger: new DefaultLogger('ERROR'),
+    });
+    for (const lifetime of days) {
+      const begin = performance.now();
+      const progress = (year: number, renewals: number): void => {
+        const seconds = Math.round((performance.now() - begin) / 1000);
+        process.stderr.write(`[${lifetime} days] year ${year} of ${years}: ${renewals} renewals, ${seconds} s\n`);
+      };
+      const figures = await inLab(env, code, (lab) => liveThrough(lab, { days: lifetime, years, progress }));
+      lifetimes.push({
+        ...figures,
+        leastDaysLeft: round(figures.leastDaysLeft),
+        mostSecondsLate: round(figures.mostSecondsLate),
+        seconds: Math.round((performance.now() - begin) / 1000),
+      });
+    }
+  } finally {
+    await env.teardown();
+  }
+  process.stdout.write(`\n${table(lifetimes)}\n\n`);
+  return { lifetimes };
+}
+
+const COLUMNS: readonly (readonly [string, (life: LifetimeBenchResult['lifetimes'][number]) => number | string])[] = [
+  ['lifetime, days', ({ days }) => days],
+  ['years', ({ years }) => years],
+  ['renewals', ({ renewals }) => renewals],
+  ['promised', ({ expectedRenewals }) => expectedRenewals],
+  ['orders', ({ orders }) => orders],
+  ['life left at a renewal, days', ({ leastDaysLeft }) => leastDaysLeft.toFixed(1)],
+  ['late by, s', ({ mostSecondsLate }) => mostSecondsLate.toFixed(1)],
+  ['events: cluster', ({ maxEvents }) => maxEvents],
+  ['events: order', ({ maxOrderEvents }) => maxOrderEvents],
+  ['KiB: cluster', ({ maxBytes }) => kibibytes(maxBytes)],
+  ['KiB: order', ({ maxOrderBytes }) => kibibytes(maxOrderBytes)],
+  ['state, bytes', ({ firstStateBytes, lastStateBytes }) => `${firstStateBytes} → ${lastStateBytes}`],
+  ['took, s', ({ seconds }) => seconds],
+];
+
+function table(lifetimes: LifetimeBenchResult['lifetimes']): string {
+  const header = COLUMNS.map(([name]) => name);
+  const rows = lifetimes.map((life) => COLUMNS.map(([, cell]) => cell(life)));
+  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(3));
+}
+
+function kibibytes(bytes: number): string {
+  return (bytes / 1024).toFixed(1);
+}

@@ -1,0 +1,83 @@
+/** A worker with activity doubles beside a Temporal server, and what starts and asks a cluster's workflow there. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+import { type ClusterStatus, clusterObserved, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
+import { ActivityDoubles } from './activity-doubles.ts';
+import { eventually } from './eventually.ts';
+
+export interface Lab {
+  readonly doubles: ActivityDoubles;
+  readonly env: TestWorkflowEnvironment;
+  readonly taskQueue: string;
+  start(view: ClusterView): Promise<Awaited<ReturnType<typeof startCluster>>>;
+  status(view: ClusterView): Promise<ClusterStatus>;
+}
+
+/** Runs `body` beside a worker of its own on a queue of its own; the clusters that it started are ended behind it. */
+export async function inLab<T>(
+  env: TestWorkflowEnvironment,
+  workflowBundle: WorkflowBundleOption,
+  body: (lab: Lab) => Promise<T>,
+): Promise<T> {
+  const taskQueue = `test-${crypto.randomUUID()}`;
+  const doubles = new ActivityDoubles(() => env.currentTimeMs());
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    ...(env.namespace === undefined ? {} : { namespace: env.namespace }),
+    taskQueue,
+    workflowBundle,
+    activities: doubles.activities(),
+    // As in production: a cancellation reaches an activity with the next heartbeat that is sent.
+    maxHeartbeatThrottleInterval: '1 second',
+    shutdownGraceTime: '2 seconds',
+  });
+  const started: ClusterView[] = [];
+  const lab: Lab = {
+    doubles,
+    env,
+    taskQueue,
+    start: (view) => {
+      started.push(view);
+      return startCluster(env, taskQueue, view);
+    },
+    status: (view) => env.client.workflow.getHandle(clusterWorkflowId(view.identity)).query(clusterStatus),
+  };
+  return await worker.runUntil(async () => {
+    try {
+      return await body(lab);
+    } finally {
+      // A workflow left without a worker would have the time-skipping server go through its task time-outs one by one.
+      for (const view of started) await terminate(env, view);
+    }
+  });
+}
+
+/** Waits until a bundle of the cluster is Ready. */
+export async function untilReady(lab: Lab, view: ClusterView, bundle = 'primary'): Promise<ClusterStatus> {
+  return await eventually(
+    `${bundle} is Ready`,
+    () => lab.status(view),
+    (status) => status.bundles[bundle]?.state === 'Ready',
+  );
+}
+
+async function terminate(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
+  try {
+    await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).terminate('the test is over');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+function startCluster(env: TestWorkflowEnvironment, taskQueue: string, view: ClusterView) {
+  return env.client.workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
+    workflowId: clusterWorkflowId(view.identity),
+    taskQueue,
+    args: [{ cluster: view }],
+    signal: clusterObserved,
+    signalArgs: [view],
+  });
+}

@@ -1,0 +1,33 @@
+/** How large the histories of a workflow are, run by run. */
+import type { Client } from '@temporalio/client';
+import { historyBytes } from './history-json.ts';
+
+export interface RunFigures {
+  readonly events: number;
+  readonly bytes: number;
+  /** Size of what the run handed on when it continued as new; absent in the last one. */
+  readonly carriedBytes?: number;
+  /** The run that continues this one. */
+  readonly next?: string;
+}
+
+/** @param runId the newest run when absent. */
+export async function runFigures(client: Client, workflowId: string, runId?: string): Promise<RunFigures> {
+  const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const events = history.events ?? [];
+  const continued = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+  const figures = { events: events.length, bytes: historyBytes(history) };
+  if (!continued?.newExecutionRunId) return figures;
+  const payloads = continued.input?.payloads ?? [];
+  const carriedBytes = payloads.reduce((sum, { data }) => sum + (data?.byteLength ?? 0), 0);
+  return { ...figures, carriedBytes, next: continued.newExecutionRunId };
+}
+
+/** All runs of a workflow from the one given to the newest. */
+export async function chainFigures(client: Client, workflowId: string, firstRunId: string): Promise<RunFigures[]> {
+  const runs: RunFigures[] = [];
+  for (let runId: string | undefined = firstRunId; runId !== undefined; runId = runs.at(-1)?.next) {
+    runs.push(await runFigures(client, workflowId, runId));
+  }
+  return runs;
+}
