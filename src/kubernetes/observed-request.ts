@@ -5,6 +5,7 @@ import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-
 import { canonicalJson, digestOf } from '../clusters/digest.ts';
 import { isForeignChange, type Writers, writersOf } from './foreign-writes.ts';
 import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
+import { foreignFields, ownFieldsOf } from './owned-fields.ts';
 
 export interface ObservedRequest {
   readonly namespace: string;
@@ -22,13 +23,30 @@ export interface ObservedRequest {
   readonly platform: PlatformView;
   readonly specDigest: string;
   readonly writers: Writers;
+  /** Fields of the spec that certman does not own: somebody changed them, or it has never written them. */
+  readonly foreignSpec: readonly string[];
+  /** Fields of the status that somebody else wrote. */
+  readonly foreignStatus: readonly string[];
+  /** When certman last wrote the status (RFC 3339); undefined when nothing in it is its own. */
+  readonly statusWritten?: string;
+  /** Everything that certman always says is there. */
+  readonly statusWhole: boolean;
   readonly issued: boolean;
   /** As in the status; RFC 3339 or the form of certman-operator. */
   readonly notBefore?: string;
   readonly notAfter?: string;
   readonly issuerName?: string;
   readonly serialNumber?: string;
+  /** Host of the directory of the CA that issued the certificate. */
+  readonly acmeServer?: string;
+  /** RFC 3339. */
+  readonly renewalTime?: string;
+  /** RFC 3339. */
+  readonly nextAttempt?: string;
 }
+
+/** Of the spec: certman never writes the first, and the others are for information. */
+const NOT_OURS = new Set(['renewBeforeDays', 'apiURL', 'webConsoleURL']);
 
 const text = z.string().max(4096);
 const maybeText = text.optional().catch(undefined);
@@ -67,6 +85,11 @@ const requestSchema = z.looseObject({
       notAfter: maybeText,
       issuerName: maybeText,
       serialNumber: maybeText,
+      acmeServer: maybeText,
+      renewalTime: maybeText,
+      nextAttempt: maybeText,
+      state: maybeText,
+      conditions: z.array(z.unknown()).optional().catch(undefined),
     })
     .optional()
     .catch(undefined),
@@ -75,6 +98,7 @@ const requestSchema = z.looseObject({
 export function observeRequest(object: KubernetesObject): ObservedRequest {
   const { metadata } = object;
   const { spec, status } = requestSchema.parse(object);
+  const ownStatus = ownFieldsOf(object, 'status');
   const owner = (metadata.ownerReferences ?? [])
     .map((reference) => ownerSchema.safeParse(reference))
     .find((reference) => reference.success && reference.data.kind === 'ClusterDeployment')?.data;
@@ -92,12 +116,24 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     platform: platformOf(spec?.platform),
     specDigest: digestOf(canonicalJson(object['spec'])),
     writers: writersOf(object, 'spec'),
+    foreignSpec: foreignFields(ownFieldsOf(object), 'spec', object['spec'], NOT_OURS),
+    foreignStatus: foreignFields(ownStatus, 'status', object['status']),
+    ...(ownStatus.time === undefined ? {} : { statusWritten: ownStatus.time }),
+    statusWhole: isWhole(status),
     issued: status?.issued === true,
     ...(status?.notBefore ? { notBefore: status.notBefore } : {}),
     ...(status?.notAfter ? { notAfter: status.notAfter } : {}),
     ...(status?.issuerName ? { issuerName: status.issuerName } : {}),
     ...(status?.serialNumber ? { serialNumber: status.serialNumber } : {}),
+    ...(status?.acmeServer ? { acmeServer: status.acmeServer } : {}),
+    ...(status?.renewalTime ? { renewalTime: status.renewalTime } : {}),
+    ...(status?.nextAttempt ? { nextAttempt: status.nextAttempt } : {}),
   };
+}
+
+function isWhole(status: z.infer<typeof requestSchema>['status']): boolean {
+  if (!status?.state || status.issued === undefined || !status.conditions?.length) return false;
+  return !status.issued || Boolean(status.notBefore && status.notAfter && status.serialNumber);
 }
 
 function platformOf(platform: z.infer<typeof platformSchema>): PlatformView {
@@ -128,10 +164,21 @@ export function whatChangedInRequest(previous: ObservedRequest, now: ObservedReq
   if (now.specDigest !== previous.specDigest && isForeignChange(previous.writers, now.writers)) {
     return `The spec of the CertificateRequest ${now.name} was changed by somebody.`;
   }
-  if (previous.finalizer && !now.finalizer && !now.deleting) {
+  if (now.deleting) return undefined;
+  if (previous.finalizer && !now.finalizer) {
     return `The finalizer of the CertificateRequest ${now.name} was removed by somebody.`;
   }
+  if (previous.owner !== undefined && now.owner?.uid !== previous.owner.uid) {
+    return `The owner reference of the CertificateRequest ${now.name} was removed by somebody.`;
+  }
+  if (isNews(previous.foreignStatus, now.foreignStatus) || (previous.statusWhole && !now.statusWhole)) {
+    return `The status of the CertificateRequest ${now.name} was changed by somebody.`;
+  }
   return undefined;
+}
+
+function isNews(before: readonly string[], after: readonly string[]): boolean {
+  return after.some((field) => !before.includes(field));
 }
 
 /**

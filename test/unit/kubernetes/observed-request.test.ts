@@ -14,6 +14,11 @@ function written(manager: string, time: string, field = 'spec', subresource?: st
   return { manager, time, fieldsV1: { [`f:${field}`]: {} }, ...(subresource === undefined ? {} : { subresource }) };
 }
 
+const OWN_STATUS = {
+  ...written('certman', '2026-01-01T00:00:00Z', 'status', 'status'),
+  fieldsV1: { 'f:status': { 'f:issued': {} } },
+};
+
 function request(change: { spec?: unknown; status?: unknown; metadata?: object } = {}): KubernetesObject {
   return {
     metadata: {
@@ -36,8 +41,26 @@ function changed(before: Parameters<typeof request>[0], after: Parameters<typeof
 describe('a change of a CertificateRequest', () => {
   const renew = { ...SPEC, renewBeforeDays: 30 };
 
-  test('of the status is nobody’s business', () => {
-    expect(changed({}, { status: { issued: true, notAfter: '2026-04-01T00:00:00Z' } })).toBeUndefined();
+  test('of the status by certman is its own', () => {
+    expect(changed({}, { status: { issued: true }, metadata: { managedFields: [OWN_STATUS] } })).toBeUndefined();
+  });
+
+  test('of the status by somebody else is told once', () => {
+    const own = { status: { issued: true }, metadata: { managedFields: [OWN_STATUS] } };
+    const edited = { ...own, status: { issued: true, notAfter: '2030-01-01T00:00:00Z' } };
+    expect(changed(own, edited)).toContain('status of the CertificateRequest c1-primary was changed by somebody');
+    expect(changed(edited, edited)).toBeUndefined();
+  });
+
+  test('that wipes the status is told', () => {
+    const status = { issued: false, state: 'Failing', conditions: [{ type: 'Ready', status: 'False' }] };
+    const fields = { 'f:issued': {}, 'f:state': {}, 'f:conditions': {} };
+    const managedFields = [{ ...OWN_STATUS, fieldsV1: { 'f:status': fields } }];
+    expect(changed({ status, metadata: { managedFields } }, {})).toContain('status');
+  });
+
+  test('that takes its owner away is told', () => {
+    expect(changed({}, { metadata: { ownerReferences: [] } })).toContain('owner reference');
   });
 
   test('of the spec by certman is its own', () => {

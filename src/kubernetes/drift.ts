@@ -1,0 +1,97 @@
+/**
+ * What of a certificate on the hub is not as certman left it: a chain of small questions over what lists tell anyway, in the
+ * order of urgency. Pure. What is to be done about it, its workflow decides when it looks.
+ */
+import type { KnownCertificate } from '../clusters/what-to-signal.ts';
+import type { ObservedRequest } from './observed-request.ts';
+import type { ObservedSecret } from './observed-secret.ts';
+import { tieOf } from './secret-tie.ts';
+
+/** A renewal or an attempt this long after its time was forgotten by whoever had it to do. */
+export const LONG_OVERDUE_MS = 3_600_000;
+
+export interface Drift {
+  /** What differs, in a sentence. */
+  readonly what: string;
+  /** The same for as long as it is the same drift. */
+  readonly mark: string;
+}
+
+export interface Belongings {
+  readonly certificate: KnownCertificate;
+  /** uid of the ClusterDeployment; undefined when the request stands alone, and nobody but its user writes its spec. */
+  readonly clusterUid?: string;
+  readonly request?: ObservedRequest;
+  readonly secret?: ObservedSecret;
+  /** Host of the CA's directory that an order would go to now; undefined when that is not known. */
+  readonly environment?: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/** The most urgent difference; undefined when there is none. */
+export function driftOf(belongings: Belongings): Drift | undefined {
+  const { certificate, request } = belongings;
+  if (request === undefined) return drift(`The CertificateRequest ${certificate.requestName} is not there.`);
+  for (const question of QUESTIONS) {
+    const found = question(request, belongings);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+type Question = (request: ObservedRequest, belongings: Belongings) => Drift | undefined;
+
+const QUESTIONS: readonly Question[] = [
+  function isBeingDeleted({ name, uid, deleting }) {
+    return deleting ? drift(`The CertificateRequest ${name} is being deleted.`, uid) : undefined;
+  },
+  function isNotHeld({ name, finalizer }) {
+    return finalizer ? undefined : drift(`The CertificateRequest ${name} lacks its finalizer.`);
+  },
+  function isNotOwned({ name, owner }, { clusterUid }) {
+    if (clusterUid === undefined || owner?.uid === clusterUid) return undefined;
+    return drift(`The CertificateRequest ${name} lacks its owner reference.`);
+  },
+  function hasAnotherSpec({ name, foreignSpec, writers }, { clusterUid }) {
+    if (clusterUid === undefined || foreignSpec.length === 0) return undefined;
+    return drift(`The CertificateRequest ${name} was changed by somebody: ${foreignSpec.join(', ')}.`, writers.foreign);
+  },
+  function hasNoSecret({ issued, serialNumber }, { secret, certificate }) {
+    if (!issued || secret !== undefined) return undefined;
+    return drift(`The certificate Secret ${certificate.secretName} is not there.`, serialNumber);
+  },
+  function hasSecretOfOthers({ statusWritten = '' }, { secret, certificate }) {
+    const { foreign, foreignTime = '' } = secret?.writers ?? {};
+    // What was there before the status was last told is known: a Secret that certman-operator wrote stays so until renewal.
+    if (secret === undefined || secret.dataIsOurs || foreign === undefined || foreignTime < statusWritten)
+      return undefined;
+    return drift(`The certificate Secret ${certificate.secretName} was changed by somebody.`, foreign);
+  },
+  function hasLooseSecret(request, { secret, certificate }) {
+    const tie = secret === undefined ? undefined : tieOf(secret.tie, request);
+    if (tie === undefined || tie.kind === 'tied') return undefined;
+    const what = tie.kind === 'loose' ? `lacks ${tie.lacks}` : `says that it belongs to ${tie.holder}`;
+    return drift(`The certificate Secret ${certificate.secretName} ${what}.`);
+  },
+  function hasAnotherStatus({ name, foreignStatus, statusWhole, statusWritten }) {
+    // Before certman has told anything, whatever stands there is its predecessor's.
+    if (statusWritten !== undefined && statusWhole && foreignStatus.length === 0) return undefined;
+    return drift(`The status of the CertificateRequest ${name} was changed by somebody.`, foreignStatus.join(' '));
+  },
+  function isOfAnotherCa({ acmeServer }, { environment, certificate }) {
+    if (acmeServer === undefined || environment === undefined || acmeServer === environment) return undefined;
+    return drift(
+      `The certificate in the Secret ${certificate.secretName} is of ${acmeServer}; orders go to ${environment} now.`,
+    );
+  },
+  function isLongOverdue({ name, renewalTime, nextAttempt }, { now }) {
+    const due = nextAttempt ?? renewalTime;
+    if (due === undefined || !(Date.parse(due) < now - LONG_OVERDUE_MS)) return undefined;
+    return drift(`The CertificateRequest ${name} should have been dealt with at ${due}.`);
+  },
+];
+
+function drift(what: string, detail = ''): Drift {
+  return { what, mark: `${what} ${detail}` };
+}

@@ -1,0 +1,208 @@
+import { describe, expect, test } from 'vitest';
+import { type Belongings, driftOf } from '../../../src/kubernetes/drift.ts';
+import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
+import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
+import { observeSecret } from '../../../src/kubernetes/observed-secret.ts';
+import { ownedBy } from '../../../src/kubernetes/secret-tie.ts';
+
+const NOW = Date.parse('2026-02-01T00:00:00Z');
+const EARLIER = '2026-01-01T00:00:00Z';
+const LATER = '2026-01-20T00:00:00Z';
+const SPEC_FIELDS = {
+  'f:acmeDNSDomain': {},
+  'f:certificateSecret': {},
+  'f:dnsNames': {},
+  'f:email': {},
+  'f:platform': { 'f:aws': { 'f:credentials': {}, 'f:region': {} } },
+};
+const STATUS = {
+  issued: true,
+  state: 'Ready',
+  notBefore: '2026-01-01T00:00:00Z',
+  notAfter: '2026-04-01T00:00:00Z',
+  serialNumber: '7',
+  acmeServer: 'ca.example',
+  renewalTime: '2026-02-15T00:00:00Z',
+  conditions: [{ type: 'Ready', status: 'True' }],
+};
+const STATUS_FIELDS = Object.fromEntries(Object.keys(STATUS).map((field) => [`f:${field}`, {}]));
+
+function entry(manager: string, time: string, fieldsV1: object, subresource?: string) {
+  return { manager, time, fieldsV1, ...(subresource === undefined ? {} : { subresource }) };
+}
+
+function without(fields: Record<string, unknown>, name: string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([field]) => field !== name));
+}
+
+interface Change {
+  readonly metadata?: object;
+  readonly specFields?: object;
+  readonly status?: object;
+  readonly statusFields?: object;
+  readonly foreign?: readonly object[];
+}
+
+function request(change: Change = {}): KubernetesObject {
+  return {
+    metadata: {
+      name: 'c1-primary',
+      namespace: 'ns',
+      uid: 'r1',
+      finalizers: [FINALIZER],
+      ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
+      managedFields: [
+        entry('certman', EARLIER, { 'f:spec': change.specFields ?? SPEC_FIELDS }),
+        entry('certman', EARLIER, { 'f:status': change.statusFields ?? STATUS_FIELDS }, 'status'),
+        ...(change.foreign ?? []),
+      ] as Record<string, unknown>[],
+      ...change.metadata,
+    },
+    spec: {
+      acmeDNSDomain: 'example.com',
+      certificateSecret: { name: 'primary-cert' },
+      dnsNames: ['api.c1.example.com'],
+      email: 'sre@example.com',
+      platform: { aws: { region: 'us-east-1', credentials: { name: 'aws' } } },
+      renewBeforeDays: 30,
+      webConsoleURL: 'https://console.example.com',
+    },
+    status: change.status ?? STATUS,
+  };
+}
+
+function secret(change: { labels?: object; owners?: readonly object[]; fields?: readonly object[] } = {}) {
+  const data = { 'f:data': { 'f:tls.crt': {}, 'f:tls.key': {} } };
+  return observeSecret({
+    metadata: {
+      name: 'primary-cert',
+      namespace: 'ns',
+      labels: change.labels ?? { certificate_request: 'c1-primary' },
+      ownerReferences: change.owners ?? [ownedBy({ name: 'c1-primary', uid: 'r1' })],
+      managedFields: change.fields ?? [entry('certman', EARLIER, data)],
+    } as KubernetesObject['metadata'],
+  });
+}
+
+function drift(change: Partial<Belongings> = {}): string | undefined {
+  return driftOf({
+    certificate: { requestName: 'c1-primary', secretName: 'primary-cert' },
+    clusterUid: 'u1',
+    request: observeRequest(request()),
+    secret: secret(),
+    environment: 'ca.example',
+    now: NOW,
+    ...change,
+  })?.what;
+}
+
+const ofRequest = (change: Change): string | undefined => drift({ request: observeRequest(request(change)) });
+
+describe('a certificate on the hub', () => {
+  test('as certman left it has not drifted, whatever else its user and others wrote', () => {
+    expect(drift()).toBeUndefined();
+    expect(drift({ secret: secret({ labels: { certificate_request: 'c1-primary', theirs: 'x' } }) })).toBeUndefined();
+  });
+
+  test('whose request is not there', () => {
+    expect(driftOf({ certificate: { requestName: 'c1-primary', secretName: 's' }, now: NOW })?.what).toBe(
+      'The CertificateRequest c1-primary is not there.',
+    );
+  });
+
+  test.each<[string, Change, string]>([
+    ['is being deleted', { metadata: { deletionTimestamp: LATER } }, 'is being deleted'],
+    ['lost its finalizer', { metadata: { finalizers: ['example.com/other'] } }, 'lacks its finalizer'],
+    ['lost its owner', { metadata: { ownerReferences: [] } }, 'lacks its owner reference'],
+    [
+      'is owned by another',
+      { metadata: { ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u0' }] } },
+      'lacks its owner reference',
+    ],
+    ['has other names', { specFields: without(SPEC_FIELDS, 'f:dnsNames') }, 'changed by somebody: dnsNames'],
+    [
+      'has another region',
+      { specFields: { ...SPEC_FIELDS, 'f:platform': { 'f:aws': { 'f:credentials': {} } } } },
+      'changed by somebody: platform.aws.region',
+    ],
+    [
+      'has a state that somebody wrote',
+      { statusFields: without(STATUS_FIELDS, 'f:state') },
+      'The status of the CertificateRequest c1-primary was changed',
+    ],
+    [
+      'has a status without dates',
+      { status: without(STATUS, 'notAfter') },
+      'The status of the CertificateRequest c1-primary was changed',
+    ],
+    ['has no status', { status: {}, statusFields: {} }, 'The status of the CertificateRequest c1-primary was changed'],
+    [
+      'is of another CA than orders go to now',
+      { status: { ...STATUS, acmeServer: 'staging.example' } },
+      'is of staging.example; orders go to ca.example now',
+    ],
+    [
+      'is past its renewal for long',
+      { status: { ...STATUS, renewalTime: '2026-01-31T22:59:59Z' } },
+      'should have been dealt with at 2026-01-31T22:59:59Z',
+    ],
+  ])('whose request %s', (_what, change, said) => {
+    expect(ofRequest(change)).toContain(said);
+  });
+
+  test('that waits for its next attempt is not overdue, however long ago its renewal was due', () => {
+    const status = { ...STATUS, renewalTime: EARLIER, nextAttempt: '2026-02-01T01:00:00Z' };
+    const statusFields = { ...STATUS_FIELDS, 'f:nextAttempt': {} };
+    expect(ofRequest({ status, statusFields })).toBeUndefined();
+    expect(ofRequest({ status: { ...status, nextAttempt: '2026-01-31T22:00:00Z' }, statusFields })).toContain(
+      '22:00:00Z',
+    );
+  });
+
+  test('whose request stands alone has a spec and an owner that are its user’s', () => {
+    const alone = observeRequest(request({ specFields: {}, metadata: { ownerReferences: [] } }));
+    const certificate = { requestName: 'c1-primary', secretName: 'primary-cert' };
+    expect(driftOf({ certificate, request: alone, secret: secret(), now: NOW })).toBeUndefined();
+  });
+
+  test('whose Secret is gone', () => {
+    expect(
+      driftOf({
+        certificate: { requestName: 'c1-primary', secretName: 'primary-cert' },
+        clusterUid: 'u1',
+        request: observeRequest(request()),
+        now: NOW,
+      })?.what,
+    ).toBe('The certificate Secret primary-cert is not there.');
+  });
+
+  test('whose Secret lacks what ties it to the request', () => {
+    expect(drift({ secret: secret({ labels: {}, owners: [] }) })).toBe(
+      'The certificate Secret primary-cert lacks its label certificate_request and its owner reference.',
+    );
+    expect(drift({ secret: secret({ owners: [ownedBy({ name: 'c1-primary', uid: 'r0' })] }) })).toContain('lacks');
+  });
+
+  test('whose key somebody else wrote after the status was last told', () => {
+    const mine = entry('certman', EARLIER, { 'f:data': { 'f:tls.crt': {} } });
+    const theirs = (time: string) => entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
+    expect(drift({ secret: secret({ fields: [mine, theirs(LATER)] }) })).toContain('was changed by somebody');
+  });
+
+  test('whose Secret certman-operator wrote before it was taken over has not drifted', () => {
+    const fields = [
+      entry('certman-operator', '2025-12-01T00:00:00Z', { 'f:data': { 'f:tls.crt': {}, 'f:tls.key': {} } }),
+    ];
+    expect(drift({ secret: secret({ fields }) })).toBeUndefined();
+  });
+});
+
+test('a drift keeps its mark while it is the same one', () => {
+  const markOf = (time: string) => {
+    const theirs = entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
+    const belongings = { certificate: { requestName: 'c1-primary', secretName: 's' }, clusterUid: 'u1', now: NOW };
+    return driftOf({ ...belongings, request: observeRequest(request()), secret: secret({ fields: [theirs] }) })?.mark;
+  };
+  expect(markOf(LATER)).toBe(markOf(LATER));
+  expect(markOf(LATER)).not.toBe(markOf('2026-01-21T00:00:00Z'));
+});
