@@ -1,5 +1,6 @@
 /** Judges what a `kubernetes.io/tls` Secret holds and reads the facts out of its certificate. No I/O. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { certificateId } from '../acme/certificate-id.ts';
 import type { CertificateFacts, SecretObservation } from '../certificates/certificate-facts.ts';
 import { readSecretText } from './secret-data.ts';
 
@@ -87,6 +88,7 @@ function keyMatches(leaf: X509Certificate, keyPem: string): boolean | undefined 
 }
 
 function factsOf(leaf: X509Certificate): CertificateFacts {
+  const certId = certificateId(leaf.raw);
   return {
     serialNumber: BigInt(`0x${leaf.serialNumber}`).toString(10),
     issuerName: commonName(leaf.issuer) ?? leaf.issuer.replaceAll('\n', ', '),
@@ -94,6 +96,7 @@ function factsOf(leaf: X509Certificate): CertificateFacts {
     notAfter: rfc3339(leaf.validToDate),
     dnsNames: dnsNames(leaf.subjectAltName),
     fingerprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
+    ...(certId === undefined ? {} : { certId }),
   };
 }
 

@@ -8,6 +8,8 @@ export interface SelfSignedOptions {
   readonly serialHex?: string;
   /** Absent: the issuer has an O and no CN. */
   readonly issuerCommonName?: string;
+  /** keyIdentifier of the authorityKeyIdentifier extension in hex; absent: there is no such extension. */
+  readonly authorityKeyHex?: string;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
 }
@@ -32,7 +34,12 @@ export function selfSigned(options: SelfSignedOptions = {}): SelfSigned {
       ? distinguishedName('2.5.4.10', 'Nameless')
       : distinguishedName('2.5.4.3', options.issuerCommonName);
   const names = sequence(...dnsNames.map((name) => tlv(0x82, Buffer.from(name, 'ascii'))));
-  const extension = sequence(objectIdentifier('2.5.29.17'), octetString(names));
+  const extensions = [sequence(objectIdentifier('2.5.29.17'), octetString(names))];
+  if (options.authorityKeyHex !== undefined) {
+    // KeyIdentifier [0] (RFC 5280 §4.2.1.1).
+    const identifier = sequence(tlv(0x80, Buffer.from(options.authorityKeyHex, 'hex')));
+    extensions.push(sequence(objectIdentifier('2.5.29.35'), octetString(identifier)));
+  }
   const body = sequence(
     tlv(0xa0, tlv(0x02, Buffer.from([2]))),
     tlv(0x02, Buffer.from(serialHex, 'hex')),
@@ -41,7 +48,7 @@ export function selfSigned(options: SelfSignedOptions = {}): SelfSigned {
     sequence(utcTime(notBefore), utcTime(notAfter)),
     distinguishedName('2.5.4.3', dnsNames[0] ?? 'nobody'),
     keys.publicKey.export({ type: 'spki', format: 'der' }),
-    tlv(0xa3, sequence(extension)),
+    tlv(0xa3, sequence(...extensions)),
   );
   const certificate = sequence(body, ECDSA_WITH_SHA256, bitString(sign('sha256', body, keys.privateKey)));
   const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
