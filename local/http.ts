@@ -9,6 +9,8 @@ export interface RequestOptions {
   /** PEM file that the server is trusted by. */
   readonly caFile?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent by POST; absent: a GET. */
+  readonly body?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -19,17 +21,18 @@ export interface Answer {
 
 const REQUEST_MS = 10_000;
 
-/** A GET on a connection of its own. @throws Error when there is no answer within ten seconds, or the signal is aborted. */
+/** One request on a connection of its own. @throws Error when there is no answer within ten seconds, or the signal is aborted. */
 export async function ask(url: string, options: RequestOptions = {}): Promise<Answer> {
   const ca = options.caFile === undefined ? {} : { ca: await readFile(options.caFile) };
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
   const asked = send(url, {
     ...ca,
     agent: false,
+    method: options.body === undefined ? 'GET' : 'POST',
     headers: { 'user-agent': 'certman-local', ...options.headers },
     signal: options.signal ?? AbortSignal.timeout(REQUEST_MS),
   });
-  asked.end();
+  asked.end(options.body);
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
   return { status: answer.statusCode ?? 0, body: await text(answer) };
 }

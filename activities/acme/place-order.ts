@@ -21,7 +21,9 @@ export async function placeOrder(deps: AcmeActivityDeps, ca: AcmeCa, input: Plac
     if (resumed !== undefined && found !== undefined) return placed(ca, resumed, found);
 
     const { dnsNames, replaces } = input;
-    const order = await placeNewOrder(ca, { dnsNames, profile: deps.settings.profile, replaces }, signal);
+    const order = await placeNewOrder(ca, { dnsNames, profile: deps.settings.profile, replaces }, signal, (refusal) =>
+      Context.current().log.info('The CA takes the order for no renewal', { replaces, problem: refusal.message }),
+    );
     progress.record({ orderUrl: order.url });
     const challenges = await challengesOf(ca, order, signal);
     if (challenges === undefined) throw await orderFailure(ca, order, signal);

@@ -94,3 +94,31 @@ export async function certificateStatus(acme: AcmeEndpoints, serialNumber: strin
   if (status === 200) return statusSchema.parse(JSON.parse(body));
   throw new LocalProblem({ message: `The CA answered ${status} when asked for certificate ${serialNumber}: ${body}` });
 }
+
+/** What a CA suggests as the time for a renewal (RFC 9773 §4.2). */
+export interface SuggestedRenewal {
+  readonly suggestedWindow: { readonly start: string; readonly end: string };
+  readonly explanationURL?: string;
+}
+
+/**
+ * Has the CA answer this, from now on, when it is asked for a certificate's renewal information.
+ * @param chainPem the certificate, with or without its issuers.
+ * @param answer a text is sent as it is, be it JSON or not.
+ */
+export async function setRenewalInfo(
+  acme: AcmeEndpoints,
+  chainPem: string,
+  answer: SuggestedRenewal | string,
+): Promise<void> {
+  const { status, body } = await ask(`${acme.managementUrl}/set-renewal-info/`, {
+    caFile: acme.caFile,
+    body: JSON.stringify({
+      Certificate: chainPem,
+      ARIResponse: typeof answer === 'string' ? answer : JSON.stringify(answer),
+    }),
+  });
+  if (status !== 200) {
+    throw new LocalProblem({ message: `The CA answered ${status} when given renewal information: ${body}` });
+  }
+}

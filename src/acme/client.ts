@@ -31,7 +31,8 @@ export type AcmeResource =
   | 'challenge'
   | 'finalize'
   | 'certificate'
-  | 'revokeCert';
+  | 'revokeCert'
+  | 'renewalInfo';
 
 const WORDS: Readonly<Record<AcmeResource, string>> = {
   newAccount: 'the account',
@@ -42,15 +43,19 @@ const WORDS: Readonly<Record<AcmeResource, string>> = {
   finalize: 'to finalize the order',
   certificate: 'to hand out the certificate',
   revokeCert: 'to revoke the certificate',
+  renewalInfo: 'to say when the certificate should be renewed',
 };
 
-export interface PostOptions<Body> {
+export interface GetOptions<Body> {
   readonly resource: AcmeResource;
   readonly url: string;
-  /** null: POST-as-GET (RFC 8555 §6.3). */
-  readonly payload: object | null;
   readonly schema: z.ZodType<Body>;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface PostOptions<Body> extends GetOptions<Body> {
+  /** null: POST-as-GET (RFC 8555 §6.3). */
+  readonly payload: object | null;
 }
 
 /**
@@ -105,11 +110,20 @@ export class AcmeCa {
     return this.#send(options, null);
   }
 
-  async #send<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeAnswer<Body>> {
+  /** One request that nobody signs: what anybody may know (RFC 9773 §4.1). @throws CertmanError of any `acme/` code. */
+  get<Body>(options: GetOptions<Body>): Promise<AcmeAnswer<Body>> {
+    return this.#answer(options, () => this.#session.transport.send('GET', options.url, undefined, options.signal));
+  }
+
+  #send<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeAnswer<Body>> {
+    return this.#answer(options, () =>
+      new SignedRequest(this.#session, options.signal).signedRequest(options.url, options.payload, { kid }),
+    );
+  }
+
+  async #answer<Body>(options: GetOptions<Body>, ask: () => Promise<TransportAnswer>): Promise<AcmeAnswer<Body>> {
     const started = performance.now();
-    const answer = await new SignedRequest(this.#session, options.signal).signedRequest(options.url, options.payload, {
-      kid,
-    });
+    const answer = await ask();
     this.#observe?.(options.resource, answer.status, (performance.now() - started) / 1000);
     const now = new Date();
     if (answer.status >= 300) {
@@ -131,12 +145,12 @@ export class AcmeCa {
     };
   }
 
-  #read<Body>(options: PostOptions<Body>, answer: TransportAnswer): Body {
+  #read<Body>(options: GetOptions<Body>, answer: TransportAnswer): Body {
     const parsed = options.schema.safeParse(answer.data);
     if (parsed.success) return parsed.data;
     throw new CertmanError({
       code: 'acme/unexpected',
-      message: `The CA ${this.host} was asked ${WORDS[options.resource]} and answered (HTTP ${answer.status}) in a form that is not RFC 8555's: ${z.prettifyError(parsed.error).slice(0, 300)}`,
+      message: `The CA ${this.host} was asked ${WORDS[options.resource]} and answered (HTTP ${answer.status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`,
     });
   }
 }

@@ -9,6 +9,8 @@ const directorySchema = z.object({
   newAccount: z.url(),
   newOrder: z.url(),
   revokeCert: z.url(),
+  /** RFC 9773 §3; a CA without it gives no renewal information. */
+  renewalInfo: z.url().optional(),
   meta: z
     .object({
       termsOfService: z.string().max(2000).optional(),

@@ -28,14 +28,31 @@ export interface NewOrder {
   readonly replaces?: string | undefined;
 }
 
-/** Orders a certificate (RFC 8555 §7.4). A `replaces` that the CA refuses is dropped and the order placed without it. */
-export async function placeNewOrder(ca: AcmeCa, order: NewOrder, signal?: AbortSignal): Promise<Order> {
+/**
+ * Orders a certificate (RFC 8555 §7.4). A `replaces` that the CA refuses is dropped and the order placed without it; to a CA
+ * that has no renewal information it is not said at all (RFC 9773 §5).
+ * @param onReplacesRefused told why the CA takes the order for no replacement: it may count against a limit that it would not
+ * have counted against otherwise.
+ */
+export async function placeNewOrder(
+  ca: AcmeCa,
+  order: NewOrder,
+  signal?: AbortSignal,
+  onReplacesRefused: (refusal: CertmanError) => void = () => undefined,
+): Promise<Order> {
+  const { renewalInfo } = await ca.directory();
+  if (order.replaces === undefined || renewalInfo === undefined) return postNewOrder(ca, alone(order), signal);
   try {
     return await postNewOrder(ca, order, signal);
   } catch (error) {
-    if (order.replaces === undefined || !refusesReplaces(error)) throw error;
-    return postNewOrder(ca, { ...order, replaces: undefined }, signal);
+    if (!(error instanceof AcmeProblemError) || !refusesReplaces(error)) throw error;
+    onReplacesRefused(error);
+    return postNewOrder(ca, alone(order), signal);
   }
+}
+
+function alone(order: NewOrder): NewOrder {
+  return { ...order, replaces: undefined };
 }
 
 async function postNewOrder(ca: AcmeCa, order: NewOrder, signal: AbortSignal | undefined): Promise<Order> {
@@ -60,11 +77,18 @@ async function postNewOrder(ca: AcmeCa, order: NewOrder, signal: AbortSignal | u
   return seen(ca, answer, answer.location);
 }
 
-/** Refusals that can come from `replaces` alone: taken already, unknown certificate, somebody else's. */
-function refusesReplaces(error: unknown): boolean {
-  if (!(error instanceof AcmeProblemError)) return false;
-  return error.type === 'alreadyReplaced' || error.type === 'malformed' || error.status === 404 || error.status === 403;
+/**
+ * Refusals that can come from `replaces` alone: replaced already (409), unknown or of an issuer unknown (404, malformed),
+ * of another account (unauthorized), with no name in common (malformed). What is about the account itself, or a limit, is not.
+ */
+function refusesReplaces(error: AcmeProblemError): boolean {
+  if (error.type === 'alreadyReplaced' || error.status === 404) return true;
+  if (error.code === 'acme/malformed' || error.code === 'acme/unauthorized') return true;
+  return error.type === 'serverInternal' && PEBBLE_REFUSES.test(error.message);
 }
+
+/** Pebble has no better type for an unknown certificate and for one that shares no name with the order. */
+const PEBBLE_REFUSES = /order for the given certificate|new order and existing order must match/;
 
 /**
  * An order as it stands now.

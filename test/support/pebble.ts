@@ -6,6 +6,8 @@ import {
   type CertificateStatus,
   certificateStatus,
   type PebbleOptions,
+  type SuggestedRenewal,
+  setRenewalInfo,
   startPebble as startPart,
 } from '../../local/parts/pebble.ts';
 import { tlsFiles } from '../../local/tls.ts';
@@ -20,6 +22,8 @@ export interface Pebble {
   readonly tls: { readonly certPem: string; readonly keyPem: string };
   /** What Pebble says of a certificate, by its serial in decimal. */
   statusOf(serialNumber: string): Promise<CertificateStatus>;
+  /** What it answers from now on when it is asked for a certificate's renewal information; a text is sent as it is. */
+  setRenewalInfo(chainPem: string, answer: SuggestedRenewal | string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -40,6 +44,7 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
     caPem: caPem ?? '',
     tls: { certPem: certPem ?? '', keyPem: keyPem ?? '' },
     statusOf: (serialNumber) => certificateStatus(part, serialNumber),
+    setRenewalInfo: (chainPem, answer) => setRenewalInfo(part, chainPem, answer),
     stop: async () => {
       await part.stop();
       await rm(stateDir, { recursive: true, force: true });

@@ -284,11 +284,6 @@ describe('an order', () => {
     expect(error.message).toContain('nonsense');
   });
 
-  it('that says it replaces a certificate the CA does not know is placed without that', async () => {
-    const made = await order({ replaces: 'bm90LWEtcmVhbC1ha2k.AIdlQyE' });
-    expect(made.status).toBe('pending');
-  });
-
   it('of another account is gone', async () => {
     const made = await order();
     const stranger = caSource(server, { stored: await newAccount(server) });

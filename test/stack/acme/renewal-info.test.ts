@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { StoredAccount } from '../../../src/acme/account.ts';
+import type { CaSource } from '../../../src/acme/ca-source.ts';
+import { readLeaf } from '../../../src/acme/certificate.ts';
+import type { AcmeCa } from '../../../src/acme/client.ts';
+import { fetchRenewalInfo } from '../../../src/acme/renewal-info.ts';
+import { revokeCertificate } from '../../../src/acme/revocation.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import { caSource, clientOf, newAccount } from '../../support/acme-account.ts';
+import { type CaCertificate, certificateFrom, withoutRenewalInfo } from '../../support/ca-certificate.ts';
+import { type Fault, type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
+import { type Pebble, startPebble } from '../../support/pebble.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const TIMEOUT_MS = 700;
+
+let pebble: Pebble;
+let proxy: FaultProxy;
+let source: CaSource;
+let account: StoredAccount;
+let ca: AcmeCa;
+let certificate: CaCertificate;
+const counted: [string, number][] = [];
+
+beforeAll(async () => {
+  pebble = await startPebble({ nonceReject: 0, profiles: { default: 90 * 86_400 } });
+  proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
+  const observe = (resource: string, status: number): void => void counted.push([resource, status]);
+  account = await newAccount(server);
+  source = caSource(server, { stored: account }, { observe, timeoutMs: TIMEOUT_MS });
+  ca = await clientOf(source);
+  certificate = await certificateFrom(ca, { dnsNames: ['api.c1.example.com'] });
+});
+afterAll(async () => {
+  await source.close();
+  await proxy.close();
+  await pebble.stop();
+});
+beforeEach(() => {
+  proxy.forget();
+  counted.length = 0;
+});
+
+const asksForIt = ({ path }: { path: string }): boolean => path.includes('/renewalInfo/');
+const look = (certId = certificate.certId) => fetchRenewalInfo(ca, certId);
+
+/** What the one next look comes to when this happens to it. */
+async function lookThrough(fault: Fault): Promise<CertmanError> {
+  const injected = proxy.inject({ when: asksForIt, fault });
+  try {
+    await look();
+  } catch (error) {
+    if (error instanceof CertmanError) return error;
+    throw error;
+  } finally {
+    injected.remove();
+  }
+  throw new Error('it was answered');
+}
+
+/** Milliseconds from now to the next look when the answer carries this header. */
+async function nextLookAfter(headers: Readonly<Record<string, string>>): Promise<number> {
+  const body = { suggestedWindow: { start: '2027-01-01T00:00:00Z', end: '2027-01-02T00:00:00Z' } };
+  const injected = proxy.inject({ when: asksForIt, fault: { kind: 'answer', status: 200, headers, body } });
+  const info = await look();
+  injected.remove();
+  if (info.kind !== 'window') throw new Error(info.kind);
+  return info.nextLook.getTime() - Date.now();
+}
+
+describe("a CA's renewal information", () => {
+  it('is the window that it suggests by itself, about two thirds into the lifetime', async () => {
+    const info = await look();
+    if (info.kind !== 'window') throw new Error(info.kind);
+    const { notBefore, notAfter } = certificate.facts;
+    const twoThirds = Date.parse(notBefore) + ((Date.parse(notAfter) - Date.parse(notBefore)) * 2) / 3;
+    expect(Math.abs(Date.parse(info.window.start) + DAY_MS - twoThirds)).toBeLessThan(60_000);
+    expect(Date.parse(info.window.end) - Date.parse(info.window.start)).toBeLessThanOrEqual(2 * DAY_MS + 1_000);
+    expect(info.window).toMatchObject({ certId: certificate.certId });
+    // Pebble says six hours.
+    expect(Math.abs(info.nextLook.getTime() - Date.now() - 6 * HOUR_MS)).toBeLessThan(5_000);
+  });
+
+  it('costs one unsigned request by the identifier of the certificate, which is counted', async () => {
+    await look();
+    expect(proxy.seen.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      `GET /draft-ietf-acme-ari-03/renewalInfo/${certificate.certId}`,
+    ]);
+    expect(counted).toEqual([['renewalInfo', 200]]);
+  });
+
+  it('is what the CA is told to suggest, to whole seconds, with the page that explains it', async () => {
+    await pebble.setRenewalInfo(certificate.chainPem, {
+      suggestedWindow: { start: '2026-03-01T10:00:00.250+02:00', end: '2026-03-01T08:00:00.750Z' },
+      explanationURL: 'https://ca.example/incident/7',
+    });
+    expect(await look()).toMatchObject({
+      kind: 'window',
+      window: {
+        certId: certificate.certId,
+        start: '2026-03-01T08:00:00Z',
+        end: '2026-03-01T08:00:01Z',
+        explanationUrl: 'https://ca.example/incident/7',
+      },
+    });
+  });
+
+  it('is the window alone when the page is at no address that a person should open', async () => {
+    const suggestedWindow = { start: '2026-03-01T08:00:00Z', end: '2026-03-02T08:00:00Z' };
+    await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow, explanationURL: 'javascript:alert(1)' });
+    expect(await look()).toMatchObject({ window: { certId: certificate.certId, ...suggestedWindow } });
+    expect(JSON.stringify(await look())).not.toContain('explanation');
+  });
+
+  it.each([
+    ['a window that ends as it begins', { start: '2026-03-01T08:00:00Z', end: '2026-03-01T08:00:00Z' }],
+    ['a window that ends before it begins', { start: '2026-03-02T08:00:00Z', end: '2026-03-01T08:00:00Z' }],
+    ['a window of something else than instants', { start: 'soon', end: 'later' }],
+    ['a window without an end', { start: '2026-03-01T08:00:00Z' }],
+    ['no window', undefined],
+  ])('that is %s counts as none', async (_what, suggestedWindow) => {
+    await pebble.setRenewalInfo(certificate.chainPem, JSON.stringify({ suggestedWindow }));
+    await expect(look()).rejects.toMatchObject({ code: 'acme/unexpected' });
+  });
+
+  it.each([
+    ['no JSON', 'tomorrow, perhaps'],
+    ['larger than any such answer', `{"suggestedWindow":{},"explanationURL":"${'x'.repeat(300_000)}"}`],
+  ])('that is %s counts as none', async (_what, text) => {
+    await pebble.setRenewalInfo(certificate.chainPem, text);
+    await expect(look()).rejects.toMatchObject({ code: 'acme/unexpected' });
+  });
+
+  it('of a revoked certificate lies in the past', async () => {
+    const revoked = await certificateFrom(ca, { dnsNames: ['api.c2.example.com'] });
+    await revokeCertificate(ca, readLeaf(revoked.chainPem), 4);
+    const info = await look(revoked.certId);
+    if (info.kind !== 'window') throw new Error(info.kind);
+    expect(Date.parse(info.window.end)).toBeLessThan(Date.now());
+  });
+});
+
+describe('a certificate', () => {
+  it.each([
+    ['that the CA never issued', () => `${certificate.certId.split('.')[0]}.AIdlQyE`],
+    ['of another issuer', () => 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE'],
+  ])('%s is unknown, and asked for again in six hours', async (_what, certId) => {
+    const info = await look(certId());
+    if (info.kind !== 'unknownCertificate') throw new Error(info.kind);
+    expect(Math.abs(info.nextLook.getTime() - Date.now() - 6 * HOUR_MS)).toBeLessThan(5_000);
+  });
+
+  it('of a CA that has no renewal information is not asked for', async () => {
+    const plain = withoutRenewalInfo(proxy, await ca.directory());
+    const fresh = caSource({ directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem }, { stored: account });
+    expect(await fresh.use((of) => fetchRenewalInfo(of, certificate.certId))).toEqual({ kind: 'notOffered' });
+    plain.remove();
+    await fresh.close();
+    expect(proxy.seen.filter(asksForIt)).toEqual([]);
+  });
+});
+
+describe('when the CA wants to be asked again', () => {
+  it.each([
+    ['is what it says', { 'retry-after': '7200' }, 2 * HOUR_MS],
+    ['is a date that it says', { 'retry-after': new Date(Date.now() + 3 * HOUR_MS).toUTCString() }, 3 * HOUR_MS],
+    ['is a minute when it says less', { 'retry-after': '5' }, 60_000],
+    ['is a day when it says more', { 'retry-after': '900000' }, DAY_MS],
+    ['is six hours when it says nothing', {}, 6 * HOUR_MS],
+    ['is six hours when it says nonsense', { 'retry-after': 'never' }, 6 * HOUR_MS],
+  ])('%s', async (_what, headers, expected) => {
+    expect(Math.abs((await nextLookAfter(headers)) - expected)).toBeLessThan(5_000);
+  });
+});
+
+describe('a CA that does not answer', () => {
+  it.each([
+    ['is limiting', { status: 429, headers: { 'retry-after': '120' } }, 'acme/rateLimited', 120_000],
+    ['is down for maintenance', { status: 503, headers: { 'retry-after': '600' } }, 'acme/serverError', 600_000],
+  ])('since it %s is a typed failure with the instant that it names', async (_what, answer, code, waitMs) => {
+    const { info } = await lookThrough({ kind: 'answer', ...answer });
+    expect(info).toMatchObject({ code });
+    expect(Math.abs(Date.parse(info.notBefore ?? '') - Date.now() - waitMs)).toBeLessThan(5_000);
+  });
+
+  it.each<[string, Fault]>([
+    ['hangs', { kind: 'hang' }],
+    ['cuts the connection', { kind: 'cutBefore' }],
+    ['cuts its answer', { kind: 'cutInside', bytes: 10 }],
+  ])('because it %s is a typed failure within the time limit', async (_what, fault) => {
+    const began = performance.now();
+    expect((await lookThrough(fault)).info).toMatchObject({ code: 'acme/unreachable', stance: 'soon' });
+    expect(performance.now() - began).toBeLessThan(TIMEOUT_MS + 2_000);
+  });
+});

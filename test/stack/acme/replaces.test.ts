@@ -1,0 +1,152 @@
+/** Orders that say which certificate they replace (RFC 9773 §5), and what becomes of them when the CA will not have it. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { StoredAccount } from '../../../src/acme/account.ts';
+import type { CaSource } from '../../../src/acme/ca-source.ts';
+import type { AcmeCa } from '../../../src/acme/client.ts';
+import { type Order, placeNewOrder } from '../../../src/acme/order.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import { caSource, clientOf, newAccount } from '../../support/acme-account.ts';
+import { type CaCertificate, certificateFrom, fulfil, withoutRenewalInfo } from '../../support/ca-certificate.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
+import { type Pebble, startPebble } from '../../support/pebble.ts';
+
+let pebble: Pebble;
+let proxy: FaultProxy;
+let server: { directoryUrl: string; caPem: string };
+let account: StoredAccount;
+let source: CaSource;
+let ca: AcmeCa;
+let certificate: CaCertificate;
+let dnsNames: readonly string[];
+let count = 0;
+
+beforeAll(async () => {
+  pebble = await startPebble({ nonceReject: 0, profiles: { default: 90 * 86_400 } });
+  proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
+  account = await newAccount(server);
+  source = caSource(server, { stored: account });
+  ca = await clientOf(source);
+});
+afterAll(async () => {
+  await source.close();
+  await proxy.close();
+  await pebble.stop();
+});
+beforeEach(async () => {
+  dnsNames = [`api.c${(count += 1)}.example.com`];
+  certificate = await certificateFrom(ca, { dnsNames });
+  proxy.forget();
+});
+
+const isNewOrder = ({ path }: { path: string }): boolean => path === '/order-plz';
+const ordersAsked = (): number => proxy.seen.filter(isNewOrder).length;
+
+/** An order that says it replaces a certificate; with what the CA had against it. */
+async function replacing(
+  replaces: string,
+  options: { of?: AcmeCa; names?: readonly string[] } = {},
+): Promise<{ order: Order; refusals: readonly string[] }> {
+  const refusals: string[] = [];
+  const order = await placeNewOrder(
+    options.of ?? ca,
+    { dnsNames: options.names ?? dnsNames, replaces },
+    undefined,
+    (refusal) => refusals.push(refusal.message),
+  );
+  return { order, refusals };
+}
+
+describe('an order that replaces a certificate', () => {
+  it('is taken as that, in one request', async () => {
+    const { order, refusals } = await replacing(certificate.certId);
+    expect(order.status).toBe('pending');
+    expect(refusals).toEqual([]);
+    expect(ordersAsked()).toBe(1);
+  });
+
+  it('is taken when it has a name more', async () => {
+    const { refusals } = await replacing(certificate.certId, { names: [...dnsNames, `more.${dnsNames[0]}`] });
+    expect(refusals).toEqual([]);
+  });
+
+  it('that was replaced already is placed as an order of its own', async () => {
+    await fulfil(ca, (await replacing(certificate.certId)).order);
+    proxy.forget();
+    const { order, refusals } = await replacing(certificate.certId);
+    expect(order.status).toBe('pending');
+    expect(refusals).toEqual([expect.stringMatching(/HTTP 409.*\[alreadyReplaced\]/)]);
+    expect(ordersAsked()).toBe(2);
+  });
+
+  it('of another account is placed as an order of its own', async () => {
+    const stranger = caSource(server, { stored: await newAccount(server) });
+    const { order, refusals } = await replacing(certificate.certId, { of: await clientOf(stranger) });
+    await stranger.close();
+    expect(order.status).toBe('pending');
+    expect(refusals).toEqual([expect.stringMatching(/HTTP 403.*\[unauthorized\]/)]);
+  });
+
+  it.each([
+    ['that the CA never issued', () => `${certificate.certId.split('.')[0]}.AIdlQyE`],
+    ['of another CA', () => 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE'],
+    ['that none can be', () => 'nonsense'],
+  ])('%s is placed as an order of its own', async (_what, replaces) => {
+    const { order, refusals } = await replacing(replaces());
+    expect(order.status).toBe('pending');
+    expect(refusals).toHaveLength(1);
+    expect(ordersAsked()).toBe(2);
+  });
+
+  it('of which it has no name is placed as an order of its own', async () => {
+    const { order, refusals } = await replacing(certificate.certId, { names: ['api.elsewhere.example.com'] });
+    expect(order.identifiers).toEqual([{ type: 'dns', value: 'api.elsewhere.example.com' }]);
+    expect(refusals).toHaveLength(1);
+  });
+
+  // As Boulder words them (wfe2, orderMatchesReplacement and validateReplacementOrder).
+  it.each([
+    [404, 'malformed', 'request included `replaces` field, but no current certificate with serial "00" exists'],
+    [400, 'malformed', 'identifiers in this order do not match any identifiers in the certificate being replaced'],
+    [403, 'unauthorized', 'requester account did not request the certificate being replaced by this order'],
+    [409, 'alreadyReplaced', 'cannot indicate an order replaces certificate with serial "00", which already has one'],
+  ])("that Let's Encrypt refuses with %i %s is placed as an order of its own", async (status, type, detail) => {
+    const body = { type: `urn:ietf:params:acme:error:${type}`, detail, status };
+    const refusing = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status, body }, times: 1 });
+    const { order, refusals } = await replacing(certificate.certId);
+    refusing.remove();
+    expect(order.status).toBe('pending');
+    expect(refusals).toEqual([expect.stringContaining(detail)]);
+    expect(ordersAsked()).toBe(2);
+  });
+
+  it.each([
+    [429, 'rateLimited', 'too many certificates already issued', 'acme/rateLimited'],
+    [503, 'serverInternal', 'The service is down for maintenance', 'acme/serverError'],
+    [500, 'serverInternal', 'Error creating new order', 'acme/serverError'],
+    [400, 'rejectedIdentifier', 'policy forbids issuing for this name', 'acme/rejectedIdentifier'],
+    [403, 'unauthorized', 'An account has been deactivated', 'acme/accountInvalid'],
+    [403, 'userActionRequired', 'agree to the terms of service', 'acme/accountInvalid'],
+    [400, 'accountDoesNotExist', 'unknown account', 'acme/accountUnknown'],
+  ])('is not asked for again when %i %s has nothing to do with that', async (status, type, detail, code) => {
+    const body = { type: `urn:ietf:params:acme:error:${type}`, detail, status };
+    const refusing = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status, body } });
+    const failed = await replacing(certificate.certId).catch((error: unknown) => error);
+    refusing.remove();
+    expect(failed).toBeInstanceOf(CertmanError);
+    expect(failed).toMatchObject({ code });
+    expect(ordersAsked()).toBe(1);
+  });
+
+  it('does not say so to a CA that has no renewal information', async () => {
+    const plain = withoutRenewalInfo(proxy, await ca.directory());
+    const fresh = caSource(server, { stored: account });
+    // Said, this would be refused.
+    const { order, refusals } = await replacing('nonsense', { of: await clientOf(fresh) });
+    plain.remove();
+    await fresh.close();
+    expect(order.status).toBe('pending');
+    expect(refusals).toEqual([]);
+    expect(ordersAsked()).toBe(1);
+  });
+});

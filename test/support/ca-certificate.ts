@@ -1,0 +1,57 @@
+/** Certificates straight from a CA that holds every challenge to be met: no workflow, no Secret. */
+import { dnsChallenge, fetchAuthorization } from '../../src/acme/authorization.ts';
+import { downloadChain } from '../../src/acme/certificate.ts';
+import { answerChallenge } from '../../src/acme/challenge.ts';
+import type { AcmeCa } from '../../src/acme/client.ts';
+import { makeCsr } from '../../src/acme/csr.ts';
+import type { AcmeDirectory } from '../../src/acme/directory.ts';
+import { makePrivateKey, readPrivateKey } from '../../src/acme/key.ts';
+import { fetchOrder, type NewOrder, type Order, placeNewOrder, postFinalize } from '../../src/acme/order.ts';
+import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
+import { certificateFacts } from '../../src/kubernetes/certificate-secret.ts';
+import { eventually } from './eventually.ts';
+import type { FaultProxy } from './fault-proxy.ts';
+
+export interface CaCertificate {
+  readonly chainPem: string;
+  readonly facts: CertificateFacts;
+  /** `facts.certId`, which every certificate of a CA has. */
+  readonly certId: string;
+}
+
+export async function certificateFrom(ca: AcmeCa, wanted: NewOrder): Promise<CaCertificate> {
+  return await fulfil(ca, await placeNewOrder(ca, wanted));
+}
+
+/** Proves the names of an order that was placed, and takes the certificate. */
+export async function fulfil(ca: AcmeCa, placed: Order): Promise<CaCertificate> {
+  const authorizations = await Promise.all(placed.authorizations.map((url) => fetchAuthorization(ca, url)));
+  await Promise.all(
+    authorizations
+      .filter(({ status }) => status === 'pending')
+      .map((authorization) => answerChallenge(ca, dnsChallenge(authorization, ca).url)),
+  );
+  const ready = await reached(ca, placed, 'ready');
+  const key = readPrivateKey(await makePrivateKey('p-256'));
+  const dnsNames = placed.identifiers.map(({ value }) => value);
+  await postFinalize(ca, ready, (await makeCsr(key, { dnsNames })).toString('base64url'));
+  const { certificate = '' } = await reached(ca, placed, 'valid');
+  const chainPem = await downloadChain(ca, certificate);
+  const facts = certificateFacts(chainPem);
+  if (facts?.certId === undefined) throw new Error(`no certificate that a CA would issue: ${chainPem}`);
+  return { chainPem, facts, certId: facts.certId };
+}
+
+function reached(ca: AcmeCa, { url }: Order, wanted: Order['status']): Promise<Order> {
+  return eventually(
+    `the order is ${wanted}`,
+    () => fetchOrder(ca, url),
+    ({ status }) => status === wanted,
+  );
+}
+
+/** Makes the CA behind a proxy one that has no renewal information, for clients that do not know its directory yet. */
+export function withoutRenewalInfo(proxy: FaultProxy, directory: AcmeDirectory): { remove: () => void } {
+  const { renewalInfo: _, ...body } = directory;
+  return proxy.inject({ when: ({ path }) => path === '/dir', fault: { kind: 'answer', status: 200, body } });
+}
