@@ -172,8 +172,8 @@ describe('a CA in trouble', () => {
   });
 
   it.each([
-    [{ status: 'odd' }, 'not RFC 8555'],
-    ['<html>a captive portal</html>', 'not RFC 8555'],
+    [{ status: 'odd' }, "not ACME's"],
+    ['<html>a captive portal</html>', "not ACME's"],
   ])('that answers something else than an order is told by its schema (%#)', async (body, words) => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 201, body } });
     const error = await refusal(order());
