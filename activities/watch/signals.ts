@@ -11,6 +11,7 @@ import { Backoff, pause } from '../../src/kubernetes/backoff.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import {
   CertCluster,
+  CertReason,
   CertState,
   clusterGone,
   clusterObserved,
@@ -88,9 +89,10 @@ export class Signals {
     );
   }
 
-  /** This hub's clusters whose workflows wait for something or fail. */
+  /** This hub's clusters whose workflows wait for something or fail, those whose end is held up included. */
   async waitingOrFailing(): Promise<readonly ClusterIdentity[]> {
-    return await this.#list(`${CertState.name} IN ("Waiting", "Failing")`);
+    const blocked = `(${CertState.name} = "Decommissioning" AND ${CertReason.name} != "Decommissioning")`;
+    return await this.#list(`(${CertState.name} IN ("Waiting", "Failing") OR ${blocked})`);
   }
 
   /** This hub's clusters that have a running workflow. Visibility lags by a second or so. */

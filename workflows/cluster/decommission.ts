@@ -1,6 +1,7 @@
 /** The end of a bundle or a whole cluster: revoke, then delete the Secret, then the request, then let Hive go on. */
 import { condition } from '@temporalio/workflow';
 import type { RevocationEntry } from '../../activities/contract.ts';
+import type { StatusReport } from '../../src/certificates/status-report.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import {
   decommissionRules,
@@ -12,10 +13,16 @@ import {
 import type { BundleLedger, DecommissionLedger, DecommissionStarted } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { keepTrying, type Persistence, Suspended } from './keep-trying.ts';
-import { reportWhenSlow } from './reporting.ts';
+import { report, reportWhenSlow } from './reporting.ts';
 
 /** RFC 5280 §5.3.1: the cluster these certificates were for operates no more. */
 const CESSATION_OF_OPERATION = 5;
+
+/**
+ * A fault that lasts longer is told on the resource and goes by the retry schedule: nobody should wait for ten minutes to
+ * learn what holds the end up.
+ */
+const SHORT_PATIENCE = '1 minute';
 
 /** What runs of an earlier version go by. */
 const EARLIER_LIMIT_MS = 24 * 3_600_000;
@@ -49,13 +56,24 @@ export async function decommission(cluster: ClusterState): Promise<DecommissionL
 export async function retireBundle(cluster: ClusterState, name: string): Promise<void> {
   if (cluster.gate().kind !== 'serve') {
     const seen = cluster.changesOf(name);
+    if (cluster.wholeLife) cluster.services.rest(name, true);
     await condition(() => cluster.changesOf(name) !== seen);
     return;
   }
   const started = cluster.record(name).ending ?? (await begin(cluster));
   if (started !== undefined) cluster.update(name, { ending: started });
-  await endBundle(cluster, name, started);
+  const { problems = [] } = await endBundle(cluster, name, started);
+  // No ledger of the cluster will tell of it: the record goes with the bundle.
+  if (cluster.wholeLife) for (const problem of problems) await report(cluster, name, leftUndone(problem));
   cluster.forget(name);
+}
+
+function leftUndone({ message }: FailureInfo): StatusReport['event'] {
+  return {
+    type: 'Warning',
+    reason: 'DecommissionIncomplete',
+    message: `The bundle is given up although this could not be done: ${message}`,
+  };
 }
 
 /** By which rules the end that begins now goes, as the worker is configured; undefined in a run of an earlier version. */
@@ -118,17 +136,22 @@ async function endBundle(
   if (left.length > 0) {
     const zone = { namespace: identity.namespace, clusterName: identity.name, zoneName, platform };
     const { problem } = await keepTrying(cluster, persistence(), () =>
-      withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${left.length} TXT records left earlier` }, [
-        { zone, records: left },
-      ]),
+      withdrawTxtRecords.executeWithOptions(
+        { summary: `withdraw ${left.length} TXT records left earlier`, scheduleToCloseTimeout: SHORT_PATIENCE },
+        [{ zone, records: left }],
+      ),
     );
     if (problem !== undefined) problems.push(problem);
   }
 
   const { value: removal, problem } = await keepTrying(cluster, persistence(), () =>
-    removeBundle.executeWithOptions({ summary: `delete Secret ${record.secretName} and its CertificateRequest` }, [
-      { cluster: identity, bundleName: name, secretName: record.secretName },
-    ]),
+    removeBundle.executeWithOptions(
+      {
+        summary: `delete Secret ${record.secretName} and its CertificateRequest`,
+        scheduleToCloseTimeout: SHORT_PATIENCE,
+      },
+      [{ cluster: identity, bundleName: name, secretName: record.secretName }],
+    ),
   );
   if (problem !== undefined) problems.push(problem);
   const ledger: BundleLedger = {
@@ -138,6 +161,14 @@ async function endBundle(
     ...(problems[0] === undefined ? {} : { problem: problems[0], problems }),
   };
   cluster.update(name, { ended: ledger });
+  if (cluster.wholeLife) {
+    const given = problems.map(({ message }) => message).join(' ');
+    cluster.update(name, {
+      message: problems.length === 0 ? 'Cleared away.' : `Given up: ${given}`,
+      failure: problems[0],
+      nextAttempt: undefined,
+    });
+  }
   return ledger;
 }
 

@@ -1,8 +1,9 @@
 /** A step of the end that is repeated until it is done, its time is over, or an operator lets it go. */
 import { condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
-import { blockedSentence } from '../../src/certificates/status-wording.ts';
+import { blockedSentence, failureSentence } from '../../src/certificates/status-wording.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
+import type { BundleRecord } from '../contract.ts';
 import { failureIn } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { report } from './reporting.ts';
@@ -46,11 +47,26 @@ export async function keepTrying<T>(
       const letGo = cluster.released && indispensable !== true;
       if (letGo || Date.now() >= deadline) return { problem: failure };
       const until = Math.min(nextAttemptAt(failure, failedAttempts, Date.now()), deadline);
-      if (bundleName !== undefined) await tell(cluster, bundleName, failure, failedAttempts, until, deadline);
-      if (cluster.wholeLife && cluster.ending && workflowInfo().continueAsNewSuggested) throw new Suspended();
-      await condition(() => changes(cluster, bundleName) !== seen, Math.max(1, until - Date.now()), {
-        summary: `${bundleName ?? cluster.name}: try again at ${new Date(until).toISOString()}`,
+      const nextAttempt = new Date(until).toISOString();
+      if (bundleName !== undefined) {
+        const message = blockedSentence(failure, failedAttempts, nextAttempt, deadline);
+        await tell(cluster, [bundleName], { failure, failedAttempts, nextAttempt, message });
+      } else if (cluster.wholeLife) {
+        const message = `The finalizer is not released yet. ${failureSentence(failure, failedAttempts, nextAttempt)}`;
+        await tell(cluster, cluster.knownBundles(), { failure, failedAttempts, nextAttempt, message });
+      }
+      // Once let go, the bundles have their end behind them: a fresh run would have nothing more to give up.
+      if (cluster.wholeLife && cluster.ending && !cluster.released && workflowInfo().continueAsNewSuggested) {
+        throw new Suspended();
+      }
+      const awake = (): boolean => changes(cluster, bundleName) !== seen;
+      // A bundle whose end is held up while its cluster lives on must not keep the run from being continued as new.
+      const atRest = cluster.wholeLife && bundleName !== undefined && !awake();
+      if (atRest) cluster.services.rest(bundleName, true);
+      await condition(awake, Math.max(1, until - Date.now()), {
+        summary: `${bundleName ?? cluster.name}: try again at ${nextAttempt}`,
       });
+      if (atRest) cluster.services.rest(bundleName, false);
     }
   }
 }
@@ -60,22 +76,16 @@ function changes(cluster: ClusterState, bundleName: string | undefined): number 
   return bundleName === undefined && !cluster.wholeLife ? 0 : cluster.changesOf(bundleName);
 }
 
+/** Tells it on the resources of the first of these bundles; the Event is on the ClusterDeployment as well. */
 async function tell(
   cluster: ClusterState,
-  bundleName: string,
-  failure: FailureInfo,
-  failedAttempts: number,
-  until: number,
-  deadline: number,
+  bundleNames: readonly string[],
+  blocked: Required<Pick<BundleRecord, 'failure' | 'failedAttempts' | 'nextAttempt' | 'message'>>,
 ): Promise<void> {
-  const nextAttempt = new Date(until).toISOString();
-  cluster.update(bundleName, {
-    failure,
-    failedAt: new Date(Date.now()).toISOString(),
-    failedAttempts,
-    nextAttempt,
-    message: blockedSentence(failure, failedAttempts, nextAttempt, deadline),
-  });
+  const failedAt = new Date(Date.now()).toISOString();
+  for (const name of bundleNames) cluster.update(name, { ...blocked, failedAt });
   cluster.publishAttributes();
-  await report(cluster, bundleName, { type: 'Warning', reason: 'DecommissionBlocked', message: failure.message });
+  const [first] = bundleNames;
+  if (first === undefined) return;
+  await report(cluster, first, { type: 'Warning', reason: 'DecommissionBlocked', message: blocked.failure.message });
 }
