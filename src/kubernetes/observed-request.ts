@@ -1,5 +1,6 @@
 /** What the watch reads of a CertificateRequest: what the gauges show, and whose it is. */
 import { z } from 'zod';
+import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { requestName } from '../certificates/request-name.ts';
 import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-view.ts';
 import { canonicalJson, digestOf } from '../clusters/digest.ts';
@@ -39,6 +40,10 @@ export interface ObservedRequest {
   readonly serialNumber?: string;
   /** Host of the directory of the CA that issued the certificate. */
   readonly acmeServer?: string;
+  /** `certId` of its `CertificateFacts`. */
+  readonly certId?: string;
+  /** Of this certificate, as far as it was ever of consequence. */
+  readonly suggestedWindow?: RenewalWindow;
   /** RFC 3339. */
   readonly renewalTime?: string;
   /** RFC 3339. */
@@ -86,6 +91,13 @@ const requestSchema = z.looseObject({
       issuerName: maybeText,
       serialNumber: maybeText,
       acmeServer: maybeText,
+      certID: z
+        .string()
+        .max(256)
+        .regex(/^[\w-]+\.[\w-]+$/)
+        .optional()
+        .catch(undefined),
+      suggestedWindow: z.looseObject({ start: text, end: text, explanationURL: maybeText }).optional().catch(undefined),
       renewalTime: maybeText,
       nextAttempt: maybeText,
       state: maybeText,
@@ -126,6 +138,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     ...(status?.issuerName ? { issuerName: status.issuerName } : {}),
     ...(status?.serialNumber ? { serialNumber: status.serialNumber } : {}),
     ...(status?.acmeServer ? { acmeServer: status.acmeServer } : {}),
+    ...(status?.certID ? { certId: status.certID, ...suggestedWindowOf(status.certID, status.suggestedWindow) } : {}),
     ...(status?.renewalTime ? { renewalTime: status.renewalTime } : {}),
     ...(status?.nextAttempt ? { nextAttempt: status.nextAttempt } : {}),
   };
@@ -134,6 +147,17 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
 function isWhole(status: z.infer<typeof requestSchema>['status']): boolean {
   if (!status?.state || status.issued === undefined || !status.conditions?.length) return false;
   return !status.issued || Boolean(status.notBefore && status.notAfter && status.serialNumber);
+}
+
+function suggestedWindowOf(
+  certId: string,
+  window: { readonly start: string; readonly end: string; readonly explanationURL?: string | undefined } | undefined,
+): Pick<ObservedRequest, 'suggestedWindow'> {
+  if (window === undefined) return {};
+  const { start, end, explanationURL } = window;
+  return {
+    suggestedWindow: { certId, start, end, ...(explanationURL ? { explanationUrl: explanationURL } : {}) },
+  };
 }
 
 function platformOf(platform: z.infer<typeof platformSchema>): PlatformView {

@@ -41,7 +41,10 @@ export function statusOf(report: StatusReport, current: unknown, now: Date): Rea
           serialNumber: certificate.serialNumber,
           notBefore: certificate.notBefore,
           notAfter: certificate.notAfter,
+          ...(certificate.certId === undefined ? {} : { certID: certificate.certId }),
         }),
+    ...(report.environment === undefined ? {} : { acmeServer: report.environment }),
+    ...suggestedWindowOf(report),
     ...(report.renewalTime === undefined ? {} : { renewalTime: report.renewalTime }),
     ...(report.nextAttempt === undefined ? {} : { nextAttempt: report.nextAttempt }),
     conditions: report.conditions.map((condition) => {
@@ -55,6 +58,15 @@ export function statusOf(report: StatusReport, current: unknown, now: Date): Rea
         lastTransitionTime: old?.lastTransitionTime ?? instant,
       };
     }),
+  };
+}
+
+/** The certificate that it is of is named once, by `certID`: a window of another one is not shown. */
+function suggestedWindowOf({ suggestedWindow: window, certificate }: StatusReport): object {
+  if (window === undefined || window.certId !== certificate?.certId) return {};
+  const { start, end, explanationUrl } = window;
+  return {
+    suggestedWindow: { start, end, ...(explanationUrl === undefined ? {} : { explanationURL: explanationUrl }) },
   };
 }
 

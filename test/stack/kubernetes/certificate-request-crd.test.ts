@@ -67,6 +67,13 @@ describe('an object as certman-operator left it', () => {
       nextAttempt: '2026-05-01T00:00:00Z',
       failedAttempts: 3,
       workflowID: 'cluster/hive/ns/c1/uid',
+      acmeServer: 'acme-v02.api.letsencrypt.org',
+      certID: 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE',
+      suggestedWindow: {
+        start: '2026-05-01T00:00:00Z',
+        end: '2026-05-03T00:00:00Z',
+        explanationURL: 'https://ca.example/incident/7',
+      },
     };
     const applied = await hub().admin.apply(CERTIFICATE_REQUESTS, { metadata: key, status }, { subresource: 'status' });
     expect(applied['status']).toEqual(status);

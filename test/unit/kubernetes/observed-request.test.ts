@@ -109,6 +109,26 @@ test('odd fields are as if absent', () => {
   });
 });
 
+test.each([
+  ['a certID that could not stand in a URL', { certID: '../../directory' }],
+  ['a certID of one part', { certID: 'AQ' }],
+  ['a certID without end', { certID: `${'A'.repeat(300)}.AQ` }],
+  ['a window without a certificate', { suggestedWindow: { start: 'a', end: 'b' } }],
+])('%s is as if absent', (_what, status) => {
+  const observed = observeRequest(request({ status }));
+  expect(observed.certId).toBeUndefined();
+  expect(observed.suggestedWindow).toBeUndefined();
+});
+
+test.each([{ start: '2026-05-02T00:00:00Z' }, 'tomorrow', { start: 1, end: 2 }])(
+  'a suggested window of %j is as if absent',
+  (suggestedWindow) => {
+    const observed = observeRequest(request({ status: { certID: 'AQ.AQ', suggestedWindow } }));
+    expect(observed.certId).toBe('AQ.AQ');
+    expect(observed.suggestedWindow).toBeUndefined();
+  },
+);
+
 test('orphans of one owner tell of their cluster', () => {
   const second = request({
     spec: { ...SPEC, certificateSecret: { name: 'second-cert' } },

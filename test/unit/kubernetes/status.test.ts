@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
+import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
 import { readInstant, saysAlready, statusOf } from '../../../src/kubernetes/status.ts';
 
 const NOW = new Date('2026-05-01T10:00:00.123Z');
@@ -20,6 +21,10 @@ const ready: StatusReport = {
     fingerprint: 'ab',
   },
   renewalTime: '2026-05-15T00:00:00Z',
+};
+const certificateOf = ({ certificate }: StatusReport) => {
+  if (certificate === undefined) throw new Error('the report has no certificate');
+  return certificate;
 };
 const conditionsOf = (status: Readonly<Record<string, unknown>>) =>
   status['conditions'] as readonly Record<string, string>[];
@@ -70,6 +75,51 @@ test('conditions of certman-operator do not stay behind', () => {
 test('what is not reported any more is not in the status any more', () => {
   const { renewalTime: _gone, ...failing } = { ...ready, state: 'Failing' as const, nextAttempt: EARLIER };
   expect(statusOf(failing, statusOf(ready, {}, NOW), NOW)).not.toHaveProperty('renewalTime');
+});
+
+describe('where the certificate is from', () => {
+  const certId = 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE';
+  const window = { certId, start: '2026-05-02T00:00:00Z', end: '2026-05-03T00:00:00Z' };
+  const known: StatusReport = {
+    ...ready,
+    certificate: { ...certificateOf(ready), certId },
+    environment: 'acme-v02.api.letsencrypt.org',
+  };
+
+  test('is the CA, and what the CA knows it by', () => {
+    expect(statusOf(known, {}, NOW)).toMatchObject({ acmeServer: 'acme-v02.api.letsencrypt.org', certID: certId });
+    expect(statusOf(known, {}, NOW)).not.toHaveProperty('suggestedWindow');
+    expect(Object.keys(statusOf(ready, {}, NOW))).not.toEqual(expect.arrayContaining(['acmeServer', 'certID']));
+  });
+
+  test('is when the CA suggests that it be renewed, and why', () => {
+    const explanationUrl = 'https://ca.example/incident/7';
+    const { start, end } = window;
+    expect(statusOf({ ...known, suggestedWindow: window }, {}, NOW)['suggestedWindow']).toEqual({ start, end });
+    expect(statusOf({ ...known, suggestedWindow: { ...window, explanationUrl } }, {}, NOW)['suggestedWindow']).toEqual({
+      start,
+      end,
+      explanationURL: explanationUrl,
+    });
+  });
+
+  test('is not the window of another certificate', () => {
+    const suggestedWindow = { ...window, certId: 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AQ' };
+    expect(statusOf({ ...known, suggestedWindow }, {}, NOW)).not.toHaveProperty('suggestedWindow');
+    expect(statusOf({ ...ready, suggestedWindow }, {}, NOW)).not.toHaveProperty('suggestedWindow');
+  });
+
+  test('is read again by the watch as it was written', () => {
+    const suggestedWindow = { ...window, explanationUrl: 'https://ca.example/incident/7' };
+    const status = statusOf({ ...known, suggestedWindow }, {}, NOW);
+    const observed = observeRequest({ metadata: { namespace: 'ns', name: 'c1-primary' }, status });
+    expect(observed).toMatchObject({
+      certId,
+      suggestedWindow,
+      acmeServer: 'acme-v02.api.letsencrypt.org',
+      renewalTime: ready.renewalTime,
+    });
+  });
 });
 
 test.each([
