@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { RevokeCertificatesInput } from '../../activities/contract.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterObserved, surroundingsChanged } from '../../workflows/contract.ts';
+import { clusterObserved, renew, surroundingsChanged } from '../../workflows/contract.ts';
 import { type ActivityDoubles, typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { untilCancelled } from '../support/until-cancelled.ts';
@@ -167,5 +167,23 @@ test.each([
     await eventually('done', () => Promise.resolve(progress.done), Boolean);
     expect([...lab.doubles.published]).toEqual([]);
     expect([...lab.doubles.secrets.keys()]).toEqual([]);
+  });
+});
+
+test('a renewal that an operator asked for and whose order is cut short for fewer names is ordered again, and answered', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView({ bundles: [bundleView('primary', 'api.example.com', 'extra.example.com')] });
+    const handle = await lab.start(view);
+    await inState(lab, view, 'Ready');
+    const asked = neverIssued(lab.doubles);
+    const renewal = handle.executeUpdate(renew, { args: [{}] });
+    await eventually('the CA is asked', asked, Boolean);
+    const joined = handle.executeUpdate(renew, { args: [{}] });
+    lab.doubles.when('finalizeOrder', undefined);
+    // The certificate in the Secret has these names already: nothing but the operator's wish makes another one.
+    await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary', 'api.example.com')] });
+    expect(await renewal).toMatchObject([{ certificate: { dnsNames: ['api.example.com'] } }]);
+    expect(await joined).toEqual(await renewal);
+    expect(lab.doubles.issued).toHaveLength(2);
   });
 });

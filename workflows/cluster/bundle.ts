@@ -37,13 +37,10 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
     const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
     if (!isOrderable(bundle)) return await failForNames(cluster, bundle);
     observe(cluster, bundle, observation);
-    const requested = cluster.takeRenewalRequest(bundle.name);
+    const requested = cluster.renewalRequested(bundle.name);
     const action = decide(cluster, bundle.name, bundle.names.dnsNames, observation, requested);
     if (action.kind === 'sleep') return await settle(cluster, bundle, action);
-    if (held !== undefined) {
-      if (requested) cluster.attemptEnded(bundle.name, 'failed');
-      return await waitAsTold(cluster, bundle, held);
-    }
+    if (held !== undefined) return await waitAsTold(cluster, bundle, held);
     const limit = limitReached(cluster, bundle);
     if (limit !== undefined) return await fail(cluster, bundle, limit);
     return await order(cluster, bundle, observation, action);
@@ -95,7 +92,6 @@ async function holdOff(cluster: ClusterState, bundle: BundleView): Promise<undef
     renewalTime: undefined,
   });
   // Whoever waits for a renewal, asked for or under way when the gate closed, is told now.
-  cluster.takeRenewalRequest(bundle.name);
   cluster.attemptEnded(bundle.name, 'failed');
   cluster.publishAttributes();
   // Hands off means off: another hub writes these resources now.

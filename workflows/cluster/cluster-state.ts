@@ -44,6 +44,7 @@ export class ClusterState {
   readonly services = new Services();
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
+  /** Bundles whose renewal was asked for, until an attempt has ended: one that is cut short is begun anew. */
   readonly #renewals = new Set<string>();
   /** Issuances under way, to be cut short when what they were ordered for is no longer wanted. */
   readonly #issuing = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
@@ -131,13 +132,13 @@ export class ClusterState {
   }
 
   requestRenewal(bundleName: string): void {
-    if (this.#issuing.has(bundleName)) return;
     this.#renewals.add(bundleName);
-    this.#touch(bundleName);
+    // The attempt that is under way is the one that was asked for.
+    if (!this.#issuing.has(bundleName)) this.#touch(bundleName);
   }
 
-  takeRenewalRequest(bundleName: string): boolean {
-    return this.#renewals.delete(bundleName);
+  renewalRequested(bundleName: string): boolean {
+    return this.#renewals.has(bundleName);
   }
 
   #touchAll(): void {
@@ -210,6 +211,7 @@ export class ClusterState {
 
   forget(name: string): void {
     this.#records.delete(name);
+    this.#renewals.delete(name);
     this.show();
   }
 
@@ -218,13 +220,15 @@ export class ClusterState {
     return this.#attempts.get(name) ?? { count: 0, last: 'none' };
   }
 
+  /** Whoever asked for a renewal is answered by it. */
   attemptEnded(name: string, how: 'issued' | 'failed'): void {
+    this.#renewals.delete(name);
     this.#attempts.set(name, { count: this.attemptsOf(name).count + 1, last: how });
   }
 
   /** A renewal that was asked for cannot be attempted now: who asked is told so, and it is not kept for later. */
   declineRenewal(name: string): void {
-    if (this.takeRenewalRequest(name)) this.attemptEnded(name, 'failed');
+    if (this.renewalRequested(name)) this.attemptEnded(name, 'failed');
   }
 
   renewalFinished(): void {

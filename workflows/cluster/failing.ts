@@ -35,7 +35,6 @@ export async function fail(
     nextAttempt,
     openOrder: left.openOrder,
   });
-  cluster.takeRenewalRequest(bundle.name);
   cluster.attemptEnded(bundle.name, 'failed');
   cluster.publishAttributes();
   await report(cluster, bundle.name, { type: 'Warning', reason: 'Failing', message: failure.message });
