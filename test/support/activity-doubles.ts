@@ -24,6 +24,8 @@ export class ActivityDoubles {
   readonly secrets = new Map<string, SecretObservation>();
   readonly issued: CertificateFacts[] = [];
   lifetimeDays = 90;
+  /** Host of the CA's directory. */
+  environment = 'ca.test';
   renewBeforeDays: number | undefined;
   readonly #now: () => Promise<number>;
   readonly #overrides: Behaviour = {};
@@ -53,6 +55,7 @@ export class ActivityDoubles {
         },
         ...(this.renewBeforeDays === undefined ? {} : { renewBeforeDays: this.renewBeforeDays }),
         secret: this.secrets.get(bundle.secretName) ?? { kind: 'missing' },
+        environment: this.environment,
       }),
       reportStatus: async ({ report }) => {
         this.reports.push(report);
@@ -60,7 +63,7 @@ export class ActivityDoubles {
       placeOrder: async ({ dnsNames, resume }) => ({
         orderUrl: resume ?? `https://ca.test/order/${this.countOf('placeOrder')}`,
         expires: new Date((await this.#now()) + DAY_MS).toISOString(),
-        environment: 'ca.test',
+        environment: this.environment,
         challenges: dnsNames.map((name) => ({
           identifier: name.replace('*.', ''),
           wildcard: name.startsWith('*.'),
@@ -79,8 +82,9 @@ export class ActivityDoubles {
       verifyPropagation: async () => ({ seenBy: ['resolver.test'] }),
       answerChallenges: async () => undefined,
       finalizeOrder: async ({ orderUrl }) => ({ certificateUrl: `${orderUrl}/certificate` }),
-      installCertificate: async ({ dnsNames, secretName }) => {
+      installCertificate: async ({ dnsNames, secretName, keepReplaced }) => {
         const now = await this.#now();
+        const before = this.secrets.get(secretName);
         const facts: CertificateFacts = {
           serialNumber: String(1000 + this.issued.length),
           issuerName: 'Test CA',
@@ -88,10 +92,13 @@ export class ActivityDoubles {
           notAfter: new Date(now + this.lifetimeDays * DAY_MS).toISOString(),
           dnsNames,
           fingerprint: `fingerprint-${this.issued.length}`,
+          certId: `id.${1000 + this.issued.length}`,
         };
         this.issued.push(facts);
         this.secrets.set(secretName, { kind: 'valid', certificate: facts });
-        return facts;
+        if (keepReplaced !== true || before?.kind !== 'valid') return facts;
+        const { serialNumber, notAfter } = before.certificate;
+        return { ...facts, replaced: { serialNumber, notAfter, leaf: `leaf of ${serialNumber}` } };
       },
       revokeCertificates: async ({ issued }) =>
         issued.map((one) => ({ serialNumber: one.serialNumber, outcome: 'revoked', message: 'revoked' })),
