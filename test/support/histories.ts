@@ -1,25 +1,50 @@
-/** The recorded histories, one file per run of a workflow, in the JSON that Temporal's own tools write and read. */
+/**
+ * The recorded histories: a folder for each shape that the workflows have had, a file for each run, in the JSON that
+ * Temporal's own tools write and read.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type History, historyFromJson } from './history-json.ts';
 
-export const HISTORIES = fileURLToPath(new URL('../histories/', import.meta.url));
+/** Workflows that began with these run somewhere: their recordings are never made anew. From the first one on. */
+export const EARLIER_SHAPES = ['first-issuance'] as const;
+
+/** What workflows begin with now. Once it has landed somewhere it is an earlier one, and the next change of commands a new one. */
+export const NEWEST_SHAPE = 'whole-life';
+
+export const SHAPES = [...EARLIER_SHAPES, NEWEST_SHAPE] as const;
+
+export type Shape = (typeof SHAPES)[number];
 
 export interface RecordedHistory {
-  /** Of the file, without its ending. */
+  /** Of the file, without its ending: `<life>.<run>.<workflow type>`. */
   readonly name: string;
+  readonly life: string;
   readonly workflowId: string;
+  readonly runId: string;
   readonly history: History;
 }
 
-export async function recordedHistories(): Promise<readonly RecordedHistory[]> {
-  const files = (await readdir(HISTORIES)).filter((file) => file.endsWith('.json')).sort();
+export function folderOf(shape: Shape): string {
+  return fileURLToPath(new URL(`../histories/${shape}/`, import.meta.url));
+}
+
+export async function recordedHistories(shape: Shape): Promise<readonly RecordedHistory[]> {
+  const folder = folderOf(shape);
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
   return await Promise.all(
     files.map(async (file) => {
-      const history = historyFromJson(JSON.parse(await readFile(join(HISTORIES, file), 'utf8')));
+      const history = historyFromJson(JSON.parse(await readFile(join(folder, file), 'utf8')));
       const started = history.events?.[0]?.workflowExecutionStartedEventAttributes;
-      return { name: basename(file, '.json'), workflowId: started?.workflowId ?? '', history };
+      const name = basename(file, '.json');
+      return {
+        name,
+        life: name.split('.')[0] ?? '',
+        workflowId: started?.workflowId ?? '',
+        runId: started?.originalExecutionRunId ?? '',
+        history,
+      };
     }),
   );
 }

@@ -1,55 +1,78 @@
 /**
  * Workflows outlive every build: what an earlier one recorded, this one must be able to go on with. The histories of
- * representative lives (test/support/recorded-lives.ts) are replayed against the code as it is now.
+ * representative lives (test/support/lives), of every shape that the workflows have had, are replayed against the code as it
+ * is now.
  */
 import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { findWorkflowCode } from '../../src/worker/workflow-code.ts';
-import { type RecordedHistory, recordedHistories } from '../support/histories.ts';
+import { type RecordedHistory, recordedHistories, SHAPES, type Shape } from '../support/histories.ts';
 import { installQuietRuntime } from '../support/quiet-runtime.ts';
-import { LIVES } from '../support/recorded-lives.ts';
+import { livesOf } from '../support/recorded-lives.ts';
 
 const CHANGED = fileURLToPath(new URL('../support/changed-workflows.ts', import.meta.url));
 
-let recorded: readonly RecordedHistory[];
+const recorded = new Map<Shape, readonly RecordedHistory[]>();
+const of = (shape: Shape): readonly RecordedHistory[] => recorded.get(shape) ?? [];
 
 beforeAll(async () => {
   // The change below is meant to be complained of; the test reads the complaints themselves.
   installQuietRuntime();
-  recorded = await recordedHistories();
+  for (const shape of SHAPES) recorded.set(shape, await recordedHistories(shape));
 });
 
-async function refused(code: Parameters<typeof Worker.runReplayHistories>[0]): Promise<ReadonlyMap<string, string>> {
+/** What replaying complains of, by the run's id. */
+async function refused(
+  code: Parameters<typeof Worker.runReplayHistories>[0],
+  histories: readonly RecordedHistory[],
+): Promise<ReadonlyMap<string, string>> {
   const problems = new Map<string, string>();
-  for await (const { workflowId, error } of Worker.runReplayHistories(code, recorded)) {
-    if (error !== undefined) problems.set(workflowId, error.message.slice(0, 500));
+  for await (const { runId, error } of Worker.runReplayHistories(code, histories)) {
+    if (error !== undefined) problems.set(runId, error.message.slice(0, 500));
   }
   return problems;
 }
 
-test('every life is recorded, from its first event', () => {
-  expect(new Set(recorded.map(({ name }) => name.split('.')[0]))).toEqual(new Set(LIVES.map(({ name }) => name)));
-  for (const { name, history, workflowId } of recorded) {
-    expect(history.events?.length, name).toBeGreaterThan(3);
-    expect(workflowId, name).toMatch(/^(cluster|issue|watch)\//);
-  }
-});
+/** Runs that a history speaks of and that belong to the same life: children, and the run that went on after it. */
+function successorsOf({ history }: RecordedHistory): readonly string[] {
+  return (history.events ?? []).flatMap((event) =>
+    [
+      event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.runId ?? [],
+      event.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? [],
+    ].flat(),
+  );
+}
 
-test('every recorded history replays on the workflows as they are now', async () => {
-  expect(await refused(findWorkflowCode(undefined))).toEqual(new Map());
-});
+describe.each(SHAPES)('of the shape %s', (shape) => {
+  test('every life is recorded', () => {
+    const lives = new Set(of(shape).map(({ life }) => life));
+    expect(lives).toEqual(new Set(livesOf(shape).map(({ name }) => name)));
+  });
 
-test('a change that breaks with what was recorded is noticed, and only where it breaks', async () => {
-  const problems = await refused({ workflowsPath: CHANGED });
-  expect(problems.size).toBeGreaterThan(5);
-  const issuances = recorded.filter(({ workflowId }) => workflowId.startsWith('issue/'));
-  expect([...problems.keys()].filter((id) => !id.startsWith('issue/'))).toEqual([]);
-  expect(new Set(problems.keys())).toEqual(new Set(issuances.map(({ workflowId }) => workflowId)));
-  for (const problem of problems.values()) expect(problem).toMatch(/nondeterminism|Nondeterminism/i);
-});
+  test('every run of a life is recorded, from its first event', () => {
+    const runs = new Set(of(shape).map(({ runId }) => runId));
+    for (const one of of(shape)) {
+      expect(one.history.events?.length, one.name).toBeGreaterThan(3);
+      expect(one.workflowId, one.name).toMatch(/^(cluster|request|issue|watch)\//);
+      for (const successor of successorsOf(one)) expect(runs, one.name).toContain(successor);
+    }
+  });
 
-test('no history tells of the machine that recorded it', () => {
-  const text = JSON.stringify(recorded.map(({ history }) => history));
-  expect(text).not.toMatch(/stackTrace":"[^"]|file:\/\/|\/home\/|\/root\/|@[\w-]+"/);
+  test('every history replays on the workflows as they are now', async () => {
+    expect(await refused(findWorkflowCode(undefined), of(shape))).toEqual(new Map());
+  });
+
+  test('a change that breaks with what was recorded is noticed, and only where it breaks', async () => {
+    const problems = await refused({ workflowsPath: CHANGED }, of(shape));
+    const issuances = of(shape).filter(({ workflowId }) => workflowId.startsWith('issue/'));
+    expect(issuances.length).toBeGreaterThan(5);
+    expect(new Set(problems.keys())).toEqual(new Set(issuances.map(({ runId }) => runId)));
+    for (const problem of problems.values()) expect(problem).toMatch(/nondeterminism/i);
+  });
+
+  test('no history tells of the machine that recorded it', () => {
+    const text = JSON.stringify(of(shape).map(({ history }) => history));
+    expect(text).not.toMatch(/stackTrace":"[^"]|file:\/\/|\/home\/|\/root\/|@[\w-]+"/);
+  });
 });

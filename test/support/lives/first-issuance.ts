@@ -1,45 +1,41 @@
-/** Lives of workflows as they happen in production, each lived once on a real server so that its histories can be kept. */
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/common';
-import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+/** Lives of the first shape: a first certificate, its renewals and failures, changes on the way, the end. */
+
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import {
   type ClusterStatus,
   clusterGone,
   clusterObserved,
-  clusterStatus,
-  clusterWorkflowId,
   renew,
   surroundingsChanged,
   watchTakenOver,
   watchWorkflowId,
-} from '../../workflows/contract.ts';
-import { type ActivityDoubles, typedFailure } from './activity-doubles.ts';
-import { eventually } from './eventually.ts';
-import { untilCancelled } from './until-cancelled.ts';
-import { bundleView, clusterView } from './views.ts';
+} from '../../../workflows/contract.ts';
+import { untilCancelled } from '../until-cancelled.ts';
+import { bundleView, clusterView } from '../views.ts';
+import {
+  asleep,
+  begin,
+  continued,
+  DAY_MS,
+  ended,
+  hold,
+  idOf,
+  inState,
+  type Life,
+  passing,
+  published,
+  refuse,
+  type Stage,
+  seen,
+  until,
+} from './life.ts';
 
-const DAY_MS = 86_400_000;
-/** Longer than the longest life, which waits for a retry of half a minute. */
-const LIFE_MS = 60_000;
-
-export interface Stage {
-  readonly client: Client;
-  readonly doubles: ActivityDoubles;
-  readonly taskQueue: string;
-}
-
-export interface Life {
-  readonly name: string;
-  /** @returns ids of the workflows whose runs, children included, are the life. */
-  live(stage: Stage): Promise<readonly string[]>;
-}
-
-export const LIVES: readonly Life[] = [
-  { name: 'issued', live: (stage) => asleep(stage, clusterView()) },
+export const FIRST_ISSUANCE: readonly Life[] = [
+  { name: 'issued', live: (stage) => onlyIssued(stage, clusterView()) },
   {
     name: 'two-bundles',
-    live: (stage) => asleep(stage, clusterView({ bundles: [bundleView('one', 'a.example.com'), bundleView('two')] })),
+    live: (stage) =>
+      onlyIssued(stage, clusterView({ bundles: [bundleView('one', 'a.example.com'), bundleView('two')] })),
   },
   {
     name: 'renewed-by-its-timer',
@@ -141,12 +137,7 @@ export const LIVES: readonly Life[] = [
         await Promise.resolve();
       });
       await begin(stage, view);
-      await eventually(
-        'reported',
-        () => Promise.resolve(refusals),
-        (count) => count >= 5,
-        LIFE_MS,
-      );
+      await seen('reported', () => refusals >= 5);
       await inState(stage, view, 'Ready');
       return [idOf(view)];
     },
@@ -174,7 +165,7 @@ export const LIVES: readonly Life[] = [
         asked = true;
         return untilCancelled();
       });
-      return ended(stage, () => eventually('asked', () => Promise.resolve(asked), Boolean, LIFE_MS));
+      return ended(stage, () => seen('asked', () => asked));
     },
   },
   {
@@ -213,12 +204,7 @@ export const LIVES: readonly Life[] = [
       });
       const workflowId = watchWorkflowId(hive);
       const handle = await client.workflow.start('managementClusterWatch', { workflowId, taskQueue, args: [{ hive }] });
-      await eventually(
-        'a second attempt',
-        () => Promise.resolve(attempts),
-        (count) => count === 2,
-        LIFE_MS,
-      );
+      await seen('a second attempt', () => attempts === 2);
       // To whichever run is there by now.
       const current = client.workflow.getHandle(workflowId);
       await current.signal(watchTakenOver, { worker: 'certman-a' });
@@ -230,98 +216,12 @@ export const LIVES: readonly Life[] = [
   },
 ];
 
-const idOf = (view: ClusterView): string => clusterWorkflowId(view.identity);
-
-function begin({ client, taskQueue }: Stage, view: ClusterView) {
-  return client.workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
-    workflowId: idOf(view),
-    taskQueue,
-    args: [{ cluster: view }],
-    signal: clusterObserved,
-    signalArgs: [view],
-  });
-}
-
-async function until(
-  { client }: Stage,
-  view: ClusterView,
-  what: string,
-  holds: (status: ClusterStatus) => boolean,
-): Promise<void> {
-  await eventually(what, () => client.workflow.getHandle(idOf(view)).query(clusterStatus), holds, LIFE_MS);
-}
-
-async function inState(stage: Stage, view: ClusterView, state: string): Promise<void> {
-  await until(stage, view, state, ({ bundles }) => bundles['primary']?.state === state);
+async function onlyIssued(stage: Stage, view: ClusterView): Promise<readonly string[]> {
+  await asleep(stage, view);
+  return [idOf(view)];
 }
 
 function bothReady({ bundles }: ClusterStatus): boolean {
   const records = Object.values(bundles);
   return records.length === 2 && records.every(({ state }) => state === 'Ready');
-}
-
-async function asleep(stage: Stage, view: ClusterView): Promise<readonly string[]> {
-  await begin(stage, view);
-  await until(stage, view, 'all ready', ({ bundles }) => {
-    const records = Object.values(bundles);
-    return records.length === view.bundles.length && records.every(({ state }) => state === 'Ready');
-  });
-  return [idOf(view)];
-}
-
-/** Once the first run has been followed by another, which has gone to sleep. */
-async function continued({ client }: Stage, view: ClusterView): Promise<readonly string[]> {
-  await eventually(
-    'a run of its own that sleeps',
-    () => client.workflow.getHandle(idOf(view)).describe(),
-    ({ runId, raw, historyLength }) => raw.workflowExecutionInfo?.firstRunId !== runId && historyLength >= 4,
-    LIFE_MS,
-  );
-  return [idOf(view)];
-}
-
-async function ended(stage: Stage, ready: (view: ClusterView) => Promise<unknown>): Promise<readonly string[]> {
-  const view = clusterView();
-  const handle = await begin(stage, view);
-  await ready(view);
-  await handle.signal(clusterObserved, { ...view, deleting: true });
-  // What waits for somebody to put something right is told again and again that somebody has.
-  const told = setInterval(() => {
-    handle.signal(surroundingsChanged, { what: 'It was put right.' }).catch((error: unknown) => {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-    });
-  }, 3_000);
-  try {
-    await handle.result();
-  } finally {
-    clearInterval(told);
-  }
-  return [idOf(view)];
-}
-
-/** Keeps orders with such a name from being seen. */
-function hold({ doubles }: Stage, name: string): void {
-  doubles.when('verifyPropagation', async ({ records }) => {
-    if (records[0]?.name.includes(name) === true) throw passing('dns/notVisible', 'not visible yet');
-    return await Promise.resolve({ seenBy: ['resolver.test'] });
-  });
-}
-
-async function published({ doubles }: Stage): Promise<void> {
-  await eventually(
-    'published',
-    () => Promise.resolve(doubles.published.size),
-    (count) => count > 0,
-    LIFE_MS,
-  );
-}
-
-type Code = Parameters<typeof typedFailure>[0];
-
-function refuse(code: Code, message: string): Promise<never> {
-  return Promise.reject(typedFailure(code, message));
-}
-
-function passing(code: Code, message: string): Error {
-  return Object.assign(typedFailure(code, message), { nonRetryable: false });
 }
