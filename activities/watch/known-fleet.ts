@@ -100,13 +100,16 @@ export class KnownFleet implements WatchedFleet {
   }
 
   *#requestSeries(): Generator<RequestSeries> {
-    for (const { namespace, name, dnsNames, notAfter } of this.#requests.values()) {
-      const instant = notAfter === undefined ? undefined : readInstant(notAfter)?.getTime();
+    for (const { namespace, name, dnsNames, notBefore, notAfter, renewBeforeDays } of this.#requests.values()) {
+      const begins = notBefore === undefined ? undefined : readInstant(notBefore);
+      const ends = notAfter === undefined ? undefined : readInstant(notAfter);
       yield {
         namespace,
         name,
         commonName: dnsNames[0] ?? '',
-        ...(instant === undefined ? {} : { notAfter: instant }),
+        ...(begins === undefined ? {} : { notBefore: begins.getTime() }),
+        ...(ends === undefined ? {} : { notAfter: ends.getTime() }),
+        ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
       };
     }
   }

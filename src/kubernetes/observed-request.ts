@@ -32,6 +32,8 @@ export interface ObservedRequest {
   readonly statusWritten?: string;
   /** Everything that certman always says is there. */
   readonly statusWhole: boolean;
+  /** As the user set it. */
+  readonly renewBeforeDays?: number;
   readonly issued: boolean;
   /** As in the status; RFC 3339 or the form of certman-operator. */
   readonly notBefore?: string;
@@ -79,6 +81,7 @@ const requestSchema = z.looseObject({
       acmeDNSDomain: text.catch(''),
       certificateSecret: secretRef,
       dnsNames: z.array(text).max(1000).catch([]),
+      renewBeforeDays: z.number().int().optional().catch(undefined),
       platform: platformSchema,
     })
     .optional()
@@ -132,6 +135,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     foreignStatus: foreignFields(ownStatus, 'status', object['status']),
     ...(ownStatus.time === undefined ? {} : { statusWritten: ownStatus.time }),
     statusWhole: isWhole(status),
+    ...(spec?.renewBeforeDays === undefined ? {} : { renewBeforeDays: spec.renewBeforeDays }),
     issued: status?.issued === true,
     ...(status?.notBefore ? { notBefore: status.notBefore } : {}),
     ...(status?.notAfter ? { notAfter: status.notAfter } : {}),

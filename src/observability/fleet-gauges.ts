@@ -4,6 +4,7 @@
  * registry, so that no two processes report the same thing.
  */
 import { Gauge, Histogram, type Registry } from 'prom-client';
+import { type ExpiryNearness, expiryNearness } from '../certificates/expiry-nearness.ts';
 import type { FleetCounts } from './fleet-counts.ts';
 
 const DAY_MS = 86_400_000;
@@ -27,7 +28,10 @@ export interface RequestSeries {
   /** First name of the certificate. */
   readonly commonName: string;
   /** Epoch milliseconds; absent while there is no certificate. */
+  readonly notBefore?: number;
   readonly notAfter?: number;
+  /** As the user set it. */
+  readonly renewBeforeDays?: number;
 }
 
 /** What the gauges are made from. Owned by the caller, read at each scrape. */
@@ -145,6 +149,7 @@ export function registerFleetGauges(
         for (const request of view().requests) this.set(labelsOf(request), (request.notAfter ?? 0) / 1000);
       },
     }),
+    expiryGauge(registers, view, now),
   ];
   const durations = new Histogram({
     name: 'certman_operator_certificate_issue_duration',
@@ -158,6 +163,29 @@ export function registerFleetGauges(
       for (const metric of [...numbers, ...labelled, durations]) registry.removeSingleMetric(nameOf(metric));
     },
   };
+}
+
+/** Only those whose renewal is held up have a series: in a healthy fleet there is none. */
+function expiryGauge(registers: Registry[], view: () => FleetView, now: () => number) {
+  return new Gauge({
+    name: 'certman_certificate_expiry_near',
+    help: 'Certificates whose renewal is held up (failing, paused, waiting), 1 each, by how near the expiry is: near, critical, expired.',
+    labelNames: ['certificaterequest_name', 'certificaterequest_namespace', 'nearness'],
+    registers,
+    collect() {
+      this.reset();
+      for (const request of view().requests) {
+        const nearness = nearnessOf(request, now());
+        if (nearness !== 'far') this.set({ ...labelsOf(request), nearness }, 1);
+      }
+    },
+  });
+}
+
+function nearnessOf({ notBefore, notAfter, renewBeforeDays }: RequestSeries, now: number): ExpiryNearness {
+  if (notBefore === undefined || notAfter === undefined) return 'far';
+  const validity = { notBefore: new Date(notBefore).toISOString(), notAfter: new Date(notAfter).toISOString() };
+  return expiryNearness(validity, now, renewBeforeDays);
 }
 
 function labelsOf({

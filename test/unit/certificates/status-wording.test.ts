@@ -85,6 +85,32 @@ describe('Renewing', () => {
   });
 });
 
+describe('ExpiryNear', () => {
+  const expiring = (daysLeft: number, change: Partial<BundleStory> = {}) => {
+    const at = (days: number) => new Date(NOW + days * 86_400_000).toISOString();
+    const certificate = { ...CERTIFICATE, notBefore: at(daysLeft - 90), notAfter: at(daysLeft) };
+    return condition(story({ state: 'Failing', message: 'The CA is away.', certificate, ...change }), 'ExpiryNear');
+  };
+
+  test('is False while there is time, and where there is no certificate', () => {
+    expect(expiring(40)).toMatchObject({ status: 'False', reason: 'FarAway' });
+    expect(condition(story({}), 'ExpiryNear')).toMatchObject({ status: 'False' });
+  });
+
+  test.each([
+    [20, 'Near'],
+    [5, 'Critical'],
+    [-1, 'Expired'],
+  ])('with %s days left is True: %s, and says why nothing was done about it', (daysLeft, reason) => {
+    expect(expiring(daysLeft)).toMatchObject({ status: 'True', reason });
+    expect(expiring(daysLeft)?.message).toContain('The CA is away.');
+  });
+
+  test('comes later for who renews late on purpose', () => {
+    expect(expiring(20, { renewBeforeDays: 15 })).toMatchObject({ status: 'False' });
+  });
+});
+
 describe('Failing', () => {
   test('says what, what next, and when it is tried again', () => {
     const at = '2026-02-01T00:10:00Z';

@@ -108,6 +108,34 @@ describe('the fleet gauges', () => {
     expect(await read()).not.toContain('demo-primary');
   });
 
+  it('show a certificate whose renewal is held up, by how near its expiry is, and no healthy one', async () => {
+    const { metrics, hub, read } = setUp();
+    metrics.expose(hub);
+    const now = Date.now();
+    const lasting = (name: string, daysLeft: number, renewBeforeDays?: number): RequestSeries => ({
+      ...REQUEST,
+      name,
+      notBefore: now - (90 - daysLeft) * DAY,
+      notAfter: now + daysLeft * DAY,
+      ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
+    });
+    hub.requests.push(lasting('healthy', 50), lasting('late', 20), lasting('later', 5), lasting('over', -1));
+    hub.requests.push(lasting('late-on-purpose', 20, 15), REQUEST);
+    const series = [...(await read()).matchAll(/^certman_certificate_expiry_near\{(.*)\} 1$/gm)].map(
+      ([, labels]) => labels,
+    );
+    expect(series).toEqual(
+      [
+        ['late', 'near'],
+        ['later', 'critical'],
+        ['over', 'expired'],
+      ].map(
+        ([name, nearness]) =>
+          `certificaterequest_name="${name}",certificaterequest_namespace="ns",nearness="${nearness}"`,
+      ),
+    );
+  });
+
   it('show clusters by what is done for them', async () => {
     const { metrics, hub, read } = setUp();
     metrics.expose(hub);

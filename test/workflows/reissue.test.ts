@@ -1,0 +1,268 @@
+/** Every other reason to order than the calendar, what is asked for then, and what holds an order back. */
+import { describe, expect, test } from 'vitest';
+import type { PlaceOrderInput } from '../../activities/contract.ts';
+import type { CertificateFacts, SecretObservation } from '../../src/certificates/certificate-facts.ts';
+import type { BundleRecord } from '../../workflows/contract.ts';
+import {
+  certificateRevoked,
+  clusterObserved,
+  clusterWorkflowId,
+  renewalWindowMoved,
+  surroundingsChanged,
+} from '../../workflows/contract.ts';
+import { typedFailure } from '../support/activity-doubles.ts';
+import { eventually } from '../support/eventually.ts';
+import { bundleView, clusterView } from '../support/views.ts';
+import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+
+const HOUR_MS = 3_600_000;
+
+const withLab = useLab();
+
+type View = ReturnType<typeof clusterView>;
+
+async function begun(lab: Lab): Promise<View> {
+  const view = clusterView();
+  await lab.start(view);
+  await untilReady(lab, view);
+  return view;
+}
+
+async function record(lab: Lab, view: View): Promise<BundleRecord> {
+  const found = (await lab.status(view)).bundles['primary'];
+  if (found === undefined) throw new Error('no record');
+  return found;
+}
+
+/** Waits until this many certificates were issued and the last one is in its place. */
+async function issuedAndReady(lab: Lab, view: View, count: number): Promise<BundleRecord> {
+  await eventually(
+    `certificate ${count}`,
+    async () => lab.doubles.issued.length,
+    (found) => found === count,
+  );
+  await eventually(
+    'Ready',
+    () => record(lab, view),
+    (found) => found.state === 'Ready' && found.certificate?.serialNumber === String(999 + count),
+  );
+  return await record(lab, view);
+}
+
+function handleOf(lab: Lab, view: View) {
+  return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+}
+
+/** Has the workflow look, and waits until it has. */
+async function lookAgain(lab: Lab, view: View): Promise<void> {
+  const before = lab.doubles.countOf('applyCertificateRequest');
+  await handleOf(lab, view).signal(surroundingsChanged, { what: 'a test' });
+  await eventually(
+    'looked',
+    async () => lab.doubles.countOf('applyCertificateRequest'),
+    (count) => count > before,
+  );
+}
+
+function lastOrder(lab: Lab): PlaceOrderInput {
+  return lab.doubles.calls.findLast(({ activity }) => activity === 'placeOrder')?.input as PlaceOrderInput;
+}
+
+const window = (certId: string, startMs: number, endMs: number) => ({
+  certId,
+  start: new Date(Date.now() + startMs).toISOString(),
+  end: new Date(Date.now() + endMs).toISOString(),
+});
+
+describe('a window that the CA moved', () => {
+  test('into the past has the certificate replaced at once, by an order that says which it replaces', async () => {
+    await withLab(async (lab) => {
+      const view = await begun(lab);
+      const { certificate } = await record(lab, view);
+      expect(lastOrder(lab).replaces).toBeUndefined();
+      await handleOf(lab, view).signal(renewalWindowMoved, {
+        bundleName: 'primary',
+        window: window(certificate?.certId ?? '', -2 * HOUR_MS, -HOUR_MS),
+      });
+      const after = await issuedAndReady(lab, view, 2);
+      expect(lastOrder(lab).replaces).toBe(certificate?.certId);
+      expect(after.suggestedWindow).toBeUndefined();
+      expect(lab.doubles.reports.at(-1)?.event?.reason).toBe('Renewed');
+    });
+  });
+
+  test('told again of the replaced certificate causes nothing', async () => {
+    await withLab(async (lab) => {
+      const view = await begun(lab);
+      const stale = window((await record(lab, view)).certificate?.certId ?? '', -2 * HOUR_MS, -HOUR_MS);
+      const told = { bundleName: 'primary', window: stale };
+      await handleOf(lab, view).signal(renewalWindowMoved, told);
+      await issuedAndReady(lab, view, 2);
+      await handleOf(lab, view).signal(renewalWindowMoved, told);
+      await lookAgain(lab, view);
+      expect(lab.doubles.issued).toHaveLength(2);
+    });
+  });
+
+  test('to an earlier day moves the renewal there, and back when it moves back', async () => {
+    await withLab(async (lab) => {
+      const view = await begun(lab);
+      const { certificate, renewalTime: planned } = await record(lab, view);
+      const soon = window(certificate?.certId ?? '', 10 * HOUR_MS, 12 * HOUR_MS);
+      await handleOf(lab, view).signal(renewalWindowMoved, { bundleName: 'primary', window: soon });
+      const moved = await eventually(
+        'moved',
+        () => record(lab, view),
+        ({ renewalTime }) => renewalTime !== planned,
+      );
+      expect(Date.parse(moved.renewalTime ?? '')).toBeGreaterThanOrEqual(Date.parse(soon.start));
+      expect(Date.parse(moved.renewalTime ?? '')).toBeLessThanOrEqual(Date.parse(soon.end));
+      expect(lab.doubles.reports.at(-1)?.suggestedWindow).toEqual(soon);
+      const late = window(certificate?.certId ?? '', 60 * 24 * HOUR_MS, 61 * 24 * HOUR_MS);
+      await handleOf(lab, view).signal(renewalWindowMoved, { bundleName: 'primary', window: late });
+      await eventually(
+        'back',
+        () => record(lab, view),
+        ({ renewalTime }) => renewalTime === planned,
+      );
+      expect(lab.doubles.issued).toHaveLength(1);
+    });
+  });
+});
+
+test('a certificate that was found revoked is replaced; one that is not in place any more is no news', async () => {
+  await withLab(async (lab) => {
+    const view = await begun(lab);
+    await handleOf(lab, view).signal(certificateRevoked, { bundleName: 'primary', serialNumber: '4711' });
+    await lookAgain(lab, view);
+    expect(lab.doubles.issued).toHaveLength(1);
+    await handleOf(lab, view).signal(certificateRevoked, { bundleName: 'primary', serialNumber: '1000' });
+    expect((await issuedAndReady(lab, view, 2)).revoked).toBeUndefined();
+  });
+});
+
+test('a change of the CA environment replaces the certificate, without naming what the new CA does not know', async () => {
+  await withLab(async (lab) => {
+    const view = await begun(lab);
+    lab.doubles.environment = 'another-ca.test';
+    await lookAgain(lab, view);
+    expect((await issuedAndReady(lab, view, 2)).environment).toBe('another-ca.test');
+    expect(lastOrder(lab).replaces).toBeUndefined();
+    await lookAgain(lab, view);
+    expect(lab.doubles.issued).toHaveLength(2);
+  });
+});
+
+describe('the limit on one set of names', () => {
+  test('holds whoever keeps taking the certificate away, says until when, and does not hold another set', async () => {
+    await withLab(async (lab) => {
+      const view = await begun(lab);
+      for (let count = 2; count <= 5; count += 1) {
+        lab.doubles.secrets.delete('primary-cert');
+        await handleOf(lab, view).signal(surroundingsChanged, { what: 'The Secret was deleted.' });
+        await issuedAndReady(lab, view, count);
+      }
+      lab.doubles.secrets.delete('primary-cert');
+      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The Secret was deleted.' });
+      const held = await eventually(
+        'held',
+        () => record(lab, view),
+        ({ state }) => state === 'Failing',
+      );
+      expect(held.failure?.code).toBe('limits/exactSet');
+      expect(Date.parse(held.nextAttempt ?? '') - Date.now()).toBeGreaterThan(HOUR_MS);
+      expect(held.message).toContain(held.nextAttempt ?? 'an instant');
+      await lookAgain(lab, view);
+      expect(lab.doubles.issued).toHaveLength(5);
+      const renamed = { ...view, bundles: [bundleView('primary', 'other.example.com')] };
+      await handleOf(lab, view).signal(clusterObserved, renamed);
+      await issuedAndReady(lab, view, 6);
+    });
+  });
+});
+
+describe('while the CA forbids an attempt', () => {
+  async function forbidden(lab: Lab): Promise<View> {
+    const view = clusterView();
+    lab.doubles.when('placeOrder', () =>
+      Promise.reject(typedFailure('acme/rateLimited', 'too many orders', new Date(Date.now() + 5 * HOUR_MS))),
+    );
+    await lab.start(view);
+    await eventually(
+      'held',
+      () => record(lab, view),
+      ({ state }) => state === 'Failing',
+    );
+    lab.doubles.when('placeOrder', undefined);
+    return view;
+  }
+
+  test('a certificate that was put into its Secret by somebody is taken', async () => {
+    await withLab(async (lab) => {
+      const view = await forbidden(lab);
+      lab.doubles.secrets.set('primary-cert', certificateOf(view, '77'));
+      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The Secret was restored.' });
+      const ready = await eventually(
+        'Ready',
+        () => record(lab, view),
+        ({ state }) => state === 'Ready',
+      );
+      expect(ready).toMatchObject({ failedAttempts: 0, certificate: { serialNumber: '77' } });
+      expect(lab.doubles.issued).toHaveLength(0);
+    });
+  });
+
+  test('the request is still kept as it should be, and nothing is ordered', async () => {
+    await withLab(async (lab) => {
+      const view = await forbidden(lab);
+      const orders = lab.doubles.countOf('placeOrder');
+      await lookAgain(lab, view);
+      expect(lab.doubles.countOf('placeOrder')).toBe(orders);
+      expect(await record(lab, view)).toMatchObject({ state: 'Failing', failedAttempts: 1 });
+    });
+  });
+
+  test('other names are ordered at once', async () => {
+    await withLab(async (lab) => {
+      const view = await forbidden(lab);
+      await handleOf(lab, view).signal(clusterObserved, {
+        ...view,
+        bundles: [bundleView('primary', 'other.example.com')],
+      });
+      await issuedAndReady(lab, view, 1);
+    });
+  });
+});
+
+test('a certificate that was taken over is revoked at the end, also when it was renewed meanwhile', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    const adopted = certificateOf(view, '77', -50 * 24 * HOUR_MS);
+    lab.doubles.secrets.set('primary-cert', adopted);
+    const handle = await lab.start(view);
+    const renewed = await issuedAndReady(lab, view, 1);
+    expect(renewed.issued.map(({ serialNumber, leaf }) => [serialNumber, leaf])).toEqual([
+      ['77', 'leaf of 77'],
+      ['1000', undefined],
+    ]);
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    const ledger = await handle.result();
+    expect(ledger.bundles[0]?.revocations.map(({ serialNumber }) => serialNumber)).toEqual(['77', '1000']);
+  });
+});
+
+/** A certificate of 90 days for the view's names, begun `sinceMs` from now. */
+function certificateOf(view: View, serialNumber: string, sinceMs = -HOUR_MS): SecretObservation {
+  const names = view.bundles[0]?.names;
+  const begins = Date.now() + sinceMs;
+  const certificate: CertificateFacts = {
+    serialNumber,
+    issuerName: 'Test CA',
+    notBefore: new Date(begins).toISOString(),
+    notAfter: new Date(begins + 90 * 24 * HOUR_MS).toISOString(),
+    dnsNames: names?.kind === 'valid' ? names.dnsNames : [],
+    fingerprint: `fingerprint of ${serialNumber}`,
+    certId: `id.${serialNumber}`,
+  };
+  return { kind: 'valid', certificate };
+}
