@@ -94,6 +94,8 @@ export interface RevokeCertificatesInput {
   /** Its current certificate, read from the Secret, is revoked as well as those listed. */
   readonly namespace: string;
   readonly secretName: string;
+  /** The CertificateRequest whose certificates they are: what is in a Secret that says it belongs to another is left alone. */
+  readonly requestName?: string;
   readonly issued: readonly IssuedCertificate[];
   /** URLs of orders that the CA may have fulfilled without anybody having taken the certificate. */
   readonly orders?: readonly string[];
@@ -184,7 +186,10 @@ export interface BundleRemovalInput {
   readonly secretName: string;
 }
 
-/** One outside system: the management cluster's API server. */
+/**
+ * One outside system: the management cluster's API server. A CertificateRequest that stands alone is in the place of both
+ * ClusterDeployment and request: it is held and released by its finalizer, told its status, and otherwise left to its user.
+ */
 export interface KubernetesActivities {
   /**
    * Puts the finalizer on the ClusterDeployment, applies the CertificateRequest (user's renewBeforeDays kept), reads the Secret
@@ -196,7 +201,8 @@ export interface KubernetesActivities {
   /** Deletes the Secret (only if it is ours), the staging Secret and the CertificateRequest with its finalizer. What is gone counts as done. */
   removeBundle(input: BundleRemovalInput): Promise<{ readonly removed: readonly string[] }>;
   /**
-   * Takes our finalizer off the ClusterDeployment; nothing to do when it is gone.
+   * Takes our finalizer off the ClusterDeployment, or off the request that stands alone and is being deleted; nothing to do
+   * when it is gone.
    * @param left what could not be done before: told as an Event while there is still an object to tell it of.
    */
   releaseCluster(cluster: ClusterIdentity, left?: readonly FailureInfo[]): Promise<void>;

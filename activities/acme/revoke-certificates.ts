@@ -6,6 +6,7 @@ import { fetchOrder, type Order } from '../../src/acme/order.ts';
 import { AcmeProblemError } from '../../src/acme/problems.ts';
 import { revokeCertificate } from '../../src/acme/revocation.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
+import { tieOf } from '../../src/kubernetes/secret-tie.ts';
 import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
 import type { IssuedCertificate, RevocationEntry, RevokeCertificatesInput } from '../contract.ts';
 import type { AcmeActivityDeps } from './deps.ts';
@@ -61,8 +62,11 @@ async function readInstalled(
   signal: AbortSignal,
 ): Promise<RevocationEntry | { readonly leaf: X509Certificate }> {
   const where = `Secret ${input.namespace}/${input.secretName}`;
+  if (input.secretName === '') return missing('', 'There was no Secret for it.');
   const secret = await readTlsSecret(deps.kubernetes, { namespace: input.namespace, name: input.secretName }, signal);
   if (secret.kind === 'missing') return missing('', `${where} is not there: nothing in it to revoke.`);
+  const tie = input.requestName === undefined ? undefined : tieOf(secret.metadata, { name: input.requestName });
+  if (tie?.kind === 'another') return missing('', `${where} belongs to ${tie.holder}: nothing in it is revoked.`);
   if (secret.chainPem === undefined) return missing('', `${where} holds no certificate that could be revoked.`);
   return { leaf: readLeaf(secret.chainPem) };
 }

@@ -12,6 +12,7 @@ import {
 } from './kubernetes-api.ts';
 import { REQUEST_LABEL } from './secret-tie.ts';
 import { STAGING_LABEL, stagingSecretName } from './secrets.ts';
+import { standsAlone } from './served-resource.ts';
 
 /**
  * Deletes only what is this cluster's. The finalizer goes last: as long as it is on, what is left can be found again.
@@ -24,11 +25,11 @@ export async function removeBundleObjects(
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
   const { namespace } = input.cluster;
-  const name = requestName(input.cluster.name, input.bundleName);
+  const alone = standsAlone(input.cluster);
+  const name = alone ? input.cluster.name : requestName(input.cluster.name, input.bundleName);
   const removed: string[] = [];
   const request = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }, signal);
-  // Another ClusterDeployment has the request of this name now (a cluster made again): Secret and staging are its own too.
-  if (request !== undefined && ownershipOf(request.metadata, input.cluster).kind === 'other') return removed;
+  if (request !== undefined && isKept(request.metadata, input.cluster)) return removed;
 
   const deleteIf = async (secretName: string, isOurs: (metadata: ObjectMeta) => boolean): Promise<void> => {
     if (secretName === '') return;
@@ -42,7 +43,8 @@ export async function removeBundleObjects(
   );
   await deleteIf(stagingSecretName(name), (secret) => secret.labels?.[STAGING_LABEL] === 'true');
 
-  if (request !== undefined) {
+  // One that stands alone is its user's to delete, and goes with its finalizer, which is released when all is done.
+  if (request !== undefined && !alone) {
     const { uid } = request.metadata;
     const options = { ...(uid === undefined ? {} : { uid }), ...(signal === undefined ? {} : { signal }) };
     const deleted = await kubernetes.delete(CERTIFICATE_REQUESTS, { namespace, name }, options);
@@ -50,6 +52,15 @@ export async function removeBundleObjects(
     if (deleted) removed.push(`CertificateRequest ${namespace}/${name}`);
   }
   return removed;
+}
+
+/**
+ * Whether the request is not the one whose end has come, so that its Secrets are its own too: another ClusterDeployment has
+ * one of this name now (a cluster made again), or it stands alone and was made again, or lives.
+ */
+function isKept(request: ObjectMeta, cluster: ClusterIdentity): boolean {
+  if (!standsAlone(cluster)) return ownershipOf(request, cluster).kind === 'other';
+  return request.uid !== cluster.uid || request.deletionTimestamp === undefined;
 }
 
 function isOwnedBy(secret: ObjectMeta, requestUid: string | undefined): boolean {

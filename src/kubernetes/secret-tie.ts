@@ -42,8 +42,11 @@ export function ownedBy(request: Pick<SecretOwner, 'name' | 'uid'>): Readonly<Re
   };
 }
 
-/** How a Secret stands to the request whose certificate is to be in it. Metadata is enough: the watch asks as well. */
-export function tieOf(secret: ObjectMeta, request: Pick<SecretOwner, 'name' | 'uid'>): SecretTie {
+/**
+ * How a Secret stands to the request whose certificate is to be in it. Metadata is enough: the watch asks as well.
+ * @param request without a uid, only whether the Secret is another's is told apart.
+ */
+export function tieOf(secret: ObjectMeta, request: { readonly name: string; readonly uid?: string }): SecretTie {
   const owners = secret.ownerReferences ?? [];
   const label = secret.labels?.[REQUEST_LABEL];
   const owned = owners.some((owner) => owner['uid'] === request.uid);
