@@ -1,6 +1,7 @@
 /**
  * The life of one cluster's certificates: from the first sight of an installed ClusterDeployment until its deletion, when
- * they are revoked and everything is cleared away. The only writer of this cluster's certificates.
+ * they are revoked and everything is cleared away. The only writer of this cluster's certificates. A CertificateRequest that
+ * stands alone is served in the same way, as a cluster of one bundle.
  */
 import {
   ApplicationFailure,
@@ -15,6 +16,7 @@ import type { FailureInfo } from '../src/failures/failure.ts';
 import { serveBundle } from './cluster/bundle.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
 import { decommission, retireBundle } from './cluster/decommission.ts';
+import { handOver } from './cluster/hand-over.ts';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -27,6 +29,7 @@ import {
   release,
   renew,
   renewalWindowMoved,
+  requestClaimed,
   surroundingsChanged,
 } from './contract.ts';
 
@@ -45,10 +48,13 @@ const WHOLE_LIFE = 'whole-life';
 function setup(input: ClusterCertificatesInput): ClusterState {
   const cluster = new ClusterState(input, patched(WHOLE_LIFE));
   setHandler(clusterObserved, (view) => cluster.observe(view), {
-    description: 'The ClusterDeployment as the watch sees it now.',
+    description: 'The ClusterDeployment, or the CertificateRequest that stands alone, as the watch sees it now.',
   });
   setHandler(clusterGone, () => cluster.observeGone(), {
-    description: 'The ClusterDeployment has vanished from the API server.',
+    description: 'It has vanished from the API server.',
+  });
+  setHandler(requestClaimed, ({ clusterDeployment }) => cluster.observeClaim(clusterDeployment), {
+    description: 'The request stands alone no longer: let go of it, for the cluster it belongs to has it now.',
   });
   setHandler(surroundingsChanged, ({ what }) => cluster.observeSurroundings(what), {
     description: 'Something a certificate depends on changed: look again now.',
@@ -78,15 +84,15 @@ function setup(input: ClusterCertificatesInput): ClusterState {
 
 async function run(cluster: ClusterState): Promise<DecommissionLedger> {
   cluster.show();
-  while (!cluster.ending) {
+  while (!cluster.leaving) {
     for (const name of cluster.wantedBundles()) {
       if (!cluster.services.has(name)) cluster.services.begin(name, () => serveBundle(cluster, name));
     }
     for (const name of cluster.unwantedBundles()) {
       if (!cluster.services.has(name)) cluster.services.begin(name, () => retireBundle(cluster, name));
     }
-    await condition(() => cluster.ending || cluster.bundlesToServe() || cluster.mayContinueAsNew(workflowInfo()));
-    if (!cluster.ending && !cluster.bundlesToServe()) {
+    await condition(() => cluster.leaving || cluster.bundlesToServe() || cluster.mayContinueAsNew(workflowInfo()));
+    if (!cluster.leaving && !cluster.bundlesToServe()) {
       await condition(allHandlersFinished);
       // A message may have arrived while the last handlers finished.
       if (cluster.mayContinueAsNew(workflowInfo())) {
@@ -95,7 +101,8 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
     }
   }
   await cluster.services.end();
-  let ledger = await decommission(cluster);
+  let ledger =
+    cluster.claimedBy === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claimedBy);
   while (ledger === undefined) {
     await condition(() => allHandlersFinished() || cluster.released);
     if (!cluster.released) await continueAsNew<typeof clusterCertificates>(cluster.asInput());
@@ -114,6 +121,8 @@ async function letGo(cluster: ClusterState): Promise<readonly FailureInfo[]> {
 
 /** Synchronous by necessity: an asynchronous validator would wedge the workflow. */
 function validateRenewal(cluster: ClusterState, request: RenewRequest): void {
+  if (cluster.claimedBy !== undefined)
+    refuse('renew/refused', `${cluster.name} belongs to ClusterDeployment ${cluster.claimedBy}: renew that one.`);
   if (cluster.ending)
     refuse('renew/refused', `${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
   const gate = cluster.gate();
@@ -142,7 +151,7 @@ async function renewBundle(cluster: ClusterState, bundleName: string): Promise<R
   const before = cluster.attemptsOf(bundleName).count;
   cluster.requestRenewal(bundleName);
   await condition(
-    () => cluster.attemptsOf(bundleName).count > before || cluster.ending || cluster.bundle(bundleName) === undefined,
+    () => cluster.attemptsOf(bundleName).count > before || cluster.leaving || cluster.bundle(bundleName) === undefined,
   );
   const { failure, certificate, message } = cluster.record(bundleName);
   const { count, last } = cluster.attemptsOf(bundleName);

@@ -33,8 +33,25 @@ export function watchWorkflowId(hive: string): string {
  * name apart from the old one's revocation.
  */
 export function clusterWorkflowId(cluster: ClusterIdentity): string {
-  const kind = cluster.kind === 'CertificateRequest' ? 'request' : 'cluster';
-  return `${kind}/${cluster.hive}/${cluster.namespace}/${cluster.name}/${cluster.uid}`;
+  const { clusters, requests } = clusterWorkflowPrefixes(cluster.hive);
+  const prefix = cluster.kind === 'CertificateRequest' ? requests : clusters;
+  return `${prefix}${cluster.namespace}/${cluster.name}/${cluster.uid}`;
+}
+
+/** What the ids of a hub's clusters, and of its CertificateRequests that stand alone, begin with. */
+export function clusterWorkflowPrefixes(hive: string): { readonly clusters: string; readonly requests: string } {
+  return { clusters: `cluster/${hive}/`, requests: `request/${hive}/` };
+}
+
+/** The reverse of {@link clusterWorkflowId}; undefined when the id is of another hub or of something else. */
+export function identityOfWorkflow(hive: string, workflowId: string): ClusterIdentity | undefined {
+  const { clusters, requests } = clusterWorkflowPrefixes(hive);
+  const prefix = [clusters, requests].find((one) => workflowId.startsWith(one));
+  if (prefix === undefined) return undefined;
+  // Only the hub's name may hold a slash.
+  const [namespace, name, uid, ...more] = workflowId.slice(prefix.length).split('/');
+  if (namespace === undefined || name === undefined || uid === undefined || more.length > 0) return undefined;
+  return { hive, namespace, name, uid, ...(prefix === requests ? { kind: 'CertificateRequest' } : {}) };
 }
 
 /** Workflow id of one issuance: the cluster's, the bundle, and the how-manieth order of that bundle it is. */
@@ -71,6 +88,11 @@ export const SEARCH_ATTRIBUTES = [
 export const clusterObserved = defineSignal<[ClusterView]>('clusterObserved');
 /** The ClusterDeployment is gone from the API although our finalizer was on it (somebody forced it). */
 export const clusterGone = defineSignal('clusterGone');
+/**
+ * A ClusterDeployment, whose name is told, has turned out to be what a CertificateRequest belongs to that stood alone so far:
+ * that cluster's workflow looks after its certificate now. Nothing is revoked or removed.
+ */
+export const requestClaimed = defineSignal<[{ readonly clusterDeployment: string }]>('requestClaimed');
 /** Something outside the ClusterDeployment that a certificate depends on changed (account, credentials, zone, Secret): look again now. */
 export const surroundingsChanged = defineSignal<[{ readonly what: string }]>('surroundingsChanged');
 /** The CA suggests another time for the renewal of a bundle's certificate than the one it had suggested before (RFC 9773). */
@@ -170,6 +192,8 @@ export interface DecommissionLedger {
   readonly cluster: ClusterIdentity;
   readonly bundles: readonly BundleLedger[];
   readonly finalizerReleased: boolean;
+  /** The ClusterDeployment that a request turned out to belong to: everything was left to its workflow. */
+  readonly claimedBy?: string;
 }
 
 /** What was done at the end of a bundle. */

@@ -20,7 +20,7 @@ export async function serveBundle(cluster: ClusterState, name: string): Promise<
   for (;;) {
     if (until === undefined || until > Date.now()) await rest(cluster, name, seen, until);
     const bundle = cluster.bundle(name);
-    if (bundle === undefined || cluster.ending) return;
+    if (bundle === undefined || cluster.leaving) return;
     seen = cluster.changesOf(name);
     until = await look(cluster, bundle);
   }
@@ -77,7 +77,7 @@ async function failForNames(cluster: ClusterState, bundle: BundleView): Promise<
     code: bundle.names.code,
     message: bundle.names.message,
     stance: stanceOf(bundle.names.code),
-    next: 'Correct the names in the ClusterDeployment; it goes on by itself then.',
+    next: `Correct the names in the ${cluster.servedKind}; it goes on by itself then.`,
   });
 }
 

@@ -41,6 +41,7 @@ export class ClusterState {
   readonly #records: Map<string, BundleRecord>;
   #endingStarted: DecommissionStarted | undefined;
   #released = false;
+  #claimedBy: string | undefined;
   readonly services = new Services();
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
@@ -71,9 +72,19 @@ export class ClusterState {
     return `${this.#view.identity.namespace}/${this.#view.identity.name}`;
   }
 
+  /** What is served: a cluster's ClusterDeployment, or a CertificateRequest that stands alone. */
+  get servedKind(): 'ClusterDeployment' | 'CertificateRequest' {
+    return this.#view.identity.kind ?? 'ClusterDeployment';
+  }
+
   /** Deleted, being deleted, or vanished: from here on there is only the end. */
   get ending(): boolean {
     return this.#gone || this.#view.deleting;
+  }
+
+  /** Whether it is served no longer: its end has come, or another workflow has taken it over. */
+  get leaving(): boolean {
+    return this.ending || this.#claimedBy !== undefined;
   }
 
   get gone(): boolean {
@@ -89,6 +100,8 @@ export class ClusterState {
   observe(view: ClusterView): void {
     // The API server sends states in order; a signal late by a retry must not bring back what is over.
     if (this.#view.deleting && !view.deleting) return;
+    // What becomes of it is the business of whoever has taken it over.
+    if (this.#claimedBy !== undefined) return;
     if (sameView(this.#view, view)) return;
     this.#view = view;
     for (const [name, issuing] of this.#issuing) {
@@ -100,6 +113,7 @@ export class ClusterState {
   }
 
   observeGone(): void {
+    if (this.#claimedBy !== undefined) return;
     this.#gone = true;
     this.#touchAll();
   }
@@ -124,6 +138,19 @@ export class ClusterState {
   /** Whether an operator has let the cluster go without what cannot be done. */
   get released(): boolean {
     return this.#released;
+  }
+
+  /** The ClusterDeployment whose workflow has taken this request over, where one has. */
+  get claimedBy(): string | undefined {
+    return this.#claimedBy;
+  }
+
+  /** What has begun to end comes to its end. */
+  observeClaim(clusterDeployment: string): void {
+    if (this.ending) return;
+    this.#claimedBy = clusterDeployment;
+    this.#touchAll();
+    this.show();
   }
 
   letGo(): void {
@@ -256,7 +283,7 @@ export class ClusterState {
   // --- continuing as new ---
 
   mayContinueAsNew(info: WorkflowInfo): boolean {
-    if (this.ending || this.#renewals.size > 0) return false;
+    if (this.leaving || this.#renewals.size > 0) return false;
     if (this.#cycles < CYCLES_PER_RUN && !info.continueAsNewSuggested) return false;
     return !this.bundlesToServe() && this.services.allAtRest();
   }
@@ -299,9 +326,10 @@ export class ClusterState {
   }
 
   #situation(): string {
-    if (this.#gone) return 'The ClusterDeployment is gone; its certificates are being revoked and cleared away.';
-    if (this.#view.deleting)
-      return 'The cluster is being deleted; its certificates are being revoked and cleared away.';
+    if (this.#claimedBy !== undefined)
+      return `It belongs to ClusterDeployment ${this.#claimedBy}, whose workflow looks after its certificate now.`;
+    if (this.#gone) return 'It is gone; its certificates are being revoked and cleared away.';
+    if (this.#view.deleting) return 'It is being deleted; its certificates are being revoked and cleared away.';
     const gate = this.gate();
     if (gate.kind === 'serve') return ['Served.', gate.note, ...remarksOn(this.#view)].filter(Boolean).join(' ');
     return gate.kind === 'decommission' ? 'It is being deleted.' : `Not served now. ${gate.message}`;

@@ -100,9 +100,11 @@ async function endBundle(
   name: string,
   started: DecommissionStarted | undefined,
 ): Promise<BundleLedger> {
+  // A request that stands alone is its user's to delete; it goes once its finalizer is released.
+  const belongings = cluster.servedKind === 'CertificateRequest' ? '' : ' and its CertificateRequest';
   cluster.update(name, {
     state: 'Decommissioning',
-    message: 'Revoking its certificates, then deleting its Secret and its CertificateRequest.',
+    message: `Revoking its certificates, then deleting its Secret${belongings}.`,
     failure: undefined,
     nextAttempt: undefined,
     renewalTime: undefined,
@@ -121,6 +123,7 @@ async function endBundle(
           {
             namespace: identity.namespace,
             secretName: record.secretName,
+            requestName: record.requestName,
             issued: record.issued,
             ...(record.unclaimedOrders === undefined ? {} : { orders: record.unclaimedOrders }),
             reason: CESSATION_OF_OPERATION,
@@ -147,7 +150,7 @@ async function endBundle(
   const { value: removal, problem } = await keepTrying(cluster, persistence(), () =>
     removeBundle.executeWithOptions(
       {
-        summary: `delete Secret ${record.secretName} and its CertificateRequest`,
+        summary: `delete Secret ${record.secretName}${belongings}`,
         scheduleToCloseTimeout: SHORT_PATIENCE,
       },
       [{ cluster: identity, bundleName: name, secretName: record.secretName }],

@@ -1,0 +1,38 @@
+/** The end of a request's service that is no end of the request: a ClusterDeployment has turned out to be what it belongs to. */
+import { isCancellation } from '@temporalio/workflow';
+import type { FailureInfo } from '../../src/failures/failure.ts';
+import { withdrawTxtRecords } from '../activities.ts';
+import type { DecommissionLedger } from '../contract.ts';
+import { failureIn } from '../failures.ts';
+import type { ClusterState } from './cluster-state.ts';
+
+/**
+ * Lets go without revoking or removing anything: the cluster's workflow finds the certificate in its Secret, and has the
+ * request, its finalizer and its status from now on. Only what nobody else knows of is cleared away.
+ */
+export async function handOver(cluster: ClusterState, claimedBy: string): Promise<DecommissionLedger> {
+  const bundles = await Promise.all(
+    cluster.knownBundles().map(async (bundleName) => {
+      const problem = await withdrawLeft(cluster, bundleName);
+      return { bundleName, revocations: [], removed: [], ...(problem === undefined ? {} : { problem }) };
+    }),
+  );
+  return { cluster: cluster.view.identity, bundles, finalizerReleased: false, claimedBy };
+}
+
+/** Takes away the TXT records that an order could not withdraw, if that can be done now. @returns why not. */
+async function withdrawLeft(cluster: ClusterState, name: string): Promise<FailureInfo | undefined> {
+  const records = cluster.record(name).leftRecords ?? [];
+  if (records.length === 0) return undefined;
+  const { identity, zoneName, platform } = cluster.view;
+  const zone = { namespace: identity.namespace, clusterName: identity.name, zoneName, platform };
+  try {
+    await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} TXT records left earlier` }, [
+      { zone, records },
+    ]);
+    return undefined;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return failureIn(error);
+  }
+}
