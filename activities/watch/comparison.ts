@@ -4,27 +4,33 @@
  */
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import { clusterDigest } from '../../src/clusters/digest.ts';
-import type { KnownCluster } from '../../src/clusters/what-to-signal.ts';
+import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
+import { CertmanError } from '../../src/failures/failure.ts';
 import { projectClusterDeployment } from '../../src/kubernetes/cluster-deployment.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   type KubernetesApi,
+  type ResourceType,
   SECRETS,
 } from '../../src/kubernetes/kubernetes-api.ts';
 import { clusterOfOrphans, type ObservedRequest, observeRequest } from '../../src/kubernetes/observed-request.ts';
-import { type ClusterWatch, goneView } from './cluster-watch.ts';
+import { standaloneView } from '../../src/kubernetes/standalone-request.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf, type ObjectName } from './known-fleet.ts';
+import type { RequestWatch } from './request-watch.ts';
 import type { Signals } from './signals.ts';
 import type { SurroundingsWatch } from './surroundings-watch.ts';
 import type { WorkByKey } from './work-by-key.ts';
+import { WorkflowComparison } from './workflow-comparison.ts';
 
 export interface ComparisonOptions {
   readonly kubernetes: KubernetesApi;
   readonly settings: WatchSettings;
   readonly fleet: KnownFleet;
   readonly clusters: ClusterWatch;
+  readonly requests: RequestWatch;
   readonly surroundings: SurroundingsWatch;
   readonly signals: Signals;
   readonly work: WorkByKey;
@@ -36,25 +42,28 @@ export class Comparison {
   readonly #options: ComparisonOptions;
   /** What was missing at the last comparison; what is missing twice is told once, until it is there again. */
   #missing = new Map<string, 'seen' | 'told'>();
-
-  /** Workflows that were told here that their ClusterDeployment is gone: they end when they can. */
-  readonly #toldGone = new Set<string>();
+  readonly #workflows: WorkflowComparison;
 
   constructor(options: ComparisonOptions) {
     this.#options = options;
+    this.#workflows = new WorkflowComparison(options);
   }
 
   /** @returns how much differed, by kind of difference. @throws CertmanError when the API server or Temporal cannot be asked. */
   async run(): Promise<Readonly<Record<string, number>>> {
     const { fleet, signal } = this.#options;
     const began = performance.now();
-    const drift: Record<string, number> = {
-      clusters: await this.#compareClusters(),
-      workflows: await this.#compareWorkflows(),
-    };
+    const clusters = await this.#compareClusters();
+    const hiveIsServed = clusters !== undefined;
     const requests = await this.#listRequests();
-    drift['orphans'] = await this.#compareOrphans(requests);
-    drift['missing'] = await this.#compareBelongings(requests);
+    const drift = {
+      clusters: clusters ?? 0,
+      standalone: await this.#compareStandalone(requests),
+      workflows: await this.#workflows.run(hiveIsServed),
+      // Whether a ClusterDeployment is gone cannot be seen where there are none to be seen.
+      orphans: hiveIsServed ? await this.#compareOrphans(requests) : 0,
+      missing: await this.#compareBelongings(requests),
+    };
     signal.throwIfAborted();
     const ms = Math.round(performance.now() - began);
     this.#options.logger.info(
@@ -64,74 +73,56 @@ export class Comparison {
     return drift;
   }
 
-  /** ClusterDeployments as listed against what was last dealt with. */
-  async #compareClusters(): Promise<number> {
-    const { kubernetes, settings, fleet, signal } = this.#options;
+  /** ClusterDeployments as listed against what was last dealt with. @returns undefined when the API server knows none. */
+  async #compareClusters(): Promise<number | undefined> {
+    const { kubernetes, settings, fleet, clusters, signal } = this.#options;
     const seen = new Set<string>();
     const suspects = new Map<string, ObjectName>();
-    for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS, { signal })) {
-      const name = { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
-      seen.add(keyOf(name));
-      const projected = projectClusterDeployment(object, settings);
-      if (projected.kind === 'malformed') continue;
-      const known = fleet.cluster(name);
-      const { view } = projected;
-      if (known?.uid !== view.identity.uid || known.digest !== clusterDigest(view)) suspects.set(keyOf(name), name);
+    try {
+      for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS, { signal })) {
+        const name = { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
+        seen.add(keyOf(name));
+        const projected = projectClusterDeployment(object, settings);
+        if (projected.kind === 'malformed') continue;
+        const known = fleet.cluster(name);
+        const { view } = projected;
+        if (known?.uid !== view.identity.uid || known.digest !== clusterDigest(view)) suspects.set(keyOf(name), name);
+      }
+    } catch (error) {
+      if (error instanceof CertmanError && error.code === 'kubernetes/notFound') return undefined;
+      throw error;
     }
-    for (const known of fleet.allClusters()) if (!seen.has(keyOf(known))) suspects.set(keyOf(known), known);
-    // The list may be behind the watch: what counts is the object itself, and whether the watch has dealt with that.
-    for (const name of suspects.values()) await this.#lookAgain(name);
+    for (const known of fleet.allDeployments()) if (!seen.has(keyOf(known))) suspects.set(keyOf(known), known);
+    for (const name of suspects.values()) await this.#lookAgain(CLUSTER_DEPLOYMENTS, name, clusters);
     return suspects.size;
   }
 
-  async #lookAgain(name: ObjectName): Promise<void> {
-    const { kubernetes, clusters, signal } = this.#options;
-    const object = await kubernetes.get(CLUSTER_DEPLOYMENTS, name, signal);
-    if (object === undefined) await clusters.vanished(name);
-    else await clusters.applied(object);
-  }
-
-  /** Clusters that should have a workflow against those that have one. */
-  async #compareWorkflows(): Promise<number> {
-    const { fleet, signals, settings } = this.#options;
-    const running = new Map<string, ClusterIdentity>();
-    for (const cluster of await signals.running()) running.set(idOf(cluster), cluster);
-    let drift = 0;
-    for (const known of Array.from(fleet.allClusters())) {
-      if (!known.served || isReleased(known) || running.has(idOf(known))) continue;
-      if (await this.#restart({ hive: settings.hive, namespace: known.namespace, name: known.name, uid: known.uid })) {
-        drift += 1;
-      }
+  /** CertificateRequests that stand alone as listed against what was last dealt with; and whether they still do. */
+  async #compareStandalone(listed: readonly ObservedRequest[]): Promise<number> {
+    const { settings, fleet, requests } = this.#options;
+    const suspects = new Map<string, ObjectName>();
+    const seen = new Set<string>();
+    for (const request of listed) {
+      seen.add(keyOf(request));
+      const known = fleet.cluster({ kind: 'CertificateRequest', namespace: request.namespace, name: request.name });
+      const view = requests.claimant(request) === undefined ? standaloneView(settings.hive, request) : undefined;
+      const digest = view === undefined ? undefined : clusterDigest(view);
+      if (known?.digest !== digest || known?.uid !== view?.identity.uid) suspects.set(keyOf(request), request);
     }
-    for (const cluster of running.values()) {
-      if (fleet.cluster(cluster)?.uid === cluster.uid) continue;
-      if (await this.#endIfGone(cluster)) drift += 1;
-    }
-    return drift;
+    for (const known of fleet.allStandalone()) if (!seen.has(keyOf(known))) suspects.set(keyOf(known), known);
+    for (const name of suspects.values()) await this.#lookAgain(CERTIFICATE_REQUESTS, name, requests);
+    return suspects.size;
   }
 
-  /** @returns whether there really was none; visibility is behind. */
-  async #restart(cluster: ClusterIdentity): Promise<boolean> {
-    const { kubernetes, signals, settings, signal, logger } = this.#options;
-    if ((await signals.runningState(cluster)) !== undefined) return false;
-    const object = await kubernetes.get(CLUSTER_DEPLOYMENTS, cluster, signal);
-    const projected = object === undefined ? undefined : projectClusterDeployment(object, settings);
-    if (projected?.kind !== 'cluster' || projected.view.identity.uid !== cluster.uid) return false;
-    const { view } = projected;
-    if (view.deleting && !view.finalizer) return false;
-    logger.warn({ cluster: keyOf(cluster) }, 'A cluster had no workflow; it gets one');
-    return await this.#inTurn(cluster, () => signals.observed(view, true));
-  }
-
-  /** @returns whether its ClusterDeployment is gone, and nobody had told its workflow. */
-  async #endIfGone(cluster: ClusterIdentity): Promise<boolean> {
-    const { signals, logger } = this.#options;
-    if (this.#toldGone.has(idOf(cluster)) || !(await this.#isGone(cluster))) return false;
-    const state = await signals.runningState(cluster);
-    if (state === undefined || state === 'Decommissioning') return false;
-    this.#toldGone.add(idOf(cluster));
-    logger.warn({ cluster: keyOf(cluster) }, 'A workflow runs for a ClusterDeployment that is gone');
-    return await this.#inTurn(cluster, () => signals.gone(goneView(cluster, undefined)));
+  /** The list may be behind the watch: what counts is the object itself, and whether the watch has dealt with that. */
+  async #lookAgain(
+    resource: ResourceType,
+    { namespace, name }: ObjectName,
+    watch: Pick<ClusterWatch, 'applied' | 'vanished'>,
+  ): Promise<void> {
+    const object = await this.#options.kubernetes.get(resource, { namespace, name }, this.#options.signal);
+    if (object === undefined) await watch.vanished({ namespace, name });
+    else await watch.applied(object);
   }
 
   async #isGone(cluster: ClusterIdentity): Promise<boolean> {
@@ -174,7 +165,10 @@ export class Comparison {
     const wanted = new Map<string, KnownCluster>();
     for (const cluster of fleet.allClusters()) {
       if (cluster.gate !== 'serve') continue;
-      for (const { secretName } of cluster.certificates) wanted.set(`${cluster.namespace}/${secretName}`, cluster);
+      for (const { secretName } of cluster.certificates) {
+        // A request may name none that there can be.
+        if (secretName !== '') wanted.set(`${cluster.namespace}/${secretName}`, cluster);
+      }
     }
     const secrets = new Set<string>();
     for await (const object of kubernetes.list(SECRETS, { metadataOnly: true, signal })) {
@@ -197,8 +191,7 @@ export class Comparison {
       missing.set(key, before === undefined ? 'seen' : 'told');
       if (before !== 'seen') continue;
       drift += 1;
-      const { namespace, name, uid } = cluster;
-      await surroundings.wake({ hive: settings.hive, namespace, name, uid }, what);
+      await surroundings.wake(identityOf(settings.hive, cluster), what);
     }
     this.#missing = missing;
     return drift;
@@ -208,12 +201,4 @@ export class Comparison {
   async #inTurn(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
     return await this.#options.work.add(keyOf(cluster), tell);
   }
-}
-
-function idOf(cluster: { readonly namespace: string; readonly name: string; readonly uid: string }): string {
-  return `${cluster.namespace}/${cluster.name}/${cluster.uid}`;
-}
-
-function isReleased(known: KnownCluster): boolean {
-  return known.gate === 'decommission' && !known.finalizer;
 }

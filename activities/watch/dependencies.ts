@@ -20,6 +20,8 @@ export interface WatchSettings {
 /** The hub as the watch knows it at this moment; iterated anew at each scrape. */
 export interface WatchedFleet {
   readonly clusters: Iterable<ClusterSeries>;
+  /** CertificateRequests that stand alone. */
+  readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
 }
 

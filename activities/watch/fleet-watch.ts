@@ -18,7 +18,9 @@ import { ClusterWatch } from './cluster-watch.ts';
 import { Comparison } from './comparison.ts';
 import type { WatchDependencies } from './dependencies.ts';
 import { HandledPosition } from './handled-position.ts';
-import { KnownFleet, keyOf } from './known-fleet.ts';
+import { KnownFleet } from './known-fleet.ts';
+import { RequestWatch } from './request-watch.ts';
+import { ServedWatch } from './served-watch.ts';
 import { Signals } from './signals.ts';
 import { followObjects, type ObjectHandler } from './stream.ts';
 import { SurroundingsWatch } from './surroundings-watch.ts';
@@ -52,6 +54,7 @@ export class FleetWatch {
   readonly #positions = new Map<string, HandledPosition>();
   readonly #work: WorkByKey;
   readonly #clusters: ClusterWatch;
+  readonly #requests: RequestWatch;
   readonly #surroundings: SurroundingsWatch;
   readonly #comparison: Comparison;
   #failure: { readonly error: unknown } | undefined;
@@ -73,12 +76,17 @@ export class FleetWatch {
     const signals = new Signals({ client: dependencies.client, hive: settings.hive, taskQueue: run.taskQueue, signal });
     const common = { settings, fleet, signals, work, logger, signal };
     this.#work = work;
-    this.#clusters = new ClusterWatch({ ...common, teller: new Teller(kubernetes, logger, signal) });
+    const teller = new Teller(kubernetes, logger, signal);
+    const served = new ServedWatch({ ...common, teller });
     this.#surroundings = new SurroundingsWatch(common);
+    this.#requests = new RequestWatch({ ...common, served, surroundings: this.#surroundings });
+    const onClaims = (namespace: string) => this.#requests.claimsChanged(namespace);
+    this.#clusters = new ClusterWatch({ ...common, served, teller, onClaims });
     this.#comparison = new Comparison({
       ...common,
       kubernetes,
       clusters: this.#clusters,
+      requests: this.#requests,
       surroundings: this.#surroundings,
     });
   }
@@ -153,32 +161,28 @@ export class FleetWatch {
 
   #followed(): readonly [Followed, ...Followed[]] {
     const clusters = this.#clusters;
+    const requests = this.#requests;
     const around = this.#surroundings;
-    const fleet = this.#fleet;
     return [
       {
         resource: CLUSTER_DEPLOYMENTS,
-        listing: { resumeBy: 'list' },
+        // Without Hive there are CertificateRequests that stand alone.
+        listing: { resumeBy: 'list', optional: true },
         handler: {
           known: (object) => clusters.known(object),
           applied: (object) => clusters.applied(object),
           deleted: (object) => clusters.deleted(object),
-          complete: async (keys) => {
-            const vanished = [...fleet.allClusters(), ...fleet.malformed()].filter(
-              (object) => !keys.has(keyOf(object)),
-            );
-            return (await Promise.all(vanished.map((object) => clusters.vanished(object)))).every(Boolean);
-          },
+          complete: (keys) => clusters.listed(keys),
         },
       },
       {
         resource: CERTIFICATE_REQUESTS,
         listing: { resumeBy: 'list' },
         handler: {
-          known: (object) => void around.requestApplied(object, true),
-          applied: (object) => around.requestApplied(object, false),
-          deleted: (object) => around.requestDeleted(object),
-          complete: (keys) => around.requestsVanished(keys),
+          known: (object) => requests.known(object),
+          applied: (object) => requests.applied(object),
+          deleted: (object) => requests.deleted(object),
+          complete: (keys) => requests.listed(keys),
         },
       },
       {

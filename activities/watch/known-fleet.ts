@@ -1,13 +1,24 @@
-/** What the watch remembers of the hub: every cluster and every CertificateRequest, each reduced to what decides. */
+/**
+ * What the watch remembers of the hub: every cluster and every CertificateRequest, each reduced to what decides. A request
+ * that stands alone is there twice: as a request, and as what is served in its own name.
+ */
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import type { KnownOwners } from '../../src/clusters/standing-alone.ts';
 import type { KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import type { ObservedRequest } from '../../src/kubernetes/observed-request.ts';
 import { readInstant } from '../../src/kubernetes/status.ts';
 import type { ClusterSeries, RequestSeries } from '../../src/observability/fleet-gauges.ts';
 import type { WatchedFleet } from './dependencies.ts';
+import { NamespacedMap } from './namespaced-map.ts';
 
 export interface ObjectName {
   readonly namespace: string;
   readonly name: string;
+}
+
+/** Name of what is served: a ClusterDeployment, or, where the kind says so, a CertificateRequest that stands alone. */
+export interface ServedName extends ObjectName {
+  readonly kind?: ClusterIdentity['kind'];
 }
 
 export function keyOf(object: ObjectName): string {
@@ -15,66 +26,89 @@ export function keyOf(object: ObjectName): string {
 }
 
 export class KnownFleet implements WatchedFleet {
-  /** By namespace, then name. */
-  readonly #clusters = new Map<string, Map<string, KnownCluster>>();
-  /** Digest of the problem, by key: each is said once. */
-  readonly #malformed = new Map<string, string>();
-  readonly #requests = new Map<string, ObservedRequest>();
+  readonly #deployments = new NamespacedMap<KnownCluster>();
+  readonly #standalone = new NamespacedMap<KnownCluster>();
+  /** The problem with each ClusterDeployment that cannot be read: each is said once. */
+  readonly #malformed = new NamespacedMap<string>();
+  readonly #requests = new NamespacedMap<ObservedRequest>();
 
-  cluster(object: ObjectName): KnownCluster | undefined {
-    return this.#clusters.get(object.namespace)?.get(object.name);
+  // --- what is served ---
+
+  cluster(object: ServedName): KnownCluster | undefined {
+    return this.#of(object).get(object);
   }
 
   remember(cluster: KnownCluster): void {
-    const there = this.#clusters.get(cluster.namespace) ?? new Map<string, KnownCluster>();
-    there.set(cluster.name, cluster);
-    this.#clusters.set(cluster.namespace, there);
-    this.#malformed.delete(keyOf(cluster));
+    this.#of(cluster).set(cluster, cluster);
+    if (cluster.kind === undefined) this.#malformed.delete(cluster);
   }
 
-  forget(object: ObjectName): void {
-    const there = this.#clusters.get(object.namespace);
-    there?.delete(object.name);
-    if (there?.size === 0) this.#clusters.delete(object.namespace);
-    this.#malformed.delete(keyOf(object));
+  forget(object: ServedName): void {
+    this.#of(object).delete(object);
+    if (object.kind === undefined) this.#malformed.delete(object);
   }
 
+  #of({ kind }: ServedName): NamespacedMap<KnownCluster> {
+    return kind === 'CertificateRequest' ? this.#standalone : this.#deployments;
+  }
+
+  /** Of both kinds. */
   clustersIn(namespace: string): readonly KnownCluster[] {
-    return [...(this.#clusters.get(namespace)?.values() ?? [])];
+    return [...this.#deployments.in(namespace), ...this.#standalone.in(namespace)];
   }
 
+  /** Of both kinds. */
   *allClusters(): Generator<KnownCluster> {
-    for (const there of this.#clusters.values()) yield* there.values();
+    yield* this.#deployments.all();
+    yield* this.#standalone.all();
   }
+
+  *allDeployments(): Generator<KnownCluster> {
+    yield* this.#deployments.all();
+  }
+
+  *allStandalone(): Generator<KnownCluster> {
+    yield* this.#standalone.all();
+  }
+
+  /** Who could lay claim to the CertificateRequests of a namespace. */
+  ownersIn(namespace: string): KnownOwners {
+    return { clusters: [...this.#deployments.in(namespace)], unreadable: [...this.#malformed.namesIn(namespace)] };
+  }
+
+  // --- ClusterDeployments that cannot be read ---
 
   /** @returns whether this problem is news. */
   rememberMalformed(object: ObjectName, problem: string): boolean {
-    if (this.#malformed.get(keyOf(object)) === problem) return false;
-    this.#malformed.set(keyOf(object), problem);
+    if (this.#malformed.get(object) === problem) return false;
+    this.#malformed.set(object, problem);
     return true;
   }
 
-  *malformed(): Generator<ObjectName> {
-    for (const key of this.#malformed.keys()) {
-      const slash = key.indexOf('/');
-      yield { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-    }
+  malformed(): Iterable<ObjectName> {
+    return this.#malformed.names();
   }
 
+  // --- CertificateRequests ---
+
   request(object: ObjectName): ObservedRequest | undefined {
-    return this.#requests.get(keyOf(object));
+    return this.#requests.get(object);
   }
 
   rememberRequest(request: ObservedRequest): void {
-    this.#requests.set(keyOf(request), request);
+    this.#requests.set(request, request);
   }
 
   forgetRequest(object: ObjectName): void {
-    this.#requests.delete(keyOf(object));
+    this.#requests.delete(object);
+  }
+
+  requestsIn(namespace: string): readonly ObservedRequest[] {
+    return [...this.#requests.in(namespace)];
   }
 
   allRequests(): Iterable<ObservedRequest> {
-    return this.#requests.values();
+    return this.#requests.all();
   }
 
   // --- as gauges show it ---
@@ -83,24 +117,30 @@ export class KnownFleet implements WatchedFleet {
     return this.#clusterSeries();
   }
 
+  get standalone(): Iterable<ClusterSeries> {
+    return this.#standaloneSeries();
+  }
+
   get requests(): Iterable<RequestSeries> {
     return this.#requestSeries();
   }
 
   *#clusterSeries(): Generator<ClusterSeries> {
-    for (const { namespace, name, gate, reason, limitedSupport } of this.allClusters()) {
+    for (const cluster of this.#deployments.all()) {
       // One that was readable once and no longer is counts as what is wrong with it now.
-      if (this.#malformed.has(`${namespace}/${name}`)) continue;
-      const label = gate === 'serve' ? 'Serve' : gate === 'decommission' ? 'Decommission' : (reason ?? gate);
-      yield { namespace, name, gate: label, limitedSupport };
+      if (this.#malformed.get(cluster) === undefined) yield seriesOf(cluster);
     }
     for (const object of this.malformed()) {
       yield { ...object, gate: 'Malformed', limitedSupport: this.cluster(object)?.limitedSupport === true };
     }
   }
 
+  *#standaloneSeries(): Generator<ClusterSeries> {
+    for (const request of this.#standalone.all()) yield seriesOf(request);
+  }
+
   *#requestSeries(): Generator<RequestSeries> {
-    for (const { namespace, name, dnsNames, notBefore, notAfter, renewBeforeDays } of this.#requests.values()) {
+    for (const { namespace, name, dnsNames, notBefore, notAfter, renewBeforeDays } of this.#requests.all()) {
       const begins = notBefore === undefined ? undefined : readInstant(notBefore);
       const ends = notAfter === undefined ? undefined : readInstant(notAfter);
       yield {
@@ -113,4 +153,9 @@ export class KnownFleet implements WatchedFleet {
       };
     }
   }
+}
+
+function seriesOf({ namespace, name, gate, reason, limitedSupport }: KnownCluster): ClusterSeries {
+  const label = gate === 'serve' ? 'Serve' : gate === 'decommission' ? 'Decommission' : (reason ?? gate);
+  return { namespace, name, gate: label, limitedSupport };
 }

@@ -16,6 +16,8 @@ import {
   clusterGone,
   clusterObserved,
   clusterWorkflowId,
+  identityOfWorkflow,
+  requestClaimed,
   surroundingsChanged,
 } from '../../workflows/contract.ts';
 
@@ -68,17 +70,24 @@ export class Signals {
   }
 
   /**
-   * The ClusterDeployment has vanished.
+   * It has vanished.
    * @param evenIfCompleted start a workflow although one has completed: something was left behind.
    */
   async gone(view: ClusterView, evenIfCompleted = false): Promise<void> {
-    await this.#try(`tell the workflow of ${nameOf(view.identity)} that its ClusterDeployment is gone`, () =>
+    await this.#try(`tell the workflow of ${nameOf(view.identity)} that it is gone`, () =>
       this.#client().workflow.signalWithStart<typeof clusterCertificates>('clusterCertificates', {
         ...this.#startOptions(view),
         signal: clusterGone,
         signalArgs: [],
         workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
       }),
+    );
+  }
+
+  /** A CertificateRequest that stood alone belongs to a ClusterDeployment. Without a workflow there is nothing to let go of. */
+  async claimed(request: ClusterIdentity, clusterDeployment: string): Promise<void> {
+    await this.#try(`tell the workflow of ${nameOf(request)} whose it is`, () =>
+      this.#client().workflow.getHandle(clusterWorkflowId(request)).signal(requestClaimed, { clusterDeployment }),
     );
   }
 
@@ -121,7 +130,7 @@ export class Signals {
       clusters = [];
       for await (const execution of this.#client().workflow.list({ query, pageSize: 1000 })) {
         this.#signal.throwIfAborted();
-        const cluster = clusterOf(this.#hive, execution.workflowId);
+        const cluster = identityOfWorkflow(this.#hive, execution.workflowId);
         if (cluster !== undefined) clusters.push(cluster);
       }
     });
@@ -170,15 +179,6 @@ export class Signals {
       await pause(backoff.next(), this.#signal);
     }
   }
-}
-
-/** The reverse of `clusterWorkflowId`; undefined when the id is another hub's. Only the hub's name may hold a slash. */
-function clusterOf(hive: string, workflowId: string): ClusterIdentity | undefined {
-  const prefix = `cluster/${hive}/`;
-  if (!workflowId.startsWith(prefix)) return undefined;
-  const [namespace, name, uid, ...more] = workflowId.slice(prefix.length).split('/');
-  if (namespace === undefined || name === undefined || uid === undefined || more.length > 0) return undefined;
-  return { hive, namespace, name, uid };
 }
 
 function nameOf(cluster: ClusterIdentity): string {

@@ -37,6 +37,7 @@ export async function followObjects(options: StreamOptions): Promise<never> {
   const { handler, position, work, signal } = options;
   let keys = new Set<string>();
   let open = new OpenList();
+  let absent = false;
   const events = listAndWatch(options.source, options.resource, {
     ...options.listing,
     signal,
@@ -48,6 +49,7 @@ export async function followObjects(options: StreamOptions): Promise<never> {
   for await (const event of events) {
     switch (event.kind) {
       case 'listing':
+        absent = false;
         keys = new Set();
         open = new OpenList();
         if (!event.known) position.forget();
@@ -84,6 +86,8 @@ export async function followObjects(options: StreamOptions): Promise<never> {
         position.begin(event.resourceVersion)();
         break;
       case 'absent':
+        if (!absent) sayAbsent(options);
+        absent = true;
         options.onReady();
         break;
     }
@@ -92,6 +96,14 @@ export async function followObjects(options: StreamOptions): Promise<never> {
   }
   signal.throwIfAborted();
   throw new CertmanError({ code: 'internal/unexpected', message: `The watch of ${options.resource.plural} ended.` });
+}
+
+function sayAbsent({ logger, resource }: StreamOptions): void {
+  const { plural, group } = resource;
+  logger.info(
+    { kind: plural },
+    `The API server does not know ${plural}.${group}: the watch goes on without them, and looks again every minute`,
+  );
 }
 
 async function whenDealtWith(

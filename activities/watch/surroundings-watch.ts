@@ -5,11 +5,10 @@
 
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import { canonicalJson, digestOf } from '../../src/clusters/digest.ts';
-import type { KnownCluster } from '../../src/clusters/what-to-signal.ts';
+import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import { pause } from '../../src/kubernetes/backoff.ts';
 import { isForeignChange, type Writers, writersOf } from '../../src/kubernetes/foreign-writes.ts';
 import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
-import { type ObservedRequest, observeRequest, whatChangedInRequest } from '../../src/kubernetes/observed-request.ts';
 import { ACCOUNT_SECRET, SETTINGS_CONFIG_MAP } from '../../src/kubernetes/operator-settings.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
@@ -58,50 +57,6 @@ export class SurroundingsWatch {
     this.#signal = options.signal;
   }
 
-  // --- CertificateRequests ---
-
-  /** @param known dealt with before. @returns whether it was dealt with. */
-  async requestApplied(object: KubernetesObject, known: boolean): Promise<boolean> {
-    const request = observeRequest(object);
-    const previous = this.#fleet.request(request);
-    this.#fleet.rememberRequest(request);
-    if (known || previous === undefined || previous.uid !== request.uid) return true;
-    const what = whatChangedInRequest(previous, request);
-    if (what === undefined) return true;
-    return await this.#wakeAll(this.#wanting(request), what);
-  }
-
-  async requestDeleted(object: KubernetesObject): Promise<boolean> {
-    return await this.#requestLost(observeRequest(object));
-  }
-
-  async #requestLost(request: ObservedRequest): Promise<boolean> {
-    this.#fleet.forgetRequest(request);
-    return await this.#wakeAll(this.#wanting(request), `The CertificateRequest ${request.name} was deleted.`);
-  }
-
-  /** A list is complete. @param keys of those that exist. */
-  async requestsVanished(keys: ReadonlySet<string>): Promise<boolean> {
-    const vanished = [...this.#fleet.allRequests()].filter((request) => !keys.has(keyOf(request)));
-    const told = vanished.map((request) => this.#requestLost(request));
-    return (await Promise.all(told)).every(Boolean);
-  }
-
-  /**
-   * The cluster that still wants this request: not one that is ending or has given the bundle up, for they delete it. By name:
-   * whatever else is in it, its owner as well, may be what somebody changed.
-   */
-  #wanting(request: ObservedRequest): readonly KnownCluster[] {
-    return this.#fleet
-      .clustersIn(request.namespace)
-      .filter(
-        (cluster) =>
-          (request.owner === undefined || cluster.uid === request.owner.uid) &&
-          cluster.gate !== 'decommission' &&
-          cluster.certificates.some(({ requestName }) => requestName === request.name),
-      );
-  }
-
   // --- Secrets (metadata only) ---
 
   async secretApplied(object: KubernetesObject, from: 'list' | 'watch'): Promise<boolean> {
@@ -119,12 +74,12 @@ export class SurroundingsWatch {
       case 'operatorWide':
         return await this.#wakeOperatorWide(`The Secret ${name} in ${namespace} changed.`);
       case 'credentials':
-        return await this.#wakeAll(role.clusters, `The credentials Secret ${name} changed.`);
+        return await this.wakeAll(role.clusters, `The credentials Secret ${name} changed.`);
       case 'certificate': {
         const before = previous?.writers ?? {};
         if (sameWriters(before, mark.writers) || mark.writers.foreign === undefined) return true;
         if (before.foreign === mark.writers.foreign || !isForeignChange(before, mark.writers)) return true;
-        return await this.#wakeAll(role.clusters, `The certificate Secret ${name} was changed by somebody.`);
+        return await this.wakeAll(role.clusters, `The certificate Secret ${name} was changed by somebody.`);
       }
     }
   }
@@ -136,7 +91,7 @@ export class SurroundingsWatch {
     if (role === undefined) return true;
     if (role.kind === 'operatorWide')
       return await this.#wakeOperatorWide(`The Secret ${name} in ${namespace} was deleted.`);
-    return await this.#wakeAll(role.clusters, `The Secret ${name} was deleted.`);
+    return await this.wakeAll(role.clusters, `The Secret ${name} was deleted.`);
   }
 
   #roleOf(
@@ -182,28 +137,23 @@ export class SurroundingsWatch {
     const previous = this.#zones.get(key);
     this.#zones.set(key, digest);
     if (previous === digest || (previous === undefined && from === 'list')) return true;
-    return await this.#wakeAll(this.#fleet.clustersIn(namespace), `The DNSZone ${name} changed.`);
+    return await this.wakeAll(this.#fleet.clustersIn(namespace), `The DNSZone ${name} changed.`);
   }
 
   async zoneDeleted(object: KubernetesObject): Promise<boolean> {
     const { namespace = '', name } = object.metadata;
     this.#zones.delete(nameKey(object));
-    return await this.#wakeAll(this.#fleet.clustersIn(namespace), `The DNSZone ${name} was deleted.`);
+    return await this.wakeAll(this.#fleet.clustersIn(namespace), `The DNSZone ${name} was deleted.`);
   }
 
   // --- waking ---
 
-  /** @returns whether all were told. */
-  async #wakeAll(clusters: readonly KnownCluster[], what: string): Promise<boolean> {
+  /** Wakes those of them that are being served. @returns whether all were told. */
+  async wakeAll(clusters: readonly KnownCluster[], what: string): Promise<boolean> {
     const told = await Promise.all(
       clusters
         .filter((cluster) => cluster.served && cluster.gate !== 'handsOff')
-        .map((cluster) =>
-          this.wake(
-            { hive: this.#settings.hive, namespace: cluster.namespace, name: cluster.name, uid: cluster.uid },
-            what,
-          ),
-        ),
+        .map((cluster) => this.wake(identityOf(this.#settings.hive, cluster), what)),
     );
     return told.every(Boolean);
   }

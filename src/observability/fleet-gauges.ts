@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 /** From a second to an hour, in seconds. */
 const ISSUE_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 
-/** A cluster as far as gauges go. */
+/** A cluster, or a CertificateRequest that stands alone, as far as gauges go. */
 export interface ClusterSeries {
   readonly namespace: string;
   readonly name: string;
@@ -37,6 +37,7 @@ export interface RequestSeries {
 /** What the gauges are made from. Owned by the caller, read at each scrape. */
 export interface FleetView {
   readonly clusters: Iterable<ClusterSeries>;
+  readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
   /** Undefined until they have been counted: no series then, rather than a wrong zero. */
   readonly issued: FleetCounts | undefined;
@@ -112,6 +113,16 @@ export function registerFleetGauges(
       collect() {
         this.reset();
         for (const { gate } of view().clusters) this.inc({ gate });
+      },
+    }),
+    new Gauge({
+      name: 'certman_standalone_requests',
+      help: 'CertificateRequests that belong to no ClusterDeployment, by what certman does for them: Serve, Decommission, or why nothing.',
+      labelNames: ['gate'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { gate } of view().standalone) this.inc({ gate });
       },
     }),
     new Gauge({

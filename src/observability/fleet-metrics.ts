@@ -9,6 +9,7 @@ import { type ClusterSeries, type FleetGauges, type RequestSeries, registerFleet
 /** The hub as the watch knows it at this moment; iterated anew at each scrape. */
 export interface HubView {
   readonly clusters: Iterable<ClusterSeries>;
+  readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
 }
 
@@ -77,6 +78,7 @@ class Period {
     );
     this.#gauges = registerFleetGauges(options.registry, () => ({
       clusters: view.clusters,
+      standalone: view.standalone,
       requests: this.#noticing(view.requests),
       // Certificates leave the day and the week by themselves, without anything being listed.
       issued: this.#issued === undefined ? undefined : this.#ledger.counts(Date.now()),

@@ -26,6 +26,7 @@ function setUp() {
   const state = { broken: false, listings: 0 };
   const hub = {
     clusters: [] as ClusterSeries[],
+    standalone: [] as ClusterSeries[],
     requests: [] as RequestSeries[],
   };
   const metrics = new HubMetrics({
@@ -149,6 +150,19 @@ describe('the fleet gauges', () => {
     expect(text).toContain('certman_clusters{gate="NotManaged"} 1\n');
     expect(text).toContain('certman_operator_cluster_in_limited_support{cluster_name="two",cluster_namespace="b"} 1\n');
     expect(text).not.toContain('cluster_name="one"');
+  });
+
+  it('show CertificateRequests that stand alone by what is done for them, apart from the clusters', async () => {
+    const { metrics, hub, read } = setUp();
+    metrics.expose(hub);
+    hub.standalone.push(
+      { namespace: 'a', name: 'web', gate: 'Serve', limitedSupport: false },
+      { namespace: 'a', name: 'mail', gate: 'ReconcilePaused', limitedSupport: false },
+    );
+    const text = await read();
+    expect(text).toContain('certman_standalone_requests{gate="Serve"} 1\n');
+    expect(text).toContain('certman_standalone_requests{gate="ReconcilePaused"} 1\n');
+    expect(text).not.toContain('certman_clusters{');
   });
 });
 

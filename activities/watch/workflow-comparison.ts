@@ -1,0 +1,116 @@
+/** What should have a workflow against what has one: one that is missing is started, one whose object is gone is told so. */
+import type { ClusterIdentity, ClusterView } from '../../src/clusters/cluster-view.ts';
+import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
+import { projectClusterDeployment } from '../../src/kubernetes/cluster-deployment.ts';
+import type { KubernetesApi, KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
+import { observeRequest } from '../../src/kubernetes/observed-request.ts';
+import { servedResource } from '../../src/kubernetes/served-resource.ts';
+import { standaloneView } from '../../src/kubernetes/standalone-request.ts';
+import type { WatchLogger, WatchSettings } from './dependencies.ts';
+import { type KnownFleet, keyOf } from './known-fleet.ts';
+import type { RequestWatch } from './request-watch.ts';
+import { goneView } from './served-watch.ts';
+import type { Signals } from './signals.ts';
+import type { WorkByKey } from './work-by-key.ts';
+
+export interface WorkflowComparisonOptions {
+  readonly kubernetes: KubernetesApi;
+  readonly settings: WatchSettings;
+  readonly fleet: KnownFleet;
+  readonly requests: Pick<RequestWatch, 'claimant'>;
+  readonly signals: Signals;
+  readonly work: WorkByKey;
+  readonly logger: WatchLogger;
+  readonly signal: AbortSignal;
+}
+
+export class WorkflowComparison {
+  readonly #options: WorkflowComparisonOptions;
+  /** Workflows that were told here that there is nothing left for them to look after: they end when they can. */
+  readonly #toldToEnd = new Set<string>();
+
+  constructor(options: WorkflowComparisonOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param hiveIsServed without it, nothing can be said about workflows of ClusterDeployments: they are left as they are.
+   * @returns how many differed.
+   */
+  async run(hiveIsServed: boolean): Promise<number> {
+    const { fleet, signals, settings } = this.#options;
+    const running = new Map<string, ClusterIdentity>();
+    for (const cluster of await signals.running()) running.set(idOf(cluster), cluster);
+    let drift = 0;
+    for (const known of Array.from(fleet.allClusters())) {
+      if (!known.served || isReleased(known) || running.has(idOf(known))) continue;
+      if (await this.#restart(identityOf(settings.hive, known))) drift += 1;
+    }
+    for (const cluster of running.values()) {
+      if (fleet.cluster(cluster)?.uid === cluster.uid || (cluster.kind === undefined && !hiveIsServed)) continue;
+      if (await this.#endIfOver(cluster)) drift += 1;
+    }
+    return drift;
+  }
+
+  /** @returns whether there really was none; visibility is behind. */
+  async #restart(cluster: ClusterIdentity): Promise<boolean> {
+    const { signals, logger } = this.#options;
+    if ((await signals.runningState(cluster)) !== undefined) return false;
+    const object = await this.#find(cluster);
+    const view = object === undefined ? undefined : this.#viewOf(cluster, object);
+    if (view === undefined || (view.deleting && !view.finalizer)) return false;
+    logger.warn({ cluster: keyOf(cluster) }, 'A cluster had no workflow; it gets one');
+    return await this.#inTurn(cluster, () => signals.observed(view, true));
+  }
+
+  /** @returns whether there is nothing left to look after, and nobody had told its workflow. */
+  async #endIfOver(cluster: ClusterIdentity): Promise<boolean> {
+    const { signals, requests, logger } = this.#options;
+    if (this.#toldToEnd.has(idOf(cluster))) return false;
+    const object = await this.#find(cluster);
+    const { kind } = servedResource(cluster);
+    if (object !== undefined) {
+      const claimant = cluster.kind === undefined ? undefined : requests.claimant(observeRequest(object));
+      if (claimant === undefined) return false;
+      this.#toldToEnd.add(idOf(cluster));
+      logger.warn(
+        { request: keyOf(cluster), cluster: claimant },
+        `A workflow runs for a ${kind} that stands alone no longer`,
+      );
+      return await this.#inTurn(cluster, () => signals.claimed(cluster, claimant));
+    }
+    const state = await signals.runningState(cluster);
+    if (state === undefined || state === 'Decommissioning') return false;
+    this.#toldToEnd.add(idOf(cluster));
+    logger.warn({ cluster: keyOf(cluster) }, `A workflow runs for a ${kind} that is gone`);
+    return await this.#inTurn(cluster, () => signals.gone(goneView(cluster, undefined)));
+  }
+
+  /** Exactly this one: another of its name is not it. */
+  async #find(cluster: ClusterIdentity): Promise<KubernetesObject | undefined> {
+    const { kubernetes, signal } = this.#options;
+    const object = await kubernetes.get(servedResource(cluster), cluster, signal);
+    return object?.metadata.uid === cluster.uid ? object : undefined;
+  }
+
+  #viewOf(cluster: ClusterIdentity, object: KubernetesObject): ClusterView | undefined {
+    const { settings } = this.#options;
+    if (cluster.kind === 'CertificateRequest') return standaloneView(settings.hive, observeRequest(object));
+    const projected = projectClusterDeployment(object, settings);
+    return projected.kind === 'cluster' ? projected.view : undefined;
+  }
+
+  /** In the cluster's turn, so that it is not told two things at once. */
+  async #inTurn(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
+    return await this.#options.work.add(keyOf(cluster), tell);
+  }
+}
+
+function idOf(cluster: { readonly namespace: string; readonly name: string; readonly uid: string }): string {
+  return `${cluster.namespace}/${cluster.name}/${cluster.uid}`;
+}
+
+function isReleased(known: KnownCluster): boolean {
+  return known.gate === 'decommission' && !known.finalizer;
+}
