@@ -6,16 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type History, historyFromJson } from './history-json.ts';
-
-/** Workflows that began with these run somewhere: their recordings are never made anew. From the first one on. */
-export const EARLIER_SHAPES = ['first-issuance'] as const;
-
-/** What workflows begin with now. Once it has landed somewhere it is an earlier one, and the next change of commands a new one. */
-export const NEWEST_SHAPE = 'whole-life';
-
-export const SHAPES = [...EARLIER_SHAPES, NEWEST_SHAPE] as const;
-
-export type Shape = (typeof SHAPES)[number];
+import type { Shape } from './shapes.ts';
 
 export interface RecordedHistory {
   /** Of the file, without its ending: `<life>.<run>.<workflow type>`. */

@@ -12,10 +12,11 @@ import pLimit from 'p-limit';
 import { executable } from '../../local/build/executables.ts';
 import { PRELOADED, WORKFLOWS_PATH } from '../../src/worker/workflow-code.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
-import { EARLIER_SHAPES, folderOf, NEWEST_SHAPE } from './histories.ts';
+import { folderOf } from './histories.ts';
 import type { Life } from './lives/life.ts';
 import { RECORDER, type Recording, recordLife } from './record-life.ts';
 import { livesOf } from './recorded-lives.ts';
+import { EARLIER_SHAPES, NEWEST_SHAPE } from './shapes.ts';
 
 const LIVES_AT_ONCE = 6;
 const LIVES = livesOf(NEWEST_SHAPE);

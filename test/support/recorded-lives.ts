@@ -1,8 +1,8 @@
 /** Lives of workflows as they happen in production, each lived once on a real server so that its histories can be kept. */
-import { SHAPES, type Shape } from './histories.ts';
 import { FIRST_ISSUANCE } from './lives/first-issuance.ts';
 import type { Life } from './lives/life.ts';
 import { WHOLE_LIFE } from './lives/whole-life.ts';
+import { SHAPES, type Shape } from './shapes.ts';
 
 /** Lives that could first be lived with each shape. */
 const NEW_LIVES: Readonly<Record<Shape, readonly Life[]>> = {

@@ -7,9 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findWorkflowCode } from '../../src/worker/workflow-code.ts';
-import { type RecordedHistory, recordedHistories, SHAPES, type Shape } from '../support/histories.ts';
+import { earlierWorkflowCode } from '../support/earlier-workflows.ts';
+import { type RecordedHistory, recordedHistories } from '../support/histories.ts';
 import { installQuietRuntime } from '../support/quiet-runtime.ts';
 import { livesOf } from '../support/recorded-lives.ts';
+import { EARLIER_SHAPES, NEWEST_SHAPE, SHAPES, type Shape } from '../support/shapes.ts';
 
 const CHANGED = fileURLToPath(new URL('../support/changed-workflows.ts', import.meta.url));
 
@@ -74,5 +76,19 @@ describe.each(SHAPES)('of the shape %s', (shape) => {
   test('no history tells of the machine that recorded it', () => {
     const text = JSON.stringify(of(shape).map(({ history }) => history));
     expect(text).not.toMatch(/stackTrace":"[^"]|file:\/\/|\/home\/|\/root\/|@[\w-]+"/);
+  });
+});
+
+describe('the workflow code of the version before, as the tests of upgrades run it,', () => {
+  test('goes on with everything that earlier versions recorded', async () => {
+    const code = { workflowBundle: await earlierWorkflowCode() };
+    for (const shape of EARLIER_SHAPES) expect(await refused(code, of(shape))).toEqual(new Map());
+  });
+
+  test('cannot go on with a cluster that the present version began', async () => {
+    const clusters = of(NEWEST_SHAPE).filter(({ name }) => name.endsWith('.clusterCertificates'));
+    const problems = await refused({ workflowBundle: await earlierWorkflowCode() }, clusters);
+    expect(new Set(problems.keys())).toEqual(new Set(clusters.map(({ runId }) => runId)));
+    for (const problem of problems.values()) expect(problem).toMatch(/nondeterminism/i);
   });
 });

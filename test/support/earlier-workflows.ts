@@ -1,0 +1,24 @@
+/**
+ * Workflow code as the version before runs it, for tests of upgrades: today's, with no knowledge of the newest `patched`
+ * marker. What a run does that an earlier version began is decided by that marker alone, so this code and the earlier one's
+ * make the same commands; test/workflows/replay.test.ts holds it to what the earlier version recorded.
+ */
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger, type WorkflowBundle } from '@temporalio/worker';
+import { PRELOADED, WORKFLOWS_PATH } from '../../src/worker/workflow-code.ts';
+
+const WORKFLOWS = fileURLToPath(new URL('../../workflows/', import.meta.url));
+const EARLIER_SDK = fileURLToPath(new URL('./earlier-patches.ts', import.meta.url));
+
+export async function earlierWorkflowCode(): Promise<WorkflowBundle> {
+  return await bundleWorkflowCode({
+    workflowsPath: WORKFLOWS_PATH,
+    preloadModules: [...PRELOADED],
+    logger: new DefaultLogger('ERROR'),
+    webpackConfigHook: (config) => {
+      const rules = config.module?.rules ?? [];
+      const inWorkflows = { include: [WORKFLOWS], resolve: { alias: { '@temporalio/workflow$': EARLIER_SDK } } };
+      return { ...config, module: { ...config.module, rules: [...rules, inWorkflows] } };
+    },
+  });
+}
