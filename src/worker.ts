@@ -17,6 +17,7 @@ import { checkRetention, registerSearchAttributes } from './worker/namespace-set
 import { WorkerProgress } from './worker/readiness.ts';
 import { keepStandingNeeds } from './worker/standing-needs.ts';
 import { connectToTemporal } from './worker/temporal-connection.ts';
+import { upgradeOptions } from './worker/upgrade-options.ts';
 import { findWorkflowCode } from './worker/workflow-code.ts';
 
 /** What activities are given beyond the grace before they are abandoned: the time to say that they were cancelled. */
@@ -121,7 +122,11 @@ async function work(
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
     progress.running(worker, connection);
-    logger.info({ identity, taskQueue: TASK_QUEUE, hive: configuration.hive }, 'the worker is running');
+    const { hive, deploymentName, buildId, heldBackPatches } = configuration;
+    logger.info(
+      { identity, taskQueue: TASK_QUEUE, hive, deploymentName, buildId, heldBackPatches },
+      'the worker is running',
+    );
     const standing = keepStandingNeeds(
       { client, connection, namespace: configuration.temporal.namespace, hive: configuration.hive, logger },
       AbortSignal.any([signal, ending.signal]),
@@ -146,7 +151,7 @@ async function work(
 const FEWEST_POLLERS = 4;
 
 function workerOptions(configuration: Configuration, identity: string): WorkerOptions {
-  const { maxPollers, deploymentName, buildId } = configuration;
+  const { maxPollers } = configuration;
   const pollers = {
     type: 'autoscaling',
     minimum: Math.min(FEWEST_POLLERS, maxPollers),
@@ -167,16 +172,7 @@ function workerOptions(configuration: Configuration, identity: string): WorkerOp
     maxHeartbeatThrottleInterval: '3 seconds',
     shutdownGraceTime: configuration.shutdownGraceMs,
     shutdownForceTime: configuration.shutdownGraceMs + FORCE_AFTER_GRACE_MS,
-    ...(deploymentName === undefined || buildId === undefined
-      ? {}
-      : {
-          workerDeploymentOptions: {
-            version: { deploymentName, buildId },
-            useWorkerVersioning: true,
-            // A cluster's workflow outlives every build; it moves on with each, held to its history by the replay tests.
-            defaultVersioningBehavior: 'AUTO_UPGRADE',
-          },
-        }),
+    ...upgradeOptions(configuration),
   };
 }
 

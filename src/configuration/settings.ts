@@ -2,6 +2,7 @@
  * Every setting of certman: its name, meaning, default, an example and how its text is read. The README's table,
  * `certman config` and the check at start are all made from this one table.
  */
+import { PATCHES, parsePatchId } from '../worker/patches.ts';
 import { type AuthoritativeServers, parseAuthoritativeServers } from './authoritative-servers.ts';
 import { optional, type Setting, withDefault } from './setting.ts';
 import {
@@ -272,6 +273,17 @@ export const SETTINGS = {
     },
     readableFile(),
   ),
+  heldBackPatches: optional(
+    {
+      name: 'CERTMAN_HELD_BACK_PATCHES',
+      group: 'Worker',
+      meaning:
+        'Changes of the workflows, comma separated, that no workflow is to begin with yet: as long as they are held back, the version before can be brought back.',
+      whenUnset: 'none',
+      example: 'whole-life',
+    },
+    listOf(`names out of: ${PATCHES.join(', ')}`, parsePatchId),
+  ),
   identity: optional(
     {
       name: 'CERTMAN_IDENTITY',
@@ -341,7 +353,8 @@ export const SETTINGS = {
       whenUnset: 'no versioning',
       example: 'certman',
     },
-    text('a name of at most 63 letters, digits, dashes, slashes and underscores', /^[\w/-]{1,63}$/),
+    // The Temporal worker controller makes it of the names of a Kubernetes namespace and an object.
+    text('a name of at most 127 letters, digits, dashes, slashes and underscores', /^[\w/-]{1,127}$/),
   ),
   buildId: optional(
     {
