@@ -4,49 +4,35 @@
  */
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import { clusterDigest } from '../../src/clusters/digest.ts';
-import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
 import { projectClusterDeployment } from '../../src/kubernetes/cluster-deployment.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  type KubernetesApi,
-  type ResourceType,
-  SECRETS,
-} from '../../src/kubernetes/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, type ResourceType } from '../../src/kubernetes/kubernetes-api.ts';
 import { clusterOfOrphans, type ObservedRequest, observeRequest } from '../../src/kubernetes/observed-request.ts';
 import { standaloneView } from '../../src/kubernetes/standalone-request.ts';
+import { BelongingsComparison, type BelongingsOptions } from './belongings.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
-import type { WatchLogger, WatchSettings } from './dependencies.ts';
-import { type KnownFleet, keyOf, type ObjectName } from './known-fleet.ts';
+import { keyOf, type ObjectName } from './known-fleet.ts';
 import type { RequestWatch } from './request-watch.ts';
 import type { Signals } from './signals.ts';
-import type { SurroundingsWatch } from './surroundings-watch.ts';
 import type { WorkByKey } from './work-by-key.ts';
 import { WorkflowComparison } from './workflow-comparison.ts';
 
-export interface ComparisonOptions {
-  readonly kubernetes: KubernetesApi;
-  readonly settings: WatchSettings;
-  readonly fleet: KnownFleet;
+export interface ComparisonOptions extends BelongingsOptions {
   readonly clusters: ClusterWatch;
   readonly requests: RequestWatch;
-  readonly surroundings: SurroundingsWatch;
   readonly signals: Signals;
   readonly work: WorkByKey;
-  readonly logger: WatchLogger;
-  readonly signal: AbortSignal;
 }
 
 export class Comparison {
   readonly #options: ComparisonOptions;
-  /** What was missing at the last comparison; what is missing twice is told once, until it is there again. */
-  #missing = new Map<string, 'seen' | 'told'>();
   readonly #workflows: WorkflowComparison;
+  readonly #belongings: BelongingsComparison;
 
   constructor(options: ComparisonOptions) {
     this.#options = options;
     this.#workflows = new WorkflowComparison(options);
+    this.#belongings = new BelongingsComparison(options);
   }
 
   /** @returns how much differed, by kind of difference. @throws CertmanError when the API server or Temporal cannot be asked. */
@@ -62,7 +48,7 @@ export class Comparison {
       workflows: await this.#workflows.run(hiveIsServed),
       // Whether a ClusterDeployment is gone cannot be seen where there are none to be seen.
       orphans: hiveIsServed ? await this.#compareOrphans(requests) : 0,
-      missing: await this.#compareBelongings(requests),
+      belongings: await this.#belongings.run(requests),
     };
     signal.throwIfAborted();
     const ms = Math.round(performance.now() - began);
@@ -156,44 +142,6 @@ export class Comparison {
       logger.warn({ cluster: keyOf(view.identity), requests: siblings.length }, 'CertificateRequests were left behind');
       if (await this.#inTurn(view.identity, () => signals.gone(view, true))) drift += 1;
     }
-    return drift;
-  }
-
-  /** Served clusters whose CertificateRequest, or issued certificate's Secret, is not there. */
-  async #compareBelongings(requests: readonly ObservedRequest[]): Promise<number> {
-    const { kubernetes, fleet, surroundings, settings, signal } = this.#options;
-    const wanted = new Map<string, KnownCluster>();
-    for (const cluster of fleet.allClusters()) {
-      if (cluster.gate !== 'serve') continue;
-      for (const { secretName } of cluster.certificates) {
-        // A request may name none that there can be.
-        if (secretName !== '') wanted.set(`${cluster.namespace}/${secretName}`, cluster);
-      }
-    }
-    const secrets = new Set<string>();
-    for await (const object of kubernetes.list(SECRETS, { metadataOnly: true, signal })) {
-      const key = `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
-      if (wanted.has(key)) secrets.add(key);
-    }
-    const requested = new Map(requests.map((request) => [`${request.namespace}/${request.secretName}`, request]));
-    const missing = new Map<string, 'seen' | 'told'>();
-    let drift = 0;
-    for (const [key, cluster] of wanted) {
-      const request = requested.get(key);
-      const what =
-        request === undefined
-          ? `The CertificateRequest for the Secret ${key} is not there.`
-          : request.issued && !secrets.has(key)
-            ? `The certificate Secret ${key} is not there.`
-            : undefined;
-      if (what === undefined) continue;
-      const before = this.#missing.get(key);
-      missing.set(key, before === undefined ? 'seen' : 'told');
-      if (before !== 'seen') continue;
-      drift += 1;
-      await surroundings.wake(identityOf(settings.hive, cluster), what);
-    }
-    this.#missing = missing;
     return drift;
   }
 

@@ -43,6 +43,8 @@ export interface WatchDependencies {
   readonly kubernetes: KubernetesApi;
   readonly source: ObjectSource;
   readonly client: () => Client;
+  /** Host of the CA's directory that an order would go to now; undefined while there is no usable account. */
+  readonly environment: () => Promise<string | undefined>;
   readonly settings: WatchSettings;
   readonly metrics: FleetMetrics;
   readonly logger: WatchLogger;

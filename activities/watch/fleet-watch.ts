@@ -85,6 +85,7 @@ export class FleetWatch {
     this.#comparison = new Comparison({
       ...common,
       kubernetes,
+      environment: dependencies.environment,
       clusters: this.#clusters,
       requests: this.#requests,
       surroundings: this.#surroundings,

@@ -7,8 +7,9 @@ import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import { canonicalJson, digestOf } from '../../src/clusters/digest.ts';
 import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import { pause } from '../../src/kubernetes/backoff.ts';
-import { isForeignChange, type Writers, writersOf } from '../../src/kubernetes/foreign-writes.ts';
 import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
+import type { ObservedRequest } from '../../src/kubernetes/observed-request.ts';
+import { type ObservedSecret, observeSecret, whatChangedInSecret } from '../../src/kubernetes/observed-secret.ts';
 import { ACCOUNT_SECRET, SETTINGS_CONFIG_MAP } from '../../src/kubernetes/operator-settings.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
@@ -21,11 +22,6 @@ const OPERATOR_CREDENTIALS_SECRET = 'certman-operator-aws-credentials';
 /** Visibility shows what a workflow said of itself a second or so later: those that began to wait in between are asked again. */
 const SECOND_LOOK_MS = 5_000;
 
-interface SecretMark {
-  readonly resourceVersion: string;
-  readonly writers: Writers;
-}
-
 export class SurroundingsWatch {
   readonly #settings: WatchSettings;
   readonly #fleet: KnownFleet;
@@ -33,8 +29,10 @@ export class SurroundingsWatch {
   readonly #work: WorkByKey;
   readonly #logger: WatchLogger;
   readonly #signal: AbortSignal;
-  /** Of the Secrets and ConfigMaps that matter only. */
-  readonly #marks = new Map<string, SecretMark>();
+  /** Of those that matter only. */
+  readonly #secrets = new Map<string, ObservedSecret>();
+  /** Version of the ConfigMap that was last dealt with. */
+  #configMapVersion: string | undefined;
   readonly #zones = new Map<string, string>();
   #lastRound: Promise<boolean> = Promise.resolve(true);
   #nextRound: Promise<boolean> | undefined;
@@ -60,15 +58,15 @@ export class SurroundingsWatch {
   // --- Secrets (metadata only) ---
 
   async secretApplied(object: KubernetesObject, from: 'list' | 'watch'): Promise<boolean> {
-    const { namespace = '', name, resourceVersion = '' } = object.metadata;
+    const { namespace = '', name } = object.metadata;
     const role = this.#roleOf(namespace, name);
     if (role === undefined) return true;
     const key = `${namespace}/${name}`;
-    const previous = this.#marks.get(key);
-    const mark = { resourceVersion, writers: writersOf(object, 'data') };
-    this.#marks.set(key, mark);
-    if (previous?.resourceVersion === resourceVersion) return true;
-    // Seen for the first time in a list, nobody waits for it who is not told anyway.
+    const previous = this.#secrets.get(key);
+    const secret = observeSecret(object);
+    this.#secrets.set(key, secret);
+    if (previous?.resourceVersion === secret.resourceVersion) return true;
+    // Seen for the first time in a list, nobody waits for it who is not told anyway; what was missed, the comparison finds.
     if (previous === undefined && from === 'list') return true;
     switch (role.kind) {
       case 'operatorWide':
@@ -76,17 +74,25 @@ export class SurroundingsWatch {
       case 'credentials':
         return await this.wakeAll(role.clusters, `The credentials Secret ${name} changed.`);
       case 'certificate': {
-        const before = previous?.writers ?? {};
-        if (sameWriters(before, mark.writers) || mark.writers.foreign === undefined) return true;
-        if (before.foreign === mark.writers.foreign || !isForeignChange(before, mark.writers)) return true;
-        return await this.wakeAll(role.clusters, `The certificate Secret ${name} was changed by somebody.`);
+        const told = role.clusters.map(async (cluster) => {
+          const what = whatChangedInSecret(previous, secret, this.#requestFor(cluster, name));
+          return what === undefined || (await this.wakeAll([cluster], what));
+        });
+        return (await Promise.all(told)).every(Boolean);
       }
     }
   }
 
+  /** The request whose certificate goes into a Secret; none while it is being deleted, for then it is made again. */
+  #requestFor({ namespace, certificates }: KnownCluster, secretName: string): ObservedRequest | undefined {
+    const name = certificates.find((certificate) => certificate.secretName === secretName)?.requestName;
+    const request = name === undefined ? undefined : this.#fleet.request({ namespace, name });
+    return request?.deleting === true ? undefined : request;
+  }
+
   async secretDeleted(object: KubernetesObject): Promise<boolean> {
     const { namespace = '', name } = object.metadata;
-    this.#marks.delete(`${namespace}/${name}`);
+    this.#secrets.delete(`${namespace}/${name}`);
     const role = this.#roleOf(namespace, name);
     if (role === undefined) return true;
     if (role.kind === 'operatorWide')
@@ -119,10 +125,9 @@ export class SurroundingsWatch {
   async configMapChanged(object: KubernetesObject, from: 'list' | 'watch'): Promise<boolean> {
     const { namespace = '', name, resourceVersion = '' } = object.metadata;
     if (namespace !== this.#settings.operatorNamespace || name !== SETTINGS_CONFIG_MAP) return true;
-    const key = `configmap ${namespace}/${name}`;
-    const previous = this.#marks.get(key);
-    this.#marks.set(key, { resourceVersion, writers: {} });
-    if (previous?.resourceVersion === resourceVersion || (previous === undefined && from === 'list')) return true;
+    const previous = this.#configMapVersion;
+    this.#configMapVersion = resourceVersion;
+    if (previous === resourceVersion || (previous === undefined && from === 'list')) return true;
     return await this.#wakeOperatorWide(`The ConfigMap ${name} in ${namespace} changed.`);
   }
 
@@ -209,10 +214,6 @@ export class SurroundingsWatch {
     const told = await Promise.all(overlooked.map((cluster) => this.wake(cluster, what)));
     return listed && told.every(Boolean);
   }
-}
-
-function sameWriters(left: Writers, right: Writers): boolean {
-  return left.own === right.own && left.foreign === right.foreign;
 }
 
 function nameKey(object: KubernetesObject): string {

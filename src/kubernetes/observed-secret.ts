@@ -1,8 +1,8 @@
 /** What the watch reads of a certificate's Secret: its metadata only, so that no key comes into its hands. */
-import { type Writers, writersOf } from './foreign-writes.ts';
+import { isForeignChange, type Writers, writersOf } from './foreign-writes.ts';
 import type { KubernetesObject, ObjectMeta } from './kubernetes-api.ts';
 import { ownFieldsOf, ownsAll } from './owned-fields.ts';
-import { REQUEST_LABEL } from './secret-tie.ts';
+import { REQUEST_LABEL, type SecretOwner, tieOf } from './secret-tie.ts';
 
 export interface ObservedSecret {
   readonly resourceVersion: string;
@@ -29,4 +29,23 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
     writers: writersOf(object, 'data'),
     dataIsOurs: ownsAll(ownFieldsOf(object), 'data', DATA),
   };
+}
+
+/**
+ * Why the workflow has to look at its Secret again; undefined when the change was certman's own or means nothing.
+ * @param request that it is for; undefined when it is not there, or about to be made again.
+ */
+export function whatChangedInSecret(
+  previous: ObservedSecret | undefined,
+  now: ObservedSecret,
+  request: Pick<SecretOwner, 'name' | 'uid'> | undefined,
+): string | undefined {
+  const before = previous?.writers ?? {};
+  const rewritten =
+    now.writers.foreign !== undefined && now.writers.foreign !== before.foreign && isForeignChange(before, now.writers);
+  if (rewritten) return `The certificate Secret ${now.tie.name} was changed by somebody.`;
+  if (request === undefined) return undefined;
+  const tie = tieOf(now.tie, request);
+  const isNews = tie.kind !== 'tied' && (previous === undefined || tieOf(previous.tie, request).kind === 'tied');
+  return isNews ? `What ties the Secret ${now.tie.name} to its CertificateRequest was changed by somebody.` : undefined;
 }

@@ -51,6 +51,7 @@ export function composeActivities(input: CompositionInput): Composition {
     version: VERSION,
     observe: metrics.acmeAnswered,
   });
+  const environment = (): Promise<string | undefined> => ca.environment();
   const propagation = makePropagationCheck(configuration, logger);
   const hub = new HubMetrics({
     registry: metrics.registry,
@@ -64,7 +65,7 @@ export function composeActivities(input: CompositionInput): Composition {
         kubernetes,
         operatorNamespace,
         settings,
-        environment: () => ca.environment(),
+        environment,
         decommission: { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs },
       }),
       ...createAcmeActivities({
@@ -79,6 +80,7 @@ export function composeActivities(input: CompositionInput): Composition {
       ...createWatchActivities({
         kubernetes,
         source: kubernetes,
+        environment,
         metrics: hub,
         logger,
         stopping: input.stopping,

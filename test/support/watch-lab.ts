@@ -35,6 +35,8 @@ export interface WatchOptions {
   readonly hive?: string;
   readonly worker?: string;
   readonly comparisonIntervalMs?: number;
+  /** Host of the CA's directory. */
+  readonly environment?: string;
   /** Another than the one that all tests have in common; certman's deployed rights do not reach it. */
   readonly operatorNamespace?: string;
 }
@@ -91,6 +93,7 @@ async function startWatch(
       ...createWatchActivities({
         kubernetes: options.kubernetes,
         source: options.kubernetes,
+        environment: () => Promise.resolve(options.environment),
         settings: {
           hive,
           extraRecord: 'rh-api',

@@ -19,6 +19,7 @@ const worker = await Worker.create({
   maxHeartbeatThrottleInterval: '1 second',
   activities: createWatchActivities({
     kubernetes,
+    environment: () => Promise.resolve(undefined),
     source: kubernetes,
     settings: {
       hive: setting('WATCH_HIVE'),

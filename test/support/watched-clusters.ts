@@ -10,6 +10,7 @@ import {
   type KubernetesObject,
   SECRETS,
 } from '../../src/kubernetes/kubernetes-api.ts';
+import { ownedBy, REQUEST_LABEL } from '../../src/kubernetes/secret-tie.ts';
 import { type Hub, requestSpec } from './hub.ts';
 
 export type Cluster = Omit<ClusterIdentity, 'hive'>;
@@ -31,7 +32,12 @@ export async function patchCluster(hub: Hub, cluster: Cluster, path: string, val
 }
 
 /** What the activities of an issuance write, as certman. */
-export async function pretendIssuance(hub: Hub, cluster: Cluster, generation = 'one'): Promise<KubernetesObject> {
+export async function pretendIssuance(
+  hub: Hub,
+  cluster: Cluster,
+  generation = 'one',
+  status: Readonly<Record<string, unknown>> = {},
+): Promise<KubernetesObject> {
   const { certman } = hub;
   const { namespace, name, uid } = cluster;
   await certman.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [
@@ -56,12 +62,31 @@ export async function pretendIssuance(hub: Hub, cluster: Cluster, generation = '
     spec: requestSpec(name),
   });
   const data = { 'tls.crt': btoa(generation), 'tls.key': btoa(generation) };
-  await certman.apply(SECRETS, { metadata: { namespace, name: 'primary-cert' }, type: 'kubernetes.io/tls', data });
+  const owner = { name: metadata.name, uid: request.metadata.uid ?? '' };
+  await certman.apply(SECRETS, {
+    metadata: {
+      namespace,
+      name: 'primary-cert',
+      labels: { [REQUEST_LABEL]: owner.name },
+      ownerReferences: [ownedBy(owner)],
+    },
+    type: 'kubernetes.io/tls',
+    data,
+  });
   await certman.apply(
     CERTIFICATE_REQUESTS,
     {
       metadata,
-      status: { issued: true, status: 'Success', notBefore: '2026-01-01T00:00:00Z', notAfter: '2026-04-01T00:00:00Z' },
+      status: {
+        issued: true,
+        status: 'Success',
+        state: 'Ready',
+        serialNumber: '1',
+        notBefore: '2026-01-01T00:00:00Z',
+        notAfter: '2026-04-01T00:00:00Z',
+        conditions: [{ type: 'Ready', status: 'True' }],
+        ...status,
+      },
     },
     { subresource: 'status' },
   );

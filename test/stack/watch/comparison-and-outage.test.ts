@@ -97,7 +97,7 @@ describe('an outage of the API server', () => {
     await pretendIssuance(hub(), cluster);
     await sleep(500);
     await hub().admin.delete(SECRETS, { namespace: cluster.namespace, name: 'primary-cert' });
-    const what = `The certificate Secret ${cluster.namespace}/primary-cert is not there.`;
+    const what = 'The certificate Secret primary-cert is not there.';
     await run.untilTold(cluster, ['observed', what]);
     await sleep(3_000);
     expect(await run.told(cluster)).toEqual(['observed', what]);

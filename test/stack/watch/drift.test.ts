@@ -1,0 +1,181 @@
+/** Changes by foreign hands to what belongs to a certificate: told by the watch at once, and by the comparison when it was away. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { useHub } from '../../support/hub.ts';
+import { proxyHub } from '../../support/proxied-hub.ts';
+import { useStack } from '../../support/stack.ts';
+import { QUIET_MS, useWatchLab, type WatchRun } from '../../support/watch-lab.ts';
+import { type Cluster, makeCluster, pretendIssuance } from '../../support/watched-clusters.ts';
+
+const hub = useHub();
+const lab = useWatchLab(hub);
+
+const REQUEST = ['certificaterequest', 'c1-primary'] as const;
+const SECRET = ['secret', 'primary-cert'] as const;
+
+/** As somebody at a terminal. */
+function patch(cluster: Cluster, object: readonly string[], change: unknown, subresource?: string): Promise<unknown> {
+  const kind = Array.isArray(change) ? 'json' : 'merge';
+  return useStack().kubectl([
+    'patch',
+    ...object,
+    '-n',
+    cluster.namespace,
+    `--type=${kind}`,
+    '-p',
+    JSON.stringify(change),
+    ...(subresource === undefined ? [] : [`--subresource=${subresource}`]),
+  ]);
+}
+
+interface Drift {
+  readonly name: string;
+  readonly make: (cluster: Cluster) => Promise<unknown>;
+  /** What the watch says, and what the comparison says. */
+  readonly said: readonly [watch: string, comparison: string];
+}
+
+const CHANGED_SECRET = 'The certificate Secret primary-cert was changed by somebody.';
+const UNTIED = 'What ties the Secret primary-cert to its CertificateRequest was changed by somebody.';
+const CHANGED_STATUS = 'The status of the CertificateRequest c1-primary was changed by somebody.';
+
+const DRIFTS: readonly Drift[] = [
+  {
+    name: 'the key in the Secret',
+    make: (cluster) => patch(cluster, SECRET, { data: { 'tls.key': 'YWJj' } }),
+    said: [CHANGED_SECRET, CHANGED_SECRET],
+  },
+  {
+    name: 'the label of the Secret',
+    make: (cluster) => patch(cluster, SECRET, { metadata: { labels: { certificate_request: null } } }),
+    said: [UNTIED, 'The certificate Secret primary-cert lacks its label certificate_request.'],
+  },
+  {
+    name: 'the owner reference of the Secret',
+    make: (cluster) => patch(cluster, SECRET, { metadata: { ownerReferences: null } }),
+    said: [UNTIED, 'The certificate Secret primary-cert lacks its owner reference.'],
+  },
+  {
+    name: 'the names in the request',
+    make: (cluster) => patch(cluster, REQUEST, { spec: { dnsNames: ['api.other.example.com'] } }),
+    said: [
+      'The spec of the CertificateRequest c1-primary was changed by somebody.',
+      'The CertificateRequest c1-primary was changed by somebody: dnsNames.',
+    ],
+  },
+  {
+    name: 'the Secret that the request names',
+    make: (cluster) => patch(cluster, REQUEST, { spec: { certificateSecret: { name: 'other-cert' } } }),
+    said: [
+      'The spec of the CertificateRequest c1-primary was changed by somebody.',
+      'The CertificateRequest c1-primary was changed by somebody: certificateSecret.',
+    ],
+  },
+  {
+    name: 'the owner reference of the request',
+    make: (cluster) => patch(cluster, REQUEST, { metadata: { ownerReferences: null } }),
+    said: [
+      'The owner reference of the CertificateRequest c1-primary was removed by somebody.',
+      'The CertificateRequest c1-primary lacks its owner reference.',
+    ],
+  },
+  {
+    name: 'the finalizer of the request',
+    make: (cluster) => patch(cluster, REQUEST, { metadata: { finalizers: null } }),
+    said: [
+      'The finalizer of the CertificateRequest c1-primary was removed by somebody.',
+      'The CertificateRequest c1-primary lacks its finalizer.',
+    ],
+  },
+  {
+    name: 'a field of the status',
+    make: (cluster) => patch(cluster, REQUEST, { status: { state: 'Failing' } }, 'status'),
+    said: [CHANGED_STATUS, CHANGED_STATUS],
+  },
+  {
+    name: 'the whole status',
+    make: (cluster) => patch(cluster, REQUEST, [{ op: 'remove', path: '/status' }], 'status'),
+    said: [CHANGED_STATUS, CHANGED_STATUS],
+  },
+];
+
+async function certified(run: WatchRun): Promise<Cluster> {
+  const cluster = await makeCluster(hub());
+  await run.untilTold(cluster, ['observed']);
+  await pretendIssuance(hub(), cluster);
+  return cluster;
+}
+
+describe('the watch', () => {
+  test('tells of each change by foreign hands within seconds, once', async () => {
+    const run = await lab().watch();
+    const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await certified(run) })));
+    await sleep(QUIET_MS);
+    for (const { drift, cluster } of clusters) {
+      const began = performance.now();
+      await drift.make(cluster);
+      await run.untilTold(cluster, ['observed', drift.said[0]]);
+      expect(performance.now() - began, drift.name).toBeLessThan(5_000);
+    }
+    await sleep(QUIET_MS);
+    for (const { drift, cluster } of clusters) expect(await run.told(cluster)).toEqual(['observed', drift.said[0]]);
+  });
+
+  test('has nothing to say of labels and annotations of others', async () => {
+    const run = await lab().watch();
+    const cluster = await certified(run);
+    await patch(cluster, SECRET, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
+    await patch(cluster, REQUEST, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
+    await sleep(QUIET_MS);
+    expect(await run.told(cluster)).toEqual(['observed']);
+  });
+});
+
+describe('the comparison', () => {
+  test('tells of each change that the watch has missed, once, and of nothing else', async () => {
+    const proxied = await proxyHub(hub().certmanConfig);
+    for (const kind of ['secrets', 'certificaterequests']) {
+      proxied.proxy.inject({
+        when: ({ path }) => path.includes(`/${kind}?`) && path.includes('watch='),
+        fault: { kind: 'hang' },
+      });
+    }
+    const run = await lab().watch({
+      kubernetes: proxied.api,
+      comparisonIntervalMs: 1_000,
+      environment: 'ca.example',
+    });
+    const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await certified(run) })));
+    const others = {
+      missing: await certified(run),
+      secretless: await certified(run),
+      overdue: await makeCluster(hub()),
+      healthy: await makeCluster(hub()),
+    };
+    const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
+    await pretendIssuance(hub(), others.overdue, 'one', { renewalTime: '2026-01-01T00:00:00Z' });
+    await pretendIssuance(hub(), others.healthy, 'one', { renewalTime: inTwoDays });
+    await patch(others.healthy, SECRET, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
+    await patch(others.healthy, REQUEST, { spec: { renewBeforeDays: 3 } });
+    for (const { drift, cluster } of clusters) await drift.make(cluster);
+    const { missing, secretless } = others;
+    const ofMissing = { namespace: missing.namespace, name: 'c1-primary' };
+    await hub().admin.patch(CERTIFICATE_REQUESTS, ofMissing, [{ op: 'remove', path: '/metadata/finalizers' }]);
+    await hub().admin.delete(CERTIFICATE_REQUESTS, ofMissing);
+    await hub().admin.delete(SECRETS, { namespace: secretless.namespace, name: 'primary-cert' });
+
+    const expected: readonly (readonly [Cluster, string])[] = [
+      ...clusters.map(({ drift, cluster }) => [cluster, drift.said[1]] as const),
+      [missing, 'The CertificateRequest c1-primary is not there.'],
+      [secretless, 'The certificate Secret primary-cert is not there.'],
+      [others.overdue, 'The CertificateRequest c1-primary should have been dealt with at 2026-01-01T00:00:00Z.'],
+    ];
+    for (const [cluster, what] of expected) await run.untilTold(cluster, ['observed', what], 20);
+    await sleep(3_000);
+    for (const [cluster, what] of expected) expect(await run.told(cluster)).toEqual(['observed', what]);
+    expect(await run.told(others.healthy)).toEqual(['observed']);
+    await run.stop();
+    await proxied.close();
+  });
+});
