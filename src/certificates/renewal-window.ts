@@ -34,8 +34,8 @@ export function instantInWindow(window: RenewalWindow, now: number): number | un
   const bounds = boundsOf(window);
   if (bounds === undefined) return;
   const chosen = bounds.start + fractionOf(window.certId) * (bounds.end - bounds.start);
-  // Whole seconds: people read it.
-  return Math.max(now, Math.floor(chosen / 1000) * 1000);
+  // Whole seconds, since people read it, and none before the window.
+  return Math.max(now, Math.ceil(chosen / 1000) * 1000);
 }
 
 function boundsOf(window: RenewalWindow): { readonly start: number; readonly end: number } | undefined {
