@@ -35,7 +35,8 @@ const SHARE_OF_TIME_LEFT = 1 / 4;
  * @param failedAttempts consecutive failures so far, this one included (>= 1).
  * @param now epoch milliseconds.
  * @param certificate the one to be replaced, where there is one.
- * @returns epoch milliseconds; never earlier than the failure's own `notBefore`.
+ * @returns epoch milliseconds; never earlier than the failure's own `notBefore`, and exactly that where certman itself has
+ * counted it: a limit that is over needs no pause on top.
  */
 export function nextAttemptAt(
   failure: FailureInfo,
@@ -48,8 +49,9 @@ export function nextAttemptAt(
   const delay = delays[step] ?? DAY_MS;
   const longest = certificate === undefined ? delay : longestDelay(certificate, now);
   const scheduled = now + Math.min(delay, longest);
-  const told = failure.notBefore === undefined ? 0 : Date.parse(failure.notBefore);
-  return Number.isFinite(told) ? Math.max(scheduled, told) : scheduled;
+  const told = failure.notBefore === undefined ? Number.NaN : Date.parse(failure.notBefore);
+  if (!Number.isFinite(told)) return scheduled;
+  return failure.code === 'limits/exactSet' ? Math.max(now, told) : Math.max(scheduled, told);
 }
 
 /** Hurries towards the end; once the damage is done, hourly, then ever slower until daily: nobody seems to miss it. */
