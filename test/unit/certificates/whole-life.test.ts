@@ -1,0 +1,94 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { BEGIN, DAY_MS, HOUR_MS } from '../../support/certificate-facts.ts';
+import { arbitraryScenario } from '../../support/certificate-life/arbitrary-scenario.ts';
+import {
+  expiries,
+  loops,
+  neglected,
+  ordersWithoutCause,
+  renewalsLaterThanPromised,
+  unserved,
+} from '../../support/certificate-life/promises.ts';
+import type { Disturbance, Issued, Scenario } from '../../support/certificate-life/scenario.ts';
+import { liveThrough } from '../../support/certificate-life/simulation.ts';
+
+/** Thousands of attempts are lived through, on a machine that may be busy. */
+const TIME_LIMIT_MS = 30_000;
+
+describe('for any lifetime, any renewBeforeDays and any order of events', { timeout: TIME_LIMIT_MS }, () => {
+  test.each([
+    ['no order without a cause of its own: nothing is renewed twice for one reason', ordersWithoutCause],
+    ['no renewal later than promised', renewalsLaterThanPromised],
+    ['no hot loop', loops],
+    ['no expiry while the CA answers', expiries],
+    ['nothing that calls for an order left alone', neglected],
+    ['in the end everything wanted is there', unserved],
+  ])('%s', (_promise, broken) => {
+    fc.assert(
+      fc.property(arbitraryScenario, (scenario) => {
+        expect(broken(scenario, liveThrough(scenario))).toEqual([]);
+      }),
+      { numRuns: 200, plugins: [fc.interruptAfterTimeLimit(TIME_LIMIT_MS / 2)] },
+    );
+  });
+});
+
+/** The orders of ten years with nothing but these disturbances, each so long after the beginning. */
+function tenYears(lifetimeMs: number, ...disturbances: readonly (readonly [number, Disturbance])[]): readonly Issued[] {
+  let last = 0;
+  const scenario: Scenario = {
+    lifetimeMs,
+    spreadKey: 'ns/c1-primary',
+    disturbances: disturbances.map(([at, what]) => {
+      const after = at - last;
+      last = at;
+      return { after, what };
+    }),
+    quietMs: 3_650 * DAY_MS - last,
+  };
+  return liveThrough(scenario).filter((happening) => happening.kind === 'issued');
+}
+
+describe.each([
+  ['a 90-day certificate', 90 * DAY_MS],
+  ['a 64-day certificate, the classic one of 2027', 64 * DAY_MS],
+  ['the case of 2028: a 45-day classic certificate', 45 * DAY_MS],
+  ['a 6-day certificate', 160 * HOUR_MS],
+])('%s', (_what, lifetime) => {
+  const spread = Math.min(DAY_MS, lifetime / 50);
+
+  test('is renewed at half of its life for ten years, and not once more', () => {
+    const orders = tenYears(lifetime);
+    const [first, ...renewals] = orders;
+    expect(first?.reason).toBe('SecretMissing');
+    expect(new Set(renewals.map(({ reason }) => reason))).toEqual(new Set(['RenewalDue']));
+    expect(renewals.length).toBeGreaterThanOrEqual(Math.floor((3_650 * DAY_MS) / (lifetime / 2)));
+    expect(renewals.length).toBeLessThanOrEqual(Math.ceil((3_650 * DAY_MS) / (lifetime / 2 - spread - 1000)));
+    for (const { replaced, at } of renewals) {
+      expect(Date.parse(replaced?.notAfter ?? '') - at).toBeGreaterThanOrEqual(lifetime / 2);
+    }
+  });
+
+  test.each([
+    ['is away', { kind: 'caTroubled', trouble: 'away' }],
+    ['refuses, so that attempts are daily', { kind: 'caTroubled', trouble: 'refuses' }],
+  ] as const)('is still renewed in time when the CA %s until a tenth of its life is left', (_how, trouble) => {
+    const well = 0.9 * lifetime;
+    const orders = tenYears(lifetime, [HOUR_MS, trouble], [well, { kind: 'caWell' }]);
+    const renewal = orders[1];
+    expect(renewal?.reason).toBe('RenewalDue');
+    // A quarter of what was left at the last attempt that failed, which is no more than 0.1 / (1 - 1/4) of the life.
+    expect((renewal?.at ?? Number.NaN) - BEGIN - well).toBeLessThanOrEqual(lifetime * (0.1 / 3));
+    expect(renewal?.at).toBeLessThan(Date.parse(renewal?.replaced?.notAfter ?? ''));
+  });
+
+  test('whose Secret somebody deletes hourly for two days is ordered as often as the limit allows, no more', () => {
+    const deletions = Array.from(
+      { length: 48 },
+      (_, hour) => [(hour + 1) * HOUR_MS, { kind: 'secretDeleted' }] as const,
+    );
+    const orders = tenYears(lifetime, ...deletions).filter(({ at }) => at <= BEGIN + 48 * HOUR_MS);
+    expect(orders.map(({ at }) => (at - BEGIN) / HOUR_MS)).toEqual([0, 1, 2, 3, 4, 33.6]);
+  });
+});
