@@ -13,6 +13,8 @@ const DAY_MS = 86_400_000;
 export interface Call {
   readonly activity: keyof Activities;
   readonly input: unknown;
+  /** All arguments; `input` is the first. */
+  readonly args: readonly unknown[];
 }
 
 type Behaviour = { [Name in keyof Activities]?: Activities[Name] };
@@ -112,10 +114,10 @@ export class ActivityDoubles {
     };
     const entries = Object.keys(usual).map((key) => {
       const name = key as keyof Activities;
-      const run = async (input: never): Promise<unknown> => {
-        this.calls.push({ activity: name, input });
-        const behaviour = (this.#overrides[name] ?? usual[name]) as (argument: never) => Promise<unknown>;
-        return await behaviour(input);
+      const run = async (...args: readonly never[]): Promise<unknown> => {
+        this.calls.push({ activity: name, input: args[0], args });
+        const behaviour = (this.#overrides[name] ?? usual[name]) as (...given: readonly never[]) => Promise<unknown>;
+        return await behaviour(...args);
       };
       return [name, run];
     });

@@ -22,6 +22,8 @@ export interface TemporalServer extends Part {
 export interface TemporalServerOptions {
   /** Whether certman's search attributes are there from the start. */
   readonly searchAttributes?: boolean;
+  /** Events after which a run is advised to continue as new. Default: the server's own, 4,096. */
+  readonly longestRun?: number;
 }
 
 /** As people get it: a day of retention. It can be taken away and brought back with what it knew. */
@@ -40,15 +42,20 @@ export async function startTemporalServer(options: TemporalServerOptions = {}): 
       '--log-level=error',
       `--db-filename=${join(stateDir, 'temporal.db')}`,
       ...attributes.map(({ name, type }) => `--search-attribute=${name}=${TypedSearchAttributes.toMetadataType(type)}`),
+      ...(options.longestRun === undefined
+        ? []
+        : [`--dynamic-config-value=limit.historyCount.suggestContinueAsNew=${options.longestRun}`]),
     ],
     environment: { HOME: stateDir },
   }));
 }
 
 /** An environment on a real server, for workflow code. */
-export async function startEnvironment(): Promise<TestWorkflowEnvironment> {
+export async function startEnvironment(
+  options: Pick<TemporalServerOptions, 'longestRun'> = {},
+): Promise<TestWorkflowEnvironment> {
   installQuietRuntime();
-  const server = await startTemporalServer({ searchAttributes: true });
+  const server = await startTemporalServer({ ...options, searchAttributes: true });
   return endingWith(await TestWorkflowEnvironment.createFromExistingServer({ address: server.address }), server);
 }
 
