@@ -31,7 +31,7 @@ export function reasonOf(code: string): string {
 export function failureSentence(failure: FailureInfo, failedAttempts: number, nextAttempt: string | undefined): string {
   const parts = [failure.message];
   if (failure.next !== undefined) parts.push(failure.next);
-  if (nextAttempt !== undefined) {
+  if (nextAttempt !== undefined && failure.code !== 'limits/exactSet') {
     parts.push(
       `Attempt ${failedAttempts} failed; the next one is at ${nextAttempt}${failure.stance === 'whenChanged' ? ', or as soon as what it depends on changes' : ''}.`,
     );

@@ -7,6 +7,7 @@ import {
   certificateRevoked,
   clusterObserved,
   clusterWorkflowId,
+  renew,
   renewalWindowMoved,
   surroundingsChanged,
 } from '../../workflows/contract.ts';
@@ -130,6 +131,24 @@ describe('a window that the CA moved', () => {
   });
 });
 
+test('what is told to a run before its first task is looked at, although the run goes on asleep', async () => {
+  await withLab(async (lab) => {
+    const view = await begun(lab);
+    const { bundles } = await lab.status(view);
+    await handleOf(lab, view).terminate('its state goes on in another run');
+    lab.doubles.secrets.delete('primary-cert');
+    // As after a continue-as-new, during the second for which the server holds the first task back.
+    await lab.env.client.workflow.signalWithStart('clusterCertificates', {
+      workflowId: clusterWorkflowId(view.identity),
+      taskQueue: lab.taskQueue,
+      args: [{ cluster: view, carried: { bundles, gone: false } }],
+      signal: surroundingsChanged,
+      signalArgs: [{ what: 'The Secret was deleted.' }],
+    });
+    await issuedAndReady(lab, view, 2);
+  });
+});
+
 test('a certificate that was found revoked is replaced; one that is not in place any more is no news', async () => {
   await withLab(async (lab) => {
     const view = await begun(lab);
@@ -231,6 +250,33 @@ describe('while the CA forbids an attempt', () => {
       });
       await issuedAndReady(lab, view, 1);
     });
+  });
+});
+
+test('a cluster that keeps changing while the CA refuses to validate is not tried at every change; for an operator it is', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    lab.doubles.when('answerChallenges', () => Promise.reject(typedFailure('acme/challengeFailed', 'no TXT record')));
+    const handle = await lab.start(view);
+    const failed = await eventually(
+      'failed',
+      () => record(lab, view),
+      ({ failedAttempts }) => failedAttempts === 1,
+    );
+    for (const limitedSupport of [true, false, true]) {
+      const before = lab.doubles.countOf('applyCertificateRequest');
+      await handle.signal(clusterObserved, { ...view, limitedSupport });
+      await eventually(
+        'looked',
+        async () => lab.doubles.countOf('applyCertificateRequest'),
+        (count) => count > before,
+      );
+    }
+    expect(await record(lab, view)).toMatchObject({ failedAttempts: 1, nextAttempt: failed.nextAttempt });
+    expect(lab.doubles.countOf('answerChallenges')).toBe(1);
+    lab.doubles.when('answerChallenges', undefined);
+    await handleOf(lab, view).executeUpdate(renew, { args: [{}] });
+    await issuedAndReady(lab, view, 1);
   });
 });
 

@@ -15,7 +15,8 @@ import { rest, restingUntil } from './rest.ts';
 
 /** Serves until the bundle is no longer wanted or the cluster's end begins (then this scope is cancelled). */
 export async function serveBundle(cluster: ClusterState, name: string): Promise<void> {
-  let seen = cluster.changesOf(name);
+  // Messages that came with the first task of a run have been heard before anything is served: none of them is seen yet.
+  let seen = cluster.wholeLife ? 0 : cluster.changesOf(name);
   let until = restingUntil(cluster, name);
   for (;;) {
     if (until === undefined || until > Date.now()) await rest(cluster, name, seen, until);

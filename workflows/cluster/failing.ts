@@ -1,15 +1,21 @@
 /** What becomes of a bundle when an attempt at its certificate failed, or may not be made yet. */
-
+import { afterOrder } from '../../src/certificates/exact-set-limit.ts';
+import { nameSetDigest } from '../../src/certificates/name-set.ts';
+import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { failureSentence } from '../../src/certificates/status-wording.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import type { FailureInfo } from '../../src/failures/failure.ts';
+import type { FailureCode, FailureInfo } from '../../src/failures/failure.ts';
 import type { IssuanceFailureContext } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { report } from './reporting.ts';
 
 /** Each is a certificate that nobody has the key of any more; the newest matter most. */
 const MOST_UNCLAIMED = 20;
+
+/** Failures that a CA counts: Let's Encrypt gives back one validation per name in 12 minutes (domain limit of 5 an hour). */
+const COUNTED_BY_THE_CA = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid']);
+const CLOSEST_ATTEMPTS_MS = 12 * 60_000;
 
 /** Records a failure, tells it, and says when it is tried again (epoch milliseconds). */
 export async function fail(
@@ -21,7 +27,8 @@ export async function fail(
   const before = cluster.record(bundle.name);
   const now = Date.now();
   // Counted until a success, whatever fails: two faults in turn must not start the schedule anew each time.
-  const failedAttempts = before.failedAttempts + 1;
+  // Waiting for a limit is no attempt.
+  const failedAttempts = before.failedAttempts + (failure.code === 'limits/exactSet' ? 0 : 1);
   const until = nextAttemptAt(failure, failedAttempts, now, before.certificate);
   const nextAttempt = new Date(until).toISOString();
   cluster.update(bundle.name, {
@@ -42,23 +49,38 @@ export async function fail(
 }
 
 /**
- * The instant before which the outside world has said that trying is useless (Retry-After, a limit of the CA).
- * Undefined when there is none, or it was said of other names than those wanted now.
+ * The instant before which trying is useless, because the outside world has said so (Retry-After, a limit of the CA), or would
+ * only use up what the CA grants. Undefined when there is none, or it is about other names than those wanted now.
  */
 export function heldUntil(cluster: ClusterState, bundle: BundleView): number | undefined {
-  const record = cluster.record(bundle.name);
-  const told = record.failure?.notBefore;
-  if (told === undefined || Date.parse(told) <= Date.now()) return undefined;
-  const changed = bundle.names.kind === 'valid' && bundle.names.dnsNames.join(' ') !== record.dnsNames.join(' ');
-  return changed ? undefined : Date.parse(told);
+  const { failure, dnsNames } = cluster.record(bundle.name);
+  if (failure === undefined) return undefined;
+  if (bundle.names.kind === 'valid' && bundle.names.dnsNames.join(' ') !== dnsNames.join(' ')) return undefined;
+  const told = failure.notBefore === undefined ? 0 : Date.parse(failure.notBefore);
+  const until = Math.max(told, closestAttempt(cluster, bundle.name));
+  return until > Date.now() ? until : undefined;
 }
 
-/** Goes on waiting for that instant. A bundle that was paused meanwhile says again what it waits for. */
+/**
+ * What somebody changed brings the next attempt forward, but a cluster that keeps changing must not have every change ordered.
+ * An operator may.
+ */
+function closestAttempt(cluster: ClusterState, name: string): number {
+  const { failure, failedAt, nextAttempt } = cluster.record(name);
+  if (!cluster.wholeLife || cluster.renewalRequested(name)) return 0;
+  if (failure === undefined || failedAt === undefined || !COUNTED_BY_THE_CA.has(failure.code)) return 0;
+  const planned = nextAttempt === undefined ? Number.POSITIVE_INFINITY : Date.parse(nextAttempt);
+  return Math.min(planned, Date.parse(failedAt) + CLOSEST_ATTEMPTS_MS);
+}
+
+/** Goes on waiting for that instant, and says so where something else was said before. */
 export async function waitAsTold(cluster: ClusterState, bundle: BundleView, until: number): Promise<number> {
-  const { state, failure, failedAttempts } = cluster.record(bundle.name);
+  const record = cluster.record(bundle.name);
+  const { failure, failedAttempts } = record;
   cluster.declineRenewal(bundle.name);
-  if (state !== 'Paused' || failure === undefined) return until;
   const nextAttempt = new Date(until).toISOString();
+  const said = record.state !== 'Paused' && (!cluster.wholeLife || record.nextAttempt === nextAttempt);
+  if (said || failure === undefined) return until;
   cluster.update(bundle.name, {
     state: stateOf(failure),
     message: failureSentence(failure, failedAttempts, nextAttempt),
@@ -74,8 +96,13 @@ export function rememberLeft(cluster: ClusterState, name: string, left: Issuance
   const { leftRecords, unclaimedOrder } = left;
   if (leftRecords !== undefined) cluster.update(name, { leftRecords });
   if (unclaimedOrder === undefined) return;
-  const others = (cluster.record(name).unclaimedOrders ?? []).filter((order) => order !== unclaimedOrder);
-  cluster.update(name, { unclaimedOrders: [...others, unclaimedOrder].slice(-MOST_UNCLAIMED) });
+  const { unclaimedOrders = [], allowance, certificate, dnsNames } = cluster.record(name);
+  const others = unclaimedOrders.filter((order) => order !== unclaimedOrder);
+  cluster.update(name, {
+    unclaimedOrders: [...others, unclaimedOrder].slice(-MOST_UNCLAIMED),
+    // The CA may have issued it, and then counts it.
+    allowance: afterOrder(allowance, nameSetDigest(dnsNames), certificate && lifetimeOf(certificate), Date.now()),
+  });
 }
 
 function stateOf(failure: FailureInfo): 'Waiting' | 'Failing' {
