@@ -13,6 +13,8 @@ export interface CertificateFacts {
   readonly fingerprint: string;
   /** What the CA knows it by when asked for renewal information (RFC 9773 §4.1); absent: it names no authority key. */
   readonly certId?: string;
+  /** Where its CA lists what it has revoked (RFC 5280 §4.2.1.13); absent: nowhere that could be looked at. */
+  readonly crlUrl?: string;
 }
 
 /** What the certificate Secret holds right now. */

@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { certificateId } from '../acme/certificate-id.ts';
 import type { CertificateFacts, SecretObservation } from '../certificates/certificate-facts.ts';
+import { crlUrlOf } from '../revocation/distribution-point.ts';
 import { readSecretText } from './secret-data.ts';
 
 /** The judgement alone, with what could be read. */
@@ -89,6 +90,7 @@ function keyMatches(leaf: X509Certificate, keyPem: string): boolean | undefined 
 
 function factsOf(leaf: X509Certificate): CertificateFacts {
   const certId = certificateId(leaf.raw);
+  const crlUrl = crlUrlOf(leaf.raw);
   return {
     serialNumber: BigInt(`0x${leaf.serialNumber}`).toString(10),
     issuerName: commonName(leaf.issuer) ?? leaf.issuer.replaceAll('\n', ', '),
@@ -97,6 +99,7 @@ function factsOf(leaf: X509Certificate): CertificateFacts {
     dnsNames: dnsNames(leaf.subjectAltName),
     fingerprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
     ...(certId === undefined ? {} : { certId }),
+    ...(crlUrl === undefined ? {} : { crlUrl }),
   };
 }
 

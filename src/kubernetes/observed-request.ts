@@ -4,6 +4,7 @@ import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { requestName } from '../certificates/request-name.ts';
 import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-view.ts';
 import { canonicalJson, digestOf } from '../clusters/digest.ts';
+import { isCrlUrl } from '../revocation/distribution-point.ts';
 import { isForeignChange, type Writers, writersOf } from './foreign-writes.ts';
 import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
 import { foreignFields, ownFieldsOf } from './owned-fields.ts';
@@ -44,6 +45,8 @@ export interface ObservedRequest {
   readonly acmeServer?: string;
   /** `certId` of its `CertificateFacts`. */
   readonly certId?: string;
+  /** Where its CA lists what it has revoked. */
+  readonly crlUrl?: string;
   /** Of this certificate, as far as it was ever of consequence. */
   readonly suggestedWindow?: RenewalWindow;
   /** RFC 3339. */
@@ -100,6 +103,7 @@ const requestSchema = z.looseObject({
         .regex(/^[\w-]+\.[\w-]+$/)
         .optional()
         .catch(undefined),
+      crlURL: z.string().refine(isCrlUrl).optional().catch(undefined),
       suggestedWindow: z.looseObject({ start: text, end: text, explanationURL: maybeText }).optional().catch(undefined),
       renewalTime: maybeText,
       nextAttempt: maybeText,
@@ -143,6 +147,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     ...(status?.serialNumber ? { serialNumber: status.serialNumber } : {}),
     ...(status?.acmeServer ? { acmeServer: status.acmeServer } : {}),
     ...(status?.certID ? { certId: status.certID, ...suggestedWindowOf(status.certID, status.suggestedWindow) } : {}),
+    ...(status?.crlURL ? { crlUrl: status.crlURL } : {}),
     ...(status?.renewalTime ? { renewalTime: status.renewalTime } : {}),
     ...(status?.nextAttempt ? { nextAttempt: status.nextAttempt } : {}),
   };

@@ -42,6 +42,7 @@ export function statusOf(report: StatusReport, current: unknown, now: Date): Rea
           notBefore: certificate.notBefore,
           notAfter: certificate.notAfter,
           ...(certificate.certId === undefined ? {} : { certID: certificate.certId }),
+          ...(certificate.crlUrl === undefined ? {} : { crlURL: certificate.crlUrl }),
         }),
     ...(report.environment === undefined ? {} : { acmeServer: report.environment }),
     ...suggestedWindowOf(report),

@@ -69,6 +69,7 @@ describe('an object as certman-operator left it', () => {
       workflowID: 'cluster/hive/ns/c1/uid',
       acmeServer: 'acme-v02.api.letsencrypt.org',
       certID: 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE',
+      crlURL: 'http://r99.c.lencr.org/7.crl',
       suggestedWindow: {
         start: '2026-05-01T00:00:00Z',
         end: '2026-05-03T00:00:00Z',

@@ -120,6 +120,10 @@ test.each([
   expect(observed.suggestedWindow).toBeUndefined();
 });
 
+test.each(['file:///etc/passwd', 'http://user@ca.example/1.crl', 7])('a crlURL of %j is as if absent', (crlURL) => {
+  expect(observeRequest(request({ status: { crlURL } })).crlUrl).toBeUndefined();
+});
+
 test.each([{ start: '2026-05-02T00:00:00Z' }, 'tomorrow', { start: 1, end: 2 }])(
   'a suggested window of %j is as if absent',
   (suggestedWindow) => {

@@ -82,14 +82,20 @@ describe('where the certificate is from', () => {
   const window = { certId, start: '2026-05-02T00:00:00Z', end: '2026-05-03T00:00:00Z' };
   const known: StatusReport = {
     ...ready,
-    certificate: { ...certificateOf(ready), certId },
+    certificate: { ...certificateOf(ready), certId, crlUrl: 'http://r99.c.lencr.org/7.crl' },
     environment: 'acme-v02.api.letsencrypt.org',
   };
 
   test('is the CA, and what the CA knows it by', () => {
-    expect(statusOf(known, {}, NOW)).toMatchObject({ acmeServer: 'acme-v02.api.letsencrypt.org', certID: certId });
+    expect(statusOf(known, {}, NOW)).toMatchObject({
+      acmeServer: 'acme-v02.api.letsencrypt.org',
+      certID: certId,
+      crlURL: 'http://r99.c.lencr.org/7.crl',
+    });
     expect(statusOf(known, {}, NOW)).not.toHaveProperty('suggestedWindow');
-    expect(Object.keys(statusOf(ready, {}, NOW))).not.toEqual(expect.arrayContaining(['acmeServer', 'certID']));
+    expect(Object.keys(statusOf(ready, {}, NOW))).not.toEqual(
+      expect.arrayContaining(['acmeServer', 'certID', 'crlURL']),
+    );
   });
 
   test('is when the CA suggests that it be renewed, and why', () => {
@@ -115,6 +121,7 @@ describe('where the certificate is from', () => {
     const observed = observeRequest({ metadata: { namespace: 'ns', name: 'c1-primary' }, status });
     expect(observed).toMatchObject({
       certId,
+      crlUrl: 'http://r99.c.lencr.org/7.crl',
       suggestedWindow,
       acmeServer: 'acme-v02.api.letsencrypt.org',
       renewalTime: ready.renewalTime,
