@@ -148,13 +148,16 @@ async function renewNow(cluster: ClusterState, request: RenewRequest): Promise<r
 }
 
 async function renewBundle(cluster: ClusterState, bundleName: string): Promise<RenewedCertificate> {
-  const before = cluster.attemptsOf(bundleName).count;
+  const before = cluster.attempts.endedOf(bundleName).count;
   cluster.requestRenewal(bundleName);
   await condition(
-    () => cluster.attemptsOf(bundleName).count > before || cluster.leaving || cluster.bundle(bundleName) === undefined,
+    () =>
+      cluster.attempts.endedOf(bundleName).count > before ||
+      cluster.leaving ||
+      cluster.bundle(bundleName) === undefined,
   );
   const { failure, certificate, message } = cluster.record(bundleName);
-  const { count, last } = cluster.attemptsOf(bundleName);
+  const { count, last } = cluster.attempts.endedOf(bundleName);
   if (count > before && last === 'issued' && certificate !== undefined) return { bundleName, certificate };
   throw ApplicationFailure.create({
     type: failure?.code ?? 'renew/abandoned',

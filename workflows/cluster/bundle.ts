@@ -38,7 +38,7 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
     const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
     if (!isOrderable(bundle)) return await failForNames(cluster, bundle);
     observe(cluster, bundle, observation);
-    const requested = cluster.renewalRequested(bundle.name);
+    const requested = cluster.attempts.isRequested(bundle.name);
     const action = decide(cluster, bundle.name, bundle.names.dnsNames, observation, requested);
     if (action.kind === 'sleep') return await settle(cluster, bundle, action);
     if (held !== undefined) return await waitAsTold(cluster, bundle, held);
@@ -93,7 +93,7 @@ async function holdOff(cluster: ClusterState, bundle: BundleView): Promise<undef
     renewalTime: undefined,
   });
   // Whoever waits for a renewal, asked for or under way when the gate closed, is told now.
-  cluster.attemptEnded(bundle.name, 'failed');
+  cluster.attempts.ended(bundle.name, 'failed');
   cluster.publishAttributes();
   // Hands off means off: another hub writes these resources now.
   if (gate.reason !== 'RelocatingOut') {

@@ -1,11 +1,5 @@
 /** Everything a cluster's workflow knows, what the messages change in it, and which of its bundles are being served. */
-import {
-  CancellationScope,
-  setCurrentDetails,
-  upsertSearchAttributes,
-  type WorkflowInfo,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { setCurrentDetails, upsertSearchAttributes, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { requestName } from '../../src/certificates/request-name.ts';
 import { detailsPage } from '../../src/certificates/status-wording.ts';
@@ -14,26 +8,18 @@ import { sameView } from '../../src/clusters/digest.ts';
 import { type Gate, gateOf } from '../../src/clusters/gates.ts';
 import {
   type BundleRecord,
-  CertExpiry,
-  CertIssuer,
-  CertNames,
-  CertReason,
-  CertRenewAt,
   CertState,
   type ClusterCertificatesInput,
   type ClusterStatus,
   type DecommissionStarted,
 } from '../contract.ts';
+import { Attempts } from './attempts.ts';
 import { mostUrgent, reasonShown } from './fleet-attributes.ts';
 import { Services } from './services.ts';
+import { attributesOf, situationOf } from './situation.ts';
 
 /** Renewal cycles after which a run is closed and a fresh one begun: history stays that of a cycle. */
 const CYCLES_PER_RUN = 1;
-
-interface Attempts {
-  readonly count: number;
-  readonly last: 'none' | 'issued' | 'failed';
-}
 
 export class ClusterState {
   #view: ClusterView;
@@ -45,11 +31,7 @@ export class ClusterState {
   readonly services = new Services();
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
-  /** Bundles whose renewal was asked for, until an attempt has ended: one that is cut short is begun anew. */
-  readonly #renewals = new Set<string>();
-  /** Issuances under way, to be cut short when what they were ordered for is no longer wanted. */
-  readonly #issuing = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
-  readonly #attempts = new Map<string, Attempts>();
+  readonly attempts = new Attempts();
   #everyChange = 0;
   #cycles = 0;
   #shown = '';
@@ -104,11 +86,8 @@ export class ClusterState {
     if (this.#claimedBy !== undefined) return;
     if (sameView(this.#view, view)) return;
     this.#view = view;
-    for (const [name, issuing] of this.#issuing) {
-      const bundle = this.bundle(name);
-      if (bundle === undefined || namesKey(bundle) !== issuing.names || this.gate().kind !== 'serve')
-        issuing.scope.cancel();
-    }
+    const served = this.gate().kind === 'serve';
+    this.attempts.cutShort((name) => (served ? this.bundle(name) : undefined));
     this.#touchAll();
   }
 
@@ -159,13 +138,7 @@ export class ClusterState {
   }
 
   requestRenewal(bundleName: string): void {
-    this.#renewals.add(bundleName);
-    // The attempt that is under way is the one that was asked for.
-    if (!this.#issuing.has(bundleName)) this.#touch(bundleName);
-  }
-
-  renewalRequested(bundleName: string): boolean {
-    return this.#renewals.has(bundleName);
+    if (this.attempts.request(bundleName)) this.#touch(bundleName);
   }
 
   #touchAll(): void {
@@ -238,39 +211,12 @@ export class ClusterState {
 
   forget(name: string): void {
     this.#records.delete(name);
-    this.#renewals.delete(name);
+    this.attempts.forget(name);
     this.show();
-  }
-
-  /** How many attempts at a certificate have ended in this run, and how the last one did. */
-  attemptsOf(name: string): Attempts {
-    return this.#attempts.get(name) ?? { count: 0, last: 'none' };
-  }
-
-  /** Whoever asked for a renewal is answered by it. */
-  attemptEnded(name: string, how: 'issued' | 'failed'): void {
-    this.#renewals.delete(name);
-    this.#attempts.set(name, { count: this.attemptsOf(name).count + 1, last: how });
-  }
-
-  /** A renewal that was asked for cannot be attempted now: who asked is told so, and it is not kept for later. */
-  declineRenewal(name: string): void {
-    if (this.renewalRequested(name)) this.attemptEnded(name, 'failed');
   }
 
   renewalFinished(): void {
     this.#cycles += 1;
-  }
-
-  /** Runs an issuance that ends early when its names or its gate change. */
-  async whileIssuing<T>(bundle: BundleView, issue: () => Promise<T>): Promise<T> {
-    const scope = new CancellationScope();
-    this.#issuing.set(bundle.name, { names: namesKey(bundle), scope });
-    try {
-      return await scope.run(issue);
-    } finally {
-      this.#issuing.delete(bundle.name);
-    }
   }
 
   // --- who is being served ---
@@ -283,7 +229,7 @@ export class ClusterState {
   // --- continuing as new ---
 
   mayContinueAsNew(info: WorkflowInfo): boolean {
-    if (this.leaving || this.#renewals.size > 0) return false;
+    if (this.leaving || this.attempts.anyRequested()) return false;
     if (this.#cycles < CYCLES_PER_RUN && !info.continueAsNewSuggested) return false;
     return !this.bundlesToServe() && this.services.allAtRest();
   }
@@ -321,18 +267,9 @@ export class ClusterState {
   }
 
   /** Puts the present state into the details page at once, which costs nothing. */
-  show(situation = this.#situation()): void {
+  show(): void {
+    const situation = situationOf(this.#view, { gone: this.#gone, claimedBy: this.#claimedBy });
     setCurrentDetails(detailsPage(this.name, situation, Object.fromEntries(this.#records)));
-  }
-
-  #situation(): string {
-    if (this.#claimedBy !== undefined)
-      return `It belongs to ClusterDeployment ${this.#claimedBy}, whose workflow looks after its certificate now.`;
-    if (this.#gone) return 'It is gone; its certificates are being revoked and cleared away.';
-    if (this.#view.deleting) return 'It is being deleted; its certificates are being revoked and cleared away.';
-    const gate = this.gate();
-    if (gate.kind === 'serve') return ['Served.', gate.note, ...remarksOn(this.#view)].filter(Boolean).join(' ');
-    return gate.kind === 'decommission' ? 'It is being deleted.' : `Not served now. ${gate.message}`;
   }
 
   /** Puts the most urgent bundle's state into the search attributes; each change is an event, so only what differs is sent. */
@@ -346,33 +283,10 @@ export class ClusterState {
     const fingerprint = JSON.stringify([shown, reasonShown(shown)]);
     if (fingerprint === this.#shown) return;
     this.#shown = fingerprint;
-    const { certificate } = shown;
-    upsertSearchAttributes([
-      { key: CertState, value: shown.state },
-      { key: CertReason, value: reasonShown(shown) },
-      { key: CertNames, value: shown.dnsNames.length === 0 ? null : shown.dnsNames.slice(0, 10) },
-      { key: CertIssuer, value: certificate?.issuerName.slice(0, 200) ?? null },
-      { key: CertExpiry, value: certificate === undefined ? null : new Date(certificate.notAfter) },
-      { key: CertRenewAt, value: shown.renewalTime === undefined ? null : new Date(shown.renewalTime) },
-    ]);
+    upsertSearchAttributes(attributesOf(shown));
   }
 
   workflowId(): string {
     return workflowInfo().workflowId;
   }
-}
-
-/** What an order was made for: another set of names makes it pointless. */
-function namesKey(bundle: BundleView): string {
-  return bundle.names.kind === 'valid' ? bundle.names.dnsNames.join(' ') : bundle.names.code;
-}
-
-/** What a person looking at the cluster should know beside its gate; it changes nothing. */
-function remarksOn(view: ClusterView): readonly string[] {
-  return [
-    ...(view.hibernating === true
-      ? ['The cluster hibernates; its certificates are renewed all the same, and Hive hands them over when it wakes.']
-      : []),
-    ...(view.limitedSupport ? ['It is in limited support.'] : []),
-  ];
 }

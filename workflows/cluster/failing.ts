@@ -42,7 +42,7 @@ export async function fail(
     nextAttempt,
     openOrder: left.openOrder,
   });
-  cluster.attemptEnded(bundle.name, 'failed');
+  cluster.attempts.ended(bundle.name, 'failed');
   cluster.publishAttributes();
   await report(cluster, bundle.name, { type: 'Warning', reason: 'Failing', message: failure.message });
   return until;
@@ -67,7 +67,7 @@ export function heldUntil(cluster: ClusterState, bundle: BundleView): number | u
  */
 function closestAttempt(cluster: ClusterState, name: string): number {
   const { failure, failedAt, nextAttempt } = cluster.record(name);
-  if (!cluster.wholeLife || cluster.renewalRequested(name)) return 0;
+  if (!cluster.wholeLife || cluster.attempts.isRequested(name)) return 0;
   if (failure === undefined || failedAt === undefined || !COUNTED_BY_THE_CA.has(failure.code)) return 0;
   const planned = nextAttempt === undefined ? Number.POSITIVE_INFINITY : Date.parse(nextAttempt);
   return Math.min(planned, Date.parse(failedAt) + CLOSEST_ATTEMPTS_MS);
@@ -77,7 +77,7 @@ function closestAttempt(cluster: ClusterState, name: string): number {
 export async function waitAsTold(cluster: ClusterState, bundle: BundleView, until: number): Promise<number> {
   const record = cluster.record(bundle.name);
   const { failure, failedAttempts } = record;
-  cluster.declineRenewal(bundle.name);
+  cluster.attempts.decline(bundle.name);
   const nextAttempt = new Date(until).toISOString();
   const said = record.state !== 'Paused' && (!cluster.wholeLife || record.nextAttempt === nextAttempt);
   if (said || failure === undefined) return until;

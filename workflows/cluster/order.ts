@@ -47,7 +47,7 @@ export async function order(
     orders: attempt,
     nextAttempt: undefined,
   });
-  const result = await cluster.whileIssuing(bundle, () =>
+  const result = await cluster.attempts.during(bundle, () =>
     reportWhenSlow(cluster, bundle.name, () =>
       executeChild(certificateIssuance, {
         workflowId: issuanceWorkflowId(cluster.view.identity, bundle.name, attempt),
@@ -149,7 +149,7 @@ async function succeed(
     allowance: afterOrder(before.allowance, nameSetDigest(bundle.names.dnsNames), lifetimeOf(certificate), now),
   });
   cluster.publishAttributes();
-  cluster.attemptEnded(bundle.name, 'issued');
+  cluster.attempts.ended(bundle.name, 'issued');
   if (renewed) cluster.renewalFinished();
   await report(cluster, bundle.name, {
     type: 'Normal',

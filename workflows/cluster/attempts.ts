@@ -1,0 +1,74 @@
+/** Attempts at certificates: those asked for by an operator, those under way, and how the ended ones ended. */
+import { CancellationScope } from '@temporalio/workflow';
+import type { BundleView } from '../../src/clusters/cluster-view.ts';
+
+export interface EndedAttempts {
+  readonly count: number;
+  readonly last: 'none' | 'issued' | 'failed';
+}
+
+export class Attempts {
+  /** Bundles whose renewal was asked for, until an attempt has ended: one that is cut short is begun anew. */
+  readonly #requested = new Set<string>();
+  /** Orders under way, to be cut short when what they were placed for is no longer wanted. */
+  readonly #underWay = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
+  readonly #ended = new Map<string, EndedAttempts>();
+
+  /** @returns whether an attempt has to be begun for it; one that is under way is the one that was asked for. */
+  request(bundleName: string): boolean {
+    this.#requested.add(bundleName);
+    return !this.#underWay.has(bundleName);
+  }
+
+  isRequested(bundleName: string): boolean {
+    return this.#requested.has(bundleName);
+  }
+
+  anyRequested(): boolean {
+    return this.#requested.size > 0;
+  }
+
+  /** How many have ended in this run, and how the last one did. */
+  endedOf(bundleName: string): EndedAttempts {
+    return this.#ended.get(bundleName) ?? { count: 0, last: 'none' };
+  }
+
+  /** Whoever asked for a renewal is answered by it. */
+  ended(bundleName: string, how: 'issued' | 'failed'): void {
+    this.#requested.delete(bundleName);
+    this.#ended.set(bundleName, { count: this.endedOf(bundleName).count + 1, last: how });
+  }
+
+  /** What was asked for cannot be attempted now: who asked is told so, and it is not kept for later. */
+  decline(bundleName: string): void {
+    if (this.isRequested(bundleName)) this.ended(bundleName, 'failed');
+  }
+
+  forget(bundleName: string): void {
+    this.#requested.delete(bundleName);
+  }
+
+  /** Runs an order that {@link cutShort} may end early. */
+  async during<T>(bundle: BundleView, order: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.#underWay.set(bundle.name, { names: namesKey(bundle), scope });
+    try {
+      return await scope.run(order);
+    } finally {
+      this.#underWay.delete(bundle.name);
+    }
+  }
+
+  /** Ends every order whose bundle is not as it was when it was placed. @param bundleOf undefined: it is not wanted now. */
+  cutShort(bundleOf: (name: string) => BundleView | undefined): void {
+    for (const [name, { names, scope }] of this.#underWay) {
+      const bundle = bundleOf(name);
+      if (bundle === undefined || namesKey(bundle) !== names) scope.cancel();
+    }
+  }
+}
+
+/** What an order was made for: another set of names makes it pointless. */
+function namesKey(bundle: BundleView): string {
+  return bundle.names.kind === 'valid' ? bundle.names.dnsNames.join(' ') : bundle.names.code;
+}
