@@ -1,7 +1,7 @@
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { IssuingDistributionPoint, id_ce_issuingDistributionPoint } from '@peculiar/asn1-x509';
 import { Extension } from '@peculiar/x509';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bitString, objectIdentifier, sequence, setOf, tlv, utf8String } from '../../../src/acme/der.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
