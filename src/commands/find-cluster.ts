@@ -1,19 +1,30 @@
 /** Finding a cluster's workflow by the cluster's name. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { clusterWorkflowPrefixes } from '../../workflows/contract.ts';
 import type { ClusterName } from './cluster-argument.ts';
 
-/** The running workflow of a cluster; of several, the one started last. @returns undefined when there is none. */
+/** Visibility query for the running workflows of a hub's clusters and of its CertificateRequests that stand alone. */
+export function runningClusters(hive: string, within = ''): string {
+  const { clusters, requests } = clusterWorkflowPrefixes(hive);
+  const ofHub = [clusters, requests].map((prefix) => `WorkflowId STARTS_WITH '${prefix}${within}'`).join(' OR ');
+  return `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND (${ofHub})`;
+}
+
+/**
+ * The running workflow of a cluster, or, where there is no cluster of the name, of the CertificateRequest that stands alone;
+ * of several, the one started last. @returns undefined when there is none.
+ */
 export async function findClusterWorkflow(
   client: Client,
   hive: string,
   { namespace, name }: ClusterName,
 ): Promise<WorkflowHandle | undefined> {
-  const prefix = `cluster/${hive}/${namespace}/${name}/`;
-  const query = `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${prefix}'`;
-  let latest: { readonly workflowId: string; readonly at: number } | undefined;
-  for await (const execution of client.workflow.list({ query })) {
-    const at = execution.startTime.getTime();
-    if (latest === undefined || at > latest.at) latest = { workflowId: execution.workflowId, at };
+  const { requests } = clusterWorkflowPrefixes(hive);
+  let best: { readonly workflowId: string; readonly rank: number; readonly at: number } | undefined;
+  for await (const execution of client.workflow.list({ query: runningClusters(hive, `${namespace}/${name}/`) })) {
+    const { workflowId } = execution;
+    const found = { workflowId, rank: workflowId.startsWith(requests) ? 0 : 1, at: execution.startTime.getTime() };
+    if (best === undefined || found.rank > best.rank || (found.rank === best.rank && found.at > best.at)) best = found;
   }
-  return latest === undefined ? undefined : client.workflow.getHandle(latest.workflowId);
+  return best === undefined ? undefined : client.workflow.getHandle(best.workflowId);
 }

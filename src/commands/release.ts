@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { loadSettings, loadTemporal } from '../config.ts';
 import { CertmanError, type FailureInfo } from '../failures/failure.ts';
 import { withTemporal } from './clients.ts';
-import { parseClusterName } from './cluster-argument.ts';
+import { CLUSTER_ARGUMENT, parseClusterName } from './cluster-argument.ts';
 import { print } from './output.ts';
 
 export function releaseCommand(): Command {
@@ -12,7 +12,7 @@ export function releaseCommand(): Command {
     .description(
       'A cluster that is being deleted is let go now: what cannot be done (a revocation, the removal of a Secret or of TXT records) is tried once more, recorded, and given up. Without this it happens by CERTMAN_DECOMMISSION_POLICY and CERTMAN_DECOMMISSION_LIMIT.',
     )
-    .argument('<cluster>', 'namespace/name of a ClusterDeployment that is being deleted')
+    .argument('<cluster>', `${CLUSTER_ARGUMENT}, that is being deleted`)
     .option('--yes', 'yes, give up what cannot be done: certificates may stay valid that nobody revokes')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  certman release uhc-production-1/demo --yes')

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import type { RenewedCertificate } from '../../workflows/contract.ts';
 import { loadSettings, loadTemporal } from '../config.ts';
 import { withTemporal } from './clients.ts';
-import { type ClusterName, parseClusterName } from './cluster-argument.ts';
+import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from './cluster-argument.ts';
 import { instant, note, print } from './output.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -19,9 +19,9 @@ export function renewCommand(): Command {
   return new Command('renew')
     .summary('renew certificates of a cluster now')
     .description(
-      'Orders new certificates for a cluster now and waits until they are in their Secrets. The renewal goes on by itself when this command is interrupted.',
+      'Orders new certificates for a cluster, or for a CertificateRequest that stands alone, now and waits until they are in their Secrets. The renewal goes on by itself when this command is interrupted.',
     )
-    .argument('<cluster>', 'namespace/name of a ClusterDeployment')
+    .argument('<cluster>', CLUSTER_ARGUMENT)
     .option('--bundle <name>', 'only this certificate bundle')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  certman renew uhc-production-1/demo --bundle primary')

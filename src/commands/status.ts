@@ -5,7 +5,7 @@ import { loadSettings, loadTemporal } from '../config.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { TemporalAway, withTemporal } from './clients.ts';
-import { type ClusterName, parseClusterName } from './cluster-argument.ts';
+import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from './cluster-argument.ts';
 import { note, print } from './output.ts';
 import type { ClusterReport, FleetReport } from './status/status-view.ts';
 
@@ -21,10 +21,10 @@ export function statusCommand(): Command {
   return new Command('status')
     .summary('show where certificates are, why, and what happens next')
     .description(
-      'Without a cluster: every cluster that is served, the most urgent first. With one: each of its certificates.\n' +
+      'Without a cluster: every cluster that is served, and every CertificateRequest that stands alone, the most urgent first. With one: each of its certificates.\n' +
         "Asks the workflows; when Temporal or the worker is away, or the cluster has no workflow, the hub's own resources.",
     )
-    .argument('[cluster]', 'namespace/name of a ClusterDeployment')
+    .argument('[cluster]', CLUSTER_ARGUMENT)
     .option('--json', 'print JSON')
     .option('--watch', 'show again every two seconds until interrupted')
     .option('--kubernetes', "ask the hub's resources only")
@@ -78,7 +78,7 @@ async function oneCluster(name: ClusterName, options: StatusOptions): Promise<Cl
   if (report !== undefined) return report;
   throw new CertmanError({
     code: 'kubernetes/notFound',
-    message: `There is no ClusterDeployment ${name.namespace}/${name.name} on this hub.`,
+    message: `There is neither a ClusterDeployment nor a CertificateRequest ${name.namespace}/${name.name} on this hub.`,
     next: 'See those that are served with "certman status".',
   });
 }

@@ -8,6 +8,8 @@ import {
   type KubernetesApi,
   type KubernetesObject,
 } from '../../kubernetes/kubernetes-api.ts';
+import { observeRequest } from '../../kubernetes/observed-request.ts';
+import { standaloneView } from '../../kubernetes/standalone-request.ts';
 import type { ClusterName } from '../cluster-argument.ts';
 import type { CertificateLine, ClusterReport, FleetLine, FleetReport } from './status-view.ts';
 import { byUrgency } from './status-view.ts';
@@ -67,7 +69,7 @@ function fleetLine(object: KubernetesObject): FleetLine {
   };
 }
 
-/** @returns undefined when the hub has neither the ClusterDeployment nor a CertificateRequest of that cluster. */
+/** @returns undefined when the hub has neither the ClusterDeployment, nor a CertificateRequest of that cluster or of that name. */
 export async function clusterFromKubernetes(
   kubernetes: KubernetesApi,
   settings: { readonly hive: string; readonly extraRecord?: string },
@@ -77,16 +79,31 @@ export async function clusterFromKubernetes(
   const options = { namespace: name.namespace, ...(signal === undefined ? {} : { signal }) };
   const deployment = await kubernetes.get(CLUSTER_DEPLOYMENTS, name, signal);
   const certificates: CertificateLine[] = [];
+  let alone: KubernetesObject | undefined;
   for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, options)) {
-    if (ownerOf(object) === name.name) certificates.push(certificateLine(object, name));
+    const owner = ownerOf(object);
+    if (owner === name.name) certificates.push(certificateLine(object, name));
+    else if (owner === undefined && object.metadata.name === name.name) alone = object;
   }
-  if (deployment === undefined && certificates.length === 0) return undefined;
+  if (deployment === undefined && certificates.length === 0) {
+    return alone === undefined ? undefined : standaloneReport(alone, settings.hive, name);
+  }
   const situation = deployment === undefined ? 'Its ClusterDeployment is gone.' : situationOf(deployment, settings);
   return {
     source: 'kubernetes',
     cluster: `${name.namespace}/${name.name}`,
     ...(situation === undefined ? {} : { situation }),
     certificates,
+  };
+}
+
+function standaloneReport(object: KubernetesObject, hive: string, name: ClusterName): ClusterReport {
+  const gate = gateOf(standaloneView(hive, observeRequest(object)));
+  return {
+    source: 'kubernetes',
+    cluster: `${name.namespace}/${name.name}`,
+    ...(gate.kind === 'serve' ? {} : { situation: gate.message }),
+    certificates: [certificateLine(object, name)],
   };
 }
 

@@ -8,32 +8,32 @@ import {
   CertState,
   type ClusterStatus,
   clusterStatus,
+  identityOfWorkflow,
   issuanceWorkflowId,
 } from '../../../workflows/contract.ts';
 import { gateOf } from '../../clusters/gates.ts';
 import type { ClusterName } from '../cluster-argument.ts';
-import { findClusterWorkflow } from '../find-cluster.ts';
+import { findClusterWorkflow, runningClusters } from '../find-cluster.ts';
 import { currentStep } from '../issuance-step.ts';
 import type { CertificateLine, ClusterReport, FleetLine, FleetReport } from './status-view.ts';
 
 const PAGE_SIZE = 1_000;
 
-/** Every cluster that has a workflow, from their search attributes: one listing, no worker needed. */
+/** Every cluster, and request that stands alone, that has a workflow, from their search attributes: one listing, no worker needed. */
 export async function fleetFromTemporal(client: Client, hive: string): Promise<FleetReport> {
-  const prefix = `cluster/${hive}/`;
-  const query = `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${prefix}'`;
   const clusters: FleetLine[] = [];
   for await (const { workflowId, typedSearchAttributes: attributes } of client.workflow.list({
-    query,
+    query: runningClusters(hive),
     pageSize: PAGE_SIZE,
   })) {
-    const [, , namespace = '', name = ''] = workflowId.split('/');
+    const cluster = identityOfWorkflow(hive, workflowId);
+    if (cluster === undefined) continue;
     const reason = attributes.get(CertReason);
     const issuer = attributes.get(CertIssuer);
     const notAfter = attributes.get(CertExpiry)?.toISOString();
     const renewalTime = attributes.get(CertRenewAt)?.toISOString();
     clusters.push({
-      cluster: `${namespace}/${name}`,
+      cluster: `${cluster.namespace}/${cluster.name}`,
       state: attributes.get(CertState) ?? 'Pending',
       ...(reason === undefined ? {} : { reason }),
       ...(issuer === undefined ? {} : { issuer }),

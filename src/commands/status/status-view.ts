@@ -61,7 +61,8 @@ function expiry({ notAfter }: FleetLine): number {
 }
 
 export function fleetAsText(report: FleetReport): string {
-  if (report.clusters.length === 0) return 'No cluster is served: no ClusterDeployment is managed and installed yet.';
+  if (report.clusters.length === 0)
+    return 'Nothing is served: no ClusterDeployment is managed and installed yet, and no CertificateRequest stands alone.';
   const rows = report.clusters
     .toSorted(byUrgency)
     .map((line) => [

@@ -75,7 +75,7 @@ describe('the fleet', () => {
   });
 
   it('says so when it is empty', () => {
-    expect(fleetAsText({ source: 'temporal', clusters: [] })).toContain('No cluster is served');
+    expect(fleetAsText({ source: 'temporal', clusters: [] })).toContain('Nothing is served');
   });
 });
 
