@@ -1,0 +1,249 @@
+/** The life of CertificateRequests that stand alone: asked of the CA, the DNS and the API server. */
+import { describe, expect, test } from 'vitest';
+import { certificateInSecret, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
+import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { clusterWorkflowId, type DecommissionLedger } from '../../../workflows/contract.ts';
+import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
+import {
+  allOf,
+  caLog,
+  certifiedWithin,
+  expectCleared,
+  getRequest,
+  getSecret,
+  ledgerOf,
+  statusOf,
+} from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { changeRequest, conditionOf, deleteRequest, newRequest } from '../../support/standalone-requests.ts';
+import { startCertman } from '../../support/worker-process.ts';
+
+const DAY_MS = 86_400_000;
+
+const lab = useLifeLab({ worker: { CERTMAN_COMPARISON_INTERVAL: '10s' } });
+
+/** Until it says that it fails, for this reason. @returns what it says. */
+async function failing(request: LifeCluster, reason: string): Promise<string> {
+  const { message } = await within(30, `${request.name} fails with ${reason}`, async () => {
+    const condition = conditionOf(await getRequest(lab(), request), 'Failing');
+    return condition?.status === 'True' && condition.reason === reason
+      ? condition
+      : `it says ${JSON.stringify(condition)}`;
+  });
+  return message;
+}
+
+async function certman(...args: readonly string[]): Promise<string> {
+  const command = await startCertman(args, lab().commandEnvironment());
+  expect(`${await command.exit(60_000)} ${command.output()}`).toMatch(/^code 0/);
+  return command.output();
+}
+
+describe('a CertificateRequest that its user made', () => {
+  let request: LifeCluster;
+  let serial: string;
+
+  test('gets its certificate, and nothing is written to it but our finalizer and its status', async () => {
+    request = await newRequest(lab(), 'web');
+    ({ serialNumber: serial } = await certifiedWithin(lab(), request, 60));
+    const found = await getRequest(lab(), request);
+    expect(found?.metadata.finalizers).toEqual([FINALIZER]);
+    expect(found?.metadata.ownerReferences).toBeUndefined();
+    expect(found?.['spec']).toMatchObject({ email: 'owner@example.com', dnsNames: request.dnsNames });
+    const applied = found?.metadata.managedFields?.filter(
+      ({ manager, subresource }) => manager === 'certman' && subresource === undefined,
+    );
+    expect(applied?.map(({ fieldsV1 }) => Object.keys(fieldsV1 as object)) ?? []).not.toContainEqual(
+      expect.arrayContaining(['f:spec']),
+    );
+    expect(found?.['status']).toMatchObject({ workflowID: clusterWorkflowId(request.identity), state: 'Ready' });
+    expect(await getSecret(lab(), request)).toMatchObject({
+      type: 'kubernetes.io/tls',
+      metadata: {
+        labels: { certificate_request: 'web' },
+        ownerReferences: [{ kind: 'CertificateRequest', name: 'web', uid: request.identity.uid, controller: true }],
+      },
+    });
+    const events = await allOf(lab().kubernetes.list(EVENTS, { namespace: 'web' }));
+    expect(events.map((event) => (event['involvedObject'] as { readonly kind: string }).kind)).toEqual([
+      'CertificateRequest',
+    ]);
+  });
+
+  test('is shown and renewed at the command line by its name', async () => {
+    expect(await certman('status')).toMatch(/^web\/web +Ready /m);
+    expect(await certman('status', 'web/web')).toMatch(/workflow +request\/hive\/web\/web\/.+\n\n +web: Ready\n/);
+    expect(await certman('status', 'web/web', '--kubernetes')).toMatch(/ +web: Ready\n/);
+    expect(await certman('renew', 'web/web')).toMatch(/^web: renewed by Pebble/m);
+    ({ serialNumber: serial } = await certificateInSecret(lab().kubernetes, request, serial, 5));
+    await requestIsReady(lab().kubernetes, request, serial, 15);
+  });
+
+  test('obeys renewBeforeDays without another order', async () => {
+    await changeRequest(lab(), request, { spec: { renewBeforeDays: 20 } });
+    await within(20, 'it renews 20 days before its end', async () => {
+      const status = (await getRequest(lab(), request))?.['status'] as Readonly<Record<string, string>>;
+      const days = (Date.parse(status['notAfter'] ?? '') - Date.parse(status['renewalTime'] ?? '')) / DAY_MS;
+      return days >= 20 && days <= 21 ? {} : `it renews ${days} days before its end`;
+    });
+    expect((await certificateInSecret(lab().kubernetes, request, undefined, 5)).serialNumber).toBe(serial);
+  });
+
+  test('with other names gets a certificate for those', async () => {
+    const more = `MORE.web.${lab().zone.name}`;
+    await changeRequest(lab(), request, { spec: { dnsNames: [...request.dnsNames, more] } });
+    request = { ...request, dnsNames: [...request.dnsNames, more.toLowerCase()] };
+    const found = await within(60, 'a certificate with the new name', async () => {
+      const known = (await statusOf(lab(), request)).bundles['web'];
+      return known?.certificate?.dnsNames.includes(more.toLowerCase()) === true
+        ? known.certificate
+        : (known?.message ?? '');
+    });
+    serial = found.serialNumber;
+    await certificateInSecret(lab().kubernetes, request, undefined, 5);
+  });
+
+  test('whose Secret is deleted gets another', async () => {
+    await lab().kubernetes.delete(SECRETS, { namespace: 'web', name: request.secretName });
+    ({ serialNumber: serial } = await certificateInSecret(lab().kubernetes, request, serial, 60));
+    await requestIsReady(lab().kubernetes, request, serial, 15);
+  });
+
+  test('is left alone while it is paused, and goes on where it was', async () => {
+    const pause = (value: string | null) =>
+      changeRequest(lab(), request, { metadata: { annotations: { 'hive.openshift.io/reconcile-pause': value } } });
+    const inState = (state: string) =>
+      within(20, `it is ${state}`, async () => {
+        const now = (await statusOf(lab(), request)).bundles['web']?.state;
+        return now === state ? {} : `it is ${now}`;
+      });
+    await pause('true');
+    await inState('Paused');
+    await pause(null);
+    await inState('Ready');
+    expect((await certificateInSecret(lab().kubernetes, request, undefined, 5)).serialNumber).toBe(serial);
+  });
+
+  test('that is deleted is revoked first, then its Secret goes, then its finalizer', async () => {
+    const refusal = lab().ca.inject({
+      when: ({ method, path }) => method === 'POST' && path.includes('revoke'),
+      fault: { kind: 'answer', status: 503, headers: { 'retry-after': '1' }, body: {} },
+    });
+    await deleteRequest(lab(), request);
+    await within(20, 'a revocation was tried', async () => (refusal.hits() > 0 ? {} : 'not yet'));
+    expect(await getSecret(lab(), request)).toBeDefined();
+    expect((await getRequest(lab(), request))?.metadata.finalizers).toEqual([FINALIZER]);
+    refusal.remove();
+    const ledger = await expectCleared(lab(), request, { revoked: [serial], seconds: 60 });
+    expect(ledger.bundles.map(({ removed }) => removed)).toEqual([[`Secret web/${request.secretName}`]]);
+    const outcomes = ledger.bundles.flatMap(({ revocations }) => revocations.map(({ outcome }) => outcome));
+    // Each certificate it ever had: the first, the renewed one, that with another name, and that of the lost Secret.
+    expect(outcomes).toEqual(['revoked', 'revoked', 'revoked', 'revoked']);
+  });
+});
+
+describe('what is wrong with a request is said on its status, and mended by correcting it:', () => {
+  test('names outside of its zone', async () => {
+    const request = await newRequest(lab(), 'stray', { dnsNames: ['www.example.org'] });
+    expect(await failing(request, 'DnsNameOutsideZone')).toContain('spec.dnsNames asks for "www.example.org"');
+    const dnsNames = [`www.stray.${lab().zone.name}`];
+    await changeRequest(lab(), request, { spec: { dnsNames } });
+    await certifiedWithin(lab(), { ...request, dnsNames }, 60);
+  });
+
+  test('an address in the place of a name', async () => {
+    const request = await newRequest(lab(), 'address', { dnsNames: ['10.0.0.1'] });
+    expect(await failing(request, 'NamesInvalid')).toContain('Correct the names in the CertificateRequest');
+  });
+
+  test('a Secret of a name that there cannot be', async () => {
+    const request = await newRequest(lab(), 'unnamed', { secretName: 'a..b' });
+    expect(await failing(request, 'ConfigurationInvalid')).toContain('spec.certificateSecret.name');
+    await changeRequest(lab(), request, { spec: { certificateSecret: { name: 'unnamed-cert' } } });
+    await certifiedWithin(lab(), { ...request, secretName: 'unnamed-cert' }, 60);
+  });
+
+  test('no platform', async () => {
+    const request = await newRequest(lab(), 'nowhere', { spec: { platform: {} } });
+    await failing(request, 'DnsPlatformUnsupported');
+    await deleteRequest(lab(), request);
+    await expectCleared(lab(), request);
+  });
+
+  test('no credentials', async () => {
+    const request = await newRequest(lab(), 'unkeyed', {
+      spec: { platform: { aws: { credentials: { name: 'none' }, region: 'us-east-1' } } },
+    });
+    expect(await failing(request, 'DnsCredentialsMissing')).toContain('Secret unkeyed/none');
+    const aws = await lab().kubernetes.get(SECRETS, { namespace: 'unkeyed', name: 'aws' });
+    await lab().kubernetes.create(SECRETS, { metadata: { namespace: 'unkeyed', name: 'none' }, data: aws?.['data'] });
+    await certifiedWithin(lab(), request, 60);
+  });
+});
+
+describe('several in a namespace', () => {
+  test('each have their own, and the end of one is not that of the other', async () => {
+    const one = await newRequest(lab(), 'one', { namespace: 'shop' });
+    const two = await newRequest(lab(), 'two', { namespace: 'shop' });
+    const { serialNumber: first } = await certifiedWithin(lab(), one, 60);
+    const { serialNumber: second } = await certifiedWithin(lab(), two, 60);
+    await deleteRequest(lab(), one);
+    await expectCleared(lab(), one, { revoked: [first] });
+    await statusAtCa(lab().stack, second, 'Valid');
+    expect((await certificateInSecret(lab().kubernetes, two, undefined, 5)).serialNumber).toBe(second);
+  });
+
+  test('that name one Secret: the older has it, the other is told so before it orders, and has it in its turn', async () => {
+    const older = await newRequest(lab(), 'older', { namespace: 'twins', secretName: 'shared' });
+    const younger = await newRequest(lab(), 'younger', { namespace: 'twins', secretName: 'shared' });
+    expect(await failing(younger, 'KubernetesHeldByOther')).toMatch(/Secret twins\/shared.*CertificateRequest older/);
+    const { serialNumber } = await certifiedWithin(lab(), older, 60);
+    expect((await statusOf(lab(), younger)).bundles['younger']?.orders).toBe(0);
+
+    const third = await newRequest(lab(), 'third', { namespace: 'twins', secretName: 'shared' });
+    expect(await failing(third, 'KubernetesHeldByOther')).toContain('belongs to CertificateRequest older');
+    await deleteRequest(lab(), third);
+    const ledger = await ledgerOf(lab(), third);
+    expect(ledger.bundles.flatMap(({ removed }) => removed)).toEqual([]);
+    await statusAtCa(lab().stack, serialNumber, 'Valid');
+
+    await deleteRequest(lab(), older);
+    await within(30, 'the older one is gone', async () =>
+      (await getRequest(lab(), older)) === undefined ? {} : 'it is there',
+    );
+    await statusAtCa(lab().stack, serialNumber, 'Revoked');
+    await certifiedWithin(lab(), younger, 30);
+  });
+});
+
+test('one that a ClusterDeployment turns out to ask for is handed over: nothing revoked, nothing ordered anew', async () => {
+  const zone = lab().zone.name;
+  const dnsNames = [`api.late.${zone}`, `rh-api.late.${zone}`, `*.apps.late.${zone}`];
+  const request = await newRequest(lab(), 'late-primary', {
+    namespace: 'late',
+    secretName: 'late-primary-cert',
+    dnsNames,
+  });
+  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  const { orders } = await caLog(lab());
+
+  const cluster = await newCluster(lab(), 'late');
+  const handle = lab().client.workflow.getHandle(clusterWorkflowId(request.identity));
+  const ledger = (await lab().client.withDeadline(Date.now() + 30_000, () => handle.result())) as DecommissionLedger;
+  expect(ledger).toMatchObject({ claimedBy: 'late', finalizerReleased: false });
+  expect(ledger.bundles).toEqual([{ bundleName: 'late-primary', revocations: [], removed: [] }]);
+
+  await within(30, 'the cluster has it', async () => {
+    const found = await lab().kubernetes.get(CERTIFICATE_REQUESTS, { namespace: 'late', name: 'late-primary' });
+    const { workflowID } = (found?.['status'] ?? {}) as { readonly workflowID?: string };
+    return workflowID === clusterWorkflowId(cluster.identity) ? {} : `it says ${workflowID}`;
+  });
+  expect((await getRequest(lab(), cluster))?.metadata).toMatchObject({
+    uid: request.identity.uid,
+    finalizers: [FINALIZER],
+    ownerReferences: [{ kind: 'ClusterDeployment', uid: cluster.identity.uid }],
+  });
+  await statusAtCa(lab().stack, serialNumber, 'Valid');
+  expect((await certificateInSecret(lab().kubernetes, cluster, undefined, 5)).serialNumber).toBe(serialNumber);
+  expect((await caLog(lab())).orders).toBe(orders);
+});
