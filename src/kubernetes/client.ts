@@ -159,18 +159,20 @@ class Client implements KubernetesClient {
     resource: ResourceType,
     key: ObjectKey,
     operations: readonly JsonPatchOperation[],
-    signal?: AbortSignal,
+    options: { readonly subresource?: 'status'; readonly signal?: AbortSignal } = {},
   ): Promise<KubernetesObject | undefined> {
+    const { subresource } = options;
     const answer = await this.#send(
       {
         method: 'PATCH',
-        path: `${objectPath(resource, key)}?fieldManager=${FIELD_MANAGER}`,
+        path: `${objectPath(resource, key)}${subresource === undefined ? '' : `/${subresource}`}?fieldManager=${FIELD_MANAGER}`,
         contentType: 'application/json-patch+json',
         body: JSON.stringify(operations),
       },
-      signal,
+      options.signal,
     );
-    return answer.status === 404 ? undefined : readObject(`change ${describeObject(resource, key)}`, answer);
+    const what = subresource === undefined ? '' : `the ${subresource} of `;
+    return answer.status === 404 ? undefined : readObject(`change ${what}${describeObject(resource, key)}`, answer);
   }
 
   async delete(

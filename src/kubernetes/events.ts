@@ -68,7 +68,7 @@ async function countUp(
         { op: 'add', path: '/count', value: count + 1 },
         { op: 'add', path: '/lastTimestamp', value: lastTimestamp },
       ],
-      signal,
+      signal === undefined ? {} : { signal },
     );
     return patched !== undefined;
   } catch (error) {

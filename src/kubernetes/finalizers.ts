@@ -82,7 +82,7 @@ export async function releaseFinalizer(
           { op: 'test', path, value: FINALIZER },
           { op: 'remove', path },
         ],
-        signal,
+        signal === undefined ? {} : { signal },
       );
       return patched !== undefined;
     } catch (error) {

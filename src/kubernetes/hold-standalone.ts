@@ -43,7 +43,7 @@ export async function holdStandaloneRequest(
           { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
           { op: 'add', path: '/metadata/finalizers', value: [...finalizers, FINALIZER] },
         ],
-        signal,
+        signal === undefined ? {} : { signal },
       );
       if (held !== undefined) return held;
     } catch (error) {

@@ -112,7 +112,7 @@ export interface KubernetesApi {
     resource: ResourceType,
     key: ObjectKey,
     operations: readonly JsonPatchOperation[],
-    signal?: AbortSignal,
+    options?: { readonly subresource?: 'status'; readonly signal?: AbortSignal },
   ): Promise<KubernetesObject | undefined>;
   /** @returns whether there was one to delete. `uid` and `resourceVersion` are preconditions. */
   delete(

@@ -106,7 +106,7 @@ export async function tieSecret(
       ...labels,
       { op: 'add', path: '/metadata/ownerReferences', value: [...owners, ownedBy(request)] },
     ],
-    signal,
+    signal === undefined ? {} : { signal },
   );
 }
 
@@ -130,7 +130,7 @@ export async function untieSecret(
         SECRETS,
         key,
         [unchangedSince(metadata), { op: 'add', path: '/metadata/ownerReferences', value: kept }],
-        signal,
+        signal === undefined ? {} : { signal },
       );
       return;
     } catch (error) {

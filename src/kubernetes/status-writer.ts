@@ -8,7 +8,15 @@ import { saysAlready, statusOf } from './status.ts';
 const ATTEMPTS = 4;
 const MOST_SEEN = 5_000;
 
+/**
+ * How long what was seen is believed to be all that is there. A look at a bundle reads the request and tells its status within
+ * moments; what this process saw long ago, somebody may have wiped since.
+ */
+const BELIEVED_MS = 10_000;
+
 interface Seen {
+  /** `performance.now()` */
+  readonly at: number;
   readonly metadata: ObjectMeta;
   readonly status: unknown;
 }
@@ -32,7 +40,7 @@ export class StatusWriter {
       ...(finalizers === undefined ? {} : { finalizers }),
       ...(ownerReferences === undefined ? {} : { ownerReferences }),
     };
-    this.#seen.set(`${namespace}/${name}`, { metadata, status: request['status'] });
+    this.#seen.set(`${namespace}/${name}`, { at: performance.now(), metadata, status: request['status'] });
   }
 
   /**
@@ -59,7 +67,11 @@ export class StatusWriter {
       const seen = this.#seen.get(place);
       if (seen === undefined || !isOurs(seen.metadata)) return undefined;
       const status = statusOf(report, seen.status, new Date());
-      if (saysAlready(seen.status, status)) return seen.metadata;
+      if (saysAlready(seen.status, status)) {
+        if (performance.now() - seen.at < BELIEVED_MS) return seen.metadata;
+        this.#seen.forget(place);
+        continue;
+      }
       try {
         // No uid: a request that was made again has another resourceVersion.
         const { resourceVersion } = seen.metadata;
@@ -75,8 +87,9 @@ export class StatusWriter {
           },
           { subresource: 'status', ...(signal === undefined ? {} : { signal }) },
         );
-        this.saw(applied);
-        return applied.metadata;
+        const whole = await this.#withoutLeftovers(applied, status, signal);
+        this.saw(whole);
+        return whole.metadata;
       } catch (error) {
         this.#seen.forget(place);
         if (!(error instanceof CertmanError)) throw error;
@@ -84,5 +97,25 @@ export class StatusWriter {
         if (error.code !== 'kubernetes/conflict' || attempt >= ATTEMPTS) throw error;
       }
     }
+  }
+
+  /** Server-side apply leaves what somebody else has put into the status; there is nothing in it that is anybody else's. */
+  async #withoutLeftovers(
+    applied: KubernetesObject,
+    status: Readonly<Record<string, unknown>>,
+    signal?: AbortSignal,
+  ): Promise<KubernetesObject> {
+    const { namespace, name, resourceVersion } = applied.metadata;
+    if (saysAlready(applied['status'], status)) return applied;
+    const patched = await this.#kubernetes.patch(
+      CERTIFICATE_REQUESTS,
+      { name, ...(namespace === undefined ? {} : { namespace }) },
+      [
+        { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+        { op: 'add', path: '/status', value: status },
+      ],
+      { subresource: 'status', ...(signal === undefined ? {} : { signal }) },
+    );
+    return patched ?? applied;
   }
 }

@@ -1,11 +1,12 @@
 import { CustomObjectsApi } from '@kubernetes/client-node';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { runActivity } from '../../support/activity-run.ts';
 import { NAMESPACES, useHub } from '../../support/hub.ts';
 import { bundle, clusterKey, requestKey, useKubernetesActivities } from '../../support/kubernetes-activities.ts';
+import { useStack } from '../../support/stack.ts';
 
 const hub = useHub();
 const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
@@ -107,6 +108,53 @@ describe('reportStatus', () => {
     await say(view, ready);
     const status = (await getRequest(view))?.['status'] as { conditions: { type: string }[] };
     expect(status.conditions.map((condition) => condition.type)).toEqual(['Ready']);
+  });
+
+  describe('puts right what somebody did to the status', () => {
+    const edit = (view: ClusterView, change: unknown) =>
+      useStack().kubectl([
+        'patch',
+        'certificaterequest',
+        requestKey(view).name,
+        '-n',
+        view.identity.namespace,
+        '--subresource=status',
+        `--type=${Array.isArray(change) ? 'json' : 'merge'}`,
+        '-p',
+        JSON.stringify(change),
+      ]);
+
+    test.each([
+      ['wiped it', [{ op: 'remove', path: '/status' }]],
+      ['changed a field', { status: { notAfter: '2099-01-01T00:00:00Z' } }],
+      ['put a field in', { status: { nextAttempt: '2099-01-01T00:00:00Z', renewalTime: '2099-01-01T00:00:00Z' } }],
+      ['took a field away', { status: { serialNumber: null } }],
+    ])('who %s', async (_what, change) => {
+      const { view } = await hub().cluster();
+      const worker = activities();
+      await apply(view, worker);
+      await say(view, ready, worker);
+      const before = (await getRequest(view))?.['status'];
+      await edit(view, change);
+      await apply(view, worker);
+      await say(view, ready, worker);
+      expect((await getRequest(view))?.['status']).toEqual({
+        ...(before as object),
+        conditions: [expect.objectContaining(ready.conditions[0]) as unknown],
+      });
+    });
+
+    test('also by a worker that has not looked since', async () => {
+      const { view } = await hub().cluster();
+      const worker = activities();
+      await apply(view, worker);
+      await say(view, ready, worker);
+      await edit(view, [{ op: 'remove', path: '/status' }]);
+      vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 11_000);
+      await say(view, ready, worker);
+      vi.restoreAllMocks();
+      expect((await getRequest(view))?.['status']).toMatchObject({ state: 'Ready', serialNumber: '12' });
+    });
   });
 
   test('tells an Event on both resources, and counts when it is told again', async () => {

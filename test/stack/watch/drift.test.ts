@@ -150,12 +150,14 @@ describe('the comparison', () => {
     const others = {
       missing: await certified(run),
       secretless: await certified(run),
+      staging: await makeCluster(hub()),
       overdue: await makeCluster(hub()),
       healthy: await makeCluster(hub()),
     };
     const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
+    await pretendIssuance(hub(), others.staging, 'one', { acmeServer: 'staging.example' });
     await pretendIssuance(hub(), others.overdue, 'one', { renewalTime: '2026-01-01T00:00:00Z' });
-    await pretendIssuance(hub(), others.healthy, 'one', { renewalTime: inTwoDays });
+    await pretendIssuance(hub(), others.healthy, 'one', { acmeServer: 'ca.example', renewalTime: inTwoDays });
     await patch(others.healthy, SECRET, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
     await patch(others.healthy, REQUEST, { spec: { renewBeforeDays: 3 } });
     for (const { drift, cluster } of clusters) await drift.make(cluster);
@@ -169,6 +171,10 @@ describe('the comparison', () => {
       ...clusters.map(({ drift, cluster }) => [cluster, drift.said[1]] as const),
       [missing, 'The CertificateRequest c1-primary is not there.'],
       [secretless, 'The certificate Secret primary-cert is not there.'],
+      [
+        others.staging,
+        'The certificate in the Secret primary-cert is of staging.example; orders go to ca.example now.',
+      ],
       [others.overdue, 'The CertificateRequest c1-primary should have been dealt with at 2026-01-01T00:00:00Z.'],
     ];
     for (const [cluster, what] of expected) await run.untilTold(cluster, ['observed', what], 20);
