@@ -49,7 +49,8 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     const { identity } = cluster;
     if (standsAlone(identity)) return await holdStandaloneRequest(kubernetes, identity, signal);
     const email = await settings.notificationEmail();
-    if (!cluster.finalizer) clusterStatus.saw(await holdClusterDeployment(kubernetes, identity, signal));
+    // Whatever the view says of the finalizer: somebody may have taken it off since it was made.
+    clusterStatus.saw(await holdClusterDeployment(kubernetes, identity, signal));
     return await ensureCertificateRequest(kubernetes, cluster, bundle, email, signal);
   };
 

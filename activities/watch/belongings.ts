@@ -69,8 +69,9 @@ export class BelongingsComparison {
       const { namespace } = served.cluster;
       const there = anew.get(namespace) ?? (await this.#listNamespace(namespace));
       anew.set(namespace, there);
-      const still = this.#driftOf(served, there, environment)?.mark === drift.mark;
-      if (still && this.#isServed(served) && (await this.#tell(served, drift))) told += 1;
+      const now = this.#asItIsNow(served);
+      const still = now !== undefined && this.#driftOf(now, there, environment)?.mark === drift.mark;
+      if (still && (await this.#tell(now, drift))) told += 1;
     }
     return told;
   }
@@ -90,7 +91,7 @@ export class BelongingsComparison {
     return driftOf({
       certificate,
       now: Date.now(),
-      ...(cluster.kind === undefined ? { clusterUid: cluster.uid } : {}),
+      ...(cluster.kind === undefined ? { cluster } : {}),
       ...(request === undefined ? {} : { request }),
       ...(secret === undefined ? {} : { secret }),
       ...(environment === undefined ? {} : { environment }),
@@ -104,14 +105,12 @@ export class BelongingsComparison {
     }
   }
 
-  /** Whether it is still so after the pause. */
-  #isServed({ cluster, certificate }: Served): boolean {
+  /** After the pause; undefined when it is not served any more. */
+  #asItIsNow({ cluster, certificate }: Served): Served | undefined {
     const now = this.#options.fleet.cluster(cluster);
-    return (
-      now?.uid === cluster.uid &&
-      now.gate === 'serve' &&
-      now.certificates.some((one) => one.secretName === certificate.secretName)
-    );
+    if (now?.uid !== cluster.uid || now.gate !== 'serve') return undefined;
+    const same = now.certificates.some((one) => one.secretName === certificate.secretName);
+    return same ? { cluster: now, certificate } : undefined;
   }
 
   /** Only those that certificates are to be in are kept. */

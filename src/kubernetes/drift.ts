@@ -2,7 +2,7 @@
  * What of a certificate on the hub is not as certman left it: a chain of small questions over what lists tell anyway, in the
  * order of urgency. Pure. What is to be done about it, its workflow decides when it looks.
  */
-import type { KnownCertificate } from '../clusters/what-to-signal.ts';
+import type { KnownCertificate, KnownCluster } from '../clusters/what-to-signal.ts';
 import type { ObservedRequest } from './observed-request.ts';
 import type { ObservedSecret } from './observed-secret.ts';
 import { tieOf } from './secret-tie.ts';
@@ -19,8 +19,8 @@ export interface Drift {
 
 export interface Belongings {
   readonly certificate: KnownCertificate;
-  /** uid of the ClusterDeployment; undefined when the request stands alone, and nobody but its user writes its spec. */
-  readonly clusterUid?: string;
+  /** The ClusterDeployment; undefined when the request stands alone, and nobody but its user writes its spec. */
+  readonly cluster?: Pick<KnownCluster, 'name' | 'uid' | 'finalizer'>;
   readonly request?: ObservedRequest;
   readonly secret?: ObservedSecret;
   /** Host of the CA's directory that an order would go to now; undefined when that is not known. */
@@ -46,15 +46,19 @@ const QUESTIONS: readonly Question[] = [
   function isBeingDeleted({ name, uid, deleting }) {
     return deleting ? drift(`The CertificateRequest ${name} is being deleted.`, uid) : undefined;
   },
+  function isOfClusterNotHeld(_request, { cluster }) {
+    if (cluster === undefined || cluster.finalizer) return undefined;
+    return drift(`The ClusterDeployment ${cluster.name} lacks its finalizer.`);
+  },
   function isNotHeld({ name, finalizer }) {
     return finalizer ? undefined : drift(`The CertificateRequest ${name} lacks its finalizer.`);
   },
-  function isNotOwned({ name, owner }, { clusterUid }) {
-    if (clusterUid === undefined || owner?.uid === clusterUid) return undefined;
+  function isNotOwned({ name, owner }, { cluster }) {
+    if (cluster === undefined || owner?.uid === cluster.uid) return undefined;
     return drift(`The CertificateRequest ${name} lacks its owner reference.`);
   },
-  function hasAnotherSpec({ name, foreignSpec, writers }, { clusterUid }) {
-    if (clusterUid === undefined || foreignSpec.length === 0) return undefined;
+  function hasAnotherSpec({ name, foreignSpec, writers }, { cluster }) {
+    if (cluster === undefined || foreignSpec.length === 0) return undefined;
     return drift(`The CertificateRequest ${name} was changed by somebody: ${foreignSpec.join(', ')}.`, writers.foreign);
   },
   function hasNoSecret({ issued, serialNumber }, { secret, certificate }) {

@@ -35,6 +35,12 @@ describe('applyCertificateRequest', () => {
     expect(request?.metadata.finalizers).toEqual([FINALIZER]);
   });
 
+  test('holds a ClusterDeployment whose finalizer somebody took off since it was seen', async () => {
+    const { view } = await hub().cluster();
+    await apply({ ...view, finalizer: true });
+    expect((await getCluster(view))?.metadata.finalizers).toEqual([FINALIZER]);
+  });
+
   test('leaves finalizers of others where they are', async () => {
     const { view } = await hub().cluster();
     const theirs = ['hive.openshift.io/deprovision'];

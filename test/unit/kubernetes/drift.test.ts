@@ -5,6 +5,7 @@ import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
 import { observeSecret } from '../../../src/kubernetes/observed-secret.ts';
 import { ownedBy } from '../../../src/kubernetes/secret-tie.ts';
 
+const CLUSTER = { name: 'c1', uid: 'u1', finalizer: true };
 const NOW = Date.parse('2026-02-01T00:00:00Z');
 const EARLIER = '2026-01-01T00:00:00Z';
 const LATER = '2026-01-20T00:00:00Z';
@@ -87,7 +88,7 @@ function secret(change: { labels?: object; owners?: readonly object[]; fields?: 
 function drift(change: Partial<Belongings> = {}): string | undefined {
   return driftOf({
     certificate: { requestName: 'c1-primary', secretName: 'primary-cert' },
-    clusterUid: 'u1',
+    cluster: CLUSTER,
     request: observeRequest(request()),
     secret: secret(),
     environment: 'ca.example',
@@ -150,6 +151,10 @@ describe('a certificate on the hub', () => {
     expect(ofRequest(change)).toContain(said);
   });
 
+  test('whose ClusterDeployment is not held', () => {
+    expect(drift({ cluster: { ...CLUSTER, finalizer: false } })).toBe('The ClusterDeployment c1 lacks its finalizer.');
+  });
+
   test('that waits for its next attempt is not overdue, however long ago its renewal was due', () => {
     const status = { ...STATUS, renewalTime: EARLIER, nextAttempt: '2026-02-01T01:00:00Z' };
     const statusFields = { ...STATUS_FIELDS, 'f:nextAttempt': {} };
@@ -169,7 +174,7 @@ describe('a certificate on the hub', () => {
     expect(
       driftOf({
         certificate: { requestName: 'c1-primary', secretName: 'primary-cert' },
-        clusterUid: 'u1',
+        cluster: CLUSTER,
         request: observeRequest(request()),
         now: NOW,
       })?.what,
@@ -200,7 +205,7 @@ describe('a certificate on the hub', () => {
 test('a drift keeps its mark while it is the same one', () => {
   const markOf = (time: string) => {
     const theirs = entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
-    const belongings = { certificate: { requestName: 'c1-primary', secretName: 's' }, clusterUid: 'u1', now: NOW };
+    const belongings = { certificate: { requestName: 'c1-primary', secretName: 's' }, cluster: CLUSTER, now: NOW };
     return driftOf({ ...belongings, request: observeRequest(request()), secret: secret({ fields: [theirs] }) })?.mark;
   };
   expect(markOf(LATER)).toBe(markOf(LATER));

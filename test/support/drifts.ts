@@ -1,0 +1,174 @@
+/** What people and programs do to what certman looks after, with kubectl, and what is to become of the certificate. */
+import { generateKeyPairSync } from 'node:crypto';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { FINALIZER } from '../../src/kubernetes/kubernetes-api.ts';
+import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
+import { issuanceWorkflowId } from '../../workflows/contract.ts';
+import type { LifeCluster } from './life-clusters.ts';
+import { getDeployment, getRequest, statusOf } from './life-evidence.ts';
+import type { LifeLab } from './life-lab.ts';
+
+export interface Drift {
+  readonly name: string;
+  readonly make: (lab: LifeLab, cluster: LifeCluster) => Promise<unknown>;
+  /** `kept`: the same Secret with the same data, and nothing ordered. `ordered`: a new certificate, by one order. */
+  readonly certificate: 'kept' | 'ordered';
+  /** Part of the words that say why it was ordered. */
+  readonly why?: string;
+  /** The request is another object afterwards. */
+  readonly requestMadeAgain?: true;
+}
+
+const patchOf =
+  (object: (cluster: LifeCluster) => readonly string[]) =>
+  (change: unknown, ...more: readonly string[]) =>
+  (lab: LifeLab, cluster: LifeCluster): Promise<unknown> =>
+    lab.stack.kubectl([
+      'patch',
+      ...object(cluster),
+      '-n',
+      cluster.namespace,
+      `--type=${Array.isArray(change) ? 'json' : 'merge'}`,
+      '-p',
+      JSON.stringify(change),
+      ...more,
+    ]);
+const onSecret = patchOf(({ secretName }) => ['secret', secretName]);
+const onRequest = patchOf(({ requestName }) => ['certificaterequest', requestName]);
+const onDeployment = patchOf(({ name }) => ['clusterdeployment', name]);
+const STATUS = '--subresource=status';
+
+const deleteRequest = (cascade: string) => (lab: LifeLab, cluster: LifeCluster) =>
+  lab.stack.kubectl([
+    'delete',
+    'certificaterequest',
+    cluster.requestName,
+    '-n',
+    cluster.namespace,
+    `--cascade=${cascade}`,
+    '--wait=false',
+  ]);
+
+function otherKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })).toString('base64');
+}
+
+export const DRIFTS: readonly Drift[] = [
+  {
+    name: 'Secret deleted',
+    make: (lab, { namespace, secretName }) => lab.stack.kubectl(['delete', 'secret', secretName, '-n', namespace]),
+    certificate: 'ordered',
+    why: 'There is no certificate in the Secret',
+  },
+  {
+    name: 'Secret filled with garbage',
+    make: onSecret({ data: { 'tls.crt': btoa('gar'), 'tls.key': btoa('bage') } }),
+    certificate: 'ordered',
+    why: 'cannot serve',
+  },
+  {
+    name: 'key swapped for another valid one',
+    make: (lab, cluster) => onSecret({ data: { 'tls.key': otherKey() } })(lab, cluster),
+    certificate: 'ordered',
+    why: 'Key and certificate do not belong together',
+  },
+  {
+    name: 'label of the Secret removed',
+    make: onSecret({ metadata: { labels: { certificate_request: null } } }),
+    certificate: 'kept',
+  },
+  {
+    name: 'owner reference of the Secret removed',
+    make: onSecret({ metadata: { ownerReferences: null } }),
+    certificate: 'kept',
+  },
+  {
+    name: 'CertificateRequest deleted',
+    make: deleteRequest('background'),
+    certificate: 'kept',
+    requestMadeAgain: true,
+  },
+  {
+    name: 'CertificateRequest deleted, orphaning',
+    make: deleteRequest('orphan'),
+    certificate: 'kept',
+    requestMadeAgain: true,
+  },
+  {
+    // The garbage collector deletes what it owns at once: there is no Secret left that could be kept.
+    name: 'CertificateRequest deleted, in the foreground',
+    make: deleteRequest('foreground'),
+    certificate: 'ordered',
+    requestMadeAgain: true,
+    why: 'There is no certificate in the Secret',
+  },
+  {
+    name: 'names in the CertificateRequest edited',
+    make: onRequest({ spec: { dnsNames: ['api.elsewhere.example.com'] } }),
+    certificate: 'kept',
+  },
+  {
+    name: 'Secret name in the CertificateRequest edited',
+    make: onRequest({ spec: { certificateSecret: { name: 'elsewhere' } } }),
+    certificate: 'kept',
+  },
+  {
+    name: 'owner reference of the CertificateRequest removed',
+    make: onRequest({ metadata: { ownerReferences: null } }),
+    certificate: 'kept',
+  },
+  {
+    name: 'finalizer of the CertificateRequest removed',
+    make: onRequest({ metadata: { finalizers: null } }),
+    certificate: 'kept',
+  },
+  {
+    name: 'status edited',
+    make: onRequest({ status: { state: 'Odd', notAfter: 'never' } }, STATUS),
+    certificate: 'kept',
+  },
+  { name: 'status wiped', make: onRequest([{ op: 'remove', path: '/status' }], STATUS), certificate: 'kept' },
+  {
+    name: 'finalizer of the ClusterDeployment removed',
+    make: onDeployment({ metadata: { finalizers: null } }),
+    certificate: 'kept',
+  },
+];
+
+/** Says what is not as certman wants it for a cluster whose certificate is good; an empty object when all is. */
+export async function wholeness(lab: LifeLab, cluster: LifeCluster): Promise<object | string> {
+  const [deployment, request, secret] = await Promise.all([
+    getDeployment(lab, cluster),
+    getRequest(lab, cluster),
+    readTlsSecret(lab.kubernetes, { namespace: cluster.namespace, name: cluster.secretName }),
+  ]);
+  if (deployment?.metadata.finalizers?.includes(FINALIZER) !== true) return 'the ClusterDeployment is not held';
+  if (request === undefined) return 'there is no request';
+  const { metadata } = request;
+  if (metadata.deletionTimestamp !== undefined) return 'the request is being deleted';
+  if (metadata.finalizers?.includes(FINALIZER) !== true) return 'the request is not held';
+  if (metadata.ownerReferences?.[0]?.['uid'] !== cluster.identity.uid) return 'the request is not owned';
+  const spec = request['spec'] as { dnsNames: unknown; certificateSecret: { name: string } };
+  if (JSON.stringify(spec.dnsNames) !== JSON.stringify(cluster.dnsNames)) return `names are ${String(spec.dnsNames)}`;
+  if (spec.certificateSecret.name !== cluster.secretName) return `the Secret is ${spec.certificateSecret.name}`;
+  if (secret.kind !== 'valid') return `the Secret is ${secret.kind}`;
+  if (secret.metadata.labels?.['certificate_request'] !== cluster.requestName) return 'the Secret lacks its label';
+  const owners = secret.metadata.ownerReferences ?? [];
+  if (owners.length !== 1 || owners[0]?.['uid'] !== metadata.uid) return 'the Secret is not owned by the request';
+  const status = request['status'] as Readonly<Record<string, unknown>> | undefined;
+  const { serialNumber, notAfter } = secret.certificate;
+  const told =
+    status?.['state'] === 'Ready' && status['serialNumber'] === serialNumber && status['notAfter'] === notAfter;
+  return told ? {} : `the status is ${JSON.stringify(status ?? null)}`;
+}
+
+/** How many orders the cluster's workflow has begun, and the words in which it said why the last one was. */
+export async function ordersOf(lab: LifeLab, cluster: LifeCluster): Promise<{ count: number; why: string }> {
+  const count = (await statusOf(lab, cluster)).bundles[cluster.bundleName]?.orders ?? 0;
+  const workflowId = issuanceWorkflowId(cluster.identity, cluster.bundleName, count);
+  const { events } = await lab.client.workflow.getHandle(workflowId).fetchHistory();
+  const [input] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  if (!input) throw new Error(`the history of ${workflowId} does not begin with its input`);
+  return { count, why: defaultPayloadConverter.fromPayload<{ reason: string }>(input).reason };
+}
