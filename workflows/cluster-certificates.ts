@@ -10,6 +10,7 @@ import {
   continueAsNew,
   patched,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FailureInfo } from '../src/failures/failure.ts';
@@ -94,8 +95,9 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
     await condition(() => cluster.leaving || cluster.bundlesToServe() || cluster.mayContinueAsNew(workflowInfo()));
     if (!cluster.leaving && !cluster.bundlesToServe()) {
       await condition(allHandlersFinished);
-      // A message may have arrived while the last handlers finished.
-      if (cluster.mayContinueAsNew(workflowInfo())) {
+      await hearAll(cluster);
+      // A message may have arrived meanwhile.
+      if (cluster.mayContinueAsNew(workflowInfo()) && allHandlersFinished()) {
         await continueAsNew<typeof clusterCertificates>(cluster.asInput());
       }
     }
@@ -105,11 +107,21 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
     cluster.claimedBy === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claimedBy);
   while (ledger === undefined) {
     await condition(() => allHandlersFinished() || cluster.released);
+    await hearAll(cluster);
     if (!cluster.released) await continueAsNew<typeof clusterCertificates>(cluster.asInput());
     ledger = await decommission(cluster);
   }
   await condition(allHandlersFinished);
   return ledger;
+}
+
+/**
+ * Waits until every message that has arrived is heard. A run must not end on the result of a local activity: when the task in
+ * which it ends is done again because of a message, the result, which is recorded already, is given to the workflow before the
+ * message is; the run ends on it, and the message is lost. The end of a timer is told after the messages before it.
+ */
+async function hearAll(cluster: ClusterState): Promise<void> {
+  if (cluster.wholeLife) await sleep(1, { summary: 'hear what has arrived, then begin a fresh run' });
 }
 
 /** Answers once every bundle has come to its end. */

@@ -1,5 +1,6 @@
 /** A worker with activity doubles beside a Temporal server, and what starts and asks a cluster's workflow there. */
 import { WorkflowNotFoundError } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
@@ -16,11 +17,15 @@ export interface Lab {
   status(view: ClusterView): Promise<ClusterStatus>;
 }
 
-/** Runs `body` beside a worker of its own on a queue of its own; the clusters that it started are ended behind it. */
+/**
+ * Runs `body` beside a worker of its own on a queue of its own; the clusters that it started are ended behind it.
+ * @param payloadCodecs of the worker alone: what it sends must be read as it is by anybody else.
+ */
 export async function inLab<T>(
   env: TestWorkflowEnvironment,
   workflowBundle: WorkflowBundleOption,
   body: (lab: Lab) => Promise<T>,
+  payloadCodecs: PayloadCodec[] = [],
 ): Promise<T> {
   const taskQueue = `test-${crypto.randomUUID()}`;
   const doubles = new ActivityDoubles(() => env.currentTimeMs());
@@ -30,6 +35,7 @@ export async function inLab<T>(
     taskQueue,
     workflowBundle,
     activities: doubles.activities(),
+    dataConverter: { payloadCodecs },
     // As in production: a cancellation reaches an activity with the next heartbeat that is sent.
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '2 seconds',

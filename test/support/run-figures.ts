@@ -1,22 +1,36 @@
-/** How large the histories of a workflow are, run by run. */
+/** What the histories of a workflow come to, run by run. */
 import type { Client } from '@temporalio/client';
 import { historyBytes } from './history-json.ts';
 
 export interface RunFigures {
   readonly events: number;
   readonly bytes: number;
+  /** Causes of the workflow tasks that failed, as numbers of temporal.api.enums.v1.WorkflowTaskFailedCause. */
+  readonly taskFailures: readonly number[];
   /** Size of what the run handed on when it continued as new; absent in the last one. */
   readonly carriedBytes?: number;
   /** The run that continues this one. */
   readonly next?: string;
 }
 
+/**
+ * A message arrived while the task that was to end the run was open: the server has that task done again, with the message.
+ * temporal.api.enums.v1.WorkflowTaskFailedCause.
+ */
+export const UNHANDLED_COMMAND = 1;
+
 /** @param runId the newest run when absent. */
 export async function runFigures(client: Client, workflowId: string, runId?: string): Promise<RunFigures> {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   const events = history.events ?? [];
   const continued = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
-  const figures = { events: events.length, bytes: historyBytes(history) };
+  const figures = {
+    events: events.length,
+    bytes: historyBytes(history),
+    taskFailures: events.flatMap(
+      ({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes?.cause ?? [],
+    ),
+  };
   if (!continued?.newExecutionRunId) return figures;
   const payloads = continued.input?.payloads ?? [];
   const carriedBytes = payloads.reduce((sum, { data }) => sum + (data?.byteLength ?? 0), 0);

@@ -1,4 +1,5 @@
 /** A Temporal server for a test file, and a lab on it for each of its tests. */
+import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll } from 'vitest';
 import { inLab, type Lab } from './lab.ts';
@@ -7,7 +8,7 @@ import { workflowBundle } from './workflow-bundle.ts';
 
 export { type Lab, untilReady } from './lab.ts';
 
-export type WithLab = (body: (lab: Lab) => Promise<void>) => Promise<void>;
+export type WithLab = (body: (lab: Lab) => Promise<void>, payloadCodecs?: PayloadCodec[]) => Promise<void>;
 
 /**
  * For a whole test file: `const withLab = useLab();` runs the body of a test beside a worker of its own on a queue of its
@@ -19,8 +20,8 @@ export function useLab(start: () => Promise<TestWorkflowEnvironment> = startEnvi
     env = await start();
   }, 120_000);
   afterAll(() => env?.teardown());
-  return async (body) => {
+  return async (body, payloadCodecs) => {
     if (env === undefined) throw new Error('the lab is there only while tests run');
-    await inLab(env, workflowBundle(), body);
+    await inLab(env, workflowBundle(), body, payloadCodecs);
   };
 }

@@ -1,5 +1,5 @@
 /** Attempts at certificates: those asked for by an operator, those under way, and how the ended ones ended. */
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 
 export interface EndedAttempts {
@@ -57,6 +57,14 @@ export class Attempts {
     } finally {
       this.#underWay.delete(bundle.name);
     }
+  }
+
+  /**
+   * Waits while an order is under way. Nobody here knows then whether its certificate is in the Secret already, and so whether
+   * what is said of a certificate is said of the one in place.
+   */
+  async noneUnderWay(bundleName: string): Promise<void> {
+    await condition(() => !this.#underWay.has(bundleName));
   }
 
   /** Ends every order whose bundle is not as it was when it was placed. @param bundleOf undefined: it is not wanted now. */

@@ -102,13 +102,15 @@ export class ClusterState {
   }
 
   /** What the CA says of another certificate than the one in place is of no consequence. */
-  observeWindow(bundleName: string, window: RenewalWindow): void {
+  async observeWindow(bundleName: string, window: RenewalWindow): Promise<void> {
+    await this.attempts.noneUnderWay(bundleName);
     if (this.record(bundleName).certificate?.certId !== window.certId) return;
     this.update(bundleName, { suggestedWindow: window });
     this.#touch(bundleName);
   }
 
-  observeRevoked(bundleName: string, serialNumber: string): void {
+  async observeRevoked(bundleName: string, serialNumber: string): Promise<void> {
+    await this.attempts.noneUnderWay(bundleName);
     if (this.record(bundleName).certificate?.serialNumber !== serialNumber) return;
     this.update(bundleName, { revoked: serialNumber });
     this.#touch(bundleName);

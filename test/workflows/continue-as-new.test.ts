@@ -1,0 +1,174 @@
+/** A run continues as new after each renewal. Whatever is told to the workflow at that instant has its effect, once. */
+import type { WorkflowHandle } from '@temporalio/client';
+import { describe, expect, test } from 'vitest';
+import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
+import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+import {
+  certificateRevoked,
+  clusterObserved,
+  clusterWorkflowId,
+  type RenewedCertificate,
+  renew,
+  renewalWindowMoved,
+  surroundingsChanged,
+} from '../../workflows/contract.ts';
+import { eventually } from '../support/eventually.ts';
+import { RunEnds } from '../support/run-ends.ts';
+import { chainFigures, type RunFigures, UNHANDLED_COMMAND } from '../support/run-figures.ts';
+import { bundleView, clusterView } from '../support/views.ts';
+import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+
+const DAY_MS = 86_400_000;
+
+interface Moment {
+  readonly what: string;
+  /** Milliseconds after the end of the run is on its way to the server; undefined: before it arrives. */
+  readonly after?: number;
+  /**
+   * Somebody asks for the status while the renewal is reported, the last thing a run does. The server then closes the task
+   * with the report in it and opens another one, in which the run ends.
+   */
+  readonly asked?: true;
+}
+
+const MOMENTS: readonly Moment[] = [
+  { what: 'in the task that ends the run' },
+  { what: 'in such a task that a question has brought about', asked: true },
+  { what: 'as the run has ended', after: 5 },
+  { what: 'as the next run begins', after: 60 },
+];
+
+/** Enough for a question to wait whenever a task begins. */
+const ASKERS = 3;
+
+const withLab = useLab();
+
+/** A cluster with its first certificate. */
+async function served(lab: Lab): Promise<{
+  readonly view: ClusterView;
+  readonly handle: WorkflowHandle<typeof clusterCertificates>;
+  runs(): Promise<readonly RunFigures[]>;
+}> {
+  const view = clusterView();
+  const workflowId = clusterWorkflowId(view.identity);
+  const { signaledRunId } = await lab.start(view);
+  await untilReady(lab, view);
+  return {
+    view,
+    // The handle that starting it gave is of its first run.
+    handle: lab.env.client.workflow.getHandle(workflowId),
+    runs: () => chainFigures(lab.env.client, workflowId, signaledRunId),
+  };
+}
+
+/** That the server has a task done again because a message arrived in it is how nothing is lost; no task failed otherwise. */
+function expectNoTaskFailed(runs: readonly RunFigures[]): void {
+  const causes = runs.flatMap(({ taskFailures }) => taskFailures);
+  expect(causes.filter((cause) => cause !== UNHANDLED_COMMAND)).toEqual([]);
+}
+
+/** The CA wants the certificate replaced now. */
+function windowThatIsOver({ certId = '' }: CertificateFacts): RenewalWindow {
+  return {
+    certId,
+    start: new Date(Date.now() - 2 * DAY_MS).toISOString(),
+    end: new Date(Date.now() - DAY_MS).toISOString(),
+  };
+}
+
+/** Has people ask for the status all the time. @returns what ends it. */
+function ask(lab: Lab, view: ClusterView): () => Promise<void> {
+  let over = false;
+  const askers = Array.from({ length: ASKERS }, async () => {
+    // Between two runs there may be nobody to answer.
+    while (!over) await lab.status(view).catch(() => undefined);
+  });
+  return async () => {
+    over = true;
+    await Promise.all(askers);
+  };
+}
+
+describe('a signal that arrives', () => {
+  test.concurrent.each(MOMENTS)('$what has its effect, once', { timeout: 120_000 }, async (moment) => {
+    const ends = new RunEnds();
+    await withLab(
+      async (lab) => {
+        const { view, handle, runs } = await served(lab);
+        const renamed = { ...view, bundles: [bundleView('primary', 'api.c2.example.com')] };
+        // Each is the reason for one more certificate, whose renewal ends the run in which the next one is sent.
+        const signals: ((renewed: CertificateFacts) => Promise<void>)[] = [
+          () => handle.signal(clusterObserved, renamed),
+          ({ serialNumber }) => handle.signal(certificateRevoked, { bundleName: 'primary', serialNumber }),
+          (renewed) => handle.signal(renewalWindowMoved, { bundleName: 'primary', window: windowThatIsOver(renewed) }),
+          (renewed) => {
+            const foreign = { ...renewed, dnsNames: ['foreign.example.com'] };
+            lab.doubles.secrets.set('primary-cert', { kind: 'valid', certificate: foreign });
+            return handle.signal(surroundingsChanged, { what: 'Somebody wrote another certificate into the Secret.' });
+          },
+          () => handle.signal(clusterObserved, { ...renamed, deleting: true }),
+        ];
+        const stopAsking = moment.asked === true ? ask(lab, view) : undefined;
+        ends.sendAt(moment.after, async (renewed) => await signals.shift()?.(renewed));
+        await handle.executeUpdate(renew, { args: [{}] });
+        await eventually(
+          'every signal had its effect',
+          async () => ({ left: signals.length, status: (await handle.describe()).status.name }),
+          ({ left, status }) => left === 0 && status === 'COMPLETED',
+          60_000,
+        );
+        await ends.answered();
+        await stopAsking?.();
+
+        expect(await handle.result()).toMatchObject({ finalizerReleased: true, bundles: [{ bundleName: 'primary' }] });
+        // The first one, the one that was asked for, and one for each signal but the last.
+        expect(lab.doubles.issued.map(({ dnsNames }) => dnsNames[0])).toEqual([
+          'api.c1.example.com',
+          'api.c1.example.com',
+          'api.c2.example.com',
+          'api.c2.example.com',
+          'api.c2.example.com',
+          'api.c2.example.com',
+        ]);
+        expect(lab.doubles.countOf('placeOrder')).toBe(6);
+        expectNoTaskFailed(await runs());
+      },
+      [ends],
+    );
+  });
+});
+
+describe('a renewal that is asked for', () => {
+  test.concurrent.each(MOMENTS)('$what is answered', { timeout: 120_000 }, async (moment) => {
+    const ends = new RunEnds();
+    await withLab(
+      async (lab) => {
+        const { view, handle, runs } = await served(lab);
+        const answers: RenewedCertificate[] = [];
+        const stopAsking = moment.asked === true ? ask(lab, view) : undefined;
+        ends.sendAt(moment.after, async ({ serialNumber }) => {
+          // At the end of the first renewal only.
+          if (serialNumber === '1001') answers.push(...(await handle.executeUpdate(renew, { args: [{}] })));
+        });
+        answers.unshift(...(await handle.executeUpdate(renew, { args: [{}] })));
+        await eventually(
+          'asked again',
+          () => Promise.resolve(answers.length),
+          (count) => count === 2,
+          60_000,
+        );
+        await ends.answered();
+        await stopAsking?.();
+        // Who asks before the renewal under way is recorded has asked for that one; who asks later, for another.
+        const [first, second] = answers.map(({ certificate }) => certificate.serialNumber);
+        expect(first).toBe('1001');
+        expect(['1001', '1002']).toContain(second);
+        expect(lab.doubles.countOf('placeOrder')).toBe(second === '1001' ? 2 : 3);
+        expectNoTaskFailed(await runs());
+      },
+      [ends],
+    );
+  });
+});
