@@ -49,7 +49,7 @@ const withLab = useLab();
 async function served(lab: Lab): Promise<{
   readonly view: ClusterView;
   readonly handle: WorkflowHandle<typeof clusterCertificates>;
-  runs(): Promise<readonly RunFigures[]>;
+  readonly runs: () => Promise<readonly RunFigures[]>;
 }> {
   const view = clusterView();
   const workflowId = clusterWorkflowId(view.identity);
@@ -80,13 +80,13 @@ function windowThatIsOver({ certId = '' }: CertificateFacts): RenewalWindow {
 
 /** Has people ask for the status all the time. @returns what ends it. */
 function ask(lab: Lab, view: ClusterView): () => Promise<void> {
-  let over = false;
+  const over = new AbortController();
   const askers = Array.from({ length: ASKERS }, async () => {
     // Between two runs there may be nobody to answer.
-    while (!over) await lab.status(view).catch(() => undefined);
+    while (!over.signal.aborted) await lab.status(view).catch(() => undefined);
   });
   return async () => {
-    over = true;
+    over.abort();
     await Promise.all(askers);
   };
 }
