@@ -3,12 +3,22 @@
  * marker. What a run does that an earlier version began is decided by that marker alone, so this code and the earlier one's
  * make the same commands; test/workflows/replay.test.ts holds it to what the earlier version recorded.
  */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundle } from '@temporalio/worker';
 import { PRELOADED, WORKFLOWS_PATH } from '../../src/worker/workflow-code.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows/', import.meta.url));
 const EARLIER_SDK = fileURLToPath(new URL('./earlier-patches.ts', import.meta.url));
+
+/** Into a file, for `CERTMAN_WORKFLOW_BUNDLE`. @returns its path. */
+export async function writeEarlierWorkflows(folder: string): Promise<string> {
+  const path = join(folder, 'earlier-workflows.js');
+  const { code } = await earlierWorkflowCode();
+  await writeFile(path, code);
+  return path;
+}
 
 export async function earlierWorkflowCode(): Promise<WorkflowBundle> {
   return await bundleWorkflowCode({

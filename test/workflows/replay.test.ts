@@ -4,13 +4,13 @@
  * is now.
  */
 import { fileURLToPath } from 'node:url';
-import { defaultPayloadConverter } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PATCHES } from '../../src/worker/patches.ts';
 import { findWorkflowCode } from '../../src/worker/workflow-code.ts';
 import { earlierWorkflowCode } from '../support/earlier-workflows.ts';
 import { type RecordedHistory, recordedHistories } from '../support/histories.ts';
+import { patchesIn } from '../support/history-events.ts';
 import { installQuietRuntime } from '../support/quiet-runtime.ts';
 import { livesOf } from '../support/recorded-lives.ts';
 import { EARLIER_SHAPES, NEWEST_SHAPE, SHAPES, type Shape } from '../support/shapes.ts';
@@ -48,15 +48,6 @@ function successorsOf({ history }: RecordedHistory): readonly string[] {
   );
 }
 
-/** The `patched` markers that a run has come by, as people find it by. */
-function patchesOf({ history }: RecordedHistory): readonly string[] {
-  return (history.events ?? []).flatMap((event) => {
-    const fields = event.upsertWorkflowSearchAttributesEventAttributes?.searchAttributes?.indexedFields;
-    const versions = fields?.['TemporalChangeVersion'];
-    return versions === undefined ? [] : defaultPayloadConverter.fromPayload<string[]>(versions);
-  });
-}
-
 describe.each(SHAPES)('of the shape %s', (shape) => {
   test('every life is recorded', () => {
     const lives = new Set(of(shape).map(({ life }) => life));
@@ -91,7 +82,7 @@ describe.each(SHAPES)('of the shape %s', (shape) => {
 });
 
 test('the patches that a worker can hold back are those that the workflows ask for', () => {
-  expect(new Set(of(NEWEST_SHAPE).flatMap(patchesOf))).toEqual(new Set(PATCHES));
+  expect(new Set(of(NEWEST_SHAPE).flatMap(({ history }) => patchesIn(history)))).toEqual(new Set(PATCHES));
 });
 
 describe('the workflow code of the version before, as the tests of upgrades run it,', () => {

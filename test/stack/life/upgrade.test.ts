@@ -1,0 +1,133 @@
+/**
+ * Workers of the version before are replaced by workers of this one while the fleet is in the middle of everything, and the
+ * other way round. The version before is run by its workflow code (test/support/earlier-workflows.ts).
+ */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { within } from '../../../local/demo/checks.ts';
+import { PATCHES } from '../../../src/worker/patches.ts';
+import { clusterWorkflowId, renew, watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
+import { failedTasksIn, patchesIn } from '../../support/history-events.ts';
+import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
+import { caLog, certifiedWithin, expectCleared, stagingSecrets, txtRecords } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { type MixedFleet, mixedFleet, ORDERS_OF_MIXED_FLEET } from '../../support/mixed-fleet.ts';
+import {
+  failedTasks,
+  historyOf,
+  loseSecret,
+  prepareVersions,
+  reissued,
+  type Versions,
+} from '../../support/upgrades.ts';
+
+const lab = useLifeLab({ worker: false });
+
+let versions: Versions;
+
+beforeAll(async () => {
+  versions = await prepareVersions(lab());
+});
+
+const patchesOf = async (cluster: LifeCluster) => patchesIn(await historyOf(lab(), cluster));
+
+describe('a rolling upgrade from the version before', () => {
+  let fleet: MixedFleet;
+  let late: LifeCluster;
+  let serials: readonly string[];
+
+  beforeAll(async () => {
+    await versions.startEarlier('earlier');
+    fleet = await mixedFleet(lab(), 'rolled');
+    await versions.startPresent('present');
+    expect(await lab().stopWorker('earlier')).toBe('code 0');
+    await fleet.letGoOn();
+    late = await newCluster(lab(), 'late');
+    const certified = await Promise.all(
+      [...fleet.asleep, fleet.installing, fleet.publishing, fleet.waiting, late].map((cluster) =>
+        certifiedWithin(lab(), cluster, 90),
+      ),
+    );
+    serials = certified.map(({ serialNumber }) => serialNumber);
+  }, 240_000);
+
+  test('goes on with the runs that the version before began, and begins its own', async () => {
+    for (const cluster of [...fleet.asleep, fleet.installing, fleet.publishing, fleet.waiting, fleet.leaving]) {
+      expect(await patchesOf(cluster), cluster.name).toEqual([]);
+    }
+    expect(await patchesOf(late)).toEqual(PATCHES);
+  });
+
+  test('loses nothing: every certificate is in its place, and the cluster that was leaving has left', async () => {
+    expect(new Set(serials)).toHaveLength(6);
+    await expectCleared(lab(), fleet.leaving, { revoked: [fleet.leavingSerial], seconds: 90 });
+    for (const cluster of [fleet.installing, fleet.publishing, fleet.waiting]) {
+      expect(await stagingSecrets(lab(), cluster)).toEqual([]);
+    }
+    expect([...(await txtRecords(lab())).keys()]).toEqual([]);
+  });
+
+  test('orders nothing twice', async () => {
+    const { orders, serials: issued } = await caLog(lab());
+    expect(orders).toBe(ORDERS_OF_MIXED_FLEET + 1);
+    expect(issued).toHaveLength(ORDERS_OF_MIXED_FLEET + 1);
+  });
+
+  test('moves the watch to the new worker', async () => {
+    const status = await lab().client.workflow.getHandle(watchWorkflowId('hive')).query(watchStatus);
+    expect(status.watching?.worker).toBe('present');
+  });
+
+  test('has what slept go on as it began, and as the new version does from its next renewal on', async () => {
+    const [drifted, renewed] = fleet.asleep as readonly [LifeCluster, LifeCluster];
+    await loseSecret(lab(), drifted);
+    await reissued(lab(), drifted, serials[0] ?? '');
+    expect(await patchesOf(drifted)).toEqual([]);
+    await lab()
+      .client.workflow.getHandle(clusterWorkflowId(renewed.identity))
+      .executeUpdate(renew, { args: [{}] });
+    await within(15, 'a run of the new version', async () =>
+      (await patchesOf(renewed)).length > 0 ? {} : 'there is none',
+    );
+    expect((await caLog(lab())).orders).toBe(ORDERS_OF_MIXED_FLEET + 3);
+  });
+
+  test('fails no workflow task', async () => {
+    expect(await failedTasks(lab())).toEqual([]);
+  });
+});
+
+describe('an upgrade that is taken back', () => {
+  test('while its patches were held back leaves nothing that the version before could not go on with', async () => {
+    await lab().stopWorkers();
+    await versions.startPresent('careful', { CERTMAN_HELD_BACK_PATCHES: PATCHES.join(',') });
+    const cluster = await newCluster(lab(), 'careful');
+    const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
+    await lab().stopWorker('careful');
+    await versions.startEarlier('earlier-again');
+    await loseSecret(lab(), cluster);
+    await reissued(lab(), cluster, serialNumber);
+    const history = await historyOf(lab(), cluster);
+    expect(patchesIn(history)).toEqual([]);
+    expect(failedTasksIn(history)).toEqual([]);
+  });
+
+  test('without that has the clusters which it had begun with stand still, unharmed, until it is back', async () => {
+    await lab().stopWorkers();
+    await versions.startPresent('hasty');
+    const cluster = await newCluster(lab(), 'hasty');
+    const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
+    await lab().stopWorker('hasty');
+    await versions.startEarlier('earlier-once-more');
+    const before = (await caLog(lab())).orders;
+    await loseSecret(lab(), cluster);
+    await within(60, 'its task fails', async () => {
+      const failed = failedTasksIn(await historyOf(lab(), cluster));
+      return failed.some((why) => /nondeterminism/i.test(why)) ? {} : `it has not: ${failed.join(', ')}`;
+    });
+    expect((await caLog(lab())).orders).toBe(before);
+    await lab().stopWorker('earlier-once-more');
+    await versions.startPresent('back');
+    await reissued(lab(), cluster, serialNumber);
+    expect((await caLog(lab())).orders).toBe(before + 1);
+  });
+});
