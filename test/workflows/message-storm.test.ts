@@ -1,0 +1,104 @@
+import { type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { expect, test } from 'vitest';
+import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+import { type CertificateIssuanceInput, clusterWorkflowId, issuanceWorkflowId } from '../../workflows/contract.ts';
+import { eventually } from '../support/eventually.ts';
+import { MessageStorm } from '../support/message-storm.ts';
+import { RunEnds } from '../support/run-ends.ts';
+import { chainFigures, UNHANDLED_COMMAND } from '../support/run-figures.ts';
+import { bundleView, clusterView } from '../support/views.ts';
+import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+
+/** Renewed after three seconds of its own accord, so that runs end whatever is told. */
+const LIFETIME_DAYS = 6 / 86_400;
+const LEAST_SECONDS_TO_RENEWAL = 1;
+const STORMS = 8;
+
+const withLab = useLab();
+
+/** Why an order was placed, as its workflow was told. */
+async function reasonOf(lab: Lab, view: ClusterView, order: number): Promise<string> {
+  const workflowId = issuanceWorkflowId(view.identity, 'primary', order);
+  const { events } = await lab.env.client.workflow.getHandle(workflowId).fetchHistory();
+  const [payload] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  if (payload === undefined) throw new Error(`order ${order} was started without an input`);
+  return defaultPayloadConverter.fromPayload<CertificateIssuanceInput>(payload).reason;
+}
+
+function refusalOf(answer: PromiseSettledResult<unknown>): string | undefined {
+  if (answer.status === 'fulfilled') return undefined;
+  const { reason } = answer as { readonly reason: unknown };
+  if (!(reason instanceof WorkflowUpdateFailedError && reason.cause instanceof ApplicationFailure)) throw reason;
+  return reason.cause.type ?? 'a refusal without a type';
+}
+
+test('storms of messages as runs end: every renewal asked for is answered, the last view holds, nothing is ordered without a reason', {
+  timeout: 180_000,
+}, async () => {
+  const ends = new RunEnds();
+  await withLab(
+    async (lab) => {
+      lab.doubles.lifetimeDays = LIFETIME_DAYS;
+      const view = clusterView({ bundles: [bundleView('primary', 'api.c1.example.com')] });
+      const begin = Date.now();
+      const { signaledRunId } = await lab.start(view);
+      await untilReady(lab, view);
+      const workflowId = clusterWorkflowId(view.identity);
+      const handle: WorkflowHandle<typeof clusterCertificates> = lab.env.client.workflow.getHandle(workflowId);
+
+      const storm = new MessageStorm(handle, view);
+      let storms = 0;
+      const breakOut = async (certificate: CertificateFacts): Promise<void> => {
+        storms += 1;
+        // In turn so that the run cannot end yet, and so that it has ended.
+        ends.sendAt(storms % 2 === 0 ? undefined : 20, breakOut);
+        if (storms <= STORMS) await storm.break(certificate);
+      };
+      ends.sendAt(undefined, breakOut);
+      await eventually(
+        'the storms are over',
+        () => Promise.resolve(storms),
+        (count) => count > STORMS,
+        120_000,
+      );
+      await ends.answered();
+
+      const [wanted] = storm.view.bundles;
+      const names = wanted?.names.kind === 'valid' ? wanted.names.dnsNames : [];
+      const status = await eventually(
+        'all is quiet',
+        () => lab.status(view),
+        ({ bundles }) =>
+          bundles['primary']?.state === 'Ready' && bundles['primary'].certificate?.dnsNames[0] === names[0],
+      );
+      expect(status.cluster).toEqual(storm.view);
+
+      const refusals = storm.renewals.flatMap((answer) => refusalOf(answer) ?? []);
+      expect(storm.renewals).toHaveLength(2 * STORMS);
+      // The limit on one set of names may be used up by so many renewals; nothing else is a reason to refuse one.
+      expect(refusals.filter((type) => type !== 'limits/exactSet')).toEqual([]);
+
+      const orders = status.bundles['primary']?.orders ?? 0;
+      const seconds = (Date.now() - begin) / 1_000;
+      const reasons = await Promise.all(Array.from({ length: orders }, (_, index) => reasonOf(lab, view, index + 1)));
+      const count = (reason: RegExp): number => reasons.filter((text) => reason.test(text)).length;
+      const [first, asked, lacking, due] = [/no certificate in the Secret/, /operator asked/, /lacks/, /expire/].map(
+        count,
+      );
+      expect(first).toBe(1);
+      expect(asked).toBeLessThanOrEqual(storm.renewals.length);
+      expect(lacking).toBeLessThanOrEqual(storm.nameChanges);
+      expect(due).toBeLessThanOrEqual(seconds / LEAST_SECONDS_TO_RENEWAL);
+      expect(reasons).toHaveLength([first, asked, lacking, due].reduce<number>((sum, part) => sum + (part ?? 0), 0));
+
+      const runs = await chainFigures(lab.env.client, workflowId, signaledRunId);
+      expect(runs.length).toBeGreaterThan(STORMS / 2);
+      const failures = runs.flatMap(({ taskFailures }) => taskFailures);
+      expect(failures.filter((cause) => cause !== UNHANDLED_COMMAND)).toEqual([]);
+    },
+    [ends],
+  );
+});
