@@ -1,6 +1,12 @@
 /** ClusterDeployments of the tests of a life, made and changed as Hive and its users would. */
 import { withHubApi } from '../../local/hub-api.ts';
-import { installSampleClusters, prepareSampleClusters, type SampleCluster } from '../../local/sample-cluster.ts';
+import {
+  installSampleClusters,
+  prepareSampleClusters,
+  type SampleCluster,
+  sampleCluster,
+  sampleManifests,
+} from '../../local/sample-cluster.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../src/kubernetes/kubernetes-api.ts';
 import type { LifeLab } from './life-lab.ts';
@@ -40,6 +46,17 @@ export async function newClusters(
   );
   if (options.installed ?? true) await installSampleClusters(lab.stack, clusters);
   return clusters;
+}
+
+/** One more cluster in the namespace of another, not installed yet. */
+export async function neighbourOf(lab: LifeLab, other: LifeCluster, name: string): Promise<LifeCluster> {
+  const cluster = { ...sampleCluster(name, other.zone), namespace: other.namespace };
+  const items = sampleManifests(cluster);
+  await lab.stack.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+  const zone = { status: { aws: { zoneID: lab.zone.zoneId } } };
+  const path = `/apis/hive.openshift.io/v1/namespaces/${cluster.namespace}/dnszones/${name}-zone/status`;
+  await withHubApi(lab.stack.kubernetes.adminKubeconfig, (hub) => hub.mergePatch([{ path, body: zone }]));
+  return { ...cluster, identity: await identityOf(lab, cluster) };
 }
 
 /** JSON merge patch of a ClusterDeployment. */

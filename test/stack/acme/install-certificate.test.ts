@@ -2,9 +2,11 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { downloadChain } from '../../../src/acme/certificate.ts';
 import { type KubernetesApi, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { failureOf } from '../../support/activity-run.ts';
 import { createRequest } from '../../support/hub.ts';
+import { selfSigned } from '../../support/self-signed.ts';
 import { useIssuance } from '../../support/use-issuance.ts';
 
 const issuance = useIssuance();
@@ -83,5 +85,78 @@ describe('installing', () => {
     const failure = await failureOf(runAcmeActivity(issuance().activities, 'installCertificate', wanting));
     expect(failure.code).toBe('acme/orderInvalid');
     expect(failure.message).toContain('more.example.com');
+  });
+});
+
+describe('a certificate that was not issued here', () => {
+  /** The Secret as somebody else has filled it, and a new certificate to replace that. */
+  const replacing = async () => {
+    const { activities } = issuance();
+    const first = await runAcmeActivity(activities, 'installCertificate', await issuance().finalized());
+    const input = { ...(await issuance().finalized()), keepReplaced: true as const };
+    return { activities, first, input };
+  };
+
+  it('is said when it is replaced, so that it can be revoked at the end', async () => {
+    const { activities, first, input } = await replacing();
+    const { replaced, ...facts } = await runAcmeActivity(activities, 'installCertificate', input);
+    expect(replaced).toEqual({
+      serialNumber: first.serialNumber,
+      notAfter: first.notAfter,
+      leaf: expect.any(String) as string,
+    });
+    const leaf = new X509Certificate(Buffer.from(replaced?.leaf ?? '', 'base64'));
+    expect(createHash('sha256').update(leaf.raw).digest('hex')).toBe(first.fingerprint);
+    expect(JSON.stringify(replaced)).not.toContain('PRIVATE');
+    const ended = await runAcmeActivity(activities, 'revokeCertificates', {
+      namespace: input.request.namespace,
+      secretName: input.secretName,
+      issued: replaced === undefined ? [] : [replaced],
+      reason: 5,
+    });
+    expect(ended.map(({ serialNumber, outcome }) => [serialNumber, outcome])).toEqual([
+      [facts.serialNumber, 'revoked'],
+      [first.serialNumber, 'revoked'],
+    ]);
+    expect(await issuance().lab.pebble.statusOf(first.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
+  });
+
+  it('is not forgotten by an attempt that is killed once the Secret is written', async () => {
+    const { activities, first, input } = await replacing();
+    const dying = issuance().lab.activities(dyingBeforeDeletion(issuance().hub.certman));
+    let heartbeatDetails: unknown;
+    const onHeartbeat = (details: unknown): void => {
+      heartbeatDetails = details;
+    };
+    await failureOf(runAcmeActivity(dying, 'installCertificate', input, { onHeartbeat }));
+    const again = await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2, heartbeatDetails });
+    expect(again.replaced?.serialNumber).toBe(first.serialNumber);
+  });
+
+  it('is not said when nobody asks, when there is none, or when it cannot be read', async () => {
+    const { activities } = issuance();
+    const ask = async () => ({ ...(await issuance().finalized()), keepReplaced: true as const });
+    const first = await runAcmeActivity(activities, 'installCertificate', await ask());
+    expect(first).not.toHaveProperty('replaced');
+    expect(await runAcmeActivity(activities, 'installCertificate', await issuance().finalized())).not.toHaveProperty(
+      'replaced',
+    );
+    const key = { namespace: issuance().request.namespace, name: 'primary-cert' };
+    await issuance().hub.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.crt', value: 'YWJj' }]);
+    expect(await runAcmeActivity(activities, 'installCertificate', await ask())).not.toHaveProperty('replaced');
+  });
+
+  it('is not said when it has expired', async () => {
+    const { activities, hub, request } = issuance();
+    const expired = selfSigned({ notAfter: new Date(Date.now() - 1_000) });
+    await applyTlsSecret(hub.certman, {
+      namespace: request.namespace,
+      name: 'primary-cert',
+      requestName: request.name,
+      requestUid: request.uid,
+      ...expired,
+    });
+    const input = { ...(await issuance().finalized()), keepReplaced: true as const };
+    expect(await runAcmeActivity(activities, 'installCertificate', input)).not.toHaveProperty('replaced');
   });
 });

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAcmeActivities } from '../../../activities/acme.ts';
@@ -5,7 +6,7 @@ import type { AcmeActivities, IssuedCertificate, ObjectRef, RevocationEntry } fr
 import { CaSource } from '../../../src/acme/ca-source.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
+import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { newAccount } from '../../support/acme-account.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { type AcmeLab, issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
@@ -61,6 +62,28 @@ describe('revoking at the end of a cluster', () => {
     for (const { serialNumber } of [earlier, current]) {
       expect(await lab.pebble.statusOf(serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
     }
+  });
+
+  it('revokes what was not issued here by the certificate itself, and needs nothing when that has expired', async () => {
+    const { facts } = await issue(activities, request, someNames());
+    const secret = await readTlsSecret(hub().admin, { namespace: request.namespace, name: 'primary-cert' });
+    if (secret.kind !== 'valid') throw new Error('not issued');
+    // Since then replaced by one that was issued here.
+    const current = await issueOne();
+    const leafOf = (chainPem: string) => new X509Certificate(chainPem).raw.toString('base64');
+    const notAfter = new Date(Date.now() - 1_000).toISOString();
+    const entries = await revoke([
+      { serialNumber: facts.serialNumber, notAfter: facts.notAfter, leaf: leafOf(secret.chainPem) },
+      { serialNumber: '9', notAfter, leaf: leafOf(selfSigned().chainPem) },
+      { serialNumber: '10', notAfter: facts.notAfter },
+    ]);
+    expect(entries.map(({ serialNumber, outcome }) => [serialNumber, outcome])).toEqual([
+      [current.serialNumber, 'revoked'],
+      [facts.serialNumber, 'revoked'],
+      ['9', 'expired'],
+      ['10', 'missing'],
+    ]);
+    expect(await lab.pebble.statusOf(facts.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
   });
 
   it('is done when all is revoked already', async () => {
