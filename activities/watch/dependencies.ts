@@ -1,8 +1,9 @@
 /** What the watch needs of the rest of the program. */
 import type { Client } from '@temporalio/client';
+import type { CaSource } from '../../src/acme/ca-source.ts';
 import type { KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
 import type { ObjectSource } from '../../src/kubernetes/list-and-watch.ts';
-import type { ClusterSeries, RequestSeries } from '../../src/observability/fleet-gauges.ts';
+import type { ClusterSeries, RenewalInformation, RequestSeries } from '../../src/observability/fleet-gauges.ts';
 
 export interface WatchSettings {
   /** Name of the hub. */
@@ -23,12 +24,15 @@ export interface WatchedFleet {
   /** CertificateRequests that stand alone. */
   readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
+  readonly renewalInformation: RenewalInformation;
 }
 
 /** Fleet-wide gauges: shown by the one worker that watches, for as long as it does. */
 export interface FleetMetrics {
   /** @returns what takes the gauges away again. */
   expose(fleet: WatchedFleet): () => void;
+  /** A cluster was told that the CA suggests another time for the renewal of its certificate. */
+  renewalWindowMoved(this: void): void;
 }
 
 /** pino's, as far as it is used. */
@@ -45,6 +49,8 @@ export interface WatchDependencies {
   readonly client: () => Client;
   /** Host of the CA's directory that an order would go to now; undefined while there is no usable account. */
   readonly environment: () => Promise<string | undefined>;
+  /** Asked when certificates should be renewed; under the account of this moment. */
+  readonly ca: Pick<CaSource, 'use'>;
   readonly settings: WatchSettings;
   readonly metrics: FleetMetrics;
   readonly logger: WatchLogger;

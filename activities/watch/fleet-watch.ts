@@ -1,4 +1,4 @@
-/** The whole watch: its streams, their order, the comparison beside them, and how far all have come. */
+/** The whole watch: its streams, their order, the comparison and the renewal windows beside them, and how far all have come. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { CertmanError } from '../../src/failures/failure.ts';
@@ -19,6 +19,7 @@ import { Comparison } from './comparison.ts';
 import type { WatchDependencies } from './dependencies.ts';
 import { HandledPosition } from './handled-position.ts';
 import { KnownFleet } from './known-fleet.ts';
+import { RenewalWindows } from './renewal-windows.ts';
 import { RequestWatch } from './request-watch.ts';
 import { ServedWatch } from './served-watch.ts';
 import { Signals } from './signals.ts';
@@ -57,6 +58,7 @@ export class FleetWatch {
   readonly #requests: RequestWatch;
   readonly #surroundings: SurroundingsWatch;
   readonly #comparison: Comparison;
+  readonly #renewalWindows: RenewalWindows;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -90,6 +92,8 @@ export class FleetWatch {
       requests: this.#requests,
       surroundings: this.#surroundings,
     });
+    const { ca, metrics } = dependencies;
+    this.#renewalWindows = new RenewalWindows({ ...common, ca, onMoved: metrics.renewalWindowMoved });
   }
 
   /** Up to where everything has been dealt with. */
@@ -107,7 +111,7 @@ export class FleetWatch {
     signal.addEventListener('abort', end, { once: true });
     const conceal = this.#dependencies.metrics.expose(this.#fleet);
     try {
-      await Promise.all([this.#followAll(), this.#compareForEver()]);
+      await Promise.all([this.#followAll(), this.#compareForEver(), this.#renewalWindows.run()]);
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#fail(error);
     } finally {

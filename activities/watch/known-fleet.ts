@@ -7,7 +7,7 @@ import type { KnownOwners } from '../../src/clusters/standing-alone.ts';
 import type { KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import type { ObservedRequest } from '../../src/kubernetes/observed-request.ts';
 import { readInstant } from '../../src/kubernetes/status.ts';
-import type { ClusterSeries, RequestSeries } from '../../src/observability/fleet-gauges.ts';
+import type { ClusterSeries, RenewalInformation, RequestSeries } from '../../src/observability/fleet-gauges.ts';
 import type { WatchedFleet } from './dependencies.ts';
 import { NamespacedMap } from './namespaced-map.ts';
 
@@ -112,6 +112,9 @@ export class KnownFleet implements WatchedFleet {
   }
 
   // --- as gauges show it ---
+
+  /** Kept by the sweep of renewal windows. */
+  renewalInformation: RenewalInformation = { certificates: 0, failing: false };
 
   get clusters(): Iterable<ClusterSeries> {
     return this.#clusterSeries();

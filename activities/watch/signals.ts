@@ -5,6 +5,7 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import type { ClusterIdentity, ClusterView } from '../../src/clusters/cluster-view.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
 import { Backoff, pause } from '../../src/kubernetes/backoff.ts';
@@ -17,6 +18,7 @@ import {
   clusterObserved,
   clusterWorkflowId,
   identityOfWorkflow,
+  renewalWindowMoved,
   requestClaimed,
   surroundingsChanged,
 } from '../../workflows/contract.ts';
@@ -95,6 +97,13 @@ export class Signals {
   async surroundings(cluster: ClusterIdentity, what: string): Promise<void> {
     await this.#try(`wake the workflow of ${nameOf(cluster)}`, () =>
       this.#client().workflow.getHandle(clusterWorkflowId(cluster)).signal(surroundingsChanged, { what }),
+    );
+  }
+
+  /** The CA suggests another time for the renewal of a bundle's certificate. A cluster without a workflow renews nothing. */
+  async windowMoved(cluster: ClusterIdentity, bundleName: string, window: RenewalWindow): Promise<void> {
+    await this.#try(`tell the workflow of ${nameOf(cluster)} of a renewal window`, () =>
+      this.#client().workflow.getHandle(clusterWorkflowId(cluster)).signal(renewalWindowMoved, { bundleName, window }),
     );
   }
 

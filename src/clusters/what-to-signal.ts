@@ -7,8 +7,9 @@ import type { ClusterIdentity, ClusterView } from './cluster-view.ts';
 import { clusterDigest } from './digest.ts';
 import { type Gate, type GateReason, gateOf } from './gates.ts';
 
-/** Names of the two objects that belong to a bundle. */
+/** A bundle, and the two objects that belong to it. */
 export interface KnownCertificate {
+  readonly bundleName: string;
   readonly requestName: string;
   readonly secretName: string;
 }
@@ -60,6 +61,7 @@ export function rememberCluster(previous: KnownCluster | undefined, view: Cluste
     limitedSupport: view.limitedSupport,
     served: before?.served === true || needsWorkflow(gate, view),
     certificates: view.bundles.map((bundle) => ({
+      bundleName: bundle.name,
       requestName: requestNameOf(view.identity, bundle),
       secretName: bundle.secretName,
     })),

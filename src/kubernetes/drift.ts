@@ -18,7 +18,7 @@ export interface Drift {
 }
 
 export interface Belongings {
-  readonly certificate: KnownCertificate;
+  readonly certificate: Pick<KnownCertificate, 'requestName' | 'secretName'>;
   /** The ClusterDeployment; undefined when the request stands alone, and nobody but its user writes its spec. */
   readonly cluster?: Pick<KnownCluster, 'name' | 'uid' | 'finalizer'>;
   readonly request?: ObservedRequest;

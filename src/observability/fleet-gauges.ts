@@ -34,11 +34,20 @@ export interface RequestSeries {
   readonly renewBeforeDays?: number;
 }
 
+/** How far the CA says when certificates should be renewed (RFC 9773). */
+export interface RenewalInformation {
+  /** Certificates in use that it has said it of. */
+  readonly certificates: number;
+  /** It does not answer, or there is no account to know it by. */
+  readonly failing: boolean;
+}
+
 /** What the gauges are made from. Owned by the caller, read at each scrape. */
 export interface FleetView {
   readonly clusters: Iterable<ClusterSeries>;
   readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
+  readonly renewalInformation: RenewalInformation;
   /** Undefined until they have been counted: no series then, rather than a wrong zero. */
   readonly issued: FleetCounts | undefined;
 }
@@ -81,6 +90,16 @@ const NUMBERS: readonly (readonly [name: string, help: string, read: (view: Flee
     'certman_operator_certificate_requests_count',
     'CertificateRequests on the hub.',
     ({ requests }) => [...requests].length,
+  ],
+  [
+    'certman_renewal_info_certificates',
+    'Certificates of which the CA has said when they should be renewed (RFC 9773).',
+    ({ renewalInformation }) => renewalInformation.certificates,
+  ],
+  [
+    'certman_renewal_info_failing',
+    'Whether the CA cannot be asked for renewal information at this moment: 1 or 0.',
+    ({ renewalInformation }) => Number(renewalInformation.failing),
   ],
 ];
 

@@ -4,13 +4,20 @@
  */
 import type { Registry } from 'prom-client';
 import { type FleetCounts, IssuanceLedger, type ListCompletedIssuances } from './fleet-counts.ts';
-import { type ClusterSeries, type FleetGauges, type RequestSeries, registerFleetGauges } from './fleet-gauges.ts';
+import {
+  type ClusterSeries,
+  type FleetGauges,
+  type RenewalInformation,
+  type RequestSeries,
+  registerFleetGauges,
+} from './fleet-gauges.ts';
 
 /** The hub as the watch knows it at this moment; iterated anew at each scrape. */
 export interface HubView {
   readonly clusters: Iterable<ClusterSeries>;
   readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
+  readonly renewalInformation: RenewalInformation;
 }
 
 export interface HubMetricsOptions {
@@ -80,6 +87,7 @@ class Period {
       clusters: view.clusters,
       standalone: view.standalone,
       requests: this.#noticing(view.requests),
+      renewalInformation: view.renewalInformation,
       // Certificates leave the day and the week by themselves, without anything being listed.
       issued: this.#issued === undefined ? undefined : this.#ledger.counts(Date.now()),
     }));

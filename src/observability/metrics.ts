@@ -34,6 +34,8 @@ export interface WorkerMetrics {
   maintenanceAnswered(): void;
   /** The CA answered a request for a resource, such as `newOrder`. */
   acmeAnswered(this: void, resource: string, status: number, seconds: number): void;
+  /** A cluster was told that the CA suggests another time for the renewal of its certificate. */
+  renewalWindowMoved(this: void): void;
   /** Route 53 was asked, by action, such as `ChangeResourceRecordSets`. */
   route53Asked(this: void, action: string): void;
 }
@@ -84,6 +86,11 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   });
+  const windowsMoved = new Counter({
+    name: 'certman_renewal_windows_moved_total',
+    help: 'Times that a cluster was told that the CA suggests another time for a renewal (RFC 9773).',
+    registers,
+  });
   const route53Requests = new Counter({
     name: 'certman_route53_requests_total',
     help: 'Requests to Route 53, by action.',
@@ -109,6 +116,7 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
     clusterReleased: (outcome) => decommissions.inc({ outcome }),
     maintenanceAnswered: () => maintenance.inc(),
     acmeAnswered: (resource, status, seconds) => acmeRequests.observe({ resource, status }, seconds),
+    renewalWindowMoved: () => windowsMoved.inc(),
     route53Asked: (action) => route53Requests.inc({ action }),
   };
 }

@@ -81,7 +81,8 @@ export function composeActivities(input: CompositionInput): Composition {
         kubernetes,
         source: kubernetes,
         environment,
-        metrics: hub,
+        ca,
+        metrics: { expose: (fleet) => hub.expose(fleet), renewalWindowMoved: metrics.renewalWindowMoved },
         logger,
         stopping: input.stopping,
         settings: {

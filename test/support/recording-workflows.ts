@@ -5,6 +5,7 @@ import {
   type ClusterCertificatesInput,
   clusterGone,
   clusterObserved,
+  renewalWindowMoved,
   surroundingsChanged,
 } from '../../workflows/contract.ts';
 
@@ -22,6 +23,7 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
   setHandler(clusterObserved, (view) => void heard.push(view.deleting ? 'observed deleting' : 'observed'));
   setHandler(clusterGone, () => void heard.push(`gone with ${input.cluster.bundles.map((b) => b.name).join(' ')}`));
   setHandler(surroundingsChanged, ({ what }) => void heard.push(what));
+  setHandler(renewalWindowMoved, ({ bundleName, window }) => void heard.push(`${bundleName} from ${window.start}`));
   setHandler(pretendState, (state) => upsertSearchAttributes([{ key: CertState, value: state }]));
   setHandler(finish, () => {
     finished = true;

@@ -6,8 +6,10 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities, type WatchedFleet } from '../../activities/watch.ts';
+import { CaSource } from '../../src/acme/ca-source.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import { createOperatorSettings } from '../../src/kubernetes/operator-settings.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../workflows/contract.ts';
 import { type Hub, OPERATOR_NAMESPACE } from './hub.ts';
 import { told } from './recording-workflows.ts';
@@ -20,6 +22,8 @@ export interface WatchRun {
   readonly logs: readonly string[];
   /** What the gauges would show; undefined when it does not watch. */
   fleet(): WatchedFleet | undefined;
+  /** How often a cluster was told of a renewal window. */
+  windowsMoved(): number;
   /** What a cluster's workflow was told; undefined when it has none. */
   told(cluster: Omit<ClusterIdentity, 'hive'>): Promise<readonly string[] | undefined>;
   untilTold(cluster: Omit<ClusterIdentity, 'hive'>, expected: readonly string[], seconds?: number): Promise<void>;
@@ -39,6 +43,8 @@ export interface WatchOptions {
   readonly environment?: string;
   /** Another than the one that all tests have in common; certman's deployed rights do not reach it. */
   readonly operatorNamespace?: string;
+  /** Default: the one of the account in the operator's namespace. */
+  readonly ca?: CaSource;
 }
 
 export interface WatchLab {
@@ -83,6 +89,9 @@ async function startWatch(
   const taskQueue = `watch-${hive}`;
   const logs: string[] = [];
   let fleet: WatchedFleet | undefined;
+  let windowsMoved = 0;
+  const operatorNamespace = options.operatorNamespace ?? OPERATOR_NAMESPACE;
+  const ca = options.ca ?? hubCa(options.kubernetes, operatorNamespace);
   const log = (fields: object, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
   const worker = await Worker.create({
     connection: env.nativeConnection,
@@ -94,10 +103,11 @@ async function startWatch(
         kubernetes: options.kubernetes,
         source: options.kubernetes,
         environment: () => Promise.resolve(options.environment),
+        ca,
         settings: {
           hive,
           extraRecord: 'rh-api',
-          operatorNamespace: options.operatorNamespace ?? OPERATOR_NAMESPACE,
+          operatorNamespace,
           comparisonIntervalMs: options.comparisonIntervalMs ?? 600_000,
           worker: options.worker ?? 'worker-1',
         },
@@ -107,6 +117,9 @@ async function startWatch(
             return () => {
               fleet = undefined;
             };
+          },
+          renewalWindowMoved: () => {
+            windowsMoved += 1;
           },
         },
         logger: { debug: () => undefined, info: log, warn: log, error: log },
@@ -130,6 +143,7 @@ async function startWatch(
     taskQueue,
     logs,
     fleet: () => fleet,
+    windowsMoved: () => windowsMoved,
     told: ask,
     untilTold: async (cluster, expected, seconds = 10) => {
       const end = performance.now() + seconds * 1000;
@@ -148,10 +162,16 @@ async function startWatch(
       stopped ??= (async () => {
         worker.shutdown();
         await running;
+        if (options.ca === undefined) await ca.close();
       })();
       return stopped;
     },
   };
+}
+
+/** As a worker on the hub has it. */
+function hubCa(kubernetes: KubernetesClient, operatorNamespace: string): CaSource {
+  return new CaSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' });
 }
 
 export async function ensureWatch(env: TestWorkflowEnvironment, hive: string, taskQueue: string): Promise<void> {

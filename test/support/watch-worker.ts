@@ -1,8 +1,10 @@
 /** A worker process of its own that watches a hub, to be killed by tests. Settings by environment; says `ready` when it polls. */
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createWatchActivities } from '../../activities/watch.ts';
+import { CaSource } from '../../src/acme/ca-source.ts';
 import { createKubernetesApi } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { createOperatorSettings } from '../../src/kubernetes/operator-settings.ts';
 
 const setting = (name: string): string => {
   const value = process.env[name];
@@ -11,6 +13,7 @@ const setting = (name: string): string => {
 };
 const silent = (): void => undefined;
 
+const operatorNamespace = setting('WATCH_OPERATOR_NAMESPACE');
 const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: setting('WATCH_KUBECONFIG') }) });
 const worker = await Worker.create({
   connection: await NativeConnection.connect({ address: setting('WATCH_TEMPORAL') }),
@@ -21,14 +24,15 @@ const worker = await Worker.create({
     kubernetes,
     environment: () => Promise.resolve(undefined),
     source: kubernetes,
+    ca: new CaSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' }),
     settings: {
       hive: setting('WATCH_HIVE'),
       extraRecord: 'rh-api',
-      operatorNamespace: setting('WATCH_OPERATOR_NAMESPACE'),
+      operatorNamespace,
       comparisonIntervalMs: 600_000,
       worker: setting('WATCH_WORKER'),
     },
-    metrics: { expose: () => silent },
+    metrics: { expose: () => silent, renewalWindowMoved: silent },
     logger: { debug: silent, info: silent, warn: silent, error: silent },
   }),
 });

@@ -31,7 +31,10 @@ export async function patchCluster(hub: Hub, cluster: Cluster, path: string, val
   await hub.admin.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [{ op: 'add', path, value }]);
 }
 
-/** What the activities of an issuance write, as certman. */
+/**
+ * What the activities of an issuance write, as certman.
+ * @param status beside what says that a certificate was issued.
+ */
 export async function pretendIssuance(
   hub: Hub,
   cluster: Cluster,
@@ -73,24 +76,30 @@ export async function pretendIssuance(
     type: 'kubernetes.io/tls',
     data,
   });
-  await certman.apply(
+  await writeStatus(hub, metadata, status);
+  return request;
+}
+
+/** The whole status of a CertificateRequest, as certman. */
+export async function writeStatus(
+  hub: Hub,
+  request: { readonly namespace: string; readonly name: string },
+  status: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const issued = {
+    issued: true,
+    status: 'Success',
+    state: 'Ready',
+    serialNumber: '1',
+    notBefore: '2026-01-01T00:00:00Z',
+    notAfter: '2026-04-01T00:00:00Z',
+    conditions: [{ type: 'Ready', status: 'True' }],
+  };
+  await hub.certman.apply(
     CERTIFICATE_REQUESTS,
-    {
-      metadata,
-      status: {
-        issued: true,
-        status: 'Success',
-        state: 'Ready',
-        serialNumber: '1',
-        notBefore: '2026-01-01T00:00:00Z',
-        notAfter: '2026-04-01T00:00:00Z',
-        conditions: [{ type: 'Ready', status: 'True' }],
-        ...status,
-      },
-    },
+    { metadata: { namespace: request.namespace, name: request.name }, status: { ...issued, ...status } },
     { subresource: 'status' },
   );
-  return request;
 }
 
 export async function eventsOn(hub: Hub, cluster: Cluster): Promise<readonly KubernetesObject[]> {

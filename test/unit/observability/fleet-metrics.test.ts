@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { ClosedIssuance } from '../../../src/observability/fleet-counts.ts';
-import type { ClusterSeries, RequestSeries } from '../../../src/observability/fleet-gauges.ts';
+import type { ClusterSeries, RenewalInformation, RequestSeries } from '../../../src/observability/fleet-gauges.ts';
 import { HubMetrics } from '../../../src/observability/fleet-metrics.ts';
 
 const DAY = 86_400_000;
@@ -28,6 +28,7 @@ function setUp() {
     clusters: [] as ClusterSeries[],
     standalone: [] as ClusterSeries[],
     requests: [] as RequestSeries[],
+    renewalInformation: { certificates: 0, failing: false } as RenewalInformation,
   };
   const metrics = new HubMetrics({
     registry,
@@ -164,6 +165,16 @@ describe('the fleet gauges', () => {
     expect(text).toContain('certman_standalone_requests{gate="ReconcilePaused"} 1\n');
     expect(text).not.toContain('certman_clusters{');
   });
+});
+
+test('renewal information is shown as how many certificates have it, and whether it can be had', async () => {
+  const { metrics, hub, read } = setUp();
+  metrics.expose(hub);
+  expect(await read()).toMatch(/^certman_renewal_info_certificates 0$/m);
+  expect(await read()).toMatch(/^certman_renewal_info_failing 0$/m);
+  hub.renewalInformation = { certificates: 7, failing: true };
+  expect(await read()).toMatch(/^certman_renewal_info_certificates 7$/m);
+  expect(await read()).toMatch(/^certman_renewal_info_failing 1$/m);
 });
 
 describe('what was issued', () => {

@@ -1,0 +1,292 @@
+/** The sweep of renewal windows (RFC 9773) on a real CA, a real API server and a real Temporal server. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { CaSource } from '../../../src/acme/ca-source.ts';
+import type { AcmeCa } from '../../../src/acme/client.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
+import { caSource, clientOf, newAccount } from '../../support/acme-account.ts';
+import { type CaCertificate, certificateFrom } from '../../support/ca-certificate.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
+import { requestSpec, useHub } from '../../support/hub.ts';
+import { type Pebble, startPebble } from '../../support/pebble.ts';
+import { useWatchLab } from '../../support/watch-lab.ts';
+import {
+  type Cluster,
+  makeCluster,
+  patchCluster,
+  pretendIssuance,
+  writeStatus,
+} from '../../support/watched-clusters.ts';
+
+const DAY_MS = 86_400_000;
+const PAUSE = 'hive.openshift.io/reconcile-pause';
+const PAST = { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' };
+/** Two rounds of the sweep: time enough for what must not happen. */
+const TWO_ROUNDS_MS = 11_000;
+
+const hub = useHub();
+const lab = useWatchLab(hub);
+let pebble: Pebble;
+let proxy: FaultProxy;
+let source: CaSource;
+let ca: AcmeCa;
+
+beforeAll(async () => {
+  pebble = await startPebble({ nonceReject: 0, profiles: { default: 90 * 86_400 } });
+  proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
+  source = caSource(server, { stored: await newAccount(server) }, { timeoutMs: 2_000 });
+  ca = await clientOf(source);
+});
+afterAll(async () => {
+  await source.close();
+  await proxy.close();
+  await pebble.stop();
+});
+beforeEach(() => proxy.forget());
+
+/** A cluster whose one certificate is from the CA, as its CertificateRequest would tell. */
+interface Certified {
+  readonly cluster: Cluster;
+  readonly certificate: CaCertificate;
+  /** The whole status, changed by this. */
+  readonly write: (change: Readonly<Record<string, unknown>>) => Promise<void>;
+}
+
+async function certified(change: Readonly<Record<string, unknown>> = {}): Promise<Certified> {
+  const cluster = await makeCluster(hub());
+  const certificate = await certificateFrom(ca, { dnsNames: [`api.${cluster.namespace}.example.com`] });
+  const status = statusOf(certificate);
+  await pretendIssuance(hub(), cluster, 'one', { ...status, ...change });
+  return {
+    cluster,
+    certificate,
+    write: (more) =>
+      writeStatus(hub(), { namespace: cluster.namespace, name: 'c1-primary' }, { ...status, ...change, ...more }),
+  };
+}
+
+/** Renewed by certman's own policy, 45 days before its end: the window that Pebble suggests by itself lies behind that. */
+function statusOf({ certId, facts }: CaCertificate) {
+  const { notBefore, notAfter } = facts;
+  const renewalTime = new Date(Date.parse(notAfter) - 45 * DAY_MS).toISOString();
+  return { acmeServer: ca.host, certID: certId, notBefore, notAfter, renewalTime };
+}
+
+const looksAt = ({ certId }: Pick<CaCertificate, 'certId'>): number =>
+  proxy.seen.filter(({ path }) => path.endsWith(certId)).length;
+const looked = (certificate: Pick<CaCertificate, 'certId'>, seconds = 15): Promise<number> =>
+  eventually(
+    `the CA is asked about ${certificate.certId}`,
+    () => Promise.resolve(looksAt(certificate)),
+    (count) => count > 0,
+    seconds * 1_000,
+  );
+const MOVED = ['observed', `primary from ${PAST.start}`];
+
+describe('certificates', () => {
+  test('at rest are asked about once, and those that need not be, never; no cluster hears anything', async () => {
+    const unknownId = (of: CaCertificate): string => `${of.certId.split('.')[0]}.AIdlQyE`;
+    const calm = await certified();
+    const cases = {
+      'whose window lies behind the planned renewal': { of: calm, looks: 1 },
+      'of which it is not known which CA issued it': { of: await certified({ acmeServer: undefined }), looks: 1 },
+      'that the CA does not know': { of: await certified({ certID: unknownId(calm.certificate) }), looks: 1 },
+      'that has expired': { of: await certified({ notAfter: '2026-04-01T00:00:00Z' }), looks: 0 },
+      'of another CA': { of: await certified({ acmeServer: 'acme-v02.api.letsencrypt.org' }), looks: 0 },
+      'that is in no Secret': { of: await certified({ issued: false }), looks: 0 },
+    };
+    const run = await lab().watch({ ca: source });
+    await looked(calm.certificate);
+    await sleep(TWO_ROUNDS_MS);
+    for (const [what, { of, looks }] of Object.entries(cases)) {
+      const asked = what === 'that the CA does not know' ? unknownId(calm.certificate) : of.certificate.certId;
+      expect(looksAt({ certId: asked }), what).toBe(looks);
+      expect(await run.told(of.cluster), what).toEqual(['observed']);
+    }
+    expect(run.windowsMoved()).toBe(0);
+    expect(run.fleet()?.renewalInformation.certificates).toBeGreaterThanOrEqual(2);
+  });
+});
+
+describe('a certificate', () => {
+  test('whose window has moved has its cluster told once, and no other; another worker tells nobody again', async () => {
+    const [moved, calm] = [await certified(), await certified()];
+    await pebble.setRenewalInfo(moved.certificate.chainPem, { suggestedWindow: PAST });
+    const first = await lab().watch({ ca: source });
+    await first.untilTold(moved.cluster, MOVED, 20);
+    // What the workflow answers by.
+    await moved.write({ suggestedWindow: PAST, renewalTime: '2026-11-01T00:00:00Z' });
+    await first.stop();
+    expect(first.windowsMoved()).toBe(1);
+    expect(first.logs.filter((line) => line.includes('another time for a renewal'))).toHaveLength(1);
+    proxy.forget();
+    const second = await lab().watch({ ca: source, hive: first.hive, worker: 'worker-2' });
+    await Promise.all([looked(moved.certificate, 30), looked(calm.certificate, 30)]);
+    await sleep(TWO_ROUNDS_MS);
+    expect(await second.told(moved.cluster)).toEqual(MOVED);
+    expect(await second.told(calm.cluster)).toEqual(['observed']);
+    expect(second.windowsMoved()).toBe(0);
+  });
+
+  test('whose window moves back has its cluster told as well', async () => {
+    const { cluster, certificate } = await certified({ suggestedWindow: PAST, renewalTime: '2026-11-01T00:00:00Z' });
+    const suggestedWindow = { start: '2027-01-20T00:00:00Z', end: '2027-01-21T00:00:00Z' };
+    await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow });
+    const run = await lab().watch({ ca: source });
+    await run.untilTold(cluster, ['observed', `primary from ${suggestedWindow.start}`], 20);
+  });
+
+  test('that is replaced while the CA is asked about it moves nothing', async () => {
+    const { cluster, certificate, write } = await certified();
+    await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow: PAST });
+    const successor = await certificateFrom(ca, { dnsNames: certificate.facts.dnsNames });
+    const slow = proxy.inject({
+      when: ({ path }) => path.endsWith(certificate.certId),
+      fault: { kind: 'delay', milliseconds: 1_500 },
+    });
+    const run = await lab().watch({ ca: source });
+    await looked(certificate);
+    await write(statusOf(successor));
+    await looked(successor);
+    slow.remove();
+    await sleep(2_000);
+    expect(await run.told(cluster)).toEqual(['observed']);
+    expect(looksAt(certificate)).toBe(1);
+  });
+
+  test('of a paused cluster is asked about, and its cluster told, once it goes on', async () => {
+    const { cluster, certificate } = await certified();
+    await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow: PAST });
+    await patchCluster(hub(), cluster, '/metadata/annotations', { [PAUSE]: 'true' });
+    const run = await lab().watch({ ca: source });
+    await run.untilTold(cluster, ['observed']);
+    await sleep(TWO_ROUNDS_MS);
+    expect(looksAt(certificate)).toBe(0);
+    await patchCluster(hub(), cluster, '/metadata/annotations', {});
+    await run.untilTold(cluster, ['observed', 'observed', `primary from ${PAST.start}`], 20);
+  });
+});
+
+describe('a CA that', () => {
+  test('is away is tried with one certificate at a time, said once, and asked about the rest when it is back', async () => {
+    const some = [await certified(), await certified(), await certified()];
+    await Promise.all(
+      some.map(({ certificate }) => pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow: PAST })),
+    );
+    const ofThese = ({ path }: { path: string }): boolean =>
+      some.some(({ certificate }) => path.endsWith(certificate.certId));
+    const away = proxy.inject({ when: ({ path }) => path.includes('/renewalInfo/'), fault: { kind: 'cutBefore' } });
+    const run = await lab().watch({ ca: source });
+    const isTrouble = (line: string): boolean => line.startsWith('The CA gives no renewal information');
+    await eventually(
+      'trouble is said',
+      () => Promise.resolve(run.logs.filter(isTrouble)),
+      (lines) => lines.length > 0,
+    );
+    const duringTrouble = proxy.seen.length;
+    await sleep(12_000);
+    expect(proxy.seen.length - duringTrouble).toBeLessThanOrEqual(4);
+    expect(run.logs.filter(isTrouble)).toHaveLength(1);
+    expect(run.fleet()?.renewalInformation.failing).toBe(true);
+    away.remove();
+    // Those that were tried meanwhile wait ten minutes; the others are told of.
+    await eventually(
+      'it is over',
+      () => Promise.resolve(run.logs.filter((line) => line.startsWith('The CA gives renewal information again'))),
+      (lines) => lines.length === 1,
+      40_000,
+    );
+    expect(proxy.seen.filter(ofThese).length).toBeGreaterThanOrEqual(1);
+    await expect.poll(() => run.fleet()?.renewalInformation.failing, { timeout: 10_000 }).toBe(false);
+    const { takeovers } = await lab().env.client.workflow.getHandle(watchWorkflowId(run.hive)).query(watchStatus);
+    expect(takeovers).toBe(1);
+  });
+
+  test('says when it wants to be asked again is not asked before', async () => {
+    await certified();
+    const busy = proxy.inject({
+      when: ({ path }) => path.includes('/renewalInfo/'),
+      fault: { kind: 'answer', status: 503, headers: { 'retry-after': '18' } },
+    });
+    await lab().watch({ ca: source });
+    const asked = (): number => proxy.seen.filter(({ path }) => path.includes('/renewalInfo/')).length;
+    await eventually(
+      'it is asked',
+      () => Promise.resolve(asked()),
+      (count) => count > 0,
+    );
+    await sleep(500);
+    const first = asked();
+    await sleep(15_000);
+    expect(asked()).toBe(first);
+    busy.remove();
+  });
+
+  test('answers nonsense about one certificate is asked about the others', async () => {
+    const [odd, fine] = [await certified(), await certified()];
+    await pebble.setRenewalInfo(odd.certificate.chainPem, 'tomorrow, perhaps');
+    await pebble.setRenewalInfo(fine.certificate.chainPem, { suggestedWindow: PAST });
+    const run = await lab().watch({ ca: source });
+    await run.untilTold(fine.cluster, MOVED, 20);
+    await eventually(
+      'it is said',
+      () => Promise.resolve(run.logs.filter((line) => line.startsWith('Renewal information of the CA means nothing'))),
+      (lines) => lines.length === 1,
+    );
+    expect(looksAt(odd.certificate)).toBe(1);
+    expect(await run.told(odd.cluster)).toEqual(['observed']);
+  });
+});
+
+/** As many as a ClusterDeployment may have. */
+const MOST_BUNDLES = 32;
+
+/** A cluster with as many bundles, each with a certificate from the CA. */
+async function certifiedBundles(count: number): Promise<{ cluster: Cluster; certificates: readonly CaCertificate[] }> {
+  const bundles = Array.from({ length: count }, (_, index) => `b${index}`);
+  const cluster = await makeCluster(hub());
+  const { namespace, name, uid } = cluster;
+  const secretOf = (bundle: string): string => `${bundle}-cert`;
+  await patchCluster(
+    hub(),
+    cluster,
+    '/spec/certificateBundles',
+    bundles.map((bundle) => ({ name: bundle, generate: true, certificateSecretRef: { name: secretOf(bundle) } })),
+  );
+  const ownerReferences = [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name, uid }];
+  const certificates = await Promise.all(
+    bundles.map(async (bundle) => {
+      const certificate = await certificateFrom(ca, { dnsNames: [`${bundle}.${namespace}.example.com`] });
+      const request = { namespace, name: `${name}-${bundle}` };
+      const spec = { ...requestSpec(name), certificateSecret: { name: secretOf(bundle) } };
+      await hub().certman.apply(CERTIFICATE_REQUESTS, { metadata: { ...request, ownerReferences }, spec });
+      await writeStatus(hub(), request, statusOf(certificate));
+      return certificate;
+    }),
+  );
+  return { cluster, certificates };
+}
+
+test('a take-over of many certificates is no stampede, and a window reaches its own bundle', async () => {
+  const clusters = await Promise.all(Array.from({ length: 4 }, () => certifiedBundles(MOST_BUNDLES)));
+  const [first] = clusters;
+  const moved = first?.certificates[7];
+  if (first === undefined || moved === undefined) throw new Error('there are fewer');
+  await pebble.setRenewalInfo(moved.chainPem, { suggestedWindow: PAST });
+  proxy.forget();
+  const run = await lab().watch({ ca: source });
+  await run.untilTold(first.cluster, ['observed', `b7 from ${PAST.start}`], 30);
+  await eventually(
+    'each is asked about once',
+    () => Promise.resolve(clusters.flatMap(({ certificates }) => certificates.map(looksAt))),
+    (looks) => looks.every((count) => count === 1),
+    30_000,
+  );
+  const times = proxy.seen.filter(({ path }) => path.includes('/renewalInfo/')).map(({ at }) => at);
+  const most = Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1_000).length));
+  process.stdout.write(`${times.length} certificates asked about, at most ${most} within a second\n`);
+  expect(most).toBeLessThanOrEqual(60);
+});
