@@ -41,6 +41,8 @@ export type Fault =
   | { readonly kind: 'cutInside'; readonly bytes: number }
   /** The request is passed on this much later. */
   | { readonly kind: 'delay'; readonly milliseconds: number }
+  /** The server's answer passes, with these headers (lower-case names) in place of its own. */
+  | { readonly kind: 'changeHeaders'; readonly headers: Readonly<Record<string, string>> }
   /** No answer at all until the client gives up. */
   | { readonly kind: 'hang' };
 
@@ -177,12 +179,14 @@ async function handle(
     case 'cutInside':
       await passSome(request, response, await upstream.forward(request, response), fault.bytes);
       return;
+    case 'changeHeaders':
     case undefined:
       break;
   }
   const answer = await upstream.forward(request, response);
   response.on('close', () => answer.destroy());
-  response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+  const headers = fault?.kind === 'changeHeaders' ? { ...answer.headers, ...fault.headers } : answer.rawHeaders;
+  response.writeHead(answer.statusCode ?? 502, headers);
   response.flushHeaders();
   answer.on('error', () => cut(request));
   answer.pipe(response);

@@ -54,6 +54,8 @@ export async function txtRecords(
 export interface CaLog {
   /** Orders that the CA took. */
   readonly orders: number;
+  /** Those of them that it took for the replacement of a certificate (RFC 9773 §5). */
+  readonly replacing: number;
   /** Serial numbers (decimal) of everything it ever issued, in order. */
   readonly serials: readonly string[];
 }
@@ -62,7 +64,11 @@ export interface CaLog {
 export async function caLog(lab: LifeLab): Promise<CaLog> {
   const text = await readFile(join(lab.stack.stateDir, 'logs', 'pebble.log'), 'utf8');
   const serials = [...text.matchAll(/Issued certificate serial ([0-9a-f]+)/g)].map(([, hex]) => BigInt(`0x${hex}`));
-  return { orders: (text.match(/Added order /g) ?? []).length, serials: serials.map((serial) => serial.toString()) };
+  return {
+    orders: (text.match(/Added order /g) ?? []).length,
+    replacing: (text.match(/ is a replacement of /g) ?? []).length,
+    serials: serials.map((serial) => serial.toString()),
+  };
 }
 
 export function getSecret(lab: LifeLab, cluster: LifeCluster): Promise<KubernetesObject | undefined> {

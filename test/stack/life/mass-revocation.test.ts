@@ -1,0 +1,153 @@
+/**
+ * A CA that has to revoke the certificates of a whole fleet says so by their renewal windows (RFC 9773): every cluster gets
+ * another certificate, none gets two, and those that are left alone hear nothing.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { within } from '../../../local/demo/checks.ts';
+import { setRenewalInfo } from '../../../local/parts/pebble.ts';
+import type { WorkerProcess } from '../../../local/worker-process.ts';
+import type { RenewalWindow } from '../../../src/certificates/renewal-window.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { type ObservedRequest, observeRequest } from '../../../src/kubernetes/observed-request.ts';
+import { readTlsSecret } from '../../../src/kubernetes/secrets.ts';
+import { clusterWorkflowId, renewalWindowMoved } from '../../../workflows/contract.ts';
+import { type LifeCluster, newClusters } from '../../support/life-clusters.ts';
+import { allOf, caLog, expectNothingStuck } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { scrape } from '../../support/prometheus.ts';
+
+const AFFECTED = 200;
+const SPARED = 5;
+const EXPLANATION = 'https://ca.example/incident/7';
+/** A healthy machine needs a quarter of it. */
+const EACH_PART_SECONDS = 300;
+
+const lab = useLifeLab({
+  // As with Let's Encrypt, names that were proved lately need not be proved again.
+  pebble: { nonceReject: 0, authzReuse: 100, profiles: { default: 90 * 86_400 } },
+  worker: { CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50' },
+});
+let affected: readonly LifeCluster[];
+let spared: readonly LifeCluster[];
+let before: ReadonlyMap<string, ObservedRequest>;
+let figures = '';
+
+/** All CertificateRequests, by namespace: each cluster has one of its name. */
+async function requests(): Promise<ReadonlyMap<string, ObservedRequest>> {
+  const listed = await allOf(lab().kubernetes.list(CERTIFICATE_REQUESTS));
+  return new Map(listed.map(observeRequest).map((request) => [request.namespace, request]));
+}
+
+function worker(): WorkerProcess {
+  const [only] = lab().workers();
+  if (only === undefined) throw new Error('there is no worker');
+  return only;
+}
+
+async function metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+  return (await scrape(worker().metricsUrl)).value(name, labels) ?? 0;
+}
+
+const looks = (): number => lab().ca.seen.filter(({ path }) => path.includes('/renewalInfo/')).length;
+
+/** @returns seconds since `began`. */
+function secondsSince(began: number): string {
+  return ((performance.now() - began) / 1000).toFixed(1);
+}
+
+beforeAll(async () => {
+  // The shortest that is obeyed: the test need not wait for the six hours that Pebble says.
+  lab().ca.inject({
+    when: ({ path }) => path.includes('/renewalInfo/'),
+    fault: { kind: 'changeHeaders', headers: { 'retry-after': '60' } },
+  });
+  const began = performance.now();
+  affected = await newClusters(lab(), 'affected', AFFECTED);
+  spared = await newClusters(lab(), 'spared', SPARED);
+  before = await within(EACH_PART_SECONDS, 'every cluster has its certificate', async () => {
+    const found = await requests();
+    const ready = [...found.values()].filter(({ issued, certId }) => issued && certId !== undefined).length;
+    return ready === AFFECTED + SPARED ? found : `${ready} have`;
+  });
+  figures += `${AFFECTED + SPARED} certificates issued in ${secondsSince(began)} s`;
+}, 400_000);
+afterAll(() => void process.stdout.write(`${figures}\n`));
+
+test('every certificate is asked about once it is issued, and nobody hears of a window that changes nothing', async () => {
+  await within(60, 'all are asked about', async () => {
+    const count = await metric('certman_renewal_info_certificates');
+    return count === AFFECTED + SPARED ? {} : `${count} are`;
+  });
+  expect(await metric('certman_renewal_windows_moved_total')).toBe(0);
+  expect((await caLog(lab())).serials).toHaveLength(AFFECTED + SPARED);
+}, 90_000);
+
+test('all certificates whose windows the CA moves into the past are replaced, none of them twice', async () => {
+  const [start, end] = [-2, -1].map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString());
+  if (start === undefined || end === undefined) throw new Error('no instants');
+  const answer = { suggestedWindow: { start, end }, explanationURL: EXPLANATION };
+  const chains = await Promise.all(affected.map(chainOf));
+  const looksBefore = looks();
+  const requestsBefore = lab().ca.seen.length;
+  const began = performance.now();
+  await Promise.all(chains.map((chain) => setRenewalInfo(lab().stack.acme, chain, answer)));
+  const after = await within(EACH_PART_SECONDS, 'all are replaced', async () => {
+    const found = await requests();
+    const replaced = affected.filter(({ namespace }) => {
+      const [old, now] = [before.get(namespace), found.get(namespace)];
+      return now?.issued === true && now.certId !== undefined && now.certId !== old?.certId;
+    });
+    return replaced.length === AFFECTED ? found : `${replaced.length} are`;
+  });
+  const looked = looks() - looksBefore;
+  const others = lab().ca.seen.length - requestsBefore - looked;
+  figures += `; ${AFFECTED} replaced within ${secondsSince(began)} s of the CA's change of mind, with ${looked} looks and ${(others / AFFECTED).toFixed(1)} other requests to the CA for each`;
+  for (const { namespace } of spared) {
+    expect(after.get(namespace)?.serialNumber).toBe(before.get(namespace)?.serialNumber);
+  }
+  // The new certificates are asked about as well, and the old ones no more: what is late would show now.
+  await within(150, 'all are asked about again', async () => {
+    const { seen } = lab().ca;
+    const asked = (certId = ''): boolean => seen.some(({ path }) => path.endsWith(certId));
+    const missing = affected.filter(({ namespace }) => !asked(after.get(namespace)?.certId));
+    return missing.length === 0 ? {} : `${missing.length} are not`;
+  });
+  const { serials } = await caLog(lab());
+  expect(serials).toHaveLength(2 * AFFECTED + SPARED);
+  expect(new Set([...(await requests()).values()].map(({ serialNumber }) => serialNumber)).size).toBe(
+    AFFECTED + SPARED,
+  );
+  expect(await metric('certman_renewal_windows_moved_total')).toBe(AFFECTED);
+}, 500_000);
+
+test('each of these orders said which certificate it replaces, and the CA took it for that', async () => {
+  const { orders, replacing } = await caLog(lab());
+  expect(orders).toBe(2 * AFFECTED + SPARED);
+  expect(replacing).toBe(AFFECTED);
+});
+
+test('a window of the certificate that was replaced causes nothing, however late it comes', async () => {
+  const [first] = affected;
+  const old = before.get(first?.namespace ?? '');
+  if (first === undefined || old?.certId === undefined) throw new Error('there is no such certificate');
+  const window: RenewalWindow = {
+    certId: old.certId,
+    start: '2026-01-01T00:00:00Z',
+    end: '2026-01-02T00:00:00Z',
+    explanationUrl: EXPLANATION,
+  };
+  const now = (await requests()).get(first.namespace);
+  const handle = lab().client.workflow.getHandle(clusterWorkflowId(first.identity));
+  await handle.signal(renewalWindowMoved, { bundleName: first.bundleName, window });
+  // Longer than an issuance takes.
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  expect((await requests()).get(first.namespace)).toEqual(now);
+  expect((await caLog(lab())).orders).toBe(2 * AFFECTED + SPARED);
+  await expectNothingStuck(lab());
+});
+
+async function chainOf({ namespace, secretName }: LifeCluster): Promise<string> {
+  const secret = await readTlsSecret(lab().kubernetes, { namespace, name: secretName });
+  if (secret.kind !== 'valid') throw new Error(`the Secret ${namespace}/${secretName} is ${secret.kind}`);
+  return secret.chainPem;
+}
