@@ -39,7 +39,7 @@ export async function removeBundleObjects(
   };
   await deleteIf(
     input.secretName,
-    (secret) => secret.labels?.[REQUEST_LABEL] === name || isOwnedBy(secret, request?.metadata.uid),
+    (secret) => secret.labels?.[REQUEST_LABEL] === name || isOwnedBy(secret, name, request?.metadata.uid),
   );
   await deleteIf(stagingSecretName(name), (secret) => secret.labels?.[STAGING_LABEL] === 'true');
 
@@ -63,8 +63,11 @@ function isKept(request: ObjectMeta, cluster: ClusterIdentity): boolean {
   return request.uid !== cluster.uid || request.deletionTimestamp === undefined;
 }
 
-function isOwnedBy(secret: ObjectMeta, requestUid: string | undefined): boolean {
-  return requestUid !== undefined && (secret.ownerReferences ?? []).some((owner) => owner['uid'] === requestUid);
+/** Of a request that is gone, the name has to do. */
+function isOwnedBy(secret: ObjectMeta, request: string, uid: string | undefined): boolean {
+  return (secret.ownerReferences ?? []).some((owner) =>
+    uid === undefined ? owner['kind'] === CERTIFICATE_REQUESTS.kind && owner['name'] === request : owner['uid'] === uid,
+  );
 }
 
 async function deleteExactly(

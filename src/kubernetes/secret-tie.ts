@@ -16,7 +16,15 @@ import {
 /** Label on a certificate's Secret; its value is the name of the CertificateRequest. Shared with certman-operator. */
 export const REQUEST_LABEL = 'certificate_request';
 
+/** Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+const LONGEST_LABEL = 63;
+
 const ATTEMPTS = 3;
+
+/** The label of a request's Secret. None when the request's name is longer than a label may be: its owner reference tells. */
+export function requestLabel(requestName: string): Readonly<Record<string, string>> {
+  return requestName.length <= LONGEST_LABEL ? { [REQUEST_LABEL]: requestName } : {};
+}
 
 /** The CertificateRequest that a Secret belongs to. */
 export interface SecretOwner {
@@ -58,7 +66,7 @@ export function tieOf(secret: ObjectMeta, request: { readonly name: string; read
     if (label !== undefined && label !== request.name) return heldBy(CERTIFICATE_REQUESTS.kind, label);
   }
   const lacks = [
-    ...(label === request.name ? [] : [`its label ${REQUEST_LABEL}`]),
+    ...(label === requestLabel(request.name)[REQUEST_LABEL] ? [] : [`its label ${REQUEST_LABEL}`]),
     ...(owned && stale.length === 0 ? [] : ['its owner reference']),
   ];
   return lacks.length === 0 ? { kind: 'tied' } : { kind: 'loose', lacks: lacks.join(' and ') };
@@ -94,16 +102,14 @@ export async function tieSecret(
     if (!leftBehind) throw heldByAnother(key, request, tie.holder);
   }
   const owners = (found.ownerReferences ?? []).filter((owner) => !isRequest(owner));
-  const labels: JsonPatchOperation[] =
-    found.labels === undefined
-      ? [{ op: 'add', path: '/metadata/labels', value: { [REQUEST_LABEL]: request.name } }]
-      : [{ op: 'add', path: `/metadata/labels/${REQUEST_LABEL}`, value: request.name }];
+  const { [REQUEST_LABEL]: _before, ...others } = found.labels ?? {};
+  const labels = { ...others, ...requestLabel(request.name) };
   await kubernetes.patch(
     SECRETS,
     key,
     [
       unchangedSince(found),
-      ...labels,
+      { op: 'add', path: '/metadata/labels', value: labels },
       { op: 'add', path: '/metadata/ownerReferences', value: [...owners, ownedBy(request)] },
     ],
     signal === undefined ? {} : { signal },

@@ -8,7 +8,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { judgeTlsData } from './certificate-secret.ts';
 import { type KubernetesApi, type KubernetesObject, type ObjectMeta, SECRETS } from './kubernetes-api.ts';
 import { readSecretText } from './secret-data.ts';
-import { ownedBy, REQUEST_LABEL, type SecretOwner } from './secret-tie.ts';
+import { ownedBy, requestLabel, type SecretOwner } from './secret-tie.ts';
 
 /** Label on the Secret that holds a key whose certificate is not installed yet. */
 export const STAGING_LABEL = 'certman.managed.openshift.io/staging';
@@ -87,7 +87,7 @@ export async function applyTlsSecret(
       metadata: {
         namespace: input.namespace,
         name: input.name,
-        labels: { [REQUEST_LABEL]: input.requestName },
+        labels: requestLabel(input.requestName),
         ownerReferences: [ownedBy({ name: input.requestName, uid: input.requestUid })],
       },
       type: 'kubernetes.io/tls',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ownedBy, type SecretTie, tieOf } from '../../../src/kubernetes/secret-tie.ts';
+import { ownedBy, requestLabel, type SecretTie, tieOf } from '../../../src/kubernetes/secret-tie.ts';
 
 const REQUEST = { name: 'c1-primary', uid: 'u1' };
 const OURS = { certificate_request: 'c1-primary' };
@@ -45,5 +45,12 @@ describe('a Secret and its CertificateRequest', () => {
     ['a controller of another kind', undefined, [VAULT], { kind: 'another', holder: 'ExternalSecret v' }],
   ])('with %s', (_what, labels, ownerReferences, tie) => {
     expect(tieOf({ name: 's', ...(labels === undefined ? {} : { labels }), ownerReferences }, REQUEST)).toEqual(tie);
+  });
+
+  test('whose name is longer than a label may be are tied by the reference alone', () => {
+    const request = { name: 'n'.repeat(64), uid: 'u1' };
+    expect(requestLabel(request.name)).toEqual({});
+    expect(tieOf({ name: 's', ownerReferences: [ownedBy(request)] }, request)).toEqual({ kind: 'tied' });
+    expect(tieOf({ name: 's' }, request)).toEqual({ kind: 'loose', lacks: 'its owner reference' });
   });
 });
