@@ -83,7 +83,8 @@ export class RequestWatch {
 
   /** The ClusterDeployment that the request belongs to, as things are known; undefined when it stands alone. */
   claimant(request: ObservedRequest): string | undefined {
-    return claimantOf(request, this.#options.fleet.ownersIn(request.namespace));
+    // Nearly all have their owner: for these the clusters of the namespace need not be gathered.
+    return request.owner?.name ?? claimantOf(request, this.#options.fleet.ownersIn(request.namespace));
   }
 
   #viewOf(request: ObservedRequest) {
