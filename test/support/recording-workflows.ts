@@ -6,6 +6,7 @@ import {
   clusterGone,
   clusterObserved,
   renewalWindowMoved,
+  requestClaimed,
   surroundingsChanged,
 } from '../../workflows/contract.ts';
 
@@ -22,6 +23,10 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
   setHandler(told, () => heard);
   setHandler(clusterObserved, (view) => void heard.push(view.deleting ? 'observed deleting' : 'observed'));
   setHandler(clusterGone, () => void heard.push(`gone with ${input.cluster.bundles.map((b) => b.name).join(' ')}`));
+  setHandler(requestClaimed, ({ clusterDeployment }) => {
+    heard.push(`claimed by ${clusterDeployment}`);
+    finished = true;
+  });
   setHandler(surroundingsChanged, ({ what }) => void heard.push(what));
   setHandler(renewalWindowMoved, ({ bundleName, window }) => void heard.push(`${bundleName} from ${window.start}`));
   setHandler(pretendState, (state) => upsertSearchAttributes([{ key: CertState, value: state }]));

@@ -7,11 +7,12 @@ import { CaSource } from '../../../src/acme/ca-source.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/secrets.ts';
+import { ownedBy } from '../../../src/kubernetes/secret-tie.ts';
 import { newAccount } from '../../support/acme-account.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { type AcmeLab, issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
 import { failureOf } from '../../support/activity-run.ts';
-import { useHub } from '../../support/hub.ts';
+import { createRequest, useHub } from '../../support/hub.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 
 const hub = useHub();
@@ -90,6 +91,37 @@ describe('revoking at the end of a cluster', () => {
     const current = await issueOne();
     await revoke([current]);
     expect(outcomes(await revoke([current]))).toEqual(['alreadyRevoked']);
+  });
+
+  it('leaves the certificate in a Secret alone that belongs to another request, and revokes those listed', async () => {
+    const earlier = await issueOne();
+    const current = await issueOne();
+    const other = await createRequest(hub().admin, request.namespace, 'other');
+    await hub().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
+      { op: 'replace', path: '/metadata/labels', value: { certificate_request: other.name } },
+      { op: 'replace', path: '/metadata/ownerReferences', value: [ownedBy(other)] },
+    ]);
+    const entries = await runAcmeActivity(activities, 'revokeCertificates', {
+      namespace: request.namespace,
+      secretName: 'primary-cert',
+      requestName: request.name,
+      issued: [earlier],
+      reason: 5,
+    });
+    expect(outcomes(entries)).toEqual(['missing', 'revoked']);
+    expect(entries[0]?.message).toContain('belongs to CertificateRequest other');
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+
+  it('of a request that names no Secret has only those listed to revoke', async () => {
+    const listed = await issueOne();
+    const entries = await runAcmeActivity(activities, 'revokeCertificates', {
+      namespace: request.namespace,
+      secretName: '',
+      issued: [listed],
+      reason: 5,
+    });
+    expect(outcomes(entries)).toEqual(['missing', 'revoked']);
   });
 
   it('asks the CA nothing about certificates that have expired', async () => {

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { renewBeforeDaysOf } from '../../../src/kubernetes/certificate-request.ts';
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
+import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
+import { readManifests } from '../../support/deploy-manifests.ts';
 import { useHub } from '../../support/hub.ts';
 
 const hub = useHub();
@@ -114,4 +118,23 @@ test.each([
     code: 'kubernetes/invalid',
     message: expect.stringContaining(field),
   });
+});
+
+test('the example of one that stands alone is taken, and says what it should', async () => {
+  const [example] = await readManifests('examples/certificate-request.yaml');
+  if (example === undefined) throw new Error('there is no example');
+  const namespace = await hub().namespace();
+  const made = await hub().admin.create(CERTIFICATE_REQUESTS, {
+    ...example,
+    metadata: { ...example.metadata, namespace },
+  });
+  if (made === undefined) throw new Error('not made');
+  expect(standaloneView('hive', observeRequest(made))).toMatchObject({
+    zoneName: 'example.com',
+    platform: { kind: 'aws', region: 'us-east-1', credentialsSecret: 'aws' },
+    bundles: [
+      { secretName: 'web-cert', names: { kind: 'valid', dnsNames: ['www.example.com', '*.apps.example.com'] } },
+    ],
+  });
+  expect(renewBeforeDaysOf(made)).toBe(30);
 });

@@ -3,6 +3,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { readAwsCredentials } from '../../../src/kubernetes/aws-credentials.ts';
 import { createKubernetesApi, type KubernetesClient } from '../../../src/kubernetes/client.ts';
 import {
@@ -14,15 +15,16 @@ import {
   type KubernetesObject,
   SECRETS,
 } from '../../../src/kubernetes/kubernetes-api.ts';
+import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/operator-settings.ts';
 import { collectionPath } from '../../../src/kubernetes/resource-path.ts';
 import { applyTlsSecret, deleteStagingKey, ensureStagingKey, readTlsSecret } from '../../../src/kubernetes/secrets.ts';
+import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
 import { runActivity } from '../../support/activity-run.ts';
 import { readManifests } from '../../support/deploy-manifests.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/fault-proxy.ts';
-import { NAMESPACES, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { createRequest, NAMESPACES, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
 import { selfSigned } from '../../support/self-signed.ts';
-import { bundleView } from '../../support/views.ts';
 
 const hub = useHub();
 let proxy: FaultProxy;
@@ -51,8 +53,6 @@ afterAll(async () => {
 async function wholeLife(): Promise<void> {
   const { view } = await hub().cluster();
   const { namespace } = view.identity;
-  const bundle = bundleView();
-  const secret = { namespace, name: bundle.secretName };
   await hub().admin.create(SECRETS, {
     metadata: { namespace, name: 'aws' },
     data: { aws_access_key_id: 'QUtJQUVYQU1QTEU=', aws_secret_access_key: 'ZXhhbXBsZQ==' },
@@ -67,10 +67,33 @@ async function wholeLife(): Promise<void> {
   // Rights to one object by name cover a list only when it asks for that name.
   await listAndWatch(collectionPath(CONFIG_MAPS, OPERATOR_NAMESPACE), 'metadata.name=certman-operator');
 
-  const acts = createKubernetesActivities({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE });
-  const { request } = await runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle });
   await createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }).account();
   await readAwsCredentials(certman, { namespace, name: 'aws' });
+  await lifeOf(view);
+}
+
+/** The same of a CertificateRequest that stands alone, as far as it is another life. */
+async function standaloneLife(): Promise<void> {
+  const namespace = await hub().namespace();
+  await createRequest(hub().admin, namespace, 'other');
+  await createRequest(hub().admin, namespace, 'web');
+  await lifeOf(await viewOf({ namespace, name: 'other' }));
+}
+
+async function viewOf(key: { readonly namespace: string; readonly name: string }): Promise<ClusterView> {
+  const found = await hub().admin.get(CERTIFICATE_REQUESTS, key);
+  if (found === undefined) throw new Error('it is gone');
+  return standaloneView('hive', observeRequest(found));
+}
+
+/** The activities on one certificate, from the first look to the end. */
+async function lifeOf(cluster: ClusterView): Promise<void> {
+  const [bundle] = cluster.bundles;
+  if (bundle === undefined) throw new Error('it has no bundle');
+  const { identity } = cluster;
+  const secret = { namespace: identity.namespace, name: bundle.secretName };
+  const acts = createKubernetesActivities({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE });
+  const { request } = await runActivity((input) => acts.applyCertificateRequest(input), { cluster, bundle });
   const { chainPem, keyPem } = selfSigned();
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/1', makeKey: async () => keyPem });
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/2', makeKey: async () => keyPem });
@@ -87,14 +110,15 @@ async function wholeLife(): Promise<void> {
     ...(stored.kind === 'valid' ? { certificate: stored.certificate } : {}),
     event: { type: 'Normal', reason: 'Issued', message: 'issued' },
   } as const;
-  await runActivity((input) => acts.reportStatus(input), { cluster: view.identity, report });
-  await runActivity((input) => acts.reportStatus(input), { cluster: view.identity, report });
+  await runActivity((input) => acts.reportStatus(input), { cluster: identity, report });
+  await runActivity((input) => acts.reportStatus(input), { cluster: identity, report });
+  if (identity.kind === 'CertificateRequest') await hub().admin.delete(CERTIFICATE_REQUESTS, request);
   await runActivity((input) => acts.removeBundle(input), {
-    cluster: view.identity,
+    cluster: identity,
     bundleName: bundle.name,
     secretName: secret.name,
   });
-  await runActivity((input) => acts.releaseCluster(input), view.identity);
+  await runActivity((input) => acts.releaseCluster(input), identity);
 }
 
 async function listAndWatch(path: string, fieldSelector = ''): Promise<void> {
@@ -133,6 +157,17 @@ function permissionsIn(role: KubernetesObject): readonly string[] {
       ),
     );
 }
+
+test('a CertificateRequest that stands alone needs no right that a cluster does not need', async () => {
+  proxy.forget();
+  await standaloneLife();
+  const roles = (await readManifests('base/rbac.yaml')).filter((object) => object.kind?.endsWith('Role'));
+  const granted = new Set(roles.flatMap(permissionsIn));
+  const used = new Set(proxy.seen.map(permissionOf));
+  expect([...used].filter((one) => !granted.has(one))).toEqual([]);
+  expect([...used]).not.toContain('delete certman.managed.openshift.io/certificaterequests');
+  expect([...used].filter((one) => one.includes('hive.openshift.io'))).toEqual([]);
+});
 
 describe('the rights in deploy/base/rbac.yaml', () => {
   test('are all that a certificate’s life takes, and no more', async () => {

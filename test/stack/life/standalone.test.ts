@@ -181,6 +181,16 @@ describe('what is wrong with a request is said on its status, and mended by corr
   });
 });
 
+test('one whose name is longer than a label may be is served, and cleared away, by its owner reference', async () => {
+  const name = `long-${'n'.repeat(70)}`;
+  const names = { secretName: 'long-cert', dnsNames: [`www.long.${lab().zone.name}`] };
+  const request = await newRequest(lab(), name, { namespace: 'long', ...names });
+  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  expect((await getSecret(lab(), request))?.metadata.labels).toBeUndefined();
+  await deleteRequest(lab(), request);
+  await expectCleared(lab(), request, { revoked: [serialNumber] });
+});
+
 describe('several in a namespace', () => {
   test('each have their own, and the end of one is not that of the other', async () => {
     const one = await newRequest(lab(), 'one', { namespace: 'shop' });

@@ -1,0 +1,199 @@
+import { describe, expect, test } from 'vitest';
+import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
+import type { StatusReport } from '../../../src/certificates/status-report.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  EVENTS,
+  FINALIZER,
+  type KubernetesObject,
+  SECRETS,
+} from '../../../src/kubernetes/kubernetes-api.ts';
+import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
+import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/secrets.ts';
+import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
+import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { createRequest, OPERATOR_NAMESPACE, requestSpec, useHub } from '../../support/hub.ts';
+import { selfSigned } from '../../support/self-signed.ts';
+
+const hub = useHub();
+
+const activities = () =>
+  createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace: OPERATOR_NAMESPACE });
+const keyOf = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
+const find = (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, keyOf(view));
+const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namespace, name: 'primary-cert' });
+
+async function make(namespace?: string, name = 'web'): Promise<ClusterView> {
+  const made = await createRequest(hub().admin, namespace ?? (await hub().namespace()), name);
+  const object = await hub().admin.get(CERTIFICATE_REQUESTS, made);
+  if (object === undefined) throw new Error('not made');
+  return standaloneView('hive', observeRequest(object));
+}
+
+function only<T>([one, ...others]: readonly T[]): T {
+  if (one === undefined || others.length > 0) throw new Error('not exactly one');
+  return one;
+}
+
+const look = (cluster: ClusterView) =>
+  runActivity((input) => activities().applyCertificateRequest(input), { cluster, bundle: only(cluster.bundles) });
+const remove = ({ identity }: ClusterView) =>
+  runActivity((input) => activities().removeBundle(input), {
+    cluster: identity,
+    bundleName: identity.name,
+    secretName: 'primary-cert',
+  });
+const release = ({ identity }: ClusterView) => runActivity((input) => activities().releaseCluster(input), identity);
+const patch = (view: ClusterView, path: string, value: unknown) =>
+  hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(view), [{ op: 'add', path, value }]);
+const deleteByUser = (view: ClusterView) => hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(view));
+
+/** As after an issuance. */
+async function issued(view: ClusterView): Promise<ClusterView> {
+  const { request } = await look(view);
+  const owner = { requestName: request.name, requestUid: request.uid };
+  await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...selfSigned() });
+  return view;
+}
+
+describe('a look at a request that stands alone', () => {
+  test('holds it by the finalizer, beside those of others, and writes nothing else', async () => {
+    const view = await make();
+    await patch(view, '/metadata/finalizers', ['example.com/theirs']);
+    const before = await find(view);
+    expect(await look(view)).toEqual({
+      request: { ...keyOf(view), uid: view.identity.uid },
+      secret: { kind: 'missing' },
+    });
+    const after = await find(view);
+    expect(after?.metadata.finalizers).toEqual(['example.com/theirs', FINALIZER]);
+    expect(after?.['spec']).toEqual(before?.['spec']);
+  });
+
+  test('done again changes nothing, and tells renewBeforeDays and the certificate', async () => {
+    const view = await issued(await make());
+    await patch(view, '/spec/renewBeforeDays', 12);
+    const before = await find(view);
+    expect(await look(view)).toMatchObject({ renewBeforeDays: 12, secret: { kind: 'valid' } });
+    expect((await find(view))?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
+  });
+
+  test('keeps what certman applied to it while it still belonged to a cluster', async () => {
+    const namespace = await hub().namespace();
+    const applied = await hub().certman.apply(CERTIFICATE_REQUESTS, {
+      metadata: { namespace, name: 'c1-primary' },
+      spec: requestSpec('c1'),
+    });
+    const view = standaloneView('hive', observeRequest(applied));
+    await look(view);
+    expect((await find(view))?.['spec']).toMatchObject({ dnsNames: ['api.c1.example.com'] });
+    expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
+  });
+
+  test('is not taken at one that is gone, was made again, or is being deleted', async () => {
+    const view = await make();
+    const again = { ...view, identity: { ...view.identity, uid: crypto.randomUUID() } };
+    expect(await failureOf(look(again))).toMatchObject({ code: 'kubernetes/notFound' });
+    await patch(view, '/metadata/finalizers', ['example.com/theirs']);
+    await deleteByUser(view);
+    expect(await failureOf(look(view))).toMatchObject({ code: 'kubernetes/conflict' });
+    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(view), [{ op: 'remove', path: '/metadata/finalizers' }]);
+    expect(await failureOf(look(view))).toMatchObject({ code: 'kubernetes/notFound' });
+  });
+
+  test('refuses the younger of two that name one Secret, before there is one and after', async () => {
+    const older = await make(undefined, 'older');
+    const younger = await make(older.identity.namespace, 'younger');
+    const refusal = { code: 'kubernetes/heldByOther', stance: 'whenChanged' };
+    expect(await failureOf(look(younger))).toMatchObject({
+      ...refusal,
+      message: expect.stringContaining('also named by the older CertificateRequest older') as string,
+    });
+    await issued(older);
+    expect(await failureOf(look(younger))).toMatchObject({
+      ...refusal,
+      message: expect.stringContaining('belongs to CertificateRequest older') as string,
+    });
+    expect(await look(older)).toMatchObject({ secret: { kind: 'valid' } });
+  });
+});
+
+describe('a report on a request that stands alone', () => {
+  const report: StatusReport = {
+    bundleName: 'web',
+    requestName: 'web',
+    secretName: 'primary-cert',
+    workflowId: 'w',
+    state: 'Pending',
+    conditions: [{ type: 'Ready', status: 'False', reason: 'Pending', message: 'soon' }],
+    event: { type: 'Normal', reason: 'Seen', message: 'seen' },
+  };
+  const tell = (view: ClusterView, cluster = view.identity) =>
+    runActivity((input) => activities().reportStatus(input), { cluster, report });
+
+  test('is on the request and nowhere else', async () => {
+    const view = await make();
+    await tell(view);
+    expect((await find(view))?.['status']).toMatchObject({ state: 'Pending', workflowID: 'w' });
+    const events: KubernetesObject[] = [];
+    for await (const event of hub().admin.list(EVENTS, { namespace: view.identity.namespace })) events.push(event);
+    expect(events.map((event) => event['involvedObject'])).toMatchObject([
+      { kind: 'CertificateRequest', name: 'web', uid: view.identity.uid },
+    ]);
+  });
+
+  test('is not put on one that was made again under its name', async () => {
+    const view = await make();
+    await tell(view, { ...view.identity, uid: crypto.randomUUID() });
+    expect((await find(view))?.['status']).toBeUndefined();
+  });
+});
+
+describe('the end of a request that stands alone', () => {
+  test('takes Secret and staging Secret, then releases it; done again, it has nothing to do', async () => {
+    const view = await issued(await make());
+    const { namespace, name, uid } = view.identity;
+    await ensureStagingKey(hub().certman, {
+      request: { namespace, name, uid },
+      orderUrl: 'https://ca.example/order/1',
+      makeKey: async () => selfSigned().keyPem,
+    });
+    await deleteByUser(view);
+    expect(await remove(view)).toEqual({
+      removed: [`Secret ${namespace}/primary-cert`, `Secret ${namespace}/web-staging`],
+    });
+    expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
+    await release(view);
+    expect(await find(view)).toBeUndefined();
+    expect(await remove(view)).toEqual({ removed: [] });
+    await release(view);
+  });
+
+  test('leaves one that lives as it is', async () => {
+    const view = await issued(await make());
+    expect(await remove(view)).toEqual({ removed: [] });
+    await release(view);
+    expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+  });
+
+  test('leaves one that was made again under its name as it is', async () => {
+    const view = await issued(await make());
+    await deleteByUser(view);
+    const old = { ...view, identity: { ...view.identity, uid: crypto.randomUUID() } };
+    expect(await remove(old)).toEqual({ removed: [] });
+    await release(old);
+    expect(await find(view)).toBeDefined();
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+  });
+
+  test('leaves a Secret alone that belongs to another request', async () => {
+    const holder = await issued(await make(undefined, 'holder'));
+    const loser = await make(holder.identity.namespace, 'loser');
+    await patch(loser, '/metadata/finalizers', [FINALIZER]);
+    await deleteByUser(loser);
+    expect(await remove(loser)).toEqual({ removed: [] });
+    expect(await hub().admin.get(SECRETS, secretKey(holder))).toBeDefined();
+  });
+});

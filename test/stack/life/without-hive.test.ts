@@ -1,0 +1,60 @@
+/** A hub on which Hive is not installed: CertificateRequests that stand alone are served; Hive may come later. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, test } from 'vitest';
+import { within } from '../../../local/demo/checks.ts';
+import { ask } from '../../../local/http.ts';
+import { newCluster } from '../../support/life-clusters.ts';
+import { certifiedWithin, expectCleared } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { deleteRequest, newRequest } from '../../support/standalone-requests.ts';
+
+const HIVE_CRDS = fileURLToPath(new URL('../../../deploy/overlays/local/hive-crds.yaml', import.meta.url));
+
+const lab = useLifeLab({ worker: false });
+
+/** Messages of the worker's log, in order. */
+async function logged(): Promise<readonly string[]> {
+  const [worker] = lab().workers();
+  const lines = (await readFile(worker?.logFile ?? '', 'utf8')).split('\n').filter((line) => line.startsWith('{'));
+  return lines.map((line) => (JSON.parse(line) as { readonly message: string }).message);
+}
+
+beforeAll(async () => {
+  await lab().stack.kubectl(['delete', '--wait=true', '--timeout=60s', '-f', HIVE_CRDS]);
+  await lab().startWorker({ environment: { CERTMAN_COMPARISON_INTERVAL: '2s', CERTMAN_LOG_FORMAT: 'json' } });
+}, 90_000);
+
+test('a request is issued, and at its end revoked and cleared away', async () => {
+  const request = await newRequest(lab(), 'alone');
+  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  await deleteRequest(lab(), request);
+  await expectCleared(lab(), request, { revoked: [serialNumber] });
+});
+
+test('the worker says once that there is no Hive, is ready, and compares what there is', async () => {
+  await within(15, 'the picture was compared', async () =>
+    (await logged()).includes('The whole picture was compared') ? {} : 'not yet',
+  );
+  const [worker] = lab().workers();
+  expect((await ask(worker?.readyUrl ?? '')).status).toBe(200);
+  const said = await logged();
+  expect(said.filter((one) => one.includes('does not know clusterdeployments.hive.openshift.io'))).toHaveLength(1);
+  expect(said).not.toContain('The whole picture could not be compared');
+});
+
+test('Hive that is installed later is noticed within a minute or so, its clusters are served beside the requests', async () => {
+  const request = await newRequest(lab(), 'beside');
+  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  await lab().stack.kubectl(['apply', '-f', HIVE_CRDS]);
+  await lab().stack.kubectl([
+    'wait',
+    '--for=condition=Established',
+    '--timeout=30s',
+    'crd/clusterdeployments.hive.openshift.io',
+    'crd/dnszones.hive.openshift.io',
+  ]);
+  const cluster = await newCluster(lab(), 'late');
+  await certifiedWithin(lab(), cluster, 100);
+  expect((await certifiedWithin(lab(), request, 5)).serialNumber).toBe(serialNumber);
+}, 150_000);

@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  FINALIZER,
+  SECRETS,
+} from '../../../src/kubernetes/kubernetes-api.ts';
+import { CertCluster, clusterWorkflowId } from '../../../workflows/contract.ts';
+import { createClusterDeployment, createRequest, requestSpec, useHub } from '../../support/hub.ts';
+import { proxyHub } from '../../support/proxied-hub.ts';
+import { finish } from '../../support/recording-workflows.ts';
+import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
+import { type Cluster, identityOf, keyOf, makeCluster } from '../../support/watched-clusters.ts';
+
+const hub = useHub();
+const lab = useWatchLab(hub);
+
+async function makeRequest(namespace?: string, name = 'web'): Promise<Cluster> {
+  const { uid, ...key } = await createRequest(hub().admin, namespace ?? (await hub().namespace()), name);
+  return { ...key, uid, kind: 'CertificateRequest' };
+}
+
+/** As its workflow holds it. */
+async function hold(request: Cluster): Promise<void> {
+  await patchRequest(request, '/metadata/finalizers', [FINALIZER]);
+}
+
+async function patchRequest(request: Cluster, path: string, value: unknown): Promise<void> {
+  await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'add', path, value }]);
+}
+
+describe('a CertificateRequest that stands alone', () => {
+  test('is told once to its workflow, whether it was there already or came', async () => {
+    const before = await makeRequest();
+    const run = await lab().watch();
+    await run.untilTold(before, ['observed']);
+    const after = await makeRequest();
+    await run.untilTold(after, ['observed']);
+    await hold(after);
+    await sleep(QUIET_MS);
+    expect(await run.told(before)).toEqual(['observed']);
+    expect(await run.told(after)).toEqual(['observed']);
+    const { typedSearchAttributes } = await lab()
+      .env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...after }))
+      .describe();
+    expect(typedSearchAttributes.get(CertCluster)).toBe(`${after.namespace}/web`);
+    const shown = [...(run.fleet()?.standalone ?? [])].find(({ namespace }) => namespace === after.namespace);
+    expect(shown).toMatchObject({ name: 'web', gate: 'Serve' });
+    expect([...(run.fleet()?.clusters ?? [])].filter(({ namespace }) => namespace === after.namespace)).toEqual([]);
+  });
+
+  test('is told of its names, is woken by what its view does not tell, and each once', async () => {
+    const run = await lab().watch();
+    const request = await makeRequest();
+    await run.untilTold(request, ['observed']);
+    await patchRequest(request, '/spec/dnsNames', ['www.example.com']);
+    await run.untilTold(request, ['observed', 'observed']);
+    await patchRequest(request, '/spec/renewBeforeDays', 20);
+    const woken = 'The spec of the CertificateRequest web was changed by somebody.';
+    await run.untilTold(request, ['observed', 'observed', woken]);
+    await patchRequest(request, '/metadata/annotations', { note: 'nothing to certman' });
+    await sleep(QUIET_MS);
+    expect(await run.told(request)).toEqual(['observed', 'observed', woken]);
+  });
+
+  test('is woken by its surroundings: its Secret, its credentials, its finalizer', async () => {
+    const request = await makeRequest();
+    const { namespace } = request;
+    await hold(request);
+    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'primary-cert' } });
+    const run = await lab().watch();
+    await run.untilTold(request, ['observed']);
+    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'aws' } });
+    await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+    await sleep(300);
+    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'remove', path: '/metadata/finalizers' }]);
+    const expected = [
+      'observed',
+      'The credentials Secret aws changed.',
+      'The Secret primary-cert was deleted.',
+      'The finalizer of the CertificateRequest was removed by somebody.',
+    ];
+    await run.untilTold(request, expected);
+  });
+
+  test('is told of its deletion, and its release is not told to a second run', async () => {
+    const run = await lab().watch();
+    const request = await makeRequest();
+    await hold(request);
+    await run.untilTold(request, ['observed']);
+    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
+    await run.untilTold(request, ['observed', 'observed deleting']);
+    await hub().certman.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'remove', path: '/metadata/finalizers' }]);
+    const handle = lab().env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...request }));
+    await handle.signal(finish);
+    const { runId } = await handle.describe();
+    await sleep(5_000);
+    expect(await handle.describe()).toMatchObject({ runId, status: { name: 'COMPLETED' } });
+  });
+
+  test('that vanishes is told as gone, with what it was', async () => {
+    const run = await lab().watch();
+    const request = await makeRequest();
+    await run.untilTold(request, ['observed']);
+    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
+    await run.untilTold(request, ['observed', 'gone with web']);
+  });
+
+  test('and loses its workflow gets another by the comparison; the others are left alone', async () => {
+    const run = await lab().watch({ comparisonIntervalMs: 1_000 });
+    const [lost, fine] = [await makeRequest(), await makeRequest()];
+    for (const request of [lost, fine]) {
+      await hold(request);
+      await run.untilTold(request, ['observed']);
+    }
+    const handle = lab().env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...lost }));
+    const { runId } = await handle.describe();
+    await handle.terminate('somebody made a mistake');
+    await expect.poll(async () => (await handle.describe()).runId, { timeout: 15_000 }).not.toBe(runId);
+    await sleep(3_000);
+    // The comparison of what belongs to them misses the status, which no workflow has written here.
+    expect((await run.told(lost))?.filter((one) => one === 'observed')).toEqual(['observed']);
+    expect((await run.told(fine))?.filter((one) => one === 'observed')).toEqual(['observed']);
+  });
+});
+
+describe('a CertificateRequest without an owner reference', () => {
+  test('whose ClusterDeployment is known is that one’s alone', async () => {
+    const namespace = await hub().namespace();
+    const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
+    const request = await makeRequest(namespace, 'c1-primary');
+    const run = await lab().watch({ comparisonIntervalMs: 1_000 });
+    await run.untilTold(cluster, ['observed']);
+    await sleep(3_000);
+    expect(await run.told(request)).toBeUndefined();
+  });
+
+  test('whose ClusterDeployment cannot be read is left alone until that is mended or gone', async () => {
+    const namespace = await hub().namespace();
+    await hub().admin.create(CLUSTER_DEPLOYMENTS, {
+      metadata: { namespace, name: 'odd' },
+      spec: { baseDomain: 'example.com', clusterName: 'odd', platform: {}, certificateBundles: 'none' },
+    });
+    const request = await makeRequest(namespace, 'odd-primary');
+    const run = await lab().watch();
+    const other = await makeRequest();
+    await run.untilTold(other, ['observed']);
+    await sleep(QUIET_MS);
+    expect(await run.told(request)).toBeUndefined();
+    await hub().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'odd' });
+    await run.untilTold(request, ['observed']);
+  });
+
+  test('is handed over when a ClusterDeployment comes that asks for it, and taken back when that one is gone', async () => {
+    const run = await lab().watch({ comparisonIntervalMs: 1_000 });
+    const request = await makeRequest(undefined, 'c1-primary');
+    const { namespace } = request;
+    await run.untilTold(request, ['observed']);
+    const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
+    await run.untilTold(request, ['observed', 'claimed by c1']);
+    await run.untilTold(cluster, ['observed']);
+    await sleep(3_000);
+    expect(await run.told(request)).toEqual(['observed', 'claimed by c1']);
+    await hub().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'c1' });
+    // The one that let go has ended; another begins.
+    await run.untilTold(request, ['observed']);
+  });
+
+  test('that was claimed while nobody watched is handed over by the comparison', async () => {
+    const first = await lab().watch();
+    const request = await makeRequest(undefined, 'c1-primary');
+    await first.untilTold(request, ['observed']);
+    await first.stop();
+    await createClusterDeployment(hub().admin, request.namespace, 'c1');
+    const second = await lab().watch({ hive: first.hive, comparisonIntervalMs: 1_000 });
+    await second.untilTold(request, ['observed', 'claimed by c1'], 30);
+    await sleep(2_500);
+    expect(await second.told(request)).toEqual(['observed', 'claimed by c1']);
+  });
+});
+
+test('one that was refused a Secret is woken when the request that has it is gone', async () => {
+  const run = await lab().watch();
+  const namespace = await hub().namespace();
+  const [older, younger] = [await makeRequest(namespace, 'older'), await makeRequest(namespace, 'younger')];
+  await run.untilTold(younger, ['observed']);
+  expect(requestSpec('c1').certificateSecret.name).toBe('primary-cert');
+  await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(older));
+  await run.untilTold(younger, ['observed', 'The CertificateRequest older was deleted.']);
+});
+
+test('while the API server says that it knows no ClusterDeployments, nothing is concluded about those that were known', async () => {
+  const proxied = await proxyHub(hub().certmanConfig);
+  const run = await lab().watch({ kubernetes: proxied.api, comparisonIntervalMs: 1_000 });
+  const cluster = await makeCluster(hub());
+  const request = await makeRequest();
+  await run.untilTold(cluster, ['observed']);
+  await run.untilTold(request, ['observed']);
+  const unknown = proxied.proxy.inject({
+    when: ({ path }) => path.includes('/clusterdeployments'),
+    fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
+  });
+  await expect.poll(() => unknown.hits(), { timeout: 10_000 }).toBeGreaterThan(3);
+  expect((await run.told(cluster))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
+  expect((await run.told(request))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
+  expect(run.logs.filter((line) => line.startsWith('The whole picture could not be compared'))).toEqual([]);
+  await run.stop();
+  await proxied.close();
+});
