@@ -6,8 +6,8 @@ import type { AcmeActivities, IssuedCertificate, ObjectRef, RevocationEntry } fr
 import { CaSource } from '../../../src/acme/ca-source.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { ownedBy } from '../../../src/kubernetes/secret-tie.ts';
+import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { newAccount } from '../../support/acme-account.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { type AcmeLab, issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
