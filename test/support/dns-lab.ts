@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import {
   ChangeResourceRecordSetsCommand,
   CreateHostedZoneCommand,
-  ListResourceRecordSetsCommand,
   Route53Client,
   type RRType,
 } from '@aws-sdk/client-route-53';
@@ -16,6 +15,7 @@ import { tlsFiles } from '../../local/tls.ts';
 import { AWS } from '../../local/versions.ts';
 import { createZone } from '../../local/zones.ts';
 import { eventually } from './eventually.ts';
+import { readTxtSets } from './txt-sets.ts';
 
 export interface Moto {
   /** Value for `AWS_ENDPOINT_URL`. */
@@ -56,24 +56,7 @@ export async function startMoto(): Promise<Moto> {
     },
     putTxt: (zoneId, name, values, ttl = 60) => upsert(zoneId, name, 'TXT', values, ttl),
     putRecord: (zoneId, name, type, value) => upsert(zoneId, name, type, [value], 60),
-    txtSets: async (zoneId) => {
-      const sets: Record<string, readonly string[]> = {};
-      let start: string | undefined;
-      do {
-        const page = await admin.send(
-          new ListResourceRecordSetsCommand({
-            HostedZoneId: zoneId,
-            ...(start === undefined ? {} : { StartRecordName: start }),
-          }),
-        );
-        for (const set of page.ResourceRecordSets ?? []) {
-          if (set.Type !== 'TXT') continue;
-          sets[(set.Name ?? '').replace(/\.$/, '')] = (set.ResourceRecords ?? []).map((record) => record.Value ?? '');
-        }
-        start = page.IsTruncated === true ? page.NextRecordName : undefined;
-      } while (start !== undefined);
-      return sets;
-    },
+    txtSets: async (zoneId) => Object.fromEntries(await readTxtSets(admin, zoneId)),
     stop: async () => {
       admin.destroy();
       await part.stop();

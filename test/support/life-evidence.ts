@@ -1,8 +1,7 @@
 /** What became of a certificate, asked of those who know: the CA and its log, Route 53, the API server, Temporal. */
 import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ListResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
+import { Route53Client } from '@aws-sdk/client-route-53';
 import { defaultPayloadConverter } from '@temporalio/common';
 import {
   certificateInSecret,
@@ -23,29 +22,20 @@ import {
   type DecommissionLedger,
 } from '../../workflows/contract.ts';
 import { caSource } from './acme-account.ts';
+import { readCaLog } from './ca-log.ts';
 import type { LifeCluster } from './life-clusters.ts';
 import type { LifeLab } from './life-lab.ts';
+import { readTxtSets } from './txt-sets.ts';
 
 /** TXT values of a zone at Route 53, by name without the trailing dot. */
 export async function txtRecords(
-  lab: LifeLab,
+  lab: { readonly stack: Pick<LifeLab['stack'], 'route53'>; readonly zone: LifeLab['zone'] },
   zoneId = lab.zone.zoneId,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const { endpoint, region, credentials } = lab.stack.route53;
   const client = new Route53Client({ endpoint, region, credentials });
   try {
-    const found = new Map<string, readonly string[]>();
-    // One page: no test has hundreds of records in a zone.
-    const { ResourceRecordSets, IsTruncated } = await client.send(
-      new ListResourceRecordSetsCommand({ HostedZoneId: zoneId }),
-    );
-    if (IsTruncated === true) throw new Error(`the zone ${zoneId} has more records than one page`);
-    for (const { Name, Type, ResourceRecords } of ResourceRecordSets ?? []) {
-      if (Type !== 'TXT') continue;
-      const values = (ResourceRecords ?? []).map(({ Value }) => Value ?? '');
-      found.set((Name ?? '').replace(/\.$/, ''), values);
-    }
-    return found;
+    return await readTxtSets(client, zoneId);
   } finally {
     client.destroy();
   }
@@ -62,13 +52,8 @@ export interface CaLog {
 
 /** From the CA's own log: it knows also what nobody else came to know. */
 export async function caLog(lab: LifeLab): Promise<CaLog> {
-  const text = await readFile(join(lab.stack.stateDir, 'logs', 'pebble.log'), 'utf8');
-  const serials = [...text.matchAll(/Issued certificate serial ([0-9a-f]+)/g)].map(([, hex]) => BigInt(`0x${hex}`));
-  return {
-    orders: (text.match(/Added order /g) ?? []).length,
-    replacing: (text.match(/ is a replacement of /g) ?? []).length,
-    serials: serials.map((serial) => serial.toString()),
-  };
+  const { orders, replacing, issued } = await readCaLog(lab.stack.stateDir);
+  return { orders, replacing, serials: issued.map(({ serialNumber }) => serialNumber) };
 }
 
 export function getSecret(lab: LifeLab, cluster: LifeCluster): Promise<KubernetesObject | undefined> {

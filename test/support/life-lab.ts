@@ -14,6 +14,7 @@ import { type RunningStack, startStack } from '../../local/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../local/worker-process.ts';
 import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { useAccountThrough } from './account-through.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -157,20 +158,4 @@ async function proxyOfCa(stack: RunningStack): Promise<FaultProxy> {
     targetCaPem,
     tls: { certPem, keyPem },
   });
-}
-
-/** Pebble holds an account URL to the host that it was called by. */
-async function useAccountThrough(ca: FaultProxy, stack: RunningStack, hub: Hub): Promise<void> {
-  const accountUrl = `${ca.url}${new URL(hub.accountUrl).pathname}`;
-  const patch = JSON.stringify({ stringData: { 'account-url': accountUrl } });
-  await stack.kubectl([
-    'patch',
-    'secret',
-    'lets-encrypt-account',
-    '-n',
-    'certman-operator',
-    '--type=merge',
-    '-p',
-    patch,
-  ]);
 }
