@@ -27,6 +27,8 @@ export interface WorkerOptions {
   /** How long it may take until it is ready. Default 90 s: it bundles the workflow code first. */
   readonly readyWithinMs?: number;
   readonly signal?: AbortSignal;
+  /** Told of the process as soon as there is one; it is at work before it is known to be ready. */
+  readonly onSpawned?: (worker: Pick<WorkerProcess, 'pid' | 'kill' | 'ended'>) => void;
 }
 
 export interface WorkerProcess {
@@ -66,6 +68,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       ...options.environment,
     },
   });
+  options.onSpawned?.(worker);
   const readyUrl = `http://127.0.0.1:${metrics}/readyz`;
   const withinMs = options.readyWithinMs ?? READY_WITHIN_MS;
   const giveUp = performance.now() + withinMs;
