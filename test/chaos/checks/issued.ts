@@ -1,0 +1,45 @@
+/** Whether everything that the CA ever issued came to its Secret, and was revoked with its cluster: asked of the CA. */
+import type { SampleCluster } from '../../../local/sample-cluster.ts';
+import type { IssuedByCa } from '../../support/ca-log.ts';
+import type { SeenOrder } from '../evidence/order-journal.ts';
+import type { SeenCertificate } from '../evidence/secret-journal.ts';
+import type { Scene } from '../scene.ts';
+import type { Finding } from './finding.ts';
+
+export interface IssuedEvidence {
+  /** By the CA's log. */
+  readonly issued: readonly IssuedByCa[];
+  /** By the watch on Secrets. */
+  readonly certificates: readonly SeenCertificate[];
+  readonly orders: readonly SeenOrder[];
+  readonly deleted: readonly SampleCluster[];
+}
+
+export async function issuedFindings(
+  { stack }: Pick<Scene, 'stack'>,
+  evidence: IssuedEvidence,
+): Promise<readonly Finding[]> {
+  const seen = new Map(evidence.certificates.map((certificate) => [certificate.serialNumber, certificate]));
+  const deleted = new Set(evidence.deleted.map(({ namespace }) => namespace));
+  const findings: Finding[] = [];
+  for (const { serialNumber, orderId } of evidence.issued) {
+    const certificate = seen.get(serialNumber);
+    if (certificate === undefined) {
+      if ((await statusOf(stack, serialNumber)) === 'Revoked') continue;
+      const names = evidence.orders.find(({ id }) => id === orderId)?.dnsNames.join(', ') ?? 'names unknown';
+      findings.push({ kind: 'lost', what: `certificate ${serialNumber} (${names}) was issued and was in no Secret` });
+    } else if (deleted.has(certificate.namespace) && Date.parse(certificate.notAfter) > Date.now()) {
+      const status = await statusOf(stack, serialNumber);
+      if (status === 'Revoked') continue;
+      findings.push({
+        kind: 'leftover',
+        what: `certificate ${serialNumber} of the deleted cluster ${certificate.namespace}, which the CA calls ${status}`,
+      });
+    }
+  }
+  return findings;
+}
+
+async function statusOf(stack: Pick<Scene['stack'], 'acme'>, serialNumber: string): Promise<string> {
+  return (await stack.acme.statusOf(serialNumber)).Status;
+}

@@ -1,0 +1,55 @@
+/** What should have been taken away: asked of Route 53 and of the API server. */
+import type { SampleCluster } from '../../../local/sample-cluster.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  type KubernetesApi,
+  SECRETS,
+} from '../../../src/kubernetes/kubernetes-api.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/secrets.ts';
+import { txtRecords } from '../../support/life-evidence.ts';
+import type { Scene } from '../scene.ts';
+import type { Finding } from './finding.ts';
+
+/** No TXT record of a challenge is in the zone once nothing is being proved. */
+export async function recordFindings(scene: Pick<Scene, 'stack' | 'zone'>): Promise<readonly Finding[]> {
+  const records = await txtRecords(scene);
+  return [...records]
+    .filter(([name]) => name.startsWith('_acme-challenge.'))
+    .map(([name, values]) => ({ kind: 'leftover', what: `TXT record ${name} with ${values.length} values` }));
+}
+
+/** No key is staged once every certificate is installed. */
+export async function stagingFindings({ kubernetes }: Pick<Scene, 'kubernetes'>): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for await (const { metadata } of kubernetes.list(SECRETS, { labelSelector: `${STAGING_LABEL}=true` })) {
+    findings.push({ kind: 'leftover', what: `staging Secret ${metadata.namespace}/${metadata.name}` });
+  }
+  return findings;
+}
+
+/** Of clusters that were deleted nothing is there any more: what is on its way out is not gone. */
+export async function objectFindings(
+  { kubernetes }: Pick<Scene, 'kubernetes'>,
+  deleted: readonly SampleCluster[],
+): Promise<readonly Finding[]> {
+  const found = await Promise.all(deleted.map((cluster) => objectsLeft(kubernetes, cluster)));
+  return found.flat();
+}
+
+async function objectsLeft(kubernetes: KubernetesApi, cluster: SampleCluster): Promise<readonly Finding[]> {
+  const { namespace } = cluster;
+  const findings: Finding[] = [];
+  for (const [resource, name] of [
+    [CLUSTER_DEPLOYMENTS, cluster.name],
+    [CERTIFICATE_REQUESTS, cluster.requestName],
+    [SECRETS, cluster.secretName],
+  ] as const) {
+    const left = await kubernetes.get(resource, { namespace, name });
+    if (left === undefined) continue;
+    const finalizers = left.metadata.finalizers ?? [];
+    const held = finalizers.length === 0 ? '' : `, held by ${finalizers.join(', ')}`;
+    findings.push({ kind: 'leftover', what: `${resource.kind} ${namespace}/${name}${held}` });
+  }
+  return findings;
+}

@@ -1,0 +1,86 @@
+/** What became of every order, and whether more certificates were issued than anything asked for. Pure. */
+import type { SampleCluster } from '../../../local/sample-cluster.ts';
+import type { IssuedByCa } from '../../support/ca-log.ts';
+import type { SeenOrder } from '../evidence/order-journal.ts';
+import type { SeenCertificate } from '../evidence/secret-journal.ts';
+import type { Kill } from '../kills/workforce.ts';
+import type { Finding } from './finding.ts';
+
+export interface OrderEvidence {
+  readonly orders: readonly SeenOrder[];
+  readonly issued: readonly IssuedByCa[];
+  readonly certificates: readonly SeenCertificate[];
+  readonly kills: readonly Kill[];
+  /** From when on an order for a cluster may be given up with it (`performance.now()`), by the cluster's name. */
+  readonly endingSince: ReadonlyMap<string, number>;
+}
+
+/** Orders that became no certificate in a Secret, in words, by why that is. */
+export interface UnfulfilledOrders {
+  /** Their worker died inside newOrder itself, so that nobody could know of them. */
+  readonly cut: readonly string[];
+  /** Their worker died after that and before Temporal had their URL. */
+  readonly unrecorded: readonly string[];
+  /** Their cluster was deleted meanwhile. */
+  readonly givenUp: readonly string[];
+  /** For no reason that a kill would explain. */
+  readonly unexplained: readonly string[];
+}
+
+export function unfulfilledOrders(evidence: OrderEvidence, clusters: readonly SampleCluster[]): UnfulfilledOrders {
+  const inSecret = new Set(evidence.certificates.map(({ serialNumber }) => serialNumber));
+  const fulfilled = new Set(
+    evidence.issued.filter(({ serialNumber }) => inSecret.has(serialNumber)).map(({ orderId }) => orderId),
+  );
+  const told: Record<keyof UnfulfilledOrders, string[]> = { cut: [], unrecorded: [], givenUp: [], unexplained: [] };
+  for (const order of evidence.orders) {
+    if (fulfilled.has(order.id)) continue;
+    const name = order.dnsNames[0] ?? 'nothing';
+    const cluster = clusters.find(({ dnsNames }) => dnsNames.includes(name));
+    const { fate, why } = fateOf(order, evidence.kills, evidence.endingSince.get(cluster?.name ?? ''));
+    told[fate].push(`order ${order.id} for ${name}: ${why}`);
+  }
+  return told;
+}
+
+function fateOf(
+  { life, heard, at, recordedAt }: SeenOrder,
+  kills: readonly Kill[],
+  endingSince: number | undefined,
+): { readonly fate: keyof UnfulfilledOrders; readonly why: string } {
+  if (endingSince !== undefined && at >= endingSince) return { fate: 'givenUp', why: 'its cluster was deleted' };
+  if (recordedAt !== undefined)
+    return { fate: 'unexplained', why: 'Temporal had its URL, and it was not gone on with' };
+  if (life === undefined) return { fate: 'cut', why: 'its worker was dead before its request was read' };
+  const kill = kills.find((one) => one.life === life);
+  if (kill === undefined) return { fate: heard ? 'unexplained' : 'cut', why: `${life} was not killed` };
+  if (!heard || kill.at <= at) return { fate: 'cut', why: `${life} was killed inside newOrder (${kill.instant})` };
+  const after = `${Math.round(kill.at - at)} ms after the CA's answer was passed on`;
+  return { fate: 'unrecorded', why: `${life} was killed ${after} (${kill.instant}), before Temporal had its URL` };
+}
+
+/** Lifetimes of less are renewed by the timer within a run. */
+const SHORT_LIVED_MS = 3_600_000;
+
+/**
+ * A certificate is asked for by the first order, by each renewal that an operator asked for, and by the timer of each
+ * short-lived one.
+ */
+export function repetitionFindings(
+  clusters: readonly SampleCluster[],
+  certificates: readonly SeenCertificate[],
+  renewalsAskedFor: ReadonlyMap<string, number>,
+): readonly Finding[] {
+  return clusters.flatMap((cluster) => {
+    const own = certificates.filter(({ namespace }) => namespace === cluster.namespace);
+    const asked = renewalsAskedFor.get(cluster.name) ?? 0;
+    const reasons = 1 + asked + own.filter(isShortLived).length;
+    if (own.length <= reasons) return [];
+    const what = `${cluster.name} got ${own.length} certificates, with ${reasons} reasons for one at most`;
+    return [{ kind: 'issuedTwice', what }];
+  });
+}
+
+export function isShortLived({ notBefore, notAfter }: SeenCertificate): boolean {
+  return Date.parse(notAfter) - Date.parse(notBefore) < SHORT_LIVED_MS;
+}

@@ -1,0 +1,98 @@
+/** Whether anything at Temporal hangs, failed, or is where it should not be. */
+import {
+  type ClusterStatus,
+  clusterStatus,
+  clusterWorkflowId,
+  type DecommissionLedger,
+} from '../../../workflows/contract.ts';
+import type { ChaosCluster, Scene } from '../scene.ts';
+import type { Finding } from './finding.ts';
+
+const ANSWER_WITHIN_MS = 30_000;
+
+/** No order is under way, no workflow that lives for ever has ended otherwise than it should, no workflow task ever failed. */
+export async function workflowFindings({ client }: Pick<Scene, 'client'>): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for await (const { workflowId } of client.workflow.list({
+    query: `ExecutionStatus = 'Running' AND WorkflowType = 'certificateIssuance'`,
+  })) {
+    findings.push({ kind: 'stuck', what: `${workflowId} is still running` });
+  }
+  for await (const { workflowId, status } of client.workflow.list({
+    query: `ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated', 'Canceled') AND WorkflowType != 'certificateIssuance'`,
+  })) {
+    findings.push({ kind: 'stuck', what: `${workflowId} ended as ${status.name}` });
+  }
+  return [...findings, ...(await taskFailures(client))];
+}
+
+/** The workflow of each says that its certificates are Ready and nothing is going on. */
+export async function restFindings(
+  scene: Pick<Scene, 'client'>,
+  living: readonly ChaosCluster[],
+): Promise<readonly Finding[]> {
+  const found = await Promise.all(
+    living.map(async (cluster): Promise<readonly Finding[]> => {
+      const { bundles, decommissioning } = await statusOf(scene, cluster);
+      const restless = Object.entries(bundles).filter(([, { state }]) => state !== 'Ready');
+      if (!decommissioning && restless.length === 0 && Object.keys(bundles).length > 0) return [];
+      const states = restless.map(([name, { state, message }]) => `${name} is ${state}: ${message}`);
+      return [{ kind: 'stuck', what: `${cluster.name}: ${states.join('; ') || 'it is being decommissioned'}` }];
+    }),
+  );
+  return found.flat();
+}
+
+/** The workflow of each has ended, with a ledger that leaves nothing open. */
+export async function endFindings(
+  { client }: Pick<Scene, 'client'>,
+  deleted: readonly ChaosCluster[],
+): Promise<readonly Finding[]> {
+  const found = await Promise.all(
+    deleted.map(async ({ identity }): Promise<readonly Finding[]> => {
+      const workflowId = clusterWorkflowId(identity);
+      const handle = client.workflow.getHandle(workflowId);
+      const { status } = await handle.describe();
+      if (status.name !== 'COMPLETED') return [{ kind: 'stuck', what: `${workflowId} is ${status.name}` }];
+      const ledger = await ledgerOf(handle);
+      const problems = ledger.bundles.flatMap(({ problem }) => problem?.message ?? []);
+      if (!ledger.finalizerReleased) problems.push('the finalizer was not released');
+      return problems.map((problem) => ({ kind: 'leftover', what: `${workflowId}: ${problem}` }));
+    }),
+  );
+  return found.flat();
+}
+
+async function ledgerOf(handle: { result(): Promise<unknown> }): Promise<DecommissionLedger> {
+  return (await handle.result()) as DecommissionLedger;
+}
+
+async function statusOf({ client }: Pick<Scene, 'client'>, { identity }: ChaosCluster): Promise<ClusterStatus> {
+  return await client.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+    client.workflow.getHandle(clusterWorkflowId(identity)).query(clusterStatus),
+  );
+}
+
+/** temporal.api.enums.v1.WorkflowTaskFailedCause: news came while the worker thought it was done; it is asked again. */
+const UNHANDLED_COMMAND = 1;
+
+/**
+ * A worker whose workflow task timed out while it was at work on it may keep a copy of the workflow that is a step ahead or
+ * behind; Temporal's SDK notices at the next task, drops the copy and reads the history anew.
+ */
+const STALE_COPY = 'History is out of order';
+
+/** A time-out is what a killed worker leaves; a failure is a defect of the workflow's own. */
+async function taskFailures(client: Scene['client']): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for await (const { workflowId, runId } of client.workflow.list()) {
+    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    for (const { eventId, workflowTaskFailedEventAttributes: failed } of events ?? []) {
+      const message = failed?.failure?.message ?? '';
+      if (!failed || Number(failed.cause) === UNHANDLED_COMMAND || message.includes(STALE_COPY)) continue;
+      const what = `workflow task of ${workflowId} failed (event ${String(eventId)}): ${message}`;
+      findings.push({ kind: 'stuck', what });
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,67 @@
+/** `npm run chaos`: kills certman's workers at every step of their work, and asks everybody afterwards what became of it. */
+import { randomInt } from 'node:crypto';
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { messageOf } from '../../local/problem.ts';
+import { runChaos } from './run-chaos.ts';
+
+interface Options {
+  readonly short: boolean;
+  readonly seed: number;
+  readonly clusters?: number;
+  readonly minutes?: number;
+  readonly state: string;
+}
+
+const MOST_SEED = 2 ** 31 - 1;
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`a number from ${least} to ${most}`);
+  };
+}
+
+const options = new Command('chaos')
+  .description(
+    'Takes clusters through issuance, renewal and deletion on the real local parts, with two workers that are killed\n' +
+      'with -9 before and after each request that they make, and at random instants. Then asks the CA, Route 53, the API\n' +
+      'server and Temporal whether anything was lost, issued twice, left behind or is stuck.',
+  )
+  .option('--short', 'each instant once, 40 clusters; some five minutes', false)
+  .addOption(
+    new Option('--seed <n>', 'repeats the choices of an earlier run')
+      .argParser(wholeNumber(0, MOST_SEED))
+      .default(randomInt(MOST_SEED), 'another each time'),
+  )
+  .option('--clusters <n>', 'issued for, renewed and deleted (default: 40 when short, else 120)', wholeNumber(1, 500))
+  .option('--minutes <n>', 'give up after so long (default: 20 when short, else 60)', wholeNumber(1, 600))
+  .option('--state <folder>', 'where logs go', '.certman/chaos')
+  .addHelpText('after', '\nExit code 1 when something was found, or when a kill that was planned could not be made.')
+  .parse()
+  .opts<Options>();
+
+const clusters = options.clusters ?? (options.short ? 40 : 120);
+const minutes = options.minutes ?? (options.short ? 20 : 60);
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+const late = AbortSignal.timeout(minutes * 60_000);
+
+try {
+  const result = await runChaos({
+    clusters,
+    seed: options.seed,
+    thorough: !options.short,
+    stateDir: resolve(options.state),
+    signal: AbortSignal.any([interrupted.signal, late]),
+  });
+  if (!result.ok) process.stderr.write(`Logs: ${resolve(options.state)}\n`);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.exitCode = result.ok ? 0 : 1;
+} catch (error) {
+  const why = late.aborted ? `not done within ${minutes} minutes` : messageOf(error);
+  process.stderr.write(`The run ended early: ${why}\nLogs: ${resolve(options.state)}\n`);
+  process.stdout.write(`${JSON.stringify({ ok: false, error: why, seed: options.seed })}\n`);
+  process.exitCode = interrupted.signal.aborted ? 130 : 1;
+}

@@ -1,0 +1,78 @@
+/** Every certificate that was ever in its Secret, as a watch on the API server saw it. */
+import { judgeTlsData } from '../../../src/kubernetes/certificate-secret.ts';
+import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { type KubernetesObject, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { listAndWatch } from '../../../src/kubernetes/list-and-watch.ts';
+
+export interface SeenCertificate {
+  readonly namespace: string;
+  readonly secretName: string;
+  /** Decimal. */
+  readonly serialNumber: string;
+  readonly dnsNames: readonly string[];
+  /** RFC 3339. */
+  readonly notBefore: string;
+  readonly notAfter: string;
+}
+
+export class SecretJournal {
+  readonly #certificates = new Map<string, SeenCertificate>();
+  readonly #broken: string[] = [];
+  readonly #stopping = new AbortController();
+  readonly #watching: Promise<void>;
+
+  /** @param kubernetes as one who may read every Secret. */
+  constructor(kubernetes: KubernetesClient) {
+    this.#watching = this.#watch(kubernetes);
+    // Told by `stop`, after which nobody could do anything about it.
+    this.#watching.catch(() => undefined);
+  }
+
+  /** In the order in which they came; each once. */
+  get certificates(): readonly SeenCertificate[] {
+    return [...this.#certificates.values()];
+  }
+
+  /** What a Secret held at some instant that would have served nobody. */
+  get broken(): readonly string[] {
+    return this.#broken;
+  }
+
+  /** @throws when the watch could not go on. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#watching;
+  }
+
+  async #watch(kubernetes: KubernetesClient): Promise<void> {
+    const { signal } = this.#stopping;
+    try {
+      for await (const event of listAndWatch(kubernetes, SECRETS, { signal })) {
+        if (event.kind === 'page') for (const secret of event.objects) this.#see(secret);
+        else if (event.kind === 'applied') this.#see(event.object);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  #see(secret: KubernetesObject): void {
+    if (secret['type'] !== 'kubernetes.io/tls') return;
+    const { namespace = '', name } = secret.metadata;
+    const judged = judgeTlsData(secret['data']);
+    if (judged.kind === 'broken') {
+      this.#broken.push(`Secret ${namespace}/${name} at ${new Date().toISOString()}: ${judged.message}`);
+      return;
+    }
+    const { serialNumber, dnsNames, notBefore, notAfter } = judged.certificate;
+    if (this.#certificates.has(serialNumber)) return;
+    this.#certificates.set(serialNumber, {
+      namespace,
+      secretName: name,
+      serialNumber,
+      dnsNames,
+      notBefore,
+      notAfter,
+    });
+  }
+}

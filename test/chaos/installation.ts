@@ -1,0 +1,128 @@
+/** A whole installation to be killed in: the stack, relays in front of all of it, two workers behind them, and journals. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import { prepareHub } from '../../local/hub.ts';
+import { startStack } from '../../local/stack.ts';
+import { startWorker } from '../../local/worker-process.ts';
+import { createKubernetesApi } from '../../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { useAccountThrough } from '../support/account-through.ts';
+import { OrderJournal } from './evidence/order-journal.ts';
+import { SecretJournal } from './evidence/secret-journal.ts';
+import { MortalWorker } from './kills/mortal-worker.ts';
+import { Traps } from './kills/traps.ts';
+import { Workforce } from './kills/workforce.ts';
+import type { Chance } from './random.ts';
+import { startRelays } from './relays/relays.ts';
+import type { Scene } from './scene.ts';
+
+export interface Installation extends Scene {
+  readonly workforce: Workforce;
+  readonly traps: Traps;
+  readonly orders: OrderJournal;
+  readonly secrets: SecretJournal;
+  /** Which profile of the CA a worker's next life orders by. */
+  useProfile(name: ProfileName): void;
+  /** Ends every process, in order. */
+  stop(): Promise<void>;
+}
+
+/** Lifetimes in seconds: one whose renewal comes within a run, and one whose does not. */
+const PROFILES = { 'four-minutes': 240, default: 90 * 86_400 } as const;
+export type ProfileName = keyof typeof PROFILES;
+
+const ZONE = 'chaos.example.com';
+const WORKERS = ['worker-1', 'worker-2'];
+const LONGEST_DEATH_MS = 1_500;
+const BUNDLER = fileURLToPath(new URL('../../src/workflow-bundle.ts', import.meta.url));
+
+export async function startInstallation(options: {
+  readonly stateDir: string;
+  readonly chance: Chance;
+  readonly signal: AbortSignal;
+}): Promise<Installation> {
+  const { stateDir, chance, signal } = options;
+  const ending: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of ending.splice(0).toReversed()) await end();
+  };
+  try {
+    const stack = await startStack({
+      stateDir,
+      signal,
+      temporal: { dbFilename: 'temporal.db' },
+      pebble: { profiles: PROFILES },
+    });
+    ending.push(() => stack.stop());
+    // Nobody tidies up behind certman.
+    await stack.part('kube-controller-manager').stop();
+    const { zoneId } = await stack.createZone(ZONE);
+    const hub = await prepareHub(stack);
+    const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    ending.push(() => kubernetes.close());
+    const connection = await Connection.connect({ address: stack.temporal.address });
+    ending.push(() => connection.close());
+    const secrets = new SecretJournal(kubernetes);
+    ending.push(() => secrets.stop());
+
+    const traps = new Traps();
+    const orders = new OrderJournal();
+    let profile: ProfileName = 'default';
+    const bundle = join(stateDir, 'workflow-bundle.js');
+    await promisify(execFile)(process.execPath, [BUNDLER, bundle]);
+    const workers = WORKERS.map(
+      (name) =>
+        new MortalWorker({
+          name,
+          deadForMs: () => chance.between(0, LONGEST_DEATH_MS),
+          start: (more) =>
+            startWorker({
+              ...more,
+              stack,
+              hub,
+              name,
+              signal,
+              environment: {
+                ...relays.environment,
+                CERTMAN_WORKFLOW_BUNDLE: bundle,
+                CERTMAN_ACME_PROFILE: profile,
+                CERTMAN_KEY_TYPE: 'p-256',
+                CERTMAN_IDENTITY: name,
+              },
+            }),
+        }),
+    );
+    const workforce = new Workforce(workers);
+    traps.guard(workforce);
+    const relays = await startRelays({
+      stack,
+      hub,
+      fates: traps,
+      ownerOf: workforce.ownerOf,
+      onExchange: orders.listen,
+    });
+    ending.push(() => relays.close());
+    await useAccountThrough({ url: relays.caUrl }, stack, hub);
+    ending.push(() => workforce.end());
+    return {
+      stack,
+      kubernetes,
+      client: new Client({ connection, namespace: stack.temporal.namespace }),
+      zone: { name: ZONE, zoneId },
+      workforce,
+      traps,
+      orders,
+      secrets,
+      useProfile: (name) => {
+        profile = name;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,38 @@
+/** Kills at instants that nobody chose, beside those at given requests. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Chance } from '../random.ts';
+import type { Workforce } from './workforce.ts';
+
+export interface RandomKills {
+  /** Lives that were ended. */
+  readonly count: number;
+  stop(): Promise<void>;
+}
+
+export function startRandomKills(
+  workforce: Workforce,
+  chance: Chance,
+  pauseMs: { readonly least: number; readonly most: number },
+): RandomKills {
+  const stopping = new AbortController();
+  let count = 0;
+  const work = async (): Promise<void> => {
+    for (;;) {
+      await sleep(chance.between(pauseMs.least, pauseMs.most), undefined, { signal: stopping.signal });
+      const alive = workforce.alive();
+      if (alive.length > 0 && (await workforce.kill(chance.oneOf(alive), 'at a random instant'))) count += 1;
+    }
+  };
+  const done = work().catch((error: unknown) => {
+    if (!stopping.signal.aborted) throw error;
+  });
+  return {
+    get count() {
+      return count;
+    },
+    stop: async () => {
+      stopping.abort();
+      await done;
+    },
+  };
+}

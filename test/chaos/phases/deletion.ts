@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import type { Installation } from '../installation.ts';
+import type { Chance } from '../random.ts';
+import type { ChaosCluster } from '../scene.ts';
+import type { Operator } from './operator.ts';
+import type { PhaseWork } from './phase.ts';
+
+/** As long as a renewal takes, so that the deletion meets any of its steps. */
+const LONGEST_HEADSTART_MS = 2_000;
+
+/** Clusters are deleted, some at a time, half of them in the middle of a renewal, and go once certman lets them. */
+export class Deletion implements PhaseWork {
+  readonly name = 'deletion';
+  readonly #installation: Installation;
+  readonly #clusters: readonly ChaosCluster[];
+  readonly #operator: Operator;
+  readonly #chance: Chance;
+  readonly #waiting: ChaosCluster[];
+  readonly #endingSince = new Map<string, number>();
+
+  constructor(
+    installation: Installation,
+    clusters: readonly ChaosCluster[],
+    { operator, chance }: { readonly operator: Operator; readonly chance: Chance },
+  ) {
+    this.#installation = installation;
+    this.#clusters = clusters;
+    this.#operator = operator;
+    this.#chance = chance;
+    this.#waiting = [...clusters];
+  }
+
+  /** From when on an order for a cluster may be given up with it (`performance.now()`), by the cluster's name. */
+  get endingSince(): ReadonlyMap<string, number> {
+    return this.#endingSince;
+  }
+
+  async feed(portions: number): Promise<void> {
+    const portion = this.#waiting.splice(0, Math.ceil(this.#waiting.length / portions));
+    await Promise.all(portion.map((cluster, index) => this.#delete(cluster, index % 2 === 0)));
+  }
+
+  async pending(): Promise<string | undefined> {
+    const there = new Set<string>();
+    for await (const { metadata } of this.#installation.kubernetes.list(CLUSTER_DEPLOYMENTS, { metadataOnly: true }))
+      there.add(metadata.namespace ?? '');
+    const left = this.#clusters.filter(({ namespace }) => there.has(namespace)).map(({ name }) => name);
+    if (left.length > 0) return `${left.length} clusters are not gone: ${left.join(', ')}`;
+    const { waiting } = this.#operator;
+    return waiting.size === 0 ? undefined : `renewals asked for are not answered: ${[...waiting].join(', ')}`;
+  }
+
+  async #delete(cluster: ChaosCluster, whileRenewed: boolean): Promise<void> {
+    const { namespace, name } = cluster;
+    this.#endingSince.set(name, performance.now());
+    if (whileRenewed) {
+      void this.#operator.ask(cluster);
+      await sleep(this.#chance.between(0, LONGEST_HEADSTART_MS));
+    }
+    await this.#installation.kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace, name });
+  }
+}

@@ -1,0 +1,29 @@
+import { installSampleClusters } from '../../../local/sample-cluster.ts';
+import type { Installation } from '../installation.ts';
+import type { ChaosCluster } from '../scene.ts';
+import type { PhaseWork } from './phase.ts';
+import { notReady } from './ready.ts';
+
+/** Clusters become installed, some at a time, and get their first certificates. */
+export class Issuance implements PhaseWork {
+  readonly name = 'issuance';
+  readonly #installation: Installation;
+  readonly #clusters: readonly ChaosCluster[];
+  readonly #waiting: ChaosCluster[];
+
+  constructor(installation: Installation, clusters: readonly ChaosCluster[]) {
+    this.#installation = installation;
+    this.#clusters = clusters;
+    this.#waiting = [...clusters];
+  }
+
+  async feed(portions: number): Promise<void> {
+    const portion = this.#waiting.splice(0, Math.ceil(this.#waiting.length / portions));
+    await installSampleClusters(this.#installation.stack, portion);
+  }
+
+  async pending(): Promise<string | undefined> {
+    const waiting = await notReady(this.#installation, this.#clusters);
+    return waiting.length === 0 ? undefined : `${waiting.length} clusters are not Ready: ${waiting.join(', ')}`;
+  }
+}

@@ -1,0 +1,55 @@
+import { clusterWorkflowId, renew } from '../../../workflows/contract.ts';
+import type { ChaosCluster, Scene } from '../scene.ts';
+
+/** A person who asks for renewals now, as `certman renew` does, and notes what they are told. */
+export class Operator {
+  readonly #scene: Pick<Scene, 'client'>;
+  readonly #signal: AbortSignal;
+  readonly #asked = new Map<string, number>();
+  readonly #waiting = new Set<string>();
+  readonly #told = new Map<string, number>();
+
+  constructor(scene: Pick<Scene, 'client'>, signal: AbortSignal) {
+    this.#scene = scene;
+    this.#signal = signal;
+  }
+
+  /** How often, by the cluster's name. */
+  get asked(): ReadonlyMap<string, number> {
+    return this.#asked;
+  }
+
+  /** Names of the clusters for which there is no answer yet. */
+  get waiting(): ReadonlySet<string> {
+    return this.#waiting;
+  }
+
+  /** What the answer was instead of a new certificate, and how often. */
+  get told(): ReadonlyMap<string, number> {
+    return this.#told;
+  }
+
+  /** Never rejects: who is told why not asks again another time. */
+  async ask({ name, identity }: ChaosCluster): Promise<void> {
+    this.#waiting.add(name);
+    this.#asked.set(name, (this.#asked.get(name) ?? 0) + 1);
+    const { client } = this.#scene;
+    try {
+      await client.withAbortSignal(this.#signal, () =>
+        client.workflow.getHandle(clusterWorkflowId(identity)).executeUpdate(renew, { args: [{}] }),
+      );
+    } catch (error) {
+      const answer = inGeneral(error);
+      this.#told.set(answer, (this.#told.get(answer) ?? 0) + 1);
+    } finally {
+      this.#waiting.delete(name);
+    }
+  }
+}
+
+/** Without what differs from cluster to cluster, so that it can be counted. */
+function inGeneral(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message.replaceAll(/chaos-\d+/g, '…').replaceAll(/"[0-9a-f-]{36}"/g, '"…"');
+}

@@ -1,0 +1,26 @@
+/** What a run says while it runs, on standard error: a line for each kill and each step, with the seconds since its begin. */
+import pc from 'picocolors';
+
+export class Progress {
+  readonly #begun = performance.now();
+  readonly #kills: number;
+  #killed = 0;
+
+  /** @param kills how many are planned. */
+  constructor(kills: number) {
+    this.#kills = kills;
+  }
+
+  get seconds(): number {
+    return Math.round((performance.now() - this.#begun) / 100) / 10;
+  }
+
+  say(line: string): void {
+    process.stderr.write(`${pc.dim(`${this.seconds.toFixed(1).padStart(6)} s`)}  ${line}\n`);
+  }
+
+  kill(instant: string, phase: string): void {
+    this.#killed += 1;
+    this.say(`${pc.red('kill -9')} ${this.#killed}/${this.#kills} ${pc.dim(phase)} ${instant}`);
+  }
+}

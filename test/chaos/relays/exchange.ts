@@ -1,0 +1,58 @@
+/** What passes between a worker and the systems outside it, as the relays in front of those systems see it. */
+
+export type OutsideSystem = 'ca' | 'route53' | 'doh' | 'kubernetes' | 'temporal';
+
+/** A request that has come in whole. */
+export interface OutsideRequest {
+  readonly system: OutsideSystem;
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** The life of the worker that made it; undefined when that is over. */
+  readonly worker: string | undefined;
+}
+
+/** A server's answer, which says that it has acted. */
+export interface OutsideAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** What is to become of a request: it passes, or it ends here because the worker that made it has been killed. */
+export type Fate = 'pass' | 'cut';
+
+/** Decides about requests at the two instants at which a worker's death leaves different things behind. */
+export interface Fates {
+  /** The server has not seen it yet. */
+  beforeServer(request: OutsideRequest): Promise<Fate>;
+  /** The server has acted; the worker has not heard yet. */
+  afterServer(request: OutsideRequest, answer: OutsideAnswer): Promise<Fate>;
+}
+
+/** Told of every answered request, once it is known whether the worker heard the answer. */
+export type ExchangeListener = (request: OutsideRequest, answer: OutsideAnswer, heard: boolean) => void;
+
+/** By which process a connection was made. */
+export type ConnectionOwner = (connection: {
+  readonly remotePort?: number | undefined;
+  readonly localPort?: number | undefined;
+}) => string | undefined;
+
+export interface Relay {
+  /** Of the relay itself. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+export interface RelayOptions {
+  readonly system: OutsideSystem;
+  /** Base URL of the real server. */
+  readonly target: string;
+  readonly fates: Fates;
+  readonly ownerOf: ConnectionOwner;
+  readonly onExchange?: ExchangeListener;
+}

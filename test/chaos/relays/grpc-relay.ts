@@ -1,0 +1,142 @@
+/**
+ * A relay in front of Temporal's frontend: gRPC is HTTP/2 with its status in trailers, and everything that a worker asks is
+ * one message for one, so each request and each answer is taken in whole.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+import {
+  type ClientHttp2Session,
+  connect,
+  constants,
+  createServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import type { OutsideAnswer, OutsideRequest, Relay, RelayOptions } from './exchange.ts';
+
+interface GrpcAnswer extends OutsideAnswer {
+  readonly headers: IncomingHttpHeaders;
+  /** Absent when the status is among the headers (Trailers-Only). */
+  readonly trailers: IncomingHttpHeaders | undefined;
+}
+
+/** @param options.target `http://host:port`, without TLS. */
+export async function startGrpcRelay(options: RelayOptions): Promise<Relay> {
+  const connections = new Set<Connection>();
+  const server = createServer();
+  server.on('session', (session) => {
+    const connection = new Connection(session, options);
+    connections.add(connection);
+    session.on('close', () => {
+      connections.delete(connection);
+      connection.close();
+    });
+    session.on('error', () => session.destroy());
+    session.on('stream', (stream, headers) => {
+      // A connection that has ended on either side; gRPC clients take a reset stream for "unavailable".
+      stream.on('error', () => undefined);
+      connection.handle(stream, headers).catch(() => stream.close(constants.NGHTTP2_REFUSED_STREAM));
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const connection of connections) connection.close();
+      await closed;
+    },
+  };
+}
+
+/** A worker's connection, and ours to the server in its name. */
+class Connection {
+  readonly #session: ServerHttp2Session;
+  readonly #upstream: ClientHttp2Session;
+  readonly #options: RelayOptions;
+  #worker: string | undefined;
+
+  constructor(session: ServerHttp2Session, options: RelayOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#upstream = connect(options.target);
+    this.#upstream.on('error', () => session.destroy());
+    this.#upstream.on('close', () => session.destroy());
+  }
+
+  async handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const { fates, onExchange } = this.#options;
+    const request = await this.#read(stream, headers);
+    if ((await fates.beforeServer(request)) === 'cut') return this.close();
+    const answer = await this.#forward(stream, headers, request);
+    if ((await fates.afterServer(request, answer)) === 'cut') {
+      onExchange?.(request, answer, false);
+      return this.close();
+    }
+    onExchange?.(request, answer, await deliver(stream, answer));
+  }
+
+  close(): void {
+    this.#session.destroy();
+    this.#upstream.destroy();
+  }
+
+  async #read(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<OutsideRequest> {
+    return {
+      system: this.#options.system,
+      method: headers[':method'] ?? '',
+      path: headers[':path'] ?? '',
+      contentType: headers['content-type'] ?? '',
+      body: await buffer(stream),
+      worker: this.#owner(),
+    };
+  }
+
+  /** Looked up once: it is the same for as long as the connection lasts. */
+  #owner(): string | undefined {
+    const { remotePort, localPort } = this.#session.socket;
+    this.#worker ??= this.#options.ownerOf({ remotePort, localPort });
+    return this.#worker;
+  }
+
+  #forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, request: OutsideRequest): Promise<GrpcAnswer> {
+    return new Promise((resolve, reject) => {
+      const onward = this.#upstream.request(headers);
+      let head: IncomingHttpHeaders | undefined;
+      let trailers: IncomingHttpHeaders | undefined;
+      const chunks: Buffer[] = [];
+      onward.on('response', (received) => {
+        head = received;
+      });
+      onward.on('trailers', (received) => {
+        trailers = received;
+      });
+      onward.on('data', (chunk: Buffer) => chunks.push(chunk));
+      onward.on('error', reject);
+      onward.on('close', () => {
+        if (head === undefined) reject(new Error('the server ended the request without an answer'));
+        else resolve({ status: 200, headers: head, trailers, body: Buffer.concat(chunks) });
+      });
+      // A poll of nobody must not be given a task. Anything else that has arrived is acted upon.
+      if (/\/Poll\w+$/.test(request.path)) stream.on('close', () => onward.close(constants.NGHTTP2_CANCEL));
+      onward.end(request.body);
+    });
+  }
+}
+
+/** @returns whether all of it was handed to the connection while that was open. */
+function deliver(stream: ServerHttp2Stream, { headers, trailers, body }: GrpcAnswer): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) return resolve(false);
+    stream.on('close', () => resolve(stream.rstCode === constants.NGHTTP2_NO_ERROR));
+    if (trailers === undefined) return stream.respond(headers, { endStream: true });
+    stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+    stream.respond(headers, { waitForTrailers: true });
+    stream.end(body);
+  });
+}

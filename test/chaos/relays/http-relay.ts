@@ -1,0 +1,172 @@
+/** A relay in front of an HTTP(S) server: takes each request in whole, asks what is to become of it, and passes it on. */
+import {
+  createServer,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import type { OutsideAnswer, OutsideRequest, Relay, RelayOptions } from './exchange.ts';
+
+export interface HttpRelayOptions extends RelayOptions {
+  /** PEM that the real server is trusted by. */
+  readonly targetCaPem?: string;
+  /** Certificate and key for clients; without them the relay speaks plain HTTP. */
+  readonly tls?: { readonly certPem: string; readonly keyPem: string };
+  /** Makes an answer what the real counterpart of a stand-in would say. */
+  readonly amend?: (request: OutsideRequest, answer: OutsideAnswer) => OutsideAnswer;
+}
+
+export async function startHttpRelay(options: HttpRelayOptions): Promise<Relay> {
+  const server = new Server(options);
+  const sockets = new Set<Socket>();
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    // A connection to a worker or a server that died; the other side sees it cut as well.
+    server.handle(request, response).catch(() => request.socket.destroy());
+  };
+  const listener =
+    options.tls === undefined
+      ? createServer(serve)
+      : createHttpsServer({ cert: options.tls.certPem, key: options.tls.keyPem }, serve);
+  listener.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+  });
+  // Kept open for longer than any worker keeps an idle connection, so that none is closed as it is used again.
+  listener.keepAliveTimeout = 120_000;
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen(0, '127.0.0.1', resolve);
+  });
+  return {
+    port: (listener.address() as AddressInfo).port,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await closed;
+    },
+  };
+}
+
+class Server {
+  readonly #options: HttpRelayOptions;
+  readonly #target: URL;
+  readonly #agent: HttpAgent;
+  readonly #owners = new WeakMap<Socket, string>();
+
+  constructor(options: HttpRelayOptions) {
+    this.#options = options;
+    this.#target = new URL(options.target);
+    const ca = options.targetCaPem;
+    this.#agent =
+      this.#target.protocol === 'https:'
+        ? new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
+        : new HttpAgent({ keepAlive: true });
+  }
+
+  async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { fates, amend } = this.#options;
+    const request = await this.#read(incoming);
+    if ((await fates.beforeServer(request)) === 'cut') return cut(incoming);
+    const answering = await this.#forward(incoming, request.body);
+    if (isStream(request)) return stream(answering, response);
+    const answer = await readAnswer(answering);
+    if ((await fates.afterServer(request, answer)) === 'cut') {
+      this.#options.onExchange?.(request, answer, false);
+      return cut(incoming);
+    }
+    const heard = await deliver(response, incoming.method, amend?.(request, answer) ?? answer, answering.rawHeaders);
+    this.#options.onExchange?.(request, answer, heard);
+  }
+
+  async #read(incoming: IncomingMessage): Promise<OutsideRequest> {
+    return {
+      system: this.#options.system,
+      method: incoming.method ?? '',
+      path: incoming.url ?? '',
+      contentType: incoming.headers['content-type'] ?? '',
+      body: await buffer(incoming),
+      worker: this.#owner(incoming.socket),
+    };
+  }
+
+  /** Looked up once: it is the same for as long as the connection lasts. */
+  #owner(socket: Socket): string | undefined {
+    const { remotePort, localPort } = socket;
+    const owner = this.#owners.get(socket) ?? this.#options.ownerOf({ remotePort, localPort });
+    if (owner !== undefined) this.#owners.set(socket, owner);
+    return owner;
+  }
+
+  /** With its Host header, from which ACME servers build URLs. It is carried to its end: a server does act on what has arrived. */
+  #forward(incoming: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
+    const send = this.#target.protocol === 'https:' ? httpsRequest : httpRequest;
+    return new Promise((resolve, reject) => {
+      const onward = send({
+        host: this.#target.hostname,
+        port: this.#target.port,
+        method: incoming.method,
+        path: incoming.url,
+        headers: incoming.headers,
+        agent: this.#agent,
+      });
+      onward.on('response', resolve);
+      onward.on('error', reject);
+      onward.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** A watch of Kubernetes answers for minutes. */
+function isStream({ system, path }: OutsideRequest): boolean {
+  return system === 'kubernetes' && /[?&]watch=true(&|$)/.test(path);
+}
+
+function stream(answering: IncomingMessage, response: ServerResponse): void {
+  response.on('close', () => answering.destroy());
+  response.writeHead(answering.statusCode ?? 502, answering.rawHeaders);
+  response.flushHeaders();
+  answering.on('error', () => response.destroy());
+  answering.pipe(response);
+}
+
+async function readAnswer(answering: IncomingMessage): Promise<OutsideAnswer> {
+  return { status: answering.statusCode ?? 502, headers: answering.headers, body: await buffer(answering) };
+}
+
+/** @returns whether all of it was handed to the connection while that was open. */
+function deliver(
+  response: ServerResponse,
+  method: string | undefined,
+  { status, body }: OutsideAnswer,
+  rawHeaders: readonly string[],
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (response.destroyed) return resolve(false);
+    response.on('close', () => resolve(response.writableFinished));
+    const headers = rawHeaders.flatMap((name, index) =>
+      index % 2 === 0 && !isLength(name) ? [name, rawHeaders[index + 1] ?? ''] : [],
+    );
+    // The answer to a HEAD says how long that to a GET would be.
+    if (method !== 'HEAD' && status !== 204) headers.push('Content-Length', String(body.length));
+    response.writeHead(status, headers);
+    response.end(body);
+  });
+}
+
+function isLength(name: string): boolean {
+  return /^(content-length|transfer-encoding)$/i.test(name);
+}
+
+function cut(incoming: IncomingMessage): void {
+  incoming.socket.destroy();
+}

@@ -1,0 +1,94 @@
+/** Relays in front of everything that a worker talks to, and the settings by which it talks to them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Hub } from '../../../local/hub.ts';
+import { writeKubeconfig } from '../../../local/kubeconfig.ts';
+import type { Stack } from '../../../local/stack.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/kube-config.ts';
+import { kindOf } from '../request-kinds.ts';
+import type { ConnectionOwner, ExchangeListener, Fates, OutsideAnswer, OutsideRequest, Relay } from './exchange.ts';
+import { startGrpcRelay } from './grpc-relay.ts';
+import { startHttpRelay } from './http-relay.ts';
+
+export interface RelaysOptions {
+  readonly stack: Stack;
+  readonly hub: Hub;
+  readonly fates: Fates;
+  readonly ownerOf: ConnectionOwner;
+  readonly onExchange: ExchangeListener;
+}
+
+export interface Relays {
+  /** On top of the hub's. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly caUrl: string;
+  close(): Promise<void>;
+}
+
+export async function startRelays({ stack, hub, ...common }: RelaysOptions): Promise<Relays> {
+  const tls = await stackTls(stack);
+  const started: Relay[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(started.map((relay) => relay.close()));
+  };
+  const kept = async (relay: Promise<Relay>): Promise<Relay> => {
+    started.push(await relay);
+    return await relay;
+  };
+  const secure = { ...common, tls, targetCaPem: tls.caPem };
+  try {
+    const ca = await kept(startHttpRelay({ ...secure, system: 'ca', target: new URL(stack.acme.directoryUrl).origin }));
+    const doh = await kept(startHttpRelay({ ...secure, system: 'doh', target: new URL(stack.dns.dohUrl).origin }));
+    const kubernetes = await kept(startHttpRelay({ ...secure, system: 'kubernetes', target: stack.kubernetes.server }));
+    const route53 = await kept(
+      startHttpRelay({ ...common, system: 'route53', target: stack.route53.endpoint, amend: pendingAtFirst }),
+    );
+    const temporal = await kept(
+      startGrpcRelay({ ...common, system: 'temporal', target: `http://${stack.temporal.address}` }),
+    );
+    const caUrl = `https://127.0.0.1:${ca.port}`;
+    return {
+      caUrl,
+      close,
+      environment: {
+        CERTMAN_ACME_DIRECTORY_URL: `${caUrl}/dir`,
+        CERTMAN_DOH_RESOLVERS: `https://127.0.0.1:${doh.port}${new URL(stack.dns.dohUrl).pathname}`,
+        AWS_ENDPOINT_URL: `http://127.0.0.1:${route53.port}`,
+        TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
+        KUBECONFIG: await kubeconfigThrough(kubernetes, stack, hub),
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The stack's own server certificate, so that its CA file is right for the relays too. */
+async function stackTls(stack: Stack): Promise<{ certPem: string; keyPem: string; caPem: string }> {
+  const folder = join(stack.stateDir, 'tls');
+  const [certPem, keyPem, caPem] = await Promise.all([
+    readFile(join(folder, 'tls.crt'), 'utf8'),
+    readFile(join(folder, 'tls.key'), 'utf8'),
+    readFile(stack.acme.caFile, 'utf8'),
+  ]);
+  return { certPem, keyPem, caPem };
+}
+
+async function kubeconfigThrough(relay: Relay, stack: Stack, hub: Hub): Promise<string> {
+  const user = loadKubeConfig({ path: hub.kubeconfig }).getCurrentUser();
+  const file = join(stack.stateDir, 'certman-through-relay.kubeconfig');
+  await writeKubeconfig(file, {
+    server: `https://127.0.0.1:${relay.port}`,
+    caFile: stack.kubernetes.caFile,
+    user: user?.name ?? '',
+    token: user?.token ?? '',
+  });
+  return file;
+}
+
+/** Route 53 takes every change as PENDING, where moto says INSYNC at once and nobody would ask again. */
+function pendingAtFirst(request: OutsideRequest, answer: OutsideAnswer): OutsideAnswer {
+  if (kindOf(request) !== 'publish' || answer.status !== 200) return answer;
+  return { ...answer, body: Buffer.from(answer.body.toString().replace('>INSYNC<', '>PENDING<')) };
+}

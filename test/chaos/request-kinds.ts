@@ -1,0 +1,138 @@
+/** Which step of certman's work a request belongs to, told from the request alone. */
+import type { OutsideAnswer, OutsideRequest } from './relays/exchange.ts';
+
+/** In the order of a certificate's life; the words are those of the progress lines. */
+export const REQUEST_KINDS = {
+  tellCluster: 'signal-with-start of a cluster',
+  holdCluster: 'finalizer onto the ClusterDeployment',
+  applyRequest: 'apply CertificateRequest',
+  applyStatus: 'apply status',
+  newOrder: 'newOrder',
+  authorization: 'fetch authorization',
+  recordOrder: "heartbeat with the order's URL",
+  publish: 'ChangeResourceRecordSets (publish)',
+  recordChange: "heartbeat with the change's id",
+  getChange: 'GetChange',
+  dohLook: 'DoH question',
+  challenge: 'answer challenge',
+  recordAnswer: 'heartbeat after the answers',
+  order: 'poll order',
+  createStaging: 'create staging Secret',
+  finalize: 'finalize',
+  certificate: 'download certificate',
+  applySecret: 'apply Secret',
+  deleteStaging: 'delete staging Secret',
+  withdraw: 'ChangeResourceRecordSets (withdraw)',
+  watchHeartbeat: "heartbeat of the hub's watch",
+  takeWorkflowTask: 'take a workflow task',
+  workflowTaskDone: 'complete a workflow task',
+  takeActivity: 'take an activity',
+  activityDone: 'complete an activity',
+  revoke: 'revokeCert',
+  deleteSecret: 'delete Secret',
+  deleteRequest: 'delete CertificateRequest',
+  releaseRequest: 'finalizer off the CertificateRequest',
+  releaseCluster: 'finalizer off the ClusterDeployment',
+} as const;
+
+export type RequestKind = keyof typeof REQUEST_KINDS;
+
+/** @returns undefined for what no step consists of: nonces, directories, reads, watches, Events. */
+export function kindOf(request: OutsideRequest): RequestKind | undefined {
+  switch (request.system) {
+    case 'ca':
+      return caKind(request);
+    case 'route53':
+      return route53Kind(request);
+    case 'doh':
+      return 'dohLook';
+    case 'kubernetes':
+      return kubernetesKind(request);
+    case 'temporal':
+      return temporalKind(request);
+  }
+}
+
+/** Whether an answer hands out work: a poll that ends with none says nothing. */
+export function handsOutTask(answer: OutsideAnswer): boolean {
+  return answer.body.length > GRPC_PREFIX_BYTES;
+}
+
+/** Of each message of gRPC: a flag and the length. */
+const GRPC_PREFIX_BYTES = 5;
+
+/** Paths of Pebble (wfe/wfe.go). */
+const CA_PATHS: readonly (readonly [prefix: string, kind: RequestKind])[] = [
+  ['/order-plz', 'newOrder'],
+  ['/authZ/', 'authorization'],
+  ['/chalZ/', 'challenge'],
+  ['/my-order/', 'order'],
+  ['/finalize-order/', 'finalize'],
+  ['/certZ/', 'certificate'],
+  ['/revoke-cert', 'revoke'],
+];
+
+function caKind({ method, path }: OutsideRequest): RequestKind | undefined {
+  return method === 'POST' ? CA_PATHS.find(([prefix]) => path.startsWith(prefix))?.[1] : undefined;
+}
+
+function route53Kind({ method, path, body }: OutsideRequest): RequestKind | undefined {
+  if (method === 'GET') return path.includes('/change/') ? 'getChange' : undefined;
+  if (method !== 'POST' || !path.includes('/rrset')) return undefined;
+  // One that publishes for an order and withdraws for another counts as what the first one waits for.
+  return /<Action>(CREATE|UPSERT)<\/Action>/.test(body.toString()) ? 'publish' : 'withdraw';
+}
+
+const OBJECT = /\/namespaces\/[^/]+\/(?<plural>[a-z]+)(?:\/(?<name>[^/?]+))?(?:\/(?<subresource>[a-z]+))?(?:\?|$)/;
+
+function kubernetesKind({ method, path, contentType, body }: OutsideRequest): RequestKind | undefined {
+  const { plural = '', name = '', subresource } = OBJECT.exec(path)?.groups ?? {};
+  const what = `${method} ${plural}${subresource === undefined ? '' : `/${subresource}`}`;
+  const takesFinalizerOff =
+    contentType.startsWith('application/json-patch+json') && body.includes('/metadata/finalizers');
+  switch (what) {
+    case 'PATCH certificaterequests':
+      return takesFinalizerOff ? 'releaseRequest' : 'applyRequest';
+    case 'PATCH certificaterequests/status':
+      return 'applyStatus';
+    case 'PATCH clusterdeployments':
+      return takesFinalizerOff ? 'releaseCluster' : 'holdCluster';
+    case 'POST secrets':
+      return 'createStaging';
+    case 'PATCH secrets':
+      return 'applySecret';
+    case 'DELETE secrets':
+      return name.endsWith('-staging') ? 'deleteStaging' : 'deleteSecret';
+    case 'DELETE certificaterequests':
+      return 'deleteRequest';
+    default:
+      return undefined;
+  }
+}
+
+function temporalKind({ path, body }: OutsideRequest): RequestKind | undefined {
+  switch (path.slice(path.lastIndexOf('/') + 1)) {
+    case 'SignalWithStartWorkflowExecution':
+      return 'tellCluster';
+    case 'PollWorkflowTaskQueue':
+      return 'takeWorkflowTask';
+    case 'PollActivityTaskQueue':
+      return 'takeActivity';
+    case 'RespondWorkflowTaskCompleted':
+      return 'workflowTaskDone';
+    case 'RespondActivityTaskCompleted':
+      return 'activityDone';
+    case 'RecordActivityTaskHeartbeat':
+      return heartbeatKind(body);
+    default:
+      return undefined;
+  }
+}
+
+/** Details are JSON inside the protocol buffer, as Temporal's default converter writes them. */
+function heartbeatKind(body: Buffer): RequestKind | undefined {
+  if (body.includes('"orderUrl"')) return 'recordOrder';
+  if (body.includes('"changeId"')) return 'recordChange';
+  if (body.includes('"answered"')) return 'recordAnswer';
+  return body.includes('"clusterdeployments"') ? 'watchHeartbeat' : undefined;
+}

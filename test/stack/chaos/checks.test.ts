@@ -1,0 +1,159 @@
+/** The checks of `npm run chaos` notice what they are there for: each fault is put there by hand, on a hub that was in order. */
+import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { certificateInSecret } from '../../../local/demo/checks.ts';
+import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/secrets.ts';
+import { clusterWorkflowId, TASK_QUEUE } from '../../../workflows/contract.ts';
+import { certificateFindings } from '../../chaos/checks/certificates.ts';
+import { issuedFindings } from '../../chaos/checks/issued.ts';
+import { objectFindings, recordFindings, stagingFindings } from '../../chaos/checks/leftovers.ts';
+import { endFindings, restFindings, workflowFindings } from '../../chaos/checks/workflows.ts';
+import { SecretJournal } from '../../chaos/evidence/secret-journal.ts';
+import { readCaLog } from '../../support/ca-log.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type LifeCluster, newClusters } from '../../support/life-clusters.ts';
+import { certifiedWithin, revokeAtCa } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { selfSigned } from '../../support/self-signed.ts';
+
+const lab = useLifeLab();
+let journal: SecretJournal;
+let clusters: readonly [LifeCluster, LifeCluster];
+let serials: readonly [string, string];
+
+beforeAll(async () => {
+  journal = new SecretJournal(lab().kubernetes);
+  const [one, other] = await newClusters(lab(), 'checked', 2);
+  if (one === undefined || other === undefined) throw new Error('two clusters were to be made');
+  clusters = [one, other];
+  const [first, second] = [await certifiedWithin(lab(), one, 60), await certifiedWithin(lab(), other, 60)];
+  serials = [first.serialNumber, second.serialNumber];
+  await eventually(
+    'both certificates in the journal',
+    () => Promise.resolve(journal.certificates.length),
+    (count) => count === 2,
+  );
+}, 120_000);
+
+afterAll(() => journal.stop());
+
+const issued = async () => (await readCaLog(lab().stack.stateDir)).issued;
+const allOfIt = async () => ({ issued: await issued(), certificates: journal.certificates, orders: [] });
+
+test('on a hub in order nothing is found', async () => {
+  await expect(certificateFindings(lab(), clusters)).resolves.toEqual([]);
+  await expect(issuedFindings(lab(), { ...(await allOfIt()), deleted: [] })).resolves.toEqual([]);
+  await expect(recordFindings(lab())).resolves.toEqual([]);
+  await expect(stagingFindings(lab())).resolves.toEqual([]);
+  await expect(restFindings(lab(), clusters)).resolves.toEqual([]);
+  await expect(workflowFindings(lab())).resolves.toEqual([]);
+  expect(journal.broken).toEqual([]);
+});
+
+test('a cluster that was to be deleted and is there: its objects, its certificate, its workflow', async () => {
+  const [one] = clusters;
+  await expect(objectFindings(lab(), [one])).resolves.toMatchObject([
+    { kind: 'leftover', what: expect.stringMatching(/^ClusterDeployment .*, held by certificaterequests/) },
+    { kind: 'leftover', what: expect.stringMatching(/^CertificateRequest /) },
+    { kind: 'leftover', what: `Secret ${one.namespace}/${one.secretName}` },
+  ]);
+  await expect(issuedFindings(lab(), { ...(await allOfIt()), deleted: [one] })).resolves.toEqual([
+    {
+      kind: 'leftover',
+      what: `certificate ${serials[0]} of the deleted cluster ${one.namespace}, which the CA calls Valid`,
+    },
+  ]);
+  await expect(endFindings(lab(), [one])).resolves.toEqual([
+    { kind: 'stuck', what: `${clusterWorkflowId(one.identity)} is RUNNING` },
+  ]);
+});
+
+test('a certificate that was issued and never was in a Secret', async () => {
+  const certificates = journal.certificates.filter(({ serialNumber }) => serialNumber !== serials[0]);
+  const found = await issuedFindings(lab(), { ...(await allOfIt()), certificates, deleted: [] });
+  expect(found).toMatchObject([{ kind: 'lost', what: expect.stringContaining(serials[0]) }]);
+});
+
+test('a workflow task that failed, a workflow that was terminated, an order that is still under way', async () => {
+  const { workflow } = lab().client;
+  const unknown = await workflow.start('noSuchWorkflow', { taskQueue: TASK_QUEUE, workflowId: 'unknown' });
+  await eventually(
+    'the workflow task fails',
+    () => unknown.fetchHistory(),
+    ({ events }) => events?.some((event) => event.workflowTaskFailedEventAttributes) === true,
+  );
+  await unknown.terminate();
+  await workflow.start('certificateIssuance', { taskQueue: 'nobody', workflowId: 'issue/for-ever' });
+  await eventually(
+    'all three are found',
+    () => workflowFindings(lab()),
+    (found) => found.length === 3,
+  );
+  await expect(workflowFindings(lab())).resolves.toMatchObject([
+    { kind: 'stuck', what: 'issue/for-ever is still running' },
+    { kind: 'stuck', what: 'unknown ended as TERMINATED' },
+    { kind: 'stuck', what: expect.stringMatching(/^workflow task of unknown failed/) },
+  ]);
+  await workflow.getHandle('issue/for-ever').terminate();
+});
+
+describe('once no worker puts anything right any more', () => {
+  beforeAll(() => lab().stopWorkers());
+
+  test('a TXT record that was left in the zone', async () => {
+    const name = `_acme-challenge.api.checked-1.${lab().zone.name}`;
+    await putTxt(name);
+    await expect(recordFindings(lab())).resolves.toEqual([
+      { kind: 'leftover', what: `TXT record ${name} with 1 values` },
+    ]);
+  });
+
+  test('a staging Secret', async () => {
+    const { namespace } = clusters[0];
+    const metadata = { namespace, name: 'left-staging', labels: { [STAGING_LABEL]: 'true' } };
+    await lab().kubernetes.create(SECRETS, { apiVersion: 'v1', kind: 'Secret', metadata });
+    await expect(stagingFindings(lab())).resolves.toEqual([
+      { kind: 'leftover', what: `staging Secret ${namespace}/left-staging` },
+    ]);
+  });
+
+  test('a certificate that the CA has revoked', async () => {
+    const { certificate } = await certificateInSecret(lab().kubernetes, clusters[1], undefined, 5);
+    await revokeAtCa(lab(), certificate);
+    await expect(certificateFindings(lab(), [clusters[1]])).resolves.toMatchObject([
+      { kind: 'lost', what: expect.stringContaining(`holds certificate ${serials[1]}, which the CA calls Revoked`) },
+    ]);
+  });
+
+  test('a key that is not the certificate’s: by the check, and by the watch that saw it', async () => {
+    const { namespace, secretName: name } = clusters[0];
+    const key = Buffer.from(selfSigned().keyPem).toString('base64');
+    await lab().kubernetes.patch(SECRETS, { namespace, name }, [{ op: 'replace', path: '/data/tls.key', value: key }]);
+    await expect(certificateFindings(lab(), [clusters[0]])).resolves.toMatchObject([
+      { kind: 'lost', what: expect.stringContaining('is not the key of the certificate') },
+    ]);
+    await eventually(
+      'the journal tells of it',
+      () => Promise.resolve(journal.broken),
+      (broken) => broken.some((what) => what.includes(`${namespace}/${name}`)),
+    );
+  });
+
+  test('a Secret that is missing', async () => {
+    const { namespace, secretName: name } = clusters[0];
+    await lab().kubernetes.delete(SECRETS, { namespace, name });
+    await expect(certificateFindings(lab(), [clusters[0]])).resolves.toEqual([
+      { kind: 'lost', what: `Secret ${namespace}/${name} is not there` },
+    ]);
+  });
+});
+
+async function putTxt(name: string): Promise<void> {
+  const { endpoint, region, credentials } = lab().stack.route53;
+  const client = new Route53Client({ endpoint, region, credentials });
+  const set = { Name: name, Type: 'TXT' as const, TTL: 60, ResourceRecords: [{ Value: '"left"' }] };
+  const batch = { Changes: [{ Action: 'UPSERT' as const, ResourceRecordSet: set }] };
+  await client.send(new ChangeResourceRecordSetsCommand({ HostedZoneId: lab().zone.zoneId, ChangeBatch: batch }));
+  client.destroy();
+}

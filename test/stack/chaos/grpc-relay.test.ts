@@ -1,0 +1,71 @@
+/** The relay in front of Temporal, with Temporal's own client and server at its ends. */
+import { Client, Connection } from '@temporalio/client';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Fates, OutsideRequest, Relay } from '../../chaos/relays/exchange.ts';
+import { startGrpcRelay } from '../../chaos/relays/grpc-relay.ts';
+import { useStack } from '../../support/stack.ts';
+
+const ending: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const end of ending.splice(0).toReversed()) await end();
+});
+
+async function clientThrough(fates: Partial<Fates> = {}) {
+  const seen: (Pick<OutsideRequest, 'path'> & { readonly heard: boolean })[] = [];
+  const relay: Relay = await startGrpcRelay({
+    system: 'temporal',
+    target: `http://${useStack().temporal.address}`,
+    fates: { beforeServer: () => Promise.resolve('pass'), afterServer: () => Promise.resolve('pass'), ...fates },
+    ownerOf: () => 'worker-1 life 1',
+    onExchange: ({ path }, _answer, heard) => seen.push({ path, heard }),
+  });
+  ending.push(() => relay.close());
+  const connection = await Connection.connect({ address: `127.0.0.1:${relay.port}` });
+  ending.push(() => connection.close());
+  return { client: new Client({ connection }), seen };
+}
+
+/** Nobody polls this queue: the workflow waits until it is terminated. */
+const parked = (workflowId: string) => ({ taskQueue: 'nobody', workflowId });
+
+describe('a relay in front of Temporal', () => {
+  test('passes answers and errors on as they are', async () => {
+    const { client, seen } = await clientThrough();
+    const id = `relayed/${crypto.randomUUID()}`;
+    const handle = await client.workflow.start('anything', parked(id));
+    await expect(client.workflow.start('anything', parked(id))).rejects.toThrow('already started');
+    await expect(client.workflow.getHandle(`${id}/none`).describe()).rejects.toThrow('not found');
+    await handle.terminate();
+    expect(seen.every(({ heard }) => heard)).toBe(true);
+    expect(seen.map(({ path }) => path)).toContain(
+      '/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution',
+    );
+  });
+
+  test.each([
+    ['before', 'the server never sees the request'],
+    ['after', 'the server has acted'],
+  ])('cut %s: %s', async (moment) => {
+    const id = `cut/${crypto.randomUUID()}`;
+    let cuts = 0;
+    const cutStart = ({ path }: OutsideRequest) => {
+      if (!path.endsWith('/StartWorkflowExecution')) return Promise.resolve('pass' as const);
+      cuts += 1;
+      return Promise.resolve('cut' as const);
+    };
+    const { client } = await clientThrough(
+      moment === 'before' ? { beforeServer: cutStart } : { afterServer: cutStart },
+    );
+    const starting = client.withDeadline(Date.now() + 2_000, () => client.workflow.start('anything', parked(id)));
+    await expect(starting).rejects.toThrow();
+    expect(cuts).toBeGreaterThan(0);
+    const { client: direct } = await clientThrough();
+    const described = direct.workflow.getHandle(id).describe();
+    if (moment === 'before') await expect(described).rejects.toThrow('not found');
+    else {
+      await expect(described).resolves.toMatchObject({ status: { name: 'RUNNING' } });
+      await direct.workflow.getHandle(id).terminate();
+    }
+  });
+});

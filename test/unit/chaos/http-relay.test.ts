@@ -1,0 +1,95 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Fates, OutsideAnswer, OutsideRequest, Relay } from '../../chaos/relays/exchange.ts';
+import { startHttpRelay } from '../../chaos/relays/http-relay.ts';
+import { processOfConnection } from '../../chaos/relays/socket-owner.ts';
+
+let server: Server;
+let relay: Relay | undefined;
+let received: string[];
+
+beforeEach(async () => {
+  received = [];
+  server = createServer((request, response) => {
+    request.setEncoding('utf8');
+    let body = '';
+    request.on('data', (chunk: string) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      received.push(`${request.method} ${request.url} ${body}`);
+      response.writeHead(201, { 'content-type': 'text/plain', location: '/made' });
+      response.end(`made by ${request.headers.host}`);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+
+afterEach(async () => {
+  await relay?.close();
+  relay = undefined;
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+interface Seen {
+  readonly request: OutsideRequest;
+  readonly answer: OutsideAnswer;
+  readonly heard: boolean;
+}
+
+async function relayed(fates: Partial<Fates> = {}): Promise<{ readonly url: string; readonly seen: Seen[] }> {
+  const seen: Seen[] = [];
+  relay = await startHttpRelay({
+    system: 'ca',
+    target: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    fates: { beforeServer: () => Promise.resolve('pass'), afterServer: () => Promise.resolve('pass'), ...fates },
+    ownerOf: ({ remotePort = 0, localPort = 0 }) =>
+      processOfConnection(remotePort, localPort, [1, process.pid]) === process.pid ? 'this process' : undefined,
+    onExchange: (request, answer, heard) => seen.push({ request, answer, heard }),
+  });
+  return { url: `http://127.0.0.1:${relay.port}`, seen };
+}
+
+const post = (url: string): Promise<Response> => fetch(`${url}/order-plz?x=1`, { method: 'POST', body: 'please' });
+
+describe('a relay', () => {
+  test('passes request and answer on whole, and knows which process asked', async () => {
+    const { url, seen } = await relayed();
+    const response = await post(url);
+    expect(response.status).toBe(201);
+    expect(response.headers.get('location')).toBe('/made');
+    // As the client called it: ACME servers build URLs from it.
+    await expect(response.text()).resolves.toBe(`made by ${new URL(url).host}`);
+    expect(received).toEqual(['POST /order-plz?x=1 please']);
+    expect(seen).toMatchObject([{ heard: true, request: { worker: 'this process', path: '/order-plz?x=1' } }]);
+  });
+
+  test('cut before the server: it never sees the request', async () => {
+    const { url, seen } = await relayed({ beforeServer: () => Promise.resolve('cut') });
+    await expect(post(url)).rejects.toThrow();
+    expect(received).toEqual([]);
+    expect(seen).toEqual([]);
+  });
+
+  test('cut after the server: it has acted, and the client hears nothing', async () => {
+    const { url, seen } = await relayed({ afterServer: () => Promise.resolve('cut') });
+    await expect(post(url)).rejects.toThrow();
+    expect(received).toHaveLength(1);
+    expect(seen).toMatchObject([{ heard: false, answer: { status: 201 } }]);
+  });
+
+  test('whose client went away meanwhile says that the answer was not heard', async () => {
+    const leaving = new AbortController();
+    const { url, seen } = await relayed({
+      afterServer: async () => {
+        leaving.abort();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return 'pass';
+      },
+    });
+    await expect(fetch(url, { signal: leaving.signal })).rejects.toThrow();
+    await expect.poll(() => seen.map(({ heard }) => heard)).toEqual([false]);
+  });
+});

@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'vitest';
+import { describeKillPoint, killPlan, PHASES } from '../../chaos/kills/kill-points.ts';
+import { Chance } from '../../chaos/random.ts';
+import { REQUEST_KINDS } from '../../chaos/request-kinds.ts';
+
+const pointsOf = (seed: number, thorough: boolean): readonly string[] => {
+  const plan = killPlan(new Chance(seed), { thorough });
+  return PHASES.flatMap((phase) => plan[phase].map(describeKillPoint));
+};
+
+describe('a short plan', () => {
+  test('kills before and after every kind of request, once each', () => {
+    const expected = Object.entries(REQUEST_KINDS).flatMap(([kind, words]) => {
+      const after = `after ${words}, unheard`;
+      // A poll that the server never sees was not made.
+      return kind.startsWith('take') ? [after] : [`before ${words}`, after];
+    });
+    expect(pointsOf(1, false).toSorted()).toEqual(expected.toSorted());
+  });
+
+  test('is the same for the same seed, and another for another', () => {
+    expect(pointsOf(7, false)).toEqual(pointsOf(7, false));
+    expect(pointsOf(7, false)).not.toEqual(pointsOf(8, false));
+  });
+});
+
+test('a thorough plan kills at every instant of an order in first orders and in renewals', () => {
+  const { issuance, renewal } = killPlan(new Chance(1), { thorough: true });
+  const inRenewals = renewal.map(describeKillPoint);
+  expect(new Set(inRenewals).size).toBe(inRenewals.length);
+  expect(issuance.map(describeKillPoint)).toEqual(expect.arrayContaining(inRenewals));
+  expect(inRenewals).toContain('after finalize, unheard');
+});

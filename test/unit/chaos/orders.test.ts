@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { sampleCluster } from '../../../local/sample-cluster.ts';
+import { type OrderEvidence, repetitionFindings, unfulfilledOrders } from '../../chaos/checks/orders.ts';
+import type { SeenOrder } from '../../chaos/evidence/order-journal.ts';
+import type { SeenCertificate } from '../../chaos/evidence/secret-journal.ts';
+
+const order = (id: string, more: Partial<SeenOrder> = {}): SeenOrder => ({
+  id,
+  dnsNames: ['api.one.example.com'],
+  life: 'worker-1 life 2',
+  heard: true,
+  at: 1_000,
+  ...more,
+});
+
+const certificate = (serialNumber: string, lifetime: 'minutes' | 'months' = 'months'): SeenCertificate => ({
+  namespace: 'one',
+  secretName: 'one-primary-cert',
+  serialNumber,
+  dnsNames: ['api.one.example.com'],
+  notBefore: '2026-11-24T12:00:00.000Z',
+  notAfter: lifetime === 'minutes' ? '2026-11-24T12:04:00.000Z' : '2027-02-22T12:00:00.000Z',
+});
+
+const clusters = [sampleCluster('one', 'example.com')];
+const nothing = { orders: [], issued: [], certificates: [], kills: [], endingSince: new Map<string, number>() };
+
+const none = { cut: [], unrecorded: [], givenUp: [], unexplained: [] };
+
+describe('an order', () => {
+  const kills = [
+    { life: 'worker-2 life 1', instant: 'before finalize', at: 1_001 },
+    { life: 'worker-1 life 2', instant: 'before fetch authorization', at: 1_004 },
+  ];
+  const judge = (orders: readonly SeenOrder[], more: Partial<OrderEvidence> = {}) =>
+    unfulfilledOrders({ ...nothing, orders, kills, ...more }, clusters);
+
+  test('whose certificate was in its Secret is fulfilled', () => {
+    const issued = [{ orderId: 'a', serialNumber: '1' }];
+    expect(judge([order('a')], { issued, certificates: [certificate('1')] })).toEqual(none);
+  });
+
+  test.each([
+    ['nobody heard of', { heard: false }, 'worker-1 life 2 was killed inside newOrder (before fetch authorization)'],
+    [
+      'was passed on to the dead',
+      { at: 1_005 },
+      'worker-1 life 2 was killed inside newOrder (before fetch authorization)',
+    ],
+    ['the dead had asked for', { life: undefined }, 'its worker was dead before its request was read'],
+  ])('that %s was cut inside newOrder', (_what, more, why) => {
+    expect(judge([order('a', more)])).toEqual({ ...none, cut: [`order a for api.one.example.com: ${why}`] });
+  });
+
+  test('whose worker was killed before Temporal had its URL is told with that kill', () => {
+    expect(judge([order('a')])).toEqual({
+      ...none,
+      unrecorded: [
+        "order a for api.one.example.com: worker-1 life 2 was killed 4 ms after the CA's answer was passed on (before fetch authorization), before Temporal had its URL",
+      ],
+    });
+  });
+
+  test('that Temporal had the URL of is explained by no kill', () => {
+    const { unexplained } = judge([order('a', { recordedAt: 1_003 })]);
+    expect(unexplained).toEqual([expect.stringContaining('was not gone on with')]);
+  });
+
+  test('whose certificate was in no Secret, of a worker that lives, is explained by nothing', () => {
+    const issued = [{ orderId: 'a', serialNumber: '1' }];
+    const { unexplained } = judge([order('a', { life: 'worker-1 life 3' })], { issued });
+    expect(unexplained).toEqual([expect.stringContaining('worker-1 life 3 was not killed')]);
+  });
+
+  test('for a cluster that was deleted meanwhile is given up with it, one from before is not', () => {
+    const orders = [order('a', { recordedAt: 1_003 }), order('b', { recordedAt: 900, at: 890 })];
+    const { givenUp, unexplained } = judge(orders, { endingSince: new Map([['one', 950]]) });
+    expect(givenUp).toEqual([expect.stringContaining('order a')]);
+    expect(unexplained).toEqual([expect.stringContaining('order b')]);
+  });
+});
+
+describe('a cluster', () => {
+  test('has a reason for its first certificate, for each short-lived one that ran out, and for each asked for', () => {
+    const own = [certificate('1', 'minutes'), certificate('2', 'minutes'), certificate('3'), certificate('4')];
+    expect(repetitionFindings(clusters, own, new Map([['one', 1]]))).toEqual([]);
+  });
+
+  test('that got one more than that got one twice', () => {
+    const own = [certificate('1'), certificate('2')];
+    expect(repetitionFindings(clusters, own, new Map())).toEqual([
+      { kind: 'issuedTwice', what: 'one got 2 certificates, with 1 reasons for one at most' },
+    ]);
+  });
+});
