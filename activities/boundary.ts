@@ -30,8 +30,8 @@ export function toApplicationFailure(info: FailureInfo): ApplicationFailure {
 /** Well under the heartbeat time-out of workflows/activities.ts. */
 const HEARTBEAT_INTERVAL_MS = 3_000;
 
-/** The latest details that an activity gave, so that the heartbeat of its timer does not wipe them. */
-const heartbeatDetails = new WeakMap<Context, unknown>();
+/** What an activity's heartbeats carry, so that those of its timer do not wipe it. */
+const heartbeatDetails = new WeakMap<Context, () => unknown>();
 
 /**
  * Heartbeats now with details that the next attempt finds in `heartbeatDetails` of its info. Activities use this one, not
@@ -39,8 +39,13 @@ const heartbeatDetails = new WeakMap<Context, unknown>();
  */
 export function heartbeat(details: unknown): void {
   const context = Context.current();
-  heartbeatDetails.set(context, details);
+  heartbeatDetails.set(context, () => details);
   context.heartbeat(details);
+}
+
+/** Each of the timer's heartbeats carries what `details` says then, until {@link heartbeat} says otherwise. */
+export function heartbeatFrom(details: () => unknown): void {
+  heartbeatDetails.set(Context.current(), details);
 }
 
 /**
@@ -52,11 +57,11 @@ export function withBoundary<Args extends unknown[], Result>(
 ): (...args: Args) => Promise<Result> {
   return async (...args) => {
     const context = Context.current();
-    heartbeatDetails.set(context, context.info.heartbeatDetails);
+    heartbeatDetails.set(context, () => context.info.heartbeatDetails);
     // A local activity has no heartbeat: it lives and dies with its workflow task.
     const timer = context.info.isLocal
       ? undefined
-      : setInterval(() => context.heartbeat(heartbeatDetails.get(context)), HEARTBEAT_INTERVAL_MS);
+      : setInterval(() => context.heartbeat(heartbeatDetails.get(context)?.()), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
     } catch (error) {

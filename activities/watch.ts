@@ -3,15 +3,12 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { CertmanError } from '../src/failures/failure.ts';
 import { watchTakenOver } from '../workflows/contract.ts';
-import { heartbeat, withBoundary } from './boundary.ts';
+import { heartbeat, heartbeatFrom, withBoundary } from './boundary.ts';
 import type { WatchActivities, WatchPositions } from './contract.ts';
 import type { WatchDependencies } from './watch/dependencies.ts';
 import { FleetWatch } from './watch/fleet-watch.ts';
 
 export type { FleetMetrics, WatchDependencies, WatchedFleet, WatchSettings } from './watch/dependencies.ts';
-
-/** How often the position is handed to Temporal; what lies between is seen twice after a crash, which changes nothing. */
-const HEARTBEAT_MS = 3_000;
 
 /** A turn ends well before the activity's start-to-close time-out, so that the position is given by hand. */
 const TURN_MS = 23 * 3_600_000;
@@ -49,7 +46,8 @@ export function createWatchActivities(dependencies: WatchActivityDependencies): 
       stopping?.addEventListener('abort', end, { once: true });
       if (stopping?.aborted === true) end();
       const turnOver = setTimeout(end, TURN_MS);
-      const beat = setInterval(() => heartbeat(watch.positions()), HEARTBEAT_MS);
+      // What lies between two heartbeats is seen twice after a crash, which changes nothing.
+      heartbeatFrom(() => watch.positions());
       try {
         const positions = await watch.run(turn.signal);
         logger.info({ worker: settings.worker, positions }, 'This worker no longer watches the hub');
@@ -59,7 +57,6 @@ export function createWatchActivities(dependencies: WatchActivityDependencies): 
         }
         return positions;
       } finally {
-        clearInterval(beat);
         clearTimeout(turnOver);
         context.cancellationSignal.removeEventListener('abort', end);
         stopping?.removeEventListener('abort', end);

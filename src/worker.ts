@@ -168,8 +168,9 @@ function workerOptions(configuration: Configuration, identity: string): WorkerOp
     maxCachedWorkflows: configuration.maxCachedWorkflows,
     workflowTaskPollerBehavior: pollers,
     activityTaskPollerBehavior: pollers,
-    // The watch's position travels in its heartbeats: the fresher, the less is told twice after a crash.
-    maxHeartbeatThrottleInterval: '3 seconds',
+    // Activities pace their heartbeats themselves (activities/boundary.ts). What one of them records besides, such as the
+    // URL of an order, must be at Temporal before anything can happen to the worker.
+    maxHeartbeatThrottleInterval: '50 milliseconds',
     shutdownGraceTime: configuration.shutdownGraceMs,
     shutdownForceTime: configuration.shutdownGraceMs + FORCE_AFTER_GRACE_MS,
     ...upgradeOptions(configuration),
