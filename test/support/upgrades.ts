@@ -18,8 +18,8 @@ export interface Versions {
   startPresent(name: string, settings?: Settings): Promise<WorkerProcess>;
 }
 
-/** What is under way when they are told to end is cut short after that. */
-const SHORT_GRACE = { CERTMAN_SHUTDOWN_GRACE: '2s' };
+/** What hangs when they are told to end is cut short after that; a change at Route 53 that meets faults is given up in 7 s. */
+const SHORT_GRACE = { CERTMAN_SHUTDOWN_GRACE: '8s' };
 
 export async function prepareVersions(lab: LifeLab): Promise<Versions> {
   const CERTMAN_WORKFLOW_BUNDLE = await writeEarlierWorkflows(lab.stack.stateDir);

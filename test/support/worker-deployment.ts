@@ -31,6 +31,13 @@ export async function setCurrentVersion(lab: LifeLab, buildId: string): Promise<
   );
 }
 
+/** Back to workers without versions. */
+export async function setUnversioned(lab: LifeLab): Promise<void> {
+  await untilDone('no version is current', () =>
+    workerDeployment(lab, 'set-current-version', '--unversioned', '--yes'),
+  );
+}
+
 /** The same for a share of the workflows. */
 export async function setRampingVersion(lab: LifeLab, buildId: string, percentage: number): Promise<void> {
   await untilDone(`${buildId} is ramping`, () =>

@@ -1,7 +1,7 @@
 /**
  * Worker Versioning, as the Temporal worker controller or an operator drives it: turned on, moved from a version to the next
- * while the fleet is in the middle of everything, two versions side by side, and back. Version 1 runs the workflow code of
- * the version before, 2 and 3 are two builds of the present one.
+ * while the fleet is in the middle of everything, two versions side by side, back, and off. Version 1 runs the workflow code
+ * of the version before, 2 and 3 are two builds of the present one.
  */
 import { beforeAll, expect, test } from 'vitest';
 import { PATCHES } from '../../../src/worker/patches.ts';
@@ -19,7 +19,7 @@ import {
   reissued,
   type Versions,
 } from '../../support/upgrades.ts';
-import { setCurrentVersion, setRampingVersion, versioned } from '../../support/worker-deployment.ts';
+import { setCurrentVersion, setRampingVersion, setUnversioned, versioned } from '../../support/worker-deployment.ts';
 
 /** Each is on either version by a digest of its id: that all are on one happens once in 32768 runs. */
 const SIDE_BY_SIDE = 16;
@@ -29,6 +29,8 @@ const lab = useLifeLab({ worker: false });
 let versions: Versions;
 /** Orders that the tests so far needed. */
 let needed = 0;
+/** Began on version 3. */
+let newest: LifeCluster;
 
 beforeAll(async () => {
   versions = await prepareVersions(lab());
@@ -104,14 +106,27 @@ test('two versions work side by side, each workflow on one of them', async () =>
 
 test('back on the version before, what began on the new one goes on', async () => {
   await setCurrentVersion(lab(), '3');
-  const cluster = await newCluster(lab(), 'newest');
-  await certified(cluster);
+  newest = await newCluster(lab(), 'newest');
+  await certified(newest);
   needed += 1;
-  expect(await buildIdsOf(cluster)).toEqual(['3']);
+  expect(await buildIdsOf(newest)).toEqual(['3']);
   await setCurrentVersion(lab(), '2');
   expect(await lab().stopWorker('three')).toBe('code 0');
-  await losesItsSecret(cluster);
-  expect(await buildIdsOf(cluster)).toEqual(['3', '2']);
+  await losesItsSecret(newest);
+  expect(await buildIdsOf(newest)).toEqual(['3', '2']);
+  expect((await caLog(lab())).orders).toBe(needed);
+});
+
+test('turned off, everything goes on on workers without versions', async () => {
+  await versions.startPresent('plain-again');
+  await setUnversioned(lab());
+  expect(await lab().stopWorker('two')).toBe('code 0');
+  const cluster = await newCluster(lab(), 'last');
+  await certified(cluster);
+  needed += 1;
+  expect(await buildIdsOf(cluster)).toEqual(['']);
+  await losesItsSecret(newest);
+  expect(await buildIdsOf(newest)).toEqual(['3', '2', '']);
   expect((await caLog(lab())).orders).toBe(needed);
 });
 
