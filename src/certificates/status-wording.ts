@@ -60,7 +60,7 @@ export function expirySentence(certificate: CertificateFacts, now: number): stri
 
 /**
  * Conditions of a CertificateRequest. `Ready` speaks of the certificate in the Secret alone: it stays True through a failing
- * renewal while that certificate is valid.
+ * renewal while that certificate is valid, and is False from the beginning of the end, which revokes it.
  * @param now epoch milliseconds.
  */
 export function conditionsOf(story: BundleStory, now: number): readonly ReportedCondition[] {
@@ -80,6 +80,10 @@ function expiryCondition({ certificate, renewBeforeDays, message }: BundleStory,
 
 function readyCondition(story: BundleStory, now: number): ReportedCondition {
   const { certificate } = story;
+  if (story.state === 'Decommissioning') {
+    // What is in the Secret may be revoked already.
+    return { type: 'Ready', status: 'False', reason: 'Decommissioning', message: story.message };
+  }
   if (certificate === undefined) {
     return {
       type: 'Ready',
@@ -126,7 +130,11 @@ function failingCondition(story: BundleStory): ReportedCondition {
     type: 'Failing',
     status: 'True',
     reason: reasonOf(story.failure.code),
-    message: failureSentence(story.failure, story.failedAttempts, story.nextAttempt),
+    // Of an end that is held up, the message tells also what becomes of it if it never can be done.
+    message:
+      story.state === 'Decommissioning'
+        ? story.message
+        : failureSentence(story.failure, story.failedAttempts, story.nextAttempt),
   };
 }
 

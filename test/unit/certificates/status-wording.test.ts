@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type BundleStory, conditionsOf, detailsPage, reasonOf } from '../../../src/certificates/status-wording.ts';
+import {
+  type BundleStory,
+  blockedSentence,
+  conditionsOf,
+  detailsPage,
+  reasonOf,
+} from '../../../src/certificates/status-wording.ts';
 import { FAILURE_CODES } from '../../../src/failures/failure.ts';
 
 const NOW = Date.parse('2026-02-01T00:00:00Z');
@@ -34,6 +40,40 @@ function condition(of: BundleStory, type: string) {
 test('Failing does not speak of a success before there was one', () => {
   expect(condition(story({ state: 'Issuing' }), 'Failing')?.message).toBe('No attempt has failed.');
   expect(condition(story({ certificate: CERTIFICATE }), 'Failing')?.message).toBe('The last attempt succeeded.');
+});
+
+describe('an end that is held up', () => {
+  const nextAttempt = '2026-02-01T00:01:00.000Z';
+  const heldUp = (deadline: number): BundleStory =>
+    story({
+      state: 'Decommissioning',
+      certificate: CERTIFICATE,
+      failure: FAILURE,
+      failedAttempts: 1,
+      nextAttempt,
+      message: blockedSentence(FAILURE, 1, nextAttempt, deadline),
+    });
+
+  test('says why, when it is tried again, and what becomes of it by the limit', () => {
+    expect(condition(heldUp(NOW + 86_400_000), 'Failing')).toEqual({
+      type: 'Failing',
+      status: 'True',
+      reason: 'AcmeRateLimited',
+      message:
+        'The CA says: too many certificates. Nothing to do. Attempt 1 failed; the next one is at 2026-02-01T00:01:00.000Z. ' +
+        'If it cannot be done by 2026-02-02T00:00:00.000Z, the finalizer is released without it.',
+    });
+  });
+
+  test('says what an operator can do where there is no limit', () => {
+    expect(condition(heldUp(Number.POSITIVE_INFINITY), 'Failing')?.message).toMatch(
+      /It is tried until it can be done; to let the cluster go without it: certman release\.$/,
+    );
+  });
+
+  test('is no longer Ready: the certificate may be revoked while something else is left to do', () => {
+    expect(condition(heldUp(NOW), 'Ready')).toMatchObject({ status: 'False', reason: 'Decommissioning' });
+  });
 });
 
 describe('Ready', () => {
