@@ -28,6 +28,8 @@ export interface CertificateStatus {
   readonly Status: string;
   /** Of a revoked one (RFC 5280 §5.3.1). */
   readonly Reason?: number | undefined;
+  /** Of a revoked one, as Go prints it: `2026-11-24 13:00:13.420418489 +0000 UTC`. */
+  readonly RevokedAt?: string | undefined;
 }
 
 export interface AcmeEndpoints {
@@ -81,7 +83,11 @@ export async function startPebble(
   });
 }
 
-const statusSchema = z.object({ Status: z.string(), Reason: z.number().optional() });
+const statusSchema = z.object({
+  Status: z.string(),
+  Reason: z.number().optional(),
+  RevokedAt: z.string().max(64).optional(),
+});
 
 /**
  * What the CA says of a certificate.

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type Hub, prepareHub } from '../../local/hub.ts';
+import type { KubeApiServerOptions } from '../../local/parts/kube-apiserver.ts';
 import type { PebbleOptions } from '../../local/parts/pebble.ts';
 import { type RunningStack, startStack } from '../../local/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../local/worker-process.ts';
@@ -44,6 +45,7 @@ export interface LifeLab {
 }
 
 export interface LifeLabOptions {
+  readonly kubernetes?: KubeApiServerOptions;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
   /** Default `life.example.com`. */
   readonly zoneName?: string;
@@ -78,6 +80,7 @@ export async function startLifeLab(options: LifeLabOptions = {}): Promise<LifeLa
   const stack = await startStack({
     stateDir,
     temporal: { dbFilename: 'temporal.db' },
+    kubernetes: options.kubernetes ?? {},
     ...(options.pebble === undefined ? {} : { pebble: options.pebble }),
   });
   const ending: (() => Promise<unknown>)[] = [() => stack.stop()];

@@ -1,0 +1,271 @@
+/**
+ * Clusters deleted in every state of their certificates, with everything wrong that can be, on the real parts: what becomes of
+ * each is held against the CA, Route 53, the API server and its audit log, and the table in docs/deletion.md.
+ */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, test } from 'vitest';
+import { within } from '../../../local/demo/checks.ts';
+import { auditedRequests, CERTMAN_USER } from '../../support/audit-log.ts';
+import { heldUpBy, type Policy } from '../../support/deletion-matrix/blockade.ts';
+import {
+  ALL_FAULTS,
+  type Cell,
+  cellKey,
+  cellsOf,
+  type Fault,
+  matrixTable,
+} from '../../support/deletion-matrix/cells.ts';
+import {
+  deleteWithFault,
+  deleteZone,
+  exchangeAccount,
+  loseAccount,
+  loseCredentials,
+} from '../../support/deletion-matrix/faults.ts';
+import { checkOrder, type Outcome, outcomeOf } from '../../support/deletion-matrix/outcome.ts';
+import {
+  bringAll,
+  bringExpired,
+  each,
+  type Subject,
+  type ZoneRef,
+  type Zones,
+} from '../../support/deletion-matrix/states.ts';
+import { caLog } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { scrape } from '../../support/prometheus.ts';
+import { endProcesses, startCertman } from '../../support/worker-process.ts';
+
+const DOCUMENT = fileURLToPath(new URL('../../../docs/deletion.md', import.meta.url));
+
+const ROUND_MS = 300_000;
+const SHORT_S = 30;
+/** `1m`, the shortest that may be configured. */
+const LIMIT_S = 60;
+
+const lab = useLifeLab({
+  kubernetes: { auditUser: CERTMAN_USER },
+  pebble: { profiles: { default: 90 * 86_400, short: SHORT_S } },
+  worker: { CERTMAN_ACME_PROFILE: 'short' },
+});
+
+const outcomes = new Map<string, Outcome>();
+/** Serial numbers that may be valid at the end. */
+const leftValid = new Set<string>();
+let zones: Zones;
+let doomed: Zones;
+let expired: readonly Subject[];
+/** Certificates that were made to expire. */
+let shortLived: number;
+
+beforeAll(async () => {
+  zones = { served: { ...lab().zone, served: true }, unserved: await newZone('unserved.example.com', false) };
+  doomed = {
+    served: await newZone('doomed.example.com', true),
+    unserved: await newZone('doomed-unserved.example.com', false),
+  };
+  const cells = cellsOf(...ALL_FAULTS).filter(({ state }) => state === 'expired');
+  expired = await bringExpired(lab(), cells, zones.served);
+  shortLived = (await caLog(lab())).serials.length;
+}, ROUND_MS);
+
+async function newZone(name: string, served: boolean): Promise<ZoneRef> {
+  return { name, served, ...(await lab().stack.createZone(name, { private: !served })) };
+}
+
+/** One that has nothing cached: what was changed while none ran is what it finds. */
+async function restartWorker(policy: Policy, whileNoneRuns = async (): Promise<void> => undefined): Promise<void> {
+  await lab().stopWorkers();
+  await whileNoneRuns();
+  await lab().startWorker({
+    environment: {
+      CERTMAN_ACME_PROFILE: 'default',
+      CERTMAN_DECOMMISSION_POLICY: policy,
+      CERTMAN_DECOMMISSION_LIMIT: '1m',
+    },
+  });
+}
+
+/** While something of the hub is lost, for a worker that has not known it before. */
+async function withLoss(
+  policy: Policy,
+  lose: () => Promise<() => Promise<void>>,
+  body: (putBack: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  let putBack = async (): Promise<void> => undefined;
+  await restartWorker(policy, async () => {
+    putBack = await lose();
+  });
+  try {
+    await body(putBack);
+  } finally {
+    await restartWorker(policy, putBack);
+  }
+}
+
+async function bring(...faults: readonly Fault[]): Promise<readonly Subject[]> {
+  const cells = cellsOf(...faults).filter(({ state }) => state !== 'expired');
+  const zonesOf = ({ fault }: Cell): Zones => (fault === 'zone' ? doomed : zones);
+  const brought = await bringAll(lab(), cells, zonesOf);
+  return [...brought, ...expired.filter(({ fault }) => faults.includes(fault))];
+}
+
+async function deleteAll(subjects: readonly Subject[]): Promise<void> {
+  await within(SHORT_S, 'what is to be expired is', async () =>
+    subjects.every(({ state, held }) => state !== 'expired' || Number(held?.certificate.validToDate) < Date.now())
+      ? {}
+      : 'it is not',
+  );
+  await each(subjects, (subject) => deleteWithFault(lab(), subject));
+}
+
+type HeldUp = ReadonlyMap<Subject, string | undefined>;
+
+async function whatHoldsUp(subjects: readonly Subject[], policy: Policy): Promise<HeldUp> {
+  const reasons = await each(subjects, (subject) => heldUpBy(lab(), subject, policy));
+  return new Map(subjects.map((subject, index) => [subject, reasons[index]]));
+}
+
+/** Notes what became of each, once it is over. */
+async function settle(subjects: readonly Subject[], heldUp: HeldUp, seconds: number): Promise<void> {
+  const settled = await each(subjects, (subject) => outcomeOf(lab(), subject, heldUp.get(subject), seconds));
+  const requests = await auditedRequests(lab());
+  await each(subjects, (subject) => checkOrder(lab(), subject, requests));
+  for (const [index, outcome] of settled.entries()) {
+    const subject = subjects[index] as Subject;
+    outcomes.set(cellKey(subject), outcome);
+    if (outcome.keptValid) leftValid.add(subject.held?.serialNumber ?? '');
+  }
+}
+
+const NOT_HELD_UP: HeldUp = new Map();
+
+test(
+  'with nothing wrong outside, or only around the cluster itself, each is cleared away at once',
+  async () => {
+    await restartWorker('release');
+    const subjects = await bring('none', 'secret', 'revoked', 'zone', 'forced', 'namespace', 'unmanaged');
+    await Promise.all([deleteZone(lab(), doomed.served), deleteZone(lab(), doomed.unserved)]);
+    await deleteAll(subjects);
+    await settle(subjects, NOT_HELD_UP, 60);
+    for (const { cluster } of subjects.filter(({ fault }) => fault === 'namespace'))
+      await lab().stack.kubectl(['wait', '--for=delete', `namespace/${cluster.namespace}`, '--timeout=30s']);
+  },
+  ROUND_MS,
+);
+
+test(
+  'without AWS credentials TXT records hold one up until the limit; while the CA is away, valid certificates until it is back',
+  async () => {
+    const subjects = await bring('keys', 'outage');
+    const keyless = subjects.filter(({ fault }) => fault === 'keys');
+    const others = subjects.filter(({ fault }) => fault === 'outage');
+    await restartWorker('release', async () => {
+      await each(keyless, (subject) => loseCredentials(lab(), subject));
+    });
+    await deleteAll(keyless);
+    const withoutKeys = await whatHoldsUp(keyless, 'release');
+
+    lab().ca.down();
+    await deleteAll(others);
+    const withoutCa = await whatHoldsUp(others, 'release');
+    lab().ca.up();
+    await settle(others, withoutCa, 60);
+    await settle(keyless, withoutKeys, LIMIT_S + 60);
+  },
+  ROUND_MS,
+);
+
+test(
+  'a certificate of another account counts as done, and stays valid',
+  async () => {
+    const subjects = await bring('stranger');
+    const lose = () => exchangeAccount(lab(), 'stranger');
+    await withLoss('release', lose, async () => {
+      await deleteAll(subjects);
+      await settle(subjects, NOT_HELD_UP, 60);
+    });
+  },
+  ROUND_MS,
+);
+
+test(
+  'an account that the CA does not know holds up what is valid until the limit, and is counted',
+  async () => {
+    const subjects = await bring('unknown');
+    const lose = () => exchangeAccount(lab(), 'unknown');
+    await withLoss('release', lose, async () => {
+      await deleteAll(subjects);
+      const heldUp = await whatHoldsUp(subjects, 'release');
+      await settle(subjects, heldUp, LIMIT_S + 60);
+
+      const metrics = await scrape(lab().workers().at(-1)?.metricsUrl ?? '');
+      const counted = (outcome: string) => metrics.value('certman_decommissions_total', { outcome });
+      const given = subjects.filter((subject) => heldUp.get(subject) !== undefined);
+      expect(counted('incomplete')).toBe(given.length);
+      expect(counted('complete')).toBe(subjects.length - given.length);
+    });
+  },
+  ROUND_MS,
+);
+
+test(
+  'by the policy to wait nothing is given up but by an operator, and what is put right goes on within seconds',
+  async () => {
+    const subjects = await bring('missing', 'mislaid', 'operator');
+    const mislaid = subjects.filter(({ fault }) => fault === 'mislaid');
+    const others = subjects.filter(({ fault }) => fault !== 'mislaid');
+    await withLoss(
+      'wait',
+      () => loseAccount(lab()),
+      async (putBack) => {
+        await deleteAll(others);
+        const heldUp = await whatHoldsUp(others, 'wait');
+        await new Promise((resolve) => setTimeout(resolve, LIMIT_S * 1000));
+        expect(await whatHoldsUp(others, 'wait')).toEqual(heldUp);
+        for (const { fault, cluster } of others)
+          if (fault === 'operator') await releaseByHand(`${cluster.namespace}/${cluster.name}`);
+        await putBack();
+        await settle(others, heldUp, 20);
+      },
+    );
+    const loseAll = async () => {
+      const putBack = await each(mislaid, (subject) => loseCredentials(lab(), subject));
+      return async () => void (await Promise.all(putBack.map((put) => put())));
+    };
+    await withLoss('wait', loseAll, async (putBack) => {
+      await deleteAll(mislaid);
+      const heldUp = await whatHoldsUp(mislaid, 'wait');
+      await putBack();
+      await settle(mislaid, heldUp, 20);
+    });
+  },
+  ROUND_MS,
+);
+
+test(
+  'no certificate is forgotten, and the table in docs/deletion.md says what was seen',
+  async () => {
+    const { serials } = await caLog(lab());
+    const valid: string[] = [];
+    for (const serial of serials.slice(shortLived)) {
+      const { Status } = await lab().stack.acme.statusOf(serial);
+      if (Status === 'Valid') valid.push(serial);
+    }
+    expect(new Set(valid)).toEqual(leftValid);
+    const table = /<!-- matrix -->\n\n([^]*?)\n\n<!-- \/matrix -->/.exec(await readFile(DOCUMENT, 'utf8'));
+    expect(table?.[1]).toBe(matrixTable(outcomes));
+  },
+  ROUND_MS,
+);
+
+async function releaseByHand(cluster: string): Promise<void> {
+  const command = await startCertman(['release', cluster, '--yes'], lab().commandEnvironment());
+  try {
+    expect(await command.exit()).toBe('code 0');
+    expect(command.output()).toMatch(/the finalizer is released\. Left undone:\n {2}acme\/accountMissing: /);
+  } finally {
+    await endProcesses();
+  }
+}

@@ -1,0 +1,52 @@
+/** What the resources say of an end that is held up. */
+import { within } from '../../../local/demo/checks.ts';
+import type { LifeCluster } from '../life-clusters.ts';
+import { eventsOf, getDeployment, getRequest } from '../life-evidence.ts';
+import type { LifeLab } from '../life-lab.ts';
+import { instantsIn } from './instants.ts';
+import type { Subject } from './states.ts';
+
+/** By which policy the worker goes. */
+export type Policy = 'release' | 'wait';
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+const WITHIN_S = 60;
+
+/**
+ * Waits until the end of a cluster is over, or told to be held up.
+ * @returns the reason that the CertificateRequest gives; undefined when it is over.
+ * @throws CheckFailed when what is told does not say why, when it is tried again, and what happens otherwise.
+ */
+export async function heldUpBy(lab: LifeLab, { cluster }: Subject, policy: Policy): Promise<string | undefined> {
+  const { reason } = await within(WITHIN_S, `${cluster.name} is gone, or told to be held up`, async () => {
+    if ((await getDeployment(lab, cluster)) === undefined) return { reason: undefined };
+    const failing = await failingCondition(lab, cluster);
+    if (failing?.status !== 'True' || !failing.message.includes(OTHERWISE[policy])) {
+      return `its condition is ${JSON.stringify(failing)}`;
+    }
+    const said = await eventsOf(lab, cluster);
+    if (!said.some((event) => event.startsWith('DecommissionBlocked: '))) return `its Events say ${said.join('; ')}`;
+    if (instantsIn(failing.message).length === 0) return `it does not say until when: ${failing.message}`;
+    return { reason: failing.reason };
+  });
+  return reason;
+}
+
+/** What becomes of it if it never can be done. */
+const OTHERWISE: Readonly<Record<Policy, string>> = {
+  release: 'the finalizer is released without it.',
+  wait: 'to let the cluster go without it: certman release.',
+};
+
+async function failingCondition(lab: LifeLab, cluster: LifeCluster): Promise<Condition | undefined> {
+  const status = (await getRequest(lab, cluster))?.['status'] as
+    | { readonly conditions?: readonly Condition[] }
+    | undefined;
+  return status?.conditions?.find(({ type }) => type === 'Failing');
+}
