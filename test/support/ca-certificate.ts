@@ -19,6 +19,14 @@ export interface CaCertificate {
   readonly certId: string;
 }
 
+/**
+ * Whether the identifier has the octet that keeps a serial number positive, as 1 in 256 of Pebble's have. Pebble itself keeps
+ * serial numbers without it, and does not find an order by such an identifier; renewal information it does.
+ */
+export function hasSignOctet(certId: string): boolean {
+  return Buffer.from(certId.split('.')[1] ?? '', 'base64url')[0] === 0;
+}
+
 export async function certificateFrom(ca: AcmeCa, wanted: NewOrder): Promise<CaCertificate> {
   return await fulfil(ca, await placeNewOrder(ca, wanted));
 }
