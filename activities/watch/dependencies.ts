@@ -4,6 +4,8 @@ import type { CaSource } from '../../src/acme/ca-source.ts';
 import type { KubernetesApi } from '../../src/kubernetes/kubernetes-api.ts';
 import type { ObjectSource } from '../../src/kubernetes/list-and-watch.ts';
 import type { ClusterSeries, RenewalInformation, RequestSeries } from '../../src/observability/fleet-gauges.ts';
+import type { RevocationListOutcome } from '../../src/observability/metrics.ts';
+import type { ListSource } from '../../src/revocation/list-source.ts';
 
 export interface WatchSettings {
   /** Name of the hub. */
@@ -33,6 +35,10 @@ export interface FleetMetrics {
   expose(fleet: WatchedFleet): () => void;
   /** A cluster was told that the CA suggests another time for the renewal of its certificate. */
   renewalWindowMoved(this: void): void;
+  /** A list of revoked certificates was fetched, or was to be. */
+  revocationListFetched(this: void, outcome: RevocationListOutcome): void;
+  /** A cluster was told that its certificate is revoked. */
+  revokedCertificateFound(this: void): void;
 }
 
 /** pino's, as far as it is used. */
@@ -51,6 +57,8 @@ export interface WatchDependencies {
   readonly environment: () => Promise<string | undefined>;
   /** Asked when certificates should be renewed; under the account of this moment. */
   readonly ca: Pick<CaSource, 'use'>;
+  /** Lists of revoked certificates; absent: nobody looks at them. */
+  readonly revocationLists?: Pick<ListSource, 'fetch'>;
   readonly settings: WatchSettings;
   readonly metrics: FleetMetrics;
   readonly logger: WatchLogger;

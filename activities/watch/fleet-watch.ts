@@ -1,4 +1,4 @@
-/** The whole watch: its streams, their order, the comparison and the renewal windows beside them, and how far all have come. */
+/** The whole watch: its streams, their order, what is looked at beside them, and how far all have come. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { CertmanError } from '../../src/failures/failure.ts';
@@ -21,6 +21,7 @@ import { HandledPosition } from './handled-position.ts';
 import { KnownFleet } from './known-fleet.ts';
 import { RenewalWindows } from './renewal-windows.ts';
 import { RequestWatch } from './request-watch.ts';
+import { RevokedCertificates } from './revoked-certificates.ts';
 import { ServedWatch } from './served-watch.ts';
 import { Signals } from './signals.ts';
 import { followObjects, type ObjectHandler } from './stream.ts';
@@ -59,6 +60,8 @@ export class FleetWatch {
   readonly #surroundings: SurroundingsWatch;
   readonly #comparison: Comparison;
   readonly #renewalWindows: RenewalWindows;
+  /** Undefined when lists of revoked certificates are not to be looked at. */
+  readonly #revokedCertificates: RevokedCertificates | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -92,8 +95,17 @@ export class FleetWatch {
       requests: this.#requests,
       surroundings: this.#surroundings,
     });
-    const { ca, metrics } = dependencies;
+    const { ca, metrics, revocationLists } = dependencies;
     this.#renewalWindows = new RenewalWindows({ ...common, ca, onMoved: metrics.renewalWindowMoved });
+    if (revocationLists !== undefined) {
+      this.#revokedCertificates = new RevokedCertificates({
+        ...common,
+        kubernetes,
+        lists: revocationLists,
+        onFetched: metrics.revocationListFetched,
+        onRevoked: metrics.revokedCertificateFound,
+      });
+    }
   }
 
   /** Up to where everything has been dealt with. */
@@ -111,7 +123,12 @@ export class FleetWatch {
     signal.addEventListener('abort', end, { once: true });
     const conceal = this.#dependencies.metrics.expose(this.#fleet);
     try {
-      await Promise.all([this.#followAll(), this.#compareForEver(), this.#renewalWindows.run()]);
+      await Promise.all([
+        this.#followAll(),
+        this.#compareForEver(),
+        this.#renewalWindows.run(),
+        this.#revokedCertificates?.run(),
+      ]);
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#fail(error);
     } finally {

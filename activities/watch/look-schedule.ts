@@ -1,81 +1,82 @@
-import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
-
 /**
- * When each certificate of the fleet is asked about next, and what its cluster was told lately: kept in memory, by the
- * certificate, for as long as it is in use.
+ * When each of the things that somebody outside is asked about is asked about next, and what was told of it lately: kept in
+ * memory for as long as it is in use.
  */
-export class LookSchedule {
-  readonly #looks = new Map<string, Look>();
+export class LookSchedule<Subject, Told = never> {
+  readonly #keyOf: (subject: Subject) => string;
+  readonly #looks = new Map<string, Look<Told>>();
   #round = 0;
 
+  /** @param keyOf what two tellings of the same thing have in common. */
+  constructor(keyOf: (subject: Subject) => string) {
+    this.#keyOf = keyOf;
+  }
+
   /**
-   * Certificates whose time has come, longest due first; one that is seen for the first time is due at once. What is not
-   * among those present any more is forgotten.
-   * @param present all certificates in use.
+   * Those whose time has come, longest due first; one that is seen for the first time is due at once. What is not among those
+   * present any more is forgotten.
+   * @param present all that are in use.
    * @param now epoch milliseconds.
    * @param most of them that are wanted.
    */
-  due<Certificate extends { readonly certId: string }>(
-    present: Iterable<Certificate>,
-    now: number,
-    most: number,
-  ): readonly Certificate[] {
+  due(present: Iterable<Subject>, now: number, most: number): readonly Subject[] {
     this.#round += 1;
-    const due: { readonly certificate: Certificate; readonly since: number }[] = [];
-    for (const certificate of present) {
-      const look = this.#looks.get(certificate.certId) ?? { next: now, answered: false, round: 0 };
+    const due: { readonly subject: Subject; readonly since: number }[] = [];
+    for (const subject of present) {
+      const key = this.#keyOf(subject);
+      const look: Look<Told> = this.#looks.get(key) ?? { next: now, answered: false, round: 0 };
       // Told of by two objects, it is asked about once.
       if (look.round === this.#round) continue;
       look.round = this.#round;
-      this.#looks.set(certificate.certId, look);
-      if (look.next <= now) due.push({ certificate, since: look.next });
+      this.#looks.set(key, look);
+      if (look.next <= now) due.push({ subject, since: look.next });
     }
-    for (const [certId, { round }] of this.#looks) if (round !== this.#round) this.#looks.delete(certId);
+    for (const [key, { round }] of this.#looks) if (round !== this.#round) this.#looks.delete(key);
     return due
       .sort((one, other) => one.since - other.since)
       .slice(0, most)
-      .map(({ certificate }) => certificate);
+      .map(({ subject }) => subject);
   }
 
-  /** The CA gave its renewal information. @param next epoch milliseconds. */
-  answered(certId: string, next: number): void {
-    this.#set(certId, { next, answered: true });
+  /** There was an answer. @param next epoch milliseconds. */
+  answered(key: string, next: number): void {
+    this.#set(key, { next, answered: true });
   }
 
-  /** It did not, or was not asked. @param next epoch milliseconds. */
-  postponed(certId: string, next: number): void {
-    this.#set(certId, { next });
+  /** There was none, or nobody was asked. @param next epoch milliseconds. */
+  postponed(key: string, next: number): void {
+    this.#set(key, { next });
   }
 
-  /** Its cluster was told of this window. @param until when it is to be seen that it was (epoch milliseconds). */
-  told(certId: string, window: RenewalWindow, until: number): void {
-    this.#set(certId, { told: { window, until } });
+  /** Whoever is concerned was told this. @param until when it is to be seen that they were (epoch milliseconds). */
+  told(key: string, what: Told, until: number): void {
+    this.#set(key, { told: { what, until } });
   }
 
-  /** What its cluster was told and has not shown yet. @param now epoch milliseconds. */
-  toldLately(certId: string, now: number): RenewalWindow | undefined {
-    const told = this.#looks.get(certId)?.told;
-    return told !== undefined && told.until > now ? told.window : undefined;
+  /** What they were told and have not shown yet. @param now epoch milliseconds. */
+  toldLately(key: string, now: number): Told | undefined {
+    const told = this.#looks.get(key)?.told;
+    return told !== undefined && told.until > now ? told.what : undefined;
   }
 
-  /** How many of the certificates in use have had an answer. */
+  /** Of how many of those in use there has been an answer. */
   get answeredCount(): number {
     let count = 0;
     for (const { answered } of this.#looks.values()) count += Number(answered);
     return count;
   }
 
-  #set(certId: string, change: Partial<Look>): void {
-    const look = this.#looks.get(certId);
+  #set(key: string, change: Partial<Look<Told>>): void {
+    const look = this.#looks.get(key);
     if (look !== undefined) Object.assign(look, change);
   }
 }
 
-interface Look {
+interface Look<Told> {
   /** Epoch milliseconds. */
   next: number;
   answered: boolean;
-  told?: { readonly window: RenewalWindow; readonly until: number };
+  told?: { readonly what: Told; readonly until: number };
   /** The round in which it was last seen. */
   round: number;
 }

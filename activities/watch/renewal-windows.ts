@@ -9,11 +9,10 @@ import type { AcmeCa } from '../../src/acme/client.ts';
 import { fetchRenewalInfo, UNTOLD_INTERVAL_MS } from '../../src/acme/renewal-info.ts';
 import { isNews } from '../../src/certificates/moved-window.ts';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
-import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
+import { identityOf } from '../../src/clusters/what-to-signal.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
 import { Backoff, pause } from '../../src/kubernetes/backoff.ts';
-import type { ObservedRequest } from '../../src/kubernetes/observed-request.ts';
-import { readInstant } from '../../src/kubernetes/status.ts';
+import { type CertificateInUse, certificatesInUse } from './certificates-in-use.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import { LookSchedule } from './look-schedule.ts';
@@ -44,12 +43,8 @@ const NOT_ASKED_MS = 3_600_000;
 /** In a fleet that renews all at once, a workflow may take this long to show what it was told. */
 const SHOWN_WITHIN_MS = 3_600_000;
 
-/** A certificate that is in use, as its CertificateRequest tells of it, and whose workflow renews it. */
-interface Certificate {
+interface Certificate extends CertificateInUse {
   readonly certId: string;
-  readonly request: ObservedRequest;
-  readonly cluster: KnownCluster;
-  readonly bundleName: string;
 }
 
 /** What came of one look. `unusable`: the CA's answer means nothing, which says nothing about other certificates. */
@@ -72,7 +67,7 @@ export interface RenewalWindowsOptions {
 
 export class RenewalWindows {
   readonly #options: RenewalWindowsOptions;
-  readonly #schedule = new LookSchedule();
+  readonly #schedule = new LookSchedule<Certificate, RenewalWindow>(({ certId }) => certId);
   readonly #backoff = new Backoff(TROUBLE_MS.first, TROUBLE_MS.longest);
   #trouble: { readonly code: string; readonly since: number } | undefined;
 
@@ -125,14 +120,9 @@ export class RenewalWindows {
 
   /** RFC 9773 §4.3: a certificate that has expired or was replaced is asked about no more. */
   *#inUse(): Generator<Certificate> {
-    const { fleet } = this.#options;
-    const now = Date.now();
-    for (const request of fleet.allRequests()) {
-      const { certId, issued, deleting, notAfter } = request;
-      if (certId === undefined || !issued || deleting) continue;
-      if (notAfter === undefined || (readInstant(notAfter)?.getTime() ?? 0) <= now) continue;
-      const served = servedBy(fleet, request);
-      if (served !== undefined) yield { certId, request, ...served };
+    for (const certificate of certificatesInUse(this.#options.fleet, Date.now())) {
+      const { certId } = certificate.request;
+      if (certId !== undefined) yield { certId, ...certificate };
     }
   }
 
@@ -227,17 +217,4 @@ export class RenewalWindows {
     this.#options.logger.info({ seconds }, 'The CA gives renewal information again');
     this.#trouble = undefined;
   }
-}
-
-/** The cluster whose workflow renews the certificate of a request; undefined while it may not. */
-function servedBy(
-  fleet: KnownFleet,
-  request: ObservedRequest,
-): Pick<Certificate, 'cluster' | 'bundleName'> | undefined {
-  for (const cluster of fleet.clustersIn(request.namespace)) {
-    if (!cluster.served || cluster.gate !== 'serve') continue;
-    const certificate = cluster.certificates.find(({ requestName }) => requestName === request.name);
-    if (certificate !== undefined) return { cluster, bundleName: certificate.bundleName };
-  }
-  return undefined;
 }

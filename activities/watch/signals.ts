@@ -14,6 +14,7 @@ import {
   CertCluster,
   CertReason,
   CertState,
+  certificateRevoked,
   clusterGone,
   clusterObserved,
   clusterWorkflowId,
@@ -104,6 +105,15 @@ export class Signals {
   async windowMoved(cluster: ClusterIdentity, bundleName: string, window: RenewalWindow): Promise<void> {
     await this.#try(`tell the workflow of ${nameOf(cluster)} of a renewal window`, () =>
       this.#client().workflow.getHandle(clusterWorkflowId(cluster)).signal(renewalWindowMoved, { bundleName, window }),
+    );
+  }
+
+  /** The CA has revoked a bundle's certificate. A cluster without a workflow replaces nothing. */
+  async revoked(cluster: ClusterIdentity, bundleName: string, serialNumber: string): Promise<void> {
+    await this.#try(`tell the workflow of ${nameOf(cluster)} of a revoked certificate`, () =>
+      this.#client()
+        .workflow.getHandle(clusterWorkflowId(cluster))
+        .signal(certificateRevoked, { bundleName, serialNumber }),
     );
   }
 

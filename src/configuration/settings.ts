@@ -96,6 +96,17 @@ export const SETTINGS = {
     },
     text('a DNS label: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL),
   ),
+  revocationLists: withDefault(
+    {
+      name: 'CERTMAN_REVOCATION_LISTS',
+      group: 'Certificate authority',
+      meaning:
+        "Whether the CAs' lists of revoked certificates (CRLs) are looked at, each every six hours or less often: `on` or `off`.",
+      default: 'on',
+      example: 'off',
+    },
+    oneOf('on', 'off'),
+  ),
   dohResolvers: withDefault(
     {
       name: 'CERTMAN_DOH_RESOLVERS',

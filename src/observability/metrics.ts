@@ -21,6 +21,10 @@ export interface StepOutcome {
 /** How a cluster was let go: with all of it done, or with something left that could not be. */
 export type DecommissionOutcome = 'complete' | 'incomplete';
 
+/** What came of fetching a list of revoked certificates. */
+export const REVOCATION_LIST_OUTCOMES = ['fetched', 'outdated', 'untrusted', 'unusable', 'unreachable'] as const;
+export type RevocationListOutcome = (typeof REVOCATION_LIST_OUTCOMES)[number];
+
 export interface WorkerMetrics {
   readonly registry: Registry;
   stepEnded(outcome: StepOutcome): void;
@@ -36,6 +40,10 @@ export interface WorkerMetrics {
   acmeAnswered(this: void, resource: string, status: number, seconds: number): void;
   /** A cluster was told that the CA suggests another time for the renewal of its certificate. */
   renewalWindowMoved(this: void): void;
+  /** A list of revoked certificates was fetched, or was to be. */
+  revocationListFetched(this: void, outcome: RevocationListOutcome): void;
+  /** A cluster was told that its certificate is revoked. */
+  revokedCertificateFound(this: void): void;
   /** Route 53 was asked, by action, such as `ChangeResourceRecordSets`. */
   route53Asked(this: void, action: string): void;
 }
@@ -91,6 +99,17 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
     help: 'Times that a cluster was told that the CA suggests another time for a renewal (RFC 9773).',
     registers,
   });
+  const revocationLists = new Counter({
+    name: 'certman_revocation_lists_total',
+    help: 'Lists of revoked certificates that this process set out to fetch, by outcome: fetched, outdated (its successor is overdue), untrusted (not signed by the CA of a certificate that it names), unusable, or unreachable.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const revokedCertificates = new Counter({
+    name: 'certman_revoked_certificates_total',
+    help: 'Times that a cluster was told that its CA has revoked its certificate.',
+    registers,
+  });
   const route53Requests = new Counter({
     name: 'certman_route53_requests_total',
     help: 'Requests to Route 53, by action.',
@@ -101,6 +120,7 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
   for (const action of ['create', 'renew'] as const) issued.inc({ action }, 0);
   issuances.inc({ result: 'issued' }, 0);
   for (const outcome of ['complete', 'incomplete'] as const) decommissions.inc({ outcome }, 0);
+  for (const outcome of REVOCATION_LIST_OUTCOMES) revocationLists.inc({ outcome }, 0);
   return {
     registry,
     stepEnded: ({ step, seconds, result }) => {
@@ -117,6 +137,8 @@ export function createWorkerMetrics(registry = new Registry()): WorkerMetrics {
     maintenanceAnswered: () => maintenance.inc(),
     acmeAnswered: (resource, status, seconds) => acmeRequests.observe({ resource, status }, seconds),
     renewalWindowMoved: () => windowsMoved.inc(),
+    revocationListFetched: (outcome) => revocationLists.inc({ outcome }),
+    revokedCertificateFound: () => revokedCertificates.inc(),
     route53Asked: (action) => route53Requests.inc({ action }),
   };
 }

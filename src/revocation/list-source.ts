@@ -3,7 +3,7 @@ import { parseRetryAfter } from '../acme/retry-after.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { RevocationList } from './revocation-list.ts';
 
-/** Some 600,000 entries: a CA that has to revoke very many splits its list, as Let's Encrypt does, into 128 (Boulder, docs/CRLS.md). */
+/** Some 600,000 entries; a CA that may have to revoke more splits its list, as Let's Encrypt does (Boulder, docs/CRLS.md). */
 const LARGEST_LIST_BYTES = 32 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** From the first byte sent to the last one read. */

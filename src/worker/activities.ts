@@ -16,6 +16,7 @@ import { createOperatorSettings } from '../kubernetes/operator-settings.ts';
 import { HubMetrics } from '../observability/fleet-metrics.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { WorkerMetrics } from '../observability/metrics.ts';
+import { ListSource } from '../revocation/list-source.ts';
 import { VERSION } from '../version.ts';
 import { listCompletedIssuances } from './issuance-listing.ts';
 
@@ -52,6 +53,8 @@ export function composeActivities(input: CompositionInput): Composition {
     observe: metrics.acmeAnswered,
   });
   const environment = (): Promise<string | undefined> => ca.environment();
+  const revocationLists =
+    configuration.revocationLists === 'on' ? new ListSource({ userAgent: `certman/${VERSION}` }) : undefined;
   const propagation = makePropagationCheck(configuration, logger);
   const hub = new HubMetrics({
     registry: metrics.registry,
@@ -82,7 +85,13 @@ export function composeActivities(input: CompositionInput): Composition {
         source: kubernetes,
         environment,
         ca,
-        metrics: { expose: (fleet) => hub.expose(fleet), renewalWindowMoved: metrics.renewalWindowMoved },
+        metrics: {
+          expose: (fleet) => hub.expose(fleet),
+          renewalWindowMoved: metrics.renewalWindowMoved,
+          revocationListFetched: metrics.revocationListFetched,
+          revokedCertificateFound: metrics.revokedCertificateFound,
+        },
+        ...(revocationLists === undefined ? {} : { revocationLists }),
         logger,
         stopping: input.stopping,
         settings: {
@@ -97,7 +106,7 @@ export function composeActivities(input: CompositionInput): Composition {
     certificateIssued: () => hub.certificateIssued(),
     close: async () => {
       hub.close();
-      await Promise.all([ca.close(), propagation.close(), kubernetes.close()]);
+      await Promise.all([ca.close(), propagation.close(), kubernetes.close(), revocationLists?.close()]);
     },
   };
 }

@@ -3,6 +3,7 @@ import { condition, defineQuery, defineSignal, setHandler, upsertSearchAttribute
 import {
   CertState,
   type ClusterCertificatesInput,
+  certificateRevoked,
   clusterGone,
   clusterObserved,
   renewalWindowMoved,
@@ -29,6 +30,7 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
   });
   setHandler(surroundingsChanged, ({ what }) => void heard.push(what));
   setHandler(renewalWindowMoved, ({ bundleName, window }) => void heard.push(`${bundleName} from ${window.start}`));
+  setHandler(certificateRevoked, (revoked) => void heard.push(`${revoked.bundleName} ${revoked.serialNumber} revoked`));
   setHandler(pretendState, (state) => upsertSearchAttributes([{ key: CertState, value: state }]));
   setHandler(finish, () => {
     finished = true;

@@ -10,6 +10,8 @@ import { CaSource } from '../../src/acme/ca-source.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
 import { createOperatorSettings } from '../../src/kubernetes/operator-settings.ts';
+import type { RevocationListOutcome } from '../../src/observability/metrics.ts';
+import type { ListSource } from '../../src/revocation/list-source.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../workflows/contract.ts';
 import { type Hub, OPERATOR_NAMESPACE } from './hub.ts';
 import { told } from './recording-workflows.ts';
@@ -24,6 +26,10 @@ export interface WatchRun {
   fleet(): WatchedFleet | undefined;
   /** How often a cluster was told of a renewal window. */
   windowsMoved(): number;
+  /** What came of each list of revoked certificates. */
+  readonly listsFetched: readonly RevocationListOutcome[];
+  /** How often a cluster was told that its certificate is revoked. */
+  revokedFound(): number;
   /** What a cluster's workflow was told; undefined when it has none. */
   told(cluster: Omit<ClusterIdentity, 'hive'>): Promise<readonly string[] | undefined>;
   untilTold(cluster: Omit<ClusterIdentity, 'hive'>, expected: readonly string[], seconds?: number): Promise<void>;
@@ -45,6 +51,8 @@ export interface WatchOptions {
   readonly operatorNamespace?: string;
   /** Default: the one of the account in the operator's namespace. */
   readonly ca?: CaSource;
+  /** Default: lists of revoked certificates are not looked at. */
+  readonly revocationLists?: ListSource;
 }
 
 export interface WatchLab {
@@ -90,6 +98,8 @@ async function startWatch(
   const logs: string[] = [];
   let fleet: WatchedFleet | undefined;
   let windowsMoved = 0;
+  let revokedFound = 0;
+  const listsFetched: RevocationListOutcome[] = [];
   const operatorNamespace = options.operatorNamespace ?? OPERATOR_NAMESPACE;
   const ca = options.ca ?? hubCa(options.kubernetes, operatorNamespace);
   const log = (fields: object, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
@@ -104,6 +114,7 @@ async function startWatch(
         source: options.kubernetes,
         environment: () => Promise.resolve(options.environment),
         ca,
+        ...(options.revocationLists === undefined ? {} : { revocationLists: options.revocationLists }),
         settings: {
           hive,
           extraRecord: 'rh-api',
@@ -120,6 +131,10 @@ async function startWatch(
           },
           renewalWindowMoved: () => {
             windowsMoved += 1;
+          },
+          revocationListFetched: (outcome) => void listsFetched.push(outcome),
+          revokedCertificateFound: () => {
+            revokedFound += 1;
           },
         },
         logger: { debug: () => undefined, info: log, warn: log, error: log },
@@ -144,6 +159,8 @@ async function startWatch(
     logs,
     fleet: () => fleet,
     windowsMoved: () => windowsMoved,
+    listsFetched,
+    revokedFound: () => revokedFound,
     told: ask,
     untilTold: async (cluster, expected, seconds = 10) => {
       const end = performance.now() + seconds * 1000;

@@ -32,7 +32,12 @@ const worker = await Worker.create({
       comparisonIntervalMs: 600_000,
       worker: setting('WATCH_WORKER'),
     },
-    metrics: { expose: () => silent, renewalWindowMoved: silent },
+    metrics: {
+      expose: () => silent,
+      renewalWindowMoved: silent,
+      revocationListFetched: silent,
+      revokedCertificateFound: silent,
+    },
     logger: { debug: silent, info: silent, warn: silent, error: silent },
   }),
 });

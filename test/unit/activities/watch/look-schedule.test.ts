@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LookSchedule } from '../../../../activities/watch/look-schedule.ts';
+import type { RenewalWindow } from '../../../../src/certificates/renewal-window.ts';
 
 const certificates = (...certIds: readonly string[]) => certIds.map((certId) => ({ certId }));
 
-let schedule: LookSchedule;
+let schedule: LookSchedule<{ readonly certId: string }, RenewalWindow>;
 let now: number;
 beforeEach(() => {
-  schedule = new LookSchedule();
+  schedule = new LookSchedule(({ certId }) => certId);
   now = 1_000_000;
 });
 const due = (certIds: readonly string[], most = 100): readonly string[] =>

@@ -1,0 +1,68 @@
+/**
+ * A certificate that its CA revokes is replaced, without anybody's doing. Pebble publishes no list, so the certificate is one
+ * that was there before certman, of another CA, which does.
+ */
+import { defaultPayloadConverter } from '@temporalio/common';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { installSampleClusters } from '../../../local/sample-cluster.ts';
+import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { REQUEST_LABEL } from '../../../src/kubernetes/secret-tie.ts';
+import { issuanceWorkflowId } from '../../../workflows/contract.ts';
+import { eventually } from '../../support/eventually.ts';
+import { IssuingCa } from '../../support/issuing-ca.ts';
+import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
+import { caLog, certifiedWithin } from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { type ListServer, startListServer } from '../../support/list-server.ts';
+import { scrape } from '../../support/prometheus.ts';
+
+/** With the first bit set. */
+const REVOKED_HEX = '00f00d';
+const REVOKED = String(0xf00d);
+
+const lab = useLifeLab({ worker: false });
+let server: ListServer;
+
+beforeAll(async () => {
+  server = await startListServer();
+});
+afterAll(() => server.close());
+
+/** What the first order of a cluster's bundle was given. */
+async function firstOrder(cluster: LifeCluster): Promise<unknown> {
+  const workflowId = issuanceWorkflowId(cluster.identity, cluster.bundleName, 1);
+  const { events } = await lab().client.workflow.getHandle(workflowId).fetchHistory();
+  const [input] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  return input === undefined ? undefined : defaultPayloadConverter.fromPayload(input);
+}
+
+test('a revoked certificate is replaced, by one order that says why', async () => {
+  const ca = await IssuingCa.create();
+  const crlUrl = `${server.url}/1.crl`;
+  const cluster = await newCluster(lab(), 'revoked', { installed: false });
+  const { chainPem, keyPem } = await ca.issue({ serialHex: REVOKED_HEX, crlUrl, dnsNames: cluster.dnsNames });
+  await lab().kubernetes.apply(SECRETS, {
+    metadata: {
+      namespace: cluster.namespace,
+      name: cluster.secretName,
+      labels: { [REQUEST_LABEL]: cluster.requestName },
+    },
+    type: 'kubernetes.io/tls',
+    data: { 'tls.crt': btoa(chainPem), 'tls.key': btoa(keyPem) },
+  });
+  server.put('/1.crl', await ca.crl({ serials: [REVOKED_HEX] }));
+  await installSampleClusters(lab().stack, [cluster]);
+  const worker = await lab().startWorker();
+  const { serialNumber } = await eventually(
+    'another certificate is in its place',
+    () => certifiedWithin(lab(), cluster, 60),
+    (installed) => installed.serialNumber !== REVOKED,
+    90_000,
+  );
+  expect(await firstOrder(cluster)).toMatchObject({ reason: `The CA has revoked certificate ${REVOKED}.` });
+  expect(await caLog(lab())).toMatchObject({ orders: 1, serials: [serialNumber] });
+  expect(server.seen).toEqual(['/1.crl']);
+  const metrics = await scrape(worker.metricsUrl);
+  expect(metrics.value('certman_revoked_certificates_total')).toBe(1);
+  expect(metrics.value('certman_revocation_lists_total', { outcome: 'fetched' })).toBe(1);
+});
