@@ -139,6 +139,16 @@ describe('a certificate', () => {
     await run.untilTold(cluster, ['observed', `primary from ${suggestedWindow.start}`], 20);
   });
 
+  test('of a request that stands alone has that one told', async () => {
+    const { namespace, name, uid } = await hub().request();
+    const certificate = await certificateFrom(ca, { dnsNames: [`api.${namespace}.example.com`] });
+    await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow: PAST });
+    await writeStatus(hub(), { namespace, name }, statusOf(certificate));
+    const run = await lab().watch({ ca: source });
+    const alone = { kind: 'CertificateRequest', namespace, name, uid } as const;
+    await run.untilTold(alone, ['observed', `${name} from ${PAST.start}`], 20);
+  });
+
   test('that is replaced while the CA is asked about it moves nothing', async () => {
     const { cluster, certificate, write } = await certified();
     await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow: PAST });
