@@ -83,7 +83,7 @@ export class FleetWatch {
     this.#work = work;
     const teller = new Teller(kubernetes, logger, signal);
     const served = new ServedWatch({ ...common, teller });
-    this.#surroundings = new SurroundingsWatch(common);
+    this.#surroundings = new SurroundingsWatch({ ...common, teller });
     this.#requests = new RequestWatch({ ...common, served, surroundings: this.#surroundings });
     const onClaims = (namespace: string) => this.#requests.claimsChanged(namespace);
     this.#clusters = new ClusterWatch({ ...common, served, teller, onClaims });

@@ -6,7 +6,8 @@ import { sameView } from '../../src/clusters/digest.ts';
 import { claimantOf } from '../../src/clusters/standing-alone.ts';
 import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
-import { type ObservedRequest, observeRequest, whatChangedInRequest } from '../../src/kubernetes/observed-request.ts';
+import { type ObservedRequest, observeRequest } from '../../src/kubernetes/observed-request.ts';
+import { whatChangedInRequest, whatChangedInStatus } from '../../src/kubernetes/request-change.ts';
 import { standaloneView } from '../../src/kubernetes/standalone-request.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf, type ObjectName, type ServedName } from './known-fleet.ts';
@@ -19,7 +20,7 @@ export interface RequestWatchOptions {
   readonly settings: WatchSettings;
   readonly fleet: KnownFleet;
   readonly served: ServedWatch;
-  readonly surroundings: Pick<SurroundingsWatch, 'wakeAll'>;
+  readonly surroundings: Pick<SurroundingsWatch, 'wakeAll' | 'wakeForDrift'>;
   readonly signals: Signals;
   readonly work: WorkByKey;
   readonly logger: WatchLogger;
@@ -100,10 +101,12 @@ export class RequestWatch {
     // What its view does not tell, such as renewBeforeDays, is read by the workflow when it looks.
     const unseen =
       previous !== undefined && previous.specDigest !== request.specDigest && sameView(this.#viewOf(previous), view);
-    const known = unseen ? fleet.cluster(standing(request)) : undefined;
-    if (known === undefined) return settled;
-    const what = `The spec of the CertificateRequest ${request.name} was changed by somebody.`;
-    return (await surroundings.wakeAll([known], what)) && settled;
+    const known = fleet.cluster(standing(request));
+    if (known === undefined || previous === undefined) return settled;
+    const what = unseen
+      ? `The spec of the CertificateRequest ${request.name} was changed by somebody.`
+      : whatChangedInStatus(previous, request);
+    return (what === undefined || (await surroundings.wakeForDrift([known], what, request.stranger))) && settled;
   }
 
   /** Its workflow, where it has one, lets go of it; the cluster's own has it from now on. */
@@ -137,7 +140,8 @@ export class RequestWatch {
     const handedOver = await this.#handOver(claimant, request);
     const what = previous === undefined ? undefined : whatChangedInRequest(previous, request);
     if (what === undefined) return handedOver;
-    return (await this.#options.surroundings.wakeAll(this.#wanting(request), what)) && handedOver;
+    const { surroundings } = this.#options;
+    return (await surroundings.wakeForDrift(this.#wanting(request), what, request.stranger)) && handedOver;
   }
 
   /**

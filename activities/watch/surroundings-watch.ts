@@ -12,8 +12,10 @@ import type { ObservedRequest } from '../../src/kubernetes/observed-request.ts';
 import { type ObservedSecret, observeSecret, whatChangedInSecret } from '../../src/kubernetes/observed-secret.ts';
 import { ACCOUNT_SECRET, SETTINGS_CONFIG_MAP } from '../../src/kubernetes/operator-settings.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
+import { DriftWaking } from './drift-waking.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import { SignalRefused, type Signals } from './signals.ts';
+import type { Teller } from './teller.ts';
 import type { WorkByKey } from './work-by-key.ts';
 
 /** Operator-wide credentials: static ones that assume the customers' roles, and those of the FedRAMP zone. */
@@ -28,6 +30,7 @@ export class SurroundingsWatch {
   readonly #signals: Signals;
   readonly #work: WorkByKey;
   readonly #logger: WatchLogger;
+  readonly #drift: DriftWaking;
   readonly #signal: AbortSignal;
   /** Of those that matter only. */
   readonly #secrets = new Map<string, ObservedSecret>();
@@ -45,6 +48,7 @@ export class SurroundingsWatch {
     readonly signals: Signals;
     readonly work: WorkByKey;
     readonly logger: WatchLogger;
+    readonly teller: Teller;
     readonly signal: AbortSignal;
   }) {
     this.#settings = options.settings;
@@ -52,6 +56,7 @@ export class SurroundingsWatch {
     this.#signals = options.signals;
     this.#work = options.work;
     this.#logger = options.logger;
+    this.#drift = new DriftWaking({ ...options, wake: (cluster, what) => this.wakeAll([cluster], what) });
     this.#signal = options.signal;
   }
 
@@ -76,7 +81,7 @@ export class SurroundingsWatch {
       case 'certificate': {
         const told = role.clusters.map(async (cluster) => {
           const what = whatChangedInSecret(previous, secret, this.#requestFor(cluster, name));
-          return what === undefined || (await this.wakeAll([cluster], what));
+          return what === undefined || (await this.wakeForDrift([cluster], what, secret.stranger));
         });
         return (await Promise.all(told)).every(Boolean);
       }
@@ -97,7 +102,10 @@ export class SurroundingsWatch {
     if (role === undefined) return true;
     if (role.kind === 'operatorWide')
       return await this.#wakeOperatorWide(`The Secret ${name} in ${namespace} was deleted.`);
-    return await this.wakeAll(role.clusters, `The Secret ${name} was deleted.`);
+    const what = `The Secret ${name} was deleted.`;
+    return role.kind === 'certificate'
+      ? await this.wakeForDrift(role.clusters, what, observeSecret(object).stranger)
+      : await this.wakeAll(role.clusters, what);
   }
 
   #roleOf(
@@ -160,6 +168,12 @@ export class SurroundingsWatch {
         .filter((cluster) => cluster.served && cluster.gate !== 'handsOff')
         .map((cluster) => this.wake(identityOf(this.#settings.hive, cluster), what)),
     );
+    return told.every(Boolean);
+  }
+
+  /** As {@link wakeAll}, because somebody changed what certman looks after. @param stranger field manager of who it was. */
+  async wakeForDrift(clusters: readonly KnownCluster[], what: string, stranger?: string): Promise<boolean> {
+    const told = await Promise.all(clusters.map((cluster) => this.#drift.wake(cluster, what, stranger)));
     return told.every(Boolean);
   }
 

@@ -78,10 +78,10 @@ const QUESTIONS: readonly Question[] = [
     const what = tie.kind === 'loose' ? `lacks ${tie.lacks}` : `says that it belongs to ${tie.holder}`;
     return drift(`The certificate Secret ${certificate.secretName} ${what}.`);
   },
-  function hasAnotherStatus({ name, foreignStatus, statusWhole, statusWritten }) {
+  function hasAnotherStatus({ name, foreignStatus, statusWhole, statusWritten, statusWriters }) {
     // Before certman has told anything, whatever stands there is its predecessor's.
     if (statusWritten !== undefined && statusWhole && foreignStatus.length === 0) return undefined;
-    return drift(`The status of the CertificateRequest ${name} was changed by somebody.`, foreignStatus.join(' '));
+    return drift(`The status of the CertificateRequest ${name} was changed by somebody.`, statusWriters.foreign);
   },
   function isOfAnotherCa({ acmeServer }, { environment, certificate }) {
     if (acmeServer === undefined || environment === undefined || acmeServer === environment) return undefined;

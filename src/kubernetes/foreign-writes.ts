@@ -12,6 +12,9 @@ const entrySchema = z.looseObject({
   fieldsV1: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** A field manager's name is at most 128 characters: k8s.io/apimachinery pkg/apis/meta/v1/validation. */
+const LONGEST_MANAGER = 128;
+
 export interface Writers {
   /** When certman last wrote the field (RFC 3339, whole seconds); undefined when it owns nothing of it. */
   readonly own?: string;
@@ -20,13 +23,29 @@ export interface Writers {
   readonly foreignTime?: string;
 }
 
-/** @param field a top-level field: `spec`, `data`. Entries of subresources do not count; unreadable ones are passed over. */
-export function writersOf(object: KubernetesObject, field: string): Writers {
+/** Whoever wrote anything in an object last, certman aside: the name of the field manager, such as `kubectl-edit`. */
+export function strangerOf(object: KubernetesObject): string | undefined {
+  let last: { readonly manager: string; readonly time: string } | undefined;
+  for (const raw of object.metadata.managedFields ?? []) {
+    const entry = entrySchema.safeParse(raw);
+    if (!entry.success) continue;
+    const { manager = '', time = '' } = entry.data;
+    if (manager !== FIELD_MANAGER && (last === undefined || time >= last.time)) last = { manager, time };
+  }
+  return last?.manager.slice(0, LONGEST_MANAGER);
+}
+
+/**
+ * @param field a top-level field: `spec`, `data`.
+ * @param subresource whose entries: `status`; absent: those of the object itself. Unreadable ones are passed over.
+ */
+export function writersOf(object: KubernetesObject, field: string, subresource?: string): Writers {
   let own: string | undefined;
   let foreign: { readonly manager: string; readonly time: string } | undefined;
   for (const raw of object.metadata.managedFields ?? []) {
     const entry = entrySchema.safeParse(raw);
-    if (!entry.success || entry.data.subresource || entry.data.fieldsV1?.[`f:${field}`] === undefined) continue;
+    if (!entry.success || (entry.data.subresource || undefined) !== subresource) continue;
+    if (entry.data.fieldsV1?.[`f:${field}`] === undefined) continue;
     const { manager = '', time = '' } = entry.data;
     if (manager === FIELD_MANAGER) own = own === undefined || time > own ? time : own;
     else if (foreign === undefined || time > foreign.time) foreign = { manager, time };

@@ -5,7 +5,7 @@ import { requestName } from '../certificates/request-name.ts';
 import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-view.ts';
 import { canonicalJson, digestOf } from '../clusters/digest.ts';
 import { isCrlUrl } from '../revocation/distribution-point.ts';
-import { isForeignChange, type Writers, writersOf } from './foreign-writes.ts';
+import { strangerOf, type Writers, writersOf } from './foreign-writes.ts';
 import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
 import { foreignFields, ownFieldsOf } from './owned-fields.ts';
 
@@ -29,6 +29,9 @@ export interface ObservedRequest {
   readonly foreignSpec: readonly string[];
   /** Fields of the status that somebody else wrote. */
   readonly foreignStatus: readonly string[];
+  readonly statusWriters: Writers;
+  /** Field manager of whoever else wrote anything in it last. */
+  readonly stranger?: string;
   /** When certman last wrote the status (RFC 3339); undefined when nothing in it is its own. */
   readonly statusWritten?: string;
   /** Everything that certman always says is there. */
@@ -118,6 +121,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
   const { metadata } = object;
   const { spec, status } = requestSchema.parse(object);
   const ownStatus = ownFieldsOf(object, 'status');
+  const stranger = strangerOf(object);
   const owner = (metadata.ownerReferences ?? [])
     .map((reference) => ownerSchema.safeParse(reference))
     .find((reference) => reference.success && reference.data.kind === 'ClusterDeployment')?.data;
@@ -137,6 +141,8 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     writers: writersOf(object, 'spec'),
     foreignSpec: foreignFields(ownFieldsOf(object), 'spec', object['spec'], NOT_OURS),
     foreignStatus: foreignFields(ownStatus, 'status', object['status']),
+    statusWriters: writersOf(object, 'status', 'status'),
+    ...(stranger === undefined ? {} : { stranger }),
     ...(ownStatus.time === undefined ? {} : { statusWritten: ownStatus.time }),
     statusWhole: isWhole(status),
     ...(spec?.renewBeforeDays === undefined ? {} : { renewBeforeDays: spec.renewBeforeDays }),
@@ -189,29 +195,6 @@ function platformOf(platform: z.infer<typeof platformSchema>): PlatformView {
     };
   }
   return { kind: 'unsupported', found: (Object.keys(platform ?? {})[0] ?? 'none').slice(0, 64) };
-}
-
-/** Why the workflow has to look at its request again; undefined when the change was certman's own or means nothing. */
-export function whatChangedInRequest(previous: ObservedRequest, now: ObservedRequest): string | undefined {
-  if (now.deleting && !previous.deleting) return `The CertificateRequest ${now.name} is being deleted.`;
-  if (now.specDigest !== previous.specDigest && isForeignChange(previous.writers, now.writers)) {
-    return `The spec of the CertificateRequest ${now.name} was changed by somebody.`;
-  }
-  if (now.deleting) return undefined;
-  if (previous.finalizer && !now.finalizer) {
-    return `The finalizer of the CertificateRequest ${now.name} was removed by somebody.`;
-  }
-  if (previous.owner !== undefined && now.owner?.uid !== previous.owner.uid) {
-    return `The owner reference of the CertificateRequest ${now.name} was removed by somebody.`;
-  }
-  if (isNews(previous.foreignStatus, now.foreignStatus) || (previous.statusWhole && !now.statusWhole)) {
-    return `The status of the CertificateRequest ${now.name} was changed by somebody.`;
-  }
-  return undefined;
-}
-
-function isNews(before: readonly string[], after: readonly string[]): boolean {
-  return after.some((field) => !before.includes(field));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What the watch reads of a certificate's Secret: its metadata only, so that no key comes into its hands. */
-import { isForeignChange, type Writers, writersOf } from './foreign-writes.ts';
+import { isForeignChange, strangerOf, type Writers, writersOf } from './foreign-writes.ts';
 import type { KubernetesObject, ObjectMeta } from './kubernetes-api.ts';
 import { ownFieldsOf, ownsAll } from './owned-fields.ts';
 import { REQUEST_LABEL, type SecretOwner, tieOf } from './secret-tie.ts';
@@ -10,6 +10,8 @@ export interface ObservedSecret {
   readonly tie: ObjectMeta;
   /** Who wrote its data. */
   readonly writers: Writers;
+  /** Field manager of whoever else wrote anything in it last. */
+  readonly stranger?: string;
   /** Certman wrote all of its data, and nobody else has since. */
   readonly dataIsOurs: boolean;
 }
@@ -19,6 +21,7 @@ const DATA = ['tls.crt', 'tls.key'] as const;
 export function observeSecret(object: KubernetesObject): ObservedSecret {
   const { name, resourceVersion = '', labels, ownerReferences } = object.metadata;
   const label = labels?.[REQUEST_LABEL];
+  const stranger = strangerOf(object);
   return {
     resourceVersion,
     tie: {
@@ -27,6 +30,7 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
       ...(ownerReferences === undefined ? {} : { ownerReferences }),
     },
     writers: writersOf(object, 'data'),
+    ...(stranger === undefined ? {} : { stranger }),
     dataIsOurs: ownsAll(ownFieldsOf(object), 'data', DATA),
   };
 }

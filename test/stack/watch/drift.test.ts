@@ -6,7 +6,7 @@ import { useHub } from '../../support/hub.ts';
 import { proxyHub } from '../../support/proxied-hub.ts';
 import { useStack } from '../../support/stack.ts';
 import { QUIET_MS, useWatchLab, type WatchRun } from '../../support/watch-lab.ts';
-import { type Cluster, makeCluster, pretendIssuance } from '../../support/watched-clusters.ts';
+import { type Cluster, makeCluster, pretendIssuance, untilEvent } from '../../support/watched-clusters.ts';
 
 const hub = useHub();
 const lab = useWatchLab(hub);
@@ -130,6 +130,19 @@ describe('the watch', () => {
     await sleep(QUIET_MS);
     expect(await run.told(cluster)).toEqual(['observed']);
   });
+});
+
+test('who does not stop is answered at a bounded pace, and named', async () => {
+  const run = await lab().watch();
+  const cluster = await certified(run);
+  const said = 'The spec of the CertificateRequest c1-primary was changed by somebody.';
+  for (let time = 0; time < 9; time += 1)
+    await patch(cluster, REQUEST, { spec: { dnsNames: [`api-${time}.other.example.com`] } });
+  const event = await untilEvent(hub(), cluster, 'Contested');
+  expect(event).toMatchObject({ type: 'Warning', involvedObject: { kind: 'ClusterDeployment', name: cluster.name } });
+  expect(event['message']).toContain('field manager kubectl-patch');
+  await sleep(QUIET_MS);
+  expect(await run.told(cluster)).toEqual(['observed', ...Array<string>(5).fill(said)]);
 });
 
 describe('the comparison', () => {
