@@ -9,6 +9,7 @@ import { pause } from '../../src/kubernetes/backoff.ts';
 import type { EventSubject } from '../../src/kubernetes/events.ts';
 import { servedResource } from '../../src/kubernetes/served-resource.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
+import { DriftPace } from './drift-pace.ts';
 import { type KnownFleet, keyOf, type ServedName } from './known-fleet.ts';
 import { SignalRefused, type Signals } from './signals.ts';
 import type { Teller } from './teller.ts';
@@ -32,6 +33,7 @@ export interface ServedWatchOptions {
 
 export class ServedWatch {
   readonly #options: ServedWatchOptions;
+  readonly #pace = new DriftPace();
 
   constructor(options: ServedWatchOptions) {
     this.#options = options;
@@ -85,6 +87,8 @@ export class ServedWatch {
         await this.#tell(identity, () => signals.observed(view));
         break;
       case 'finalizerLost':
+        // What is held back here, the comparison finds: that the finalizer is not there.
+        if (this.#pace.ask(identity.uid, performance.now()) > 0) break;
         await this.#tell(identity, () =>
           signals.surroundings(identity, `The finalizer of the ${kind} was removed by somebody.`),
         );
