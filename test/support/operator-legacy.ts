@@ -132,7 +132,10 @@ export async function certificateOfOperator(lab: LifeLab, cluster: LifeCluster):
   );
   const resolver = new Resolver({ timeout: 2_000, tries: 1 });
   resolver.setServers([lab.stack.dns.address]);
-  const order = await client.createOrder({ identifiers: cluster.dnsNames.map((value) => ({ type: 'dns', value })) });
+  const identifiers = cluster.dnsNames.map((value) => ({ type: 'dns', value }));
+  // Pebble takes any of its profiles, one of a minute among them, when none is named. acme-client passes on what it does not know.
+  const wanted: Parameters<typeof client.createOrder>[0] & { profile: string } = { identifiers, profile: 'default' };
+  const order = await client.createOrder(wanted);
   for (const authorization of await client.getAuthorizations(order)) {
     const challenge = authorization.challenges.find(({ type }) => type === 'dns-01');
     if (challenge === undefined || authorization.status === 'valid') continue;
