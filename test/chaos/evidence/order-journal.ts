@@ -20,6 +20,8 @@ export interface SeenOrder {
 const jwsSchema = z.object({ payload: z.string() });
 const newOrderSchema = z.object({ identifiers: z.array(z.object({ value: z.string() })) });
 
+const GRPC_OK = 0;
+
 export class OrderJournal {
   readonly #orders = new Map<string, SeenOrder>();
 
@@ -30,7 +32,7 @@ export class OrderJournal {
   readonly listen: ExchangeListener = (request, answer, heard) => {
     const kind = kindOf(request);
     if (kind === 'newOrder' && answer.status === 201) this.#place(request, answer, heard);
-    else if (kind === 'recordOrder' || kind === 'activityDone') this.#record(request);
+    else if ((kind === 'recordOrder' || kind === 'activityDone') && answer.status === GRPC_OK) this.#record(request);
   };
 
   #place(request: OutsideRequest, answer: OutsideAnswer, heard: boolean): void {
@@ -40,7 +42,7 @@ export class OrderJournal {
     this.#orders.set(id, { id, dnsNames: namesOrdered(request), life: request.worker, heard, at: performance.now() });
   }
 
-  /** A heartbeat, or the activity's result, that Temporal has answered. */
+  /** A heartbeat, or the activity's result, that Temporal has taken: it takes none of an attempt that it has given up. */
   #record({ body }: OutsideRequest): void {
     for (const order of this.#orders.values()) {
       if (order.recordedAt !== undefined || !body.includes(order.id)) continue;

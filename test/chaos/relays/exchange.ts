@@ -16,6 +16,7 @@ export interface OutsideRequest {
 
 /** A server's answer, which says that it has acted. */
 export interface OutsideAnswer {
+  /** Of HTTP; from Temporal that of gRPC, of which 0 is success. */
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;

@@ -120,13 +120,17 @@ class Connection {
       onward.on('error', reject);
       onward.on('close', () => {
         if (head === undefined) reject(new Error('the server ended the request without an answer'));
-        else resolve({ status: 200, headers: head, trailers, body: Buffer.concat(chunks) });
+        else resolve({ status: statusOf(trailers ?? head), headers: head, trailers, body: Buffer.concat(chunks) });
       });
       // A poll of nobody must not be given a task. Anything else that has arrived is acted upon.
       if (/\/Poll\w+$/.test(request.path)) stream.on('close', () => onward.close(constants.NGHTTP2_CANCEL));
       onward.end(request.body);
     });
   }
+}
+
+function statusOf(headers: IncomingHttpHeaders): number {
+  return Number(headers['grpc-status'] ?? Number.NaN);
 }
 
 /** @returns whether all of it was handed to the connection while that was open. */
