@@ -60,7 +60,11 @@ try {
   process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exitCode = result.ok ? 0 : 1;
 } catch (error) {
-  const why = late.aborted ? `not done within ${minutes} minutes` : messageOf(error);
+  const why = interrupted.signal.aborted
+    ? 'interrupted'
+    : late.aborted
+      ? `not done within ${minutes} minutes`
+      : messageOf(error);
   process.stderr.write(`The run ended early: ${why}\nLogs: ${resolve(options.state)}\n`);
   process.stdout.write(`${JSON.stringify({ ok: false, error: why, seed: options.seed })}\n`);
   process.exitCode = interrupted.signal.aborted ? 130 : 1;
