@@ -1,12 +1,13 @@
 /** What is told while nothing can be done about a certificate that draws near its end. */
 import { describe, expect, test } from 'vitest';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
-import { clusterObserved } from '../../workflows/contract.ts';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { clusterObserved, clusterWorkflowId } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
-import { clusterView } from '../support/views.ts';
-import { type Lab, useLab } from '../support/workflow-lab.ts';
+import { bundleView, clusterView } from '../support/views.ts';
+import { type Lab, untilQuiet, useLab } from '../support/workflow-lab.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -29,7 +30,8 @@ async function issued(lab: Lab, count: number): Promise<void> {
 }
 
 /** Leaps, then waits until what came of it is told. */
-async function leap(lab: Lab, days: number, type: string, expected: string): Promise<void> {
+async function leap(lab: Lab, view: ClusterView, days: number, type: string, expected: string): Promise<void> {
+  await untilQuiet(lab.env, view);
   await lab.env.sleep(days * DAY_MS);
   await eventually(
     `${type} ${expected}`,
@@ -45,9 +47,9 @@ describe('a cluster that is paused', () => {
       const handle = await lab.start(view);
       await issued(lab, 1);
       await handle.signal(clusterObserved, { ...view, paused: true });
-      await leap(lab, 70, 'ExpiryNear', 'True/Near');
-      await leap(lab, 14, 'ExpiryNear', 'True/Critical');
-      await leap(lab, 8, 'Ready', 'False/Expired');
+      await leap(lab, view, 70, 'ExpiryNear', 'True/Near');
+      await leap(lab, view, 14, 'ExpiryNear', 'True/Critical');
+      await leap(lab, view, 8, 'Ready', 'False/Expired');
       expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual([
         'False/FarAway',
         'True/Near',
@@ -69,25 +71,31 @@ describe('a cluster that is paused', () => {
     });
   });
 
-  test('that moves to another hub is not written to any more', async () => {
+  test('that moves to another hub is not written to any more, while others are told and renewed', async () => {
     await withLab(async (lab) => {
-      const view = clusterView();
-      const handle = await lab.start(view);
-      await issued(lab, 1);
+      const moving = clusterView();
+      const other = clusterView({ bundles: [bundleView('other', 'api.c2.example.com')] });
+      const handle = await lab.start(moving);
+      await lab.start(other);
+      await issued(lab, 2);
+      const toldOf = (view: ClusterView) =>
+        lab.doubles.reports.filter(({ workflowId }) => workflowId === clusterWorkflowId(view.identity));
       await eventually(
         'told',
-        async () => lab.doubles.reports.length,
+        async () => toldOf(moving).length,
         (count) => count === 1,
       );
-      await handle.signal(clusterObserved, { ...view, relocation: 'outgoing' });
-      await eventually(
-        'paused',
-        () => lab.status(view),
-        ({ bundles }) => bundles['primary']?.state === 'Paused',
-      );
-      await lab.env.sleep(92 * DAY_MS);
-      expect(lab.doubles.reports).toHaveLength(1);
-      expect((await lab.status(view)).bundles['primary']?.state).toBe('Paused');
+      await handle.signal(clusterObserved, { ...moving, relocation: 'outgoing' });
+      await untilQuiet(lab.env, moving);
+      await untilQuiet(lab.env, other);
+      await lab.env.sleep(46 * DAY_MS);
+      await issued(lab, 3);
+      await untilQuiet(lab.env, other);
+      await lab.env.sleep(46 * DAY_MS);
+      await issued(lab, 4);
+      expect(toldOf(moving)).toHaveLength(1);
+      await untilQuiet(lab.env, other);
+      expect((await lab.status(moving)).bundles['primary']?.state).toBe('Paused');
     });
   });
 });
@@ -97,6 +105,7 @@ test('a healthy certificate is never told to be near its expiry', async () => {
     const view = clusterView();
     await lab.start(view);
     await issued(lab, 1);
+    await untilQuiet(lab.env, view);
     await lab.env.sleep(46 * DAY_MS);
     await issued(lab, 2);
     expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual(['False/FarAway']);
@@ -115,8 +124,11 @@ test('a renewal that keeps failing is tried more often as the expiry nears, each
       attempts.push(await lab.env.currentTimeMs());
       throw typedFailure('acme/orderInvalid', 'the CA says no');
     });
-    for (let hours = 0; hours < 8 * 24; hours += 6) await lab.env.sleep(DAY_MS / 4);
-    await leap(lab, 1, 'Ready', 'False/Expired');
+    for (let hours = 0; hours < 8 * 24; hours += 6) {
+      await untilQuiet(lab.env, view);
+      await lab.env.sleep(DAY_MS / 4);
+    }
+    await leap(lab, view, 1, 'Ready', 'False/Expired');
     const gapsHours = attempts.slice(1).map((at, index) => (at - (attempts[index] ?? 0)) / 3_600_000);
     // Daily while there is time, every few hours on the last day: never later than a quarter of what is left.
     for (const [index, at] of attempts.entries()) {
