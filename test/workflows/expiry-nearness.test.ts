@@ -1,12 +1,12 @@
 /** What is told while nothing can be done about a certificate that draws near its end. */
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterObserved, clusterWorkflowId } from '../../workflows/contract.ts';
+import { clusterObserved } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
-import { bundleView, clusterView } from '../support/views.ts';
+import { clusterView } from '../support/views.ts';
 import { type Lab, untilQuiet, useLab } from '../support/workflow-lab.ts';
 
 const DAY_MS = 86_400_000;
@@ -40,63 +40,33 @@ async function leap(lab: Lab, view: ClusterView, days: number, type: string, exp
   );
 }
 
-describe('a cluster that is paused', () => {
-  test('is told near, critical and expired as it comes, in the middle of its pause, and renewed once it is over', async () => {
-    await withLab(async (lab) => {
-      const view = clusterView();
-      const handle = await lab.start(view);
-      await issued(lab, 1);
-      await handle.signal(clusterObserved, { ...view, paused: true });
-      await leap(lab, view, 70, 'ExpiryNear', 'True/Near');
-      await leap(lab, view, 14, 'ExpiryNear', 'True/Critical');
-      await leap(lab, view, 8, 'Ready', 'False/Expired');
-      expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual([
-        'False/FarAway',
-        'True/Near',
-        'True/Critical',
-        'True/Expired',
-      ]);
-      const events = lab.doubles.reports.map(({ event }) => event?.reason);
-      expect(events).toEqual(['Issued', 'ReconcilePaused', 'ExpiryNear', 'ExpiryNear', 'Expired']);
-      expect(lab.doubles.countOf('placeOrder')).toBe(1);
+test('a cluster that is paused is told near, critical and expired as it comes, in the middle of its pause, and renewed once it is over', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    const handle = await lab.start(view);
+    await issued(lab, 1);
+    await handle.signal(clusterObserved, { ...view, paused: true });
+    await leap(lab, view, 70, 'ExpiryNear', 'True/Near');
+    await leap(lab, view, 14, 'ExpiryNear', 'True/Critical');
+    await leap(lab, view, 8, 'Ready', 'False/Expired');
+    expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual([
+      'False/FarAway',
+      'True/Near',
+      'True/Critical',
+      'True/Expired',
+    ]);
+    const events = lab.doubles.reports.map(({ event }) => event?.reason);
+    expect(events).toEqual(['Issued', 'ReconcilePaused', 'ExpiryNear', 'ExpiryNear', 'Expired']);
+    expect(lab.doubles.countOf('placeOrder')).toBe(1);
 
-      await handle.signal(clusterObserved, view);
-      await issued(lab, 2);
-      await eventually(
-        'all well again',
-        async () => told(lab.doubles.reports, 'ExpiryNear').at(-1),
-        (said) => said === 'False/FarAway',
-      );
-      expect(told(lab.doubles.reports, 'Ready').at(-1)).toBe('True/Issued');
-    });
-  });
-
-  test('that moves to another hub is not written to any more, while others are told and renewed', async () => {
-    await withLab(async (lab) => {
-      const moving = clusterView();
-      const other = clusterView({ bundles: [bundleView('other', 'api.c2.example.com')] });
-      const handle = await lab.start(moving);
-      await lab.start(other);
-      await issued(lab, 2);
-      const toldOf = (view: ClusterView) =>
-        lab.doubles.reports.filter(({ workflowId }) => workflowId === clusterWorkflowId(view.identity));
-      await eventually(
-        'told',
-        async () => toldOf(moving).length,
-        (count) => count === 1,
-      );
-      await handle.signal(clusterObserved, { ...moving, relocation: 'outgoing' });
-      await untilQuiet(lab.env, moving);
-      await untilQuiet(lab.env, other);
-      await lab.env.sleep(46 * DAY_MS);
-      await issued(lab, 3);
-      await untilQuiet(lab.env, other);
-      await lab.env.sleep(46 * DAY_MS);
-      await issued(lab, 4);
-      expect(toldOf(moving)).toHaveLength(1);
-      await untilQuiet(lab.env, other);
-      expect((await lab.status(moving)).bundles['primary']?.state).toBe('Paused');
-    });
+    await handle.signal(clusterObserved, view);
+    await issued(lab, 2);
+    await eventually(
+      'all well again',
+      async () => told(lab.doubles.reports, 'ExpiryNear').at(-1),
+      (said) => said === 'False/FarAway',
+    );
+    expect(told(lab.doubles.reports, 'Ready').at(-1)).toBe('True/Issued');
   });
 });
 

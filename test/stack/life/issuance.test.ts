@@ -116,6 +116,7 @@ describe('an installed cluster', () => {
           { type: 'Ready', status: 'True', reason: 'Issued' },
           { type: 'Renewing', status: 'False', reason: 'Scheduled' },
           { type: 'Failing', status: 'False', reason: 'NoFailure' },
+          { type: 'ExpiryNear', status: 'False', reason: 'FarAway' },
         ],
       },
     });
