@@ -96,9 +96,14 @@ export const DRIFTS: readonly Drift[] = [
     requestMadeAgain: true,
   },
   {
-    // The garbage collector deletes what it owns at once: there is no Secret left that could be kept.
+    // As certman-operator made the reference, the garbage collector deletes the Secret at once: none is left to be kept. With
+    // certman's own reference, which does not block, it depends on which of the collector's workers is first.
     name: 'CertificateRequest deleted, in the foreground',
-    make: deleteRequest('foreground'),
+    make: async (lab, cluster) => {
+      const blocking = [{ op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true }];
+      await onSecret(blocking)(lab, cluster);
+      await deleteRequest('foreground')(lab, cluster);
+    },
     certificate: 'ordered',
     requestMadeAgain: true,
     why: 'There is no certificate in the Secret',

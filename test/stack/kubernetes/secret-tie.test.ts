@@ -166,8 +166,11 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
     expectTied(after, await getRequest(view));
   });
 
-  test('is deleted by Kubernetes itself with --cascade=foreground, which the request does not wait for', async () => {
+  test('goes with --cascade=foreground where its reference blocks, as certman-operator’s does', async () => {
     const { view, request } = await certified();
+    await hub().admin.patch(SECRETS, secretKey(view), [
+      { op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true },
+    ]);
     await kubectlDelete(view, 'foreground');
     await eventually(
       'the Secret is gone',
@@ -178,5 +181,15 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
     expect(again).toMatchObject({ secret: { kind: 'missing' } });
     expect(again.request.uid).not.toBe(request.uid);
     expect((await hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view)))?.metadata.uid).toBe(again.request.uid);
+  });
+
+  test('is tied to the new one with --cascade=foreground, if it is there', async () => {
+    const { view, request } = await certified();
+    await kubectlDelete(view, 'foreground');
+    const again = await eventually('it is made again', () => apply(view), Boolean);
+    expect(again.request.uid).not.toBe(request.uid);
+    const after = await getSecret(view);
+    expect(after === undefined).toBe(again.secret.kind === 'missing');
+    if (after !== undefined) expectTied(after, await getRequest(view));
   });
 });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { certificateInSecret, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
 import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
-import { clusterWorkflowId, renew } from '../../../workflows/contract.ts';
+import { clusterWorkflowId, renew, surroundingsChanged } from '../../../workflows/contract.ts';
 import { ordersOf, wholeness } from '../../support/drifts.ts';
 import {
   changeCluster,
@@ -70,6 +70,15 @@ describe('taking over from certman-operator', () => {
     expect(newOrders()).toBe(0);
     for (const { cluster } of [whole, ownerless, failing, neighbour]) {
       expect((await statusOf(lab(), cluster)).bundles['primary']).toMatchObject({ state: 'Ready', orders: 0 });
+    }
+  });
+
+  test('is no drift: neither the watch nor the comparison has anything to tell afterwards', async () => {
+    for (const { cluster } of [whole, ownerless, failing, neighbour]) {
+      const workflow = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
+      const { events } = await workflow.fetchHistory();
+      const signals = (events ?? []).map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
+      expect(signals).not.toContain(surroundingsChanged.name);
     }
   });
 
