@@ -11,6 +11,7 @@ const ATTEMPTS = 3;
 
 /** Put on by the API server itself for a deletion that waits for the garbage collector; gone within moments. */
 const COLLECTORS = new Set(['foregroundDeletion', 'orphan']);
+const MOMENT_MS = 500;
 
 /**
  * One request as a rule. One that somebody deleted is let go and made again, its Secrets kept: with the reference to it still
@@ -57,6 +58,7 @@ function stillBeingDeleted({ metadata }: KubernetesObject): CertmanError {
     next: passing
       ? 'It is made again as soon as the garbage collector has let it go.'
       : 'See by its finalizers who holds it; once it is gone, it goes on by itself.',
+    ...(passing ? { notBefore: new Date(Date.now() + MOMENT_MS) } : {}),
   });
 }
 

@@ -7,8 +7,10 @@ import {
   FINALIZER,
   SECRETS,
 } from '../../../src/kubernetes/kubernetes-api.ts';
+import { ownedBy } from '../../../src/kubernetes/secret-tie.ts';
 import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { failureOf, runActivity } from '../../support/activity-run.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createClusterDeployment, useHub } from '../../support/hub.ts';
 import {
   bundle,
@@ -18,6 +20,7 @@ import {
   useKubernetesActivities,
 } from '../../support/kubernetes-activities.ts';
 import { selfSigned } from '../../support/self-signed.ts';
+import { useStack } from '../../support/stack.ts';
 
 const hub = useHub();
 const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
@@ -153,6 +156,30 @@ describe('applyCertificateRequest', () => {
       code: 'kubernetes/heldByOther',
       message: expect.stringContaining('example.com/theirs'),
     });
+  });
+
+  test('waits for moments only while the garbage collector holds a deleted request', async () => {
+    const { view } = await hub().cluster();
+    const { request } = await apply(view);
+    const held = { namespace: view.identity.namespace, name: 'held' };
+    const ownerReferences = [{ ...ownedBy(request), blockOwnerDeletion: true }];
+    await hub().admin.create(SECRETS, { metadata: { ...held, ownerReferences, finalizers: ['example.com/hold'] } });
+    await useStack().kubectl([
+      'delete',
+      'certificaterequest',
+      request.name,
+      '-n',
+      held.namespace,
+      '--cascade=foreground',
+      '--wait=false',
+    ]);
+    const failure = await failureOf(apply(view));
+    expect(failure).toMatchObject({ code: 'kubernetes/conflict', stance: 'soon' });
+    expect(failure.retryDelayMs).toBeLessThanOrEqual(500);
+    await hub().admin.patch(SECRETS, held, [{ op: 'remove', path: '/metadata/finalizers' }]);
+    // The collector has a patience of its own.
+    const again = await eventually('it is made again', () => apply(view), Boolean, 60_000);
+    expect(again.request.uid).not.toBe(request.uid);
   });
 
   test('lets go of what an earlier cluster of the same name left being deleted', async () => {

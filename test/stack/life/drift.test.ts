@@ -76,7 +76,7 @@ describe('a change by foreign hands', () => {
     for (const one of all) {
       const began = performance.now();
       await one.drift.make(lab(), one.cluster);
-      await untilRepaired(one, 15);
+      await untilRepaired(one, 30);
       seconds.push({ drift: one.drift.name, seenBy: 'watch', repairedAfter: (performance.now() - began) / 1000 });
     }
     // Whoever repairs must not have to repair what he did.
