@@ -100,10 +100,10 @@ const DRIFTS: readonly Drift[] = [
   },
 ];
 
-async function certified(run: WatchRun): Promise<Cluster> {
+async function certified(run: WatchRun, status: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
   const cluster = await makeCluster(hub());
   await run.untilTold(cluster, ['observed']);
-  await pretendIssuance(hub(), cluster);
+  await pretendIssuance(hub(), cluster, 'one', status);
   return cluster;
 }
 
@@ -160,17 +160,14 @@ describe('the comparison', () => {
       environment: 'ca.example',
     });
     const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await certified(run) })));
+    const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
     const others = {
       missing: await certified(run),
       secretless: await certified(run),
-      staging: await makeCluster(hub()),
-      overdue: await makeCluster(hub()),
-      healthy: await makeCluster(hub()),
+      staging: await certified(run, { acmeServer: 'staging.example' }),
+      overdue: await certified(run, { renewalTime: '2026-01-01T00:00:00Z' }),
+      healthy: await certified(run, { acmeServer: 'ca.example', renewalTime: inTwoDays }),
     };
-    const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
-    await pretendIssuance(hub(), others.staging, 'one', { acmeServer: 'staging.example' });
-    await pretendIssuance(hub(), others.overdue, 'one', { renewalTime: '2026-01-01T00:00:00Z' });
-    await pretendIssuance(hub(), others.healthy, 'one', { acmeServer: 'ca.example', renewalTime: inTwoDays });
     await patch(others.healthy, SECRET, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
     await patch(others.healthy, REQUEST, { spec: { renewBeforeDays: 3 } });
     for (const { drift, cluster } of clusters) await drift.make(cluster);
