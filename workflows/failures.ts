@@ -25,15 +25,15 @@ export function failureIn(error: unknown): FailureInfo {
   };
 }
 
-/** What an issuance left behind when it failed. */
-export function issuanceContextIn(error: unknown): IssuanceFailureContext {
+/** What an issuance left behind when it failed; undefined when it was something else that failed. */
+export function issuanceContextIn(error: unknown): IssuanceFailureContext | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof ApplicationFailure) {
       const context = current.details?.[1];
       if (typeof context === 'object' && context !== null) return context;
     }
   }
-  return {};
+  return undefined;
 }
 
 /** Whether a child was cancelled, with or without something left behind. */

@@ -13,7 +13,7 @@ import { BelongingsComparison, type BelongingsOptions } from './belongings.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import { keyOf, type ObjectName } from './known-fleet.ts';
 import type { RequestWatch } from './request-watch.ts';
-import type { Signals } from './signals.ts';
+import { SignalRefused, type Signals } from './signals.ts';
 import type { WorkByKey } from './work-by-key.ts';
 import { WorkflowComparison } from './workflow-comparison.ts';
 
@@ -147,6 +147,15 @@ export class Comparison {
 
   /** In the cluster's turn, so that it is not told two things at once. */
   async #inTurn(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
-    return await this.#options.work.add(keyOf(cluster), tell);
+    const { work, logger } = this.#options;
+    return await work.add(keyOf(cluster), async () => {
+      try {
+        await tell();
+      } catch (error) {
+        // One cluster that Temporal refuses must not end the watch of all the others.
+        if (!(error instanceof SignalRefused)) throw error;
+        logger.error({ cluster: keyOf(cluster), error: error.message }, 'A cluster could not be told');
+      }
+    });
   }
 }

@@ -10,7 +10,7 @@ import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import type { RequestWatch } from './request-watch.ts';
 import { goneView } from './served-watch.ts';
-import type { Signals } from './signals.ts';
+import { SignalRefused, type Signals } from './signals.ts';
 import type { WorkByKey } from './work-by-key.ts';
 
 export interface WorkflowComparisonOptions {
@@ -103,7 +103,16 @@ export class WorkflowComparison {
 
   /** In the cluster's turn, so that it is not told two things at once. */
   async #inTurn(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
-    return await this.#options.work.add(keyOf(cluster), tell);
+    const { work, logger } = this.#options;
+    return await work.add(keyOf(cluster), async () => {
+      try {
+        await tell();
+      } catch (error) {
+        // One cluster that Temporal refuses must not end the watch of all the others.
+        if (!(error instanceof SignalRefused)) throw error;
+        logger.error({ cluster: keyOf(cluster), error: error.message }, 'A cluster could not be told');
+      }
+    });
   }
 }
 

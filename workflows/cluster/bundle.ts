@@ -47,7 +47,7 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
     return await order(cluster, bundle, observation, action);
   } catch (error) {
     const left = issuanceContextIn(error);
-    rememberLeft(cluster, bundle.name, left);
+    if (left !== undefined) rememberLeft(cluster, bundle.name, left);
     if (wasCutShort(error)) {
       // Cut short because what it was for has changed: look again at once. Otherwise the cluster's end has begun.
       if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the bundle is no longer served');

@@ -22,7 +22,7 @@ export async function fail(
   cluster: ClusterState,
   bundle: BundleView,
   failure: FailureInfo,
-  left: IssuanceFailureContext = {},
+  left?: IssuanceFailureContext,
 ): Promise<number> {
   const before = cluster.record(bundle.name);
   const now = Date.now();
@@ -40,7 +40,8 @@ export async function fail(
     failedAt: new Date(now).toISOString(),
     failedAttempts,
     nextAttempt,
-    openOrder: left.openOrder,
+    // What failed beside an order says nothing about it: its certificate may wait at the CA, with its key staged.
+    openOrder: left === undefined ? before.openOrder : left.openOrder,
   });
   cluster.attempts.ended(bundle.name, 'failed');
   cluster.publishAttributes();
@@ -97,9 +98,10 @@ export function rememberLeft(cluster: ClusterState, name: string, left: Issuance
   if (leftRecords !== undefined) cluster.update(name, { leftRecords });
   if (unclaimedOrder === undefined) return;
   const { unclaimedOrders = [], allowance, certificate, dnsNames } = cluster.record(name);
-  const others = unclaimedOrders.filter((order) => order !== unclaimedOrder);
+  // Each order counts once, however often it fails.
+  if (unclaimedOrders.includes(unclaimedOrder)) return;
   cluster.update(name, {
-    unclaimedOrders: [...others, unclaimedOrder].slice(-MOST_UNCLAIMED),
+    unclaimedOrders: [...unclaimedOrders, unclaimedOrder].slice(-MOST_UNCLAIMED),
     // The CA may have issued it, and then counts it.
     allowance: afterOrder(allowance, nameSetDigest(dnsNames), certificate && lifetimeOf(certificate), Date.now()),
   });

@@ -69,7 +69,9 @@ export async function order(
 /** @returns why nothing may be ordered yet, when the limit on the exact set of names is used up. */
 export function limitReached(cluster: ClusterState, bundle: OrderableBundle): FailureInfo | undefined {
   if (!cluster.wholeLife) return undefined;
-  const { allowance, certificate } = cluster.record(bundle.name);
+  const { allowance, certificate, openOrder } = cluster.record(bundle.name);
+  // An order that is open is gone on with: nothing new is asked of the CA.
+  if (openOrder !== undefined) return undefined;
   const now = Date.now();
   const at = orderAllowedAt(
     allowance,
@@ -146,7 +148,11 @@ async function succeed(
     leftRecords: result.leftRecords,
     issued: [...known, ...(replaced === undefined ? [] : [replaced]), issued],
     unclaimedOrders: others.length === 0 ? undefined : others,
-    allowance: afterOrder(before.allowance, nameSetDigest(bundle.names.dnsNames), lifetimeOf(certificate), now),
+    // One that failed after the CA was asked has been counted then.
+    allowance:
+      before.allowance !== undefined && before.unclaimedOrders?.includes(result.orderUrl) === true
+        ? before.allowance
+        : afterOrder(before.allowance, nameSetDigest(bundle.names.dnsNames), lifetimeOf(certificate), now),
   });
   cluster.publishAttributes();
   cluster.attempts.ended(bundle.name, 'issued');
