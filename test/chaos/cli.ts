@@ -29,7 +29,7 @@ const options = new Command('chaos')
       'with -9 before and after each request that they make, and at random instants. Then asks the CA, Route 53, the API\n' +
       'server and Temporal whether anything was lost, issued twice, left behind or is stuck.',
   )
-  .option('--short', 'each instant once, 40 clusters; five to ten minutes on two cores', false)
+  .option('--short', 'each instant once, 40 clusters; some five minutes on two cores', false)
   .addOption(
     new Option('--seed <n>', 'repeats the choices of an earlier run')
       .argParser(wholeNumber(0, MOST_SEED))
