@@ -21,7 +21,7 @@ import {
   CUT_SHORT,
   type IssuanceFailureContext,
 } from './contract.ts';
-import { failureIn } from './failures.ts';
+import { failureIn, recordedBeforeTimeOut } from './failures.ts';
 
 /** After these the order is dead at the CA; the next attempt needs a new one. */
 const DEAD_ORDER = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid', 'acme/orderGone', 'acme/badCsr']);
@@ -81,18 +81,10 @@ class Issuance {
   }
 
   async run(): Promise<CertificateIssuanceResult> {
-    const { dnsNames, resumeOrder, replaces, keepReplaced, reason } = this.#input;
+    const { dnsNames, keepReplaced, reason } = this.#input;
     const described = describeNames(dnsNames);
     setCurrentDetails(`Ordering ${described}.\n\nWhy: ${reason}`);
-
-    const order = await placeOrder.executeWithOptions({ summary: `order ${described}` }, [
-      {
-        dnsNames,
-        ...(resumeOrder === undefined ? {} : { resume: resumeOrder }),
-        ...(replaces === undefined ? {} : { replaces }),
-      },
-    ]);
-    this.openOrder = order.orderUrl;
+    const order = await this.#place(described);
 
     const records = uniqueRecords([
       ...order.challenges.map((challenge) => challenge.record),
@@ -148,6 +140,24 @@ class Issuance {
       orderUrl: order.orderUrl,
       ...(this.leftRecords.length === 0 ? {} : { leftRecords: this.leftRecords }),
     };
+  }
+
+  async #place(described: string): Promise<PlacedOrder> {
+    const { dnsNames, resumeOrder, replaces } = this.#input;
+    try {
+      const order = await placeOrder.executeWithOptions({ summary: `order ${described}` }, [
+        {
+          dnsNames,
+          ...(resumeOrder === undefined ? {} : { resume: resumeOrder }),
+          ...(replaces === undefined ? {} : { replaces }),
+        },
+      ]);
+      this.openOrder = order.orderUrl;
+      return order;
+    } catch (error) {
+      this.openOrder = orderRecordedIn(error) ?? this.openOrder;
+      throw error;
+    }
   }
 
   /** Publishes the TXT records, waits until they are seen, and has the CA look. */
@@ -218,6 +228,13 @@ class Issuance {
   }
 
   #withdrawal: Promise<void> | undefined;
+}
+
+/** The order that an attempt at placing one had recorded before its worker died. */
+function orderRecordedIn(error: unknown): string | undefined {
+  const recorded = recordedBeforeTimeOut(error);
+  if (typeof recorded !== 'object' || recorded === null || !('orderUrl' in recorded)) return undefined;
+  return typeof recorded.orderUrl === 'string' ? recorded.orderUrl : undefined;
 }
 
 /** Whether a record's name lies in a zone. */

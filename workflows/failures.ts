@@ -36,6 +36,18 @@ export function issuanceContextIn(error: unknown): IssuanceFailureContext | unde
   return undefined;
 }
 
+/**
+ * What the last attempt of an activity had recorded with its heartbeats, when all of them ended by time-outs: their workers
+ * died, and nobody is left to return it.
+ */
+export function recordedBeforeTimeOut(error: unknown): unknown {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof TimeoutFailure && current.lastHeartbeatDetails !== undefined)
+      return current.lastHeartbeatDetails;
+  }
+  return undefined;
+}
+
 /** Whether a child was cancelled, with or without something left behind. */
 export function wasCutShort(error: unknown): boolean {
   if (isCancellation(error)) return true;
