@@ -2,7 +2,7 @@
 import type { KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import type { ObservedRequest } from '../../src/kubernetes/observed-request.ts';
 import { readInstant } from '../../src/kubernetes/status.ts';
-import type { KnownFleet } from './known-fleet.ts';
+import { type KnownFleet, keyOf } from './known-fleet.ts';
 
 export interface CertificateInUse {
   readonly request: ObservedRequest;
@@ -16,21 +16,26 @@ export interface CertificateInUse {
  * @param now epoch milliseconds.
  */
 export function* certificatesInUse(fleet: KnownFleet, now: number): Generator<CertificateInUse> {
+  const serving = servingClusters(fleet);
   for (const request of fleet.allRequests()) {
     const { issued, deleting, notAfter } = request;
     if (!issued || deleting) continue;
     if (notAfter === undefined || (readInstant(notAfter)?.getTime() ?? 0) <= now) continue;
-    const served = servedBy(fleet, request);
+    const served = serving.get(keyOf(request));
     if (served !== undefined) yield { request, ...served };
   }
 }
 
-/** @returns undefined while nobody may renew it. */
-function servedBy(fleet: KnownFleet, request: ObservedRequest): Omit<CertificateInUse, 'request'> | undefined {
-  for (const cluster of fleet.clustersIn(request.namespace)) {
+/** Who may renew each certificate at this moment, by its CertificateRequest: made in one pass over the fleet. */
+function servingClusters(fleet: KnownFleet): ReadonlyMap<string, Omit<CertificateInUse, 'request'>> {
+  const serving = new Map<string, Omit<CertificateInUse, 'request'>>();
+  for (const cluster of fleet.allClusters()) {
     if (!cluster.served || cluster.gate !== 'serve') continue;
-    const certificate = cluster.certificates.find(({ requestName }) => requestName === request.name);
-    if (certificate !== undefined) return { cluster, bundleName: certificate.bundleName };
+    for (const { requestName: name, bundleName } of cluster.certificates) {
+      const key = keyOf({ namespace: cluster.namespace, name });
+      // Where two lay claim to one request, the first has it.
+      if (!serving.has(key)) serving.set(key, { cluster, bundleName });
+    }
   }
-  return undefined;
+  return serving;
 }

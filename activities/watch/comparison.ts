@@ -13,9 +13,10 @@ import { BelongingsComparison, type BelongingsOptions } from './belongings.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import { keyOf, type ObjectName } from './known-fleet.ts';
 import type { RequestWatch } from './request-watch.ts';
-import { SignalRefused, type Signals } from './signals.ts';
+import type { Signals } from './signals.ts';
+import { tellInTurn } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
-import { WorkflowComparison } from './workflow-comparison.ts';
+import { COULD_NOT_BE_TOLD, WorkflowComparison } from './workflow-comparison.ts';
 
 export interface ComparisonOptions extends BelongingsOptions {
   readonly clusters: ClusterWatch;
@@ -140,22 +141,9 @@ export class Comparison {
       if (view === undefined || !(await this.#isGone(view.identity))) continue;
       if ((await signals.runningState(view.identity)) !== undefined) continue;
       logger.warn({ cluster: keyOf(view.identity), requests: siblings.length }, 'CertificateRequests were left behind');
-      if (await this.#inTurn(view.identity, () => signals.gone(view, true))) drift += 1;
+      const told = tellInTurn(this.#options, view.identity, COULD_NOT_BE_TOLD, () => signals.gone(view, true));
+      if (await told) drift += 1;
     }
     return drift;
-  }
-
-  /** In the cluster's turn, so that it is not told two things at once. */
-  async #inTurn(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
-    const { work, logger } = this.#options;
-    return await work.add(keyOf(cluster), async () => {
-      try {
-        await tell();
-      } catch (error) {
-        // One cluster that Temporal refuses must not end the watch of all the others.
-        if (!(error instanceof SignalRefused)) throw error;
-        logger.error({ cluster: keyOf(cluster), error: error.message }, 'A cluster could not be told');
-      }
-    });
   }
 }

@@ -1,8 +1,7 @@
 /** Waking clusters because somebody changed what certman looks after: at once as a rule, at a bounded pace when it does not end. */
-import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import { pause } from '../../src/kubernetes/backoff.ts';
-import { servedResource } from '../../src/kubernetes/served-resource.ts';
+import { servedSubject } from '../../src/kubernetes/served-resource.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { DriftPace } from './drift-pace.ts';
 import { keyOf } from './known-fleet.ts';
@@ -39,7 +38,7 @@ export class DriftWaking {
   async #wakeLater(cluster: KnownCluster, what: string, stranger = 'unknown', waitMs: number): Promise<boolean> {
     const { settings, teller, logger, signal } = this.#options;
     logger.warn({ cluster: keyOf(cluster), what, fieldManager: stranger }, 'Somebody keeps undoing what certman does');
-    await teller.tell(subjectOf(identityOf(settings.hive, cluster)), {
+    await teller.tell(servedSubject(identityOf(settings.hive, cluster)), {
       type: 'Warning',
       reason: 'Contested',
       message: `Somebody (field manager ${stranger}) keeps changing what certman looks after. ${what} Until that ends it is put right every two minutes only: see that nothing else manages these certificates.`,
@@ -48,9 +47,4 @@ export class DriftWaking {
     this.#held.delete(cluster.uid);
     return !signal.aborted && (await this.wake(cluster, what, stranger));
   }
-}
-
-function subjectOf(identity: ClusterIdentity) {
-  const { namespace, name, uid } = identity;
-  return { resource: servedResource(identity), namespace, name, uid };
 }

@@ -16,7 +16,8 @@ import { type CertificateInUse, certificatesInUse } from './certificates-in-use.
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import { LookSchedule } from './look-schedule.ts';
-import { SignalRefused, type Signals } from './signals.ts';
+import type { Signals } from './signals.ts';
+import { tellInTurn } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
 
 /** How often it is looked whose time has come. */
@@ -179,18 +180,14 @@ export class RenewalWindows {
     const told = this.#schedule.toldLately(window.certId, now);
     const known = told === undefined ? shown : { ...shown, suggestedWindow: told };
     if (shown.certId !== window.certId || !isNews(window, known, now)) return;
-    const { signals, work, logger, settings, onMoved } = this.#options;
-    const fields = { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor: shown.renewalTime };
-    await work.add(keyOf(cluster), async () => {
-      try {
-        await signals.windowMoved(identityOf(settings.hive, cluster), bundleName, window);
-        this.#schedule.told(window.certId, window, now + SHOWN_WITHIN_MS);
-        onMoved();
-        logger.info(fields, 'The CA suggests another time for a renewal');
-      } catch (error) {
-        if (!(error instanceof SignalRefused)) throw error;
-        logger.error({ ...fields, error: error.message }, 'A cluster could not be told of its renewal window');
-      }
+    const { signals, logger, settings, onMoved } = this.#options;
+    const fields = { bundle: bundleName, window, plannedFor: shown.renewalTime };
+    const refusal = { message: 'A cluster could not be told of its renewal window', fields };
+    await tellInTurn(this.#options, cluster, refusal, async () => {
+      await signals.windowMoved(identityOf(settings.hive, cluster), bundleName, window);
+      this.#schedule.told(window.certId, window, now + SHOWN_WITHIN_MS);
+      onMoved();
+      logger.info({ cluster: keyOf(cluster), ...fields }, 'The CA suggests another time for a renewal');
     });
   }
 

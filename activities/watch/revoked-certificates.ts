@@ -17,7 +17,8 @@ import { type CertificateInUse, certificatesInUse } from './certificates-in-use.
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import { LookSchedule } from './look-schedule.ts';
-import { SignalRefused, type Signals } from './signals.ts';
+import type { Signals } from './signals.ts';
+import { tellInTurn } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
 
 /** How often it is looked whose time has come. */
@@ -161,18 +162,14 @@ export class RevokedCertificates {
   }
 
   async #tell({ request, cluster, bundleName }: CertificateInUse, serialNumber: string, url: string): Promise<void> {
-    const { signals, work, logger, settings, onRevoked } = this.#options;
-    const fields = { cluster: keyOf(cluster), bundle: bundleName, serialNumber, url };
-    await work.add(keyOf(cluster), async () => {
-      try {
-        await signals.revoked(identityOf(settings.hive, cluster), bundleName, serialNumber);
-        this.#told.set(keyOf(request), serialNumber);
-        onRevoked();
-        logger.warn(fields, 'The CA has revoked a certificate; it is replaced');
-      } catch (error) {
-        if (!(error instanceof SignalRefused)) throw error;
-        logger.error({ ...fields, error: error.message }, 'A cluster could not be told of its revoked certificate');
-      }
+    const { signals, logger, settings, onRevoked } = this.#options;
+    const fields = { bundle: bundleName, serialNumber, url };
+    const refusal = { message: 'A cluster could not be told of its revoked certificate', fields };
+    await tellInTurn(this.#options, cluster, refusal, async () => {
+      await signals.revoked(identityOf(settings.hive, cluster), bundleName, serialNumber);
+      this.#told.set(keyOf(request), serialNumber);
+      onRevoked();
+      logger.warn({ cluster: keyOf(cluster), ...fields }, 'The CA has revoked a certificate; it is replaced');
     });
   }
 }

@@ -4,10 +4,10 @@
  */
 import type { ClusterIdentity, ClusterView } from '../../src/clusters/cluster-view.ts';
 import { gateOf } from '../../src/clusters/gates.ts';
+import { goneView } from '../../src/clusters/gone-view.ts';
 import { identityOf, rememberCluster, whatToSignal } from '../../src/clusters/what-to-signal.ts';
 import { pause } from '../../src/kubernetes/backoff.ts';
-import type { EventSubject } from '../../src/kubernetes/events.ts';
-import { servedResource } from '../../src/kubernetes/served-resource.ts';
+import { servedResource, servedSubject } from '../../src/kubernetes/served-resource.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { DriftPace } from './drift-pace.ts';
 import { type KnownFleet, keyOf, type ServedName } from './known-fleet.ts';
@@ -65,7 +65,9 @@ export class ServedWatch {
       const released = last !== undefined && last.gate === 'decommission' && !last.finalizer;
       const served = last === undefined ? view?.finalizer === true : last.served;
       if (!served || released) return;
-      await this.#tell(identity, () => this.#options.signals.gone(goneView(identity, view)));
+      await this.#tell(identity, () =>
+        this.#options.signals.gone(view === undefined ? goneView(identity) : { ...view, deleting: true }),
+      );
     });
   }
 
@@ -78,7 +80,7 @@ export class ServedWatch {
     if (previous !== undefined && previous.uid !== identity.uid && previous.served) {
       // Its deletion was missed: the old one's certificates are still to be revoked.
       const old = identityOf(settings.hive, previous);
-      await this.#tell(old, () => signals.gone(goneView(old, undefined)));
+      await this.#tell(old, () => signals.gone(goneView(old)));
     }
     switch (decision.kind) {
       case 'nothing':
@@ -94,7 +96,7 @@ export class ServedWatch {
         );
         break;
       case 'explain':
-        await teller.tell(subjectOf(identity), {
+        await teller.tell(servedSubject(identity), {
           type: 'Warning',
           reason: decision.reason,
           message: decision.message,
@@ -103,7 +105,7 @@ export class ServedWatch {
     }
     const gate = gateOf(view);
     if (decision.kind === 'observed' && gate.kind === 'serve' && gate.note !== undefined) {
-      await teller.tell(subjectOf(identity), { type: 'Warning', reason: 'RelocationUnclear', message: gate.note });
+      await teller.tell(servedSubject(identity), { type: 'Warning', reason: 'RelocationUnclear', message: gate.note });
     }
     if (decision.kind !== 'nothing') {
       logger.info({ cluster: keyOf(identity), gate: gate.kind, decision: decision.kind }, `${kind} seen`);
@@ -118,35 +120,11 @@ export class ServedWatch {
     } catch (error) {
       if (!(error instanceof SignalRefused)) throw error;
       this.#options.logger.error({ cluster: keyOf(identity), error: error.message }, 'A cluster is not being served');
-      await this.#options.teller.tell(subjectOf(identity), {
+      await this.#options.teller.tell(servedSubject(identity), {
         type: 'Warning',
         reason: 'WorkflowRefused',
         message: `${error.message}. It is tried again by itself.`,
       });
     }
   }
-}
-
-function subjectOf(identity: ClusterIdentity): EventSubject {
-  const { namespace, name, uid } = identity;
-  return { resource: servedResource(identity), namespace, name, uid };
-}
-
-/** What a workflow is started with whose object nobody can read any more. */
-export function goneView(identity: ClusterIdentity, last: ClusterView | undefined): ClusterView {
-  if (last !== undefined) return { ...last, deleting: true };
-  return {
-    identity,
-    deleting: true,
-    installed: true,
-    managed: true,
-    fake: false,
-    paused: false,
-    limitedSupport: false,
-    relocation: 'none',
-    finalizer: false,
-    zoneName: '',
-    platform: { kind: 'unsupported', found: 'unknown' },
-    bundles: [],
-  };
 }

@@ -14,7 +14,8 @@ import { ACCOUNT_SECRET, SETTINGS_CONFIG_MAP } from '../../src/kubernetes/operat
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { DriftWaking } from './drift-waking.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
-import { SignalRefused, type Signals } from './signals.ts';
+import type { Signals } from './signals.ts';
+import { tellInTurn } from './tell-in-turn.ts';
 import type { Teller } from './teller.ts';
 import type { WorkByKey } from './work-by-key.ts';
 
@@ -179,14 +180,11 @@ export class SurroundingsWatch {
 
   /** Wakes one cluster's workflow, in its turn. @returns whether it was told. */
   async wake(cluster: ClusterIdentity, what: string): Promise<boolean> {
-    return await this.#work.add(keyOf(cluster), async () => {
-      try {
-        await this.#signals.surroundings(cluster, what);
-        this.#logger.info({ cluster: keyOf(cluster), what }, 'Woken');
-      } catch (error) {
-        if (!(error instanceof SignalRefused)) throw error;
-        this.#logger.error({ cluster: keyOf(cluster), what, error: error.message }, 'A cluster could not be woken');
-      }
+    const told = { work: this.#work, logger: this.#logger };
+    const refusal = { message: 'A cluster could not be woken', fields: { what } };
+    return await tellInTurn(told, cluster, refusal, async () => {
+      await this.#signals.surroundings(cluster, what);
+      this.#logger.info({ cluster: keyOf(cluster), what }, 'Woken');
     });
   }
 

@@ -1,5 +1,6 @@
 /** What should have a workflow against what has one: one that is missing is started, one whose object is gone is told so. */
 import type { ClusterIdentity, ClusterView } from '../../src/clusters/cluster-view.ts';
+import { goneView } from '../../src/clusters/gone-view.ts';
 import { identityOf, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import { projectClusterDeployment } from '../../src/kubernetes/cluster-deployment.ts';
 import type { KubernetesApi, KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
@@ -9,9 +10,12 @@ import { standaloneView } from '../../src/kubernetes/standalone-request.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import type { RequestWatch } from './request-watch.ts';
-import { goneView } from './served-watch.ts';
-import { SignalRefused, type Signals } from './signals.ts';
+import type { Signals } from './signals.ts';
+import { type RefusalWords, tellInTurn } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
+
+/** One that Temporal refuses must not end the watch of all the others. */
+export const COULD_NOT_BE_TOLD: RefusalWords = { message: 'A cluster could not be told' };
 
 export interface WorkflowComparisonOptions {
   readonly kubernetes: KubernetesApi;
@@ -84,7 +88,7 @@ export class WorkflowComparison {
     if (state === undefined || state === 'Decommissioning') return false;
     this.#toldToEnd.add(idOf(cluster));
     logger.warn({ cluster: keyOf(cluster) }, `A workflow runs for a ${kind} that is gone`);
-    return await this.#inTurn(cluster, () => signals.gone(goneView(cluster, undefined)));
+    return await this.#inTurn(cluster, () => signals.gone(goneView(cluster)));
   }
 
   /** Exactly this one: another of its name is not it. */
@@ -101,18 +105,8 @@ export class WorkflowComparison {
     return projected.kind === 'cluster' ? projected.view : undefined;
   }
 
-  /** In the cluster's turn, so that it is not told two things at once. */
   async #inTurn(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
-    const { work, logger } = this.#options;
-    return await work.add(keyOf(cluster), async () => {
-      try {
-        await tell();
-      } catch (error) {
-        // One cluster that Temporal refuses must not end the watch of all the others.
-        if (!(error instanceof SignalRefused)) throw error;
-        logger.error({ cluster: keyOf(cluster), error: error.message }, 'A cluster could not be told');
-      }
-    });
+    return await tellInTurn(this.#options, cluster, COULD_NOT_BE_TOLD, tell);
   }
 }
 

@@ -4,6 +4,7 @@ import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { requestName } from '../certificates/request-name.ts';
 import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-view.ts';
 import { canonicalJson, digestOf } from '../clusters/digest.ts';
+import { goneView } from '../clusters/gone-view.ts';
 import { isCrlUrl } from '../revocation/distribution-point.ts';
 import { strangerOf, type Writers, writersOf } from './foreign-writes.ts';
 import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
@@ -206,15 +207,7 @@ export function clusterOfOrphans(hive: string, requests: readonly ObservedReques
   if (first?.owner === undefined) return undefined;
   const { owner } = first;
   return {
-    identity: { hive, namespace: first.namespace, name: owner.name, uid: owner.uid },
-    deleting: true,
-    installed: true,
-    managed: true,
-    fake: false,
-    paused: false,
-    limitedSupport: false,
-    relocation: 'none',
-    finalizer: false,
+    ...goneView({ hive, namespace: first.namespace, name: owner.name, uid: owner.uid }),
     zoneName: first.zoneName,
     platform: first.platform,
     bundles: requests.map((request) => orphanedBundle(owner.name, request)),

@@ -3,16 +3,11 @@
  * its place, cuts the connection before or after the server acted, delays, or is down altogether. Everything else passes
  * through as a stream with its Host header kept, so that servers which build URLs from it (ACME) name the proxy.
  */
-import {
-  createServer,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createHttpsServer, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Upstream } from './upstream.ts';
 
 /** A request as it arrived, for matching and for counting afterwards. */
 export interface SeenRequest {
@@ -171,19 +166,19 @@ async function handle(
       await sleep(fault.milliseconds);
       break;
     case 'cutAfter': {
-      const answer = await upstream.forward(request, response);
+      const answer = await passOn(upstream, request, response);
       for await (const _ of answer);
       cut(request);
       return;
     }
     case 'cutInside':
-      await passSome(request, response, await upstream.forward(request, response), fault.bytes);
+      await passSome(request, response, await passOn(upstream, request, response), fault.bytes);
       return;
     case 'changeHeaders':
     case undefined:
       break;
   }
-  const answer = await upstream.forward(request, response);
+  const answer = await passOn(upstream, request, response);
   response.on('close', () => answer.destroy());
   const headers = fault?.kind === 'changeHeaders' ? { ...answer.headers, ...fault.headers } : answer.rawHeaders;
   response.writeHead(answer.statusCode ?? 502, headers);
@@ -220,39 +215,10 @@ function cut(request: IncomingMessage): void {
   request.socket.destroy();
 }
 
-/** The real server, over kept-alive connections. */
-class Upstream {
-  readonly #target: URL;
-  readonly #agent: HttpAgent;
-
-  constructor(options: FaultProxyOptions) {
-    this.#target = new URL(options.target);
-    this.#agent =
-      this.#target.protocol === 'https:'
-        ? new HttpsAgent({ keepAlive: true, ...(options.targetCaPem === undefined ? {} : { ca: options.targetCaPem }) })
-        : new HttpAgent({ keepAlive: true });
-  }
-
-  forward(request: IncomingMessage, response: ServerResponse): Promise<IncomingMessage> {
-    const send = this.#target.protocol === 'https:' ? httpsRequest : httpRequest;
-    return new Promise((resolve, reject) => {
-      const onward = send({
-        host: this.#target.hostname,
-        port: this.#target.port,
-        method: request.method,
-        path: request.url,
-        headers: request.headers,
-        agent: this.#agent,
-      });
-      onward.on('response', resolve);
-      onward.on('error', reject);
-      // Fires when the client went away, and harmlessly after every finished answer.
-      response.once('close', () => onward.destroy());
-      request.pipe(onward);
-    });
-  }
-
-  close(): void {
-    this.#agent.destroy();
-  }
+function passOn(upstream: Upstream, request: IncomingMessage, response: ServerResponse): Promise<IncomingMessage> {
+  return upstream.forward(request, (onward) => {
+    // Fires when the client went away, and harmlessly after every finished answer.
+    response.once('close', () => onward.destroy());
+    request.pipe(onward);
+  });
 }

@@ -10,6 +10,7 @@ import type { ClusterState } from './cluster-state.ts';
 import { decide } from './decision.ts';
 import { fail, heldUntil, rememberLeft, waitAsTold } from './failing.ts';
 import { isOrderable, limitReached, type OrderableBundle, order } from './order.ts';
+import { readyUntil } from './ready.ts';
 import { report } from './reporting.ts';
 import { rest, restingUntil } from './rest.ts';
 
@@ -107,17 +108,7 @@ async function settle(
   bundle: BundleView,
   { until, certificate, message }: Extract<NextAction, { readonly kind: 'sleep' }>,
 ): Promise<number> {
-  const renewalTime = new Date(until).toISOString();
-  cluster.update(bundle.name, {
-    state: 'Ready',
-    message: `Valid until ${certificate.notAfter}; renews at ${renewalTime}: ${message}.`,
-    renewalTime,
-    failure: undefined,
-    failedAt: undefined,
-    failedAttempts: 0,
-    nextAttempt: undefined,
-    openOrder: undefined,
-  });
+  cluster.update(bundle.name, readyUntil(certificate, { at: until, message }));
   cluster.publishAttributes();
   await report(cluster, bundle.name);
   return until;

@@ -17,6 +17,7 @@ import {
 } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { renewalOf } from './decision.ts';
+import { readyUntil } from './ready.ts';
 import { report, reportWhenSlow } from './reporting.ts';
 
 type ValidNames = Extract<BundleView['names'], { readonly kind: 'valid' }>;
@@ -129,22 +130,14 @@ async function succeed(
   const now = Date.now();
   const before = cluster.record(bundle.name);
   const renewal = renewalOf(certificate, observation);
-  const renewalTime = new Date(renewal.at).toISOString();
   const others = (before.unclaimedOrders ?? []).filter((url) => url !== result.orderUrl);
   const known = before.issued.filter((one) => Date.parse(one.notAfter) > now);
   cluster.update(bundle.name, {
-    state: 'Ready',
-    message: `Valid until ${certificate.notAfter}; renews at ${renewalTime}: ${renewal.message}.`,
+    ...readyUntil(certificate, renewal),
     certificate,
     environment: result.environment,
     suggestedWindow: undefined,
     revoked: undefined,
-    renewalTime,
-    failure: undefined,
-    failedAt: undefined,
-    failedAttempts: 0,
-    nextAttempt: undefined,
-    openOrder: undefined,
     leftRecords: result.leftRecords,
     issued: [...known, ...(replaced === undefined ? [] : [replaced]), issued],
     unclaimedOrders: others.length === 0 ? undefined : others,

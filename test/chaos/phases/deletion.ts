@@ -47,8 +47,7 @@ export class Deletion implements PhaseWork {
       there.add(metadata.namespace ?? '');
     const left = this.#clusters.filter(({ namespace }) => there.has(namespace)).map(({ name }) => name);
     if (left.length > 0) return `${left.length} clusters are not gone: ${left.join(', ')}`;
-    const { waiting } = this.#operator;
-    return waiting.size === 0 ? undefined : `renewals asked for are not answered: ${[...waiting].join(', ')}`;
+    return this.#operator.unanswered();
   }
 
   async #delete(cluster: ChaosCluster, whileRenewed: boolean): Promise<void> {

@@ -24,6 +24,13 @@ export class Operator {
     return this.#waiting;
   }
 
+  /** For whom there is no answer yet, in words; undefined when all were answered. */
+  unanswered(): string | undefined {
+    return this.#waiting.size === 0
+      ? undefined
+      : `renewals asked for are not answered: ${[...this.#waiting].join(', ')}`;
+  }
+
   /** What the answer was instead of a new certificate, and how often. */
   get told(): ReadonlyMap<string, number> {
     return this.#told;

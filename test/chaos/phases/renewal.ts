@@ -32,8 +32,8 @@ export class Renewal implements PhaseWork {
   }
 
   async pending(): Promise<string | undefined> {
-    const { waiting } = this.#operator;
-    if (waiting.size > 0) return `renewals asked for are not answered: ${[...waiting].join(', ')}`;
+    const unanswered = this.#operator.unanswered();
+    if (unanswered !== undefined) return unanswered;
     const short = this.#clusters.filter((cluster) => !this.#hasLongLived(cluster));
     if (short.length > 0) return `not renewed: ${short.map(({ name }) => name).join(', ')}`;
     const unready = await notReady(this.#installation, this.#clusters);

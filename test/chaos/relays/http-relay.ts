@@ -1,14 +1,9 @@
 /** A relay in front of an HTTP(S) server: takes each request in whole, asks what is to become of it, and passes it on. */
-import {
-  createServer,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createHttpsServer, Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { Upstream } from '../../support/upstream.ts';
 import type { OutsideAnswer, OutsideRequest, Relay, RelayOptions } from './exchange.ts';
 
 export interface HttpRelayOptions extends RelayOptions {
@@ -55,18 +50,12 @@ export async function startHttpRelay(options: HttpRelayOptions): Promise<Relay> 
 
 class Server {
   readonly #options: HttpRelayOptions;
-  readonly #target: URL;
-  readonly #agent: HttpAgent;
+  readonly #upstream: Upstream;
   readonly #owners = new WeakMap<Socket, string>();
 
   constructor(options: HttpRelayOptions) {
     this.#options = options;
-    this.#target = new URL(options.target);
-    const ca = options.targetCaPem;
-    this.#agent =
-      this.#target.protocol === 'https:'
-        ? new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
-        : new HttpAgent({ keepAlive: true });
+    this.#upstream = new Upstream(options);
   }
 
   async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -103,26 +92,13 @@ class Server {
     return owner;
   }
 
-  /** With its Host header, from which ACME servers build URLs. It is carried to its end: a server does act on what has arrived. */
+  /** It is carried to its end: a server does act on what has arrived. */
   #forward(incoming: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
-    const send = this.#target.protocol === 'https:' ? httpsRequest : httpRequest;
-    return new Promise((resolve, reject) => {
-      const onward = send({
-        host: this.#target.hostname,
-        port: this.#target.port,
-        method: incoming.method,
-        path: incoming.url,
-        headers: incoming.headers,
-        agent: this.#agent,
-      });
-      onward.on('response', resolve);
-      onward.on('error', reject);
-      onward.end(body);
-    });
+    return this.#upstream.forward(incoming, (onward) => onward.end(body));
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#upstream.close();
   }
 }
 
