@@ -123,6 +123,8 @@ export interface BundleRecord {
   readonly state: CertificateState;
   /** One sentence for a person: what is going on and what happens next. */
   readonly message: string;
+  /** Why the resources do not say so: what their API answered when it was last to be written there. */
+  readonly unwritten?: string;
   readonly since: string;
   readonly secretName: string;
   readonly requestName: string;

@@ -11,6 +11,8 @@ import type { CertificateState, ReportedCondition } from './status-report.ts';
 export interface BundleStory {
   readonly state: CertificateState;
   readonly message: string;
+  /** Why the resources do not say so. */
+  readonly unwritten?: string;
   readonly certificate?: CertificateFacts;
   readonly renewalTime?: string;
   readonly renewBeforeDays?: number;
@@ -25,6 +27,11 @@ export function reasonOf(code: string): string {
     .split('/')
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join('');
+}
+
+/** What is going on, for places that do not read it from the resources: also that those do not say so. */
+export function storySentence({ message, unwritten }: Pick<BundleStory, 'message' | 'unwritten'>): string {
+  return unwritten === undefined ? message : `${message} (The status could not be written: ${unwritten})`;
 }
 
 /** What a failure says to a person: what happened, what to do or expect, and when it is tried again. */
@@ -151,7 +158,7 @@ export function detailsPage(
   if (names.length === 0) return [...lines, 'No certificate bundle is to be generated.'].join('\n');
   for (const name of names) {
     const bundle = bundles[name];
-    if (bundle !== undefined) lines.push(`**${name}**: ${bundle.message}`, '');
+    if (bundle !== undefined) lines.push(`**${name}**: ${storySentence(bundle)}`, '');
   }
   lines.push('| bundle | state | names | expires | renews | Secret |', '| --- | --- | --- | --- | --- | --- |');
   for (const name of names) {

@@ -9,7 +9,7 @@ import type { ClusterState } from './cluster-state.ts';
 /** A step that ends sooner is not worth telling: its end is told. */
 const SLOW = '30 seconds';
 
-/** Writes conditions, status and the Event. A refusal is kept in the record, where the Web UI and the CLI show it. */
+/** Writes conditions, status and the Event. A refusal is kept in the record until they are written, for the Web UI and the CLI to show. */
 export async function report(cluster: ClusterState, bundleName: string, event?: StatusReport['event']): Promise<void> {
   const record = cluster.record(bundleName);
   try {
@@ -31,15 +31,12 @@ export async function report(cluster: ClusterState, bundleName: string, event?: 
         ...(event === undefined ? {} : { event }),
       },
     });
+    if (record.unwritten !== undefined) cluster.update(bundleName, { unwritten: undefined });
   } catch (error) {
     if (isCancellation(error)) throw error;
     const failure = failureIn(error);
     // A resource that is gone is the watch's news to bring; anything else must be seen by somebody.
-    if (failure.code !== 'kubernetes/notFound') {
-      cluster.update(bundleName, {
-        message: `${record.message} (The status could not be written: ${failure.message})`,
-      });
-    }
+    if (failure.code !== 'kubernetes/notFound') cluster.update(bundleName, { unwritten: failure.message });
   }
 }
 

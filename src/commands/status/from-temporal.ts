@@ -11,6 +11,7 @@ import {
   identityOfWorkflow,
   issuanceWorkflowId,
 } from '../../../workflows/contract.ts';
+import { storySentence } from '../../certificates/status-wording.ts';
 import { gateOf } from '../../clusters/gates.ts';
 import type { ClusterName } from '../cluster-argument.ts';
 import { findClusterWorkflow, runningClusters } from '../find-cluster.ts';
@@ -81,7 +82,7 @@ async function certificateLine(
   return {
     bundle,
     state: record.state,
-    message: record.message,
+    message: storySentence(record),
     dnsNames: record.dnsNames,
     secretName: record.secretName,
     ...(certificate === undefined

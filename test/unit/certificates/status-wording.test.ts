@@ -187,6 +187,14 @@ describe('the details page', () => {
       expect(page).toContain(part);
   });
 
+  test('says that the resources do not say so, where they could not be written', () => {
+    const unwritten = 'The ServiceAccount may not write the status.';
+    const page = detailsPage('ns/c1', 'Served.', {
+      b: { ...story({ message: 'Seen.', unwritten }), dnsNames: [], secretName: 's' },
+    });
+    expect(page).toContain(`**b**: Seen. (The status could not be written: ${unwritten})`);
+  });
+
   test('shortens a long list of names', () => {
     const dnsNames = Array.from({ length: 30 }, (_, index) => `n${index}.x`);
     const page = detailsPage('ns/c1', 'Served.', { b: { ...story({}), dnsNames, secretName: 's' } });
