@@ -109,7 +109,7 @@ async function orPatiently<T>(quickly: () => Promise<T>, patiently: () => Promis
   }
 }
 
-/** A time-out says as little about the request as a connection that was cut. */
+/** A time-out, whose stance is to try again soon, says as little about the request as a connection that was cut. */
 function passing(error: unknown): boolean {
   const { code, stance } = failureIn(error);
   return stance === 'soon' || code === 'internal/unexpected';

@@ -6,7 +6,7 @@ import {
   isCancellation,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import { type FailureInfo, isFailureCode } from '../src/failures/failure.ts';
+import { type FailureInfo, isFailureCode, stanceOf } from '../src/failures/failure.ts';
 import { CUT_SHORT, type IssuanceFailureContext } from './contract.ts';
 
 /** The typed failure inside whatever was thrown, however deeply Temporal wrapped it. */
@@ -17,12 +17,37 @@ export function failureIn(error: unknown): FailureInfo {
       if (isFailureInfo(info)) return info;
     }
   }
+  return (
+    lostIn(error) ?? {
+      code: 'internal/unexpected',
+      message: `${whereFailed(error)}: ${rootMessage(error)}`,
+      stance: stanceOf('internal/unexpected'),
+      next: 'It is tried again by the retry schedule.',
+    }
+  );
+}
+
+/** A time-out says nothing about the outside world: only that no worker has told what became of it. */
+function lostIn(error: unknown): FailureInfo | undefined {
+  const timeOut = timeOutIn(error);
+  if (timeOut === undefined) return undefined;
+  const how =
+    timeOut.timeoutType === 'HEARTBEAT'
+      ? 'each worker that took it up stopped answering in the middle of it'
+      : `no worker came to its end within the time limit (${timeOut.timeoutType})`;
   return {
-    code: 'internal/unexpected',
-    message: `${whereFailed(error)}: ${rootMessage(error)}`,
-    stance: 'schedule',
-    next: 'It is tried again by the retry schedule.',
+    code: 'worker/lost',
+    message: `${whereFailed(error)}: ${how}.`,
+    stance: stanceOf('worker/lost'),
+    next: 'It is tried again soon; if this goes on, look at the worker pods: their restarts, their memory, their logs.',
   };
+}
+
+function timeOutIn(error: unknown): TimeoutFailure | undefined {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof TimeoutFailure) return current;
+  }
+  return undefined;
 }
 
 /** What an issuance left behind when it failed; undefined when it was something else that failed. */
@@ -41,11 +66,7 @@ export function issuanceContextIn(error: unknown): IssuanceFailureContext | unde
  * died, and nobody is left to return it.
  */
 export function recordedBeforeTimeOut(error: unknown): unknown {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    if (current instanceof TimeoutFailure && current.lastHeartbeatDetails !== undefined)
-      return current.lastHeartbeatDetails;
-  }
-  return undefined;
+  return timeOutIn(error)?.lastHeartbeatDetails;
 }
 
 /** Whether a child was cancelled, with or without something left behind. */
@@ -72,6 +93,5 @@ function whereFailed(error: unknown): string {
 function rootMessage(error: unknown): string {
   let current = error;
   while (current instanceof Error && current.cause instanceof Error) current = current.cause;
-  if (current instanceof TimeoutFailure) return `it did not finish within its time limit (${current.timeoutType})`;
   return current instanceof Error ? current.message : String(current);
 }

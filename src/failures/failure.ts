@@ -46,6 +46,7 @@ export const FAILURE_CODES = [
   'revocation/unusable',
   'temporal/unreachable',
   'temporal/workerStopping',
+  'worker/lost',
   'names/none',
   'names/invalid',
   'names/tooMany',

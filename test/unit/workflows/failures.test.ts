@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, RetryState, TimeoutFailure, TimeoutType } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import { recordedBeforeTimeOut } from '../../../workflows/failures.ts';
+import { failureIn, recordedBeforeTimeOut } from '../../../workflows/failures.ts';
 
 const failed = (cause: Error): ActivityFailure =>
   new ActivityFailure('placeOrder failed', 'placeOrder', '5', RetryState.MAXIMUM_ATTEMPTS_REACHED, 'worker-1', cause);
@@ -16,5 +16,21 @@ describe('what an activity had recorded before all its attempts ended by time-ou
     const silent = new TimeoutFailure('activity Heartbeat timeout', undefined, TimeoutType.HEARTBEAT);
     expect(recordedBeforeTimeOut(failed(silent))).toBeUndefined();
     expect(recordedBeforeTimeOut(failed(ApplicationFailure.create({ message: 'no' })))).toBeUndefined();
+  });
+});
+
+describe('an activity that no worker has ended', () => {
+  test.each([
+    [
+      TimeoutType.HEARTBEAT,
+      'The step placeOrder failed: each worker that took it up stopped answering in the middle of it.',
+    ],
+    [
+      TimeoutType.START_TO_CLOSE,
+      'The step placeOrder failed: no worker came to its end within the time limit (START_TO_CLOSE).',
+    ],
+  ])('has a code of its own and is tried again soon: %s', (type, message) => {
+    const failure = failureIn(failed(new TimeoutFailure('activity timeout', undefined, type)));
+    expect(failure).toMatchObject({ code: 'worker/lost', stance: 'soon', message });
   });
 });
