@@ -38,13 +38,13 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
       throw ApplicationFailure.create({
         type: CUT_SHORT,
         message: 'The issuance was cut short, and left something behind that its cluster clears away.',
-        details: [null, left],
+        details: [null, { ...left, ...issuance.open() }],
         nonRetryable: true,
       });
     }
     const failure = failureIn(error);
     const context: IssuanceFailureContext = {
-      ...(issuance.openOrder !== undefined && !DEAD_ORDER.has(failure.code) ? { openOrder: issuance.openOrder } : {}),
+      ...(DEAD_ORDER.has(failure.code) ? {} : issuance.open()),
       ...left,
     };
     throw ApplicationFailure.create({
@@ -70,6 +70,11 @@ class Issuance {
   constructor(input: CertificateIssuanceInput) {
     this.#input = input;
     this.openOrder = input.resumeOrder;
+  }
+
+  /** The order at the CA, as what the next attempt may go on with. */
+  open(): Pick<IssuanceFailureContext, 'openOrder'> {
+    return this.openOrder === undefined ? {} : { openOrder: this.openOrder };
   }
 
   /** What outlives an issuance that did not succeed. */

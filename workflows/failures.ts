@@ -4,6 +4,7 @@ import {
   ApplicationFailure,
   ChildWorkflowFailure,
   isCancellation,
+  TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { type FailureInfo, isFailureCode, stanceOf } from '../src/failures/failure.ts';
@@ -18,6 +19,7 @@ export function failureIn(error: unknown): FailureInfo {
     }
   }
   return (
+    interruptionIn(error) ??
     lostIn(error) ?? {
       code: 'internal/unexpected',
       message: `${whereFailed(error)}: ${rootMessage(error)}`,
@@ -25,6 +27,27 @@ export function failureIn(error: unknown): FailureInfo {
       next: 'It is tried again by the retry schedule.',
     }
   );
+}
+
+/** An issuance that a person ended, in the Web UI or with Temporal's CLI: as a failure of it. */
+function interruptionIn(error: unknown): FailureInfo | undefined {
+  if (!(error instanceof ChildWorkflowFailure)) return undefined;
+  if (wasCutShort(error)) {
+    return {
+      code: 'issuance/cancelled',
+      message: 'Somebody cancelled the issuance before it had come to its end.',
+      stance: stanceOf('issuance/cancelled'),
+      next: 'To go on at once: certman renew. To have nothing ordered, pause it with the annotation hive.openshift.io/reconcile-pause.',
+    };
+  }
+  if (!(error.cause instanceof TerminatedFailure)) return undefined;
+  return {
+    code: 'issuance/terminated',
+    message:
+      'Somebody terminated the issuance before it had come to its end, so that it could not clear away behind itself.',
+    stance: stanceOf('issuance/terminated'),
+    next: 'Take TXT records of the order that are left in the zone away by hand, and cancel, rather than terminate, the next one. To go on at once: certman renew.',
+  };
 }
 
 /** A time-out says nothing about the outside world: only that no worker has told what became of it. */

@@ -51,6 +51,8 @@ export const FAILURE_CODES = [
   'names/invalid',
   'names/tooMany',
   'limits/exactSet',
+  'issuance/cancelled',
+  'issuance/terminated',
   'configuration/invalid',
   'internal/unexpected',
 ] as const;
@@ -110,6 +112,8 @@ const STANCES: Readonly<Partial<Record<FailureCode, RetryStance>>> = {
   'names/invalid': 'whenChanged',
   'names/tooMany': 'whenChanged',
   'limits/exactSet': 'schedule',
+  'issuance/cancelled': 'schedule',
+  'issuance/terminated': 'schedule',
   'configuration/invalid': 'whenChanged',
   'internal/unexpected': 'schedule',
 };

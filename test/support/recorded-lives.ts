@@ -1,5 +1,6 @@
 /** Lives of workflows as they happen in production, each lived once on a real server so that its histories can be kept. */
 import { FIRST_ISSUANCE } from './lives/first-issuance.ts';
+import { INTERVENTIONS } from './lives/interventions.ts';
 import type { Life } from './lives/life.ts';
 import { WHOLE_LIFE } from './lives/whole-life.ts';
 import { SHAPES, type Shape } from './shapes.ts';
@@ -7,7 +8,7 @@ import { SHAPES, type Shape } from './shapes.ts';
 /** Lives that could first be lived with each shape. */
 const NEW_LIVES: Readonly<Record<Shape, readonly Life[]>> = {
   'first-issuance': FIRST_ISSUANCE,
-  'whole-life': WHOLE_LIFE,
+  'whole-life': [...WHOLE_LIFE, ...INTERVENTIONS],
 };
 
 /** What the recordings of a shape consist of: its own lives and those of all shapes before it. */

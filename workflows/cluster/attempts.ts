@@ -12,6 +12,8 @@ export class Attempts {
   readonly #requested = new Set<string>();
   /** Orders under way, to be cut short when what they were placed for is no longer wanted. */
   readonly #underWay = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
+  /** Bundles whose last order was ended by {@link cutShort}. */
+  readonly #cutShort = new Set<string>();
   readonly #ended = new Map<string, EndedAttempts>();
 
   /** @returns whether an attempt has to be begun for it; one that is under way is the one that was asked for. */
@@ -51,6 +53,7 @@ export class Attempts {
   /** Runs an order that {@link cutShort} may end early. */
   async during<T>(bundle: BundleView, order: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
+    this.#cutShort.delete(bundle.name);
     this.#underWay.set(bundle.name, { names: namesKey(bundle), scope });
     try {
       return await scope.run(order);
@@ -71,8 +74,15 @@ export class Attempts {
   cutShort(bundleOf: (name: string) => BundleView | undefined): void {
     for (const [name, { names, scope }] of this.#underWay) {
       const bundle = bundleOf(name);
-      if (bundle === undefined || namesKey(bundle) !== names) scope.cancel();
+      if (bundle !== undefined && namesKey(bundle) === names) continue;
+      this.#cutShort.add(name);
+      scope.cancel();
     }
+  }
+
+  /** Whether the last order was ended from here; one that was cancelled all the same was cancelled by somebody. */
+  wasCutShort(bundleName: string): boolean {
+    return this.#cutShort.has(bundleName);
   }
 }
 

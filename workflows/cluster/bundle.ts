@@ -50,9 +50,10 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
     const left = issuanceContextIn(error);
     if (left !== undefined) rememberLeft(cluster, bundle.name, left);
     if (wasCutShort(error)) {
-      // Cut short because what it was for has changed: look again at once. Otherwise the cluster's end has begun.
+      // The cluster's end has begun.
       if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the bundle is no longer served');
-      return 0;
+      // What it was for has changed: look again at once. Otherwise a person cancelled it, who would not have it begun anew.
+      if (cluster.attempts.wasCutShort(bundle.name) || !cluster.wholeLife) return 0;
     }
     return await fail(cluster, bundle, failureIn(error), left);
   }
