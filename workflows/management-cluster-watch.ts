@@ -76,7 +76,8 @@ async function watchUntil(
     heartbeatTimeout: '10 seconds',
     // The type is an enumeration by name; its answer is awaited because it carries the position.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED' satisfies ActivityCancellationType,
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
+    // Every death of a worker counts as a failed attempt: the hundredth take-over of a day is to be as quick as the third.
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '3 seconds' },
     summary: `Watch ClusterDeployments and what belongs to them on ${hive}`,
   });
   const scope = new CancellationScope();

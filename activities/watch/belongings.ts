@@ -5,15 +5,19 @@
 import { identityOf, type KnownCertificate, type KnownCluster } from '../../src/clusters/what-to-signal.ts';
 import { pause } from '../../src/kubernetes/backoff.ts';
 import { type Drift, driftOf } from '../../src/kubernetes/drift.ts';
-import { CERTIFICATE_REQUESTS, type KubernetesApi, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
-import { type ObservedRequest, observeRequest } from '../../src/kubernetes/observed-request.ts';
+import { type KubernetesApi, SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
+import type { ObservedRequest } from '../../src/kubernetes/observed-request.ts';
 import { type ObservedSecret, observeSecret } from '../../src/kubernetes/observed-secret.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
+import { listRequests } from './list-requests.ts';
 import type { SurroundingsWatch } from './surroundings-watch.ts';
 
 /** Longer than what a workflow needs from one write to the next: what it is just about to put right is no drift. */
 const SECOND_LOOK_MS = 5_000;
+
+/** Suspects in more namespaces than these are looked at again with the lists of the whole hub: some pages, and not two requests each. */
+const MOST_NAMESPACES = 20;
 
 export interface BelongingsOptions {
   readonly kubernetes: KubernetesApi;
@@ -63,17 +67,15 @@ export class BelongingsComparison {
     this.#told = lasting;
     if (suspects.length === 0) return 0;
     await pause(Math.min(SECOND_LOOK_MS, settings.comparisonIntervalMs), signal);
-    const anew = new Map<string, Listed>();
-    let told = 0;
-    for (const { served, drift } of suspects) {
-      const { namespace } = served.cluster;
-      const there = anew.get(namespace) ?? (await this.#listNamespace(namespace));
-      anew.set(namespace, there);
-      const now = this.#asItIsNow(served);
-      const still = now !== undefined && this.#driftOf(now, there, environment)?.mark === drift.mark;
-      if (still && (await this.#tell(now, drift))) told += 1;
-    }
-    return told;
+    const there = await this.#listAgain(new Set(suspects.map(({ served }) => served.cluster.namespace)));
+    const told = await Promise.all(
+      suspects.map(async ({ served, drift }) => {
+        const now = this.#asItIsNow(served);
+        const still = now !== undefined && this.#driftOf(now, there, environment)?.mark === drift.mark;
+        return still && (await this.#tell(now, drift));
+      }),
+    );
+    return told.filter(Boolean).length;
   }
 
   async #tell(served: Served, { what, mark }: Drift): Promise<boolean> {
@@ -114,27 +116,29 @@ export class BelongingsComparison {
   }
 
   /** Only those that certificates are to be in are kept. */
-  async #listSecrets(): Promise<ReadonlyMap<string, ObservedSecret>> {
+  async #listSecrets(where: { readonly namespace?: string } = {}): Promise<ReadonlyMap<string, ObservedSecret>> {
     const { kubernetes, signal } = this.#options;
     const wanted = new Set<string>();
     for (const { cluster, certificate } of this.#allServed())
       wanted.add(keyOf({ namespace: cluster.namespace, name: certificate.secretName }));
     const secrets = new Map<string, ObservedSecret>();
-    for await (const object of kubernetes.list(SECRETS, { metadataOnly: true, signal })) {
+    for await (const object of kubernetes.list(SECRETS, { ...where, metadataOnly: true, signal })) {
       const key = keyOf({ namespace: object.metadata.namespace ?? '', name: object.metadata.name });
       if (wanted.has(key)) secrets.set(key, observeSecret(object));
     }
     return secrets;
   }
 
-  async #listNamespace(namespace: string): Promise<Listed> {
+  /** Namespace by namespace, or the whole hub where that is fewer requests. */
+  async #listAgain(namespaces: ReadonlySet<string>): Promise<Listed> {
     const { kubernetes, signal } = this.#options;
     const requests: ObservedRequest[] = [];
-    for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace, signal }))
-      requests.push(observeRequest(object));
     const secrets = new Map<string, ObservedSecret>();
-    for await (const object of kubernetes.list(SECRETS, { namespace, metadataOnly: true, signal }))
-      secrets.set(keyOf({ namespace, name: object.metadata.name }), observeSecret(object));
+    for (const namespace of namespaces.size > MOST_NAMESPACES ? [undefined] : namespaces) {
+      const where = namespace === undefined ? {} : { namespace };
+      requests.push(...(await listRequests(kubernetes, { ...where, signal })));
+      for (const [key, secret] of await this.#listSecrets(where)) secrets.set(key, secret);
+    }
     return { requests: byName(requests), secrets };
   }
 }

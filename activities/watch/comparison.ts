@@ -2,21 +2,22 @@
  * The safety net under the watch: the whole picture, from paged lists, against what was signalled and what runs. Only what
  * differs is looked at again, each at its source, and only then told. In a fleet at rest nothing is told.
  */
-import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity, ClusterView } from '../../src/clusters/cluster-view.ts';
 import { clusterDigest } from '../../src/clusters/digest.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
 import { projectClusterDeployment } from '../../src/kubernetes/cluster-deployment.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, type ResourceType } from '../../src/kubernetes/kubernetes-api.ts';
-import { clusterOfOrphans, type ObservedRequest, observeRequest } from '../../src/kubernetes/observed-request.ts';
+import { clusterOfOrphans, type ObservedRequest } from '../../src/kubernetes/observed-request.ts';
 import { standaloneView } from '../../src/kubernetes/standalone-request.ts';
 import { BelongingsComparison, type BelongingsOptions } from './belongings.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import { keyOf, type ObjectName } from './known-fleet.ts';
+import { listRequests } from './list-requests.ts';
 import type { RequestWatch } from './request-watch.ts';
 import type { Signals } from './signals.ts';
-import { tellInTurn } from './tell-in-turn.ts';
+import { tellInTurn, unlessRefused } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
-import { COULD_NOT_BE_TOLD, WorkflowComparison } from './workflow-comparison.ts';
+import { COULD_NOT_BE_LOOKED_UP, COULD_NOT_BE_TOLD, WorkflowComparison } from './workflow-comparison.ts';
 
 export interface ComparisonOptions extends BelongingsOptions {
   readonly clusters: ClusterWatch;
@@ -38,11 +39,11 @@ export class Comparison {
 
   /** @returns how much differed, by kind of difference. @throws CertmanError when the API server or Temporal cannot be asked. */
   async run(): Promise<Readonly<Record<string, number>>> {
-    const { fleet, signal } = this.#options;
+    const { kubernetes, fleet, signal } = this.#options;
     const began = performance.now();
     const clusters = await this.#compareClusters();
     const hiveIsServed = clusters !== undefined;
-    const requests = await this.#listRequests();
+    const requests = await listRequests(kubernetes, { signal });
     const drift = {
       clusters: clusters ?? 0,
       standalone: await this.#compareStandalone(requests),
@@ -118,16 +119,9 @@ export class Comparison {
     return object?.metadata.uid !== cluster.uid;
   }
 
-  async #listRequests(): Promise<readonly ObservedRequest[]> {
-    const { kubernetes, signal } = this.#options;
-    const requests: ObservedRequest[] = [];
-    for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { signal })) requests.push(observeRequest(object));
-    return requests;
-  }
-
   /** CertificateRequests whose ClusterDeployment is gone and that no workflow is clearing away. */
   async #compareOrphans(requests: readonly ObservedRequest[]): Promise<number> {
-    const { fleet, signals, settings, logger } = this.#options;
+    const { fleet, settings, logger } = this.#options;
     const orphans = new Map<string, ObservedRequest[]>();
     for (const request of requests) {
       const { owner, namespace } = request;
@@ -139,11 +133,18 @@ export class Comparison {
     for (const siblings of orphans.values()) {
       const view = clusterOfOrphans(settings.hive, siblings);
       if (view === undefined || !(await this.#isGone(view.identity))) continue;
-      if ((await signals.runningState(view.identity)) !== undefined) continue;
-      logger.warn({ cluster: keyOf(view.identity), requests: siblings.length }, 'CertificateRequests were left behind');
-      const told = tellInTurn(this.#options, view.identity, COULD_NOT_BE_TOLD, () => signals.gone(view, true));
-      if (await told) drift += 1;
+      const clear = () => this.#clearAway(view, siblings.length);
+      if (await unlessRefused(logger, view.identity, COULD_NOT_BE_LOOKED_UP, clear)) drift += 1;
     }
     return drift;
+  }
+
+  /** @returns whether nobody was at it. */
+  async #clearAway(view: ClusterView, requests: number): Promise<boolean> {
+    const { signals, logger } = this.#options;
+    const { identity } = view;
+    if ((await signals.runningState(identity)) !== undefined) return false;
+    logger.warn({ cluster: keyOf(identity), requests }, 'CertificateRequests were left behind');
+    return await tellInTurn(this.#options, identity, COULD_NOT_BE_TOLD, () => signals.gone(view, true));
   }
 }

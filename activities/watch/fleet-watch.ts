@@ -23,7 +23,7 @@ import { RenewalWindows } from './renewal-windows.ts';
 import { RequestWatch } from './request-watch.ts';
 import { RevokedCertificates } from './revoked-certificates.ts';
 import { ServedWatch } from './served-watch.ts';
-import { Signals } from './signals.ts';
+import { SignalRefused, Signals } from './signals.ts';
 import { followObjects, type ObjectHandler } from './stream.ts';
 import { SurroundingsWatch } from './surroundings-watch.ts';
 import { Teller } from './teller.ts';
@@ -256,7 +256,9 @@ export class FleetWatch {
         waitMs = settings.comparisonIntervalMs;
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof CertmanError) || error.code === 'temporal/unreachable') throw error;
+        const passing =
+          error instanceof SignalRefused || (error instanceof CertmanError && error.code !== 'temporal/unreachable');
+        if (!passing) throw error;
         waitMs = Math.min(settings.comparisonIntervalMs, COMPARISON_RETRY_MS);
         logger.warn({ problem: error.message, retryInMs: waitMs }, 'The whole picture could not be compared');
       }

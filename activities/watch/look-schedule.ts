@@ -1,13 +1,10 @@
-/**
- * When each of the things that somebody outside is asked about is asked about next, and what was told of it lately: kept in
- * memory for as long as it is in use.
- */
-export class LookSchedule<Subject, Told = never> {
+/** When each of the things that somebody outside is asked about is asked about next: kept in memory for as long as it is in use. */
+export class LookSchedule<Subject> {
   readonly #keyOf: (subject: Subject) => string;
-  readonly #looks = new Map<string, Look<Told>>();
+  readonly #looks = new Map<string, Look>();
   #round = 0;
 
-  /** @param keyOf what two tellings of the same thing have in common. */
+  /** @param keyOf what two sightings of the same thing have in common. */
   constructor(keyOf: (subject: Subject) => string) {
     this.#keyOf = keyOf;
   }
@@ -24,7 +21,7 @@ export class LookSchedule<Subject, Told = never> {
     const due: { readonly subject: Subject; readonly since: number }[] = [];
     for (const subject of present) {
       const key = this.#keyOf(subject);
-      const look: Look<Told> = this.#looks.get(key) ?? { next: now, answered: false, round: 0 };
+      const look: Look = this.#looks.get(key) ?? { next: now, answered: false, round: 0 };
       // Told of by two objects, it is asked about once.
       if (look.round === this.#round) continue;
       look.round = this.#round;
@@ -48,17 +45,6 @@ export class LookSchedule<Subject, Told = never> {
     this.#set(key, { next });
   }
 
-  /** Whoever is concerned was told this. @param until when it is to be seen that they were (epoch milliseconds). */
-  told(key: string, what: Told, until: number): void {
-    this.#set(key, { told: { what, until } });
-  }
-
-  /** What they were told and have not shown yet. @param now epoch milliseconds. */
-  toldLately(key: string, now: number): Told | undefined {
-    const told = this.#looks.get(key)?.told;
-    return told !== undefined && told.until > now ? told.what : undefined;
-  }
-
   /** Of how many of those in use there has been an answer. */
   get answeredCount(): number {
     let count = 0;
@@ -66,17 +52,16 @@ export class LookSchedule<Subject, Told = never> {
     return count;
   }
 
-  #set(key: string, change: Partial<Look<Told>>): void {
+  #set(key: string, change: Partial<Look>): void {
     const look = this.#looks.get(key);
     if (look !== undefined) Object.assign(look, change);
   }
 }
 
-interface Look<Told> {
+interface Look {
   /** Epoch milliseconds. */
   next: number;
   answered: boolean;
-  told?: { readonly what: Told; readonly until: number };
   /** The round in which it was last seen. */
   round: number;
 }

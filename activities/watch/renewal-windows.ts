@@ -16,6 +16,7 @@ import { type CertificateInUse, certificatesInUse } from './certificates-in-use.
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import { LookSchedule } from './look-schedule.ts';
+import { RecentlyTold } from './recently-told.ts';
 import type { Signals } from './signals.ts';
 import { tellInTurn } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
@@ -68,7 +69,9 @@ export interface RenewalWindowsOptions {
 
 export class RenewalWindows {
   readonly #options: RenewalWindowsOptions;
-  readonly #schedule = new LookSchedule<Certificate, RenewalWindow>(({ certId }) => certId);
+  readonly #schedule = new LookSchedule<Certificate>(({ certId }) => certId);
+  /** By `certId`. */
+  readonly #told = new RecentlyTold<RenewalWindow>();
   readonly #backoff = new Backoff(TROUBLE_MS.first, TROUBLE_MS.longest);
   #trouble: { readonly code: string; readonly since: number } | undefined;
 
@@ -177,7 +180,7 @@ export class RenewalWindows {
     // The status may have been written while the CA was asked.
     const shown = this.#options.fleet.request(request) ?? request;
     const now = Date.now();
-    const told = this.#schedule.toldLately(window.certId, now);
+    const told = this.#told.of(window.certId, now);
     const known = told === undefined ? shown : { ...shown, suggestedWindow: told };
     if (shown.certId !== window.certId || !isNews(window, known, now)) return;
     const { signals, logger, settings, onMoved } = this.#options;
@@ -185,7 +188,7 @@ export class RenewalWindows {
     const refusal = { message: 'A cluster could not be told of its renewal window', fields };
     await tellInTurn(this.#options, cluster, refusal, async () => {
       await signals.windowMoved(identityOf(settings.hive, cluster), bundleName, window);
-      this.#schedule.told(window.certId, window, now + SHOWN_WITHIN_MS);
+      this.#told.add(window.certId, window, now + SHOWN_WITHIN_MS, now);
       onMoved();
       logger.info({ cluster: keyOf(cluster), ...fields }, 'The CA suggests another time for a renewal');
     });

@@ -17,6 +17,7 @@ import { type CertificateInUse, certificatesInUse } from './certificates-in-use.
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
 import { LookSchedule } from './look-schedule.ts';
+import { RecentlyTold } from './recently-told.ts';
 import type { Signals } from './signals.ts';
 import { tellInTurn } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
@@ -27,6 +28,9 @@ const ROUND_MS = 5_000;
 /** One list at a time, since each may be large, and no more than five a second: a hundred take half a minute after a take-over. */
 const EACH_MS = 200;
 const MOST_A_ROUND = 500;
+
+/** A workflow that was told and has not replaced its certificate by then is told again: perhaps it was not running, and never heard. */
+const SHOWN_WITHIN_MS = 3_600_000;
 
 /** A list, and the certificates that would be on it. */
 interface PublishedList {
@@ -52,7 +56,7 @@ export class RevokedCertificates {
   readonly #options: RevokedCertificatesOptions;
   readonly #schedule = new LookSchedule<PublishedList>(({ url }) => url);
   /** Serial number of the certificate that was told of, by CertificateRequest. */
-  readonly #told = new Map<string, string>();
+  readonly #told = new RecentlyTold<string>();
 
   constructor(options: RevokedCertificatesOptions) {
     this.#options = options;
@@ -137,7 +141,7 @@ export class RevokedCertificates {
       const { request } = certificate;
       const { serialNumber } = request;
       if (serialNumber === undefined || !revoked.has(serialNumber)) continue;
-      if (this.#told.get(keyOf(request)) === serialNumber) continue;
+      if (this.#told.of(keyOf(request), Date.now()) === serialNumber) continue;
       const chainPem = await this.#chainOf(certificate);
       // Replaced meanwhile, or not there: what is in the Secret is the workflow's business, and known to it.
       if (chainPem === undefined) continue;
@@ -167,7 +171,8 @@ export class RevokedCertificates {
     const refusal = { message: 'A cluster could not be told of its revoked certificate', fields };
     await tellInTurn(this.#options, cluster, refusal, async () => {
       await signals.revoked(identityOf(settings.hive, cluster), bundleName, serialNumber);
-      this.#told.set(keyOf(request), serialNumber);
+      const now = Date.now();
+      this.#told.add(keyOf(request), serialNumber, now + SHOWN_WITHIN_MS, now);
       onRevoked();
       logger.warn({ cluster: keyOf(cluster), ...fields }, 'The CA has revoked a certificate; it is replaced');
     });

@@ -9,20 +9,24 @@ import { servedResource } from '../../src/kubernetes/served-resource.ts';
 import { standaloneView } from '../../src/kubernetes/standalone-request.ts';
 import type { WatchLogger, WatchSettings } from './dependencies.ts';
 import { type KnownFleet, keyOf } from './known-fleet.ts';
+import { RecentlyTold } from './recently-told.ts';
 import type { RequestWatch } from './request-watch.ts';
 import type { Signals } from './signals.ts';
-import { type RefusalWords, tellInTurn } from './tell-in-turn.ts';
+import { type RefusalWords, tellInTurn, unlessRefused } from './tell-in-turn.ts';
 import type { WorkByKey } from './work-by-key.ts';
 
-/** One that Temporal refuses must not end the watch of all the others. */
 export const COULD_NOT_BE_TOLD: RefusalWords = { message: 'A cluster could not be told' };
+export const COULD_NOT_BE_LOOKED_UP: RefusalWords = { message: 'The workflow of a cluster could not be looked up' };
+
+/** A workflow that still runs by then, and is not seen to end, is told again. */
+const ENDS_WITHIN_MS = 3_600_000;
 
 export interface WorkflowComparisonOptions {
   readonly kubernetes: KubernetesApi;
   readonly settings: WatchSettings;
   readonly fleet: KnownFleet;
   readonly requests: Pick<RequestWatch, 'claimant'>;
-  readonly signals: Signals;
+  readonly signals: Pick<Signals, 'running' | 'runningState' | 'observed' | 'claimed' | 'gone'>;
   readonly work: WorkByKey;
   readonly logger: WatchLogger;
   readonly signal: AbortSignal;
@@ -31,7 +35,7 @@ export interface WorkflowComparisonOptions {
 export class WorkflowComparison {
   readonly #options: WorkflowComparisonOptions;
   /** Workflows that were told here that there is nothing left for them to look after: they end when they can. */
-  readonly #toldToEnd = new Set<string>();
+  readonly #toldToEnd = new RecentlyTold<true>();
 
   constructor(options: WorkflowComparisonOptions) {
     this.#options = options;
@@ -48,11 +52,12 @@ export class WorkflowComparison {
     let drift = 0;
     for (const known of Array.from(fleet.allClusters())) {
       if (!known.served || isReleased(known) || running.has(idOf(known))) continue;
-      if (await this.#restart(identityOf(settings.hive, known))) drift += 1;
+      const cluster = identityOf(settings.hive, known);
+      if (await this.#unlessRefused(cluster, () => this.#restart(cluster))) drift += 1;
     }
     for (const cluster of running.values()) {
       if (fleet.cluster(cluster)?.uid === cluster.uid || (cluster.kind === undefined && !hiveIsServed)) continue;
-      if (await this.#endIfOver(cluster)) drift += 1;
+      if (await this.#unlessRefused(cluster, () => this.#endIfOver(cluster))) drift += 1;
     }
     return drift;
   }
@@ -65,30 +70,28 @@ export class WorkflowComparison {
     const view = object === undefined ? undefined : this.#viewOf(cluster, object);
     if (view === undefined || (view.deleting && !view.finalizer)) return false;
     logger.warn({ cluster: keyOf(cluster) }, 'A cluster had no workflow; it gets one');
-    return await this.#inTurn(cluster, () => signals.observed(view, true));
+    return await tellInTurn(this.#options, cluster, COULD_NOT_BE_TOLD, () => signals.observed(view, true));
   }
 
   /** @returns whether there is nothing left to look after, and nobody had told its workflow. */
   async #endIfOver(cluster: ClusterIdentity): Promise<boolean> {
     const { signals, requests, logger } = this.#options;
-    if (this.#toldToEnd.has(idOf(cluster))) return false;
+    if (this.#toldToEnd.of(idOf(cluster), Date.now())) return false;
     const object = await this.#find(cluster);
     const { kind } = servedResource(cluster);
     if (object !== undefined) {
       const claimant = cluster.kind === undefined ? undefined : requests.claimant(observeRequest(object));
       if (claimant === undefined) return false;
-      this.#toldToEnd.add(idOf(cluster));
       logger.warn(
         { request: keyOf(cluster), cluster: claimant },
         `A workflow runs for a ${kind} that stands alone no longer`,
       );
-      return await this.#inTurn(cluster, () => signals.claimed(cluster, claimant));
+      return await this.#tellToEnd(cluster, () => signals.claimed(cluster, claimant));
     }
     const state = await signals.runningState(cluster);
     if (state === undefined || state === 'Decommissioning') return false;
-    this.#toldToEnd.add(idOf(cluster));
     logger.warn({ cluster: keyOf(cluster) }, `A workflow runs for a ${kind} that is gone`);
-    return await this.#inTurn(cluster, () => signals.gone(goneView(cluster)));
+    return await this.#tellToEnd(cluster, () => signals.gone(goneView(cluster)));
   }
 
   /** Exactly this one: another of its name is not it. */
@@ -105,8 +108,16 @@ export class WorkflowComparison {
     return projected.kind === 'cluster' ? projected.view : undefined;
   }
 
-  async #inTurn(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
-    return await tellInTurn(this.#options, cluster, COULD_NOT_BE_TOLD, tell);
+  async #tellToEnd(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
+    return await tellInTurn(this.#options, cluster, COULD_NOT_BE_TOLD, async () => {
+      await tell();
+      const now = Date.now();
+      this.#toldToEnd.add(idOf(cluster), true, now + ENDS_WITHIN_MS, now);
+    });
+  }
+
+  async #unlessRefused(cluster: ClusterIdentity, compare: () => Promise<boolean>): Promise<boolean> {
+    return (await unlessRefused(this.#options.logger, cluster, COULD_NOT_BE_LOOKED_UP, compare)) === true;
   }
 }
 

@@ -18,8 +18,8 @@ import {
 import { objectPath } from '../../src/kubernetes/resource-path.ts';
 import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
 import { type BundleRecord, clusterStatus, clusterWorkflowId, issuanceWorkflowId } from '../../workflows/contract.ts';
-import { NAMESPACES } from './hub.ts';
 import type { LifeLab } from './life-lab.ts';
+import { NAMESPACES } from './namespaces.ts';
 
 /** What is on the hub for a cluster, each as a plain object to be changed. */
 export interface ClusterObjects {

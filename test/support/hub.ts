@@ -10,20 +10,14 @@ import {
   CLUSTER_DEPLOYMENTS,
   CONFIG_MAPS,
   type KubernetesObject,
-  type ResourceType,
 } from '../../src/kubernetes/kubernetes-api.ts';
 import { installDeploy } from './deploy-manifests.ts';
+import { TestNamespaces } from './namespaces.ts';
 import { serviceAccountKubeConfig } from './service-account.ts';
 import { useStack } from './stack.ts';
 import { clusterView } from './views.ts';
 
 export const OPERATOR_NAMESPACE = 'certman-operator';
-export const NAMESPACES = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-} as const satisfies ResourceType;
 
 export interface Hub {
   readonly adminConfig: KubeConfig;
@@ -34,6 +28,8 @@ export interface Hub {
   readonly certman: KubernetesClient;
   /** A new namespace; a name that no other test has. */
   namespace(): Promise<string>;
+  /** Takes all of these namespaces away again. */
+  clear(): Promise<void>;
   /** A CertificateRequest in a namespace of its own. Only what a real object owns is safe from the garbage collector. */
   request(): Promise<ObjectRef>;
   /** An installed ClusterDeployment in a namespace of its own, and its view. */
@@ -47,8 +43,9 @@ export function useHub(): () => Hub {
     hub = await openHub();
   }, 120_000);
   afterAll(async () => {
+    await hub?.clear();
     await Promise.all([hub?.admin.close(), hub?.certman.close()]);
-  });
+  }, 120_000);
   return () => {
     if (hub === undefined) throw new Error('the hub is there only while tests run');
     return hub;
@@ -65,17 +62,15 @@ async function openHub(): Promise<Hub> {
   });
   const certmanConfig = await serviceAccountKubeConfig(adminConfig);
   const certman = createKubernetesApi({ kubeConfig: certmanConfig });
-  const namespace = async (): Promise<string> => {
-    const name = `test-${crypto.randomUUID().slice(0, 13)}`;
-    await admin.create(NAMESPACES, { metadata: { name } });
-    return name;
-  };
+  const namespaces = new TestNamespaces(admin);
+  const namespace = () => namespaces.create();
   return {
     adminConfig,
     admin,
     certmanConfig,
     certman,
     namespace,
+    clear: () => namespaces.clear(),
     request: async () => await createRequest(admin, await namespace(), 'c1-primary'),
     cluster: async (change = {}) => {
       const object = await createClusterDeployment(admin, await namespace(), change.identity?.name ?? 'c1');

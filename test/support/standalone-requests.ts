@@ -8,9 +8,9 @@ import {
   SECRETS,
 } from '../../src/kubernetes/kubernetes-api.ts';
 import { objectPath } from '../../src/kubernetes/resource-path.ts';
-import { NAMESPACES } from './hub.ts';
 import type { LifeCluster } from './life-clusters.ts';
 import type { LifeLab } from './life-lab.ts';
+import { NAMESPACES } from './namespaces.ts';
 
 export interface RequestOptions {
   /** Default: its own name. */

@@ -23,7 +23,8 @@ import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
 import { runActivity } from '../../support/activity-run.ts';
 import { readManifests } from '../../support/deploy-manifests.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/fault-proxy.ts';
-import { createRequest, NAMESPACES, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { createRequest, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
+import { NAMESPACES } from '../../support/namespaces.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 
 const hub = useHub();

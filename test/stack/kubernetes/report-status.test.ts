@@ -4,8 +4,9 @@ import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { runActivity } from '../../support/activity-run.ts';
-import { NAMESPACES, useHub } from '../../support/hub.ts';
+import { useHub } from '../../support/hub.ts';
 import { bundle, clusterKey, requestKey, useKubernetesActivities } from '../../support/kubernetes-activities.ts';
+import { NAMESPACES } from '../../support/namespaces.ts';
 import { useStack } from '../../support/stack.ts';
 
 const hub = useHub();

@@ -1,10 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LookSchedule } from '../../../../activities/watch/look-schedule.ts';
-import type { RenewalWindow } from '../../../../src/certificates/renewal-window.ts';
 
 const certificates = (...certIds: readonly string[]) => certIds.map((certId) => ({ certId }));
 
-let schedule: LookSchedule<{ readonly certId: string }, RenewalWindow>;
+let schedule: LookSchedule<{ readonly certId: string }>;
 let now: number;
 beforeEach(() => {
   schedule = new LookSchedule(({ certId }) => certId);
@@ -51,16 +50,6 @@ describe('a certificate', () => {
     due([]);
     schedule.answered('a', now + 60_000);
     expect(schedule.answeredCount).toBe(0);
-  });
-
-  it('whose cluster was told of a window is known to have been, until that must have shown', () => {
-    const window = { certId: 'a', start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' };
-    due(['a', 'b']);
-    schedule.told('a', window, now + 100);
-    schedule.answered('a', now + 50);
-    expect(schedule.toldLately('a', now + 99)).toEqual(window);
-    expect(schedule.toldLately('a', now + 100)).toBeUndefined();
-    expect(schedule.toldLately('b', now)).toBeUndefined();
   });
 
   it('that two objects tell of is due once', () => {

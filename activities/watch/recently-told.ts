@@ -1,0 +1,29 @@
+/**
+ * What clusters were told lately, kept in memory until it must have shown: that it was told does not mean that it was heard,
+ * since a workflow that was not running at that moment heard nothing.
+ */
+
+/** Entries that are remembered before those whose time is over are let go. */
+const MANY = 1_000;
+
+export class RecentlyTold<What> {
+  readonly #told = new Map<string, { readonly what: What; readonly until: number }>();
+
+  /** @param until when it is to be seen that it was heard (epoch milliseconds). */
+  add(key: string, what: What, until: number, now: number): void {
+    this.#told.set(key, { what, until });
+    if (this.#told.size <= MANY) return;
+    for (const [one, told] of this.#told) if (told.until <= now) this.#told.delete(one);
+  }
+
+  /** Entries held in memory, those included whose time is over. */
+  get size(): number {
+    return this.#told.size;
+  }
+
+  /** What was told and need not have shown yet. @param now epoch milliseconds. */
+  of(key: string, now: number): What | undefined {
+    const told = this.#told.get(key);
+    return told !== undefined && told.until > now ? told.what : undefined;
+  }
+}
