@@ -8,6 +8,7 @@ import { applyCertificateRequest } from '../activities.ts';
 import { failureIn, issuanceContextIn, wasCutShort } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { decide } from './decision.ts';
+import { takeUpAgain } from './decommission.ts';
 import { fail, heldUntil, rememberLeft, waitAsTold } from './failing.ts';
 import { isOrderable, limitReached, type OrderableBundle, order } from './order.ts';
 import { readyUntil } from './ready.ts';
@@ -16,6 +17,7 @@ import { rest, restingUntil } from './rest.ts';
 
 /** Serves until the bundle is no longer wanted or the cluster's end begins (then this scope is cancelled). */
 export async function serveBundle(cluster: ClusterState, name: string): Promise<void> {
+  takeUpAgain(cluster, name);
   // Messages that came with the first task of a run have been heard before anything is served: none of them is seen yet.
   let seen = cluster.wholeLife ? 0 : cluster.changesOf(name);
   let until = restingUntil(cluster, name);

@@ -12,7 +12,7 @@ import {
 } from '../activities.ts';
 import type { BundleLedger, DecommissionLedger, DecommissionStarted } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { keepTrying, type Persistence, Suspended } from './keep-trying.ts';
+import { isWantedAgain, keepTrying, type Persistence, Suspended, WantedAgain } from './keep-trying.ts';
 import { report, reportWhenSlow } from './reporting.ts';
 
 /** RFC 5280 §5.3.1: the cluster these certificates were for operates no more. */
@@ -52,7 +52,7 @@ export async function decommission(cluster: ClusterState): Promise<DecommissionL
   }
 }
 
-/** The end of a bundle that the ClusterDeployment no longer asks for, while the cluster lives on. */
+/** The end of a bundle that the ClusterDeployment no longer asks for, while the cluster lives on and does not ask for it again. */
 export async function retireBundle(cluster: ClusterState, name: string): Promise<void> {
   if (cluster.gate().kind !== 'serve') {
     const seen = cluster.changesOf(name);
@@ -61,11 +61,38 @@ export async function retireBundle(cluster: ClusterState, name: string): Promise
     return;
   }
   const started = cluster.record(name).ending ?? (await begin(cluster));
+  if (isWantedAgain(cluster, name)) return;
   if (started !== undefined) cluster.update(name, { ending: started });
-  const { problems = [] } = await endBundle(cluster, name, started);
-  // No ledger of the cluster will tell of it: the record goes with the bundle.
-  if (cluster.wholeLife) for (const problem of problems) await report(cluster, name, leftUndone(problem));
-  cluster.forget(name);
+  try {
+    const { problems = [] } = await endBundle(cluster, name, started);
+    // No ledger of the cluster will tell of it: the record goes with the bundle.
+    if (cluster.wholeLife) for (const problem of problems) await report(cluster, name, leftUndone(problem));
+  } catch (error) {
+    if (!(error instanceof WantedAgain)) throw error;
+  }
+  if (!isWantedAgain(cluster, name)) cluster.forget(name);
+}
+
+/**
+ * A bundle that is asked for again after its end had begun: its certificate counts as revoked, for nobody knows how far that
+ * end came, and its orders may have been revoked as well, so that none of them is gone on with.
+ */
+export function takeUpAgain(cluster: ClusterState, name: string): void {
+  const { state, ending, ended, certificate } = cluster.record(name);
+  const begun = state === 'Decommissioning' || ending !== undefined || ended !== undefined;
+  if (!begun || !cluster.wholeLife) return;
+  cluster.update(name, {
+    state: 'Pending',
+    message: 'Asked for again after its end had begun: what may be revoked is replaced.',
+    ending: undefined,
+    ended: undefined,
+    revoked: certificate?.serialNumber,
+    failure: undefined,
+    failedAt: undefined,
+    failedAttempts: 0,
+    nextAttempt: undefined,
+    openOrder: undefined,
+  });
 }
 
 function leftUndone({ message }: FailureInfo): StatusReport['event'] {

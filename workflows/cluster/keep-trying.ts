@@ -13,6 +13,11 @@ export class Suspended extends Error {
   override readonly name = 'Suspended';
 }
 
+/** The bundle whose end it is a step of is wanted again; nothing is under way. */
+export class WantedAgain extends Error {
+  override readonly name = 'WantedAgain';
+}
+
 export interface Persistence {
   /** Undefined: what is tried concerns the cluster as a whole. */
   readonly bundleName?: string;
@@ -31,6 +36,7 @@ export interface Tried<T> {
 /**
  * Repeats a step by the retry schedule, sooner when something changes. It is always tried once, however late it is.
  * @throws Suspended instead of waiting in a run that is long enough.
+ * @throws WantedAgain instead of another try, or of giving up, where the cluster lives on and asks for the bundle.
  */
 export async function keepTrying<T>(
   cluster: ClusterState,
@@ -38,11 +44,13 @@ export async function keepTrying<T>(
   step: () => Promise<T>,
 ): Promise<Tried<T>> {
   for (let failedAttempts = 1; ; failedAttempts += 1) {
+    if (isWantedAgain(cluster, bundleName)) throw new WantedAgain();
     const seen = changes(cluster, bundleName);
     try {
       return { value: await step() };
     } catch (error) {
       if (isCancellation(error)) throw error;
+      if (isWantedAgain(cluster, bundleName)) throw new WantedAgain();
       const failure = failureIn(error);
       const letGo = cluster.released && indispensable !== true;
       if (letGo || Date.now() >= deadline) return { problem: failure };
@@ -69,6 +77,12 @@ export async function keepTrying<T>(
       if (atRest) cluster.services.rest(bundleName, false);
     }
   }
+}
+
+/** A run of an earlier version brings every end to its end. */
+export function isWantedAgain(cluster: ClusterState, bundleName: string | undefined): boolean {
+  if (!cluster.wholeLife || cluster.leaving || bundleName === undefined) return false;
+  return cluster.bundle(bundleName) !== undefined;
 }
 
 /** A run of an earlier version is not woken for what concerns the cluster as a whole. */

@@ -1,7 +1,8 @@
 /** Lives of the whole-life shape in which somebody steps in while something is under way. */
-import { issuanceWorkflowId, renew, requestClaimed } from '../../../workflows/contract.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import { clusterObserved, issuanceWorkflowId, renew, requestClaimed } from '../../../workflows/contract.ts';
 import { bundleView, clusterView } from '../views.ts';
-import { asleep, begin, hold, idOf, inState, type Life, published } from './life.ts';
+import { asleep, begin, hold, idOf, inState, type Life, published, refuse, type Stage, seen, until } from './life.ts';
 
 export const INTERVENTIONS: readonly Life[] = [
   {
@@ -35,4 +36,26 @@ export const INTERVENTIONS: readonly Life[] = [
       return [idOf(view)];
     },
   },
+  {
+    name: 'bundle-removed-and-put-back',
+    live: async (stage) => {
+      const view = await withoutOneBundle(stage);
+      await stage.client.workflow.getHandle(idOf(view)).signal(clusterObserved, view);
+      await until(stage, view, 'served anew', ({ bundles }) => bundles['goes']?.certificate?.serialNumber === '1002');
+      return [idOf(view)];
+    },
+  },
 ];
+
+/** Two bundles, of which one was taken out while the CA is away. @returns the view that has both. */
+async function withoutOneBundle(stage: Stage): Promise<ClusterView> {
+  const stays = bundleView('stays', 'a.example.com');
+  const view = clusterView({ bundles: [stays, bundleView('goes', 'b.example.com')] });
+  const handle = await asleep(stage, view);
+  stage.doubles.when('revokeCertificates', () => refuse('acme/unreachable', 'The CA does not answer.'));
+  await handle.signal(clusterObserved, { ...view, bundles: [stays] });
+  await seen('told that it is blocked', () =>
+    stage.doubles.reports.some(({ event }) => event?.reason === 'DecommissionBlocked'),
+  );
+  return view;
+}
