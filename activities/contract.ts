@@ -124,6 +124,8 @@ export interface ZoneTarget {
   readonly clusterName: string;
   readonly zoneName: string;
   readonly platform: PlatformView;
+  /** As in `ClusterIdentity`: for a CertificateRequest that stands alone, to which certman's own credentials are not lent. */
+  readonly kind?: 'CertificateRequest';
 }
 
 export interface PublishedRecords {

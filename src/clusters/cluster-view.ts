@@ -24,7 +24,7 @@ export type PlatformView =
   | {
       readonly kind: 'aws';
       readonly region: string;
-      /** Secret in the cluster's namespace; absent: the default AWS credential chain. */
+      /** Secret in the cluster's namespace; absent: the default AWS credential chain, which is lent to no request that stands alone. */
       readonly credentialsSecret?: string;
       /** Label `api.openshift.com/sts: "true"`: credentials come by assuming roles. */
       readonly sts: boolean;

@@ -181,6 +181,17 @@ export const SETTINGS = {
     },
     flag(),
   ),
+  fedrampStandaloneRequests: withDefault(
+    {
+      name: 'CERTMAN_FEDRAMP_STANDALONE_REQUESTS',
+      group: 'DNS',
+      meaning:
+        'Whether FedRAMP mode also serves CertificateRequests that stand alone. With it, whoever may create one in any namespace gets certificates for any name in the one zone.',
+      default: 'false',
+      example: 'true',
+    },
+    flag(),
+  ),
   hostedZoneId: optional(
     {
       name: 'HOSTED_ZONE_ID',

@@ -1,6 +1,6 @@
 /**
  * Whose AWS credentials reach a cluster's zone: a Secret in its namespace, a chain of assumed roles, certman's own (FedRAMP),
- * or the default chain of the SDK.
+ * or the default chain of the SDK. A CertificateRequest that stands alone has those of its Secret or none.
  */
 import { createHash } from 'node:crypto';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
@@ -45,8 +45,8 @@ export interface CredentialSourceOptions {
   readonly kubernetes: KubernetesApi;
   /** Namespace of Secret `certman-operator-aws-credentials`. */
   readonly operatorNamespace: string;
-  /** FedRAMP: certman's own credentials serve all clusters. */
-  readonly ownOnly: boolean;
+  /** FedRAMP: certman's own credentials serve all clusters, and also the requests that stand alone where these may have them. */
+  readonly fedramp?: { readonly standaloneRequests: boolean };
 }
 
 export class CredentialSource {
@@ -59,8 +59,9 @@ export class CredentialSource {
   }
 
   /** @throws CertmanError `dns/credentialsMissing`, `dns/credentialsMalformed`, `dns/accessDenied` (a role that may not be assumed), `dns/platformUnsupported`, `kubernetes/…`. */
-  resolve(target: ZoneTarget): Promise<ResolvedCredentials> {
-    return this.#byTarget.get(this.#keyOf(target), () => this.#load(target));
+  async resolve(target: ZoneTarget): Promise<ResolvedCredentials> {
+    this.#refuseToLend(target);
+    return await this.#byTarget.get(this.#keyOf(target), () => this.#load(target));
   }
 
   /** Forgets what was read for this cluster: AWS refused it. */
@@ -69,16 +70,16 @@ export class CredentialSource {
   }
 
   #keyOf({ namespace, clusterName, platform }: ZoneTarget): string {
-    if (this.#options.ownOnly) return 'own';
+    if (this.#options.fedramp !== undefined) return 'own';
     if (platform.kind !== 'aws') return platform.kind;
     if (platform.sts) return `sts ${namespace}/${clusterName}`;
     return platform.credentialsSecret === undefined ? 'default' : `secret ${namespace}/${platform.credentialsSecret}`;
   }
 
   async #load(target: ZoneTarget): Promise<ResolvedCredentials> {
-    const { kubernetes, operatorNamespace, ownOnly } = this.#options;
+    const { kubernetes, operatorNamespace, fedramp } = this.#options;
     const { platform, namespace, clusterName } = target;
-    if (ownOnly) return this.#own();
+    if (fedramp !== undefined) return this.#own();
     if (platform.kind !== 'aws') {
       throw new CertmanError({
         code: 'dns/platformUnsupported',
@@ -96,6 +97,31 @@ export class CredentialSource {
     }
     if (platform.credentialsSecret === undefined) return { id: 'default', account: 'default' };
     return identified(await readAwsCredentials(kubernetes, { namespace, name: platform.credentialsSecret }));
+  }
+
+  /**
+   * Whoever may create CertificateRequests in some namespace decides what is in one that stands alone: with credentials that
+   * are not its owner's it would get certificates for names that are not its owner's either. Asked each time: the same
+   * credentials may be known already on account of a cluster.
+   */
+  #refuseToLend({ kind, namespace, clusterName, platform }: ZoneTarget): void {
+    if (kind === undefined) return;
+    const request = `CertificateRequest ${namespace}/${clusterName} stands alone`;
+    const { fedramp } = this.#options;
+    if (fedramp !== undefined) {
+      if (fedramp.standaloneRequests) return;
+      throw new CertmanError({
+        code: 'dns/credentialsMissing',
+        message: `${request}, and in FedRAMP mode there are only certman's own AWS credentials, which serve ClusterDeployments.`,
+        next: 'Let a ClusterDeployment ask for the certificate, or have CERTMAN_FEDRAMP_STANDALONE_REQUESTS turned on by whoever runs certman.',
+      });
+    }
+    if (platform.kind !== 'aws' || (platform.credentialsSecret !== undefined && !platform.sts)) return;
+    throw new CertmanError({
+      code: 'dns/credentialsMissing',
+      message: `${request}, but its spec.platform.aws.credentials names no Secret, and certman's own AWS credentials are lent to ClusterDeployments only.`,
+      next: `Name a Secret of namespace ${namespace} there that holds aws_access_key_id and aws_secret_access_key; it goes on by itself then.`,
+    });
   }
 
   /** The operator's Secret where there is one, else the worker's own role. */

@@ -7,11 +7,13 @@ import type { TxtRecord } from './txt-record.ts';
 
 /** Which zone, and whose credentials reach it. */
 export interface ZoneTarget {
-  /** Of the ClusterDeployment: its DNSZone, its credentials. */
+  /** Of the ClusterDeployment, or of the CertificateRequest that stands alone: its DNSZone, its credentials. */
   readonly namespace: string;
   readonly clusterName: string;
   readonly zoneName: string;
   readonly platform: PlatformView;
+  /** As in `ClusterIdentity`: for a CertificateRequest that stands alone, to which certman's own credentials are not lent. */
+  readonly kind?: 'CertificateRequest';
 }
 
 export interface Publication {

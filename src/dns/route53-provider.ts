@@ -25,8 +25,8 @@ export interface Route53ProviderOptions {
   readonly kubernetes: KubernetesApi;
   /** Namespace of certman's own Secrets. */
   readonly operatorNamespace: string;
-  /** FedRAMP mode: one zone and certman's own credentials for all clusters. */
-  readonly fedramp?: { readonly hostedZoneId: string };
+  /** FedRAMP mode: one zone and certman's own credentials for all clusters, and for requests that stand alone if they may. */
+  readonly fedramp?: { readonly hostedZoneId: string; readonly standaloneRequests: boolean };
   /** Per AWS account and worker. */
   readonly requestsPerSecond: number;
   /** How long changes of a zone are collected into one request. */
@@ -63,7 +63,7 @@ export class Route53Provider implements DnsProvider {
     this.#credentials = new CredentialSource({
       kubernetes: options.kubernetes,
       operatorNamespace: options.operatorNamespace,
-      ownOnly: options.fedramp !== undefined,
+      ...(options.fedramp === undefined ? {} : { fedramp: options.fedramp }),
     });
   }
 

@@ -128,7 +128,7 @@ function makeDnsProvider(
   metrics: WorkerMetrics,
   nameServersWanted: boolean,
 ): Route53Provider {
-  const { fedramp, hostedZoneId } = configuration;
+  const { fedramp, fedrampStandaloneRequests, hostedZoneId } = configuration;
   return new Route53Provider({
     kubernetes,
     operatorNamespace: configuration.namespace,
@@ -136,6 +136,8 @@ function makeDnsProvider(
     batchWindowMs: configuration.dnsBatchWindowMs,
     nameServersWanted,
     onRequest: metrics.route53Asked,
-    ...(fedramp && hostedZoneId !== undefined ? { fedramp: { hostedZoneId } } : {}),
+    ...(fedramp && hostedZoneId !== undefined
+      ? { fedramp: { hostedZoneId, standaloneRequests: fedrampStandaloneRequests } }
+      : {}),
   });
 }

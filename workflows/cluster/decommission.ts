@@ -14,6 +14,7 @@ import type { BundleLedger, DecommissionLedger, DecommissionStarted } from '../c
 import type { ClusterState } from './cluster-state.ts';
 import { isWantedAgain, keepTrying, type Persistence, Suspended, WantedAgain } from './keep-trying.ts';
 import { report, reportWhenSlow } from './reporting.ts';
+import { zoneOf } from './zone.ts';
 
 /** RFC 5280 §5.3.1: the cluster these certificates were for operates no more. */
 const CESSATION_OF_OPERATION = 5;
@@ -138,7 +139,7 @@ async function endBundle(
   });
   cluster.publishAttributes();
   const record = cluster.record(name);
-  const { identity, zoneName, platform, relocation } = cluster.view;
+  const { identity, relocation } = cluster.view;
   const problems: FailureInfo[] = [];
   const persistence = (): Persistence => ({ bundleName: name, deadline: deadlineOf(started) });
 
@@ -164,11 +165,10 @@ async function endBundle(
 
   const left = record.leftRecords ?? [];
   if (left.length > 0) {
-    const zone = { namespace: identity.namespace, clusterName: identity.name, zoneName, platform };
     const { problem } = await keepTrying(cluster, persistence(), () =>
       withdrawTxtRecords.executeWithOptions(
         { summary: `withdraw ${left.length} TXT records left earlier`, scheduleToCloseTimeout: SHORT_PATIENCE },
-        [{ zone, records: left }],
+        [{ zone: zoneOf(cluster.view), records: left }],
       ),
     );
     if (problem !== undefined) problems.push(problem);

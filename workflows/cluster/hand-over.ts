@@ -5,6 +5,7 @@ import { withdrawTxtRecords } from '../activities.ts';
 import type { DecommissionLedger } from '../contract.ts';
 import { failureIn } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { zoneOf } from './zone.ts';
 
 /**
  * Lets go without revoking or removing anything: the cluster's workflow finds the certificate in its Secret, and has the
@@ -24,11 +25,9 @@ export async function handOver(cluster: ClusterState, claimedBy: string): Promis
 async function withdrawLeft(cluster: ClusterState, name: string): Promise<FailureInfo | undefined> {
   const records = cluster.record(name).leftRecords ?? [];
   if (records.length === 0) return undefined;
-  const { identity, zoneName, platform } = cluster.view;
-  const zone = { namespace: identity.namespace, clusterName: identity.name, zoneName, platform };
   try {
     await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} TXT records left earlier` }, [
-      { zone, records },
+      { zone: zoneOf(cluster.view), records },
     ]);
     return undefined;
   } catch (error) {

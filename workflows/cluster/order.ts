@@ -19,6 +19,7 @@ import type { ClusterState } from './cluster-state.ts';
 import { renewalOf } from './decision.ts';
 import { readyUntil } from './ready.ts';
 import { report, reportWhenSlow } from './reporting.ts';
+import { zoneOf } from './zone.ts';
 
 type ValidNames = Extract<BundleView['names'], { readonly kind: 'valid' }>;
 
@@ -97,20 +98,19 @@ function inputOf(
   observation: RequestObservation,
   why: { readonly reason: string; readonly message: string },
 ): CertificateIssuanceInput {
-  const { identity, zoneName, platform } = cluster.view;
   const { certificate, issued, openOrder, leftRecords } = cluster.record(bundle.name);
   const { dnsNames, commonName } = bundle.names;
   // The account of another CA has nothing that could be replaced.
   const replaces = why.reason === 'EnvironmentChanged' ? undefined : certificate?.certId;
   const foreign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
   return {
-    cluster: identity,
+    cluster: cluster.view.identity,
     bundleName: bundle.name,
     request: observation.request,
     secretName: bundle.secretName,
     dnsNames,
     ...(commonName === undefined ? {} : { commonName }),
-    zone: { namespace: identity.namespace, clusterName: identity.name, zoneName, platform },
+    zone: zoneOf(cluster.view),
     reason: why.message,
     ...(openOrder === undefined ? {} : { resumeOrder: openOrder }),
     ...(leftRecords === undefined ? {} : { leftRecords }),

@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createRoute53Activities } from '../../../activities/route53.ts';
+import type { PlatformView } from '../../../src/clusters/cluster-view.ts';
+import type { ZoneTarget } from '../../../src/dns/provider.ts';
 import { Route53Provider, type Route53ProviderOptions } from '../../../src/dns/route53-provider.ts';
 import { failureOf, runActivity } from '../../support/activity-run.ts';
 import { type Moto, startMoto } from '../../support/dns-lab.ts';
@@ -211,10 +213,59 @@ describe('credentials', () => {
   it('are certman’s own in FedRAMP mode, with one zone for all', async () => {
     hub.objects.clear();
     hub.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
-    const dns = provider({ fedramp: { hostedZoneId: `/hostedzone/${zoneId}` } });
+    const dns = provider({ fedramp: { hostedZoneId: `/hostedzone/${zoneId}`, standaloneRequests: false } });
     const deep = target({ zoneName: `deep.${zoneName}` });
     expect(await dns.publish(deep, [record(`deep.${zoneName}`)], signal)).toMatchObject({ zoneId });
     expect(front.counts()).toEqual({ ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
+  });
+
+  describe('of a CertificateRequest that stands alone', () => {
+    const alone = (parts: Partial<Extract<PlatformView, { readonly kind: 'aws' }>> = {}) =>
+      target({
+        zoneName,
+        clusterName: 'web',
+        kind: 'CertificateRequest',
+        platform: { kind: 'aws', region: 'us-east-1', sts: false, ...parts },
+      });
+
+    /** By everything that takes a target. */
+    async function expectRefused(dns: Route53Provider, asked: ZoneTarget, said: RegExp): Promise<void> {
+      const refusal = { code: 'dns/credentialsMissing', message: expect.stringMatching(said) as string };
+      await expect(dns.publish(asked, [record(zoneName)], signal)).rejects.toMatchObject(refusal);
+      await expect(dns.withdraw(asked, [record(zoneName)], signal)).rejects.toMatchObject(refusal);
+      await expect(dns.awaitChange(asked, 'C1', signal)).rejects.toMatchObject(refusal);
+    }
+
+    it('are those of its Secret, never the worker’s own, however well these are known', async () => {
+      vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAWORKER');
+      vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const dns = provider();
+      const lent = target({ zoneName, platform: { kind: 'aws', region: 'us-east-1', sts: false } });
+      await dns.publish(lent, [record(zoneName)], signal);
+      const { length } = front.requests;
+      await expectRefused(dns, alone(), /^CertificateRequest ns\/web stands alone, .*names no Secret/);
+      expect(front.requests).toHaveLength(length);
+      await dns.publish(alone({ credentialsSecret: 'aws' }), [record(zoneName)], signal);
+    });
+
+    it('are never the roles of an STS cluster in its namespace, though it has the name of its AccountClaim', async () => {
+      hub.put('AccountClaim', 'ns', 'web', { spec: { stsRoleARN: 'arn:aws:iam::123456789012:role/customer' } });
+      await expectRefused(provider(), alone({ sts: true, credentialsSecret: 'aws' }), /names no Secret/);
+      expect(front.requests).toEqual([]);
+    });
+
+    it('are not certman’s own in FedRAMP mode, unless whoever runs certman says so', async () => {
+      hub.objects.clear();
+      hub.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
+      const fedramp = { hostedZoneId: zoneId, standaloneRequests: false };
+      const asked = alone({ credentialsSecret: 'aws' });
+      const dns = provider({ fedramp });
+      await dns.publish(target({ zoneName }), [record(zoneName)], signal);
+      await expectRefused(dns, asked, /in FedRAMP mode/);
+      const allowed = provider({ fedramp: { ...fedramp, standaloneRequests: true } });
+      expect(await allowed.publish(asked, [record(zoneName)], signal)).toMatchObject({ zoneId });
+    });
   });
 
   it('do not exist for platforms that are not served', async () => {

@@ -1,6 +1,7 @@
 /** The life of CertificateRequests that stand alone: asked of the CA, the DNS and the API server. */
 import { describe, expect, test } from 'vitest';
 import { certificateInSecret, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
+import { AWS } from '../../../local/versions.ts';
 import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId, type DecommissionLedger } from '../../../workflows/contract.ts';
 import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
@@ -20,7 +21,14 @@ import { startCertman } from '../../support/worker-process.ts';
 
 const DAY_MS = 86_400_000;
 
-const lab = useLifeLab({ worker: { CERTMAN_COMPARISON_INTERVAL: '10s' } });
+/** The worker has credentials of its own for the zone: what is not lent must be refused, not merely absent. */
+const lab = useLifeLab({
+  worker: {
+    CERTMAN_COMPARISON_INTERVAL: '10s',
+    AWS_ACCESS_KEY_ID: AWS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: AWS.secretAccessKey,
+  },
+});
 
 /** Until it says that it fails, for this reason. @returns what it says. */
 async function failing(request: LifeCluster, reason: string): Promise<string> {
@@ -183,6 +191,28 @@ describe('what is wrong with a request is said on its status, and mended by corr
     const aws = await lab().kubernetes.get(SECRETS, { namespace: 'unkeyed', name: 'aws' });
     await lab().kubernetes.create(SECRETS, { metadata: { namespace: 'unkeyed', name: 'none' }, data: aws?.['data'] });
     await certifiedWithin(lab(), request, 60);
+  });
+});
+
+describe('one that names no credentials is not lent the worker’s own', () => {
+  const platform = { aws: { credentials: {}, region: AWS.region } };
+
+  test('and is served once it names some', async () => {
+    const request = await newRequest(lab(), 'lent', { spec: { platform } });
+    expect(await failing(request, 'DnsCredentialsMissing')).toMatch(/names no Secret.*Name a Secret of namespace lent/);
+    await changeRequest(lab(), request, { spec: { platform: { aws: { credentials: { name: 'aws' } } } } });
+    await certifiedWithin(lab(), request, 60);
+  });
+
+  test('and goes at once when it is deleted: nothing was published, so nothing is withdrawn', async () => {
+    const request = await newRequest(lab(), 'begged', { spec: { platform } });
+    await failing(request, 'DnsCredentialsMissing');
+    expect((await statusOf(lab(), request)).bundles['begged']?.leftRecords).toBeUndefined();
+    await deleteRequest(lab(), request);
+    const ledger = await expectCleared(lab(), request, { seconds: 20 });
+    expect(ledger.bundles).toEqual([
+      { bundleName: 'begged', revocations: [expect.objectContaining({ outcome: 'missing' })], removed: [] },
+    ]);
   });
 });
 

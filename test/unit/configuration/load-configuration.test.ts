@@ -40,6 +40,7 @@ describe('a configuration', () => {
       route53RequestsPerSecond: 5,
       dnsBatchWindowMs: 250,
       fedramp: false,
+      fedrampStandaloneRequests: false,
       comparisonIntervalMs: 600_000,
       metricsAddress: { host: '0.0.0.0', port: 8080 },
       sdkMetricsAddress: { host: '0.0.0.0', port: 9464 },
@@ -81,6 +82,7 @@ describe('a configuration', () => {
       CERTMAN_METRICS_ADDRESS: '[::]:9000',
       CERTMAN_SDK_METRICS_ADDRESS: 'off',
       FEDRAMP: 'TRUE',
+      CERTMAN_FEDRAMP_STANDALONE_REQUESTS: 'true',
       HOSTED_ZONE_ID: 'Z123',
     });
     expect(configuration.acmeCaBundle?.path).toBe(caBundle);
@@ -99,6 +101,7 @@ describe('a configuration', () => {
     expect(configuration.metricsAddress).toEqual({ host: '::', port: 9000 });
     expect(configuration.sdkMetricsAddress).toBe('off');
     expect(configuration.fedramp).toBe(true);
+    expect(configuration.fedrampStandaloneRequests).toBe(true);
   });
 
   it('takes the connection to Temporal from the variables of the temporal CLI', () => {
