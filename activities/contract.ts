@@ -39,6 +39,8 @@ export interface PlacedOrder {
   readonly environment: string;
   /** Empty when every authorization is already valid: DNS is skipped. */
   readonly challenges: readonly PendingChallenge[];
+  /** With `ownersUid`: a record for each name, to be published and seen before the order is gone on with. */
+  readonly ownership?: readonly TxtRecord[];
 }
 
 export interface PlaceOrderInput {
@@ -47,6 +49,11 @@ export interface PlaceOrderInput {
   readonly resume?: string;
   /** `certId` of the certificate that a new order replaces (RFC 9773 §5); left out again when the CA refuses it. */
   readonly replaces?: string;
+  /**
+   * uid of a CertificateRequest that stands alone: its maker is to prove every name, those included that the CA holds for
+   * proved. An authorization is of the account (RFC 8555 §7.4.1), which serves all clusters, and so proves nothing of him.
+   */
+  readonly ownersUid?: string;
 }
 
 export interface FinalizeOrderInput {

@@ -91,16 +91,14 @@ class Issuance {
     setCurrentDetails(`Ordering ${described}.\n\nWhy: ${reason}`);
     const order = await this.#place(described);
 
-    const records = uniqueRecords([
-      ...order.challenges.map((challenge) => challenge.record),
-      ...(this.#input.leftRecords ?? []),
-    ]);
+    const proofs = proofsOf(order);
+    const records = uniqueRecords([...proofs, ...(this.#input.leftRecords ?? [])]);
     let certificate: CertificateFacts;
     let replaced: IssuedCertificate | undefined;
     let certificateUrl: string;
     let withdrawn: Promise<void> = Promise.resolve();
     try {
-      if (order.challenges.length > 0) await this.#prove(order);
+      if (proofs.length > 0) await this.#prove(order, proofs);
       // The proof is done: the records are of no more use, and taking them away need not hold the certificate up.
       withdrawn = this.#withdraw(records);
       this.#mayBeIssued = true;
@@ -148,13 +146,14 @@ class Issuance {
   }
 
   async #place(described: string): Promise<PlacedOrder> {
-    const { dnsNames, resumeOrder, replaces } = this.#input;
+    const { cluster, dnsNames, resumeOrder, replaces } = this.#input;
     try {
       const order = await placeOrder.executeWithOptions({ summary: `order ${described}` }, [
         {
           dnsNames,
           ...(resumeOrder === undefined ? {} : { resume: resumeOrder }),
           ...(replaces === undefined ? {} : { replaces }),
+          ...(cluster.kind === 'CertificateRequest' ? { ownersUid: cluster.uid } : {}),
         },
       ]);
       this.openOrder = order.orderUrl;
@@ -166,9 +165,8 @@ class Issuance {
   }
 
   /** Publishes the TXT records, waits until they are seen, and has the CA look. */
-  async #prove(order: PlacedOrder): Promise<void> {
+  async #prove(order: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
     const { zone } = this.#input;
-    const records = order.challenges.map((challenge) => challenge.record);
     const what = `${records.length} TXT record${records.length === 1 ? '' : 's'}`;
     const outside = records.find((record) => !isWithin(record.name, zone.zoneName));
     if (outside !== undefined) {
@@ -188,6 +186,7 @@ class Issuance {
     await verifyPropagation.executeWithOptions({ summary: `see ${what} from outside` }, [
       { records, zoneName: zone.zoneName, nameServers: published.nameServers },
     ]);
+    if (order.challenges.length === 0) return;
     setCurrentDetails(`Order ${order.orderUrl}\n\n${what} visible; the CA is looking.`);
     await answerChallenges.executeWithOptions({ summary: `have the CA look at ${what}` }, [
       { orderUrl: order.orderUrl, challenges: order.challenges },
@@ -233,6 +232,11 @@ class Issuance {
   }
 
   #withdrawal: Promise<void> | undefined;
+}
+
+/** What is to be seen in the DNS before the order is gone on with: for the CA, and for us. */
+function proofsOf({ challenges, ownership = [] }: PlacedOrder): readonly TxtRecord[] {
+  return [...challenges.map((challenge) => challenge.record), ...ownership];
 }
 
 /** The order that an attempt at placing one had recorded before its worker died. */

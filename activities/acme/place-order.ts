@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { type Authorization, authorizedName, dnsChallenge, fetchAuthorization } from '../../src/acme/authorization.ts';
-import { txtName, txtValue } from '../../src/acme/challenge.ts';
+import { ownershipRecords, txtName, txtValue } from '../../src/acme/challenge.ts';
 import type { AcmeCa } from '../../src/acme/client.ts';
 import { fetchOrder, isFor, isUsable, type Order, placeNewOrder } from '../../src/acme/order.ts';
 import { orderFailure } from '../../src/acme/order-failure.ts';
@@ -18,7 +18,7 @@ export async function placeOrder(deps: AcmeActivityDeps, ca: AcmeCa, input: Plac
   return withProgress(placedSchema, async (progress) => {
     const resumed = await openOrder(ca, progress.earlier?.orderUrl ?? input.resume, input.dnsNames, signal);
     const found = resumed === undefined ? undefined : await challengesOf(ca, resumed, signal);
-    if (resumed !== undefined && found !== undefined) return placed(ca, resumed, found);
+    if (resumed !== undefined && found !== undefined) return placed(ca, resumed, found, input);
 
     const { dnsNames, replaces } = input;
     const order = await placeNewOrder(ca, { dnsNames, profile: deps.settings.profile, replaces }, signal, (refusal) =>
@@ -27,7 +27,7 @@ export async function placeOrder(deps: AcmeActivityDeps, ca: AcmeCa, input: Plac
     progress.record({ orderUrl: order.url });
     const challenges = await challengesOf(ca, order, signal);
     if (challenges === undefined) throw await orderFailure(ca, order, signal);
-    return placed(ca, order, challenges);
+    return placed(ca, order, challenges, input);
   });
 }
 
@@ -78,8 +78,19 @@ function pendingChallenge(ca: AcmeCa, authorization: Authorization): PendingChal
   };
 }
 
-function placed(ca: AcmeCa, order: Order, challenges: readonly PendingChallenge[]): PlacedOrder {
+function placed(
+  ca: AcmeCa,
+  order: Order,
+  challenges: readonly PendingChallenge[],
+  { dnsNames, ownersUid }: PlaceOrderInput,
+): PlacedOrder {
   // RFC 8555 §7.1.3 wants `expires` for pending and valid orders; where it is missing nothing is promised beyond now.
   const expires = order.expires ?? new Date().toISOString();
-  return { orderUrl: order.url, expires, environment: ca.host, challenges };
+  return {
+    orderUrl: order.url,
+    expires,
+    environment: ca.host,
+    challenges,
+    ...(ownersUid === undefined ? {} : { ownership: ownershipRecords(dnsNames, order.url, ownersUid) }),
+  };
 }

@@ -26,6 +26,22 @@ export function txtValue(token: string, thumbprint: string): string {
   return createHash('sha256').update(`${token}.${thumbprint}`).digest('base64url');
 }
 
+/**
+ * Records by which whoever ordered shows that the names are his, whatever the CA holds for proved: one for each identifier,
+ * beside that of a challenge. Another's order has other values, so what is published for it shows nothing for this one.
+ */
+export function ownershipRecords(
+  dnsNames: readonly string[],
+  orderUrl: string,
+  ownersUid: string,
+): readonly { readonly name: string; readonly value: string }[] {
+  const identifiers = new Set(dnsNames.map((name) => name.replace(/^\*\./, '')));
+  const value = createHash('sha256')
+    .update(JSON.stringify(['ownership', ownersUid, orderUrl]))
+    .digest('base64url');
+  return [...identifiers].map((identifier) => ({ name: txtName(identifier), value }));
+}
+
 /** Tells the CA to look now (RFC 8555 §7.5.1). */
 export async function answerChallenge(ca: AcmeCa, url: string, signal?: AbortSignal): Promise<Challenge> {
   const answer = await ca.post({ resource: 'challenge', url, payload: {}, schema: challengeSchema, signal });

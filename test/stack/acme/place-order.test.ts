@@ -43,6 +43,27 @@ describe('placing an order', () => {
     expect(again.challenges).toEqual([]);
   });
 
+  it('tells of a request that stands alone what proves every name to be its maker’s, whatever is authorized', async () => {
+    const { hub, request, dnsNames } = issuance();
+    const reusing = await startAcmeLab({ authzReuse: 100 });
+    const worker = reusing.activities(hub.certman);
+    await issue(worker, request, dnsNames);
+    const order = await runAcmeActivity(worker, 'placeOrder', { dnsNames, ownersUid: 'uid-1' });
+    const resumed = await runAcmeActivity(worker, 'placeOrder', {
+      dnsNames,
+      resume: order.orderUrl,
+      ownersUid: 'uid-1',
+    });
+    const another = await runAcmeActivity(worker, 'placeOrder', { dnsNames, ownersUid: 'uid-2' });
+    await reusing.stop();
+    expect(order.challenges).toEqual([]);
+    expect(order.ownership?.map(({ name }) => name)).toEqual(
+      dnsNames.map((name) => `_acme-challenge.${name.replace('*.', '')}`),
+    );
+    expect(resumed.ownership).toEqual(order.ownership);
+    expect(another.ownership?.[0]?.value).not.toBe(order.ownership?.[0]?.value);
+  });
+
   it('goes on with the order of an earlier attempt of the workflow', async () => {
     const first = await issuance().place();
     issuance().lab.proxy.forget();

@@ -1,5 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { txtName, txtValue } from '../../../src/acme/challenge.ts';
+import { ownershipRecords, txtName, txtValue } from '../../../src/acme/challenge.ts';
+
+describe('the records by which whoever ordered shows that the names are his', () => {
+  const names = ['x.example.com', '*.x.example.com', 'y.example.com'];
+  const order = 'https://ca.test/order/1';
+  const valuesOf = (url: string, uid: string) => new Set(ownershipRecords(names, url, uid).map(({ value }) => value));
+
+  it('stand where those of the challenges stand, once for each identifier', () => {
+    expect(ownershipRecords(names, order, 'uid').map(({ name }) => name)).toEqual([
+      '_acme-challenge.x.example.com',
+      '_acme-challenge.y.example.com',
+    ]);
+  });
+
+  it('have a value that no other order and no other request has', () => {
+    const values = [...valuesOf(order, 'uid'), ...valuesOf(order, 'other'), ...valuesOf(`${order}1`, 'uid')];
+    expect(new Set(values).size).toBe(3);
+    for (const value of values) expect(value).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(valuesOf(order, 'uid')).toEqual(valuesOf(order, 'uid'));
+  });
+});
 
 describe('the TXT record of a DNS-01 challenge', () => {
   it('stands under _acme-challenge', () => {

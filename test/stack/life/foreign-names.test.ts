@@ -1,0 +1,72 @@
+/**
+ * A CertificateRequest that stands alone gets no certificate for names that are not its maker's, not even where the CA holds
+ * them for proved: the account's authorizations, which serve every cluster, are always reused here (RFC 8555 §7.4.1).
+ */
+import { expect, test } from 'vitest';
+import { within } from '../../../local/demo/checks.ts';
+import { issuanceWorkflowId } from '../../../workflows/contract.ts';
+import { createDouble } from '../../support/hosted-zones.ts';
+import { newCluster } from '../../support/life-clusters.ts';
+import {
+  activitiesOf,
+  caLog,
+  certifiedWithin,
+  expectCleared,
+  getSecret,
+  txtRecords,
+} from '../../support/life-evidence.ts';
+import { useLifeLab } from '../../support/life-lab.ts';
+import { deleteRequest, newRequest } from '../../support/standalone-requests.ts';
+
+const lab = useLifeLab({ pebble: { authzReuse: 100 } });
+
+/** Why the step that an order is at has not succeeded yet. */
+async function inVain(workflowId: string): Promise<string> {
+  const { raw } = await lab().client.workflow.getHandle(workflowId).describe();
+  return raw.pendingActivities?.[0]?.lastFailure?.message ?? '';
+}
+
+test('a name that a cluster has proved is not had by who cannot publish in its zone', async () => {
+  const cluster = await newCluster(lab(), 'prey');
+  await certifiedWithin(lab(), cluster, 60);
+  const { serials } = await caLog(lab());
+  // Anybody can make a hosted zone of any name in an AWS account of their own; nothing is delegated to it.
+  const zone = `prey.${lab().zone.name}`;
+  const zoneId = await createDouble(lab(), zone);
+  const dnsNames = cluster.dnsNames.filter((name) => name.startsWith('api.'));
+  const thief = await newRequest(lab(), 'thief', { dnsNames, spec: { acmeDNSDomain: zone } });
+
+  const order = issuanceWorkflowId(thief.identity, 'thief', 1);
+  await within(30, 'the proof is looked for in vain', async () => {
+    const why = await inVain(order).catch(() => '');
+    return why.includes('_acme-challenge.api.prey') ? {} : why;
+  });
+  expect((await activitiesOf(lab(), order)).map(({ type }) => type)).toEqual([
+    'placeOrder',
+    'publishTxtRecords',
+    'verifyPropagation',
+  ]);
+  expect(await getSecret(lab(), thief)).toBeUndefined();
+  expect((await caLog(lab())).serials).toEqual(serials);
+  await deleteRequest(lab(), thief);
+  await expectCleared(lab(), thief);
+  expect([...(await txtRecords(lab(), zoneId)).keys()]).toEqual([]);
+});
+
+test('names that are its maker’s are proved again, without the CA having to look', async () => {
+  const first = await newRequest(lab(), 'mine');
+  await certifiedWithin(lab(), first, 60);
+  const second = await newRequest(lab(), 'also-mine', { namespace: 'mine', dnsNames: first.dnsNames });
+  await certifiedWithin(lab(), second, 60);
+  const order = issuanceWorkflowId(second.identity, 'also-mine', 1);
+  expect((await activitiesOf(lab(), order)).map(({ type }) => type).toSorted()).toEqual([
+    'finalizeOrder',
+    'installCertificate',
+    'placeOrder',
+    'publishTxtRecords',
+    'verifyPropagation',
+    'withdrawTxtRecords',
+  ]);
+  for (const request of [first, second]) await deleteRequest(lab(), request);
+  for (const request of [first, second]) await expectCleared(lab(), request);
+});
