@@ -1,7 +1,12 @@
 /** A bundle that is taken out of a living cluster and put back before its end is over. */
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { type BundleRecord, clusterObserved, clusterWorkflowId } from '../../workflows/contract.ts';
+import {
+  type BundleRecord,
+  clusterObserved,
+  clusterWorkflowId,
+  surroundingsChanged,
+} from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { bundleView, clusterView } from '../support/views.ts';
@@ -122,5 +127,30 @@ describe('a bundle that is put back', () => {
       expectServedAnew(await ready(lab, view), before);
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
     });
+  });
+});
+
+test('the end of a bundle that is held up stands still while the cluster is paused, and says so', async () => {
+  await withLab(async (lab) => {
+    refuse(lab, 'revokeCertificates');
+    const { view, handle } = await takenOut(lab);
+    await blockedBy(lab, 'revokeCertificates');
+    const asked = lab.doubles.countOf('revokeCertificates');
+    const served = { ...view, bundles: [bundleView('primary')] };
+    await handle.signal(clusterObserved, { ...served, paused: true });
+    await eventually(
+      'it says so',
+      () => lab.status(view),
+      ({ bundles }) => bundles['other']?.message.startsWith('Paused by the annotation') === true,
+    );
+    await handle.signal(surroundingsChanged, { what: 'The Secret lets-encrypt-account was changed.' });
+    lab.doubles.when('revokeCertificates', undefined);
+    await handle.signal(clusterObserved, served);
+    await eventually(
+      'it has come to its end',
+      () => lab.status(view),
+      ({ bundles }) => bundles['other'] === undefined,
+    );
+    expect(lab.doubles.countOf('revokeCertificates')).toBe(asked + 1);
   });
 });

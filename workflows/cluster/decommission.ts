@@ -12,7 +12,7 @@ import {
 } from '../activities.ts';
 import type { BundleLedger, DecommissionLedger, DecommissionStarted } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { isWantedAgain, keepTrying, type Persistence, Suspended, WantedAgain } from './keep-trying.ts';
+import { CalledOff, isCalledOff, keepTrying, type Persistence, Suspended } from './keep-trying.ts';
 import { report, reportWhenSlow } from './reporting.ts';
 import { zoneOf } from './zone.ts';
 
@@ -53,25 +53,31 @@ export async function decommission(cluster: ClusterState): Promise<DecommissionL
   }
 }
 
-/** The end of a bundle that the ClusterDeployment no longer asks for, while the cluster lives on and does not ask for it again. */
+/** The end of a bundle that the ClusterDeployment no longer asks for, while the cluster lives on and is served. */
 export async function retireBundle(cluster: ClusterState, name: string): Promise<void> {
-  if (cluster.gate().kind !== 'serve') {
-    const seen = cluster.changesOf(name);
-    if (cluster.wholeLife) cluster.services.rest(name, true);
-    await condition(() => cluster.changesOf(name) !== seen);
-    return;
-  }
+  const gate = cluster.gate();
+  if (gate.kind !== 'serve') return await untilChanged(cluster, name, gate.message);
   const started = cluster.record(name).ending ?? (await begin(cluster));
-  if (isWantedAgain(cluster, name)) return;
+  if (isCalledOff(cluster, name)) return;
   if (started !== undefined) cluster.update(name, { ending: started });
   try {
     const { problems = [] } = await endBundle(cluster, name, started);
     // No ledger of the cluster will tell of it: the record goes with the bundle.
     if (cluster.wholeLife) for (const problem of problems) await report(cluster, name, leftUndone(problem));
   } catch (error) {
-    if (!(error instanceof WantedAgain)) throw error;
+    if (error instanceof CalledOff) return;
+    throw error;
   }
-  if (!isWantedAgain(cluster, name)) cluster.forget(name);
+  // Where it has been asked for again meanwhile, its service goes on from what is known of it.
+  if (!cluster.wholeLife || cluster.bundle(name) === undefined) cluster.forget(name);
+}
+
+/** Hands off: what has begun is said to be held, what has not is left as it is. */
+async function untilChanged(cluster: ClusterState, name: string, why: string): Promise<void> {
+  const seen = cluster.changesOf(name);
+  if (cluster.wholeLife) cluster.services.rest(name, true);
+  if (cluster.record(name).ending !== undefined) cluster.update(name, { message: why, nextAttempt: undefined });
+  await condition(() => cluster.changesOf(name) !== seen);
 }
 
 /**

@@ -13,9 +13,9 @@ export class Suspended extends Error {
   override readonly name = 'Suspended';
 }
 
-/** The bundle whose end it is a step of is wanted again; nothing is under way. */
-export class WantedAgain extends Error {
-  override readonly name = 'WantedAgain';
+/** The end of a bundle, of which it is a step, is not to go on now, the cluster living on; nothing is under way. */
+export class CalledOff extends Error {
+  override readonly name = 'CalledOff';
 }
 
 export interface Persistence {
@@ -36,7 +36,7 @@ export interface Tried<T> {
 /**
  * Repeats a step by the retry schedule, sooner when something changes. It is always tried once, however late it is.
  * @throws Suspended instead of waiting in a run that is long enough.
- * @throws WantedAgain instead of another try, or of giving up, where the cluster lives on and asks for the bundle.
+ * @throws CalledOff instead of another try, or of giving up, where the cluster lives on and asks for the bundle, or a gate is closed.
  */
 export async function keepTrying<T>(
   cluster: ClusterState,
@@ -44,13 +44,13 @@ export async function keepTrying<T>(
   step: () => Promise<T>,
 ): Promise<Tried<T>> {
   for (let failedAttempts = 1; ; failedAttempts += 1) {
-    if (isWantedAgain(cluster, bundleName)) throw new WantedAgain();
+    if (isCalledOff(cluster, bundleName)) throw new CalledOff();
     const seen = changes(cluster, bundleName);
     try {
       return { value: await step() };
     } catch (error) {
       if (isCancellation(error)) throw error;
-      if (isWantedAgain(cluster, bundleName)) throw new WantedAgain();
+      if (isCalledOff(cluster, bundleName)) throw new CalledOff();
       const failure = failureIn(error);
       const letGo = cluster.released && indispensable !== true;
       if (letGo || Date.now() >= deadline) return { problem: failure };
@@ -80,9 +80,9 @@ export async function keepTrying<T>(
 }
 
 /** A run of an earlier version brings every end to its end. */
-export function isWantedAgain(cluster: ClusterState, bundleName: string | undefined): boolean {
+export function isCalledOff(cluster: ClusterState, bundleName: string | undefined): boolean {
   if (!cluster.wholeLife || cluster.leaving || bundleName === undefined) return false;
-  return cluster.bundle(bundleName) !== undefined;
+  return cluster.bundle(bundleName) !== undefined || cluster.gate().kind !== 'serve';
 }
 
 /** A run of an earlier version is not woken for what concerns the cluster as a whole. */
