@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { EVENTS, type KubernetesApi, type KubernetesObject, type ResourceType } from './kubernetes-api.ts';
+import { beginningOf } from './object-name.ts';
 
 /** Limit of the API server: k8s.io/kubernetes pkg/apis/core/validation (NoteLengthLimit). */
 const LONGEST_MESSAGE_BYTES = 1024;
@@ -89,7 +90,7 @@ export function eventFor(subject: EventSubject, words: EventWords, now: Date): K
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { namespace, name: `${name.slice(0, 230)}.${digest}` },
+    metadata: { namespace, name: `${beginningOf(name, 230)}.${digest}` },
     involvedObject: {
       apiVersion: resource.group === '' ? resource.version : `${resource.group}/${resource.version}`,
       kind: resource.kind,

@@ -3,10 +3,12 @@
  * new key from before the order is finalized until the certificate is installed. Keys leave this file only as return values
  * to code that runs in the same process.
  */
+import { createHash } from 'node:crypto';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { judgeTlsData } from './certificate-secret.ts';
 import { type KubernetesApi, type KubernetesObject, type ObjectMeta, SECRETS } from './kubernetes-api.ts';
+import { beginningOf, LONGEST_OBJECT_NAME } from './object-name.ts';
 import { readSecretText } from './secret-data.ts';
 import { ownedBy, requestLabel, type SecretOwner } from './secret-tie.ts';
 
@@ -97,9 +99,13 @@ export async function applyTlsSecret(
   );
 }
 
-/** Name of the staging Secret of a CertificateRequest. */
+/** Name of the staging Secret of a CertificateRequest; where its name leaves no room for more, of the beginning and a digest of it. */
 export function stagingSecretName(requestName: string): string {
-  return `${requestName}-staging`;
+  const ending = '-staging';
+  const name = `${requestName}${ending}`;
+  if (name.length <= LONGEST_OBJECT_NAME) return name;
+  const tail = `-${createHash('sha256').update(requestName).digest('hex').slice(0, 16)}${ending}`;
+  return `${beginningOf(requestName, LONGEST_OBJECT_NAME - tail.length)}${tail}`;
 }
 
 export interface EnsureStagingKeyInput {
