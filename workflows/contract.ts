@@ -23,43 +23,17 @@ import type { FailureInfo } from '../src/failures/failure.ts';
 /** The one task queue that every worker polls. */
 export const TASK_QUEUE = 'certman';
 
-/** Workflow id of the watch on a hub: one per hub, so that Temporal keeps exactly one running. */
-export function watchWorkflowId(hive: string): string {
-  return `watch/${hive}`;
-}
+export {
+  certClusterOf,
+  clusterWorkflowId,
+  clusterWorkflowPrefixes,
+  idBeginningsOf,
+  identityOfWorkflow,
+  issuanceWorkflowId,
+  watchWorkflowId,
+} from './ids.ts';
 
-/**
- * Workflow id of a cluster, or of a CertificateRequest that stands alone. The uid keeps a cluster made again under its old
- * name apart from the old one's revocation.
- */
-export function clusterWorkflowId(cluster: ClusterIdentity): string {
-  const { clusters, requests } = clusterWorkflowPrefixes(cluster.hive);
-  const prefix = cluster.kind === 'CertificateRequest' ? requests : clusters;
-  return `${prefix}${cluster.namespace}/${cluster.name}/${cluster.uid}`;
-}
-
-/** What the ids of a hub's clusters, and of its CertificateRequests that stand alone, begin with. */
-export function clusterWorkflowPrefixes(hive: string): { readonly clusters: string; readonly requests: string } {
-  return { clusters: `cluster/${hive}/`, requests: `request/${hive}/` };
-}
-
-/** The reverse of {@link clusterWorkflowId}; undefined when the id is of another hub or of something else. */
-export function identityOfWorkflow(hive: string, workflowId: string): ClusterIdentity | undefined {
-  const { clusters, requests } = clusterWorkflowPrefixes(hive);
-  const prefix = [clusters, requests].find((one) => workflowId.startsWith(one));
-  if (prefix === undefined) return undefined;
-  // Only the hub's name may hold a slash.
-  const [namespace, name, uid, ...more] = workflowId.slice(prefix.length).split('/');
-  if (namespace === undefined || name === undefined || uid === undefined || more.length > 0) return undefined;
-  return { hive, namespace, name, uid, ...(prefix === requests ? { kind: 'CertificateRequest' } : {}) };
-}
-
-/** Workflow id of one issuance: the cluster's, the bundle, and the how-manieth order of that bundle it is. */
-export function issuanceWorkflowId(cluster: ClusterIdentity, bundleName: string, attempt: number): string {
-  return `issue/${cluster.hive}/${cluster.namespace}/${cluster.name}/${cluster.uid}/${bundleName}/${attempt}`;
-}
-
-// Search attributes. SQL visibility has room for 10 Keyword and 3 each of the other types per namespace.
+// Search attributes. SQL visibility has room for 10 Keyword and 3 each of the other types per namespace; a Keyword has at most 255 characters.
 export const CertState = defineSearchAttributeKey('CertState', SearchAttributeType.KEYWORD);
 export const CertCluster = defineSearchAttributeKey('CertCluster', SearchAttributeType.KEYWORD);
 export const CertReason = defineSearchAttributeKey('CertReason', SearchAttributeType.KEYWORD);

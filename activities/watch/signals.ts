@@ -14,6 +14,7 @@ import {
   CertCluster,
   CertReason,
   CertState,
+  certClusterOf,
   certificateRevoked,
   clusterGone,
   clusterObserved,
@@ -149,7 +150,7 @@ export class Signals {
       clusters = [];
       for await (const execution of this.#client().workflow.list({ query, pageSize: 1000 })) {
         this.#signal.throwIfAborted();
-        const cluster = identityOfWorkflow(this.#hive, execution.workflowId);
+        const cluster = identityOfWorkflow(this.#hive, execution);
         if (cluster !== undefined) clusters.push(cluster);
       }
     });
@@ -163,7 +164,7 @@ export class Signals {
       taskQueue: this.#taskQueue,
       args: [{ cluster: view }] as [{ cluster: ClusterView }],
       typedSearchAttributes: [
-        { key: CertCluster, value: nameOf(identity) },
+        { key: CertCluster, value: certClusterOf(identity) },
         { key: CertState, value: view.deleting ? 'Decommissioning' : 'Pending' },
       ],
       memo: { hive: identity.hive, namespace: identity.namespace, name: identity.name, uid: identity.uid },

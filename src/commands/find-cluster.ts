@@ -1,12 +1,13 @@
 /** Finding a cluster's workflow by the cluster's name. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { clusterWorkflowPrefixes } from '../../workflows/contract.ts';
+import { clusterWorkflowPrefixes, idBeginningsOf, identityOfWorkflow } from '../../workflows/contract.ts';
 import type { ClusterName } from './cluster-argument.ts';
 
 /** Visibility query for the running workflows of a hub's clusters and of its CertificateRequests that stand alone. */
-export function runningClusters(hive: string, within = ''): string {
+export function runningClusters(hive: string, named?: ClusterName): string {
   const { clusters, requests } = clusterWorkflowPrefixes(hive);
-  const ofHub = [clusters, requests].map((prefix) => `WorkflowId STARTS_WITH '${prefix}${within}'`).join(' OR ');
+  const beginnings = named === undefined ? [clusters, requests] : idBeginningsOf(hive, named);
+  const ofHub = beginnings.map((beginning) => `WorkflowId STARTS_WITH '${beginning}'`).join(' OR ');
   return `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND (${ofHub})`;
 }
 
@@ -17,13 +18,14 @@ export function runningClusters(hive: string, within = ''): string {
 export async function findClusterWorkflow(
   client: Client,
   hive: string,
-  { namespace, name }: ClusterName,
+  named: ClusterName,
 ): Promise<WorkflowHandle | undefined> {
-  const { requests } = clusterWorkflowPrefixes(hive);
   let best: { readonly workflowId: string; readonly rank: number; readonly at: number } | undefined;
-  for await (const execution of client.workflow.list({ query: runningClusters(hive, `${namespace}/${name}/`) })) {
-    const { workflowId } = execution;
-    const found = { workflowId, rank: workflowId.startsWith(requests) ? 0 : 1, at: execution.startTime.getTime() };
+  for await (const execution of client.workflow.list({ query: runningClusters(hive, named) })) {
+    const identity = identityOfWorkflow(hive, execution);
+    if (identity?.name !== named.name) continue;
+    const { workflowId, startTime } = execution;
+    const found = { workflowId, rank: identity.kind === undefined ? 1 : 0, at: startTime.getTime() };
     if (best === undefined || found.rank > best.rank || (found.rank === best.rank && found.at > best.at)) best = found;
   }
   return best === undefined ? undefined : client.workflow.getHandle(best.workflowId);

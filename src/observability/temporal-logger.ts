@@ -53,12 +53,13 @@ function recordOf(meta: LogMetadata): Record<string, unknown> {
 }
 
 /**
- * The cluster, and bundle, that a workflow id speaks of: `cluster/<hive>/<namespace>/<name>/<uid>` and
- * `issue/<hive>/<namespace>/<name>/<uid>/<bundle>/<attempt>`.
+ * The cluster, and bundle, that a workflow id speaks of: `cluster/<hive>/<namespace>/<name>/<uid>`, `request/…` and
+ * `issue/<hive>/<namespace>/<name>/<uid>/<bundle>/<attempt>`. A name that the id has cut is as it is there.
  */
 export function subjectOf(workflowId: string): { readonly cluster?: string; readonly bundle?: string } {
   const [kind, , namespace, name, , bundle] = workflowId.split('/');
-  if ((kind !== 'cluster' && kind !== 'issue') || namespace === undefined || name === undefined) return {};
+  if ((kind !== 'cluster' && kind !== 'request' && kind !== 'issue') || namespace === undefined || name === undefined)
+    return {};
   const cluster = `${namespace}/${name}`;
   return kind === 'issue' && bundle !== undefined ? { cluster, bundle } : { cluster };
 }

@@ -13,6 +13,7 @@ import {
   type CertificateIssuanceResult,
   CertNameSet,
   CertNames,
+  certClusterOf,
   issuanceWorkflowId,
 } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
@@ -55,7 +56,7 @@ export async function order(
         workflowId: issuanceWorkflowId(cluster.view.identity, bundle.name, attempt),
         staticSummary: `${renewing ? 'Renew' : 'Issue'} ${describeNames(dnsNames)}`,
         typedSearchAttributes: [
-          { key: CertCluster, value: cluster.name },
+          { key: CertCluster, value: certClusterOf(cluster.view.identity) },
           { key: CertNames, value: dnsNames.slice(0, 10) },
           { key: CertNameSet, value: nameSetDigest(dnsNames) },
         ],

@@ -23,12 +23,13 @@ const PAGE_SIZE = 1_000;
 /** Every cluster, and request that stands alone, that has a workflow, from their search attributes: one listing, no worker needed. */
 export async function fleetFromTemporal(client: Client, hive: string): Promise<FleetReport> {
   const clusters: FleetLine[] = [];
-  for await (const { workflowId, typedSearchAttributes: attributes } of client.workflow.list({
+  for await (const execution of client.workflow.list({
     query: runningClusters(hive),
     pageSize: PAGE_SIZE,
   })) {
-    const cluster = identityOfWorkflow(hive, workflowId);
+    const cluster = identityOfWorkflow(hive, execution);
     if (cluster === undefined) continue;
+    const attributes = execution.typedSearchAttributes;
     const reason = attributes.get(CertReason);
     const issuer = attributes.get(CertIssuer);
     const notAfter = attributes.get(CertExpiry)?.toISOString();

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { certificateInSecret, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
 import { AWS } from '../../../local/versions.ts';
 import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { clusterWorkflowId, type DecommissionLedger } from '../../../workflows/contract.ts';
+import { CertCluster, certClusterOf, clusterWorkflowId, type DecommissionLedger } from '../../../workflows/contract.ts';
 import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
 import {
   allOf,
@@ -224,6 +224,33 @@ test('one whose name is longer than a label may be is served, and cleared away, 
   expect((await getSecret(lab(), request))?.metadata.labels).toBeUndefined();
   await deleteRequest(lab(), request);
   await expectCleared(lab(), request, { revoked: [serialNumber] });
+});
+
+test('one of the longest names that there can be is issued, shown, renewed and cleared away like any other', async () => {
+  const [namespace, name, secretName] = ['s'.repeat(63), 'n'.repeat(253), 'c'.repeat(253)];
+  const dnsNames = [`www.longest.${lab().zone.name}`];
+  const request = await newRequest(lab(), name, { namespace, secretName, dnsNames });
+  const { serialNumber: first } = await certifiedWithin(lab(), request, 60);
+  expect(await certman('renew', `${namespace}/${name}`)).toMatch(new RegExp(`^${name}: renewed by Pebble`, 'm'));
+  const { serialNumber } = await certificateInSecret(lab().kubernetes, request, first, 5);
+  await requestIsReady(lab().kubernetes, request, serialNumber, 15);
+
+  expect(await certman('status')).toMatch(new RegExp(`^${namespace}/${name} +Ready `, 'm'));
+  const workflowId = clusterWorkflowId(request.identity);
+  const shown = await certman('status', `${namespace}/${name}`);
+  expect(shown).toMatch(new RegExp(`workflow +${workflowId}\n\n +${name}: Ready\n`));
+  const ofIt = `${CertCluster.name} = '${certClusterOf(request.identity)}'`;
+  const executions = await within(10, 'Temporal lists its workflows', async () => {
+    const listed = await allOf(lab().client.workflow.list({ query: ofIt }));
+    return new Set(listed.map((one) => one.workflowId)).size === 3 ? listed : `${listed.length} runs`;
+  });
+  for (const { workflowId: id, typedSearchAttributes } of executions) {
+    expect(id.length).toBeLessThanOrEqual(255);
+    expect(typedSearchAttributes.get(CertCluster)).toHaveLength(255);
+  }
+
+  await deleteRequest(lab(), request);
+  await expectCleared(lab(), request, { revoked: [first, serialNumber] });
 });
 
 describe('several in a namespace', () => {

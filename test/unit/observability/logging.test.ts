@@ -60,6 +60,7 @@ describe('an outage of Temporal', () => {
 describe('the subject of a workflow id', () => {
   it.each([
     ['cluster/hub/ns/demo/uid', { cluster: 'ns/demo' }],
+    ['request/hub/ns/web/uid', { cluster: 'ns/web' }],
     ['issue/hub/ns/demo/uid/primary/1', { cluster: 'ns/demo', bundle: 'primary' }],
     ['watch/hub', {}],
     ['something else', {}],
