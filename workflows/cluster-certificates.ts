@@ -13,11 +13,12 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { FailureInfo } from '../src/failures/failure.ts';
 import { serveBundle } from './cluster/bundle.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
 import { decommission, retireBundle } from './cluster/decommission.ts';
 import { handOver } from './cluster/hand-over.ts';
+import { letGo, validateRelease } from './cluster/letting-go.ts';
+import { refuse } from './cluster/refusal.ts';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -74,11 +75,9 @@ function setup(input: ClusterCertificatesInput): ClusterState {
     validator: (request) => validateRenewal(cluster, request),
   });
   setHandler(release, () => letGo(cluster), {
-    description: 'Let the cluster, which is being deleted, go without what cannot be done; answers with what that was.',
-    validator: () => {
-      if (!cluster.ending)
-        refuse('release/refused', `${cluster.name} is not being deleted: there is nothing to let go.`);
-    },
+    description:
+      'Let the cluster that is being deleted, or bundles that were taken out of it, go without what cannot be done; answers with what that was.',
+    validator: () => validateRelease(cluster),
   });
   return cluster;
 }
@@ -106,9 +105,9 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
   let ledger =
     cluster.claimedBy === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claimedBy);
   while (ledger === undefined) {
-    await condition(() => allHandlersFinished() || cluster.released);
+    await condition(() => allHandlersFinished() || cluster.lettingGo.ofCluster);
     await hearAll(cluster);
-    if (!cluster.released) await continueAsNew<typeof clusterCertificates>(cluster.asInput());
+    if (!cluster.lettingGo.ofCluster) await continueAsNew<typeof clusterCertificates>(cluster.asInput());
     ledger = await decommission(cluster);
   }
   await condition(allHandlersFinished);
@@ -122,13 +121,6 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
  */
 async function hearAll(cluster: ClusterState): Promise<void> {
   if (cluster.wholeLife) await sleep(1, { summary: 'hear what has arrived, then begin a fresh run' });
-}
-
-/** Answers once every bundle has come to its end. */
-async function letGo(cluster: ClusterState): Promise<readonly FailureInfo[]> {
-  cluster.letGo();
-  await condition(() => cluster.knownBundles().every((name) => cluster.record(name).ended !== undefined));
-  return cluster.knownBundles().flatMap((name) => cluster.record(name).ended?.problems ?? []);
 }
 
 /** Synchronous by necessity: an asynchronous validator would wedge the workflow. */
@@ -148,10 +140,6 @@ function validateRenewal(cluster: ClusterState, request: RenewRequest): void {
     );
   }
   if (names.length === 0) refuse('renew/refused', `${cluster.name} has no bundle to be generated.`);
-}
-
-function refuse(type: 'renew/refused' | 'release/refused', message: string): never {
-  throw ApplicationFailure.create({ type, message, nonRetryable: true });
 }
 
 async function renewNow(cluster: ClusterState, request: RenewRequest): Promise<readonly RenewedCertificate[]> {

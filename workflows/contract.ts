@@ -75,7 +75,10 @@ export const renewalWindowMoved =
 /** A certificate is on its CA's list of the revoked (RFC 5280 §5): whatever its dates say, it is to be replaced. */
 export const certificateRevoked =
   defineSignal<[{ readonly bundleName: string; readonly serialNumber: string }]>('certificateRevoked');
-/** An operator's order to let a cluster that is being deleted go without what cannot be done. Answers with what that was. */
+/**
+ * An operator's order to let a cluster that is being deleted go without what cannot be done; of one that lives on, the bundles
+ * that were taken out of it. Answers with what that was.
+ */
 export const release = defineUpdate<readonly FailureInfo[]>('release');
 /** An operator's order to renew now. Answers when the new certificate is in its Secret, or with why not. */
 export const renew = defineUpdate<readonly RenewedCertificate[], [RenewRequest]>('renew');

@@ -46,16 +46,24 @@ export function failureSentence(failure: FailureInfo, failedAttempts: number, ne
   return parts.join(' ');
 }
 
+/** An end that can be held up: of a cluster that is deleted, or of a bundle that was taken out of one that lives on. */
+export interface BlockedEnd {
+  readonly of: 'cluster' | 'bundle';
+  /** Epoch milliseconds after which it is given up; infinite: never. */
+  readonly deadline: number;
+}
+
 /** What a blocked end says: what happened, when it is tried again, and what becomes of it if it never succeeds. */
 export function blockedSentence(
   failure: FailureInfo,
   failedAttempts: number,
   nextAttempt: string,
-  deadline: number,
+  { of, deadline }: BlockedEnd,
 ): string {
+  const givenUp = of === 'cluster' ? 'the finalizer is released without it' : 'the bundle is given up without it';
   const otherwise = Number.isFinite(deadline)
-    ? `If it cannot be done by ${new Date(deadline).toISOString()}, the finalizer is released without it.`
-    : 'It is tried until it can be done; to let the cluster go without it: certman release.';
+    ? `If it cannot be done by ${new Date(deadline).toISOString()}, ${givenUp}.`
+    : `It is tried until it can be done; to let the ${of} go without it: certman release.`;
   return `${failureSentence(failure, failedAttempts, nextAttempt)} ${otherwise}`;
 }
 

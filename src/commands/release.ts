@@ -1,4 +1,4 @@
-/** `certman release`: lets a cluster that is being deleted go without what cannot be done. */
+/** `certman release`: lets a cluster that is being deleted, or bundles taken out of one, go without what cannot be done. */
 import { Command } from 'commander';
 import { loadSettings, loadTemporal } from '../config.ts';
 import { CertmanError, type FailureInfo } from '../failures/failure.ts';
@@ -8,11 +8,11 @@ import { print } from './output.ts';
 
 export function releaseCommand(): Command {
   return new Command('release')
-    .summary('let a cluster go whose deletion is blocked')
+    .summary('let a deleted cluster, or a bundle taken out of one, go whose end is blocked')
     .description(
-      'A cluster that is being deleted is let go now: what cannot be done (a revocation, the removal of a Secret or of TXT records) is tried once more, recorded, and given up. Without this it happens by CERTMAN_DECOMMISSION_POLICY and CERTMAN_DECOMMISSION_LIMIT.',
+      'A cluster that is being deleted is let go now; of a cluster that lives on, the bundles that were taken out of its ClusterDeployment: what cannot be done (a revocation, the removal of a Secret or of TXT records) is tried once more, recorded, and given up. Without this it happens by CERTMAN_DECOMMISSION_POLICY and CERTMAN_DECOMMISSION_LIMIT.',
     )
-    .argument('<cluster>', `${CLUSTER_ARGUMENT}, that is being deleted`)
+    .argument('<cluster>', `${CLUSTER_ARGUMENT}, that is being deleted or has lost a bundle`)
     .option('--yes', 'yes, give up what cannot be done: certificates may stay valid that nobody revokes')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  certman release uhc-production-1/demo --yes')
@@ -22,22 +22,31 @@ export function releaseCommand(): Command {
         throw new CertmanError({
           code: 'configuration/invalid',
           message: `Certificates of ${text} may stay valid, with nobody left to revoke them.`,
-          next: `See what is in the way with "certman status ${text}"; say --yes to let the cluster go all the same.`,
+          next: `See what is in the way with "certman status ${text}"; say --yes to let go all the same.`,
         });
       }
       const { hive } = loadSettings(process.env, ['hive']);
-      const left = await withTemporal(loadTemporal(process.env), async (client) => {
-        const { release } = await import('../../workflows/contract.ts');
+      const released = await withTemporal(loadTemporal(process.env), async (client): Promise<Released> => {
+        const { clusterStatus, release } = await import('../../workflows/contract.ts');
         const { answerOf, clusterWorkflow } = await import('./update-cluster.ts');
         const handle = await clusterWorkflow(client, hive, cluster);
-        return await answerOf(handle.executeUpdate(release));
+        const { decommissioning } = await handle.query(clusterStatus);
+        return { of: decommissioning ? 'cluster' : 'bundles', left: await answerOf(handle.executeUpdate(release)) };
       });
-      print(options.json === true ? JSON.stringify({ left }) : asText(text, left));
+      print(options.json === true ? JSON.stringify({ left: released.left }) : releasedAsText(text, released));
     });
 }
 
-function asText(cluster: string, left: readonly FailureInfo[]): string {
-  if (left.length === 0) return `${cluster}: everything could be done; the finalizer is released.`;
+/** What was let go, and what was left undone. */
+export interface Released {
+  readonly of: 'cluster' | 'bundles';
+  readonly left: readonly FailureInfo[];
+}
+
+export function releasedAsText(cluster: string, { of, left }: Released): string {
+  const done =
+    of === 'cluster' ? 'the finalizer is released' : 'the bundles that were taken out are let go, the cluster lives on';
+  if (left.length === 0) return `${cluster}: everything could be done; ${done}.`;
   const lines = left.map(({ code, message }) => `  ${code}: ${message}`);
-  return [`${cluster}: the finalizer is released. Left undone:`, ...lines].join('\n');
+  return [`${cluster}: ${done}. Left undone:`, ...lines].join('\n');
 }

@@ -127,7 +127,8 @@ describe('an operator who lets a cluster go', () => {
       expect(refusal).toBeInstanceOf(WorkflowUpdateFailedError);
       expect((refusal as WorkflowUpdateFailedError).cause).toMatchObject({
         type: 'release/refused',
-        message: 'ns-c1/c1 is not being deleted: there is nothing to let go.',
+        message:
+          'ns-c1/c1 is not being deleted, and no bundle that was taken out of it is left: there is nothing to let go.',
       });
     });
   });

@@ -15,6 +15,7 @@ import {
 } from '../contract.ts';
 import { Attempts } from './attempts.ts';
 import { mostUrgent, reasonShown } from './fleet-attributes.ts';
+import { LettingGo } from './letting-go.ts';
 import { Services } from './services.ts';
 import { attributesOf, situationOf } from './situation.ts';
 
@@ -26,12 +27,12 @@ export class ClusterState {
   #gone: boolean;
   readonly #records: Map<string, BundleRecord>;
   #endingStarted: DecommissionStarted | undefined;
-  #released = false;
   #claimedBy: string | undefined;
   readonly services = new Services();
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
   readonly attempts = new Attempts();
+  readonly lettingGo = new LettingGo();
   #everyChange = 0;
   #cycles = 0;
   #shown = '';
@@ -116,11 +117,6 @@ export class ClusterState {
     this.#touch(bundleName);
   }
 
-  /** Whether an operator has let the cluster go without what cannot be done. */
-  get released(): boolean {
-    return this.#released;
-  }
-
   /** The ClusterDeployment whose workflow has taken this request over, where one has. */
   get claimedBy(): string | undefined {
     return this.#claimedBy;
@@ -134,9 +130,17 @@ export class ClusterState {
     this.show();
   }
 
+  /** The whole cluster where that is ending, else the bundles whose end has begun. */
   letGo(): void {
-    this.#released = true;
-    this.#touchAll();
+    if (this.ending) {
+      this.lettingGo.ofWholeCluster();
+      this.#touchAll();
+      return;
+    }
+    for (const name of this.endingBundles()) {
+      this.lettingGo.ofBundle(name);
+      this.#touch(name);
+    }
   }
 
   requestRenewal(bundleName: string): void {
@@ -172,6 +176,12 @@ export class ClusterState {
   unwantedBundles(): readonly string[] {
     const wanted = new Set(this.wantedBundles());
     return [...this.#records.keys()].filter((name) => !wanted.has(name));
+  }
+
+  /** Bundles whose end has begun, with the cluster's or by itself. */
+  endingBundles(): readonly string[] {
+    if (this.ending) return this.knownBundles();
+    return this.unwantedBundles().filter((name) => this.record(name).ending !== undefined);
   }
 
   knownBundles(): readonly string[] {

@@ -52,19 +52,25 @@ export async function keepTrying<T>(
       if (isCancellation(error)) throw error;
       if (isCalledOff(cluster, bundleName)) throw new CalledOff();
       const failure = failureIn(error);
-      const letGo = cluster.released && indispensable !== true;
+      const letGo = cluster.lettingGo.isInForceFor(bundleName) && indispensable !== true;
       if (letGo || Date.now() >= deadline) return { problem: failure };
       const until = Math.min(nextAttemptAt(failure, failedAttempts, Date.now()), deadline);
       const nextAttempt = new Date(until).toISOString();
       if (bundleName !== undefined) {
-        const message = blockedSentence(failure, failedAttempts, nextAttempt, deadline);
+        const end = { of: cluster.ending ? 'cluster' : 'bundle', deadline } as const;
+        const message = blockedSentence(failure, failedAttempts, nextAttempt, end);
         await tell(cluster, [bundleName], { failure, failedAttempts, nextAttempt, message });
       } else if (cluster.wholeLife) {
         const message = `The finalizer is not released yet. ${failureSentence(failure, failedAttempts, nextAttempt)}`;
         await tell(cluster, cluster.knownBundles(), { failure, failedAttempts, nextAttempt, message });
       }
       // Once let go, the bundles have their end behind them: a fresh run would have nothing more to give up.
-      if (cluster.wholeLife && cluster.ending && !cluster.released && workflowInfo().continueAsNewSuggested) {
+      if (
+        cluster.wholeLife &&
+        cluster.ending &&
+        !cluster.lettingGo.ofCluster &&
+        workflowInfo().continueAsNewSuggested
+      ) {
         throw new Suspended();
       }
       const awake = (): boolean => changes(cluster, bundleName) !== seen;

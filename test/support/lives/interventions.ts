@@ -1,6 +1,6 @@
 /** Lives of the whole-life shape in which somebody steps in while something is under way. */
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { clusterObserved, issuanceWorkflowId, renew, requestClaimed } from '../../../workflows/contract.ts';
+import { clusterObserved, issuanceWorkflowId, release, renew, requestClaimed } from '../../../workflows/contract.ts';
 import { bundleView, clusterView } from '../views.ts';
 import { asleep, begin, hold, idOf, inState, type Life, published, refuse, type Stage, seen, until } from './life.ts';
 
@@ -42,6 +42,15 @@ export const INTERVENTIONS: readonly Life[] = [
       const view = await withoutOneBundle(stage);
       await stage.client.workflow.getHandle(idOf(view)).signal(clusterObserved, view);
       await until(stage, view, 'served anew', ({ bundles }) => bundles['goes']?.certificate?.serialNumber === '1002');
+      return [idOf(view)];
+    },
+  },
+  {
+    name: 'bundle-removed-and-let-go-by-an-operator',
+    live: async (stage) => {
+      const view = await withoutOneBundle(stage);
+      await stage.client.workflow.getHandle(idOf(view)).executeUpdate(release);
+      await until(stage, view, 'one gone', ({ bundles }) => bundles['goes'] === undefined);
       return [idOf(view)];
     },
   },

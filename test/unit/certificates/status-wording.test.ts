@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  type BlockedEnd,
   type BundleStory,
   blockedSentence,
   conditionsOf,
@@ -44,14 +45,14 @@ test('Failing does not speak of a success before there was one', () => {
 
 describe('an end that is held up', () => {
   const nextAttempt = '2026-02-01T00:01:00.000Z';
-  const heldUp = (deadline: number): BundleStory =>
+  const heldUp = (deadline: number, of: BlockedEnd['of'] = 'cluster'): BundleStory =>
     story({
       state: 'Decommissioning',
       certificate: CERTIFICATE,
       failure: FAILURE,
       failedAttempts: 1,
       nextAttempt,
-      message: blockedSentence(FAILURE, 1, nextAttempt, deadline),
+      message: blockedSentence(FAILURE, 1, nextAttempt, { of, deadline }),
     });
 
   test('says why, when it is tried again, and what becomes of it by the limit', () => {
@@ -68,6 +69,15 @@ describe('an end that is held up', () => {
   test('says what an operator can do where there is no limit', () => {
     expect(condition(heldUp(Number.POSITIVE_INFINITY), 'Failing')?.message).toMatch(
       /It is tried until it can be done; to let the cluster go without it: certman release\.$/,
+    );
+  });
+
+  test('of a bundle alone speaks of the bundle: the finalizer of the cluster is not at stake', () => {
+    expect(condition(heldUp(NOW + 86_400_000, 'bundle'), 'Failing')?.message).toMatch(
+      /If it cannot be done by 2026-02-02T00:00:00.000Z, the bundle is given up without it\.$/,
+    );
+    expect(condition(heldUp(Number.POSITIVE_INFINITY, 'bundle'), 'Failing')?.message).toMatch(
+      /to let the bundle go without it: certman release\.$/,
     );
   });
 

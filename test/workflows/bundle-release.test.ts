@@ -1,0 +1,120 @@
+/** An operator who lets bundles go that were taken out of a cluster that lives on, and whose end is held up. */
+import { describe, expect, test } from 'vitest';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { type ClusterStatus, clusterObserved, release } from '../../workflows/contract.ts';
+import { typedFailure } from '../support/activity-doubles.ts';
+import { eventually } from '../support/eventually.ts';
+import { bundleView, clusterView } from '../support/views.ts';
+import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+
+const withLab = useLab();
+
+const STAYS = bundleView('primary');
+
+/** The CA does not know the account: no certificate can be revoked, and nothing is given up by itself. */
+function withoutRevocation(lab: Lab): void {
+  lab.doubles.when('decommissionRules', () => Promise.resolve({ policy: 'wait', limitMs: 86_400_000 }));
+  lab.doubles.when('revokeCertificates', ({ secretName }) =>
+    Promise.reject(typedFailure('acme/accountUnknown', `what is in ${secretName} cannot be revoked`)),
+  );
+}
+
+/** All issued; then all but `primary` are taken out, and their ends are held up. */
+async function heldUp(lab: Lab, ...names: readonly string[]) {
+  withoutRevocation(lab);
+  const view = clusterView({ bundles: [STAYS, ...names.map((name) => bundleView(name, `${name}.example.com`))] });
+  const handle = await lab.start(view);
+  for (const { name } of view.bundles) await untilReady(lab, view, name);
+  const without = { ...view, bundles: [STAYS] };
+  await handle.signal(clusterObserved, without);
+  for (const name of names) await blocked(lab, view, name);
+  return { view, without, handle };
+}
+
+async function blocked(lab: Lab, view: ClusterView, name: string): Promise<ClusterStatus> {
+  return await eventually(
+    `${name} is held up`,
+    () => lab.status(view),
+    ({ bundles }) => bundles[name]?.state === 'Decommissioning' && bundles[name].failure !== undefined,
+  );
+}
+
+describe('an operator who lets bundles go', () => {
+  test('is told what was left of each; the cluster lives on', async () => {
+    await withLab(async (lab) => {
+      const { view, handle } = await heldUp(lab, 'one', 'two');
+      expect((await lab.status(view)).bundles['one']?.message).toMatch(
+        /to let the bundle go without it: certman release\.$/,
+      );
+      const left = await handle.executeUpdate(release);
+      expect(left.map(({ message }) => message)).toEqual([
+        'what is in one-cert cannot be revoked',
+        'what is in two-cert cannot be revoked',
+      ]);
+      expect([...lab.doubles.secrets.keys()]).toEqual(['primary-cert']);
+      expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+      const { bundles } = await eventually(
+        'the others are gone',
+        () => lab.status(view),
+        (status) => Object.keys(status.bundles).length === 1,
+      );
+      expect(bundles['primary']?.state).toBe('Ready');
+      const given = lab.doubles.reports.filter(({ event }) => event?.reason === 'DecommissionIncomplete');
+      expect(given.map(({ bundleName }) => bundleName).sort()).toEqual(['one', 'two']);
+    });
+  });
+
+  test('has let go of those alone: the end of the cluster, when that comes, is held up as any other', async () => {
+    await withLab(async (lab) => {
+      const { view, without, handle } = await heldUp(lab, 'one');
+      await handle.executeUpdate(release);
+      await handle.signal(clusterObserved, { ...without, deleting: true });
+      await blocked(lab, view, 'primary');
+      expect(lab.doubles.secrets.has('primary-cert')).toBe(true);
+      expect(await handle.executeUpdate(release)).toHaveLength(1);
+      expect(await handle.result()).toMatchObject({ finalizerReleased: true, bundles: [{ bundleName: 'primary' }] });
+    });
+  });
+
+  test('is answered when the bundle is put back meanwhile, and has not let go of its next end', async () => {
+    await withLab(async (lab) => {
+      const { view, without, handle } = await heldUp(lab, 'one');
+      const asked = lab.doubles.countOf('revokeCertificates');
+      let refuse = (): void => undefined;
+      const refused = new Promise<void>((resolve) => {
+        refuse = resolve;
+      });
+      lab.doubles.when('revokeCertificates', async () => {
+        await refused;
+        throw typedFailure('acme/accountUnknown', 'refused late');
+      });
+      const answer = handle.executeUpdate(release);
+      await eventually(
+        'it is tried once more',
+        async () => lab.doubles.countOf('revokeCertificates'),
+        (count) => count === asked + 1,
+      );
+      await handle.signal(clusterObserved, view);
+      refuse();
+      expect(await answer).toEqual([]);
+      await untilReady(lab, view, 'one');
+      expect(lab.doubles.countOf('removeBundle')).toBe(0);
+      await handle.signal(clusterObserved, without);
+      await blocked(lab, view, 'one');
+      expect(lab.doubles.countOf('removeBundle')).toBe(0);
+    });
+  });
+
+  test('is refused while the cluster is paused', async () => {
+    await withLab(async (lab) => {
+      const { without, handle } = await heldUp(lab, 'one');
+      await handle.signal(clusterObserved, { ...without, paused: true });
+      await expect(handle.executeUpdate(release)).rejects.toMatchObject({
+        cause: {
+          type: 'release/refused',
+          message: expect.stringContaining('ns-c1/c1 is not served now: Paused by the annotation') as string,
+        },
+      });
+    });
+  });
+});

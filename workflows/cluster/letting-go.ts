@@ -1,0 +1,65 @@
+/** An operator's order to let an end go: a cluster's that is being deleted, or those of bundles that a living cluster has no more. */
+import { condition } from '@temporalio/workflow';
+import type { FailureInfo } from '../../src/failures/failure.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { refuse } from './refusal.ts';
+
+/** Which ends are given up where they fail next. */
+export class LettingGo {
+  #cluster = false;
+  readonly #bundles = new Set<string>();
+
+  /** Whether the cluster, which is being deleted, is let go as a whole. */
+  get ofCluster(): boolean {
+    return this.#cluster;
+  }
+
+  /** @param bundleName undefined: what concerns the cluster as a whole. */
+  isInForceFor(bundleName: string | undefined): boolean {
+    return this.#cluster || (bundleName !== undefined && this.#bundles.has(bundleName));
+  }
+
+  ofWholeCluster(): void {
+    this.#cluster = true;
+  }
+
+  /** The cluster's own end, when that comes, is another one. */
+  ofBundle(name: string): void {
+    this.#bundles.add(name);
+  }
+
+  answered(bundleName: string): void {
+    this.#bundles.delete(bundleName);
+  }
+}
+
+/** Synchronous by necessity: an asynchronous validator would wedge the workflow. */
+export function validateRelease(cluster: ClusterState): void {
+  if (cluster.ending) return;
+  if (cluster.endingBundles().length === 0) {
+    refuse(
+      'release/refused',
+      `${cluster.name} is not being deleted, and no bundle that was taken out of it is left: there is nothing to let go.`,
+    );
+  }
+  const gate = cluster.gate();
+  if (gate.kind !== 'serve') refuse('release/refused', `${cluster.name} is not served now: ${gate.message}`);
+}
+
+/** Answers, once each end is over, with what was left of it. The order is in force for as long as it is not answered. */
+export async function letGo(cluster: ClusterState): Promise<readonly FailureInfo[]> {
+  const names = cluster.endingBundles();
+  cluster.letGo();
+  const left = await Promise.all(names.map((name) => leftAtTheEnd(cluster, name)));
+  return left.flat();
+}
+
+/**
+ * Each bundle's as soon as it is over: the record of one that a living cluster has no more goes soon after, once what was left
+ * is told on its resources. One that is asked for again leaves nothing.
+ */
+async function leftAtTheEnd(cluster: ClusterState, name: string): Promise<readonly FailureInfo[]> {
+  await condition(() => cluster.record(name).ended !== undefined || !cluster.endingBundles().includes(name));
+  cluster.lettingGo.answered(name);
+  return cluster.record(name).ended?.problems ?? [];
+}
