@@ -119,6 +119,8 @@ export interface BundleRecord {
   readonly failure?: FailureInfo;
   /** RFC 3339: when the last attempt failed. */
   readonly failedAt?: string;
+  /** Host of the directory of the CA that the account named at that attempt, where that is known. */
+  readonly failedWith?: string;
   readonly failedAttempts: number;
   readonly nextAttempt?: string;
   /** What was used of the limit on orders for the exact set of names. */

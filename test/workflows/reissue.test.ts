@@ -241,6 +241,28 @@ describe('while the CA forbids an attempt', () => {
     });
   });
 
+  test('another CA is asked at once, and what it says holds from then on', async () => {
+    await withLab(async (lab) => {
+      const view = await forbidden(lab);
+      const orders = lab.doubles.countOf('placeOrder');
+      lab.doubles.environment = 'another-ca.test';
+      const until = new Date(Date.now() + 3 * HOUR_MS);
+      lab.doubles.when('placeOrder', () => Promise.reject(typedFailure('acme/rateLimited', 'here too', until)));
+      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
+      await eventually(
+        'held by the other CA',
+        () => record(lab, view),
+        ({ failure }) => failure?.notBefore === until.toISOString(),
+      );
+      lab.doubles.when('placeOrder', undefined);
+      await lookAgain(lab, view);
+      expect(lab.doubles.countOf('placeOrder')).toBe(orders + 1);
+      lab.doubles.environment = 'ca.test';
+      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
+      expect((await issuedAndReady(lab, view, 1)).failedWith).toBeUndefined();
+    });
+  });
+
   test('other names are ordered at once', async () => {
     await withLab(async (lab) => {
       const view = await forbidden(lab);

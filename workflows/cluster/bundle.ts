@@ -9,7 +9,7 @@ import { failureIn, issuanceContextIn, wasCutShort } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { decide } from './decision.ts';
 import { takeUpAgain } from './decommission.ts';
-import { fail, heldUntil, rememberLeft, waitAsTold } from './failing.ts';
+import { fail, heldUntil, isAnotherCa, rememberLeft, waitAsTold } from './failing.ts';
 import { isOrderable, limitReached, type OrderableBundle, order } from './order.ts';
 import { readyUntil } from './ready.ts';
 import { report } from './reporting.ts';
@@ -33,18 +33,21 @@ export async function serveBundle(cluster: ClusterState, name: string): Promise<
 /** One look: what is there, what does it need, do it. @returns when to look again; undefined: only when something changes. */
 async function look(cluster: ClusterState, bundle: BundleView): Promise<number | undefined> {
   if (cluster.gate().kind !== 'serve') return await holdOff(cluster, bundle);
+  let environment: string | undefined;
   try {
     const held = heldUntil(cluster, bundle);
     // A run of an earlier version looks at nothing while it is held.
     if (held !== undefined && !cluster.wholeLife) return await waitAsTold(cluster, bundle, held);
 
     const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
+    ({ environment } = observation);
     if (!isOrderable(bundle)) return await failForNames(cluster, bundle);
     observe(cluster, bundle, observation);
     const requested = cluster.attempts.isRequested(bundle.name);
     const action = decide(cluster, bundle.name, bundle.names.dnsNames, observation, requested);
     if (action.kind === 'sleep') return await settle(cluster, bundle, action);
-    if (held !== undefined) return await waitAsTold(cluster, bundle, held);
+    if (held !== undefined && !isAnotherCa(cluster, bundle.name, environment))
+      return await waitAsTold(cluster, bundle, held);
     const limit = limitReached(cluster, bundle);
     if (limit !== undefined) return await fail(cluster, bundle, limit);
     return await order(cluster, bundle, observation, action);
@@ -57,7 +60,7 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
       // What it was for has changed: look again at once. Otherwise a person cancelled it, who would not have it begun anew.
       if (cluster.attempts.wasCutShort(bundle.name) || !cluster.wholeLife) return 0;
     }
-    return await fail(cluster, bundle, failureIn(error), left);
+    return await fail(cluster, bundle, failureIn(error), { left, environment });
   }
 }
 

@@ -96,6 +96,7 @@ export function takeUpAgain(cluster: ClusterState, name: string): void {
     revoked: certificate?.serialNumber,
     failure: undefined,
     failedAt: undefined,
+    failedWith: undefined,
     failedAttempts: 0,
     nextAttempt: undefined,
     openOrder: undefined,

@@ -17,12 +17,20 @@ const MOST_UNCLAIMED = 20;
 const COUNTED_BY_THE_CA = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid']);
 const CLOSEST_ATTEMPTS_MS = 12 * 60_000;
 
+/** What is known of an attempt beside why it failed. */
+export interface FailedAttempt {
+  /** Undefined: it was not its order that failed. */
+  readonly left?: IssuanceFailureContext | undefined;
+  /** Host of the directory of the CA that would have issued, where that is known. */
+  readonly environment?: string | undefined;
+}
+
 /** Records a failure, tells it, and says when it is tried again (epoch milliseconds). */
 export async function fail(
   cluster: ClusterState,
   bundle: BundleView,
   failure: FailureInfo,
-  left?: IssuanceFailureContext,
+  { left, environment }: FailedAttempt = {},
 ): Promise<number> {
   const before = cluster.record(bundle.name);
   const now = Date.now();
@@ -38,6 +46,7 @@ export async function fail(
     secretName: bundle.secretName,
     failure,
     failedAt: new Date(now).toISOString(),
+    failedWith: environment,
     failedAttempts,
     nextAttempt,
     // What failed beside an order says nothing about it: its certificate may wait at the CA, with its key staged.
@@ -60,6 +69,12 @@ export function heldUntil(cluster: ClusterState, bundle: BundleView): number | u
   const told = failure.notBefore === undefined ? 0 : Date.parse(failure.notBefore);
   const until = Math.max(told, closestAttempt(cluster, bundle.name));
   return until > Date.now() ? until : undefined;
+}
+
+/** Whether an order would go to another CA now than the one that the last failure is of: what that one said holds no longer. */
+export function isAnotherCa(cluster: ClusterState, name: string, environment: string | undefined): boolean {
+  const { failedWith } = cluster.record(name);
+  return environment !== undefined && failedWith !== undefined && environment !== failedWith;
 }
 
 /**

@@ -10,6 +10,7 @@ export function readyUntil({ notAfter }: CertificateFacts, renewal: { readonly a
     renewalTime,
     failure: undefined,
     failedAt: undefined,
+    failedWith: undefined,
     failedAttempts: 0,
     nextAttempt: undefined,
     openOrder: undefined,
