@@ -193,7 +193,15 @@ export interface BundleRemovalInput {
   readonly cluster: ClusterIdentity;
   readonly bundleName: string;
   readonly secretName: string;
+  /** Its CertificateRequest; absent: the one that is called after the cluster and the bundle. */
+  readonly requestName?: string;
 }
+
+/**
+ * What became of our finalizer on a ClusterDeployment, or on a request that stands alone. `absent`: the object is gone, or it
+ * was off already. `kept`: a user's request that lives is not let go.
+ */
+export type FinalizerOutcome = 'released' | 'absent' | 'kept';
 
 /**
  * One outside system: the management cluster's API server. A CertificateRequest that stands alone is in the place of both
@@ -214,7 +222,7 @@ export interface KubernetesActivities {
    * when it is gone.
    * @param left what could not be done before: told as an Event while there is still an object to tell it of.
    */
-  releaseCluster(cluster: ClusterIdentity, left?: readonly FailureInfo[]): Promise<void>;
+  releaseCluster(cluster: ClusterIdentity, left?: readonly FailureInfo[]): Promise<FinalizerOutcome>;
   /** How the worker is configured to deal with a deletion that cannot be finished. */
   decommissionRules(): Promise<DecommissionRules>;
 }

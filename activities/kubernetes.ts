@@ -115,15 +115,15 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       const { namespace, name, uid } = cluster;
       const resource = servedResource(cluster);
       const found = await kubernetes.get(resource, { namespace, name }, signal);
-      if (found?.metadata.uid !== uid) return;
+      if (found?.metadata.uid !== uid) return 'absent';
       // A user's request that lives is not let go, whatever made its workflow end.
-      if (standsAlone(cluster) && found.metadata.deletionTimestamp === undefined) return;
+      if (standsAlone(cluster) && found.metadata.deletionTimestamp === undefined) return 'kept';
       for (const failure of left) {
         const message = `The finalizer is released although this could not be done: ${failure.message}`;
         const event = { type: 'Warning', reason: 'DecommissionIncomplete', message } as const;
         await sayEvent(kubernetes, { resource, namespace, name, uid }, event, signal);
       }
-      await releaseFinalizer(kubernetes, resource, found, signal);
+      return (await releaseFinalizer(kubernetes, resource, found, signal)) ? 'released' : 'absent';
     }),
 
     decommissionRules: withBoundary(() => Promise.resolve(deps.decommission ?? USUAL_DECOMMISSION)),

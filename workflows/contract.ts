@@ -6,6 +6,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
   DecommissionRules,
+  FinalizerOutcome,
   IssuedCertificate,
   ObjectRef,
   RevocationEntry,
@@ -172,7 +173,10 @@ export interface DecommissionStarted extends DecommissionRules {
 export interface DecommissionLedger {
   readonly cluster: ClusterIdentity;
   readonly bundles: readonly BundleLedger[];
+  /** Whether it holds nothing any more: taken off, or not there to be taken off. */
   readonly finalizerReleased: boolean;
+  /** What became of it, where that is known. */
+  readonly finalizer?: FinalizerOutcome;
   /** The ClusterDeployment that a request turned out to belong to: everything was left to its workflow. */
   readonly claimedBy?: string;
 }

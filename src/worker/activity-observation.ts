@@ -29,7 +29,7 @@ export function observeActivities(
           const result = await next(input);
           ended('ok');
           if (step === 'reportStatus') countReport(metrics, onIssued, input.args[0]);
-          if (step === 'releaseCluster') metrics.clusterReleased(outcomeOf(input.args[1]));
+          if (step === 'releaseCluster' && result !== 'kept') metrics.clusterReleased(outcomeOf(input.args[1]));
           return result;
         } catch (error) {
           ended(resultOf(error));

@@ -46,6 +46,7 @@ async function deleted(lab: Lab, view: ClusterView) {
   let released = 0;
   lab.doubles.when('releaseCluster', async () => {
     released = await lab.env.currentTimeMs();
+    return 'released';
   });
   const handle = await lab.start(view);
   await untilReady(lab, view);

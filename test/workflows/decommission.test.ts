@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { FinalizerOutcome } from '../../activities/contract.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { clusterGone, clusterObserved, clusterWorkflowId, type DecommissionLedger } from '../../workflows/contract.ts';
 import { retryableFailure, typedFailure } from '../support/activity-doubles.ts';
@@ -36,6 +37,23 @@ describe('deletion', () => {
       const ledger = await ledgerOf(lab, view);
       expect(ledger.finalizerReleased).toBe(true);
       expect(lab.doubles.countOf('placeOrder')).toBe(0);
+    });
+  });
+
+  test.each([
+    ['released', true],
+    ['absent', true],
+    ['kept', false],
+    // As a worker of an earlier version answers.
+    [undefined, true],
+  ] as const)('leaves a ledger that says what became of the finalizer: %s', async (finalizer, finalizerReleased) => {
+    await withLab(async (lab) => {
+      const view = clusterView({ deleting: true });
+      lab.doubles.when('releaseCluster', async () => finalizer as FinalizerOutcome);
+      await lab.start(view);
+      const ledger = await ledgerOf(lab, view);
+      expect(ledger.finalizerReleased).toBe(finalizerReleased);
+      expect(ledger.finalizer).toBe(finalizer);
     });
   });
 

@@ -43,10 +43,12 @@ export async function decommission(cluster: ClusterState): Promise<DecommissionL
     const persistence: Persistence = cluster.wholeLife
       ? { deadline: Number.POSITIVE_INFINITY, indispensable: true }
       : { deadline: earlierDeadline() };
-    const { problem } = await keepTrying(cluster, persistence, () =>
+    const { value: finalizer, problem } = await keepTrying(cluster, persistence, () =>
       releaseCluster.executeWithOptions({ summary: `release the finalizer of ${cluster.name}` }, [identity, left]),
     );
-    return { cluster: identity, bundles, finalizerReleased: problem === undefined };
+    // A worker of an earlier version says nothing of it.
+    const told = typeof finalizer === 'string' ? { finalizer } : {};
+    return { cluster: identity, bundles, finalizerReleased: problem === undefined && finalizer !== 'kept', ...told };
   } catch (error) {
     if (error instanceof Suspended) return undefined;
     throw error;
@@ -187,7 +189,7 @@ async function endBundle(
         summary: `delete Secret ${record.secretName}${belongings}`,
         scheduleToCloseTimeout: SHORT_PATIENCE,
       },
-      [{ cluster: identity, bundleName: name, secretName: record.secretName }],
+      [{ cluster: identity, bundleName: name, secretName: record.secretName, requestName: record.requestName }],
     ),
   );
   if (problem !== undefined) problems.push(problem);

@@ -164,16 +164,16 @@ describe('the end of a request that stands alone', () => {
       removed: [`Secret ${namespace}/primary-cert`, `Secret ${namespace}/web-staging`],
     });
     expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
-    await release(view);
+    expect(await release(view)).toBe('released');
     expect(await find(view)).toBeUndefined();
     expect(await remove(view)).toEqual({ removed: [] });
-    await release(view);
+    expect(await release(view)).toBe('absent');
   });
 
   test('leaves one that lives as it is', async () => {
     const view = await issued(await make());
     expect(await remove(view)).toEqual({ removed: [] });
-    await release(view);
+    expect(await release(view)).toBe('kept');
     expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
     expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
   });
@@ -183,7 +183,7 @@ describe('the end of a request that stands alone', () => {
     await deleteByUser(view);
     const old = { ...view, identity: { ...view.identity, uid: crypto.randomUUID() } };
     expect(await remove(old)).toEqual({ removed: [] });
-    await release(old);
+    expect(await release(old)).toBe('absent');
     expect(await find(view)).toBeDefined();
     expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
   });

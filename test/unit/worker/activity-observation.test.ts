@@ -105,6 +105,12 @@ describe('deleted clusters', () => {
     expect(text).toContain(counted('incomplete'));
   });
 
+  it('are not counted when it is a request that lives, and so keeps its finalizer', async () => {
+    const { run, read } = setUp();
+    await run('releaseCluster', [cluster, []], () => Promise.resolve('kept'));
+    expect(await read()).toContain('certman_decommissions_total{outcome="complete"} 0');
+  });
+
   it('are not counted before their finalizer is off', async () => {
     const { run, read } = setUp();
     await run('releaseCluster', [cluster, left], () => Promise.reject(new Error('away'))).catch(() => undefined);
