@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { requestName } from '../certificates/request-name.ts';
 import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { clusterOwnersOf } from './cluster-owners.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
@@ -90,9 +91,9 @@ export type Ownership =
   | { readonly kind: 'other'; readonly ownerName: string; readonly ownerUid: string };
 
 export function ownershipOf(metadata: ObjectMeta, cluster: Pick<ClusterIdentity, 'uid'>): Ownership {
-  const owners = (metadata.ownerReferences ?? []).filter((owner) => owner['kind'] === CLUSTER_DEPLOYMENTS.kind);
-  const other = owners.find((owner) => owner['uid'] !== cluster.uid);
-  if (other !== undefined) return { kind: 'other', ownerName: String(other['name']), ownerUid: String(other['uid']) };
+  const owners = clusterOwnersOf(metadata);
+  const other = owners.find((owner) => owner.uid !== cluster.uid);
+  if (other !== undefined) return { kind: 'other', ownerName: other.name, ownerUid: other.uid };
   return owners.length === 0 ? { kind: 'nobody' } : { kind: 'ours' };
 }
 

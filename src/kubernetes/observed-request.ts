@@ -6,8 +6,10 @@ import type { BundleView, ClusterView, PlatformView } from '../clusters/cluster-
 import { canonicalJson, digestOf } from '../clusters/digest.ts';
 import { goneView } from '../clusters/gone-view.ts';
 import { isCrlUrl } from '../revocation/distribution-point.ts';
+import { type ClusterOwner, clusterOwnersOf } from './cluster-owners.ts';
 import { strangerOf, type Writers, writersOf } from './foreign-writes.ts';
 import { FINALIZER, type KubernetesObject } from './kubernetes-api.ts';
+import { isObjectName } from './object-name.ts';
 import { foreignFields, ownFieldsOf } from './owned-fields.ts';
 
 export interface ObservedRequest {
@@ -15,7 +17,7 @@ export interface ObservedRequest {
   readonly name: string;
   readonly uid: string;
   /** The ClusterDeployment that owns it; undefined when it is nobody's. */
-  readonly owner?: { readonly name: string; readonly uid: string };
+  readonly owner?: ClusterOwner;
   readonly deleting: boolean;
   /** Annotation `hive.openshift.io/reconcile-pause: "true"`. */
   readonly paused: boolean;
@@ -65,13 +67,6 @@ const NOT_OURS = new Set(['renewBeforeDays', 'apiURL', 'webConsoleURL']);
 const text = z.string().max(4096);
 const maybeText = text.optional().catch(undefined);
 const secretRef = z.object({ name: text.optional() }).optional().catch(undefined);
-const ownerSchema = z.looseObject({
-  kind: z.string(),
-  name: z.string(),
-  uid: z.string(),
-  controller: z.boolean().optional(),
-});
-
 const platformSchema = z
   .looseObject({
     aws: z.looseObject({ credentials: secretRef, region: maybeText }).optional().catch(undefined),
@@ -123,14 +118,12 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
   const { spec, status } = requestSchema.parse(object);
   const ownStatus = ownFieldsOf(object, 'status');
   const stranger = strangerOf(object);
-  const owner = (metadata.ownerReferences ?? [])
-    .map((reference) => ownerSchema.safeParse(reference))
-    .find((reference) => reference.success && reference.data.kind === 'ClusterDeployment')?.data;
+  const [owner] = clusterOwnersOf(metadata);
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid ?? '',
-    ...(owner === undefined ? {} : { owner: { name: owner.name, uid: owner.uid } }),
+    ...(owner === undefined ? {} : { owner }),
     deleting: metadata.deletionTimestamp !== undefined,
     paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
     finalizer: metadata.finalizers?.includes(FINALIZER) === true,
@@ -216,9 +209,14 @@ export function clusterOfOrphans(hive: string, requests: readonly ObservedReques
 
 function orphanedBundle(clusterDeployment: string, request: ObservedRequest): BundleView {
   const prefix = requestName(clusterDeployment, '');
+  const { name, secretName, dnsNames } = request;
   return {
-    name: request.name.startsWith(prefix) ? request.name.slice(prefix.length) : request.name,
-    secretName: request.secretName,
-    names: { kind: 'valid', dnsNames: request.dnsNames },
+    // Not called after the cluster, it was made by somebody else: in words that are the name of no other bundle.
+    ...(name.startsWith(prefix)
+      ? { name: name.slice(prefix.length) }
+      : { name: `CertificateRequest ${name}`, requestName: name }),
+    // Of any other name there can be no Secret: as part of a path it could lead to something else.
+    secretName: isObjectName(secretName) ? secretName : '',
+    names: { kind: 'valid', dnsNames },
   };
 }

@@ -14,6 +14,14 @@ import { REQUEST_LABEL } from './secret-tie.ts';
 import { STAGING_LABEL, stagingSecretName } from './secrets.ts';
 import { standsAlone } from './served-resource.ts';
 
+export interface BundleRemoval {
+  readonly cluster: ClusterIdentity;
+  readonly bundleName: string;
+  readonly secretName: string;
+  /** Its CertificateRequest; absent: the one that is called after the cluster and the bundle. */
+  readonly requestName?: string;
+}
+
 /**
  * Deletes only what is this cluster's. The finalizer goes last: as long as it is on, what is left can be found again.
  * Owner references are not relied on: without a garbage collector everything is gone as well.
@@ -21,15 +29,16 @@ import { standsAlone } from './served-resource.ts';
  */
 export async function removeBundleObjects(
   kubernetes: KubernetesApi,
-  input: { readonly cluster: ClusterIdentity; readonly bundleName: string; readonly secretName: string },
+  input: BundleRemoval,
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
   const { namespace } = input.cluster;
   const alone = standsAlone(input.cluster);
-  const name = alone ? input.cluster.name : requestName(input.cluster.name, input.bundleName);
+  const usualName = alone ? input.cluster.name : requestName(input.cluster.name, input.bundleName);
+  const name = input.requestName ?? usualName;
   const removed: string[] = [];
   const request = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }, signal);
-  if (request !== undefined && isKept(request.metadata, input.cluster)) return removed;
+  if (request !== undefined && isKept(request.metadata, input.cluster, name === usualName)) return removed;
 
   const deleteIf = async (secretName: string, isOurs: (metadata: ObjectMeta) => boolean): Promise<void> => {
     if (secretName === '') return;
@@ -57,9 +66,13 @@ export async function removeBundleObjects(
 /**
  * Whether the request is not the one whose end has come, so that its Secrets are its own too: another ClusterDeployment has
  * one of this name now (a cluster made again), or it stands alone and was made again, or lives.
+ * @param named whether it is called after the cluster and its bundle; if not, only its owner reference makes it the cluster's.
  */
-function isKept(request: ObjectMeta, cluster: ClusterIdentity): boolean {
-  if (!standsAlone(cluster)) return ownershipOf(request, cluster).kind === 'other';
+function isKept(request: ObjectMeta, cluster: ClusterIdentity, named: boolean): boolean {
+  if (!standsAlone(cluster)) {
+    const { kind } = ownershipOf(request, cluster);
+    return kind === 'other' || (kind === 'nobody' && !named);
+  }
   return request.uid !== cluster.uid || request.deletionTimestamp === undefined;
 }
 

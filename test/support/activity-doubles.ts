@@ -108,7 +108,7 @@ export class ActivityDoubles {
         this.secrets.delete(secretName);
         return { removed: [secretName] };
       },
-      releaseCluster: async () => undefined,
+      releaseCluster: async () => 'released',
       decommissionRules: async () => ({ policy: 'release', limitMs: DAY_MS }),
       watchManagementCluster: async () => ({}),
     };

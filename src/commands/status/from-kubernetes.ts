@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { gateOf } from '../../clusters/gates.ts';
 import { projectClusterDeployment } from '../../kubernetes/cluster-deployment.ts';
+import { clusterOwnersOf } from '../../kubernetes/cluster-owners.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
@@ -159,9 +160,8 @@ function stateOf(
     : { state: 'Pending', message: 'Nothing has been said about it yet.' };
 }
 
-function ownerOf(object: KubernetesObject): string | undefined {
-  const owner = object.metadata.ownerReferences?.find((reference) => reference['kind'] === 'ClusterDeployment');
-  return typeof owner?.['name'] === 'string' ? owner['name'] : undefined;
+function ownerOf({ metadata }: KubernetesObject): string | undefined {
+  return clusterOwnersOf(metadata)[0]?.name;
 }
 
 /** certman-operator wrote `2026-01-01 00:00:00 +0000 UTC`. */

@@ -28,6 +28,9 @@ const remove = (view: ClusterView, cluster = view.identity) =>
     secretName: bundle.secretName,
   });
 
+const release = (cluster: ClusterView['identity']) =>
+  runActivity((input) => activities().releaseCluster(input), cluster);
+
 const withEverything = async () => {
   const { view } = await hub().cluster();
   const { request } = await apply(view);
@@ -84,6 +87,33 @@ describe('removeBundle', () => {
     expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
   });
 
+  describe('of a request that is not called after its cluster', () => {
+    const removeForeign = (view: ClusterView) =>
+      runActivity((input) => activities().removeBundle(input), {
+        cluster: { ...view.identity, name: 'gone' },
+        bundleName: 'CertificateRequest c1-primary',
+        secretName: bundle.secretName,
+        requestName: 'c1-primary',
+      });
+
+    test('removes that request, its Secret and its staging Secret', async () => {
+      const view = await withEverything();
+      const { removed } = await removeForeign(view);
+      expect(removed).toHaveLength(3);
+      expect(await getRequest(view)).toBeUndefined();
+      expect(await hub().admin.get(SECRETS, secretKey(view))).toBeUndefined();
+    });
+
+    test('leaves it once it is nobody’s', async () => {
+      const view = await withEverything();
+      await hub().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+        { op: 'remove', path: '/metadata/ownerReferences' },
+      ]);
+      expect(await removeForeign(view)).toEqual({ removed: [] });
+      expect(await getRequest(view)).toBeDefined();
+    });
+  });
+
   test('keeps finalizers of others on the request', async () => {
     const view = await withEverything();
     const finalizers = ['example.com/theirs', FINALIZER];
@@ -102,16 +132,16 @@ describe('releaseCluster', () => {
     await hub().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
       { op: 'add', path: '/metadata/finalizers/0', value: 'hive.openshift.io/deprovision' },
     ]);
-    await runActivity((input) => activities().releaseCluster(input), view.identity);
-    await runActivity((input) => activities().releaseCluster(input), view.identity);
+    expect(await release(view.identity)).toBe('released');
+    expect(await release(view.identity)).toBe('absent');
     expect((await getCluster(view))?.metadata.finalizers).toEqual(['hive.openshift.io/deprovision']);
   });
 
   test('leaves a cluster that was made again alone; one that is gone needs nothing', async () => {
     const { view } = await hub().cluster();
     await apply(view);
-    await runActivity((input) => activities().releaseCluster(input), { ...view.identity, uid: crypto.randomUUID() });
+    expect(await release({ ...view.identity, uid: crypto.randomUUID() })).toBe('absent');
     expect((await getCluster(view))?.metadata.finalizers).toEqual([FINALIZER]);
-    await runActivity((input) => activities().releaseCluster(input), { ...view.identity, name: 'never-was' });
+    expect(await release({ ...view.identity, name: 'never-was' })).toBe('absent');
   });
 });

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { within } from '../../../local/demo/checks.ts';
 import { ask } from '../../../local/http.ts';
+import { AWS } from '../../../local/versions.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER } from '../../../src/kubernetes/kubernetes-api.ts';
 import { newCluster } from '../../support/life-clusters.ts';
 import { certifiedWithin, expectCleared } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
@@ -58,3 +60,25 @@ test('Hive that is installed later is noticed within a minute or so, its cluster
   await certifiedWithin(lab(), cluster, 100);
   expect((await certifiedWithin(lab(), request, 5)).serialNumber).toBe(serialNumber);
 }, 150_000);
+
+test('a request that a vanished cluster left behind under a name of its own is cleared away, once', async () => {
+  const key = { namespace: 'alone', name: 'left-over' };
+  const owner = { apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'vanished' };
+  await lab().kubernetes.create(CERTIFICATE_REQUESTS, {
+    metadata: { ...key, finalizers: [FINALIZER], ownerReferences: [{ ...owner, uid: crypto.randomUUID() }] },
+    spec: {
+      acmeDNSDomain: lab().zone.name,
+      certificateSecret: { name: 'left-over-cert' },
+      dnsNames: [`left-over.${lab().zone.name}`],
+      email: 'owner@example.com',
+      platform: { aws: { credentials: { name: 'aws' }, region: AWS.region } },
+    },
+  });
+  await within(30, 'it is gone', async () =>
+    (await lab().kubernetes.get(CERTIFICATE_REQUESTS, key)) === undefined ? {} : 'it is there',
+  );
+  const compared = async () => (await logged()).filter((one) => one === 'The whole picture was compared').length;
+  const since = await compared();
+  await within(15, 'the picture was compared again', async () => ((await compared()) >= since + 2 ? {} : 'not yet'));
+  expect((await logged()).filter((one) => one === 'CertificateRequests were left behind')).toHaveLength(1);
+}, 60_000);

@@ -13,7 +13,15 @@ describe('the CertificateRequest of a bundle', () => {
       namespace: 'ns-c1',
       name: 'c1-primary',
       finalizers: ['certificaterequests.certman.managed.openshift.io'],
-      ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: cluster.identity.uid, controller: true }],
+      ownerReferences: [
+        {
+          apiVersion: 'hive.openshift.io/v1',
+          kind: 'ClusterDeployment',
+          name: 'c1',
+          uid: cluster.identity.uid,
+          controller: true,
+        },
+      ],
     });
   });
 
@@ -63,9 +71,14 @@ test.each([
   expect(renewBeforeDaysOf({ metadata: { name: 'x' }, spec })).toBe(expected);
 });
 
+const DEPLOYMENT = { kind: 'ClusterDeployment', name: 'c1', uid: 'u1' };
+
 test.each([
-  ['ours', [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }], 'ours'],
-  ['another’s', [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u2' }], 'other'],
+  ['ours', [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }], 'ours'],
+  ['another’s', [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u2' }], 'other'],
+  ['of an earlier version of Hive', [{ ...DEPLOYMENT, apiVersion: 'hive.openshift.io/v1alpha1' }], 'ours'],
+  ['owned by a kind of that name in another group', [{ ...DEPLOYMENT, apiVersion: 'example.com/v1' }], 'nobody'],
+  ['owned by a kind of that name in the core group', [{ ...DEPLOYMENT, apiVersion: 'v1' }], 'nobody'],
   ['owned by something else', [{ kind: 'Gadget', name: 'g', uid: 'u3' }], 'nobody'],
   ['owned by nothing', undefined, 'nobody'],
 ])('a request that is %s', (_name, ownerReferences, expected) => {

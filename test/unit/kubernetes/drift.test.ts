@@ -51,7 +51,7 @@ function request(change: Change = {}): KubernetesObject {
       namespace: 'ns',
       uid: 'r1',
       finalizers: [FINALIZER],
-      ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
+      ownerReferences: [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
       managedFields: [
         entry('certman', EARLIER, { 'f:spec': change.specFields ?? SPEC_FIELDS }),
         entry('certman', EARLIER, { 'f:status': change.statusFields ?? STATUS_FIELDS }, 'status'),
@@ -117,7 +117,11 @@ describe('a certificate on the hub', () => {
     ['lost its owner', { metadata: { ownerReferences: [] } }, 'lacks its owner reference'],
     [
       'is owned by another',
-      { metadata: { ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u0' }] } },
+      {
+        metadata: {
+          ownerReferences: [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u0' }],
+        },
+      },
       'lacks its owner reference',
     ],
     ['has other names', { specFields: without(SPEC_FIELDS, 'f:dnsNames') }, 'changed by somebody: dnsNames'],

@@ -16,7 +16,7 @@ function request(change: { spec?: unknown; status?: unknown; metadata?: object }
       name: 'c1-primary',
       namespace: 'ns',
       uid: 'r1',
-      ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
+      ownerReferences: [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
       ...change.metadata,
     },
     spec: change.spec ?? SPEC,
@@ -73,4 +73,23 @@ test('orphans of one owner tell of their cluster', () => {
     ],
   });
   expect(clusterOfOrphans('hub-1', [observeRequest(request({ metadata: { ownerReferences: [] } }))])).toBeUndefined();
+});
+
+test('orphans that are not called after their cluster are told apart from those that are, and by their own name', () => {
+  const orphans = ['c1-web', 'web'].map((name) => observeRequest(request({ metadata: { name } })));
+  expect(clusterOfOrphans('hub-1', orphans)?.bundles).toMatchObject([
+    { name: 'web' },
+    { name: 'CertificateRequest web', requestName: 'web' },
+  ]);
+  expect(clusterOfOrphans('hub-1', orphans)?.bundles[0]).not.toHaveProperty('requestName');
+});
+
+test('an orphan that names a Secret of a name that there cannot be has none', () => {
+  const orphan = observeRequest(request({ spec: { ...SPEC, certificateSecret: { name: '../configmaps/x' } } }));
+  expect(clusterOfOrphans('hub-1', [orphan])?.bundles).toMatchObject([{ secretName: '' }]);
+});
+
+test('a ClusterDeployment of another group than Hive’s is no owner', () => {
+  const ownerReferences = [{ apiVersion: 'example.com/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }];
+  expect(observeRequest(request({ metadata: { ownerReferences } })).owner).toBeUndefined();
 });

@@ -26,7 +26,7 @@ function request(change: { spec?: unknown; status?: unknown; metadata?: object }
       name: 'c1-primary',
       namespace: 'ns',
       uid: 'r1',
-      ownerReferences: [{ kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
+      ownerReferences: [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }],
       managedFields: [written('certman', '2026-01-01T00:00:00Z')],
       ...change.metadata,
     },

@@ -1,0 +1,23 @@
+/** The ClusterDeployments among the owners of an object. */
+import { z } from 'zod';
+import { CLUSTER_DEPLOYMENTS, type ObjectMeta } from './kubernetes-api.ts';
+
+export interface ClusterOwner {
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Of any version of Hive's group: another group may well have a kind of that name. */
+const ownerSchema = z.looseObject({
+  apiVersion: z.string().startsWith(`${CLUSTER_DEPLOYMENTS.group}/`),
+  kind: z.literal(CLUSTER_DEPLOYMENTS.kind),
+  name: z.string(),
+  uid: z.string(),
+});
+
+export function clusterOwnersOf({ ownerReferences = [] }: ObjectMeta): readonly ClusterOwner[] {
+  return ownerReferences.flatMap((reference) => {
+    const owner = ownerSchema.safeParse(reference);
+    return owner.success ? [{ name: owner.data.name, uid: owner.data.uid }] : [];
+  });
+}
