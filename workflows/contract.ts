@@ -78,9 +78,9 @@ export const certificateRevoked =
   defineSignal<[{ readonly bundleName: string; readonly serialNumber: string }]>('certificateRevoked');
 /**
  * An operator's order to let a cluster that is being deleted go without what cannot be done; of one that lives on, the bundles
- * that were taken out of it. Answers with what that was.
+ * that were taken out of it.
  */
-export const release = defineUpdate<readonly FailureInfo[]>('release');
+export const release = defineUpdate<Released>('release');
 /** An operator's order to renew now. Answers when the new certificate is in its Secret, or with why not. */
 export const renew = defineUpdate<readonly RenewedCertificate[], [RenewRequest]>('renew');
 /** Where is this certificate, why, and what happens next. */
@@ -94,6 +94,14 @@ export interface RenewRequest {
 export interface RenewedCertificate {
   readonly bundleName: string;
   readonly certificate: CertificateFacts;
+}
+
+export interface Released {
+  /** Whose end was let go: the cluster's with all its bundles, or that of single bundles of a cluster that lives on. */
+  readonly of: 'cluster' | 'bundles';
+  readonly bundleNames: readonly string[];
+  /** What could not be done. */
+  readonly left: readonly FailureInfo[];
 }
 
 /** A bundle's story so far, small enough to carry through continue-as-new. */

@@ -1,7 +1,8 @@
 /** `certman release`: lets a cluster that is being deleted, or bundles taken out of one, go without what cannot be done. */
 import { Command } from 'commander';
+import type { Released } from '../../workflows/contract.ts';
 import { loadSettings, loadTemporal } from '../config.ts';
-import { CertmanError, type FailureInfo } from '../failures/failure.ts';
+import { CertmanError } from '../failures/failure.ts';
 import { withTemporal } from './clients.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from './cluster-argument.ts';
 import { print } from './output.ts';
@@ -26,26 +27,20 @@ export function releaseCommand(): Command {
         });
       }
       const { hive } = loadSettings(process.env, ['hive']);
-      const released = await withTemporal(loadTemporal(process.env), async (client): Promise<Released> => {
-        const { clusterStatus, release } = await import('../../workflows/contract.ts');
+      const released = await withTemporal(loadTemporal(process.env), async (client) => {
+        const { release } = await import('../../workflows/contract.ts');
         const { answerOf, clusterWorkflow } = await import('./update-cluster.ts');
         const handle = await clusterWorkflow(client, hive, cluster);
-        const { decommissioning } = await handle.query(clusterStatus);
-        return { of: decommissioning ? 'cluster' : 'bundles', left: await answerOf(handle.executeUpdate(release)) };
+        return await answerOf(handle.executeUpdate(release));
       });
-      print(options.json === true ? JSON.stringify({ left: released.left }) : releasedAsText(text, released));
+      print(options.json === true ? JSON.stringify(released) : releasedAsText(text, released));
     });
 }
 
-/** What was let go, and what was left undone. */
-export interface Released {
-  readonly of: 'cluster' | 'bundles';
-  readonly left: readonly FailureInfo[];
-}
-
-export function releasedAsText(cluster: string, { of, left }: Released): string {
-  const done =
-    of === 'cluster' ? 'the finalizer is released' : 'the bundles that were taken out are let go, the cluster lives on';
+/** @param cluster as the person named it. */
+export function releasedAsText(cluster: string, { of, bundleNames, left }: Released): string {
+  const which = `${bundleNames.length === 1 ? 'bundle' : 'bundles'} ${bundleNames.join(', ')}`;
+  const done = of === 'cluster' ? 'the finalizer is released' : `let go of ${which}`;
   if (left.length === 0) return `${cluster}: everything could be done; ${done}.`;
   const lines = left.map(({ code, message }) => `  ${code}: ${message}`);
   return [`${cluster}: ${done}. Left undone:`, ...lines].join('\n');

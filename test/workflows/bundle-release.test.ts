@@ -46,7 +46,8 @@ describe('an operator who lets bundles go', () => {
       expect((await lab.status(view)).bundles['one']?.message).toMatch(
         /to let the bundle go without it: certman release\.$/,
       );
-      const left = await handle.executeUpdate(release);
+      const { of, bundleNames, left } = await handle.executeUpdate(release);
+      expect([of, bundleNames]).toEqual(['bundles', ['one', 'two']]);
       expect(left.map(({ message }) => message)).toEqual([
         'what is in one-cert cannot be revoked',
         'what is in two-cert cannot be revoked',
@@ -71,7 +72,7 @@ describe('an operator who lets bundles go', () => {
       await handle.signal(clusterObserved, { ...without, deleting: true });
       await blocked(lab, view, 'primary');
       expect(lab.doubles.secrets.has('primary-cert')).toBe(true);
-      expect(await handle.executeUpdate(release)).toHaveLength(1);
+      expect(await handle.executeUpdate(release)).toMatchObject({ of: 'cluster', left: [{}] });
       expect(await handle.result()).toMatchObject({ finalizerReleased: true, bundles: [{ bundleName: 'primary' }] });
     });
   });
@@ -96,7 +97,7 @@ describe('an operator who lets bundles go', () => {
       );
       await handle.signal(clusterObserved, view);
       refuse();
-      expect(await answer).toEqual([]);
+      expect(await answer).toEqual({ of: 'bundles', bundleNames: ['one'], left: [] });
       await untilReady(lab, view, 'one');
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
       await handle.signal(clusterObserved, without);

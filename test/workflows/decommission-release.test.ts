@@ -88,7 +88,7 @@ describe('an operator who lets a cluster go', () => {
         () => lab.status(view),
         ({ bundles }) => bundles['stuck']?.failure !== undefined && bundles['primary']?.ended !== undefined,
       );
-      const left = await handle.executeUpdate(release);
+      const { left } = await handle.executeUpdate(release);
       expect(left).toMatchObject([{ code: 'acme/accountUnknown', message: 'the CA does not know the account' }]);
       const ledger = (await handle.result()) as DecommissionLedger;
       expect(ledger.finalizerReleased).toBe(true);
@@ -111,7 +111,7 @@ describe('an operator who lets a cluster go', () => {
         ({ bundles }) => bundles['primary']?.failure !== undefined,
       );
       correct();
-      expect(await handle.executeUpdate(release)).toEqual([]);
+      expect(await handle.executeUpdate(release)).toEqual({ of: 'cluster', bundleNames: ['primary'], left: [] });
       expect(await handle.result()).toMatchObject({ bundles: [{ revocations: [{ outcome: 'revoked' }] }] });
     });
   });
@@ -142,7 +142,7 @@ describe('an operator who lets a cluster go', () => {
       await untilAsked(lab, 'revokeCertificates', 1);
       // The release brings the run above its bound.
       await untilNearlyContinued(lab, view, 15);
-      const left = await handle.executeUpdate(release);
+      const { left } = await handle.executeUpdate(release);
       expect(left).toHaveLength(1);
       correct();
       await untilAsked(lab, 'releaseCluster', 1);
@@ -190,7 +190,7 @@ describe('an end that goes on for long', () => {
       await untilAsked(lab, 'revokeCertificates', 1);
       await untilContinued(lab, view);
       await untilNearlyContinued(lab, view, 8);
-      const [left] = await Promise.all([
+      const [{ left }] = await Promise.all([
         handle.executeUpdate(release),
         handle.signal(surroundingsChanged, { what: 'the last straw' }),
       ]);

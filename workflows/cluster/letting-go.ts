@@ -1,6 +1,7 @@
 /** An operator's order to let an end go: a cluster's that is being deleted, or those of bundles that a living cluster has no more. */
 import { condition } from '@temporalio/workflow';
 import type { FailureInfo } from '../../src/failures/failure.ts';
+import type { Released } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { refuse } from './refusal.ts';
 
@@ -47,11 +48,12 @@ export function validateRelease(cluster: ClusterState): void {
 }
 
 /** Answers, once each end is over, with what was left of it. The order is in force for as long as it is not answered. */
-export async function letGo(cluster: ClusterState): Promise<readonly FailureInfo[]> {
-  const names = cluster.endingBundles();
+export async function letGo(cluster: ClusterState): Promise<Released> {
+  const of = cluster.ending ? 'cluster' : 'bundles';
+  const bundleNames = cluster.endingBundles();
   cluster.letGo();
-  const left = await Promise.all(names.map((name) => leftAtTheEnd(cluster, name)));
-  return left.flat();
+  const left = await Promise.all(bundleNames.map((name) => leftAtTheEnd(cluster, name)));
+  return { of, bundleNames, left: left.flat() };
 }
 
 /**

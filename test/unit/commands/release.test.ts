@@ -7,17 +7,18 @@ const LEFT = [
 
 describe('what "certman release" prints', () => {
   test.each([
-    ['cluster', 'ns/c1: everything could be done; the finalizer is released.'],
-    ['bundles', 'ns/c1: everything could be done; the bundles that were taken out are let go, the cluster lives on.'],
-  ] as const)('when nothing was left of a released %s', (of, text) => {
-    expect(releasedAsText('ns/c1', { of, left: [] })).toBe(text);
+    ['cluster', ['primary'], 'ns/c1: everything could be done; the finalizer is released.'],
+    ['bundles', ['one'], 'ns/c1: everything could be done; let go of bundle one.'],
+    ['bundles', ['one', 'two'], 'ns/c1: everything could be done; let go of bundles one, two.'],
+  ] as const)('when nothing was left: %s %j', (of, bundleNames, text) => {
+    expect(releasedAsText('ns/c1', { of, bundleNames, left: [] })).toBe(text);
   });
 
   test.each([
-    ['cluster', 'ns/c1: the finalizer is released. Left undone:'],
-    ['bundles', 'ns/c1: the bundles that were taken out are let go, the cluster lives on. Left undone:'],
-  ] as const)('when something was left of a released %s', (of, first) => {
-    expect(releasedAsText('ns/c1', { of, left: LEFT })).toBe(
+    ['cluster', ['primary'], 'ns/c1: the finalizer is released. Left undone:'],
+    ['bundles', ['one'], 'ns/c1: let go of bundle one. Left undone:'],
+  ] as const)('when something was left: %s %j', (of, bundleNames, first) => {
+    expect(releasedAsText('ns/c1', { of, bundleNames, left: LEFT })).toBe(
       `${first}\n  acme/accountUnknown: The CA does not know the account.`,
     );
   });
