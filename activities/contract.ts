@@ -143,7 +143,10 @@ export interface PublishedRecords {
 
 /** One outside system: Route 53. */
 export interface Route53Activities {
-  /** All values in one change, beside foreign values of the same names; returns once the change is INSYNC. */
+  /**
+   * All values in one change, beside foreign values of the same names; returns once the change is INSYNC. Its failure says by
+   * `sent` that the records may be there all the same.
+   */
   publishTxtRecords(input: {
     readonly zone: ZoneTarget;
     readonly records: readonly TxtRecord[];

@@ -2,6 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { DnsProvider } from '../src/dns/provider.ts';
+import { afterSending, CertmanError } from '../src/failures/failure.ts';
 import { heartbeat, withBoundary } from './boundary.ts';
 import type { PublishedRecords, Route53Activities } from './contract.ts';
 
@@ -21,17 +22,18 @@ export function createRoute53Activities({ dns }: Route53ActivityDeps): Route53Ac
     publishTxtRecords: withBoundary(async ({ zone, records }): Promise<PublishedRecords> => {
       const { info, cancellationSignal: signal } = Context.current();
       const earlier = unsettledPublication.safeParse(info.heartbeatDetails);
-      if (earlier.success) {
-        const { changeId, ...published } = earlier.data;
-        await dns.awaitChange(zone, changeId, signal);
-        return published;
-      }
-      const { changeId, ...published } = await dns.publish(zone, records, signal);
-      if (changeId !== undefined) {
+      // An attempt whose worker died may have sent its change without having said so.
+      let mayBeSent = info.attempt > 1;
+      try {
+        const { changeId, ...published } = earlier.success ? earlier.data : await dns.publish(zone, records, signal);
+        if (changeId === undefined) return published;
+        mayBeSent = true;
         heartbeat({ ...published, changeId });
         await dns.awaitChange(zone, changeId, signal);
+        return published;
+      } catch (error) {
+        throw mayBeSent && error instanceof CertmanError ? afterSending(error) : error;
       }
-      return published;
     }),
 
     withdrawTxtRecords: withBoundary(async ({ zone, records }): Promise<void> => {

@@ -203,7 +203,8 @@ class Issuance {
     } catch (error) {
       // Without credentials or a zone nothing was published: nothing that a cluster's end would have to wait for. A cancellation
       // says nothing of the kind: one before the first attempt looks like one between two attempts, of which the first had sent.
-      if (!isCancellation(error) && failureIn(error).stance === 'whenChanged') this.#mayBePublished = false;
+      const { stance, sent } = failureIn(error);
+      if (!isCancellation(error) && stance === 'whenChanged' && sent !== true) this.#mayBePublished = false;
       throw error;
     }
   }

@@ -77,6 +77,8 @@ export interface FailureInfo {
   readonly next?: string;
   /** RFC 3339 instant before which trying again is useless (Retry-After, negative-cache TTL). */
   readonly notBefore?: string;
+  /** What was to be done may have been done all the same: it was sent before this failed. */
+  readonly sent?: true;
 }
 
 const STANCES: Readonly<Partial<Record<FailureCode, RetryStance>>> = {
@@ -129,6 +131,7 @@ export interface FailureParts {
   readonly message: string;
   readonly next?: string;
   readonly notBefore?: Date;
+  readonly sent?: true;
   readonly cause?: unknown;
 }
 
@@ -148,12 +151,26 @@ export class CertmanError extends Error {
       stance: stanceOf(parts.code),
       ...(parts.next === undefined ? {} : { next: parts.next }),
       ...(parts.notBefore === undefined ? {} : { notBefore: parts.notBefore.toISOString() }),
+      ...(parts.sent === undefined ? {} : { sent: parts.sent }),
     };
   }
 
   get code(): FailureCode {
     return this.info.code;
   }
+}
+
+/** The same failure, of something that may have been done all the same. */
+export function afterSending(failure: CertmanError): CertmanError {
+  const { code, message, next, notBefore } = failure.info;
+  return new CertmanError({
+    code,
+    message,
+    ...(next === undefined ? {} : { next }),
+    ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore) }),
+    sent: true,
+    cause: failure,
+  });
 }
 
 export function isFailureCode(value: unknown): value is FailureCode {

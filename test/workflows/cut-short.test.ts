@@ -119,6 +119,31 @@ test('an order that could not publish its records does not hold the end up', asy
   });
 });
 
+test('records that were sent before the credentials were lost hold the end up until they are withdrawn', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    const missing = typedFailure('dns/credentialsMissing', 'The Secret aws is missing.');
+    lab.doubles.when('publishTxtRecords', ({ records }) => {
+      for (const { name, value } of records) lab.doubles.published.add(`${name} ${value}`);
+      const info = { code: 'dns/credentialsMissing', message: missing.message, stance: 'whenChanged', sent: true };
+      return Promise.reject(Object.assign(missing, { details: [info] }));
+    });
+    lab.doubles.when('withdrawTxtRecords', () => Promise.reject(missing));
+    const handle = await lab.start(view);
+    await inState(lab, view, 'Waiting');
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    await eventually(
+      'told',
+      () => Promise.resolve(lab.doubles.reports.map(({ event }) => event?.reason)),
+      (reasons) => reasons.includes('DecommissionBlocked'),
+    );
+    lab.doubles.when('withdrawTxtRecords', undefined);
+    await handle.signal(surroundingsChanged, { what: 'The Secret aws is back.' });
+    await handle.result();
+    expect(lab.doubles.published.size).toBe(0);
+  });
+});
+
 /** As an activity whose request is on its way when it is told to stop: what it asked for is done all the same. */
 async function doneAlthoughCancelled(progress: Progress, work: () => void): Promise<never> {
   progress.begun = true;

@@ -367,6 +367,19 @@ describe('the activities', () => {
     expect(front.counts()).toEqual({ GetChange: 1 });
   }, 20_000);
 
+  it('say of a failure whether the records may be there all the same', async () => {
+    hub.objects.clear();
+    const publishTxtRecords = publishing(provider());
+    const first = await failureOf(runActivity(publishTxtRecords, input()));
+    expect(first).toMatchObject({ code: 'dns/credentialsMissing' });
+    expect(first).not.toHaveProperty('sent');
+    const heartbeatDetails = { zoneId, nameServers: [], changeId: 'C1' };
+    const sent = { code: 'dns/credentialsMissing', message: first.message, next: first.next, sent: true };
+    expect(await failureOf(runActivity(publishTxtRecords, input(), { heartbeatDetails }))).toMatchObject(sent);
+    // The worker of the first attempt may have died between the change and the heartbeat.
+    expect(await failureOf(runActivity(publishTxtRecords, input(), { attempt: 2 }))).toMatchObject(sent);
+  });
+
   it('leave the batch when they are cancelled before it is sent', async () => {
     const publishTxtRecords = publishing(provider({ batchWindowMs: 300 }));
     const running = runActivity(publishTxtRecords, input(), {
