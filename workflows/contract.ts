@@ -37,6 +37,7 @@ export {
 // Search attributes. SQL visibility has room for 10 Keyword and 3 each of the other types per namespace; a Keyword has at most 255 characters.
 export const CertState = defineSearchAttributeKey('CertState', SearchAttributeType.KEYWORD);
 export const CertCluster = defineSearchAttributeKey('CertCluster', SearchAttributeType.KEYWORD);
+/** Of a cluster, what holds up its most urgent bundle, else its state; of an issuance, why it was ordered (`OrderReason`). */
 export const CertReason = defineSearchAttributeKey('CertReason', SearchAttributeType.KEYWORD);
 export const CertIssuer = defineSearchAttributeKey('CertIssuer', SearchAttributeType.KEYWORD);
 /** Digest of the exact set of names, on issuances: what the CA's exact-set limit counts by. */

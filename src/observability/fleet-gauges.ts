@@ -83,7 +83,7 @@ const NUMBERS: readonly (readonly [name: string, help: string, read: (view: Flee
   ],
   [
     'certman_operator_duplicate_certs_in_last_week',
-    'Certificates issued in the last week beyond the first of their exact set of names.',
+    'Certificates issued in the last week beyond the first of their exact set of names, renewals whose time had come left out.',
     ({ issued }) => issued?.duplicatesInLastWeek,
   ],
   [

@@ -1,6 +1,6 @@
 /** The issuances that Temporal completed, from its visibility store. */
 import type { Client } from '@temporalio/client';
-import { CertNameSet, CertNames } from '../../workflows/contract.ts';
+import { CertNameSet, CertNames, CertReason } from '../../workflows/contract.ts';
 import type { ListCompletedIssuances } from '../observability/fleet-counts.ts';
 
 const PAGE_SIZE = 1_000;
@@ -26,6 +26,7 @@ export function listCompletedIssuances(client: Client, pageSize = PAGE_SIZE): Li
         closeTime: execution.closeTime.getTime(),
         dnsNames: attributes.get(CertNames) ?? [],
         nameSet: attributes.get(CertNameSet),
+        reason: attributes.get(CertReason),
       };
     }
   };

@@ -1,14 +1,25 @@
+import { defaultPayloadConverter } from '@temporalio/common';
 import { expect, test } from 'vitest';
-import { clusterObserved } from '../../workflows/contract.ts';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { clusterObserved, issuanceWorkflowId } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
 import { clusterView } from '../support/views.ts';
-import { useLab } from '../support/workflow-lab.ts';
+import { type Lab, useLab } from '../support/workflow-lab.ts';
 
 const DAY_MS = 86_400_000;
 
 const withLab = useLab(startTimeSkippingEnvironment);
+
+/** Why an order was placed, as the list of workflows has it. */
+async function reasonOf(lab: Lab, view: ClusterView, order: number): Promise<unknown> {
+  const { events } = await lab.env.client.workflow
+    .getHandle(issuanceWorkflowId(view.identity, 'primary', order))
+    .fetchHistory();
+  const reason = events?.[0]?.workflowExecutionStartedEventAttributes?.searchAttributes?.indexedFields?.['CertReason'];
+  return reason && defaultPayloadConverter.fromPayload(reason);
+}
 
 test('after 45 days asleep a 90-day certificate is renewed, once, and within a day of the promise', async () => {
   await withLab(async (lab) => {
@@ -31,6 +42,10 @@ test('after 45 days asleep a 90-day certificate is renewed, once, and within a d
     const renewedAfter = (Date.parse(lab.doubles.issued[1]?.notBefore ?? '') - begin) / DAY_MS;
     expect(renewedAfter).toBeGreaterThan(43.9);
     expect(renewedAfter).toBeLessThanOrEqual(45.01);
+    expect(await Promise.all([1, 2].map((order) => reasonOf(lab, view, order)))).toEqual([
+      'SecretMissing',
+      'RenewalDue',
+    ]);
   });
 });
 

@@ -13,6 +13,7 @@ import {
   type CertificateIssuanceResult,
   CertNameSet,
   CertNames,
+  CertReason,
   certClusterOf,
   issuanceWorkflowId,
 } from '../contract.ts';
@@ -59,6 +60,7 @@ export async function order(
           { key: CertCluster, value: certClusterOf(cluster.view.identity) },
           { key: CertNames, value: dnsNames.slice(0, 10) },
           { key: CertNameSet, value: nameSetDigest(dnsNames) },
+          { key: CertReason, value: why.reason },
         ],
         // An operator who terminates the cluster's workflow must not leave TXT records behind.
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

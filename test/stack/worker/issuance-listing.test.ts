@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ClosedIssuance, IssuanceLedger } from '../../../src/observability/fleet-counts.ts';
 import { listCompletedIssuances } from '../../../src/worker/issuance-listing.ts';
 import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';
-import { CertNameSet, CertNames } from '../../../workflows/contract.ts';
+import { CertNameSet, CertNames, CertReason } from '../../../workflows/contract.ts';
 import { eventually } from '../../support/eventually.ts';
 import { installQuietRuntime } from '../../support/quiet-runtime.ts';
 import { startTemporalServer, type TemporalServer } from '../../support/temporal-server.ts';
@@ -40,6 +40,7 @@ async function issuance(
   dnsNames: readonly string[],
   nameSet: string,
   end: 'completed' | 'failed',
+  reason = 'SecretMissing',
 ): Promise<void> {
   await client.workflow.start('certificateIssuance', {
     workflowId: id,
@@ -47,6 +48,7 @@ async function issuance(
     typedSearchAttributes: [
       { key: CertNames, value: [...dnsNames] },
       { key: CertNameSet, value: nameSet },
+      { key: CertReason, value: reason },
     ],
   });
   const task = await client.connection.withDeadline(Date.now() + 10_000, () =>
@@ -102,6 +104,7 @@ it('counts what was issued, whatever the number of pages, and nothing that faile
   });
 
   await issuance('issue/6', ['api.b.openshift.com'], 'digest-b', 'completed');
-  await eventually('five in visibility', listed, (all) => all.length === 5);
+  await issuance('issue/7', ['api.b.openshift.com'], 'digest-b', 'completed', 'RenewalDue');
+  await eventually('six in visibility', listed, (all) => all.length === 6);
   expect((await ledger.refresh(Date.now(), signal)).duplicatesInLastWeek).toBe(3);
 }, 60_000);

@@ -6,10 +6,17 @@ const DAY = 24 * HOUR;
 const NOW = Date.parse('2026-11-23T12:00:00Z');
 
 let runs = 0;
-function issuance(ageMs: number, dnsNames: readonly string[], nameSet = dnsNames.join(' ')): ClosedIssuance {
+function issuance(ageMs: number, dnsNames: readonly string[], reason?: string): ClosedIssuance {
   runs += 1;
   const closeTime = NOW - ageMs;
-  return { runId: `run-${runs}`, startTime: closeTime - 2_000, closeTime, dnsNames, nameSet };
+  return {
+    runId: `run-${runs}`,
+    startTime: closeTime - 2_000,
+    closeTime,
+    dnsNames,
+    nameSet: dnsNames.join(' '),
+    reason,
+  };
 }
 
 const APPS = ['api.a.p1.openshiftapps.com', '*.apps.a.p1.openshiftapps.com'];
@@ -45,6 +52,30 @@ describe('certificates issued', () => {
       2,
     );
   });
+});
+
+describe('renewals whose time had come', () => {
+  const duplicates = (...issuances: readonly ClosedIssuance[]) => countIssued(issuances, NOW).duplicatesInLastWeek;
+
+  it('are no duplicates: certificates of six days have two or three in a week', () => {
+    const due = [0.5, 3.8, 6.9].map((days) => issuance(days * DAY, APPS, 'RenewalDue'));
+    expect(duplicates(...due)).toBe(0);
+    expect(duplicates(issuance(6.9 * DAY, APPS, 'SecretMissing'), issuance(3.5 * DAY, APPS, 'RenewalDue'))).toBe(0);
+    expect(duplicates(issuance(6 * DAY, APPS, 'RenewalDue'), issuance(DAY, APPS, 'SuggestedByCa'))).toBe(0);
+    expect(duplicates(issuance(6 * DAY, APPS, 'RenewalDue'), issuance(DAY, APPS, 'Expired'))).toBe(0);
+  });
+
+  it.each(['SecretMissing', 'KeyMismatch', 'RenewRequested', 'Revoked', undefined])(
+    'do not hide one that was ordered beside them: %s',
+    (reason) => {
+      const due = issuance(3 * DAY, APPS, 'RenewalDue');
+      const other = issuance(DAY, APPS, reason);
+      // Visibility lists them in any order.
+      expect(duplicates(due, other)).toBe(1);
+      expect(duplicates(other, due)).toBe(1);
+      expect(duplicates(other, issuance(5 * DAY, APPS, reason), due)).toBe(1);
+    },
+  );
 });
 
 /** A visibility store that remembers what it was asked. */
