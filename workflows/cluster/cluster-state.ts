@@ -14,6 +14,7 @@ import {
   type DecommissionStarted,
 } from '../contract.ts';
 import { Attempts } from './attempts.ts';
+import { BundleRecords, blankRecord, type RecordChange } from './bundle-records.ts';
 import { mostUrgent, reasonShown } from './fleet-attributes.ts';
 import { LettingGo } from './letting-go.ts';
 import { Services } from './services.ts';
@@ -25,7 +26,7 @@ const CYCLES_PER_RUN = 1;
 export class ClusterState {
   #view: ClusterView;
   #gone: boolean;
-  readonly #records: Map<string, BundleRecord>;
+  readonly #records: BundleRecords;
   #endingStarted: DecommissionStarted | undefined;
   #claimedBy: string | undefined;
   readonly services = new Services();
@@ -44,7 +45,7 @@ export class ClusterState {
     this.#view = input.cluster;
     this.#gone = input.carried?.gone ?? false;
     this.#endingStarted = input.carried?.ending;
-    this.#records = new Map(Object.entries(input.carried?.bundles ?? {}));
+    this.#records = new BundleRecords(input.carried?.bundles ?? {});
   }
 
   get view(): ClusterView {
@@ -149,7 +150,7 @@ export class ClusterState {
 
   #touchAll(): void {
     this.#everyChange += 1;
-    for (const name of new Set([...this.#records.keys(), ...this.wantedBundles()])) this.#touch(name);
+    for (const name of this.knownBundles()) this.#touch(name);
   }
 
   #touch(bundleName: string): void {
@@ -175,7 +176,7 @@ export class ClusterState {
   /** Bundles we have dealt with that the ClusterDeployment no longer asks for. */
   unwantedBundles(): readonly string[] {
     const wanted = new Set(this.wantedBundles());
-    return [...this.#records.keys()].filter((name) => !wanted.has(name));
+    return this.#records.names().filter((name) => !wanted.has(name));
   }
 
   /** Bundles whose end has begun, with the cluster's or by itself. */
@@ -185,44 +186,24 @@ export class ClusterState {
   }
 
   knownBundles(): readonly string[] {
-    return [...new Set([...this.wantedBundles(), ...this.#records.keys()])];
+    return [...new Set([...this.wantedBundles(), ...this.#records.names()])];
   }
 
   record(name: string): BundleRecord {
     const known = this.#records.get(name);
     if (known !== undefined) return known;
     const bundle = this.bundle(name);
-    return {
-      state: 'Pending',
-      message: 'Seen; nothing has been done yet.',
-      since: new Date(Date.now()).toISOString(),
-      secretName: bundle?.secretName ?? '',
-      requestName: bundle?.requestName ?? requestName(this.#view.identity.name, name),
-      dnsNames: bundle?.names.kind === 'valid' ? bundle.names.dnsNames : [],
-      failedAttempts: 0,
-      orders: 0,
-      issued: [],
-    };
+    return blankRecord(bundle?.requestName ?? requestName(this.#view.identity.name, name), bundle);
   }
 
-  /** Changes a record; `undefined` values take a field away. */
-  update(
-    name: string,
-    change: { readonly [Field in keyof BundleRecord]?: BundleRecord[Field] | undefined },
-  ): BundleRecord {
-    const before = this.record(name);
-    const merged: Record<string, unknown> = { ...before, ...change };
-    if (change.state !== undefined && change.state !== before.state)
-      merged['since'] = new Date(Date.now()).toISOString();
-    for (const key of Object.keys(merged)) if (merged[key] === undefined) delete merged[key];
-    const after = merged as unknown as BundleRecord;
-    this.#records.set(name, after);
+  update(name: string, change: RecordChange): BundleRecord {
+    const after = this.#records.change(name, this.record(name), change);
     this.show();
     return after;
   }
 
   forget(name: string): void {
-    this.#records.delete(name);
+    this.#records.forget(name);
     this.attempts.forget(name);
     this.show();
   }
@@ -250,7 +231,7 @@ export class ClusterState {
     return {
       cluster: this.#view,
       carried: {
-        bundles: Object.fromEntries(this.#records),
+        bundles: this.#records.byName(),
         gone: this.#gone,
         ...(this.#endingStarted === undefined ? {} : { ending: this.#endingStarted }),
       },
@@ -274,19 +255,19 @@ export class ClusterState {
       cluster: this.#view,
       decommissioning: this.ending,
       ...(this.#endingStarted === undefined ? {} : { ending: this.#endingStarted }),
-      bundles: Object.fromEntries(this.#records),
+      bundles: this.#records.byName(),
     };
   }
 
   /** Puts the present state into the details page at once, which costs nothing. */
   show(): void {
     const situation = situationOf(this.#view, { gone: this.#gone, claimedBy: this.#claimedBy });
-    setCurrentDetails(detailsPage(this.name, situation, Object.fromEntries(this.#records)));
+    setCurrentDetails(detailsPage(this.name, situation, this.#records.byName()));
   }
 
   /** Puts the most urgent bundle's state into the search attributes; each change is an event, so only what differs is sent. */
   publishAttributes(): void {
-    const shown = mostUrgent([...this.#records.values()]);
+    const shown = mostUrgent(this.#records.values());
     if (shown === undefined) {
       // A cluster without bundles must not look as if nobody dealt with its end.
       if (this.ending) upsertSearchAttributes([{ key: CertState, value: 'Decommissioning' }]);
