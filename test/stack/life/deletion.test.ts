@@ -73,6 +73,7 @@ describe('a cluster that is deleted', () => {
         },
       ],
       finalizerReleased: true,
+      finalizer: 'released',
     });
   });
 
