@@ -172,3 +172,22 @@ describe('a renewal that is asked for', () => {
     );
   });
 });
+
+test('a cluster of several bundles begins a fresh run after each renewal, though the others slept through it', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView({ bundles: [bundleView('primary'), bundleView('other', 'other.example.com')] });
+    const { signaledRunId } = await lab.start(view);
+    for (const { name } of view.bundles) await untilReady(lab, view, name);
+    const workflowId = clusterWorkflowId(view.identity);
+    const handle = lab.env.client.workflow.getHandle(workflowId);
+    for (let renewals = 1; renewals <= 4; renewals += 1) {
+      await handle.executeUpdate(renew, { args: [{ bundleName: 'primary' }] });
+      await eventually(
+        `a fresh run after ${renewals} renewals`,
+        () => chainFigures(lab.env.client, workflowId, signaledRunId),
+        (runs) => runs.length === renewals + 1,
+      );
+    }
+    expect(lab.doubles.issued).toHaveLength(6);
+  });
+});

@@ -29,7 +29,7 @@ export class ClusterState {
   readonly #records: BundleRecords;
   #endingStarted: DecommissionStarted | undefined;
   #claimedBy: string | undefined;
-  readonly services = new Services();
+  readonly services: Services;
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
   readonly attempts = new Attempts();
@@ -42,6 +42,7 @@ export class ClusterState {
 
   constructor(input: ClusterCertificatesInput, wholeLife: boolean) {
     this.wholeLife = wholeLife;
+    this.services = new Services(wholeLife);
     this.#view = input.cluster;
     this.#gone = input.carried?.gone ?? false;
     this.#endingStarted = input.carried?.ending;
