@@ -133,8 +133,8 @@ export interface BundleRecord {
   readonly failedWith?: string;
   readonly failedAttempts: number;
   readonly nextAttempt?: string;
-  /** What was used of the limit on orders for the exact set of names. */
-  readonly allowance?: OrderAllowance;
+  /** What was used of the limit on orders for one exact set of names. */
+  readonly allowances?: OrderAllowance;
   /** An order that a failed attempt left open; the next attempt resumes it. */
   readonly openOrder?: string;
   /** Orders started so far; numbers the child workflows. */

@@ -44,7 +44,10 @@ interface Listed {
 
 export class BelongingsComparison {
   readonly #options: BelongingsOptions;
-  /** Mark of the drift that a certificate's workflow was told of; forgotten once that is over. */
+  /**
+   * Mark of the drift that a certificate's workflow was told of; forgotten once that is over. However long it lasts, it is
+   * not told again: one that failed goes by its retry schedule, and one that did not run is started and looks by itself.
+   */
   #told = new Map<string, string>();
 
   constructor(options: BelongingsOptions) {

@@ -3,16 +3,18 @@
  * since a workflow that was not running at that moment heard nothing.
  */
 
-/** Entries that are remembered before those whose time is over are let go. */
-const MANY = 1_000;
+/** How often those whose time is over are let go. */
+const SWEEP_MS = 60_000;
 
 export class RecentlyTold<What> {
   readonly #told = new Map<string, { readonly what: What; readonly until: number }>();
+  #sweptAt = Number.NEGATIVE_INFINITY;
 
   /** @param until when it is to be seen that it was heard (epoch milliseconds). */
   add(key: string, what: What, until: number, now: number): void {
     this.#told.set(key, { what, until });
-    if (this.#told.size <= MANY) return;
+    if (now - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = now;
     for (const [one, told] of this.#told) if (told.until <= now) this.#told.delete(one);
   }
 

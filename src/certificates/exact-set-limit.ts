@@ -22,15 +22,26 @@ const ORDERS_PER_LIFETIME = 4;
 /** Even certificates that expire as they are issued are no loop without a pause. */
 const SHORTEST_INTERVAL_MS = 1000;
 
-/** What has been used of the limit, small enough to be carried in a workflow's state. */
-export interface OrderAllowance {
-  /** `nameSetDigest` of the names that it counts. */
+/** Sets whose use is remembered: whatever changes to and fro between so many is held as if it stayed. */
+const MOST_SETS = 4;
+
+/** What the CA counts by. */
+export interface ExactSet {
+  /** `nameSetDigest` of the names. */
   readonly nameSet: string;
+  /** Host of the CA's directory; undefined: not known, and it may be any. */
+  readonly environment?: string | undefined;
+}
+
+interface UsedSet extends ExactSet {
   /** RFC 3339: GCRA's theoretical arrival time, when all that was used will have come back. */
   readonly arrival: string;
   /** What one order costs, in milliseconds: counts on while no certificate's lifetime is known, its Secret being lost. */
   readonly interval: number;
 }
+
+/** What has been used of the limit, last used first; small enough to be carried in a workflow's state. */
+export type OrderAllowance = readonly UsedSet[];
 
 /**
  * When the next certificate for a set of names may be ordered.
@@ -39,12 +50,12 @@ export interface OrderAllowance {
  * @returns epoch milliseconds: `now`, or later by at most the limit's whole period.
  */
 export function orderAllowedAt(
-  allowance: OrderAllowance | undefined,
-  nameSet: string,
+  allowance: OrderAllowance,
+  set: ExactSet,
   lifetimeMs: number | undefined,
   now: number,
 ): number {
-  const used = allowanceFor(allowance, nameSet);
+  const used = allowance.find((one) => isSame(one, set));
   const interval = intervalOf(lifetimeMs, used);
   const allowed = arrivalOf(used, now) - (EXACT_SET_BURST - 1) * interval;
   // Longer than the limit's period nobody waits: that was counted by another clock, or for another lifetime.
@@ -59,28 +70,37 @@ export function orderAllowedAt(
  * @param now epoch milliseconds.
  */
 export function afterOrder(
-  allowance: OrderAllowance | undefined,
-  nameSet: string,
+  allowance: OrderAllowance,
+  set: ExactSet,
   lifetimeMs: number | undefined,
   now: number,
 ): OrderAllowance {
-  const used = allowanceFor(allowance, nameSet);
+  const used = allowance.find((one) => isSame(one, set));
   const interval = intervalOf(lifetimeMs, used);
   const most = now + EXACT_SET_BURST * interval;
   const arrival = Math.min(Math.max(arrivalOf(used, now), now) + interval, most);
-  return { nameSet, arrival: new Date(arrival).toISOString(), interval };
+  const { nameSet, environment = used?.environment } = set;
+  const latest = {
+    nameSet,
+    ...(environment === undefined ? {} : { environment }),
+    arrival: new Date(arrival).toISOString(),
+    interval,
+  };
+  const others = allowance.filter((one) => one !== used && Date.parse(one.arrival) > now);
+  return [latest, ...others].slice(0, MOST_SETS);
 }
 
-/** Another set of names has used nothing yet. */
-function allowanceFor(allowance: OrderAllowance | undefined, nameSet: string): OrderAllowance | undefined {
-  return allowance?.nameSet === nameSet ? allowance : undefined;
+/** Another set of names, or the same at another CA, has used nothing yet. */
+function isSame(one: ExactSet, other: ExactSet): boolean {
+  if (one.nameSet !== other.nameSet) return false;
+  return one.environment === undefined || other.environment === undefined || one.environment === other.environment;
 }
 
-function intervalOf(lifetimeMs: number | undefined, used: OrderAllowance | undefined): number {
+function intervalOf(lifetimeMs: number | undefined, used: UsedSet | undefined): number {
   if (lifetimeMs === undefined) return used?.interval ?? EXACT_SET_INTERVAL_MS;
   return Math.min(EXACT_SET_INTERVAL_MS, Math.max(SHORTEST_INTERVAL_MS, lifetimeMs / ORDERS_PER_LIFETIME));
 }
 
-function arrivalOf(used: OrderAllowance | undefined, now: number): number {
+function arrivalOf(used: UsedSet | undefined, now: number): number {
   return used === undefined ? now : Date.parse(used.arrival);
 }

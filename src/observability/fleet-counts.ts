@@ -31,7 +31,7 @@ export type ListCompletedIssuances = (closedSince: number, signal: AbortSignal) 
 export interface FleetCounts {
   readonly lastDay: DomainCounts;
   readonly lastWeek: DomainCounts;
-  /** Certificates of the last week beyond the first of their exact set of names, but for renewals whose time had come. */
+  /** Certificates of the last week beyond the first of their exact set of names, but for up to three renewals whose time had come. */
   readonly duplicatesInLastWeek: number;
 }
 
@@ -41,18 +41,20 @@ export interface DomainCounts {
   readonly openshiftAppsCom: number;
 }
 
-/**
- * Of the renewal policy: the certificate before had done its time. Those that live for six days are renewed every three or
- * four, which is two or three of one set of names in each week and nothing that anybody would have to look at.
- */
+/** Of the renewal policy: the certificate before had done its time. */
 const TIME_HAD_COME: ReadonlySet<string | undefined> = new Set<OrderReason>(['RenewalDue', 'SuggestedByCa', 'Expired']);
+
+/**
+ * Certificates that live for six days are renewed every three or four, which is up to three of one set of names in each week
+ * and nothing that anybody would have to look at. More are: a renewal that is always due is a defect.
+ */
+const MOST_RENEWALS_IN_A_WEEK = 3;
 
 /** Counts over the issuances known, at an instant. Pure. */
 export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): FleetCounts {
   const day = { openshiftCom: 0, openshiftAppsCom: 0 };
   const week = { openshiftCom: 0, openshiftAppsCom: 0 };
-  const firsts = new Map<string, ClosedIssuance>();
-  let duplicates = 0;
+  const bySet = new Map<string, ClosedIssuance[]>();
   for (const issuance of issuances) {
     const age = now - issuance.closeTime;
     if (age >= WEEK_MS) continue;
@@ -65,13 +67,20 @@ export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): F
       day.openshiftAppsCom += Number(openshiftAppsCom);
     }
     if (issuance.nameSet === undefined) continue;
-    const known = firsts.get(issuance.nameSet);
-    const [first, later] =
-      known !== undefined && known.closeTime <= issuance.closeTime ? [known, issuance] : [issuance, known];
-    firsts.set(issuance.nameSet, first);
-    if (later !== undefined && !TIME_HAD_COME.has(later.reason)) duplicates += 1;
+    const siblings = bySet.get(issuance.nameSet) ?? [];
+    siblings.push(issuance);
+    bySet.set(issuance.nameSet, siblings);
   }
-  return { lastDay: day, lastWeek: week, duplicatesInLastWeek: duplicates };
+  const duplicates = [...bySet.values()].map(duplicatesAmong);
+  return { lastDay: day, lastWeek: week, duplicatesInLastWeek: duplicates.reduce((sum, count) => sum + count, 0) };
+}
+
+/** @param issuances of one set of names in one week, at least one. */
+function duplicatesAmong(issuances: readonly ClosedIssuance[]): number {
+  const due = issuances.filter(({ reason }) => TIME_HAD_COME.has(reason));
+  const first = issuances.reduce((one, other) => (other.closeTime < one.closeTime ? other : one));
+  const rightful = Math.min(due.length, MOST_RENEWALS_IN_A_WEEK) + Number(!TIME_HAD_COME.has(first.reason));
+  return issuances.length - rightful;
 }
 
 function isUnder(name: string, domain: string): boolean {

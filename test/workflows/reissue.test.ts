@@ -173,7 +173,7 @@ test('a change of the CA environment replaces the certificate, without naming wh
 });
 
 describe('the limit on one set of names', () => {
-  test('holds whoever keeps taking the certificate away, says until when, and does not hold another set', async () => {
+  test('holds whoever keeps taking the certificate away, says until when, and holds neither another set nor the same at another CA', async () => {
     await withLab(async (lab) => {
       const view = await begun(lab);
       for (let count = 2; count <= 5; count += 1) {
@@ -193,9 +193,19 @@ describe('the limit on one set of names', () => {
       expect(held.message).toContain(held.nextAttempt ?? 'an instant');
       await lookAgain(lab, view);
       expect(lab.doubles.issued).toHaveLength(5);
+      lab.doubles.environment = 'another-ca.test';
+      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
+      expect((await issuedAndReady(lab, view, 6)).environment).toBe('another-ca.test');
+      lab.doubles.environment = 'ca.test';
+      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
+      await eventually(
+        'held again',
+        () => record(lab, view),
+        ({ failure }) => failure?.code === 'limits/exactSet',
+      );
       const renamed = { ...view, bundles: [bundleView('primary', 'other.example.com')] };
       await handleOf(lab, view).signal(clusterObserved, renamed);
-      await issuedAndReady(lab, view, 6);
+      await issuedAndReady(lab, view, 7);
     });
   });
 });

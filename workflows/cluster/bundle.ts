@@ -48,12 +48,12 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
     if (action.kind === 'sleep') return await settle(cluster, bundle, action);
     if (held !== undefined && !isAnotherCa(cluster, bundle.name, environment))
       return await waitAsTold(cluster, bundle, held);
-    const limit = limitReached(cluster, bundle);
-    if (limit !== undefined) return await fail(cluster, bundle, limit);
+    const limit = limitReached(cluster, bundle, observation);
+    if (limit !== undefined) return await fail(cluster, bundle, limit, { environment });
     return await order(cluster, bundle, observation, action);
   } catch (error) {
     const left = issuanceContextIn(error);
-    if (left !== undefined) rememberLeft(cluster, bundle.name, left);
+    if (left !== undefined) rememberLeft(cluster, bundle.name, left, environment);
     if (wasCutShort(error)) {
       // The cluster's end has begun.
       if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the bundle is no longer served');

@@ -107,18 +107,27 @@ export async function waitAsTold(cluster: ClusterState, bundle: BundleView, unti
   return until;
 }
 
-/** Whatever becomes of the bundle, it is cleared away at the end. */
-export function rememberLeft(cluster: ClusterState, name: string, left: IssuanceFailureContext): void {
+/**
+ * Whatever becomes of the bundle, it is cleared away at the end.
+ * @param environment as in {@link FailedAttempt}.
+ */
+export function rememberLeft(
+  cluster: ClusterState,
+  name: string,
+  left: IssuanceFailureContext,
+  environment: string | undefined,
+): void {
   const { leftRecords, unclaimedOrder } = left;
   if (leftRecords !== undefined) cluster.update(name, { leftRecords });
   if (unclaimedOrder === undefined) return;
-  const { unclaimedOrders = [], allowance, certificate, dnsNames } = cluster.record(name);
+  const { unclaimedOrders = [], allowances = [], certificate, dnsNames } = cluster.record(name);
+  const set = { nameSet: nameSetDigest(dnsNames), environment };
   // Each order counts once, however often it fails.
   if (unclaimedOrders.includes(unclaimedOrder)) return;
   cluster.update(name, {
     unclaimedOrders: [...unclaimedOrders, unclaimedOrder].slice(-MOST_UNCLAIMED),
     // The CA may have issued it, and then counts it.
-    allowance: afterOrder(allowance, nameSetDigest(dnsNames), certificate && lifetimeOf(certificate), Date.now()),
+    allowances: afterOrder(allowances, set, certificate && lifetimeOf(certificate), Date.now()),
   });
 }
 

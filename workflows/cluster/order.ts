@@ -72,18 +72,18 @@ export async function order(
 }
 
 /** @returns why nothing may be ordered yet, when the limit on the exact set of names is used up. */
-export function limitReached(cluster: ClusterState, bundle: OrderableBundle): FailureInfo | undefined {
+export function limitReached(
+  cluster: ClusterState,
+  bundle: OrderableBundle,
+  { environment }: RequestObservation,
+): FailureInfo | undefined {
   if (!cluster.wholeLife) return undefined;
-  const { allowance, certificate, openOrder } = cluster.record(bundle.name);
+  const { allowances = [], certificate, openOrder } = cluster.record(bundle.name);
   // An order that is open is gone on with: nothing new is asked of the CA.
   if (openOrder !== undefined) return undefined;
   const now = Date.now();
-  const at = orderAllowedAt(
-    allowance,
-    nameSetDigest(bundle.names.dnsNames),
-    certificate && lifetimeOf(certificate),
-    now,
-  );
+  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), environment };
+  const at = orderAllowedAt(allowances, set, certificate && lifetimeOf(certificate), now);
   if (at <= now) return undefined;
   const instant = new Date(at).toISOString();
   return {
@@ -135,6 +135,7 @@ async function succeed(
   const renewal = renewalOf(certificate, observation);
   const others = (before.unclaimedOrders ?? []).filter((url) => url !== result.orderUrl);
   const known = before.issued.filter((one) => Date.parse(one.notAfter) > now);
+  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), environment: result.environment };
   cluster.update(bundle.name, {
     ...readyUntil(certificate, renewal),
     certificate,
@@ -145,10 +146,10 @@ async function succeed(
     issued: [...known, ...(replaced === undefined ? [] : [replaced]), issued],
     unclaimedOrders: others.length === 0 ? undefined : others,
     // One that failed after the CA was asked has been counted then.
-    allowance:
-      before.allowance !== undefined && before.unclaimedOrders?.includes(result.orderUrl) === true
-        ? before.allowance
-        : afterOrder(before.allowance, nameSetDigest(bundle.names.dnsNames), lifetimeOf(certificate), now),
+    allowances:
+      before.allowances !== undefined && before.unclaimedOrders?.includes(result.orderUrl) === true
+        ? before.allowances
+        : afterOrder(before.allowances ?? [], set, lifetimeOf(certificate), now),
   });
   cluster.publishAttributes();
   cluster.attempts.ended(bundle.name, 'issued');

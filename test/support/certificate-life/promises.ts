@@ -79,7 +79,9 @@ export function loops(scenario: Scenario, trace: readonly Traced[]): readonly st
   const interval = intervalOf(scenario);
   const orders = issuedIn(trace);
   for (const [first, from] of orders.entries()) {
-    const sameSet = orders.slice(first).filter((order) => order.nameSet === from.nameSet);
+    const sameSet = orders
+      .slice(first)
+      .filter(({ nameSet, environment }) => nameSet === from.nameSet && environment === from.environment);
     for (const [later, to] of sameSet.entries()) {
       if (later + 1 > 5 + (to.at - from.at + 2 * LARGEST_SKEW_MS) / interval) {
         broken.push(`${later + 1} orders from ${stamp(from.at)} to ${stamp(to.at)}`);

@@ -36,6 +36,8 @@ export interface Issued extends Happening {
   readonly replaced: CertificateFacts | undefined;
   readonly certificate: CertificateFacts;
   readonly nameSet: string;
+  /** Host of the directory of the CA that issued it. */
+  readonly environment: string | undefined;
 }
 
 export type Traced =

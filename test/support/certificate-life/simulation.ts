@@ -3,7 +3,12 @@
  * drives them, against a CA and a world that do what a scenario says. Everything that happens is written into a trace.
  */
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
-import { afterOrder, type OrderAllowance, orderAllowedAt } from '../../../src/certificates/exact-set-limit.ts';
+import {
+  afterOrder,
+  type ExactSet,
+  type OrderAllowance,
+  orderAllowedAt,
+} from '../../../src/certificates/exact-set-limit.ts';
 import { nameSetDigest } from '../../../src/certificates/name-set.ts';
 import { lifetimeOf, plannedRenewal, type RenewalTerms } from '../../../src/certificates/planned-renewal.ts';
 import { nextAction, type OrderCause } from '../../../src/certificates/renewal-policy.ts';
@@ -46,9 +51,10 @@ class SimulatedLife {
   #window: RenewalWindow | undefined;
   #revoked = false;
   #renewRequested = false;
-  #allowance: OrderAllowance | undefined;
+  #allowances: OrderAllowance = [];
   #failure: FailureInfo | undefined;
   #failedNames: readonly string[] = [];
+  #failedWith: string | undefined;
   #failedAttempts = 0;
 
   constructor(scenario: Scenario) {
@@ -156,15 +162,20 @@ class SimulatedLife {
     const held = this.#heldUntil();
     if (held !== undefined) return this.#wait(held);
     const lifetime = this.#secret.kind === 'valid' ? lifetimeOf(this.#secret.certificate) : undefined;
-    const allowed = orderAllowedAt(this.#allowance, nameSetDigest(this.#dnsNames), lifetime, this.#clock);
+    const allowed = orderAllowedAt(this.#allowances, this.#exactSet(), lifetime, this.#clock);
     if (allowed > this.#clock) return this.#fail(limitReached(allowed));
     return this.#trouble === undefined ? this.#issue(action) : this.#fail(failureOf(this.#trouble, this.#clock));
   }
 
-  /** What was said of other names holds nobody up. */
+  #exactSet(): Required<ExactSet> {
+    return { nameSet: nameSetDigest(this.#dnsNames), environment: this.#environment };
+  }
+
+  /** What was said of other names, or by another CA, holds nobody up. */
   #heldUntil(): number | undefined {
     const told = this.#failure?.notBefore;
-    if (told === undefined || this.#failedNames !== this.#dnsNames) return undefined;
+    if (told === undefined || this.#failedNames !== this.#dnsNames || this.#failedWith !== this.#environment)
+      return undefined;
     const until = Date.parse(told);
     return until > this.#clock ? until : undefined;
   }
@@ -185,8 +196,7 @@ class SimulatedLife {
       notBefore: new Date(this.#at).toISOString(),
       dnsNames: this.#dnsNames,
     });
-    const nameSet = nameSetDigest(this.#dnsNames);
-    this.#allowance = afterOrder(this.#allowance, nameSet, lifetimeOf(certificate), this.#clock);
+    this.#allowances = afterOrder(this.#allowances, this.#exactSet(), lifetimeOf(certificate), this.#clock);
     this.#replaced = replaced ?? this.#replaced;
     this.#secret = { kind: 'valid', certificate };
     this.#issuedBy = this.#environment;
@@ -194,7 +204,7 @@ class SimulatedLife {
     this.#renewRequested = false;
     this.#failure = undefined;
     this.#failedAttempts = 0;
-    this.#trace.push({ kind: 'issued', ...this.#now(), reason, replaced, certificate, nameSet });
+    this.#trace.push({ kind: 'issued', ...this.#now(), reason, replaced, certificate, ...this.#exactSet() });
     return this.#trueTimeOf(plannedRenewal(certificate, this.#terms()).at);
   }
 
@@ -203,6 +213,7 @@ class SimulatedLife {
     this.#failedAttempts += 1;
     this.#failure = failure;
     this.#failedNames = this.#dnsNames;
+    this.#failedWith = this.#environment;
     const inUse = this.#secret.kind === 'valid' ? this.#secret.certificate : undefined;
     const until = nextAttemptAt(failure, this.#failedAttempts, this.#clock, inUse);
     if (failure.code === 'limits/exactSet') this.#trace.push({ kind: 'held', ...this.#now(), until, by: 'limit' });

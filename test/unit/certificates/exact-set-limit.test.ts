@@ -9,12 +9,12 @@ import {
 } from '../../../src/certificates/exact-set-limit.ts';
 import { BEGIN, DAY_MS, HOUR_MS } from '../../support/certificate-facts.ts';
 
-const NAMES = 'names';
+const NAMES = { nameSet: 'names', environment: 'ca.example' };
 const CLASSIC_MS = 90 * DAY_MS;
 
 /** What is used after this many orders at one instant. */
-function used(orders: number, lifetimeMs: number | undefined = CLASSIC_MS, now = BEGIN): OrderAllowance | undefined {
-  let allowance: OrderAllowance | undefined;
+function used(orders: number, lifetimeMs: number | undefined = CLASSIC_MS, now = BEGIN): OrderAllowance {
+  let allowance: OrderAllowance = [];
   for (let order = 0; order < orders; order += 1) allowance = afterOrder(allowance, NAMES, lifetimeMs, now);
   return allowance;
 }
@@ -22,7 +22,7 @@ function used(orders: number, lifetimeMs: number | undefined = CLASSIC_MS, now =
 /** Orders whenever it is allowed; the instants of the first so many. */
 function greedy(orders: number, lifetimeMs: number | undefined): readonly number[] {
   const instants: number[] = [];
-  let allowance: OrderAllowance | undefined;
+  let allowance: OrderAllowance = [];
   let now = BEGIN;
   while (instants.length < orders) {
     now = orderAllowedAt(allowance, NAMES, lifetimeMs, now);
@@ -52,9 +52,30 @@ describe('the limit of Let’s Encrypt', () => {
     expect(greedy(7, undefined)).toEqual(greedy(7, CLASSIC_MS));
   });
 
-  test('another set of names has its own', () => {
-    expect(orderAllowedAt(used(5), 'others', CLASSIC_MS, BEGIN)).toBe(BEGIN);
-    expect(afterOrder(used(5), 'others', CLASSIC_MS, BEGIN)).toEqual({ ...used(1), nameSet: 'others' });
+  test.each([
+    ['another set of names', { ...NAMES, nameSet: 'others' }],
+    ['the same set at another CA', { ...NAMES, environment: 'another.example' }],
+  ])('%s has its own, and that of the first is not forgotten for it', (_what, other) => {
+    const first = used(5);
+    expect(orderAllowedAt(first, other, CLASSIC_MS, BEGIN)).toBe(BEGIN);
+    const both = afterOrder(first, other, CLASSIC_MS, BEGIN);
+    expect(both).toEqual([{ ...used(1)[0], ...other }, ...first]);
+    expect(orderAllowedAt(both, NAMES, CLASSIC_MS, BEGIN)).toBe(BEGIN + EXACT_SET_INTERVAL_MS);
+  });
+
+  test('holds where the CA is not known, then or now: it may be the same', () => {
+    const { nameSet } = NAMES;
+    expect(orderAllowedAt(used(5), { nameSet }, CLASSIC_MS, BEGIN)).toBe(BEGIN + EXACT_SET_INTERVAL_MS);
+    const more = afterOrder(used(4), { nameSet }, CLASSIC_MS, BEGIN);
+    expect(more).toEqual(used(5));
+  });
+
+  test('remembers few sets, and none longer than it matters', () => {
+    let allowance: OrderAllowance = [];
+    for (let set = 0; set < 9; set += 1) allowance = afterOrder(allowance, { nameSet: `${set}` }, CLASSIC_MS, BEGIN);
+    expect(allowance.map(({ nameSet }) => nameSet)).toEqual(['8', '7', '6', '5']);
+    const later = BEGIN + EXACT_SET_INTERVAL_MS;
+    expect(afterOrder(allowance, { nameSet: '9' }, CLASSIC_MS, later)).toHaveLength(1);
   });
 });
 
@@ -113,7 +134,7 @@ test('for every lifetime and any pauses: never more orders in a time than the li
         const lifetime = seconds === undefined ? undefined : seconds * 1000;
         const interval = Math.min(EXACT_SET_INTERVAL_MS, (lifetime ?? Number.POSITIVE_INFINITY) / 4);
         const instants: number[] = [];
-        let allowance: OrderAllowance | undefined;
+        let allowance: OrderAllowance = [];
         let now = BEGIN;
         for (const pause of pauses) {
           now = orderAllowedAt(allowance, NAMES, lifetime, Math.round(now + (pause / 100) * interval));

@@ -65,6 +65,12 @@ describe('renewals whose time had come', () => {
     expect(duplicates(issuance(6 * DAY, APPS, 'RenewalDue'), issuance(DAY, APPS, 'Expired'))).toBe(0);
   });
 
+  it('are duplicates beyond three: a renewal that is always due is a defect', () => {
+    const due = [1, 2, 3, 4, 5].map((hours) => issuance(hours * HOUR, APPS, 'RenewalDue'));
+    expect(duplicates(...due)).toBe(2);
+    expect(duplicates(...due, issuance(2 * DAY, APPS, 'SecretMissing'))).toBe(2);
+  });
+
   it.each(['SecretMissing', 'KeyMismatch', 'RenewRequested', 'Revoked', undefined])(
     'do not hide one that was ordered beside them: %s',
     (reason) => {
