@@ -103,6 +103,13 @@ export interface Released {
   readonly bundleNames: readonly string[];
   /** What could not be done. */
   readonly left: readonly FailureInfo[];
+  /**
+   * What became of the finalizer of a cluster that was let go, at the first try after the order. It cannot be given up: one that
+   * is held up is tried again until it can be released.
+   */
+  readonly finalizer?: FinalizerOutcome | 'heldUp';
+  /** What holds the finalizer up. */
+  readonly heldUpBy?: FailureInfo;
 }
 
 /** A bundle's story so far, small enough to carry through continue-as-new. */

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { Released } from '../../workflows/contract.ts';
 import { loadSettings, loadTemporal } from '../config.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, type FailureInfo } from '../failures/failure.ts';
 import { withTemporal } from './clients.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from './cluster-argument.ts';
 import { print } from './output.ts';
@@ -38,10 +38,28 @@ export function releaseCommand(): Command {
 }
 
 /** @param cluster as the person named it. */
-export function releasedAsText(cluster: string, { of, bundleNames, left }: Released): string {
-  const which = `${bundleNames.length === 1 ? 'bundle' : 'bundles'} ${bundleNames.join(', ')}`;
-  const done = of === 'cluster' ? 'the finalizer is released' : `let go of ${which}`;
+export function releasedAsText(cluster: string, released: Released): string {
+  const { left, heldUpBy } = released;
+  if (heldUpBy !== undefined) {
+    return [
+      `${cluster}: the finalizer is not released yet; it is tried again until it can be:`,
+      problemLine(heldUpBy),
+      ...(left.length === 0 ? [] : ['Left undone before that:', ...left.map(problemLine)]),
+    ].join('\n');
+  }
+  const done = whatIsDone(released);
   if (left.length === 0) return `${cluster}: everything could be done; ${done}.`;
-  const lines = left.map(({ code, message }) => `  ${code}: ${message}`);
-  return [`${cluster}: ${done}. Left undone:`, ...lines].join('\n');
+  return [`${cluster}: ${done}. Left undone:`, ...left.map(problemLine)].join('\n');
+}
+
+function whatIsDone({ of, bundleNames, finalizer }: Released): string {
+  if (of === 'bundles') return `let go of ${bundleNames.length === 1 ? 'bundle' : 'bundles'} ${bundleNames.join(', ')}`;
+  if (finalizer === 'absent') return 'there was no finalizer any more';
+  if (finalizer === 'kept') return 'the CertificateRequest lives on and keeps its finalizer';
+  // A run that an earlier version began answers before it is released.
+  return finalizer === undefined ? 'the finalizer is released next' : 'the finalizer is released';
+}
+
+function problemLine({ code, message }: FailureInfo): string {
+  return `  ${code}: ${message}`;
 }

@@ -88,7 +88,8 @@ describe('an operator who lets a cluster go', () => {
         () => lab.status(view),
         ({ bundles }) => bundles['stuck']?.failure !== undefined && bundles['primary']?.ended !== undefined,
       );
-      const { left } = await handle.executeUpdate(release);
+      const { left, finalizer } = await handle.executeUpdate(release);
+      expect(finalizer).toBe('released');
       expect(left).toMatchObject([{ code: 'acme/accountUnknown', message: 'the CA does not know the account' }]);
       const ledger = (await handle.result()) as DecommissionLedger;
       expect(ledger.finalizerReleased).toBe(true);
@@ -111,8 +112,56 @@ describe('an operator who lets a cluster go', () => {
         ({ bundles }) => bundles['primary']?.failure !== undefined,
       );
       correct();
-      expect(await handle.executeUpdate(release)).toEqual({ of: 'cluster', bundleNames: ['primary'], left: [] });
+      expect(await handle.executeUpdate(release)).toEqual({
+        of: 'cluster',
+        bundleNames: ['primary'],
+        left: [],
+        finalizer: 'released',
+      });
       expect(await handle.result()).toMatchObject({ bundles: [{ revocations: [{ outcome: 'revoked' }] }] });
+    });
+  });
+
+  test.each([
+    ['its bundles', [bundleView()]],
+    ['no bundles', []],
+  ])('is told that the finalizer is held up all the same, and by what: %s', async (_, bundles) => {
+    await withLab(async (lab) => {
+      const view = clusterView({ bundles });
+      refuse(lab.doubles, 'releaseCluster', 'kubernetes/forbidden');
+      const handle = await deleted(lab, view);
+      await untilAsked(lab, 'releaseCluster', 1);
+      expect(await handle.executeUpdate(release)).toMatchObject({
+        of: 'cluster',
+        left: [],
+        finalizer: 'heldUp',
+        heldUpBy: { code: 'kubernetes/forbidden', message: 'releaseCluster is refused' },
+      });
+      expect(lab.doubles.countOf('releaseCluster')).toBeGreaterThan(1);
+      lab.doubles.when('releaseCluster', undefined);
+      expect(await handle.executeUpdate(release)).toMatchObject({ left: [], finalizer: 'released' });
+      expect(await handle.result()).toMatchObject({ finalizerReleased: true });
+    });
+  });
+
+  test('is answered about the try that was under way only where that one succeeds', async () => {
+    await withLab(async (lab) => {
+      const view = clusterView({ bundles: [] });
+      let goOn = (): void => undefined;
+      const under = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      lab.doubles.when('releaseCluster', async () => {
+        await under;
+        throw typedFailure('kubernetes/forbidden', 'refused before the order');
+      });
+      const handle = await deleted(lab, view);
+      await untilAsked(lab, 'releaseCluster', 1);
+      const ordered = await handle.startUpdate(release, { waitForStage: 'ACCEPTED' });
+      lab.doubles.when('releaseCluster', undefined);
+      goOn();
+      expect(await ordered.result()).toEqual({ of: 'cluster', bundleNames: [], left: [], finalizer: 'released' });
+      expect(lab.doubles.countOf('releaseCluster')).toBe(2);
     });
   });
 

@@ -15,6 +15,7 @@ import {
 } from '../contract.ts';
 import { Attempts } from './attempts.ts';
 import { BundleRecords, blankRecord, type RecordChange } from './bundle-records.ts';
+import { FinalizerTries } from './finalizer-tries.ts';
 import { mostUrgent, reasonShown } from './fleet-attributes.ts';
 import { LettingGo } from './letting-go.ts';
 import { Services } from './services.ts';
@@ -34,6 +35,7 @@ export class ClusterState {
   readonly #changes = new Map<string, number>();
   readonly attempts = new Attempts();
   readonly lettingGo = new LettingGo();
+  readonly finalizerTries = new FinalizerTries();
   #everyChange = 0;
   #cycles = 0;
   #shown = '';

@@ -44,7 +44,9 @@ export async function decommission(cluster: ClusterState): Promise<DecommissionL
       ? { deadline: Number.POSITIVE_INFINITY, indispensable: true }
       : { deadline: earlierDeadline() };
     const { value: finalizer, problem } = await keepTrying(cluster, persistence, () =>
-      releaseCluster.executeWithOptions({ summary: `release the finalizer of ${cluster.name}` }, [identity, left]),
+      cluster.finalizerTries.during(() =>
+        releaseCluster.executeWithOptions({ summary: `release the finalizer of ${cluster.name}` }, [identity, left]),
+      ),
     );
     // A worker of an earlier version says nothing of it.
     const told = typeof finalizer === 'string' ? { finalizer } : {};

@@ -3,6 +3,7 @@ import { condition } from '@temporalio/workflow';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import type { Released } from '../contract.ts';
 import type { ClusterState } from './cluster-state.ts';
+import type { TriedFinalizer } from './finalizer-tries.ts';
 import { refuse } from './refusal.ts';
 
 /** Which ends are given up where they fail next. */
@@ -47,13 +48,24 @@ export function validateRelease(cluster: ClusterState): void {
   if (gate.kind !== 'serve') refuse('release/refused', `${cluster.name} is not served now: ${gate.message}`);
 }
 
-/** Answers, once each end is over, with what was left of it. The order is in force for as long as it is not answered. */
+/**
+ * Answers with what was left of each end once it is over and, of a cluster, with what became of its finalizer then. The order is
+ * in force for as long as it is not answered.
+ */
 export async function letGo(cluster: ClusterState): Promise<Released> {
   const of = cluster.ending ? 'cluster' : 'bundles';
   const bundleNames = cluster.endingBundles();
+  const { begun } = cluster.finalizerTries;
   cluster.letGo();
   const left = await Promise.all(bundleNames.map((name) => leftAtTheEnd(cluster, name)));
-  return { of, bundleNames, left: left.flat() };
+  const finalizer = of === 'cluster' && cluster.wholeLife ? await triedAfter(cluster, begun) : {};
+  return { of, bundleNames, left: left.flat(), ...finalizer };
+}
+
+/** @param begun how many tries at the finalizer had begun when it was ordered. */
+async function triedAfter(cluster: ClusterState, begun: number): Promise<TriedFinalizer> {
+  await condition(() => cluster.finalizerTries.after(begun) !== undefined);
+  return cluster.finalizerTries.after(begun) ?? {};
 }
 
 /**
