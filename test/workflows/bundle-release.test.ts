@@ -1,4 +1,5 @@
 /** An operator who lets bundles go that were taken out of a cluster that lives on, and whose end is held up. */
+import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { type ClusterStatus, clusterObserved, release } from '../../workflows/contract.ts';
@@ -29,6 +30,28 @@ async function heldUp(lab: Lab, ...names: readonly string[]) {
   await handle.signal(clusterObserved, without);
   for (const name of names) await blocked(lab, view, name);
   return { view, without, handle };
+}
+
+/** The order is given, and the try that follows it is under way. @returns what has that one fail. */
+async function orderedAndUnderWay(lab: Lab, handle: Pick<WorkflowHandle, 'executeUpdate'>) {
+  const asked = lab.doubles.countOf('revokeCertificates');
+  let refuse = (): void => undefined;
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve;
+  });
+  lab.doubles.when('revokeCertificates', async () => {
+    await refused;
+    throw typedFailure('acme/accountUnknown', 'refused late');
+  });
+  const answer = handle.executeUpdate(release);
+  // Whoever waits for it hears of a refusal.
+  answer.catch(() => undefined);
+  await eventually(
+    'it is tried once more',
+    async () => lab.doubles.countOf('revokeCertificates'),
+    (count) => count > asked,
+  );
+  return { answer, refuse };
 }
 
 async function blocked(lab: Lab, view: ClusterView, name: string): Promise<ClusterStatus> {
@@ -80,21 +103,7 @@ describe('an operator who lets bundles go', () => {
   test('is answered when the bundle is put back meanwhile, and has not let go of its next end', async () => {
     await withLab(async (lab) => {
       const { view, without, handle } = await heldUp(lab, 'one');
-      const asked = lab.doubles.countOf('revokeCertificates');
-      let refuse = (): void => undefined;
-      const refused = new Promise<void>((resolve) => {
-        refuse = resolve;
-      });
-      lab.doubles.when('revokeCertificates', async () => {
-        await refused;
-        throw typedFailure('acme/accountUnknown', 'refused late');
-      });
-      const answer = handle.executeUpdate(release);
-      await eventually(
-        'it is tried once more',
-        async () => lab.doubles.countOf('revokeCertificates'),
-        (count) => count === asked + 1,
-      );
+      const { answer, refuse } = await orderedAndUnderWay(lab, handle);
       await handle.signal(clusterObserved, view);
       refuse();
       expect(await answer).toEqual({ of: 'bundles', bundleNames: ['one'], left: [] });
@@ -102,6 +111,41 @@ describe('an operator who lets bundles go', () => {
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
       await handle.signal(clusterObserved, without);
       await blocked(lab, view, 'one');
+      expect(lab.doubles.countOf('removeBundle')).toBe(0);
+    });
+  });
+
+  test.each([
+    ['one bundle', ['one']],
+    ['two bundles', ['one', 'two']],
+  ])('is refused when the cluster is paused meanwhile, and the order is not kept for later: %s', async (_, names) => {
+    await withLab(async (lab) => {
+      const { without, handle } = await heldUp(lab, ...names);
+      const { answer, refuse } = await orderedAndUnderWay(lab, handle);
+      await handle.signal(clusterObserved, { ...without, paused: true });
+      await expect(answer).rejects.toMatchObject({
+        cause: {
+          type: 'release/refused',
+          message: expect.stringMatching(
+            /^The end of bundle one stands still\. ns-c1\/c1 is not served now: Paused by the annotation/,
+          ) as string,
+        },
+      });
+      refuse();
+      await eventually(
+        'they are held',
+        () => lab.status(without),
+        ({ bundles }) => names.every((name) => bundles[name]?.message.startsWith('Paused by') === true),
+      );
+      const asked = lab.doubles.countOf('revokeCertificates');
+      await handle.signal(clusterObserved, without);
+      await eventually(
+        'they are tried again, and held up as before',
+        () => lab.status(without),
+        ({ bundles }) =>
+          lab.doubles.countOf('revokeCertificates') === asked + names.length &&
+          names.every((name) => bundles[name]?.message.includes('refused late') === true),
+      );
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
     });
   });

@@ -44,13 +44,22 @@ export function validateRelease(cluster: ClusterState): void {
       `${cluster.name} is not being deleted, and no bundle that was taken out of it is left: there is nothing to let go.`,
     );
   }
+  const held = heldOff(cluster);
+  if (held !== undefined) refuse('release/refused', held);
+}
+
+/** Why the ends of a living cluster's bundles stand still, in a sentence; undefined: they do not. */
+function heldOff(cluster: ClusterState): string | undefined {
+  if (cluster.ending) return undefined;
+  if (cluster.claimedBy !== undefined) return `${cluster.name} belongs to ClusterDeployment ${cluster.claimedBy} now.`;
   const gate = cluster.gate();
-  if (gate.kind !== 'serve') refuse('release/refused', `${cluster.name} is not served now: ${gate.message}`);
+  return gate.kind === 'serve' ? undefined : `${cluster.name} is not served now: ${gate.message}`;
 }
 
 /**
  * Answers with what was left of each end once it is over and, of a cluster, with what became of its finalizer then. The order is
  * in force for as long as it is not answered.
+ * @throws ApplicationFailure `release/refused` where a gate was closed meanwhile: what is not over by then is not let go.
  */
 export async function letGo(cluster: ClusterState): Promise<Released> {
   const of = cluster.ending ? 'cluster' : 'bundles';
@@ -70,10 +79,16 @@ async function triedAfter(cluster: ClusterState, begun: number): Promise<TriedFi
 
 /**
  * Each bundle's as soon as it is over: the record of one that a living cluster has no more goes soon after, once what was left
- * is told on its resources. One that is asked for again leaves nothing.
+ * is told on its resources. One that is asked for again leaves nothing. An order is not kept for when a gate opens again.
+ * @throws ApplicationFailure `release/refused` where a gate was closed meanwhile.
  */
 async function leftAtTheEnd(cluster: ClusterState, name: string): Promise<readonly FailureInfo[]> {
-  await condition(() => cluster.record(name).ended !== undefined || !cluster.endingBundles().includes(name));
+  const over = (): boolean => cluster.record(name).ended !== undefined || !cluster.endingBundles().includes(name);
+  // A run of an earlier version brings every end to its end.
+  const held = (): string | undefined => (cluster.wholeLife ? heldOff(cluster) : undefined);
+  await condition(() => over() || held() !== undefined);
   cluster.lettingGo.answered(name);
+  const why = over() ? undefined : held();
+  if (why !== undefined) refuse('release/refused', `The end of bundle ${name} stands still. ${why}`);
   return cluster.record(name).ended?.problems ?? [];
 }
