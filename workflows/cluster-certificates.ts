@@ -34,17 +34,12 @@ import {
   requestClaimed,
   surroundingsChanged,
 } from './contract.ts';
+import { WHOLE_LIFE } from './patches.ts';
 
 export async function clusterCertificates(input: ClusterCertificatesInput): Promise<DecommissionLedger> {
   const cluster = setup(input);
   return await run(cluster);
 }
-
-/**
- * Runs that were begun before the whole life was built (expiry told in the middle of a sleep, rules and one limit for the end,
- * looking while held, the limit on the exact set) go on as they were until they continue as new.
- */
-const WHOLE_LIFE = 'whole-life';
 
 /** Restores the state and registers every handler before the first await, so that no message finds nobody at home. */
 function setup(input: ClusterCertificatesInput): ClusterState {

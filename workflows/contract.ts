@@ -250,7 +250,7 @@ export interface IssuanceFailureContext {
   readonly unclaimedOrder?: string;
 }
 
-/** Type of the failure of an issuance that was cancelled and left something behind. One that left nothing is just cancelled. */
+/** Type of the failure of an issuance that was cancelled and left something behind, or an order open. Another one is just cancelled. */
 export const CUT_SHORT = 'issuance/cutShort';
 
 // --- managementClusterWatch ---

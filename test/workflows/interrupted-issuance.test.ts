@@ -2,11 +2,17 @@
 import { describe, expect, test } from 'vitest';
 import type { PlaceOrderInput } from '../../activities/contract.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { type BundleRecord, issuanceWorkflowId, renew } from '../../workflows/contract.ts';
+import {
+  type BundleRecord,
+  clusterObserved,
+  issuanceWorkflowId,
+  renew,
+  surroundingsChanged,
+} from '../../workflows/contract.ts';
 import { retryableFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { untilCancelled } from '../support/until-cancelled.ts';
-import { clusterView } from '../support/views.ts';
+import { bundleView, clusterView } from '../support/views.ts';
 import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
 
 const withLab = useLab();
@@ -30,6 +36,12 @@ function issuanceOf(lab: Lab, view: ClusterView, attempt: number) {
   return lab.env.client.workflow.getHandle(issuanceWorkflowId(view.identity, 'primary', attempt));
 }
 
+/** For each order that was placed, the one that it was to go on with. */
+function resumed(lab: Lab): readonly (string | undefined)[] {
+  const orders = lab.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
+  return orders.map(({ input }) => (input as PlaceOrderInput).resume);
+}
+
 async function failing(lab: Lab, view: ClusterView): Promise<BundleRecord> {
   const { bundles } = await eventually(
     'Failing',
@@ -39,7 +51,101 @@ async function failing(lab: Lab, view: ClusterView): Promise<BundleRecord> {
   return bundles['primary'] as BundleRecord;
 }
 
+/** The cluster has looked again, and reports that nothing is to be ordered yet. */
+async function untilLookedAgain(lab: Lab, looks: number): Promise<void> {
+  await eventually(
+    'looked again',
+    async () => lab.doubles.countOf('applyCertificateRequest'),
+    (count) => count > looks,
+  );
+}
+
+describe.each(['cancel', 'terminate'] as const)('an issuance that a person ends by %s waits for its turn', (end) => {
+  async function ended(lab: Lab) {
+    const { view, cluster, issuance } = await inMidOrder(lab);
+    lab.doubles.when('verifyPropagation', undefined);
+    await issuance[end]();
+    const { nextAttempt } = await failing(lab, view);
+    return { view, cluster, nextAttempt };
+  }
+
+  const other = (view: ClusterView): ClusterView => ({ ...view, bundles: [bundleView('primary', 'new.example.com')] });
+
+  test('whatever else is changed, a pause that is over and another CA included', async () => {
+    await withLab(async (lab) => {
+      const { view, cluster, nextAttempt } = await ended(lab);
+      const changes: (() => Promise<void>)[] = [
+        () => cluster.signal(surroundingsChanged, { what: 'The Secret aws was changed.' }),
+        () => cluster.signal(clusterObserved, { ...view, limitedSupport: true }),
+        async () => {
+          await cluster.signal(clusterObserved, { ...view, paused: true });
+          await eventually(
+            'paused',
+            () => lab.status(view),
+            ({ bundles }) => bundles['primary']?.state === 'Paused',
+          );
+          await cluster.signal(clusterObserved, view);
+        },
+        async () => {
+          lab.doubles.environment = 'other-ca.test';
+          await cluster.signal(surroundingsChanged, { what: 'The account was changed.' });
+        },
+        // The look before would show by now.
+        () => cluster.signal(surroundingsChanged, { what: 'Something.' }),
+      ];
+      for (const change of changes) {
+        const looks = lab.doubles.countOf('applyCertificateRequest');
+        await change();
+        await untilLookedAgain(lab, looks);
+        expect(await failing(lab, view)).toMatchObject({ nextAttempt, orders: 1 });
+      }
+      expect(lab.doubles.countOf('placeOrder')).toBe(1);
+    });
+  });
+
+  test('unless an operator asks', async () => {
+    await withLab(async (lab) => {
+      const { view, cluster } = await ended(lab);
+      expect(await cluster.executeUpdate(renew, { args: [{}] })).toHaveLength(1);
+      expect((await untilReady(lab, view)).bundles['primary']?.orders).toBe(2);
+    });
+  });
+
+  test('unless other names are wanted', async () => {
+    await withLab(async (lab) => {
+      const { view, cluster } = await ended(lab);
+      await cluster.signal(clusterObserved, other(view));
+      const { bundles } = await untilReady(lab, view);
+      expect(bundles['primary']).toMatchObject({ dnsNames: ['new.example.com'], orders: 2 });
+    });
+  });
+});
+
 describe('an issuance that is cancelled by a person', () => {
+  test('with its order placed and nothing published has that order gone on with', async () => {
+    await withLab(async (lab) => {
+      const view = clusterView();
+      lab.doubles.when('publishTxtRecords', () => untilCancelled());
+      const cluster = await lab.start(view);
+      await eventually(
+        'about to be published',
+        async () => lab.doubles.countOf('publishTxtRecords'),
+        (count) => count === 1,
+      );
+      await issuanceOf(lab, view, 1).cancel();
+      const record = await failing(lab, view);
+      expect(record).toMatchObject({
+        failure: { code: 'issuance/cancelled' },
+        openOrder: 'https://ca.test/order/1',
+        failedAttempts: 1,
+      });
+      expect(record).not.toHaveProperty('leftRecords');
+      lab.doubles.when('publishTxtRecords', undefined);
+      await cluster.executeUpdate(renew, { args: [{}] });
+      expect(resumed(lab)).toEqual([undefined, 'https://ca.test/order/1']);
+    });
+  });
+
   test('counts as a failed attempt: its records are withdrawn, and the next one goes by the schedule', async () => {
     await withLab(async (lab) => {
       const { view, issuance } = await inMidOrder(lab);
@@ -83,11 +189,7 @@ describe('an issuance that is cancelled by a person', () => {
       await failing(lab, view);
       lab.doubles.when('finalizeOrder', undefined);
       await cluster.executeUpdate(renew, { args: [{}] });
-      const orders = lab.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
-      expect(orders.map(({ input }) => (input as PlaceOrderInput).resume)).toEqual([
-        undefined,
-        'https://ca.test/order/1',
-      ]);
+      expect(resumed(lab)).toEqual([undefined, 'https://ca.test/order/1']);
     });
   });
 });

@@ -17,6 +17,9 @@ const MOST_UNCLAIMED = 20;
 const COUNTED_BY_THE_CA = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid']);
 const CLOSEST_ATTEMPTS_MS = 12 * 60_000;
 
+/** A person ended the order: what changes otherwise is no reason to have it begun anew before its turn. */
+const ENDED_BY_A_PERSON = new Set<FailureCode>(['issuance/cancelled', 'issuance/terminated']);
+
 /** What is known of an attempt beside why it failed. */
 export interface FailedAttempt {
   /** Undefined: it was not its order that failed. */
@@ -71,22 +74,30 @@ export function heldUntil(cluster: ClusterState, bundle: BundleView): number | u
   return until > Date.now() ? until : undefined;
 }
 
-/** Whether an order would go to another CA now than the one that the last failure is of: what that one said holds no longer. */
+/**
+ * Whether an order would go to another CA now than the one that the last failure is of: what that one said holds no longer. What a
+ * person did was not said by a CA.
+ */
 export function isAnotherCa(cluster: ClusterState, name: string, environment: string | undefined): boolean {
-  const { failedWith } = cluster.record(name);
+  const { failure, failedWith } = cluster.record(name);
+  if (failure !== undefined && ENDED_BY_A_PERSON.has(failure.code)) return false;
   return environment !== undefined && failedWith !== undefined && environment !== failedWith;
 }
 
 /**
- * What somebody changed brings the next attempt forward, but a cluster that keeps changing must not have every change ordered.
- * An operator may.
+ * What somebody changed brings the next attempt forward, but a cluster that keeps changing must not have every change ordered,
+ * and an order that a person ended waits for its turn. An operator may have it at once.
  */
 function closestAttempt(cluster: ClusterState, name: string): number {
-  const { failure, failedAt, nextAttempt } = cluster.record(name);
+  const { failure, failedAt, failedAttempts, nextAttempt, certificate } = cluster.record(name);
   if (!cluster.wholeLife || cluster.attempts.isRequested(name)) return 0;
-  if (failure === undefined || failedAt === undefined || !COUNTED_BY_THE_CA.has(failure.code)) return 0;
-  const planned = nextAttempt === undefined ? Number.POSITIVE_INFINITY : Date.parse(nextAttempt);
-  return Math.min(planned, Date.parse(failedAt) + CLOSEST_ATTEMPTS_MS);
+  if (failure === undefined || failedAt === undefined) return 0;
+  const failed = Date.parse(failedAt);
+  // A gate that was closed meanwhile has taken the instant off.
+  const planned =
+    nextAttempt === undefined ? nextAttemptAt(failure, failedAttempts, failed, certificate) : Date.parse(nextAttempt);
+  if (ENDED_BY_A_PERSON.has(failure.code)) return planned;
+  return COUNTED_BY_THE_CA.has(failure.code) ? Math.min(planned, failed + CLOSEST_ATTEMPTS_MS) : 0;
 }
 
 /** Goes on waiting for that instant, and says so where something else was said before. */
