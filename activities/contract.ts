@@ -89,7 +89,14 @@ export interface IssuedCertificate {
   readonly leaf?: string;
 }
 
-export type RevocationOutcome = 'revoked' | 'alreadyRevoked' | 'expired' | 'unknownToAccount' | 'missing';
+export type RevocationOutcome =
+  | 'revoked'
+  | 'alreadyRevoked'
+  | 'expired'
+  | 'unknownToAccount'
+  /** Found in the Secret without its key, and not one of those listed: left valid. */
+  | 'notIssuedHere'
+  | 'missing';
 
 export interface RevocationEntry {
   readonly serialNumber: string;
@@ -98,7 +105,7 @@ export interface RevocationEntry {
 }
 
 export interface RevokeCertificatesInput {
-  /** Its current certificate, read from the Secret, is revoked as well as those listed. */
+  /** Its current certificate, read from the Secret, is revoked as well as those listed, where its key is there or it is one of them. */
   readonly namespace: string;
   readonly secretName: string;
   /** The CertificateRequest whose certificates they are: what is in a Secret that says it belongs to another is left alone. */

@@ -56,6 +56,10 @@ export async function revokeCertificates(
   return entries;
 }
 
+/**
+ * What is in the Secret, where it is shown to be the request's own: issued here, or there with its key (whose holder may revoke
+ * it, RFC 8555 §7.6). A certificate alone can be had by anybody from a TLS handshake, and the account has made those of all.
+ */
 async function readInstalled(
   deps: AcmeActivityDeps,
   input: RevokeCertificatesInput,
@@ -68,7 +72,12 @@ async function readInstalled(
   const tie = input.requestName === undefined ? undefined : tieOf(secret.metadata, { name: input.requestName });
   if (tie?.kind === 'another') return missing('', `${where} belongs to ${tie.holder}: nothing in it is revoked.`);
   if (secret.chainPem === undefined) return missing('', `${where} holds no certificate that could be revoked.`);
-  return { leaf: readLeaf(secret.chainPem) };
+  const leaf = readLeaf(secret.chainPem);
+  const serialNumber = decimalSerial(leaf);
+  if (secret.kind === 'valid' || isExpired(leaf) || input.issued.some((one) => one.serialNumber === serialNumber))
+    return { leaf };
+  const message = `${where} holds certificate ${serialNumber}, which was not issued here, and not its key: it may be anybody's, and is left valid. Whoever has its key can revoke it.`;
+  return { serialNumber, outcome: 'notIssuedHere', message };
 }
 
 async function revokeIssued(
@@ -130,9 +139,9 @@ async function revoke(
   signal: AbortSignal,
 ): Promise<RevocationEntry> {
   const serialNumber = decimalSerial(leaf);
-  const notAfter = leaf.validToDate;
-  if (notAfter.getTime() <= Date.now()) {
-    return { serialNumber, outcome: 'expired', message: `Expired on ${notAfter.toISOString()}; nothing to revoke.` };
+  if (isExpired(leaf)) {
+    const message = `Expired on ${leaf.validToDate.toISOString()}; nothing to revoke.`;
+    return { serialNumber, outcome: 'expired', message };
   }
   return deps.ca.use(async (ca) => ({ serialNumber, ...(await revokeCertificate(ca, leaf, input.reason, signal)) }));
 }
@@ -149,6 +158,10 @@ async function downloadIfKept(ca: AcmeCa, url: string, signal: AbortSignal): Pro
 
 function missing(serialNumber: string, message: string): RevocationEntry {
   return { serialNumber, outcome: 'missing', message };
+}
+
+function isExpired({ validToDate }: X509Certificate): boolean {
+  return validToDate.getTime() <= Date.now();
 }
 
 function decimalSerial(leaf: X509Certificate): string {

@@ -146,12 +146,18 @@ describe('revoking at the end of a cluster', () => {
     await ca.close();
   });
 
-  it('revokes the certificate of a Secret whose key was lost', async () => {
+  it.each([
+    ['lost', ''],
+    ['another', Buffer.from(selfSigned().keyPem).toString('base64')],
+  ])('of a Secret whose key is %s, revokes the certificate where it was issued here, else not', async (_what, key) => {
     const current = await issueOne();
     await hub().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
-      { op: 'replace', path: '/data/tls.key', value: '' },
+      { op: 'replace', path: '/data/tls.key', value: key },
     ]);
-    expect(outcomes(await revoke())).toEqual(['revoked']);
+    const [left] = await revoke();
+    expect(left).toMatchObject({ serialNumber: current.serialNumber, outcome: 'notIssuedHere' });
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
+    expect(outcomes(await revoke([current]))).toEqual(['revoked']);
     expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Revoked' });
   });
 

@@ -1,9 +1,11 @@
 /**
  * A CertificateRequest that stands alone gets no certificate for names that are not its maker's, not even where the CA holds
- * them for proved: the account's authorizations, which serve every cluster, are always reused here (RFC 8555 §7.4.1).
+ * them for proved: the account's authorizations, which serve every cluster, are always reused here (RFC 8555 §7.4.1). Nor does
+ * the account revoke for it what is not its own.
  */
 import { expect, test } from 'vitest';
 import { within } from '../../../local/demo/checks.ts';
+import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { issuanceWorkflowId } from '../../../workflows/contract.ts';
 import { createDouble } from '../../support/hosted-zones.ts';
 import { newCluster } from '../../support/life-clusters.ts';
@@ -12,11 +14,14 @@ import {
   caLog,
   certifiedWithin,
   expectCleared,
+  getRequest,
   getSecret,
+  ledgerOf,
   txtRecords,
 } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
-import { deleteRequest, newRequest } from '../../support/standalone-requests.ts';
+import { selfSigned } from '../../support/self-signed.ts';
+import { conditionOf, deleteRequest, newRequest } from '../../support/standalone-requests.ts';
 
 const lab = useLifeLab({ pebble: { authzReuse: 100 } });
 
@@ -69,4 +74,25 @@ test('names that are its maker’s are proved again, without the CA having to lo
   ]);
   for (const request of [first, second]) await deleteRequest(lab(), request);
   for (const request of [first, second]) await expectCleared(lab(), request);
+});
+
+test('a certificate that its maker has no key of is not revoked at the end of a request whose Secret holds it', async () => {
+  const cluster = await newCluster(lab(), 'victim');
+  const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
+  const data = (await getSecret(lab(), cluster))?.['data'] as Readonly<Record<string, string>>;
+  // With names that cannot be proved, so that nothing takes the place of what is in the Secret.
+  const robber = await newRequest(lab(), 'robber', { spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } } });
+  await lab().kubernetes.create(SECRETS, {
+    metadata: { namespace: robber.namespace, name: robber.secretName },
+    type: 'kubernetes.io/tls',
+    data: { 'tls.crt': data['tls.crt'], 'tls.key': Buffer.from(selfSigned().keyPem).toString('base64') },
+  });
+  await within(30, 'the robber is told that there are no credentials', async () => {
+    const failing = conditionOf(await getRequest(lab(), robber), 'Failing');
+    return failing?.reason === 'DnsCredentialsMissing' ? {} : JSON.stringify(failing);
+  });
+  await deleteRequest(lab(), robber);
+  const { bundles } = await ledgerOf(lab(), robber);
+  expect(bundles).toMatchObject([{ revocations: [{ serialNumber, outcome: 'notIssuedHere' }] }]);
+  expect(await lab().stack.acme.statusOf(serialNumber)).toMatchObject({ Status: 'Valid' });
 });
