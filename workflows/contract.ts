@@ -174,6 +174,8 @@ export interface ClusterCertificatesInput {
 
 export interface CarriedState {
   readonly bundles: Readonly<Record<string, BundleRecord>>;
+  /** What bundles that were taken out, and are cleared away, used of the limit on exact sets of names, by the bundles' names. */
+  readonly allowances?: Readonly<Record<string, OrderAllowance>>;
   readonly gone: boolean;
   /** Once its end has begun. */
   readonly ending?: DecommissionStarted;

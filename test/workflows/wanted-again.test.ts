@@ -1,10 +1,12 @@
 /** A bundle that is taken out of a living cluster and put back before its end is over. */
 import { describe, expect, test } from 'vitest';
+import { EXACT_SET_BURST } from '../../src/certificates/exact-set-limit.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import {
   type BundleRecord,
   clusterObserved,
   clusterWorkflowId,
+  renew,
   surroundingsChanged,
 } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
@@ -127,6 +129,45 @@ describe('a bundle that is put back', () => {
       expectServedAnew(await ready(lab, view), before);
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
     });
+  });
+});
+
+test('a bundle that is taken out, cleared away and put back again and again gets no more certificates than the limit allows', async () => {
+  await withLab(async (lab) => {
+    const { view, handle, putBack } = await takenOut(lab);
+    const cleared = async (): Promise<void> => {
+      await eventually(
+        'it is cleared away',
+        () => lab.status(view),
+        ({ bundles }) => bundles['other'] === undefined,
+      );
+    };
+    await cleared();
+    for (let issued = 2; issued <= EXACT_SET_BURST; issued += 1) {
+      await putBack();
+      await ready(lab, view);
+      await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
+      await cleared();
+    }
+    // A fresh run knows it as well.
+    const chain = lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+    const { runId } = await chain.describe();
+    await chain.executeUpdate(renew, { args: [{ bundleName: 'primary' }] });
+    await eventually(
+      'a fresh run',
+      () => chain.describe(),
+      (run) => run.runId !== runId,
+    );
+    await chain.signal(clusterObserved, view);
+    const { bundles } = await eventually(
+      'it is held',
+      () => lab.status(view),
+      (status) => status.bundles['other']?.failure !== undefined,
+    );
+    expect(bundles['other']?.failure?.code).toBe('limits/exactSet');
+    expect(lab.doubles.issued.filter(({ dnsNames }) => dnsNames[0] === 'other.example.com')).toHaveLength(
+      EXACT_SET_BURST,
+    );
   });
 });
 

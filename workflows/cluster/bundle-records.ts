@@ -1,15 +1,22 @@
 /** The story of each bundle so far, as it is carried from run to run. */
+import type { OrderAllowance } from '../../src/certificates/exact-set-limit.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import type { BundleRecord } from '../contract.ts';
+import type { BundleRecord, CarriedState } from '../contract.ts';
 
 /** `undefined` values take a field away. */
 export type RecordChange = { readonly [Field in keyof BundleRecord]?: BundleRecord[Field] | undefined };
 
+/** Bundles without a record of which it is remembered what they used of the limit on exact sets of names. */
+const MOST_REMEMBERED = 10;
+
 export class BundleRecords {
   readonly #records: Map<string, BundleRecord>;
+  /** Last forgotten last. */
+  readonly #allowances: Map<string, OrderAllowance>;
 
-  constructor(carried: Readonly<Record<string, BundleRecord>>) {
-    this.#records = new Map(Object.entries(carried));
+  constructor({ bundles = {}, allowances = {} }: Partial<Pick<CarriedState, 'bundles' | 'allowances'>> = {}) {
+    this.#records = new Map(Object.entries(bundles));
+    this.#allowances = new Map(Object.entries(allowances));
   }
 
   names(): readonly string[] {
@@ -27,11 +34,30 @@ export class BundleRecords {
     for (const key of Object.keys(merged)) if (merged[key] === undefined) delete merged[key];
     const after = merged as unknown as BundleRecord;
     this.#records.set(name, after);
+    this.#allowances.delete(name);
     return after;
   }
 
+  /** All but what it used of the limit on exact sets of names: a bundle that is put back again and again must not pass it. */
   forget(name: string): void {
+    const { allowances } = this.#records.get(name) ?? {};
     this.#records.delete(name);
+    if (allowances === undefined) return;
+    this.#allowances.set(name, allowances);
+    for (const oldest of [...this.#allowances.keys()].slice(0, -MOST_REMEMBERED)) this.#allowances.delete(oldest);
+  }
+
+  /** What a bundle that has no record used of the limit; undefined: nothing is known. */
+  allowancesOf(name: string): OrderAllowance | undefined {
+    return this.#allowances.get(name);
+  }
+
+  /** What of the records a fresh run goes on with. */
+  carried(): Pick<CarriedState, 'bundles' | 'allowances'> {
+    const used = [...this.#allowances].filter(([, sets]) =>
+      sets.some(({ arrival }) => Date.parse(arrival) > Date.now()),
+    );
+    return { bundles: this.byName(), ...(used.length === 0 ? {} : { allowances: Object.fromEntries(used) }) };
   }
 
   values(): readonly BundleRecord[] {

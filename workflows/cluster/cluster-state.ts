@@ -48,7 +48,7 @@ export class ClusterState {
     this.#view = input.cluster;
     this.#gone = input.carried?.gone ?? false;
     this.#endingStarted = input.carried?.ending;
-    this.#records = new BundleRecords(input.carried?.bundles ?? {});
+    this.#records = new BundleRecords(input.carried);
   }
 
   get view(): ClusterView {
@@ -196,7 +196,9 @@ export class ClusterState {
     const known = this.#records.get(name);
     if (known !== undefined) return known;
     const bundle = this.bundle(name);
-    return blankRecord(bundle?.requestName ?? requestName(this.#view.identity.name, name), bundle);
+    const allowances = this.#records.allowancesOf(name);
+    const blank = blankRecord(bundle?.requestName ?? requestName(this.#view.identity.name, name), bundle);
+    return allowances === undefined ? blank : { ...blank, allowances };
   }
 
   update(name: string, change: RecordChange): BundleRecord {
@@ -234,7 +236,7 @@ export class ClusterState {
     return {
       cluster: this.#view,
       carried: {
-        bundles: this.#records.byName(),
+        ...this.#records.carried(),
         gone: this.#gone,
         ...(this.#endingStarted === undefined ? {} : { ending: this.#endingStarted }),
       },

@@ -89,8 +89,8 @@ async function untilChanged(cluster: ClusterState, name: string, why: string): P
  * end came, and its orders may have been revoked as well, so that none of them is gone on with.
  */
 export function takeUpAgain(cluster: ClusterState, name: string): void {
-  const { state, ending, ended, certificate } = cluster.record(name);
-  const begun = state === 'Decommissioning' || ending !== undefined || ended !== undefined;
+  const { ending, ended, certificate } = cluster.record(name);
+  const begun = ending !== undefined || ended !== undefined;
   if (!begun || !cluster.wholeLife) return;
   cluster.update(name, {
     state: 'Pending',
