@@ -185,7 +185,10 @@ class Issuance {
         code: 'dns/nameOutsideZone',
         message: `The TXT record ${outside.name} is not in the zone ${zone.zoneName}, so the name cannot be proved.`,
         stance: 'whenChanged',
-        next: 'Remove the name from the ClusterDeployment, or correct its base domain.',
+        next:
+          zone.kind === undefined
+            ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
+            : 'Take the name out of spec.dnsNames, or name the zone that it is in in spec.acmeDNSDomain.',
       } as const;
       throw ApplicationFailure.create({ type: info.code, message: info.message, details: [info], nonRetryable: true });
     }

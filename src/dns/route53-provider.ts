@@ -1,6 +1,6 @@
 /** {@link DnsProvider} on AWS Route 53. */
 import { LONGEST_NAME } from '../certificates/dns-name.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { afterSending, CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/kubernetes-api.ts';
 import type { TxtRequest } from './change-batch.ts';
 import { ChangeWatch } from './change-watch.ts';
@@ -74,7 +74,11 @@ export class Route53Provider implements DnsProvider {
       const asked = this.#nameServersOf(access, found);
       asked.catch(() => undefined); // awaited below, once the records are safely in
       const sent = await this.#submit(access, found, { action: 'publish', records: normalized }, signal);
-      return [found, await orAborted(asked, signal), sent] as const;
+      try {
+        return [found, await orAborted(asked, signal), sent] as const;
+      } catch (error) {
+        throw error instanceof CertmanError ? afterSending(error) : error;
+      }
     });
     if (outcome.change?.inSync === true) this.#watch.remember(outcome.change.id);
     return { zoneId: zone.id, nameServers, ...(outcome.change === undefined ? {} : { changeId: outcome.change.id }) };

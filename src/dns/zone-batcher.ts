@@ -5,7 +5,7 @@
  * that this worker never competes with itself. Every caller gets an answer of its own: a batch that Route 53 refuses is
  * tried again on what is there now, then cut until the request it minds is alone.
  */
-import { CertmanError } from '../failures/failure.ts';
+import { afterSending, CertmanError } from '../failures/failure.ts';
 import {
   applyRequests,
   type ChangeMode,
@@ -77,6 +77,7 @@ export class ZoneBatcher {
   }
 
   /**
+   * @throws CertmanError marked by {@link afterSending} when it was cut into parts and some of them are in the zone.
    * @param signal a request that is aborted while it still waits for its batch leaves it; one whose batch is under way is
    *   carried to its end first, so that whoever withdraws it afterwards finds what there is.
    */
@@ -284,7 +285,11 @@ class Outcomes {
 
   settle(): void {
     for (const caller of this.#callers) {
-      if (this.#failed.has(caller)) caller.reject(this.#failed.get(caller));
+      const failure = this.#failed.get(caller);
+      // Some of its parts are in the zone.
+      const sent = this.#done.get(caller)?.change !== undefined;
+      if (this.#failed.has(caller))
+        caller.reject(sent && failure instanceof CertmanError ? afterSending(failure) : failure);
       else caller.resolve(this.#done.get(caller) ?? {});
     }
   }

@@ -1,18 +1,20 @@
 /** The ClusterDeployments among the owners of an object. */
 import { z } from 'zod';
 import { CLUSTER_DEPLOYMENTS, type ObjectMeta } from './kubernetes-api.ts';
+import { isObjectName } from './object-name.ts';
 
 export interface ClusterOwner {
   readonly name: string;
   readonly uid: string;
 }
 
-/** Of any version of Hive's group: another group may well have a kind of that name. */
+/** Of any version of Hive's group: another group may well have a kind of that name. Whoever may write the object may invent owners. */
 const ownerSchema = z.looseObject({
   apiVersion: z.string().startsWith(`${CLUSTER_DEPLOYMENTS.group}/`),
   kind: z.literal(CLUSTER_DEPLOYMENTS.kind),
-  name: z.string(),
-  uid: z.string(),
+  name: z.string().refine(isObjectName),
+  // A UUID; ids of workflows are made of it, which must not grow without bound.
+  uid: z.string().regex(/^[A-Za-z0-9-]{1,63}$/),
 });
 
 export function clusterOwnersOf({ ownerReferences = [] }: ObjectMeta): readonly ClusterOwner[] {

@@ -380,6 +380,17 @@ describe('the activities', () => {
     expect(await failureOf(runActivity(publishTxtRecords, input(), { attempt: 2 }))).toMatchObject(sent);
   });
 
+  it('say that they are there when only the name servers of the zone may not be asked for', async () => {
+    front.refuse = ({ method, path }) =>
+      method === 'GET' && /\/hostedzone\/[^/?]+$/.test(path)
+        ? { status: 403, code: 'AccessDenied', message: 'Not this one.' }
+        : undefined;
+    const publishTxtRecords = publishing(provider({ nameServersWanted: true }));
+    const failure = await failureOf(runActivity(publishTxtRecords, input()));
+    expect(failure).toMatchObject({ code: 'dns/accessDenied', sent: true });
+    expect(Object.keys(await moto.txtSets(zoneId))).not.toEqual([]);
+  });
+
   it('leave the batch when they are cancelled before it is sent', async () => {
     const publishTxtRecords = publishing(provider({ batchWindowMs: 300 }));
     const running = runActivity(publishTxtRecords, input(), {

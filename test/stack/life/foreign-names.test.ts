@@ -81,7 +81,9 @@ test('a certificate that its maker has no key of is not revoked at the end of a 
   const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
   const data = (await getSecret(lab(), cluster))?.['data'] as Readonly<Record<string, string>>;
   // With names that cannot be proved, so that nothing takes the place of what is in the Secret.
-  const robber = await newRequest(lab(), 'robber', { spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } } });
+  const robber = await newRequest(lab(), 'robber', {
+    spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } },
+  });
   await lab().kubernetes.create(SECRETS, {
     metadata: { namespace: robber.namespace, name: robber.secretName },
     type: 'kubernetes.io/tls',

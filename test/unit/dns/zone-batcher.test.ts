@@ -77,6 +77,20 @@ describe('a change that is refused', () => {
     });
   }
 
+  it('tells a caller whose request was too large for one change that part of it is in the zone', async () => {
+    const zone = strictZone({ reserved: ['n1199'] });
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const records = Array.from({ length: 1_200 }, (_, n) => ({ name: `n${n}`, value: 'v' }));
+    const [large, small] = await Promise.allSettled([
+      batcher.submit({ action: 'publish', records }, signal),
+      batcher.submit(publish('n1199', 'w'), signal),
+    ]);
+    expect(zone.sets.size).toBeGreaterThan(0);
+    expect(large).toMatchObject({ status: 'rejected', reason: { info: { code: 'dns/changeRefused', sent: true } } });
+    expect(small).toMatchObject({ status: 'rejected', reason: { info: { code: 'dns/changeRefused' } } });
+    expect(small).not.toHaveProperty('reason.info.sent');
+  });
+
   it('does not overwrite what another worker wrote between reading and writing', async () => {
     const zone = strictZone();
     zone.beforeChange = (n) => {

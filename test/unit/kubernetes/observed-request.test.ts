@@ -89,6 +89,15 @@ test('an orphan that names a Secret of a name that there cannot be has none', ()
   expect(clusterOfOrphans('hub-1', [orphan])?.bundles).toMatchObject([{ secretName: '' }]);
 });
 
+test.each([
+  ['a name that no object has', { name: 'c1/../c2', uid: 'u1' }],
+  ['a uid that would make ids of workflows without bound', { name: 'c1', uid: 'u'.repeat(300) }],
+  ['a uid with a slash', { name: 'c1', uid: 'u/1' }],
+])('an owner with %s is none: somebody has invented it', (_what, owner) => {
+  const ownerReferences = [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', ...owner }];
+  expect(observeRequest(request({ metadata: { ownerReferences } })).owner).toBeUndefined();
+});
+
 test('a ClusterDeployment of another group than Hive’s is no owner', () => {
   const ownerReferences = [{ apiVersion: 'example.com/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }];
   expect(observeRequest(request({ metadata: { ownerReferences } })).owner).toBeUndefined();
