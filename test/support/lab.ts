@@ -8,6 +8,7 @@ import type { clusterCertificates } from '../../workflows/cluster-certificates.t
 import { type ClusterStatus, clusterObserved, clusterStatus, clusterWorkflowId } from '../../workflows/contract.ts';
 import { ActivityDoubles } from './activity-doubles.ts';
 import { eventually } from './eventually.ts';
+import type { History } from './history-json.ts';
 
 export interface Lab {
   readonly doubles: ActivityDoubles;
@@ -15,6 +16,11 @@ export interface Lab {
   readonly taskQueue: string;
   start(view: ClusterView): Promise<Awaited<ReturnType<typeof startCluster>>>;
   status(view: ClusterView): Promise<ClusterStatus>;
+  /**
+   * Has the clock of a time-skipping server go on, once all clusters are at rest: no workflow task and no order under way. One
+   * that is caught in between can hold that clock for ever.
+   */
+  leap(milliseconds: number): Promise<void>;
 }
 
 /**
@@ -50,6 +56,10 @@ export async function inLab<T>(
       return startCluster(env, taskQueue, view);
     },
     status: (view) => env.client.workflow.getHandle(clusterWorkflowId(view.identity)).query(clusterStatus),
+    leap: async (milliseconds) => {
+      for (const view of started) await untilAtRest(env, view);
+      await env.sleep(milliseconds);
+    },
   };
   return await worker.runUntil(async () => {
     try {
@@ -70,22 +80,43 @@ export async function untilReady(lab: Lab, view: ClusterView, bundle = 'primary'
   );
 }
 
-/**
- * Waits until no workflow task of the cluster is under way. To be asked before the clock of the time-skipping server is set
- * going, and before a workflow is taken away: a task that is caught in between can hold that clock for ever. A query would not
- * do, since it makes such a task itself.
- */
-export async function untilQuiet(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
-  const handle = env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+/** Waits until no workflow task of the cluster is under way. A query would not do, since it makes such a task itself. */
+async function untilQuiet(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
+  await eventually('no workflow task under way', async () => isQuiet(await eventsOf(env, view)), Boolean);
+}
+
+type HistoryEvent = NonNullable<History['events']>[number];
+
+async function untilAtRest(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
   await eventually(
-    'no workflow task under way',
+    'neither a workflow task nor an order under way',
     async () => {
-      const { events } = await handle.fetchHistory();
-      const begun = events?.findLastIndex((event) => event.workflowTaskScheduledEventAttributes) ?? -1;
-      const ended = events?.findLastIndex((event) => event.workflowTaskCompletedEventAttributes) ?? -1;
-      return ended >= begun;
+      const events = await eventsOf(env, view);
+      const ordered = events.filter((event) => event.startChildWorkflowExecutionInitiatedEventAttributes).length;
+      return isQuiet(events) && events.filter(endsOrder).length === ordered;
     },
     Boolean,
+  );
+}
+
+/** Of the cluster's latest run. */
+async function eventsOf(env: TestWorkflowEnvironment, { identity }: ClusterView): Promise<readonly HistoryEvent[]> {
+  const { events } = await env.client.workflow.getHandle(clusterWorkflowId(identity)).fetchHistory();
+  return events ?? [];
+}
+
+function isQuiet(events: readonly HistoryEvent[]): boolean {
+  const begun = events.findLastIndex((event) => event.workflowTaskScheduledEventAttributes);
+  const ended = events.findLastIndex((event) => event.workflowTaskCompletedEventAttributes);
+  return ended >= begun;
+}
+
+function endsOrder(event: HistoryEvent): boolean {
+  return Boolean(
+    event.childWorkflowExecutionCompletedEventAttributes ??
+      event.childWorkflowExecutionFailedEventAttributes ??
+      event.childWorkflowExecutionCanceledEventAttributes ??
+      event.childWorkflowExecutionTerminatedEventAttributes,
   );
 }
 

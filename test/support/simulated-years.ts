@@ -59,7 +59,7 @@ export async function liveThrough(lab: Lab, { days, years, progress }: Simulated
   await untilTold(doubles);
   const begin = Date.parse(first(doubles.issued).notBefore);
   for (let year = 1; year <= years; year += 1) {
-    await env.sleep(begin + year * DAYS_A_YEAR * DAY_MS - (await env.currentTimeMs()));
+    await lab.leap(begin + year * DAYS_A_YEAR * DAY_MS - (await env.currentTimeMs()));
     progress?.(year, doubles.issued.length - 1);
   }
   await untilTold(doubles);

@@ -6,7 +6,7 @@ import { inLab, type Lab } from './lab.ts';
 import { startEnvironment } from './temporal-server.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
-export { type Lab, untilQuiet, untilReady } from './lab.ts';
+export { type Lab, untilReady } from './lab.ts';
 
 export type WithLab = (body: (lab: Lab) => Promise<void>, payloadCodecs?: PayloadCodec[]) => Promise<void>;
 

@@ -29,7 +29,7 @@ function withoutAccount(doubles: ActivityDoubles): () => void {
 
 /** @returns once the bundle's end is told to be held up. */
 async function blocked(lab: Lab, { afterMs = 0, bundle = 'primary' } = {}): Promise<StatusReport> {
-  if (afterMs > 0) await lab.env.sleep(afterMs);
+  if (afterMs > 0) await lab.leap(afterMs);
   const told = await eventually(
     'it is told',
     async () =>
@@ -107,7 +107,7 @@ test('with the policy to wait nothing is given up: it is done as soon as it can 
     expect(report.conditions.find(({ type }) => type === 'Renewing')?.message).toContain(
       'It is tried until it can be done; to let the cluster go without it: certman release.',
     );
-    await lab.env.sleep(21 * DAY_MS);
+    await lab.leap(21 * DAY_MS);
     expect(lab.doubles.countOf('revokeCertificates')).toBeGreaterThan(20);
     expect(lab.doubles.countOf('removeBundle')).toBe(0);
     expect(lab.doubles.countOf('releaseCluster')).toBe(0);
@@ -153,7 +153,7 @@ test('a bundle that is no longer asked for goes by the same limit, and says what
     await untilReady(lab, view, 'former');
     await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
     await blocked(lab, { bundle: 'former' });
-    await lab.env.sleep(1.1 * DAY_MS);
+    await lab.leap(1.1 * DAY_MS);
     const { bundles } = await eventually(
       'it is given up',
       () => lab.status(view),
@@ -184,8 +184,8 @@ test('a bundle whose end is held up for months keeps neither the others from ren
     const started = (await lab.status(view)).bundles['former']?.ending?.since;
     const { runId } = await handle.describe();
     // Two steps, so that the answers of activities have real time to arrive between the leaps.
-    await lab.env.sleep(44 * DAY_MS);
-    await lab.env.sleep(2 * DAY_MS);
+    await lab.leap(44 * DAY_MS);
+    await lab.leap(2 * DAY_MS);
     await eventually(
       'renewed',
       async () => lab.doubles.issued,
@@ -198,7 +198,7 @@ test('a bundle whose end is held up for months keeps neither the others from ren
     );
     expect((await lab.status(view)).bundles['former']?.ending).toMatchObject({ since: started, policy: 'wait' });
     correct();
-    await lab.env.sleep(1.1 * DAY_MS);
+    await lab.leap(1.1 * DAY_MS);
     await eventually(
       'done',
       () => lab.status(view),

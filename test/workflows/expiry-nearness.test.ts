@@ -1,13 +1,12 @@
 /** What is told while nothing can be done about a certificate that draws near its end. */
 import { expect, test } from 'vitest';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
-import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { clusterObserved } from '../../workflows/contract.ts';
 import { typedFailure } from '../support/activity-doubles.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
 import { clusterView } from '../support/views.ts';
-import { type Lab, untilQuiet, useLab } from '../support/workflow-lab.ts';
+import { type Lab, useLab } from '../support/workflow-lab.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -30,9 +29,8 @@ async function issued(lab: Lab, count: number): Promise<void> {
 }
 
 /** Leaps, then waits until what came of it is told. */
-async function leap(lab: Lab, view: ClusterView, days: number, type: string, expected: string): Promise<void> {
-  await untilQuiet(lab.env, view);
-  await lab.env.sleep(days * DAY_MS);
+async function leap(lab: Lab, days: number, type: string, expected: string): Promise<void> {
+  await lab.leap(days * DAY_MS);
   await eventually(
     `${type} ${expected}`,
     async () => told(lab.doubles.reports, type).at(-1),
@@ -46,9 +44,9 @@ test('a cluster that is paused is told near, critical and expired as it comes, i
     const handle = await lab.start(view);
     await issued(lab, 1);
     await handle.signal(clusterObserved, { ...view, paused: true });
-    await leap(lab, view, 70, 'ExpiryNear', 'True/Near');
-    await leap(lab, view, 14, 'ExpiryNear', 'True/Critical');
-    await leap(lab, view, 8, 'Ready', 'False/Expired');
+    await leap(lab, 70, 'ExpiryNear', 'True/Near');
+    await leap(lab, 14, 'ExpiryNear', 'True/Critical');
+    await leap(lab, 8, 'Ready', 'False/Expired');
     expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual([
       'False/FarAway',
       'True/Near',
@@ -75,8 +73,7 @@ test('a healthy certificate is never told to be near its expiry', async () => {
     const view = clusterView();
     await lab.start(view);
     await issued(lab, 1);
-    await untilQuiet(lab.env, view);
-    await lab.env.sleep(46 * DAY_MS);
+    await lab.leap(46 * DAY_MS);
     await issued(lab, 2);
     expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual(['False/FarAway']);
   });
@@ -95,10 +92,9 @@ test('a renewal that keeps failing is tried more often as the expiry nears, each
       throw typedFailure('acme/orderInvalid', 'the CA says no');
     });
     for (let hours = 0; hours < 8 * 24; hours += 6) {
-      await untilQuiet(lab.env, view);
-      await lab.env.sleep(DAY_MS / 4);
+      await lab.leap(DAY_MS / 4);
     }
-    await leap(lab, view, 1, 'Ready', 'False/Expired');
+    await leap(lab, 1, 'Ready', 'False/Expired');
     const gapsHours = attempts.slice(1).map((at, index) => (at - (attempts[index] ?? 0)) / 3_600_000);
     // Daily while there is time, every few hours on the last day: never later than a quarter of what is left.
     for (const [index, at] of attempts.entries()) {

@@ -31,9 +31,9 @@ test('after 45 days asleep a 90-day certificate is renewed, once, and within a d
       async () => lab.doubles.issued,
       (issued) => issued.length === 1,
     );
-    await lab.env.sleep(43 * DAY_MS);
+    await lab.leap(43 * DAY_MS);
     expect(lab.doubles.issued).toHaveLength(1);
-    await lab.env.sleep(3 * DAY_MS);
+    await lab.leap(3 * DAY_MS);
     await eventually(
       'renewed',
       async () => lab.doubles.issued,
@@ -63,8 +63,8 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
       attempts.push(await lab.env.currentTimeMs());
       throw typedFailure('acme/orderInvalid', 'the CA says no');
     });
-    await lab.env.sleep(45 * DAY_MS);
-    for (let step = 0; step < 40 && attempts.length < 6; step += 1) await lab.env.sleep(3 * 3_600_000);
+    await lab.leap(45 * DAY_MS);
+    for (let step = 0; step < 40 && attempts.length < 6; step += 1) await lab.leap(3 * 3_600_000);
     const minutes = attempts.slice(1).map((at, index) => Math.round((at - (attempts[index] ?? 0)) / 60_000));
     expect(minutes.slice(0, 4)).toEqual([1, 10, 100, 1440]);
     const report = lab.doubles.reports.at(-1);
@@ -74,7 +74,7 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
       reason: 'AcmeOrderInvalid',
     });
     lab.doubles.when('placeOrder', undefined);
-    await lab.env.sleep(DAY_MS);
+    await lab.leap(DAY_MS);
     await eventually(
       'renewed at last',
       async () => lab.doubles.issued,
