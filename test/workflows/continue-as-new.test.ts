@@ -92,7 +92,7 @@ function ask(lab: Lab, view: ClusterView): () => Promise<void> {
 }
 
 describe('a signal that arrives', () => {
-  test.concurrent.each(MOMENTS)('$what has its effect, once', { timeout: 120_000 }, async (moment) => {
+  test.concurrent.each(MOMENTS)('$what has its effect, once', { timeout: 180_000 }, async (moment) => {
     const ends = new RunEnds();
     await withLab(
       async (lab) => {
@@ -117,7 +117,7 @@ describe('a signal that arrives', () => {
           'every signal had its effect',
           async () => ({ left: signals.length, status: (await handle.describe()).status.name }),
           ({ left, status }) => left === 0 && status === 'COMPLETED',
-          60_000,
+          120_000,
         );
         await ends.answered();
         await stopAsking?.();
