@@ -70,12 +70,12 @@ export interface InstallCertificateInput {
   readonly dnsNames: readonly string[];
   readonly request: ObjectRef;
   readonly secretName: string;
-  /** The Secret holds a certificate that the workflow did not issue: say which, since nobody could revoke it later otherwise. */
+  /** The Secret may hold a certificate that the workflow did not issue: say which, since nobody could revoke it later otherwise. */
   readonly keepReplaced?: true;
 }
 
 export interface InstalledCertificate extends CertificateFacts {
-  /** With `keepReplaced`: the certificate that was in the Secret before, when it could be read and has not expired. */
+  /** With `keepReplaced`: the certificate that was in the Secret before, when its key was there as well and it has not expired. */
   readonly replaced?: IssuedCertificate;
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { downloadChain, mismatchOf, readLeaf } from '../../src/acme/certificate.ts';
 import type { AcmeCa } from '../../src/acme/client.ts';
 import { readPrivateKey } from '../../src/acme/key.ts';
+import { isPrivateHalf } from '../../src/acme/possession.ts';
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
 import { certificateFacts } from '../../src/kubernetes/certificate-secret.ts';
@@ -59,7 +60,10 @@ export async function installCertificate(
   });
 }
 
-/** What is about to be replaced, by itself: where its CA keeps it is not known. */
+/**
+ * What is about to be replaced, by itself: where its CA keeps it is not known. Only with its key beside it, for it is revoked at
+ * the end: a certificate alone may be anybody's, and put there for just that.
+ */
 async function certificateInPlace(
   deps: AcmeActivityDeps,
   { request, secretName }: InstallCertificateInput,
@@ -67,10 +71,12 @@ async function certificateInPlace(
   signal: AbortSignal,
 ): Promise<z.infer<typeof replacedSchema> | undefined> {
   const secret = await readTlsSecret(deps.kubernetes, { namespace: request.namespace, name: secretName }, signal);
-  if (secret.kind === 'missing' || secret.chainPem === undefined || secret.certificate === undefined) return undefined;
+  if (secret.kind !== 'valid') return undefined;
   const { serialNumber, notAfter, fingerprint } = secret.certificate;
   if (fingerprint === successor.fingerprint || Date.parse(notAfter) <= Date.now()) return undefined;
-  return { serialNumber, notAfter, leaf: readLeaf(secret.chainPem).raw.toString('base64') };
+  const leaf = readLeaf(secret.chainPem);
+  if (!(await isPrivateHalf(secret.keyPem, leaf.publicKey))) return undefined;
+  return { serialNumber, notAfter, leaf: leaf.raw.toString('base64') };
 }
 
 /** An attempt that was killed after its last step left exactly this: no staged key, and the certificate in its Secret. */

@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import { downloadChain, readLeaf } from '../../src/acme/certificate.ts';
 import type { AcmeCa } from '../../src/acme/client.ts';
 import { fetchOrder, type Order } from '../../src/acme/order.ts';
+import { isPrivateHalf } from '../../src/acme/possession.ts';
 import { AcmeProblemError } from '../../src/acme/problems.ts';
 import { revokeCertificate } from '../../src/acme/revocation.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
@@ -74,8 +75,8 @@ async function readInstalled(
   if (secret.chainPem === undefined) return missing('', `${where} holds no certificate that could be revoked.`);
   const leaf = readLeaf(secret.chainPem);
   const serialNumber = decimalSerial(leaf);
-  if (secret.kind === 'valid' || isExpired(leaf) || input.issued.some((one) => one.serialNumber === serialNumber))
-    return { leaf };
+  if (isExpired(leaf) || input.issued.some((one) => one.serialNumber === serialNumber)) return { leaf };
+  if (secret.kind === 'valid' && (await isPrivateHalf(secret.keyPem, leaf.publicKey))) return { leaf };
   const message = `${where} holds certificate ${serialNumber}, which was not issued here, and not its key: it may be anybody's, and is left valid. Whoever has its key can revoke it.`;
   return { serialNumber, outcome: 'notIssuedHere', message };
 }

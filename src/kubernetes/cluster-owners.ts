@@ -13,8 +13,8 @@ const ownerSchema = z.looseObject({
   apiVersion: z.string().startsWith(`${CLUSTER_DEPLOYMENTS.group}/`),
   kind: z.literal(CLUSTER_DEPLOYMENTS.kind),
   name: z.string().refine(isObjectName),
-  // A UUID; ids of workflows are made of it, which must not grow without bound.
-  uid: z.string().regex(/^[A-Za-z0-9-]{1,63}$/),
+  // At most as long as a UUID: ids of workflows are made of it, and have room for no more.
+  uid: z.string().regex(/^[A-Za-z0-9-]{1,36}$/),
 });
 
 export function clusterOwnersOf({ ownerReferences = [] }: ObjectMeta): readonly ClusterOwner[] {

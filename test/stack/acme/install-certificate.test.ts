@@ -5,6 +5,7 @@ import { type KubernetesApi, SECRETS } from '../../../src/kubernetes/kubernetes-
 import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { failureOf } from '../../support/activity-run.ts';
+import { forgedKeyOf } from '../../support/forged-key.ts';
 import { createRequest } from '../../support/hub.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { useIssuance } from '../../support/use-issuance.ts';
@@ -145,6 +146,22 @@ describe('a certificate that was not issued here', () => {
     await issuance().hub.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.crt', value: 'YWJj' }]);
     expect(await runAcmeActivity(activities, 'installCertificate', await ask())).not.toHaveProperty('replaced');
   });
+
+  it.each<[string, (leaf: X509Certificate) => string]>([
+    ['another', () => selfSigned().keyPem],
+    ['a forged', ({ publicKey }) => forgedKeyOf(publicKey)],
+  ])(
+    'is not said with %s key beside it: it may be anybody’s, and would be revoked at the end',
+    async (_what, keyFor) => {
+      const { activities, input } = await replacing();
+      const secret = await issuance().tlsSecret();
+      if (secret.kind !== 'valid') throw new Error('not installed');
+      const value = Buffer.from(keyFor(new X509Certificate(secret.chainPem))).toString('base64');
+      const key = { namespace: input.request.namespace, name: input.secretName };
+      await issuance().hub.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.key', value }]);
+      expect(await runAcmeActivity(activities, 'installCertificate', input)).not.toHaveProperty('replaced');
+    },
+  );
 
   it('is not said when it has expired', async () => {
     const { activities, hub, request } = issuance();

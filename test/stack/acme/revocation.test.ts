@@ -12,6 +12,7 @@ import { newAccount } from '../../support/acme-account.ts';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { type AcmeLab, issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
 import { failureOf } from '../../support/activity-run.ts';
+import { forgedKeyOf } from '../../support/forged-key.ts';
 import { createRequest, useHub } from '../../support/hub.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 
@@ -146,20 +147,27 @@ describe('revoking at the end of a cluster', () => {
     await ca.close();
   });
 
-  it.each([
-    ['lost', ''],
-    ['another', Buffer.from(selfSigned().keyPem).toString('base64')],
-  ])('of a Secret whose key is %s, revokes the certificate where it was issued here, else not', async (_what, key) => {
-    const current = await issueOne();
-    await hub().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
-      { op: 'replace', path: '/data/tls.key', value: key },
-    ]);
-    const [left] = await revoke();
-    expect(left).toMatchObject({ serialNumber: current.serialNumber, outcome: 'notIssuedHere' });
-    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
-    expect(outcomes(await revoke([current]))).toEqual(['revoked']);
-    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Revoked' });
-  });
+  it.each<[string, (leaf: X509Certificate) => string]>([
+    ['lost', () => ''],
+    ['another', () => selfSigned().keyPem],
+    ['forged', ({ publicKey }) => forgedKeyOf(publicKey)],
+  ])(
+    'of a Secret whose key is %s, revokes the certificate where it was issued here, else not',
+    async (_what, keyFor) => {
+      const current = await issueOne();
+      const secret = await readTlsSecret(hub().admin, { namespace: request.namespace, name: 'primary-cert' });
+      if (secret.kind !== 'valid') throw new Error('not issued');
+      const key = keyFor(new X509Certificate(secret.chainPem));
+      await hub().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
+        { op: 'replace', path: '/data/tls.key', value: Buffer.from(key).toString('base64') },
+      ]);
+      const [left] = await revoke();
+      expect(left).toMatchObject({ serialNumber: current.serialNumber, outcome: 'notIssuedHere' });
+      expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
+      expect(outcomes(await revoke([current]))).toEqual(['revoked']);
+      expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Revoked' });
+    },
+  );
 
   it("counts a certificate of somebody else's as done", async () => {
     const own = selfSigned({ dnsNames: ['api.c1.example.com'], notAfter: new Date(Date.now() + 86_400_000) });

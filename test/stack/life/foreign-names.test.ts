@@ -3,10 +3,12 @@
  * them for proved: the account's authorizations, which serve every cluster, are always reused here (RFC 8555 §7.4.1). Nor does
  * the account revoke for it what is not its own.
  */
+import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { within } from '../../../local/demo/checks.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { issuanceWorkflowId } from '../../../workflows/contract.ts';
+import { forgedKeyOf } from '../../support/forged-key.ts';
 import { createDouble } from '../../support/hosted-zones.ts';
 import { newCluster } from '../../support/life-clusters.ts';
 import {
@@ -80,21 +82,25 @@ test('a certificate that its maker has no key of is not revoked at the end of a 
   const cluster = await newCluster(lab(), 'victim');
   const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
   const data = (await getSecret(lab(), cluster))?.['data'] as Readonly<Record<string, string>>;
-  // With names that cannot be proved, so that nothing takes the place of what is in the Secret.
-  const robber = await newRequest(lab(), 'robber', {
-    spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } },
-  });
-  await lab().kubernetes.create(SECRETS, {
-    metadata: { namespace: robber.namespace, name: robber.secretName },
-    type: 'kubernetes.io/tls',
-    data: { 'tls.crt': data['tls.crt'], 'tls.key': Buffer.from(selfSigned().keyPem).toString('base64') },
-  });
-  await within(30, 'the robber is told that there are no credentials', async () => {
-    const failing = conditionOf(await getRequest(lab(), robber), 'Failing');
-    return failing?.reason === 'DnsCredentialsMissing' ? {} : JSON.stringify(failing);
-  });
-  await deleteRequest(lab(), robber);
-  const { bundles } = await ledgerOf(lab(), robber);
-  expect(bundles).toMatchObject([{ revocations: [{ serialNumber, outcome: 'notIssuedHere' }] }]);
+  const { publicKey } = new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64'));
+  const keys = { robber: selfSigned().keyPem, forger: forgedKeyOf(publicKey) };
+  for (const [name, keyPem] of Object.entries(keys)) {
+    // With names that cannot be proved, so that nothing takes the place of what is in the Secret.
+    const robber = await newRequest(lab(), name, {
+      spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } },
+    });
+    await lab().kubernetes.create(SECRETS, {
+      metadata: { namespace: robber.namespace, name: robber.secretName },
+      type: 'kubernetes.io/tls',
+      data: { 'tls.crt': data['tls.crt'], 'tls.key': Buffer.from(keyPem).toString('base64') },
+    });
+    await within(30, `the ${name} is told that there are no credentials`, async () => {
+      const failing = conditionOf(await getRequest(lab(), robber), 'Failing');
+      return failing?.reason === 'DnsCredentialsMissing' ? {} : `it says ${JSON.stringify(failing)}`;
+    });
+    await deleteRequest(lab(), robber);
+    const { bundles } = await ledgerOf(lab(), robber);
+    expect(bundles).toMatchObject([{ revocations: [{ serialNumber, outcome: 'notIssuedHere' }] }]);
+  }
   expect(await lab().stack.acme.statusOf(serialNumber)).toMatchObject({ Status: 'Valid' });
 });
