@@ -77,7 +77,7 @@ export class ZoneBatcher {
   }
 
   /**
-   * @throws CertmanError marked by {@link afterSending} when it was cut into parts and some of them are in the zone.
+   * @throws CertmanError marked by {@link afterSending} when it, or a part of it, is in the zone or may be.
    * @param signal a request that is aborted while it still waits for its batch leaves it; one whose batch is under way is
    *   carried to its end first, so that whoever withdraws it afterwards finds what there is.
    */
@@ -169,11 +169,25 @@ export class ZoneBatcher {
       return undefined;
     }
     try {
-      this.#lastChange = await this.#patiently(() => this.#api.change(changes));
+      this.#lastChange = await this.#patiently(() => this.#change(group, changes, outcomes));
       outcomes.done(group, { change: this.#lastChange });
       return undefined;
     } catch (error) {
       if (error instanceof ChangeRefusedError) return error;
+      throw error;
+    }
+  }
+
+  /** A change without an answer may have been carried out, and what fails after it says nothing of that. */
+  async #change(
+    group: readonly Queued[],
+    changes: readonly TxtChange[],
+    outcomes: Outcomes,
+  ): Promise<{ readonly id: string; readonly inSync: boolean }> {
+    try {
+      return await this.#api.change(changes);
+    } catch (error) {
+      if (error instanceof CertmanError && error.code === 'dns/unreachable') outcomes.unanswered(group);
       throw error;
     }
   }
@@ -270,6 +284,7 @@ class Outcomes {
   readonly #callers: ReadonlySet<Waiting>;
   readonly #done = new Map<Waiting, BatchOutcome>();
   readonly #failed = new Map<Waiting, unknown>();
+  readonly #unanswered = new Set<Waiting>();
 
   constructor(round: readonly Queued[]) {
     this.#callers = new Set(round.map((request) => request.caller));
@@ -279,6 +294,10 @@ class Outcomes {
     for (const { caller } of group) this.#done.set(caller, { ...this.#done.get(caller), ...outcome });
   }
 
+  unanswered(group: readonly Queued[]): void {
+    for (const { caller } of group) this.#unanswered.add(caller);
+  }
+
   fail(group: readonly Queued[], error: unknown): void {
     for (const { caller } of group) if (!this.#failed.has(caller)) this.#failed.set(caller, error);
   }
@@ -286,8 +305,7 @@ class Outcomes {
   settle(): void {
     for (const caller of this.#callers) {
       const failure = this.#failed.get(caller);
-      // Some of its parts are in the zone.
-      const sent = this.#done.get(caller)?.change !== undefined;
+      const sent = this.#done.get(caller)?.change !== undefined || this.#unanswered.has(caller);
       if (this.#failed.has(caller))
         caller.reject(sent && failure instanceof CertmanError ? afterSending(failure) : failure);
       else caller.resolve(this.#done.get(caller) ?? {});

@@ -160,6 +160,34 @@ describe('passing faults', () => {
     expect(zone.calls).toEqual(['read', 'change']);
   });
 
+  it('says of a change whose answer was lost that it may be done, whatever is said to the next try', async () => {
+    const zone = strictZone();
+    const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
+    const api: ZoneApi = {
+      readTxtSets: (names) => zone.readTxtSets(names),
+      change: async (changes) => {
+        const code = answers.shift();
+        if (code === 'dns/unreachable') await zone.change(changes);
+        throw failing(code ?? 'dns/unexpected');
+      },
+    };
+    const batcher = new ZoneBatcher(api, OPTIONS);
+    const failure = { info: { code: 'dns/accessDenied', sent: true } };
+    await expect(batcher.submit(publish('a', 'v'), signal)).rejects.toMatchObject(failure);
+    expect(contents(zone)).toEqual({ a: ['"v"'] });
+  });
+
+  it('does not say so of a read without an answer', async () => {
+    const zone = strictZone();
+    const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
+    const readTxtSets = () => Promise.reject(failing(answers.shift() ?? 'dns/unexpected'));
+    const failed = await new ZoneBatcher({ readTxtSets, change: (changes) => zone.change(changes) }, OPTIONS)
+      .submit(publish('a', 'v'), signal)
+      .catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'dns/accessDenied' });
+    expect(failed).not.toHaveProperty('info.sent');
+  });
+
   it('finds a change done whose answer was lost', async () => {
     const zone = strictZone();
     let lost = false;
