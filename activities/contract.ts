@@ -5,7 +5,9 @@
  */
 import type { CertificateFacts, SecretObservation } from '../src/certificates/certificate-facts.ts';
 import type { StatusReport } from '../src/certificates/status-report.ts';
-import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../src/clusters/cluster-view.ts';
+import type { BundleRemoval } from '../src/clusters/bundle-removal.ts';
+import type { BundleView, ClusterIdentity, ClusterView } from '../src/clusters/cluster-view.ts';
+import type { ZoneTarget } from '../src/clusters/zone-target.ts';
 import type { FailureInfo } from '../src/failures/failure.ts';
 
 /** A namespaced Kubernetes object that is owned or pointed at. */
@@ -132,16 +134,6 @@ export interface AcmeActivities {
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
 }
 
-/** Which hosted zone: the cluster it is for, its name, and whose credentials reach it. */
-export interface ZoneTarget {
-  readonly namespace: string;
-  readonly clusterName: string;
-  readonly zoneName: string;
-  readonly platform: PlatformView;
-  /** As in `ClusterIdentity`: for a CertificateRequest that stands alone, to which certman's own credentials are not lent. */
-  readonly kind?: 'CertificateRequest';
-}
-
 export interface PublishedRecords {
   readonly zoneId: string;
   /** Authoritative servers of the zone (host names), from its delegation set. */
@@ -199,14 +191,6 @@ export interface DecommissionRules {
   readonly limitMs: number;
 }
 
-export interface BundleRemovalInput {
-  readonly cluster: ClusterIdentity;
-  readonly bundleName: string;
-  readonly secretName: string;
-  /** Its CertificateRequest; absent: the one that is called after the cluster and the bundle. */
-  readonly requestName?: string;
-}
-
 /**
  * What became of our finalizer on a ClusterDeployment, or on a request that stands alone. `absent`: the object is gone, or it
  * was off already. `kept`: a user's request that lives is not let go.
@@ -226,7 +210,7 @@ export interface KubernetesActivities {
   /** Writes conditions and status of the CertificateRequest, the bundle's status on the ClusterDeployment, and an Event on both. */
   reportStatus(input: ReportStatusInput): Promise<void>;
   /** Deletes the Secret (only if it is ours), the staging Secret and the CertificateRequest with its finalizer. What is gone counts as done. */
-  removeBundle(input: BundleRemovalInput): Promise<{ readonly removed: readonly string[] }>;
+  removeBundle(input: BundleRemoval): Promise<{ readonly removed: readonly string[] }>;
   /**
    * Takes our finalizer off the ClusterDeployment, or off the request that stands alone and is being deleted; nothing to do
    * when it is gone.

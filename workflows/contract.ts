@@ -12,13 +12,13 @@ import type {
   RevocationEntry,
   TxtRecord,
   WatchPositions,
-  ZoneTarget,
 } from '../activities/contract.ts';
 import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
 import type { OrderAllowance } from '../src/certificates/exact-set-limit.ts';
 import type { RenewalWindow } from '../src/certificates/renewal-window.ts';
 import type { CertificateState } from '../src/certificates/status-report.ts';
 import type { ClusterIdentity, ClusterView } from '../src/clusters/cluster-view.ts';
+import type { ZoneTarget } from '../src/clusters/zone-target.ts';
 import type { FailureInfo } from '../src/failures/failure.ts';
 
 /** The one task queue that every worker polls. */

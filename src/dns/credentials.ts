@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 import { CertmanError } from '../failures/failure.ts';
 import {
   type AwsCredentials,
@@ -15,7 +16,6 @@ import {
 import type { KubernetesApi } from '../kubernetes/kubernetes-api.ts';
 import { KeyedCache } from './keyed-cache.ts';
 import { awsProblem } from './problems.ts';
-import type { ZoneTarget } from './provider.ts';
 import { AWS_CONNECTIONS } from './route53-client.ts';
 
 /** How long a Secret is taken as read. What is refused is forgotten at once, so a Secret put right works at the next try. */

@@ -1,8 +1,8 @@
 /** Which hosted zone takes a cluster's TXT records. */
 import { z } from 'zod';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { DNS_ZONES, type KubernetesApi } from '../kubernetes/kubernetes-api.ts';
-import type { ZoneTarget } from './provider.ts';
 import { type ListedZone, withoutPrefix } from './route53-client.ts';
 import { normalizeName } from './txt-record.ts';
 

@@ -2,19 +2,8 @@
  * The seam between certman and whoever serves a cluster's zone. Route 53 is the one implementation so far; Cloud DNS and
  * Azure DNS would be others, and `dns-persist-01` (one standing TXT value per name) is publish without withdraw.
  */
-import type { PlatformView } from '../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { TxtRecord } from './txt-record.ts';
-
-/** Which zone, and whose credentials reach it. */
-export interface ZoneTarget {
-  /** Of the ClusterDeployment, or of the CertificateRequest that stands alone: its DNSZone, its credentials. */
-  readonly namespace: string;
-  readonly clusterName: string;
-  readonly zoneName: string;
-  readonly platform: PlatformView;
-  /** As in `ClusterIdentity`: for a CertificateRequest that stands alone, to which certman's own credentials are not lent. */
-  readonly kind?: 'CertificateRequest';
-}
 
 export interface Publication {
   readonly zoneId: string;

@@ -1,5 +1,6 @@
 /** {@link DnsProvider} on AWS Route 53. */
 import { LONGEST_NAME } from '../certificates/dns-name.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 import { afterSending, CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/kubernetes-api.ts';
 import type { TxtRequest } from './change-batch.ts';
@@ -7,7 +8,7 @@ import { ChangeWatch } from './change-watch.ts';
 import { CredentialSource, type ResolvedCredentials } from './credentials.ts';
 import { chooseZone, findHiveZone, type HostedZone } from './hosted-zone.ts';
 import { KeyedCache } from './keyed-cache.ts';
-import type { DnsProvider, Publication, ZoneTarget } from './provider.ts';
+import type { DnsProvider, Publication } from './provider.ts';
 import { RequestPace } from './request-pace.ts';
 import { type ListedZone, Route53, withoutPrefix } from './route53-client.ts';
 import { normalizeName, type TxtRecord } from './txt-record.ts';
@@ -69,7 +70,7 @@ export class Route53Provider implements DnsProvider {
 
   async publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication> {
     const normalized = records.map(({ name, value }) => ({ name: normalizeName(name), value }));
-    for (const { name } of normalized) checkName(name, target.zoneName);
+    for (const { name } of normalized) checkName(name, target);
     const [zone, nameServers, outcome] = await this.#inZone(target, signal, async (access, found) => {
       const asked = this.#nameServersOf(access, found);
       asked.catch(() => undefined); // awaited below, once the records are safely in
@@ -214,13 +215,16 @@ interface Listing {
 }
 
 /** @throws CertmanError `dns/nameOutsideZone` for a name that the zone cannot hold. */
-function checkName(name: string, zoneName: string): void {
+function checkName(name: string, { zoneName, kind }: ZoneTarget): void {
   const problem = nameProblem(name, zoneName);
   if (problem === undefined) return;
   throw new CertmanError({
     code: 'dns/nameOutsideZone',
     message: `TXT record ${JSON.stringify(name.slice(0, LONGEST_NAME))} cannot be put into zone ${zoneName}: ${problem}.`,
-    next: 'Correct the domains of the ClusterDeployment, or its base domain.',
+    next:
+      kind === undefined
+        ? 'Correct the domains of the ClusterDeployment, or its base domain.'
+        : 'Correct spec.dnsNames of the CertificateRequest, or name the zone that they are in in spec.acmeDNSDomain.',
   });
 }
 

@@ -1,5 +1,6 @@
 /** Takes away what a bundle left on the API server: certificate Secret, staging Secret, CertificateRequest. */
 import { requestName } from '../certificates/request-name.ts';
+import type { BundleRemoval } from '../clusters/bundle-removal.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 import { ownershipOf } from './certificate-request.ts';
 import { releaseFinalizer } from './finalizers.ts';
@@ -13,14 +14,6 @@ import {
 import { REQUEST_LABEL } from './secret-tie.ts';
 import { STAGING_LABEL, stagingSecretName } from './secrets.ts';
 import { standsAlone } from './served-resource.ts';
-
-export interface BundleRemoval {
-  readonly cluster: ClusterIdentity;
-  readonly bundleName: string;
-  readonly secretName: string;
-  /** Its CertificateRequest; absent: the one that is called after the cluster and the bundle. */
-  readonly requestName?: string;
-}
 
 /**
  * Deletes only what is this cluster's. The finalizer goes last: as long as it is on, what is left can be found again.

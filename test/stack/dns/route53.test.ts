@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createRoute53Activities } from '../../../activities/route53.ts';
 import type { PlatformView } from '../../../src/clusters/cluster-view.ts';
-import type { ZoneTarget } from '../../../src/dns/provider.ts';
+import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
 import { Route53Provider, type Route53ProviderOptions } from '../../../src/dns/route53-provider.ts';
 import { failureOf, runActivity } from '../../support/activity-run.ts';
 import { type Moto, startMoto } from '../../support/dns-lab.ts';
@@ -111,9 +111,15 @@ describe('publishing and withdrawing', () => {
   });
 
   it('refuses a name outside of the zone before it can spoil a batch', async () => {
-    await expect(provider().publish(here(), [record('example.org')], signal)).rejects.toMatchObject({
-      code: 'dns/nameOutsideZone',
-    });
+    const asked = [
+      { zone: here(), next: 'ClusterDeployment' },
+      { zone: target({ zoneName, kind: 'CertificateRequest' }), next: 'CertificateRequest' },
+    ];
+    for (const { zone, next } of asked) {
+      await expect(provider().publish(zone, [record('example.org')], signal)).rejects.toMatchObject({
+        info: { code: 'dns/nameOutsideZone', next: expect.stringContaining(next) as string },
+      });
+    }
     expect(front.requests).toEqual([]);
   });
 

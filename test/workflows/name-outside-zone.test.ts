@@ -1,0 +1,31 @@
+/** A name that the zone cannot hold is not tried to be proved, and whoever asked for it is told so in the words of what they made. */
+import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { clusterView } from '../support/views.ts';
+import { useLab } from '../support/workflow-lab.ts';
+
+const withLab = useLab();
+
+test.each<[string, 'CertificateRequest' | undefined, RegExp]>([
+  ['ClusterDeployment', undefined, /ClusterDeployment.*base domain/],
+  ['CertificateRequest', 'CertificateRequest', /spec\.dnsNames.*spec\.acmeDNSDomain/],
+])('a name outside of the zone of a %s', async (_what, kind, advice) => {
+  await withLab(async (lab) => {
+    const { identity } = clusterView();
+    const view = clusterView({
+      identity: { ...identity, ...(kind === undefined ? {} : { kind }) },
+      zoneName: 'elsewhere.example.net',
+    });
+    await lab.start(view);
+    const { bundles } = await eventually(
+      'it says why',
+      () => lab.status(view),
+      (status) => status.bundles['primary']?.failure !== undefined,
+    );
+    expect(bundles['primary']?.failure).toMatchObject({
+      code: 'dns/nameOutsideZone',
+      next: expect.stringMatching(advice) as string,
+    });
+    expect(lab.doubles.countOf('publishTxtRecords')).toBe(0);
+  });
+});
