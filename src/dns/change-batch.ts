@@ -33,6 +33,12 @@ export interface TxtChange {
   readonly set: TxtSet;
 }
 
+/** A batch of changes that Route 53 has taken, as one; `inSync` once all of its servers have it. */
+export interface SentChange {
+  readonly id: string;
+  readonly inSync: boolean;
+}
+
 /**
  * `compare`: refused when what is there is not what was read. `overwrite`: UPSERT, for an API that refuses the former
  * although what it lists has not changed.

@@ -13,7 +13,7 @@ import {
   type Route53ClientConfig,
 } from '@aws-sdk/client-route-53';
 import { CertmanError } from '../failures/failure.ts';
-import type { TxtChange, TxtSet } from './change-batch.ts';
+import type { SentChange, TxtChange, TxtSet } from './change-batch.ts';
 import { awsProblem } from './problems.ts';
 import type { RequestPace } from './request-pace.ts';
 import { compareNames, normalizeName } from './txt-record.ts';
@@ -41,11 +41,6 @@ export interface ListedZone {
   readonly id: string;
   readonly name: string;
   readonly private: boolean;
-}
-
-export interface SentChange {
-  readonly id: string;
-  readonly inSync: boolean;
 }
 
 export interface Route53Options {

@@ -10,10 +10,11 @@ import { chooseZone, findHiveZone, type HostedZone } from './hosted-zone.ts';
 import { KeyedCache } from './keyed-cache.ts';
 import type { DnsProvider, Publication } from './provider.ts';
 import { RequestPace } from './request-pace.ts';
+import type { BatchOutcome } from './round-outcomes.ts';
 import { type ListedZone, Route53, withoutPrefix } from './route53-client.ts';
 import { normalizeName, type TxtRecord } from './txt-record.ts';
 import { orAborted } from './wait.ts';
-import { type BatchOutcome, ZoneBatcher } from './zone-batcher.ts';
+import { ZoneBatcher } from './zone-batcher.ts';
 
 const ZONES_KEPT_MS = 10 * 60_000;
 /** Clients, batchers and paces kept; those of clusters that need nothing are dropped, oldest first. */

@@ -5,7 +5,7 @@
  * that this worker never competes with itself. Every caller gets an answer of its own: a batch that Route 53 refuses is
  * tried again on what is there now, then cut until the request it minds is alone.
  */
-import { afterSending, CertmanError } from '../failures/failure.ts';
+import { CertmanError } from '../failures/failure.ts';
 import {
   applyRequests,
   type ChangeMode,
@@ -13,24 +13,21 @@ import {
   namesOf,
   packRequests,
   planChanges,
+  type SentChange,
   sameSet,
   type TxtChange,
   type TxtRequest,
   type TxtSet,
 } from './change-batch.ts';
 import { ChangeRefusedError } from './problems.ts';
+import { type BatchOutcome, type Queued, RoundOutcomes } from './round-outcomes.ts';
 import { sleep } from './wait.ts';
 
 /** What the batcher needs of a zone's API. */
 export interface ZoneApi {
   readTxtSets(names: Iterable<string>): Promise<ReadonlyMap<string, TxtSet>>;
   /** @throws ChangeRefusedError when the batch is not acceptable as a whole. */
-  change(changes: readonly TxtChange[]): Promise<{ readonly id: string; readonly inSync: boolean }>;
-}
-
-/** The change that a request went out with; absent when there was nothing to change. */
-export interface BatchOutcome {
-  readonly change?: { readonly id: string; readonly inSync: boolean };
+  change(changes: readonly TxtChange[]): Promise<SentChange>;
 }
 
 export interface BatcherOptions {
@@ -48,23 +45,13 @@ const LARGEST_ROUND = 400;
 /** How often one lone request may find the zone changed between reading and writing. */
 const MOST_RACES = 5;
 
-interface Waiting {
-  readonly resolve: (outcome: BatchOutcome) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** A request with the caller behind it; several when it had to be cut into parts. */
-interface Queued extends TxtRequest {
-  readonly caller: Waiting;
-}
-
 export class ZoneBatcher {
   readonly #api: ZoneApi;
   readonly #windowMs: number;
   readonly #retryDelaysMs: readonly number[];
   #queue: Queued[] = [];
   #running = false;
-  #lastChange: { readonly id: string; readonly inSync: boolean } | undefined;
+  #lastChange: SentChange | undefined;
 
   constructor(api: ZoneApi, options: BatcherOptions) {
     this.#api = api;
@@ -77,7 +64,7 @@ export class ZoneBatcher {
   }
 
   /**
-   * @throws CertmanError marked by {@link afterSending} when it, or a part of it, is in the zone or may be.
+   * @throws CertmanError with `sent` when it, or a part of it, is in the zone or may be.
    * @param signal a request that is aborted while it still waits for its batch leaves it; one whose batch is under way is
    *   carried to its end first, so that whoever withdraws it afterwards finds what there is.
    */
@@ -118,12 +105,12 @@ export class ZoneBatcher {
 
   /** One round. Never rejects: every failure goes to the callers it concerns. */
   async #carryOut(round: readonly Queued[]): Promise<void> {
-    const outcomes = new Outcomes(round);
+    const outcomes = new RoundOutcomes(round);
     await this.#process(round, outcomes);
     outcomes.settle();
   }
 
-  async #process(round: readonly Queued[], outcomes: Outcomes): Promise<void> {
+  async #process(round: readonly Queued[], outcomes: RoundOutcomes): Promise<void> {
     let known: KnownSets;
     try {
       known = await this.#read(round);
@@ -138,7 +125,7 @@ export class ZoneBatcher {
     }
   }
 
-  async #send(group: readonly Queued[], known: KnownSets, outcomes: Outcomes): Promise<void> {
+  async #send(group: readonly Queued[], known: KnownSets, outcomes: RoundOutcomes): Promise<void> {
     try {
       const refusal = await this.#attempt(group, known, 'compare', outcomes);
       if (refusal === undefined) return;
@@ -160,7 +147,7 @@ export class ZoneBatcher {
     group: readonly Queued[],
     known: KnownSets,
     mode: ChangeMode,
-    outcomes: Outcomes,
+    outcomes: RoundOutcomes,
   ): Promise<ChangeRefusedError | undefined> {
     const changes = planChanges(known, group, mode);
     if (changes.length === 0) {
@@ -179,11 +166,7 @@ export class ZoneBatcher {
   }
 
   /** A change without an answer may have been carried out, and what fails after it says nothing of that. */
-  async #change(
-    group: readonly Queued[],
-    changes: readonly TxtChange[],
-    outcomes: Outcomes,
-  ): Promise<{ readonly id: string; readonly inSync: boolean }> {
+  async #change(group: readonly Queued[], changes: readonly TxtChange[], outcomes: RoundOutcomes): Promise<SentChange> {
     try {
       return await this.#api.change(changes);
     } catch (error) {
@@ -197,7 +180,7 @@ export class ZoneBatcher {
     group: readonly Queued[],
     found: KnownSets,
     refusal: ChangeRefusedError,
-    outcomes: Outcomes,
+    outcomes: RoundOutcomes,
   ): Promise<void> {
     if (group.length === 1) return this.#insist(group, outcomes);
     let known = found;
@@ -213,7 +196,7 @@ export class ZoneBatcher {
   }
 
   /** A lone request: as long as somebody else keeps changing the names it is only late, else it is refused for good. */
-  async #insist(lone: readonly Queued[], outcomes: Outcomes): Promise<void> {
+  async #insist(lone: readonly Queued[], outcomes: RoundOutcomes): Promise<void> {
     let known: KnownSets = await this.#read(lone);
     let mode: ChangeMode = 'compare';
     for (let race = 0; race < MOST_RACES; race++) {
@@ -277,38 +260,4 @@ function cutBySuspicion(group: readonly Queued[], refusal: ChangeRefusedError): 
   }
   const half = Math.ceil(group.length / 2);
   return [group.slice(0, half), group.slice(half)];
-}
-
-/** Answers of a round: a caller whose request was cut into parts hears once, of the last change or of the first failure. */
-class Outcomes {
-  readonly #callers: ReadonlySet<Waiting>;
-  readonly #done = new Map<Waiting, BatchOutcome>();
-  readonly #failed = new Map<Waiting, unknown>();
-  readonly #unanswered = new Set<Waiting>();
-
-  constructor(round: readonly Queued[]) {
-    this.#callers = new Set(round.map((request) => request.caller));
-  }
-
-  done(group: readonly Queued[], outcome: BatchOutcome): void {
-    for (const { caller } of group) this.#done.set(caller, { ...this.#done.get(caller), ...outcome });
-  }
-
-  unanswered(group: readonly Queued[]): void {
-    for (const { caller } of group) this.#unanswered.add(caller);
-  }
-
-  fail(group: readonly Queued[], error: unknown): void {
-    for (const { caller } of group) if (!this.#failed.has(caller)) this.#failed.set(caller, error);
-  }
-
-  settle(): void {
-    for (const caller of this.#callers) {
-      const failure = this.#failed.get(caller);
-      const sent = this.#done.get(caller)?.change !== undefined || this.#unanswered.has(caller);
-      if (this.#failed.has(caller))
-        caller.reject(sent && failure instanceof CertmanError ? afterSending(failure) : failure);
-      else caller.resolve(this.#done.get(caller) ?? {});
-    }
-  }
 }
