@@ -8,11 +8,17 @@ const SWEEP_MS = 60_000;
 
 export class RecentlyTold<What> {
   readonly #told = new Map<string, { readonly what: What; readonly until: number }>();
+  readonly #showsWithinMs: number;
   #sweptAt = Number.NEGATIVE_INFINITY;
 
-  /** @param until when it is to be seen that it was heard (epoch milliseconds). */
-  add(key: string, what: What, until: number, now: number): void {
-    this.#told.set(key, { what, until });
+  /** @param showsWithinMs how long after it was told it is to be seen that it was heard. */
+  constructor(showsWithinMs: number) {
+    this.#showsWithinMs = showsWithinMs;
+  }
+
+  /** @param now epoch milliseconds. */
+  add(key: string, what: What, now: number): void {
+    this.#told.set(key, { what, until: now + this.#showsWithinMs });
     if (now - this.#sweptAt < SWEEP_MS) return;
     this.#sweptAt = now;
     for (const [one, told] of this.#told) if (told.until <= now) this.#told.delete(one);

@@ -71,7 +71,7 @@ export class RenewalWindows {
   readonly #options: RenewalWindowsOptions;
   readonly #schedule = new LookSchedule<Certificate>(({ certId }) => certId);
   /** By `certId`. */
-  readonly #told = new RecentlyTold<RenewalWindow>();
+  readonly #told = new RecentlyTold<RenewalWindow>(SHOWN_WITHIN_MS);
   readonly #backoff = new Backoff(TROUBLE_MS.first, TROUBLE_MS.longest);
   #trouble: { readonly code: string; readonly since: number } | undefined;
 
@@ -188,7 +188,7 @@ export class RenewalWindows {
     const refusal = { message: 'A cluster could not be told of its renewal window', fields };
     await tellInTurn(this.#options, cluster, refusal, async () => {
       await signals.windowMoved(identityOf(settings.hive, cluster), bundleName, window);
-      this.#told.add(window.certId, window, now + SHOWN_WITHIN_MS, now);
+      this.#told.add(window.certId, window, now);
       onMoved();
       logger.info({ cluster: keyOf(cluster), ...fields }, 'The CA suggests another time for a renewal');
     });

@@ -56,7 +56,7 @@ export class RevokedCertificates {
   readonly #options: RevokedCertificatesOptions;
   readonly #schedule = new LookSchedule<PublishedList>(({ url }) => url);
   /** Serial number of the certificate that was told of, by CertificateRequest. */
-  readonly #told = new RecentlyTold<string>();
+  readonly #told = new RecentlyTold<string>(SHOWN_WITHIN_MS);
 
   constructor(options: RevokedCertificatesOptions) {
     this.#options = options;
@@ -171,8 +171,7 @@ export class RevokedCertificates {
     const refusal = { message: 'A cluster could not be told of its revoked certificate', fields };
     await tellInTurn(this.#options, cluster, refusal, async () => {
       await signals.revoked(identityOf(settings.hive, cluster), bundleName, serialNumber);
-      const now = Date.now();
-      this.#told.add(keyOf(request), serialNumber, now + SHOWN_WITHIN_MS, now);
+      this.#told.add(keyOf(request), serialNumber, Date.now());
       onRevoked();
       logger.warn({ cluster: keyOf(cluster), ...fields }, 'The CA has revoked a certificate; it is replaced');
     });

@@ -35,7 +35,7 @@ export interface WorkflowComparisonOptions {
 export class WorkflowComparison {
   readonly #options: WorkflowComparisonOptions;
   /** Workflows that were told here that there is nothing left for them to look after: they end when they can. */
-  readonly #toldToEnd = new RecentlyTold<true>();
+  readonly #toldToEnd = new RecentlyTold<true>(ENDS_WITHIN_MS);
 
   constructor(options: WorkflowComparisonOptions) {
     this.#options = options;
@@ -111,8 +111,7 @@ export class WorkflowComparison {
   async #tellToEnd(cluster: ClusterIdentity, tell: () => Promise<void>): Promise<boolean> {
     return await tellInTurn(this.#options, cluster, COULD_NOT_BE_TOLD, async () => {
       await tell();
-      const now = Date.now();
-      this.#toldToEnd.add(idOf(cluster), true, now + ENDS_WITHIN_MS, now);
+      this.#toldToEnd.add(idOf(cluster), true, Date.now());
     });
   }
 

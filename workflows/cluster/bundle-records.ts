@@ -9,6 +9,16 @@ export type RecordChange = { readonly [Field in keyof BundleRecord]?: BundleReco
 /** Bundles without a record of which it is remembered what they used of the limit on exact sets of names. */
 const MOST_REMEMBERED = 10;
 
+/** Takes away all that is known of attempts that failed, and of what they left to go on with. */
+export const NOTHING_FAILED = {
+  failure: undefined,
+  failedAt: undefined,
+  failedWith: undefined,
+  failedAttempts: 0,
+  nextAttempt: undefined,
+  openOrder: undefined,
+} as const satisfies RecordChange;
+
 export class BundleRecords {
   readonly #records: Map<string, BundleRecord>;
   /** Last forgotten last. */

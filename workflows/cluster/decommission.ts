@@ -11,6 +11,7 @@ import {
   withdrawTxtRecords,
 } from '../activities.ts';
 import type { BundleLedger, DecommissionLedger, DecommissionStarted } from '../contract.ts';
+import { NOTHING_FAILED } from './bundle-records.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { CalledOff, isCalledOff, keepTrying, type Persistence, Suspended } from './keep-trying.ts';
 import { report, reportWhenSlow } from './reporting.ts';
@@ -98,12 +99,7 @@ export function takeUpAgain(cluster: ClusterState, name: string): void {
     ending: undefined,
     ended: undefined,
     revoked: certificate?.serialNumber,
-    failure: undefined,
-    failedAt: undefined,
-    failedWith: undefined,
-    failedAttempts: 0,
-    nextAttempt: undefined,
-    openOrder: undefined,
+    ...NOTHING_FAILED,
   });
 }
 

@@ -1,5 +1,6 @@
 /** What a record becomes once its certificate is good: nothing failing, nothing open, asleep until the renewal. */
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
+import { NOTHING_FAILED } from './bundle-records.ts';
 
 /** @param renewal its instant (epoch milliseconds), and why then, as a clause. */
 export function readyUntil({ notAfter }: CertificateFacts, renewal: { readonly at: number; readonly message: string }) {
@@ -8,11 +9,6 @@ export function readyUntil({ notAfter }: CertificateFacts, renewal: { readonly a
     state: 'Ready',
     message: `Valid until ${notAfter}; renews at ${renewalTime}: ${renewal.message}.`,
     renewalTime,
-    failure: undefined,
-    failedAt: undefined,
-    failedWith: undefined,
-    failedAttempts: 0,
-    nextAttempt: undefined,
-    openOrder: undefined,
+    ...NOTHING_FAILED,
   } as const;
 }
