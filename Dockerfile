@@ -29,7 +29,6 @@ RUN npm ci --omit=dev --ignore-scripts \
 
 # The steps of docker-compose.yml that make keys, the zone and the hub.
 FROM build AS local
-COPY --from=registry.k8s.io/kubectl:v1.37.2 /bin/kubectl /usr/local/bin/kubectl
 COPY deploy deploy
 COPY local local
 # A volume takes over the owner of the folder that it is mounted on.

@@ -2,13 +2,13 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import { registerAccount } from '../src/acme/register-account.ts';
 import { AcmeTransport } from '../src/acme/transport.ts';
+import { createKubernetesApi } from '../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
 import { withHubApi } from './hub-api.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
+import { installManifests } from './manifests.ts';
 import { SAMPLE_EXTRA_RECORD, sampleCluster, sampleManifests } from './sample-cluster.ts';
 import { CERTMAN_SERVICE_ACCOUNT, serviceAccountToken } from './service-account.ts';
 import type { Stack } from './stack.ts';
@@ -29,16 +29,19 @@ export interface HubOptions {
   readonly sampleZone?: string;
 }
 
-const OVERLAY = fileURLToPath(new URL('../deploy/overlays/local', import.meta.url));
 const NAMESPACE = CERTMAN_SERVICE_ACCOUNT.namespace;
 const IN_NAMESPACE = `/api/v1/namespaces/${NAMESPACE}`;
 const CONTACT = 'sre@example.com';
 const YEAR_S = 365 * 86_400;
-const HIVE_GROUP = '.hive.openshift.io';
 
 /** Done again, it gives new credentials and an account on the CA as it is now, and leaves everything else. */
 export async function prepareHub(stack: Stack, options: HubOptions = {}): Promise<Hub> {
-  await installManifests(stack);
+  const admin = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+  try {
+    await installManifests(admin);
+  } finally {
+    await admin.close();
+  }
   const accountUrl = await installAccount(stack);
   const kubeconfig = await serviceAccountKubeconfig(stack);
   const sampleManifest = join(stack.stateDir, 'sample-cluster.yaml');
@@ -53,25 +56,6 @@ export async function prepareHub(stack: Stack, options: HubOptions = {}): Promis
   const hub: Hub = { environment, kubeconfig, accountUrl, sampleManifest };
   await writeFile(join(stack.stateDir, HUB_FILE), `${JSON.stringify(hub, undefined, 2)}\n`, { mode: 0o600 });
   return hub;
-}
-
-/** What an administrator applies, except for CRDs of Hive that are there: those are Hive's own. */
-async function installManifests(stack: Stack): Promise<void> {
-  const [rendered, listed] = await Promise.all([
-    stack.kubectl(['kustomize', OVERLAY]),
-    stack.kubectl(['get', 'customresourcedefinitions', '-o', 'name']),
-  ]);
-  const present = new Set(listed.split('\n').map((line) => line.slice(line.indexOf('/') + 1)));
-  const documents = parseAllDocuments(rendered).filter((document) => {
-    const name = String(document.getIn(['metadata', 'name']));
-    return !(document.get('kind') === 'CustomResourceDefinition' && name.endsWith(HIVE_GROUP) && present.has(name));
-  });
-  const input = documents.map((document) => document.toString()).join('---\n');
-  await stack.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
-  const crds = documents
-    .filter((document) => document.get('kind') === 'CustomResourceDefinition')
-    .map((document) => `customresourcedefinition/${String(document.getIn(['metadata', 'name']))}`);
-  await stack.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
 }
 
 /** A new account with the CA, where certman looks for it. @returns the account URL. */

@@ -1,6 +1,8 @@
 /** The steps of docker-compose.yml that are certman's own: `node local/compose/step.ts NAME`. Done again, each changes nothing that works. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
+import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
 import { ask } from '../http.ts';
 import { prepareHub } from '../hub.ts';
 import { LocalProblem, messageOf } from '../problem.ts';
@@ -28,7 +30,7 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
   },
   /** CRDs, rights, the ACME account, and the kubeconfig of the worker. */
   hub: async () => {
-    await until('the Kubernetes API', () => stack.kubectl(['get', 'namespaces', '-o', 'name']));
+    await until('the Kubernetes API', () => withAdmin((admin) => admin.getJson('/api/v1/namespaces?limit=1')));
     await until('the ACME CA', () => ask(ENDPOINTS.acme.directoryUrl, { caFile: ENDPOINTS.acme.caFile }));
     await prepareHub(stack, { sampleZone: ZONE });
   },
@@ -43,6 +45,15 @@ async function hasZone(name: string): Promise<boolean> {
     route53.send(new ListHostedZonesByNameCommand({ DNSName: name })),
   );
   return HostedZones.some((zone) => zone.Name === `${name}.`);
+}
+
+async function withAdmin<T>(body: (admin: KubernetesClient) => Promise<T>): Promise<T> {
+  const admin = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: ENDPOINTS.kubernetes.adminKubeconfig }) });
+  try {
+    return await body(admin);
+  } finally {
+    await admin.close();
+  }
 }
 
 async function withRoute53<T>(body: (route53: Route53Client) => Promise<T>): Promise<T> {

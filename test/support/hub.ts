@@ -2,6 +2,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll } from 'vitest';
 import type { ObjectRef } from '../../activities/contract.ts';
+import { installManifests } from '../../local/manifests.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
@@ -11,7 +12,7 @@ import {
   CONFIG_MAPS,
   type KubernetesObject,
 } from '../../src/kubernetes/kubernetes-api.ts';
-import { installDeploy } from './deploy-manifests.ts';
+
 import { TestNamespaces } from './namespaces.ts';
 import { serviceAccountKubeConfig } from './service-account.ts';
 import { useStack } from './stack.ts';
@@ -55,7 +56,7 @@ export function useHub(): () => Hub {
 async function openHub(): Promise<Hub> {
   const adminConfig = loadKubeConfig({ path: useStack().kubernetes.adminKubeconfig });
   const admin = createKubernetesApi({ kubeConfig: adminConfig });
-  await installDeploy(admin);
+  await installManifests(admin);
   await admin.apply(CONFIG_MAPS, {
     metadata: { namespace: OPERATOR_NAMESPACE, name: 'certman-operator' },
     data: { default_notification_email_address: 'sre@example.com' },

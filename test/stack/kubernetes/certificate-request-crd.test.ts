@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { readManifests } from '../../../local/manifests.ts';
 import { renewBeforeDaysOf } from '../../../src/kubernetes/certificate-request.ts';
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
 import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
-import { readManifests } from '../../support/deploy-manifests.ts';
 import { useHub } from '../../support/hub.ts';
 
 const hub = useHub();

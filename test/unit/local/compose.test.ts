@@ -176,10 +176,6 @@ describe('the Dockerfile', () => {
     expect(dockerfile).toContain(`ARG NODE=node:${devDependencies['node'] ?? ''}-slim`);
   });
 
-  test('takes the kubectl of the stack', () => {
-    expect(dockerfile).toContain(`--from=${services['kubectl']?.image ?? ''} `);
-  });
-
   test('runs node itself, as nobody in particular', () => {
     const worker = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
     expect(worker).toMatch(/^ENTRYPOINT \["node", "bin\/certman\.js"\]\nCMD \["worker"\]$/m);
