@@ -8,7 +8,7 @@ import { outputOf } from './commands/output.ts';
 import { status } from './commands/status.ts';
 import type { UpOptions } from './commands/up.ts';
 import { LocalProblem, messageOf } from './problem.ts';
-import { TOOLS, type ToolName } from './versions.ts';
+import { ALL_TOOLS, TOOLS, type ToolName } from './versions.ts';
 
 interface Common {
   readonly state: string;
@@ -39,7 +39,7 @@ function program(): Command {
       .option('--json', 'the result as JSON', false);
   command(
     'up',
-    'Starts the stack; Ctrl-C ends it. The first time, the parts are built (about 15 minutes on two cores).',
+    'Starts the stack; Ctrl-C ends it. The first time, the parts are downloaded, or built where that cannot be.',
   )
     .option('--detach', 'go on in the background; `down` ends it', false)
     .option('--keep', 'go on with the objects and workflows of the last time', false)
@@ -69,13 +69,14 @@ function program(): Command {
   });
   root
     .command('build')
-    .description('Builds what is missing, and starts nothing.')
-    .argument('[tools...]', `of: ${Object.keys(TOOLS).join(', ')}`)
+    .description('Downloads or builds what is missing, prints where each is, and starts nothing.')
+    .argument('[tools...]', `of: ${ALL_TOOLS.join(', ')}`)
     .action(async (tools: string[]) => {
       const unknown = tools.filter((tool) => !(tool in TOOLS));
       if (unknown.length > 0) throw new LocalProblem({ message: `There is no tool ${unknown.join(', ')}.` });
-      const names = (tools.length === 0 ? Object.keys(TOOLS) : tools) as readonly ToolName[];
-      await executables(names, { signal: ending.signal });
+      const names = tools.length === 0 ? ALL_TOOLS : (tools as readonly ToolName[]);
+      const paths = await executables(names, { signal: ending.signal });
+      for (const [index, name] of names.entries()) process.stdout.write(`${name.padEnd(24)} ${paths[index]}\n`);
     });
   return root;
 }

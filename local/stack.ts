@@ -6,13 +6,13 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { executable, executables } from './build/executables.ts';
-import type { Progress } from './build/progress.ts';
 import type { PartName } from './part-names.ts';
 import type { KubeApiServerOptions } from './parts/kube-apiserver.ts';
 import type { Part } from './parts/part.ts';
 import { type CertificateStatus, certificateStatus, type PebbleOptions } from './parts/pebble.ts';
 import type { TemporalOptions } from './parts/temporal.ts';
 import { LocalProblem } from './problem.ts';
+import type { Progress } from './progress.ts';
 import type { StackEndpoints } from './stack-endpoints.ts';
 import { startParts } from './start-parts.ts';
 import { claimFolder, ENDPOINTS_FILE } from './state-folder.ts';
@@ -67,7 +67,8 @@ export interface RunningStack extends Stack {
   stop(): Promise<void>;
 }
 
-const TOOLS_NEEDED: readonly ToolName[] = ['kube-apiserver', 'etcd', 'temporal', 'coredns', 'pebble', 'moto'];
+/** Programs of a stack without kube-controller-manager. */
+export const STACK_TOOLS: readonly ToolName[] = ['kube-apiserver', 'etcd', 'temporal', 'coredns', 'pebble', 'moto'];
 
 /**
  * Starts every part and waits until all are healthy, fetching or building what is missing.
@@ -86,7 +87,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   };
   try {
     const { controllerManager = true } = options;
-    const tools: readonly ToolName[] = controllerManager ? [...TOOLS_NEEDED, 'kube-controller-manager'] : TOOLS_NEEDED;
+    const tools: readonly ToolName[] = controllerManager ? [...STACK_TOOLS, 'kube-controller-manager'] : STACK_TOOLS;
     await executables(tools, { progress: options.progress, signal: options.signal });
     const endpoints = await startParts({
       stateDir,

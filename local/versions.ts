@@ -122,6 +122,8 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
   },
 };
 
+export const ALL_TOOLS = Object.keys(TOOLS) as readonly ToolName[];
+
 function kubernetes(program: string): Recipe {
   return {
     kind: 'go',

@@ -92,18 +92,14 @@ async function continueTransfer(url: string, part: string, before: number, optio
   );
   const handle = await open(part, begin === 0 ? 'w' : 'a');
   try {
-    await pipeline(
-      async function* () {
-        for await (const chunk of body as AsyncIterable<Uint8Array>) {
-          stalled.refresh();
-          bytes += chunk.length;
-          if (bytes > MAX_BYTES) throw new DownloadFailed({ message: `${url} has more than ${MAX_BYTES} bytes` });
-          onBytes?.(bytes, total);
-          yield chunk;
-        }
-      },
-      handle.createWriteStream({ autoClose: false }),
-    );
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      stalled.refresh();
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) throw new DownloadFailed({ message: `${url} has more than ${MAX_BYTES} bytes` });
+      // Written piece by piece, so that what has come is kept whatever comes next.
+      await handle.write(chunk);
+      onBytes?.(bytes, total);
+    }
   } finally {
     clearTimeout(stalled);
     await handle.close();

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LocalProblem } from '../problem.ts';
+import type { Progress } from '../progress.ts';
 import { cacheFolder } from './cache.ts';
 import { onPath, outputOf } from './locate.ts';
 import { withLock } from './lock.ts';
-import type { Progress } from './progress.ts';
 import { installRequirements } from './recipes.ts';
 
 /** `go` of the go.mod files in local/tools; a test compares them. */

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { LocalProblem, messageOf } from '../problem.ts';
+import { type Progress, progressOn } from '../progress.ts';
 import type { Tool, ToolName } from '../versions.ts';
 import { cacheFolder, executableIn, toolFolder } from './cache.ts';
 import { aboutSeconds, Estimate, type Work } from './estimate.ts';
@@ -11,7 +12,6 @@ import { buildPrograms, fetchModules, type GoTool } from './go-build.ts';
 import { goCommand } from './go-toolchain.ts';
 import { cached } from './locate.ts';
 import { withLock } from './lock.ts';
-import { type Progress, progressOn } from './progress.ts';
 import { installMaven, installPython, type Workplace } from './recipes.ts';
 import { requireToolchains } from './toolchains.ts';
 

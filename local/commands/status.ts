@@ -1,4 +1,5 @@
 /** `stack status`: which parts run, and where. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PART_NAMES } from '../part-names.ts';
@@ -21,21 +22,24 @@ export async function status(stateDir: string, output: Output): Promise<boolean>
     output.result(`No stack runs in ${stateDir}.`, { running: false, stateDir });
     return false;
   }
-  const parts = await Promise.all(PART_NAMES.map((name) => partStatus(stateDir, name)));
-  const running = parts.every(({ state }) => state === 'running');
-  const table = parts.map(
-    ({ name, state, pid }) => `${name.padEnd(24)} ${state}${pid === undefined ? '' : `, process ${pid}`}`,
-  );
+  const all = await Promise.all(PART_NAMES.map((name) => partStatus(stateDir, name)));
+  let parts = all;
   let where = 'It is still starting.';
   let endpoints: unknown;
   try {
     const stack = await readEndpoints(stateDir);
     endpoints = stack;
+    // A stack that is up has started every part that it is made of.
+    parts = all.filter(({ name }) => existsSync(join(stateDir, 'logs', `${name}.log`)));
     const hub = JSON.parse(await readFile(join(stateDir, HUB_FILE), 'utf8')) as { readonly kubeconfig: string };
     where = describe(stack, hub);
   } catch {
     // Not written yet: what is known so far is shown.
   }
+  const running = parts.every(({ state }) => state === 'running');
+  const table = parts.map(
+    ({ name, state, pid }) => `${name.padEnd(24)} ${state}${pid === undefined ? '' : `, process ${pid}`}`,
+  );
   const heading = `Up since ${supervisor.since}, process ${supervisor.pid}, folder ${stateDir}`;
   output.result([heading, '', ...table, '', where].join('\n'), {
     running,

@@ -6,14 +6,17 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { createKubernetesApi } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { executables } from '../build/executables.ts';
+import { locate, onPath } from '../build/locate.ts';
 import { type Hub, prepareHub } from '../hub.ts';
 import { createSampleClusters, type SampleCluster } from '../sample-cluster.ts';
-import { type RunningStack, startStack } from '../stack.ts';
+import { type RunningStack, STACK_TOOLS, startStack } from '../stack.ts';
+import { TOOLS } from '../versions.ts';
 import { startWorker, type WorkerProcess } from '../worker-process.ts';
 import { certificateInSecret, statusAtCa } from './checks.ts';
 import { describeCertificate, followFirst, workflowAddress } from './narrate.ts';
 import { wholeLife } from './once.ts';
-import { Steps, say } from './steps.ts';
+import { progress, Steps, say } from './steps.ts';
 
 interface Options {
   readonly clusters: number;
@@ -45,7 +48,7 @@ const program = new Command('demo')
   .option('--state <folder>', 'where logs, kubeconfigs and addresses go', '.certman/demo')
   .addHelpText(
     'after',
-    '\nThe first run builds the local parts (about 15 minutes on 2 cores); they are kept for the next ones.',
+    '\nThe first run downloads the local parts, or builds those that cannot be downloaded, and keeps them for the next ones. Broken off, it goes on from there.',
   )
   .parse();
 
@@ -61,16 +64,19 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   let client: Client | undefined;
   let exitCode = 0;
   try {
-    const running = await steps.run('local parts: built or found, started', () =>
-      startStack({ stateDir: resolve(options.state), controllerManager: false, signal }),
+    const stateDir = resolve(options.state);
+    say('From nothing to a certificate: some 20 seconds once the local parts are there.');
+    await steps.run('local parts found or made', undefined, () => executables(STACK_TOOLS, { progress, signal }));
+    const running = await steps.run('local parts started', 5, () =>
+      startStack({ stateDir, controllerManager: false, progress, signal }),
     );
     stack = running;
-    const hub = await steps.run('hub prepared: zone, CRDs, rights, ACME account', async () => {
+    const hub = await steps.run('management cluster prepared: zone, CRDs, rights, ACME account', 3, async () => {
       await running.createZone(ZONE);
       return await prepareHub(running);
     });
-    const work = await steps.run('worker started, with its own ServiceAccount', () =>
-      startWorker({ stack: running, hub, environment: workerEnvironment(options) }),
+    const work = await steps.run('worker started, with its own ServiceAccount', 4, () =>
+      startWorker({ stack: running, hub, environment: workerEnvironment(options), signal }),
     );
     worker = work;
     client = new Client({
@@ -83,6 +89,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     try {
       const clusters = await steps.run(
         `${options.clusters} sample ClusterDeployment${options.clusters === 1 ? '' : 's'} installed`,
+        1 + options.clusters / 10,
         () => createSampleClusters(running, { count: options.clusters, zone: ZONE }),
       );
       const scene = { stack: running, kubernetes, client, clusters, steps };
@@ -124,15 +131,16 @@ async function issueAndStay(
   signal: AbortSignal,
 ): Promise<void> {
   const { stack, kubernetes, clusters, steps } = scene;
-  const installed = await steps.run(`${clusters.length === 1 ? 'certificate' : 'certificates'} issued`, async () => {
-    const issued = Promise.all(
+  const issued = `${clusters.length === 1 ? 'certificate' : 'certificates'} issued`;
+  const installed = await steps.run(issued, 3 + clusters.length / 8, async () => {
+    const all = Promise.all(
       clusters.map(async (cluster) => {
         const certificate = await certificateInSecret(kubernetes, cluster, undefined, 120 + clusters.length);
         await statusAtCa(stack, certificate.serialNumber, 'Valid');
         return certificate;
       }),
     );
-    const [certificates] = await Promise.all([issued, followFirst(scene, 1)]);
+    const [certificates] = await Promise.all([all, followFirst(scene, 1)]);
     return certificates;
   });
   say(describeCertificate(clusters[0], installed[0]));
@@ -151,6 +159,9 @@ async function issueAndStay(
       `  kubectl get certificaterequests -A`,
       `  kubectl delete clusterdeployment ${cluster.name} -n ${cluster.namespace}     # revoked, then cleared away`,
       `  kubectl apply -f ${hub.sampleManifest}     # one more cluster`,
+      ...((await locate(TOOLS.kubectl)) === undefined && onPath('kubectl') === undefined
+        ? ['  (There is no kubectl on the PATH: npm run stack -- build kubectl makes one and prints where it is.)']
+        : []),
       '',
       pc.dim('Ctrl-C ends everything.'),
     ].join('\n'),

@@ -31,7 +31,7 @@ const DELETE_SECONDS = 60;
 export async function wholeLife(life: Life): Promise<void> {
   const { stack, kubernetes, clusters, steps } = life;
 
-  const first = await steps.run('issued: in its Secret, valid at the CA', async () => {
+  const first = await steps.run('issued: in its Secret, valid at the CA', 3, async () => {
     const issued = eachCluster(clusters, async (cluster) => {
       const installed = await certificateInSecret(kubernetes, cluster, undefined, ISSUE_SECONDS);
       await statusAtCa(stack, installed.serialNumber, 'Valid');
@@ -42,34 +42,31 @@ export async function wholeLife(life: Life): Promise<void> {
     return certificates;
   });
   say(describeCertificate(clusters[0], first[0]));
-  await steps.run('TXT records withdrawn', () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
+  await steps.run('TXT records withdrawn', 1, () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
 
-  const second = await steps.run(
-    'renewed by its timer, with another key (a two-minute certificate: about a minute)',
-    async () => {
-      const narrated = followFirst(life, 2);
-      const certificates = await eachCluster(clusters, async (cluster, index) => {
-        const before = first[index];
-        const installed = await certificateInSecret(kubernetes, cluster, before?.serialNumber, RENEWAL_SECONDS);
-        await statusAtCa(stack, installed.serialNumber, 'Valid');
-        if (installed.keyFingerprint === before?.keyFingerprint)
-          throw new CheckFailed('the renewal used the old key again');
-        await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
-        return installed;
-      });
-      await narrated;
-      return certificates;
-    },
-  );
+  const second = await steps.run('renewed by its timer, with another key (a two-minute certificate)', 60, async () => {
+    const narrated = followFirst(life, 2);
+    const certificates = await eachCluster(clusters, async (cluster, index) => {
+      const before = first[index];
+      const installed = await certificateInSecret(kubernetes, cluster, before?.serialNumber, RENEWAL_SECONDS);
+      await statusAtCa(stack, installed.serialNumber, 'Valid');
+      if (installed.keyFingerprint === before?.keyFingerprint)
+        throw new CheckFailed('the renewal used the old key again');
+      await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
+      return installed;
+    });
+    await narrated;
+    return certificates;
+  });
   say(describeCertificate(clusters[0], second[0]));
 
-  await steps.run('deleted: finalizers released, CertificateRequest and Secret gone', async () => {
+  await steps.run('deleted: finalizers released, CertificateRequest and Secret gone', 1, async () => {
     await eachCluster(clusters, async (cluster) => {
       await kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
     });
     await eachCluster(clusters, (cluster) => nothingLeft(kubernetes, cluster, DELETE_SECONDS));
   });
-  await steps.run('revoked at the CA: every certificate that was still valid', async () => {
+  await steps.run('revoked at the CA: every certificate that was still valid', 1, async () => {
     await eachCluster(clusters, async (_cluster, index) => {
       for (const installed of [first[index], second[index]]) {
         if (installed === undefined) throw new CheckFailed('a certificate is missing');
@@ -77,7 +74,7 @@ export async function wholeLife(life: Life): Promise<void> {
       }
     });
   });
-  await steps.run('TXT records gone', () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
+  await steps.run('TXT records gone', 1, () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
 }
 
 function expired(installed: InstalledCertificate): boolean {

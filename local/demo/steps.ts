@@ -1,27 +1,33 @@
-/** The steps of a run: what each is called, how long it took, and the last line of JSON that scripts read. */
-import pc from 'picocolors';
+/** The steps of a run: each with an estimate while it runs and its time afterwards, and the last line of JSON for scripts. */
+import { aboutSeconds } from '../build/estimate.ts';
+import { progressOn } from '../progress.ts';
 
 export interface Step {
   readonly name: string;
   readonly seconds: number;
 }
 
+/** Everything that a run shows; on a terminal, what runs stays below what is done. */
+export const progress = progressOn(process.stdout);
+
 export class Steps {
   readonly #done: Step[] = [];
   readonly #begin = Date.now();
 
-  /** Runs a step, says how long it took; a failure is said and thrown on. */
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a step and shows how long it takes; a failure is shown and thrown on.
+   * @param seconds how long it takes on two cores; undefined for work that shows its own progress.
+   */
+  async run<T>(name: string, seconds: number | undefined, work: () => Promise<T>): Promise<T> {
     const begin = Date.now();
-    process.stdout.write(`${pc.cyan('▸')} ${name}\n`);
+    const piece = seconds === undefined ? undefined : progress.begin(name, `takes ${aboutSeconds(seconds)}`);
     try {
       const result = await work();
-      const seconds = (Date.now() - begin) / 1000;
-      this.#done.push({ name, seconds });
-      process.stdout.write(`${pc.green('✓')} ${name} ${pc.dim(`${seconds.toFixed(1)} s`)}\n`);
+      piece?.done();
+      this.#done.push({ name, seconds: (Date.now() - begin) / 1000 });
       return result;
     } catch (error) {
-      process.stdout.write(`${pc.red('✗')} ${name} ${pc.dim(`after ${((Date.now() - begin) / 1000).toFixed(1)} s`)}\n`);
+      piece?.failed();
       throw error;
     }
   }
@@ -33,5 +39,5 @@ export class Steps {
 }
 
 export function say(line = ''): void {
-  process.stdout.write(`${line}\n`);
+  progress.note(line);
 }

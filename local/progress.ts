@@ -1,5 +1,6 @@
-/** What a person sees of work that takes minutes: lines that a terminal rewrites, plain lines elsewhere. */
+/** What a person sees of work that takes a while: lines that a terminal rewrites, plain lines elsewhere. */
 import { createLogUpdate } from 'log-update';
+import pc from 'picocolors';
 
 export interface Progress {
   /** Begins a piece of work. @param note what else is worth knowing, such as how long it takes. */
@@ -16,7 +17,7 @@ export interface Piece {
 }
 
 const TICK_MS = 15_000;
-const REDRAW_MS = 250;
+const REDRAW_MS = 200;
 
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? terminalProgress(stream) : lineProgress((line) => stream.write(`${line}\n`));
@@ -44,12 +45,12 @@ function terminalProgress(stream: NodeJS.WriteStream): Progress {
   const log = createLogUpdate(stream);
   const rows = new Set<() => string>();
   let redraw: NodeJS.Timeout | undefined;
+  const draw = (): void => log([...rows].map((row) => row().slice(0, stream.columns - 1)).join('\n'));
   const above = (line: string): void => {
     log.clear();
     stream.write(`${line}\n`);
     if (rows.size > 0) draw();
   };
-  const draw = (): void => log([...rows].map((row) => row().slice(0, stream.columns - 1)).join('\n'));
   return {
     note: above,
     begin: (name, begun) => {
@@ -61,18 +62,24 @@ function terminalProgress(stream: NodeJS.WriteStream): Progress {
       draw();
       const end = (mark: string): void => {
         rows.delete(row);
-        above(`${mark} ${name} ${elapsed(start)}`);
-        if (rows.size > 0) return;
-        clearInterval(redraw);
-        redraw = undefined;
-        log.done();
+        if (rows.size === 0) {
+          clearInterval(redraw);
+          redraw = undefined;
+        }
+        above(`${mark} ${name} ${pc.dim(elapsed(start))}`);
       };
-      return { update: (next) => (note = next), done: () => end('✓'), failed: () => end('✗') };
+      return {
+        update: (next) => (note = next),
+        done: () => end(pc.green('✓')),
+        failed: () => end(pc.red('✗')),
+      };
     },
   };
 }
 
 function elapsed(start: number): string {
-  const seconds = Math.round((performance.now() - start) / 1000);
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const seconds = (performance.now() - start) / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }

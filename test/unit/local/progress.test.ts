@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { lineProgress } from '../../../../local/build/progress.ts';
+import { lineProgress } from '../../../local/progress.ts';
 
 test('a line at the beginning, ticks in between, a line at the end, and then no more', async () => {
   const lines: string[] = [];
@@ -10,7 +10,7 @@ test('a line at the beginning, ticks in between, a line at the end, and then no 
   const said = lines.length;
   await sleep(50);
   expect(lines[0]).toBe('etcd 3.7: building');
-  expect(lines.slice(1, -1)).toContain('etcd 3.7: still at it, 0 s');
-  expect(lines.at(-1)).toBe('etcd 3.7: done after 0 s');
+  expect(lines.slice(1, -1)).toContainEqual(expect.stringMatching(/^etcd 3\.7: 0\.\d s, building$/));
+  expect(lines.at(-1)).toMatch(/^etcd 3\.7: done after 0\.\d s$/);
   expect(lines).toHaveLength(said);
 });

@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { download } from '../../../../local/build/download.ts';
+import { publishedChecksum } from '../../../../local/build/published-checksum.ts';
+import { addressAt, type Platform, publicationOf } from '../../../../local/build/publishers.ts';
+import { DownloadFailed } from '../../../../local/build/web.ts';
+import type { ToolName } from '../../../../local/versions.ts';
+import { type Fault, type PublisherServer, startPublisherServer } from '../../../support/publisher-server.ts';
+
+const PLATFORM: Platform = { os: 'linux', arch: 'amd64' };
+/** For what never answers. */
+const IMPATIENT = { answerMs: 300, stallMs: 300 };
+/** For what answers, on a machine that is busy with something else. */
+const PATIENT = { answerMs: 60_000, stallMs: 60_000 };
+const LARGE = randomBytes(300_000).toString('hex');
+
+let folder: string;
+let file: string;
+let site: PublisherServer;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'certman-download-'));
+  file = join(folder, 'file');
+  site = await startPublisherServer(PLATFORM);
+});
+afterEach(async () => {
+  await site.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function publication(tool: ToolName) {
+  const found = publicationOf(tool, PLATFORM);
+  if (found === undefined) throw new Error(`${tool} is not published`);
+  return found;
+}
+
+/** The API server is published bare, so its content is what is downloaded. */
+async function fetchApiServer(fault?: Fault, limits = PATIENT): Promise<void> {
+  const sha256 = await site.offer('kube-apiserver', LARGE, fault);
+  await download(addressAt(publication('kube-apiserver').url, site.mirror), sha256, file, {
+    limits,
+    onBytes: () => site.cut(),
+  });
+}
+
+describe('the published checksum of', () => {
+  test.each(['kube-apiserver', 'kubectl', 'etcd', 'pebble', 'coredns', 'temporal'] as const)('%s', async (tool) => {
+    const sha256 = await site.offer(tool, 'a program');
+    expect(await publishedChecksum(publication(tool), { mirror: site.mirror })).toBe(sha256);
+  });
+
+  test.each(['etcd', 'pebble', 'coredns'] as const)('%s is missing: the file is not taken', async (tool) => {
+    await site.offer(tool, 'a program', { kind: 'noChecksum' });
+    await expect(publishedChecksum(publication(tool), { mirror: site.mirror })).rejects.toThrow(/answered 404/);
+  });
+
+  test('a publisher that does not answer is given up', async () => {
+    await site.offer('etcd', 'a program', { kind: 'silent' });
+    const asking = publishedChecksum(publication('etcd'), { mirror: site.mirror, limits: IMPATIENT });
+    await expect(asking).rejects.toThrow(/did not answer within 0.3 s/);
+  });
+
+  test('a publisher that cannot be reached is named, with the reason', async () => {
+    const { mirror } = site;
+    await site.close();
+    const asking = publishedChecksum(publication('etcd'), { mirror });
+    await expect(asking).rejects.toThrow(/^127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)/);
+    site = await startPublisherServer(PLATFORM);
+  });
+});
+
+describe('a download', () => {
+  test('brings the file, and leaves nothing else', async () => {
+    await fetchApiServer();
+    expect(await readFile(file, 'utf8')).toBe(LARGE);
+    expect(existsSync(`${file}.part`)).toBe(false);
+  });
+
+  test('says how much of it has come', async () => {
+    const sha256 = await site.offer('kube-apiserver', LARGE);
+    const seen: (readonly [number, number | undefined])[] = [];
+    await download(addressAt(publication('kube-apiserver').url, site.mirror), sha256, file, {
+      onBytes: (bytes, total) => seen.push([bytes, total]),
+    });
+    expect(seen.at(-1)).toEqual([LARGE.length, LARGE.length]);
+  });
+
+  test('with another checksum than the published one is thrown away', async () => {
+    await writeFile(`${file}.part`, '');
+    const url = addressAt(publication('kube-apiserver').url, site.mirror);
+    await site.offer('kube-apiserver', LARGE);
+    await expect(download(url, '0'.repeat(64), file)).rejects.toThrow(/does not have the checksum that 127/);
+    expect(existsSync(file)).toBe(false);
+    expect(existsSync(`${file}.part`)).toBe(false);
+  });
+
+  test('that is cut goes on from where it was', async () => {
+    await fetchApiServer({ kind: 'cut', afterBytes: 100_000, times: 2 });
+    expect(await readFile(file, 'utf8')).toBe(LARGE);
+    expect(site.asked.filter((path) => path.includes('bytes=')).length).toBeGreaterThan(0);
+  });
+
+  test('that is cut again and again fails, and the next call goes on from what it brought', async () => {
+    const sha256 = await site.offer('kube-apiserver', LARGE, { kind: 'cut', afterBytes: 50_000, times: 1_000 });
+    const url = addressAt(publication('kube-apiserver').url, site.mirror);
+    await expect(download(url, sha256, file, { onBytes: () => site.cut() })).rejects.toThrow(DownloadFailed);
+    const kept = (await readFile(`${file}.part`)).length;
+    expect(kept).toBeGreaterThan(0);
+    await fetchApiServer();
+    expect(await readFile(file, 'utf8')).toBe(LARGE);
+    expect(site.asked).toContainEqual(expect.stringContaining(`bytes=${kept}-`));
+  });
+
+  test('that stalls is given up', async () => {
+    await expect(fetchApiServer({ kind: 'stalled', afterBytes: 1_000 }, IMPATIENT)).rejects.toThrow(
+      /sent nothing for 0.3 s|did not answer within 0.3 s/,
+    );
+  });
+
+  test('of a file that the publisher does not have fails with its answer', async () => {
+    await expect(fetchApiServer({ kind: 'missing' })).rejects.toThrow(/answered 404 for .*\/kube-apiserver/);
+  });
+
+  test('begins anew when what was kept is not the beginning of the file', async () => {
+    await writeFile(`${file}.part`, 'of another version');
+    await fetchApiServer();
+    expect(await readFile(file, 'utf8')).toBe(LARGE);
+  });
+
+  test('begins anew when what was kept is longer than the file', async () => {
+    await writeFile(`${file}.part`, `${LARGE}${LARGE}`);
+    await fetchApiServer();
+    expect(await readFile(file, 'utf8')).toBe(LARGE);
+  });
+
+  test('ends with the signal, and is no failed download then', async () => {
+    const sha256 = await site.offer('kube-apiserver', LARGE, { kind: 'stalled', afterBytes: 1_000 });
+    const ending = new AbortController();
+    const url = addressAt(publication('kube-apiserver').url, site.mirror);
+    const running = download(url, sha256, file, { signal: ending.signal, onBytes: () => ending.abort() });
+    await expect(running).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});

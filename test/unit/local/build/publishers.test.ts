@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { checksumIn } from '../../../../local/build/published-checksum.ts';
+import {
+  addressAt,
+  downloadSettings,
+  isTrusted,
+  platformOf,
+  publicationOf,
+} from '../../../../local/build/publishers.ts';
+import { TOOLS, type ToolName } from '../../../../local/versions.ts';
+
+const LINUX = { os: 'linux', arch: 'amd64' } as const;
+const MAC = { os: 'darwin', arch: 'arm64' } as const;
+
+/** Addresses as the publishers document them; the version is that of versions.ts. */
+const ADDRESSES: readonly (readonly [ToolName, string])[] = [
+  ['kube-apiserver', 'https://dl.k8s.io/release/vVERSION/bin/linux/amd64/kube-apiserver'],
+  ['kube-controller-manager', 'https://dl.k8s.io/release/vVERSION/bin/linux/amd64/kube-controller-manager'],
+  ['kubectl', 'https://dl.k8s.io/release/vVERSION/bin/linux/amd64/kubectl'],
+  ['etcd', 'https://github.com/etcd-io/etcd/releases/download/vVERSION/etcd-vVERSION-linux-amd64.tar.gz'],
+  ['pebble', 'https://github.com/letsencrypt/pebble/releases/download/vVERSION/pebble-linux-amd64.tar.gz'],
+  ['coredns', 'https://github.com/coredns/coredns/releases/download/vVERSION/coredns_VERSION_linux_amd64.tgz'],
+  ['temporal', 'https://github.com/temporalio/cli/releases/download/vVERSION/temporal_cli_VERSION_linux_amd64.tar.gz'],
+];
+
+describe('a publisher', () => {
+  test.each(ADDRESSES)('has %s where it documents it', (tool, address) => {
+    expect(publicationOf(tool, LINUX)?.url).toBe(address.replaceAll('VERSION', TOOLS[tool].version));
+  });
+
+  test('gives every checksum by TLS', () => {
+    for (const [tool] of ADDRESSES) expect(publicationOf(tool, LINUX)?.checksum.url).toMatch(/^https:/);
+  });
+
+  test('has the server programs of Kubernetes for Linux only', () => {
+    expect(publicationOf('kube-apiserver', MAC)).toBeUndefined();
+    expect(publicationOf('kubectl', MAC)?.url).toContain('/bin/darwin/arm64/kubectl');
+  });
+
+  test('has nothing for a platform that Go has other words for', () => {
+    expect(platformOf('linux', 'x64')).toEqual(LINUX);
+    expect(platformOf('darwin', 'arm64')).toEqual(MAC);
+    expect(platformOf('win32', 'x64')).toBeUndefined();
+    expect(platformOf('linux', 's390x')).toBeUndefined();
+  });
+});
+
+describe('the settings of downloads', () => {
+  test('allow them when nothing is set', () => {
+    expect(downloadSettings({})).toEqual({ allowed: true });
+    expect(downloadSettings({ CERTMAN_LOCAL_DOWNLOADS: 'on' })).toEqual({ allowed: true });
+  });
+
+  test('forbid them', () => {
+    expect(downloadSettings({ CERTMAN_LOCAL_DOWNLOADS: 'off' })).toEqual({ allowed: false });
+  });
+
+  test('name a mirror, which has each publisher below its host name', () => {
+    const { mirror } = downloadSettings({ CERTMAN_LOCAL_MIRROR: 'https://mirror.example.com/files/' });
+    expect(addressAt('https://dl.k8s.io/release/x', mirror)).toBe(
+      'https://mirror.example.com/files/dl.k8s.io/release/x',
+    );
+  });
+
+  test.each([
+    [{ CERTMAN_LOCAL_DOWNLOADS: 'no' }, /CERTMAN_LOCAL_DOWNLOADS is "no"[^]*on or off/],
+    [{ CERTMAN_LOCAL_MIRROR: 'mirror' }, /CERTMAN_LOCAL_MIRROR is "mirror"[^]*https/],
+    [{ CERTMAN_LOCAL_MIRROR: 'http://mirror.example.com' }, /CERTMAN_LOCAL_MIRROR is "http:/],
+  ])('%o are refused', (environment, message) => {
+    expect(() => downloadSettings(environment)).toThrow(message);
+  });
+
+  test('trust no plain HTTP but that of this machine', () => {
+    expect(isTrusted(new URL('http://example.com/'))).toBe(false);
+    expect(isTrusted(new URL('http://127.0.0.1:1/'))).toBe(true);
+    expect(isTrusted(new URL('https://example.com/'))).toBe(true);
+  });
+});
+
+describe('a checksum is read', () => {
+  const digest = 'ab'.repeat(32);
+
+  test('alone, in capitals too', () => {
+    expect(checksumIn(` ${digest.toUpperCase()}\n`, 'digest', 'kubectl')).toBe(digest);
+  });
+
+  test('from a list, by the name of the file and no other', () => {
+    const list = `${'0'.repeat(64)}  x-etcd.tar.gz\n${digest} *./etcd.tar.gz\n`;
+    expect(checksumIn(list, 'list', 'etcd.tar.gz')).toBe(digest);
+    expect(checksumIn(list, 'list', 'tcd.tar.gz')).toBeUndefined();
+  });
+
+  test.each([
+    ['digest', '<html>Not Found</html>'],
+    ['list', 'etcd.tar.gz'],
+    ['release', 'not JSON'],
+    ['release', '{"assets":[{"name":"etcd.tar.gz","digest":"md5:00"}]}'],
+    ['release', '{"message":"API rate limit exceeded"}'],
+  ] as const)('as none from a %s of %s', (form, content) => {
+    expect(checksumIn(content, form, 'etcd.tar.gz')).toBeUndefined();
+  });
+});
