@@ -67,6 +67,8 @@ export function failureOf(host: string, error: unknown): DownloadFailed {
   if (error instanceof DownloadFailed) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (cause instanceof DownloadFailed) return cause;
-  const code = (cause as NodeJS.ErrnoException).code ?? (cause instanceof Error ? cause.message : String(cause));
-  return new DownloadFailed({ message: `${host} cannot be reached (${code})`, cause: error });
+  const { code, message } = cause as NodeJS.ErrnoException;
+  // An attempt at several addresses ends with an error that has a code and no message.
+  const why = message === '' ? code : message;
+  return new DownloadFailed({ message: `${host} cannot be reached: ${why}`, cause });
 }

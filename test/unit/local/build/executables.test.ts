@@ -7,16 +7,18 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { cacheFolder, executableIn, toolFolder } from '../../../../local/build/cache.ts';
 import { platformOf } from '../../../../local/build/publishers.ts';
 import { lineProgress, type Progress } from '../../../../local/progress.ts';
-import { TOOLS } from '../../../../local/versions.ts';
+import { TOOLS, type ToolName } from '../../../../local/versions.ts';
 import { type PublisherServer, startPublisherServer } from '../../../support/publisher-server.ts';
 
-type Executables = typeof import('../../../../local/build/executables.ts');
+interface Options {
+  readonly progress: Progress;
+}
 
 const quiet = lineProgress(() => undefined);
 let folder: string;
 /** What was found is remembered for the life of a process; each test has a new one. */
-let executable: Executables['executable'];
-let executables: Executables['executables'];
+let executable: (name: ToolName, options: Options) => Promise<string>;
+let executables: (names: readonly ToolName[], options: Options) => Promise<readonly string[]>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'certman-tools-'));
