@@ -98,8 +98,8 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
   coredns: {
     name: 'coredns',
     version: COREDNS,
-    recipe: { kind: 'go', folder: 'coredns', package: 'github.com/coredns/coredns', stamps: {} },
-    buildCpuSeconds: 120,
+    recipe: { kind: 'go', folder: 'coredns', package: 'certman.local/tools/coredns', stamps: {} },
+    buildCpuSeconds: 45,
     onPath: { command: 'coredns', args: ['-version'], pattern: /CoreDNS-(\S+)/ },
   },
   temporal: {

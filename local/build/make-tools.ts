@@ -1,6 +1,6 @@
 /** Makes the parts that are missing: downloads what publishers offer, builds the rest, both cores busy, nothing twice. */
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { LocalProblem, messageOf } from '../problem.ts';
 import { type Progress, progressOn } from '../progress.ts';
@@ -116,6 +116,7 @@ async function makeGroup(group: readonly Tool[], making: Making): Promise<Readon
   return await withLock(lockFile, makeMissing, { signal: making.signal, onWait });
 
   async function makeMissing(): Promise<ReadonlyMap<ToolName, string>> {
+    await removeLeftovers(group);
     // Another process may have made some while this one waited for the lock.
     const missing = group.filter((tool) => cached(tool) === undefined);
     const downloaded = await Promise.all(missing.map(async (tool) => [tool, await tryDownload(tool, making)] as const));
@@ -213,6 +214,19 @@ async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], making: Makin
       await rm(workplace, { recursive: true, force: true });
     }
   });
+}
+
+/** What a process that was killed has left half made. The lock of the group is held, so no process works on it. */
+async function removeLeftovers(group: readonly Tool[]): Promise<void> {
+  const beginnings = group.flatMap((tool) => [
+    `${basename(toolFolder(tool))}.making-`,
+    `${tool.recipe.folder}.building-`,
+  ]);
+  for (const parent of new Set(group.map((tool) => dirname(toolFolder(tool))))) {
+    await mkdir(parent, { recursive: true });
+    const left = (await readdir(parent)).filter((name) => beginnings.some((beginning) => name.startsWith(beginning)));
+    for (const name of left) await rm(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 /** Fills a folder beside the tool's, and moves it there as a whole. */

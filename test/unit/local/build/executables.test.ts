@@ -136,6 +136,15 @@ describe('what is missing is built', () => {
     expect(await readFile(await again.executable('etcd', { progress: quiet }), 'utf8')).toContain('built server');
   });
 
+  test('without what a process that was killed has left', async () => {
+    await compiler();
+    const place = dirname(toolFolder(TOOLS.pebble));
+    await mkdir(join(place, `${basename(toolFolder(TOOLS.pebble))}.making-abc`), { recursive: true });
+    await mkdir(join(place, 'pebble.building-abc'), { recursive: true });
+    await executable('pebble', { progress: quiet });
+    expect(await readdir(place)).toEqual([basename(toolFolder(TOOLS.pebble))]);
+  });
+
   test('goes on counting from where a broken-off build was', async () => {
     await compiler('exit 1');
     await expect(executable('pebble', { progress: quiet })).rejects.toThrow(/Building pebble/);
