@@ -53,7 +53,8 @@ async function transfer(url: string, part: string, options: DownloadOptions): Pr
     } catch (error) {
       options.signal?.throwIfAborted();
       const failure = failureOf(new URL(url).host, error);
-      if (attempt === MAX_ATTEMPTS || (await sizeOf(part)) <= before) throw failure;
+      const isWorthAnother = !(failure instanceof TooSlow) && (await sizeOf(part)) > before;
+      if (attempt === MAX_ATTEMPTS || !isWorthAnother) throw failure;
     }
   }
 }
@@ -86,6 +87,7 @@ async function continueTransfer(url: string, part: string, before: number, optio
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   const total = Number.isFinite(length) ? begin + length : undefined;
   let bytes = begin;
+  const start = performance.now();
   const stalled = setTimeout(
     () => abort(new DownloadFailed({ message: `${host} sent nothing for ${limits.stallMs / 1000} s` })),
     limits.stallMs,
@@ -99,6 +101,13 @@ async function continueTransfer(url: string, part: string, before: number, optio
       // Written piece by piece, so that what has come is kept whatever comes next.
       await handle.write(chunk);
       onBytes?.(bytes, total);
+      refuseSlow(
+        url,
+        bytes - begin,
+        total === undefined ? undefined : total - begin,
+        performance.now() - start,
+        limits,
+      );
     }
   } finally {
     clearTimeout(stalled);
@@ -107,6 +116,17 @@ async function continueTransfer(url: string, part: string, before: number, optio
   if (total !== undefined && bytes !== total) {
     throw new DownloadFailed({ message: `${host} cut ${url} after ${bytes} of ${total} bytes` });
   }
+}
+
+class TooSlow extends DownloadFailed {}
+
+/** @throws TooSlow when the file takes longer than it may, or will at the pace so far. */
+function refuseSlow(url: string, bytes: number, total: number | undefined, tookMs: number, limits: WebLimits): void {
+  if (tookMs < limits.paceMs) return;
+  const wholeMs = total === undefined ? tookMs : (tookMs * total) / bytes;
+  if (wholeMs <= limits.fileMs) return;
+  const kilobytes = Math.round(bytes / tookMs);
+  throw new TooSlow({ message: `${new URL(url).host} sends ${kilobytes} kB a second, too slow for ${url}` });
 }
 
 /** First byte of a Content-Range (RFC 9110 §14.4). */

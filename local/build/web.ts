@@ -11,10 +11,14 @@ export interface WebLimits {
   readonly answerMs: number;
   /** The longest pause between two pieces of the body. */
   readonly stallMs: number;
+  /** The longest that a whole file may take … */
+  readonly fileMs: number;
+  /** … which its pace tells after this time. */
+  readonly paceMs: number;
 }
 
 /** A first answer takes a second over slow links, and a person waits for it. */
-export const WEB_LIMITS: WebLimits = { answerMs: 5_000, stallMs: 10_000 };
+export const WEB_LIMITS: WebLimits = { answerMs: 5_000, stallMs: 10_000, fileMs: 10 * 60_000, paceMs: 20_000 };
 
 /** Follows HTTP_PROXY, HTTPS_PROXY and NO_PROXY; its connections end with the process. */
 const agent = new EnvHttpProxyAgent({ connections: 8 });

@@ -19,6 +19,8 @@ export type Fault =
   | { readonly kind: 'cut'; readonly afterBytes: number; readonly times: number }
   /** Sends so many bytes, and then nothing. */
   | { readonly kind: 'stalled'; readonly afterBytes: number }
+  /** Sends a hundred bytes every 20 ms. */
+  | { readonly kind: 'slow' }
   | { readonly kind: 'silent' };
 
 export interface PublisherServer {
@@ -143,7 +145,19 @@ function send(
     response.write(rest.subarray(0, fault.afterBytes));
   } else if (fault?.kind === 'stalled') {
     response.write(rest.subarray(0, fault.afterBytes));
+  } else if (fault?.kind === 'slow') {
+    drip(rest, response);
   } else {
     response.end(rest);
   }
+}
+
+function drip(content: Buffer, response: ServerResponse): void {
+  let sent = 0;
+  const pieces = setInterval(() => {
+    response.write(content.subarray(sent, sent + 100));
+    sent += 100;
+    if (sent >= content.length) response.end();
+  }, 20);
+  response.once('close', () => clearInterval(pieces));
 }

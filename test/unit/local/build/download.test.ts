@@ -13,9 +13,9 @@ import { type Fault, type PublisherServer, startPublisherServer } from '../../..
 
 const PLATFORM: Platform = { os: 'linux', arch: 'amd64' };
 /** For what never answers. */
-const IMPATIENT = { answerMs: 300, stallMs: 300 };
+const IMPATIENT = { answerMs: 300, stallMs: 300, fileMs: 60_000, paceMs: 60_000 };
 /** For what answers, on a machine that is busy with something else. */
-const PATIENT = { answerMs: 60_000, stallMs: 60_000 };
+const PATIENT = { answerMs: 60_000, stallMs: 60_000, fileMs: 600_000, paceMs: 60_000 };
 const LARGE = randomBytes(300_000).toString('hex');
 
 let folder: string;
@@ -119,6 +119,14 @@ describe('a download', () => {
     await expect(fetchApiServer({ kind: 'stalled', afterBytes: 1_000 }, IMPATIENT)).rejects.toThrow(
       /sent nothing for 0.3 s|did not answer within 0.3 s/,
     );
+  });
+
+  test('that would take longer than it may is given up early', async () => {
+    // 600 kB at 5 kB a second take two minutes.
+    await expect(fetchApiServer({ kind: 'slow' }, { ...PATIENT, fileMs: 10_000, paceMs: 500 })).rejects.toThrow(
+      /sends \d kB a second, too slow for/,
+    );
+    expect(site.asked).toHaveLength(1);
   });
 
   test('of a file that the publisher does not have fails with its answer', async () => {
