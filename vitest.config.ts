@@ -1,29 +1,37 @@
 import { defineConfig } from 'vitest/config';
+import { PATIENCE_MS, TEST_LIMIT_MS } from './test/support/patience.ts';
 
 /** Most of a test's time is waiting for others, on two cores and on twenty. */
 const FILES_AT_ONCE = 2;
+
+/** No test is bounded more tightly than this: none depends on the speed of the machine. */
+const limits = {
+  testTimeout: TEST_LIMIT_MS,
+  hookTimeout: TEST_LIMIT_MS,
+  expect: { poll: { timeout: PATIENCE_MS } },
+} as const;
 
 export default defineConfig({
   test: {
     maxWorkers: FILES_AT_ONCE,
     reporters: ['default', './test/support/counts-reporter.ts'],
+    teardownTimeout: TEST_LIMIT_MS,
     projects: [
       {
         extends: true,
         test: {
+          ...limits,
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          // Property tests compute for a second or two, and longer on a machine that is busy with something else.
-          testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
       },
       {
         extends: true,
         test: {
+          ...limits,
           name: 'workflows',
           include: ['test/workflows/**/*.test.ts'],
-          testTimeout: 60_000,
           globalSetup: ['./test/support/workflows-global-setup.ts'],
           sequence: { groupOrder: 1 },
         },
@@ -31,10 +39,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...limits,
           name: 'stack',
           include: ['test/stack/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
           globalSetup: ['./test/support/stack-global-setup.ts'],
           sequence: { groupOrder: 2 },
         },

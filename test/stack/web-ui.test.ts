@@ -6,9 +6,9 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { certificateInSecret, requestIsReady, within } from '../../local/demo/checks.ts';
 import { CertState, clusterWorkflowId, issuanceWorkflowId } from '../../workflows/contract.ts';
 import { findBrowser, NO_BROWSER, startBrowser } from '../support/browser.ts';
+import { certificateInSecret, requestIsReady, within } from '../support/checks.ts';
 import { type LifeCluster, newCluster } from '../support/life-clusters.ts';
 import { useLifeLab } from '../support/life-lab.ts';
 
@@ -30,15 +30,15 @@ describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', ()
     await mkdir(SCREENSHOTS, { recursive: true });
     browser = await startBrowser(executable ?? '');
     cluster = await newCluster(lab(), 'payments');
-    const { serialNumber } = await certificateInSecret(lab().kubernetes, cluster, undefined, 60);
-    await requestIsReady(lab().kubernetes, cluster, serialNumber, 15);
+    const { serialNumber } = await certificateInSecret(lab().kubernetes, cluster, undefined);
+    await requestIsReady(lab().kubernetes, cluster, serialNumber);
   });
 
   afterAll(() => browser?.close());
 
   test('finds the cluster in the list of those that are Ready', async () => {
     const query = `${CertState.name}="Ready"`;
-    await within(15, 'the cluster is found by its state', async () => {
+    await within('the cluster is found by its state', async () => {
       const { count } = await lab().client.workflow.count(query);
       return count === 1 ? {} : `${count} workflows are`;
     });
@@ -131,7 +131,7 @@ async function scrollTo(page: Page, what: Locator): Promise<void> {
   const { x, y } = (await what.boundingBox()) ?? { x: 0, y: 0 };
   await page.mouse.move(x, HEADER_PX + 20);
   await page.mouse.wheel(0, y - HEADER_PX - 20);
-  await within(5, 'scrolled', async () => {
+  await within('scrolled', async () => {
     const now = (await what.boundingBox())?.y ?? y;
     return now < SIZE.height / 2 ? {} : `it is at ${now}`;
   });

@@ -6,10 +6,6 @@ import type { Place } from './bad-inputs.ts';
 import { eventually, issuedTo, type Said, whatIsSaid, workflowOf } from './cluster-at-work.ts';
 import type { LifeLab } from './life-lab.ts';
 
-/** One certificate takes three seconds on an idle machine; these are many at once on one that runs other tests beside. */
-export const SECONDS = 30;
-/** The first attempt by the schedule is a minute after the failure. */
-export const SECONDS_BY_SCHEDULE = 60 + SECONDS;
 const QUIET_MS = 5_000;
 /** Requests to the CA and to Route 53 that one attempt makes at most before it fails. */
 const REQUESTS_OF_AN_ATTEMPT = 12;
@@ -43,7 +39,6 @@ export async function untilFailing(place: Place, reason: string, culprit: string
   const { cluster } = place;
   return await eventually(
     `${cluster.name} says ${reason} of ${String(culprit)}`,
-    SECONDS,
     async () => {
       const said = await whatIsSaid(place.lab, cluster);
       return saysFailing(said, reason, culprit) ? said : undefined;
@@ -53,23 +48,17 @@ export async function untilFailing(place: Place, reason: string, culprit: string
 }
 
 /** Issued, valid at the CA, and nothing but success said any more. @returns after how many seconds it was in its Secret. */
-export async function untilIssued(place: Place, seconds: number): Promise<number> {
+export async function untilIssued(place: Place): Promise<number> {
   const began = performance.now();
   const { cluster } = place;
   const instead = async () => ({
     said: await whatIsSaid(place.lab, cluster),
     is: await workflowOf(place.lab, cluster),
   });
-  const issued = await eventually(
-    `a certificate for ${cluster.name}`,
-    seconds,
-    () => issuedTo(place.lab, cluster),
-    instead,
-  );
+  const issued = await eventually(`a certificate for ${cluster.name}`, () => issuedTo(place.lab, cluster), instead);
   const took = (performance.now() - began) / 1000;
   await eventually(
     `${cluster.name} says that it is well`,
-    SECONDS,
     async () => {
       const { status, conditions } = await whatIsSaid(place.lab, cluster);
       const is = (type: string) => conditions.find((one) => one.type === type)?.status;
@@ -103,21 +92,35 @@ async function activity({ lab: at, cluster }: Place) {
   };
 }
 
-/** Looks at all twice: between the two, only what was due was done. */
-export async function expectQuiet(at: LifeLab, places: readonly Place[]): Promise<void> {
+/**
+ * Once nothing is under way about these clusters, looks twice: between the two, only what was due was done.
+ * @param beside other clusters of the lab that wait: what is due of them is asked of the CA and of Route 53 as well.
+ */
+export async function expectQuiet(at: LifeLab, places: readonly Place[], beside: readonly Place[] = []): Promise<void> {
   // Renewal information is asked for by the watch, for the whole fleet and when the CA said.
   const aboutOrders = () => at.ca.seen.filter(({ path }) => !path.includes('/renewalInfo/'));
   const requests = () => aboutOrders().length + at.route53.seen.length;
-  const before = await Promise.all(places.map(activity));
+  await Promise.all([...places, ...beside].map(untilAtRest));
+  const before = await Promise.all([...places, ...beside].map(activity));
   const askedBefore = requests();
   await sleep(QUIET_MS);
   const asked = requests() - askedBefore;
   const after = await Promise.all(places.map(activity));
   const due = before.filter(({ nextAttempt }) => nextAttempt !== undefined && Date.parse(nextAttempt) < Date.now());
-  for (const [index, earlier] of before.entries()) {
-    if (!due.includes(earlier)) expect(after[index], places[index]?.cluster.name).toEqual(earlier);
+  for (const [index, later] of after.entries()) {
+    const earlier = before[index];
+    if (earlier === undefined || !due.includes(earlier)) expect(later, places[index]?.cluster.name).toEqual(earlier);
   }
   expect(asked).toBeLessThanOrEqual(due.length * REQUESTS_OF_AN_ATTEMPT);
+}
+
+/** Waits until the workflow of a cluster, if it has one, waits for a timer or a signal and for nothing else. */
+async function untilAtRest({ lab: at, cluster }: Place): Promise<void> {
+  await eventually(
+    `nothing is under way about ${cluster.name}`,
+    async () => ((await workflowOf(at, cluster))?.busy === true ? undefined : true),
+    () => workflowOf(at, cluster),
+  );
 }
 
 export async function deleteUntilGone(places: readonly Place[]): Promise<void> {
@@ -127,7 +130,6 @@ export async function deleteUntilGone(places: readonly Place[]): Promise<void> {
       await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
       await eventually(
         `${cluster.name} is gone`,
-        SECONDS,
         async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
         () => whatIsSaid(at, cluster),
       );

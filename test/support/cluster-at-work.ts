@@ -20,6 +20,7 @@ import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
 import { type BundleRecord, clusterStatus, clusterWorkflowId, issuanceWorkflowId } from '../../workflows/contract.ts';
 import type { LifeLab } from './life-lab.ts';
 import { NAMESPACES } from './namespaces.ts';
+import { PATIENCE_MS, PATIENCE_SECONDS } from './patience.ts';
 
 /** What is on the hub for a cluster, each as a plain object to be changed. */
 export interface ClusterObjects {
@@ -151,15 +152,28 @@ export async function identityOf(lab: LifeLab, cluster: SampleCluster): Promise<
   return { hive: 'hive', namespace, name, uid: found?.metadata.uid ?? '' };
 }
 
-/** What its workflow knows of the bundle and how long its history is; undefined when it has none. */
-export async function workflowOf(
-  lab: LifeLab,
-  cluster: SampleCluster,
-): Promise<{ readonly record: BundleRecord | undefined; readonly events: number } | undefined> {
+export interface WorkflowSeen {
+  /** What it knows of the bundle. */
+  readonly record: BundleRecord | undefined;
+  /** Length of its history. */
+  readonly events: number;
+  /** Whether a workflow task, an activity or an issuance is under way. */
+  readonly busy: boolean;
+}
+
+/** @returns undefined when the cluster has no workflow. */
+export async function workflowOf(lab: LifeLab, cluster: SampleCluster): Promise<WorkflowSeen | undefined> {
   const handle = lab.client.workflow.getHandle(clusterWorkflowId(await identityOf(lab, cluster)));
   try {
-    const [{ bundles }, { historyLength }] = await Promise.all([handle.query(clusterStatus), handle.describe()]);
-    return { record: bundles[cluster.bundleName], events: historyLength };
+    const { bundles } = await handle.query(clusterStatus);
+    // After the query, which is a workflow task of its own.
+    const { historyLength, raw } = await handle.describe();
+    const underWay = (raw.pendingActivities?.length ?? 0) + (raw.pendingChildren?.length ?? 0);
+    return {
+      record: bundles[cluster.bundleName],
+      events: historyLength,
+      busy: underWay > 0 || Boolean(raw.pendingWorkflowTask),
+    };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
@@ -181,19 +195,20 @@ export async function issuedTo(lab: LifeLab, cluster: SampleCluster): Promise<Is
   };
 }
 
-/** Looks every 100 ms. @param objection what is said, beside the last look, when it is not so in time. */
+/** Polls until a look finds something. @param objection what the failure says when none does. */
 export async function eventually<T>(
   what: string,
-  seconds: number,
   look: () => Promise<T | undefined>,
   objection: () => Promise<unknown>,
 ): Promise<T> {
-  const giveUp = performance.now() + seconds * 1000;
+  const giveUp = performance.now() + PATIENCE_MS;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() > giveUp) {
-      throw new Error(`not within ${seconds} s: ${what}. Instead: ${JSON.stringify(await objection(), undefined, 1)}`);
+      throw new Error(
+        `not within ${PATIENCE_SECONDS} s: ${what}. Instead: ${JSON.stringify(await objection(), undefined, 1)}`,
+      );
     }
     await sleep(100);
   }

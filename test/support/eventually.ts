@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PATIENCE_MS, PATIENCE_SECONDS } from './patience.ts';
 
-/** Polls until a condition holds; fails, saying what was last seen, when it does not within the time. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T>,
-  holds: (seen: T) => boolean,
-  timeoutMs = 15_000,
-): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+/** Polls until a condition holds; fails with what it saw last when that does not come about. */
+export async function eventually<T>(what: string, look: () => Promise<T>, holds: (seen: T) => boolean): Promise<T> {
+  const giveUp = performance.now() + PATIENCE_MS;
   let last: unknown;
   for (;;) {
     try {
@@ -17,9 +13,9 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    if (Date.now() > deadline) {
+    if (performance.now() > giveUp) {
       throw new Error(
-        `not within ${timeoutMs} ms: ${what}; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)?.slice(0, 2000)}`,
+        `not within ${PATIENCE_SECONDS} s: ${what}; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)?.slice(0, 2000)}`,
       );
     }
     await sleep(50);

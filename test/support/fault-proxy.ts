@@ -36,6 +36,8 @@ export type Fault =
   | { readonly kind: 'cutInside'; readonly bytes: number }
   /** The request is passed on this much later. */
   | { readonly kind: 'delay'; readonly milliseconds: number }
+  /** The request is passed on once this has come about. */
+  | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** The server's answer passes, with these headers (lower-case names) in place of its own. */
   | { readonly kind: 'changeHeaders'; readonly headers: Readonly<Record<string, string>> }
   /** No answer at all until the client gives up. */
@@ -164,6 +166,9 @@ async function handle(
       return;
     case 'delay':
       await sleep(fault.milliseconds);
+      break;
+    case 'hold':
+      await fault.until;
       break;
     case 'cutAfter': {
       const answer = await passOn(upstream, request, response);

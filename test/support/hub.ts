@@ -42,11 +42,11 @@ export function useHub(): () => Hub {
   let hub: Hub | undefined;
   beforeAll(async () => {
     hub = await openHub();
-  }, 120_000);
+  });
   afterAll(async () => {
     await hub?.clear();
     await Promise.all([hub?.admin.close(), hub?.certman.close()]);
-  }, 120_000);
+  });
   return () => {
     if (hub === undefined) throw new Error('the hub is there only while tests run');
     return hub;

@@ -3,14 +3,6 @@ import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Route53Client } from '@aws-sdk/client-route-53';
 import { defaultPayloadConverter } from '@temporalio/common';
-import {
-  certificateInSecret,
-  type InstalledCertificate,
-  noTxtLeft,
-  nothingLeft,
-  requestIsReady,
-  statusAtCa,
-} from '../../local/demo/checks.ts';
 import { ask } from '../../local/http.ts';
 import { revokeCertificate } from '../../src/acme/revocation.ts';
 import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
@@ -23,6 +15,14 @@ import {
 } from '../../workflows/contract.ts';
 import { caSource } from './acme-account.ts';
 import { readCaLog } from './ca-log.ts';
+import {
+  certificateInSecret,
+  type InstalledCertificate,
+  noTxtLeft,
+  nothingLeft,
+  statusAtCa,
+  within,
+} from './checks.ts';
 import type { LifeCluster } from './life-clusters.ts';
 import type { LifeLab } from './life-lab.ts';
 import { readTxtSets } from './txt-sets.ts';
@@ -90,11 +90,18 @@ export function statusOf(lab: LifeLab, cluster: LifeCluster): Promise<ClusterSta
   return lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity)).query(clusterStatus);
 }
 
-/** What the workflow says it did at the end; waits for that, for a bounded time. */
-export async function ledgerOf(lab: LifeLab, cluster: LifeCluster, seconds = 60): Promise<DecommissionLedger> {
+/** Waits until the workflow has ended. @returns what it says it did. */
+export async function ledgerOf(lab: LifeLab, cluster: LifeCluster): Promise<DecommissionLedger> {
   const handle = lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity));
-  // `result` follows the workflow through its runs.
-  return (await lab.client.withDeadline(Date.now() + seconds * 1000, () => handle.result())) as DecommissionLedger;
+  await within(`the workflow of ${cluster.name} has ended`, async () => {
+    const { status, historyLength, raw } = await handle.describe();
+    const pending = raw.pendingActivities?.map(({ activityType, lastFailure }) => [
+      activityType?.name,
+      lastFailure?.message,
+    ]);
+    return status.name === 'RUNNING' ? `${historyLength} events, pending: ${JSON.stringify(pending)}` : {};
+  });
+  return (await handle.result()) as DecommissionLedger;
 }
 
 /** An activity as its issuance's history tells of it. */
@@ -133,16 +140,23 @@ export async function allOf<T>(listing: AsyncIterable<T>): Promise<readonly T[]>
   return all;
 }
 
-/** The certificate in the Secret, told on the request and known to the CA as valid. */
-export async function certifiedWithin(
-  lab: LifeLab,
-  cluster: LifeCluster,
-  seconds: number,
-): Promise<InstalledCertificate> {
-  const installed = await certificateInSecret(lab.kubernetes, cluster, undefined, seconds);
-  await requestIsReady(lab.kubernetes, cluster, installed.serialNumber, 30);
+/** Waits until the request is Ready with the certificate that is in the Secret, which the CA calls valid. */
+export async function untilCertified(lab: LifeLab, cluster: LifeCluster): Promise<InstalledCertificate> {
+  const installed = await within(`${cluster.name} is certified`, async () => {
+    // Both are read anew each time: a short-lived certificate may be renewed in between.
+    const found = await certificateInSecret(lab.kubernetes, cluster);
+    const status = (await getRequest(lab, cluster))?.['status'] as RequestStatus | undefined;
+    const ready = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
+    if (ready && status?.serialNumber === found.serialNumber) return found;
+    return `the Secret holds ${found.serialNumber}, the status is ${JSON.stringify(status ?? null)}`;
+  });
   await statusAtCa(lab.stack, installed.serialNumber, 'Valid');
   return installed;
+}
+
+interface RequestStatus {
+  readonly serialNumber?: string;
+  readonly conditions?: readonly { readonly type: string; readonly status: string }[];
 }
 
 /** Every order has come to its end, and the first worker still takes work. */
@@ -152,23 +166,24 @@ export async function expectNothingStuck(lab: LifeLab): Promise<void> {
   if (running.length > 0) throw new Error(`still running: ${running.map(({ workflowId }) => workflowId).join(', ')}`);
   const [worker] = lab.workers();
   if (worker === undefined || worker.ended() !== undefined) throw new Error(`the worker ended: ${worker?.ended()}`);
-  const { status, body } = await ask(worker.readyUrl);
-  if (status !== 200) throw new Error(`the worker is not ready: ${body}`);
+  await within('the worker is ready', async () => {
+    const { status, body } = await ask(worker.readyUrl);
+    return status === 200 ? {} : body;
+  });
 }
 
 /** Nothing of a cluster is left on the API server, at Route 53 and in DNS; each certificate is as the CA should have it. */
 export async function expectCleared(
   lab: LifeLab,
   cluster: LifeCluster,
-  expected: { readonly revoked?: readonly string[]; readonly zoneId?: string; readonly seconds?: number } = {},
+  expected: { readonly revoked?: readonly string[]; readonly zoneId?: string } = {},
 ): Promise<DecommissionLedger> {
-  const seconds = expected.seconds ?? 30;
-  await nothingLeft(lab.kubernetes, cluster, seconds);
+  await nothingLeft(lab.kubernetes, cluster);
   const left = [...(await txtRecords(lab, expected.zoneId)).keys()].filter((name) => belongsTo(name, cluster));
   if (left.length > 0) throw new Error(`Route 53 still has ${left.join(', ')}`);
-  if (expected.zoneId === undefined) await noTxtLeft(lab.stack, cluster, 5);
+  if (expected.zoneId === undefined) await noTxtLeft(lab.stack, cluster);
   for (const serial of expected.revoked ?? []) await statusAtCa(lab.stack, serial, 'Revoked');
-  const ledger = await ledgerOf(lab, cluster, seconds);
+  const ledger = await ledgerOf(lab, cluster);
   if (!ledger.finalizerReleased) throw new Error(`the ledger says otherwise: ${JSON.stringify(ledger)}`);
   return ledger;
 }

@@ -63,13 +63,13 @@ export function useLifeLab(options: LifeLabOptions = {}): () => LifeLab {
   beforeAll(async () => {
     lab = await startLifeLab(options);
     if (options.worker !== false) await lab.startWorker({ environment: options.worker ?? {} });
-  }, 180_000);
+  });
   afterEach(({ task }) => {
     ran = true;
     if (task.result?.state === 'fail') allPassed = false;
   });
   // Logs of what failed, if only in a hook before the first test, are what somebody will want to read.
-  afterAll(() => lab?.stop({ keepLogs: !ran || !allPassed }), 60_000);
+  afterAll(() => lab?.stop({ keepLogs: !ran || !allPassed }));
   return () => {
     if (lab === undefined) throw new Error('the lab is there only while tests run');
     return lab;

@@ -1,7 +1,8 @@
 /** Clusters in every state that the end of a worker can meet, held there until they are let go on. */
-import { certificateInSecret, within } from '../../local/demo/checks.ts';
+
 import { AWS } from '../../local/versions.ts';
 import { SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
+import { certificateInSecret, within } from './checks.ts';
 import { changeCluster, deleteCluster, type LifeCluster, newCluster, newClusters } from './life-clusters.ts';
 import { statusOf } from './life-evidence.ts';
 import type { LifeLab } from './life-lab.ts';
@@ -33,7 +34,7 @@ export async function mixedFleet(lab: LifeLab, prefix: string): Promise<MixedFle
   const leaving = await newCluster(lab, `${prefix}-leaving`);
   await Promise.all(asleep.map((cluster) => inState(lab, cluster, 'Ready')));
   await inState(lab, leaving, 'Ready');
-  const { serialNumber } = await certificateInSecret(lab.kubernetes, leaving, undefined, 5);
+  const { serialNumber } = await certificateInSecret(lab.kubernetes, leaving, undefined);
 
   const waiting = await newCluster(lab, `${prefix}-waiting`, { installed: false });
   const credentials = { namespace: waiting.namespace, name: CREDENTIALS };
@@ -59,7 +60,7 @@ export async function mixedFleet(lab: LifeLab, prefix: string): Promise<MixedFle
   const installing = await newCluster(lab, `${prefix}-installing`);
   await deleteCluster(lab, leaving);
   const faults = [unpublished, withheld, unrevoked];
-  await within(60, 'all are held', async () => {
+  await within('all are held', async () => {
     const free = faults.filter(({ hits }) => hits() === 0);
     return free.length === 0 ? {} : `${free.length} of ${faults.length} faults have hit nothing`;
   });
@@ -81,7 +82,7 @@ export async function mixedFleet(lab: LifeLab, prefix: string): Promise<MixedFle
 
 /** Until its bundle is in this state. */
 export async function inState(lab: LifeLab, cluster: LifeCluster, expected: string): Promise<void> {
-  await within(60, `${cluster.name} is ${expected}`, async () => {
+  await within(`${cluster.name} is ${expected}`, async () => {
     const { state } = (await statusOf(lab, cluster).catch(() => undefined))?.bundles['primary'] ?? {};
     return state === expected ? {} : `it is ${state ?? 'not known'}`;
   });

@@ -7,6 +7,7 @@ import {
   type ObjectEvent,
   type ObjectSource,
 } from '../../src/kubernetes/list-and-watch.ts';
+import { PATIENCE_MS, PATIENCE_SECONDS } from './patience.ts';
 
 export interface Observer {
   readonly events: readonly ObjectEvent[];
@@ -17,7 +18,7 @@ export interface Observer {
   readonly troubles: readonly string[];
   /** Position of the last event that has one. */
   position(): string;
-  until(what: string, condition: () => boolean, seconds?: number): Promise<void>;
+  until(what: string, condition: () => boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -62,13 +63,13 @@ export function observe(
       if (last === undefined || !('resourceVersion' in last)) throw new Error('it has no position yet');
       return last.resourceVersion;
     },
-    until: async (what, condition, seconds = 10) => {
-      const end = performance.now() + seconds * 1000;
+    until: async (what, condition) => {
+      const end = performance.now() + PATIENCE_MS;
       while (!condition()) {
         if (failure !== undefined) throw failure;
         if (performance.now() > end) {
           const seen = `${changes.slice(-5).join(', ')}; troubles: ${troubles.slice(-5).join(', ')}`;
-          throw new Error(`not within ${seconds} s: ${what}. Last seen: ${seen}`);
+          throw new Error(`not within ${PATIENCE_SECONDS} s: ${what}. Last seen: ${seen}`);
         }
         await sleep(20);
       }

@@ -128,5 +128,5 @@ async function start(
 }
 
 function connect(port: number): Promise<Connection> {
-  return Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: '2s' });
+  return Connection.connect({ address: `127.0.0.1:${port}` });
 }

@@ -1,8 +1,9 @@
 /** Workers of two versions on one lab, and what the histories say of the tasks that they did. */
-import { certificateInSecret } from '../../local/demo/checks.ts';
+
 import type { WorkerProcess } from '../../local/worker-process.ts';
 import { SECRETS } from '../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId } from '../../workflows/contract.ts';
+import { certificateInSecret } from './checks.ts';
 import { writeEarlierWorkflows } from './earlier-workflows.ts';
 import { failedTasksIn } from './history-events.ts';
 import type { History } from './history-json.ts';
@@ -53,5 +54,5 @@ export async function loseSecret(lab: LifeLab, { namespace, secretName }: LifeCl
 
 /** Waits until the lost Secret is there again, with another certificate. */
 export async function reissued(lab: LifeLab, cluster: LifeCluster, before: string): Promise<void> {
-  await certificateInSecret(lab.kubernetes, cluster, before, 60);
+  await certificateInSecret(lab.kubernetes, cluster, before);
 }

@@ -3,17 +3,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
+import { type NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities, type WatchedFleet } from '../../activities/watch.ts';
 import { CaSource } from '../../src/acme/ca-source.ts';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import type { KubernetesClient } from '../../src/kubernetes/client.ts';
+import type { KubernetesObject } from '../../src/kubernetes/kubernetes-api.ts';
 import { createOperatorSettings } from '../../src/kubernetes/operator-settings.ts';
 import type { RevocationListOutcome } from '../../src/observability/metrics.ts';
 import type { ListSource } from '../../src/revocation/list-source.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../workflows/contract.ts';
+import { eventually } from './eventually.ts';
+import { FollowedSource } from './followed-source.ts';
 import { type Hub, OPERATOR_NAMESPACE } from './hub.ts';
+import { PATIENCE_MS, PATIENCE_SECONDS } from './patience.ts';
 import { told } from './recording-workflows.ts';
 import { startEnvironment } from './temporal-server.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -32,7 +36,9 @@ export interface WatchRun {
   revokedFound(): number;
   /** What a cluster's workflow was told; undefined when it has none. */
   told(cluster: Omit<ClusterIdentity, 'hive'>): Promise<readonly string[] | undefined>;
-  untilTold(cluster: Omit<ClusterIdentity, 'hive'>, expected: readonly string[], seconds?: number): Promise<void>;
+  untilTold(cluster: Omit<ClusterIdentity, 'hive'>, expected: readonly string[]): Promise<void>;
+  /** Waits until the watch has dealt with this version of an object, as far as it does so at once. */
+  untilSeen(object: Pick<KubernetesObject, 'kind' | 'metadata'>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -42,6 +48,8 @@ export const QUIET_MS = 1_500;
 export interface WatchOptions {
   /** Default: certman on the hub. */
   readonly kubernetes?: KubernetesClient;
+  /** Default: the one that all tests of the file have in common. */
+  readonly connection?: NativeConnection;
   readonly hive?: string;
   readonly worker?: string;
   readonly comparisonIntervalMs?: number;
@@ -50,13 +58,14 @@ export interface WatchOptions {
   /** Another than the one that all tests have in common; certman's deployed rights do not reach it. */
   readonly operatorNamespace?: string;
   /** Default: the one of the account in the operator's namespace. */
-  readonly ca?: CaSource;
+  readonly ca?: Pick<CaSource, 'use'>;
   /** Default: lists of revoked certificates are not looked at. */
   readonly revocationLists?: ListSource;
 }
 
 export interface WatchLab {
   readonly env: TestWorkflowEnvironment;
+  /** @returns once every kind of object is followed. */
   watch(options?: WatchOptions): Promise<WatchRun>;
 }
 
@@ -76,13 +85,13 @@ export function useWatchLab(hub: () => Hub): () => WatchLab {
         return run;
       },
     };
-  }, 120_000);
+  });
   afterEach(async () => {
     await Promise.all(runs.splice(0).map((run) => run.stop()));
-  }, 60_000);
+  });
   afterAll(async () => {
     await env?.teardown();
-  }, 60_000);
+  });
   return () => {
     if (lab === undefined) throw new Error('the lab is there only while tests run');
     return lab;
@@ -101,17 +110,20 @@ async function startWatch(
   let revokedFound = 0;
   const listsFetched: RevocationListOutcome[] = [];
   const operatorNamespace = options.operatorNamespace ?? OPERATOR_NAMESPACE;
-  const ca = options.ca ?? hubCa(options.kubernetes, operatorNamespace);
+  const ownCa = options.ca === undefined ? hubCa(options.kubernetes, operatorNamespace) : undefined;
+  const ca = options.ca ?? ownCa;
+  if (ca === undefined) throw new Error('there is no CA');
+  const source = new FollowedSource(options.kubernetes);
   const log = (fields: object, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
   const worker = await Worker.create({
-    connection: env.nativeConnection,
+    connection: options.connection ?? env.nativeConnection,
     taskQueue,
     workflowBundle: workflowBundle('recording-workflows'),
     shutdownGraceTime: '100 milliseconds',
     activities: {
       ...createWatchActivities({
         kubernetes: options.kubernetes,
-        source: options.kubernetes,
+        source,
         environment: () => Promise.resolve(options.environment),
         ca,
         ...(options.revocationLists === undefined ? {} : { revocationLists: options.revocationLists }),
@@ -153,6 +165,24 @@ async function startWatch(
     }
   };
   let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      worker.shutdown();
+      await running;
+      await ownCa?.close();
+    })();
+    return stopped;
+  };
+  try {
+    await eventually(
+      `the watch of ${hive} follows every kind`,
+      () => Promise.resolve(source.missing()),
+      (missing) => missing.length === 0,
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     hive,
     taskQueue,
@@ -162,27 +192,28 @@ async function startWatch(
     listsFetched,
     revokedFound: () => revokedFound,
     told: ask,
-    untilTold: async (cluster, expected, seconds = 10) => {
-      const end = performance.now() + seconds * 1000;
+    untilTold: async (cluster, expected) => {
+      const end = performance.now() + PATIENCE_MS;
       for (;;) {
         const heard = await ask(cluster);
         if (heard !== undefined && JSON.stringify(heard) === JSON.stringify(expected)) return;
         if (performance.now() > end) {
           throw new Error(
-            `not within ${seconds} s: told ${JSON.stringify(expected)}; was told ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,
+            `not within ${PATIENCE_SECONDS} s: told ${JSON.stringify(expected)}; was told ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,
           );
         }
         await sleep(50);
       }
     },
-    stop: () => {
-      stopped ??= (async () => {
-        worker.shutdown();
-        await running;
-        if (options.ca === undefined) await ca.close();
-      })();
-      return stopped;
+    untilSeen: async (object) => {
+      const { namespace, name, resourceVersion } = object.metadata;
+      await eventually(
+        `the watch sees ${object.kind} ${namespace}/${name} at ${resourceVersion}`,
+        () => Promise.resolve(source.hasHandled(object)),
+        Boolean,
+      );
     },
+    stop,
   };
 }
 

@@ -1,5 +1,4 @@
 /** Clusters on the hub as tests of the watch make, change and read them. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api } from '@kubernetes/client-node';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
 import {
@@ -11,6 +10,7 @@ import {
   SECRETS,
 } from '../../src/kubernetes/kubernetes-api.ts';
 import { ownedBy, REQUEST_LABEL } from '../../src/kubernetes/secret-tie.ts';
+import { eventually } from './eventually.ts';
 import { type Hub, requestSpec } from './hub.ts';
 
 export type Cluster = Omit<ClusterIdentity, 'hive'>;
@@ -34,6 +34,7 @@ export async function patchCluster(hub: Hub, cluster: Cluster, path: string, val
 /**
  * What the activities of an issuance write, as certman.
  * @param status beside what says that a certificate was issued.
+ * @returns the CertificateRequest as it was written last.
  */
 export async function pretendIssuance(
   hub: Hub,
@@ -76,8 +77,7 @@ export async function pretendIssuance(
     type: 'kubernetes.io/tls',
     data,
   });
-  await writeStatus(hub, metadata, status);
-  return request;
+  return await writeStatus(hub, metadata, status);
 }
 
 /** The whole status of a CertificateRequest, as certman. */
@@ -85,7 +85,7 @@ export async function writeStatus(
   hub: Hub,
   request: { readonly namespace: string; readonly name: string },
   status: Readonly<Record<string, unknown>>,
-): Promise<void> {
+): Promise<KubernetesObject> {
   const issued = {
     issued: true,
     status: 'Success',
@@ -95,7 +95,7 @@ export async function writeStatus(
     notAfter: '2026-04-01T00:00:00Z',
     conditions: [{ type: 'Ready', status: 'True' }],
   };
-  await hub.certman.apply(
+  return await hub.certman.apply(
     CERTIFICATE_REQUESTS,
     { metadata: { namespace: request.namespace, name: request.name }, status: { ...issued, ...status } },
     { subresource: 'status' },
@@ -109,12 +109,13 @@ export async function eventsOn(hub: Hub, cluster: Cluster): Promise<readonly Kub
 }
 
 export async function untilEvent(hub: Hub, cluster: Cluster, reason: string): Promise<KubernetesObject> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    const found = (await eventsOn(hub, cluster)).find((event) => event['reason'] === reason);
-    if (found !== undefined) return found;
-    await sleep(100);
-  }
-  throw new Error(`no Event ${reason}`);
+  const withReason = (events: readonly KubernetesObject[]) => events.find((event) => event['reason'] === reason);
+  const events = await eventually(
+    `an Event ${reason}`,
+    () => eventsOn(hub, cluster),
+    (seen) => withReason(seen) !== undefined,
+  );
+  return withReason(events) as KubernetesObject;
 }
 
 /** A change by a person with an editor, whose field manager is another than certman's. */

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { executable } from '../../local/build/executables.ts';
 import { eventually } from './eventually.ts';
 import type { LifeLab } from './life-lab.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 /** As the Temporal worker controller names it: Kubernetes namespace and object. */
 export const DEPLOYMENT = 'certman-operator/certman';
@@ -19,7 +20,10 @@ async function workerDeployment(lab: LifeLab, command: string, ...more: readonly
   const { stdout } = await promisify(execFile)(
     await executable('temporal'),
     ['worker', 'deployment', command, '--deployment-name', DEPLOYMENT, ...more],
-    { env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, HOME: lab.stack.stateDir }, timeout: 15_000 },
+    {
+      env: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, HOME: lab.stack.stateDir },
+      timeout: PATIENCE_MS,
+    },
   );
   return stdout;
 }
@@ -46,5 +50,5 @@ export async function setRampingVersion(lab: LifeLab, buildId: string, percentag
 }
 
 async function untilDone(what: string, command: () => Promise<string>): Promise<void> {
-  await eventually(what, command, () => true, 30_000);
+  await eventually(what, command, () => true);
 }

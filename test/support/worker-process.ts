@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type GuardedProcess, spawnGuarded } from '../../local/process/guarded-process.ts';
+import { PATIENCE_MS, PATIENCE_SECONDS } from './patience.ts';
 
 const CERTMAN = fileURLToPath(new URL('../../bin/certman.js', import.meta.url));
 const LOOK_AGAIN_MS = 25;
@@ -13,11 +14,11 @@ export interface CommandProcess {
   readonly pid: number;
   /** Everything it has written so far, errors included. */
   output(): string;
-  /** Waits until the output matches; fails, showing the output, when it does not in time or the process ends before. */
-  says(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** Waits until the output matches; fails with the output when it never does, or the process ends before. */
+  says(pattern: RegExp): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
   /** Waits for its end. @returns `code 0`, `signal SIGKILL`. */
-  exit(timeoutMs?: number): Promise<string>;
+  exit(): Promise<string>;
 }
 
 const running = new Set<GuardedProcess>();
@@ -51,8 +52,8 @@ export async function startNode(
   return {
     pid: started.pid,
     output,
-    says: async (pattern, timeoutMs = 30_000) => {
-      const giveUp = performance.now() + timeoutMs;
+    says: async (pattern) => {
+      const giveUp = performance.now() + PATIENCE_MS;
       for (;;) {
         // In this order: what it said last must not be missed.
         const over = started.ended() !== undefined || performance.now() > giveUp;
@@ -63,13 +64,13 @@ export async function startNode(
       }
     },
     signal: (name) => started.signal(name),
-    exit: async (timeoutMs = 30_000) => {
-      const giveUp = performance.now() + timeoutMs;
+    exit: async () => {
+      const giveUp = performance.now() + PATIENCE_MS;
       for (;;) {
         const ended = started.ended();
         if (ended !== undefined) return ended;
         if (performance.now() > giveUp)
-          throw new Error(`still running after ${timeoutMs} ms:\n${output().slice(-8_000)}`);
+          throw new Error(`still running after ${PATIENCE_SECONDS} s:\n${output().slice(-8_000)}`);
         await sleep(LOOK_AGAIN_MS);
       }
     },

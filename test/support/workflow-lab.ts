@@ -18,7 +18,7 @@ export function useLab(start: () => Promise<TestWorkflowEnvironment> = startEnvi
   let env: TestWorkflowEnvironment | undefined;
   beforeAll(async () => {
     env = await start();
-  }, 120_000);
+  });
   afterAll(() => env?.teardown());
   return async (body, payloadCodecs) => {
     if (env === undefined) throw new Error('the lab is there only while tests run');

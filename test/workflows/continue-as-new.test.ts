@@ -92,7 +92,7 @@ function ask(lab: Lab, view: ClusterView): () => Promise<void> {
 }
 
 describe('a signal that arrives', () => {
-  test.concurrent.each(MOMENTS)('$what has its effect, once', { timeout: 180_000 }, async (moment) => {
+  test.concurrent.each(MOMENTS)('$what has its effect, once', async (moment) => {
     const ends = new RunEnds();
     await withLab(
       async (lab) => {
@@ -117,7 +117,6 @@ describe('a signal that arrives', () => {
           'every signal had its effect',
           async () => ({ left: signals.length, status: (await handle.describe()).status.name }),
           ({ left, status }) => left === 0 && status === 'COMPLETED',
-          120_000,
         );
         await ends.answered();
         await stopAsking?.();
@@ -141,7 +140,7 @@ describe('a signal that arrives', () => {
 });
 
 describe('a renewal that is asked for', () => {
-  test.concurrent.each(MOMENTS)('$what is answered', { timeout: 120_000 }, async (moment) => {
+  test.concurrent.each(MOMENTS)('$what is answered', async (moment) => {
     const ends = new RunEnds();
     await withLab(
       async (lab) => {
@@ -157,7 +156,6 @@ describe('a renewal that is asked for', () => {
           'asked again',
           () => Promise.resolve(answers.length),
           (count) => count === 2,
-          60_000,
         );
         await ends.answered();
         await stopAsking?.();

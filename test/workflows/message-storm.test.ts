@@ -62,7 +62,6 @@ test('storms of messages as runs end: every renewal asked for is answered, the l
         'the storms are over',
         () => Promise.resolve(storms),
         (count) => count > STORMS,
-        120_000,
       );
       await ends.answered();
 

@@ -18,7 +18,6 @@ test.each([
   { days: 6, years: 1, renewals: 123, daysLeft: 3 },
 ])(
   'certificates of $days days for $years × 365 days: $renewals renewals, an order each, none late, histories and state as small as at the start',
-  { timeout: 120_000 },
   async ({ days, years, renewals, daysLeft }) => {
     await withLab(async (lab) => {
       const life = await liveThrough(lab, { days, years });

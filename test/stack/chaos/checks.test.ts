@@ -1,7 +1,6 @@
 /** The checks of `npm run chaos` notice what they are there for: each fault is put there by hand, on a hub that was in order. */
 import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { certificateInSecret } from '../../../local/demo/checks.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { STAGING_LABEL } from '../../../src/kubernetes/secrets.ts';
 import { clusterWorkflowId, TASK_QUEUE } from '../../../workflows/contract.ts';
@@ -11,9 +10,10 @@ import { objectFindings, recordFindings, stagingFindings } from '../../chaos/che
 import { endFindings, restFindings, workflowFindings } from '../../chaos/checks/workflows.ts';
 import { SecretJournal } from '../../chaos/evidence/secret-journal.ts';
 import { readCaLog } from '../../support/ca-log.ts';
+import { certificateInSecret } from '../../support/checks.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type LifeCluster, newClusters } from '../../support/life-clusters.ts';
-import { certifiedWithin, revokeAtCa } from '../../support/life-evidence.ts';
+import { revokeAtCa, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 
@@ -27,14 +27,14 @@ beforeAll(async () => {
   const [one, other] = await newClusters(lab(), 'checked', 2);
   if (one === undefined || other === undefined) throw new Error('two clusters were to be made');
   clusters = [one, other];
-  const [first, second] = [await certifiedWithin(lab(), one, 60), await certifiedWithin(lab(), other, 60)];
+  const [first, second] = [await untilCertified(lab(), one), await untilCertified(lab(), other)];
   serials = [first.serialNumber, second.serialNumber];
   await eventually(
     'both certificates in the journal',
     () => Promise.resolve(journal.certificates.length),
     (count) => count === 2,
   );
-}, 120_000);
+});
 
 afterAll(() => journal.stop());
 
@@ -119,7 +119,7 @@ describe('once no worker puts anything right any more', () => {
   });
 
   test('a certificate that the CA has revoked', async () => {
-    const { certificate } = await certificateInSecret(lab().kubernetes, clusters[1], undefined, 5);
+    const { certificate } = await certificateInSecret(lab().kubernetes, clusters[1], undefined);
     await revokeAtCa(lab(), certificate);
     await expect(certificateFindings(lab(), [clusters[1]])).resolves.toMatchObject([
       { kind: 'lost', what: expect.stringContaining(`holds certificate ${serials[1]}, which the CA calls Revoked`) },

@@ -55,10 +55,10 @@ describe('without Temporal', () => {
     const { code, output } = await run(['renew', 'ns/demo'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
     expect(code).toBe(1);
     expect(output).toContain('TEMPORAL_ADDRESS');
-  }, 20_000);
+  });
 
   it('a status says that it turns to the hub', async () => {
     const { output } = await run(['status'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
     expect(output).toContain("Showing what the hub's resources say");
-  }, 20_000);
+  });
 });

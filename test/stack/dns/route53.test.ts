@@ -371,7 +371,7 @@ describe('the activities', () => {
     const published = await runActivity(publishTxtRecords, input(), { attempt: 2, heartbeatDetails: details });
     expect(published).toEqual({ zoneId, nameServers: [] });
     expect(front.counts()).toEqual({ GetChange: 1 });
-  }, 20_000);
+  });
 
   it('say of a failure whether the records may be there all the same', async () => {
     hub.objects.clear();

@@ -178,7 +178,7 @@ describe('applyCertificateRequest', () => {
     expect(failure.retryDelayMs).toBeLessThanOrEqual(500);
     await hub().admin.patch(SECRETS, held, [{ op: 'remove', path: '/metadata/finalizers' }]);
     // The collector has a patience of its own.
-    const again = await eventually('it is made again', () => apply(view), Boolean, 60_000);
+    const again = await eventually('it is made again', () => apply(view), Boolean);
     expect(again.request.uid).not.toBe(request.uid);
   });
 

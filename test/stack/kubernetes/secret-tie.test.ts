@@ -127,7 +127,6 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
         'the garbage collector has been there',
         () => hub().admin.get(SECRETS, key),
         (found) => found === undefined,
-        30_000,
       );
   };
   const kubectlDelete = (view: ClusterView, cascade: string) =>
@@ -160,7 +159,7 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
   test('stays with --cascade=orphan', async () => {
     const { view, secret } = await certified();
     await kubectlDelete(view, 'orphan');
-    await eventually('it is made again', () => apply(view), Boolean, 60_000);
+    await eventually('it is made again', () => apply(view), Boolean);
     const after = await getSecret(view);
     expect(after?.metadata.uid).toBe(secret.metadata.uid);
     expectTied(after, await getRequest(view));
@@ -176,9 +175,8 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
       'the Secret is gone',
       () => getSecret(view),
       (found) => found === undefined,
-      60_000,
     );
-    const again = await eventually('it is made again', () => apply(view), Boolean, 60_000);
+    const again = await eventually('it is made again', () => apply(view), Boolean);
     expect(again).toMatchObject({ secret: { kind: 'missing' } });
     expect(again.request.uid).not.toBe(request.uid);
     expect((await hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view)))?.metadata.uid).toBe(again.request.uid);
@@ -187,7 +185,7 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
   test('is tied to the new one with --cascade=foreground, if it is there', async () => {
     const { view, request } = await certified();
     await kubectlDelete(view, 'foreground');
-    const again = await eventually('it is made again', () => apply(view), Boolean, 60_000);
+    const again = await eventually('it is made again', () => apply(view), Boolean);
     expect(again.request.uid).not.toBe(request.uid);
     const after = await getSecret(view);
     expect(after === undefined).toBe(again.secret.kind === 'missing');

@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
-import { within } from '../../../local/demo/checks.ts';
 import { auditedRequests, CERTMAN_USER } from '../../support/audit-log.ts';
+import { within } from '../../support/checks.ts';
 import { heldUpBy, type Policy } from '../../support/deletion-matrix/blockade.ts';
 import {
   ALL_FAULTS,
@@ -68,7 +68,7 @@ beforeAll(async () => {
   const cells = cellsOf(...ALL_FAULTS).filter(({ state }) => state === 'expired');
   expired = await bringExpired(lab(), cells, zones.served);
   shortLived = (await caLog(lab())).serials.length;
-}, ROUND_MS);
+});
 
 async function newZone(name: string, served: boolean): Promise<ZoneRef> {
   return { name, served, ...(await lab().stack.createZone(name, { private: !served })) };
@@ -112,7 +112,7 @@ async function bring(...faults: readonly Fault[]): Promise<readonly Subject[]> {
 }
 
 async function deleteAll(subjects: readonly Subject[]): Promise<void> {
-  await within(SHORT_S, 'what is to be expired is', async () =>
+  await within('what is to be expired is', async () =>
     subjects.every(({ state, held }) => state !== 'expired' || Number(held?.certificate.validToDate) < Date.now())
       ? {}
       : 'it is not',
@@ -128,8 +128,8 @@ async function whatHoldsUp(subjects: readonly Subject[], policy: Policy): Promis
 }
 
 /** Notes what became of each, once it is over. */
-async function settle(subjects: readonly Subject[], heldUp: HeldUp, seconds: number): Promise<void> {
-  const settled = await each(subjects, (subject) => outcomeOf(lab(), subject, heldUp.get(subject), seconds));
+async function settle(subjects: readonly Subject[], heldUp: HeldUp): Promise<void> {
+  const settled = await each(subjects, (subject) => outcomeOf(lab(), subject, heldUp.get(subject)));
   const requests = await auditedRequests(lab());
   await each(subjects, (subject) => checkOrder(lab(), subject, requests));
   for (const [index, outcome] of settled.entries()) {
@@ -151,7 +151,7 @@ test(
     const leaving = subjects.filter(({ fault }) => fault === 'namespace');
     await deleteAll(leaving);
     await deleteAll(subjects.filter(({ fault }) => fault !== 'namespace'));
-    await settle(subjects, NOT_HELD_UP, 60);
+    await settle(subjects, NOT_HELD_UP);
     for (const { cluster } of leaving)
       await lab().stack.kubectl(['wait', '--for=delete', `namespace/${cluster.namespace}`, '--timeout=30s']);
   },
@@ -174,8 +174,8 @@ test(
     await deleteAll(others);
     const withoutCa = await whatHoldsUp(others, 'release');
     lab().ca.up();
-    await settle(others, withoutCa, 60);
-    await settle(keyless, withoutKeys, LIMIT_S + 60);
+    await settle(others, withoutCa);
+    await settle(keyless, withoutKeys);
   },
   ROUND_MS,
 );
@@ -187,7 +187,7 @@ test(
     const lose = () => exchangeAccount(lab(), 'stranger');
     await withLoss('release', lose, async () => {
       await deleteAll(subjects);
-      await settle(subjects, NOT_HELD_UP, 60);
+      await settle(subjects, NOT_HELD_UP);
     });
   },
   ROUND_MS,
@@ -201,7 +201,7 @@ test(
     await withLoss('release', lose, async () => {
       await deleteAll(subjects);
       const heldUp = await whatHoldsUp(subjects, 'release');
-      await settle(subjects, heldUp, LIMIT_S + 60);
+      await settle(subjects, heldUp);
 
       const metrics = await scrape(lab().workers().at(-1)?.metricsUrl ?? '');
       const counted = (outcome: string) => metrics.value('certman_decommissions_total', { outcome });
@@ -230,7 +230,7 @@ test(
         for (const { fault, cluster } of others)
           if (fault === 'operator') await releaseByHand(`${cluster.namespace}/${cluster.name}`);
         await putBack();
-        await settle(others, heldUp, 20);
+        await settle(others, heldUp);
       },
     );
     const loseAll = async () => {
@@ -241,7 +241,7 @@ test(
       await deleteAll(mislaid);
       const heldUp = await whatHoldsUp(mislaid, 'wait');
       await putBack();
-      await settle(mislaid, heldUp, 20);
+      await settle(mislaid, heldUp);
     });
   },
   ROUND_MS,

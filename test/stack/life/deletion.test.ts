@@ -3,8 +3,8 @@
  * wrong is in deletion-matrix.test.ts.
  */
 import { describe, expect, test } from 'vitest';
-import { certificateInSecret, within } from '../../../local/demo/checks.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { certificateInSecret, within } from '../../support/checks.ts';
 import {
   changeCluster,
   deleteCluster,
@@ -36,19 +36,19 @@ const lab = useLifeLab({ worker: { CERTMAN_COMPARISON_INTERVAL: '10s' } });
 
 async function issued(name: string) {
   const cluster = await newCluster(lab(), name);
-  return { cluster, ...(await certificateInSecret(lab().kubernetes, cluster, undefined, 60)) };
+  return { cluster, ...(await certificateInSecret(lab().kubernetes, cluster, undefined)) };
 }
 
 /** Until its bundle is in one of these states. */
 async function inState(cluster: LifeCluster, ...states: readonly string[]): Promise<void> {
-  await within(60, `${cluster.name} is ${states.join(' or ')}`, async () => {
+  await within(`${cluster.name} is ${states.join(' or ')}`, async () => {
     const { state } = (await statusOf(lab(), cluster).catch(() => undefined))?.bundles['primary'] ?? {};
     return state !== undefined && states.includes(state) ? {} : `it is ${state ?? 'not known'}`;
   });
 }
 
 async function published(zoneId: string): Promise<void> {
-  await within(60, 'the TXT records are published', async () => {
+  await within('the TXT records are published', async () => {
     const records = await txtRecords(lab(), zoneId);
     return records.size > 0 ? {} : 'there is none';
   });
@@ -80,12 +80,10 @@ describe('a cluster that is deleted', () => {
   test('in the moment of its installation leaves nothing', async () => {
     const cluster = await newCluster(lab(), 'hasty');
     await deleteCluster(lab(), cluster);
-    await within(30, 'it is gone', async () =>
-      (await getDeployment(lab(), cluster)) === undefined ? {} : 'it is there',
-    );
+    await within('it is gone', async () => ((await getDeployment(lab(), cluster)) === undefined ? {} : 'it is there'));
     // What had begun before it was seen to be gone has its time.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    await within(30, 'nothing is left', async () => {
+    await within('nothing is left', async () => {
       const left = [await getSecret(lab(), cluster), await getRequest(lab(), cluster)].filter(Boolean);
       return left.length + (await stagingSecrets(lab(), cluster)).length === 0 ? {} : 'something is left';
     });
@@ -98,14 +96,14 @@ describe('a cluster that is deleted', () => {
       fault: { kind: 'answer', status: 503, headers: { 'retry-after': '2' } },
     });
     const cluster = await newCluster(lab(), 'mid-install');
-    const serial = await within(60, 'the CA has issued', async () => {
+    const serial = await within('the CA has issued', async () => {
       const serials = (await caLog(lab())).serials.slice(before);
       return withheld.hits() > 0 && serials[0] !== undefined ? { serial: serials[0] } : 'it has not';
     });
     await deleteCluster(lab(), cluster);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     withheld.remove();
-    const ledger = await expectCleared(lab(), cluster, { revoked: [serial.serial], seconds: 60 });
+    const ledger = await expectCleared(lab(), cluster, { revoked: [serial.serial] });
     expect(outcomes(ledger)).toContainEqual([serial.serial, 'revoked']);
   });
 
@@ -136,7 +134,7 @@ test('TXT records that AWS refuses to have withdrawn hold the end up, say so, an
     fault: { kind: 'answer', status: 403, headers: { 'content-type': 'text/xml' }, body: ACCESS_DENIED },
   });
   await deleteCluster(lab(), cluster);
-  await within(30, 'an Event says what holds it up', async () => {
+  await within('an Event says what holds it up', async () => {
     const said = await eventsOf(lab(), cluster);
     return said.some((one) => one.startsWith('DecommissionBlocked: ')) ? {} : `Events: ${said.join('; ')}`;
   });
@@ -152,9 +150,9 @@ test('a cluster that was forced away while no worker ran is revoked and cleared 
   await lab().stopWorkers();
   await deleteCluster(lab(), cluster);
   await changeCluster(lab(), cluster, { metadata: { finalizers: null } });
-  await within(5, 'it is gone', async () => ((await getDeployment(lab(), cluster)) === undefined ? {} : 'it is there'));
+  await within('it is gone', async () => ((await getDeployment(lab(), cluster)) === undefined ? {} : 'it is there'));
   await lab().startWorker({ environment: { CERTMAN_COMPARISON_INTERVAL: '10s' } });
-  await expectCleared(lab(), cluster, { revoked: [serialNumber], seconds: 45 });
+  await expectCleared(lab(), cluster, { revoked: [serialNumber] });
 });
 
 test('no workflow that has ended is begun again by what the watch still sees', async () => {

@@ -4,12 +4,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
-import { within } from '../../../local/demo/checks.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
 import { watchWorkflowId } from '../../../workflows/contract.ts';
+import { within } from '../../support/checks.ts';
 import { DRIFTS, type Drift, ordersOf, wholeness } from '../../support/drifts.ts';
 import { type LifeCluster, newCluster, newClusters } from '../../support/life-clusters.ts';
-import { caLog, certifiedWithin, getRequest, getSecret, statusOf } from '../../support/life-evidence.ts';
+import { caLog, getRequest, getSecret, statusOf, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 
 /** So long that nothing but the watch can have seen it. */
@@ -40,7 +40,7 @@ async function oneForEach(prefix: string): Promise<readonly Before[]> {
     DRIFTS.map(async (drift, index) => {
       const cluster = clusters[index];
       if (cluster === undefined) throw new Error('there is a cluster for each');
-      await certifiedWithin(lab(), cluster, 90);
+      await untilCertified(lab(), cluster);
       return { drift, cluster, secret: await getSecret(lab(), cluster), request: await getRequest(lab(), cluster) };
     }),
   );
@@ -49,8 +49,8 @@ async function oneForEach(prefix: string): Promise<readonly Before[]> {
 const dataOf = (secret: KubernetesObject | undefined): string => JSON.stringify(secret?.['data'] ?? null);
 
 /** Repaired, and by no more than it takes. */
-async function untilRepaired({ drift, cluster, secret, request }: Before, limit: number): Promise<void> {
-  await within(limit, `${cluster.name}: ${drift.name}`, async () => {
+async function untilRepaired({ drift, cluster, secret, request }: Before): Promise<void> {
+  await within(`${cluster.name}: ${drift.name}`, async () => {
     const [after, made] = await Promise.all([getSecret(lab(), cluster), getRequest(lab(), cluster)]);
     if ((made?.metadata.uid !== request?.metadata.uid) !== (drift.requestMadeAgain ?? false))
       return 'the request is as it was';
@@ -76,17 +76,17 @@ describe('a change by foreign hands', () => {
     for (const one of all) {
       const began = performance.now();
       await one.drift.make(lab(), one.cluster);
-      await untilRepaired(one, 30);
+      await untilRepaired(one);
       seconds.push({ drift: one.drift.name, seenBy: 'watch', repairedAfter: (performance.now() - began) / 1000 });
     }
     // Whoever repairs must not have to repair what he did.
     await sleep(3_000);
-    for (const one of all) await untilRepaired(one, 1);
+    for (const one of all) await untilRepaired(one);
   });
 
   test('of labels and annotations is left alone: nothing is written, nothing is ordered', async () => {
     const cluster = await newCluster(lab(), 'labelled');
-    await certifiedWithin(lab(), cluster, 60);
+    await untilCertified(lab(), cluster);
     const theirs = ['-n', cluster.namespace, 'example.com/theirs=x'];
     await lab().stack.kubectl(['label', 'secret', cluster.secretName, ...theirs]);
     await lab().stack.kubectl(['annotate', 'secret', cluster.secretName, ...theirs]);
@@ -99,7 +99,7 @@ describe('a change by foreign hands', () => {
 
   test('of renewBeforeDays is the user’s right: obeyed at once, and kept', async () => {
     const cluster = await newCluster(lab(), 'sooner');
-    await certifiedWithin(lab(), cluster, 60);
+    await untilCertified(lab(), cluster);
     const renewalOf = async () => (await statusOf(lab(), cluster)).bundles['primary']?.renewalTime ?? '';
     const before = Date.parse(await renewalOf());
     const edit = JSON.stringify({ spec: { renewBeforeDays: 10, dnsNames: ['api.elsewhere.example.com'] } });
@@ -113,11 +113,11 @@ describe('a change by foreign hands', () => {
       '-p',
       edit,
     ]);
-    await within(15, 'it renews 35 days later', async () => {
+    await within('it renews 35 days later', async () => {
       const days = (Date.parse(await renewalOf()) - before) / 86_400_000;
       return Math.abs(days - 35) < 1.1 ? {} : `it is ${days.toFixed(2)} days later`;
     });
-    await within(15, 'the names are those of the cluster again', () => wholeness(lab(), cluster));
+    await within('the names are those of the cluster again', () => wholeness(lab(), cluster));
     expect((await getRequest(lab(), cluster))?.['spec']).toMatchObject({ renewBeforeDays: 10 });
     expect((await getRequest(lab(), cluster))?.['status']).toMatchObject({ renewalTime: await renewalOf() });
   });
@@ -134,12 +134,12 @@ test('what happened while nobody watched, and whose events are lost, is found by
   const began = performance.now();
   await Promise.all(
     all.map(async (one) => {
-      await untilRepaired(one, 60);
+      await untilRepaired(one);
       seconds.push({ drift: one.drift.name, seenBy: 'comparison', repairedAfter: (performance.now() - began) / 1000 });
     }),
   );
   await sleep(12_000);
-  for (const one of all) await untilRepaired(one, 1);
+  for (const one of all) await untilRepaired(one);
   const ordered = all.filter(({ drift }) => drift.certificate === 'ordered').length;
   expect((await caLog(lab())).orders - before.orders).toBe(ordered);
 });

@@ -5,21 +5,21 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { within } from '../../../local/demo/checks.ts';
 import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { issuanceWorkflowId } from '../../../workflows/contract.ts';
+import { within } from '../../support/checks.ts';
 import { forgedKeyOf } from '../../support/forged-key.ts';
 import { createDouble } from '../../support/hosted-zones.ts';
 import { newCluster } from '../../support/life-clusters.ts';
 import {
   activitiesOf,
   caLog,
-  certifiedWithin,
   expectCleared,
   getRequest,
   getSecret,
   ledgerOf,
   txtRecords,
+  untilCertified,
 } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { selfSigned } from '../../support/self-signed.ts';
@@ -35,7 +35,7 @@ async function inVain(workflowId: string): Promise<string> {
 
 test('a name that a cluster has proved is not had by who cannot publish in its zone', async () => {
   const cluster = await newCluster(lab(), 'prey');
-  await certifiedWithin(lab(), cluster, 60);
+  await untilCertified(lab(), cluster);
   const { serials } = await caLog(lab());
   // Anybody can make a hosted zone of any name in an AWS account of their own; nothing is delegated to it.
   const zone = `prey.${lab().zone.name}`;
@@ -44,7 +44,7 @@ test('a name that a cluster has proved is not had by who cannot publish in its z
   const thief = await newRequest(lab(), 'thief', { dnsNames, spec: { acmeDNSDomain: zone } });
 
   const order = issuanceWorkflowId(thief.identity, 'thief', 1);
-  await within(30, 'the proof is looked for in vain', async () => {
+  await within('the proof is looked for in vain', async () => {
     const why = await inVain(order).catch(() => '');
     return why.includes('_acme-challenge.api.prey') ? {} : why;
   });
@@ -62,9 +62,9 @@ test('a name that a cluster has proved is not had by who cannot publish in its z
 
 test('names that are its maker’s are proved again, without the CA having to look', async () => {
   const first = await newRequest(lab(), 'mine');
-  await certifiedWithin(lab(), first, 60);
+  await untilCertified(lab(), first);
   const second = await newRequest(lab(), 'also-mine', { namespace: 'mine', dnsNames: first.dnsNames });
-  await certifiedWithin(lab(), second, 60);
+  await untilCertified(lab(), second);
   const order = issuanceWorkflowId(second.identity, 'also-mine', 1);
   expect((await activitiesOf(lab(), order)).map(({ type }) => type).toSorted()).toEqual([
     'finalizeOrder',
@@ -80,7 +80,7 @@ test('names that are its maker’s are proved again, without the CA having to lo
 
 test('a certificate that its maker has no key of is not revoked at the end of a request whose Secret holds it', async () => {
   const cluster = await newCluster(lab(), 'victim');
-  const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
+  const { serialNumber } = await untilCertified(lab(), cluster);
   const data = (await getSecret(lab(), cluster))?.['data'] as Readonly<Record<string, string>>;
   const { publicKey } = new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64'));
   const keys = { robber: selfSigned().keyPem, forger: forgedKeyOf(publicKey) };
@@ -94,7 +94,7 @@ test('a certificate that its maker has no key of is not revoked at the end of a 
       type: 'kubernetes.io/tls',
       data: { 'tls.crt': data['tls.crt'], 'tls.key': Buffer.from(keyPem).toString('base64') },
     });
-    await within(30, `the ${name} is told that there are no credentials`, async () => {
+    await within(`the ${name} is told that there are no credentials`, async () => {
       const failing = conditionOf(await getRequest(lab(), robber), 'Failing');
       return failing?.reason === 'DnsCredentialsMissing' ? {} : `it says ${JSON.stringify(failing)}`;
     });

@@ -3,9 +3,9 @@
  * metrics while the expiry comes near, and gone on with by itself. Certificates of a minute: renewed at half of it.
  */
 import { describe, expect, test } from 'vitest';
-import { certificateInSecret, within } from '../../../local/demo/checks.ts';
+import { certificateInSecret, within } from '../../support/checks.ts';
 import { changeCluster, type LifeCluster, newCluster } from '../../support/life-clusters.ts';
-import { caLog, certifiedWithin, eventsOf, getRequest, getSecret, statusOf } from '../../support/life-evidence.ts';
+import { caLog, eventsOf, getRequest, getSecret, statusOf, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { scrape } from '../../support/prometheus.ts';
 
@@ -39,8 +39,8 @@ async function condition(cluster: LifeCluster, type: string) {
   return (await requestStatus(cluster)).conditions?.find((one) => one.type === type);
 }
 
-async function becomes(cluster: LifeCluster, type: string, expected: string, seconds: number): Promise<void> {
-  await within(seconds, `${type} of ${cluster.name} is ${expected}`, async () => {
+async function becomes(cluster: LifeCluster, type: string, expected: string): Promise<void> {
+  await within(`${type} of ${cluster.name} is ${expected}`, async () => {
     const found = await condition(cluster, type);
     const said = `${found?.status}/${found?.reason}`;
     return said === expected ? {} : `it is ${said}`;
@@ -57,7 +57,7 @@ async function nearness(cluster: LifeCluster): Promise<string | undefined> {
 }
 
 async function metricBecomes(cluster: LifeCluster, expected: string | undefined): Promise<void> {
-  await within(10, `the metric says ${expected}`, async () => {
+  await within(`the metric says ${expected}`, async () => {
     const found = await nearness(cluster);
     return found === expected ? {} : `it says ${found}`;
   });
@@ -67,17 +67,17 @@ async function metricBecomes(cluster: LifeCluster, expected: string | undefined)
 describe.concurrent('a cluster', () => {
   test('that is paused is told near, critical and expired on the resource and by the metric, and renewed when the pause is over', async () => {
     const cluster = await newCluster(lab(), 'paused');
-    const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
+    const { serialNumber } = await untilCertified(lab(), cluster);
     await annotate(cluster, { [PAUSE]: 'true' });
-    await within(15, 'paused', async () => {
+    await within('paused', async () => {
       const { state } = await requestStatus(cluster);
       return state === 'Paused' ? {} : `it is ${state}`;
     });
     expect(await nearness(cluster)).toBeUndefined();
-    await becomes(cluster, 'ExpiryNear', 'True/Near', LIFETIME_SECONDS);
+    await becomes(cluster, 'ExpiryNear', 'True/Near');
     await metricBecomes(cluster, 'near');
-    await becomes(cluster, 'ExpiryNear', 'True/Expired', LIFETIME_SECONDS);
-    await becomes(cluster, 'Ready', 'False/Expired', 5);
+    await becomes(cluster, 'ExpiryNear', 'True/Expired');
+    await becomes(cluster, 'Ready', 'False/Expired');
     await metricBecomes(cluster, 'expired');
     const said = await eventsOf(lab(), cluster);
     for (const reason of ['ReconcilePaused', 'ExpiryNear', 'Expired'])
@@ -85,17 +85,17 @@ describe.concurrent('a cluster', () => {
     expect((await statusOf(lab(), cluster)).bundles['primary']?.certificate?.serialNumber).toBe(serialNumber);
 
     await annotate(cluster, { [PAUSE]: null });
-    await certificateInSecret(lab().kubernetes, cluster, serialNumber, 30);
-    await becomes(cluster, 'ExpiryNear', 'False/FarAway', 15);
-    await becomes(cluster, 'Ready', 'True/Issued', 15);
+    await certificateInSecret(lab().kubernetes, cluster, serialNumber);
+    await becomes(cluster, 'ExpiryNear', 'False/FarAway');
+    await becomes(cluster, 'Ready', 'True/Issued');
     await metricBecomes(cluster, undefined);
-  }, 240_000);
+  });
 
   test('that moves to another hub is not touched while it moves out, and is picked up where it was when it comes back', async () => {
     const cluster = await newCluster(lab(), 'moving');
-    const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
+    const { serialNumber } = await untilCertified(lab(), cluster);
     await annotate(cluster, { [RELOCATE]: 'other-hub/outgoing' });
-    await within(15, 'hands off', async () => {
+    await within('hands off', async () => {
       const { state } = (await statusOf(lab(), cluster)).bundles['primary'] ?? {};
       return state === 'Paused' ? {} : `it is ${state}`;
     });
@@ -106,9 +106,9 @@ describe.concurrent('a cluster', () => {
     expect((await getSecret(lab(), cluster))?.metadata.resourceVersion).toBe(secret?.metadata.resourceVersion);
 
     await annotate(cluster, { [RELOCATE]: 'this-hub/complete' });
-    await certificateInSecret(lab().kubernetes, cluster, serialNumber, 30);
-    await becomes(cluster, 'Ready', 'True/Issued', 15);
-  }, 180_000);
+    await certificateInSecret(lab().kubernetes, cluster, serialNumber);
+    await becomes(cluster, 'Ready', 'True/Issued');
+  });
 
   test('that hibernates, or is in limited support, is renewed like any other, and shown as what it is', async () => {
     const cluster = await newCluster(lab(), 'asleep', {
@@ -117,8 +117,8 @@ describe.concurrent('a cluster', () => {
         spec: { powerState: 'Hibernating' },
       },
     });
-    const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
-    await certificateInSecret(lab().kubernetes, cluster, serialNumber, LIFETIME_SECONDS);
+    const { serialNumber } = await untilCertified(lab(), cluster);
+    await certificateInSecret(lab().kubernetes, cluster, serialNumber);
     const { cluster: view } = await statusOf(lab(), cluster);
     expect(view).toMatchObject({ hibernating: true, limitedSupport: true });
     const found = await scrape(lab().workers()[0]?.metricsUrl ?? '');
@@ -128,12 +128,12 @@ describe.concurrent('a cluster', () => {
         cluster_namespace: cluster.namespace,
       }),
     ).toBe(1);
-  }, 180_000);
+  });
 });
 
 test('a renewal that fails is as visible as a first one: attempts, the last problem, the next attempt; Ready stays True while the certificate is valid', async () => {
   const cluster = await newCluster(lab(), 'refused');
-  const { serialNumber } = await certifiedWithin(lab(), cluster, 60);
+  const { serialNumber } = await untilCertified(lab(), cluster);
   const refusing = lab().ca.inject({
     when: ({ path }) => path.startsWith('/order-plz'),
     fault: {
@@ -144,7 +144,7 @@ test('a renewal that fails is as visible as a first one: attempts, the last prob
     },
   });
   try {
-    await becomes(cluster, 'Failing', 'True/AcmeRejectedIdentifier', LIFETIME_SECONDS);
+    await becomes(cluster, 'Failing', 'True/AcmeRejectedIdentifier');
     const status = await requestStatus(cluster);
     const ready = status.conditions?.find(({ type }) => type === 'Ready');
     expect(ready).toMatchObject({ status: 'True', message: expect.stringContaining(serialNumber) as string });
@@ -157,7 +157,7 @@ test('a renewal that fails is as visible as a first one: attempts, the last prob
     expect(record?.failure?.message).toContain('not this name today');
     expect(record?.failedAt).toBeDefined();
     // Sooner than the first step of the schedule: the certificate has seconds to live.
-    await within(LIFETIME_SECONDS, 'tried again before it expires', async () => {
+    await within('tried again before it expires', async () => {
       const { failedAttempts = 0 } = await requestStatus(cluster);
       return failedAttempts >= 3 ? {} : `${failedAttempts} attempts so far`;
     });
@@ -165,7 +165,7 @@ test('a renewal that fails is as visible as a first one: attempts, the last prob
     refusing.remove();
   }
   const before = (await caLog(lab())).orders;
-  await certificateInSecret(lab().kubernetes, cluster, serialNumber, 120);
+  await certificateInSecret(lab().kubernetes, cluster, serialNumber);
   expect((await caLog(lab())).orders).toBeGreaterThan(before);
-  await becomes(cluster, 'Failing', 'False/NoFailure', 15);
-}, 300_000);
+  await becomes(cluster, 'Failing', 'False/NoFailure');
+});

@@ -1,7 +1,6 @@
 /** The life of certificates while their cluster lives: issued, followed, renewed; asked of the CA, the DNS and the API server. */
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
 import { FINALIZER, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import {
   CertCluster,
@@ -15,6 +14,7 @@ import {
   issuanceWorkflowId,
   SEARCH_ATTRIBUTES,
 } from '../../../workflows/contract.ts';
+import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } from '../../support/checks.ts';
 import { changeCluster, type LifeCluster, newCluster } from '../../support/life-clusters.ts';
 import {
   activitiesOf,
@@ -57,14 +57,14 @@ beforeAll(async () => {
       if (values !== undefined) seenTogether.add(values.length);
     }
   })();
-  firstSerial = (await certificateInSecret(lab().kubernetes, cluster, undefined, 60)).serialNumber;
+  firstSerial = (await certificateInSecret(lab().kubernetes, cluster, undefined)).serialNumber;
   issued.abort();
   await sampling;
-  await noTxtLeft(lab().stack, cluster, 15);
+  await noTxtLeft(lab().stack, cluster);
   changesOfRoute53 = lab().route53.seen.filter(
     ({ method, path }) => method === 'POST' && path.includes('/rrset'),
   ).length;
-}, 120_000);
+});
 
 describe('an installed cluster', () => {
   test('has the whole chain with its key in a Secret that Hive can use', async () => {
@@ -91,7 +91,7 @@ describe('an installed cluster', () => {
   });
 
   test('has a CertificateRequest that says so, owned by the ClusterDeployment and held by the finalizer', async () => {
-    await requestIsReady(lab().kubernetes, cluster, firstSerial, 15);
+    await requestIsReady(lab().kubernetes, cluster, firstSerial);
     const request = await getRequest(lab(), cluster);
     expect(request).toMatchObject({
       metadata: {
@@ -135,7 +135,7 @@ describe('an installed cluster', () => {
   });
 
   test('tells Hive in its status, and is held by the finalizer', async () => {
-    const found = await within(15, 'status.certificateBundles', async () => {
+    const found = await within('status.certificateBundles', async () => {
       const deployment = await getDeployment(lab(), cluster);
       return deployment?.['status'] === undefined ? 'there is no status' : deployment;
     });
@@ -186,7 +186,7 @@ describe('an installed cluster', () => {
     expect(attributes.get(CertRenewAt)?.getTime()).toBeGreaterThan(Date.now() + 43 * DAY_MS);
 
     const query = `WorkflowType = 'certificateIssuance' AND ${CertCluster.name} = 'first/first'`;
-    const issuances = await within(15, 'the issuance is listed', async () => {
+    const issuances = await within('the issuance is listed', async () => {
       const found = await allOf(lab().client.workflow.list({ query }));
       return found.length > 0 ? found : 'there is none';
     });
@@ -209,7 +209,7 @@ describe('what a user writes', () => {
       '-p',
       patch,
     ]);
-    await within(20, 'it renews 30 days before its end', async () => {
+    await within('it renews 30 days before its end', async () => {
       const request = await getRequest(lab(), cluster);
       const status = request?.['status'] as { readonly notAfter: string; readonly renewalTime: string } | undefined;
       if (status === undefined) return 'it has no status';
@@ -222,12 +222,12 @@ describe('what a user writes', () => {
     const at = ['secret', cluster.secretName, '-n', cluster.namespace];
     await lab().stack.kubectl(['label', ...at, 'team=sre']);
     await lab().stack.kubectl(['annotate', ...at, 'example.com/note=keep me']);
-    const before = await certificateInSecret(lab().kubernetes, cluster, undefined, 5);
+    const before = await certificateInSecret(lab().kubernetes, cluster, undefined);
 
     const command = await startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
-    expect(await command.exit(60_000)).toBe('code 0');
+    expect(await command.exit()).toBe('code 0');
 
-    const after = await certificateInSecret(lab().kubernetes, cluster, before.serialNumber, 5);
+    const after = await certificateInSecret(lab().kubernetes, cluster, before.serialNumber);
     expect(command.output()).toContain(after.serialNumber);
     expect(after.keyFingerprint).not.toBe(before.keyFingerprint);
     const secret = await getSecret(lab(), cluster);
@@ -236,20 +236,20 @@ describe('what a user writes', () => {
       annotations: { 'example.com/note': 'keep me' },
     });
     expect(Object.keys(secret?.['data'] as object).sort()).toEqual(['tls.crt', 'tls.key']);
-    await requestIsReady(lab().kubernetes, cluster, after.serialNumber, 15);
+    await requestIsReady(lab().kubernetes, cluster, after.serialNumber);
     expect((await getRequest(lab(), cluster))?.['spec']).toMatchObject({ renewBeforeDays: 30 });
-    await noTxtLeft(lab().stack, cluster, 15);
+    await noTxtLeft(lab().stack, cluster);
   });
 
   test('a renewal closes the run and leaves the next one as readable', async () => {
     const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
-    const second = await within(15, 'a run of its own', async () => {
+    const second = await within('a run of its own', async () => {
       const now = await handle.describe();
       return now.raw.workflowExecutionInfo?.firstRunId === now.runId ? 'it is still the first run' : now;
     });
     expect(second.typedSearchAttributes.get(CertState)).toBe('Ready');
     expect(second.historyLength).toBeLessThan(15);
-    const details = await within(10, 'answers', async () => {
+    const details = await within('answers', async () => {
       const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
       return currentDetails === '' ? 'it has no details' : { currentDetails };
     });
@@ -289,32 +289,32 @@ describe('a ClusterDeployment that is changed', () => {
     await changeCluster(lab(), cluster, {
       spec: { certificateBundles: bundles('primary', 'second'), ingress: ingress(`more.first.${lab().zone.name}`) },
     });
-    serials.push((await certificateInSecret(lab().kubernetes, secondBundle(), undefined, 60)).serialNumber);
-    await requestIsReady(lab().kubernetes, secondBundle(), serials[0] ?? '', 15);
+    serials.push((await certificateInSecret(lab().kubernetes, secondBundle(), undefined)).serialNumber);
+    await requestIsReady(lab().kubernetes, secondBundle(), serials[0] ?? '');
   });
 
   test('by a name gets another certificate with it', async () => {
     const another = `another.first.${lab().zone.name}`;
     await changeCluster(lab(), cluster, { spec: { ingress: ingress(`more.first.${lab().zone.name}`, another) } });
-    const found = await within(60, 'a certificate with the new name', async () => {
+    const found = await within('a certificate with the new name', async () => {
       const status = (await statusOf(lab(), cluster)).bundles['second'];
       return status?.certificate?.dnsNames.includes(`*.${another}`) === true
         ? status.certificate
         : JSON.stringify(status);
     });
     serials.push(found.serialNumber);
-    await certificateInSecret(lab().kubernetes, secondBundle(), serials[0], 5);
+    await certificateInSecret(lab().kubernetes, secondBundle(), serials[0]);
   });
 
   test('by taking the bundle out has it revoked and removed, and nothing else touched', async () => {
     await changeCluster(lab(), cluster, { spec: { certificateBundles: bundles('primary'), ingress: ingress() } });
-    await within(60, 'Secret and CertificateRequest are gone', async () => {
+    await within('Secret and CertificateRequest are gone', async () => {
       const left = [await getSecret(lab(), secondBundle()), await getRequest(lab(), secondBundle())].filter(Boolean);
       return left.length === 0 ? {} : `${left.map((one) => one?.metadata.name).join(', ')} is there`;
     });
     for (const serial of serials) await statusAtCa(lab().stack, serial, 'Revoked');
     expect((await getSecret(lab(), cluster))?.metadata.resourceVersion).toBe(untouched);
-    const { serialNumber } = await certificateInSecret(lab().kubernetes, cluster, undefined, 5);
+    const { serialNumber } = await certificateInSecret(lab().kubernetes, cluster, undefined);
     await statusAtCa(lab().stack, serialNumber, 'Valid');
     const left = await allOf(lab().kubernetes.list(SECRETS, { namespace: cluster.namespace }));
     expect(left.map(({ metadata }) => metadata.name).sort()).toEqual(['aws', cluster.secretName]);
@@ -329,6 +329,6 @@ test.each([
   await lab().stopWorkers();
   await lab().startWorker({ environment: { CERTMAN_KEY_TYPE: keyType } });
   const other = await newCluster(lab(), `key-${keyType}`);
-  const { certificate } = await certificateInSecret(lab().kubernetes, other, undefined, 60);
+  const { certificate } = await certificateInSecret(lab().kubernetes, other, undefined);
   expect(certificate.publicKey).toMatchObject(expected);
 });

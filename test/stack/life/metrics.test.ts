@@ -1,10 +1,10 @@
 /** What the metrics say, against what was done; and which probes fail when the parts are away. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { within } from '../../../local/demo/checks.ts';
 import { ask } from '../../../local/http.ts';
 import type { WorkerProcess } from '../../../local/worker-process.ts';
+import { within } from '../../support/checks.ts';
 import { deleteCluster, type LifeCluster, newCluster } from '../../support/life-clusters.ts';
-import { certifiedWithin, expectCleared, statusOf } from '../../support/life-evidence.ts';
+import { expectCleared, statusOf, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { scrape } from '../../support/prometheus.ts';
 import { startCertman } from '../../support/worker-process.ts';
@@ -30,8 +30,8 @@ async function fiveMetrics(of: WorkerProcess): Promise<readonly (number | undefi
   ];
 }
 
-async function metricsBecome(of: WorkerProcess, expected: readonly number[], seconds = 15): Promise<void> {
-  await within(seconds, `the five metrics are ${expected.join(', ')}`, async () => {
+async function metricsBecome(of: WorkerProcess, expected: readonly number[]): Promise<void> {
+  await within(`the five metrics are ${expected.join(', ')}`, async () => {
     const found = await fiveMetrics(of);
     return JSON.stringify(found) === JSON.stringify(expected) ? {} : `they are ${found.join(', ')}`;
   });
@@ -45,8 +45,8 @@ beforeAll(async () => {
   second = await newCluster(lab(), 'second');
   apps = await newCluster(lab(), 'apps', { zone: appsZone });
   elsewhere = await newCluster(lab(), 'elsewhere', { zone: otherZone });
-  for (const cluster of [first, second, apps, elsewhere]) await certifiedWithin(lab(), cluster, 60);
-}, 120_000);
+  for (const cluster of [first, second, apps, elsewhere]) await untilCertified(lab(), cluster);
+});
 
 describe('the metrics of certman-operator', () => {
   test('count what was issued, each once', async () => {
@@ -55,7 +55,7 @@ describe('the metrics of certman-operator', () => {
 
   test('count a renewal as issued, and as a duplicate', async () => {
     const command = await startCertman(['renew', 'first/first'], lab().commandEnvironment());
-    expect(await command.exit(60_000)).toBe('code 0');
+    expect(await command.exit()).toBe('code 0');
     await metricsBecome(worker, [3, 1, 3, 1, 1]);
     const found = await scrape(worker.metricsUrl);
     expect(found.value('certman_operator_issued_certificates_count', { action: 'create' })).toBe(4);
@@ -81,7 +81,7 @@ describe('the metrics of certman-operator', () => {
   test('forget the series of a deleted cluster, not what was issued for it', async () => {
     await deleteCluster(lab(), second);
     await expectCleared(lab(), second);
-    await within(10, 'its series vanish', async () => {
+    await within('its series vanish', async () => {
       const { text } = await scrape(worker.metricsUrl);
       return text.includes(second.requestName) ? 'they are there' : {};
     });
@@ -93,11 +93,11 @@ describe('the metrics of certman-operator', () => {
 test('attempts are counted by result, a refusal by its reason', async () => {
   const blocked = { name: 'blocked-domain.example', ...(await lab().stack.createZone('blocked-domain.example')) };
   const refused = await newCluster(lab(), 'refused', { zone: blocked });
-  await within(30, 'it is refused', async () => {
+  await within('it is refused', async () => {
     const state = (await statusOf(lab(), refused).catch(() => undefined))?.bundles['primary'];
     return state?.failure?.code === 'acme/rejectedIdentifier' ? {} : JSON.stringify(state ?? null);
   });
-  await within(10, 'it is counted', async () => {
+  await within('it is counted', async () => {
     const found = await scrape(worker.metricsUrl);
     const counts = Object.fromEntries(
       found.all('certman_issuances_total').map(({ labels, value }) => [labels['result'], value]),
@@ -123,9 +123,9 @@ test('another process that takes over says the same, and no two say it at once',
   const next = await lab().startWorker();
   expect(await fiveMetrics(next)).toEqual([undefined, undefined, undefined, undefined, undefined]);
   await worker.stop();
-  await metricsBecome(next, [3, 1, 3, 1, 1], 30);
+  await metricsBecome(next, [3, 1, 3, 1, 1]);
   // The counts are Temporal's; the certificates are the watch's, which has to list them first.
-  await within(15, 'it shows every certificate', async () => {
+  await within('it shows every certificate', async () => {
     const shown = (await scrape(next.metricsUrl)).all(VALID_DAYS).length;
     return shown === 3 ? {} : `it shows ${shown}`;
   });
@@ -138,7 +138,7 @@ test('another process that takes over says the same, and no two say it at once',
 test('without Temporal and the API server the process is healthy and not ready, and ready again without a restart', async () => {
   const health = worker.readyUrl.replace('/readyz', '/healthz');
   await Promise.all([lab().stack.part('temporal').kill(), lab().stack.part('kube-apiserver').stop()]);
-  await within(20, 'it is not ready', async () => {
+  await within('it is not ready', async () => {
     const { status, body } = await ask(worker.readyUrl);
     return status === 503 && body.includes('Temporal') ? {} : `${status} ${body}`;
   });
@@ -148,7 +148,7 @@ test('without Temporal and the API server the process is healthy and not ready, 
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
   await Promise.all([lab().stack.part('temporal').start(), lab().stack.part('kube-apiserver').start()]);
-  await within(30, 'it is ready', async () => ((await ask(worker.readyUrl)).status === 200 ? {} : 'it is not'));
+  await within('it is ready', async () => ((await ask(worker.readyUrl)).status === 200 ? {} : 'it is not'));
   expect(worker.ended()).toBeUndefined();
-  await metricsBecome(worker, [3, 1, 3, 1, 1], 45);
+  await metricsBecome(worker, [3, 1, 3, 1, 1]);
 });

@@ -1,9 +1,9 @@
 /** An order is on record at Temporal as soon as the CA has said its URL, so that the death of the worker right after costs none. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { within } from '../../../local/demo/checks.ts';
+import { within } from '../../support/checks.ts';
 import { newCluster } from '../../support/life-clusters.ts';
-import { caLog, certifiedWithin } from '../../support/life-evidence.ts';
+import { caLog, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 
 const lab = useLifeLab();
@@ -22,11 +22,11 @@ test('a worker killed just after a slow CA took the order: the next one goes on 
   });
   const held = lab().ca.inject({ when: ({ path }) => path.startsWith('/authZ/'), fault: { kind: 'hang' } });
   const cluster = await newCluster(lab(), 'slow-ca');
-  await within(30, 'the worker has heard of the order', async () => (held.hits() > 0 ? {} : 'it has not'));
+  await within('the worker has heard of the order', async () => (held.hits() > 0 ? {} : 'it has not'));
   await sleep(THEN_KILLED_MS);
   await lab().workers()[0]?.kill();
   held.remove();
   await lab().startWorker({ name: 'next' });
-  await certifiedWithin(lab(), cluster, 60);
+  await untilCertified(lab(), cluster);
   expect((await caLog(lab())).orders).toBe(before + 1);
 });

@@ -1,8 +1,8 @@
 /** Workers that are killed or told to end in the middle of the work: another one goes on, and nothing is lost or done twice. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
 import type { WorkerProcess } from '../../../local/worker-process.ts';
 import { issuanceWorkflowId, watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
+import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } from '../../support/checks.ts';
 import { deleteCluster, type LifeCluster, newCluster, newClusters } from '../../support/life-clusters.ts';
 import { activitiesOf, allOf, caLog, expectCleared, stagingSecrets, txtRecords } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
@@ -20,18 +20,18 @@ async function startNamed(name: string): Promise<WorkerProcess> {
   return await lab().startWorker({ name, environment: { CERTMAN_IDENTITY: name } });
 }
 
-async function watchedBy(name: string, seconds: number): Promise<void> {
-  await within(seconds, `${name} watches`, async () => {
+async function watchedBy(name: string): Promise<void> {
+  await within(`${name} watches`, async () => {
     const who = await watcher().catch(() => 'nobody');
     return who === name ? {} : `${who} does`;
   });
 }
 
-async function allIssued(clusters: readonly LifeCluster[], seconds: number) {
+async function allIssued(clusters: readonly LifeCluster[]) {
   return await Promise.all(
     clusters.map(async (cluster) => {
-      const installed = await certificateInSecret(lab().kubernetes, cluster, undefined, seconds);
-      await requestIsReady(lab().kubernetes, cluster, installed.serialNumber, 30);
+      const installed = await certificateInSecret(lab().kubernetes, cluster, undefined);
+      await requestIsReady(lab().kubernetes, cluster, installed.serialNumber);
       return installed;
     }),
   );
@@ -45,24 +45,24 @@ describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} 
 
   beforeAll(async () => {
     const first = await startNamed('first');
-    await watchedBy('first', 15);
+    await watchedBy('first');
     await startNamed('second');
     clusters = await newClusters(lab(), 'killed', CLUSTERS);
     // Some orders proved, some not, some perhaps not placed.
-    await within(60, 'the first certificate is being made', async () => {
+    await within('the first certificate is being made', async () => {
       const { serials } = await caLog(lab());
       return serials.length > 0 ? {} : 'it is not';
     });
     await first.kill();
     const killedAt = performance.now();
     late = await newCluster(lab(), 'late');
-    await certificateInSecret(lab().kubernetes, late, undefined, 60);
+    await certificateInSecret(lab().kubernetes, late, undefined);
     lateSeconds = (performance.now() - killedAt) / 1000;
-    issued = await allIssued(clusters, 90);
-  }, 200_000);
+    issued = await allIssued(clusters);
+  });
 
   test('leaves the watch to the other one within seconds: a cluster installed after the kill is served', async () => {
-    await watchedBy('second', 1);
+    await watchedBy('second');
     expect(lateSeconds).toBeLessThan(25);
   });
 
@@ -95,7 +95,7 @@ describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} 
   test('leaves no staged key and no TXT record behind', async () => {
     for (const cluster of clusters) {
       expect(await stagingSecrets(lab(), cluster)).toEqual([]);
-      await noTxtLeft(lab().stack, cluster, 15);
+      await noTxtLeft(lab().stack, cluster);
     }
     expect([...(await txtRecords(lab())).keys()]).toEqual([]);
   });
@@ -103,7 +103,7 @@ describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} 
 
 test('a worker that is killed in the middle of the end of clusters leaves it to the next one', async () => {
   const clusters = await newClusters(lab(), 'ended', 4);
-  const issued = await allIssued(clusters, 60);
+  const issued = await allIssued(clusters);
   const third = await startNamed('third');
   await lab().stopWorker('second');
   const held = lab().ca.inject({
@@ -111,19 +111,19 @@ test('a worker that is killed in the middle of the end of clusters leaves it to 
     fault: { kind: 'cutAfter' },
   });
   await Promise.all(clusters.map((cluster) => deleteCluster(lab(), cluster)));
-  await within(20, 'revocations are under way', async () => (held.hits() >= 4 ? {} : `${held.hits()} are`));
+  await within('revocations are under way', async () => (held.hits() >= 4 ? {} : `${held.hits()} are`));
   await third.kill();
   held.remove();
   await startNamed('fourth');
   for (const [index, cluster] of clusters.entries()) {
-    await expectCleared(lab(), cluster, { revoked: [issued[index]?.serialNumber ?? ''], seconds: 45 });
+    await expectCleared(lab(), cluster, { revoked: [issued[index]?.serialNumber ?? ''] });
   }
 });
 
 test('SIGTERM in the middle of the work ends in good order within the grace, and the next worker finishes it', async () => {
-  await watchedBy('fourth', 20);
+  await watchedBy('fourth');
   const clusters = await newClusters(lab(), 'rolled', 4);
-  await within(30, 'orders are placed', async () => ((await txtRecords(lab())).size > 0 ? {} : 'none is'));
+  await within('orders are placed', async () => ((await txtRecords(lab())).size > 0 ? {} : 'none is'));
   const begun = performance.now();
   const [stopped] = await Promise.all([
     lab()
@@ -133,8 +133,8 @@ test('SIGTERM in the middle of the work ends in good order within the grace, and
   ]);
   expect(stopped.how).toBe('code 0');
   expect(stopped.seconds).toBeLessThan(25);
-  await allIssued(clusters, 60);
-  await watchedBy('fifth', 1);
+  await allIssued(clusters);
+  await watchedBy('fifth');
   expect((await caLog(lab())).serials).toHaveLength(CLUSTERS + 1 + 4 + 4);
 });
 

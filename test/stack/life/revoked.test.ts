@@ -11,7 +11,7 @@ import { issuanceWorkflowId } from '../../../workflows/contract.ts';
 import { eventually } from '../../support/eventually.ts';
 import { IssuingCa } from '../../support/issuing-ca.ts';
 import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
-import { caLog, certifiedWithin } from '../../support/life-evidence.ts';
+import { caLog, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { type ListServer, startListServer } from '../../support/list-server.ts';
 import { scrape } from '../../support/prometheus.ts';
@@ -55,9 +55,8 @@ test('a revoked certificate is replaced, by one order that says why', async () =
   const worker = await lab().startWorker();
   const { serialNumber } = await eventually(
     'another certificate is in its place',
-    () => certifiedWithin(lab(), cluster, 60),
+    () => untilCertified(lab(), cluster),
     (installed) => installed.serialNumber !== REVOKED,
-    90_000,
   );
   expect(await firstOrder(cluster)).toMatchObject({ reason: `The CA has revoked certificate ${REVOKED}.` });
   expect(await caLog(lab())).toMatchObject({ orders: 1, serials: [serialNumber] });

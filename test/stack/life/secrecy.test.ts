@@ -22,8 +22,6 @@ import { readAccount, writeAccount } from '../../support/operator-account.ts';
 import { type Needle, needleOf, needlesOfKey, type Straw, search } from '../../support/secret-search.ts';
 import { recordRun, tracesOf, tracesOfWorker } from '../../support/traces-of-a-run.ts';
 
-const SECONDS = 30;
-
 /** In the forms of real ones, unlike each other. */
 const newAwsKeys = () => ({
   aws_access_key_id: `AKIA${randomBytes(16).toString('hex').toUpperCase().slice(0, 16)}`,
@@ -93,7 +91,6 @@ function refuseWithQuotations(at: LifeLab): void {
 async function untilIssued(cluster: SampleCluster): Promise<string> {
   return await eventually(
     `a certificate for ${cluster.name}`,
-    SECONDS,
     async () => {
       const [issued, { status }] = await Promise.all([issuedTo(lab(), cluster), whatIsSaid(lab(), cluster)]);
       return status['serialNumber'] === issued?.serialNumber ? issued?.serialNumber : undefined;
@@ -105,7 +102,6 @@ async function untilIssued(cluster: SampleCluster): Promise<string> {
 async function untilFailing(cluster: SampleCluster, reason: string): Promise<void> {
   await eventually(
     `${cluster.name} says ${reason}`,
-    SECONDS,
     async () => (await whatIsSaid(lab(), cluster)).conditions.find((condition) => condition.reason === reason),
     () => whatIsSaid(lab(), cluster),
   );
@@ -182,7 +178,6 @@ async function wholeRun(): Promise<Run> {
       await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
       await eventually(
         `${cluster.name} is gone`,
-        SECONDS,
         async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
         () => whatIsSaid(at, cluster),
       );
@@ -221,7 +216,7 @@ describe('a whole run', () => {
   let run: Run;
   beforeAll(async () => {
     run = await wholeRun();
-  }, 180_000);
+  });
 
   it('has been searched where public values are found: it could fail', () => {
     const placesOf = (value: string) => search(run.straws, [{ what: 'it', forms: [value] }]).join('\n');

@@ -1,19 +1,19 @@
 /** The life of CertificateRequests that stand alone: asked of the CA, the DNS and the API server. */
 import { describe, expect, test } from 'vitest';
-import { certificateInSecret, requestIsReady, statusAtCa, within } from '../../../local/demo/checks.ts';
 import { AWS } from '../../../local/versions.ts';
 import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { CertCluster, certClusterOf, clusterWorkflowId, type DecommissionLedger } from '../../../workflows/contract.ts';
+import { certificateInSecret, requestIsReady, statusAtCa, within } from '../../support/checks.ts';
 import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
 import {
   allOf,
   caLog,
-  certifiedWithin,
   expectCleared,
   getRequest,
   getSecret,
   ledgerOf,
   statusOf,
+  untilCertified,
 } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { changeRequest, conditionOf, deleteRequest, newRequest } from '../../support/standalone-requests.ts';
@@ -32,7 +32,7 @@ const lab = useLifeLab({
 
 /** Until it says that it fails, for this reason. @returns what it says. */
 async function failing(request: LifeCluster, reason: string): Promise<string> {
-  const { message } = await within(30, `${request.name} fails with ${reason}`, async () => {
+  const { message } = await within(`${request.name} fails with ${reason}`, async () => {
     const condition = conditionOf(await getRequest(lab(), request), 'Failing');
     return condition?.status === 'True' && condition.reason === reason
       ? condition
@@ -43,7 +43,7 @@ async function failing(request: LifeCluster, reason: string): Promise<string> {
 
 async function certman(...args: readonly string[]): Promise<string> {
   const command = await startCertman(args, lab().commandEnvironment());
-  expect(`${await command.exit(60_000)} ${command.output()}`).toMatch(/^code 0/);
+  expect(`${await command.exit()} ${command.output()}`).toMatch(/^code 0/);
   return command.output();
 }
 
@@ -53,7 +53,7 @@ describe('a CertificateRequest that its user made', () => {
 
   test('gets its certificate, and nothing is written to it but our finalizer and its status', async () => {
     request = await newRequest(lab(), 'web');
-    ({ serialNumber: serial } = await certifiedWithin(lab(), request, 60));
+    ({ serialNumber: serial } = await untilCertified(lab(), request));
     const found = await getRequest(lab(), request);
     expect(found?.metadata.finalizers).toEqual([FINALIZER]);
     expect(found?.metadata.ownerReferences).toBeUndefined();
@@ -83,45 +83,45 @@ describe('a CertificateRequest that its user made', () => {
     expect(await certman('status', 'web/web')).toMatch(/workflow +request\/hive\/web\/web\/.+\n\n +web: Ready\n/);
     expect(await certman('status', 'web/web', '--kubernetes')).toMatch(/ +web: Ready\n/);
     expect(await certman('renew', 'web/web')).toMatch(/^web: renewed by Pebble/m);
-    ({ serialNumber: serial } = await certificateInSecret(lab().kubernetes, request, serial, 5));
-    await requestIsReady(lab().kubernetes, request, serial, 15);
+    ({ serialNumber: serial } = await certificateInSecret(lab().kubernetes, request, serial));
+    await requestIsReady(lab().kubernetes, request, serial);
   });
 
   test('obeys renewBeforeDays without another order', async () => {
     await changeRequest(lab(), request, { spec: { renewBeforeDays: 20 } });
-    await within(20, 'it renews 20 days before its end', async () => {
+    await within('it renews 20 days before its end', async () => {
       const status = (await getRequest(lab(), request))?.['status'] as Readonly<Record<string, string>>;
       const days = (Date.parse(status['notAfter'] ?? '') - Date.parse(status['renewalTime'] ?? '')) / DAY_MS;
       return days >= 20 && days <= 21 ? {} : `it renews ${days} days before its end`;
     });
-    expect((await certificateInSecret(lab().kubernetes, request, undefined, 5)).serialNumber).toBe(serial);
+    expect((await certificateInSecret(lab().kubernetes, request, undefined)).serialNumber).toBe(serial);
   });
 
   test('with other names gets a certificate for those', async () => {
     const more = `MORE.web.${lab().zone.name}`;
     await changeRequest(lab(), request, { spec: { dnsNames: [...request.dnsNames, more] } });
     request = { ...request, dnsNames: [...request.dnsNames, more.toLowerCase()] };
-    const found = await within(60, 'a certificate with the new name', async () => {
+    const found = await within('a certificate with the new name', async () => {
       const known = (await statusOf(lab(), request)).bundles['web'];
       return known?.certificate?.dnsNames.includes(more.toLowerCase()) === true
         ? known.certificate
         : (known?.message ?? '');
     });
     serial = found.serialNumber;
-    await certificateInSecret(lab().kubernetes, request, undefined, 5);
+    await certificateInSecret(lab().kubernetes, request, undefined);
   });
 
   test('whose Secret is deleted gets another', async () => {
     await lab().kubernetes.delete(SECRETS, { namespace: 'web', name: request.secretName });
-    ({ serialNumber: serial } = await certificateInSecret(lab().kubernetes, request, serial, 60));
-    await requestIsReady(lab().kubernetes, request, serial, 15);
+    ({ serialNumber: serial } = await certificateInSecret(lab().kubernetes, request, serial));
+    await requestIsReady(lab().kubernetes, request, serial);
   });
 
   test('is left alone while it is paused, and goes on where it was', async () => {
     const pause = (value: string | null) =>
       changeRequest(lab(), request, { metadata: { annotations: { 'hive.openshift.io/reconcile-pause': value } } });
     const inState = (state: string) =>
-      within(20, `it is ${state}`, async () => {
+      within(`it is ${state}`, async () => {
         const now = (await statusOf(lab(), request)).bundles['web']?.state;
         return now === state ? {} : `it is ${now}`;
       });
@@ -129,7 +129,7 @@ describe('a CertificateRequest that its user made', () => {
     await inState('Paused');
     await pause(null);
     await inState('Ready');
-    expect((await certificateInSecret(lab().kubernetes, request, undefined, 5)).serialNumber).toBe(serial);
+    expect((await certificateInSecret(lab().kubernetes, request, undefined)).serialNumber).toBe(serial);
   });
 
   test('that is deleted is revoked first, then its Secret goes, then its finalizer', async () => {
@@ -138,11 +138,11 @@ describe('a CertificateRequest that its user made', () => {
       fault: { kind: 'answer', status: 503, headers: { 'retry-after': '1' }, body: {} },
     });
     await deleteRequest(lab(), request);
-    await within(20, 'a revocation was tried', async () => (refusal.hits() > 0 ? {} : 'not yet'));
+    await within('a revocation was tried', async () => (refusal.hits() > 0 ? {} : 'not yet'));
     expect(await getSecret(lab(), request)).toBeDefined();
     expect((await getRequest(lab(), request))?.metadata.finalizers).toEqual([FINALIZER]);
     refusal.remove();
-    const ledger = await expectCleared(lab(), request, { revoked: [serial], seconds: 60 });
+    const ledger = await expectCleared(lab(), request, { revoked: [serial] });
     expect(ledger.bundles.map(({ removed }) => removed)).toEqual([[`Secret web/${request.secretName}`]]);
     const revocations = ledger.bundles.flatMap((bundle) => bundle.revocations);
     // Each certificate it ever had: the first, the renewed one, that with another name, and that of the lost Secret.
@@ -161,7 +161,7 @@ describe('what is wrong with a request is said on its status, and mended by corr
     expect(await failing(request, 'DnsNameOutsideZone')).toContain('spec.dnsNames asks for "www.example.org"');
     const dnsNames = [`www.stray.${lab().zone.name}`];
     await changeRequest(lab(), request, { spec: { dnsNames } });
-    await certifiedWithin(lab(), { ...request, dnsNames }, 60);
+    await untilCertified(lab(), { ...request, dnsNames });
   });
 
   test('an address in the place of a name', async () => {
@@ -173,7 +173,7 @@ describe('what is wrong with a request is said on its status, and mended by corr
     const request = await newRequest(lab(), 'unnamed', { secretName: 'a..b' });
     expect(await failing(request, 'ConfigurationInvalid')).toContain('spec.certificateSecret.name');
     await changeRequest(lab(), request, { spec: { certificateSecret: { name: 'unnamed-cert' } } });
-    await certifiedWithin(lab(), { ...request, secretName: 'unnamed-cert' }, 60);
+    await untilCertified(lab(), { ...request, secretName: 'unnamed-cert' });
   });
 
   test('no platform', async () => {
@@ -190,7 +190,7 @@ describe('what is wrong with a request is said on its status, and mended by corr
     expect(await failing(request, 'DnsCredentialsMissing')).toContain('Secret unkeyed/none');
     const aws = await lab().kubernetes.get(SECRETS, { namespace: 'unkeyed', name: 'aws' });
     await lab().kubernetes.create(SECRETS, { metadata: { namespace: 'unkeyed', name: 'none' }, data: aws?.['data'] });
-    await certifiedWithin(lab(), request, 60);
+    await untilCertified(lab(), request);
   });
 });
 
@@ -201,7 +201,7 @@ describe('one that names no credentials is not lent the worker’s own', () => {
     const request = await newRequest(lab(), 'lent', { spec: { platform } });
     expect(await failing(request, 'DnsCredentialsMissing')).toMatch(/names no Secret.*Name a Secret of namespace lent/);
     await changeRequest(lab(), request, { spec: { platform: { aws: { credentials: { name: 'aws' } } } } });
-    await certifiedWithin(lab(), request, 60);
+    await untilCertified(lab(), request);
   });
 
   test('and goes at once when it is deleted: nothing was published, so nothing is withdrawn', async () => {
@@ -209,7 +209,7 @@ describe('one that names no credentials is not lent the worker’s own', () => {
     await failing(request, 'DnsCredentialsMissing');
     expect((await statusOf(lab(), request)).bundles['begged']?.leftRecords).toBeUndefined();
     await deleteRequest(lab(), request);
-    const ledger = await expectCleared(lab(), request, { seconds: 20 });
+    const ledger = await expectCleared(lab(), request, {});
     expect(ledger.bundles).toEqual([
       { bundleName: 'begged', revocations: [expect.objectContaining({ outcome: 'missing' })], removed: [] },
     ]);
@@ -220,7 +220,7 @@ test('one whose name is longer than a label may be is served, and cleared away, 
   const name = `long-${'n'.repeat(70)}`;
   const names = { secretName: 'long-cert', dnsNames: [`www.long.${lab().zone.name}`] };
   const request = await newRequest(lab(), name, { namespace: 'long', ...names });
-  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  const { serialNumber } = await untilCertified(lab(), request);
   expect((await getSecret(lab(), request))?.metadata.labels).toBeUndefined();
   await deleteRequest(lab(), request);
   await expectCleared(lab(), request, { revoked: [serialNumber] });
@@ -230,17 +230,17 @@ test('one of the longest names that there can be is issued, shown, renewed and c
   const [namespace, name, secretName] = ['s'.repeat(63), 'n'.repeat(253), 'c'.repeat(253)];
   const dnsNames = [`www.longest.${lab().zone.name}`];
   const request = await newRequest(lab(), name, { namespace, secretName, dnsNames });
-  const { serialNumber: first } = await certifiedWithin(lab(), request, 60);
+  const { serialNumber: first } = await untilCertified(lab(), request);
   expect(await certman('renew', `${namespace}/${name}`)).toMatch(new RegExp(`^${name}: renewed by Pebble`, 'm'));
-  const { serialNumber } = await certificateInSecret(lab().kubernetes, request, first, 5);
-  await requestIsReady(lab().kubernetes, request, serialNumber, 15);
+  const { serialNumber } = await certificateInSecret(lab().kubernetes, request, first);
+  await requestIsReady(lab().kubernetes, request, serialNumber);
 
   expect(await certman('status')).toMatch(new RegExp(`^${namespace}/${name} +Ready `, 'm'));
   const workflowId = clusterWorkflowId(request.identity);
   const shown = await certman('status', `${namespace}/${name}`);
   expect(shown).toMatch(new RegExp(`workflow +${workflowId}\n\n +${name}: Ready\n`));
   const ofIt = `${CertCluster.name} = '${certClusterOf(request.identity)}'`;
-  const executions = await within(10, 'Temporal lists its workflows', async () => {
+  const executions = await within('Temporal lists its workflows', async () => {
     const listed = await allOf(lab().client.workflow.list({ query: ofIt }));
     return new Set(listed.map((one) => one.workflowId)).size === 3 ? listed : `${listed.length} runs`;
   });
@@ -257,19 +257,19 @@ describe('several in a namespace', () => {
   test('each have their own, and the end of one is not that of the other', async () => {
     const one = await newRequest(lab(), 'one', { namespace: 'shop' });
     const two = await newRequest(lab(), 'two', { namespace: 'shop' });
-    const { serialNumber: first } = await certifiedWithin(lab(), one, 60);
-    const { serialNumber: second } = await certifiedWithin(lab(), two, 60);
+    const { serialNumber: first } = await untilCertified(lab(), one);
+    const { serialNumber: second } = await untilCertified(lab(), two);
     await deleteRequest(lab(), one);
     await expectCleared(lab(), one, { revoked: [first] });
     await statusAtCa(lab().stack, second, 'Valid');
-    expect((await certificateInSecret(lab().kubernetes, two, undefined, 5)).serialNumber).toBe(second);
+    expect((await certificateInSecret(lab().kubernetes, two, undefined)).serialNumber).toBe(second);
   });
 
   test('that name one Secret: the older has it, the other is told so before it orders, and has it in its turn', async () => {
     const older = await newRequest(lab(), 'older', { namespace: 'twins', secretName: 'shared' });
     const younger = await newRequest(lab(), 'younger', { namespace: 'twins', secretName: 'shared' });
     expect(await failing(younger, 'KubernetesHeldByOther')).toMatch(/Secret twins\/shared.*CertificateRequest older/);
-    const { serialNumber } = await certifiedWithin(lab(), older, 60);
+    const { serialNumber } = await untilCertified(lab(), older);
     expect((await statusOf(lab(), younger)).bundles['younger']?.orders).toBe(0);
 
     const third = await newRequest(lab(), 'third', { namespace: 'twins', secretName: 'shared' });
@@ -280,11 +280,11 @@ describe('several in a namespace', () => {
     await statusAtCa(lab().stack, serialNumber, 'Valid');
 
     await deleteRequest(lab(), older);
-    await within(30, 'the older one is gone', async () =>
+    await within('the older one is gone', async () =>
       (await getRequest(lab(), older)) === undefined ? {} : 'it is there',
     );
     await statusAtCa(lab().stack, serialNumber, 'Revoked');
-    await certifiedWithin(lab(), younger, 30);
+    await untilCertified(lab(), younger);
   });
 });
 
@@ -296,7 +296,7 @@ test('one that a ClusterDeployment turns out to ask for is handed over: nothing 
     secretName: 'late-primary-cert',
     dnsNames,
   });
-  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  const { serialNumber } = await untilCertified(lab(), request);
   const { orders } = await caLog(lab());
 
   const cluster = await newCluster(lab(), 'late');
@@ -305,7 +305,7 @@ test('one that a ClusterDeployment turns out to ask for is handed over: nothing 
   expect(ledger).toMatchObject({ claimedBy: 'late', finalizerReleased: false });
   expect(ledger.bundles).toEqual([{ bundleName: 'late-primary', revocations: [], removed: [] }]);
 
-  await within(30, 'the cluster has it', async () => {
+  await within('the cluster has it', async () => {
     const found = await lab().kubernetes.get(CERTIFICATE_REQUESTS, { namespace: 'late', name: 'late-primary' });
     const { workflowID } = (found?.['status'] ?? {}) as { readonly workflowID?: string };
     return workflowID === clusterWorkflowId(cluster.identity) ? {} : `it says ${workflowID}`;
@@ -316,6 +316,6 @@ test('one that a ClusterDeployment turns out to ask for is handed over: nothing 
     ownerReferences: [{ kind: 'ClusterDeployment', uid: cluster.identity.uid }],
   });
   await statusAtCa(lab().stack, serialNumber, 'Valid');
-  expect((await certificateInSecret(lab().kubernetes, cluster, undefined, 5)).serialNumber).toBe(serialNumber);
+  expect((await certificateInSecret(lab().kubernetes, cluster, undefined)).serialNumber).toBe(serialNumber);
   expect((await caLog(lab())).orders).toBe(orders);
 });

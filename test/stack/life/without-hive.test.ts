@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
-import { within } from '../../../local/demo/checks.ts';
 import { ask } from '../../../local/http.ts';
 import { AWS } from '../../../local/versions.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER } from '../../../src/kubernetes/kubernetes-api.ts';
+import { within } from '../../support/checks.ts';
 import { newCluster } from '../../support/life-clusters.ts';
-import { certifiedWithin, expectCleared } from '../../support/life-evidence.ts';
+import { expectCleared, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { deleteRequest, newRequest } from '../../support/standalone-requests.ts';
 
@@ -25,17 +25,17 @@ async function logged(): Promise<readonly string[]> {
 beforeAll(async () => {
   await lab().stack.kubectl(['delete', '--wait=true', '--timeout=60s', '-f', HIVE_CRDS]);
   await lab().startWorker({ environment: { CERTMAN_COMPARISON_INTERVAL: '2s', CERTMAN_LOG_FORMAT: 'json' } });
-}, 90_000);
+});
 
 test('a request is issued, and at its end revoked and cleared away', async () => {
   const request = await newRequest(lab(), 'alone');
-  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  const { serialNumber } = await untilCertified(lab(), request);
   await deleteRequest(lab(), request);
   await expectCleared(lab(), request, { revoked: [serialNumber] });
 });
 
 test('the worker says once that there is no Hive, is ready, and compares what there is', async () => {
-  await within(15, 'the picture was compared', async () =>
+  await within('the picture was compared', async () =>
     (await logged()).includes('The whole picture was compared') ? {} : 'not yet',
   );
   const [worker] = lab().workers();
@@ -47,7 +47,7 @@ test('the worker says once that there is no Hive, is ready, and compares what th
 
 test('Hive that is installed later is noticed within a minute or so, its clusters are served beside the requests', async () => {
   const request = await newRequest(lab(), 'beside');
-  const { serialNumber } = await certifiedWithin(lab(), request, 60);
+  const { serialNumber } = await untilCertified(lab(), request);
   await lab().stack.kubectl(['apply', '-f', HIVE_CRDS]);
   await lab().stack.kubectl([
     'wait',
@@ -57,9 +57,9 @@ test('Hive that is installed later is noticed within a minute or so, its cluster
     'crd/dnszones.hive.openshift.io',
   ]);
   const cluster = await newCluster(lab(), 'late');
-  await certifiedWithin(lab(), cluster, 100);
-  expect((await certifiedWithin(lab(), request, 5)).serialNumber).toBe(serialNumber);
-}, 150_000);
+  await untilCertified(lab(), cluster);
+  expect((await untilCertified(lab(), request)).serialNumber).toBe(serialNumber);
+});
 
 test('a request that a vanished cluster left behind under a name of its own is cleared away, once', async () => {
   const key = { namespace: 'alone', name: 'left-over' };
@@ -74,11 +74,11 @@ test('a request that a vanished cluster left behind under a name of its own is c
       platform: { aws: { credentials: { name: 'aws' }, region: AWS.region } },
     },
   });
-  await within(30, 'it is gone', async () =>
+  await within('it is gone', async () =>
     (await lab().kubernetes.get(CERTIFICATE_REQUESTS, key)) === undefined ? {} : 'it is there',
   );
   const compared = async () => (await logged()).filter((one) => one === 'The whole picture was compared').length;
   const since = await compared();
-  await within(15, 'the picture was compared again', async () => ((await compared()) >= since + 2 ? {} : 'not yet'));
+  await within('the picture was compared again', async () => ((await compared()) >= since + 2 ? {} : 'not yet'));
   expect((await logged()).filter((one) => one === 'CertificateRequests were left behind')).toHaveLength(1);
-}, 60_000);
+});

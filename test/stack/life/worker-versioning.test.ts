@@ -8,7 +8,7 @@ import { PATCHES } from '../../../src/worker/patches.ts';
 import { watchStatus, watchWorkflowId } from '../../../workflows/contract.ts';
 import { buildIdsIn, patchesIn } from '../../support/history-events.ts';
 import { type LifeCluster, newCluster, newClusters } from '../../support/life-clusters.ts';
-import { caLog, certifiedWithin, expectCleared } from '../../support/life-evidence.ts';
+import { caLog, expectCleared, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
 import { mixedFleet, ORDERS_OF_MIXED_FLEET } from '../../support/mixed-fleet.ts';
 import {
@@ -39,7 +39,7 @@ beforeAll(async () => {
 const buildIdsOf = async (cluster: LifeCluster) => buildIdsIn(await historyOf(lab(), cluster));
 
 async function certified(cluster: LifeCluster): Promise<string> {
-  return (await certifiedWithin(lab(), cluster, 90)).serialNumber;
+  return (await untilCertified(lab(), cluster)).serialNumber;
 }
 
 async function losesItsSecret(cluster: LifeCluster): Promise<void> {
@@ -77,7 +77,7 @@ test('a fleet in the middle of everything moves to the version that is made curr
   const late = await newCluster(lab(), 'late');
   const all = [...fleet.asleep, fleet.installing, fleet.publishing, fleet.waiting, late];
   expect(new Set(await Promise.all(all.map(certified)))).toHaveLength(all.length);
-  await expectCleared(lab(), fleet.leaving, { revoked: [fleet.leavingSerial], seconds: 90 });
+  await expectCleared(lab(), fleet.leaving, { revoked: [fleet.leavingSerial] });
   needed += ORDERS_OF_MIXED_FLEET + 1;
 
   const [sleeper] = fleet.asleep as readonly [LifeCluster, LifeCluster];
@@ -91,7 +91,7 @@ test('a fleet in the middle of everything moves to the version that is made curr
   const watch = await lab().client.workflow.getHandle(watchWorkflowId('hive')).query(watchStatus);
   expect(watch.watching?.worker).toBe('two');
   expect((await caLog(lab())).orders).toBe(needed);
-}, 240_000);
+});
 
 test('two versions work side by side, each workflow on one of them', async () => {
   await versions.startPresent('three', versioned('3'));

@@ -85,7 +85,6 @@ describe('a worker process', () => {
         'the certificate',
         async () => (await admin.get(CERTIFICATE_REQUESTS, key))?.['status'] as { serialNumber?: string } | undefined,
         (status) => status?.serialNumber !== undefined,
-        60_000,
       );
       expect(await stack.acme.statusOf(seen?.serialNumber ?? '')).toMatchObject({ Status: 'Valid' });
     } finally {

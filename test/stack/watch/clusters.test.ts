@@ -108,7 +108,6 @@ describe('a cluster', () => {
     const cluster = await makeCluster(hub());
     await run.untilTold(cluster, ['observed']);
     await pretendIssuance(hub(), cluster);
-    await sleep(300);
     await hub().admin.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [{ op: 'remove', path: '/metadata/finalizers' }]);
     await run.untilTold(cluster, ['observed', 'The finalizer of the ClusterDeployment was removed by somebody.']);
   });

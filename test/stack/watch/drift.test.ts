@@ -100,6 +100,7 @@ const DRIFTS: readonly Drift[] = [
   },
 ];
 
+/** Certified, as far as the comparison sees. */
 async function certified(run: WatchRun, status: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
   const cluster = await makeCluster(hub());
   await run.untilTold(cluster, ['observed']);
@@ -107,16 +108,22 @@ async function certified(run: WatchRun, status: Readonly<Record<string, unknown>
   return cluster;
 }
 
+/** Certified, and the watch has seen it. */
+async function seenCertified(run: WatchRun): Promise<Cluster> {
+  const cluster = await makeCluster(hub());
+  await run.untilTold(cluster, ['observed']);
+  await run.untilSeen(await pretendIssuance(hub(), cluster));
+  return cluster;
+}
+
 describe('the watch', () => {
-  test('tells of each change by foreign hands within seconds, once', async () => {
-    const run = await lab().watch();
-    const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await certified(run) })));
-    await sleep(QUIET_MS);
+  test('tells of each change by foreign hands at once, and once', async () => {
+    // Without a comparison: what is told comes of the change itself.
+    const run = await lab().watch({ comparisonIntervalMs: 86_400_000 });
+    const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await seenCertified(run) })));
     for (const { drift, cluster } of clusters) {
-      const began = performance.now();
       await drift.make(cluster);
       await run.untilTold(cluster, ['observed', drift.said[0]]);
-      expect(performance.now() - began, drift.name).toBeLessThan(5_000);
     }
     await sleep(QUIET_MS);
     for (const { drift, cluster } of clusters) expect(await run.told(cluster)).toEqual(['observed', drift.said[0]]);
@@ -124,7 +131,7 @@ describe('the watch', () => {
 
   test('has nothing to say of labels and annotations of others', async () => {
     const run = await lab().watch();
-    const cluster = await certified(run);
+    const cluster = await seenCertified(run);
     await patch(cluster, SECRET, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
     await patch(cluster, REQUEST, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
     await sleep(QUIET_MS);
@@ -134,7 +141,7 @@ describe('the watch', () => {
 
 test('who does not stop is answered at a bounded pace, and named', async () => {
   const run = await lab().watch();
-  const cluster = await certified(run);
+  const cluster = await seenCertified(run);
   const said = 'The spec of the CertificateRequest c1-primary was changed by somebody.';
   for (let time = 0; time < 9; time += 1)
     await patch(cluster, REQUEST, { spec: { dnsNames: [`api-${time}.other.example.com`] } });
@@ -187,7 +194,7 @@ describe('the comparison', () => {
       ],
       [others.overdue, 'The CertificateRequest c1-primary should have been dealt with at 2026-01-01T00:00:00Z.'],
     ];
-    for (const [cluster, what] of expected) await run.untilTold(cluster, ['observed', what], 20);
+    for (const [cluster, what] of expected) await run.untilTold(cluster, ['observed', what]);
     await sleep(3_000);
     for (const [cluster, what] of expected) expect(await run.told(cluster)).toEqual(['observed', what]);
     expect(await run.told(others.healthy)).toEqual(['observed']);

@@ -73,7 +73,11 @@ describe('a CertificateRequest that stands alone', () => {
     await run.untilTold(request, ['observed']);
     await hub().admin.create(SECRETS, { metadata: { namespace, name: 'aws' } });
     await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
-    await sleep(300);
+    await run.untilTold(request, [
+      'observed',
+      'The credentials Secret aws changed.',
+      'The Secret primary-cert was deleted.',
+    ]);
     await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'remove', path: '/metadata/finalizers' }]);
     const expected = [
       'observed',
@@ -117,7 +121,7 @@ describe('a CertificateRequest that stands alone', () => {
     const handle = lab().env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...lost }));
     const { runId } = await handle.describe();
     await handle.terminate('somebody made a mistake');
-    await expect.poll(async () => (await handle.describe()).runId, { timeout: 15_000 }).not.toBe(runId);
+    await expect.poll(async () => (await handle.describe()).runId).not.toBe(runId);
     await sleep(3_000);
     // The comparison of what belongs to them misses the status, which no workflow has written here.
     expect((await run.told(lost))?.filter((one) => one === 'observed')).toEqual(['observed']);
@@ -174,7 +178,7 @@ describe('a CertificateRequest without an owner reference', () => {
     await first.stop();
     await createClusterDeployment(hub().admin, request.namespace, 'c1');
     const second = await lab().watch({ hive: first.hive, comparisonIntervalMs: 1_000 });
-    await second.untilTold(request, ['observed', 'claimed by c1'], 30);
+    await second.untilTold(request, ['observed', 'claimed by c1']);
     await sleep(2_500);
     expect(await second.told(request)).toEqual(['observed', 'claimed by c1']);
   });
@@ -202,7 +206,7 @@ test('while the API server says that it knows no ClusterDeployments, nothing is 
     fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
   });
   // Each comparison lists what all tests of the hub have made.
-  await expect.poll(() => unknown.hits(), { timeout: 60_000 }).toBeGreaterThan(3);
+  await expect.poll(() => unknown.hits()).toBeGreaterThan(3);
   expect((await run.told(cluster))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
   expect((await run.told(request))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
   expect(run.logs.filter((line) => line.startsWith('The whole picture could not be compared'))).toEqual([]);

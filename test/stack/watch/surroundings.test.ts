@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { NativeConnection } from '@temporalio/worker';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId } from '../../../workflows/contract.ts';
+import { startGrpcRelay } from '../../chaos/relays/grpc-relay.ts';
 import { eventually } from '../../support/eventually.ts';
+import { Gate } from '../../support/gate.ts';
 import { useHub } from '../../support/hub.ts';
 import { pretendState } from '../../support/recording-workflows.ts';
 import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
@@ -18,7 +21,7 @@ describe('what a certificate depends on', () => {
     const { namespace } = cluster;
     await run.untilTold(cluster, ['observed']);
     const request = await pretendIssuance(hub(), cluster);
-    await sleep(500);
+    await run.untilSeen(request);
     const heard = ['observed'];
     const expectNext = async (what: string): Promise<void> => {
       heard.push(what);
@@ -33,7 +36,8 @@ describe('what a certificate depends on', () => {
     await expectNext('The DNSZone zone changed.');
     await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
     await expectNext('The Secret primary-cert was deleted.');
-    await pretendIssuance(hub(), cluster, 'two');
+    await run.untilSeen(await pretendIssuance(hub(), cluster, 'two'));
+    // Kubernetes tells whole seconds of who wrote when.
     await sleep(1_100);
     const other = { config: undefined, secret: [{ op: 'replace' as const, path: '/data/tls.crt', value: 'YWJj' }] };
     await userPatch(hub(), namespace, 'primary-cert', other.secret);
@@ -51,7 +55,26 @@ describe('what a certificate depends on', () => {
     const operatorNamespace = await hub().namespace();
     const key = { namespace: operatorNamespace, name: 'lets-encrypt-account' };
     await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'a', 'private-key': 'b' } });
-    const run = await lab().watch({ kubernetes: hub().admin, operatorNamespace });
+    let looks = 0;
+    const latecomerShows = new Gate();
+    const relay = await startGrpcRelay({
+      system: 'temporal',
+      target: `http://${lab().env.address}`,
+      fates: {
+        // The second look finds what has come to wait since the first.
+        beforeServer: async ({ path }) => {
+          if (path.endsWith('/ListWorkflowExecutions') && (looks += 1) === 2) await latecomerShows.opened;
+          return 'pass';
+        },
+        afterServer: () => Promise.resolve('pass'),
+      },
+      ownerOf: () => 'worker-1',
+    });
+    onTestFinished(() => relay.close());
+    const connection = await NativeConnection.connect({ address: `127.0.0.1:${relay.port}` });
+    onTestFinished(() => connection.close());
+    const run = await lab().watch({ kubernetes: hub().admin, operatorNamespace, connection });
+    onTestFinished(() => run.stop());
     const { workflow } = lab().env.client;
     const [waiting, late, fine] = [await makeCluster(hub()), await makeCluster(hub()), await makeCluster(hub())];
     for (const cluster of [waiting, late, fine]) await run.untilTold(cluster, ['observed']);
@@ -69,7 +92,8 @@ describe('what a certificate depends on', () => {
     const once = ['observed', `The Secret lets-encrypt-account in ${operatorNamespace} was deleted.`];
     await run.untilTold(waiting, once);
     await wait(late);
-    await run.untilTold(late, once, 15);
+    latecomerShows.open();
+    await run.untilTold(late, once);
     expect(await run.told(waiting)).toEqual(once);
     expect(await run.told(fine)).toEqual(['observed']);
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
   await registerSearchAttributes(native, 'default', logger);
   await native.close();
   ({ client, close } = await temporal.connect());
-}, 60_000);
+});
 
 afterAll(async () => {
   await close?.();
@@ -107,4 +107,4 @@ it('counts what was issued, whatever the number of pages, and nothing that faile
   await issuance('issue/7', ['api.b.openshift.com'], 'digest-b', 'completed', 'RenewalDue');
   await eventually('six in visibility', listed, (all) => all.length === 6);
   expect((await ledger.refresh(Date.now(), signal)).duplicatesInLastWeek).toBe(3);
-}, 60_000);
+});

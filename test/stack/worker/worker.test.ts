@@ -74,7 +74,7 @@ describe('a worker', () => {
     const environment = await settings();
     const worker = await startCertman(['worker'], environment);
     const get = answersOf(environment);
-    await eventually('ready', () => get('/readyz'), status(200), 30_000);
+    await eventually('ready', () => get('/readyz'), status(200));
     await worker.says(/retention 30d/);
     const { client, close } = await temporal.connect();
     try {
@@ -128,7 +128,7 @@ describe('a worker', () => {
     });
     await waiting.says(/waiting for Temporal/);
     waiting.signal('SIGTERM');
-    expect(await waiting.exit(10_000)).toBe('code 0');
+    expect(await waiting.exit()).toBe('code 0');
   });
 });
 
@@ -154,19 +154,19 @@ describe('while Temporal comes, goes and comes back', () => {
     expect(waiting.body).toContain(own.address);
 
     await own.start();
-    await eventually('ready', () => get('/readyz'), status(200), 30_000);
+    await eventually('ready', () => get('/readyz'), status(200));
 
     await own.kill();
-    const away = await eventually('not ready', () => get('/readyz'), status(503), 15_000);
+    const away = await eventually('not ready', () => get('/readyz'), status(503));
     expect(away.body).toContain('Temporal does not answer');
     expect((await get('/healthz')).status).toBe(200);
 
     await own.start();
-    await eventually('ready again', () => get('/readyz'), status(200), 30_000);
+    await eventually('ready again', () => get('/readyz'), status(200));
     expect((await get('/healthz')).status).toBe(200);
 
     worker.signal('SIGTERM');
-    expect(await worker.exit(15_000)).toBe('code 0');
+    expect(await worker.exit()).toBe('code 0');
     expect(worker.output()).toContain('the worker has ended');
   });
 });

@@ -1,5 +1,5 @@
 /** What the resources say of an end that is held up. */
-import { within } from '../../../local/demo/checks.ts';
+import { within } from '../checks.ts';
 import type { LifeCluster } from '../life-clusters.ts';
 import { eventsOf, getDeployment, getRequest } from '../life-evidence.ts';
 import type { LifeLab } from '../life-lab.ts';
@@ -16,15 +16,13 @@ interface Condition {
   readonly message: string;
 }
 
-const WITHIN_S = 60;
-
 /**
  * Waits until the end of a cluster is over, or told to be held up.
  * @returns the reason that the CertificateRequest gives; undefined when it is over.
  * @throws CheckFailed when what is told does not say why, when it is tried again, and what happens otherwise.
  */
 export async function heldUpBy(lab: LifeLab, { cluster }: Subject, policy: Policy): Promise<string | undefined> {
-  const { reason } = await within(WITHIN_S, `${cluster.name} is gone, or told to be held up`, async () => {
+  const { reason } = await within(`${cluster.name} is gone, or told to be held up`, async () => {
     if ((await getDeployment(lab, cluster)) === undefined) return { reason: undefined };
     const failing = await failingCondition(lab, cluster);
     if (failing?.status !== 'True' || !failing.message.includes(OTHERWISE[policy])) {

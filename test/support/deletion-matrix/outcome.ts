@@ -2,10 +2,11 @@
  * What became of a cluster of the matrix, asked of those who know: the CA, Route 53, the API server and its audit log, and the
  * workflow's ledger. What does not agree is thrown; what does is said in the words of the table.
  */
-import { noTxtLeft, nothingLeft } from '../../../local/demo/checks.ts';
+
 import { reasonOf } from '../../../src/certificates/status-wording.ts';
 import type { DecommissionLedger } from '../../../workflows/contract.ts';
 import type { AuditedRequest } from '../audit-log.ts';
+import { noTxtLeft, nothingLeft } from '../checks.ts';
 import { ledgerOf } from '../life-evidence.ts';
 import type { LifeLab } from '../life-lab.ts';
 import type { CellOutcome } from './cells.ts';
@@ -26,16 +27,11 @@ const KEPT_VALID: ReadonlySet<string> = new Set([
 ]);
 
 /** @param heldUp the reason that its resources gave while it was held up. */
-export async function outcomeOf(
-  lab: LifeLab,
-  subject: Subject,
-  heldUp: string | undefined,
-  seconds: number,
-): Promise<Outcome> {
+export async function outcomeOf(lab: LifeLab, subject: Subject, heldUp: string | undefined): Promise<Outcome> {
   const { cluster, state, fault, zone } = subject;
-  await nothingLeft(lab.kubernetes, cluster, seconds);
+  await nothingLeft(lab.kubernetes, cluster);
   if (state === 'uninstalled') return { words: 'let go at once', keptValid: false };
-  const ledger = await ledgerOf(lab, cluster, seconds);
+  const ledger = await ledgerOf(lab, cluster);
   if (!ledger.finalizerReleased) throw new Error(`${cluster.name}: the ledger says that the finalizer is still on`);
   const given = new Set(ledger.bundles.flatMap((bundle) => bundle.problems ?? []).map(({ code }) => code));
   for (const code of given) {
@@ -50,7 +46,7 @@ export async function outcomeOf(
     }
     words.push('TXT records left');
   } else if (fault !== 'zone' && zone.served) {
-    await noTxtLeft(lab.stack, cluster, 5);
+    await noTxtLeft(lab.stack, cluster);
   }
   return {
     words: words.join(', '),

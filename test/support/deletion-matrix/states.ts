@@ -1,9 +1,9 @@
 /** Clusters brought into the states of the matrix, many at once, on the real parts. */
 import type { X509Certificate } from 'node:crypto';
 import pLimit from 'p-limit';
-import { certificateInSecret, requestIsReady, within } from '../../../local/demo/checks.ts';
 import { withHubApi } from '../../../local/hub-api.ts';
 import { clusterWorkflowId, renew } from '../../../workflows/contract.ts';
+import { certificateInSecret, requestIsReady, within } from '../checks.ts';
 import { changeCluster, type LifeCluster, newCluster } from '../life-clusters.ts';
 import { statusOf, txtRecords } from '../life-evidence.ts';
 import type { LifeLab } from '../life-lab.ts';
@@ -32,7 +32,6 @@ export interface Subject extends Cell {
 }
 
 const AT_ONCE = 8;
-const READY_WITHIN_S = 90;
 const WITH_CERTIFICATE: ReadonlySet<State> = new Set(['ready', 'renewing', 'failing', 'paused', 'outgoing', 'expired']);
 
 const PAUSE = { metadata: { annotations: { 'hive.openshift.io/reconcile-pause': 'true' } } };
@@ -68,13 +67,13 @@ export async function bringExpired(lab: LifeLab, cells: readonly Cell[], zone: Z
     await changeCluster(lab, subject.cluster, PAUSE);
     await inState(lab, subject.cluster, 'Paused');
     // A renewal may have come between.
-    return { ...subject, held: await certificateInSecret(lab.kubernetes, subject.cluster, undefined, 5) };
+    return { ...subject, held: await certificateInSecret(lab.kubernetes, subject.cluster, undefined) };
   });
 }
 
 /** Waits until the bundle of a cluster is in a state. */
 export async function inState(lab: LifeLab, cluster: LifeCluster, ...states: readonly string[]): Promise<void> {
-  await within(READY_WITHIN_S, `${cluster.name} is ${states.join(' or ')}`, async () => {
+  await within(`${cluster.name} is ${states.join(' or ')}`, async () => {
     const { state, message } = (await statusOf(lab, cluster).catch(() => undefined))?.bundles['primary'] ?? {};
     return state !== undefined && states.includes(state) ? {} : `it is ${state ?? 'not known'}: ${message}`;
   });
@@ -82,8 +81,8 @@ export async function inState(lab: LifeLab, cluster: LifeCluster, ...states: rea
 
 async function bringHolder(lab: LifeLab, cell: Cell, { served }: Zones): Promise<Subject> {
   const cluster = await newCluster(lab, cellKey(cell), { zone: served });
-  const held = await certificateInSecret(lab.kubernetes, cluster, undefined, READY_WITHIN_S);
-  await requestIsReady(lab.kubernetes, cluster, held.serialNumber, READY_WITHIN_S);
+  const held = await certificateInSecret(lab.kubernetes, cluster, undefined);
+  await requestIsReady(lab.kubernetes, cluster, held.serialNumber);
   return { ...cell, cluster, zone: served, held };
 }
 
@@ -159,7 +158,7 @@ export async function recordsOf(lab: LifeLab, { name }: LifeCluster, zone: ZoneR
 }
 
 async function published(lab: LifeLab, cluster: LifeCluster, zone: ZoneRef): Promise<void> {
-  await within(READY_WITHIN_S, `the TXT records of ${cluster.name} are published`, async () => {
+  await within(`the TXT records of ${cluster.name} are published`, async () => {
     const records = await recordsOf(lab, cluster, zone);
     return records.length === cluster.dnsNames.length ? {} : `there are ${records.length}`;
   });

@@ -15,8 +15,6 @@ import { eventually } from '../eventually.ts';
 import { clusterView } from '../views.ts';
 
 export const DAY_MS = 86_400_000;
-/** Longer than the longest life, which waits for a retry of half a minute. */
-const LIFE_MS = 60_000;
 
 export interface Stage {
   readonly client: Client;
@@ -51,7 +49,7 @@ export async function until(
   what: string,
   holds: (status: ClusterStatus) => boolean,
 ): Promise<void> {
-  await eventually(what, () => client.workflow.getHandle(idOf(view)).query(clusterStatus), holds, LIFE_MS);
+  await eventually(what, () => client.workflow.getHandle(idOf(view)).query(clusterStatus), holds);
 }
 
 export async function inState(stage: Stage, view: ClusterView, state: string): Promise<void> {
@@ -60,7 +58,7 @@ export async function inState(stage: Stage, view: ClusterView, state: string): P
 
 /** Waits until something that the doubles have seen holds. */
 export async function seen(what: string, holds: () => boolean): Promise<void> {
-  await eventually(what, () => Promise.resolve(holds()), Boolean, LIFE_MS);
+  await eventually(what, () => Promise.resolve(holds()), Boolean);
 }
 
 export async function published({ doubles }: Stage): Promise<void> {
@@ -83,7 +81,6 @@ export async function continued({ client }: Stage, view: ClusterView): Promise<r
     'a run of its own that sleeps',
     () => client.workflow.getHandle(idOf(view)).describe(),
     ({ runId, raw, historyLength }) => raw.workflowExecutionInfo?.firstRunId !== runId && historyLength >= 4,
-    LIFE_MS,
   );
   return [idOf(view)];
 }
@@ -99,7 +96,7 @@ export async function ended(stage: Stage, ready: (view: ClusterView) => Promise<
     handle.signal(surroundingsChanged, { what: 'It was put right.' }).catch((error: unknown) => {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     });
-  }, 3_000);
+  });
   try {
     await handle.result();
   } finally {
