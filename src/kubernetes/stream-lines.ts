@@ -54,6 +54,8 @@ async function* lines(body: AsyncIterable<Buffer>, watchdog: NodeJS.Timeout): As
     rest = parts.pop() ?? '';
     if (rest.length > LONGEST_LINE) throw new Error(`a line longer than ${LONGEST_LINE} characters`);
     for (const part of parts) if (part !== '') yield part;
+    // The time that the reader took says nothing about the other side.
+    watchdog.refresh();
   }
   // A last line without its end is a cut one: the reader resumes from the one before.
 }

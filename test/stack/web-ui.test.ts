@@ -11,12 +11,12 @@ import { findBrowser, NO_BROWSER, startBrowser } from '../support/browser.ts';
 import { certificateInSecret, requestIsReady, within } from '../support/checks.ts';
 import { type LifeCluster, newCluster } from '../support/life-clusters.ts';
 import { useLifeLab } from '../support/life-lab.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 
 const SCREENSHOTS = resolve('.certman/screenshots');
 const SIZE = { width: 1600, height: 1000 };
 /** What the page keeps at its top. */
 const HEADER_PX = 48;
-const SEEN_WITHIN_MS = 20_000;
 
 const executable = findBrowser();
 if (executable === undefined) process.stderr.write(`The Web UI is not tested: ${NO_BROWSER}.\n`);
@@ -102,7 +102,7 @@ describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', ()
   /** At a place below the list of workflows. */
   async function looking(path: string, look: (page: Page) => Promise<void>): Promise<void> {
     const page = await browser.newPage({ viewport: SIZE });
-    page.setDefaultTimeout(SEEN_WITHIN_MS);
+    page.setDefaultTimeout(PATIENCE_MS);
     try {
       await page.goto(`${lab().stack.temporal.uiUrl}/namespaces/default/workflows${path}`);
       await look(page);

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities, type WatchedFleet } from '../../activities/watch.ts';
 import { CaSource } from '../../src/acme/ca-source.ts';
@@ -48,8 +48,6 @@ export const QUIET_MS = 1_500;
 export interface WatchOptions {
   /** Default: certman on the hub. */
   readonly kubernetes?: KubernetesClient;
-  /** Default: the one that all tests of the file have in common. */
-  readonly connection?: NativeConnection;
   readonly hive?: string;
   readonly worker?: string;
   readonly comparisonIntervalMs?: number;
@@ -116,7 +114,7 @@ async function startWatch(
   const source = new FollowedSource(options.kubernetes);
   const log = (fields: object, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
   const worker = await Worker.create({
-    connection: options.connection ?? env.nativeConnection,
+    connection: env.nativeConnection,
     taskQueue,
     workflowBundle: workflowBundle('recording-workflows'),
     shutdownGraceTime: '100 milliseconds',

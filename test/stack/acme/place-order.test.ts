@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runAcmeActivity } from '../../support/acme-activity-run.ts';
 import { issue, someNames, startAcmeLab } from '../../support/acme-lab.ts';
 import { failureOf } from '../../support/activity-run.ts';
+import { expectAfter, timed } from '../../support/timed.ts';
 import { asksFor, useIssuance } from '../../support/use-issuance.ts';
 
 const issuance = useIssuance();
@@ -114,9 +115,10 @@ describe('placing an order', () => {
     const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many certificates for example.com' };
     const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '7200' }, body } as const;
     const limit = issuance().lab.proxy.inject({ when: asksFor('newOrder'), fault });
-    const failure = await failureOf(issuance().place());
+    const attempt = await timed(() => failureOf(issuance().place()));
+    const failure = attempt.value;
     limit.remove();
     expect(failure).toMatchObject({ code: 'acme/rateLimited', stance: 'schedule' });
-    expect(Date.parse(failure.notBefore ?? '') - Date.now()).toBeGreaterThan(7_190_000);
+    expectAfter(attempt, failure.notBefore, 7_200_000);
   });
 });

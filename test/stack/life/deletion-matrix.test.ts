@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
+import { clusterWorkflowId, surroundingsChanged } from '../../../workflows/contract.ts';
 import { auditedRequests, CERTMAN_USER } from '../../support/audit-log.ts';
 import { within } from '../../support/checks.ts';
 import { heldUpBy, type Policy } from '../../support/deletion-matrix/blockade.ts';
@@ -34,12 +35,12 @@ import {
 } from '../../support/deletion-matrix/states.ts';
 import { caLog } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { scrape } from '../../support/prometheus.ts';
 import { endProcesses, startCertman } from '../../support/worker-process.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../../../docs/deletion.md', import.meta.url));
 
-const ROUND_MS = 300_000;
 const SHORT_S = 30;
 /** `1m`, the shortest that may be configured. */
 const LIMIT_S = 60;
@@ -75,14 +76,18 @@ async function newZone(name: string, served: boolean): Promise<ZoneRef> {
 }
 
 /** One that has nothing cached: what was changed while none ran is what it finds. */
-async function restartWorker(policy: Policy, whileNoneRuns = async (): Promise<void> => undefined): Promise<void> {
+async function restartWorker(
+  policy: Policy,
+  whileNoneRuns = async (): Promise<void> => undefined,
+  limit = '1m',
+): Promise<void> {
   await lab().stopWorkers();
   await whileNoneRuns();
   await lab().startWorker({
     environment: {
       CERTMAN_ACME_PROFILE: 'default',
       CERTMAN_DECOMMISSION_POLICY: policy,
-      CERTMAN_DECOMMISSION_LIMIT: '1m',
+      CERTMAN_DECOMMISSION_LIMIT: limit,
     },
   });
 }
@@ -111,12 +116,16 @@ async function bring(...faults: readonly Fault[]): Promise<readonly Subject[]> {
   return [...brought, ...expired.filter(({ fault }) => faults.includes(fault))];
 }
 
-async function deleteAll(subjects: readonly Subject[]): Promise<void> {
+async function untilExpired(subjects: readonly Subject[]): Promise<void> {
   await within('what is to be expired is', async () =>
     subjects.every(({ state, held }) => state !== 'expired' || Number(held?.certificate.validToDate) < Date.now())
       ? {}
       : 'it is not',
   );
+}
+
+async function deleteAll(subjects: readonly Subject[]): Promise<void> {
+  await untilExpired(subjects);
   await each(subjects, (subject) => deleteWithFault(lab(), subject));
 }
 
@@ -125,6 +134,25 @@ type HeldUp = ReadonlyMap<Subject, string | undefined>;
 async function whatHoldsUp(subjects: readonly Subject[], policy: Policy): Promise<HeldUp> {
   const reasons = await each(subjects, (subject) => heldUpBy(lab(), subject, policy));
   return new Map(subjects.map((subject, index) => [subject, reasons[index]]));
+}
+
+/** The limit of each begins with its deletion, so each is looked at as soon as it is deleted. */
+async function deleteAndLook(subjects: readonly Subject[], policy: Policy): Promise<HeldUp> {
+  await untilExpired(subjects);
+  const reasons = await each(subjects, async (subject) => {
+    await deleteWithFault(lab(), subject);
+    return await heldUpBy(lab(), subject, policy);
+  });
+  return new Map(subjects.map((subject, index) => [subject, reasons[index]]));
+}
+
+/** Their workflows were woken by the change, and did not go on by the retry schedule alone. */
+async function expectWoken(subjects: readonly Subject[]): Promise<void> {
+  for (const { cluster } of subjects) {
+    const { events } = await lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity)).fetchHistory();
+    const signals = (events ?? []).map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
+    expect(signals, cluster.name).toContain(surroundingsChanged.name);
+  }
 }
 
 /** Notes what became of each, once it is over. */
@@ -141,127 +169,104 @@ async function settle(subjects: readonly Subject[], heldUp: HeldUp): Promise<voi
 
 const NOT_HELD_UP: HeldUp = new Map();
 
-test(
-  'with nothing wrong outside, or only around the cluster itself, each is cleared away at once',
-  async () => {
-    await restartWorker('release');
-    const subjects = await bring('none', 'secret', 'revoked', 'zone', 'forced', 'namespace', 'unmanaged');
-    await Promise.all([deleteZone(lab(), doomed.served), deleteZone(lab(), doomed.unserved)]);
-    // Credentials go with the namespace: what was published is withdrawn by those that the worker read less than a minute ago.
-    const leaving = subjects.filter(({ fault }) => fault === 'namespace');
-    await deleteAll(leaving);
-    await deleteAll(subjects.filter(({ fault }) => fault !== 'namespace'));
+test('with nothing wrong outside, or only around the cluster itself, each is cleared away at once', async () => {
+  await restartWorker('release');
+  const staying = await bring('none', 'secret', 'revoked', 'zone', 'forced', 'unmanaged');
+  await Promise.all([deleteZone(lab(), doomed.served), deleteZone(lab(), doomed.unserved)]);
+  // Credentials go with the namespace: what was published is withdrawn by those that the worker read less than a minute ago.
+  const leaving = await bring('namespace');
+  await deleteAll(leaving);
+  await deleteAll(staying);
+  await settle([...staying, ...leaving], NOT_HELD_UP);
+  for (const { cluster } of leaving)
+    await lab().stack.kubectl(['wait', '--for=delete', `namespace/${cluster.namespace}`, '--timeout=5m'], {
+      timeoutMs: PATIENCE_MS,
+    });
+});
+
+test('without AWS credentials TXT records hold one up until the limit; while the CA is away, valid certificates until it is back', async () => {
+  const subjects = await bring('keys', 'outage');
+  const keyless = subjects.filter(({ fault }) => fault === 'keys');
+  const others = subjects.filter(({ fault }) => fault === 'outage');
+  await restartWorker('release', async () => {
+    await each(keyless, (subject) => loseCredentials(lab(), subject));
+  });
+  const withoutKeys = await deleteAndLook(keyless, 'release');
+
+  // The limit of an end is the one of its begin: those above keep theirs.
+  await restartWorker('release', undefined, '24h');
+  lab().ca.down();
+  const withoutCa = await deleteAndLook(others, 'release');
+  lab().ca.up();
+  await settle(others, withoutCa);
+  await settle(keyless, withoutKeys);
+});
+
+test('a certificate of another account counts as done, and stays valid', async () => {
+  const subjects = await bring('stranger');
+  const lose = () => exchangeAccount(lab(), 'stranger');
+  await withLoss('release', lose, async () => {
+    await deleteAll(subjects);
     await settle(subjects, NOT_HELD_UP);
-    for (const { cluster } of leaving)
-      await lab().stack.kubectl(['wait', '--for=delete', `namespace/${cluster.namespace}`, '--timeout=30s']);
-  },
-  ROUND_MS,
-);
+  });
+});
 
-test(
-  'without AWS credentials TXT records hold one up until the limit; while the CA is away, valid certificates until it is back',
-  async () => {
-    const subjects = await bring('keys', 'outage');
-    const keyless = subjects.filter(({ fault }) => fault === 'keys');
-    const others = subjects.filter(({ fault }) => fault === 'outage');
-    await restartWorker('release', async () => {
-      await each(keyless, (subject) => loseCredentials(lab(), subject));
-    });
-    await deleteAll(keyless);
-    const withoutKeys = await whatHoldsUp(keyless, 'release');
+test('an account that the CA does not know holds up what is valid until the limit, and is counted', async () => {
+  const subjects = await bring('unknown');
+  const lose = () => exchangeAccount(lab(), 'unknown');
+  await withLoss('release', lose, async () => {
+    const heldUp = await deleteAndLook(subjects, 'release');
+    await settle(subjects, heldUp);
 
-    lab().ca.down();
-    await deleteAll(others);
-    const withoutCa = await whatHoldsUp(others, 'release');
-    lab().ca.up();
-    await settle(others, withoutCa);
-    await settle(keyless, withoutKeys);
-  },
-  ROUND_MS,
-);
+    const metrics = await scrape(lab().workers().at(-1)?.metricsUrl ?? '');
+    const counted = (outcome: string) => metrics.value('certman_decommissions_total', { outcome });
+    const given = subjects.filter((subject) => heldUp.get(subject) !== undefined);
+    expect(counted('incomplete')).toBe(given.length);
+    expect(counted('complete')).toBe(subjects.length - given.length);
+  });
+});
 
-test(
-  'a certificate of another account counts as done, and stays valid',
-  async () => {
-    const subjects = await bring('stranger');
-    const lose = () => exchangeAccount(lab(), 'stranger');
-    await withLoss('release', lose, async () => {
-      await deleteAll(subjects);
-      await settle(subjects, NOT_HELD_UP);
-    });
-  },
-  ROUND_MS,
-);
-
-test(
-  'an account that the CA does not know holds up what is valid until the limit, and is counted',
-  async () => {
-    const subjects = await bring('unknown');
-    const lose = () => exchangeAccount(lab(), 'unknown');
-    await withLoss('release', lose, async () => {
-      await deleteAll(subjects);
-      const heldUp = await whatHoldsUp(subjects, 'release');
-      await settle(subjects, heldUp);
-
-      const metrics = await scrape(lab().workers().at(-1)?.metricsUrl ?? '');
-      const counted = (outcome: string) => metrics.value('certman_decommissions_total', { outcome });
-      const given = subjects.filter((subject) => heldUp.get(subject) !== undefined);
-      expect(counted('incomplete')).toBe(given.length);
-      expect(counted('complete')).toBe(subjects.length - given.length);
-    });
-  },
-  ROUND_MS,
-);
-
-test(
-  'by the policy to wait nothing is given up but by an operator, and what is put right goes on within seconds',
-  async () => {
-    const subjects = await bring('missing', 'mislaid', 'operator');
-    const mislaid = subjects.filter(({ fault }) => fault === 'mislaid');
-    const others = subjects.filter(({ fault }) => fault !== 'mislaid');
-    await withLoss(
-      'wait',
-      () => loseAccount(lab()),
-      async (putBack) => {
-        await deleteAll(others);
-        const heldUp = await whatHoldsUp(others, 'wait');
-        await new Promise((resolve) => setTimeout(resolve, LIMIT_S * 1000));
-        expect(await whatHoldsUp(others, 'wait')).toEqual(heldUp);
-        for (const { fault, cluster } of others)
-          if (fault === 'operator') await releaseByHand(`${cluster.namespace}/${cluster.name}`);
-        await putBack();
-        await settle(others, heldUp);
-      },
-    );
-    const loseAll = async () => {
-      const putBack = await each(mislaid, (subject) => loseCredentials(lab(), subject));
-      return async () => void (await Promise.all(putBack.map((put) => put())));
-    };
-    await withLoss('wait', loseAll, async (putBack) => {
-      await deleteAll(mislaid);
-      const heldUp = await whatHoldsUp(mislaid, 'wait');
+test('by the policy to wait nothing is given up but by an operator, and what is put right goes on at once', async () => {
+  const subjects = await bring('missing', 'mislaid', 'operator');
+  const mislaid = subjects.filter(({ fault }) => fault === 'mislaid');
+  const others = subjects.filter(({ fault }) => fault !== 'mislaid');
+  await withLoss(
+    'wait',
+    () => loseAccount(lab()),
+    async (putBack) => {
+      const heldUp = await deleteAndLook(others, 'wait');
+      await new Promise((resolve) => setTimeout(resolve, LIMIT_S * 1000));
+      expect(await whatHoldsUp(others, 'wait')).toEqual(heldUp);
+      for (const { fault, cluster } of others)
+        if (fault === 'operator') await releaseByHand(`${cluster.namespace}/${cluster.name}`);
       await putBack();
-      await settle(mislaid, heldUp);
-    });
-  },
-  ROUND_MS,
-);
+      await settle(others, heldUp);
+      await expectWoken(others.filter((subject) => heldUp.get(subject) !== undefined && subject.fault !== 'operator'));
+    },
+  );
+  const loseAll = async () => {
+    const putBack = await each(mislaid, (subject) => loseCredentials(lab(), subject));
+    return async () => void (await Promise.all(putBack.map((put) => put())));
+  };
+  await withLoss('wait', loseAll, async (putBack) => {
+    const heldUp = await deleteAndLook(mislaid, 'wait');
+    await putBack();
+    await settle(mislaid, heldUp);
+    await expectWoken(mislaid);
+  });
+});
 
-test(
-  'no certificate is forgotten, and the table in docs/deletion.md says what was seen',
-  async () => {
-    const { serials } = await caLog(lab());
-    const valid: string[] = [];
-    for (const serial of serials.slice(shortLived)) {
-      const { Status } = await lab().stack.acme.statusOf(serial);
-      if (Status === 'Valid') valid.push(serial);
-    }
-    expect(new Set(valid)).toEqual(leftValid);
-    const table = /<!-- matrix -->\n\n([^]*?)\n\n<!-- \/matrix -->/.exec(await readFile(DOCUMENT, 'utf8'));
-    expect(table?.[1]).toBe(matrixTable(outcomes));
-  },
-  ROUND_MS,
-);
+test('no certificate is forgotten, and the table in docs/deletion.md says what was seen', async () => {
+  const { serials } = await caLog(lab());
+  const valid: string[] = [];
+  for (const serial of serials.slice(shortLived)) {
+    const { Status } = await lab().stack.acme.statusOf(serial);
+    if (Status === 'Valid') valid.push(serial);
+  }
+  expect(new Set(valid)).toEqual(leftValid);
+  const table = /<!-- matrix -->\n\n([^]*?)\n\n<!-- \/matrix -->/.exec(await readFile(DOCUMENT, 'utf8'));
+  expect(table?.[1]).toBe(matrixTable(outcomes));
+});
 
 async function releaseByHand(cluster: string): Promise<void> {
   const command = await startCertman(['release', cluster, '--yes'], lab().commandEnvironment());

@@ -22,6 +22,7 @@ import {
   untilCertified,
 } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
+import { NAMESPACES } from '../../support/namespaces.ts';
 import { selfSigned } from '../../support/self-signed.ts';
 import { conditionOf, deleteRequest, newRequest } from '../../support/standalone-requests.ts';
 
@@ -86,13 +87,15 @@ test('a certificate that its maker has no key of is not revoked at the end of a 
   const keys = { robber: selfSigned().keyPem, forger: forgedKeyOf(publicKey) };
   for (const [name, keyPem] of Object.entries(keys)) {
     // With names that cannot be proved, so that nothing takes the place of what is in the Secret.
-    const robber = await newRequest(lab(), name, {
-      spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } },
-    });
+    // The Secret is there first: nothing that comes later has the order tried again while the request is deleted.
+    await lab().kubernetes.create(NAMESPACES, { metadata: { name } });
     await lab().kubernetes.create(SECRETS, {
-      metadata: { namespace: robber.namespace, name: robber.secretName },
+      metadata: { namespace: name, name: `${name}-cert` },
       type: 'kubernetes.io/tls',
       data: { 'tls.crt': data['tls.crt'], 'tls.key': Buffer.from(keyPem).toString('base64') },
+    });
+    const robber = await newRequest(lab(), name, {
+      spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } },
     });
     await within(`the ${name} is told that there are no credentials`, async () => {
       const failing = conditionOf(await getRequest(lab(), robber), 'Failing');

@@ -15,6 +15,7 @@ import {
   SEARCH_ATTRIBUTES,
 } from '../../../workflows/contract.ts';
 import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } from '../../support/checks.ts';
+import { Gate } from '../../support/gate.ts';
 import { changeCluster, type LifeCluster, newCluster } from '../../support/life-clusters.ts';
 import {
   activitiesOf,
@@ -50,11 +51,16 @@ beforeAll(async () => {
       },
     },
   });
+  // The CA is not asked to look at the records before they were seen here.
+  const seen = new Gate();
+  lab().ca.inject({ when: ({ path }) => path.startsWith('/chalZ/'), fault: { kind: 'hold', until: seen.opened } });
   const issued = new AbortController();
   const sampling = (async () => {
     while (!issued.signal.aborted) {
       const values = (await txtRecords(lab())).get(`_acme-challenge.${apps}`);
-      if (values !== undefined) seenTogether.add(values.length);
+      if (values === undefined) continue;
+      seenTogether.add(values.length);
+      seen.open();
     }
   })();
   firstSerial = (await certificateInSecret(lab().kubernetes, cluster, undefined)).serialNumber;

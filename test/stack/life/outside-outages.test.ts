@@ -1,5 +1,6 @@
 /** The CA, Route 53 and DNS away for a while and back: said on the resources meanwhile, and gone on with by itself. */
 import { expect, test } from 'vitest';
+import { issuanceWorkflowId } from '../../../workflows/contract.ts';
 import { noTxtLeft, within } from '../../support/checks.ts';
 import { deleteCluster, type LifeCluster, newCluster } from '../../support/life-clusters.ts';
 import {
@@ -63,9 +64,17 @@ test('Route 53 away in the middle of orders: the records come and go once it is 
 
 test('DNS resolvers away: the CA is not asked to look before they are back', async () => {
   await lab().stack.part('coredns').stop();
+  const challenges = () => lab().ca.seen.filter(({ path }) => path.startsWith('/chalZ/')).length;
+  const before = challenges();
   const waiting = await newCluster(lab(), 'doh-waiting');
-  await sleep(8_000);
+  const order = lab().client.workflow.getHandle(issuanceWorkflowId(waiting.identity, 'primary', 1));
+  await within('DNS was asked in vain, and again', async () => {
+    const { raw } = await order.describe();
+    const looks = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'verifyPropagation');
+    return Number(looks?.attempt ?? 0) > 2 ? {} : `attempt ${looks?.attempt ?? 0}`;
+  });
   expect((await statusOf(lab(), waiting)).bundles['primary']?.state).toBe('Issuing');
+  expect(challenges()).toBe(before);
   await lab().stack.part('coredns').start();
   await untilCertified(lab(), waiting);
 });

@@ -6,8 +6,11 @@ import { certificateInSecret, noTxtLeft, requestIsReady, statusAtCa, within } fr
 import { deleteCluster, type LifeCluster, newCluster, newClusters } from '../../support/life-clusters.ts';
 import { activitiesOf, allOf, caLog, expectCleared, stagingSecrets, txtRecords } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
+import { watchAttempt } from '../../support/watch-attempt.ts';
 
 const CLUSTERS = 10;
+/** So many of their orders are at the CA when the worker is killed. */
+const HELD = 3;
 
 const lab = useLifeLab({ worker: false });
 
@@ -40,30 +43,33 @@ async function allIssued(clusters: readonly LifeCluster[]) {
 describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} clusters`, () => {
   let clusters: readonly LifeCluster[];
   let late: LifeCluster;
-  let lateSeconds: number;
   let issued: Awaited<ReturnType<typeof allIssued>>;
 
   beforeAll(async () => {
     const first = await startNamed('first');
     await watchedBy('first');
-    await startNamed('second');
-    clusters = await newClusters(lab(), 'killed', CLUSTERS);
-    // Some orders proved, some not, some perhaps not placed.
-    await within('the first certificate is being made', async () => {
-      const { serials } = await caLog(lab());
-      return serials.length > 0 ? {} : 'it is not';
+    const held = lab().ca.inject({
+      when: ({ path }) => path.startsWith('/finalize-order'),
+      fault: { kind: 'hang' },
+      times: HELD,
     });
+    clusters = await newClusters(lab(), 'killed', CLUSTERS);
+    // Some orders are done, some are held at the CA, some are perhaps not placed.
+    await within('some certificates are made, others are being made', async () => {
+      const { serials } = await caLog(lab());
+      return serials.length > 0 && held.hits() === HELD ? {} : `${serials.length} are made, ${held.hits()} are held`;
+    });
+    await startNamed('second');
     await first.kill();
-    const killedAt = performance.now();
     late = await newCluster(lab(), 'late');
-    await certificateInSecret(lab().kubernetes, late, undefined);
-    lateSeconds = (performance.now() - killedAt) / 1000;
+    await certificateInSecret(lab().kubernetes, late);
     issued = await allIssued(clusters);
   });
 
   test('leaves the watch to the other one within seconds: a cluster installed after the kill is served', async () => {
     await watchedBy('second');
-    expect(lateSeconds).toBeLessThan(25);
+    // Otherwise Temporal would wait for the activity of the watch to end by itself.
+    expect(await watchAttempt(lab().client, 'hive')).toEqual({ heartbeatTimeoutSeconds: 10, afterSilence: true });
   });
 
   test('costs no certificate: each cluster has one that is valid at the CA', async () => {
@@ -124,15 +130,9 @@ test('SIGTERM in the middle of the work ends in good order within the grace, and
   await watchedBy('fourth');
   const clusters = await newClusters(lab(), 'rolled', 4);
   await within('orders are placed', async () => ((await txtRecords(lab())).size > 0 ? {} : 'none is'));
-  const begun = performance.now();
-  const [stopped] = await Promise.all([
-    lab()
-      .stopWorker('fourth')
-      .then((how) => ({ seconds: (performance.now() - begun) / 1000, how })),
-    startNamed('fifth'),
-  ]);
-  expect(stopped.how).toBe('code 0');
-  expect(stopped.seconds).toBeLessThan(25);
+  const [stopped] = await Promise.all([lab().stopWorker('fourth'), startNamed('fifth')]);
+  // What is not done within the grace would be abandoned, and end the worker with another code.
+  expect(stopped).toBe('code 0');
   await allIssued(clusters);
   await watchedBy('fifth');
   expect((await caLog(lab())).serials).toHaveLength(CLUSTERS + 1 + 4 + 4);

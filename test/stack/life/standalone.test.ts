@@ -300,8 +300,7 @@ test('one that a ClusterDeployment turns out to ask for is handed over: nothing 
   const { orders } = await caLog(lab());
 
   const cluster = await newCluster(lab(), 'late');
-  const handle = lab().client.workflow.getHandle(clusterWorkflowId(request.identity));
-  const ledger = (await lab().client.withDeadline(Date.now() + 30_000, () => handle.result())) as DecommissionLedger;
+  const ledger = await ledgerOf(lab(), request);
   expect(ledger).toMatchObject({ claimedBy: 'late', finalizerReleased: false });
   expect(ledger.bundles).toEqual([{ bundleName: 'late-primary', revocations: [], removed: [] }]);
 

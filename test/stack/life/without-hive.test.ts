@@ -9,6 +9,7 @@ import { within } from '../../support/checks.ts';
 import { newCluster } from '../../support/life-clusters.ts';
 import { expectCleared, untilCertified } from '../../support/life-evidence.ts';
 import { useLifeLab } from '../../support/life-lab.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { deleteRequest, newRequest } from '../../support/standalone-requests.ts';
 
 const HIVE_CRDS = fileURLToPath(new URL('../../../deploy/overlays/local/hive-crds.yaml', import.meta.url));
@@ -23,7 +24,7 @@ async function logged(): Promise<readonly string[]> {
 }
 
 beforeAll(async () => {
-  await lab().stack.kubectl(['delete', '--wait=true', '--timeout=60s', '-f', HIVE_CRDS]);
+  await lab().stack.kubectl(['delete', '--wait=true', '-f', HIVE_CRDS], { timeoutMs: PATIENCE_MS });
   await lab().startWorker({ environment: { CERTMAN_COMPARISON_INTERVAL: '2s', CERTMAN_LOG_FORMAT: 'json' } });
 });
 
@@ -39,7 +40,10 @@ test('the worker says once that there is no Hive, is ready, and compares what th
     (await logged()).includes('The whole picture was compared') ? {} : 'not yet',
   );
   const [worker] = lab().workers();
-  expect((await ask(worker?.readyUrl ?? '')).status).toBe(200);
+  await within('the worker is ready', async () => {
+    const { status, body } = await ask(worker?.readyUrl ?? '');
+    return status === 200 ? {} : body;
+  });
   const said = await logged();
   expect(said.filter((one) => one.includes('does not know clusterdeployments.hive.openshift.io'))).toHaveLength(1);
   expect(said).not.toContain('The whole picture could not be compared');
@@ -49,13 +53,16 @@ test('Hive that is installed later is noticed within a minute or so, its cluster
   const request = await newRequest(lab(), 'beside');
   const { serialNumber } = await untilCertified(lab(), request);
   await lab().stack.kubectl(['apply', '-f', HIVE_CRDS]);
-  await lab().stack.kubectl([
-    'wait',
-    '--for=condition=Established',
-    '--timeout=30s',
-    'crd/clusterdeployments.hive.openshift.io',
-    'crd/dnszones.hive.openshift.io',
-  ]);
+  await lab().stack.kubectl(
+    [
+      'wait',
+      '--for=condition=Established',
+      '--timeout=5m',
+      'crd/clusterdeployments.hive.openshift.io',
+      'crd/dnszones.hive.openshift.io',
+    ],
+    { timeoutMs: PATIENCE_MS },
+  );
   const cluster = await newCluster(lab(), 'late');
   await untilCertified(lab(), cluster);
   expect((await untilCertified(lab(), request)).serialNumber).toBe(serialNumber);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PART_NAMES } from '../../../local/part-names.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { untilGone } from '../../support/processes.ts';
 
 const CLI = fileURLToPath(new URL('../../../local/cli.ts', import.meta.url));
@@ -29,7 +30,7 @@ function stack(...args: readonly string[]): Promise<Ended> {
     execFile(
       process.execPath,
       [CLI, ...args, '--state', stateDir],
-      { timeout: 100_000 },
+      { timeout: PATIENCE_MS },
       (error, output, complaint) => {
         resolve({ code: error === null ? 0 : Number(error.code ?? -1), output, complaint });
       },

@@ -9,6 +9,7 @@ import { ask } from '../../../local/http.ts';
 import { type RunningStack, startStack } from '../../../local/stack.ts';
 import { readEndpoints } from '../../../local/stack-endpoints.ts';
 import { TEMPORAL_RETENTION_DAYS } from '../../../local/versions.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { untilGone } from '../../support/processes.ts';
 
 let stateDir: string;
@@ -101,7 +102,7 @@ describe('zones', () => {
 test('owner references are followed and namespaces end', async () => {
   await stack.kubectl(['create', 'namespace', 'ending']);
   await stack.kubectl(['create', 'configmap', 'inside', '-n', 'ending']);
-  await stack.kubectl(['delete', 'namespace', 'ending', '--timeout=30s']);
+  await stack.kubectl(['delete', 'namespace', 'ending', '--timeout=5m'], { timeoutMs: PATIENCE_MS });
   await expect(stack.kubectl(['get', 'namespace', 'ending'])).rejects.toThrow(/not found/);
 });
 

@@ -1,15 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NativeConnection } from '@temporalio/worker';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId } from '../../../workflows/contract.ts';
-import { startGrpcRelay } from '../../chaos/relays/grpc-relay.ts';
 import { eventually } from '../../support/eventually.ts';
 import { Gate } from '../../support/gate.ts';
 import { useHub } from '../../support/hub.ts';
 import { pretendState } from '../../support/recording-workflows.ts';
 import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
 import { identityOf, keyOf, makeCluster, pretendIssuance, userPatch } from '../../support/watched-clusters.ts';
+
+/** What the watch waits for, beside its own five seconds, before it looks for latecomers. */
+const secondLook = vi.hoisted(() => ({ pauseMs: 5_000, afterThis: Promise.resolve() }));
+vi.mock('../../../src/kubernetes/backoff.ts', async (importOriginal) => {
+  const { pause, ...others } = await importOriginal<typeof import('../../../src/kubernetes/backoff.ts')>();
+  return {
+    ...others,
+    pause: async (ms: number, signal: AbortSignal) => {
+      await pause(ms, signal);
+      if (ms === secondLook.pauseMs) await secondLook.afterThis;
+    },
+  };
+});
 
 const hub = useHub();
 const lab = useWatchLab(hub);
@@ -55,26 +66,9 @@ describe('what a certificate depends on', () => {
     const operatorNamespace = await hub().namespace();
     const key = { namespace: operatorNamespace, name: 'lets-encrypt-account' };
     await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'a', 'private-key': 'b' } });
-    let looks = 0;
     const latecomerShows = new Gate();
-    const relay = await startGrpcRelay({
-      system: 'temporal',
-      target: `http://${lab().env.address}`,
-      fates: {
-        // The second look finds what has come to wait since the first.
-        beforeServer: async ({ path }) => {
-          if (path.endsWith('/ListWorkflowExecutions') && (looks += 1) === 2) await latecomerShows.opened;
-          return 'pass';
-        },
-        afterServer: () => Promise.resolve('pass'),
-      },
-      ownerOf: () => 'worker-1',
-    });
-    onTestFinished(() => relay.close());
-    const connection = await NativeConnection.connect({ address: `127.0.0.1:${relay.port}` });
-    onTestFinished(() => connection.close());
-    const run = await lab().watch({ kubernetes: hub().admin, operatorNamespace, connection });
-    onTestFinished(() => run.stop());
+    secondLook.afterThis = latecomerShows.opened;
+    const run = await lab().watch({ kubernetes: hub().admin, operatorNamespace });
     const { workflow } = lab().env.client;
     const [waiting, late, fine] = [await makeCluster(hub()), await makeCluster(hub()), await makeCluster(hub())];
     for (const cluster of [waiting, late, fine]) await run.untilTold(cluster, ['observed']);

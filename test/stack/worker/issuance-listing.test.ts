@@ -9,6 +9,7 @@ import { listCompletedIssuances } from '../../../src/worker/issuance-listing.ts'
 import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';
 import { CertNameSet, CertNames, CertReason } from '../../../workflows/contract.ts';
 import { eventually } from '../../support/eventually.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { installQuietRuntime } from '../../support/quiet-runtime.ts';
 import { startTemporalServer, type TemporalServer } from '../../support/temporal-server.ts';
 
@@ -51,7 +52,7 @@ async function issuance(
       { key: CertReason, value: reason },
     ],
   });
-  const task = await client.connection.withDeadline(Date.now() + 10_000, () =>
+  const task = await client.connection.withDeadline(Date.now() + PATIENCE_MS, () =>
     client.workflowService.pollWorkflowTaskQueue({
       namespace: 'default',
       taskQueue: { name: QUEUE },

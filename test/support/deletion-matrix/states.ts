@@ -5,7 +5,7 @@ import { withHubApi } from '../../../local/hub-api.ts';
 import { clusterWorkflowId, renew } from '../../../workflows/contract.ts';
 import { certificateInSecret, requestIsReady, within } from '../checks.ts';
 import { changeCluster, type LifeCluster, newCluster } from '../life-clusters.ts';
-import { statusOf, txtRecords } from '../life-evidence.ts';
+import { statusOf, txtRecords, untilCertified } from '../life-evidence.ts';
 import type { LifeLab } from '../life-lab.ts';
 import { type Cell, cellKey, type State } from './cells.ts';
 
@@ -81,8 +81,7 @@ export async function inState(lab: LifeLab, cluster: LifeCluster, ...states: rea
 
 async function bringHolder(lab: LifeLab, cell: Cell, { served }: Zones): Promise<Subject> {
   const cluster = await newCluster(lab, cellKey(cell), { zone: served });
-  const held = await certificateInSecret(lab.kubernetes, cluster, undefined);
-  await requestIsReady(lab.kubernetes, cluster, held.serialNumber);
+  const held = await untilCertified(lab, cluster);
   return { ...cell, cluster, zone: served, held };
 }
 

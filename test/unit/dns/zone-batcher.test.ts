@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { TxtRequest } from '../../../src/dns/change-batch.ts';
 import { type ZoneApi, ZoneBatcher } from '../../../src/dns/zone-batcher.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
+import { Gate } from '../../support/gate.ts';
 import { type StrictZone, strictZone } from './strict-zone.ts';
 
 const OPTIONS = { windowMs: 20, retryDelaysMs: [5, 5, 5] };
@@ -28,15 +29,18 @@ describe('collecting changes of a zone', () => {
   it('has one change in flight at a time and collects what comes meanwhile', async () => {
     const zone = strictZone();
     let inFlight = 0;
+    const collected = new Gate();
     zone.beforeChange = async () => {
       expect(++inFlight).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await collected.opened;
       inFlight--;
     };
     const batcher = new ZoneBatcher(zone, OPTIONS);
     const first = batcher.submit(publish('a', 'v'), signal);
-    await new Promise((resolve) => setTimeout(resolve, 40));
-    await Promise.all([first, batcher.submit(publish('b', 'v'), signal), batcher.submit(publish('c', 'v'), signal)]);
+    await expect.poll(() => inFlight).toBe(1);
+    const others = [batcher.submit(publish('b', 'v'), signal), batcher.submit(publish('c', 'v'), signal)];
+    collected.open();
+    await Promise.all([first, ...others]);
     expect(zone.calls).toEqual(['read', 'change', 'read', 'change']);
   });
 

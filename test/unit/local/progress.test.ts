@@ -1,14 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { lineProgress } from '../../../local/progress.ts';
 
-test('a line at the beginning, ticks in between, a line at the end, and then no more', async () => {
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] }));
+afterEach(() => void vi.useRealTimers());
+
+test('a line at the beginning, ticks in between, a line at the end, and then no more', () => {
   const lines: string[] = [];
   const piece = lineProgress((line) => lines.push(line), 20).begin('etcd 3.7', 'building');
-  await sleep(70);
+  vi.advanceTimersByTime(70);
   piece.done();
   const said = lines.length;
-  await sleep(50);
+  vi.advanceTimersByTime(50);
   expect(lines[0]).toBe('etcd 3.7: building');
   expect(lines.slice(1, -1)).toContainEqual(expect.stringMatching(/^etcd 3\.7: 0\.\d s, building$/));
   expect(lines.at(-1)).toMatch(/^etcd 3\.7: done after 0\.\d s$/);

@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { WorkByKey } from '../../../../activities/watch/work-by-key.ts';
+import { Gate } from '../../../support/gate.ts';
 
 const fail = (error: unknown): never => {
   throw error;
@@ -10,12 +11,16 @@ describe('WorkByKey', () => {
   test('keeps the order of each key and does different keys at once', async () => {
     const work = new WorkByKey(8, 100, fail);
     const log: string[] = [];
-    const step = (name: string, ms: number) => async (): Promise<void> => {
+    const step = (name: string, until?: Promise<unknown>) => async (): Promise<void> => {
       log.push(`${name}+`);
-      await sleep(ms);
+      await until;
       log.push(`${name}-`);
     };
-    await Promise.all([work.add('a', step('a1', 30)), work.add('a', step('a2', 1)), work.add('b', step('b1', 5))]);
+    const other = new Gate();
+    const first = [work.add('a', step('a1', other.opened)), work.add('a', step('a2'))];
+    await work.add('b', step('b1'));
+    other.open();
+    await Promise.all(first);
     expect(log).toEqual(['a1+', 'b1+', 'b1-', 'a1-', 'a2+', 'a2-']);
   });
 
@@ -48,11 +53,17 @@ describe('WorkByKey', () => {
 
   test('makes its caller wait while it is full', async () => {
     const work = new WorkByKey(1, 2, fail);
-    void work.add('a', () => sleep(30));
-    void work.add('b', () => sleep(1));
-    const began = performance.now();
-    await work.space();
-    expect(performance.now() - began).toBeGreaterThan(20);
+    const first = new Gate();
+    void work.add('a', () => first.opened);
+    void work.add('b', () => Promise.resolve());
+    let hasSpace = false;
+    const space = work.space().then(() => {
+      hasSpace = true;
+    });
+    await setImmediate();
+    expect(hasSpace).toBe(false);
+    first.open();
+    await space;
     await work.idle();
   });
 });

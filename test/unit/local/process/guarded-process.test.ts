@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type GuardedProcess, spawnGuarded } from '../../../../local/process/guarded-process.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { untilGone } from '../../../support/processes.ts';
 
 let folder: string;
@@ -21,18 +22,9 @@ async function shell(script: string): Promise<GuardedProcess & { readonly log: (
   return { ...running, log: () => readFile(logFile, 'utf8') };
 }
 
-async function until<T>(look: () => Promise<T>, holds: (seen: T) => boolean): Promise<T> {
-  for (let attempt = 0; ; attempt += 1) {
-    const seen = await look();
-    if (holds(seen)) return seen;
-    if (attempt > 100) throw new Error(`last seen: ${JSON.stringify(seen)}`);
-    await sleep(50);
-  }
-}
-
 /** Process ids that a script wrote, one a line. */
 async function pidsIn(read: () => Promise<string>, count: number): Promise<readonly number[]> {
-  const text = await until(read, (seen) => seen.trim().split('\n').filter(Boolean).length >= count);
+  const text = await eventually('process ids', read, (seen) => seen.trim().split('\n').filter(Boolean).length >= count);
   return text.trim().split('\n').map(Number);
 }
 
