@@ -9,6 +9,7 @@ import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import type { ClusterIdentity, ClusterView } from '../../src/clusters/cluster-view.ts';
 import { CertmanError } from '../../src/failures/failure.ts';
 import { Backoff, pause } from '../../src/kubernetes/backoff.ts';
+import { listExecutions } from '../../src/worker/bounded-listing.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import {
   CertCluster,
@@ -28,7 +29,7 @@ import {
 const MOST_TRIES = 6;
 const BACKOFF_MS = { first: 200, longest: 3_000 } as const;
 
-/** One call, retries of the client's own included; a listing of a large fleet takes some seconds. */
+/** One call, or one page of a listing, retries of the client's own included. */
 const LONGEST_CALL_MS = 20_000;
 
 /** gRPC codes that say the request itself is wrong: another try would get the same answer. */
@@ -148,7 +149,8 @@ export class Signals {
     let clusters: ClusterIdentity[] = [];
     await this.#try('list the workflows of the clusters', async () => {
       clusters = [];
-      for await (const execution of this.#client().workflow.list({ query, pageSize: 1000 })) {
+      const client = this.#client();
+      for await (const execution of listExecutions(client, { query, pageSize: 1000 }, LONGEST_CALL_MS)) {
         this.#signal.throwIfAborted();
         const cluster = identityOfWorkflow(this.#hive, execution);
         if (cluster !== undefined) clusters.push(cluster);
