@@ -19,9 +19,9 @@ export interface Answer {
   readonly body: string;
 }
 
-const REQUEST_MS = 10_000;
+const REQUEST_MS = 30_000;
 
-/** One request on a connection of its own. @throws Error when there is no answer within ten seconds, or the signal is aborted. */
+/** One request on a connection of its own. @throws Error when there is no answer within half a minute, or the signal is aborted. */
 export async function ask(url: string, options: RequestOptions = {}): Promise<Answer> {
   const ca = options.caFile === undefined ? {} : { ca: await readFile(options.caFile) };
   const send = url.startsWith('https:') ? requestHttps : requestHttp;

@@ -24,7 +24,7 @@ export interface WorkerOptions {
   readonly logFile?: string;
   /** Flags of Node itself, on top of those of the Deployment. */
   readonly nodeFlags?: readonly string[];
-  /** How long it may take until it is ready. Default 90 s: it bundles the workflow code first. */
+  /** How long it may take until it is ready. Default five minutes: it bundles the workflow code first, on a machine that may be slow. */
   readonly readyWithinMs?: number;
   readonly signal?: AbortSignal;
   /** Told of the process as soon as there is one; it is at work before it is known to be ready. */
@@ -40,16 +40,16 @@ export interface WorkerProcess {
   readonly readyUrl: string;
   /** How it ended; undefined while it runs. */
   ended(): string | undefined;
-  /** SIGTERM, and SIGKILL after a minute. */
+  /** SIGTERM, and SIGKILL after two minutes. */
   stop(): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
 }
 
 const BIN = fileURLToPath(new URL('../bin/certman.js', import.meta.url));
-const READY_WITHIN_MS = 90_000;
+const READY_WITHIN_MS = 300_000;
 const LOOK_AGAIN_MS = 50;
-const STOP_MS = 60_000;
+const STOP_MS = 120_000;
 
 /** @throws LocalProblem with the last lines of its log when it does not become ready. */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {

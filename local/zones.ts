@@ -27,7 +27,7 @@ export interface Zone {
 
 export type ZonePlace = Pick<StackEndpoints, 'route53' | 'dns'>;
 
-const SERVED_WITHIN_MS = 20_000;
+const SERVED_WITHIN_MS = 120_000;
 const SIGNAL_AGAIN_MS = 2_000;
 const LOOK_AGAIN_MS = 50;
 

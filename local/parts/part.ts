@@ -22,7 +22,7 @@ export interface PartDefinition<Port extends string> {
   launch(ports: Readonly<Record<Port, number>>): Promise<Launch>;
   /** Whether it does its work by now; throwing means not yet. */
   isReady(ports: Readonly<Record<Port, number>>, signal: AbortSignal): Promise<boolean>;
-  /** Default 60 s: the machine may be busy with something else. */
+  /** Default three minutes: the machine may be slow, and busy with something else. */
   readonly startsWithinMs?: number;
 }
 
@@ -54,7 +54,7 @@ export interface PartPlace {
 const PORT_ATTEMPTS = 3;
 const HEALTH_CHECK_EVERY_MS = 50;
 const HEALTH_CHECK_MS = 5_000;
-const DEFAULT_STARTS_WITHIN_MS = 60_000;
+const DEFAULT_STARTS_WITHIN_MS = 180_000;
 const PORT_TAKEN = /address already in use|EADDRINUSE|port .{0,20}in use/i;
 
 /** Starts a part on ports that it has to itself; others are tried when somebody was quicker. */

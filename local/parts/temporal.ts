@@ -54,9 +54,9 @@ export async function startTemporal(place: PartPlace, options: TemporalOptions =
 
 /** The development server keeps closed workflows for a day; answered only once the namespace is there. */
 async function keepClosedWorkflows(address: string): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: '2s' });
+  const connection = await Connection.connect({ address, connectTimeout: '5s' });
   try {
-    await connection.withDeadline(Date.now() + 2_000, () =>
+    await connection.withDeadline(Date.now() + 10_000, () =>
       connection.workflowService.updateNamespace({
         namespace: TEMPORAL_NAMESPACE,
         config: { workflowExecutionRetentionTtl: msToTs(`${TEMPORAL_RETENTION_DAYS}d`) },

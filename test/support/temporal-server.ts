@@ -3,12 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { TypedSearchAttributes } from '@temporalio/common';
+import { type Duration, TypedSearchAttributes } from '@temporalio/common';
 import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { executable } from '../../local/build/executables.ts';
 import { type Part, startPart } from '../../local/parts/part.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { installQuietRuntime } from './quiet-runtime.ts';
 
 export interface TemporalServer extends Part {
@@ -108,7 +109,8 @@ async function start(
       ports: ['port'],
       launch: ({ port }) => Promise.resolve(launch(String(port))),
       isReady: async ({ port }) => {
-        await (await connect(port)).close();
+        // A new connection each time: one that is there before the server pauses ever longer between its tries.
+        await (await connect(port, '5s')).close();
         return true;
       },
     },
@@ -127,6 +129,6 @@ async function start(
   });
 }
 
-function connect(port: number): Promise<Connection> {
-  return Connection.connect({ address: `127.0.0.1:${port}` });
+function connect(port: number, connectTimeout: Duration = PATIENCE_MS): Promise<Connection> {
+  return Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout });
 }

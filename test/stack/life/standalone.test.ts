@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { AWS } from '../../../local/versions.ts';
 import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { CertCluster, certClusterOf, clusterWorkflowId, type DecommissionLedger } from '../../../workflows/contract.ts';
+import { CertCluster, certClusterOf, clusterWorkflowId } from '../../../workflows/contract.ts';
 import { certificateInSecret, requestIsReady, statusAtCa, within } from '../../support/checks.ts';
 import { type LifeCluster, newCluster } from '../../support/life-clusters.ts';
 import {

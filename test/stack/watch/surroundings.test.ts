@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
+import type * as backoff from '../../../src/kubernetes/backoff.ts';
 import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId } from '../../../workflows/contract.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -12,7 +13,7 @@ import { identityOf, keyOf, makeCluster, pretendIssuance, userPatch } from '../.
 /** What the watch waits for, beside its own five seconds, before it looks for latecomers. */
 const secondLook = vi.hoisted(() => ({ pauseMs: 5_000, afterThis: Promise.resolve() }));
 vi.mock('../../../src/kubernetes/backoff.ts', async (importOriginal) => {
-  const { pause, ...others } = await importOriginal<typeof import('../../../src/kubernetes/backoff.ts')>();
+  const { pause, ...others } = await importOriginal<typeof backoff>();
   return {
     ...others,
     pause: async (ms: number, signal: AbortSignal) => {

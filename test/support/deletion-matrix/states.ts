@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import pLimit from 'p-limit';
 import { withHubApi } from '../../../local/hub-api.ts';
 import { clusterWorkflowId, renew } from '../../../workflows/contract.ts';
-import { certificateInSecret, requestIsReady, within } from '../checks.ts';
+import { certificateInSecret, within } from '../checks.ts';
 import { changeCluster, type LifeCluster, newCluster } from '../life-clusters.ts';
 import { statusOf, txtRecords, untilCertified } from '../life-evidence.ts';
 import type { LifeLab } from '../life-lab.ts';

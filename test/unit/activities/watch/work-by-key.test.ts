@@ -57,9 +57,10 @@ describe('WorkByKey', () => {
     void work.add('a', () => first.opened);
     void work.add('b', () => Promise.resolve());
     let hasSpace = false;
-    const space = work.space().then(() => {
+    const space = (async () => {
+      await work.space();
       hasSpace = true;
-    });
+    })();
     await setImmediate();
     expect(hasSpace).toBe(false);
     first.open();
