@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { PATIENCE_MS, TEST_LIMIT_MS } from './test/support/patience.ts';
 
 /** Most of a test's time is waiting for others, on two cores and on twenty. */
-const FILES_AT_ONCE = 2;
+const FILES_AT_ONCE = 4;
 
 /** No test is bounded more tightly than this: none depends on the speed of the machine. */
 const limits = {
@@ -43,7 +43,7 @@ export default defineConfig({
           name: 'stack',
           include: ['test/stack/**/*.test.ts'],
           globalSetup: ['./test/support/stack-global-setup.ts'],
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -239,7 +239,9 @@ class Issuance {
         ),
       );
     } catch (error) {
-      this.leftRecords = this.#mayBePublished ? records : (this.#input.leftRecords ?? []);
+      // A publication that was cancelled before its first attempt had no occasion to say that it cannot have sent anything.
+      const published = this.#mayBePublished && failureIn(error).neverSent !== true;
+      this.leftRecords = published ? records : (this.#input.leftRecords ?? []);
       log.warn('TXT records could not be withdrawn; they are tried again with the next order or at the end', {
         records: records.map((record) => record.name),
         failure: failureIn(error).message,

@@ -85,6 +85,7 @@ export class CredentialSource {
         code: 'dns/platformUnsupported',
         message: `Cluster ${namespace}/${clusterName} is on ${platform.kind === 'unsupported' ? platform.found : platform.kind}, whose DNS certman cannot write yet.`,
         next: 'Only clusters with spec.platform.aws are served.',
+        neverSent: true,
       });
     }
     if (platform.sts) {
@@ -121,6 +122,7 @@ export class CredentialSource {
       code: 'dns/credentialsMissing',
       message: `${request}, but its spec.platform.aws.credentials names no Secret, and certman's own AWS credentials are lent to ClusterDeployments only.`,
       next: `Name a Secret of namespace ${namespace} there that holds aws_access_key_id and aws_secret_access_key; it goes on by itself then.`,
+      neverSent: true,
     });
   }
 

@@ -79,6 +79,8 @@ export interface FailureInfo {
   readonly notBefore?: string;
   /** What was to be done may have been done all the same: it was sent before this failed. */
   readonly sent?: true;
+  /** What was asked for rules it out by itself: no attempt with the same input can have sent anything. */
+  readonly neverSent?: true;
 }
 
 const STANCES: Readonly<Partial<Record<FailureCode, RetryStance>>> = {
@@ -132,6 +134,7 @@ export interface FailureParts {
   readonly next?: string;
   readonly notBefore?: Date;
   readonly sent?: true;
+  readonly neverSent?: true;
   readonly cause?: unknown;
 }
 
@@ -152,6 +155,7 @@ export class CertmanError extends Error {
       ...(parts.next === undefined ? {} : { next: parts.next }),
       ...(parts.notBefore === undefined ? {} : { notBefore: parts.notBefore.toISOString() }),
       ...(parts.sent === undefined ? {} : { sent: parts.sent }),
+      ...(parts.neverSent === undefined ? {} : { neverSent: parts.neverSent }),
     };
   }
 

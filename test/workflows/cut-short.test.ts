@@ -119,6 +119,25 @@ test('an order that could not publish its records does not hold the end up', asy
   });
 });
 
+test('an order that was cut short before it could say that it cannot publish does not hold the end up', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    let publishing = false;
+    // As one that no worker had taken up yet: cancelled, it says nothing of what it sent.
+    lab.doubles.when('publishTxtRecords', async () => {
+      publishing = true;
+      return await untilCancelled();
+    });
+    const missing = typedFailure('dns/credentialsMissing', 'The request names no Secret.');
+    const info = { code: 'dns/credentialsMissing', message: missing.message, stance: 'whenChanged', neverSent: true };
+    lab.doubles.when('withdrawTxtRecords', () => Promise.reject(Object.assign(missing, { details: [info] })));
+    const handle = await lab.start(view);
+    await eventually('publishing', () => Promise.resolve(publishing), Boolean);
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    expect(await handle.result()).toMatchObject({ finalizerReleased: true });
+  });
+});
+
 test('records that were sent before the credentials were lost hold the end up until they are withdrawn', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
