@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
+import { CertmanError } from '../src/failures/failure.ts';
 import type { KubernetesClient } from '../src/kubernetes/client.ts';
 import {
   CERTIFICATE_REQUESTS,
@@ -83,7 +84,8 @@ async function served(admin: KubernetesClient, resource: ResourceType): Promise<
       await admin.getJson(path);
       return;
     } catch (error) {
-      if (performance.now() > deadline) {
+      const isRefused = error instanceof CertmanError && error.code === 'kubernetes/forbidden';
+      if (isRefused || performance.now() > deadline) {
         const what = describeObject(resource, { name: 'any' });
         throw new LocalProblem({ message: `The API server does not serve ${what}: ${messageOf(error)}`, cause: error });
       }

@@ -19,6 +19,7 @@ export interface Piece {
 const TICK_MS = 15_000;
 const REDRAW_MS = 200;
 
+/** Progress on a stream: in place on a terminal, else {@link lineProgress}. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? terminalProgress(stream) : lineProgress((line) => stream.write(`${line}\n`));
 }
@@ -42,7 +43,8 @@ export function lineProgress(write: (line: string) => void, tickMs = TICK_MS): P
 }
 
 function terminalProgress(stream: NodeJS.WriteStream): Progress {
-  const log = createLogUpdate(stream);
+  // Hiding the cursor would install handlers of signals that end the process before its own clean-up.
+  const log = createLogUpdate(stream, { showCursor: true });
   const rows = new Set<() => string>();
   let redraw: NodeJS.Timeout | undefined;
   const draw = (): void => log([...rows].map((row) => row().slice(0, stream.columns - 1)).join('\n'));

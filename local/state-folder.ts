@@ -31,7 +31,7 @@ export async function claimFolder(stateDir: string, keepData: boolean): Promise<
   if (other !== undefined) {
     throw new LocalProblem({
       message: `A stack runs in ${stateDir} already, since ${other.since} (process ${other.pid}).`,
-      next: 'End it with npm run stack -- down, or name another folder with --state.',
+      next: `End it with npm run stack -- down --state ${stateDir}, or name another folder with --state.`,
     });
   }
   for (const name of [...OF_A_RUN, ...(keepData ? [] : DATA)]) {

@@ -1,7 +1,7 @@
 /** One file by HTTP: resumed where a broken-off transfer ended, and kept only if its checksum is right. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DownloadFailed, failureOf, get, WEB_LIMITS, type WebLimits } from './web.ts';
@@ -52,6 +52,8 @@ async function transfer(url: string, part: string, options: DownloadOptions): Pr
       return await continueTransfer(url, part, before, options);
     } catch (error) {
       options.signal?.throwIfAborted();
+      // An error of the file system is none of the network's.
+      if (error instanceof LocalFileError) throw error.cause;
       const failure = failureOf(new URL(url).host, error);
       const isWorthAnother = !(failure instanceof TooSlow) && (await sizeOf(part)) > before;
       if (attempt === MAX_ATTEMPTS || !isWorthAnother) throw failure;
@@ -92,14 +94,19 @@ async function continueTransfer(url: string, part: string, before: number, optio
     () => abort(new DownloadFailed({ message: `${host} sent nothing for ${limits.stallMs / 1000} s` })),
     limits.stallMs,
   );
-  const handle = await open(part, begin === 0 ? 'w' : 'a');
+  let handle: FileHandle | undefined;
   try {
+    handle = await open(part, begin === 0 ? 'w' : 'a').catch((cause: unknown) => {
+      throw new LocalFileError(url, { cause });
+    });
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       stalled.refresh();
       bytes += chunk.length;
       if (bytes > MAX_BYTES) throw new DownloadFailed({ message: `${url} has more than ${MAX_BYTES} bytes` });
       // Written piece by piece, so that what has come is kept whatever comes next.
-      await handle.write(chunk);
+      await handle.write(chunk).catch((cause: unknown) => {
+        throw new LocalFileError(url, { cause });
+      });
       onBytes?.(bytes, total);
       refuseSlow(
         url,
@@ -111,12 +118,17 @@ async function continueTransfer(url: string, part: string, before: number, optio
     }
   } finally {
     clearTimeout(stalled);
-    await handle.close();
+    await handle?.close();
+    // Nothing where the body is read to its end.
+    abort(new DownloadFailed({ message: 'the transfer has ended' }));
   }
   if (total !== undefined && bytes !== total) {
     throw new DownloadFailed({ message: `${host} cut ${url} after ${bytes} of ${total} bytes` });
   }
 }
+
+/** Carries an error of the file system, its cause, past those of the network. */
+class LocalFileError extends Error {}
 
 class TooSlow extends DownloadFailed {}
 

@@ -10,6 +10,7 @@ export interface Work {
 /** Below this part of the whole, the pace says more about the start than about the machine. */
 const PACE_COUNTS_FROM = 0.05;
 
+/** An estimate of works that share the cores of this machine. */
 export class Estimate {
   readonly #works: { readonly cpuSeconds: number; fraction: number }[] = [];
   readonly #cores: number;
@@ -34,6 +35,7 @@ export class Estimate {
     };
   }
 
+  /** Seconds until all that was added is done. */
   remainingSeconds(): number {
     const total = this.#sum(({ cpuSeconds }) => cpuSeconds);
     const done = this.#sum(({ cpuSeconds, fraction }) => cpuSeconds * fraction);

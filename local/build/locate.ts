@@ -1,13 +1,14 @@
 /** Where the executable of a part already is: named by the user, on the PATH, or in the cache. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { LocalProblem } from '../problem.ts';
 import type { Tool } from '../versions.ts';
 import { executableIn, toolFolder } from './cache.ts';
 
-const VERSION_MS = 10_000;
+/** Long enough for a machine that is busy with something else. */
+const VERSION_MS = 60_000;
 
 /** @returns undefined when the part has to be made. @throws LocalProblem when what the user named is no executable. */
 export async function locate(tool: Tool): Promise<string | undefined> {
@@ -69,7 +70,7 @@ function isWhole(tool: Tool, path: string): boolean {
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
-    return true;
+    return statSync(file).isFile();
   } catch {
     return false;
   }

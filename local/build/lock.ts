@@ -1,25 +1,28 @@
-/** Keeps two builders from making the same thing at once. What is made is put in place atomically, so a lock that fails costs time, never a broken result. */
+/** Keeps two processes from making the same thing at once. What is made is put in place atomically, so a lock that fails costs time, never a broken result. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { identityOf } from '../process/identity.ts';
 
 /** The holder touches the file this often … */
 const TOUCH_MS = 2_000;
-/** … so one that nobody touched for this long was left behind. */
+/** … so one of another machine that was not touched for this long was left behind. */
 const STALE_MS = 20_000;
 const LOOK_AGAIN_MS = 500;
 
 interface Holder {
   readonly token: string;
   readonly pid: number;
+  /** Tells the process from a later one with its id. */
+  readonly identity?: string | undefined;
   readonly host: string;
 }
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called once when somebody else has it. */
+  /** Called once when another process has it. */
   readonly onWait?: ((holder: string) => void) | undefined;
   readonly staleMs?: number;
 }
@@ -27,7 +30,8 @@ export interface LockOptions {
 /** Runs `body` while no other process holds the lock. */
 export async function withLock<T>(file: string, body: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
-  const holder: Holder = { token: randomUUID(), pid: process.pid, host: hostname() };
+  const identity = await identityOf(process.pid);
+  const holder: Holder = { token: randomUUID(), pid: process.pid, identity, host: hostname() };
   await acquire(file, holder, options);
   const touch = setInterval(() => {
     const now = new Date();
@@ -52,24 +56,43 @@ async function acquire(file: string, holder: Holder, options: LockOptions): Prom
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if (await isStale(file, options.staleMs ?? STALE_MS)) {
-      await rm(file, { force: true });
+    const other = await readHolder(file);
+    if (await isStale(file, other, options.staleMs ?? STALE_MS)) {
+      await removeStale(file, other, holder.token);
       continue;
     }
-    if (!waited) options.onWait?.(`process ${(await readHolder(file))?.pid ?? 'unknown'}`);
+    if (!waited) options.onWait?.(`process ${other?.pid ?? 'unknown'}`);
     waited = true;
     await sleep(LOOK_AGAIN_MS, undefined, { signal: options.signal });
   }
 }
 
-async function isStale(file: string, staleMs: number): Promise<boolean> {
-  const holder = await readHolder(file);
-  if (holder?.host === hostname() && !isAlive(holder.pid)) return true;
+/** Of this machine, a holder is gone when its process is: one that is stopped for a while still has the lock. */
+async function isStale(file: string, holder: Holder | undefined, staleMs: number): Promise<boolean> {
+  if (holder?.host === hostname()) {
+    const identity = await identityOf(holder.pid);
+    return identity === undefined || (holder.identity !== undefined && holder.identity !== identity);
+  }
   try {
     return Date.now() - (await stat(file)).mtimeMs > staleMs;
-  } catch {
-    return false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
+}
+
+/** Takes the file away by a rename, which one of several processes wins; a lock that was taken meanwhile is put back. */
+async function removeStale(file: string, stale: Holder | undefined, token: string): Promise<void> {
+  const aside = `${file}.${token}`;
+  try {
+    await rename(file, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const moved = await readHolder(aside);
+  if (moved !== undefined && moved.token !== stale?.token) await rename(aside, file);
+  else await rm(aside, { force: true });
 }
 
 async function readHolder(file: string): Promise<Holder | undefined> {
@@ -78,14 +101,5 @@ async function readHolder(file: string): Promise<Holder | undefined> {
   } catch {
     // Gone, or being written at this moment: its age tells.
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

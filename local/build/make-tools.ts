@@ -1,5 +1,5 @@
 /** Makes the parts that are missing: downloads what publishers offer, builds the rest, both cores busy, nothing twice. */
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { LocalProblem, messageOf } from '../problem.ts';
@@ -14,24 +14,30 @@ import { cached } from './locate.ts';
 import { withLock } from './lock.ts';
 import { installMaven, installPython, type Workplace } from './recipes.ts';
 import { requireToolchains } from './toolchains.ts';
+import { DownloadFailed, WEB_LIMITS, type WebLimits } from './web.ts';
 
 export interface MakeOptions {
   /** Default: on standard error. */
   readonly progress?: Progress | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Of requests to publishers. */
+  readonly limits?: WebLimits;
 }
 
-/** Stands for the seconds that a download takes, which nothing here knows. */
-const DOWNLOAD_CPU_SECONDS = 10;
 /** Two lists of packages at once keep the network busy and leave the processor to the compiler. */
 const MODULE_FETCHES_AT_ONCE = 2;
 const ESTIMATE_EVERY_MS = 1_000;
+/** Errors of the file system that are of the cache's place, not of one file. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR']);
 
 interface Making {
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
+  readonly limits: WebLimits;
   readonly offers: ReadonlyMap<ToolName, Offer>;
-  readonly work: ReadonlyMap<ToolName, Work>;
+  readonly estimate: Estimate;
+  /** The work of each tool that is built. */
+  readonly work: Map<ToolName, Work>;
   /** One Go build at a time: each uses every core, and two would compile the standard library twice. */
   readonly compiling: LimitFunction;
   readonly fetching: LimitFunction;
@@ -45,20 +51,18 @@ export async function makeTools(
   tools: readonly Tool[],
   options: MakeOptions,
 ): Promise<ReadonlyMap<ToolName, Promise<string>>> {
-  const progress = options.progress ?? progressOn(process.stderr);
-  const offers = await offersFor(tools, { progress, signal: options.signal });
+  const { progress = progressOn(process.stderr), signal, limits = WEB_LIMITS } = options;
+  const offers = await offersFor(tools, { progress, signal, limits });
   await requireToolchains(tools.filter(({ name }) => !offers.has(name)));
   const estimate = new Estimate();
-  const work = new Map(
-    tools.map(({ name, buildCpuSeconds }) => [
-      name,
-      estimate.add(offers.has(name) ? DOWNLOAD_CPU_SECONDS : buildCpuSeconds),
-    ]),
-  );
+  const built = tools.filter(({ name }) => !offers.has(name));
+  const work = new Map(built.map(({ name, buildCpuSeconds }) => [name, estimate.add(buildCpuSeconds)]));
   const making: Making = {
     progress,
-    signal: options.signal,
+    signal,
+    limits,
     offers,
+    estimate,
     work,
     compiling: pLimit(1),
     fetching: pLimit(MODULE_FETCHES_AT_ONCE),
@@ -93,7 +97,10 @@ export function entry<Value>(made: ReadonlyMap<ToolName, Value>, name: ToolName)
 }
 
 async function showEstimate(made: readonly Promise<string>[], estimate: Estimate, progress: Progress): Promise<void> {
-  const left = (): string => `${aboutSeconds(estimate.remainingSeconds())} left`;
+  const left = (): string => {
+    const seconds = estimate.remainingSeconds();
+    return seconds === 0 ? 'downloads take as long as the network needs' : `${aboutSeconds(seconds)} of building left`;
+  };
   const piece = progress.begin(
     `${made.length} local part${made.length === 1 ? '' : 's'}`,
     `to be fetched or built, this once, into ${cacheFolder()}; ${left()}`,
@@ -113,7 +120,11 @@ async function makeGroup(group: readonly Tool[], making: Making): Promise<Readon
   const onWait = (holder: string): void => {
     making.progress.note(`${group.map(({ name }) => name).join(', ')}: waiting for ${holder}, which makes it`);
   };
-  return await withLock(lockFile, makeMissing, { signal: making.signal, onWait });
+  try {
+    return await withLock(lockFile, makeMissing, { signal: making.signal, onWait });
+  } catch (error) {
+    throw explained(error);
+  }
 
   async function makeMissing(): Promise<ReadonlyMap<ToolName, string>> {
     await removeLeftovers(group);
@@ -122,10 +133,24 @@ async function makeGroup(group: readonly Tool[], making: Making): Promise<Readon
     const downloaded = await Promise.all(missing.map(async (tool) => [tool, await tryDownload(tool, making)] as const));
     const rest = downloaded.filter(([, ok]) => !ok).map(([tool]) => tool);
     if (rest.some(({ name }) => making.offers.has(name))) await requireToolchains(rest);
+    for (const { name, buildCpuSeconds } of rest) {
+      if (!making.work.has(name)) making.work.set(name, making.estimate.add(buildCpuSeconds));
+    }
     await build(rest, making);
     for (const { name } of group) making.work.get(name)?.advance(1);
     return new Map(group.map((tool) => [tool.name, executableIn(toolFolder(tool), tool)]));
   }
+}
+
+/** @returns an error that says what to do where the cache itself cannot be written; any other as it is. */
+function explained(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined || !UNWRITABLE.has(code)) return error;
+  return new LocalProblem({
+    message: `The cache ${cacheFolder()} cannot be written: ${messageOf(error)}.`,
+    next: 'Make room or give it to this user, or set CERTMAN_CACHE to another folder, by an absolute path.',
+    cause: error,
+  });
 }
 
 /** @returns whether it is in its place now; when not, it has to be built. */
@@ -137,11 +162,11 @@ async function tryDownload(tool: Tool, making: Making): Promise<boolean> {
     await inPlace(tool, async (folder) => {
       await fetchTool(tool, offer, folder, {
         signal: making.signal,
+        limits: making.limits,
         onBytes: (bytes, total) => {
           const megabytes = (count: number): string => (count / 1e6).toFixed(1);
           const of = total === undefined ? '' : ` of ${megabytes(total)}`;
           piece.update(`downloading from ${offer.host}, ${megabytes(bytes)}${of} MB`);
-          if (total !== undefined) making.work.get(tool.name)?.advance(bytes / total);
         },
       });
     });
@@ -150,6 +175,7 @@ async function tryDownload(tool: Tool, making: Making): Promise<boolean> {
   } catch (error) {
     piece.failed();
     making.signal?.throwIfAborted();
+    if (!(error instanceof DownloadFailed)) throw error;
     making.progress.note(`${tool.name} is built instead: ${messageOf(error)}`);
     return false;
   }
@@ -191,7 +217,17 @@ async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], making: Makin
   await mkdir(dirname(logFile), { recursive: true });
   const go = await goCommand({ progress, signal });
   const plan = { tools, go, logFile, signal };
-  const total = await making.fetching(() => fetchModules(plan));
+  const total = await making.fetching(async () => {
+    const piece = progress.begin(tools.map(({ name }) => name).join(', '), 'fetching modules');
+    try {
+      const stale = await fetchModules(plan);
+      piece.done();
+      return stale;
+    } catch (error) {
+      piece.failed();
+      throw error;
+    }
+  });
   await making.compiling(async () => {
     const names = tools.map(({ name }) => name).join(', ');
     const piece = progress.begin(`${names} ${tools[0].version}`, `building, ${total} packages`);
@@ -199,12 +235,11 @@ async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], making: Makin
     try {
       const programs = await buildPrograms(plan, workplace, (compiled) => {
         piece.update(`${Math.min(compiled, total)} of ${total} packages`);
-        for (const { name } of tools) making.work.get(name)?.advance(compiled / total);
+        for (const { name } of tools) making.work.get(name)?.advance(compiled / Math.max(total, 1));
       });
       for (const [tool, program] of programs) {
         await inPlace(tool, (folder) => rename(program, executableIn(folder, tool)));
       }
-      // A log that stays tells the next build how much of it is compiled.
       await rm(logFile, { force: true });
       piece.done();
     } catch (error) {
@@ -220,6 +255,7 @@ async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], making: Makin
 async function removeLeftovers(group: readonly Tool[]): Promise<void> {
   const beginnings = group.flatMap((tool) => [
     `${basename(toolFolder(tool))}.making-`,
+    `${basename(toolFolder(tool))}.download.unpacked`,
     `${tool.recipe.folder}.building-`,
   ]);
   for (const parent of new Set(group.map((tool) => dirname(toolFolder(tool))))) {
@@ -236,8 +272,12 @@ async function inPlace(tool: Tool, fill: (folder: string) => Promise<void>): Pro
   const workplace = await mkdtemp(`${folder}.making-`);
   try {
     await fill(workplace);
+    // mkdtemp keeps others out, and a cache may be shared.
+    await chmod(workplace, 0o755);
     await rm(folder, { recursive: true, force: true });
     await rename(workplace, folder);
+    // What a download has begun is of no use any more.
+    await rm(`${folder}.download.part`, { force: true });
   } finally {
     await rm(workplace, { recursive: true, force: true });
   }

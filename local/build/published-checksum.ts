@@ -2,7 +2,7 @@
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { addressAt, type ChecksumForm, type Publication } from './publishers.ts';
-import { DownloadFailed, failureOf, get, type WebLimits } from './web.ts';
+import { DownloadFailed, failureOf, get, WEB_LIMITS, type WebLimits } from './web.ts';
 
 /** A list of all files of a release has some kilobytes, GitHub's JSON some dozens. */
 const MAX_BYTES = 2 * 1024 * 1024;
@@ -27,7 +27,12 @@ export async function publishedChecksum(
   const url = addressAt(publication.checksum.url, options.mirror);
   const { host } = new URL(url);
   const { response, abort } = await get(url, options);
-  const content = await read(response.body, host, abort);
+  const { answerMs } = options.limits ?? WEB_LIMITS;
+  const late = setTimeout(
+    () => abort(new DownloadFailed({ message: `${host} did not send a checksum within ${answerMs / 1000} s` })),
+    answerMs,
+  );
+  const content = await read(response.body, host, abort).finally(() => clearTimeout(late));
   if (response.status !== 200) throw new DownloadFailed({ message: `${host} answered ${response.status} for ${url}` });
   const fileName = publication.url.slice(publication.url.lastIndexOf('/') + 1);
   const digest = checksumIn(content, publication.checksum.form, fileName);

@@ -100,13 +100,23 @@ export function downloadSettings(environment: Readonly<NodeJS.ProcessEnv> = proc
   }
   const mirror = environment['CERTMAN_LOCAL_MIRROR'] ?? '';
   if (mirror === '') return { allowed: allowed !== 'off' };
-  if (!URL.canParse(mirror) || !isTrusted(new URL(mirror))) {
+  const problem = problemOfMirror(mirror);
+  if (problem !== undefined) {
     throw new LocalProblem({
-      message: `CERTMAN_LOCAL_MIRROR is "${mirror}".`,
-      next: 'Set it to an https address below which each publisher has a folder, such as https://mirror.example.com/dl.k8s.io/….',
+      message: `CERTMAN_LOCAL_MIRROR ${problem}.`,
+      next: 'Set it to an https address below which each publisher has a folder, such as https://mirror.example.com/files.',
     });
   }
   return { allowed: allowed !== 'off', mirror: mirror.replace(/\/+$/, '') };
+}
+
+/** What is wrong with it. Credentials are refused, and not repeated: addresses stand in messages and logs. */
+function problemOfMirror(mirror: string): string | undefined {
+  if (!URL.canParse(mirror)) return `is "${mirror}", which is no address`;
+  const url = new URL(mirror);
+  if (url.username !== '' || url.password !== '') return 'has credentials in it';
+  if (url.search !== '' || url.hash !== '') return 'has a query or a fragment';
+  return isTrusted(url) ? undefined : `is "${mirror}", which is not TLS`;
 }
 
 /** The address of a publisher's file at the mirror: `https://host/path` is at `<mirror>/host/path`. */
@@ -116,7 +126,12 @@ export function addressAt(url: string, mirror: string | undefined): string {
 
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
+/** Whether an address is this machine's own. */
+export function isLoopback(url: URL): boolean {
+  return LOOPBACK.has(url.hostname);
+}
+
 /** TLS, or this machine itself: a checksum is worth as much as the way it came by. */
 export function isTrusted(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname));
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
 }

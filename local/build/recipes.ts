@@ -38,6 +38,7 @@ export async function installRequirements(what: string, pinned: string, place: W
   await runStep({
     what,
     command: join(venv, 'bin', 'python'),
+    environment: { TMPDIR: place.folder },
     args: ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
     cwd: pinned,
     logFile,

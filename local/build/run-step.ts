@@ -17,7 +17,10 @@ export interface BuildStep {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws LocalProblem when it fails; the signal's reason when aborted. */
+/** The longest build takes a quarter of an hour on two cores; a command that hangs must not hang its caller. */
+const MAX_STEP_MS = 2 * 60 * 60_000;
+
+/** @throws LocalProblem when it fails or takes more than two hours; the signal's reason when aborted. */
 export async function runStep(step: BuildStep): Promise<void> {
   step.signal?.throwIfAborted();
   const running = await spawnGuarded({
@@ -29,12 +32,13 @@ export async function runStep(step: BuildStep): Promise<void> {
   });
   const abort = (): void => void running.kill();
   step.signal?.addEventListener('abort', abort, { once: true });
-  // A guarded process does not keep this one alive by itself.
-  const stay = setInterval(() => undefined, 60_000);
+  if (step.signal?.aborted === true) abort();
+  // It also keeps this process alive, which a guarded process does not.
+  const late = setTimeout(abort, MAX_STEP_MS);
   try {
     await running.end;
   } finally {
-    clearInterval(stay);
+    clearTimeout(late);
     step.signal?.removeEventListener('abort', abort);
   }
   step.signal?.throwIfAborted();

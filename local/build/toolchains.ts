@@ -14,12 +14,13 @@ interface Lack {
 type Manager = 'apt-get' | 'dnf' | 'brew';
 
 const INSTALL: Readonly<Record<Manager, string>> = {
-  'apt-get': 'sudo apt-get install -y',
-  dnf: 'sudo dnf install -y',
+  'apt-get': 'apt-get install -y',
+  dnf: 'dnf install -y',
   brew: 'brew install',
 };
 
-const PYTHON_CHECK = 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10)); ';
+const PYTHON_CHECK = 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))';
+const JAVA_NEEDED = 17;
 
 /**
  * @param tools those that are built here.
@@ -42,10 +43,10 @@ export async function requireToolchains(tools: readonly Tool[]): Promise<void> {
       packages: { 'apt-get': ['python3-venv'], dnf: ['python3'], brew: ['python'] },
     });
   }
-  if (maven !== '' && (await outputOf('java', ['-version'])) === undefined) {
+  if (maven !== '' && !(await isJavaUsable())) {
     lacks.push({
       message: `a Java runtime 17 or newer, for ${maven}`,
-      packages: { 'apt-get': ['default-jre-headless'], dnf: ['java-21-openjdk-headless'], brew: ['openjdk'] },
+      packages: { 'apt-get': ['default-jre-headless'], dnf: ['java-21-openjdk-headless'], brew: ['--cask', 'temurin'] },
     });
   }
   if (maven !== '' && onPath('mvn') === undefined) {
@@ -61,6 +62,12 @@ async function isPythonUsable(): Promise<boolean> {
   return (await outputOf('python3', ['-c', PYTHON_CHECK])) !== undefined;
 }
 
+async function isJavaUsable(): Promise<boolean> {
+  // `version "17.0.15"`; up to Java 8 the first number is 1.
+  const version = /version "(\d+)/.exec((await outputOf('java', ['-version'])) ?? '')?.[1];
+  return Number(version ?? 0) >= JAVA_NEEDED;
+}
+
 function missing(lacks: readonly Lack[]): LocalProblem {
   const managers = Object.keys(INSTALL) as readonly Manager[];
   const manager = managers.find((name) => onPath(name) !== undefined);
@@ -71,6 +78,6 @@ function missing(lacks: readonly Lack[]): LocalProblem {
     next:
       manager === undefined
         ? 'Install these, and run this again.'
-        : `${INSTALL[manager]} ${packages.join(' ')}\n  Then run this again.`,
+        : `${process.getuid?.() === 0 || manager === 'brew' ? '' : 'sudo '}${INSTALL[manager]} ${packages.join(' ')}\n  Then run this again.`,
   });
 }

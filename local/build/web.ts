@@ -1,7 +1,7 @@
 /** Requests to publishers: by TLS, through the proxy of the environment, given up within seconds where nothing answers. */
-import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
-import { LocalProblem } from '../problem.ts';
-import { isTrusted } from './publishers.ts';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, type Response } from 'undici';
+import { LocalProblem, messageOf } from '../problem.ts';
+import { isLoopback, isTrusted } from './publishers.ts';
 
 /** A publisher's file cannot be had: what is offered, and why it was not taken. */
 export class DownloadFailed extends LocalProblem {}
@@ -11,17 +11,37 @@ export interface WebLimits {
   readonly answerMs: number;
   /** The longest pause between two pieces of the body. */
   readonly stallMs: number;
-  /** The longest that a whole file may take … */
+  /** The longest that one transfer may take. */
   readonly fileMs: number;
-  /** … which its pace tells after this time. */
+  /** After this time, a transfer whose pace exceeds that is given up. */
   readonly paceMs: number;
 }
 
-/** A first answer takes a second over slow links, and a person waits for it. */
-export const WEB_LIMITS: WebLimits = { answerMs: 5_000, stallMs: 10_000, fileMs: 10 * 60_000, paceMs: 20_000 };
+/** A first answer takes a second over slow links, and a person waits for it. Several files share one link. */
+export const WEB_LIMITS: WebLimits = { answerMs: 5_000, stallMs: 10_000, fileMs: 20 * 60_000, paceMs: 30_000 };
 
-/** Follows HTTP_PROXY, HTTPS_PROXY and NO_PROXY; its connections end with the process. */
-const agent = new EnvHttpProxyAgent({ connections: 8 });
+const CONNECTIONS = { connections: 8 };
+const MAX_REDIRECTS = 5;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** For this machine itself, which no proxy reaches. */
+const loopback = new Agent(CONNECTIONS);
+let proxied: EnvHttpProxyAgent | undefined;
+
+/** Follows HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Made at the first use, since a value that is no URL makes it throw. */
+function dispatcherFor(url: URL): Dispatcher {
+  if (isLoopback(url)) return loopback;
+  try {
+    proxied ??= new EnvHttpProxyAgent(CONNECTIONS);
+    return proxied;
+  } catch (cause) {
+    throw new LocalProblem({
+      message: `HTTP_PROXY or HTTPS_PROXY has no usable value: ${messageOf(cause)}`,
+      next: 'Set it to a URL such as http://proxy.example.com:3128, or unset it.',
+      cause,
+    });
+  }
+}
 
 export interface Asked {
   readonly response: Response;
@@ -29,7 +49,10 @@ export interface Asked {
   readonly abort: (reason: Error) => void;
 }
 
-/** One GET, redirects followed. @throws DownloadFailed when no answer comes in time, or not by TLS. */
+/**
+ * One GET, redirects followed. Every address on the way is one by TLS or of this machine.
+ * @throws DownloadFailed when no answer comes in time, or not by TLS; LocalProblem when the proxy's address is no URL.
+ */
 export async function get(
   url: string,
   options: {
@@ -39,7 +62,7 @@ export async function get(
   } = {},
 ): Promise<Asked> {
   const { answerMs } = options.limits ?? WEB_LIMITS;
-  const host = new URL(url).host;
+  const { host } = new URL(url);
   const ending = new AbortController();
   const late = setTimeout(
     () => ending.abort(new DownloadFailed({ message: `${host} did not answer within ${answerMs / 1000} s` })),
@@ -47,23 +70,36 @@ export async function get(
   );
   const signal = options.signal === undefined ? ending.signal : AbortSignal.any([options.signal, ending.signal]);
   try {
-    const response = await fetch(url, {
-      dispatcher: agent,
-      signal,
-      headers: { 'user-agent': 'certman-local', ...options.headers },
-    });
-    const from = new URL(response.url);
-    if (!isTrusted(from)) {
-      ending.abort();
-      throw new DownloadFailed({ message: `${host} redirects to ${from.protocol}//${from.host}, which is not TLS` });
-    }
+    const response = await follow(new URL(url), { ...options.headers, 'user-agent': 'certman-local' }, signal);
     return { response, abort: (reason) => ending.abort(reason) };
   } catch (error) {
     options.signal?.throwIfAborted();
+    if (error instanceof LocalProblem) throw error;
     throw failureOf(host, error);
   } finally {
     clearTimeout(late);
   }
+}
+
+async function follow(first: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response> {
+  let url = first;
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
+    const response = await fetch(url, { dispatcher: dispatcherFor(url), redirect: 'manual', signal, headers });
+    if (!REDIRECTS.has(response.status)) return response;
+    await response.body?.cancel();
+    const location = response.headers.get('location') ?? '';
+    if (!URL.canParse(location, url.href)) {
+      throw new DownloadFailed({
+        message: `${url.host} redirects to "${location.slice(0, 200)}", which is no address`,
+      });
+    }
+    const next = new URL(location, url);
+    if (!isTrusted(next)) {
+      throw new DownloadFailed({ message: `${url.host} redirects to ${next.origin}, which is not TLS` });
+    }
+    url = next;
+  }
+  throw new DownloadFailed({ message: `${first.host} redirects more than ${MAX_REDIRECTS} times` });
 }
 
 /** The typed failure of whatever a transfer ended with. */

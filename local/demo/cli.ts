@@ -48,7 +48,7 @@ const program = new Command('demo')
   .option('--state <folder>', 'where logs, kubeconfigs and addresses go', '.certman/demo')
   .addHelpText(
     'after',
-    '\nThe first run downloads the local parts, or builds those that cannot be downloaded, and keeps them for the next ones. Broken off, it goes on from there.',
+    '\nThe first run downloads the local parts, or builds those that cannot be downloaded, and keeps them for the next ones. A run that was stopped goes on from where it was.',
   )
   .parse();
 
@@ -163,7 +163,7 @@ async function issueAndStay(
         ? ['  (There is no kubectl on the PATH: npm run stack -- build kubectl makes one and prints where it is.)']
         : []),
       '',
-      pc.dim('Ctrl-C ends everything.'),
+      pc.dim('No controllers run here: kubectl delete namespace would wait for ever. Ctrl-C ends everything.'),
     ].join('\n'),
   );
   await stayWhileItWorks(worker, signal);

@@ -19,8 +19,10 @@ export type Fault =
   | { readonly kind: 'cut'; readonly afterBytes: number; readonly times: number }
   /** Sends so many bytes, and then nothing. */
   | { readonly kind: 'stalled'; readonly afterBytes: number }
-  /** Sends a hundred bytes every 20 ms. */
+  /** Sends a hundred bytes every 20 ms, of a small file one. */
   | { readonly kind: 'slow' }
+  /** As above, of the checksum. */
+  | { readonly kind: 'slowChecksum' }
   | { readonly kind: 'silent' };
 
 export interface PublisherServer {
@@ -30,6 +32,8 @@ export interface PublisherServer {
   readonly asked: readonly string[];
   /** Offers an executable with this content, as the publisher of the tool packs it. @returns the SHA-256 of the file. */
   offer(tool: ToolName, content: string, fault?: Fault): Promise<string>;
+  /** Answers this path, such as `/dl.k8s.io/x`, with a redirect. */
+  redirect(path: string, location: string): void;
   /** Cuts the transfers that a fault holds: the test knows that their bytes have arrived. */
   cut(): void;
   close(): Promise<void>;
@@ -41,14 +45,18 @@ interface File {
   cuts: number;
 }
 
+/** Starts a site without files, for the platform that its tests ask for. */
 export async function startPublisherServer(platform: Platform): Promise<PublisherServer> {
   const files = new Map<string, File>();
   const asked: string[] = [];
   const held = new Set<ServerResponse>();
+  const redirects = new Map<string, string>();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1');
     asked.push([pathname, request.headers.range].filter((word) => word !== undefined).join(' '));
-    send(files.get(pathname), request, response, held);
+    const location = redirects.get(pathname);
+    if (location === undefined) send(files.get(pathname), request, response, held);
+    else response.writeHead(302, { location }).end();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -58,7 +66,7 @@ export async function startPublisherServer(platform: Platform): Promise<Publishe
     asked,
     offer: async (tool, content, fault) => {
       const publication = publicationOf(tool, platform);
-      if (publication === undefined) throw new Error(`nobody publishes ${tool} for ${platform.os}`);
+      if (publication === undefined) throw new Error(`no publisher has ${tool} for ${platform.os}`);
       const file = publication.member === undefined ? Buffer.from(content) : await pack(publication.member, content);
       const digest = createHash('sha256').update(file).digest('hex');
       files.set(pathOf(publication.url), { content: file, fault, cuts: 0 });
@@ -66,11 +74,12 @@ export async function startPublisherServer(platform: Platform): Promise<Publishe
       const name = publication.url.slice(publication.url.lastIndexOf('/') + 1);
       if (fault?.kind !== 'noChecksum') {
         const checksum = Buffer.from(CHECKSUMS[publication.checksum.form](given, name));
-        const silent = fault?.kind === 'silent' ? fault : undefined;
-        files.set(pathOf(publication.checksum.url), { content: checksum, fault: silent, cuts: 0 });
+        const ofIt = CHECKSUM_FAULTS[fault?.kind ?? ''];
+        files.set(pathOf(publication.checksum.url), { content: checksum, fault: ofIt, cuts: 0 });
       }
       return digest;
     },
+    redirect: (path, location) => void redirects.set(path, location),
     cut: () => {
       for (const response of held) response.destroy();
       held.clear();
@@ -82,6 +91,8 @@ export async function startPublisherServer(platform: Platform): Promise<Publishe
     },
   };
 }
+
+const CHECKSUM_FAULTS: Readonly<Record<string, Fault>> = { silent: { kind: 'silent' }, slowChecksum: { kind: 'slow' } };
 
 /** As the publishers write them: dl.k8s.io, `sha256sum` beside other files, GitHub's release API. */
 const CHECKSUMS = {
@@ -154,9 +165,10 @@ function send(
 
 function drip(content: Buffer, response: ServerResponse): void {
   let sent = 0;
+  const size = content.length < 1_000 ? 1 : 100;
   const pieces = setInterval(() => {
-    response.write(content.subarray(sent, sent + 100));
-    sent += 100;
+    response.write(content.subarray(sent, sent + size));
+    sent += size;
     if (sent >= content.length) response.end();
   }, 20);
   response.once('close', () => clearInterval(pieces));

@@ -1,5 +1,6 @@
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { lineProgress } from '../../../local/progress.ts';
+import { lineProgress, progressOn } from '../../../local/progress.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] }));
 afterEach(() => void vi.useRealTimers());
@@ -15,4 +16,16 @@ test('a line at the beginning, ticks in between, a line at the end, and then no 
   expect(lines.slice(1, -1)).toContainEqual(expect.stringMatching(/^etcd 3\.7: 0\.\d s, building$/));
   expect(lines.at(-1)).toMatch(/^etcd 3\.7: done after 0\.\d s$/);
   expect(lines).toHaveLength(said);
+});
+
+test('on a terminal, progress leaves the signals to the process', () => {
+  const written: string[] = [];
+  const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 });
+  terminal.on('data', (chunk: Buffer) => written.push(chunk.toString()));
+  const handlers = () => ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => process.listenerCount(signal));
+  const before = handlers();
+  const piece = progressOn(terminal as unknown as NodeJS.WriteStream).begin('etcd 3.7', 'building');
+  expect(handlers()).toEqual(before);
+  piece.done();
+  expect(written.join('')).toContain('etcd 3.7');
 });

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { download } from '../../../../local/build/download.ts';
 import { publishedChecksum } from '../../../../local/build/published-checksum.ts';
 import { addressAt, type Platform, publicationOf } from '../../../../local/build/publishers.ts';
@@ -50,12 +50,14 @@ async function fetchApiServer(fault?: Fault, limits = PATIENT): Promise<void> {
 describe('the published checksum of', () => {
   test.each(['kube-apiserver', 'kubectl', 'etcd', 'pebble', 'coredns', 'temporal'] as const)('%s', async (tool) => {
     const sha256 = await site.offer(tool, 'a program');
-    expect(await publishedChecksum(publication(tool), { mirror: site.mirror })).toBe(sha256);
+    expect(await publishedChecksum(publication(tool), { mirror: site.mirror, limits: PATIENT })).toBe(sha256);
   });
 
   test.each(['etcd', 'pebble', 'coredns'] as const)('%s is missing: the file is not taken', async (tool) => {
     await site.offer(tool, 'a program', { kind: 'noChecksum' });
-    await expect(publishedChecksum(publication(tool), { mirror: site.mirror })).rejects.toThrow(/answered 404/);
+    await expect(publishedChecksum(publication(tool), { mirror: site.mirror, limits: PATIENT })).rejects.toThrow(
+      /answered 404/,
+    );
   });
 
   test('a publisher that does not answer is given up', async () => {
@@ -64,12 +66,62 @@ describe('the published checksum of', () => {
     await expect(asking).rejects.toThrow(/did not answer within 0.3 s/);
   });
 
+  test('one that comes byte by byte is given up', async () => {
+    await site.offer('etcd', 'a program', { kind: 'slowChecksum' });
+    const asking = publishedChecksum(publication('etcd'), { mirror: site.mirror, limits: IMPATIENT });
+    await expect(asking).rejects.toThrow(/did not (send a checksum|answer) within 0.3 s/);
+  });
+
   test('a publisher that cannot be reached is named, with the reason', async () => {
     const { mirror } = site;
     await site.close();
     const asking = publishedChecksum(publication('etcd'), { mirror });
     await expect(asking).rejects.toThrow(/^127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/);
     site = await startPublisherServer(PLATFORM);
+  });
+});
+
+describe('a redirect', () => {
+  const path = new URL(addressAt(publication('kube-apiserver').url, 'http://127.0.0.1')).pathname;
+
+  test('within TLS or this machine is followed', async () => {
+    site.redirect('/elsewhere', `${site.mirror}${path}`);
+    const sha256 = await site.offer('kube-apiserver', LARGE);
+    await download(`${site.mirror}/elsewhere`, sha256, file, { limits: PATIENT });
+    expect(await readFile(file, 'utf8')).toBe(LARGE);
+  });
+
+  test('to plain HTTP is refused, and nothing is asked there', async () => {
+    site.redirect('/elsewhere', 'http://example.com/kube-apiserver');
+    await expect(download(`${site.mirror}/elsewhere`, '0', file, { limits: PATIENT })).rejects.toThrow(
+      /redirects to http:\/\/example\.com, which is not TLS/,
+    );
+  });
+
+  test.each([
+    ['in a circle', '/elsewhere', /redirects more than 5 times/],
+    ['to no address', 'https://', /which is no address/],
+  ])('%s ends', async (_words, location, message) => {
+    site.redirect('/elsewhere', location);
+    await expect(download(`${site.mirror}/elsewhere`, '0', file, { limits: PATIENT })).rejects.toThrow(message);
+  });
+});
+
+describe('a proxy of the environment', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
+  test('is not asked for what is on this machine', async () => {
+    vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1');
+    await fetchApiServer();
+    expect(await readFile(file, 'utf8')).toBe(LARGE);
+  });
+
+  test('that is no URL is named, at the first request only', async () => {
+    vi.stubEnv('HTTPS_PROXY', 'proxy.example.com:3128');
+    vi.stubEnv('HTTP_PROXY', 'proxy.example.com:3128');
+    vi.resetModules();
+    const fresh = await import('../../../../local/build/web.ts');
+    await expect(fresh.get('https://dl.example.com/')).rejects.toThrow(/HTTPS_PROXY has no usable value[^]*unset it/);
   });
 });
 
@@ -84,6 +136,7 @@ describe('a download', () => {
     const sha256 = await site.offer('kube-apiserver', LARGE);
     const seen: (readonly [number, number | undefined])[] = [];
     await download(addressAt(publication('kube-apiserver').url, site.mirror), sha256, file, {
+      limits: PATIENT,
       onBytes: (bytes, total) => seen.push([bytes, total]),
     });
     expect(seen.at(-1)).toEqual([LARGE.length, LARGE.length]);
@@ -93,7 +146,9 @@ describe('a download', () => {
     await writeFile(`${file}.part`, '');
     const url = addressAt(publication('kube-apiserver').url, site.mirror);
     await site.offer('kube-apiserver', LARGE);
-    await expect(download(url, '0'.repeat(64), file)).rejects.toThrow(/does not have the checksum that 127/);
+    await expect(download(url, '0'.repeat(64), file, { limits: PATIENT })).rejects.toThrow(
+      /does not have the checksum that 127/,
+    );
     expect(existsSync(file)).toBe(false);
     expect(existsSync(`${file}.part`)).toBe(false);
   });
@@ -107,7 +162,9 @@ describe('a download', () => {
   test('that is cut again and again fails, and the next call goes on from what it brought', async () => {
     const sha256 = await site.offer('kube-apiserver', LARGE, { kind: 'cut', afterBytes: 50_000, times: 1_000 });
     const url = addressAt(publication('kube-apiserver').url, site.mirror);
-    await expect(download(url, sha256, file, { onBytes: () => site.cut() })).rejects.toThrow(DownloadFailed);
+    await expect(download(url, sha256, file, { limits: PATIENT, onBytes: () => site.cut() })).rejects.toThrow(
+      DownloadFailed,
+    );
     const kept = (await readFile(`${file}.part`)).length;
     expect(kept).toBeGreaterThan(0);
     await fetchApiServer();
@@ -149,7 +206,11 @@ describe('a download', () => {
     const sha256 = await site.offer('kube-apiserver', LARGE, { kind: 'stalled', afterBytes: 1_000 });
     const ending = new AbortController();
     const url = addressAt(publication('kube-apiserver').url, site.mirror);
-    const running = download(url, sha256, file, { signal: ending.signal, onBytes: () => ending.abort() });
+    const running = download(url, sha256, file, {
+      limits: PATIENT,
+      signal: ending.signal,
+      onBytes: () => ending.abort(),
+    });
     await expect(running).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -6,13 +7,20 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { cacheFolder, executableIn, toolFolder } from '../../../../local/build/cache.ts';
 import { platformOf } from '../../../../local/build/publishers.ts';
+import type { WebLimits } from '../../../../local/build/web.ts';
 import { lineProgress, type Progress } from '../../../../local/progress.ts';
 import { TOOLS, type ToolName } from '../../../../local/versions.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { type PublisherServer, startPublisherServer } from '../../../support/publisher-server.ts';
 
 interface Options {
   readonly progress: Progress;
+  readonly signal?: AbortSignal;
+  readonly limits?: WebLimits;
 }
+
+/** For a site in this process, on a machine that is busy with something else. */
+const PATIENT: WebLimits = { answerMs: 60_000, stallMs: 60_000, fileMs: 600_000, paceMs: 60_000 };
 
 const quiet = lineProgress(() => undefined);
 let folder: string;
@@ -105,7 +113,7 @@ describe('an executable is', () => {
     const built = await executable('pebble', { progress: lineProgress((line) => lines.push(line)) });
     expect(built).toBe(executableIn(toolFolder(TOOLS.pebble), TOOLS.pebble));
     expect(await readFile(built, 'utf8')).toContain('built pebble');
-    expect(lines[0]).toMatch(/^1 local part: .* about \d+ s left$/);
+    expect(lines[0]).toMatch(/^1 local part: .* about \d+ s of building left$/);
     expect(lines).toContainEqual(expect.stringMatching(/^pebble 2\.\S+: building, 2 packages$/));
     expect(lines.at(-1)).toMatch(/^1 local part: done after \S+ s$/);
     expect(await readdir(dirname(dirname(built)))).toEqual([basename(dirname(built))]);
@@ -145,17 +153,52 @@ describe('what is missing is built', () => {
     expect(await readdir(place)).toEqual([basename(toolFolder(TOOLS.pebble))]);
   });
 
-  test('goes on counting from where a broken-off build was', async () => {
-    await compiler('exit 1');
-    await expect(executable('pebble', { progress: quiet })).rejects.toThrow(/Building pebble/);
-    await compiler('/bin/sleep 2');
-    const lines: string[] = [];
+  test('with the number of packages that are compiled by now', async () => {
+    const seen = join(folder, 'seen');
+    // Goes on once the number has been shown.
+    await compiler(`while [ ! -e ${seen} ]; do /bin/sleep 0.1; done`);
     const progress: Progress = {
       note: () => undefined,
-      begin: () => ({ update: (line) => lines.push(line), done: () => undefined, failed: () => undefined }),
+      begin: () => ({
+        update: (note) => {
+          if (note === '2 of 2 packages') writeFileSync(seen, '');
+        },
+        done: () => undefined,
+        failed: () => undefined,
+      }),
     };
     await executable('pebble', { progress });
-    expect(lines).toContain('2 of 2 packages');
+  });
+
+  test('once, however often it is asked for', async () => {
+    await compiler();
+    const paths = await executables(['pebble', 'pebble'], { progress: quiet });
+    expect(new Set(paths).size).toBe(1);
+    expect((await readFile(join(folder, 'calls'), 'utf8')).match(/^begin/gm)).toHaveLength(1);
+  });
+
+  test('and every failure is named', async () => {
+    await compiler('exit 1');
+    await expect(executables(['pebble', 'etcd'], { progress: quiet })).rejects.toThrow(/pebble[^]*etcd|etcd[^]*pebble/);
+  });
+
+  test('in a cache that this user can write, or the failure says what to do', async () => {
+    await compiler();
+    await writeFile(join(folder, 'file'), '');
+    vi.stubEnv('CERTMAN_CACHE', join(folder, 'file'));
+    await expect(executable('pebble', { progress: quiet })).rejects.toThrow(/cannot be written[^]*set CERTMAN_CACHE/);
+  });
+
+  test('leaving nothing behind when it is stopped', async () => {
+    const begun = join(folder, 'begun');
+    await compiler(`> ${begun}; /bin/sleep 600`);
+    const ending = new AbortController();
+    const building = executable('pebble', { progress: quiet, signal: ending.signal });
+    await eventually('the compiler runs', () => Promise.resolve(existsSync(begun)), Boolean);
+    ending.abort();
+    await expect(building).rejects.toMatchObject({ name: 'AbortError' });
+    const log = `${basename(toolFolder(TOOLS.pebble))}.log`;
+    expect(await readdir(dirname(toolFolder(TOOLS.pebble)))).toEqual([log]);
   });
 });
 
@@ -174,7 +217,7 @@ describe('a download is preferred', () => {
     'where the publisher of %s has one',
     async (tool) => {
       await site.offer(tool, '#!/bin/sh\necho downloaded\n');
-      const path = await executable(tool, { progress: quiet });
+      const path = await executable(tool, { progress: quiet, limits: PATIENT });
       expect(await readFile(path, 'utf8')).toContain('downloaded');
       await expect(promisify(execFile)(path)).resolves.toMatchObject({ stdout: 'downloaded\n' });
       expect(await readdir(dirname(dirname(path)))).toEqual([basename(dirname(path))]);
@@ -189,7 +232,7 @@ describe('a download is preferred', () => {
     await compiler();
     await site.offer('pebble', 'downloaded', fault);
     const lines: string[] = [];
-    const path = await executable('pebble', { progress: lineProgress((text) => lines.push(text)) });
+    const path = await executable('pebble', { progress: lineProgress((text) => lines.push(text)), limits: PATIENT });
     expect(await readFile(path, 'utf8')).toContain('built pebble');
     expect(lines).toContainEqual(expect.stringMatching(line));
   });
@@ -197,7 +240,7 @@ describe('a download is preferred', () => {
   test('and built where there is no network', async () => {
     await compiler();
     await site.close();
-    const path = await executable('pebble', { progress: quiet });
+    const path = await executable('pebble', { progress: quiet, limits: PATIENT });
     expect(await readFile(path, 'utf8')).toContain('built pebble');
     site = await startPublisherServer(platform ?? { os: 'linux', arch: 'amd64' });
   });
@@ -206,14 +249,16 @@ describe('a download is preferred', () => {
     await compiler();
     await site.offer('pebble', 'downloaded');
     vi.stubEnv('CERTMAN_LOCAL_DOWNLOADS', 'off');
-    const path = await executable('pebble', { progress: quiet });
+    const path = await executable('pebble', { progress: quiet, limits: PATIENT });
     expect(await readFile(path, 'utf8')).toContain('built pebble');
     expect(site.asked).toEqual([]);
   });
 
   test('and a toolchain that only a failed download asks for is named then', async () => {
     await site.offer('pebble', 'downloaded', { kind: 'missing' });
-    await expect(executable('pebble', { progress: quiet })).rejects.toThrow(/Python 3\.10 or newer .* for Go/);
+    await expect(executable('pebble', { progress: quiet, limits: PATIENT })).rejects.toThrow(
+      /Python 3\.10 or newer .* for Go/,
+    );
   });
 });
 
@@ -232,7 +277,7 @@ describe('a failure names the tool and what to do', () => {
       progress: lineProgress((line) => lines.push(line)),
     });
     await expect(making).rejects.toThrow(
-      /Python 3\.10 .* for moto, and for Go[^]*Java runtime[^]*Maven[^]*→ sudo apt-get install -y python3-venv default-jre-headless maven\n/,
+      /Python 3\.10 .* for moto, and for Go[^]*Java runtime[^]*Maven[^]*→ (sudo )?apt-get install -y python3-venv default-jre-headless maven\n/,
     );
     expect(lines).toEqual([]);
   });

@@ -61,3 +61,18 @@ test('a failure within gives the lock back', async () => {
   await expect(withLock(file, () => Promise.reject(new Error('no compiler')))).rejects.toThrow('no compiler');
   expect(await withLock(file, () => Promise.resolve('built'))).toBe('built');
 });
+
+test('the lock of a living process of this machine is never taken, however long it was not touched', async () => {
+  const file = join(folder, 'stopped');
+  await withLock(file, async () => {
+    await utimes(file, new Date(0), new Date(0));
+    const signal = AbortSignal.timeout(1_500);
+    await expect(withLock(file, () => Promise.resolve(), { signal, staleMs: 0 })).rejects.toThrow();
+  });
+});
+
+test('the lock of a process whose id another one has now is taken over', async () => {
+  const file = join(folder, 'reused');
+  await writeFile(file, JSON.stringify({ token: 'x', pid: process.pid, identity: 'another', host: hostname() }));
+  expect(await withLock(file, () => Promise.resolve('built'))).toBe('built');
+});

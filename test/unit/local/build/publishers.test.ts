@@ -66,6 +66,11 @@ describe('the settings of downloads', () => {
     [{ CERTMAN_LOCAL_DOWNLOADS: 'no' }, /CERTMAN_LOCAL_DOWNLOADS is "no"[^]*on or off/],
     [{ CERTMAN_LOCAL_MIRROR: 'mirror' }, /CERTMAN_LOCAL_MIRROR is "mirror"[^]*https/],
     [{ CERTMAN_LOCAL_MIRROR: 'http://mirror.example.com' }, /CERTMAN_LOCAL_MIRROR is "http:/],
+    [
+      { CERTMAN_LOCAL_MIRROR: 'https://me:secret@mirror.example.com' },
+      /^(?!.*secret)CERTMAN_LOCAL_MIRROR has credentials/,
+    ],
+    [{ CERTMAN_LOCAL_MIRROR: 'https://mirror.example.com?x=1' }, /has a query/],
   ])('%o are refused', (environment, message) => {
     expect(() => downloadSettings(environment)).toThrow(message);
   });
