@@ -5,6 +5,7 @@ import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
 import { ask } from '../http.ts';
 import { prepareHub } from '../hub.ts';
+import { keepClosedWorkflows } from '../parts/temporal.ts';
 import { LocalProblem, messageOf } from '../problem.ts';
 import { createSampleClusters } from '../sample-cluster.ts';
 import { openStack } from '../stack.ts';
@@ -28,9 +29,10 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
     if (await hasZone(ZONE)) return;
     await stack.createZone(ZONE);
   },
-  /** CRDs, rights, the ACME account, and the kubeconfig of the worker. */
+  /** CRDs, rights, the ACME account, the kubeconfig of the worker, and Temporal's retention. */
   hub: async () => {
     await until('the Kubernetes API', () => withAdmin((admin) => admin.getJson('/api/v1/namespaces?limit=1')));
+    await until('Temporal', () => keepClosedWorkflows(ENDPOINTS.temporal.address));
     await until('the ACME CA', () => ask(ENDPOINTS.acme.directoryUrl, { caFile: ENDPOINTS.acme.caFile }));
     await prepareHub(stack, { sampleZone: ZONE });
   },

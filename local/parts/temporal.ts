@@ -52,8 +52,8 @@ export async function startTemporal(place: PartPlace, options: TemporalOptions =
   });
 }
 
-/** The development server keeps closed workflows for a day; answered only once the namespace is there. */
-async function keepClosedWorkflows(address: string): Promise<void> {
+/** Lengthens the retention of the development server, a day, to what the worker wants. Fails until the namespace is there. */
+export async function keepClosedWorkflows(address: string): Promise<void> {
   const connection = await Connection.connect({ address, connectTimeout: '5s' });
   try {
     await connection.withDeadline(Date.now() + 10_000, () =>
