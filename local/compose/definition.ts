@@ -39,6 +39,8 @@ export interface ComposeService {
   readonly restart?: string;
   readonly pid?: string;
   readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+  readonly security_opt?: readonly string[];
   readonly tmpfs?: readonly string[];
   readonly stop_grace_period?: string;
   readonly profiles?: readonly string[];
@@ -178,7 +180,10 @@ export function composeFile(): ComposeFile {
         ports: published(PORTS.metrics),
         depends_on: { hub: COMPLETED },
         restart: 'on-failure',
+        // As in deploy/base/deployment.yaml.
         read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
         tmpfs: ['/tmp'],
         stop_grace_period: '35s',
       },
