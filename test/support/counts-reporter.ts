@@ -3,7 +3,7 @@
  * and for CI.
  */
 import { relative } from 'node:path';
-import type { Reporter, TestModule } from 'vitest/node';
+import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node';
 
 const SHOWN = 10;
 
@@ -13,7 +13,7 @@ interface Taken {
 }
 
 export default class CountsReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[], reason: TestRunEndReason): void {
     const counts = { passed: 0, failed: 0, skipped: 0 };
     const files: Taken[] = [];
     const tests: Taken[] = [];
@@ -33,6 +33,8 @@ export default class CountsReporter implements Reporter {
       if (module.state() === 'failed' && (!any || module.errors().length > 0)) counts.failed += 1;
     }
     counts.failed += unhandledErrors.length;
+    // A failed set-up of the whole run belongs to no file.
+    if (reason === 'failed' && counts.failed === 0) counts.failed = 1;
     const skipped = counts.skipped === 0 ? '' : `, ${counts.skipped} skipped`;
     const text = [
       ...slowest('files', files),
