@@ -1,0 +1,43 @@
+/** Whether this machine can run a Docker engine of the tests' own. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { onPath } from '../../../local/build/locate.ts';
+
+/** Commands and the Debian packages that they come with. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  dockerd: 'docker.io',
+  docker: 'docker.io',
+  iptables: 'iptables',
+  ip: 'iproute2',
+  unshare: 'util-linux',
+  debootstrap: 'debootstrap',
+};
+const SYSTEM_SOCKET = '/var/run/docker.sock';
+
+/** Why no engine can be started, and what to do about it; undefined where one can. */
+export async function whyNoEngine(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return `a Docker engine runs on Linux, and this is ${process.platform}.`;
+  if (process.getuid?.() !== 0) return 'a Docker engine is started by root; run this as root.';
+  const missing = Object.keys(COMMANDS).filter((command) => onPath(command) === undefined);
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((command) => COMMANDS[command]))];
+    return `there is no ${missing.join(', no ')} on the PATH. Debian: apt-get install ${packages.join(' ')}`;
+  }
+  if (await answers(SYSTEM_SOCKET)) {
+    const why = `an engine answers at ${SYSTEM_SOCKET}, and a second one would take over its bridge and firewall rules.`;
+    return `${why} Stop it, or set CERTMAN_TEST_COMPOSE=running to use it with published images.`;
+  }
+  return undefined;
+}
+
+async function answers(socket: string): Promise<boolean> {
+  const connection = connect(socket);
+  try {
+    await once(connection, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    connection.destroy();
+  }
+}

@@ -1,0 +1,88 @@
+/** `docker compose`: the installed plugin where it is new enough, else one built from pinned sources and kept in the cache. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheFolder } from '../../../local/build/cache.ts';
+import { goCommand } from '../../../local/build/go-toolchain.ts';
+import { withLock } from '../../../local/build/lock.ts';
+import { runStep } from '../../../local/build/run-step.ts';
+import type { Progress } from '../../../local/progress.ts';
+import { tryCommand } from './run-command.ts';
+
+/** The first whose `ps --format json` writes an object a line. */
+const OLDEST = [2, 21] as const;
+const MODULE = 'github.com/docker/compose/v2';
+const SOURCES = fileURLToPath(new URL('../tools/docker-compose', import.meta.url));
+const BUILD_WITHIN_MS = 45 * 60_000;
+/** As the local parts are built, so that what they share with it is compiled once. */
+const ENVIRONMENT = { GOFLAGS: '-mod=readonly', CGO_ENABLED: '0', GOGC: '400' } as const;
+const FLAGS = ['-trimpath', '-buildvcs=false', '-gcflags=all=-dwarf=false', '-ldflags'] as const;
+
+/**
+ * Makes `docker compose` work with the configuration folder of `DOCKER_CONFIG`.
+ * @returns its version and where it is from.
+ */
+export async function provideCompose(
+  environment: Readonly<Record<string, string | undefined>>,
+  progress: Progress,
+): Promise<string> {
+  const installed = await installedVersion(environment);
+  if (installed !== undefined && isNewEnough(installed)) return `${installed}, installed`;
+  const plugins = join(environment['DOCKER_CONFIG'] ?? '', 'cli-plugins');
+  await mkdir(plugins, { recursive: true });
+  await symlink(await builtCompose(progress), join(plugins, 'docker-compose'));
+  return `${await pinnedVersion()}, built`;
+}
+
+async function installedVersion(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  const { code, stdout } = await tryCommand('docker', ['compose', 'version', '--short'], { environment });
+  return code === 0 ? stdout.trim() : undefined;
+}
+
+function isNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
+async function pinnedVersion(): Promise<string> {
+  const version = new RegExp(`${MODULE} v(\\S+)`).exec(await readFile(join(SOURCES, 'go.mod'), 'utf8'))?.[1];
+  if (version === undefined) throw new Error(`${SOURCES}/go.mod does not require ${MODULE}`);
+  return version;
+}
+
+/** @returns path of the executable, built with Go when the cache lacks it. @throws LocalProblem */
+async function builtCompose(progress: Progress): Promise<string> {
+  const version = await pinnedVersion();
+  const digest = createHash('sha256')
+    .update(await readFile(join(SOURCES, 'go.sum')))
+    .digest('hex');
+  const place = join(cacheFolder(), `${process.platform}-${process.arch}`);
+  const folder = join(place, `docker-compose-${version}-${digest.slice(0, 10)}`);
+  const executable = join(folder, 'docker-compose');
+  await withLock(`${folder}.lock`, async () => {
+    if (existsSync(executable)) return;
+    const made = await mkdtemp(`${folder}.building-`);
+    try {
+      const go = await goCommand({ progress });
+      await runStep({
+        what: `docker compose ${version}`,
+        command: go,
+        args: ['build', ...FLAGS, `-s -w -X ${MODULE}/internal.Version=v${version}`, '-o', made, `${MODULE}/cmd`],
+        cwd: SOURCES,
+        environment: ENVIRONMENT,
+        logFile: `${folder}.log`,
+        next: 'Or install the plugin, 2.21 or newer: https://docs.docker.com/compose/install/',
+        signal: AbortSignal.timeout(BUILD_WITHIN_MS),
+      });
+      await rename(join(made, 'cmd'), join(made, 'docker-compose'));
+      await rename(made, folder);
+    } finally {
+      await rm(made, { recursive: true, force: true });
+    }
+  });
+  return executable;
+}

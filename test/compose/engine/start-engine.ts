@@ -1,0 +1,77 @@
+/** A Docker engine of the tests' own, apart from any other: socket, data and processes, all gone when it is stopped. */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { spawnGuarded } from '../../../local/process/guarded-process.ts';
+import { lastLines } from '../../../local/process/log-tail.ts';
+import { PATIENCE_MS, PATIENCE_SECONDS } from '../../support/patience.ts';
+import { readKernelSettings, removeKernelTraces } from './kernel-traces.ts';
+import { runCommand, tryCommand } from './run-command.ts';
+
+export interface Engine {
+  /** Value for `DOCKER_HOST`. */
+  readonly host: string;
+  readonly version: string;
+  readonly logFile: string;
+  /** Kills it with its containers and removes its data, bridges and firewall rules. */
+  stop(): Promise<void>;
+}
+
+/** This machine cannot run a Docker engine; the message is why. */
+export class EngineRefused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'EngineRefused';
+  }
+}
+
+const LOOK_AGAIN_MS = 500;
+/** Ethernet's; a bridge with more than the machine's own link drops large packets. */
+const DEFAULT_MTU = '1500';
+
+/** @param folder Where its data goes; made when absent. @throws EngineRefused */
+export async function startEngine(folder: string): Promise<Engine> {
+  await mkdir(folder, { recursive: true });
+  const before = await readKernelSettings();
+  const logFile = join(folder, 'dockerd.log');
+  const host = `unix://${join(folder, 'docker.sock')}`;
+  const data = join(folder, 'data');
+  const dockerd = [
+    'dockerd',
+    `--host=${host}`,
+    `--data-root=${data}`,
+    `--exec-root=${join(folder, 'exec')}`,
+    `--pidfile=${join(folder, 'dockerd.pid')}`,
+    `--mtu=${await mtuOfDefaultRoute()}`,
+  ];
+  // Process and mount namespaces of its own: whatever ends this one ends containerd and all containers with it.
+  const namespaces = ['--pid', '--fork', '--kill-child', '--mount', '--mount-proc'];
+  const running = await spawnGuarded({ command: 'unshare', args: [...namespaces, ...dockerd], logFile });
+  const stop = async (): Promise<void> => {
+    await running.kill();
+    await removeKernelTraces(before);
+    await rm(data, { recursive: true, force: true });
+  };
+  const environment = { ...process.env, DOCKER_HOST: host };
+  const giveUp = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const { code, stdout } = await tryCommand('docker', ['version', '--format', '{{.Server.Version}}'], {
+      environment,
+    });
+    if (code === 0) return { host, version: stdout.trim(), logFile, stop };
+    const ended = running.ended();
+    if (ended !== undefined || performance.now() > giveUp) {
+      await stop();
+      const how = ended === undefined ? `does not answer after ${PATIENCE_SECONDS} s` : `ended with ${ended}`;
+      const lines = await lastLines(logFile);
+      throw new EngineRefused(`dockerd ${how}. Its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+    }
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+async function mtuOfDefaultRoute(): Promise<string> {
+  const route = await runCommand('ip', ['route', 'show', 'default']);
+  const link = / dev (\S+)/.exec(route)?.[1];
+  return link === undefined ? DEFAULT_MTU : (await readFile(`/sys/class/net/${link}/mtu`, 'utf8')).trim();
+}

@@ -1,0 +1,80 @@
+/**
+ * One Docker engine for the run. `CERTMAN_TEST_COMPOSE`:
+ * not set: an engine of the tests' own with stand-in images; where none can be started, the tests are skipped and say why;
+ * `required`: likewise, and it is a failure that none can be started;
+ * `running`: the engine that the Docker CLI finds, with its plugin of Compose; it pulls the published images.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { progressOn } from '../../local/progress.ts';
+import { whyNoEngine } from './engine/availability.ts';
+import { provideCompose } from './engine/compose-plugin.ts';
+import { PROJECT } from './engine/docker-cli.ts';
+import { type Engine, EngineRefused, startEngine } from './engine/start-engine.ts';
+import { makeStandInImages } from './stand-ins/stand-in-images.ts';
+
+/** Variables of the environment by which the Docker CLI finds the engine, or why there is none. */
+export type ProvidedEngine = { readonly variables: Readonly<Record<string, string>> } | { readonly reason: string };
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly engine: ProvidedEngine;
+  }
+}
+
+const MODES = ['', 'required', 'running'];
+
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const mode = process.env['CERTMAN_TEST_COMPOSE'] ?? '';
+  if (!MODES.includes(mode))
+    throw new Error(`CERTMAN_TEST_COMPOSE is "${mode}"; it is one of required, running, or not set.`);
+  if (mode === 'running') {
+    project.provide('engine', { variables: { COMPOSE_PROJECT_NAME: PROJECT } });
+    return () => Promise.resolve();
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'certman-compose-'));
+  const progress = progressOn(process.stderr);
+  let engine: Engine | undefined;
+  const tearDown = async (): Promise<void> => {
+    await engine?.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const unavailable = await whyNoEngine();
+    if (unavailable !== undefined) throw new EngineRefused(unavailable);
+    const own = await step('Docker engine', () => startEngine(folder));
+    engine = own;
+    const variables = {
+      COMPOSE_PROJECT_NAME: PROJECT,
+      DOCKER_HOST: own.host,
+      DOCKER_CONFIG: join(folder, 'config'),
+    };
+    const environment = { ...process.env, ...variables };
+    const version = await step('docker compose', () => provideCompose(environment, progress));
+    progress.note(`Docker engine ${own.version}, docker compose ${version}`);
+    await step('stand-in images', () => makeStandInImages(environment, progress));
+    project.provide('engine', { variables });
+    return tearDown;
+  } catch (error) {
+    await tearDown();
+    if (!(error instanceof EngineRefused) || mode === 'required') throw error;
+    process.stdout.write(`Skipped, as no Docker engine can be started here: ${error.message}\n`);
+    project.provide('engine', { reason: error.message });
+    return () => Promise.resolve();
+  }
+
+  /** Work on which the tests depend, with a line at its beginning and end. */
+  async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const piece = progress.begin(name, 'preparing');
+    try {
+      const result = await work();
+      piece.done();
+      return result;
+    } catch (error) {
+      piece.failed();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Images under the names and tags that docker-compose.yml and the Dockerfile name, made of the native programs and a Debian
+ * root file system. They stand in for the published ones where no registry can be reached: entry points, paths and users are
+ * theirs, the file systems are not.
+ */
+import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { executable, executables } from '../../../local/build/executables.ts';
+import type { Progress } from '../../../local/progress.ts';
+import { IMAGES, type ToolName } from '../../../local/versions.ts';
+import { ROOT, runCommand, tryCommand } from '../engine/run-command.ts';
+import { EngineRefused } from '../engine/start-engine.ts';
+import { debianRootFileSystem } from './root-file-system.ts';
+
+interface StandIn {
+  readonly image: string;
+  /** Copied into the build context: name there and path here. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Lines of its Dockerfile after FROM. */
+  readonly lines: readonly string[];
+}
+
+const PROGRAMS: readonly ToolName[] = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kubectl',
+  'pebble',
+  'coredns',
+  'temporal',
+];
+const ROOT_IMAGE = 'certman-test/debian';
+const BASE_IMAGE = 'certman-test/base';
+const BUILD_WITHIN_MS = 20 * 60_000;
+const REQUIREMENTS = fileURLToPath(new URL('../../../local/tools/moto/requirements.txt', import.meta.url));
+/** Other addresses of package registries that this machine's clients are configured with. */
+const REGISTRY_VARIABLES = ['npm_config_registry', 'PIP_INDEX_URL'];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Makes all of them.
+ * @param environment of the Docker CLI
+ * @throws EngineRefused when the engine runs no containers
+ */
+export async function makeStandInImages(environment: Environment, progress: Progress): Promise<void> {
+  const options = { environment, timeoutMs: BUILD_WITHIN_MS };
+  const archive = await debianRootFileSystem();
+  await runCommand('docker', ['import', '--change', 'CMD ["bash"]', archive, ROOT_IMAGE], options);
+  const probe = await tryCommand('docker', ['run', '--rm', ROOT_IMAGE, 'true'], options);
+  if (probe.code !== 0) throw new EngineRefused(`the engine runs no container: ${probe.stderr.trim()}`);
+  await executables(PROGRAMS, { progress });
+  await build(base(), ROOT_IMAGE, environment);
+  for (const standIn of [...(await goPrograms()), moto(), await node()]) await build(standIn, BASE_IMAGE, environment);
+}
+
+async function build(standIn: StandIn, from: string, environment: Environment): Promise<void> {
+  const context = await mkdtemp(join(tmpdir(), 'certman-test-image-'));
+  try {
+    for (const [name, path] of Object.entries(standIn.files)) await cp(path, join(context, name), { recursive: true });
+    await writeFile(join(context, 'Dockerfile'), [`FROM ${from}`, ...standIn.lines, ''].join('\n'));
+    await runCommand('docker', ['build', '--quiet', '--tag', standIn.image, context], {
+      // The classic builder, which every engine has without a plugin.
+      environment: { ...environment, DOCKER_BUILDKIT: '0' },
+      timeoutMs: BUILD_WITHIN_MS,
+    });
+  } finally {
+    await rm(context, { recursive: true, force: true });
+  }
+}
+
+/** Reaches the package registries as this machine does: with the CA certificates that it trusts, at the addresses that it is set to. */
+function base(): StandIn {
+  const bundle = process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'];
+  const registries = REGISTRY_VARIABLES.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [`ENV ${name}=${value}`];
+  });
+  if (bundle === undefined) return { image: BASE_IMAGE, files: {}, lines: registries };
+  // Not the system's own file, which installing ca-certificates writes anew.
+  const inside = '/etc/ssl/machine-ca.pem';
+  return {
+    image: BASE_IMAGE,
+    files: { 'ca.pem': bundle },
+    lines: [`COPY ca.pem ${inside}`, `ENV NODE_EXTRA_CA_CERTS=${inside} PIP_CERT=${inside}`, ...registries],
+  };
+}
+
+async function goPrograms(): Promise<readonly StandIn[]> {
+  const program = async (image: string, tool: ToolName, path: string, lines: readonly string[]): Promise<StandIn> => ({
+    image,
+    files: { [tool]: await realpath(await executable(tool)) },
+    lines: [`COPY ${tool} ${path}`, ...lines],
+  });
+  const inBin = (tool: ToolName): string => `/usr/local/bin/${tool}`;
+  return [
+    await program(IMAGES.etcd, 'etcd', inBin('etcd'), ['CMD ["/usr/local/bin/etcd"]']),
+    await program(IMAGES.kubeApiServer, 'kube-apiserver', inBin('kube-apiserver'), []),
+    await program(IMAGES.kubeControllerManager, 'kube-controller-manager', inBin('kube-controller-manager'), []),
+    await program(IMAGES.kubectl, 'kubectl', '/bin/kubectl', ['ENTRYPOINT ["/bin/kubectl"]']),
+    await program(IMAGES.pebble, 'pebble', '/app', ['ENTRYPOINT ["/app"]']),
+    await program(IMAGES.coredns, 'coredns', '/coredns', ['USER 65532:65532', 'ENTRYPOINT ["/coredns"]']),
+    await program(IMAGES.temporal, 'temporal', inBin('temporal'), [
+      'RUN useradd --uid 1000 temporal',
+      'USER temporal',
+      'ENTRYPOINT ["temporal"]',
+    ]),
+  ];
+}
+
+function moto(): StandIn {
+  return {
+    image: IMAGES.moto,
+    files: { 'requirements.txt': REQUIREMENTS },
+    lines: [
+      'COPY requirements.txt /tmp/',
+      'RUN python3 -m venv /opt/moto && /opt/moto/bin/pip install --quiet --no-cache-dir --no-compile -r /tmp/requirements.txt',
+      'ENV PATH=/opt/moto/bin:$PATH',
+      'ENTRYPOINT ["moto_server", "-H", "0.0.0.0"]',
+    ],
+  };
+}
+
+async function node(): Promise<StandIn> {
+  const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
+  const image = /^ARG NODE=(\S+)$/m.exec(dockerfile)?.[1];
+  if (image === undefined) throw new Error('the Dockerfile names no Node.js image');
+  return {
+    image,
+    files: { node: join(ROOT, 'node_modules', 'node', 'bin', 'node'), npm: await npmFolder() },
+    lines: [
+      'COPY node /usr/local/bin/node',
+      'COPY npm /usr/local/lib/node_modules/npm',
+      'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && useradd --uid 1000 --create-home node',
+      'CMD ["node"]',
+    ],
+  };
+}
+
+/** Folder of the npm package that runs this script, or of the one on the PATH. */
+async function npmFolder(): Promise<string> {
+  const script =
+    process.env['npm_execpath'] ?? join((await runCommand('npm', ['root', '--global'])).trim(), 'npm/bin/npm-cli.js');
+  return dirname(dirname(await realpath(script)));
+}
