@@ -21,7 +21,7 @@ export async function* streamLines(
   signal.throwIfAborted();
   signal.addEventListener('abort', forward, { once: true });
   const silenceMs = options.silenceMs ?? SILENCE_MS;
-  const watchdog = setTimeout(() => limit.abort(new Error(`nothing came for ${silenceMs / 1000} s`)), silenceMs);
+  const watchdog = new Watchdog(silenceMs, () => limit.abort(new Error(`nothing came for ${silenceMs / 1000} s`)));
   try {
     const request = options.accept === undefined ? { path } : { path, accept: options.accept };
     const answer = await transport.stream(request, limit.signal);
@@ -39,23 +39,45 @@ export async function* streamLines(
     signal.throwIfAborted();
     throw error instanceof CertmanError ? error : unreachable(transport.origin, error);
   } finally {
-    clearTimeout(watchdog);
+    watchdog.stop();
     signal.removeEventListener('abort', forward);
     limit.abort();
   }
 }
 
-async function* lines(body: AsyncIterable<Buffer>, watchdog: NodeJS.Timeout): AsyncGenerator<string> {
+/** Runs while something is waited for. */
+class Watchdog {
+  readonly #ms: number;
+  readonly #onSilence: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ms: number, onSilence: () => void) {
+    this.#ms = ms;
+    this.#onSilence = onSilence;
+    this.start();
+  }
+
+  start(): void {
+    this.stop();
+    this.#timer = setTimeout(this.#onSilence, this.#ms);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+async function* lines(body: AsyncIterable<Buffer>, watchdog: Watchdog): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for await (const chunk of body) {
-    watchdog.refresh();
+    // The time that the reader takes says nothing about the other side.
+    watchdog.stop();
     const parts = (rest + decoder.write(chunk)).split('\n');
     rest = parts.pop() ?? '';
     if (rest.length > LONGEST_LINE) throw new Error(`a line longer than ${LONGEST_LINE} characters`);
     for (const part of parts) if (part !== '') yield part;
-    // The time that the reader took says nothing about the other side.
-    watchdog.refresh();
+    watchdog.start();
   }
   // A last line without its end is a cut one: the reader resumes from the one before.
 }
