@@ -36,7 +36,8 @@ export interface WatchRun {
   revokedFound(): number;
   /** What a cluster's workflow was told; undefined when it has none. */
   told(cluster: Omit<ClusterIdentity, 'hive'>): Promise<readonly string[] | undefined>;
-  untilTold(cluster: Omit<ClusterIdentity, 'hive'>, expected: readonly string[]): Promise<void>;
+  /** @param about what of it is compared; default: all. */
+  untilTold(cluster: Omit<ClusterIdentity, 'hive'>, expected: readonly string[], about?: RegExp): Promise<void>;
   /** Waits until the watch has dealt with this version of an object, as far as it does so at once. */
   untilSeen(object: Pick<KubernetesObject, 'kind' | 'metadata'>): Promise<void>;
   stop(): Promise<void>;
@@ -190,11 +191,12 @@ async function startWatch(
     listsFetched,
     revokedFound: () => revokedFound,
     told: ask,
-    untilTold: async (cluster, expected) => {
+    untilTold: async (cluster, expected, about = /^/) => {
       const end = performance.now() + PATIENCE_MS;
       for (;;) {
         const heard = await ask(cluster);
-        if (heard !== undefined && JSON.stringify(heard) === JSON.stringify(expected)) return;
+        const compared = heard?.filter((what) => about.test(what));
+        if (compared !== undefined && JSON.stringify(compared) === JSON.stringify(expected)) return;
         if (performance.now() > end) {
           throw new Error(
             `not within ${PATIENCE_SECONDS} s: told ${JSON.stringify(expected)}; was told ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,

@@ -135,7 +135,10 @@ describe('a cluster that is not served', () => {
     const said = proxied.proxy.seen.filter(
       ({ method, path }) => method === 'POST' && path.includes(`/namespaces/${namespace}/events`),
     );
-    expect(said).toHaveLength(1);
+    // An Event that the watch of another test counts up meanwhile takes more requests; the decision to say it is made once.
+    expect(said.length).toBeGreaterThan(0);
+    const decided = run.logs.filter((line) => line.includes(`"${namespace}/unmanaged"`) && line.includes('"explain"'));
+    expect(decided).toHaveLength(1);
     expect(await run.told(unmanaged)).toBeUndefined();
     await patchCluster(hub(), unmanaged, '/metadata/labels', { 'api.openshift.com/managed': 'true' });
     await run.untilTold(unmanaged, ['observed']);

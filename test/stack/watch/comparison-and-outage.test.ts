@@ -14,12 +14,12 @@ const lab = useWatchLab(hub);
 
 describe('the comparison of the whole picture', () => {
   test('starts the workflow that a served cluster lacks, and leaves the others alone', async () => {
-    const run = await lab().watch({ comparisonIntervalMs: 1_000 });
     const [lost, fine] = [await makeCluster(hub()), await makeCluster(hub())];
-    await run.untilTold(lost, ['observed']);
-    await run.untilTold(fine, ['observed']);
     await pretendIssuance(hub(), lost);
     await pretendIssuance(hub(), fine);
+    const run = await lab().watch({ comparisonIntervalMs: 1_000 });
+    await run.untilTold(lost, ['observed']);
+    await run.untilTold(fine, ['observed']);
     const handle = lab().env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...lost }));
     const { runId } = await handle.describe();
     await handle.terminate('somebody made a mistake');
@@ -94,10 +94,10 @@ describe('an outage of the API server', () => {
       when: ({ path }) => path.startsWith('/api/v1/secrets') && path.includes('watch='),
       fault: { kind: 'hang' },
     });
-    const run = await lab().watch({ kubernetes: api, comparisonIntervalMs: 1_000 });
     const cluster = await makeCluster(hub());
+    await pretendIssuance(hub(), cluster);
+    const run = await lab().watch({ kubernetes: api, comparisonIntervalMs: 1_000 });
     await run.untilTold(cluster, ['observed']);
-    await run.untilSeen(await pretendIssuance(hub(), cluster));
     await hub().admin.delete(SECRETS, { namespace: cluster.namespace, name: 'primary-cert' });
     const what = 'The certificate Secret primary-cert is not there.';
     await run.untilTold(cluster, ['observed', what]);

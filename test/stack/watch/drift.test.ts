@@ -100,10 +100,9 @@ const DRIFTS: readonly Drift[] = [
   },
 ];
 
-/** Certified, as far as the comparison sees. */
-async function certified(run: WatchRun, status: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
+/** Certified before there is a watch. */
+async function certified(status: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
   const cluster = await makeCluster(hub());
-  await run.untilTold(cluster, ['observed']);
   await pretendIssuance(hub(), cluster, 'one', status);
   return cluster;
 }
@@ -161,20 +160,22 @@ describe('the comparison', () => {
         fault: { kind: 'hang' },
       });
     }
+    const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await certified() })));
+    const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
+    const others = {
+      missing: await certified(),
+      secretless: await certified(),
+      staging: await certified({ acmeServer: 'staging.example' }),
+      overdue: await certified({ renewalTime: '2026-01-01T00:00:00Z' }),
+      healthy: await certified({ acmeServer: 'ca.example', renewalTime: inTwoDays }),
+    };
     const run = await lab().watch({
       kubernetes: proxied.api,
       comparisonIntervalMs: 1_000,
       environment: 'ca.example',
     });
-    const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await certified(run) })));
-    const inTwoDays = new Date(Date.now() + 2 * 86_400_000).toISOString();
-    const others = {
-      missing: await certified(run),
-      secretless: await certified(run),
-      staging: await certified(run, { acmeServer: 'staging.example' }),
-      overdue: await certified(run, { renewalTime: '2026-01-01T00:00:00Z' }),
-      healthy: await certified(run, { acmeServer: 'ca.example', renewalTime: inTwoDays }),
-    };
+    for (const { cluster } of clusters) await run.untilTold(cluster, ['observed'], /^observed/);
+    for (const cluster of Object.values(others)) await run.untilTold(cluster, ['observed'], /^observed/);
     await patch(others.healthy, SECRET, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
     await patch(others.healthy, REQUEST, { spec: { renewBeforeDays: 3 } });
     for (const { drift, cluster } of clusters) await drift.make(cluster);

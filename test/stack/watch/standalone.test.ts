@@ -7,14 +7,18 @@ import {
   SECRETS,
 } from '../../../src/kubernetes/kubernetes-api.ts';
 import { CertCluster, clusterWorkflowId } from '../../../workflows/contract.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createClusterDeployment, createRequest, requestSpec, useHub } from '../../support/hub.ts';
 import { proxyHub } from '../../support/proxied-hub.ts';
 import { finish } from '../../support/recording-workflows.ts';
-import { QUIET_MS, useWatchLab } from '../../support/watch-lab.ts';
+import { QUIET_MS, useWatchLab, type WatchRun } from '../../support/watch-lab.ts';
 import { type Cluster, identityOf, keyOf, makeCluster } from '../../support/watched-clusters.ts';
 
 const hub = useHub();
 const lab = useWatchLab(hub);
+
+/** A comparison tells also of what belongs to a certificate and is not there: no workflow writes it here. */
+const OF_ITS_LIFE = /^(observed|claimed|gone)/;
 
 async function makeRequest(namespace?: string, name = 'web'): Promise<Cluster> {
   const { uid, ...key } = await createRequest(hub().admin, namespace ?? (await hub().namespace()), name);
@@ -116,7 +120,7 @@ describe('a CertificateRequest that stands alone', () => {
     const [lost, fine] = [await makeRequest(), await makeRequest()];
     for (const request of [lost, fine]) {
       await hold(request);
-      await run.untilTold(request, ['observed']);
+      await run.untilTold(request, ['observed'], OF_ITS_LIFE);
     }
     const handle = lab().env.client.workflow.getHandle(clusterWorkflowId({ hive: run.hive, ...lost }));
     const { runId } = await handle.describe();
@@ -129,13 +133,22 @@ describe('a CertificateRequest that stands alone', () => {
   });
 });
 
+/** The claim is told by the watch, and by each comparison that finds the workflow still running: more than once of a slow one. */
+async function untilHandedOver(run: WatchRun, request: Cluster): Promise<void> {
+  await eventually(
+    'it is handed over, and nothing else is told',
+    async () => [...new Set((await run.told(request))?.filter((one) => OF_ITS_LIFE.test(one)))],
+    (told) => JSON.stringify(told) === JSON.stringify(['observed', 'claimed by c1']),
+  );
+}
+
 describe('a CertificateRequest without an owner reference', () => {
   test('whose ClusterDeployment is known is that one’s alone', async () => {
     const namespace = await hub().namespace();
     const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
     const request = await makeRequest(namespace, 'c1-primary');
     const run = await lab().watch({ comparisonIntervalMs: 1_000 });
-    await run.untilTold(cluster, ['observed']);
+    await run.untilTold(cluster, ['observed'], OF_ITS_LIFE);
     await sleep(3_000);
     expect(await run.told(request)).toBeUndefined();
   });
@@ -160,15 +173,15 @@ describe('a CertificateRequest without an owner reference', () => {
     const run = await lab().watch({ comparisonIntervalMs: 1_000 });
     const request = await makeRequest(undefined, 'c1-primary');
     const { namespace } = request;
-    await run.untilTold(request, ['observed']);
+    await run.untilTold(request, ['observed'], OF_ITS_LIFE);
     const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
-    await run.untilTold(request, ['observed', 'claimed by c1']);
-    await run.untilTold(cluster, ['observed']);
+    await untilHandedOver(run, request);
+    await run.untilTold(cluster, ['observed'], OF_ITS_LIFE);
     await sleep(3_000);
-    expect(await run.told(request)).toEqual(['observed', 'claimed by c1']);
+    await untilHandedOver(run, request);
     await hub().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'c1' });
-    // The one that let go has ended; another begins.
-    await run.untilTold(request, ['observed']);
+    // Its workflow has ended; another begins.
+    await run.untilTold(request, ['observed'], OF_ITS_LIFE);
   });
 
   test('that was claimed while nobody watched is handed over by the comparison', async () => {
@@ -178,9 +191,9 @@ describe('a CertificateRequest without an owner reference', () => {
     await first.stop();
     await createClusterDeployment(hub().admin, request.namespace, 'c1');
     const second = await lab().watch({ hive: first.hive, comparisonIntervalMs: 1_000 });
-    await second.untilTold(request, ['observed', 'claimed by c1']);
+    await untilHandedOver(second, request);
     await sleep(2_500);
-    expect(await second.told(request)).toEqual(['observed', 'claimed by c1']);
+    await untilHandedOver(second, request);
   });
 });
 
@@ -199,8 +212,8 @@ test('while the API server says that it knows no ClusterDeployments, nothing is 
   const run = await lab().watch({ kubernetes: proxied.api, comparisonIntervalMs: 1_000 });
   const cluster = await makeCluster(hub());
   const request = await makeRequest();
-  await run.untilTold(cluster, ['observed']);
-  await run.untilTold(request, ['observed']);
+  await run.untilTold(cluster, ['observed'], OF_ITS_LIFE);
+  await run.untilTold(request, ['observed'], OF_ITS_LIFE);
   const unknown = proxied.proxy.inject({
     when: ({ path }) => path.includes('/clusterdeployments'),
     fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
