@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longest-first.ts';
 import { PATIENCE_MS, TEST_LIMIT_MS } from './test/support/patience.ts';
 
 /** Most of a test's time is waiting for others, on two cores and on twenty. */
@@ -16,6 +17,7 @@ export default defineConfig({
     maxWorkers: FILES_AT_ONCE,
     reporters: ['default', './test/support/counts-reporter.ts'],
     teardownTimeout: TEST_LIMIT_MS,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
