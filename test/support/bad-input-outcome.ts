@@ -4,8 +4,11 @@ import { expect } from 'vitest';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../src/kubernetes/kubernetes-api.ts';
 import type { Place } from './bad-inputs.ts';
 import { eventually, issuedTo, type Said, whatIsSaid, workflowOf } from './cluster-at-work.ts';
+import { txtRecords } from './life-evidence.ts';
 import type { LifeLab } from './life-lab.ts';
 
+/** Id of a hosted zone that is not there. */
+export const NO_ZONE = 'none';
 const QUIET_MS = 5_000;
 /** Requests to the CA and to Route 53 that one attempt makes at most before it fails. */
 const REQUESTS_OF_AN_ATTEMPT = 12;
@@ -125,7 +128,7 @@ async function untilAtRest({ lab: at, cluster }: Place): Promise<void> {
 
 export async function deleteUntilGone(places: readonly Place[]): Promise<void> {
   await Promise.all(
-    places.map(async ({ lab: at, cluster }) => {
+    places.map(async ({ lab: at, cluster, good }) => {
       const key = { namespace: cluster.namespace, name: cluster.name };
       await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
       await eventually(
@@ -133,6 +136,10 @@ export async function deleteUntilGone(places: readonly Place[]): Promise<void> {
         async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
         () => whatIsSaid(at, cluster),
       );
+      expect(await at.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName })).toBeUndefined();
+      if (good.zoneId === undefined || good.zoneId === NO_ZONE) return;
+      const records = [...(await txtRecords(at, good.zoneId)).keys()];
+      expect(records.filter((record) => record.endsWith(`.${cluster.name}.${cluster.zone}`))).toEqual([]);
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
 import { CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import type { ListAndWatchOptions } from '../../../src/kubernetes/list-and-watch.ts';
@@ -48,10 +48,17 @@ const isList = (request: { readonly path: string }): boolean => request.path.inc
 describe('a list of 1,200', () => {
   const all = Array.from({ length: 1200 }, (_, index) => `m${String(index).padStart(4, '0')}`);
 
-  beforeEach(async () => {
+  let full: string;
+
+  beforeAll(async () => {
+    full = await hub().namespace();
     for (let start = 0; start < all.length; start += 100) {
-      await Promise.all(all.slice(start, start + 100).map((name) => make(name)));
+      const names = all.slice(start, start + 100);
+      await Promise.all(names.map((name) => hub().admin.create(CONFIG_MAPS, { metadata: { namespace: full, name } })));
     }
+  });
+  beforeEach(() => {
+    namespace = full;
   });
 
   test('comes in pages, each object once, and goes over into the watch', async () => {
@@ -59,6 +66,7 @@ describe('a list of 1,200', () => {
     await listed(observer);
     expect(observer.names).toEqual(new Set(all));
     expect(observer.events.map((event) => event.kind)).toEqual(['listing', 'page', 'page', 'page', 'listed']);
+    onTestFinished(async () => void (await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'late' })));
     await make('late');
     await observer.until('the late one', () => observer.changes.includes('applied late'));
     expect(observer.changes).toEqual(['applied late']);

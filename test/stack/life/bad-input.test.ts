@@ -5,7 +5,14 @@ import { sampleCluster } from '../../../local/sample-cluster.ts';
 import { OUTAGE_DELAYS_MS } from '../../../src/certificates/retry-schedule.ts';
 import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import type { BundleRecord } from '../../../workflows/contract.ts';
-import { deleteUntilGone, expectQuiet, names, untilFailing, untilIssued } from '../../support/bad-input-outcome.ts';
+import {
+  deleteUntilGone,
+  expectQuiet,
+  NO_ZONE,
+  names,
+  untilFailing,
+  untilIssued,
+} from '../../support/bad-input-outcome.ts';
 import { BAD_INPUTS, type BadInput, type Place } from '../../support/bad-inputs.ts';
 import {
   eventually,
@@ -29,7 +36,7 @@ const GOOD_EMAIL = 'sre@example.com';
 async function placeOf(at: LifeLab, name: string, zone?: BadInput['zone']): Promise<Place> {
   const cluster = sampleCluster(name, zone?.name ?? at.zone.name);
   const zoneId =
-    zone === undefined ? at.zone.zoneId : zone.made ? (await at.stack.createZone(zone.name)).zoneId : 'none';
+    zone === undefined ? at.zone.zoneId : zone.made ? (await at.stack.createZone(zone.name)).zoneId : NO_ZONE;
   return { lab: at, cluster, good: goodObjects(cluster, zoneId) };
 }
 
