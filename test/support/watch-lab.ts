@@ -199,7 +199,7 @@ async function startWatch(
         if (compared !== undefined && JSON.stringify(compared) === JSON.stringify(expected)) return;
         if (performance.now() > end) {
           throw new Error(
-            `not within ${PATIENCE_SECONDS} s: told ${JSON.stringify(expected)}; was told ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,
+            `not within ${PATIENCE_SECONDS} s: expected ${JSON.stringify(expected)}; heard ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,
           );
         }
         await sleep(50);

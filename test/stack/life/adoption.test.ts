@@ -137,7 +137,7 @@ describe('what was taken over', () => {
     expect(renewed.serialNumber).not.toBe(certificate.serialNumber);
     expect((await getSecret(lab(), cluster))?.metadata.uid).toBe(secret?.metadata.uid);
     expect((await ordersOf(lab(), cluster)).count).toBe(1);
-    await within('it is told', () => wholeness(lab(), cluster));
+    await within('its status is whole', () => wholeness(lab(), cluster));
   });
 
   test('could be given back: everything is as certman-operator looks for it', async () => {

@@ -97,7 +97,7 @@ test('a certificate that its maker has no key of is not revoked at the end of a 
     const robber = await newRequest(lab(), name, {
       spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } },
     });
-    await within(`the ${name} is told that there are no credentials`, async () => {
+    await within(`the ${name} shows that there are no credentials`, async () => {
       const failing = conditionOf(await getRequest(lab(), robber), 'Failing');
       return failing?.reason === 'DnsCredentialsMissing' ? {} : `it says ${JSON.stringify(failing)}`;
     });

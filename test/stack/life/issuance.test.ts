@@ -328,7 +328,7 @@ describe('a ClusterDeployment that is changed', () => {
 });
 
 // That each kind of key is made right is in test/stack/acme/issuance.test.ts.
-test('a worker that is told so makes keys of another kind', async () => {
+test('a worker set to another key type makes keys of that type', async () => {
   await lab().stopWorkers();
   await lab().startWorker({ environment: { CERTMAN_KEY_TYPE: 'p-384' } });
   const other = await newCluster(lab(), 'key-p-384');

@@ -117,7 +117,7 @@ async function seenCertified(run: WatchRun): Promise<Cluster> {
 
 describe('the watch', () => {
   test('tells of each change by foreign hands at once, and once', async () => {
-    // Without a comparison: what is told comes of the change itself.
+    // Without a comparison: each signal comes from the change itself.
     const run = await lab().watch({ comparisonIntervalMs: 86_400_000 });
     const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await seenCertified(run) })));
     for (const { drift, cluster } of clusters) {

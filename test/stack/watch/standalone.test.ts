@@ -133,10 +133,10 @@ describe('a CertificateRequest that stands alone', () => {
   });
 });
 
-/** The claim is told by the watch, and by each comparison that finds the workflow still running: more than once of a slow one. */
+/** The watch signals the claim, and so does each comparison that finds the workflow still running: more than once for a slow workflow. */
 async function untilHandedOver(run: WatchRun, request: Cluster): Promise<void> {
   await eventually(
-    'it is handed over, and nothing else is told',
+    'it is handed over, and gets no other signal',
     async () => [...new Set((await run.told(request))?.filter((one) => OF_ITS_LIFE.test(one)))],
     (told) => JSON.stringify(told) === JSON.stringify(['observed', 'claimed by c1']),
   );

@@ -68,7 +68,7 @@ test('the watch goes on within seconds on another worker when its process is kil
     (seen) => seen !== undefined,
   );
   await startWorker(hive, taskQueue, 'worker-2');
-  // What Temporal does not know to be handled is told again.
+  // A change that Temporal has no record of is signalled again.
   await eventually(
     'Temporal knows that the first cluster is handled',
     async () => (await handle.describe()).raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0],
