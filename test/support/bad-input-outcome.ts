@@ -79,13 +79,15 @@ export async function untilIssued(place: Place): Promise<number> {
 /** Everything that grows when something is done about a cluster. */
 async function activity({ lab: at, cluster }: Place) {
   const key = { namespace: cluster.namespace, name: cluster.name };
-  const [said, workflow, request, deployment] = await Promise.all([
+  // First: what it has under way when it is looked at may be seen in what is read later.
+  const workflow = await workflowOf(at, cluster);
+  const [said, request, deployment] = await Promise.all([
     whatIsSaid(at, cluster),
-    workflowOf(at, cluster),
     at.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName }),
     at.kubernetes.get(CLUSTER_DEPLOYMENTS, key),
   ]);
   return {
+    busy: workflow?.busy === true,
     events: said.events.reduce((sum, event) => sum + event.count, 0),
     history: workflow?.events,
     orders: workflow?.record?.orders,
@@ -103,8 +105,7 @@ export async function expectQuiet(at: LifeLab, places: readonly Place[], beside:
   // Renewal information is asked for by the watch, for the whole fleet and when the CA said.
   const aboutOrders = () => at.ca.seen.filter(({ path }) => !path.includes('/renewalInfo/'));
   const requests = () => aboutOrders().length + at.route53.seen.length;
-  await Promise.all([...places, ...beside].map(untilAtRest));
-  const before = await Promise.all([...places, ...beside].map(activity));
+  const before = await atRest([...places, ...beside]);
   const askedBefore = requests();
   await sleep(QUIET_MS);
   const asked = requests() - askedBefore;
@@ -117,12 +118,16 @@ export async function expectQuiet(at: LifeLab, places: readonly Place[], beside:
   expect(asked).toBeLessThanOrEqual(due.length * REQUESTS_OF_AN_ATTEMPT);
 }
 
-/** Waits until the workflow of a cluster, if it has one, waits for a timer or a signal and for nothing else. */
-async function untilAtRest({ lab: at, cluster }: Place): Promise<void> {
-  await eventually(
-    `nothing is under way about ${cluster.name}`,
-    async () => ((await workflowOf(at, cluster))?.busy === true ? undefined : true),
-    () => workflowOf(at, cluster),
+/** Waits until the workflows of all wait for a timer or a signal and for nothing else. @returns how they are then. */
+async function atRest(places: readonly Place[]): Promise<readonly Awaited<ReturnType<typeof activity>>[]> {
+  const look = () => Promise.all(places.map(activity));
+  return await eventually(
+    'nothing is under way about the clusters',
+    async () => {
+      const seen = await look();
+      return seen.some(({ busy }) => busy) ? undefined : seen;
+    },
+    look,
   );
 }
 
