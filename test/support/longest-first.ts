@@ -11,6 +11,7 @@ const LONGEST = [
   'test/stack/life/bad-input.test.ts',
   'test/stack/life/outages.test.ts',
   'test/stack/life/drift.test.ts',
+  'test/workflows/ten-years.test.ts',
 ];
 
 export default class LongestFirst extends BaseSequencer {

@@ -13,7 +13,6 @@ const STATE_GROWTH_BYTES = 256;
 const withLab = useLab(startTimeSkippingEnvironment);
 
 test.each([
-  { days: 90, years: 10, renewals: 81, daysLeft: 45 },
   { days: 45, years: 10, renewals: 165, daysLeft: 22.5 },
   { days: 6, years: 1, renewals: 123, daysLeft: 3 },
 ])(
