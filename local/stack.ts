@@ -56,7 +56,7 @@ export interface Stack extends StackEndpoints {
 
 export interface KubectlOptions {
   readonly input?: string;
-  /** Default 60 s. */
+  /** Default five minutes: some commands wait for what a busy machine does. */
   readonly timeoutMs?: number;
 }
 
@@ -147,7 +147,7 @@ function environmentOf({ acme, dns, kubernetes, route53, temporal }: StackEndpoi
   };
 }
 
-const KUBECTL_MS = 60_000;
+const KUBECTL_MS = 5 * 60_000;
 
 async function kubectl(kubeconfig: string, args: readonly string[], options: KubectlOptions = {}): Promise<string> {
   const child = spawn(await executable('kubectl'), ['--kubeconfig', kubeconfig, ...args], {

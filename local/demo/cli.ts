@@ -135,7 +135,7 @@ async function issueAndStay(
   const installed = await steps.run(issued, 3 + clusters.length / 8, async () => {
     const all = Promise.all(
       clusters.map(async (cluster) => {
-        const certificate = await certificateInSecret(kubernetes, cluster, undefined, 120 + clusters.length);
+        const certificate = await certificateInSecret(kubernetes, cluster, undefined, 300 + clusters.length);
         await statusAtCa(stack, certificate.serialNumber, 'Valid');
         return certificate;
       }),

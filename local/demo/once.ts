@@ -23,36 +23,36 @@ export interface Life {
   readonly steps: Steps;
 }
 
-/** Renewal comes at half of the two minutes; as much again for a slow machine. */
-const RENEWAL_SECONDS = 120;
-const ISSUE_SECONDS = 120;
-const DELETE_SECONDS = 60;
+/** Bounds, not expectations: each step takes seconds, the renewal a minute, and a busy machine longer. */
+const WITHIN_SECONDS = 300;
 
 export async function wholeLife(life: Life): Promise<void> {
   const { stack, kubernetes, clusters, steps } = life;
 
   const first = await steps.run('issued: in its Secret, valid at the CA', 3, async () => {
     const issued = eachCluster(clusters, async (cluster) => {
-      const installed = await certificateInSecret(kubernetes, cluster, undefined, ISSUE_SECONDS);
+      const installed = await certificateInSecret(kubernetes, cluster, undefined, WITHIN_SECONDS);
       await statusAtCa(stack, installed.serialNumber, 'Valid');
-      await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
+      await requestIsReady(kubernetes, cluster, installed.serialNumber, WITHIN_SECONDS);
       return installed;
     });
     const [certificates] = await Promise.all([issued, followFirst(life, 1)]);
     return certificates;
   });
   say(describeCertificate(clusters[0], first[0]));
-  await steps.run('TXT records withdrawn', 1, () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
+  await steps.run('TXT records withdrawn', 1, () =>
+    eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, WITHIN_SECONDS)),
+  );
 
   const second = await steps.run('renewed by its timer, with another key (a two-minute certificate)', 60, async () => {
     const narrated = followFirst(life, 2);
     const certificates = await eachCluster(clusters, async (cluster, index) => {
       const before = first[index];
-      const installed = await certificateInSecret(kubernetes, cluster, before?.serialNumber, RENEWAL_SECONDS);
+      const installed = await certificateInSecret(kubernetes, cluster, before?.serialNumber, WITHIN_SECONDS);
       await statusAtCa(stack, installed.serialNumber, 'Valid');
       if (installed.keyFingerprint === before?.keyFingerprint)
         throw new CheckFailed('the renewal used the old key again');
-      await requestIsReady(kubernetes, cluster, installed.serialNumber, 15);
+      await requestIsReady(kubernetes, cluster, installed.serialNumber, WITHIN_SECONDS);
       return installed;
     });
     await narrated;
@@ -64,7 +64,7 @@ export async function wholeLife(life: Life): Promise<void> {
     await eachCluster(clusters, async (cluster) => {
       await kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
     });
-    await eachCluster(clusters, (cluster) => nothingLeft(kubernetes, cluster, DELETE_SECONDS));
+    await eachCluster(clusters, (cluster) => nothingLeft(kubernetes, cluster, WITHIN_SECONDS));
   });
   await steps.run('revoked at the CA: every certificate that was still valid', 1, async () => {
     await eachCluster(clusters, async (_cluster, index) => {
@@ -74,7 +74,9 @@ export async function wholeLife(life: Life): Promise<void> {
       }
     });
   });
-  await steps.run('TXT records gone', 1, () => eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, 15)));
+  await steps.run('TXT records gone', 1, () =>
+    eachCluster(clusters, (cluster) => noTxtLeft(stack, cluster, WITHIN_SECONDS)),
+  );
 }
 
 function expired(installed: InstalledCertificate): boolean {
