@@ -7,11 +7,10 @@ import pc from 'picocolors';
 import { createKubernetesApi } from '../../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
 import { executables } from '../build/executables.ts';
-import { locate, onPath } from '../build/locate.ts';
+import { onPath } from '../build/locate.ts';
 import { type Hub, prepareHub } from '../hub.ts';
 import { createSampleClusters, type SampleCluster } from '../sample-cluster.ts';
 import { type RunningStack, STACK_TOOLS, startStack } from '../stack.ts';
-import { TOOLS } from '../versions.ts';
 import { startWorker, type WorkerProcess } from '../worker-process.ts';
 import { certificateInSecret, statusAtCa } from './checks.ts';
 import { describeCertificate, followFirst, workflowAddress } from './narrate.ts';
@@ -159,7 +158,7 @@ async function issueAndStay(
       `  kubectl get certificaterequests -A`,
       `  kubectl delete clusterdeployment ${cluster.name} -n ${cluster.namespace}     # revoked, then cleared away`,
       `  kubectl apply -f ${hub.sampleManifest}     # one more cluster`,
-      ...((await locate(TOOLS.kubectl)) === undefined && onPath('kubectl') === undefined
+      ...(onPath('kubectl') === undefined
         ? ['  (There is no kubectl on the PATH: npm run stack -- build kubectl makes one and prints where it is.)']
         : []),
       '',
