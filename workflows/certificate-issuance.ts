@@ -75,6 +75,8 @@ class Issuance {
   leftRecords: readonly TxtRecord[] = [];
   /** Whether Route 53 may have this order's records. */
   #mayBePublished = false;
+  /** Whether it is known to have them. */
+  #published = false;
   /** Whether the CA may have issued a certificate that is not in its Secret. */
   #mayBeIssued = false;
 
@@ -211,13 +213,16 @@ class Issuance {
     const { zone } = this.#input;
     this.#mayBePublished = true;
     try {
-      return await publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zone.zoneName}` }, [
+      const published = await publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zone.zoneName}` }, [
         { zone, records },
       ]);
+      this.#published = true;
+      return published;
     } catch (error) {
       // Without credentials or a zone nothing was published: nothing that a cluster's end would have to wait for. A cancellation
       // says nothing of the kind: one before the first attempt looks like one between two attempts, of which the first had sent.
       const { stance, sent } = failureIn(error);
+      this.#published = sent === true;
       if (!isCancellation(error) && stance === 'whenChanged' && sent !== true) this.#mayBePublished = false;
       throw error;
     }
@@ -239,9 +244,10 @@ class Issuance {
         ),
       );
     } catch (error) {
-      // A publication that was cancelled before its first attempt had no occasion to say that it cannot have sent anything.
-      const published = this.#mayBePublished && failureIn(error).neverSent !== true;
-      this.leftRecords = published ? records : (this.#input.leftRecords ?? []);
+      // A publication cancelled before its first attempt reports nothing. A failure that rules out sending speaks for it,
+      // but not against what is known: the worker's settings may have changed since.
+      const ruledOut = failureIn(error).neverSent === true && !this.#published;
+      this.leftRecords = this.#mayBePublished && !ruledOut ? records : (this.#input.leftRecords ?? []);
       log.warn('TXT records could not be withdrawn; they are tried again with the next order or at the end', {
         records: records.map((record) => record.name),
         failure: failureIn(error).message,

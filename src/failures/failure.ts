@@ -79,7 +79,7 @@ export interface FailureInfo {
   readonly notBefore?: string;
   /** What was to be done may have been done all the same: it was sent before this failed. */
   readonly sent?: true;
-  /** What was asked for rules it out by itself: no attempt with the same input can have sent anything. */
+  /** No attempt with the same input can have sent anything, as this worker is set up. */
   readonly neverSent?: true;
 }
 

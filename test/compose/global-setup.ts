@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { messageOf } from '../../local/problem.ts';
 import { progressOn } from '../../local/progress.ts';
 import { whyNoEngine } from './engine/availability.ts';
 import { provideCompose } from './engine/compose-plugin.ts';
@@ -38,8 +39,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const progress = progressOn(process.stderr);
   let engine: Engine | undefined;
   const tearDown = async (): Promise<void> => {
-    await engine?.stop();
-    await rm(folder, { recursive: true, force: true });
+    try {
+      await engine?.stop();
+    } finally {
+      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 500 });
+    }
   };
   try {
     const unavailable = await whyNoEngine();
@@ -58,7 +62,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     project.provide('engine', { variables });
     return tearDown;
   } catch (error) {
-    await tearDown();
+    await tearDown().catch((left: unknown) => progress.note(`Not all was removed: ${messageOf(left)}`));
     if (!(error instanceof EngineRefused) || mode === 'required') throw error;
     process.stdout.write(`Skipped, as no Docker engine can be started here: ${error.message}\n`);
     project.provide('engine', { reason: error.message });

@@ -138,6 +138,34 @@ test('an order that was cut short before it could say that it cannot publish doe
   });
 });
 
+test('records that were published hold the end up, also where the withdrawal rules out that any were sent', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    let looking = false;
+    lab.doubles.when('verifyPropagation', async () => {
+      looking = true;
+      return await untilCancelled();
+    });
+    // As from a worker that was set up otherwise since.
+    const missing = typedFailure('dns/credentialsMissing', 'No credentials are lent to requests.');
+    const info = { code: 'dns/credentialsMissing', message: missing.message, stance: 'whenChanged', neverSent: true };
+    lab.doubles.when('withdrawTxtRecords', () => Promise.reject(Object.assign(missing, { details: [info] })));
+    const handle = await lab.start(view);
+    await eventually('looking', () => Promise.resolve(looking), Boolean);
+    await handle.signal(clusterObserved, { ...view, deleting: true });
+    await eventually(
+      'the end is held up',
+      () => Promise.resolve(lab.doubles.reports.map(({ event }) => event?.reason)),
+      (reasons) => reasons.includes('DecommissionBlocked'),
+    );
+    expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+    lab.doubles.when('withdrawTxtRecords', undefined);
+    await handle.signal(surroundingsChanged, { what: 'The credentials were corrected.' });
+    await handle.result();
+    expect(lab.doubles.published.size).toBe(0);
+  });
+});
+
 test('records that were sent before the credentials were lost hold the end up until they are withdrawn', async () => {
   await withLab(async (lab) => {
     const view = clusterView();

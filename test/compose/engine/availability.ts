@@ -1,6 +1,8 @@
 /** Whether this machine can run a Docker engine of the tests' own. */
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { onPath } from '../../../local/build/locate.ts';
 
 /** Commands and the Debian packages that they come with. */
@@ -23,9 +25,20 @@ export async function whyNoEngine(): Promise<string | undefined> {
     const packages = [...new Set(missing.map((command) => COMMANDS[command]))];
     return `there is no ${missing.join(', no ')} on the PATH. Debian: apt-get install ${packages.join(' ')}`;
   }
-  if (await answers(SYSTEM_SOCKET)) {
-    const why = `an engine answers at ${SYSTEM_SOCKET}, and a second one would take over its bridge and firewall rules.`;
+  const running = (await answers(SYSTEM_SOCKET)) ? `one answers at ${SYSTEM_SOCKET}` : await runningEngine();
+  if (running !== undefined) {
+    const why = `another engine runs (${running}), and a second one would take over its bridge and firewall rules.`;
     return `${why} Stop it, or set CERTMAN_TEST_COMPOSE=running to use it with published images.`;
+  }
+  return undefined;
+}
+
+/** A dockerd on whatever socket, such as that of another run of these tests. */
+async function runningEngine(): Promise<string | undefined> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    // A process that has ended meanwhile has no name.
+    const name = await readFile(join('/proc', pid, 'comm'), 'utf8').catch(() => '');
+    if (name.trim() === 'dockerd') return `process ${pid}`;
   }
   return undefined;
 }

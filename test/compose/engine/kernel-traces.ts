@@ -10,9 +10,10 @@ const CONTROL_GROUPS = '/sys/fs/cgroup';
 const FIREWALLS = ['iptables', 'ip6tables'] as const;
 /** Docker's own bridge, and one for each network of its making. */
 const BRIDGE = /^(docker0|br-[0-9a-f]{12})$/;
-/** Rules in chains that are not Docker's. */
-const OF_DOCKER = [
-  / -j DOCKER(-\S+)?( |$)/,
+/** Rules in other chains that lead to one of Docker's: that cannot be deleted before them. */
+const TO_DOCKER = / -j DOCKER(-\S+)?( |$)/;
+/** Other rules that Docker makes, and that anyone may have made. */
+const LIKE_DOCKER = [
   / -[io] (docker0|br-[0-9a-f]{12})( |$)/,
   // A published port, for the container itself.
   / -s (\S+) -d \1 .*-j MASQUERADE$/,
@@ -30,7 +31,11 @@ export async function readKernelSettings(): Promise<KernelSettings> {
   for (const firewall of FIREWALLS) {
     if (onPath(`${firewall}-save`) !== undefined) rules[firewall] = await runCommand(`${firewall}-save`, []);
   }
-  return { forwarding: (await readFile(FORWARDING, 'utf8')).trim(), rules };
+  return { forwarding: await readForwarding(), rules };
+}
+
+async function readForwarding(): Promise<string> {
+  return (await readFile(FORWARDING, 'utf8')).trim();
 }
 
 /**
@@ -43,14 +48,15 @@ export async function removeKernelTraces(before: KernelSettings): Promise<void> 
     if (removal !== '') await runCommand(`${firewall}-restore`, ['--noflush'], { input: removal });
   }
   for (const link of await dockerBridges()) await runCommand('ip', ['link', 'delete', link]);
-  await writeFile(FORWARDING, before.forwarding);
+  // Where it is read-only, the engine cannot have changed it.
+  if ((await readForwarding()) !== before.forwarding) await writeFile(FORWARDING, before.forwarding);
   for (const group of await dockerControlGroups())
     await tryCommand('find', [group, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
 }
 
 /** Docker's group of each hierarchy, or of the only one. */
 async function dockerControlGroups(): Promise<readonly string[]> {
-  const hierarchies = await readdir(CONTROL_GROUPS);
+  const hierarchies = existsSync(CONTROL_GROUPS) ? await readdir(CONTROL_GROUPS) : [];
   return ['', ...hierarchies].map((name) => join(CONTROL_GROUPS, name, 'docker')).filter((group) => existsSync(group));
 }
 
@@ -62,16 +68,22 @@ export async function dockerBridges(): Promise<readonly string[]> {
 /**
  * Input of `iptables-restore --noflush` that deletes Docker's chains and every rule that names one or a bridge of Docker's,
  * and gives the built-in chains the policies that they had.
- * @param before output of `iptables-save`; now likewise
+ * @param saved output of `iptables-save` before the engine started; rules that it has stay.
+ * @param now the same, of this moment.
  */
-export function removalOfDockerRules(before: string, now: string): string {
-  const policies = new Map([...tables(before)].map(([table, lines]) => [table, policiesIn(lines)]));
+export function removalOfDockerRules(saved: string, now: string): string {
+  const former = tables(saved);
   const sections = [...tables(now)].flatMap(([table, lines]) => {
     const chains = lines.flatMap((line) => /^:(DOCKER(?:-\S+)?) /.exec(line)?.[1] ?? []);
-    const rules = lines.filter((line) => /^-A (?!DOCKER)/.test(line) && OF_DOCKER.some((rule) => rule.test(line)));
+    const kept = new Set(former.get(table));
+    const rules = lines.filter(
+      (line) =>
+        /^-A (?!DOCKER)/.test(line) &&
+        (TO_DOCKER.test(line) || (!kept.has(line) && LIKE_DOCKER.some((rule) => rule.test(line)))),
+    );
     const changed = [...policiesIn(lines)].flatMap(([chain, policy]) => {
-      const former = policies.get(table)?.get(chain) ?? 'ACCEPT';
-      return former === policy ? [] : [`:${chain} ${former} [0:0]`];
+      const before = policiesIn(former.get(table) ?? []).get(chain) ?? 'ACCEPT';
+      return before === policy ? [] : [`:${chain} ${before} [0:0]`];
     });
     const removal = [
       ...changed,

@@ -2,6 +2,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../../local/problem.ts';
 import { spawnGuarded } from '../../../local/process/guarded-process.ts';
 import { lastLines } from '../../../local/process/log-tail.ts';
 import { PATIENCE_MS, PATIENCE_SECONDS } from '../../support/patience.ts';
@@ -32,7 +33,9 @@ const DEFAULT_MTU = '1500';
 /** @param folder Where its data goes; made when absent. @throws EngineRefused */
 export async function startEngine(folder: string): Promise<Engine> {
   await mkdir(folder, { recursive: true });
-  const before = await readKernelSettings();
+  const before = await readKernelSettings().catch((error: unknown) => {
+    throw new EngineRefused(`this machine does not show its firewall or forwarding: ${messageOf(error)}`);
+  });
   const logFile = join(folder, 'dockerd.log');
   const host = `unix://${join(folder, 'docker.sock')}`;
   const data = join(folder, 'data');
@@ -49,8 +52,12 @@ export async function startEngine(folder: string): Promise<Engine> {
   const running = await spawnGuarded({ command: 'unshare', args: [...namespaces, ...dockerd], logFile });
   const stop = async (): Promise<void> => {
     await running.kill();
-    await removeKernelTraces(before);
-    await rm(data, { recursive: true, force: true });
+    try {
+      await removeKernelTraces(before);
+    } finally {
+      // What dies with the namespace may still write for a moment.
+      await rm(data, { recursive: true, force: true, maxRetries: 20, retryDelay: 500 });
+    }
   };
   const environment = { ...process.env, DOCKER_HOST: host };
   const giveUp = performance.now() + PATIENCE_MS;
@@ -61,10 +68,15 @@ export async function startEngine(folder: string): Promise<Engine> {
     if (code === 0) return { host, version: stdout.trim(), logFile, stop };
     const ended = running.ended();
     if (ended !== undefined || performance.now() > giveUp) {
-      await stop();
+      const untidy = await stop().then(
+        () => '',
+        (error: unknown) => ` Nor could all of it be removed: ${messageOf(error)}`,
+      );
       const how = ended === undefined ? `does not answer after ${PATIENCE_SECONDS} s` : `ended with ${ended}`;
       const lines = await lastLines(logFile);
-      throw new EngineRefused(`dockerd ${how}. Its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+      throw new EngineRefused(
+        `dockerd ${how}.${untidy} Its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+      );
     }
     await sleep(LOOK_AGAIN_MS);
   }

@@ -48,9 +48,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function makeStandInImages(environment: Environment, progress: Progress): Promise<void> {
   const options = { environment, timeoutMs: BUILD_WITHIN_MS };
   const archive = await debianRootFileSystem();
-  await runCommand('docker', ['import', '--change', 'CMD ["bash"]', archive, ROOT_IMAGE], options);
-  const probe = await tryCommand('docker', ['run', '--rm', ROOT_IMAGE, 'true'], options);
-  if (probe.code !== 0) throw new EngineRefused(`the engine runs no container: ${probe.stderr.trim()}`);
+  const probes = [
+    ['import', '--change', 'CMD ["bash"]', archive, ROOT_IMAGE],
+    ['run', '--rm', ROOT_IMAGE, 'true'],
+  ];
+  for (const probe of probes) {
+    const { code, stderr } = await tryCommand('docker', probe, options);
+    if (code !== 0) throw new EngineRefused(`the engine runs no container: ${stderr.trim()}`);
+  }
   await executables(PROGRAMS, { progress });
   await build(base(), ROOT_IMAGE, environment);
   for (const standIn of [...(await goPrograms()), moto(), await node()]) await build(standIn, BASE_IMAGE, environment);

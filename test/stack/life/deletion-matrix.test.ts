@@ -146,13 +146,23 @@ async function deleteAndLook(subjects: readonly Subject[], policy: Policy): Prom
   return new Map(subjects.map((subject, index) => [subject, reasons[index]]));
 }
 
-/** Their workflows were woken by the change, and did not go on by the retry schedule alone. */
-async function expectWoken(subjects: readonly Subject[]): Promise<void> {
-  for (const { cluster } of subjects) {
-    const { events } = await lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity)).fetchHistory();
-    const signals = (events ?? []).map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
-    expect(signals, cluster.name).toContain(surroundingsChanged.name);
+/** How many events the history of each has by now. */
+async function eventsBefore(subjects: readonly Subject[]): Promise<ReadonlyMap<Subject, number>> {
+  return new Map(await each(subjects, async (subject) => [subject, (await historyOf(subject)).length] as const));
+}
+
+/** Their workflows were woken by a change after these events, and did not go on by the retry schedule alone. */
+async function expectWoken(before: ReadonlyMap<Subject, number>): Promise<void> {
+  for (const [subject, seen] of before) {
+    const events = (await historyOf(subject)).slice(seen);
+    const signals = events.map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
+    expect(signals, subject.cluster.name).toContain(surroundingsChanged.name);
   }
+}
+
+async function historyOf({ cluster }: Subject) {
+  const { events } = await lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity)).fetchHistory();
+  return events ?? [];
 }
 
 /** Notes what became of each, once it is over. */
@@ -239,9 +249,11 @@ test('by the policy to wait nothing is given up but by an operator, and what is 
       expect(await whatHoldsUp(others, 'wait')).toEqual(heldUp);
       for (const { fault, cluster } of others)
         if (fault === 'operator') await releaseByHand(`${cluster.namespace}/${cluster.name}`);
+      const waiting = others.filter((subject) => heldUp.get(subject) !== undefined && subject.fault !== 'operator');
+      const before = await eventsBefore(waiting);
       await putBack();
       await settle(others, heldUp);
-      await expectWoken(others.filter((subject) => heldUp.get(subject) !== undefined && subject.fault !== 'operator'));
+      await expectWoken(before);
     },
   );
   const loseAll = async () => {
@@ -250,9 +262,10 @@ test('by the policy to wait nothing is given up but by an operator, and what is 
   };
   await withLoss('wait', loseAll, async (putBack) => {
     const heldUp = await deleteAndLook(mislaid, 'wait');
+    const before = await eventsBefore(mislaid);
     await putBack();
     await settle(mislaid, heldUp);
-    await expectWoken(mislaid);
+    await expectWoken(before);
   });
 });
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type * as backoff from '../../../src/kubernetes/backoff.ts';
 import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
 import { clusterWorkflowId } from '../../../workflows/contract.ts';
@@ -69,6 +69,8 @@ describe('what a certificate depends on', () => {
     await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'a', 'private-key': 'b' } });
     const latecomerShows = new Gate();
     secondLook.afterThis = latecomerShows.opened;
+    // A failure before that must not hold up the end of the watch.
+    onTestFinished(() => latecomerShows.open());
     const run = await lab().watch({ kubernetes: hub().admin, operatorNamespace });
     const { workflow } = lab().env.client;
     const [waiting, late, fine] = [await makeCluster(hub()), await makeCluster(hub()), await makeCluster(hub())];
