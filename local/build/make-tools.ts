@@ -1,18 +1,16 @@
 /** Makes the parts that are missing: downloads what publishers offer, builds the rest, both cores busy, nothing twice. */
-import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import pLimit, { type LimitFunction } from 'p-limit';
+import pLimit from 'p-limit';
 import { LocalProblem, messageOf } from '../problem.ts';
-import { type Progress, progressOn } from '../progress.ts';
+import { type Progress, progressOn, withPiece } from '../progress.ts';
 import type { Tool, ToolName } from '../versions.ts';
+import { type Building, buildTools } from './build-tools.ts';
 import { cacheFolder, executableIn, toolFolder } from './cache.ts';
 import { aboutSeconds, Estimate, type Work } from './estimate.ts';
 import { fetchTool, type Offer, offersFor } from './fetch-tool.ts';
-import { buildPrograms, fetchModules, type GoTool } from './go-build.ts';
-import { goCommand } from './go-toolchain.ts';
+import { inPlace, removeLeftovers } from './in-place.ts';
 import { cached } from './locate.ts';
 import { withLock } from './lock.ts';
-import { installMaven, installPython, type Workplace } from './recipes.ts';
 import { requireToolchains } from './toolchains.ts';
 import { DownloadFailed, WEB_LIMITS, type WebLimits } from './web.ts';
 
@@ -30,17 +28,12 @@ const ESTIMATE_EVERY_MS = 1_000;
 /** Errors of the file system that are of the cache's place, not of one file. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR']);
 
-interface Making {
-  readonly progress: Progress;
-  readonly signal: AbortSignal | undefined;
+interface Making extends Building {
   readonly limits: WebLimits;
   readonly offers: ReadonlyMap<ToolName, Offer>;
   readonly estimate: Estimate;
   /** The work of each tool that is built. */
   readonly work: Map<ToolName, Work>;
-  /** One Go build at a time: each uses every core, and two would compile the standard library twice. */
-  readonly compiling: LimitFunction;
-  readonly fetching: LimitFunction;
 }
 
 /**
@@ -66,6 +59,7 @@ export async function makeTools(
     work,
     compiling: pLimit(1),
     fetching: pLimit(MODULE_FETCHES_AT_ONCE),
+    onAdvance: ({ name }, fraction) => work.get(name)?.advance(fraction),
   };
   const made = new Map<ToolName, Promise<string>>();
   // The quickest first: the compiler then works while the modules of the large ones are fetched.
@@ -116,7 +110,8 @@ async function showEstimate(made: readonly Promise<string>[], estimate: Estimate
 async function makeGroup(group: readonly Tool[], making: Making): Promise<ReadonlyMap<ToolName, string>> {
   const [first] = group;
   if (first === undefined) return new Map();
-  const lockFile = join(dirname(toolFolder(first)), `${first.recipe.folder}.lock`);
+  const place = dirname(toolFolder(first));
+  const lockFile = join(place, `${first.recipe.folder}.lock`);
   const onWait = (holder: string): void => {
     making.progress.note(`${group.map(({ name }) => name).join(', ')}: waiting for ${holder}, which makes it`);
   };
@@ -127,7 +122,7 @@ async function makeGroup(group: readonly Tool[], making: Making): Promise<Readon
   }
 
   async function makeMissing(): Promise<ReadonlyMap<ToolName, string>> {
-    await removeLeftovers(group);
+    await removeLeftovers(place, group.flatMap(leftoversOf));
     // Another process may have made some while this one waited for the lock.
     const missing = group.filter((tool) => cached(tool) === undefined);
     const downloaded = await Promise.all(missing.map(async (tool) => [tool, await tryDownload(tool, making)] as const));
@@ -136,10 +131,16 @@ async function makeGroup(group: readonly Tool[], making: Making): Promise<Readon
     for (const { name, buildCpuSeconds } of rest) {
       if (!making.work.has(name)) making.work.set(name, making.estimate.add(buildCpuSeconds));
     }
-    await build(rest, making);
+    await buildTools(rest, making);
     for (const { name } of group) making.work.get(name)?.advance(1);
     return new Map(group.map((tool) => [tool.name, executableIn(toolFolder(tool), tool)]));
   }
+}
+
+/** Beginnings of the names of what a process that was killed may have left of a tool. */
+function leftoversOf(tool: Tool): readonly string[] {
+  const name = basename(toolFolder(tool));
+  return [`${name}.making-`, `${name}.download.unpacked`, `${tool.recipe.folder}.building-`];
 }
 
 /** @returns an error that says what to do where the cache itself cannot be written; any other as it is. */
@@ -157,23 +158,22 @@ function explained(error: unknown): unknown {
 async function tryDownload(tool: Tool, making: Making): Promise<boolean> {
   const offer = making.offers.get(tool.name);
   if (offer === undefined) return false;
-  const piece = making.progress.begin(`${tool.name} ${tool.version}`, `downloading from ${offer.host}`);
+  const from = `downloading from ${offer.host}`;
   try {
-    await inPlace(tool, async (folder) => {
-      await fetchTool(tool, offer, folder, {
-        signal: making.signal,
-        limits: making.limits,
-        onBytes: (bytes, total) => {
-          const megabytes = (count: number): string => (count / 1e6).toFixed(1);
-          const of = total === undefined ? '' : ` of ${megabytes(total)}`;
-          piece.update(`downloading from ${offer.host}, ${megabytes(bytes)}${of} MB`);
-        },
-      });
-    });
-    piece.done();
+    await withPiece(making.progress, `${tool.name} ${tool.version}`, from, (piece) =>
+      inPlace(toolFolder(tool), (folder) =>
+        fetchTool(tool, offer, folder, {
+          signal: making.signal,
+          limits: making.limits,
+          onBytes: (bytes, total) => {
+            const of = total === undefined ? '' : ` of ${megabytes(total)}`;
+            piece.update(`${from}, ${megabytes(bytes)}${of} MB`);
+          },
+        }),
+      ),
+    );
     return true;
   } catch (error) {
-    piece.failed();
     making.signal?.throwIfAborted();
     if (!(error instanceof DownloadFailed)) throw error;
     making.progress.note(`${tool.name} is built instead: ${messageOf(error)}`);
@@ -181,104 +181,6 @@ async function tryDownload(tool: Tool, making: Making): Promise<boolean> {
   }
 }
 
-async function build(tools: readonly Tool[], making: Making): Promise<void> {
-  const goTools = tools.filter((tool): tool is GoTool => tool.recipe.kind === 'go');
-  const [first, ...others] = goTools;
-  if (first !== undefined) await buildGoTools([first, ...others], making);
-  for (const tool of tools) {
-    const { recipe } = tool;
-    if (recipe.kind === 'go') continue;
-    const install = (place: Workplace): Promise<void> =>
-      recipe.kind === 'python' ? installPython(tool, recipe, place) : installMaven(tool, recipe, place);
-    await installPackages(tool, install, making);
-  }
-}
-
-async function installPackages(
-  tool: Tool,
-  install: (place: Workplace) => Promise<void>,
-  { progress, signal }: Making,
-): Promise<void> {
-  const piece = progress.begin(`${tool.name} ${tool.version}`, 'installing its packages');
-  const logFile = `${toolFolder(tool)}.log`;
-  try {
-    await rm(logFile, { force: true });
-    await inPlace(tool, (folder) => install({ folder, logFile, signal }));
-    piece.done();
-  } catch (error) {
-    piece.failed();
-    throw error;
-  }
-}
-
-async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], making: Making): Promise<void> {
-  const { progress, signal } = making;
-  const logFile = `${toolFolder(tools[0])}.log`;
-  await mkdir(dirname(logFile), { recursive: true });
-  const go = await goCommand({ progress, signal });
-  const plan = { tools, go, logFile, signal };
-  const total = await making.fetching(async () => {
-    const piece = progress.begin(tools.map(({ name }) => name).join(', '), 'fetching modules');
-    try {
-      const stale = await fetchModules(plan);
-      piece.done();
-      return stale;
-    } catch (error) {
-      piece.failed();
-      throw error;
-    }
-  });
-  await making.compiling(async () => {
-    const names = tools.map(({ name }) => name).join(', ');
-    const piece = progress.begin(`${names} ${tools[0].version}`, `building, ${total} packages`);
-    const workplace = await mkdtemp(join(dirname(logFile), `${tools[0].recipe.folder}.building-`));
-    try {
-      const programs = await buildPrograms(plan, workplace, (compiled) => {
-        piece.update(`${Math.min(compiled, total)} of ${total} packages`);
-        for (const { name } of tools) making.work.get(name)?.advance(compiled / Math.max(total, 1));
-      });
-      for (const [tool, program] of programs) {
-        await inPlace(tool, (folder) => rename(program, executableIn(folder, tool)));
-      }
-      await rm(logFile, { force: true });
-      piece.done();
-    } catch (error) {
-      piece.failed();
-      throw error;
-    } finally {
-      await rm(workplace, { recursive: true, force: true });
-    }
-  });
-}
-
-/** What a process that was killed has left half made. The lock of the group is held, so no process works on it. */
-async function removeLeftovers(group: readonly Tool[]): Promise<void> {
-  const beginnings = group.flatMap((tool) => [
-    `${basename(toolFolder(tool))}.making-`,
-    `${basename(toolFolder(tool))}.download.unpacked`,
-    `${tool.recipe.folder}.building-`,
-  ]);
-  for (const parent of new Set(group.map((tool) => dirname(toolFolder(tool))))) {
-    await mkdir(parent, { recursive: true });
-    const left = (await readdir(parent)).filter((name) => beginnings.some((beginning) => name.startsWith(beginning)));
-    for (const name of left) await rm(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-/** Fills a folder beside the tool's, and moves it there as a whole. */
-async function inPlace(tool: Tool, fill: (folder: string) => Promise<void>): Promise<void> {
-  const folder = toolFolder(tool);
-  await mkdir(dirname(folder), { recursive: true });
-  const workplace = await mkdtemp(`${folder}.making-`);
-  try {
-    await fill(workplace);
-    // mkdtemp keeps others out, and a cache may be shared.
-    await chmod(workplace, 0o755);
-    await rm(folder, { recursive: true, force: true });
-    await rename(workplace, folder);
-    // What a download has begun is of no use any more.
-    await rm(`${folder}.download.part`, { force: true });
-  } finally {
-    await rm(workplace, { recursive: true, force: true });
-  }
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }

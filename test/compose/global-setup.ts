@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { messageOf } from '../../local/problem.ts';
-import { progressOn } from '../../local/progress.ts';
+import { progressOn, withPiece } from '../../local/progress.ts';
 import { whyNoEngine } from './engine/availability.ts';
 import { provideCompose } from './engine/compose-plugin.ts';
 import { PROJECT } from './engine/docker-cli.ts';
@@ -70,15 +70,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   }
 
   /** Work on which the tests depend, with a line at its beginning and end. */
-  async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const piece = progress.begin(name, 'preparing');
-    try {
-      const result = await work();
-      piece.done();
-      return result;
-    } catch (error) {
-      piece.failed();
-      throw error;
-    }
+  function step<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return withPiece(progress, name, 'preparing', work);
   }
 }
