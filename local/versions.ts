@@ -294,7 +294,7 @@ export interface PebbleBehaviour {
   readonly alwaysValid?: boolean;
   /** Percent of nonces that are refused on purpose. Default 5, Pebble's own. */
   readonly nonceReject?: number;
-  /** Percent of valid authorizations that are used again. Default 50, Pebble's own. */
+  /** Percent of valid authorizations that are used again, at least one. Default 50, Pebble's own. */
   readonly authzReuse?: number;
 }
 

@@ -49,6 +49,11 @@ beforeEach(async () => {
 const isNewOrder = ({ path }: { path: string }): boolean => path === '/order-plz';
 const ordersAsked = (): number => proxy.seen.filter(isNewOrder).length;
 
+/** Ready at once where the CA uses the valid authorization again, as Pebble does one time in a hundred even at 0 percent. */
+function expectPlaced({ status }: Order): void {
+  expect(['pending', 'ready']).toContain(status);
+}
+
 /** An order that says it replaces a certificate; with what the CA had against it. */
 async function replacing(
   replaces: string,
@@ -67,7 +72,7 @@ async function replacing(
 describe('an order that replaces a certificate', () => {
   it('is taken as that, in one request', async () => {
     const { order, refusals } = await replacing(certificate.certId);
-    expect(order.status).toBe('pending');
+    expectPlaced(order);
     expect(refusals).toEqual([]);
     expect(ordersAsked()).toBe(1);
   });
@@ -81,7 +86,7 @@ describe('an order that replaces a certificate', () => {
     await fulfil(ca, (await replacing(certificate.certId)).order);
     proxy.forget();
     const { order, refusals } = await replacing(certificate.certId);
-    expect(order.status).toBe('pending');
+    expectPlaced(order);
     expect(refusals).toEqual([expect.stringMatching(/HTTP 409.*\[alreadyReplaced\]/)]);
     expect(ordersAsked()).toBe(2);
   });
@@ -90,7 +95,7 @@ describe('an order that replaces a certificate', () => {
     const stranger = caSource(server, { stored: await newAccount(server) });
     const { order, refusals } = await replacing(certificate.certId, { of: await clientOf(stranger) });
     await stranger.close();
-    expect(order.status).toBe('pending');
+    expectPlaced(order);
     expect(refusals).toEqual([expect.stringMatching(/HTTP 403.*\[unauthorized\]/)]);
   });
 
@@ -100,7 +105,7 @@ describe('an order that replaces a certificate', () => {
     ['that none can be', () => 'nonsense'],
   ])('%s is placed as an order of its own', async (_what, replaces) => {
     const { order, refusals } = await replacing(replaces());
-    expect(order.status).toBe('pending');
+    expectPlaced(order);
     expect(refusals).toHaveLength(1);
     expect(ordersAsked()).toBe(2);
   });
@@ -122,7 +127,7 @@ describe('an order that replaces a certificate', () => {
     const refusing = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status, body }, times: 1 });
     const { order, refusals } = await replacing(certificate.certId);
     refusing.remove();
-    expect(order.status).toBe('pending');
+    expectPlaced(order);
     expect(refusals).toEqual([expect.stringContaining(detail)]);
     expect(ordersAsked()).toBe(2);
   });
@@ -152,7 +157,7 @@ describe('an order that replaces a certificate', () => {
     const { order, refusals } = await replacing('nonsense', { of: await clientOf(fresh) });
     plain.remove();
     await fresh.close();
-    expect(order.status).toBe('pending');
+    expectPlaced(order);
     expect(refusals).toEqual([]);
     expect(ordersAsked()).toBe(1);
   });
