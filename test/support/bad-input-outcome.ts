@@ -132,6 +132,8 @@ async function atRest(places: readonly Place[]): Promise<readonly Awaited<Return
 }
 
 export async function deleteUntilGone(places: readonly Place[]): Promise<void> {
+  // An order that the deletion cuts short in the middle of its publication leaves TXT records in doubt, which hold it up.
+  await atRest(places);
   await Promise.all(
     places.map(async ({ lab: at, cluster, good }) => {
       const key = { namespace: cluster.namespace, name: cluster.name };
