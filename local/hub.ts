@@ -4,8 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { registerAccount } from '../src/acme/register-account.ts';
 import { AcmeTransport } from '../src/acme/transport.ts';
-import { createKubernetesApi } from '../src/kubernetes/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
+import { withAdmin } from './admin-client.ts';
 import { withHubApi } from './hub-api.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { installManifests } from './manifests.ts';
@@ -36,12 +36,7 @@ const YEAR_S = 365 * 86_400;
 
 /** Done again, it gives new credentials and an account on the CA as it is now, and leaves everything else. */
 export async function prepareHub(stack: Stack, options: HubOptions = {}): Promise<Hub> {
-  const admin = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
-  try {
-    await installManifests(admin);
-  } finally {
-    await admin.close();
-  }
+  await withAdmin(stack.kubernetes.adminKubeconfig, installManifests);
   const accountUrl = await installAccount(stack);
   const kubeconfig = await serviceAccountKubeconfig(stack);
   const sampleManifest = join(stack.stateDir, 'sample-cluster.yaml');

@@ -1,8 +1,7 @@
 /** The steps of docker-compose.yml that are certman's own: `node local/compose/step.ts NAME`. Done again, each changes nothing that works. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
-import { createKubernetesApi, type KubernetesClient } from '../../src/kubernetes/client.ts';
-import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
+import { withAdmin } from '../admin-client.ts';
 import { ask } from '../http.ts';
 import { prepareHub } from '../hub.ts';
 import { keepClosedWorkflows } from '../parts/temporal.ts';
@@ -17,6 +16,7 @@ const READY_WITHIN_MS = 180_000;
 const LOOK_AGAIN_MS = 500;
 
 const stack = openStack(ENDPOINTS);
+const { adminKubeconfig } = ENDPOINTS.kubernetes;
 
 const STEPS: Readonly<Record<string, () => Promise<void>>> = {
   /** Keys and configuration files. moto forgets its zones at a restart, and CoreDNS does not start with one that is not there. */
@@ -31,7 +31,9 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
   },
   /** CRDs, rights, the ACME account, the kubeconfig of the worker, and Temporal's retention. */
   hub: async () => {
-    await until('the Kubernetes API', () => withAdmin((admin) => admin.getJson('/api/v1/namespaces?limit=1')));
+    await until('the Kubernetes API', () =>
+      withAdmin(adminKubeconfig, (admin) => admin.getJson('/api/v1/namespaces?limit=1')),
+    );
     await until('Temporal', () => keepClosedWorkflows(ENDPOINTS.temporal.address));
     await until('the ACME CA', () => ask(ENDPOINTS.acme.directoryUrl, { caFile: ENDPOINTS.acme.caFile }));
     await prepareHub(stack, { sampleZone: ZONE });
@@ -47,15 +49,6 @@ async function hasZone(name: string): Promise<boolean> {
     route53.send(new ListHostedZonesByNameCommand({ DNSName: name })),
   );
   return HostedZones.some((zone) => zone.Name === `${name}.`);
-}
-
-async function withAdmin<T>(body: (admin: KubernetesClient) => Promise<T>): Promise<T> {
-  const admin = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: ENDPOINTS.kubernetes.adminKubeconfig }) });
-  try {
-    return await body(admin);
-  } finally {
-    await admin.close();
-  }
 }
 
 async function withRoute53<T>(body: (route53: Route53Client) => Promise<T>): Promise<T> {

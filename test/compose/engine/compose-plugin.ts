@@ -1,11 +1,13 @@
 /** `docker compose`: the installed plugin where it is new enough, else one built from pinned sources and kept in the cache. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, symlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheFolder } from '../../../local/build/cache.ts';
+import { GO_ENVIRONMENT, goFlags } from '../../../local/build/go-build.ts';
 import { goCommand } from '../../../local/build/go-toolchain.ts';
+import { inPlace, removeLeftovers } from '../../../local/build/in-place.ts';
 import { withLock } from '../../../local/build/lock.ts';
 import { runStep } from '../../../local/build/run-step.ts';
 import type { Progress } from '../../../local/progress.ts';
@@ -16,10 +18,6 @@ const OLDEST = [2, 21] as const;
 const MODULE = 'github.com/docker/compose/v2';
 const SOURCES = fileURLToPath(new URL('../tools/docker-compose', import.meta.url));
 const BUILD_WITHIN_MS = 45 * 60_000;
-/** As the local parts are built, so that what they share with it is compiled once. */
-const ENVIRONMENT = { GOFLAGS: '-mod=readonly', CGO_ENABLED: '0', GOGC: '400' } as const;
-const FLAGS = ['-trimpath', '-buildvcs=false', '-gcflags=all=-dwarf=false', '-ldflags'] as const;
-
 /**
  * Makes `docker compose` work with the configuration folder of `DOCKER_CONFIG`.
  * @returns its version and where it is from.
@@ -65,24 +63,21 @@ async function builtCompose(progress: Progress): Promise<string> {
   const executable = join(folder, 'docker-compose');
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(executable)) return;
-    const made = await mkdtemp(`${folder}.building-`);
-    try {
-      const go = await goCommand({ progress });
+    await removeLeftovers(place, [`${basename(folder)}.making-`]);
+    const go = await goCommand({ progress });
+    await inPlace(folder, async (made) => {
       await runStep({
         what: `docker compose ${version}`,
         command: go,
-        args: ['build', ...FLAGS, `-s -w -X ${MODULE}/internal.Version=v${version}`, '-o', made, `${MODULE}/cmd`],
+        args: ['build', ...goFlags({ [`${MODULE}/internal.Version`]: `v${version}` }), '-o', made, `${MODULE}/cmd`],
         cwd: SOURCES,
-        environment: ENVIRONMENT,
+        environment: GO_ENVIRONMENT,
         logFile: `${folder}.log`,
         next: 'Or install the plugin, 2.21 or newer: https://docs.docker.com/compose/install/',
         signal: AbortSignal.timeout(BUILD_WITHIN_MS),
       });
       await rename(join(made, 'cmd'), join(made, 'docker-compose'));
-      await rename(made, folder);
-    } finally {
-      await rm(made, { recursive: true, force: true });
-    }
+    });
   });
   return executable;
 }
