@@ -2,14 +2,7 @@
  * One order from beginning to end: place it, publish the TXT records, see them visible, answer, finalize, install;
  * and, whatever happens, withdraw the records.
  */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  isCancellation,
-  log,
-  patched,
-  setCurrentDetails,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
 import type { IssuedCertificate, PlacedOrder, PublishedRecords, TxtRecord } from '../activities/contract.ts';
 import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
 import type { FailureCode } from '../src/failures/failure.ts';
@@ -29,7 +22,6 @@ import {
   type IssuanceFailureContext,
 } from './contract.ts';
 import { failureIn, recordedBeforeTimeOut } from './failures.ts';
-import { WHOLE_LIFE } from './patches.ts';
 
 /** After these the order is dead at the CA; the next attempt needs a new one. */
 const DEAD_ORDER = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid', 'acme/orderGone', 'acme/badCsr']);
@@ -42,9 +34,7 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
     const left = issuance.leftBehind();
     if (isCancellation(error)) {
       const carried: IssuanceFailureContext = { ...left, ...issuance.open() };
-      const isEmpty = Object.keys(carried).length === 0;
-      // Asked for here, and not as it begins: no order but those that are cancelled needs the marker.
-      if (isEmpty || (Object.keys(left).length === 0 && !patched(WHOLE_LIFE))) throw error;
+      if (Object.keys(carried).length === 0) throw error;
       // A cancellation carries nothing; its cluster must know what is left to clear away, and what to go on with.
       throw ApplicationFailure.create({
         type: CUT_SHORT,

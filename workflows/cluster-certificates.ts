@@ -8,7 +8,6 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
-  patched,
   setHandler,
   sleep,
   workflowInfo,
@@ -34,7 +33,6 @@ import {
   requestClaimed,
   surroundingsChanged,
 } from './contract.ts';
-import { WHOLE_LIFE } from './patches.ts';
 
 export async function clusterCertificates(input: ClusterCertificatesInput): Promise<DecommissionLedger> {
   const cluster = setup(input);
@@ -43,7 +41,7 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
 
 /** Restores the state and registers every handler before the first await, so that no message finds nobody at home. */
 function setup(input: ClusterCertificatesInput): ClusterState {
-  const cluster = new ClusterState(input, patched(WHOLE_LIFE));
+  const cluster = new ClusterState(input);
   setHandler(clusterObserved, (view) => cluster.observe(view), {
     description: 'The ClusterDeployment, or the CertificateRequest that stands alone, as the watch sees it now.',
   });
@@ -89,7 +87,7 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
     await condition(() => cluster.leaving || cluster.bundlesToServe() || cluster.mayContinueAsNew(workflowInfo()));
     if (!cluster.leaving && !cluster.bundlesToServe()) {
       await condition(allHandlersFinished);
-      await hearAll(cluster);
+      await hearAll();
       // A message may have arrived meanwhile.
       if (cluster.mayContinueAsNew(workflowInfo()) && allHandlersFinished()) {
         await continueAsNew<typeof clusterCertificates>(cluster.asInput());
@@ -101,7 +99,7 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
     cluster.claimedBy === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claimedBy);
   while (ledger === undefined) {
     await condition(() => allHandlersFinished() || cluster.lettingGo.ofCluster);
-    await hearAll(cluster);
+    await hearAll();
     if (!cluster.lettingGo.ofCluster) await continueAsNew<typeof clusterCertificates>(cluster.asInput());
     ledger = await decommission(cluster);
   }
@@ -114,8 +112,8 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
  * which it ends is done again because of a message, the result, which is recorded already, is given to the workflow before the
  * message is; the run ends on it, and the message is lost. The end of a timer is told after the messages before it.
  */
-async function hearAll(cluster: ClusterState): Promise<void> {
-  if (cluster.wholeLife) await sleep(1, { summary: 'hear what has arrived, then begin a fresh run' });
+async function hearAll(): Promise<void> {
+  await sleep(1, { summary: 'hear what has arrived, then begin a fresh run' });
 }
 
 /** Synchronous by necessity: an asynchronous validator would wedge the workflow. */

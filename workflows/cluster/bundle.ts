@@ -19,7 +19,7 @@ import { rest, restingUntil } from './rest.ts';
 export async function serveBundle(cluster: ClusterState, name: string): Promise<void> {
   takeUpAgain(cluster, name);
   // Messages that came with the first task of a run have been heard before anything is served: none of them is seen yet.
-  let seen = cluster.wholeLife ? 0 : cluster.changesOf(name);
+  let seen = 0;
   let until = restingUntil(cluster, name);
   for (;;) {
     if (until === undefined || until > Date.now()) await rest(cluster, name, seen, until);
@@ -36,9 +36,6 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
   let environment: string | undefined;
   try {
     const held = heldUntil(cluster, bundle);
-    // A run of an earlier version looks at nothing while it is held.
-    if (held !== undefined && !cluster.wholeLife) return await waitAsTold(cluster, bundle, held);
-
     const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
     ({ environment } = observation);
     if (!isOrderable(bundle)) return await failForNames(cluster, bundle);
@@ -58,7 +55,7 @@ async function look(cluster: ClusterState, bundle: BundleView): Promise<number |
       // The cluster's end has begun.
       if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the bundle is no longer served');
       // What it was for has changed: look again at once. Otherwise a person cancelled it, who would not have it begun anew.
-      if (cluster.attempts.wasCutShort(bundle.name) || !cluster.wholeLife) return 0;
+      if (cluster.attempts.wasCutShort(bundle.name)) return 0;
     }
     return await fail(cluster, bundle, failureIn(error), { left, environment });
   }

@@ -30,7 +30,7 @@ export class ClusterState {
   readonly #records: BundleRecords;
   #endingStarted: DecommissionStarted | undefined;
   #claimedBy: string | undefined;
-  readonly services: Services;
+  readonly services = new Services();
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
   readonly attempts = new Attempts();
@@ -39,12 +39,8 @@ export class ClusterState {
   #everyChange = 0;
   #cycles = 0;
   #shown = '';
-  /** Whether this run has the commands of the whole life; a run that an earlier version began goes on without. */
-  readonly wholeLife: boolean;
 
-  constructor(input: ClusterCertificatesInput, wholeLife: boolean) {
-    this.wholeLife = wholeLife;
-    this.services = new Services(wholeLife);
+  constructor(input: ClusterCertificatesInput) {
     this.#view = input.cluster;
     this.#gone = input.carried?.gone ?? false;
     this.#endingStarted = input.carried?.ending;

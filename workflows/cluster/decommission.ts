@@ -26,31 +26,25 @@ const CESSATION_OF_OPERATION = 5;
  */
 const SHORT_PATIENCE = '1 minute';
 
-/** What runs of an earlier version go by. */
-const EARLIER_LIMIT_MS = 24 * 3_600_000;
-
 /**
  * Ends every bundle, then takes the finalizer off the ClusterDeployment.
  * @returns undefined when the run has grown long and the end is to go on in a fresh one.
  */
 export async function decommission(cluster: ClusterState): Promise<DecommissionLedger | undefined> {
   if (cluster.knownBundles().length === 0) cluster.publishAttributes();
-  const started = cluster.endingStarted ?? (await begin(cluster));
-  if (started !== undefined) cluster.startEnding(started);
+  const started = cluster.endingStarted ?? (await begin());
+  cluster.startEnding(started);
   try {
     const bundles = await endBundles(cluster, started);
     const { identity } = cluster.view;
     const left = bundles.flatMap((ledger) => ledger.problems ?? []);
-    const persistence: Persistence = cluster.wholeLife
-      ? { deadline: Number.POSITIVE_INFINITY, indispensable: true }
-      : { deadline: earlierDeadline() };
+    const persistence: Persistence = { deadline: Number.POSITIVE_INFINITY, indispensable: true };
     const { value: finalizer, problem } = await keepTrying(cluster, persistence, () =>
       cluster.finalizerTries.during(() =>
         releaseCluster.executeWithOptions({ summary: `release the finalizer of ${cluster.name}` }, [identity, left]),
       ),
     );
-    // A worker of an earlier version says nothing of it.
-    const told = typeof finalizer === 'string' ? { finalizer } : {};
+    const told = finalizer === undefined ? {} : { finalizer };
     return { cluster: identity, bundles, finalizerReleased: problem === undefined && finalizer !== 'kept', ...told };
   } catch (error) {
     if (error instanceof Suspended) return undefined;
@@ -62,25 +56,25 @@ export async function decommission(cluster: ClusterState): Promise<DecommissionL
 export async function retireBundle(cluster: ClusterState, name: string): Promise<void> {
   const gate = cluster.gate();
   if (gate.kind !== 'serve') return await untilChanged(cluster, name, gate.message);
-  const started = cluster.record(name).ending ?? (await begin(cluster));
+  const started = cluster.record(name).ending ?? (await begin());
   if (isCalledOff(cluster, name)) return;
-  if (started !== undefined) cluster.update(name, { ending: started });
+  cluster.update(name, { ending: started });
   try {
     const { problems = [] } = await endBundle(cluster, name, started);
     // No ledger of the cluster will tell of it: the record goes with the bundle.
-    if (cluster.wholeLife) for (const problem of problems) await report(cluster, name, leftUndone(problem));
+    for (const problem of problems) await report(cluster, name, leftUndone(problem));
   } catch (error) {
     if (error instanceof CalledOff) return;
     throw error;
   }
   // Where it has been asked for again meanwhile, its service goes on from what is known of it.
-  if (!cluster.wholeLife || cluster.bundle(name) === undefined) cluster.forget(name);
+  if (cluster.bundle(name) === undefined) cluster.forget(name);
 }
 
 /** Hands off: what has begun is said to be held, what has not is left as it is. */
 async function untilChanged(cluster: ClusterState, name: string, why: string): Promise<void> {
   const seen = cluster.changesOf(name);
-  if (cluster.wholeLife) cluster.services.rest(name, true);
+  cluster.services.rest(name, true);
   if (cluster.record(name).ending !== undefined) cluster.update(name, { message: why, nextAttempt: undefined });
   await condition(() => cluster.changesOf(name) !== seen);
 }
@@ -92,7 +86,7 @@ async function untilChanged(cluster: ClusterState, name: string, why: string): P
 export function takeUpAgain(cluster: ClusterState, name: string): void {
   const { ending, ended, certificate } = cluster.record(name);
   const begun = ending !== undefined || ended !== undefined;
-  if (!begun || !cluster.wholeLife) return;
+  if (!begun) return;
   cluster.update(name, {
     state: 'Pending',
     message: 'Asked for again after its end had begun: what may be revoked is replaced.',
@@ -111,17 +105,13 @@ function leftUndone({ message }: FailureInfo): StatusReport['event'] {
   };
 }
 
-/** By which rules the end that begins now goes, as the worker is configured; undefined in a run of an earlier version. */
-async function begin(cluster: ClusterState): Promise<DecommissionStarted | undefined> {
-  if (!cluster.wholeLife) return undefined;
+/** By which rules the end that begins now goes, as the worker is configured. */
+async function begin(): Promise<DecommissionStarted> {
   return { ...(await decommissionRules()), since: new Date(Date.now()).toISOString() };
 }
 
 /** All at once; a run is suspended only when each has come to a rest. */
-async function endBundles(
-  cluster: ClusterState,
-  started: DecommissionStarted | undefined,
-): Promise<readonly BundleLedger[]> {
+async function endBundles(cluster: ClusterState, started: DecommissionStarted): Promise<readonly BundleLedger[]> {
   const ends = await Promise.allSettled(
     cluster.knownBundles().map(async (name) => cluster.record(name).ended ?? (await endBundle(cluster, name, started))),
   );
@@ -130,11 +120,7 @@ async function endBundles(
   return ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
 }
 
-async function endBundle(
-  cluster: ClusterState,
-  name: string,
-  started: DecommissionStarted | undefined,
-): Promise<BundleLedger> {
+async function endBundle(cluster: ClusterState, name: string, started: DecommissionStarted): Promise<BundleLedger> {
   // A request that stands alone is its user's to delete; it goes once its finalizer is released.
   const belongings = cluster.servedKind === 'CertificateRequest' ? '' : ' and its CertificateRequest';
   cluster.update(name, {
@@ -197,25 +183,17 @@ async function endBundle(
     removed: removal?.removed ?? [],
     ...(problems[0] === undefined ? {} : { problem: problems[0], problems }),
   };
-  cluster.update(name, { ended: ledger });
-  if (cluster.wholeLife) {
-    const given = problems.map(({ message }) => message).join(' ');
-    cluster.update(name, {
-      message: problems.length === 0 ? 'Cleared away.' : `Given up: ${given}`,
-      failure: problems[0],
-      nextAttempt: undefined,
-    });
-  }
+  const given = problems.map(({ message }) => message).join(' ');
+  cluster.update(name, {
+    ended: ledger,
+    message: problems.length === 0 ? 'Cleared away.' : `Given up: ${given}`,
+    failure: problems[0],
+    nextAttempt: undefined,
+  });
   return ledger;
 }
 
 /** Epoch milliseconds; infinite where the end waits until all is done. */
-function deadlineOf(started: DecommissionStarted | undefined): number {
-  if (started === undefined) return earlierDeadline();
+function deadlineOf(started: DecommissionStarted): number {
   return started.policy === 'wait' ? Number.POSITIVE_INFINITY : Date.parse(started.since) + started.limitMs;
-}
-
-/** A run of an earlier version counts its limit anew for each step. */
-function earlierDeadline(): number {
-  return Date.now() + EARLIER_LIMIT_MS;
 }

@@ -90,7 +90,7 @@ export function isAnotherCa(cluster: ClusterState, name: string, environment: st
  */
 function closestAttempt(cluster: ClusterState, name: string): number {
   const { failure, failedAt, failedAttempts, nextAttempt, certificate } = cluster.record(name);
-  if (!cluster.wholeLife || cluster.attempts.isRequested(name)) return 0;
+  if (cluster.attempts.isRequested(name)) return 0;
   if (failure === undefined || failedAt === undefined) return 0;
   const failed = Date.parse(failedAt);
   // A gate that was closed meanwhile has taken the instant off.
@@ -106,7 +106,7 @@ export async function waitAsTold(cluster: ClusterState, bundle: BundleView, unti
   const { failure, failedAttempts } = record;
   cluster.attempts.decline(bundle.name);
   const nextAttempt = new Date(until).toISOString();
-  const said = record.state !== 'Paused' && (!cluster.wholeLife || record.nextAttempt === nextAttempt);
+  const said = record.state !== 'Paused' && record.nextAttempt === nextAttempt;
   if (said || failure === undefined) return until;
   cluster.update(bundle.name, {
     state: stateOf(failure),

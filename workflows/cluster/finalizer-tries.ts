@@ -21,8 +21,7 @@ export class FinalizerTries {
     const number = this.#begun;
     try {
       const outcome = await release();
-      // A worker of an earlier version says nothing of it.
-      this.#last = { number, finalizer: typeof outcome === 'string' ? outcome : 'released' };
+      this.#last = { number, finalizer: outcome };
       return outcome;
     } catch (error) {
       if (!isCancellation(error)) this.#last = { number, finalizer: 'heldUp', heldUpBy: failureIn(error) };

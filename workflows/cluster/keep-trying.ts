@@ -45,7 +45,7 @@ export async function keepTrying<T>(
 ): Promise<Tried<T>> {
   for (let failedAttempts = 1; ; failedAttempts += 1) {
     if (isCalledOff(cluster, bundleName)) throw new CalledOff();
-    const seen = changes(cluster, bundleName);
+    const seen = cluster.changesOf(bundleName);
     try {
       return { value: await step() };
     } catch (error) {
@@ -60,22 +60,17 @@ export async function keepTrying<T>(
         const end = { of: cluster.ending ? 'cluster' : 'bundle', deadline } as const;
         const message = blockedSentence(failure, failedAttempts, nextAttempt, end);
         await tell(cluster, [bundleName], { failure, failedAttempts, nextAttempt, message });
-      } else if (cluster.wholeLife) {
+      } else {
         const message = `The finalizer is not released yet. ${failureSentence(failure, failedAttempts, nextAttempt)}`;
         await tell(cluster, cluster.knownBundles(), { failure, failedAttempts, nextAttempt, message });
       }
       // Once let go, the bundles have their end behind them: a fresh run would have nothing more to give up.
-      if (
-        cluster.wholeLife &&
-        cluster.ending &&
-        !cluster.lettingGo.ofCluster &&
-        workflowInfo().continueAsNewSuggested
-      ) {
+      if (cluster.ending && !cluster.lettingGo.ofCluster && workflowInfo().continueAsNewSuggested) {
         throw new Suspended();
       }
-      const awake = (): boolean => changes(cluster, bundleName) !== seen;
+      const awake = (): boolean => cluster.changesOf(bundleName) !== seen;
       // A bundle whose end is held up while its cluster lives on must not keep the run from being continued as new.
-      const atRest = cluster.wholeLife && bundleName !== undefined && !awake();
+      const atRest = bundleName !== undefined && !awake();
       if (atRest) cluster.services.rest(bundleName, true);
       await condition(awake, Math.max(1, until - Date.now()), {
         summary: `${bundleName ?? cluster.name}: try again at ${nextAttempt}`,
@@ -85,15 +80,9 @@ export async function keepTrying<T>(
   }
 }
 
-/** A run of an earlier version brings every end to its end. */
 export function isCalledOff(cluster: ClusterState, bundleName: string | undefined): boolean {
-  if (!cluster.wholeLife || cluster.leaving || bundleName === undefined) return false;
+  if (cluster.leaving || bundleName === undefined) return false;
   return cluster.bundle(bundleName) !== undefined || cluster.gate().kind !== 'serve';
-}
-
-/** A run of an earlier version is not woken for what concerns the cluster as a whole. */
-function changes(cluster: ClusterState, bundleName: string | undefined): number {
-  return bundleName === undefined && !cluster.wholeLife ? 0 : cluster.changesOf(bundleName);
 }
 
 /** Tells it on the resources of the first of these bundles; the Event is on the ClusterDeployment as well. */

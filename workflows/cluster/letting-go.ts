@@ -67,7 +67,7 @@ export async function letGo(cluster: ClusterState): Promise<Released> {
   const { begun } = cluster.finalizerTries;
   cluster.letGo();
   const left = await Promise.all(bundleNames.map((name) => leftAtTheEnd(cluster, name)));
-  const finalizer = of === 'cluster' && cluster.wholeLife ? await triedAfter(cluster, begun) : {};
+  const finalizer = of === 'cluster' ? await triedAfter(cluster, begun) : {};
   return { of, bundleNames, left: left.flat(), ...finalizer };
 }
 
@@ -84,11 +84,9 @@ async function triedAfter(cluster: ClusterState, begun: number): Promise<TriedFi
  */
 async function leftAtTheEnd(cluster: ClusterState, name: string): Promise<readonly FailureInfo[]> {
   const over = (): boolean => cluster.record(name).ended !== undefined || !cluster.endingBundles().includes(name);
-  // A run of an earlier version brings every end to its end.
-  const held = (): string | undefined => (cluster.wholeLife ? heldOff(cluster) : undefined);
-  await condition(() => over() || held() !== undefined);
+  await condition(() => over() || heldOff(cluster) !== undefined);
   cluster.lettingGo.answered(name);
-  const why = over() ? undefined : held();
+  const why = over() ? undefined : heldOff(cluster);
   if (why !== undefined) refuse('release/refused', `The end of bundle ${name} stands still. ${why}`);
   return cluster.record(name).ended?.problems ?? [];
 }

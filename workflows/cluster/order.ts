@@ -77,7 +77,6 @@ export function limitReached(
   bundle: OrderableBundle,
   { environment }: RequestObservation,
 ): FailureInfo | undefined {
-  if (!cluster.wholeLife) return undefined;
   const { allowances = [], certificate, openOrder } = cluster.record(bundle.name);
   // An order that is open is gone on with: nothing new is asked of the CA.
   if (openOrder !== undefined) return undefined;

@@ -48,7 +48,7 @@ function expiryTelling(cluster: ClusterState, name: string, until: number | unde
   const gate = cluster.gate();
   // Another hub writes the resources of a cluster that is moving out.
   const silent = gate.kind !== 'serve' && 'reason' in gate && gate.reason === 'RelocatingOut';
-  if (!cluster.wholeLife || certificate === undefined || silent) return undefined;
+  if (certificate === undefined || silent) return undefined;
   const next = nextNearnessChange(certificate, Date.now(), renewBeforeDays);
   return next !== undefined && (until === undefined || next < until) ? next : undefined;
 }

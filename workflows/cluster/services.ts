@@ -11,12 +11,6 @@ interface Service {
 
 export class Services {
   readonly #services = new Map<string, Service>();
-  readonly #wholeLife: boolean;
-
-  /** @param wholeLife as of `ClusterState`. */
-  constructor(wholeLife: boolean) {
-    this.#wholeLife = wholeLife;
-  }
 
   has(name: string): boolean {
     return this.#services.has(name);
@@ -25,16 +19,14 @@ export class Services {
   /** An error that `work` throws is a defect of the workflow's own: it is left unhandled, so that it fails the workflow task visibly. */
   begin(name: string, work: () => Promise<void>): void {
     const service: Service = { scope: new CancellationScope(), done: Promise.resolve(), atRest: false };
-    // The work begins at once, and may go to sleep before this returns: it must be known by then. Runs of an earlier version
-    // have not heard of such a sleep.
-    if (this.#wholeLife) this.#services.set(name, service);
+    // The work begins at once, and may go to sleep before this returns: it must be known by then.
+    this.#services.set(name, service);
     service.done = service.scope
       .run(work)
       .catch((error: unknown) => {
         if (!isCancellation(error)) throw error;
       })
       .finally(() => this.#services.delete(name));
-    this.#services.set(name, service);
   }
 
   /** Marks a bundle as asleep with nothing unseen, or as awake. */
