@@ -1,8 +1,8 @@
 /** The public DNS: whether everybody who will be asked sees the TXT records. */
 import { Context } from '@temporalio/activity';
+import type { PropagationActivities } from '../src/contract/activities.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';
-import { withBoundary } from './boundary.ts';
-import type { PropagationActivities } from './contract.ts';
+import { wrapActivity } from './wrap-activity.ts';
 
 export interface PropagationActivityDeps {
   readonly propagation: PropagationCheck;
@@ -10,7 +10,7 @@ export interface PropagationActivityDeps {
 
 export function createPropagationActivities({ propagation }: PropagationActivityDeps): PropagationActivities {
   return {
-    verifyPropagation: withBoundary(async ({ records, zoneName, nameServers }) => {
+    verifyPropagation: wrapActivity(async ({ records, zoneName, nameServers }) => {
       const { info, cancellationSignal: signal } = Context.current();
       return { seenBy: await propagation.verify({ records, zoneName, nameServers, attempt: info.attempt }, signal) };
     }),

@@ -1,40 +1,45 @@
 /** The watch on the hub as an activity: where it resumes, what its heartbeat carries, how it ends. */
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
+import type { WatchActivities, WatchCheckpoint } from '../src/contract/activities.ts';
+import { watchTakenOver } from '../src/contract/cluster-certificates.ts';
+import { Controller } from '../src/controller/controller.ts';
+import type { ControllerDependencies } from '../src/controller/controller-dependencies.ts';
 import { CertmanError } from '../src/failures/failure.ts';
-import { watchTakenOver } from '../workflows/contract.ts';
-import { heartbeat, heartbeatFrom, withBoundary } from './boundary.ts';
-import type { WatchActivities, WatchPositions } from './contract.ts';
-import type { WatchDependencies } from './watch/dependencies.ts';
-import { FleetWatch } from './watch/fleet-watch.ts';
+import { heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
 
-export type { FleetMetrics, WatchDependencies, WatchedFleet, WatchSettings } from './watch/dependencies.ts';
+export type {
+  ControllerDependencies,
+  ControllerSettings,
+  FleetMetrics,
+  FleetSnapshot,
+} from '../src/controller/controller-dependencies.ts';
 
 /** A turn ends well before the activity's start-to-close time-out, so that the position is given by hand. */
-const TURN_MS = 23 * 3_600_000;
+const MAX_TURN_MS = 23 * 3_600_000;
 
-const ANNOUNCE_MS = 5_000;
+const SIGNAL_TIMEOUT_MS = 5_000;
 
-const positionsSchema = z.record(z.string().max(100), z.string().max(100));
+const checkpointSchema = z.record(z.string().max(100), z.string().max(100));
 
-export interface WatchActivityDependencies extends Omit<WatchDependencies, 'client'> {
+export interface WatchActivityDeps extends Omit<ControllerDependencies, 'client'> {
   /** Aborted when this worker begins to end: the watch is handed on at once, not after the grace that others need. */
   readonly stopping?: AbortSignal;
 }
 
-export function createWatchActivities(dependencies: WatchActivityDependencies): WatchActivities {
+export function createWatchActivities(dependencies: WatchActivityDeps): WatchActivities {
   return {
-    watchManagementCluster: withBoundary(async (input: { readonly resumeFrom?: WatchPositions }) => {
+    watchManagementCluster: wrapActivity(async (input: { readonly resumeFrom?: WatchCheckpoint }) => {
       const context = Context.current();
-      const left = positionsSchema.safeParse(context.info.heartbeatDetails);
+      const left = checkpointSchema.safeParse(context.info.heartbeatDetails);
       const resumeFrom = left.success ? left.data : (input.resumeFrom ?? {});
       const { logger, settings } = dependencies;
       logger.info(
-        { worker: settings.worker, resumeFrom, attempt: context.info.attempt },
+        { worker: settings.workerName, resumeFrom, attempt: context.info.attempt },
         'This worker watches the hub',
       );
-      await announce(context, settings.worker);
-      const watch = new FleetWatch(
+      await signalTakeover(context, settings.workerName);
+      const watch = new Controller(
         { ...dependencies, client: () => context.client },
         { resumeFrom, taskQueue: context.info.taskQueue },
       );
@@ -45,15 +50,15 @@ export function createWatchActivities(dependencies: WatchActivityDependencies): 
       const { stopping } = dependencies;
       stopping?.addEventListener('abort', end, { once: true });
       if (stopping?.aborted === true) end();
-      const turnOver = setTimeout(end, TURN_MS);
+      const turnOver = setTimeout(end, MAX_TURN_MS);
       // What lies between two heartbeats is seen twice after a crash, which changes nothing.
-      heartbeatFrom(() => watch.positions());
+      heartbeatFrom(() => watch.checkpoints());
       try {
         const positions = await watch.run(turn.signal);
-        logger.info({ worker: settings.worker, positions }, 'This worker no longer watches the hub');
+        logger.info({ worker: settings.workerName, positions }, 'This worker no longer watches the hub');
         if (stopping?.aborted === true) {
           heartbeat(positions);
-          throw handedOn(settings.worker);
+          throw workerStopping(settings.workerName);
         }
         return positions;
       } finally {
@@ -66,7 +71,7 @@ export function createWatchActivities(dependencies: WatchActivityDependencies): 
 }
 
 /** A failure, so that Temporal begins the next attempt on another worker, from the position of the last heartbeat. */
-function handedOn(worker: string): CertmanError {
+function workerStopping(worker: string): CertmanError {
   return new CertmanError({
     code: 'temporal/workerStopping',
     message: `The worker ${worker} is ending; another one takes the watch over.`,
@@ -75,18 +80,18 @@ function handedOn(worker: string): CertmanError {
 }
 
 /** Lets the workflow show who watches. @throws CertmanError when it cannot be told: it has ended, or Temporal is away. */
-async function announce(context: Context, worker: string): Promise<void> {
+async function signalTakeover(context: Context, worker: string): Promise<void> {
   const { workflowExecution } = context.info;
   if (workflowExecution === undefined) return;
   const { client } = context;
   const handle = client.workflow.getHandle(workflowExecution.workflowId, workflowExecution.runId);
   try {
-    await client.withDeadline(Date.now() + ANNOUNCE_MS, () => handle.signal(watchTakenOver, { worker }));
+    await client.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () => handle.signal(watchTakenOver, { worker }));
   } catch (cause) {
     throw new CertmanError({
       code: 'temporal/unreachable',
       message: 'The workflow of the watch could not be told which worker watches.',
-      next: 'The watch is begun again from where it was.',
+      remedy: 'The watch is begun again from where it was.',
       cause,
     });
   }

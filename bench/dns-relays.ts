@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { Agent } from 'undici';
-import type { Stack } from '../local/stack.ts';
+import type { Stack } from '../local/stack/stack.ts';
 
 export interface DnsRelays {
   /** Has a worker ask through the relays. */
@@ -80,7 +80,7 @@ async function relayUdp(address: string): Promise<Relay> {
   inside.on('message', (question, from) => {
     asked += 1;
     const outside = createSocket('udp4');
-    const deadline = setTimeout(() => outside.close(), ANSWER_MS);
+    const deadline = setTimeout(() => outside.close(), RESPONSE_TIMEOUT_MS);
     outside.on('error', () => undefined);
     outside.once('message', (answer) => {
       clearTimeout(deadline);
@@ -101,4 +101,4 @@ async function relayUdp(address: string): Promise<Relay> {
   };
 }
 
-const ANSWER_MS = 2_000;
+const RESPONSE_TIMEOUT_MS = 2_000;

@@ -2,12 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { prepareHub } from '../local/hub.ts';
-import { startPebble } from '../local/parts/pebble.ts';
-import { installSampleClusters, prepareSampleClusters, type SampleCluster } from '../local/sample-cluster.ts';
-import { type RunningStack, startStack } from '../local/stack.ts';
-import { startWorker } from '../local/worker-process.ts';
-import { bareLoop } from './bare-loop.ts';
+import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
+import {
+  installSampleClusters,
+  prepareSampleClusters,
+  type SampleCluster,
+} from '../local/stack/management-cluster/sample-cluster.ts';
+import { startPebble } from '../local/stack/parts/pebble.ts';
+import { type RunningStack, startStack } from '../local/stack/stack.ts';
+import { startWorker } from '../local/stack/worker-process.ts';
+import { measureBaseline } from './acme-client-baseline.ts';
 import { ReadyWatch } from './ready-watch.ts';
 
 export type KeyType = 'p-256' | 'rsa-2048';
@@ -59,10 +63,10 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
   const stack = await startStack({ stateDir });
   try {
     const { zoneId } = await stack.createZone(ZONE);
-    const hub = await prepareHub(stack);
+    const hub = await prepareManagementCluster(stack);
     const names = Array.from({ length: options.clusters }, (_, index) => namesOf(`bare-${index}`));
     progress('bare acme-client loop');
-    const barePerMinute = await bare(stack, stateDir, keyType, names);
+    const barePerMinute = await runBaseline(stack, stateDir, keyType, names);
 
     progress('preparing the clusters');
     const fleet = await prepareSampleClusters(stack, { count: options.clusters, zone: ZONE, zoneId, prefix: 'fleet' });
@@ -110,7 +114,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
   }
 }
 
-async function bare(
+async function runBaseline(
   stack: RunningStack,
   stateDir: string,
   keyType: KeyType,
@@ -124,8 +128,8 @@ async function bare(
   try {
     const input = { directoryUrl: pebble.directoryUrl, caFile: pebble.caFile, keyType };
     // Warm the code up, as the worker's is when it is measured.
-    await bareLoop({ ...input, certificates: certificates.slice(0, 16) });
-    return await bareLoop({ ...input, certificates });
+    await measureBaseline({ ...input, certificates: certificates.slice(0, 16) });
+    return await measureBaseline({ ...input, certificates });
   } finally {
     await pebble.stop();
   }

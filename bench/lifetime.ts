@@ -1,9 +1,9 @@
 /** How a cluster's certificates and workflows fare over years, for certificates of several lifetimes. */
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { PRELOADED, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
-import { inLab } from '../test/support/lab.ts';
-import { type LifeFigures, liveThrough } from '../test/support/simulated-years.ts';
-import { startTimeSkippingEnvironment } from '../test/support/temporal-server.ts';
+import { PRELOAD_MODULES, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
+import { type SimulationStats, simulateYears } from '../test/support/simulation/simulated-years.ts';
+import { startTimeSkippingEnvironment } from '../test/support/temporal/temporal-server.ts';
+import { withWorkflowHarness } from '../test/support/workflows/harness.ts';
 
 export interface LifetimeBenchOptions {
   readonly years: number;
@@ -12,7 +12,7 @@ export interface LifetimeBenchOptions {
 }
 
 export interface LifetimeBenchResult {
-  readonly lifetimes: readonly (LifeFigures & { readonly seconds: number })[];
+  readonly lifetimes: readonly (SimulationStats & { readonly seconds: number })[];
 }
 
 /** The CA, the DNS and the API server answer at once and by the server's clock; Temporal's part is real. */
@@ -22,7 +22,7 @@ export async function benchLifetime({ years, days }: LifetimeBenchOptions): Prom
   try {
     const code = await bundleWorkflowCode({
       workflowsPath: WORKFLOWS_PATH,
-      preloadModules: [...PRELOADED],
+      preloadModules: [...PRELOAD_MODULES],
       logger: new DefaultLogger('ERROR'),
     });
     for (const lifetime of days) {
@@ -31,7 +31,9 @@ export async function benchLifetime({ years, days }: LifetimeBenchOptions): Prom
         const seconds = Math.round((performance.now() - begin) / 1000);
         process.stderr.write(`[${lifetime} days] year ${year} of ${years}: ${renewals} renewals, ${seconds} s\n`);
       };
-      const figures = await inLab(env, code, (lab) => liveThrough(lab, { days: lifetime, years, progress }));
+      const figures = await withWorkflowHarness(env, code, (lab) =>
+        simulateYears(lab, { days: lifetime, years, progress }),
+      );
       lifetimes.push({
         ...figures,
         leastDaysLeft: round(figures.leastDaysLeft),

@@ -1,31 +1,31 @@
 /** When CertificateRequests become Ready, as the API server tells it: one watch, no polling beside what is measured. */
 
-import type { SampleCluster } from '../local/sample-cluster.ts';
-import type { RunningStack } from '../local/stack.ts';
-import { createKubernetesApi } from '../src/kubernetes/client.ts';
-import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
+import type { SampleCluster } from '../local/stack/management-cluster/sample-cluster.ts';
+import type { RunningStack } from '../local/stack/stack.ts';
+import { createKubernetesClient } from '../src/kubernetes/api/client.ts';
+import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 
-const PATH = '/apis/certman.managed.openshift.io/v1alpha1/certificaterequests';
-const WAIT_MS = 600_000;
+const CERTIFICATE_REQUESTS_PATH = '/apis/certman.managed.openshift.io/v1alpha1/certificaterequests';
+const READY_TIMEOUT_MS = 600_000;
 
 interface Waiter {
   readonly resolve: (at: number) => void;
 }
 
 export class ReadyWatch {
-  readonly #client: ReturnType<typeof createKubernetesApi>;
+  readonly #client: ReturnType<typeof createKubernetesClient>;
   readonly #ended = new AbortController();
   readonly #ready = new Map<string, number>();
   readonly #waiters = new Map<string, Waiter>();
   #reading: Promise<void> | undefined;
 
-  private constructor(client: ReturnType<typeof createKubernetesApi>) {
+  private constructor(client: ReturnType<typeof createKubernetesClient>) {
     this.#client = client;
   }
 
   static async open(stack: RunningStack): Promise<ReadyWatch> {
-    const client = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
-    const list = (await client.getJson(`${PATH}?limit=1`)) as {
+    const client = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    const list = (await client.getJson(`${CERTIFICATE_REQUESTS_PATH}?limit=1`)) as {
       readonly metadata: { readonly resourceVersion: string };
     };
     const watch = new ReadyWatch(client);
@@ -39,8 +39,9 @@ export class ReadyWatch {
     if (known !== undefined) return known;
     return await new Promise<number>((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`${cluster.namespace}/${cluster.name} was not Ready within ${WAIT_MS / 1000} s`)),
-        WAIT_MS,
+        () =>
+          reject(new Error(`${cluster.namespace}/${cluster.name} was not Ready within ${READY_TIMEOUT_MS / 1000} s`)),
+        READY_TIMEOUT_MS,
       );
       this.#waiters.set(cluster.namespace, {
         resolve: (at) => {
@@ -58,9 +59,9 @@ export class ReadyWatch {
   }
 
   async #read(resourceVersion: string): Promise<void> {
-    const path = `${PATH}?watch=true&resourceVersion=${resourceVersion}&timeoutSeconds=1200`;
+    const path = `${CERTIFICATE_REQUESTS_PATH}?watch=true&resourceVersion=${resourceVersion}&timeoutSeconds=1200`;
     try {
-      for await (const line of this.#client.openStream(path, this.#ended.signal, { silenceMs: WAIT_MS })) {
+      for await (const line of this.#client.openStream(path, this.#ended.signal, { silenceMs: READY_TIMEOUT_MS })) {
         // Parsing every status of every object would be load of the bench's own.
         if (!line.includes('"issued":true')) continue;
         const namespace = /"namespace":"([^"]+)"/.exec(line)?.[1];

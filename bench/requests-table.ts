@@ -1,6 +1,6 @@
 /** The counts of bench/requests.ts for a person. */
 import type { CertificateCost, OutsideRequests, RequestsBenchResult } from './requests.ts';
-import { ACTIONS, total } from './temporal-actions.ts';
+import { ACTIONS, totalActions } from './temporal-actions.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -24,7 +24,7 @@ export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchR
   row("**questions to each of the zone's servers**", (cost) => cost.authoritative);
   group("Kubernetes requests in the cluster's namespace", (cost) => cost.kubernetes);
   group('Kubernetes requests elsewhere in the meantime', (cost) => cost.kubernetesElsewhere);
-  workflows('**Temporal actions**', (cost) => total(cost.temporal));
+  workflows('**Temporal actions**', (cost) => totalActions(cost.temporal));
   for (const action of ACTIONS) workflows(`– ${action}`, (cost) => cost.temporal.actions[action]);
   row("**heartbeats**, the watch's included", (cost) => cost.heartbeats);
   workflows('**events added**', (cost) => cost.temporal.events);

@@ -3,22 +3,26 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { certificateInSecret, requestIsReady } from '../local/demo/checks.ts';
-import { identityOf } from '../local/demo/narrate.ts';
-import { prepareHub } from '../local/hub.ts';
-import { installSampleClusters, prepareSampleClusters, type SampleCluster } from '../local/sample-cluster.ts';
-import { CERTMAN_SERVICE_ACCOUNT } from '../local/service-account.ts';
-import { type RunningStack, startStack } from '../local/stack.ts';
-import { startWorker } from '../local/worker-process.ts';
-import { createKubernetesApi } from '../src/kubernetes/client.ts';
-import { loadKubeConfig } from '../src/kubernetes/kube-config.ts';
-import type { KubernetesApi } from '../src/kubernetes/kubernetes-api.ts';
-import { clusterWorkflowId, issuanceWorkflowId, renew } from '../workflows/contract.ts';
+import { waitForCertificate, waitForReadyRequest } from '../local/demo/checks.ts';
+import { identityOf } from '../local/demo/output.ts';
+import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
+import {
+  installSampleClusters,
+  prepareSampleClusters,
+  type SampleCluster,
+} from '../local/stack/management-cluster/sample-cluster.ts';
+import { CERTMAN_SERVICE_ACCOUNT } from '../local/stack/management-cluster/service-account.ts';
+import { type RunningStack, startStack } from '../local/stack/stack.ts';
+import { startWorker } from '../local/stack/worker-process.ts';
+import { clusterWorkflowId, issuanceWorkflowId, renew } from '../src/contract/cluster-certificates.ts';
+import { createKubernetesClient } from '../src/kubernetes/api/client.ts';
+import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
+import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { auditedRequests } from './audit-log.ts';
 import { type DnsRelays, startDnsRelays } from './dns-relays.ts';
 import { requestsTable } from './requests-table.ts';
-import { type HistoryCost, historyCost, sumOf } from './temporal-actions.ts';
-import { byLabel, metricsOf, since, workerCounts } from './worker-counts.ts';
+import { type HistoryCost, historyCost, sumCosts } from './temporal-actions.ts';
+import { fetchMetrics, increase, sumByLabel, workerCounts } from './worker-counts.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -55,9 +59,9 @@ export interface RequestsBenchResult {
 
 const ZONE = 'bench.example.com';
 /** After Ready, for what follows in its wake. */
-const WAKE_MS = 3_000;
-const REST_MS = 60_000;
-const SECONDS = 90;
+const SETTLE_MS = 3_000;
+const IDLE_MS = 60_000;
+const TIMEOUT_SECONDS = 90;
 
 export async function benchRequests(options: { readonly stateDir: string }): Promise<RequestsBenchResult> {
   const { namespace, name } = CERTMAN_SERVICE_ACCOUNT;
@@ -70,21 +74,23 @@ export async function benchRequests(options: { readonly stateDir: string }): Pro
   const ending: (() => Promise<unknown>)[] = [() => stack.stop()];
   try {
     const { zoneId } = await stack.createZone(ZONE);
-    const hub = await prepareHub(stack);
+    const hub = await prepareManagementCluster(stack);
     const relays = await startDnsRelays(stack);
     ending.push(() => relays.close());
     const worker = await startWorker({ stack, hub, environment: relays.environment });
     ending.push(() => worker.stop());
     const connection = await Connection.connect({ address: stack.temporal.address });
     ending.push(() => connection.close());
-    const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    const kubernetes = createKubernetesClient({
+      kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
+    });
     ending.push(() => kubernetes.close());
     const [warmUp] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'warm-up' });
     const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'one' });
     if (warmUp === undefined || cluster === undefined) throw new Error('no cluster was made');
     // The first one pays for what is loaded once: directory, account, zone, settings.
     await installSampleClusters(stack, [warmUp]);
-    await ready(kubernetes, warmUp);
+    await waitForReady(kubernetes, warmUp);
     const client = new Client({ connection, namespace: stack.temporal.namespace });
     const result = await measure({ stack, relays, metricsUrl: worker.metricsUrl, kubernetes, client }, cluster);
     process.stdout.write(`\n${requestsTable(result)}\n\n`);
@@ -94,7 +100,7 @@ export async function benchRequests(options: { readonly stateDir: string }): Pro
   }
 }
 
-interface Scene {
+interface BenchContext {
   readonly stack: RunningStack;
   readonly relays: DnsRelays;
   readonly metricsUrl: string;
@@ -102,7 +108,7 @@ interface Scene {
   readonly client: Client;
 }
 
-async function measure(scene: Scene, cluster: SampleCluster): Promise<RequestsBenchResult> {
+async function measure(scene: BenchContext, cluster: SampleCluster): Promise<RequestsBenchResult> {
   const { stack, kubernetes, client } = scene;
   const identity = await identityOf(kubernetes, cluster);
   const id = clusterWorkflowId(identity);
@@ -110,59 +116,63 @@ async function measure(scene: Scene, cluster: SampleCluster): Promise<RequestsBe
   const order = (attempt: number) => historyCost(client, issuanceWorkflowId(identity, cluster.bundleName, attempt));
 
   let serialNumber = '';
-  const forIssuance = await counting(scene, cluster, async () => {
+  const forIssuance = await countRequests(scene, cluster, async () => {
     await installSampleClusters(stack, [cluster]);
-    serialNumber = await ready(kubernetes, cluster);
+    serialNumber = await waitForReady(kubernetes, cluster);
   });
   const { runId } = await handle.describe();
   const [born, issued] = [await historyCost(client, id, runId), await order(1)];
 
-  const forRenewal = await counting(scene, cluster, async () => {
+  const forRenewal = await countRequests(scene, cluster, async () => {
     await handle.executeUpdate(renew, { args: [{}] });
-    await ready(kubernetes, cluster, serialNumber);
+    await waitForReady(kubernetes, cluster, serialNumber);
   });
   const [closed, renewed, next] = [
     await historyCost(client, id, runId, born.events),
     await order(2),
     await historyCost(client, id),
   ];
-  const rest = await counting(scene, cluster, () => sleep(REST_MS));
+  const rest = await countRequests(scene, cluster, () => sleep(IDLE_MS));
   return {
     rest,
     names: cluster.dnsNames.length,
     issuance: {
       ...forIssuance,
-      temporal: sumOf([born, issued]),
+      temporal: sumCosts([born, issued]),
       events: { cluster: born.events, order: issued.events },
     },
     renewal: {
       ...forRenewal,
-      temporal: sumOf([closed, renewed, next]),
+      temporal: sumCosts([closed, renewed, next]),
       events: { cluster: born.events + closed.events, order: renewed.events, 'next run of the cluster': next.events },
     },
   };
 }
 
 /** @returns the serial number of the certificate that is installed and told on its CertificateRequest. */
-async function ready(kubernetes: KubernetesApi, cluster: SampleCluster, previous?: string): Promise<string> {
-  const { serialNumber } = await certificateInSecret(kubernetes, cluster, previous, SECONDS);
-  await requestIsReady(kubernetes, cluster, serialNumber, SECONDS);
-  await sleep(WAKE_MS);
+async function waitForReady(kubernetes: KubernetesApi, cluster: SampleCluster, previous?: string): Promise<string> {
+  const { serialNumber } = await waitForCertificate(kubernetes, cluster, previous, TIMEOUT_SECONDS);
+  await waitForReadyRequest(kubernetes, cluster, serialNumber, TIMEOUT_SECONDS);
+  await sleep(SETTLE_MS);
   return serialNumber;
 }
 
 /** What is asked while something is done. */
-async function counting(scene: Scene, cluster: SampleCluster, work: () => Promise<void>): Promise<OutsideRequests> {
-  const before = await look(scene);
+async function countRequests(
+  scene: BenchContext,
+  cluster: SampleCluster,
+  work: () => Promise<void>,
+): Promise<OutsideRequests> {
+  const before = await readCounters(scene);
   await work();
-  const after = await look(scene);
+  const after = await readCounters(scene);
   const requests = after.audited.slice(before.audited.length);
   const about = (own: boolean) =>
     countBy(requests.filter(({ namespace }) => (namespace === cluster.namespace) === own).map(({ what }) => what));
   return {
-    acme: since(before.worker.acme, after.worker.acme),
-    acmeAtCa: since(before.ca, after.ca),
-    route53: since(before.worker.route53, after.worker.route53),
+    acme: increase(before.worker.acme, after.worker.acme),
+    acmeAtCa: increase(before.ca, after.ca),
+    route53: increase(before.worker.route53, after.worker.route53),
     kubernetes: about(true),
     kubernetesElsewhere: about(false),
     doh: after.questions.doh - before.questions.doh,
@@ -171,7 +181,7 @@ async function counting(scene: Scene, cluster: SampleCluster, work: () => Promis
   };
 }
 
-async function look({ stack, relays, metricsUrl }: Scene) {
+async function readCounters({ stack, relays, metricsUrl }: BenchContext) {
   const audited = await auditedRequests(join(stack.stateDir, 'kube-apiserver', 'audit.log'));
   return {
     audited,
@@ -190,8 +200,8 @@ async function requestsAtCa(logFile: string): Promise<Counts> {
 
 /** The frontend's count; the services behind it count the same ones again. */
 async function heartbeats(metricsUrl: string): Promise<number> {
-  const lines = (await metricsOf(metricsUrl)).split('\n').filter((line) => line.includes('service_name="frontend"'));
-  return byLabel(lines.join('\n'), 'service_requests', 'operation')['RecordActivityTaskHeartbeat'] ?? 0;
+  const lines = (await fetchMetrics(metricsUrl)).split('\n').filter((line) => line.includes('service_name="frontend"'));
+  return sumByLabel(lines.join('\n'), 'service_requests', 'operation')['RecordActivityTaskHeartbeat'] ?? 0;
 }
 
 function countBy(names: readonly string[]): Counts {

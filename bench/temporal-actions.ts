@@ -39,11 +39,11 @@ export async function historyCost(client: Client, workflowId: string, runId?: st
   return { events: counted.length, actions };
 }
 
-export function total(cost: HistoryCost): number {
+export function totalActions(cost: HistoryCost): number {
   return Object.values(cost.actions).reduce((sum, count) => sum + count, 0);
 }
 
-export function sumOf(costs: readonly HistoryCost[]): HistoryCost {
+export function sumCosts(costs: readonly HistoryCost[]): HistoryCost {
   return {
     events: costs.reduce((sum, { events }) => sum + events, 0),
     actions: Object.fromEntries(

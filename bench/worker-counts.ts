@@ -1,5 +1,5 @@
 /** What a worker says that it asked, from its metrics (Prometheus text format). */
-import { ask } from '../local/http.ts';
+import { sendRequest } from '../local/stack/http.ts';
 
 export interface WorkerCounts {
   /** By resource. */
@@ -9,25 +9,25 @@ export interface WorkerCounts {
 }
 
 export async function workerCounts(metricsUrl: string): Promise<WorkerCounts> {
-  const body = await metricsOf(metricsUrl);
+  const body = await fetchMetrics(metricsUrl);
   return {
-    acme: byLabel(body, 'certman_acme_request_duration_seconds_count', 'resource'),
-    route53: byLabel(body, 'certman_route53_requests_total', 'action'),
+    acme: sumByLabel(body, 'certman_acme_request_duration_seconds_count', 'resource'),
+    route53: sumByLabel(body, 'certman_route53_requests_total', 'action'),
   };
 }
 
 /** @returns what was added. */
-export function since(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>) {
+export function increase(before: Readonly<Record<string, number>>, after: Readonly<Record<string, number>>) {
   const added = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
   return Object.fromEntries(added.filter(([, count]) => count > 0));
 }
 
-export async function metricsOf(url: string): Promise<string> {
-  return (await ask(url)).body;
+export async function fetchMetrics(url: string): Promise<string> {
+  return (await sendRequest(url)).body;
 }
 
 /** Sums of a counter by one of its labels. */
-export function byLabel(text: string, metric: string, label: string): Record<string, number> {
+export function sumByLabel(text: string, metric: string, label: string): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const line of text.split('\n')) {
     if (!line.startsWith(`${metric}{`)) continue;

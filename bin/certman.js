@@ -3,8 +3,8 @@
 // day), else the compiled code (the image).
 import { existsSync } from 'node:fs';
 
-const sources = new URL('../src/cli.ts', import.meta.url);
-const compiled = new URL('../lib/src/cli.js', import.meta.url);
+const sources = new URL('../src/cli/main.ts', import.meta.url);
+const compiled = new URL('../lib/src/cli/main.js', import.meta.url);
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (existsSync(sources) && major >= 23) {
   await import(sources.href);

@@ -11,7 +11,7 @@ import type {
   DecommissionRules,
   ReportStatusInput,
   RequestObservation,
-} from '../activities/contract.ts';
+} from '../src/contract/activities.ts';
 import { failureIn } from './failures.ts';
 
 const HEARTBEAT_TIMEOUT = '10 seconds';
@@ -20,7 +20,7 @@ const HEARTBEAT_TIMEOUT = '10 seconds';
  * What writes is waited for when it is cancelled, so that what clears away behind it finds what it wrote. To be said each
  * time: left out, the SDK sends 0, which is TRY_CANCEL, whatever its documentation says of the default.
  */
-const WAITED_FOR = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
+const AWAIT_CANCELLATION = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
 /** The CA. Passing faults are retried for some seconds; what lasts longer is told on the resource and goes by the retry schedule. */
 export const { placeOrder } = proxyActivities<Activities>({
@@ -34,7 +34,7 @@ export const { answerChallenges, finalizeOrder, installCertificate } = proxyActi
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
-  cancellationType: WAITED_FOR,
+  cancellationType: AWAIT_CANCELLATION,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
@@ -43,7 +43,7 @@ export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activit
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
-  cancellationType: WAITED_FOR,
+  cancellationType: AWAIT_CANCELLATION,
   retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
 });
 
@@ -57,30 +57,30 @@ export const { verifyPropagation } = proxyActivities<Activities>({
 });
 
 /** The API server may be away for as long as an upgrade takes: nothing else can be told to anybody until it is back. */
-const patient = proxyActivities<Activities>({
+const kubernetesActivities = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
-  cancellationType: WAITED_FOR,
+  cancellationType: AWAIT_CANCELLATION,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
-export const { removeBundle, releaseCluster } = patient;
+export const { removeBundle, removeFinalizer } = kubernetesActivities;
 
 /**
  * The two steps that every look at a bundle takes are tried within the workflow task first: they are quick and idempotent,
  * and two thirds of what they would cost as ordinary activities is the passing to and fro. When the API server does not
  * answer, the ordinary, patient activity takes over, so that no outage is waited for inside a worker.
  */
-const atOnce = proxyLocalActivities<Activities>({
+const localActivities = proxyLocalActivities<Activities>({
   startToCloseTimeout: '5 seconds',
-  cancellationType: WAITED_FOR,
+  cancellationType: AWAIT_CANCELLATION,
   retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
 });
 
 export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
-  return await orPatiently(
-    () => atOnce.applyCertificateRequest(input),
+  return await localThenRegular(
+    () => localActivities.applyCertificateRequest(input),
     () =>
-      patient.applyCertificateRequest.executeWithOptions(
+      kubernetesActivities.applyCertificateRequest.executeWithOptions(
         { summary: `apply the CertificateRequest of ${input.bundle.name}` },
         [input],
       ),
@@ -89,30 +89,33 @@ export async function applyCertificateRequest(input: ApplyCertificateRequestInpu
 
 export async function reportStatus(input: ReportStatusInput): Promise<void> {
   const { bundleName, state } = input.report;
-  await orPatiently(
-    () => atOnce.reportStatus(input),
-    () => patient.reportStatus.executeWithOptions({ summary: `tell that ${bundleName} is ${state}` }, [input]),
+  await localThenRegular(
+    () => localActivities.reportStatus(input),
+    () =>
+      kubernetesActivities.reportStatus.executeWithOptions({ summary: `write status ${state} of ${bundleName}` }, [
+        input,
+      ]),
   );
 }
 
 /** Read from the worker's own settings: nothing to be waited for. */
 export async function decommissionRules(): Promise<DecommissionRules> {
-  return await atOnce.decommissionRules();
+  return await localActivities.decommissionRules();
 }
 
-async function orPatiently<T>(quickly: () => Promise<T>, patiently: () => Promise<T>): Promise<T> {
+async function localThenRegular<T>(quickly: () => Promise<T>, patiently: () => Promise<T>): Promise<T> {
   try {
     return await quickly();
   } catch (error) {
-    if (isCancellation(error) || !passing(error)) throw error;
+    if (isCancellation(error) || !isTransient(error)) throw error;
     return await patiently();
   }
 }
 
 /** A time-out, whose stance is to try again soon, says as little about the request as a connection that was cut. */
-function passing(error: unknown): boolean {
-  const { code, stance } = failureIn(error);
-  return stance === 'soon' || code === 'internal/unexpected';
+function isTransient(error: unknown): boolean {
+  const { code, retry: stance } = failureIn(error);
+  return stance === 'transient' || code === 'internal/unexpected';
 }
 
 /** Revocation at the end of a cluster's life: some tries at once, the rest by the decommission's own schedule. */

@@ -3,8 +3,14 @@
  * and, whatever happens, withdraw the records.
  */
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
-import type { IssuedCertificate, PlacedOrder, PublishedRecords, TxtRecord } from '../activities/contract.ts';
 import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
+import type { IssuedCertificate, PlacedOrder, PublishedRecords, TxtRecord } from '../src/contract/activities.ts';
+import {
+  CANCELLED_WITH_LEFTOVERS,
+  type CertificateIssuanceInput,
+  type CertificateIssuanceResult,
+  type IssuanceFailureContext,
+} from '../src/contract/cluster-certificates.ts';
 import type { FailureCode } from '../src/failures/failure.ts';
 import {
   answerChallenges,
@@ -15,29 +21,28 @@ import {
   verifyPropagation,
   withdrawTxtRecords,
 } from './activities.ts';
-import {
-  type CertificateIssuanceInput,
-  type CertificateIssuanceResult,
-  CUT_SHORT,
-  type IssuanceFailureContext,
-} from './contract.ts';
-import { failureIn, recordedBeforeTimeOut } from './failures.ts';
+import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
 
 /** After these the order is dead at the CA; the next attempt needs a new one. */
-const DEAD_ORDER = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid', 'acme/orderGone', 'acme/badCsr']);
+const DEAD_ORDER_CODES = new Set<FailureCode>([
+  'acme/challengeFailed',
+  'acme/orderInvalid',
+  'acme/orderGone',
+  'acme/badCsr',
+]);
 
 export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {
   const issuance = new Issuance(input);
   try {
     return await issuance.run();
   } catch (error) {
-    const left = issuance.leftBehind();
+    const left = issuance.leftovers();
     if (isCancellation(error)) {
-      const carried: IssuanceFailureContext = { ...left, ...issuance.open() };
+      const carried: IssuanceFailureContext = { ...left, ...issuance.resumableOrder() };
       if (Object.keys(carried).length === 0) throw error;
       // A cancellation carries nothing; its cluster must know what is left to clear away, and what to go on with.
       throw ApplicationFailure.create({
-        type: CUT_SHORT,
+        type: CANCELLED_WITH_LEFTOVERS,
         message: 'The issuance was cut short; its cluster clears away what it left behind, or goes on with its order.',
         details: [null, carried],
         nonRetryable: true,
@@ -45,7 +50,7 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
     }
     const failure = failureIn(error);
     const context: IssuanceFailureContext = {
-      ...(DEAD_ORDER.has(failure.code) ? {} : issuance.open()),
+      ...(DEAD_ORDER_CODES.has(failure.code) ? {} : issuance.resumableOrder()),
       ...left,
     };
     throw ApplicationFailure.create({
@@ -62,7 +67,7 @@ class Issuance {
   /** The order at the CA, once there is one. */
   openOrder: string | undefined;
   /** Records that could not be withdrawn in time. */
-  leftRecords: readonly TxtRecord[] = [];
+  leftoverRecords: readonly TxtRecord[] = [];
   /** Whether Route 53 may have this order's records. */
   #mayBePublished = false;
   /** Whether it is known to have them. */
@@ -76,26 +81,26 @@ class Issuance {
   }
 
   /** The order at the CA, as what the next attempt may go on with. */
-  open(): Pick<IssuanceFailureContext, 'openOrder'> {
+  resumableOrder(): Pick<IssuanceFailureContext, 'openOrder'> {
     return this.openOrder === undefined ? {} : { openOrder: this.openOrder };
   }
 
   /** What outlives an issuance that did not succeed. */
-  leftBehind(): Pick<IssuanceFailureContext, 'leftRecords' | 'unclaimedOrder'> {
+  leftovers(): Pick<IssuanceFailureContext, 'leftoverRecords' | 'unclaimedOrder'> {
     return {
-      ...(this.leftRecords.length === 0 ? {} : { leftRecords: this.leftRecords }),
+      ...(this.leftoverRecords.length === 0 ? {} : { leftoverRecords: this.leftoverRecords }),
       ...(this.#mayBeIssued && this.openOrder !== undefined ? { unclaimedOrder: this.openOrder } : {}),
     };
   }
 
   async run(): Promise<CertificateIssuanceResult> {
-    const { dnsNames, keepReplaced, reason } = this.#input;
+    const { dnsNames, returnReplaced, reason } = this.#input;
     const described = describeNames(dnsNames);
     setCurrentDetails(`Ordering ${described}.\n\nWhy: ${reason}`);
     const order = await this.#place(described);
 
-    const proofs = proofsOf(order);
-    const records = uniqueRecords([...proofs, ...(this.#input.leftRecords ?? [])]);
+    const proofs = recordsToVerify(order);
+    const records = uniqueRecords([...proofs, ...(this.#input.leftoverRecords ?? [])]);
     let certificate: CertificateFacts;
     let replaced: IssuedCertificate | undefined;
     let certificateUrl: string;
@@ -125,7 +130,7 @@ class Issuance {
             dnsNames,
             request: this.#input.request,
             secretName: this.#input.secretName,
-            ...(keepReplaced === undefined ? {} : { keepReplaced }),
+            ...(returnReplaced === undefined ? {} : { returnReplaced }),
           },
         ],
       ));
@@ -142,9 +147,9 @@ class Issuance {
       certificate,
       issued: { certificateUrl, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter },
       ...(replaced === undefined ? {} : { replaced }),
-      environment: order.environment,
+      caHost: order.caHost,
       orderUrl: order.orderUrl,
-      ...(this.leftRecords.length === 0 ? {} : { leftRecords: this.leftRecords }),
+      ...(this.leftoverRecords.length === 0 ? {} : { leftoverRecords: this.leftoverRecords }),
     };
   }
 
@@ -156,13 +161,13 @@ class Issuance {
           dnsNames,
           ...(resumeOrder === undefined ? {} : { resume: resumeOrder }),
           ...(replaces === undefined ? {} : { replaces }),
-          ...(cluster.kind === 'CertificateRequest' ? { ownersUid: cluster.uid } : {}),
+          ...(cluster.kind === 'CertificateRequest' ? { standaloneRequestUid: cluster.uid } : {}),
         },
       ]);
       this.openOrder = order.orderUrl;
       return order;
     } catch (error) {
-      this.openOrder = orderRecordedIn(error) ?? this.openOrder;
+      this.openOrder = orderInHeartbeat(error) ?? this.openOrder;
       throw error;
     }
   }
@@ -176,7 +181,7 @@ class Issuance {
       const info = {
         code: 'dns/nameOutsideZone',
         message: `The TXT record ${outside.name} is not in the zone ${zone.zoneName}, so the name cannot be proved.`,
-        stance: 'whenChanged',
+        retry: 'onChange',
         next:
           zone.kind === undefined
             ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
@@ -189,14 +194,15 @@ class Issuance {
     setCurrentDetails(
       `Order ${order.orderUrl}\n\n${what} published in ${zone.zoneName}; waiting until the world sees them.`,
     );
-    await verifyPropagation.executeWithOptions({ summary: `see ${what} from outside` }, [
+    await verifyPropagation.executeWithOptions({ summary: `verify propagation of ${what}` }, [
       { records, zoneName: zone.zoneName, nameServers: published.nameServers },
     ]);
     if (order.challenges.length === 0) return;
     setCurrentDetails(`Order ${order.orderUrl}\n\n${what} visible; the CA is looking.`);
-    await answerChallenges.executeWithOptions({ summary: `have the CA look at ${what}` }, [
-      { orderUrl: order.orderUrl, challenges: order.challenges },
-    ]);
+    await answerChallenges.executeWithOptions(
+      { summary: `answer ${order.challenges.length} challenge${order.challenges.length === 1 ? '' : 's'}` },
+      [{ orderUrl: order.orderUrl, challenges: order.challenges }],
+    );
   }
 
   async #publish(what: string, records: readonly TxtRecord[]): Promise<PublishedRecords> {
@@ -211,9 +217,9 @@ class Issuance {
     } catch (error) {
       // Without credentials or a zone nothing was published: nothing that a cluster's end would have to wait for. A cancellation
       // says nothing of the kind: one before the first attempt looks like one between two attempts, of which the first had sent.
-      const { stance, sent } = failureIn(error);
-      this.#published = sent === true;
-      if (!isCancellation(error) && stance === 'whenChanged' && sent !== true) this.#mayBePublished = false;
+      const { retry, outcomeUnknown } = failureIn(error);
+      this.#published = outcomeUnknown === true;
+      if (!isCancellation(error) && retry === 'onChange' && outcomeUnknown !== true) this.#mayBePublished = false;
       throw error;
     }
   }
@@ -237,7 +243,7 @@ class Issuance {
       // A publication cancelled before its first attempt reports nothing. A failure that rules out sending speaks for it,
       // but not against what is known: the worker's settings may have changed since.
       const ruledOut = failureIn(error).neverSent === true && !this.#published;
-      this.leftRecords = this.#mayBePublished && !ruledOut ? records : (this.#input.leftRecords ?? []);
+      this.leftoverRecords = this.#mayBePublished && !ruledOut ? records : (this.#input.leftoverRecords ?? []);
       log.warn('TXT records could not be withdrawn; they are tried again with the next order or at the end', {
         records: records.map((record) => record.name),
         failure: failureIn(error).message,
@@ -249,13 +255,13 @@ class Issuance {
 }
 
 /** What is to be seen in the DNS before the order is gone on with: for the CA, and for us. */
-function proofsOf({ challenges, ownership = [] }: PlacedOrder): readonly TxtRecord[] {
+function recordsToVerify({ challenges, ownershipRecords: ownership = [] }: PlacedOrder): readonly TxtRecord[] {
   return [...challenges.map((challenge) => challenge.record), ...ownership];
 }
 
 /** The order that an attempt at placing one had recorded before its worker died. */
-function orderRecordedIn(error: unknown): string | undefined {
-  const recorded = recordedBeforeTimeOut(error);
+function orderInHeartbeat(error: unknown): string | undefined {
+  const recorded = lastHeartbeatDetailsIn(error);
   if (typeof recorded !== 'object' || recorded === null || !('orderUrl' in recorded)) return undefined;
   return typeof recorded.orderUrl === 'string' ? recorded.orderUrl : undefined;
 }

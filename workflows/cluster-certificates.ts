@@ -12,29 +12,29 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import { serveBundle } from './cluster/bundle.ts';
-import { ClusterState } from './cluster/cluster-state.ts';
-import { decommission, retireBundle } from './cluster/decommission.ts';
-import { handOver } from './cluster/hand-over.ts';
-import { letGo, validateRelease } from './cluster/letting-go.ts';
-import { refuse } from './cluster/refusal.ts';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
   clusterGone,
   clusterObserved,
   clusterStatus,
-  type DecommissionLedger,
+  type DecommissionResult,
+  dependencyChanged,
   type RenewedCertificate,
   type RenewRequest,
   release,
   renew,
-  renewalWindowMoved,
+  renewalWindowChanged,
   requestClaimed,
-  surroundingsChanged,
-} from './contract.ts';
+} from '../src/contract/cluster-certificates.ts';
+import { runBundle } from './cluster/bundle.ts';
+import { ClusterState } from './cluster/cluster-state.ts';
+import { decommission, decommissionRemovedBundle } from './cluster/decommission.ts';
+import { handOver } from './cluster/hand-over.ts';
+import { rejectUpdate } from './cluster/reject-update.ts';
+import { handleRelease, validateRelease } from './cluster/release.ts';
 
-export async function clusterCertificates(input: ClusterCertificatesInput): Promise<DecommissionLedger> {
+export async function clusterCertificates(input: ClusterCertificatesInput): Promise<DecommissionResult> {
   const cluster = setup(input);
   return await run(cluster);
 }
@@ -42,32 +42,36 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
 /** Restores the state and registers every handler before the first await, so that no message finds nobody at home. */
 function setup(input: ClusterCertificatesInput): ClusterState {
   const cluster = new ClusterState(input);
-  setHandler(clusterObserved, (view) => cluster.observe(view), {
+  setHandler(clusterObserved, (view) => cluster.onClusterObserved(view), {
     description: 'The ClusterDeployment, or the CertificateRequest that stands alone, as the watch sees it now.',
   });
-  setHandler(clusterGone, () => cluster.observeGone(), {
+  setHandler(clusterGone, () => cluster.onClusterGone(), {
     description: 'It has vanished from the API server.',
   });
-  setHandler(requestClaimed, ({ clusterDeployment }) => cluster.observeClaim(clusterDeployment), {
+  setHandler(requestClaimed, ({ clusterDeployment }) => cluster.onRequestClaimed(clusterDeployment), {
     description: 'The request stands alone no longer: let go of it, for the cluster it belongs to has it now.',
   });
-  setHandler(surroundingsChanged, ({ what }) => cluster.observeSurroundings(what), {
+  setHandler(dependencyChanged, ({ what }) => cluster.onDependencyChanged(what), {
     description: 'Something a certificate depends on changed: look again now.',
   });
-  setHandler(renewalWindowMoved, ({ bundleName, window }) => cluster.observeWindow(bundleName, window), {
+  setHandler(renewalWindowChanged, ({ bundleName, window }) => cluster.onRenewalWindowChanged(bundleName, window), {
     description: 'The CA suggests another time for a renewal (RFC 9773).',
   });
-  setHandler(certificateRevoked, ({ bundleName, serialNumber }) => cluster.observeRevoked(bundleName, serialNumber), {
-    description: 'A certificate was found revoked at its CA.',
-  });
+  setHandler(
+    certificateRevoked,
+    ({ bundleName, serialNumber }) => cluster.onCertificateRevoked(bundleName, serialNumber),
+    {
+      description: 'A certificate was found revoked at its CA.',
+    },
+  );
   setHandler(clusterStatus, () => cluster.status(), {
     description: 'Where each certificate is, why, and what happens next.',
   });
-  setHandler(renew, (request) => renewNow(cluster, request), {
+  setHandler(renew, (request) => handleRenew(cluster, request), {
     description: 'Renew now; answers when the new certificate is in its Secret, or with why not.',
-    validator: (request) => validateRenewal(cluster, request),
+    validator: (request) => validateRenew(cluster, request),
   });
-  setHandler(release, () => letGo(cluster), {
+  setHandler(release, () => handleRelease(cluster), {
     description:
       'Let the cluster that is being deleted, or bundles that were taken out of it, go without what cannot be done; answers with what that was.',
     validator: () => validateRelease(cluster),
@@ -75,32 +79,33 @@ function setup(input: ClusterCertificatesInput): ClusterState {
   return cluster;
 }
 
-async function run(cluster: ClusterState): Promise<DecommissionLedger> {
-  cluster.show();
-  while (!cluster.leaving) {
+async function run(cluster: ClusterState): Promise<DecommissionResult> {
+  cluster.updateDetails();
+  while (!cluster.stopping) {
     for (const name of cluster.wantedBundles()) {
-      if (!cluster.services.has(name)) cluster.services.begin(name, () => serveBundle(cluster, name));
+      if (!cluster.loops.has(name)) cluster.loops.start(name, () => runBundle(cluster, name));
     }
-    for (const name of cluster.unwantedBundles()) {
-      if (!cluster.services.has(name)) cluster.services.begin(name, () => retireBundle(cluster, name));
+    for (const name of cluster.removedBundles()) {
+      if (!cluster.loops.has(name)) cluster.loops.start(name, () => decommissionRemovedBundle(cluster, name));
     }
-    await condition(() => cluster.leaving || cluster.bundlesToServe() || cluster.mayContinueAsNew(workflowInfo()));
-    if (!cluster.leaving && !cluster.bundlesToServe()) {
+    await condition(() => cluster.stopping || cluster.hasBundlesToStart() || cluster.mayContinueAsNew(workflowInfo()));
+    if (!cluster.stopping && !cluster.hasBundlesToStart()) {
       await condition(allHandlersFinished);
-      await hearAll();
+      await drainSignals();
       // A message may have arrived meanwhile.
       if (cluster.mayContinueAsNew(workflowInfo()) && allHandlersFinished()) {
-        await continueAsNew<typeof clusterCertificates>(cluster.asInput());
+        await continueAsNew<typeof clusterCertificates>(cluster.continueAsNewInput());
       }
     }
   }
-  await cluster.services.end();
+  await cluster.loops.stopAll();
   let ledger =
     cluster.claimedBy === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claimedBy);
   while (ledger === undefined) {
-    await condition(() => allHandlersFinished() || cluster.lettingGo.ofCluster);
-    await hearAll();
-    if (!cluster.lettingGo.ofCluster) await continueAsNew<typeof clusterCertificates>(cluster.asInput());
+    await condition(() => allHandlersFinished() || cluster.releaseRequests.wholeCluster);
+    await drainSignals();
+    if (!cluster.releaseRequests.wholeCluster)
+      await continueAsNew<typeof clusterCertificates>(cluster.continueAsNewInput());
     ledger = await decommission(cluster);
   }
   await condition(allHandlersFinished);
@@ -112,48 +117,51 @@ async function run(cluster: ClusterState): Promise<DecommissionLedger> {
  * which it ends is done again because of a message, the result, which is recorded already, is given to the workflow before the
  * message is; the run ends on it, and the message is lost. The end of a timer is told after the messages before it.
  */
-async function hearAll(): Promise<void> {
-  await sleep(1, { summary: 'hear what has arrived, then begin a fresh run' });
+async function drainSignals(): Promise<void> {
+  await sleep(1, { summary: 'drain signals, then continue as new' });
 }
 
 /** Synchronous by necessity: an asynchronous validator would wedge the workflow. */
-function validateRenewal(cluster: ClusterState, request: RenewRequest): void {
+function validateRenew(cluster: ClusterState, request: RenewRequest): void {
   if (cluster.claimedBy !== undefined)
-    refuse('renew/refused', `${cluster.name} belongs to ClusterDeployment ${cluster.claimedBy}: renew that one.`);
-  if (cluster.ending)
-    refuse('renew/refused', `${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
+    rejectUpdate(
+      'renew/rejected',
+      `${cluster.name} belongs to ClusterDeployment ${cluster.claimedBy}: renew that one.`,
+    );
+  if (cluster.decommissioning)
+    rejectUpdate('renew/rejected', `${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
   const gate = cluster.gate();
   if (gate.kind !== 'serve' && gate.kind !== 'decommission')
-    refuse('renew/refused', `${cluster.name} is not served now: ${gate.message}`);
+    rejectUpdate('renew/rejected', `${cluster.name} is not served now: ${gate.message}`);
   const names = cluster.wantedBundles();
   if (request?.bundleName !== undefined && !names.includes(request.bundleName)) {
-    refuse(
-      'renew/refused',
+    rejectUpdate(
+      'renew/rejected',
       `${cluster.name} has no bundle ${request.bundleName} to be generated; it has ${names.length === 0 ? 'none' : names.join(', ')}.`,
     );
   }
-  if (names.length === 0) refuse('renew/refused', `${cluster.name} has no bundle to be generated.`);
+  if (names.length === 0) rejectUpdate('renew/rejected', `${cluster.name} has no bundle to be generated.`);
 }
 
-async function renewNow(cluster: ClusterState, request: RenewRequest): Promise<readonly RenewedCertificate[]> {
+async function handleRenew(cluster: ClusterState, request: RenewRequest): Promise<readonly RenewedCertificate[]> {
   const names = request?.bundleName === undefined ? cluster.wantedBundles() : [request.bundleName];
   return await Promise.all(names.map((name) => renewBundle(cluster, name)));
 }
 
 async function renewBundle(cluster: ClusterState, bundleName: string): Promise<RenewedCertificate> {
-  const before = cluster.attempts.endedOf(bundleName).count;
+  const before = cluster.attempts.finishedOf(bundleName).count;
   cluster.requestRenewal(bundleName);
   await condition(
     () =>
-      cluster.attempts.endedOf(bundleName).count > before ||
-      cluster.leaving ||
+      cluster.attempts.finishedOf(bundleName).count > before ||
+      cluster.stopping ||
       cluster.bundle(bundleName) === undefined,
   );
   const { failure, certificate, message } = cluster.record(bundleName);
-  const { count, last } = cluster.attempts.endedOf(bundleName);
+  const { count, last } = cluster.attempts.finishedOf(bundleName);
   if (count > before && last === 'issued' && certificate !== undefined) return { bundleName, certificate };
   throw ApplicationFailure.create({
-    type: failure?.code ?? 'renew/abandoned',
+    type: failure?.code ?? 'renew/aborted',
     message: failure?.message ?? `The renewal was given up: ${message}`,
     nonRetryable: true,
     ...(failure === undefined ? {} : { details: [failure] }),

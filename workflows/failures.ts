@@ -7,8 +7,8 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import { type FailureInfo, isFailureCode, stanceOf } from '../src/failures/failure.ts';
-import { CUT_SHORT, type IssuanceFailureContext } from './contract.ts';
+import { CANCELLED_WITH_LEFTOVERS, type IssuanceFailureContext } from '../src/contract/cluster-certificates.ts';
+import { type FailureInfo, isFailureCode, retryModeOf } from '../src/failures/failure.ts';
 
 /** The typed failure inside whatever was thrown, however deeply Temporal wrapped it. */
 export function failureIn(error: unknown): FailureInfo {
@@ -19,25 +19,26 @@ export function failureIn(error: unknown): FailureInfo {
     }
   }
   return (
-    interruptionIn(error) ??
-    lostIn(error) ?? {
+    operatorInterruptionIn(error) ??
+    workerLostIn(error) ?? {
       code: 'internal/unexpected',
-      message: `${whereFailed(error)}: ${rootMessage(error)}`,
-      stance: stanceOf('internal/unexpected'),
-      next: 'It is tried again by the retry schedule.',
+      message: `${failedStep(error)}: ${rootMessage(error)}`,
+      retry: retryModeOf('internal/unexpected'),
+      remedy: 'It is tried again by the retry schedule.',
     }
   );
 }
 
 /** An issuance that a person ended, in the Web UI or with Temporal's CLI: as a failure of it. */
-function interruptionIn(error: unknown): FailureInfo | undefined {
+function operatorInterruptionIn(error: unknown): FailureInfo | undefined {
   if (!(error instanceof ChildWorkflowFailure)) return undefined;
-  if (wasCutShort(error)) {
+  if (isIssuanceCancelled(error)) {
     return {
       code: 'issuance/cancelled',
       message: 'Somebody cancelled the issuance before it had come to its end.',
-      stance: stanceOf('issuance/cancelled'),
-      next: 'To go on at once: certman renew. To have nothing ordered, pause it with the annotation hive.openshift.io/reconcile-pause.',
+      retry: retryModeOf('issuance/cancelled'),
+      remedy:
+        'To go on at once: certman renew. To have nothing ordered, pause it with the annotation hive.openshift.io/reconcile-pause.',
     };
   }
   if (!(error.cause instanceof TerminatedFailure)) return undefined;
@@ -45,14 +46,15 @@ function interruptionIn(error: unknown): FailureInfo | undefined {
     code: 'issuance/terminated',
     message:
       'Somebody terminated the issuance before it had come to its end, so that it could not clear away behind itself.',
-    stance: stanceOf('issuance/terminated'),
-    next: 'Take TXT records of the order that are left in the zone away by hand, and cancel, rather than terminate, the next one. To go on at once: certman renew.',
+    retry: retryModeOf('issuance/terminated'),
+    remedy:
+      'Take TXT records of the order that are left in the zone away by hand, and cancel, rather than terminate, the next one. To go on at once: certman renew.',
   };
 }
 
 /** A time-out says nothing about the outside world: only that no worker has told what became of it. */
-function lostIn(error: unknown): FailureInfo | undefined {
-  const timeOut = timeOutIn(error);
+function workerLostIn(error: unknown): FailureInfo | undefined {
+  const timeOut = timeoutIn(error);
   if (timeOut === undefined) return undefined;
   const how =
     timeOut.timeoutType === 'HEARTBEAT'
@@ -60,13 +62,14 @@ function lostIn(error: unknown): FailureInfo | undefined {
       : `no worker came to its end within the time limit (${timeOut.timeoutType})`;
   return {
     code: 'worker/lost',
-    message: `${whereFailed(error)}: ${how}.`,
-    stance: stanceOf('worker/lost'),
-    next: 'It is tried again soon; if this goes on, look at the worker pods: their restarts, their memory, their logs.',
+    message: `${failedStep(error)}: ${how}.`,
+    retry: retryModeOf('worker/lost'),
+    remedy:
+      'It is tried again soon; if this goes on, look at the worker pods: their restarts, their memory, their logs.',
   };
 }
 
-function timeOutIn(error: unknown): TimeoutFailure | undefined {
+function timeoutIn(error: unknown): TimeoutFailure | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof TimeoutFailure) return current;
   }
@@ -88,15 +91,15 @@ export function issuanceContextIn(error: unknown): IssuanceFailureContext | unde
  * What the last attempt of an activity had recorded with its heartbeats, when all of them ended by time-outs: their workers
  * died, and nobody is left to return it.
  */
-export function recordedBeforeTimeOut(error: unknown): unknown {
-  return timeOutIn(error)?.lastHeartbeatDetails;
+export function lastHeartbeatDetailsIn(error: unknown): unknown {
+  return timeoutIn(error)?.lastHeartbeatDetails;
 }
 
 /** Whether a child was cancelled, with or without something left behind. */
-export function wasCutShort(error: unknown): boolean {
+export function isIssuanceCancelled(error: unknown): boolean {
   if (isCancellation(error)) return true;
   for (let current = error; current instanceof Error; current = current.cause) {
-    if (current instanceof ApplicationFailure && current.type === CUT_SHORT) return true;
+    if (current instanceof ApplicationFailure && current.type === CANCELLED_WITH_LEFTOVERS) return true;
   }
   return false;
 }
@@ -107,7 +110,7 @@ function isFailureInfo(value: unknown): value is FailureInfo {
   );
 }
 
-function whereFailed(error: unknown): string {
+function failedStep(error: unknown): string {
   if (error instanceof ActivityFailure) return `The step ${error.activityType} failed`;
   if (error instanceof ChildWorkflowFailure) return 'The issuance failed';
   return 'The workflow failed';

@@ -1,4 +1,4 @@
-/** The `patched` markers that workflows ask for; `src/worker/patches.ts` lists them all. */
+/** The `patched` markers that workflows ask for; `src/contract/patches.ts` lists them all. */
 
 /**
  * Runs that were begun before the whole life was built (expiry told in the middle of a sleep, rules and one limit for the end,

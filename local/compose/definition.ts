@@ -14,9 +14,9 @@ import {
   pebbleEnvironment,
   pebbleFlags,
   temporalFlags,
-} from '../versions.ts';
-import { workerEnvironment } from './environment.ts';
-import { ENDPOINTS, FILES, PORTS, STATE } from './layout.ts';
+} from '../stack/versions.ts';
+import { ENDPOINTS, FILES, PORTS, STATE } from './endpoints.ts';
+import { workerEnvironment } from './worker-environment.ts';
 
 type Condition = 'service_started' | 'service_healthy' | 'service_completed_successfully';
 
@@ -51,52 +51,52 @@ export interface ComposeFile {
   readonly volumes: Readonly<Record<string, object>>;
 }
 
-const EVERYWHERE = { host: '0.0.0.0' };
+const ALL_INTERFACES = { host: '0.0.0.0' };
 /** One user for all that share the volume; the Temporal CLI's image has this one anyway. */
 const USER = '1000:1000';
-const SHARED = [`state:${STATE}`];
+const SHARED_VOLUMES = [`state:${STATE}`];
 
 const COMPLETED = { condition: 'service_completed_successfully' } as const;
 const HEALTHY = { condition: 'service_healthy' } as const;
 const STARTED = { condition: 'service_started' } as const;
 
 /** A service in Go on the shared volume; one that its neighbour is not ready for yet ends, and is started again. */
-function part(service: ComposeService): ComposeService {
+function goService(service: ComposeService): ComposeService {
   const environment = { ...GO_RUNTIME, ...service.environment };
-  return { user: USER, volumes: SHARED, restart: 'on-failure', ...service, environment };
+  return { user: USER, volumes: SHARED_VOLUMES, restart: 'on-failure', ...service, environment };
 }
 
 /** A step that runs once, from the image of the Dockerfile's `local` stage. */
-function step(name: string, dependsOn: NonNullable<ComposeService['depends_on']>): ComposeService {
+function oneOffService(name: string, dependsOn: NonNullable<ComposeService['depends_on']>): ComposeService {
   return {
     build: { context: '.', target: 'local' },
     command: ['local/compose/step.ts', name],
-    volumes: SHARED,
+    volumes: SHARED_VOLUMES,
     depends_on: dependsOn,
   };
 }
 
 /** On this machine only. */
-function published(...ports: readonly number[]): readonly string[] {
+function publishedPorts(...ports: readonly number[]): readonly string[] {
   return ports.map((port) => `127.0.0.1:${port}:${port}`);
 }
 
-function check(...test: readonly string[]): NonNullable<ComposeService['healthcheck']> {
+function healthcheck(...test: readonly string[]): NonNullable<ComposeService['healthcheck']> {
   return { test: ['CMD', ...test], interval: '2s', timeout: '5s', retries: 60 };
 }
 
-const kubernetes = {
-  etcd: part({
+const kubernetesServices = {
+  etcd: goService({
     image: IMAGES.etcd,
     entrypoint: ['/usr/local/bin/etcd'],
-    command: etcdFlags({ ...EVERYWHERE, client: PORTS.etcd, peer: PORTS.etcdPeer, dataDir: FILES.etcd }),
+    command: etcdFlags({ ...ALL_INTERFACES, client: PORTS.etcd, peer: PORTS.etcdPeer, dataDir: FILES.etcd }),
     depends_on: { prepare: COMPLETED },
   }),
-  kubernetes: part({
+  kubernetes: goService({
     image: IMAGES.kubeApiServer,
     entrypoint: ['/usr/local/bin/kube-apiserver'],
     command: apiServerFlags({
-      ...EVERYWHERE,
+      ...ALL_INTERFACES,
       port: PORTS.kubernetes,
       etcdUrl: ENDPOINTS.kubernetes.etcdUrl,
       certFile: FILES.certFile,
@@ -105,14 +105,14 @@ const kubernetes = {
       tokensFile: FILES.tokensFile,
       dataDir: FILES.kubeApiServer,
     }),
-    ports: published(PORTS.kubernetes),
+    ports: publishedPorts(PORTS.kubernetes),
     depends_on: { etcd: STARTED },
   }),
-  'kube-controller-manager': part({
+  'kube-controller-manager': goService({
     image: IMAGES.kubeControllerManager,
     entrypoint: ['/usr/local/bin/kube-controller-manager'],
     command: controllerManagerFlags({
-      ...EVERYWHERE,
+      ...ALL_INTERFACES,
       port: PORTS.controllerManager,
       kubeconfig: FILES.adminKubeconfig,
       dataDir: FILES.controllerManager,
@@ -121,63 +121,63 @@ const kubernetes = {
   }),
 } as const;
 
-const names = {
+const acmeAndDns = {
   moto: {
     image: IMAGES.moto,
     entrypoint: ['moto_server'],
-    command: motoFlags({ ...EVERYWHERE, port: PORTS.moto }),
-    ports: published(PORTS.moto),
-    healthcheck: check(
+    command: motoFlags({ ...ALL_INTERFACES, port: PORTS.moto }),
+    ports: publishedPorts(PORTS.moto),
+    healthcheck: healthcheck(
       'python',
       '-c',
       `import urllib.request; urllib.request.urlopen("http://127.0.0.1:${PORTS.moto}/moto-api/")`,
     ),
   },
-  coredns: part({
+  coredns: goService({
     image: IMAGES.coredns,
     command: coreDnsFlags({ corefile: FILES.corefile }),
     environment: awsEnvironment(ENDPOINTS.route53.endpoint),
-    ports: [`127.0.0.1:${PORTS.dns}:${PORTS.dns}/udp`, ...published(PORTS.dns, PORTS.doh)],
+    ports: [`127.0.0.1:${PORTS.dns}:${PORTS.dns}/udp`, ...publishedPorts(PORTS.dns, PORTS.doh)],
     depends_on: { prepare: COMPLETED, moto: HEALTHY },
   }),
-  pebble: part({
+  pebble: goService({
     image: IMAGES.pebble,
     command: pebbleFlags({ configFile: FILES.pebbleConfiguration, dnsServer: ENDPOINTS.dns.address }),
     environment: pebbleEnvironment(),
-    ports: published(PORTS.acme, PORTS.acmeManagement),
+    ports: publishedPorts(PORTS.acme, PORTS.acmeManagement),
     depends_on: { prepare: COMPLETED },
   }),
 } as const;
 
-const temporal: ComposeService = {
+const temporalService: ComposeService = {
   image: IMAGES.temporal,
   environment: GO_RUNTIME,
   command: temporalFlags({
-    ...EVERYWHERE,
+    ...ALL_INTERFACES,
     port: PORTS.temporal,
     uiPort: PORTS.temporalUi,
     metricsPort: PORTS.temporalMetrics,
   }),
-  ports: published(PORTS.temporal, PORTS.temporalUi),
-  healthcheck: check('temporal', 'operator', 'cluster', 'health', '--address', `127.0.0.1:${PORTS.temporal}`),
+  ports: publishedPorts(PORTS.temporal, PORTS.temporalUi),
+  healthcheck: healthcheck('temporal', 'operator', 'cluster', 'health', '--address', `127.0.0.1:${PORTS.temporal}`),
 };
 
 /** The whole file. */
 export function composeFile(): ComposeFile {
   return {
     services: {
-      prepare: step('prepare', { moto: HEALTHY }),
-      ...kubernetes,
-      ...names,
+      prepare: oneOffService('prepare', { moto: HEALTHY }),
+      ...kubernetesServices,
+      ...acmeAndDns,
       // In the process namespace of CoreDNS, which reads its zones again at a signal.
-      zone: { ...step('zone', { coredns: STARTED }), pid: 'service:coredns' },
-      temporal,
-      hub: step('hub', { kubernetes: STARTED, pebble: STARTED, temporal: HEALTHY, zone: COMPLETED }),
+      zone: { ...oneOffService('zone', { coredns: STARTED }), pid: 'service:coredns' },
+      temporal: temporalService,
+      hub: oneOffService('hub', { kubernetes: STARTED, pebble: STARTED, temporal: HEALTHY, zone: COMPLETED }),
       worker: {
         build: { context: '.', target: 'worker' },
         environment: workerEnvironment(),
         volumes: [`state:${STATE}:ro`],
-        ports: published(PORTS.metrics),
+        ports: publishedPorts(PORTS.metrics),
         depends_on: { hub: COMPLETED },
         restart: 'on-failure',
         // As in deploy/base/deployment.yaml.
@@ -187,7 +187,7 @@ export function composeFile(): ComposeFile {
         tmpfs: ['/tmp'],
         stop_grace_period: '35s',
       },
-      sample: step('sample', { hub: COMPLETED }),
+      sample: oneOffService('sample', { hub: COMPLETED }),
       kubectl: {
         image: IMAGES.kubectl,
         user: USER,

@@ -1,12 +1,12 @@
 /** The files that the containers read, in the shared volume. Those that are there already stay, so that a restart keeps its keys. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { writeKubeconfig } from '../kubeconfig.ts';
-import { adminToken, serviceAccountKey } from '../parts/kube-apiserver.ts';
-import { tlsFiles } from '../tls.ts';
-import { corefile, pebbleConfiguration } from '../versions.ts';
-import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from './layout.ts';
+import { writeKubeconfig } from '../stack/management-cluster/kubeconfig.ts';
+import { adminToken, serviceAccountKey } from '../stack/parts/kube-apiserver.ts';
+import { tlsFiles } from '../stack/tls.ts';
+import { corefile, pebbleConfiguration } from '../stack/versions.ts';
+import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from './endpoints.ts';
 
-const EVERYWHERE = '0.0.0.0';
+const ALL_INTERFACES = '0.0.0.0';
 
 export async function prepareVolume(): Promise<void> {
   const folders = [
@@ -25,9 +25,9 @@ export async function prepareVolume(): Promise<void> {
   await serviceAccountKey(FILES.serviceAccountKeyFile);
   const { server } = ENDPOINTS.kubernetes;
   await writeKubeconfig(FILES.adminKubeconfig, { server, caFile, user: 'admin', token });
-  const pebble = { host: EVERYWHERE, port: PORTS.acme, managementPort: PORTS.acmeManagement, certFile, keyFile };
+  const pebble = { host: ALL_INTERFACES, port: PORTS.acme, managementPort: PORTS.acmeManagement, certFile, keyFile };
   await writeFile(FILES.pebbleConfiguration, JSON.stringify(pebbleConfiguration(pebble), undefined, 2));
-  const dns = { host: EVERYWHERE, dnsPort: PORTS.dns, dohPort: PORTS.doh, certFile, keyFile, zonesDir };
+  const dns = { host: ALL_INTERFACES, dnsPort: PORTS.dns, dohPort: PORTS.doh, certFile, keyFile, zonesDir };
   await writeFile(FILES.corefile, corefile(dns));
   // It is the first process of its container.
   await writeFile(ENDPOINTS.dns.pidFile, '1\n');

@@ -9,7 +9,7 @@ const HEADER = `# certman and everything it talks to, as containers: docker comp
 #       docker compose exec worker node bin/certman.js status
 #       http://127.0.0.1:8233 (Temporal's Web UI), http://127.0.0.1:8080/metrics
 # The CA, Route 53 and Temporal keep everything in memory: after a restart of any of them, docker compose up again.
-# Written by "npm run compose" from local/versions.ts and local/compose/; change those.
+# Written by "npm run compose" from local/stack/versions.ts and local/compose/; change those.
 `;
 
 /** Text of docker-compose.yml. */

@@ -7,10 +7,10 @@ import {
   CLUSTER_DEPLOYMENTS,
   type KubernetesApi,
   SECRETS,
-} from '../../src/kubernetes/kubernetes-api.ts';
-import { readTlsSecret } from '../../src/kubernetes/secrets.ts';
-import type { SampleCluster } from '../sample-cluster.ts';
-import type { RunningStack } from '../stack.ts';
+} from '../../src/kubernetes/api/kubernetes-api.ts';
+import { readTlsSecret } from '../../src/kubernetes/objects/secrets.ts';
+import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
+import type { RunningStack } from '../stack/stack.ts';
 
 /** A check did not hold. */
 export class CheckFailed extends Error {
@@ -27,7 +27,7 @@ export interface InstalledCertificate {
 }
 
 /** Polls until a look says it is so; the last objection is what the error says. */
-export async function within<T>(seconds: number, what: string, look: () => Promise<T | string>): Promise<T> {
+export async function waitFor<T>(seconds: number, what: string, look: () => Promise<T | string>): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const found = await look();
@@ -38,13 +38,13 @@ export async function within<T>(seconds: number, what: string, look: () => Promi
 }
 
 /** The certificate in the Secret, once it is there and another than `previous`. */
-export async function certificateInSecret(
+export async function waitForCertificate(
   kubernetes: KubernetesApi,
   cluster: SampleCluster,
   previous: string | undefined,
   seconds: number,
 ): Promise<InstalledCertificate> {
-  return await within(seconds, `certificate in Secret ${cluster.namespace}/${cluster.secretName}`, async () => {
+  return await waitFor(seconds, `certificate in Secret ${cluster.namespace}/${cluster.secretName}`, async () => {
     const secret = await readTlsSecret(kubernetes, { namespace: cluster.namespace, name: cluster.secretName });
     if (secret.kind === 'missing') return 'there is no Secret';
     if (secret.kind === 'broken') throw new CheckFailed(`the Secret is broken: ${secret.message}`);
@@ -61,7 +61,7 @@ export async function certificateInSecret(
 }
 
 /** What the CA itself says of a certificate. */
-export async function statusAtCa(
+export async function expectStatusAtCa(
   stack: RunningStack,
   serialNumber: string,
   expected: 'Valid' | 'Revoked',
@@ -71,12 +71,12 @@ export async function statusAtCa(
 }
 
 /** No TXT record of any name is left, as the DNS answers. */
-export async function noTxtLeft(stack: RunningStack, cluster: SampleCluster, seconds: number): Promise<void> {
+export async function waitForTxtRemoval(stack: RunningStack, cluster: SampleCluster, seconds: number): Promise<void> {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
   resolver.setServers([stack.dns.address]);
   for (const name of cluster.dnsNames) {
     const record = `_acme-challenge.${name.replace(/^\*\./, '')}`;
-    await within(seconds, `TXT ${record} is gone`, async () => {
+    await waitFor(seconds, `TXT ${record} is gone`, async () => {
       try {
         return `the DNS still answers ${JSON.stringify(await resolver.resolveTxt(record))}`;
       } catch (error) {
@@ -89,13 +89,13 @@ export async function noTxtLeft(stack: RunningStack, cluster: SampleCluster, sec
 }
 
 /** The CertificateRequest says Ready, with our finalizer and the same serial. */
-export async function requestIsReady(
+export async function waitForReadyRequest(
   kubernetes: KubernetesApi,
   cluster: SampleCluster,
   serialNumber: string,
   seconds: number,
 ): Promise<void> {
-  await within(seconds, `CertificateRequest ${cluster.namespace}/${cluster.requestName} is Ready`, async () => {
+  await waitFor(seconds, `CertificateRequest ${cluster.namespace}/${cluster.requestName} is Ready`, async () => {
     const request = await kubernetes.get(CERTIFICATE_REQUESTS, {
       namespace: cluster.namespace,
       name: cluster.requestName,
@@ -113,7 +113,11 @@ export async function requestIsReady(
 }
 
 /** The ClusterDeployment (and so its finalizer), the request, the Secret and the staging Secret are all gone. */
-export async function nothingLeft(kubernetes: KubernetesApi, cluster: SampleCluster, seconds: number): Promise<void> {
+export async function waitForObjectRemoval(
+  kubernetes: KubernetesApi,
+  cluster: SampleCluster,
+  seconds: number,
+): Promise<void> {
   const gone = [
     [CLUSTER_DEPLOYMENTS, cluster.name],
     [CERTIFICATE_REQUESTS, cluster.requestName],
@@ -121,7 +125,7 @@ export async function nothingLeft(kubernetes: KubernetesApi, cluster: SampleClus
     [SECRETS, `${cluster.requestName}-staging`],
   ] as const;
   for (const [resource, name] of gone) {
-    await within(seconds, `${resource.kind} ${cluster.namespace}/${name} is gone`, async () => {
+    await waitFor(seconds, `${resource.kind} ${cluster.namespace}/${name} is gone`, async () => {
       const found = await kubernetes.get(resource, { namespace: cluster.namespace, name });
       return found === undefined
         ? {}

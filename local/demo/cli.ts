@@ -4,18 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
-import { createKubernetesApi } from '../../src/kubernetes/client.ts';
-import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
-import { executables } from '../build/executables.ts';
-import { onPath } from '../build/locate.ts';
-import { type Hub, prepareHub } from '../hub.ts';
-import { createSampleClusters, type SampleCluster } from '../sample-cluster.ts';
-import { type RunningStack, STACK_TOOLS, startStack } from '../stack.ts';
-import { startWorker, type WorkerProcess } from '../worker-process.ts';
-import { certificateInSecret, statusAtCa } from './checks.ts';
-import { describeCertificate, followFirst, workflowAddress } from './narrate.ts';
-import { wholeLife } from './once.ts';
-import { progress, Steps, say } from './steps.ts';
+import { createKubernetesClient } from '../../src/kubernetes/api/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/api/kube-config.ts';
+import { executables } from '../stack/build/executables.ts';
+import { onPath } from '../stack/build/locate-executable.ts';
+import { type ManagementCluster, prepareManagementCluster } from '../stack/management-cluster/management-cluster.ts';
+import { createSampleClusters, type SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
+import { type RunningStack, STACK_TOOLS, startStack } from '../stack/stack.ts';
+import { startWorker, type WorkerProcess } from '../stack/worker-process.ts';
+import { expectStatusAtCa, waitForCertificate } from './checks.ts';
+import { runLifecycle } from './lifecycle.ts';
+import { describeCertificate, printFirstIssuance, workflowUrl } from './output.ts';
+import { print, progress, Steps } from './steps.ts';
 
 interface Options {
   readonly clusters: number;
@@ -25,7 +25,7 @@ interface Options {
 }
 
 const ZONE = 'demo.example.com';
-const LOOK_EVERY_MS = 500;
+const POLL_INTERVAL_MS = 500;
 
 function count(text: string): number {
   const value = Number(text);
@@ -64,7 +64,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   let exitCode = 0;
   try {
     const stateDir = resolve(options.state);
-    say('From nothing to a certificate: some 20 seconds once the local parts are there.');
+    print('From nothing to a certificate: some 20 seconds once the local parts are there.');
     await steps.run('local parts found or made', undefined, () => executables(STACK_TOOLS, { progress, signal }));
     const running = await steps.run('local parts started', 5, () =>
       startStack({ stateDir, controllerManager: false, progress, signal }),
@@ -72,7 +72,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
     stack = running;
     const hub = await steps.run('management cluster prepared: zone, CRDs, rights, ACME account', 3, async () => {
       await running.createZone(ZONE);
-      return await prepareHub(running);
+      return await prepareManagementCluster(running);
     });
     const work = await steps.run('worker started, with its own ServiceAccount', 4, () =>
       startWorker({ stack: running, hub, environment: workerEnvironment(options), signal }),
@@ -82,7 +82,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
       connection: await Connection.connect({ address: running.temporal.address }),
       namespace: running.temporal.namespace,
     });
-    const kubernetes = createKubernetesApi({
+    const kubernetes = createKubernetesClient({
       kubeConfig: loadKubeConfig({ path: running.kubernetes.adminKubeconfig }),
     });
     try {
@@ -93,9 +93,9 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
       );
       const scene = { stack: running, kubernetes, client, clusters, steps };
       if (options.once) {
-        await wholeLife(scene);
+        await runLifecycle(scene);
       } else {
-        await issueAndStay(scene, hub, work, signal);
+        await issueAndWait(scene, hub, work, signal);
       }
     } finally {
       await kubernetes.close();
@@ -103,15 +103,15 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   } catch (error) {
     exitCode = signal.aborted ? 130 : 1;
     if (!signal.aborted) {
-      say(`\n${pc.red('The demo failed:')} ${error instanceof Error ? error.message : String(error)}`);
-      say(`Logs: ${resolve(options.state)}`);
+      print(`\n${pc.red('The demo failed:')} ${error instanceof Error ? error.message : String(error)}`);
+      print(`Logs: ${resolve(options.state)}`);
     }
   } finally {
     await client?.connection.close();
     await worker?.stop();
     await stack?.stop();
   }
-  say(steps.summary(exitCode === 0));
+  print(steps.summary(exitCode === 0));
   return exitCode;
 }
 
@@ -123,9 +123,9 @@ function workerEnvironment(options: Options): Record<string, string> {
   };
 }
 
-async function issueAndStay(
-  scene: Parameters<typeof wholeLife>[0],
-  hub: Hub,
+async function issueAndWait(
+  scene: Parameters<typeof runLifecycle>[0],
+  hub: ManagementCluster,
   worker: WorkerProcess,
   signal: AbortSignal,
 ): Promise<void> {
@@ -134,21 +134,21 @@ async function issueAndStay(
   const installed = await steps.run(issued, 3 + clusters.length / 8, async () => {
     const all = Promise.all(
       clusters.map(async (cluster) => {
-        const certificate = await certificateInSecret(kubernetes, cluster, undefined, 300 + clusters.length);
-        await statusAtCa(stack, certificate.serialNumber, 'Valid');
+        const certificate = await waitForCertificate(kubernetes, cluster, undefined, 300 + clusters.length);
+        await expectStatusAtCa(stack, certificate.serialNumber, 'Valid');
         return certificate;
       }),
     );
-    const [certificates] = await Promise.all([all, followFirst(scene, 1)]);
+    const [certificates] = await Promise.all([all, printFirstIssuance(scene, 1)]);
     return certificates;
   });
-  say(describeCertificate(clusters[0], installed[0]));
+  print(describeCertificate(clusters[0], installed[0]));
   const [cluster] = clusters as readonly [SampleCluster];
   const at = `${cluster.namespace}/${cluster.name}`;
-  say(
+  print(
     [
       pc.bold('Look'),
-      `  Web UI      ${await workflowAddress(stack.temporal.uiUrl, kubernetes, cluster)}`,
+      `  Web UI      ${await workflowUrl(stack.temporal.uiUrl, kubernetes, cluster)}`,
       `  metrics     ${worker.metricsUrl}`,
       `  logs        ${stack.stateDir}`,
       pc.bold('Go on, in another terminal'),
@@ -165,14 +165,14 @@ async function issueAndStay(
       pc.dim('No controllers run here: kubectl delete namespace would wait for ever. Ctrl-C ends everything.'),
     ].join('\n'),
   );
-  await stayWhileItWorks(worker, signal);
+  await waitForInterrupt(worker, signal);
 }
 
 /** Until Ctrl-C; sooner when the worker ends, which a person at this terminal would not notice. */
-async function stayWhileItWorks(worker: WorkerProcess, signal: AbortSignal): Promise<void> {
+async function waitForInterrupt(worker: WorkerProcess, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const ended = worker.ended();
     if (ended !== undefined) throw new Error(`the worker has ended (${ended}); its log: ${worker.logFile}`);
-    await sleep(LOOK_EVERY_MS);
+    await sleep(POLL_INTERVAL_MS);
   }
 }

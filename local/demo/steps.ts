@@ -1,6 +1,6 @@
 /** The steps of a run: each with an estimate while it runs and its time afterwards, and the last line of JSON for scripts. */
-import { aboutSeconds } from '../build/estimate.ts';
-import { progressOn } from '../progress.ts';
+import { aboutSeconds } from '../stack/build/estimate.ts';
+import { progressOn } from '../stack/progress.ts';
 
 export interface Step {
   readonly name: string;
@@ -38,6 +38,6 @@ export class Steps {
   }
 }
 
-export function say(line = ''): void {
+export function print(line = ''): void {
   progress.note(line);
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
 
 /** Directories of Let's Encrypt by the host of their account URLs (letsencrypt.org/docs/acme-protocol-updates). */
-const LETS_ENCRYPT: Readonly<Record<string, string>> = {
+const LETS_ENCRYPT_DIRECTORIES: Readonly<Record<string, string>> = {
   'acme-v02.api.letsencrypt.org': 'https://acme-v02.api.letsencrypt.org/directory',
   'acme-staging-v02.api.letsencrypt.org': 'https://acme-staging-v02.api.letsencrypt.org/directory',
 };
@@ -30,7 +30,7 @@ export function parseAccount(stored: StoredAccount, configuredDirectoryUrl?: str
   return {
     key: parseAccountKey(stored.privateKeyPem),
     url: url.href,
-    directoryUrl: configuredDirectoryUrl ?? directoryOf(url),
+    directoryUrl: configuredDirectoryUrl ?? directoryUrlOf(url),
   };
 }
 
@@ -38,7 +38,7 @@ function parseAccountUrl(text: string): URL {
   const trimmed = text.trim();
   const url = URL.canParse(trimmed) ? new URL(trimmed) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.pathname === '/') {
-    throw invalid(
+    throw accountInvalidError(
       `its account URL is ${trimmed === '' ? 'empty' : `"${trimmed.slice(0, 200)}"`}`,
       'an https URL such as https://acme-v02.api.letsencrypt.org/acme/acct/123',
     );
@@ -46,12 +46,12 @@ function parseAccountUrl(text: string): URL {
   return url;
 }
 
-function directoryOf(accountUrl: URL): string {
-  const directory = LETS_ENCRYPT[accountUrl.host];
+function directoryUrlOf(accountUrl: URL): string {
+  const directory = LETS_ENCRYPT_DIRECTORIES[accountUrl.host];
   if (directory === undefined) {
-    throw invalid(
+    throw accountInvalidError(
       `its account URL is at ${accountUrl.host}, whose ACME directory is not known`,
-      `an account at ${Object.keys(LETS_ENCRYPT).join(' or ')}, or the CA's directory URL in the configuration`,
+      `an account at ${Object.keys(LETS_ENCRYPT_DIRECTORIES).join(' or ')}, or the CA's directory URL in the configuration`,
     );
   }
   return directory;
@@ -65,13 +65,15 @@ const CURVES = new Set(['prime256v1', 'secp384r1']);
 /** Reads an account's private key: PKCS#1, SEC1 or PKCS#8 PEM, RSA or EC, as Let's Encrypt takes them. */
 export function parseAccountKey(pem: string): KeyObject {
   const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g)].map((match) => match[1] ?? '');
-  if (labels.length === 0) throw invalid(`its key is ${pem.trim() === '' ? 'empty' : 'not PEM'}`, KEY_EXPECTED);
+  if (labels.length === 0)
+    throw accountInvalidError(`its key is ${pem.trim() === '' ? 'empty' : 'not PEM'}`, KEY_EXPECTED);
   const label = labels.find((candidate) => KEY_LABELS.has(candidate));
-  if (label === undefined) throw invalid(`its key is a PEM of type ${labels[0]}`, KEY_EXPECTED);
+  if (label === undefined) throw accountInvalidError(`its key is a PEM of type ${labels[0]}`, KEY_EXPECTED);
   const block = new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----`).exec(pem)?.[0];
-  if (block === undefined) throw invalid(`its key, a PEM of type ${label}, has no end line`, KEY_EXPECTED);
-  if (/^Proc-Type:.*ENCRYPTED/m.test(block)) throw invalid('its key is encrypted with a passphrase', KEY_EXPECTED);
-  return checkKind(readKey(block, label));
+  if (block === undefined) throw accountInvalidError(`its key, a PEM of type ${label}, has no end line`, KEY_EXPECTED);
+  if (/^Proc-Type:.*ENCRYPTED/m.test(block))
+    throw accountInvalidError('its key is encrypted with a passphrase', KEY_EXPECTED);
+  return checkKeyType(readKey(block, label));
 }
 
 function readKey(block: string, label: string): KeyObject {
@@ -79,21 +81,21 @@ function readKey(block: string, label: string): KeyObject {
     return createPrivateKey(block);
   } catch {
     // OpenSSL's words can quote what they could not read, so they are not carried on.
-    throw invalid(`its key, a PEM of type ${label}, cannot be decoded`, KEY_EXPECTED);
+    throw accountInvalidError(`its key, a PEM of type ${label}, cannot be decoded`, KEY_EXPECTED);
   }
 }
 
-function checkKind(key: KeyObject): KeyObject {
+function checkKeyType(key: KeyObject): KeyObject {
   const { modulusLength = 0, namedCurve = 'unknown' } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa') {
     if (modulusLength >= 2048) return key;
-    throw invalid(`its key is RSA of ${modulusLength} bits`, KEY_EXPECTED);
+    throw accountInvalidError(`its key is RSA of ${modulusLength} bits`, KEY_EXPECTED);
   }
   if (key.asymmetricKeyType === 'ec') {
     if (CURVES.has(namedCurve)) return key;
-    throw invalid(`its key is EC on the curve ${namedCurve}`, KEY_EXPECTED);
+    throw accountInvalidError(`its key is EC on the curve ${namedCurve}`, KEY_EXPECTED);
   }
-  throw invalid(`its key is of type ${key.asymmetricKeyType}`, KEY_EXPECTED);
+  throw accountInvalidError(`its key is of type ${key.asymmetricKeyType}`, KEY_EXPECTED);
 }
 
 /** The public half as a JWK of required members only, in lexical order (RFC 7638 §3.2). */
@@ -102,10 +104,10 @@ export function publicJwk(key: KeyObject): Readonly<Record<string, string>> {
   return kty === 'RSA' ? { e: e ?? '', kty, n: n ?? '' } : { crv: crv ?? '', kty: kty ?? '', x: x ?? '', y: y ?? '' };
 }
 
-function invalid(found: string, expected: string): CertmanError {
+function accountInvalidError(found: string, expected: string): CertmanError {
   return new CertmanError({
     code: 'acme/accountInvalid',
     message: `The ACME account Secret cannot be used: ${found}; expected ${expected}.`,
-    next: 'Correct the ACME account Secret; it goes on by itself.',
+    remedy: 'Correct the ACME account Secret; it goes on by itself.',
   });
 }

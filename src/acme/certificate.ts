@@ -1,19 +1,19 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
-import type { AcmeCa } from './client.ts';
+import type { AcmeClient } from './client.ts';
 
 /** A chain of an end-entity certificate with 100 names and four issuers has about 15 KB. */
-const LONGEST_CHAIN = 100 * 1024;
+const MAX_CHAIN_LENGTH = 100 * 1024;
 
 const chainSchema = z
   .string()
   .min(1)
-  .max(LONGEST_CHAIN)
+  .max(MAX_CHAIN_LENGTH)
   .regex(/^-----BEGIN CERTIFICATE-----/);
 
 /** Downloads the default chain exactly as the CA sends it (RFC 8555 §7.4.2). */
-export async function downloadChain(ca: AcmeCa, url: string, signal?: AbortSignal): Promise<string> {
+export async function downloadChain(ca: AcmeClient, url: string, signal?: AbortSignal): Promise<string> {
   const answer = await ca.post({ resource: 'certificate', url, payload: null, schema: chainSchema, signal });
   return answer.body;
 }
@@ -38,7 +38,11 @@ export function dnsNamesOf(certificate: X509Certificate): string[] {
 }
 
 /** Why this leaf is not the certificate that was ordered, or undefined when it is: made for the key, covering the names. */
-export function mismatchOf(leaf: X509Certificate, key: KeyObject, dnsNames: readonly string[]): string | undefined {
+export function certificateMismatch(
+  leaf: X509Certificate,
+  key: KeyObject,
+  dnsNames: readonly string[],
+): string | undefined {
   if (!leaf.checkPrivateKey(key)) return 'it is for another key than the staged one';
   const covered = new Set(dnsNamesOf(leaf));
   const missing = dnsNames.filter((name) => !covered.has(name.toLowerCase()));

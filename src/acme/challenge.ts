@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { AcmeCa } from './client.ts';
+import type { AcmeClient } from './client.ts';
 import { problemSchema } from './problems.ts';
 
 /** A challenge as the CA shows it (RFC 8555 §8); types that certman does not answer are let through. */
@@ -17,12 +17,12 @@ export const challengeSchema = z.object({
 export type Challenge = z.infer<typeof challengeSchema>;
 
 /** Name of the TXT record that proves an identifier, without trailing dot (RFC 8555 §8.4). */
-export function txtName(identifier: string): string {
+export function dns01RecordName(identifier: string): string {
   return `_acme-challenge.${identifier}`;
 }
 
 /** Value of that record: base64url(SHA-256(token "." thumbprint)) (RFC 8555 §8.1, §8.4). */
-export function txtValue(token: string, thumbprint: string): string {
+export function dns01RecordValue(token: string, thumbprint: string): string {
   return createHash('sha256').update(`${token}.${thumbprint}`).digest('base64url');
 }
 
@@ -33,17 +33,17 @@ export function txtValue(token: string, thumbprint: string): string {
 export function ownershipRecords(
   dnsNames: readonly string[],
   orderUrl: string,
-  ownersUid: string,
+  standaloneRequestUid: string,
 ): readonly { readonly name: string; readonly value: string }[] {
   const identifiers = new Set(dnsNames.map((name) => name.replace(/^\*\./, '')));
   const value = createHash('sha256')
-    .update(JSON.stringify(['ownership', ownersUid, orderUrl]))
+    .update(JSON.stringify(['ownership', standaloneRequestUid, orderUrl]))
     .digest('base64url');
-  return [...identifiers].map((identifier) => ({ name: txtName(identifier), value }));
+  return [...identifiers].map((identifier) => ({ name: dns01RecordName(identifier), value }));
 }
 
 /** Tells the CA to look now (RFC 8555 §7.5.1). */
-export async function answerChallenge(ca: AcmeCa, url: string, signal?: AbortSignal): Promise<Challenge> {
+export async function answerChallenge(ca: AcmeClient, url: string, signal?: AbortSignal): Promise<Challenge> {
   const answer = await ca.post({ resource: 'challenge', url, payload: {}, schema: challengeSchema, signal });
   return answer.body;
 }

@@ -4,14 +4,14 @@ import { CertmanError } from '../failures/failure.ts';
 import { type AcmeAccount, publicJwk } from './account.ts';
 import { type AcmeDirectory, DirectoryCache } from './directory.ts';
 import { NoncePool } from './nonce-pool.ts';
-import { refusalToError } from './problems.ts';
+import { errorFromResponse } from './problems.ts';
 import { ReadyOrders } from './ready-orders.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { type AcmeSession, SignedRequest } from './signed-request.ts';
-import type { AcmeTransport, TransportAnswer } from './transport.ts';
+import type { AcmeTransport, TransportResponse } from './transport.ts';
 
 /** An answer of the CA, read by its schema. */
-export interface AcmeAnswer<Body> {
+export interface AcmeResponse<Body> {
   readonly body: Body;
   /** URL of the resource made (`Location`). */
   readonly location?: string;
@@ -34,7 +34,7 @@ export type AcmeResource =
   | 'revokeCert'
   | 'renewalInfo';
 
-const WORDS: Readonly<Record<AcmeResource, string>> = {
+const REQUEST_DESCRIPTIONS: Readonly<Record<AcmeResource, string>> = {
   newAccount: 'the account',
   newOrder: 'the new order',
   order: 'to show the order',
@@ -62,7 +62,7 @@ export interface PostOptions<Body> extends GetOptions<Body> {
  * A CA as seen through one account. Every answer is validated; every refusal is an `AcmeProblemError`; nothing is retried
  * except a bad nonce. Safe for any number of requests at once.
  */
-export class AcmeCa {
+export class AcmeClient {
   /** Host of the directory: how a person names the environment. */
   readonly host: string;
   /** `base64url(SHA-256(JWK))` (RFC 7638): the second half of a key authorization (RFC 8555 §8.1). */
@@ -94,42 +94,42 @@ export class AcmeCa {
   }
 
   /** Whether a URL is one of this CA's: on a host that its directory uses. Orders of another environment are not. */
-  async owns(url: string): Promise<boolean> {
+  async ownsUrl(url: string): Promise<boolean> {
     if (!URL.canParse(url)) return false;
     const { host } = new URL(url);
     return host === this.host || host === new URL((await this.directory()).newOrder).host;
   }
 
   /** One signed request under the account's URL. @throws CertmanError of any `acme/` code. */
-  post<Body>(options: PostOptions<Body>): Promise<AcmeAnswer<Body>> {
+  post<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
     return this.#send(options, this.#session.account.url);
   }
 
   /** One request signed by the bare key, as only newAccount takes it (RFC 8555 §7.3). */
-  postWithKey<Body>(options: PostOptions<Body>): Promise<AcmeAnswer<Body>> {
+  postWithKey<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
     return this.#send(options, null);
   }
 
   /** One request that nobody signs: what anybody may know (RFC 9773 §4.1). @throws CertmanError of any `acme/` code. */
-  get<Body>(options: GetOptions<Body>): Promise<AcmeAnswer<Body>> {
+  get<Body>(options: GetOptions<Body>): Promise<AcmeResponse<Body>> {
     return this.#answer(options, () => this.#session.transport.send('GET', options.url, undefined, options.signal));
   }
 
-  #send<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeAnswer<Body>> {
+  #send<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeResponse<Body>> {
     return this.#answer(options, () =>
       new SignedRequest(this.#session, options.signal).signedRequest(options.url, options.payload, { kid }),
     );
   }
 
-  async #answer<Body>(options: GetOptions<Body>, ask: () => Promise<TransportAnswer>): Promise<AcmeAnswer<Body>> {
+  async #answer<Body>(options: GetOptions<Body>, ask: () => Promise<TransportResponse>): Promise<AcmeResponse<Body>> {
     const started = performance.now();
     const answer = await ask();
     this.#observe?.(options.resource, answer.status, (performance.now() - started) / 1000);
     const now = new Date();
     if (answer.status >= 300) {
-      throw refusalToError({
+      throw errorFromResponse({
         host: this.host,
-        what: WORDS[options.resource],
+        what: REQUEST_DESCRIPTIONS[options.resource],
         status: answer.status,
         body: answer.data,
         retryAfter: answer.headers['retry-after'],
@@ -145,12 +145,12 @@ export class AcmeCa {
     };
   }
 
-  #read<Body>(options: GetOptions<Body>, answer: TransportAnswer): Body {
+  #read<Body>(options: GetOptions<Body>, answer: TransportResponse): Body {
     const parsed = options.schema.safeParse(answer.data);
     if (parsed.success) return parsed.data;
     throw new CertmanError({
       code: 'acme/unexpected',
-      message: `The CA ${this.host} was asked ${WORDS[options.resource]} and answered (HTTP ${answer.status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`,
+      message: `The CA ${this.host} was asked ${REQUEST_DESCRIPTIONS[options.resource]} and answered (HTTP ${answer.status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`,
     });
   }
 }

@@ -1,10 +1,10 @@
 import { type KeyObject, sign } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
-import { bitString, nullValue, objectIdentifier, octetString, sequence, setOf, tlv, utf8String } from './der.ts';
-import { publicKeyDer } from './key.ts';
+import { bitString, nullValue, objectIdentifier, octetString, sequence, setOf, tlv, utf8String } from './der-writer.ts';
+import { publicKeyDer } from './private-key.ts';
 
 /** RFC 5280 Appendix A.1: ub-common-name. */
-const LONGEST_COMMON_NAME = 64;
+const MAX_COMMON_NAME_LENGTH = 64;
 
 const COMMON_NAME = objectIdentifier('2.5.4.3');
 const EXTENSION_REQUEST = objectIdentifier('1.2.840.113549.1.9.14');
@@ -30,11 +30,11 @@ export interface CsrNames {
  * Written out by hand: the ASN.1 library behind acme-client's `createCsr` takes as long on the event loop as all the rest of an order.
  * @returns DER.
  */
-export async function makeCsr(key: KeyObject, names: CsrNames): Promise<Buffer> {
-  if (names.commonName !== undefined && Buffer.byteLength(names.commonName) > LONGEST_COMMON_NAME) {
+export async function createCsr(key: KeyObject, names: CsrNames): Promise<Buffer> {
+  if (names.commonName !== undefined && Buffer.byteLength(names.commonName) > MAX_COMMON_NAME_LENGTH) {
     throw new CertmanError({
       code: 'names/invalid',
-      message: `${names.commonName} is longer than the ${LONGEST_COMMON_NAME} characters of a common name.`,
+      message: `${names.commonName} is longer than the ${MAX_COMMON_NAME_LENGTH} characters of a common name.`,
     });
   }
   const algorithm = algorithmOf(key);
@@ -51,7 +51,7 @@ function algorithmOf(key: KeyObject): (typeof ALGORITHMS)[keyof typeof ALGORITHM
   throw new CertmanError({
     code: 'kubernetes/secretBroken',
     message: `The staged key is of a kind that certman does not make (${key.asymmetricKeyType} ${kind ?? ''}).`,
-    next: 'Delete the staging Secret; a new key is made.',
+    remedy: 'Delete the staging Secret; a new key is made.',
   });
 }
 

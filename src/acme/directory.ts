@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
-import { refusalToError } from './problems.ts';
+import { errorFromResponse } from './problems.ts';
 import type { AcmeTransport } from './transport.ts';
 
 /** What certman uses of a directory (RFC 8555 §7.1.1). */
@@ -20,7 +20,7 @@ const directorySchema = z.object({
 });
 export type AcmeDirectory = z.infer<typeof directorySchema>;
 
-const FRESH_MS = 3_600_000;
+const MAX_AGE_MS = 3_600_000;
 
 /**
  * A CA's directory, fetched once an hour however many ask at once. While it cannot be fetched again the one known
@@ -41,7 +41,7 @@ export class DirectoryCache {
 
   /** @throws CertmanError `acme/unreachable`, `acme/serverError`, … when none is known and none can be had. */
   async get(): Promise<AcmeDirectory> {
-    if (this.#known !== undefined && this.#now() - this.#known.since < FRESH_MS) return this.#known.directory;
+    if (this.#known !== undefined && this.#now() - this.#known.since < MAX_AGE_MS) return this.#known.directory;
     // Shared by all who wait, so no single caller's signal may end it; the transport's time limit does.
     this.#underway ??= this.#fetch().finally(() => {
       this.#underway = undefined;
@@ -55,7 +55,7 @@ export class DirectoryCache {
     const answer = await this.#transport.send('GET', this.#url, undefined);
     const { host } = new URL(this.#url);
     if (answer.status >= 400) {
-      throw refusalToError({
+      throw errorFromResponse({
         host,
         what: 'its directory',
         status: answer.status,
@@ -69,7 +69,7 @@ export class DirectoryCache {
       throw new CertmanError({
         code: 'acme/unexpected',
         message: `What ${this.#url} answers (HTTP ${answer.status}) is no ACME directory: ${z.prettifyError(parsed.error).slice(0, 300)}`,
-        next: 'Check the configured ACME directory URL.',
+        remedy: 'Check the configured ACME directory URL.',
       });
     }
     this.#known = { directory: parsed.data, since: this.#now() };

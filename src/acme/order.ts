@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
-import type { AcmeAnswer, AcmeCa } from './client.ts';
+import type { AcmeClient, AcmeResponse } from './client.ts';
 import { AcmeProblemError, describeProblem, type Problem, problemCode, problemSchema } from './problems.ts';
 
 /** An order as the CA shows it (RFC 8555 §7.1.3). */
@@ -35,27 +35,28 @@ export interface NewOrder {
  * have counted against otherwise.
  */
 export async function placeNewOrder(
-  ca: AcmeCa,
+  ca: AcmeClient,
   order: NewOrder,
   signal?: AbortSignal,
   onReplacesRefused: (refusal: CertmanError) => void = () => undefined,
 ): Promise<Order> {
   const { renewalInfo } = await ca.directory();
-  if (order.replaces === undefined || renewalInfo === undefined) return postNewOrder(ca, alone(order), signal);
+  if (order.replaces === undefined || renewalInfo === undefined)
+    return postNewOrder(ca, withoutReplaces(order), signal);
   try {
     return await postNewOrder(ca, order, signal);
   } catch (error) {
-    if (!(error instanceof AcmeProblemError) || !refusesReplaces(error)) throw error;
+    if (!(error instanceof AcmeProblemError) || !rejectsReplaces(error)) throw error;
     onReplacesRefused(error);
-    return postNewOrder(ca, alone(order), signal);
+    return postNewOrder(ca, withoutReplaces(order), signal);
   }
 }
 
-function alone(order: NewOrder): NewOrder {
+function withoutReplaces(order: NewOrder): NewOrder {
   return { ...order, replaces: undefined };
 }
 
-async function postNewOrder(ca: AcmeCa, order: NewOrder, signal: AbortSignal | undefined): Promise<Order> {
+async function postNewOrder(ca: AcmeClient, order: NewOrder, signal: AbortSignal | undefined): Promise<Order> {
   const { newOrder } = await ca.directory();
   const answer = await ca.post({
     resource: 'newOrder',
@@ -74,37 +75,37 @@ async function postNewOrder(ca: AcmeCa, order: NewOrder, signal: AbortSignal | u
       message: `The CA ${ca.host} made an order for ${order.dnsNames.join(', ')} but did not say its URL.`,
     });
   }
-  return seen(ca, answer, answer.location);
+  return toOrder(ca, answer, answer.location);
 }
 
 /**
  * Refusals that can come from `replaces` alone: replaced already (409), unknown or of an issuer unknown (404, malformed),
  * of another account (unauthorized), with no name in common (malformed). What is about the account itself, or a limit, is not.
  */
-function refusesReplaces(error: AcmeProblemError): boolean {
+function rejectsReplaces(error: AcmeProblemError): boolean {
   if (error.type === 'alreadyReplaced' || error.status === 404) return true;
   if (error.code === 'acme/malformed' || error.code === 'acme/unauthorized') return true;
-  return error.type === 'serverInternal' && PEBBLE_REFUSES.test(error.message);
+  return error.type === 'serverInternal' && PEBBLE_REPLACES_REJECTION.test(error.message);
 }
 
 /** Pebble has no better type for an unknown certificate and for one that shares no name with the order. */
-const PEBBLE_REFUSES = /order for the given certificate|new order and existing order must match/;
+const PEBBLE_REPLACES_REJECTION = /order for the given certificate|new order and existing order must match/;
 
 /**
  * An order as it stands now.
  * @throws CertmanError `acme/orderGone` when the CA does not know it, or not under this account.
  */
-export async function fetchOrder(ca: AcmeCa, url: string, signal?: AbortSignal): Promise<Order> {
+export async function fetchOrder(ca: AcmeClient, url: string, signal?: AbortSignal): Promise<Order> {
   try {
     const answer = await ca.post({ resource: 'order', url, payload: null, schema: orderSchema, signal });
-    return seen(ca, answer, url);
+    return toOrder(ca, answer, url);
   } catch (error) {
     if (!(error instanceof AcmeProblemError) || (error.status !== 404 && error.code !== 'acme/unauthorized'))
       throw error;
     throw new CertmanError({
       code: 'acme/orderGone',
       message: `The CA ${ca.host} does not have the order ${url} for this account (any more): ${error.message}`,
-      next: 'A new order is placed at the next attempt.',
+      remedy: 'A new order is placed at the next attempt.',
       cause: error,
     });
   }
@@ -112,7 +113,7 @@ export async function fetchOrder(ca: AcmeCa, url: string, signal?: AbortSignal):
 
 /** Hands in the CSR (RFC 8555 §7.4). @param csr DER in base64url. */
 export async function postFinalize(
-  ca: AcmeCa,
+  ca: AcmeClient,
   order: { readonly url: string; readonly finalize: string },
   csr: string,
   signal?: AbortSignal,
@@ -124,11 +125,11 @@ export async function postFinalize(
     schema: orderSchema,
     signal,
   });
-  return seen(ca, answer, order.url);
+  return toOrder(ca, answer, order.url);
 }
 
 /** Whether an order is for exactly these names. */
-export function isFor(order: Order, dnsNames: readonly string[]): boolean {
+export function hasExactNames(order: Order, dnsNames: readonly string[]): boolean {
   const ordered = new Set(order.identifiers.map((identifier) => identifier.value.toLowerCase()));
   return ordered.size === new Set(dnsNames).size && dnsNames.every((name) => ordered.has(name));
 }
@@ -141,7 +142,11 @@ export function isUsable(order: Order, now: Date): boolean {
 }
 
 /** The failure that an order of status `invalid` stands for, in the CA's words. */
-export function invalidOrderError(order: Order, ca: AcmeCa, problem: Problem | undefined = order.error): CertmanError {
+export function invalidOrderError(
+  order: Order,
+  ca: AcmeClient,
+  problem: Problem | undefined = order.error,
+): CertmanError {
   const known = problemCode(problem);
   // What an order says of itself is about this order; only a refused name outlives it.
   const code = known === 'acme/rejectedIdentifier' || known === 'acme/rateLimited' ? known : 'acme/orderInvalid';
@@ -149,12 +154,12 @@ export function invalidOrderError(order: Order, ca: AcmeCa, problem: Problem | u
   return new CertmanError({
     code,
     message: `The CA ${ca.host} turned the order ${order.url} invalid: ${words}`,
-    next: 'A new order is placed at the next attempt.',
+    remedy: 'A new order is placed at the next attempt.',
   });
 }
 
-function seen(ca: AcmeCa, answer: AcmeAnswer<z.infer<typeof orderSchema>>, url: string): Order {
+function toOrder(ca: AcmeClient, answer: AcmeResponse<z.infer<typeof orderSchema>>, url: string): Order {
   const order = { ...answer.body, url, ...(answer.retryAfter === undefined ? {} : { retryAfter: answer.retryAfter }) };
-  ca.readyOrders.see(order);
+  ca.readyOrders.record(order);
   return order;
 }

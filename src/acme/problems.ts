@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
-const PREFIX = 'urn:ietf:params:acme:error:';
+const ACME_ERROR_PREFIX = 'urn:ietf:params:acme:error:';
 
 const identifierSchema = z.object({ type: z.string().max(64), value: z.string().max(512) });
 const singleProblemSchema = z.object({
@@ -19,7 +19,7 @@ export const problemSchema = singleProblemSchema.extend({
 export type Problem = z.infer<typeof problemSchema>;
 
 /** RFC 8555 §6.7 and RFC 9773 §7.4 (alreadyReplaced); invalidProfile is Let's Encrypt's profiles draft, §6.3. */
-const CODES: Readonly<Record<string, FailureCode>> = {
+const CODE_BY_TYPE: Readonly<Record<string, FailureCode>> = {
   accountDoesNotExist: 'acme/accountUnknown',
   alreadyReplaced: 'acme/malformed',
   alreadyRevoked: 'acme/malformed',
@@ -47,7 +47,7 @@ const CODES: Readonly<Record<string, FailureCode>> = {
   userActionRequired: 'acme/accountInvalid',
 };
 
-const NEXT: Readonly<Partial<Record<FailureCode, string>>> = {
+const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'acme/accountInvalid': 'Correct the ACME account Secret, or do at the CA what it asks for; it goes on by itself.',
   'acme/accountUnknown':
     'Put the URL of an account that this CA knows, and its key, into the ACME account Secret; it goes on by itself.',
@@ -58,7 +58,7 @@ const NEXT: Readonly<Partial<Record<FailureCode, string>>> = {
 
 /** The problem type without its prefix (`malformed`), or '' when the document has none of RFC 8555's. */
 export function problemType(problem: Problem | undefined): string {
-  return problem?.type?.startsWith(PREFIX) === true ? problem.type.slice(PREFIX.length) : '';
+  return problem?.type?.startsWith(ACME_ERROR_PREFIX) === true ? problem.type.slice(ACME_ERROR_PREFIX.length) : '';
 }
 
 /** An answer >= 400 of the CA. `type` and `status` let a caller that expects a certain refusal recognize it. */
@@ -76,7 +76,7 @@ export class AcmeProblemError extends CertmanError {
   }
 }
 
-export interface RefusedAnswer {
+export interface ErrorResponse {
   /** Host of the CA's directory. */
   readonly host: string;
   /** What was asked for, as in `refused the new order`. */
@@ -89,19 +89,19 @@ export interface RefusedAnswer {
 }
 
 /** Turns an answer >= 400 into the one typed error: code by problem type, the CA's own words, Retry-After as `notBefore`. */
-export function refusalToError(answer: RefusedAnswer): AcmeProblemError {
+export function errorFromResponse(answer: ErrorResponse): AcmeProblemError {
   const parsed = problemSchema.safeParse(answer.body);
   const problem = parsed.success ? parsed.data : undefined;
   const type = problemType(problem);
-  const code = codeOf(answer.status, type, problem);
+  const code = failureCodeOf(answer.status, type, problem);
   const notBefore = parseRetryAfter(answer.retryAfter, answer.now);
   const words = describeProblem(problem) || `HTTP status ${answer.status} without a problem document`;
-  const next = NEXT[code];
+  const next = REMEDIES[code];
   return new AcmeProblemError(
     {
       code,
       message: `The CA ${answer.host} refused ${answer.what} (HTTP ${answer.status}): ${words}`,
-      ...(next === undefined ? {} : { next }),
+      ...(next === undefined ? {} : { remedy: next }),
       ...(notBefore === undefined ? {} : { notBefore }),
     },
     type,
@@ -109,10 +109,10 @@ export function refusalToError(answer: RefusedAnswer): AcmeProblemError {
   );
 }
 
-function codeOf(status: number, type: string, problem: Problem | undefined): FailureCode {
+function failureCodeOf(status: number, type: string, problem: Problem | undefined): FailureCode {
   if (status === 429) return 'acme/rateLimited';
   if (status >= 500) return 'acme/serverError';
-  if (isAboutTheAccount(type, problem?.detail ?? '')) return 'acme/accountInvalid';
+  if (isAccountProblem(type, problem?.detail ?? '')) return 'acme/accountInvalid';
   const code = problemCode(problem);
   if (code !== undefined) return code;
   return status === 401 || status === 403 ? 'acme/unauthorized' : 'acme/unexpected';
@@ -122,7 +122,7 @@ function codeOf(status: number, type: string, problem: Problem | undefined): Fai
  * The CAs have no types of their own for an account that cannot be used; Boulder and Pebble word it like this. It must be told
  * from a refused request: a certificate that such an account cannot revoke is not one that needs no revocation.
  */
-function isAboutTheAccount(type: string, detail: string): boolean {
+function isAccountProblem(type: string, detail: string): boolean {
   if (type === 'malformed') return /JWS verification|key ?ID\b.*(prefix|invalid account URL)/i.test(detail);
   return type === 'unauthorized' && /account (has been|is) (deactivated|revoked|not valid)/i.test(detail);
 }
@@ -130,35 +130,35 @@ function isAboutTheAccount(type: string, detail: string): boolean {
 /** The failure code of a problem document by its type; a `compound` one takes that of its first known subproblem. */
 export function problemCode(problem: Problem | undefined): FailureCode | undefined {
   const type = problemType(problem);
-  if (type !== 'compound') return CODES[type];
+  if (type !== 'compound') return CODE_BY_TYPE[type];
   for (const sub of problem?.subproblems ?? []) {
-    const code = CODES[problemType(sub)];
+    const code = CODE_BY_TYPE[problemType(sub)];
     if (code !== undefined) return code;
   }
   return undefined;
 }
 
-const LONGEST_DETAIL = 500;
-const MOST_SUBPROBLEMS = 5;
+const MAX_DETAIL_LENGTH = 500;
+const MAX_SUBPROBLEMS = 5;
 
 /** A problem in the CA's own words, in one line of bounded length; '' when it says nothing. */
 export function describeProblem(problem: Problem | undefined): string {
   if (problem === undefined) return '';
   const subproblems = problem.subproblems ?? [];
-  const named = subproblems.slice(0, MOST_SUBPROBLEMS).map(describeOne);
+  const named = subproblems.slice(0, MAX_SUBPROBLEMS).map(describeSingleProblem);
   const more = subproblems.length - named.length;
   const tail = named.length === 0 ? '' : `: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
-  return `${describeOne(problem)}${tail}`;
+  return `${describeSingleProblem(problem)}${tail}`;
 }
 
-function describeOne(problem: z.infer<typeof singleProblemSchema>): string {
+function describeSingleProblem(problem: z.infer<typeof singleProblemSchema>): string {
   const name = problem.identifier === undefined ? '' : `${oneLine(problem.identifier.value)}: `;
-  const type = problem.type === undefined ? '' : ` [${problem.type.replace(PREFIX, '')}]`;
+  const type = problem.type === undefined ? '' : ` [${problem.type.replace(ACME_ERROR_PREFIX, '')}]`;
   return `${name}${oneLine(problem.detail ?? '')}${type}`.trim();
 }
 
 function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
   const line = text.replace(/[\s\u0000-\u001f\u007f]+/g, ' ').trim();
-  return line.length <= LONGEST_DETAIL ? line : `${line.slice(0, LONGEST_DETAIL)}…`;
+  return line.length <= MAX_DETAIL_LENGTH ? line : `${line.slice(0, MAX_DETAIL_LENGTH)}…`;
 }

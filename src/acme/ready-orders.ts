@@ -8,7 +8,7 @@ const CAPACITY = 2_000;
 export class ReadyOrders {
   readonly #finalizeUrls = new Map<string, string>();
 
-  see(order: { readonly url: string; readonly status: string; readonly finalize: string }): void {
+  record(order: { readonly url: string; readonly status: string; readonly finalize: string }): void {
     this.#finalizeUrls.delete(order.url);
     if (order.status !== 'ready') return;
     this.#finalizeUrls.set(order.url, order.finalize);

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { parseAccountKey } from './account.ts';
-import { AcmeCa } from './client.ts';
+import { AcmeClient } from './client.ts';
 import type { AcmeTransport } from './transport.ts';
 
 const accountSchema = z.object({ status: z.string().max(64) });
 
-export interface Registration {
+export interface AccountRegistration {
   readonly directoryUrl: string;
   /** PEM of the key that the account is to have. */
   readonly privateKeyPem: string;
@@ -20,11 +20,11 @@ export interface Registration {
  */
 export async function registerAccount(
   transport: AcmeTransport,
-  registration: Registration,
+  registration: AccountRegistration,
   signal?: AbortSignal,
 ): Promise<string> {
   const key = parseAccountKey(registration.privateKeyPem);
-  const ca = new AcmeCa({ key, url: '', directoryUrl: registration.directoryUrl }, transport);
+  const ca = new AcmeClient({ key, url: '', directoryUrl: registration.directoryUrl }, transport);
   const { newAccount } = await ca.directory();
   const contact = (registration.contacts ?? []).map((address) => `mailto:${address}`);
   const answer = await ca.postWithKey({

@@ -3,7 +3,7 @@ import { CertmanError } from '../failures/failure.ts';
 import type { AcmeAccount } from './account.ts';
 import type { DirectoryCache } from './directory.ts';
 import type { NoncePool } from './nonce-pool.ts';
-import type { AcmeTransport, TransportAnswer } from './transport.ts';
+import type { AcmeTransport, TransportResponse } from './transport.ts';
 
 /** What all signed requests to one CA with one account share. */
 export interface AcmeSession {
@@ -15,7 +15,7 @@ export interface AcmeSession {
 }
 
 /** How often a request is sent again with the nonce of a badNonce answer (RFC 8555 §6.5). */
-const BAD_NONCE_ROUNDS = 8;
+const MAX_BAD_NONCE_RETRIES = 8;
 
 const BAD_NONCE = 'urn:ietf:params:acme:error:badNonce';
 
@@ -31,12 +31,12 @@ export class SignedRequest extends HttpClient {
   constructor(session: AcmeSession, signal: AbortSignal | undefined) {
     super(session.account.directoryUrl, session.account.key);
     this.jwk = session.jwk;
-    this.maxBadNonceRetries = BAD_NONCE_ROUNDS;
+    this.maxBadNonceRetries = MAX_BAD_NONCE_RETRIES;
     this.#session = session;
     this.#signal = signal;
   }
 
-  override async request(url: string, method: string, options: { data?: unknown } = {}): Promise<TransportAnswer> {
+  override async request(url: string, method: string, options: { data?: unknown } = {}): Promise<TransportResponse> {
     const answer = await this.#session.transport.send(
       method === 'post' ? 'POST' : 'HEAD',
       url,
@@ -62,7 +62,7 @@ export class SignedRequest extends HttpClient {
   }
 }
 
-function isBadNonce(answer: TransportAnswer): boolean {
+function isBadNonce(answer: TransportResponse): boolean {
   const { data } = answer;
   return (
     answer.status === 400 && typeof data === 'object' && data !== null && 'type' in data && data.type === BAD_NONCE

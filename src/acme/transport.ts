@@ -2,7 +2,7 @@ import { Agent, request } from 'undici';
 import { CertmanError } from '../failures/failure.ts';
 
 /** Largest answer that is read: an order of 100 names has about 12 KB, a chain about 6 KB. */
-const LARGEST_BODY_BYTES = 256 * 1024;
+const MAX_BODY_BYTES = 256 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -17,7 +17,7 @@ export interface TransportOptions {
   readonly connections?: number;
 }
 
-export interface TransportAnswer {
+export interface TransportResponse {
   readonly status: number;
   /** Lower-case names; of repeated ones the first. */
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -42,7 +42,7 @@ export class AcmeTransport {
       connections: options.connections ?? 32,
       allowH2: false,
       keepAliveTimeout: 20_000,
-      maxResponseSize: LARGEST_BODY_BYTES,
+      maxResponseSize: MAX_BODY_BYTES,
       connect: {
         timeout: CONNECT_TIMEOUT_MS,
         ...(options.caBundlePem === undefined ? {} : { ca: options.caBundlePem }),
@@ -55,7 +55,7 @@ export class AcmeTransport {
     url: string,
     body: string | undefined,
     signal?: AbortSignal,
-  ): Promise<TransportAnswer> {
+  ): Promise<TransportResponse> {
     signal?.throwIfAborted();
     const abort = new AbortController();
     const cancel = (): void => abort.abort(signal?.reason);
@@ -74,10 +74,10 @@ export class AcmeTransport {
       });
       const headers = firstValues(answer.headers);
       const text = await answer.body.text();
-      return { status: answer.statusCode, headers, data: decode(url, headers['content-type'], text) };
+      return { status: answer.statusCode, headers, data: parseBody(url, headers['content-type'], text) };
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      throw asCertmanError(url, error, this.#timeoutMs);
+      throw toCertmanError(url, error, this.#timeoutMs);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', cancel);
@@ -98,7 +98,7 @@ function firstValues(headers: Record<string, string | string[] | undefined>): Re
   return single;
 }
 
-function decode(url: string, contentType: string | undefined, text: string): unknown {
+function parseBody(url: string, contentType: string | undefined, text: string): unknown {
   if (text === '' || contentType === undefined || !/^application\/([\w.+-]*\+)?json\b/i.test(contentType)) return text;
   try {
     return JSON.parse(text);
@@ -112,7 +112,7 @@ function decode(url: string, contentType: string | undefined, text: string): unk
 }
 
 /** TLS failures that a different CA bundle would cure. */
-const UNTRUSTED = new Set([
+const UNTRUSTED_TLS_CODES = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -120,14 +120,14 @@ const UNTRUSTED = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-function asCertmanError(url: string, error: unknown, timeoutMs: number): CertmanError {
+function toCertmanError(url: string, error: unknown, timeoutMs: number): CertmanError {
   if (error instanceof CertmanError) return error;
   const { host } = new URL(url);
   const code = errorCode(error);
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new CertmanError({
       code: 'acme/unexpected',
-      message: `The answer of ${host} is larger than ${LARGEST_BODY_BYTES / 1024} KiB, more than any ACME answer.`,
+      message: `The answer of ${host} is larger than ${MAX_BODY_BYTES / 1024} KiB, more than any ACME answer.`,
       cause: error,
     });
   }
@@ -136,9 +136,9 @@ function asCertmanError(url: string, error: unknown, timeoutMs: number): Certman
   return new CertmanError({
     code: 'acme/unreachable',
     message: `The CA at ${host} cannot be reached: ${why}.`,
-    ...(code !== undefined && UNTRUSTED.has(code)
+    ...(code !== undefined && UNTRUSTED_TLS_CODES.has(code)
       ? {
-          next: `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`,
+          remedy: `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`,
         }
       : {}),
     cause: error,

@@ -3,10 +3,10 @@
  * stand there. Pure.
  */
 import type { BundleNames } from '../clusters/cluster-view.ts';
-import { isInZone, LONGEST_COMMON_NAME, problemWithName, quoted } from './dns-name.ts';
+import { dnsNameProblem, isInZone, MAX_COMMON_NAME_LENGTH, quoted } from './dns-name.ts';
 
 /** The CA's limit for one certificate. Source: https://letsencrypt.org/docs/rate-limits/ ("names per certificate"). */
-export const MOST_NAMES = 100;
+export const MAX_NAMES = 100;
 
 /** The fields of a ClusterDeployment's spec that give a bundle its names. */
 export interface ServingNames {
@@ -51,7 +51,7 @@ function asWildcard(domain: string): string {
 }
 
 /** How a problem with names is put, by where somebody wrote them. */
-export interface NamesWording {
+export interface NameErrorMessages {
   /** What asks for the names, at the beginning of a sentence. */
   readonly subject: string;
   /** What the zone is called. */
@@ -68,21 +68,21 @@ export interface NamesWording {
  * Names as somebody asked for them, made fit for a certificate: lower case, each once, in their order; or why they are not.
  * @param zone that the names must lie in, to be proved there.
  */
-export function certificateNames(wanted: readonly string[], zone: string, wording: NamesWording): BundleNames {
+export function certificateNames(wanted: readonly string[], zone: string, wording: NameErrorMessages): BundleNames {
   const dnsNames = [...new Set(wanted.map((name) => name.toLowerCase()))];
   const zoneName = zone.toLowerCase();
   const { subject } = wording;
   const [first] = dnsNames;
   if (first === undefined) return { kind: 'invalid', code: 'names/none', message: wording.whenNone };
-  if (dnsNames.length > MOST_NAMES) {
+  if (dnsNames.length > MAX_NAMES) {
     return {
       kind: 'invalid',
       code: 'names/tooMany',
-      message: `${subject} has ${dnsNames.length} names; a certificate carries at most ${MOST_NAMES}. ${wording.whenTooMany}`,
+      message: `${subject} has ${dnsNames.length} names; a certificate carries at most ${MAX_NAMES}. ${wording.whenTooMany}`,
     };
   }
   for (const name of dnsNames) {
-    const problem = problemWithName(name);
+    const problem = dnsNameProblem(name);
     if (problem !== undefined) {
       return {
         kind: 'invalid',
@@ -99,7 +99,7 @@ export function certificateNames(wanted: readonly string[], zone: string, wordin
       message: `${subject} asks for ${quoted(outside)}, which is not in ${wording.zone} ${quoted(zoneName)}, so it cannot be proved. ${wording.whenOutside}`,
     };
   }
-  return first.length <= LONGEST_COMMON_NAME
+  return first.length <= MAX_COMMON_NAME_LENGTH
     ? { kind: 'valid', dnsNames, commonName: first }
     : { kind: 'valid', dnsNames };
 }

@@ -3,17 +3,17 @@
  */
 
 /** Longest name in presentation form without the trailing dot (RFC 1035 §2.3.4: 255 octets on the wire). */
-export const LONGEST_NAME = 253;
+export const MAX_NAME_LENGTH = 253;
 
 /** RFC 5280 appendix A: ub-common-name. */
-export const LONGEST_COMMON_NAME = 64;
+export const MAX_COMMON_NAME_LENGTH = 64;
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** @returns why `name` (lower case) cannot stand in a certificate, as the end of a sentence; undefined when it can. */
-export function problemWithName(name: string): string | undefined {
+export function dnsNameProblem(name: string): string | undefined {
   if (name === '') return 'it is empty';
-  if (name.length > LONGEST_NAME) return `it has ${name.length} characters, more than ${LONGEST_NAME}`;
+  if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, more than ${MAX_NAME_LENGTH}`;
   const labels = name.split('.');
   const hostLabels = labels[0] === '*' ? labels.slice(1) : labels;
   if (hostLabels.some((label) => label.includes('*'))) return '"*" may only be the whole leftmost label';

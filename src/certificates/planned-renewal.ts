@@ -1,7 +1,7 @@
 /** When a good certificate is renewed, and which rule says so. Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
-import { instantInWindow, type RenewalWindow, windowOf } from './renewal-window.ts';
-import { fractionOf } from './spread.ts';
+import { applicableWindow, type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
+import { stableFraction } from './stable-fraction.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -9,17 +9,17 @@ const DAY_MS = 24 * 3_600_000;
 export const DEFAULT_RENEW_BEFORE_DAYS = 45;
 
 /** Renewals are spread over up to this much earlier, so that clusters installed together are not renewed together. */
-export const LONGEST_SPREAD_MS = DAY_MS;
+export const MAX_JITTER_MS = DAY_MS;
 
 /** The spread is never more than this share of the lifetime: a short certificate keeps most of its life. */
-const SPREAD_SHARE = 1 / 50;
+const MAX_JITTER_SHARE = 1 / 50;
 
 /** What the instant of a renewal depends on, besides the certificate. */
 export interface RenewalTerms {
   /** As the user set it; unset or <= 0: the default. */
   readonly renewBeforeDays?: number;
   /** Anything stable for this certificate's place (namespace/name of the request): decides its spread. */
-  readonly spreadKey: string;
+  readonly jitterKey: string;
   /** What the CA last suggested; ignored unless it is of this very certificate. */
   readonly suggestedWindow?: RenewalWindow;
   /** Epoch milliseconds. */
@@ -40,7 +40,7 @@ export interface PlannedRenewal {
 /** How much of a certificate's life is to be left at its renewal, the spread aside. */
 export interface RenewalLead {
   /** Milliseconds. */
-  readonly before: number;
+  readonly beforeMs: number;
   readonly reason: Exclude<RenewalRule, 'SuggestedByCa'>;
   readonly message: string;
 }
@@ -55,7 +55,7 @@ export function plannedRenewal(
 ): PlannedRenewal {
   const lead = renewalLead(certificate, terms.renewBeforeDays);
   const byPolicy: PlannedRenewal = {
-    at: earlierByItsSpread(certificate, lead.before, terms.spreadKey),
+    at: withJitter(certificate, lead.beforeMs, terms.jitterKey),
     reason: lead.reason,
     message: lead.message,
   };
@@ -76,18 +76,18 @@ export function renewalLead(
   const half = lifetimeOf(certificate) / 2;
   if (days * DAY_MS > half) {
     return {
-      before: half,
+      beforeMs: half,
       reason: 'HalfLifetime',
       message: `half of its lifetime is then left, the most there may be (${days} days were wanted)`,
     };
   }
   return userSays
     ? {
-        before: days * DAY_MS,
+        beforeMs: days * DAY_MS,
         reason: 'RenewBeforeDays',
         message: `${days} days are then left, as renewBeforeDays says`,
       }
-    : { before: days * DAY_MS, reason: 'DefaultPolicy', message: `${days} days are then left, the default` };
+    : { beforeMs: days * DAY_MS, reason: 'DefaultPolicy', message: `${days} days are then left, the default` };
 }
 
 /** Milliseconds from notBefore to notAfter. */
@@ -95,12 +95,12 @@ export function lifetimeOf(certificate: Pick<CertificateFacts, 'notBefore' | 'no
   return Math.max(0, Date.parse(certificate.notAfter) - Date.parse(certificate.notBefore));
 }
 
-function earlierByItsSpread(
+function withJitter(
   certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
   before: number,
-  spreadKey: string,
+  jitterKey: string,
 ): number {
-  const spread = fractionOf(spreadKey) * Math.min(LONGEST_SPREAD_MS, lifetimeOf(certificate) * SPREAD_SHARE);
+  const spread = stableFraction(jitterKey) * Math.min(MAX_JITTER_MS, lifetimeOf(certificate) * MAX_JITTER_SHARE);
   // Whole seconds: people read it.
   return Math.floor((Date.parse(certificate.notAfter) - before - spread) / 1000) * 1000;
 }
@@ -109,9 +109,9 @@ function suggestedRenewal(
   certificate: Pick<CertificateFacts, 'certId'>,
   terms: RenewalTerms,
 ): PlannedRenewal | undefined {
-  const window = windowOf(terms.suggestedWindow, certificate);
+  const window = applicableWindow(terms.suggestedWindow, certificate);
   if (window === undefined) return;
-  const at = instantInWindow(window, terms.now);
+  const at = selectTimeInWindow(window, terms.now);
   if (at === undefined) return;
   const why = window.explanationUrl === undefined ? '' : `, see ${window.explanationUrl}`;
   return {

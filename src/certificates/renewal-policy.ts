@@ -8,18 +8,18 @@ import { type PlannedRenewal, plannedRenewal, type RenewalRule, type RenewalTerm
 const LETS_ENCRYPT_PRODUCTION = 'acme-v02.api.letsencrypt.org';
 
 /** How the CNs of all issuers of Let's Encrypt's staging environment begin (letsencrypt.org/docs/staging-environment). */
-const LETS_ENCRYPT_STAGING_ISSUER = '(STAGING)';
+const LETS_ENCRYPT_STAGING_ISSUER_PREFIX = '(STAGING)';
 
-const MOST_NAMES_TOLD = 3;
+const MAX_NAMES_SHOWN = 3;
 
 export interface RenewalInputs extends RenewalTerms {
   readonly secret: SecretObservation;
   /** Names the certificate must have. */
   readonly dnsNames: readonly string[];
   /** Host of the directory of the CA that issued the certificate in the Secret, where that was recorded. */
-  readonly issuedBy?: string;
+  readonly issuedByCaHost?: string;
   /** Host of the directory that an order would go to now, where that is known. */
-  readonly environment?: string;
+  readonly caHost?: string;
   /** The CA is known to have revoked the certificate in the Secret. */
   readonly revoked?: boolean;
   /** An operator asked for a new certificate, whatever there is. */
@@ -33,7 +33,7 @@ export type OrderReason =
   | 'KeyMismatch'
   | 'NamesMissing'
   | 'Revoked'
-  | 'EnvironmentChanged'
+  | 'CaChanged'
   | 'Expired'
   | 'SuggestedByCa'
   | 'RenewalDue'
@@ -66,12 +66,12 @@ const ORDER_RULES: readonly OrderRule[] = [
   secretMissing,
   keyMismatch,
   secretBroken,
-  ofCertificate(namesMissing),
-  ofCertificate(revoked),
-  ofCertificate(environmentChanged),
-  ofCertificate(expired),
-  ofCertificate(suggestedByCa),
-  ofCertificate(renewalDue),
+  forCertificate(namesMissing),
+  forCertificate(revoked),
+  forCertificate(caChanged),
+  forCertificate(expired),
+  forCertificate(suggestedByCa),
+  forCertificate(renewalDue),
   renewRequested,
 ];
 
@@ -103,7 +103,7 @@ function secretBroken({ secret }: RenewalInputs): OrderCause | undefined {
 }
 
 /** The rules from here on are about a certificate that could serve. */
-function ofCertificate(
+function forCertificate(
   rule: (certificate: CertificateFacts, inputs: RenewalInputs) => OrderCause | undefined,
 ): OrderRule {
   return (inputs) => (inputs.secret.kind === 'valid' ? rule(inputs.secret.certificate, inputs) : undefined);
@@ -112,8 +112,8 @@ function ofCertificate(
 function namesMissing(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
   const lacking = missingNames(certificate.dnsNames, inputs.dnsNames);
   if (lacking.length === 0) return;
-  const told = lacking.slice(0, MOST_NAMES_TOLD).join(', ');
-  const untold = lacking.length - MOST_NAMES_TOLD;
+  const told = lacking.slice(0, MAX_NAMES_SHOWN).join(', ');
+  const untold = lacking.length - MAX_NAMES_SHOWN;
   return {
     reason: 'NamesMissing',
     message: `The certificate lacks ${told}${untold > 0 ? ` and ${untold} more` : ''}.`,
@@ -126,21 +126,21 @@ function revoked(certificate: CertificateFacts, inputs: RenewalInputs): OrderCau
 }
 
 /** A CA that is not known on either side is no reason by itself: after an upgrade nothing was recorded yet. */
-function environmentChanged(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
-  const { issuedBy, environment } = inputs;
-  if (environment === undefined) return;
+function caChanged(certificate: CertificateFacts, inputs: RenewalInputs): OrderCause | undefined {
+  const { issuedByCaHost: issuedBy, caHost } = inputs;
+  if (caHost === undefined) return;
   if (issuedBy !== undefined) {
-    if (issuedBy.toLowerCase() === environment.toLowerCase()) return;
+    if (issuedBy.toLowerCase() === caHost.toLowerCase()) return;
     return {
-      reason: 'EnvironmentChanged',
-      message: `The certificate was issued by ${issuedBy}; certificates now come from ${environment}.`,
+      reason: 'CaChanged',
+      message: `The certificate was issued by ${issuedBy}; certificates now come from ${caHost}.`,
     };
   }
-  if (environment.toLowerCase() !== LETS_ENCRYPT_PRODUCTION) return;
-  if (!certificate.issuerName.startsWith(LETS_ENCRYPT_STAGING_ISSUER)) return;
+  if (caHost.toLowerCase() !== LETS_ENCRYPT_PRODUCTION) return;
+  if (!certificate.issuerName.startsWith(LETS_ENCRYPT_STAGING_ISSUER_PREFIX)) return;
   return {
-    reason: 'EnvironmentChanged',
-    message: `The certificate was issued by ${certificate.issuerName}, which nobody trusts; certificates now come from ${environment}.`,
+    reason: 'CaChanged',
+    message: `The certificate was issued by ${certificate.issuerName}, which nobody trusts; certificates now come from ${caHost}.`,
   };
 }
 

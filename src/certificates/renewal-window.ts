@@ -1,6 +1,6 @@
 /** When the CA suggests that a certificate be renewed (RFC 9773 §4.2). Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
-import { fractionOf } from './spread.ts';
+import { stableFraction } from './stable-fraction.ts';
 
 /** Kept with the certificate that it is of: the window of another one must never cause a renewal. */
 export interface RenewalWindow {
@@ -15,7 +15,7 @@ export interface RenewalWindow {
 }
 
 /** The window, if it is of this certificate and can be obeyed: a stale or malformed one counts as none. */
-export function windowOf(
+export function applicableWindow(
   window: RenewalWindow | undefined,
   certificate: Pick<CertificateFacts, 'certId'>,
 ): RenewalWindow | undefined {
@@ -30,10 +30,10 @@ export function windowOf(
  * @returns epoch milliseconds, never before `now`; undefined for a window that does not end after it starts (RFC 9773 §4.2:
  * to be treated as if there were none).
  */
-export function instantInWindow(window: RenewalWindow, now: number): number | undefined {
+export function selectTimeInWindow(window: RenewalWindow, now: number): number | undefined {
   const bounds = boundsOf(window);
   if (bounds === undefined) return;
-  const chosen = bounds.start + fractionOf(window.certId) * (bounds.end - bounds.start);
+  const chosen = bounds.start + stableFraction(window.certId) * (bounds.end - bounds.start);
   // Whole seconds, since people read it, and none before the window.
   return Math.max(now, Math.ceil(chosen / 1000) * 1000);
 }

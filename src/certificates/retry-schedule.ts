@@ -22,13 +22,13 @@ export const RETRY_DELAYS_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_
 export const OUTAGE_DELAYS_MS = [MINUTE_MS / 2, MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS] as const;
 
 /** However near the end: Let's Encrypt gives back one failed authorization of a name in 12 minutes (docs/rate-limits). */
-const SHORTEST_HURRY_MS = 12 * MINUTE_MS;
+const MIN_RETRY_DELAY_MS = 12 * MINUTE_MS;
 
 /** A certificate of a few hours has no 12 minutes to lose. */
-const SHORTEST_HURRY_SHARE = 1 / 50;
+const MIN_RETRY_DELAY_SHARE = 1 / 50;
 
 /** Of the time left until the certificate in use expires, no more than this passes between two attempts. */
-const SHARE_OF_TIME_LEFT = 1 / 4;
+const MAX_SHARE_OF_TIME_LEFT = 1 / 4;
 
 /**
  * The instant of the next attempt: by the schedule, the sooner the nearer the certificate in use is to its end.
@@ -44,20 +44,20 @@ export function nextAttemptAt(
   now: number,
   certificate?: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
 ): number {
-  const delays = failure.stance === 'soon' ? OUTAGE_DELAYS_MS : RETRY_DELAYS_MS;
+  const delays = failure.retry === 'transient' ? OUTAGE_DELAYS_MS : RETRY_DELAYS_MS;
   const step = Math.min(Math.max(failedAttempts, 1), delays.length) - 1;
   const delay = delays[step] ?? DAY_MS;
-  const longest = certificate === undefined ? delay : longestDelay(certificate, now);
+  const longest = certificate === undefined ? delay : maxDelay(certificate, now);
   const scheduled = now + Math.min(delay, longest);
   const told = failure.notBefore === undefined ? Number.NaN : Date.parse(failure.notBefore);
   if (!Number.isFinite(told)) return scheduled;
-  return failure.code === 'limits/exactSet' ? Math.max(now, told) : Math.max(scheduled, told);
+  return failure.code === 'rateLimit/exactSet' ? Math.max(now, told) : Math.max(scheduled, told);
 }
 
 /** Hurries towards the end; once the damage is done, hourly, then ever slower until daily: nobody seems to miss it. */
-function longestDelay(certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>, now: number): number {
+function maxDelay(certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>, now: number): number {
   const left = Date.parse(certificate.notAfter) - now;
   if (left <= 0) return Math.min(Math.max(-left, HOUR_MS), DAY_MS);
-  const shortest = Math.min(SHORTEST_HURRY_MS, lifetimeOf(certificate) * SHORTEST_HURRY_SHARE);
-  return Math.ceil(Math.max(left * SHARE_OF_TIME_LEFT, shortest));
+  const shortest = Math.min(MIN_RETRY_DELAY_MS, lifetimeOf(certificate) * MIN_RETRY_DELAY_SHARE);
+  return Math.ceil(Math.max(left * MAX_SHARE_OF_TIME_LEFT, shortest));
 }

@@ -35,7 +35,7 @@ export interface StatusReport {
   /** The certificate in the Secret, when there is one. */
   readonly certificate?: CertificateFacts;
   /** Host of the directory of the CA that issued it, where that is known. */
-  readonly environment?: string;
+  readonly caHost?: string;
   /** The window that the CA suggests for this certificate, as far as it was ever of consequence. */
   readonly suggestedWindow?: RenewalWindow;
   /** RFC 3339: when it will be renewed. */

@@ -1,7 +1,7 @@
 import type { ClusterIdentity } from './cluster-view.ts';
 
 /** What of a bundle is to be taken off the API server. */
-export interface BundleRemoval {
+export interface RemoveBundleInput {
   readonly cluster: ClusterIdentity;
   readonly bundleName: string;
   readonly secretName: string;

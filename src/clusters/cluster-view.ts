@@ -7,7 +7,7 @@
 /** Identity of a cluster, over hubs and over re-creation under the same name. */
 export interface ClusterIdentity {
   /** Name of the hub (the management cluster on which Hive runs). */
-  readonly hive: string;
+  readonly managementCluster: string;
   readonly namespace: string;
   /** Name of the ClusterDeployment, or of the CertificateRequest that stands alone. */
   readonly name: string;

@@ -28,10 +28,10 @@ export function digestOf(text: string): string {
     left = Math.imul((left << 5) ^ (left >>> 27) ^ unit, 0x2c1b3c6d);
     right = Math.imul((right << 7) ^ (right >>> 25) ^ unit, 0x297a2d39);
   }
-  return finish(left ^ text.length) + finish(right + text.length);
+  return mixBits(left ^ text.length) + mixBits(right + text.length);
 }
 
-function finish(lane: number): string {
+function mixBits(lane: number): string {
   let bits = lane ^ (lane >>> 16);
   bits = Math.imul(bits, 0x21f0aaad);
   bits ^= bits >>> 15;

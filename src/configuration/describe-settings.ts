@@ -1,8 +1,9 @@
 /**
  * The settings as people read them: the README's table, the terminal's list, and a warning about names that are close to one.
  */
+
+import { EXTERNAL_SETTINGS } from './external-settings.ts';
 import type { Environment } from './load-configuration.ts';
-import { OBEYED_SETTINGS } from './obeyed-settings.ts';
 import type { SettingDescription } from './setting.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -15,7 +16,7 @@ export function describeSettings(): readonly SettingDescription[] {
     whenUnset,
     example,
   }));
-  const all: SettingDescription[] = [...own, ...OBEYED_SETTINGS];
+  const all: SettingDescription[] = [...own, ...EXTERNAL_SETTINGS];
   const groups = [...new Set(all.map((setting) => setting.group))];
   return groups.flatMap((group) => all.filter((setting) => setting.group === group));
 }

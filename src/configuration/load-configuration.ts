@@ -17,7 +17,7 @@ export interface ConfigurationProblem {
   /** The value as it was found, shortened; absent when the setting is absent. */
   readonly found?: string;
   /** What is wrong with it, where `expected` does not say so. */
-  readonly trouble?: string;
+  readonly reason?: string;
   readonly expected: string;
 }
 
@@ -31,7 +31,7 @@ export class ConfigurationError extends CertmanError {
     super({
       code: 'configuration/invalid',
       message: `${count} wrong:\n${lines.join('\n')}`,
-      next: `Set what is expected and start again; the settings are described in ${CONFIGURATION_DOCUMENT}.`,
+      remedy: `Set what is expected and start again; the settings are described in ${CONFIGURATION_DOCUMENT}.`,
     });
     this.name = 'ConfigurationError';
     this.problems = Object.freeze([...problems]);
@@ -40,7 +40,7 @@ export class ConfigurationError extends CertmanError {
 
 function describeProblem(problem: ConfigurationProblem): string {
   const found = problem.found === undefined ? 'is not set' : `is ${JSON.stringify(problem.found)}`;
-  return `${problem.setting} ${problem.trouble ?? found}; expected ${problem.expected}`;
+  return `${problem.setting} ${problem.reason ?? found}; expected ${problem.expected}`;
 }
 
 /** Everything that a worker needs to know at start. Frozen. */
@@ -53,7 +53,7 @@ export interface Configuration extends SettingValues {
 export function loadConfiguration(environment: Environment): Configuration {
   const problems: ConfigurationProblem[] = [];
   const values = readInto(problems, environment, SETTING_KEYS);
-  problems.push(...contradictions(values));
+  problems.push(...crossCheck(values));
   const temporal = loadTemporalSettings(environment, problems);
   if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
   const dohQuorum = values.dohQuorum ?? Math.floor(values.dohResolvers.length / 2) + 1;
@@ -109,14 +109,14 @@ function textOf(environment: Environment, name: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-const LONGEST_SHOWN = 120;
+const MAX_VALUE_SHOWN = 120;
 
 function shorten(text: string): string {
-  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}…`;
+  return text.length <= MAX_VALUE_SHOWN ? text : `${text.slice(0, MAX_VALUE_SHOWN)}…`;
 }
 
 /** What is wrong between settings that are each right. */
-function contradictions(values: Partial<SettingValues>): readonly ConfigurationProblem[] {
+function crossCheck(values: Partial<SettingValues>): readonly ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = [];
   const { dohQuorum, dohResolvers, metricsAddress, sdkMetricsAddress, deploymentName, buildId } = values;
   if (values.fedramp === true && values.hostedZoneId === undefined) {

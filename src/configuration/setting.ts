@@ -2,10 +2,10 @@
 import type { ValueSchema } from './values.ts';
 
 export type SettingGroup =
-  | 'Hub'
+  | 'Management cluster'
   | 'Certificate authority'
   | 'DNS'
-  | 'Watch'
+  | 'Controller'
   | 'Worker'
   | 'Observability'
   | 'Temporal'

@@ -2,7 +2,7 @@
  * Every setting of certman: its name, meaning, default, an example and how its text is read. The README's table,
  * `certman config` and the check at start are all made from this one table.
  */
-import { PATCHES, parsePatchId } from '../worker/patches.ts';
+import { PATCHES, parsePatchId } from '../contract/patches.ts';
 import { type AuthoritativeServers, parseAuthoritativeServers } from './authoritative-servers.ts';
 import { optional, type Setting, withDefault } from './setting.ts';
 import {
@@ -25,10 +25,10 @@ import {
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export const SETTINGS = {
-  hive: withDefault(
+  managementCluster: withDefault(
     {
-      name: 'CERTMAN_HIVE',
-      group: 'Hub',
+      name: 'CERTMAN_MANAGEMENT_CLUSTER',
+      group: 'Management cluster',
       meaning:
         'Name of this hub, the management cluster on which Hive runs. Part of every workflow id; keep it for as long as the hub lives.',
       default: 'hive',
@@ -39,7 +39,7 @@ export const SETTINGS = {
   namespace: withDefault(
     {
       name: 'CERTMAN_NAMESPACE',
-      group: 'Hub',
+      group: 'Management cluster',
       meaning: 'Namespace of the ConfigMap `certman-operator` and of the Secret `lets-encrypt-account`.',
       default: 'certman-operator',
       example: 'certman-operator',
@@ -96,9 +96,9 @@ export const SETTINGS = {
     },
     text('a DNS label: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL),
   ),
-  revocationLists: withDefault(
+  crlCheck: withDefault(
     {
-      name: 'CERTMAN_REVOCATION_LISTS',
+      name: 'CERTMAN_CRL_CHECK',
       group: 'Certificate authority',
       meaning:
         "Whether the CAs' lists of revoked certificates (CRLs) are looked at, each every six hours or less often: `on` or `off`.",
@@ -202,10 +202,10 @@ export const SETTINGS = {
     },
     text('the id of a hosted zone: capital letters and digits', /^(\/hostedzone\/)?[A-Z0-9]{1,32}$/),
   ),
-  comparisonIntervalMs: withDefault(
+  resyncIntervalMs: withDefault(
     {
-      name: 'CERTMAN_COMPARISON_INTERVAL',
-      group: 'Watch',
+      name: 'CERTMAN_RESYNC_INTERVAL',
+      group: 'Controller',
       meaning: 'How often the whole hub is compared with what should be there, beside the watch.',
       default: '10m',
       example: '5m',
@@ -225,7 +225,7 @@ export const SETTINGS = {
   decommissionLimitMs: withDefault(
     {
       name: 'CERTMAN_DECOMMISSION_LIMIT',
-      group: 'Hub',
+      group: 'Management cluster',
       meaning:
         'How long what cannot be done at the deletion of a cluster is tried before `CERTMAN_DECOMMISSION_POLICY` decides.',
       default: '24h',
@@ -236,7 +236,7 @@ export const SETTINGS = {
   decommissionPolicy: withDefault(
     {
       name: 'CERTMAN_DECOMMISSION_POLICY',
-      group: 'Hub',
+      group: 'Management cluster',
       meaning:
         'What happens after that limit: `release` lets Hive go on and records what was left; `wait` holds the finalizer until all is done.',
       default: 'release',

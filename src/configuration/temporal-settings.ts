@@ -57,7 +57,7 @@ export function loadTemporalSettings(
     const reason = error instanceof Error ? error.message : String(error);
     problems.push({
       setting: 'TEMPORAL_*',
-      trouble: `cannot be used (${reason.slice(0, 200)})`,
+      reason: `cannot be used (${reason.slice(0, 200)})`,
       expected: "Temporal's environment configuration as the temporal CLI takes it",
     });
     return undefined;

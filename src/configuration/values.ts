@@ -135,7 +135,7 @@ export interface CaBundle {
   readonly pem: string;
 }
 
-const LARGEST_BUNDLE_BYTES = 2 * 1024 * 1024;
+const MAX_BUNDLE_BYTES = 2 * 1024 * 1024;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 export function caBundleFile(): ValueSchema<CaBundle> {
@@ -152,7 +152,7 @@ function caBundleProblem(path: string): CaBundle | string {
   let pem: string;
   try {
     const { size } = statSync(path);
-    if (size > LARGEST_BUNDLE_BYTES) return `it has ${size} bytes`;
+    if (size > MAX_BUNDLE_BYTES) return `it has ${size} bytes`;
     pem = readFileSync(path, 'utf8');
   } catch (error) {
     return `it cannot be read (${errorCode(error)})`;

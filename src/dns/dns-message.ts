@@ -3,15 +3,15 @@ import packet from 'dns-packet';
 import { normalizeName } from './txt-record.ts';
 
 /** No DNS message is longer (RFC 1035 §4.2.2: its length over TCP is 16 bits). */
-export const LARGEST_MESSAGE = 65_535;
+export const MAX_MESSAGE_BYTES = 65_535;
 
 /** Largest UDP answer asked for: passes everywhere without fragments (DNS flag day 2020). */
-const UDP_PAYLOAD = 1_232;
+const MAX_UDP_PAYLOAD_BYTES = 1_232;
 
-const MOST_ALIASES_IN_ONE_ANSWER = 16;
+const MAX_CNAMES_PER_RESPONSE = 16;
 
 /** What a server says about the TXT records of a name. */
-export type TxtReply =
+export type TxtResponse =
   | { readonly kind: 'values'; readonly values: readonly string[]; readonly ttlSeconds: number }
   /** No such name, or no TXT there; for how long that may be cached (RFC 2308 §5), when it says. */
   | { readonly kind: 'absent'; readonly ttlSeconds?: number }
@@ -20,7 +20,7 @@ export type TxtReply =
   /** No statement about the records: refused, failing, malformed. */
   | { readonly kind: 'silent'; readonly why: string };
 
-export interface TxtQuestion {
+export interface TxtQuery {
   /** 0 for DoH, so that caches can share answers (RFC 8484 §4.1). */
   readonly id: number;
   readonly name: string;
@@ -28,7 +28,7 @@ export interface TxtQuestion {
   readonly recursion: boolean;
 }
 
-export function encodeTxtQuestion(question: TxtQuestion): Buffer {
+export function encodeTxtQuery(question: TxtQuery): Buffer {
   return packet.encode({
     type: 'query',
     id: question.id,
@@ -39,7 +39,7 @@ export function encodeTxtQuestion(question: TxtQuestion): Buffer {
       {
         type: 'OPT',
         name: '.',
-        udpPayloadSize: UDP_PAYLOAD,
+        udpPayloadSize: MAX_UDP_PAYLOAD_BYTES,
         extendedRcode: 0,
         ednsVersion: 0,
         flags: 0,
@@ -56,7 +56,7 @@ export function isTruncated(message: Buffer): boolean {
 }
 
 /** @returns undefined when the message is no answer to the question. */
-export function decodeTxtReply(question: TxtQuestion, message: Buffer): TxtReply | undefined {
+export function decodeTxtResponse(question: TxtQuery, message: Buffer): TxtResponse | undefined {
   let answer: packet.DecodedPacket;
   try {
     answer = packet.decode(message);
@@ -73,9 +73,13 @@ export function decodeTxtReply(question: TxtQuestion, message: Buffer): TxtReply
   return readRecords(name, answer.answers ?? [], answer.authorities ?? []);
 }
 
-function readRecords(name: string, answers: readonly packet.Answer[], authorities: readonly packet.Answer[]): TxtReply {
+function readRecords(
+  name: string,
+  answers: readonly packet.Answer[],
+  authorities: readonly packet.Answer[],
+): TxtResponse {
   let owner = name;
-  for (let hop = 0; hop < MOST_ALIASES_IN_ONE_ANSWER; hop++) {
+  for (let hop = 0; hop < MAX_CNAMES_PER_RESPONSE; hop++) {
     const texts = answers.filter((record) => record.type === 'TXT' && normalizeName(record.name) === owner);
     if (texts.length > 0)
       return { kind: 'values', values: texts.map(textOf), ttlSeconds: Math.min(...texts.map(ttlOf)) };

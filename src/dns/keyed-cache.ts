@@ -2,7 +2,7 @@
 export class KeyedCache<Value> {
   readonly #keepMs: number;
   readonly #capacity: number;
-  readonly #entries = new Map<string, Entry<Value>>();
+  readonly #entries = new Map<string, CacheEntry<Value>>();
 
   constructor(options: { readonly keepMs: number; readonly capacity: number }) {
     this.#keepMs = options.keepMs;
@@ -13,7 +13,7 @@ export class KeyedCache<Value> {
   get(key: string, load: () => Promise<Value>, keepMs?: (value: Value) => number): Promise<Value> {
     const held = this.#entries.get(key);
     if (held !== undefined && performance.now() < held.until) return held.value;
-    const entry: Entry<Value> = { value: load(), until: Number.POSITIVE_INFINITY };
+    const entry: CacheEntry<Value> = { value: load(), until: Number.POSITIVE_INFINITY };
     // Deleted first, so that the oldest load is the first of the map and the one to go.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
@@ -30,7 +30,7 @@ export class KeyedCache<Value> {
     this.#entries.delete(key);
   }
 
-  async #settle(key: string, entry: Entry<Value>, keepMs?: (value: Value) => number): Promise<void> {
+  async #settle(key: string, entry: CacheEntry<Value>, keepMs?: (value: Value) => number): Promise<void> {
     try {
       const value = await entry.value;
       entry.until = performance.now() + (keepMs?.(value) ?? this.#keepMs);
@@ -41,7 +41,7 @@ export class KeyedCache<Value> {
   }
 }
 
-interface Entry<Value> {
+interface CacheEntry<Value> {
   readonly value: Promise<Value>;
   /** On the clock of `performance.now()`. */
   until: number;

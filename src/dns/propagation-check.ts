@@ -3,30 +3,30 @@
  * One look; what is not visible yet is a failure that says who sees what, and when looking again makes sense.
  */
 import { CertmanError } from '../failures/failure.ts';
-import { AuthoritativeServer, type HostAndPort } from './authoritative.ts';
-import type { TxtReply } from './dns-message.ts';
-import { createDohConnections, type DohOptions, DohResolver } from './doh.ts';
+import { abortable } from './abortable.ts';
+import { AuthoritativeServer, type HostAndPort } from './authoritative-server.ts';
+import type { TxtResponse } from './dns-message.ts';
+import { createDohConnections, type DohOptions, DohResolver } from './doh-resolver.ts';
 import { KeyedCache } from './keyed-cache.ts';
-import { judge, type Quorum, type Sighting } from './quorum.ts';
+import { evaluateQuorum, type Quorum, type TxtObservation } from './quorum.ts';
 import { normalizeName, type TxtRecord } from './txt-record.ts';
-import { askFollowing, SharedSource, type TxtSource } from './txt-source.ts';
-import { orAborted } from './wait.ts';
+import { CoalescingSource, queryFollowingCnames, type TxtSource } from './txt-source.ts';
 
 /** Questions to one server that are so close together share an answer. */
-const SHARE_MS = 100;
+const COALESCE_MS = 100;
 
 /** The zone's servers are asked again after this long, and ever less often. */
-const AUTHORITATIVE_RETRY_MS = 500;
-const LONGEST_AUTHORITATIVE_RETRY_MS = 5_000;
+const MIN_AUTHORITATIVE_RETRY_MS = 500;
+const MAX_AUTHORITATIVE_RETRY_MS = 5_000;
 
 /** Bounds of what a resolver says about how long it will go on saying so. */
-const SHORTEST_RETRY_SECONDS = 1;
-const LONGEST_RETRY_SECONDS = 60;
+const MIN_RETRY_SECONDS = 1;
+const MAX_RETRY_SECONDS = 60;
 /** When it does not say. */
-const USUAL_RETRY_SECONDS = 5;
+const DEFAULT_RETRY_SECONDS = 5;
 
 const UNREACHABLE_RETRY_MS = 10_000;
-const LONGEST_STORY = 700;
+const MAX_SUMMARY_LENGTH = 700;
 
 export interface PropagationCheckOptions {
   /** URLs of DoH resolvers (RFC 8484), at least one. */
@@ -41,11 +41,11 @@ export interface PropagationCheckOptions {
     | { readonly kind: 'off' }
     | { readonly kind: 'servers'; readonly servers: readonly HostAndPort[] };
   /** Told, once, that the zone's servers cannot be asked from here. */
-  readonly onNotice: (message: string) => void;
+  readonly onWarning: (message: string) => void;
   readonly timeoutMs?: number;
 }
 
-export interface PropagationQuestion {
+export interface PropagationRequest {
   readonly records: readonly TxtRecord[];
   readonly zoneName: string;
   readonly nameServers: readonly string[];
@@ -68,12 +68,12 @@ export class PropagationCheck {
     };
     this.#connections = createDohConnections(doh);
     this.#resolvers = options.resolvers.map(
-      (url) => new SharedSource(new DohResolver(url, this.#connections, doh), SHARE_MS),
+      (url) => new CoalescingSource(new DohResolver(url, this.#connections, doh), COALESCE_MS),
     );
   }
 
   /** Whether somebody must find out the zone's name servers. */
-  get wantsNameServers(): boolean {
+  get needsNameServers(): boolean {
     return this.#options.authoritative.kind === 'auto';
   }
 
@@ -81,36 +81,36 @@ export class PropagationCheck {
    * @returns who sees every value.
    * @throws CertmanError `dns/notVisible` with who sees what, `dns/unreachable` when too few resolvers can be asked.
    */
-  async verify(question: PropagationQuestion, signal: AbortSignal): Promise<readonly string[]> {
-    const wanted = byName(question.records);
+  async verify(question: PropagationRequest, signal: AbortSignal): Promise<readonly string[]> {
+    const wanted = valuesByName(question.records);
     const servers = await this.#serversOf(question.nameServers);
-    const own = await look(servers, wanted, signal);
+    const own = await observeAll(servers, wanted, signal);
     const ownMisses = own.filter((sighting) => sighting.kind === 'missing');
     if (ownMisses.length > 0) {
-      const delay = AUTHORITATIVE_RETRY_MS * 1.3 ** (question.attempt - 1);
+      const delay = MIN_AUTHORITATIVE_RETRY_MS * 1.3 ** (question.attempt - 1);
       throw notVisible(
-        `the zone's own servers do not have all of it yet (${story(own)})`,
+        `the zone's own servers do not have all of it yet (${summarize(own)})`,
         wanted,
-        Math.min(delay, LONGEST_AUTHORITATIVE_RETRY_MS),
+        Math.min(delay, MAX_AUTHORITATIVE_RETRY_MS),
       );
     }
     const confirmedBy = own.filter((sighting) => sighting.kind === 'seen').map((sighting) => sighting.by);
     if (servers.length > 0 && confirmedBy.length === 0) this.#notice(question.zoneName, own);
 
-    const sightings = await look(this.#resolvers, wanted, signal);
-    const verdict = judge(sightings, this.#options.quorum ?? 'majority');
+    const sightings = await observeAll(this.#resolvers, wanted, signal);
+    const verdict = evaluateQuorum(sightings, this.#options.quorum ?? 'majority');
     switch (verdict.kind) {
       case 'visible':
         return [...confirmedBy, ...verdict.seenBy];
       case 'notVisible': {
-        const seconds = Math.max(verdict.retrySeconds ?? USUAL_RETRY_SECONDS, SHORTEST_RETRY_SECONDS);
-        throw notVisible(story(sightings), wanted, Math.min(seconds, LONGEST_RETRY_SECONDS) * 1_000);
+        const seconds = Math.max(verdict.retrySeconds ?? DEFAULT_RETRY_SECONDS, MIN_RETRY_SECONDS);
+        throw notVisible(summarize(sightings), wanted, Math.min(seconds, MAX_RETRY_SECONDS) * 1_000);
       }
       case 'undecided':
         throw new CertmanError({
           code: 'dns/unreachable',
-          message: `Too few DNS-over-HTTPS resolvers can be asked whether the TXT records are visible: ${story(sightings)}.`,
-          next: 'It is tried again; resolvers that can be reached from here are set by CERTMAN_DOH_RESOLVERS.',
+          message: `Too few DNS-over-HTTPS resolvers can be asked whether the TXT records are visible: ${summarize(sightings)}.`,
+          remedy: 'It is tried again; resolvers that can be reached from here are set by CERTMAN_DOH_RESOLVERS.',
           notBefore: new Date(Date.now() + UNREACHABLE_RETRY_MS),
         });
     }
@@ -129,22 +129,22 @@ export class PropagationCheck {
     return Promise.all(
       places.map((place) =>
         this.#servers.get(`${place.host} ${place.port}`, () =>
-          Promise.resolve(new SharedSource(new AuthoritativeServer(place), SHARE_MS)),
+          Promise.resolve(new CoalescingSource(new AuthoritativeServer(place), COALESCE_MS)),
         ),
       ),
     );
   }
 
-  #notice(zoneName: string, own: readonly Sighting[]): void {
+  #notice(zoneName: string, own: readonly TxtObservation[]): void {
     if (this.#noticed) return;
     this.#noticed = true;
-    this.#options.onNotice(
-      `The name servers of ${zoneName} cannot be asked from here (${story(own)}), so DNS over HTTPS alone decides when TXT records are visible. CERTMAN_AUTHORITATIVE_SERVERS=off says that this is as it should be.`,
+    this.#options.onWarning(
+      `The name servers of ${zoneName} cannot be asked from here (${summarize(own)}), so DNS over HTTPS alone decides when TXT records are visible. CERTMAN_AUTHORITATIVE_SERVERS=off says that this is as it should be.`,
     );
   }
 }
 
-function byName(records: readonly TxtRecord[]): ReadonlyMap<string, readonly string[]> {
+function valuesByName(records: readonly TxtRecord[]): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>();
   for (const record of records) {
     const name = normalizeName(record.name);
@@ -156,15 +156,15 @@ function byName(records: readonly TxtRecord[]): ReadonlyMap<string, readonly str
 }
 
 /** What each source says of all names together. */
-function look(
+function observeAll(
   sources: readonly TxtSource[],
   wanted: ReadonlyMap<string, readonly string[]>,
   signal: AbortSignal,
-): Promise<readonly Sighting[]> {
-  const lookAt = async (source: TxtSource): Promise<Sighting> => {
+): Promise<readonly TxtObservation[]> {
+  const lookAt = async (source: TxtSource): Promise<TxtObservation> => {
     const replies = await Promise.all(
       [...wanted].map(async ([name, values]) =>
-        sightingOf(source.name, name, values, await askFollowing(source, name)),
+        observationOf(source.name, name, values, await queryFollowingCnames(source, name)),
       ),
     );
     const missing = replies.filter((reply) => reply.kind === 'missing');
@@ -177,10 +177,10 @@ function look(
       retrySeconds: Math.max(...missing.map((reply) => reply.retrySeconds ?? 0)),
     };
   };
-  return orAborted(Promise.all(sources.map(lookAt)), signal);
+  return abortable(Promise.all(sources.map(lookAt)), signal);
 }
 
-function sightingOf(by: string, name: string, values: readonly string[], reply: TxtReply): Sighting {
+function observationOf(by: string, name: string, values: readonly string[], reply: TxtResponse): TxtObservation {
   switch (reply.kind) {
     case 'silent':
       return { by, kind: 'silent', why: reply.why };
@@ -207,7 +207,7 @@ function sightingOf(by: string, name: string, values: readonly string[], reply: 
   }
 }
 
-function story(sightings: readonly Sighting[]): string {
+function summarize(sightings: readonly TxtObservation[]): string {
   const told = sightings.map((sighting) => {
     switch (sighting.kind) {
       case 'seen':
@@ -219,7 +219,7 @@ function story(sightings: readonly Sighting[]): string {
     }
   });
   const text = told.join('; ');
-  return text.length > LONGEST_STORY ? `${text.slice(0, LONGEST_STORY)}…` : text;
+  return text.length > MAX_SUMMARY_LENGTH ? `${text.slice(0, MAX_SUMMARY_LENGTH)}…` : text;
 }
 
 function notVisible(what: string, wanted: ReadonlyMap<string, readonly string[]>, delayMs: number): CertmanError {
@@ -227,7 +227,7 @@ function notVisible(what: string, wanted: ReadonlyMap<string, readonly string[]>
   return new CertmanError({
     code: 'dns/notVisible',
     message: `The TXT records of ${first ?? 'nothing'}${others.length === 0 ? '' : ` and ${others.length} more`} are not visible yet: ${what}.`,
-    next: 'It is looked at again by itself.',
+    remedy: 'It is looked at again by itself.',
     notBefore: new Date(Date.now() + delayMs),
   });
 }

@@ -5,7 +5,7 @@
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { TxtRecord } from './txt-record.ts';
 
-export interface Publication {
+export interface PublishResult {
   readonly zoneId: string;
   /** Authoritative servers of the zone; empty when nobody asks them. */
   readonly nameServers: readonly string[];
@@ -16,7 +16,7 @@ export interface Publication {
 /** Errors of all methods: `CertmanError` with a `dns/…` code, or `kubernetes/…` while looking up zone and credentials. */
 export interface DnsProvider {
   /** Adds the values to whatever else the names hold. A request that is aborted before its change is sent leaves no trace. */
-  publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication>;
+  publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<PublishResult>;
   /** Takes exactly these values away. A missing value, name or zone is no error. */
   withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
   /** Returns once the change is served by all of the provider's servers; `dns/pending` when that takes more than some seconds. */

@@ -1,7 +1,7 @@
 /** When enough of those asked have seen the records. Pure. */
 
 /** What one server says about all records of an order together. */
-export type Sighting =
+export type TxtObservation =
   | { readonly by: string; readonly kind: 'seen' }
   /** `saw`: what there was instead; `retrySeconds`: for how long it may go on saying so from its cache. */
   | { readonly by: string; readonly kind: 'missing'; readonly saw: string; readonly retrySeconds?: number }
@@ -11,13 +11,13 @@ export type Sighting =
 /** `majority`: more than half of those that make a statement. A number: so many, whoever else is silent. */
 export type Quorum = 'majority' | number;
 
-export type Verdict =
+export type QuorumResult =
   | { readonly kind: 'visible'; readonly seenBy: readonly string[] }
   /** `retrySeconds`: when enough of those that miss it have forgotten so, as far as they say. */
   | { readonly kind: 'notVisible'; readonly retrySeconds?: number }
   | { readonly kind: 'undecided' };
 
-export function judge(sightings: readonly Sighting[], quorum: Quorum): Verdict {
+export function evaluateQuorum(sightings: readonly TxtObservation[], quorum: Quorum): QuorumResult {
   const seen = sightings.filter((sighting) => sighting.kind === 'seen');
   const missing = sightings.filter((sighting) => sighting.kind === 'missing');
   const speaking = seen.length + missing.length;

@@ -7,7 +7,7 @@ export interface TxtRecord {
 }
 
 /** Longest character-string of a TXT record (RFC 1035 §3.3.14). */
-const LONGEST_STRING = 255;
+const MAX_CHARACTER_STRING_BYTES = 255;
 
 /** Lower case, no trailing dot, Route 53's octal escapes undone (`\052` is `*`). */
 export function normalizeName(name: string): string {
@@ -19,8 +19,8 @@ export function normalizeName(name: string): string {
 export function quoteTxt(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   const strings: string[] = [];
-  for (let at = 0; at < bytes.length || at === 0; at += LONGEST_STRING) {
-    strings.push(`"${escapeString(bytes.subarray(at, at + LONGEST_STRING))}"`);
+  for (let at = 0; at < bytes.length || at === 0; at += MAX_CHARACTER_STRING_BYTES) {
+    strings.push(`"${escapeString(bytes.subarray(at, at + MAX_CHARACTER_STRING_BYTES))}"`);
   }
   return strings.join(' ');
 }
@@ -36,7 +36,7 @@ function escapeString(bytes: Buffer): string {
 }
 
 /** Orders names as Route 53 lists them: by labels from the right, each by ASCII. */
-export function compareNames(a: string, b: string): number {
+export function compareNamesByLabel(a: string, b: string): number {
   const left = reversedLabels(a);
   const right = reversedLabels(b);
   return left < right ? -1 : left > right ? 1 : 0;

@@ -36,21 +36,21 @@ export const FAILURE_CODES = [
   'kubernetes/unreachable',
   'kubernetes/forbidden',
   'kubernetes/conflict',
-  'kubernetes/heldByOther',
+  'kubernetes/ownedByOther',
   'kubernetes/notFound',
   'kubernetes/gone',
   'kubernetes/invalid',
   'kubernetes/secretBroken',
   'kubernetes/unexpected',
-  'revocation/unreachable',
-  'revocation/unusable',
+  'crl/unreachable',
+  'crl/unusable',
   'temporal/unreachable',
   'temporal/workerStopping',
   'worker/lost',
   'names/none',
   'names/invalid',
   'names/tooMany',
-  'limits/exactSet',
+  'rateLimit/exactSet',
   'issuance/cancelled',
   'issuance/terminated',
   'configuration/invalid',
@@ -65,75 +65,75 @@ export type FailureCode = (typeof FAILURE_CODES)[number];
  * - `schedule`: the outside world said no; again by the retry schedule (1, 10, 100 minutes, then daily).
  * - `whenChanged`: wrong configuration or input; parked until something changes, looked at again by the schedule.
  */
-export type RetryStance = 'soon' | 'schedule' | 'whenChanged';
+export type RetryMode = 'transient' | 'backoff' | 'onChange';
 
 /** A failure as it travels: in `ApplicationFailure.details[0]`, in workflow state, in a condition's message. No secrets, ever. */
 export interface FailureInfo {
   readonly code: FailureCode;
   /** What failed, where and why, in one or two sentences, with the outside system's own words where it gave some. */
   readonly message: string;
-  readonly stance: RetryStance;
+  readonly retry: RetryMode;
   /** What happens next or what a person can do, in a sentence. */
-  readonly next?: string;
+  readonly remedy?: string;
   /** RFC 3339 instant before which trying again is useless (Retry-After, negative-cache TTL). */
   readonly notBefore?: string;
   /** What was to be done may have been done all the same: it was sent before this failed. */
-  readonly sent?: true;
+  readonly outcomeUnknown?: true;
   /** No attempt with the same input can have sent anything, as this worker is set up. */
   readonly neverSent?: true;
 }
 
-const STANCES: Readonly<Partial<Record<FailureCode, RetryStance>>> = {
-  'acme/accountMissing': 'whenChanged',
-  'acme/accountInvalid': 'whenChanged',
-  'acme/accountUnknown': 'whenChanged',
-  'acme/rejectedIdentifier': 'whenChanged',
-  'acme/unauthorized': 'schedule',
-  'acme/rateLimited': 'schedule',
-  'acme/challengeFailed': 'schedule',
-  'acme/orderInvalid': 'schedule',
-  'acme/orderGone': 'schedule',
-  'acme/badCsr': 'schedule',
-  'acme/malformed': 'schedule',
-  'acme/unexpected': 'schedule',
-  'dns/credentialsMissing': 'whenChanged',
-  'dns/credentialsMalformed': 'whenChanged',
-  'dns/accessDenied': 'whenChanged',
-  'dns/zoneNotFound': 'whenChanged',
-  'dns/zoneAmbiguous': 'whenChanged',
-  'dns/nameOutsideZone': 'whenChanged',
-  'dns/platformUnsupported': 'whenChanged',
-  'dns/changeRefused': 'schedule',
-  'dns/unexpected': 'schedule',
-  'kubernetes/forbidden': 'whenChanged',
-  'kubernetes/heldByOther': 'whenChanged',
-  'kubernetes/invalid': 'whenChanged',
-  'kubernetes/notFound': 'schedule',
-  'kubernetes/secretBroken': 'whenChanged',
-  'kubernetes/unexpected': 'schedule',
-  'revocation/unusable': 'schedule',
-  'names/none': 'whenChanged',
-  'names/invalid': 'whenChanged',
-  'names/tooMany': 'whenChanged',
-  'limits/exactSet': 'schedule',
-  'issuance/cancelled': 'schedule',
-  'issuance/terminated': 'schedule',
-  'configuration/invalid': 'whenChanged',
-  'internal/unexpected': 'schedule',
+const RETRY_MODES: Readonly<Partial<Record<FailureCode, RetryMode>>> = {
+  'acme/accountMissing': 'onChange',
+  'acme/accountInvalid': 'onChange',
+  'acme/accountUnknown': 'onChange',
+  'acme/rejectedIdentifier': 'onChange',
+  'acme/unauthorized': 'backoff',
+  'acme/rateLimited': 'backoff',
+  'acme/challengeFailed': 'backoff',
+  'acme/orderInvalid': 'backoff',
+  'acme/orderGone': 'backoff',
+  'acme/badCsr': 'backoff',
+  'acme/malformed': 'backoff',
+  'acme/unexpected': 'backoff',
+  'dns/credentialsMissing': 'onChange',
+  'dns/credentialsMalformed': 'onChange',
+  'dns/accessDenied': 'onChange',
+  'dns/zoneNotFound': 'onChange',
+  'dns/zoneAmbiguous': 'onChange',
+  'dns/nameOutsideZone': 'onChange',
+  'dns/platformUnsupported': 'onChange',
+  'dns/changeRefused': 'backoff',
+  'dns/unexpected': 'backoff',
+  'kubernetes/forbidden': 'onChange',
+  'kubernetes/ownedByOther': 'onChange',
+  'kubernetes/invalid': 'onChange',
+  'kubernetes/notFound': 'backoff',
+  'kubernetes/secretBroken': 'onChange',
+  'kubernetes/unexpected': 'backoff',
+  'crl/unusable': 'backoff',
+  'names/none': 'onChange',
+  'names/invalid': 'onChange',
+  'names/tooMany': 'onChange',
+  'rateLimit/exactSet': 'backoff',
+  'issuance/cancelled': 'backoff',
+  'issuance/terminated': 'backoff',
+  'configuration/invalid': 'onChange',
+  'internal/unexpected': 'backoff',
 };
 
 /** The stance that goes with a code; codes not named here are passing faults. */
-export function stanceOf(code: FailureCode): RetryStance {
-  return STANCES[code] ?? 'soon';
+export function retryModeOf(code: FailureCode): RetryMode {
+  return RETRY_MODES[code] ?? 'transient';
 }
 
 /** Parts a thrower gives; the stance follows from the code. */
 export interface FailureParts {
   readonly code: FailureCode;
   readonly message: string;
-  readonly next?: string;
+  readonly remedy?: string;
   readonly notBefore?: Date;
-  readonly sent?: true;
+  readonly outcomeUnknown?: true;
   readonly neverSent?: true;
   readonly cause?: unknown;
 }
@@ -151,10 +151,10 @@ export class CertmanError extends Error {
     this.info = {
       code: parts.code,
       message: parts.message,
-      stance: stanceOf(parts.code),
-      ...(parts.next === undefined ? {} : { next: parts.next }),
+      retry: retryModeOf(parts.code),
+      ...(parts.remedy === undefined ? {} : { remedy: parts.remedy }),
       ...(parts.notBefore === undefined ? {} : { notBefore: parts.notBefore.toISOString() }),
-      ...(parts.sent === undefined ? {} : { sent: parts.sent }),
+      ...(parts.outcomeUnknown === undefined ? {} : { outcomeUnknown: parts.outcomeUnknown }),
       ...(parts.neverSent === undefined ? {} : { neverSent: parts.neverSent }),
     };
   }
@@ -165,14 +165,14 @@ export class CertmanError extends Error {
 }
 
 /** The same failure, of something that may have been done all the same. */
-export function afterSending(failure: CertmanError): CertmanError {
-  const { code, message, next, notBefore } = failure.info;
+export function withOutcomeUnknown(failure: CertmanError): CertmanError {
+  const { code, message, remedy: next, notBefore } = failure.info;
   return new CertmanError({
     code,
     message,
-    ...(next === undefined ? {} : { next }),
+    ...(next === undefined ? {} : { remedy: next }),
     ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore) }),
-    sent: true,
+    outcomeUnknown: true,
     cause: failure,
   });
 }

@@ -4,13 +4,13 @@
  * registry, so that no two processes report the same thing.
  */
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import { type ExpiryNearness, expiryNearness } from '../certificates/expiry-nearness.ts';
-import type { FleetCounts } from './fleet-counts.ts';
+import { type ExpiryLevel, expiryLevel } from '../certificates/expiry-level.ts';
+import type { IssuedCounts } from './issued-counts.ts';
 
 const DAY_MS = 86_400_000;
 
 /** From a second to an hour, in seconds. */
-const ISSUE_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
+const ISSUE_DURATION_BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 
 /** A cluster, or a CertificateRequest that stands alone, as far as gauges go. */
 export interface ClusterSeries {
@@ -35,7 +35,7 @@ export interface RequestSeries {
 }
 
 /** How far the CA says when certificates should be renewed (RFC 9773). */
-export interface RenewalInformation {
+export interface AriCoverage {
   /** Certificates in use that it has said it of. */
   readonly certificates: number;
   /** It does not answer, or there is no account to know it by. */
@@ -47,9 +47,9 @@ export interface FleetView {
   readonly clusters: Iterable<ClusterSeries>;
   readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
-  readonly renewalInformation: RenewalInformation;
+  readonly ari: AriCoverage;
   /** Undefined until they have been counted: no series then, rather than a wrong zero. */
-  readonly issued: FleetCounts | undefined;
+  readonly issued: IssuedCounts | undefined;
 }
 
 export interface FleetGauges {
@@ -60,7 +60,11 @@ export interface FleetGauges {
 }
 
 /** Gauges of one number, in the order they are shown: the name, what it says, how it is read. */
-const NUMBERS: readonly (readonly [name: string, help: string, read: (view: FleetView) => number | undefined])[] = [
+const UNLABELLED_GAUGES: readonly (readonly [
+  name: string,
+  help: string,
+  read: (view: FleetView) => number | undefined,
+])[] = [
   [
     'certman_operator_certs_in_last_day_openshift_com',
     'Certificates issued in the last day with a name under openshift.com.',
@@ -92,14 +96,14 @@ const NUMBERS: readonly (readonly [name: string, help: string, read: (view: Flee
     ({ requests }) => [...requests].length,
   ],
   [
-    'certman_renewal_info_certificates',
+    'certman_ari_certificates',
     'Certificates of which the CA has said when they should be renewed (RFC 9773).',
-    ({ renewalInformation }) => renewalInformation.certificates,
+    ({ ari }) => ari.certificates,
   ],
   [
-    'certman_renewal_info_failing',
+    'certman_ari_failing',
     'Whether the CA cannot be asked for renewal information at this moment: 1 or 0.',
-    ({ renewalInformation }) => Number(renewalInformation.failing),
+    ({ ari }) => Number(ari.failing),
   ],
 ];
 
@@ -110,7 +114,7 @@ export function registerFleetGauges(
   now: () => number = Date.now,
 ): FleetGauges {
   const registers = [registry];
-  const numbers = NUMBERS.map(
+  const numbers = UNLABELLED_GAUGES.map(
     ([name, help, read]) =>
       new Gauge({
         name,
@@ -184,7 +188,7 @@ export function registerFleetGauges(
   const durations = new Histogram({
     name: 'certman_operator_certificate_issue_duration',
     help: 'Seconds from the start of an issuance until its certificate was installed.',
-    buckets: ISSUE_BUCKETS,
+    buckets: ISSUE_DURATION_BUCKETS,
     registers,
   });
   return {
@@ -200,22 +204,22 @@ function expiryGauge(registers: Registry[], view: () => FleetView, now: () => nu
   return new Gauge({
     name: 'certman_certificate_expiry_near',
     help: 'Certificates whose renewal is held up (failing, paused, waiting), 1 each, by how near the expiry is: near, critical, expired.',
-    labelNames: ['certificaterequest_name', 'certificaterequest_namespace', 'nearness'],
+    labelNames: ['certificaterequest_name', 'certificaterequest_namespace', 'level'],
     registers,
     collect() {
       this.reset();
       for (const request of view().requests) {
-        const nearness = nearnessOf(request, now());
-        if (nearness !== 'far') this.set({ ...labelsOf(request), nearness }, 1);
+        const nearness = expiryLevelOf(request, now());
+        if (nearness !== 'far') this.set({ ...labelsOf(request), level: nearness }, 1);
       }
     },
   });
 }
 
-function nearnessOf({ notBefore, notAfter, renewBeforeDays }: RequestSeries, now: number): ExpiryNearness {
+function expiryLevelOf({ notBefore, notAfter, renewBeforeDays }: RequestSeries, now: number): ExpiryLevel {
   if (notBefore === undefined || notAfter === undefined) return 'far';
   const validity = { notBefore: new Date(notBefore).toISOString(), notAfter: new Date(notAfter).toISOString() };
-  return expiryNearness(validity, now, renewBeforeDays);
+  return expiryLevel(validity, now, renewBeforeDays);
 }
 
 function labelsOf({

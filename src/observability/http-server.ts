@@ -8,13 +8,13 @@ import type { Registry } from 'prom-client';
 import { CertmanError } from '../failures/failure.ts';
 
 /** A question about the process; the answer is `ok` or the reason why not, in a sentence. */
-export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-export interface ObservedProcess {
+export interface ProbedProcess {
   /** Cheap and answered at once. */
-  healthy(): Verdict;
+  healthy(): ProbeResult;
   /** Answered within two seconds. */
-  ready(): Promise<Verdict>;
+  ready(): Promise<ProbeResult>;
 }
 
 export interface HttpServerOptions {
@@ -22,7 +22,7 @@ export interface HttpServerOptions {
   /** 0: a free one. */
   readonly port: number;
   readonly registry: Registry;
-  readonly process: ObservedProcess;
+  readonly process: ProbedProcess;
 }
 
 export interface RunningServer {
@@ -34,17 +34,21 @@ export interface RunningServer {
 /** @throws CertmanError `configuration/invalid` when the address cannot be listened on. */
 export async function startHttpServer(options: HttpServerOptions): Promise<RunningServer> {
   const server = createServer((request, response) => {
-    void answer(options, request, response);
+    void handleRequest(options, request, response);
   });
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
   server.maxConnections = 100;
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
-  return { url: `http://${reachable(options.host)}:${port}`, close: () => close(server) };
+  return { url: `http://${reachableHost(options.host)}:${port}`, close: () => close(server) };
 }
 
-async function answer(options: HttpServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handleRequest(
+  options: HttpServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = request.url?.split('?')[0];
   try {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -52,9 +56,9 @@ async function answer(options: HttpServerOptions, request: IncomingMessage, resp
     } else if (path === '/metrics') {
       send(response, 200, options.registry.contentType, await options.registry.metrics());
     } else if (path === '/healthz') {
-      sendVerdict(response, options.process.healthy());
+      sendProbeResult(response, options.process.healthy());
     } else if (path === '/readyz') {
-      sendVerdict(response, await options.process.ready());
+      sendProbeResult(response, await options.process.ready());
     } else {
       send(response, 404, 'text/plain', 'There is /metrics, /healthz and /readyz.\n');
     }
@@ -63,7 +67,7 @@ async function answer(options: HttpServerOptions, request: IncomingMessage, resp
   }
 }
 
-function sendVerdict(response: ServerResponse, verdict: Verdict): void {
+function sendProbeResult(response: ServerResponse, verdict: ProbeResult): void {
   send(response, verdict.ok ? 200 : 503, 'text/plain', verdict.ok ? 'ok\n' : `${verdict.reason}\n`);
 }
 
@@ -90,7 +94,7 @@ function listen(server: Server, { host, port }: HttpServerOptions): Promise<void
         new CertmanError({
           code: 'configuration/invalid',
           message: `CERTMAN_METRICS_ADDRESS ${host}:${port} cannot be listened on (${'code' in cause ? String(cause.code) : cause.message}).`,
-          next: 'Choose a free port of this machine, or end what listens there.',
+          remedy: 'Choose a free port of this machine, or end what listens there.',
           cause,
         }),
       ),
@@ -106,7 +110,7 @@ function close(server: Server): Promise<void> {
   });
 }
 
-function reachable(host: string): string {
+function reachableHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;

@@ -3,7 +3,7 @@
  * `runId`, `step` (the activity), `attempt`, `code` (of a failure).
  */
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
-import { withoutSecretFields, withoutSecretForms } from './redaction.ts';
+import { redactFields, redactText } from './redaction.ts';
 
 export type { Logger } from 'pino';
 
@@ -24,18 +24,18 @@ export function createLogger(options: LoggingOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'message',
       errorKey: 'error',
-      serializers: { error: withoutSecretFields },
+      serializers: { error: redactFields },
       formatters: {
         level: (label) => ({ level: label }),
-        log: (record) => withoutSecretFields(record) as Record<string, unknown>,
+        log: (record) => redactFields(record) as Record<string, unknown>,
       },
-      hooks: { streamWrite: withoutSecretForms },
+      hooks: { streamWrite: redactText },
     },
     options.format === 'text' ? { write: (line) => output.write(asText(line)) } : output,
   );
 }
 
-/** `12:00:00.000 INFO  message  cluster=ns/name step=placeOrder`, stacks on lines of their own. */
+/** `12:00:00.000 INFO  message  cluster=ns/name activity=placeOrder`, stacks on lines of their own. */
 export function asText(line: string): string {
   let record: Record<string, unknown>;
   try {

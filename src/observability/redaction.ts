@@ -3,26 +3,26 @@
  * caller or a third-party error put into a record. The first fence is not to put them there.
  */
 
-const REMOVED = '[removed]';
+const REDACTED = '[removed]';
 
 /** Names of fields whose values are never logged, whatever they hold. Names of Secrets (`secretName`) are no secrets. */
 const SECRET_FIELD =
   /^(private[-_]?key|tls\.key|account[-_]?key|key[-_]?pem|key[-_]?authorization|token|task[-_]?token|password|passwd|authorization|cookie|set-cookie|api[-_]?key|(aws[-_]?)?secret[-_]?access[-_]?key|(aws[-_]?)?access[-_]?key[-_]?id|(aws[-_]?)?session[-_]?token|sts[-_]?external[-_]?id|credentials)$/i;
 
 /** Deeper than any record of ours; what lies deeper is not logged. */
-const DEEPEST = 6;
+const MAX_DEPTH = 6;
 
 /** A copy of a record without the values of secret fields. Errors become plain objects with their causes. */
-export function withoutSecretFields(value: unknown, depth = 0): unknown {
-  if (value instanceof Error) return withoutSecretFields(errorRecord(value, depth), depth);
+export function redactFields(value: unknown, depth = 0): unknown {
+  if (value instanceof Error) return redactFields(errorRecord(value, depth), depth);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Date) return value.toISOString();
-  if (depth >= DEEPEST || ArrayBuffer.isView(value)) return REMOVED;
-  if (Array.isArray(value)) return value.map((item) => withoutSecretFields(item, depth + 1));
+  if (depth >= MAX_DEPTH || ArrayBuffer.isView(value)) return REDACTED;
+  if (Array.isArray(value)) return value.map((item) => redactFields(item, depth + 1));
   const copy: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(value)) {
-    copy[name] = SECRET_FIELD.test(name) ? REMOVED : withoutSecretFields(field, depth + 1);
+    copy[name] = SECRET_FIELD.test(name) ? REDACTED : redactFields(field, depth + 1);
   }
   return copy;
 }
@@ -34,7 +34,7 @@ function errorRecord(error: Error, depth: number): Record<string, unknown> {
     message: error.message,
     ...(error.stack === undefined ? {} : { stack: error.stack }),
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
-    ...(error.cause instanceof Error && depth < DEEPEST ? { cause: errorRecord(error.cause, depth + 1) } : {}),
+    ...(error.cause instanceof Error && depth < MAX_DEPTH ? { cause: errorRecord(error.cause, depth + 1) } : {}),
   };
 }
 
@@ -52,14 +52,14 @@ const JWT = /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/g;
 const JWK_MEMBER = /(\\?"(?:d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[\w-]{20,}/g;
 
 /** A line about to be written, without anything that has the form of a secret. */
-export function withoutSecretForms(line: string): string {
+export function redactText(line: string): string {
   let clean = line;
-  if (clean.includes('PRIVATE KEY-----')) clean = clean.replace(PEM_KEY, REMOVED);
-  if (clean.includes('.eyJ')) clean = clean.replace(JWT, REMOVED);
-  if (/bearer /i.test(clean)) clean = clean.replace(BEARER, `Bearer ${REMOVED}`);
-  if (clean.includes('AKIA') || clean.includes('ASIA')) clean = clean.replace(AWS_KEY_ID, REMOVED);
-  if (/security-token/i.test(clean)) clean = clean.replace(AWS_SESSION_TOKEN, `$1${REMOVED}`);
+  if (clean.includes('PRIVATE KEY-----')) clean = clean.replace(PEM_KEY, REDACTED);
+  if (clean.includes('.eyJ')) clean = clean.replace(JWT, REDACTED);
+  if (/bearer /i.test(clean)) clean = clean.replace(BEARER, `Bearer ${REDACTED}`);
+  if (clean.includes('AKIA') || clean.includes('ASIA')) clean = clean.replace(AWS_KEY_ID, REDACTED);
+  if (/security-token/i.test(clean)) clean = clean.replace(AWS_SESSION_TOKEN, `$1${REDACTED}`);
   return clean.includes('"d') || clean.includes('"p') || clean.includes('"q')
-    ? clean.replace(JWK_MEMBER, `$1${REMOVED}`)
+    ? clean.replace(JWK_MEMBER, `$1${REDACTED}`)
     : clean;
 }

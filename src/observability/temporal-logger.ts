@@ -8,8 +8,12 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
 >;
 
 /** The SDK's names of fields → ours; those that say nothing to an operator are left out. */
-const RENAMED: Readonly<Record<string, string>> = { activityType: 'step', workflowRunId: 'runId', runId: 'runId' };
-const LEFT_OUT = new Set([
+const FIELD_NAMES: Readonly<Record<string, string>> = {
+  activityType: 'activity',
+  workflowRunId: 'runId',
+  runId: 'runId',
+};
+const OMITTED_FIELDS = new Set([
   'taskToken',
   'namespace',
   'taskQueue',
@@ -20,17 +24,17 @@ const LEFT_OUT = new Set([
 ]);
 
 /** While Temporal is away the native core says so for every poll and heartbeat, many times a second. */
-const REPEATED = /^(gRPC call \w+ retried|Error when recording heartbeat)/;
-const QUIET_MS = 30_000;
+const NOISY_MESSAGE = /^(gRPC call \w+ retried|Error when recording heartbeat)/;
+const NOISY_INTERVAL_MS = 30_000;
 
 /** For `Runtime.install({ logger })`. */
 export function createTemporalLogger(logger: Logger): TemporalLogger {
   let quietUntil = 0;
   const log = (level: LogLevel, message: string, meta?: LogMetadata): void => {
     const method = LEVELS[level];
-    if (REPEATED.test(message)) {
+    if (NOISY_MESSAGE.test(message)) {
       if (Date.now() < quietUntil) return;
-      quietUntil = Date.now() + QUIET_MS;
+      quietUntil = Date.now() + NOISY_INTERVAL_MS;
     }
     if (logger.isLevelEnabled(method)) logger[method](recordOf(meta ?? {}), message);
   };
@@ -47,7 +51,7 @@ export function createTemporalLogger(logger: Logger): TemporalLogger {
 function recordOf(meta: LogMetadata): Record<string, unknown> {
   const record: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(meta)) {
-    if (!LEFT_OUT.has(name) && field !== undefined) record[RENAMED[name] ?? name] = field;
+    if (!OMITTED_FIELDS.has(name) && field !== undefined) record[FIELD_NAMES[name] ?? name] = field;
   }
   return typeof record['workflowId'] === 'string' ? { ...subjectOf(record['workflowId']), ...record } : record;
 }

@@ -2,12 +2,12 @@
 
 import { SearchAttributeType } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
-import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { SEARCH_ATTRIBUTES } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { Logger } from '../observability/logging.ts';
 
 /** The longest look back: a month of what was done to a certificate. */
-const SHORTEST_RETENTION_DAYS = 30;
+const MIN_RETENTION_DAYS = 30;
 
 /** temporal.api.enums.v1.IndexedValueType. Source: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
 const INDEXED_VALUE_TYPES: Readonly<Record<string, number>> = {
@@ -50,7 +50,7 @@ export async function registerSearchAttributes(
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The Temporal namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(', ')}, and this worker may not register them.`,
-      next: `Have them registered, then start again: temporal operator search-attribute create --namespace ${namespace} ${commands}`,
+      remedy: `Have them registered, then start again: temporal operator search-attribute create --namespace ${namespace} ${commands}`,
       cause: error,
     });
   }
@@ -72,7 +72,7 @@ async function missingAttributes(
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `There is no Temporal namespace ${namespace} (setting TEMPORAL_NAMESPACE).`,
-      next: `Create it: temporal operator namespace create --namespace ${namespace} --retention ${SHORTEST_RETENTION_DAYS}d`,
+      remedy: `Create it: temporal operator namespace create --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,
       cause: error,
     });
   }
@@ -82,7 +82,7 @@ async function missingAttributes(
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The search attribute ${name} of the Temporal namespace ${namespace} has type number ${found}; certman needs ${commandLineType(type)}.`,
-      next: `Use a namespace of certman's own, or remove it: temporal operator search-attribute remove --namespace ${namespace} --name ${name}`,
+      remedy: `Use a namespace of certman's own, or remove it: temporal operator search-attribute remove --namespace ${namespace} --name ${name}`,
     });
   }
   return SEARCH_ATTRIBUTES.filter(({ name }) => present[name] === undefined);
@@ -101,12 +101,12 @@ export async function checkRetention(connection: NativeConnection, namespace: st
   const described = await connection.workflowService.describeNamespace({ namespace });
   const seconds = Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0);
   const days = seconds / 86_400;
-  if (days >= SHORTEST_RETENTION_DAYS) return;
+  if (days >= MIN_RETENTION_DAYS) return;
   logger.warn(
     { namespace, retentionDays: Math.round(days * 10) / 10 },
-    `Temporal keeps closed executions for less than ${SHORTEST_RETENTION_DAYS} days: what was done is forgotten early` +
+    `Temporal keeps closed executions for less than ${MIN_RETENTION_DAYS} days: what was done is forgotten early` +
       `${days < 7 ? ', and certificates of the last week are counted too low' : ''}. ` +
-      `Lengthen it: temporal operator namespace update --namespace ${namespace} --retention ${SHORTEST_RETENTION_DAYS}d`,
+      `Lengthen it: temporal operator namespace update --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,
   );
 }
 

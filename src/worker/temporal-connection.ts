@@ -1,13 +1,13 @@
 /** Connecting to Temporal, however long it is not there yet. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
-import type { SettingValues, TemporalSettings } from '../config.ts';
+import type { SettingValues, TemporalSettings } from '../configuration/index.ts';
 import type { Logger } from '../observability/logging.ts';
 
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5_000;
+const MIN_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 5_000;
 /** A frontend behind a black hole must not hold an attempt for ever. */
-const LONGEST_ATTEMPT_MS = 10_000;
+const ATTEMPT_TIMEOUT_MS = 10_000;
 
 /**
  * Tries until it succeeds or `signal` is aborted (then it throws the signal's reason). Each failed attempt is told to the
@@ -19,10 +19,10 @@ export async function connectToTemporal(
   options: { readonly logger: Logger; readonly signal: AbortSignal; readonly waiting?: (reason: string) => void },
 ): Promise<NativeConnection> {
   const { logger, signal } = options;
-  for (let attempt = 1, pause = FIRST_PAUSE_MS; ; attempt += 1, pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+  for (let attempt = 1, pause = MIN_BACKOFF_MS; ; attempt += 1, pause = Math.min(pause * 2, MAX_BACKOFF_MS)) {
     signal.throwIfAborted();
     try {
-      return await attemptOnce(temporal, compression, signal);
+      return await connectOnce(temporal, compression, signal);
     } catch (error) {
       signal.throwIfAborted();
       const reason = error instanceof Error ? reasonOf(error.message) : String(error);
@@ -36,7 +36,7 @@ export async function connectToTemporal(
   }
 }
 
-async function attemptOnce(
+async function connectOnce(
   temporal: TemporalSettings,
   compression: SettingValues['temporalCompression'],
   signal: AbortSignal,
@@ -49,8 +49,8 @@ async function attemptOnce(
   try {
     return await Promise.race([
       attempt,
-      sleep(LONGEST_ATTEMPT_MS, undefined, { signal: AbortSignal.any([signal, limit.signal]) }).then(() => {
-        throw new Error(`no answer within ${LONGEST_ATTEMPT_MS / 1000} s`);
+      sleep(ATTEMPT_TIMEOUT_MS, undefined, { signal: AbortSignal.any([signal, limit.signal]) }).then(() => {
+        throw new Error(`no answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`);
       }),
     ]);
   } catch (error) {

@@ -15,8 +15,8 @@ export const WORKFLOWS_PATH = fileURLToPath(
 );
 
 /** Loaded into the sandbox before the workflows. */
-export const PRELOADED: readonly string[] = [
-  fileURLToPath(new URL(COMPILED ? './untraced-workflows.js' : './untraced-workflows.ts', import.meta.url)),
+export const PRELOAD_MODULES: readonly string[] = [
+  fileURLToPath(new URL(COMPILED ? './disable-stack-traces.js' : './disable-stack-traces.ts', import.meta.url)),
 ];
 
 /** Where `npm run build` puts the bundle. */
@@ -31,5 +31,5 @@ export const BUNDLE_PATH = fileURLToPath(
 export function findWorkflowCode(configured: string | undefined): WorkflowCode {
   if (configured !== undefined) return { workflowBundle: { codePath: configured } };
   if (COMPILED && existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
-  return { workflowsPath: WORKFLOWS_PATH, bundlerOptions: { preloadModules: [...PRELOADED] } };
+  return { workflowsPath: WORKFLOWS_PATH, bundlerOptions: { preloadModules: [...PRELOAD_MODULES] } };
 }

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { messageOf } from '../../local/problem.ts';
+import { messageOf } from '../../local/stack/local-stack-error.ts';
 import { runChaos } from './run-chaos.ts';
 
 interface Options {
@@ -13,7 +13,7 @@ interface Options {
   readonly state: string;
 }
 
-const MOST_SEED = 2 ** 31 - 1;
+const MAX_SEED = 2 ** 31 - 1;
 
 function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
@@ -32,8 +32,8 @@ const options = new Command('chaos')
   .option('--short', 'each instant once, 40 clusters; some five minutes on two cores', false)
   .addOption(
     new Option('--seed <n>', 'repeats the choices of an earlier run')
-      .argParser(wholeNumber(0, MOST_SEED))
-      .default(randomInt(MOST_SEED), 'another each time'),
+      .argParser(wholeNumber(0, MAX_SEED))
+      .default(randomInt(MAX_SEED), 'another each time'),
   )
   .option('--clusters <n>', 'issued for, renewed and deleted (default: 40 when short, else 120)', wholeNumber(1, 500))
   .option('--minutes <n>', 'give up after so long (default: 20 when short, else 60)', wholeNumber(1, 600))

@@ -4,24 +4,24 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { prepareHub } from '../../local/hub.ts';
-import { startStack } from '../../local/stack.ts';
-import { startWorker } from '../../local/worker-process.ts';
-import { createKubernetesApi } from '../../src/kubernetes/client.ts';
-import { loadKubeConfig } from '../../src/kubernetes/kube-config.ts';
-import { useAccountThrough } from '../support/account-through.ts';
+import { prepareManagementCluster } from '../../local/stack/management-cluster/management-cluster.ts';
+import { startStack } from '../../local/stack/stack.ts';
+import { startWorker } from '../../local/stack/worker-process.ts';
+import { createKubernetesClient } from '../../src/kubernetes/api/client.ts';
+import { loadKubeConfig } from '../../src/kubernetes/api/kube-config.ts';
+import { useAccountBehindProxy } from '../support/acme/account-behind-proxy.ts';
+import type { ChaosContext } from './context.ts';
 import { OrderJournal } from './evidence/order-journal.ts';
 import { SecretJournal } from './evidence/secret-journal.ts';
-import { MortalWorker } from './kills/mortal-worker.ts';
-import { Traps } from './kills/traps.ts';
-import { Workforce } from './kills/workforce.ts';
-import type { Chance } from './random.ts';
+import { KillTriggers } from './kills/kill-triggers.ts';
+import { RestartingWorker } from './kills/restarting-worker.ts';
+import { WorkerPool } from './kills/worker-pool.ts';
 import { startRelays } from './relays/relays.ts';
-import type { Scene } from './scene.ts';
+import type { SeededRandom } from './seeded-random.ts';
 
-export interface Installation extends Scene {
-  readonly workforce: Workforce;
-  readonly traps: Traps;
+export interface Installation extends ChaosContext {
+  readonly workforce: WorkerPool;
+  readonly traps: KillTriggers;
   readonly orders: OrderJournal;
   readonly secrets: SecretJournal;
   /** Which profile of the CA a worker's next life orders by. */
@@ -36,12 +36,12 @@ export type ProfileName = keyof typeof PROFILES;
 
 const ZONE = 'chaos.example.com';
 const WORKERS = ['worker-1', 'worker-2'];
-const LONGEST_DEATH_MS = 1_500;
-const BUNDLER = fileURLToPath(new URL('../../src/workflow-bundle.ts', import.meta.url));
+const MAX_DOWNTIME_MS = 1_500;
+const BUNDLER = fileURLToPath(new URL('../../src/worker/bundle-workflows.ts', import.meta.url));
 
 export async function startInstallation(options: {
   readonly stateDir: string;
-  readonly chance: Chance;
+  readonly chance: SeededRandom;
   readonly signal: AbortSignal;
 }): Promise<Installation> {
   const { stateDir, chance, signal } = options;
@@ -60,24 +60,26 @@ export async function startInstallation(options: {
     // Nobody tidies up behind certman.
     await stack.part('kube-controller-manager').stop();
     const { zoneId } = await stack.createZone(ZONE);
-    const hub = await prepareHub(stack);
-    const kubernetes = createKubernetesApi({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    const hub = await prepareManagementCluster(stack);
+    const kubernetes = createKubernetesClient({
+      kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
+    });
     ending.push(() => kubernetes.close());
     const connection = await Connection.connect({ address: stack.temporal.address });
     ending.push(() => connection.close());
     const secrets = new SecretJournal(kubernetes);
     ending.push(() => secrets.stop());
 
-    const traps = new Traps();
+    const traps = new KillTriggers();
     const orders = new OrderJournal();
     let profile: ProfileName = 'default';
     const bundle = join(stateDir, 'workflow-bundle.js');
     await promisify(execFile)(process.execPath, [BUNDLER, bundle]);
     const workers = WORKERS.map(
       (name) =>
-        new MortalWorker({
+        new RestartingWorker({
           name,
-          deadForMs: () => chance.between(0, LONGEST_DEATH_MS),
+          downtimeMs: () => chance.between(0, MAX_DOWNTIME_MS),
           start: (more) =>
             startWorker({
               ...more,
@@ -95,8 +97,8 @@ export async function startInstallation(options: {
             }),
         }),
     );
-    const workforce = new Workforce(workers);
-    traps.guard(workforce);
+    const workforce = new WorkerPool(workers);
+    traps.attach(workforce);
     const relays = await startRelays({
       stack,
       hub,
@@ -105,7 +107,7 @@ export async function startInstallation(options: {
       onExchange: orders.listen,
     });
     ending.push(() => relays.close());
-    await useAccountThrough({ url: relays.caUrl }, stack, hub);
+    await useAccountBehindProxy({ url: relays.caUrl }, stack, hub);
     ending.push(() => workforce.end());
     return {
       stack,

@@ -15,12 +15,12 @@ export class Progress {
     return Math.round((performance.now() - this.#begun) / 100) / 10;
   }
 
-  say(line: string): void {
+  print(line: string): void {
     process.stderr.write(`${pc.dim(`${this.seconds.toFixed(1).padStart(6)} s`)}  ${line}\n`);
   }
 
   kill(instant: string, phase: string): void {
     this.#killed += 1;
-    this.say(`${pc.red('kill -9')} ${this.#killed}/${this.#kills} ${pc.dim(phase)} ${instant}`);
+    this.print(`${pc.red('kill -9')} ${this.#killed}/${this.#kills} ${pc.dim(phase)} ${instant}`);
   }
 }

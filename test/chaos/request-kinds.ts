@@ -1,9 +1,9 @@
 /** Which step of certman's work a request belongs to, told from the request alone. */
-import type { OutsideAnswer, OutsideRequest } from './relays/exchange.ts';
+import type { ExternalRequest, ExternalResponse } from './relays/exchange.ts';
 
 /** In the order of a certificate's life; the words are those of the progress lines. */
 export const REQUEST_KINDS = {
-  tellCluster: 'signal-with-start of a cluster',
+  signalCluster: 'signal-with-start of a cluster',
   holdCluster: 'finalizer onto the ClusterDeployment',
   applyRequest: 'apply CertificateRequest',
   applyStatus: 'apply status',
@@ -32,13 +32,13 @@ export const REQUEST_KINDS = {
   deleteSecret: 'delete Secret',
   deleteRequest: 'delete CertificateRequest',
   releaseRequest: 'finalizer off the CertificateRequest',
-  releaseCluster: 'finalizer off the ClusterDeployment',
+  removeFinalizer: 'finalizer off the ClusterDeployment',
 } as const;
 
 export type RequestKind = keyof typeof REQUEST_KINDS;
 
 /** @returns undefined for what no step consists of: nonces, directories, reads, watches, Events. */
-export function kindOf(request: OutsideRequest): RequestKind | undefined {
+export function kindOf(request: ExternalRequest): RequestKind | undefined {
   switch (request.system) {
     case 'ca':
       return caKind(request);
@@ -54,7 +54,7 @@ export function kindOf(request: OutsideRequest): RequestKind | undefined {
 }
 
 /** Whether an answer hands out work: a poll that ends with none says nothing. */
-export function handsOutTask(answer: OutsideAnswer): boolean {
+export function deliversTask(answer: ExternalResponse): boolean {
   return answer.body.length > GRPC_PREFIX_BYTES;
 }
 
@@ -72,11 +72,11 @@ const CA_PATHS: readonly (readonly [prefix: string, kind: RequestKind])[] = [
   ['/revoke-cert', 'revoke'],
 ];
 
-function caKind({ method, path }: OutsideRequest): RequestKind | undefined {
+function caKind({ method, path }: ExternalRequest): RequestKind | undefined {
   return method === 'POST' ? CA_PATHS.find(([prefix]) => path.startsWith(prefix))?.[1] : undefined;
 }
 
-function route53Kind({ method, path, body }: OutsideRequest): RequestKind | undefined {
+function route53Kind({ method, path, body }: ExternalRequest): RequestKind | undefined {
   if (method === 'GET') return path.includes('/change/') ? 'getChange' : undefined;
   if (method !== 'POST' || !path.includes('/rrset')) return undefined;
   // One that publishes for an order and withdraws for another counts as what the first one waits for.
@@ -85,7 +85,7 @@ function route53Kind({ method, path, body }: OutsideRequest): RequestKind | unde
 
 const OBJECT = /\/namespaces\/[^/]+\/(?<plural>[a-z]+)(?:\/(?<name>[^/?]+))?(?:\/(?<subresource>[a-z]+))?(?:\?|$)/;
 
-function kubernetesKind({ method, path, contentType, body }: OutsideRequest): RequestKind | undefined {
+function kubernetesKind({ method, path, contentType, body }: ExternalRequest): RequestKind | undefined {
   const { plural = '', name = '', subresource } = OBJECT.exec(path)?.groups ?? {};
   const what = `${method} ${plural}${subresource === undefined ? '' : `/${subresource}`}`;
   const takesFinalizerOff =
@@ -96,7 +96,7 @@ function kubernetesKind({ method, path, contentType, body }: OutsideRequest): Re
     case 'PATCH certificaterequests/status':
       return 'applyStatus';
     case 'PATCH clusterdeployments':
-      return takesFinalizerOff ? 'releaseCluster' : 'holdCluster';
+      return takesFinalizerOff ? 'removeFinalizer' : 'holdCluster';
     case 'POST secrets':
       return 'createStaging';
     case 'PATCH secrets':
@@ -110,10 +110,10 @@ function kubernetesKind({ method, path, contentType, body }: OutsideRequest): Re
   }
 }
 
-function temporalKind({ path, body }: OutsideRequest): RequestKind | undefined {
+function temporalKind({ path, body }: ExternalRequest): RequestKind | undefined {
   switch (path.slice(path.lastIndexOf('/') + 1)) {
     case 'SignalWithStartWorkflowExecution':
-      return 'tellCluster';
+      return 'signalCluster';
     case 'PollWorkflowTaskQueue':
       return 'takeWorkflowTask';
     case 'PollActivityTaskQueue':

@@ -1,5 +1,5 @@
 /** What a run ends with: for scripts a line of JSON, for people what was found. */
-import type { FinalEvidence } from './checks/at-the-end.ts';
+import type { FinalEvidence } from './checks/final-checks.ts';
 import type { FindingKind } from './checks/finding.ts';
 
 export interface ChaosResult {
@@ -31,7 +31,7 @@ export interface ChaosResult {
   readonly seed: number;
 }
 
-export function resultOf(
+export function summarize(
   run: FinalEvidence & Pick<ChaosResult, 'kills' | 'randomKills' | 'missedKills' | 'seconds' | 'seed'>,
 ): ChaosResult {
   const { findings, unfulfilled } = run;

@@ -1,21 +1,21 @@
 /** A run: clusters through issuance, renewal and deletion while their workers are killed, then every check. */
 import pc from 'picocolors';
-import { identityOf } from '../../local/demo/narrate.ts';
-import { prepareSampleClusters } from '../../local/sample-cluster.ts';
-import { checkAtTheEnd } from './checks/at-the-end.ts';
+import { identityOf } from '../../local/demo/output.ts';
+import { prepareSampleClusters } from '../../local/stack/management-cluster/sample-cluster.ts';
 import { certificateFindings } from './checks/certificates.ts';
+import { runFinalChecks } from './checks/final-checks.ts';
 import type { Finding } from './checks/finding.ts';
+import type { ChaosCluster } from './context.ts';
 import { type Installation, startInstallation } from './installation.ts';
 import { killPlan, PHASES } from './kills/kill-points.ts';
 import { Deletion } from './phases/deletion.ts';
 import { Issuance } from './phases/issuance.ts';
-import { Operator } from './phases/operator.ts';
-import { type PhaseOutcome, type PhaseWork, runPhase } from './phases/phase.ts';
+import { type PhaseOutcome, type PhaseWorkload, runPhase } from './phases/phase.ts';
 import { Renewal } from './phases/renewal.ts';
+import { RenewalRequester } from './phases/renewal-requester.ts';
 import { Progress } from './progress.ts';
-import { Chance } from './random.ts';
-import { type ChaosResult, resultOf } from './result.ts';
-import type { ChaosCluster } from './scene.ts';
+import { type ChaosResult, summarize } from './result.ts';
+import { SeededRandom } from './seeded-random.ts';
 
 export interface ChaosOptions {
   /** Clusters that are issued for, renewed and deleted. */
@@ -29,25 +29,25 @@ export interface ChaosOptions {
 }
 
 /** Clusters beside them that stay, and that all the deletions around them must not touch. */
-const STAYING = 4;
+const KEPT_CLUSTERS = 4;
 const RANDOM_PAUSE_MS = { least: 12_000, most: 30_000 } as const;
 /** The retry schedule begins with a minute; the last timer of a four-minute certificate comes after two. */
 const SETTLE_SECONDS = 240;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, signal } = options;
-  const chance = new Chance(seed);
+  const chance = new SeededRandom(seed);
   const plan = killPlan(chance, options);
   const progress = new Progress(PHASES.reduce((sum, phase) => sum + plan[phase].length, 0));
-  progress.say(`seed ${seed}, ${options.clusters} clusters: starting the local parts`);
+  progress.print(`seed ${seed}, ${options.clusters} clusters: starting the local parts`);
   const installation = await startInstallation({ ...options, chance });
   try {
     const { workforce } = installation;
-    const clusters = await prepareClusters(installation, options.clusters + STAYING);
-    const [living, deleted] = [clusters.slice(0, STAYING), clusters.slice(STAYING)];
+    const clusters = await prepareClusters(installation, options.clusters + KEPT_CLUSTERS);
+    const [living, deleted] = [clusters.slice(0, KEPT_CLUSTERS), clusters.slice(KEPT_CLUSTERS)];
     const outcomes: PhaseOutcome[] = [];
-    const run = async (work: PhaseWork): Promise<void> => {
-      progress.say(`${work.name}: ${plan[work.name].length} kills at chosen instants, others at random ones`);
+    const run = async (work: PhaseWorkload): Promise<void> => {
+      progress.print(`${work.name}: ${plan[work.name].length} kills at chosen instants, others at random ones`);
       const common = { installation, chance, progress, signal, randomPauseMs: RANDOM_PAUSE_MS };
       outcomes.push(await runPhase(work, { ...common, points: plan[work.name], settleSeconds: SETTLE_SECONDS }));
     };
@@ -57,23 +57,28 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await run(new Issuance(installation, clusters));
     installation.useProfile('default');
     await workforce.roll();
-    const operator = new Operator(installation, signal);
+    const operator = new RenewalRequester(installation, signal);
     await run(new Renewal(installation, clusters, { operator, chance }));
-    progress.say('asking the API server and the CA for every certificate');
+    progress.print('asking the API server and the CA for every certificate');
     const renewed = await certificateFindings(installation, clusters);
     const deletion = new Deletion(installation, deleted, { operator, chance });
     await run(deletion);
 
-    progress.say('asking the CA, Route 53, the API server and Temporal');
-    const { endingSince } = deletion;
-    const end = await checkAtTheEnd(installation, { living, deleted, renewalsAskedFor: operator.asked, endingSince });
-    const findings = [...renewed, ...outcomes.flatMap(whatIsUnsettled), ...end.findings];
-    for (const [answer, times] of operator.told)
-      progress.say(`a renewal asked for was answered ${times} times: ${answer}`);
-    for (const order of end.unfulfilled.cut) progress.say(`cut: ${order}`);
-    for (const order of end.unfulfilled.unrecorded) progress.say(`wasted: ${order}`);
-    for (const { kind, what } of findings) progress.say(`${pc.red(kind)}: ${what}`);
-    return resultOf({
+    progress.print('asking the CA, Route 53, the API server and Temporal');
+    const { decommissioningSince: endingSince } = deletion;
+    const end = await runFinalChecks(installation, {
+      living,
+      deleted,
+      requestedRenewals: operator.requested,
+      decommissioningSince: endingSince,
+    });
+    const findings = [...renewed, ...outcomes.flatMap(unsettledFindings), ...end.findings];
+    for (const [answer, times] of operator.declined)
+      progress.print(`a renewal asked for was answered ${times} times: ${answer}`);
+    for (const order of end.unfulfilled.cut) progress.print(`cut: ${order}`);
+    for (const order of end.unfulfilled.unrecorded) progress.print(`wasted: ${order}`);
+    for (const { kind, what } of findings) progress.print(`${pc.red(kind)}: ${what}`);
+    return summarize({
       ...end,
       findings,
       kills: workforce.kills.length,
@@ -102,6 +107,6 @@ async function prepareClusters(
   );
 }
 
-function whatIsUnsettled({ unsettled }: PhaseOutcome): readonly Finding[] {
+function unsettledFindings({ unsettled }: PhaseOutcome): readonly Finding[] {
   return unsettled === undefined ? [] : [{ kind: 'stuck', what: unsettled }];
 }

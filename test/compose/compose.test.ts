@@ -8,14 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { composeFile } from '../../local/compose/definition.ts';
-import { FILES, PORTS, ZONE } from '../../local/compose/layout.ts';
-import { ask } from '../../local/http.ts';
-import { type AcmeEndpoints, certificateStatus } from '../../local/parts/pebble.ts';
-import { sampleCluster } from '../../local/sample-cluster.ts';
-import { eventually } from '../support/eventually.ts';
+import { FILES, PORTS, ZONE } from '../../local/compose/endpoints.ts';
+import { sendRequest } from '../../local/stack/http.ts';
+import { sampleCluster } from '../../local/stack/management-cluster/sample-cluster.ts';
+import { type AcmeEndpoints, certificateStatus } from '../../local/stack/parts/pebble.ts';
+import { eventually } from '../support/vitest/eventually.ts';
 import { dockerCli, PROJECT } from './engine/docker-cli.ts';
 
-const BUILD_WITHIN_MS = 30 * 60_000;
+const BUILD_TIMEOUT_MS = 30 * 60_000;
 const STEPS = ['prepare', 'zone', 'hub', 'sample'];
 const SAMPLE = sampleCluster('sample', ZONE);
 const AT = `${SAMPLE.namespace}/${SAMPLE.name}`;
@@ -80,8 +80,8 @@ describe.skipIf('reason' in engine)('docker compose', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'certman-compose-test-'));
-    await compose(['build'], { timeoutMs: BUILD_WITHIN_MS });
-  }, BUILD_WITHIN_MS);
+    await compose(['build'], { timeoutMs: BUILD_TIMEOUT_MS });
+  }, BUILD_TIMEOUT_MS);
 
   afterEach(async ({ task }) => {
     if (task.result?.state !== 'fail') return;
@@ -142,10 +142,10 @@ describe.skipIf('reason' in engine)('docker compose', () => {
   });
 
   test('the Web UI is served, with the workflow of the cluster', async () => {
-    const page = await ask(`http://127.0.0.1:${PORTS.temporalUi}/`);
+    const page = await sendRequest(`http://127.0.0.1:${PORTS.temporalUi}/`);
     expect(page.status).toBe(200);
     expect(page.body).toContain('<html');
-    const listed = await ask(`http://127.0.0.1:${PORTS.temporalUi}/api/v1/namespaces/default/workflows`);
+    const listed = await sendRequest(`http://127.0.0.1:${PORTS.temporalUi}/api/v1/namespaces/default/workflows`);
     const { executions } = JSON.parse(listed.body) as {
       readonly executions: readonly { readonly type: { readonly name: string }; readonly status: string }[];
     };
@@ -158,10 +158,10 @@ describe.skipIf('reason' in engine)('docker compose', () => {
   });
 
   test('the metrics of the worker are served', async () => {
-    const metrics = await ask(`http://127.0.0.1:${PORTS.metrics}/metrics`);
+    const metrics = await sendRequest(`http://127.0.0.1:${PORTS.metrics}/metrics`);
     expect(metrics.status).toBe(200);
     expect(metrics.body).toMatch(/^certman_/m);
-    expect((await ask(`http://127.0.0.1:${PORTS.metrics}/readyz`)).status).toBe(200);
+    expect((await sendRequest(`http://127.0.0.1:${PORTS.metrics}/readyz`)).status).toBe(200);
   });
 
   test('every published port takes connections', async () => {

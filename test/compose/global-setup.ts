@@ -8,13 +8,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { messageOf } from '../../local/problem.ts';
-import { progressOn, withPiece } from '../../local/progress.ts';
-import { whyNoEngine } from './engine/availability.ts';
-import { provideCompose } from './engine/compose-plugin.ts';
+import { messageOf } from '../../local/stack/local-stack-error.ts';
+import { progressOn, withProgress } from '../../local/stack/progress.ts';
+import { engineUnavailableReason } from './engine/availability.ts';
+import { installComposePlugin } from './engine/compose-plugin.ts';
 import { PROJECT } from './engine/docker-cli.ts';
-import { type Engine, EngineRefused, startEngine } from './engine/start-engine.ts';
-import { makeStandInImages } from './stand-ins/stand-in-images.ts';
+import { type Engine, EngineUnavailable, startEngine } from './engine/start-engine.ts';
+import { buildStandInImages } from './stand-ins/stand-in-images.ts';
 
 /** Variables of the environment by which the Docker CLI finds the engine, or why there is none. */
 export type ProvidedEngine = { readonly variables: Readonly<Record<string, string>> } | { readonly reason: string };
@@ -46,8 +46,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     }
   };
   try {
-    const unavailable = await whyNoEngine();
-    if (unavailable !== undefined) throw new EngineRefused(unavailable);
+    const unavailable = await engineUnavailableReason();
+    if (unavailable !== undefined) throw new EngineUnavailable(unavailable);
     const own = await step('Docker engine', () => startEngine(folder));
     engine = own;
     const variables = {
@@ -56,14 +56,14 @@ export default async function setUp(project: TestProject): Promise<() => Promise
       DOCKER_CONFIG: join(folder, 'config'),
     };
     const environment = { ...process.env, ...variables };
-    const version = await step('docker compose', () => provideCompose(environment, progress));
+    const version = await step('docker compose', () => installComposePlugin(environment, progress));
     progress.note(`Docker engine ${own.version}, docker compose ${version}`);
-    await step('stand-in images', () => makeStandInImages(environment, progress));
+    await step('stand-in images', () => buildStandInImages(environment, progress));
     project.provide('engine', { variables });
     return tearDown;
   } catch (error) {
     await tearDown().catch((left: unknown) => progress.note(`Not all was removed: ${messageOf(left)}`));
-    if (!(error instanceof EngineRefused) || mode === 'required') throw error;
+    if (!(error instanceof EngineUnavailable) || mode === 'required') throw error;
     process.stdout.write(`Skipped, as no Docker engine can be started here: ${error.message}\n`);
     project.provide('engine', { reason: error.message });
     return () => Promise.resolve();
@@ -71,6 +71,6 @@ export default async function setUp(project: TestProject): Promise<() => Promise
 
   /** Work on which the tests depend, with a line at its beginning and end. */
   function step<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return withPiece(progress, name, 'preparing', work);
+    return withProgress(progress, name, 'preparing', work);
   }
 }

@@ -1,19 +1,19 @@
 /** `npm run test:compose`: docker-compose.yml and the Dockerfile on a Docker engine. Not part of `npm test`, which needs none. */
 import { defineConfig } from 'vitest/config';
-import { TEST_LIMIT_MS } from '../support/patience.ts';
+import { TEST_TIMEOUT_MS } from '../support/vitest/timeouts.ts';
 
 export default defineConfig({
   test: {
     name: 'compose',
     include: ['test/compose/**/*.test.ts'],
     globalSetup: ['./test/compose/global-setup.ts'],
-    reporters: ['default', './test/support/counts-reporter.ts'],
+    reporters: ['default', './test/support/vitest/counts-reporter.ts'],
     // The files share one engine, and the first builds the images that the others run.
     fileParallelism: false,
-    testTimeout: TEST_LIMIT_MS,
-    hookTimeout: TEST_LIMIT_MS,
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
     // Removing the data of an engine takes its time on a busy disk.
-    teardownTimeout: TEST_LIMIT_MS,
+    teardownTimeout: TEST_TIMEOUT_MS,
     // Each test goes on from where the one before left the stack.
     bail: 1,
   },

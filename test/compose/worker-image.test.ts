@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { parse } from 'yaml';
-import { eventually } from '../support/eventually.ts';
+import { eventually } from '../support/vitest/eventually.ts';
 import { dockerCli, PROJECT } from './engine/docker-cli.ts';
 import { ROOT } from './engine/run-command.ts';
 
-const BUILD_WITHIN_MS = 30 * 60_000;
+const BUILD_TIMEOUT_MS = 30 * 60_000;
 const IMAGE = `${PROJECT}-worker`;
 const engine = inject('engine');
 const { compose, docker, tryDocker } = dockerCli(engine);
@@ -50,8 +50,8 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     JSON.parse(await docker(['run', '--rm', ...RESTRICTIONS, '--entrypoint=node', IMAGE, '-e', script]));
 
   beforeAll(async () => {
-    await compose(['build', 'worker'], { timeoutMs: BUILD_WITHIN_MS });
-  }, BUILD_WITHIN_MS);
+    await compose(['build', 'worker'], { timeoutMs: BUILD_TIMEOUT_MS });
+  }, BUILD_TIMEOUT_MS);
 
   test('is restricted by the Deployment as it is here', () => {
     expect(ofPod).toMatchObject({ runAsNonRoot: true });

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { settingsAsMarkdown } from '../../src/config.ts';
-import { createProgram } from '../../src/program.ts';
+import { createProgram } from '../../src/cli/program.ts';
+import { settingsAsMarkdown } from '../../src/configuration/index.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');

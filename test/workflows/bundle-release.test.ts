@@ -2,26 +2,26 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { type ClusterStatus, clusterObserved, release } from '../../workflows/contract.ts';
-import { typedFailure } from '../support/activity-doubles.ts';
-import { eventually } from '../support/eventually.ts';
-import { bundleView, clusterView } from '../support/views.ts';
-import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+import { type ClusterStatus, clusterObserved, release } from '../../src/contract/cluster-certificates.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure } from '../support/workflows/activity-doubles.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useLab();
+const withLab = useWorkflowHarness();
 
 const STAYS = bundleView('primary');
 
 /** The CA does not know the account: no certificate can be revoked, and nothing is given up by itself. */
-function withoutRevocation(lab: Lab): void {
-  lab.doubles.when('decommissionRules', () => Promise.resolve({ policy: 'wait', limitMs: 86_400_000 }));
-  lab.doubles.when('revokeCertificates', ({ secretName }) =>
-    Promise.reject(typedFailure('acme/accountUnknown', `what is in ${secretName} cannot be revoked`)),
+function withoutRevocation(lab: WorkflowHarness): void {
+  lab.doubles.override('decommissionRules', () => Promise.resolve({ policy: 'wait', limitMs: 86_400_000 }));
+  lab.doubles.override('revokeCertificates', ({ secretName }) =>
+    Promise.reject(activityFailure('acme/accountUnknown', `what is in ${secretName} cannot be revoked`)),
   );
 }
 
 /** All issued; then all but `primary` are taken out, and their ends are held up. */
-async function heldUp(lab: Lab, ...names: readonly string[]) {
+async function heldUp(lab: WorkflowHarness, ...names: readonly string[]) {
   withoutRevocation(lab);
   const view = clusterView({ bundles: [STAYS, ...names.map((name) => bundleView(name, `${name}.example.com`))] });
   const handle = await lab.start(view);
@@ -33,15 +33,15 @@ async function heldUp(lab: Lab, ...names: readonly string[]) {
 }
 
 /** The order is given, and the try that follows it is under way. @returns what has that one fail. */
-async function orderedAndUnderWay(lab: Lab, handle: Pick<WorkflowHandle, 'executeUpdate'>) {
+async function orderedAndUnderWay(lab: WorkflowHarness, handle: Pick<WorkflowHandle, 'executeUpdate'>) {
   const asked = lab.doubles.countOf('revokeCertificates');
   let refuse = (): void => undefined;
   const refused = new Promise<void>((resolve) => {
     refuse = resolve;
   });
-  lab.doubles.when('revokeCertificates', async () => {
+  lab.doubles.override('revokeCertificates', async () => {
     await refused;
-    throw typedFailure('acme/accountUnknown', 'refused late');
+    throw activityFailure('acme/accountUnknown', 'refused late');
   });
   const answer = handle.executeUpdate(release);
   // Whoever waits for it hears of a refusal.
@@ -54,7 +54,7 @@ async function orderedAndUnderWay(lab: Lab, handle: Pick<WorkflowHandle, 'execut
   return { answer, refuse };
 }
 
-async function blocked(lab: Lab, view: ClusterView, name: string): Promise<ClusterStatus> {
+async function blocked(lab: WorkflowHarness, view: ClusterView, name: string): Promise<ClusterStatus> {
   return await eventually(
     `${name} is held up`,
     () => lab.status(view),
@@ -69,14 +69,14 @@ describe('an operator who lets bundles go', () => {
       expect((await lab.status(view)).bundles['one']?.message).toMatch(
         /to let the bundle go without it: certman release\.$/,
       );
-      const { of, bundleNames, left } = await handle.executeUpdate(release);
+      const { of, bundleNames, failures } = await handle.executeUpdate(release);
       expect([of, bundleNames]).toEqual(['bundles', ['one', 'two']]);
-      expect(left.map(({ message }) => message)).toEqual([
+      expect(failures.map(({ message }) => message)).toEqual([
         'what is in one-cert cannot be revoked',
         'what is in two-cert cannot be revoked',
       ]);
       expect([...lab.doubles.secrets.keys()]).toEqual(['primary-cert']);
-      expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+      expect(lab.doubles.countOf('removeFinalizer')).toBe(0);
       const { bundles } = await eventually(
         'the others are gone',
         () => lab.status(view),
@@ -96,7 +96,7 @@ describe('an operator who lets bundles go', () => {
       await blocked(lab, view, 'primary');
       expect(lab.doubles.secrets.has('primary-cert')).toBe(true);
       expect(await handle.executeUpdate(release)).toMatchObject({ of: 'cluster', left: [{}] });
-      expect(await handle.result()).toMatchObject({ finalizerReleased: true, bundles: [{ bundleName: 'primary' }] });
+      expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ bundleName: 'primary' }] });
     });
   });
 
@@ -125,7 +125,7 @@ describe('an operator who lets bundles go', () => {
       await handle.signal(clusterObserved, { ...without, paused: true });
       await expect(answer).rejects.toMatchObject({
         cause: {
-          type: 'release/refused',
+          type: 'release/rejected',
           message: expect.stringMatching(
             /^The end of bundle one stands still\. ns-c1\/c1 is not served now: Paused by the annotation/,
           ) as string,
@@ -156,7 +156,7 @@ describe('an operator who lets bundles go', () => {
       await handle.signal(clusterObserved, { ...without, paused: true });
       await expect(handle.executeUpdate(release)).rejects.toMatchObject({
         cause: {
-          type: 'release/refused',
+          type: 'release/rejected',
           message: expect.stringContaining('ns-c1/c1 is not served now: Paused by the annotation') as string,
         },
       });

@@ -1,12 +1,18 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
-import { CertState, clusterObserved, clusterWorkflowId, renew, surroundingsChanged } from '../../workflows/contract.ts';
-import { retryableFailure, typedFailure } from '../support/activity-doubles.ts';
-import { eventually } from '../support/eventually.ts';
-import { bundleView, clusterView } from '../support/views.ts';
-import { untilReady, useLab } from '../support/workflow-lab.ts';
+import {
+  CertState,
+  clusterObserved,
+  clusterWorkflowId,
+  dependencyChanged,
+  renew,
+} from '../../src/contract/cluster-certificates.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useLab();
+const withLab = useWorkflowHarness();
 
 describe('a cluster that is served', () => {
   test('gets its certificate, and the records it needed are withdrawn', async () => {
@@ -55,10 +61,10 @@ describe('a cluster that is served', () => {
       const view = clusterView({
         bundles: [bundleView('good', 'api.a.example.com'), bundleView('bad', 'api.b.example.com')],
       });
-      lab.doubles.when('placeOrder', async (input) => {
+      lab.doubles.override('placeOrder', async (input) => {
         if (input.dnsNames[0] === 'api.b.example.com')
-          throw typedFailure('acme/rejectedIdentifier', 'the CA refuses api.b');
-        return { orderUrl: 'https://ca.test/order/good', expires: '', environment: 'ca.test', challenges: [] };
+          throw activityFailure('acme/rejectedIdentifier', 'the CA refuses api.b');
+        return { orderUrl: 'https://ca.test/order/good', expires: '', caHost: 'ca.test', challenges: [] };
       });
       await lab.start(view);
       await untilReady(lab, view, 'good');
@@ -105,7 +111,7 @@ describe('a cluster that is served', () => {
       );
       expect(status.bundles['one']?.state).toBe('Ready');
       expect(lab.doubles.countOf('revokeCertificates')).toBe(1);
-      expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+      expect(lab.doubles.countOf('removeFinalizer')).toBe(0);
     });
   });
 
@@ -113,7 +119,7 @@ describe('a cluster that is served', () => {
     await withLab(async (lab) => {
       const view = clusterView({ bundles: [bundleView('primary', 'wrong.example.com')] });
       let misses = 0;
-      lab.doubles.when('verifyPropagation', async ({ records }) => {
+      lab.doubles.override('verifyPropagation', async ({ records }) => {
         if (!records[0]?.name.includes('wrong')) return { seenBy: ['resolver.test'] };
         misses += 1;
         throw retryableFailure();
@@ -134,8 +140,8 @@ describe('a cluster that is served', () => {
   test('whose gate closes waits, and is served again when it opens', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
-      lab.doubles.when('placeOrder', async () => {
-        throw typedFailure('acme/accountMissing', 'no account');
+      lab.doubles.override('placeOrder', async () => {
+        throw activityFailure('acme/accountMissing', 'no account');
       });
       const handle = await lab.start(view);
       await eventually(
@@ -149,7 +155,7 @@ describe('a cluster that is served', () => {
         () => lab.status(view),
         (seen) => seen.bundles['primary']?.state === 'Paused',
       );
-      lab.doubles.when('placeOrder', undefined);
+      lab.doubles.override('placeOrder', undefined);
       await handle.signal(clusterObserved, view);
       await untilReady(lab, view);
     });
@@ -160,8 +166,8 @@ describe('a failure', () => {
   test('of configuration is parked, and goes on at once when what it depends on changes', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
-      lab.doubles.when('placeOrder', async () => {
-        throw typedFailure('acme/accountMissing', 'The Secret lets-encrypt-account is missing.');
+      lab.doubles.override('placeOrder', async () => {
+        throw activityFailure('acme/accountMissing', 'The Secret lets-encrypt-account is missing.');
       });
       const handle = await lab.start(view);
       await eventually(
@@ -179,8 +185,8 @@ describe('a failure', () => {
         reason: 'AcmeAccountMissing',
       });
       expect(report?.event).toMatchObject({ type: 'Warning' });
-      lab.doubles.when('placeOrder', undefined);
-      await handle.signal(surroundingsChanged, { what: 'Secret certman-operator/lets-encrypt-account' });
+      lab.doubles.override('placeOrder', undefined);
+      await handle.signal(dependencyChanged, { what: 'Secret certman-operator/lets-encrypt-account' });
       await untilReady(lab, view);
     });
   });
@@ -188,8 +194,8 @@ describe('a failure', () => {
   test('after an order was placed leaves the order to the next attempt', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
-      lab.doubles.when('publishTxtRecords', async () => {
-        throw typedFailure('dns/accessDenied', 'AccessDenied');
+      lab.doubles.override('publishTxtRecords', async () => {
+        throw activityFailure('dns/accessDenied', 'AccessDenied');
       });
       const handle = await lab.start(view);
       await eventually(
@@ -197,8 +203,8 @@ describe('a failure', () => {
         () => lab.status(view),
         (seen) => seen.bundles['primary']?.state === 'Waiting',
       );
-      lab.doubles.when('publishTxtRecords', undefined);
-      await handle.signal(surroundingsChanged, { what: 'credentials' });
+      lab.doubles.override('publishTxtRecords', undefined);
+      await handle.signal(dependencyChanged, { what: 'credentials' });
       await untilReady(lab, view);
       const orders = lab.doubles.calls.filter((call) => call.activity === 'placeOrder').map((call) => call.input);
       expect(orders).toHaveLength(2);
@@ -209,8 +215,8 @@ describe('a failure', () => {
   test('that names its instant is not tried before it, whatever changes meanwhile', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
-      lab.doubles.when('placeOrder', async () => {
-        throw typedFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
+      lab.doubles.override('placeOrder', async () => {
+        throw activityFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
       });
       const handle = await lab.start(view);
       await eventually(
@@ -218,7 +224,7 @@ describe('a failure', () => {
         () => lab.status(view),
         (seen) => seen.bundles['primary']?.state === 'Failing',
       );
-      await handle.signal(surroundingsChanged, { what: 'something' });
+      await handle.signal(dependencyChanged, { what: 'something' });
       // The signal has been dealt with once the query, which is answered after it, sees its effect: still asleep.
       const status = await lab.status(view);
       expect(status.bundles['primary']?.state).toBe('Failing');
@@ -243,8 +249,8 @@ describe('an operator', () => {
       const view = clusterView();
       const handle = await lab.start(view);
       await untilReady(lab, view);
-      lab.doubles.when('placeOrder', async () => {
-        throw typedFailure(
+      lab.doubles.override('placeOrder', async () => {
+        throw activityFailure(
           'acme/rateLimited',
           'too many certificates already issued',
           new Date(Date.now() + 3_600_000),
@@ -263,8 +269,8 @@ describe('an operator', () => {
       const view = clusterView();
       const handle = await lab.start(view);
       await untilReady(lab, view);
-      lab.doubles.when('placeOrder', async () => {
-        throw typedFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
+      lab.doubles.override('placeOrder', async () => {
+        throw activityFailure('acme/rateLimited', 'too many', new Date(Date.now() + 3_600_000));
       });
       await handle.executeUpdate(renew, { args: [{}] }).catch(() => undefined);
       const again = await handle.executeUpdate(renew, { args: [{}] }).catch((error: unknown) => error);
@@ -279,7 +285,7 @@ describe('an operator', () => {
       const handle = await lab.start(view);
       await untilReady(lab, view);
       let misses = 0;
-      lab.doubles.when('verifyPropagation', async () => {
+      lab.doubles.override('verifyPropagation', async () => {
         misses += 1;
         throw retryableFailure();
       });

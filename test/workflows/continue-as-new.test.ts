@@ -4,21 +4,21 @@ import { describe, expect, test } from 'vitest';
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import {
   certificateRevoked,
   clusterObserved,
   clusterWorkflowId,
+  dependencyChanged,
   type RenewedCertificate,
   renew,
-  renewalWindowMoved,
-  surroundingsChanged,
-} from '../../workflows/contract.ts';
-import { eventually } from '../support/eventually.ts';
-import { RunEnds } from '../support/run-ends.ts';
-import { chainFigures, type RunFigures, UNHANDLED_COMMAND } from '../support/run-figures.ts';
-import { bundleView, clusterView } from '../support/views.ts';
-import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+  renewalWindowChanged,
+} from '../../src/contract/cluster-certificates.ts';
+import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+import { ContinueAsNewHook } from '../support/temporal/continue-as-new-hook.ts';
+import { chainStats, type RunStats, UNHANDLED_COMMAND } from '../support/temporal/run-stats.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -43,13 +43,13 @@ const MOMENTS: readonly Moment[] = [
 /** Enough for a question to wait whenever a task begins. */
 const ASKERS = 3;
 
-const withLab = useLab();
+const withLab = useWorkflowHarness();
 
 /** A cluster with its first certificate. */
-async function served(lab: Lab): Promise<{
+async function served(lab: WorkflowHarness): Promise<{
   readonly view: ClusterView;
   readonly handle: WorkflowHandle<typeof clusterCertificates>;
-  readonly runs: () => Promise<readonly RunFigures[]>;
+  readonly runs: () => Promise<readonly RunStats[]>;
 }> {
   const view = clusterView();
   const workflowId = clusterWorkflowId(view.identity);
@@ -59,12 +59,12 @@ async function served(lab: Lab): Promise<{
     view,
     // The handle that starting it gave is of its first run.
     handle: lab.env.client.workflow.getHandle(workflowId),
-    runs: () => chainFigures(lab.env.client, workflowId, signaledRunId),
+    runs: () => chainStats(lab.env.client, workflowId, signaledRunId),
   };
 }
 
 /** That the server has a task done again because a message arrived in it is how nothing is lost; no task failed otherwise. */
-function expectNoTaskFailed(runs: readonly RunFigures[]): void {
+function expectNoTaskFailed(runs: readonly RunStats[]): void {
   const causes = runs.flatMap(({ taskFailures }) => taskFailures);
   expect(causes.filter((cause) => cause !== UNHANDLED_COMMAND)).toEqual([]);
 }
@@ -79,7 +79,7 @@ function windowThatIsOver({ certId = '' }: CertificateFacts): RenewalWindow {
 }
 
 /** Has people ask for the status all the time. @returns what ends it. */
-function ask(lab: Lab, view: ClusterView): () => Promise<void> {
+function ask(lab: WorkflowHarness, view: ClusterView): () => Promise<void> {
   const over = new AbortController();
   const askers = Array.from({ length: ASKERS }, async () => {
     // Between two runs there may be nobody to answer.
@@ -93,7 +93,7 @@ function ask(lab: Lab, view: ClusterView): () => Promise<void> {
 
 describe('a signal that arrives', () => {
   test.concurrent.each(MOMENTS)('$what has its effect, once', async (moment) => {
-    const ends = new RunEnds();
+    const ends = new ContinueAsNewHook();
     await withLab(
       async (lab) => {
         const { view, handle, runs } = await served(lab);
@@ -102,26 +102,27 @@ describe('a signal that arrives', () => {
         const signals: ((renewed: CertificateFacts) => Promise<void>)[] = [
           () => handle.signal(clusterObserved, renamed),
           ({ serialNumber }) => handle.signal(certificateRevoked, { bundleName: 'primary', serialNumber }),
-          (renewed) => handle.signal(renewalWindowMoved, { bundleName: 'primary', window: windowThatIsOver(renewed) }),
+          (renewed) =>
+            handle.signal(renewalWindowChanged, { bundleName: 'primary', window: windowThatIsOver(renewed) }),
           (renewed) => {
             const foreign = { ...renewed, dnsNames: ['foreign.example.com'] };
             lab.doubles.secrets.set('primary-cert', { kind: 'valid', certificate: foreign });
-            return handle.signal(surroundingsChanged, { what: 'Somebody wrote another certificate into the Secret.' });
+            return handle.signal(dependencyChanged, { what: 'Somebody wrote another certificate into the Secret.' });
           },
           () => handle.signal(clusterObserved, { ...renamed, deleting: true }),
         ];
         const stopAsking = moment.asked === true ? ask(lab, view) : undefined;
-        ends.sendAt(moment.after, async (renewed) => await signals.shift()?.(renewed));
+        ends.onContinueAsNew(moment.after, async (renewed) => await signals.shift()?.(renewed));
         await handle.executeUpdate(renew, { args: [{}] });
         await eventually(
           'every signal had its effect',
           async () => ({ left: signals.length, status: (await handle.describe()).status.name }),
           ({ left, status }) => left === 0 && status === 'COMPLETED',
         );
-        await ends.answered();
+        await ends.allAnswered();
         await stopAsking?.();
 
-        expect(await handle.result()).toMatchObject({ finalizerReleased: true, bundles: [{ bundleName: 'primary' }] });
+        expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ bundleName: 'primary' }] });
         // The first one, the one that was asked for, and one for each signal but the last.
         expect(lab.doubles.issued.map(({ dnsNames }) => dnsNames[0])).toEqual([
           'api.c1.example.com',
@@ -141,13 +142,13 @@ describe('a signal that arrives', () => {
 
 describe('a renewal that is asked for', () => {
   test.concurrent.each(MOMENTS)('$what is answered', async (moment) => {
-    const ends = new RunEnds();
+    const ends = new ContinueAsNewHook();
     await withLab(
       async (lab) => {
         const { view, handle, runs } = await served(lab);
         const answers: RenewedCertificate[] = [];
         const stopAsking = moment.asked === true ? ask(lab, view) : undefined;
-        ends.sendAt(moment.after, async ({ serialNumber }) => {
+        ends.onContinueAsNew(moment.after, async ({ serialNumber }) => {
           // At the end of the first renewal only.
           if (serialNumber === '1001') answers.push(...(await handle.executeUpdate(renew, { args: [{}] })));
         });
@@ -157,7 +158,7 @@ describe('a renewal that is asked for', () => {
           () => Promise.resolve(answers.length),
           (count) => count === 2,
         );
-        await ends.answered();
+        await ends.allAnswered();
         await stopAsking?.();
         // Who asks before the renewal under way is recorded has asked for that one; who asks later, for another.
         const [first, second] = answers.map(({ certificate }) => certificate.serialNumber);
@@ -182,7 +183,7 @@ test('a cluster of several bundles begins a fresh run after each renewal, though
       await handle.executeUpdate(renew, { args: [{ bundleName: 'primary' }] });
       await eventually(
         `a fresh run after ${renewals} renewals`,
-        () => chainFigures(lab.env.client, workflowId, signaledRunId),
+        () => chainStats(lab.env.client, workflowId, signaledRunId),
         (runs) => runs.length === renewals + 1,
       );
     }

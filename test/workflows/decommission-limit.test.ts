@@ -1,35 +1,35 @@
 /** What becomes of a deletion that cannot be done, over days: by the limit, by the policy, and what is said meanwhile. */
 import { expect, test } from 'vitest';
-import type { DecommissionRules } from '../../activities/contract.ts';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterObserved, type DecommissionLedger } from '../../workflows/contract.ts';
-import { type ActivityDoubles, typedFailure } from '../support/activity-doubles.ts';
-import { eventually } from '../support/eventually.ts';
-import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
-import { bundleView, clusterView } from '../support/views.ts';
-import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+import type { DecommissionRules } from '../../src/contract/activities.ts';
+import { clusterObserved, type DecommissionResult } from '../../src/contract/cluster-certificates.ts';
+import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { type ActivityDoubles, activityFailure } from '../support/workflows/activity-doubles.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-const withLab = useLab(startTimeSkippingEnvironment);
+const withLab = useWorkflowHarness(startTimeSkippingEnvironment);
 
 function rules(doubles: ActivityDoubles, given: DecommissionRules): void {
-  doubles.when('decommissionRules', () => Promise.resolve(given));
+  doubles.override('decommissionRules', () => Promise.resolve(given));
 }
 
 /** The ACME account is gone. @returns what brings it back. */
 function withoutAccount(doubles: ActivityDoubles): () => void {
-  doubles.when('revokeCertificates', () =>
-    Promise.reject(typedFailure('acme/accountMissing', 'Secret lets-encrypt-account does not exist.')),
+  doubles.override('revokeCertificates', () =>
+    Promise.reject(activityFailure('acme/accountMissing', 'Secret lets-encrypt-account does not exist.')),
   );
-  return () => doubles.when('revokeCertificates', undefined);
+  return () => doubles.override('revokeCertificates', undefined);
 }
 
 /** @returns once the bundle's end is told to be held up. */
-async function blocked(lab: Lab, { afterMs = 0, bundle = 'primary' } = {}): Promise<StatusReport> {
-  if (afterMs > 0) await lab.leap(afterMs);
+async function blocked(lab: WorkflowHarness, { afterMs = 0, bundle = 'primary' } = {}): Promise<StatusReport> {
+  if (afterMs > 0) await lab.advanceTime(afterMs);
   const told = await eventually(
     'it is told',
     async () =>
@@ -42,9 +42,9 @@ async function blocked(lab: Lab, { afterMs = 0, bundle = 'primary' } = {}): Prom
 }
 
 /** Issued, then deleted. @returns the ledger to come, and how long it took until the finalizer was released (milliseconds). */
-async function deleted(lab: Lab, view: ClusterView) {
+async function deleted(lab: WorkflowHarness, view: ClusterView) {
   let released = 0;
-  lab.doubles.when('releaseCluster', async () => {
+  lab.doubles.override('removeFinalizer', async () => {
     released = await lab.env.currentTimeMs();
     return 'released';
   });
@@ -52,7 +52,7 @@ async function deleted(lab: Lab, view: ClusterView) {
   await untilReady(lab, view);
   const since = await lab.env.currentTimeMs();
   await handle.signal(clusterObserved, { ...view, deleting: true });
-  return { ledger: () => handle.result() as Promise<DecommissionLedger>, tookMs: () => released - since };
+  return { ledger: () => handle.result() as Promise<DecommissionResult>, tookMs: () => released - since };
 }
 
 const order = (doubles: ActivityDoubles) => doubles.calls.map(({ activity }) => activity);
@@ -72,14 +72,14 @@ test('what cannot be done by the limit is left: recorded, told, and the finalize
     expect(lab.doubles.countOf('removeBundle')).toBe(0);
 
     expect(await ledger()).toMatchObject({
-      finalizerReleased: true,
+      finalizerRemoved: true,
       bundles: [{ revocations: [], problems: [{ code: 'acme/accountMissing' }] }],
     });
     expect(tookMs() / DAY_MS).toBeGreaterThanOrEqual(1);
     expect(tookMs() / DAY_MS).toBeLessThan(1.01);
     // At once, after 1, 11 and 111 minutes, and at the limit.
     expect(lab.doubles.countOf('revokeCertificates')).toBe(5);
-    expect(order(lab.doubles).slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'releaseCluster']);
+    expect(order(lab.doubles).slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'removeFinalizer']);
     expect(lab.doubles.calls.at(-1)?.args[1]).toMatchObject([{ code: 'acme/accountMissing' }]);
   });
 });
@@ -88,13 +88,15 @@ test('the limit is one for the whole end, however many of its steps are held up'
   await withLab(async (lab) => {
     rules(lab.doubles, { policy: 'release', limitMs: DAY_MS });
     withoutAccount(lab.doubles);
-    lab.doubles.when('removeBundle', () => Promise.reject(typedFailure('kubernetes/forbidden', 'no right to delete')));
+    lab.doubles.override('removeBundle', () =>
+      Promise.reject(activityFailure('kubernetes/forbidden', 'no right to delete')),
+    );
     const view = clusterView({ bundles: [bundleView('primary'), bundleView('other')] });
     const { ledger, tookMs } = await deleted(lab, view);
     const { bundles } = await ledger();
     expect(tookMs() / DAY_MS).toBeLessThan(1.01);
     const codes = ['acme/accountMissing', 'kubernetes/forbidden'];
-    expect(bundles.map(({ problems }) => problems?.map(({ code }) => code))).toEqual([codes, codes]);
+    expect(bundles.map(({ failures }) => failures?.map(({ code }) => code))).toEqual([codes, codes]);
   });
 });
 
@@ -107,13 +109,13 @@ test('with the policy to wait nothing is given up: it is done as soon as it can 
     expect(report.conditions.find(({ type }) => type === 'Renewing')?.message).toContain(
       'It is tried until it can be done; to let the cluster go without it: certman release.',
     );
-    await lab.leap(21 * DAY_MS);
+    await lab.advanceTime(21 * DAY_MS);
     expect(lab.doubles.countOf('revokeCertificates')).toBeGreaterThan(20);
     expect(lab.doubles.countOf('removeBundle')).toBe(0);
-    expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+    expect(lab.doubles.countOf('removeFinalizer')).toBe(0);
     correct();
-    const { bundles, finalizerReleased } = await ledger();
-    expect(finalizerReleased).toBe(true);
+    const { bundles, finalizerRemoved } = await ledger();
+    expect(finalizerRemoved).toBe(true);
     expect(bundles).toMatchObject([{ revocations: [{ outcome: 'revoked' }] }]);
     expect(bundles[0]).not.toHaveProperty('problem');
   });
@@ -123,21 +125,21 @@ test('a fault of the zone that passes by itself is told within two minutes, not 
   await withLab(async (lab) => {
     rules(lab.doubles, { policy: 'release', limitMs: DAY_MS });
     const { doubles } = lab;
-    doubles.when('verifyPropagation', () => Promise.reject(typedFailure('dns/notVisible', 'not seen in time')));
-    doubles.when('withdrawTxtRecords', () => Promise.reject(typedFailure('dns/accessDenied', 'not now')));
+    doubles.override('verifyPropagation', () => Promise.reject(activityFailure('dns/notVisible', 'not seen in time')));
+    doubles.override('withdrawTxtRecords', () => Promise.reject(activityFailure('dns/accessDenied', 'not now')));
     const view = clusterView();
     const handle = await lab.start(view);
     await eventually(
       'records were left',
       () => lab.status(view),
-      ({ bundles }) => bundles['primary']?.leftRecords?.length === 2,
+      ({ bundles }) => bundles['primary']?.leftoverRecords?.length === 2,
     );
-    const away = Object.assign(typedFailure('dns/unreachable', 'Route 53 does not answer'), { nonRetryable: false });
-    doubles.when('withdrawTxtRecords', () => Promise.reject(away));
+    const away = Object.assign(activityFailure('dns/unreachable', 'Route 53 does not answer'), { nonRetryable: false });
+    doubles.override('withdrawTxtRecords', () => Promise.reject(away));
     await handle.signal(clusterObserved, { ...view, deleting: true });
     const report = await blocked(lab, { afterMs: 2 * MINUTE_MS });
     expect(report.conditions.find(({ type }) => type === 'Failing')).toMatchObject({ reason: 'DnsUnreachable' });
-    doubles.when('withdrawTxtRecords', undefined);
+    doubles.override('withdrawTxtRecords', undefined);
     await handle.result();
     expect(doubles.published.size).toBe(0);
   });
@@ -153,7 +155,7 @@ test('a bundle that is no longer asked for goes by the same limit, and says what
     await untilReady(lab, view, 'former');
     await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
     await blocked(lab, { bundle: 'former' });
-    await lab.leap(1.1 * DAY_MS);
+    await lab.advanceTime(1.1 * DAY_MS);
     const { bundles } = await eventually(
       'it is given up',
       () => lab.status(view),
@@ -167,7 +169,7 @@ test('a bundle that is no longer asked for goes by the same limit, and says what
         message: expect.stringContaining('lets-encrypt-account') as string,
       },
     });
-    expect(lab.doubles.countOf('releaseCluster')).toBe(0);
+    expect(lab.doubles.countOf('removeFinalizer')).toBe(0);
   });
 });
 
@@ -181,11 +183,11 @@ test('a bundle whose end is held up for months keeps neither the others from ren
     await untilReady(lab, view, 'former');
     await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
     await blocked(lab, { bundle: 'former' });
-    const started = (await lab.status(view)).bundles['former']?.ending?.since;
+    const started = (await lab.status(view)).bundles['former']?.decommissionStarted?.since;
     const { runId } = await handle.describe();
     // Two steps, so that the answers of activities have real time to arrive between the leaps.
-    await lab.leap(44 * DAY_MS);
-    await lab.leap(2 * DAY_MS);
+    await lab.advanceTime(44 * DAY_MS);
+    await lab.advanceTime(2 * DAY_MS);
     await eventually(
       'renewed',
       async () => lab.doubles.issued,
@@ -196,9 +198,12 @@ test('a bundle whose end is held up for months keeps neither the others from ren
       () => lab.env.client.workflow.getHandle(handle.workflowId).describe(),
       (now) => now.runId !== runId,
     );
-    expect((await lab.status(view)).bundles['former']?.ending).toMatchObject({ since: started, policy: 'wait' });
+    expect((await lab.status(view)).bundles['former']?.decommissionStarted).toMatchObject({
+      since: started,
+      policy: 'wait',
+    });
     correct();
-    await lab.leap(1.1 * DAY_MS);
+    await lab.advanceTime(1.1 * DAY_MS);
     await eventually(
       'done',
       () => lab.status(view),

@@ -2,39 +2,40 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { FailureCode } from '../../src/failures/failure.ts';
 import {
   clusterObserved,
   clusterWorkflowId,
-  type DecommissionLedger,
+  type DecommissionResult,
+  dependencyChanged,
   release,
-  surroundingsChanged,
-} from '../../workflows/contract.ts';
-import { type ActivityDoubles, typedFailure } from '../support/activity-doubles.ts';
-import { eventually } from '../support/eventually.ts';
-import { startEnvironment } from '../support/temporal-server.ts';
-import { bundleView, clusterView } from '../support/views.ts';
-import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+} from '../../src/contract/cluster-certificates.ts';
+import type { FailureCode } from '../../src/failures/failure.ts';
+import { startEnvironment } from '../support/temporal/temporal-server.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { type ActivityDoubles, activityFailure } from '../support/workflows/activity-doubles.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 /** A run is advised to continue as new once it has as many events as this. */
-const LONGEST_RUN = 120;
+const CONTINUE_AS_NEW_AFTER = 120;
 
-const withLab = useLab(() => startEnvironment({ longestRun: LONGEST_RUN }));
+const withLab = useWorkflowHarness(() => startEnvironment({ continueAsNewAfter: CONTINUE_AS_NEW_AFTER }));
 
-function refuse(doubles: ActivityDoubles, activity: 'removeBundle' | 'releaseCluster', code: FailureCode): void {
-  doubles.when(activity, () => Promise.reject(typedFailure(code, `${activity} is refused`)));
+function refuse(doubles: ActivityDoubles, activity: 'removeBundle' | 'removeFinalizer', code: FailureCode): void {
+  doubles.override(activity, () => Promise.reject(activityFailure(code, `${activity} is refused`)));
 }
 
 /** What is in this Secret cannot be revoked; what is in others can. @returns what puts that right. */
 function refuseRevocationIn(doubles: ActivityDoubles, secretName: string): () => void {
-  doubles.when('revokeCertificates', async (input) => {
-    if (input.secretName === secretName) throw typedFailure('acme/accountUnknown', 'the CA does not know the account');
+  doubles.override('revokeCertificates', async (input) => {
+    if (input.secretName === secretName)
+      throw activityFailure('acme/accountUnknown', 'the CA does not know the account');
     return [{ serialNumber: '1', outcome: 'revoked', message: 'revoked' }];
   });
-  return () => doubles.when('revokeCertificates', undefined);
+  return () => doubles.override('revokeCertificates', undefined);
 }
 
-async function deleted(lab: Lab, view: ClusterView) {
+async function deleted(lab: WorkflowHarness, view: ClusterView) {
   await lab.start(view);
   for (const { name } of view.bundles) await untilReady(lab, view, name);
   // Through all its runs.
@@ -43,7 +44,11 @@ async function deleted(lab: Lab, view: ClusterView) {
   return handle;
 }
 
-async function untilAsked(lab: Lab, activity: 'revokeCertificates' | 'releaseCluster', times: number): Promise<void> {
+async function untilAsked(
+  lab: WorkflowHarness,
+  activity: 'revokeCertificates' | 'removeFinalizer',
+  times: number,
+): Promise<void> {
   await eventually(
     `${activity} was asked ${times} times`,
     async () => lab.doubles.countOf(activity),
@@ -51,30 +56,30 @@ async function untilAsked(lab: Lab, activity: 'revokeCertificates' | 'releaseClu
   );
 }
 
-function runOf(lab: Lab, view: ClusterView) {
+function runOf(lab: WorkflowHarness, view: ClusterView) {
   return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).describe();
 }
 
 /** One more try, that fails. */
-async function wake(lab: Lab, view: ClusterView): Promise<void> {
+async function wake(lab: WorkflowHarness, view: ClusterView): Promise<void> {
   const asked = lab.doubles.countOf('revokeCertificates');
   const handle = lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
-  await handle.signal(surroundingsChanged, { what: 'something' });
+  await handle.signal(dependencyChanged, { what: 'something' });
   await untilAsked(lab, 'revokeCertificates', asked + 1);
 }
 
 /** Wakes it until its run has been continued as new. */
-async function untilContinued(lab: Lab, view: ClusterView): Promise<void> {
+async function untilContinued(lab: WorkflowHarness, view: ClusterView): Promise<void> {
   const before = await runOf(lab, view);
   for (let round = 1; (await runOf(lab, view)).runId === before.runId; round += 1) {
-    if (round > LONGEST_RUN) throw new Error(`still the same run after having been woken ${round} times`);
+    if (round > CONTINUE_AS_NEW_AFTER) throw new Error(`still the same run after having been woken ${round} times`);
     await wake(lab, view);
   }
 }
 
 /** Wakes it until its run is this many events away from being continued as new. */
-async function untilNearlyContinued(lab: Lab, view: ClusterView, eventsLeft: number): Promise<void> {
-  while ((await runOf(lab, view)).historyLength < LONGEST_RUN - eventsLeft) await wake(lab, view);
+async function untilNearlyContinued(lab: WorkflowHarness, view: ClusterView, eventsLeft: number): Promise<void> {
+  while ((await runOf(lab, view)).historyLength < CONTINUE_AS_NEW_AFTER - eventsLeft) await wake(lab, view);
 }
 
 describe('an operator who lets a cluster go', () => {
@@ -86,18 +91,24 @@ describe('an operator who lets a cluster go', () => {
       await eventually(
         'one is held up, the other is done',
         () => lab.status(view),
-        ({ bundles }) => bundles['stuck']?.failure !== undefined && bundles['primary']?.ended !== undefined,
+        ({ bundles }) =>
+          bundles['stuck']?.failure !== undefined && bundles['primary']?.decommissionResult !== undefined,
       );
-      const { left, finalizer } = await handle.executeUpdate(release);
+      const { failures, finalizer } = await handle.executeUpdate(release);
       expect(finalizer).toBe('released');
-      expect(left).toMatchObject([{ code: 'acme/accountUnknown', message: 'the CA does not know the account' }]);
-      const ledger = (await handle.result()) as DecommissionLedger;
-      expect(ledger.finalizerReleased).toBe(true);
+      expect(failures).toMatchObject([{ code: 'acme/accountUnknown', message: 'the CA does not know the account' }]);
+      const ledger = (await handle.result()) as DecommissionResult;
+      expect(ledger.finalizerRemoved).toBe(true);
       const [primary, stuck] = ledger.bundles;
       expect(primary).toMatchObject({ revocations: [{ outcome: 'revoked' }], removed: ['primary-cert'] });
       expect(primary).not.toHaveProperty('problem');
-      expect(stuck).toMatchObject({ revocations: [], removed: ['stuck-cert'], problem: left[0], problems: left });
-      expect(lab.doubles.calls.at(-1)).toMatchObject({ activity: 'releaseCluster', args: [view.identity, left] });
+      expect(stuck).toMatchObject({
+        revocations: [],
+        removed: ['stuck-cert'],
+        problem: failures[0],
+        problems: failures,
+      });
+      expect(lab.doubles.calls.at(-1)).toMatchObject({ activity: 'removeFinalizer', args: [view.identity, failures] });
     });
   });
 
@@ -128,19 +139,19 @@ describe('an operator who lets a cluster go', () => {
   ])('is told that the finalizer is held up all the same, and by what: %s', async (_, bundles) => {
     await withLab(async (lab) => {
       const view = clusterView({ bundles });
-      refuse(lab.doubles, 'releaseCluster', 'kubernetes/forbidden');
+      refuse(lab.doubles, 'removeFinalizer', 'kubernetes/forbidden');
       const handle = await deleted(lab, view);
-      await untilAsked(lab, 'releaseCluster', 1);
+      await untilAsked(lab, 'removeFinalizer', 1);
       expect(await handle.executeUpdate(release)).toMatchObject({
         of: 'cluster',
         left: [],
-        finalizer: 'heldUp',
-        heldUpBy: { code: 'kubernetes/forbidden', message: 'releaseCluster is refused' },
+        finalizer: 'blocked',
+        blockedBy: { code: 'kubernetes/forbidden', message: 'removeFinalizer is refused' },
       });
-      expect(lab.doubles.countOf('releaseCluster')).toBeGreaterThan(1);
-      lab.doubles.when('releaseCluster', undefined);
+      expect(lab.doubles.countOf('removeFinalizer')).toBeGreaterThan(1);
+      lab.doubles.override('removeFinalizer', undefined);
       expect(await handle.executeUpdate(release)).toMatchObject({ left: [], finalizer: 'released' });
-      expect(await handle.result()).toMatchObject({ finalizerReleased: true });
+      expect(await handle.result()).toMatchObject({ finalizerRemoved: true });
     });
   });
 
@@ -151,17 +162,17 @@ describe('an operator who lets a cluster go', () => {
       const under = new Promise<void>((resolve) => {
         goOn = resolve;
       });
-      lab.doubles.when('releaseCluster', async () => {
+      lab.doubles.override('removeFinalizer', async () => {
         await under;
-        throw typedFailure('kubernetes/forbidden', 'refused before the order');
+        throw activityFailure('kubernetes/forbidden', 'refused before the order');
       });
       const handle = await deleted(lab, view);
-      await untilAsked(lab, 'releaseCluster', 1);
+      await untilAsked(lab, 'removeFinalizer', 1);
       const ordered = await handle.startUpdate(release, { waitForStage: 'ACCEPTED' });
-      lab.doubles.when('releaseCluster', undefined);
+      lab.doubles.override('removeFinalizer', undefined);
       goOn();
       expect(await ordered.result()).toEqual({ of: 'cluster', bundleNames: [], left: [], finalizer: 'released' });
-      expect(lab.doubles.countOf('releaseCluster')).toBe(2);
+      expect(lab.doubles.countOf('removeFinalizer')).toBe(2);
     });
   });
 
@@ -175,7 +186,7 @@ describe('an operator who lets a cluster go', () => {
       const refusal = await handle.executeUpdate(release).catch((error: unknown) => error);
       expect(refusal).toBeInstanceOf(WorkflowUpdateFailedError);
       expect((refusal as WorkflowUpdateFailedError).cause).toMatchObject({
-        type: 'release/refused',
+        type: 'release/rejected',
         message:
           'ns-c1/c1 is not being deleted, and no bundle that was taken out of it is left: there is nothing to let go.',
       });
@@ -186,20 +197,20 @@ describe('an operator who lets a cluster go', () => {
     await withLab(async (lab) => {
       const view = clusterView();
       const correct = refuseRevocationIn(lab.doubles, 'primary-cert');
-      refuse(lab.doubles, 'releaseCluster', 'kubernetes/forbidden');
+      refuse(lab.doubles, 'removeFinalizer', 'kubernetes/forbidden');
       const handle = await deleted(lab, view);
       await untilAsked(lab, 'revokeCertificates', 1);
       // The release brings the run above its bound.
       await untilNearlyContinued(lab, view, 15);
-      const { left } = await handle.executeUpdate(release);
-      expect(left).toHaveLength(1);
+      const { failures } = await handle.executeUpdate(release);
+      expect(failures).toHaveLength(1);
       correct();
-      await untilAsked(lab, 'releaseCluster', 1);
+      await untilAsked(lab, 'removeFinalizer', 1);
       await new Promise((resolve) => setTimeout(resolve, 2_000));
-      expect(lab.doubles.countOf('releaseCluster')).toBeLessThan(4);
-      lab.doubles.when('releaseCluster', undefined);
-      await handle.signal(surroundingsChanged, { what: 'the right is there' });
-      expect(await handle.result()).toMatchObject({ finalizerReleased: true, bundles: [{ problems: left }] });
+      expect(lab.doubles.countOf('removeFinalizer')).toBeLessThan(4);
+      lab.doubles.override('removeFinalizer', undefined);
+      await handle.signal(dependencyChanged, { what: 'the right is there' });
+      expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ problems: failures }] });
     });
   });
 });
@@ -211,18 +222,18 @@ describe('an end that goes on for long', () => {
       const correct = refuseRevocationIn(lab.doubles, 'stuck-cert');
       const handle = await deleted(lab, view);
       await untilAsked(lab, 'revokeCertificates', 2);
-      const { ending } = await lab.status(view);
+      const { decommissionStarted } = await lab.status(view);
       await untilContinued(lab, view);
       const status = await lab.status(view);
       expect(status.decommissioning).toBe(true);
-      expect(status.ending).toEqual(ending);
-      expect(status.bundles['primary']?.ended?.revocations).toHaveLength(1);
+      expect(status.decommissionStarted).toEqual(decommissionStarted);
+      expect(status.bundles['primary']?.decommissionResult?.revocations).toHaveLength(1);
       // Advised once more, it does so once more.
       await untilContinued(lab, view);
       expect(lab.doubles.countOf('decommissionRules')).toBe(1);
       correct();
-      await handle.signal(surroundingsChanged, { what: 'the account is there' });
-      const ledger = (await handle.result()) as DecommissionLedger;
+      await handle.signal(dependencyChanged, { what: 'the account is there' });
+      const ledger = (await handle.result()) as DecommissionResult;
       expect(ledger.bundles.map(({ bundleName, removed }) => [bundleName, removed])).toEqual([
         ['primary', ['primary-cert']],
         ['stuck', ['stuck-cert']],
@@ -239,12 +250,12 @@ describe('an end that goes on for long', () => {
       await untilAsked(lab, 'revokeCertificates', 1);
       await untilContinued(lab, view);
       await untilNearlyContinued(lab, view, 8);
-      const [{ left }] = await Promise.all([
+      const [{ failures }] = await Promise.all([
         handle.executeUpdate(release),
-        handle.signal(surroundingsChanged, { what: 'the last straw' }),
+        handle.signal(dependencyChanged, { what: 'the last straw' }),
       ]);
-      expect(left).toMatchObject([{ code: 'acme/accountUnknown' }]);
-      expect(await handle.result()).toMatchObject({ finalizerReleased: true, bundles: [{ problems: left }] });
+      expect(failures).toMatchObject([{ code: 'acme/accountUnknown' }]);
+      expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ problems: failures }] });
     });
   });
 });
@@ -252,7 +263,7 @@ describe('an end that goes on for long', () => {
 test('a finalizer that cannot be released is told with its reason, and tried again as soon as something changes', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
-    refuse(lab.doubles, 'releaseCluster', 'kubernetes/forbidden');
+    refuse(lab.doubles, 'removeFinalizer', 'kubernetes/forbidden');
     const handle = await deleted(lab, view);
     const { bundles } = await eventually(
       'it is told',
@@ -262,17 +273,17 @@ test('a finalizer that cannot be released is told with its reason, and tried aga
     expect(bundles['primary']).toMatchObject({
       state: 'Decommissioning',
       message: expect.stringMatching(
-        /^The finalizer is not released yet\. releaseCluster is refused.*the next one is at/,
+        /^The finalizer is not released yet\. removeFinalizer is refused.*the next one is at/,
       ) as string,
     });
     await eventually(
       'an Event says so',
       async () => lab.doubles.reports.at(-1)?.event,
-      (event) => event?.reason === 'DecommissionBlocked' && event.message === 'releaseCluster is refused',
+      (event) => event?.reason === 'DecommissionBlocked' && event.message === 'removeFinalizer is refused',
     );
-    lab.doubles.when('releaseCluster', undefined);
-    await handle.signal(surroundingsChanged, { what: 'the right is there' });
-    expect(await handle.result()).toMatchObject({ finalizerReleased: true });
+    lab.doubles.override('removeFinalizer', undefined);
+    await handle.signal(dependencyChanged, { what: 'the right is there' });
+    expect(await handle.result()).toMatchObject({ finalizerRemoved: true });
     expect(lab.doubles.countOf('revokeCertificates')).toBe(1);
   });
 });

@@ -1,15 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import type { FinalizerOutcome } from '../../activities/contract.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterGone, clusterObserved, clusterWorkflowId, type DecommissionLedger } from '../../workflows/contract.ts';
-import { retryableFailure, typedFailure } from '../support/activity-doubles.ts';
-import { eventually } from '../support/eventually.ts';
-import { clusterView } from '../support/views.ts';
-import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+import type { FinalizerOutcome } from '../../src/contract/activities.ts';
+import {
+  clusterGone,
+  clusterObserved,
+  clusterWorkflowId,
+  type DecommissionResult,
+} from '../../src/contract/cluster-certificates.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
+import { clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useLab();
+const withLab = useWorkflowHarness();
 
-function ledgerOf(lab: Lab, view: ClusterView): Promise<DecommissionLedger> {
+function decommissionResultOf(lab: WorkflowHarness, view: ClusterView): Promise<DecommissionResult> {
   return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result();
 }
 
@@ -20,13 +25,13 @@ describe('deletion', () => {
       const handle = await lab.start(view);
       await untilReady(lab, view);
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      const ledger = await ledgerOf(lab, view);
-      expect(ledger.finalizerReleased).toBe(true);
+      const ledger = await decommissionResultOf(lab, view);
+      expect(ledger.finalizerRemoved).toBe(true);
       expect(ledger.bundles[0]?.revocations).toEqual([
         { serialNumber: '1000', outcome: 'revoked', message: 'revoked' },
       ]);
       const order = lab.doubles.calls.map((call) => call.activity);
-      expect(order.slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'releaseCluster']);
+      expect(order.slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'removeFinalizer']);
     });
   });
 
@@ -34,8 +39,8 @@ describe('deletion', () => {
     await withLab(async (lab) => {
       const view = clusterView({ deleting: true });
       await lab.start(view);
-      const ledger = await ledgerOf(lab, view);
-      expect(ledger.finalizerReleased).toBe(true);
+      const ledger = await decommissionResultOf(lab, view);
+      expect(ledger.finalizerRemoved).toBe(true);
       expect(lab.doubles.countOf('placeOrder')).toBe(0);
     });
   });
@@ -46,13 +51,13 @@ describe('deletion', () => {
     ['kept', false],
     // As a worker of an earlier version answers.
     [undefined, true],
-  ] as const)('leaves a ledger that says what became of the finalizer: %s', async (finalizer, finalizerReleased) => {
+  ] as const)('leaves a ledger that says what became of the finalizer: %s', async (finalizer, finalizerRemoved) => {
     await withLab(async (lab) => {
       const view = clusterView({ deleting: true });
-      lab.doubles.when('releaseCluster', async () => finalizer as FinalizerOutcome);
+      lab.doubles.override('removeFinalizer', async () => finalizer as FinalizerOutcome);
       await lab.start(view);
-      const ledger = await ledgerOf(lab, view);
-      expect(ledger.finalizerReleased).toBe(finalizerReleased);
+      const ledger = await decommissionResultOf(lab, view);
+      expect(ledger.finalizerRemoved).toBe(finalizerRemoved);
       expect(ledger.finalizer).toBe(finalizer);
     });
   });
@@ -60,7 +65,7 @@ describe('deletion', () => {
   test('in the middle of an issuance withdraws its records first', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
-      lab.doubles.when('verifyPropagation', async () => {
+      lab.doubles.override('verifyPropagation', async () => {
         throw retryableFailure();
       });
       const handle = await lab.start(view);
@@ -70,7 +75,7 @@ describe('deletion', () => {
         (size) => size === 2,
       );
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      await ledgerOf(lab, view);
+      await decommissionResultOf(lab, view);
       expect(lab.doubles.published.size).toBe(0);
       const order = lab.doubles.calls.map((call) => call.activity);
       expect(order.indexOf('withdrawTxtRecords')).toBeLessThan(order.indexOf('removeBundle'));
@@ -80,8 +85,8 @@ describe('deletion', () => {
   test('while failing ends all the same', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
-      lab.doubles.when('placeOrder', async () => {
-        throw typedFailure('acme/accountMissing', 'no account');
+      lab.doubles.override('placeOrder', async () => {
+        throw activityFailure('acme/accountMissing', 'no account');
       });
       const handle = await lab.start(view);
       await eventually(
@@ -90,7 +95,7 @@ describe('deletion', () => {
         (seen) => seen.bundles['primary']?.state === 'Waiting',
       );
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      expect((await ledgerOf(lab, view)).finalizerReleased).toBe(true);
+      expect((await decommissionResultOf(lab, view)).finalizerRemoved).toBe(true);
     });
   });
 
@@ -100,9 +105,9 @@ describe('deletion', () => {
       const handle = await lab.start(view);
       await untilReady(lab, view);
       await handle.signal(clusterObserved, { ...view, relocation: 'outgoing', deleting: true });
-      await ledgerOf(lab, view);
+      await decommissionResultOf(lab, view);
       expect(lab.doubles.countOf('revokeCertificates')).toBe(0);
-      expect(lab.doubles.countOf('releaseCluster')).toBe(1);
+      expect(lab.doubles.countOf('removeFinalizer')).toBe(1);
     });
   });
 
@@ -112,7 +117,7 @@ describe('deletion', () => {
       const handle = await lab.start(view);
       await untilReady(lab, view);
       await handle.signal(clusterGone);
-      expect((await ledgerOf(lab, view)).bundles).toHaveLength(1);
+      expect((await decommissionResultOf(lab, view)).bundles).toHaveLength(1);
     });
   });
 });

@@ -3,24 +3,28 @@ import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common'
 import { expect, test } from 'vitest';
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import {
+  type CertificateIssuanceInput,
+  clusterWorkflowId,
+  issuanceWorkflowId,
+} from '../../src/contract/cluster-certificates.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
-import { type CertificateIssuanceInput, clusterWorkflowId, issuanceWorkflowId } from '../../workflows/contract.ts';
-import { eventually } from '../support/eventually.ts';
-import { MessageStorm } from '../support/message-storm.ts';
-import { RunEnds } from '../support/run-ends.ts';
-import { chainFigures, UNHANDLED_COMMAND } from '../support/run-figures.ts';
-import { bundleView, clusterView } from '../support/views.ts';
-import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+import { ContinueAsNewHook } from '../support/temporal/continue-as-new-hook.ts';
+import { chainStats, UNHANDLED_COMMAND } from '../support/temporal/run-stats.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { MessageStorm } from '../support/workflows/message-storm.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 /** Renewed after three seconds of its own accord, so that runs end whatever is told. */
 const LIFETIME_DAYS = 6 / 86_400;
-const LEAST_SECONDS_TO_RENEWAL = 1;
+const MIN_SECONDS_TO_RENEWAL = 1;
 const STORMS = 8;
 
-const withLab = useLab();
+const withLab = useWorkflowHarness();
 
 /** Why an order was placed, as its workflow was told. */
-async function reasonOf(lab: Lab, view: ClusterView, order: number): Promise<string> {
+async function reasonOf(lab: WorkflowHarness, view: ClusterView, order: number): Promise<string> {
   const workflowId = issuanceWorkflowId(view.identity, 'primary', order);
   const { events } = await lab.env.client.workflow.getHandle(workflowId).fetchHistory();
   const [payload] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
@@ -38,7 +42,7 @@ function refusalOf(answer: PromiseSettledResult<unknown>): string | undefined {
 test('storms of messages as runs end: every renewal asked for is answered, the last view holds, nothing is ordered without a reason', {
   timeout: 180_000,
 }, async () => {
-  const ends = new RunEnds();
+  const ends = new ContinueAsNewHook();
   await withLab(
     async (lab) => {
       lab.doubles.lifetimeDays = LIFETIME_DAYS;
@@ -54,16 +58,16 @@ test('storms of messages as runs end: every renewal asked for is answered, the l
       const breakOut = async (certificate: CertificateFacts): Promise<void> => {
         storms += 1;
         // In turn so that the run cannot end yet, and so that it has ended.
-        ends.sendAt(storms % 2 === 0 ? undefined : 20, breakOut);
-        if (storms <= STORMS) await storm.break(certificate);
+        ends.onContinueAsNew(storms % 2 === 0 ? undefined : 20, breakOut);
+        if (storms <= STORMS) await storm.send(certificate);
       };
-      ends.sendAt(undefined, breakOut);
+      ends.onContinueAsNew(undefined, breakOut);
       await eventually(
         'the storms are over',
         () => Promise.resolve(storms),
         (count) => count > STORMS,
       );
-      await ends.answered();
+      await ends.allAnswered();
 
       const [wanted] = storm.view.bundles;
       const names = wanted?.names.kind === 'valid' ? wanted.names.dnsNames : [];
@@ -78,7 +82,7 @@ test('storms of messages as runs end: every renewal asked for is answered, the l
       const refusals = storm.renewals.flatMap((answer) => refusalOf(answer) ?? []);
       expect(storm.renewals).toHaveLength(2 * STORMS);
       // The limit on one set of names may be used up by so many renewals; nothing else is a reason to refuse one.
-      expect(refusals.filter((type) => type !== 'limits/exactSet')).toEqual([]);
+      expect(refusals.filter((type) => type !== 'rateLimit/exactSet')).toEqual([]);
 
       const orders = status.bundles['primary']?.orders ?? 0;
       const seconds = (Date.now() - begin) / 1_000;
@@ -90,10 +94,10 @@ test('storms of messages as runs end: every renewal asked for is answered, the l
       expect(first).toBe(1);
       expect(asked).toBeLessThanOrEqual(storm.renewals.length);
       expect(lacking).toBeLessThanOrEqual(storm.nameChanges);
-      expect(due).toBeLessThanOrEqual(seconds / LEAST_SECONDS_TO_RENEWAL);
+      expect(due).toBeLessThanOrEqual(seconds / MIN_SECONDS_TO_RENEWAL);
       expect(reasons).toHaveLength([first, asked, lacking, due].reduce<number>((sum, part) => sum + (part ?? 0), 0));
 
-      const runs = await chainFigures(lab.env.client, workflowId, signaledRunId);
+      const runs = await chainStats(lab.env.client, workflowId, signaledRunId);
       expect(runs.length).toBeGreaterThan(STORMS / 2);
       const failures = runs.flatMap(({ taskFailures }) => taskFailures);
       expect(failures.filter((cause) => cause !== UNHANDLED_COMMAND)).toEqual([]);

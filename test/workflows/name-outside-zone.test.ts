@@ -1,10 +1,10 @@
 /** A name that the zone cannot hold is not tried to be proved, and whoever asked for it is told so in the words of what they made. */
 import { expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { clusterView } from '../support/views.ts';
-import { useLab } from '../support/workflow-lab.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { clusterView } from '../support/workflows/cluster-views.ts';
+import { useWorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useLab();
+const withLab = useWorkflowHarness();
 
 test.each<[string, 'CertificateRequest' | undefined, RegExp]>([
   ['ClusterDeployment', undefined, /ClusterDeployment.*base domain/],

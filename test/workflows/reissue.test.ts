@@ -1,42 +1,42 @@
 /** Every other reason to order than the calendar, what is asked for then, and what holds an order back. */
 import { describe, expect, test } from 'vitest';
-import type { PlaceOrderInput } from '../../activities/contract.ts';
 import type { CertificateFacts, SecretObservation } from '../../src/certificates/certificate-facts.ts';
-import type { BundleRecord } from '../../workflows/contract.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { BundleRecord } from '../../src/contract/cluster-certificates.ts';
 import {
   certificateRevoked,
   clusterObserved,
   clusterWorkflowId,
+  dependencyChanged,
   renew,
-  renewalWindowMoved,
-  surroundingsChanged,
-} from '../../workflows/contract.ts';
-import { typedFailure } from '../support/activity-doubles.ts';
-import { eventually } from '../support/eventually.ts';
-import { bundleView, clusterView } from '../support/views.ts';
-import { type Lab, untilReady, useLab } from '../support/workflow-lab.ts';
+  renewalWindowChanged,
+} from '../../src/contract/cluster-certificates.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure } from '../support/workflows/activity-doubles.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 const HOUR_MS = 3_600_000;
 
-const withLab = useLab();
+const withLab = useWorkflowHarness();
 
 type View = ReturnType<typeof clusterView>;
 
-async function begun(lab: Lab): Promise<View> {
+async function begun(lab: WorkflowHarness): Promise<View> {
   const view = clusterView();
   await lab.start(view);
   await untilReady(lab, view);
   return view;
 }
 
-async function record(lab: Lab, view: View): Promise<BundleRecord> {
+async function record(lab: WorkflowHarness, view: View): Promise<BundleRecord> {
   const found = (await lab.status(view)).bundles['primary'];
   if (found === undefined) throw new Error('no record');
   return found;
 }
 
 /** Waits until this many certificates were issued and the last one is in its place. */
-async function issuedAndReady(lab: Lab, view: View, count: number): Promise<BundleRecord> {
+async function issuedAndReady(lab: WorkflowHarness, view: View, count: number): Promise<BundleRecord> {
   await eventually(
     `certificate ${count}`,
     async () => lab.doubles.issued.length,
@@ -50,14 +50,14 @@ async function issuedAndReady(lab: Lab, view: View, count: number): Promise<Bund
   return await record(lab, view);
 }
 
-function handleOf(lab: Lab, view: View) {
+function handleOf(lab: WorkflowHarness, view: View) {
   return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
 }
 
 /** Has the workflow look, and waits until it has. */
-async function lookAgain(lab: Lab, view: View): Promise<void> {
+async function lookAgain(lab: WorkflowHarness, view: View): Promise<void> {
   const before = lab.doubles.countOf('applyCertificateRequest');
-  await handleOf(lab, view).signal(surroundingsChanged, { what: 'a test' });
+  await handleOf(lab, view).signal(dependencyChanged, { what: 'a test' });
   await eventually(
     'looked',
     async () => lab.doubles.countOf('applyCertificateRequest'),
@@ -65,7 +65,7 @@ async function lookAgain(lab: Lab, view: View): Promise<void> {
   );
 }
 
-function lastOrder(lab: Lab): PlaceOrderInput {
+function lastOrder(lab: WorkflowHarness): PlaceOrderInput {
   return lab.doubles.calls.findLast(({ activity }) => activity === 'placeOrder')?.input as PlaceOrderInput;
 }
 
@@ -81,7 +81,7 @@ describe('a window that the CA moved', () => {
       const view = await begun(lab);
       const { certificate } = await record(lab, view);
       expect(lastOrder(lab).replaces).toBeUndefined();
-      await handleOf(lab, view).signal(renewalWindowMoved, {
+      await handleOf(lab, view).signal(renewalWindowChanged, {
         bundleName: 'primary',
         window: window(certificate?.certId ?? '', -2 * HOUR_MS, -HOUR_MS),
       });
@@ -97,9 +97,9 @@ describe('a window that the CA moved', () => {
       const view = await begun(lab);
       const stale = window((await record(lab, view)).certificate?.certId ?? '', -2 * HOUR_MS, -HOUR_MS);
       const told = { bundleName: 'primary', window: stale };
-      await handleOf(lab, view).signal(renewalWindowMoved, told);
+      await handleOf(lab, view).signal(renewalWindowChanged, told);
       await issuedAndReady(lab, view, 2);
-      await handleOf(lab, view).signal(renewalWindowMoved, told);
+      await handleOf(lab, view).signal(renewalWindowChanged, told);
       await lookAgain(lab, view);
       expect(lab.doubles.issued).toHaveLength(2);
     });
@@ -110,7 +110,7 @@ describe('a window that the CA moved', () => {
       const view = await begun(lab);
       const { certificate, renewalTime: planned } = await record(lab, view);
       const soon = window(certificate?.certId ?? '', 10 * HOUR_MS, 12 * HOUR_MS);
-      await handleOf(lab, view).signal(renewalWindowMoved, { bundleName: 'primary', window: soon });
+      await handleOf(lab, view).signal(renewalWindowChanged, { bundleName: 'primary', window: soon });
       const moved = await eventually(
         'moved',
         () => record(lab, view),
@@ -120,7 +120,7 @@ describe('a window that the CA moved', () => {
       expect(Date.parse(moved.renewalTime ?? '')).toBeLessThanOrEqual(Date.parse(soon.end));
       expect(lab.doubles.reports.at(-1)?.suggestedWindow).toEqual(soon);
       const late = window(certificate?.certId ?? '', 60 * 24 * HOUR_MS, 61 * 24 * HOUR_MS);
-      await handleOf(lab, view).signal(renewalWindowMoved, { bundleName: 'primary', window: late });
+      await handleOf(lab, view).signal(renewalWindowChanged, { bundleName: 'primary', window: late });
       await eventually(
         'back',
         () => record(lab, view),
@@ -142,7 +142,7 @@ test('what is told to a run before its first task is looked at, although the run
       workflowId: clusterWorkflowId(view.identity),
       taskQueue: lab.taskQueue,
       args: [{ cluster: view, carried: { bundles, gone: false } }],
-      signal: surroundingsChanged,
+      signal: dependencyChanged,
       signalArgs: [{ what: 'The Secret was deleted.' }],
     });
     await issuedAndReady(lab, view, 2);
@@ -156,16 +156,16 @@ test('a certificate that was found revoked is replaced; one that is not in place
     await lookAgain(lab, view);
     expect(lab.doubles.issued).toHaveLength(1);
     await handleOf(lab, view).signal(certificateRevoked, { bundleName: 'primary', serialNumber: '1000' });
-    expect((await issuedAndReady(lab, view, 2)).revoked).toBeUndefined();
+    expect((await issuedAndReady(lab, view, 2)).revokedSerialNumber).toBeUndefined();
   });
 });
 
 test('a change of the CA environment replaces the certificate, without naming what the new CA does not know', async () => {
   await withLab(async (lab) => {
     const view = await begun(lab);
-    lab.doubles.environment = 'another-ca.test';
+    lab.doubles.caHost = 'another-ca.test';
     await lookAgain(lab, view);
-    expect((await issuedAndReady(lab, view, 2)).environment).toBe('another-ca.test');
+    expect((await issuedAndReady(lab, view, 2)).caHost).toBe('another-ca.test');
     expect(lastOrder(lab).replaces).toBeUndefined();
     await lookAgain(lab, view);
     expect(lab.doubles.issued).toHaveLength(2);
@@ -178,30 +178,30 @@ describe('the limit on one set of names', () => {
       const view = await begun(lab);
       for (let count = 2; count <= 5; count += 1) {
         lab.doubles.secrets.delete('primary-cert');
-        await handleOf(lab, view).signal(surroundingsChanged, { what: 'The Secret was deleted.' });
+        await handleOf(lab, view).signal(dependencyChanged, { what: 'The Secret was deleted.' });
         await issuedAndReady(lab, view, count);
       }
       lab.doubles.secrets.delete('primary-cert');
-      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The Secret was deleted.' });
+      await handleOf(lab, view).signal(dependencyChanged, { what: 'The Secret was deleted.' });
       const held = await eventually(
         'held',
         () => record(lab, view),
         ({ state }) => state === 'Failing',
       );
-      expect(held.failure?.code).toBe('limits/exactSet');
+      expect(held.failure?.code).toBe('rateLimit/exactSet');
       expect(Date.parse(held.nextAttempt ?? '') - Date.now()).toBeGreaterThan(HOUR_MS);
       expect(held.message).toContain(held.nextAttempt ?? 'an instant');
       await lookAgain(lab, view);
       expect(lab.doubles.issued).toHaveLength(5);
-      lab.doubles.environment = 'another-ca.test';
-      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
-      expect((await issuedAndReady(lab, view, 6)).environment).toBe('another-ca.test');
-      lab.doubles.environment = 'ca.test';
-      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
+      lab.doubles.caHost = 'another-ca.test';
+      await handleOf(lab, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
+      expect((await issuedAndReady(lab, view, 6)).caHost).toBe('another-ca.test');
+      lab.doubles.caHost = 'ca.test';
+      await handleOf(lab, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
       await eventually(
         'held again',
         () => record(lab, view),
-        ({ failure }) => failure?.code === 'limits/exactSet',
+        ({ failure }) => failure?.code === 'rateLimit/exactSet',
       );
       const renamed = { ...view, bundles: [bundleView('primary', 'other.example.com')] };
       await handleOf(lab, view).signal(clusterObserved, renamed);
@@ -211,10 +211,10 @@ describe('the limit on one set of names', () => {
 });
 
 describe('while the CA forbids an attempt', () => {
-  async function forbidden(lab: Lab): Promise<View> {
+  async function forbidden(lab: WorkflowHarness): Promise<View> {
     const view = clusterView();
-    lab.doubles.when('placeOrder', () =>
-      Promise.reject(typedFailure('acme/rateLimited', 'too many orders', new Date(Date.now() + 5 * HOUR_MS))),
+    lab.doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('acme/rateLimited', 'too many orders', new Date(Date.now() + 5 * HOUR_MS))),
     );
     await lab.start(view);
     await eventually(
@@ -222,7 +222,7 @@ describe('while the CA forbids an attempt', () => {
       () => record(lab, view),
       ({ state }) => state === 'Failing',
     );
-    lab.doubles.when('placeOrder', undefined);
+    lab.doubles.override('placeOrder', undefined);
     return view;
   }
 
@@ -230,7 +230,7 @@ describe('while the CA forbids an attempt', () => {
     await withLab(async (lab) => {
       const view = await forbidden(lab);
       lab.doubles.secrets.set('primary-cert', certificateOf(view, '77'));
-      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The Secret was restored.' });
+      await handleOf(lab, view).signal(dependencyChanged, { what: 'The Secret was restored.' });
       const ready = await eventually(
         'Ready',
         () => record(lab, view),
@@ -255,21 +255,21 @@ describe('while the CA forbids an attempt', () => {
     await withLab(async (lab) => {
       const view = await forbidden(lab);
       const orders = lab.doubles.countOf('placeOrder');
-      lab.doubles.environment = 'another-ca.test';
+      lab.doubles.caHost = 'another-ca.test';
       const until = new Date(Date.now() + 3 * HOUR_MS);
-      lab.doubles.when('placeOrder', () => Promise.reject(typedFailure('acme/rateLimited', 'here too', until)));
-      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
+      lab.doubles.override('placeOrder', () => Promise.reject(activityFailure('acme/rateLimited', 'here too', until)));
+      await handleOf(lab, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
       await eventually(
         'held by the other CA',
         () => record(lab, view),
         ({ failure }) => failure?.notBefore === until.toISOString(),
       );
-      lab.doubles.when('placeOrder', undefined);
+      lab.doubles.override('placeOrder', undefined);
       await lookAgain(lab, view);
       expect(lab.doubles.countOf('placeOrder')).toBe(orders + 1);
-      lab.doubles.environment = 'ca.test';
-      await handleOf(lab, view).signal(surroundingsChanged, { what: 'The account Secret changed.' });
-      expect((await issuedAndReady(lab, view, 1)).failedWith).toBeUndefined();
+      lab.doubles.caHost = 'ca.test';
+      await handleOf(lab, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
+      expect((await issuedAndReady(lab, view, 1)).failedCaHost).toBeUndefined();
     });
   });
 
@@ -288,7 +288,9 @@ describe('while the CA forbids an attempt', () => {
 test('a cluster that keeps changing while the CA refuses to validate is not tried at every change; for an operator it is', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
-    lab.doubles.when('answerChallenges', () => Promise.reject(typedFailure('acme/challengeFailed', 'no TXT record')));
+    lab.doubles.override('answerChallenges', () =>
+      Promise.reject(activityFailure('acme/challengeFailed', 'no TXT record')),
+    );
     const handle = await lab.start(view);
     const failed = await eventually(
       'failed',
@@ -306,7 +308,7 @@ test('a cluster that keeps changing while the CA refuses to validate is not trie
     }
     expect(await record(lab, view)).toMatchObject({ failedAttempts: 1, nextAttempt: failed.nextAttempt });
     expect(lab.doubles.countOf('answerChallenges')).toBe(1);
-    lab.doubles.when('answerChallenges', undefined);
+    lab.doubles.override('answerChallenges', undefined);
     await handleOf(lab, view).executeUpdate(renew, { args: [{}] });
     await issuedAndReady(lab, view, 1);
   });

@@ -1,19 +1,19 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterObserved, issuanceWorkflowId } from '../../workflows/contract.ts';
-import { typedFailure } from '../support/activity-doubles.ts';
-import { eventually } from '../support/eventually.ts';
-import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
-import { clusterView } from '../support/views.ts';
-import { type Lab, useLab } from '../support/workflow-lab.ts';
+import { clusterObserved, issuanceWorkflowId } from '../../src/contract/cluster-certificates.ts';
+import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure } from '../support/workflows/activity-doubles.ts';
+import { clusterView } from '../support/workflows/cluster-views.ts';
+import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
 const DAY_MS = 86_400_000;
 
-const withLab = useLab(startTimeSkippingEnvironment);
+const withLab = useWorkflowHarness(startTimeSkippingEnvironment);
 
 /** Why an order was placed, as the list of workflows has it. */
-async function reasonOf(lab: Lab, view: ClusterView, order: number): Promise<unknown> {
+async function reasonOf(lab: WorkflowHarness, view: ClusterView, order: number): Promise<unknown> {
   const { events } = await lab.env.client.workflow
     .getHandle(issuanceWorkflowId(view.identity, 'primary', order))
     .fetchHistory();
@@ -31,9 +31,9 @@ test('after 45 days asleep a 90-day certificate is renewed, once, and within a d
       async () => lab.doubles.issued,
       (issued) => issued.length === 1,
     );
-    await lab.leap(43 * DAY_MS);
+    await lab.advanceTime(43 * DAY_MS);
     expect(lab.doubles.issued).toHaveLength(1);
-    await lab.leap(3 * DAY_MS);
+    await lab.advanceTime(3 * DAY_MS);
     await eventually(
       'renewed',
       async () => lab.doubles.issued,
@@ -59,12 +59,12 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
       (issued) => issued.length === 1,
     );
     const attempts: number[] = [];
-    lab.doubles.when('placeOrder', async () => {
+    lab.doubles.override('placeOrder', async () => {
       attempts.push(await lab.env.currentTimeMs());
-      throw typedFailure('acme/orderInvalid', 'the CA says no');
+      throw activityFailure('acme/orderInvalid', 'the CA says no');
     });
-    await lab.leap(45 * DAY_MS);
-    for (let step = 0; step < 40 && attempts.length < 6; step += 1) await lab.leap(3 * 3_600_000);
+    await lab.advanceTime(45 * DAY_MS);
+    for (let step = 0; step < 40 && attempts.length < 6; step += 1) await lab.advanceTime(3 * 3_600_000);
     const minutes = attempts.slice(1).map((at, index) => Math.round((at - (attempts[index] ?? 0)) / 60_000));
     expect(minutes.slice(0, 4)).toEqual([1, 10, 100, 1440]);
     const report = lab.doubles.reports.at(-1);
@@ -73,8 +73,8 @@ test('a renewal that fails goes by the schedule of 1, 10, 100 minutes and then d
       status: 'True',
       reason: 'AcmeOrderInvalid',
     });
-    lab.doubles.when('placeOrder', undefined);
-    await lab.leap(DAY_MS);
+    lab.doubles.override('placeOrder', undefined);
+    await lab.advanceTime(DAY_MS);
     await eventually(
       'renewed at last',
       async () => lab.doubles.issued,

@@ -1,21 +1,21 @@
 /**
  * Workflows outlive every build: what an earlier one recorded, this one must be able to go on with. The histories of
- * representative lives (test/support/lives), of every shape that the workflows have had, are replayed against the code as it
+ * representative lives (test/support/replay/scenarios), of every shape that the workflows have had, are replayed against the code as it
  * is now.
  */
 import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { PATCHES } from '../../src/worker/patches.ts';
+import { PATCHES } from '../../src/contract/patches.ts';
 import { findWorkflowCode } from '../../src/worker/workflow-code.ts';
-import { earlierWorkflowCode } from '../support/earlier-workflows.ts';
-import { type RecordedHistory, recordedHistories } from '../support/histories.ts';
-import { patchesIn } from '../support/history-events.ts';
-import { installQuietRuntime } from '../support/quiet-runtime.ts';
-import { livesOf } from '../support/recorded-lives.ts';
-import { EARLIER_SHAPES, NEWEST_SHAPE, SHAPES, type Shape } from '../support/shapes.ts';
+import { previousWorkflowCode } from '../support/replay/previous-workflows.ts';
+import { type RecordedHistory, recordedHistories } from '../support/replay/recorded-histories.ts';
+import { scenariosOf } from '../support/replay/recorded-scenarios.ts';
+import { EARLIER_SHAPES, NEWEST_SHAPE, SHAPES, type Shape } from '../support/replay/shapes.ts';
+import { patchesIn } from '../support/temporal/history-events.ts';
+import { installQuietRuntime } from '../support/temporal/quiet-runtime.ts';
 
-const CHANGED = fileURLToPath(new URL('../support/changed-workflows.ts', import.meta.url));
+const CHANGED = fileURLToPath(new URL('../support/replay/changed-workflows.ts', import.meta.url));
 
 const recorded = new Map<Shape, readonly RecordedHistory[]>();
 const of = (shape: Shape): readonly RecordedHistory[] => recorded.get(shape) ?? [];
@@ -51,7 +51,7 @@ function successorsOf({ history }: RecordedHistory): readonly string[] {
 describe.each(SHAPES)('of the shape %s', (shape) => {
   test('every life is recorded', () => {
     const lives = new Set(of(shape).map(({ life }) => life));
-    expect(lives).toEqual(new Set(livesOf(shape).map(({ name }) => name)));
+    expect(lives).toEqual(new Set(scenariosOf(shape).map(({ name }) => name)));
   });
 
   test('every run of a life is recorded, from its first event', () => {
@@ -87,13 +87,13 @@ test('the patches that a worker can hold back are those that the workflows ask f
 
 describe('the workflow code of the version before, as the tests of upgrades run it,', () => {
   test('goes on with everything that earlier versions recorded', async () => {
-    const code = { workflowBundle: await earlierWorkflowCode() };
+    const code = { workflowBundle: await previousWorkflowCode() };
     for (const shape of EARLIER_SHAPES) expect(await refused(code, of(shape))).toEqual(new Map());
   });
 
   test('cannot go on with a cluster that the present version began', async () => {
     const clusters = of(NEWEST_SHAPE).filter(({ name }) => name.endsWith('.clusterCertificates'));
-    const problems = await refused({ workflowBundle: await earlierWorkflowCode() }, clusters);
+    const problems = await refused({ workflowBundle: await previousWorkflowCode() }, clusters);
     expect(new Set(problems.keys())).toEqual(new Set(clusters.map(({ runId }) => runId)));
     for (const problem of problems.values()) expect(problem).toMatch(/nondeterminism/i);
   });

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { liveThrough } from '../support/simulated-years.ts';
-import { startTimeSkippingEnvironment } from '../support/temporal-server.ts';
-import { useLab } from '../support/workflow-lab.ts';
+import { simulateYears } from '../support/simulation/simulated-years.ts';
+import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
+import { useWorkflowHarness } from '../support/workflows/use-harness.ts';
 
 /** Whatever a cycle needs, it needs less than this. Measured: 47 in a run that issues and renews. */
-const MOST_EVENTS = 50;
+const MAX_EVENTS = 50;
 /** Measured for two names: 44 to 50, by which activities end at the same time. */
-const MOST_ORDER_EVENTS = 55;
+const MAX_ORDER_EVENTS = 55;
 /** A certificate more in the list of those not expired, and longer numbers. */
 const STATE_GROWTH_BYTES = 256;
 
-const withLab = useLab(startTimeSkippingEnvironment);
+const withLab = useWorkflowHarness(startTimeSkippingEnvironment);
 
 test.each([
   { days: 45, years: 10, renewals: 165, daysLeft: 22.5 },
@@ -19,12 +19,12 @@ test.each([
   'certificates of $days days for $years × 365 days: $renewals renewals, an order each, none late, histories and state as small as at the start',
   async ({ days, years, renewals, daysLeft }) => {
     await withLab(async (lab) => {
-      const life = await liveThrough(lab, { days, years });
+      const life = await simulateYears(lab, { days, years });
       expect(life).toMatchObject({ renewals, expectedRenewals: renewals, orders: renewals + 1, mostOrdersPerCycle: 1 });
       expect(life.leastDaysLeft).toBeGreaterThan(daysLeft - 0.01);
       expect(life.mostSecondsLate).toBeLessThan(60);
-      expect(life.maxEvents).toBeLessThanOrEqual(MOST_EVENTS);
-      expect(life.maxOrderEvents).toBeLessThanOrEqual(MOST_ORDER_EVENTS);
+      expect(life.maxEvents).toBeLessThanOrEqual(MAX_EVENTS);
+      expect(life.maxOrderEvents).toBeLessThanOrEqual(MAX_ORDER_EVENTS);
       expect(life.lastStateBytes).toBeLessThanOrEqual(life.firstStateBytes + STATE_GROWTH_BYTES);
     });
   },

@@ -1,19 +1,20 @@
 /** The story of each bundle so far, as it is carried from run to run. */
-import type { OrderAllowance } from '../../src/certificates/exact-set-limit.ts';
+
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import type { BundleRecord, CarriedState } from '../contract.ts';
+import type { BundleRecord, CarriedState } from '../../src/contract/cluster-certificates.ts';
+import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 
 /** `undefined` values take a field away. */
 export type RecordChange = { readonly [Field in keyof BundleRecord]?: BundleRecord[Field] | undefined };
 
 /** Bundles without a record of which it is remembered what they used of the limit on exact sets of names. */
-const MOST_REMEMBERED = 10;
+const MAX_FORGOTTEN_BUNDLES = 10;
 
 /** Takes away all that is known of attempts that failed, and of what they left to go on with. */
-export const NOTHING_FAILED = {
+export const NO_FAILURE = {
   failure: undefined,
   failedAt: undefined,
-  failedWith: undefined,
+  failedCaHost: undefined,
   failedAttempts: 0,
   nextAttempt: undefined,
   openOrder: undefined,
@@ -22,11 +23,11 @@ export const NOTHING_FAILED = {
 export class BundleRecords {
   readonly #records: Map<string, BundleRecord>;
   /** Last forgotten last. */
-  readonly #allowances: Map<string, OrderAllowance>;
+  readonly #allowances: Map<string, RateLimitState>;
 
-  constructor({ bundles = {}, allowances = {} }: Partial<Pick<CarriedState, 'bundles' | 'allowances'>> = {}) {
+  constructor({ bundles = {}, rateLimitState = {} }: Partial<Pick<CarriedState, 'bundles' | 'rateLimitState'>> = {}) {
     this.#records = new Map(Object.entries(bundles));
-    this.#allowances = new Map(Object.entries(allowances));
+    this.#allowances = new Map(Object.entries(rateLimitState));
   }
 
   names(): readonly string[] {
@@ -38,7 +39,7 @@ export class BundleRecords {
   }
 
   /** @param before what the bundle's record is so far. */
-  change(name: string, before: BundleRecord, change: RecordChange): BundleRecord {
+  update(name: string, before: BundleRecord, change: RecordChange): BundleRecord {
     const merged: Record<string, unknown> = { ...before, ...change };
     if (change.state !== undefined && change.state !== before.state) merged['since'] = now();
     for (const key of Object.keys(merged)) if (merged[key] === undefined) delete merged[key];
@@ -50,24 +51,24 @@ export class BundleRecords {
 
   /** All but what it used of the limit on exact sets of names: a bundle that is put back again and again must not pass it. */
   forget(name: string): void {
-    const { allowances } = this.#records.get(name) ?? {};
+    const { rateLimitState } = this.#records.get(name) ?? {};
     this.#records.delete(name);
-    if (allowances === undefined) return;
-    this.#allowances.set(name, allowances);
-    for (const oldest of [...this.#allowances.keys()].slice(0, -MOST_REMEMBERED)) this.#allowances.delete(oldest);
+    if (rateLimitState === undefined) return;
+    this.#allowances.set(name, rateLimitState);
+    for (const oldest of [...this.#allowances.keys()].slice(0, -MAX_FORGOTTEN_BUNDLES)) this.#allowances.delete(oldest);
   }
 
   /** What a bundle that has no record used of the limit; undefined: nothing is known. */
-  allowancesOf(name: string): OrderAllowance | undefined {
+  rateLimitStateOf(name: string): RateLimitState | undefined {
     return this.#allowances.get(name);
   }
 
   /** What of the records a fresh run goes on with. */
-  carried(): Pick<CarriedState, 'bundles' | 'allowances'> {
+  toCarriedState(): Pick<CarriedState, 'bundles' | 'rateLimitState'> {
     const used = [...this.#allowances].filter(([, sets]) =>
-      sets.some(({ arrival }) => Date.parse(arrival) > Date.now()),
+      sets.some(({ theoreticalArrival }) => Date.parse(theoreticalArrival) > Date.now()),
     );
-    return { bundles: this.byName(), ...(used.length === 0 ? {} : { allowances: Object.fromEntries(used) }) };
+    return { bundles: this.byName(), ...(used.length === 0 ? {} : { rateLimitState: Object.fromEntries(used) }) };
   }
 
   values(): readonly BundleRecord[] {

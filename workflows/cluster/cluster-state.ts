@@ -1,28 +1,28 @@
 /** Everything a cluster's workflow knows, what the messages change in it, and which of its bundles are being served. */
 import { setCurrentDetails, upsertSearchAttributes, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
+import { requestName } from '../../src/certificates/certificate-request-name.ts';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
-import { requestName } from '../../src/certificates/request-name.ts';
-import { detailsPage } from '../../src/certificates/status-wording.ts';
+import { workflowDetails } from '../../src/certificates/status-messages.ts';
 import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
 import { sameView } from '../../src/clusters/digest.ts';
-import { type Gate, gateOf } from '../../src/clusters/gates.ts';
+import { type Gate, gateOf } from '../../src/clusters/gate.ts';
 import {
   type BundleRecord,
   CertState,
   type ClusterCertificatesInput,
   type ClusterStatus,
   type DecommissionStarted,
-} from '../contract.ts';
+} from '../../src/contract/cluster-certificates.ts';
 import { Attempts } from './attempts.ts';
+import { BundleLoops } from './bundle-loops.ts';
 import { BundleRecords, blankRecord, type RecordChange } from './bundle-records.ts';
-import { FinalizerTries } from './finalizer-tries.ts';
-import { mostUrgent, reasonShown } from './fleet-attributes.ts';
-import { LettingGo } from './letting-go.ts';
-import { Services } from './services.ts';
-import { attributesOf, situationOf } from './situation.ts';
+import { clusterSummary, searchAttributesOf } from './cluster-summary.ts';
+import { FinalizerAttempts } from './finalizer-attempts.ts';
+import { ReleaseRequests } from './release.ts';
+import { mostUrgent, reasonAttribute } from './search-attributes.ts';
 
 /** Renewal cycles after which a run is closed and a fresh one begun: history stays that of a cycle. */
-const CYCLES_PER_RUN = 1;
+const MAX_RENEWALS_PER_RUN = 1;
 
 export class ClusterState {
   #view: ClusterView;
@@ -30,12 +30,12 @@ export class ClusterState {
   readonly #records: BundleRecords;
   #endingStarted: DecommissionStarted | undefined;
   #claimedBy: string | undefined;
-  readonly services = new Services();
+  readonly loops = new BundleLoops();
   /** Counts what happened to a bundle from outside; a bundle that has seen the latest count has nothing left to look at. */
   readonly #changes = new Map<string, number>();
   readonly attempts = new Attempts();
-  readonly lettingGo = new LettingGo();
-  readonly finalizerTries = new FinalizerTries();
+  readonly releaseRequests = new ReleaseRequests();
+  readonly finalizerAttempts = new FinalizerAttempts();
   #everyChange = 0;
   #cycles = 0;
   #shown = '';
@@ -43,7 +43,7 @@ export class ClusterState {
   constructor(input: ClusterCertificatesInput) {
     this.#view = input.cluster;
     this.#gone = input.carried?.gone ?? false;
-    this.#endingStarted = input.carried?.ending;
+    this.#endingStarted = input.carried?.decommissionStarted;
     this.#records = new BundleRecords(input.carried);
   }
 
@@ -56,18 +56,18 @@ export class ClusterState {
   }
 
   /** What is served: a cluster's ClusterDeployment, or a CertificateRequest that stands alone. */
-  get servedKind(): 'ClusterDeployment' | 'CertificateRequest' {
+  get resourceKind(): 'ClusterDeployment' | 'CertificateRequest' {
     return this.#view.identity.kind ?? 'ClusterDeployment';
   }
 
   /** Deleted, being deleted, or vanished: from here on there is only the end. */
-  get ending(): boolean {
+  get decommissioning(): boolean {
     return this.#gone || this.#view.deleting;
   }
 
   /** Whether it is served no longer: its end has come, or another workflow has taken it over. */
-  get leaving(): boolean {
-    return this.ending || this.#claimedBy !== undefined;
+  get stopping(): boolean {
+    return this.decommissioning || this.#claimedBy !== undefined;
   }
 
   get gone(): boolean {
@@ -80,7 +80,7 @@ export class ClusterState {
 
   // --- what the messages do ---
 
-  observe(view: ClusterView): void {
+  onClusterObserved(view: ClusterView): void {
     // The API server sends states in order; a signal late by a retry must not bring back what is over.
     if (this.#view.deleting && !view.deleting) return;
     // What becomes of it is the business of whoever has taken it over.
@@ -88,32 +88,32 @@ export class ClusterState {
     if (sameView(this.#view, view)) return;
     this.#view = view;
     const served = this.gate().kind === 'serve';
-    this.attempts.cutShort((name) => (served ? this.bundle(name) : undefined));
+    this.attempts.cancelOutdated((name) => (served ? this.bundle(name) : undefined));
     this.#touchAll();
   }
 
-  observeGone(): void {
+  onClusterGone(): void {
     if (this.#claimedBy !== undefined) return;
     this.#gone = true;
     this.#touchAll();
   }
 
-  observeSurroundings(_what: string): void {
+  onDependencyChanged(_what: string): void {
     this.#touchAll();
   }
 
   /** What the CA says of another certificate than the one in place is of no consequence. */
-  async observeWindow(bundleName: string, window: RenewalWindow): Promise<void> {
-    await this.attempts.noneUnderWay(bundleName);
+  async onRenewalWindowChanged(bundleName: string, window: RenewalWindow): Promise<void> {
+    await this.attempts.waitUntilIdle(bundleName);
     if (this.record(bundleName).certificate?.certId !== window.certId) return;
     this.update(bundleName, { suggestedWindow: window });
     this.#touch(bundleName);
   }
 
-  async observeRevoked(bundleName: string, serialNumber: string): Promise<void> {
-    await this.attempts.noneUnderWay(bundleName);
+  async onCertificateRevoked(bundleName: string, serialNumber: string): Promise<void> {
+    await this.attempts.waitUntilIdle(bundleName);
     if (this.record(bundleName).certificate?.serialNumber !== serialNumber) return;
-    this.update(bundleName, { revoked: serialNumber });
+    this.update(bundleName, { revokedSerialNumber: serialNumber });
     this.#touch(bundleName);
   }
 
@@ -123,22 +123,22 @@ export class ClusterState {
   }
 
   /** What has begun to end comes to its end. */
-  observeClaim(clusterDeployment: string): void {
-    if (this.ending) return;
+  onRequestClaimed(clusterDeployment: string): void {
+    if (this.decommissioning) return;
     this.#claimedBy = clusterDeployment;
     this.#touchAll();
-    this.show();
+    this.updateDetails();
   }
 
   /** The whole cluster where that is ending, else the bundles whose end has begun. */
-  letGo(): void {
-    if (this.ending) {
-      this.lettingGo.ofWholeCluster();
+  requestRelease(): void {
+    if (this.decommissioning) {
+      this.releaseRequests.addCluster();
       this.#touchAll();
       return;
     }
-    for (const name of this.endingBundles()) {
-      this.lettingGo.ofBundle(name);
+    for (const name of this.decommissioningBundles()) {
+      this.releaseRequests.addBundle(name);
       this.#touch(name);
     }
   }
@@ -149,16 +149,16 @@ export class ClusterState {
 
   #touchAll(): void {
     this.#everyChange += 1;
-    for (const name of this.knownBundles()) this.#touch(name);
+    for (const name of this.allBundles()) this.#touch(name);
   }
 
   #touch(bundleName: string): void {
-    this.#changes.set(bundleName, this.changesOf(bundleName) + 1);
-    this.services.rest(bundleName, false);
+    this.#changes.set(bundleName, this.changeCount(bundleName) + 1);
+    this.loops.setSleeping(bundleName, false);
   }
 
   /** @param bundleName undefined: what concerns the cluster as a whole. */
-  changesOf(bundleName: string | undefined): number {
+  changeCount(bundleName: string | undefined): number {
     return bundleName === undefined ? this.#everyChange : (this.#changes.get(bundleName) ?? 0);
   }
 
@@ -173,18 +173,18 @@ export class ClusterState {
   }
 
   /** Bundles we have dealt with that the ClusterDeployment no longer asks for. */
-  unwantedBundles(): readonly string[] {
+  removedBundles(): readonly string[] {
     const wanted = new Set(this.wantedBundles());
     return this.#records.names().filter((name) => !wanted.has(name));
   }
 
   /** Bundles whose end has begun, with the cluster's or by itself. */
-  endingBundles(): readonly string[] {
-    if (this.ending) return this.knownBundles();
-    return this.unwantedBundles().filter((name) => this.record(name).ending !== undefined);
+  decommissioningBundles(): readonly string[] {
+    if (this.decommissioning) return this.allBundles();
+    return this.removedBundles().filter((name) => this.record(name).decommissionStarted !== undefined);
   }
 
-  knownBundles(): readonly string[] {
+  allBundles(): readonly string[] {
     return [...new Set([...this.wantedBundles(), ...this.#records.names()])];
   }
 
@@ -192,60 +192,60 @@ export class ClusterState {
     const known = this.#records.get(name);
     if (known !== undefined) return known;
     const bundle = this.bundle(name);
-    const allowances = this.#records.allowancesOf(name);
+    const rateLimitState = this.#records.rateLimitStateOf(name);
     const blank = blankRecord(bundle?.requestName ?? requestName(this.#view.identity.name, name), bundle);
-    return allowances === undefined ? blank : { ...blank, allowances };
+    return rateLimitState === undefined ? blank : { ...blank, rateLimitState };
   }
 
   update(name: string, change: RecordChange): BundleRecord {
-    const after = this.#records.change(name, this.record(name), change);
-    this.show();
+    const after = this.#records.update(name, this.record(name), change);
+    this.updateDetails();
     return after;
   }
 
   forget(name: string): void {
     this.#records.forget(name);
     this.attempts.forget(name);
-    this.show();
+    this.updateDetails();
   }
 
-  renewalFinished(): void {
+  countRenewal(): void {
     this.#cycles += 1;
   }
 
   // --- who is being served ---
 
   /** Whether some bundle waits for somebody to serve or retire it. */
-  bundlesToServe(): boolean {
-    return this.knownBundles().some((name) => !this.services.has(name));
+  hasBundlesToStart(): boolean {
+    return this.allBundles().some((name) => !this.loops.has(name));
   }
 
   // --- continuing as new ---
 
   mayContinueAsNew(info: WorkflowInfo): boolean {
-    if (this.leaving || this.attempts.anyRequested()) return false;
-    if (this.#cycles < CYCLES_PER_RUN && !info.continueAsNewSuggested) return false;
-    return !this.bundlesToServe() && this.services.allAtRest();
+    if (this.stopping || this.attempts.hasRequests()) return false;
+    if (this.#cycles < MAX_RENEWALS_PER_RUN && !info.continueAsNewSuggested) return false;
+    return !this.hasBundlesToStart() && this.loops.allSleeping();
   }
 
-  asInput(): ClusterCertificatesInput {
+  continueAsNewInput(): ClusterCertificatesInput {
     return {
       cluster: this.#view,
       carried: {
-        ...this.#records.carried(),
+        ...this.#records.toCarriedState(),
         gone: this.#gone,
-        ...(this.#endingStarted === undefined ? {} : { ending: this.#endingStarted }),
+        ...(this.#endingStarted === undefined ? {} : { decommissionStarted: this.#endingStarted }),
       },
     };
   }
 
   // --- the end ---
 
-  get endingStarted(): DecommissionStarted | undefined {
+  get decommissionStarted(): DecommissionStarted | undefined {
     return this.#endingStarted;
   }
 
-  startEnding(started: DecommissionStarted): void {
+  startDecommission(started: DecommissionStarted): void {
     this.#endingStarted = started;
   }
 
@@ -254,30 +254,30 @@ export class ClusterState {
   status(): ClusterStatus {
     return {
       cluster: this.#view,
-      decommissioning: this.ending,
-      ...(this.#endingStarted === undefined ? {} : { ending: this.#endingStarted }),
+      decommissioning: this.decommissioning,
+      ...(this.#endingStarted === undefined ? {} : { decommissionStarted: this.#endingStarted }),
       bundles: this.#records.byName(),
     };
   }
 
   /** Puts the present state into the details page at once, which costs nothing. */
-  show(): void {
-    const situation = situationOf(this.#view, { gone: this.#gone, claimedBy: this.#claimedBy });
-    setCurrentDetails(detailsPage(this.name, situation, this.#records.byName()));
+  updateDetails(): void {
+    const situation = clusterSummary(this.#view, { gone: this.#gone, claimedBy: this.#claimedBy });
+    setCurrentDetails(workflowDetails(this.name, situation, this.#records.byName()));
   }
 
   /** Puts the most urgent bundle's state into the search attributes; each change is an event, so only what differs is sent. */
-  publishAttributes(): void {
+  publishSearchAttributes(): void {
     const shown = mostUrgent(this.#records.values());
     if (shown === undefined) {
       // A cluster without bundles must not look as if nobody dealt with its end.
-      if (this.ending) upsertSearchAttributes([{ key: CertState, value: 'Decommissioning' }]);
+      if (this.decommissioning) upsertSearchAttributes([{ key: CertState, value: 'Decommissioning' }]);
       return;
     }
-    const fingerprint = JSON.stringify([shown, reasonShown(shown)]);
+    const fingerprint = JSON.stringify([shown, reasonAttribute(shown)]);
     if (fingerprint === this.#shown) return;
     this.#shown = fingerprint;
-    upsertSearchAttributes(attributesOf(shown));
+    upsertSearchAttributes(searchAttributesOf(shown));
   }
 
   workflowId(): string {

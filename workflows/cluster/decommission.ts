@@ -1,21 +1,25 @@
 /** The end of a bundle or a whole cluster: revoke, then delete the Secret, then the request, then let Hive go on. */
 import { condition } from '@temporalio/workflow';
-import type { RevocationEntry } from '../../activities/contract.ts';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
+import type { RevocationEntry } from '../../src/contract/activities.ts';
+import type {
+  BundleDecommissionResult,
+  DecommissionResult,
+  DecommissionStarted,
+} from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import {
   decommissionRules,
-  releaseCluster,
   removeBundle,
+  removeFinalizer,
   revokeCertificates,
   withdrawTxtRecords,
 } from '../activities.ts';
-import type { BundleLedger, DecommissionLedger, DecommissionStarted } from '../contract.ts';
-import { NOTHING_FAILED } from './bundle-records.ts';
+import { NO_FAILURE } from './bundle-records.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { CalledOff, isCalledOff, keepTrying, type Persistence, Suspended } from './keep-trying.ts';
-import { report, reportWhenSlow } from './reporting.ts';
-import { zoneOf } from './zone.ts';
+import { Aborted, ContinueAsNewDue, isAborted, type RetryOptions, retryUntil } from './retry-until.ts';
+import { reportBundle, reportWhenSlow } from './status-reporting.ts';
+import { zoneTargetOf } from './zone-target.ts';
 
 /** RFC 5280 §5.3.1: the cluster these certificates were for operates no more. */
 const CESSATION_OF_OPERATION = 5;
@@ -24,47 +28,47 @@ const CESSATION_OF_OPERATION = 5;
  * A fault that lasts longer is told on the resource and goes by the retry schedule: nobody should wait for ten minutes to
  * learn what holds the end up.
  */
-const SHORT_PATIENCE = '1 minute';
+const STEP_TIMEOUT = '1 minute';
 
 /**
  * Ends every bundle, then takes the finalizer off the ClusterDeployment.
  * @returns undefined when the run has grown long and the end is to go on in a fresh one.
  */
-export async function decommission(cluster: ClusterState): Promise<DecommissionLedger | undefined> {
-  if (cluster.knownBundles().length === 0) cluster.publishAttributes();
-  const started = cluster.endingStarted ?? (await begin());
-  cluster.startEnding(started);
+export async function decommission(cluster: ClusterState): Promise<DecommissionResult | undefined> {
+  if (cluster.allBundles().length === 0) cluster.publishSearchAttributes();
+  const started = cluster.decommissionStarted ?? (await newDecommission());
+  cluster.startDecommission(started);
   try {
-    const bundles = await endBundles(cluster, started);
+    const bundles = await decommissionBundles(cluster, started);
     const { identity } = cluster.view;
-    const left = bundles.flatMap((ledger) => ledger.problems ?? []);
-    const persistence: Persistence = { deadline: Number.POSITIVE_INFINITY, indispensable: true };
-    const { value: finalizer, problem } = await keepTrying(cluster, persistence, () =>
-      cluster.finalizerTries.during(() =>
-        releaseCluster.executeWithOptions({ summary: `release the finalizer of ${cluster.name}` }, [identity, left]),
+    const left = bundles.flatMap((ledger) => ledger.failures ?? []);
+    const persistence: RetryOptions = { deadline: Number.POSITIVE_INFINITY, required: true };
+    const { value: finalizer, failure: problem } = await retryUntil(cluster, persistence, () =>
+      cluster.finalizerAttempts.run(() =>
+        removeFinalizer.executeWithOptions({ summary: `remove the finalizer of ${cluster.name}` }, [identity, left]),
       ),
     );
     const told = finalizer === undefined ? {} : { finalizer };
-    return { cluster: identity, bundles, finalizerReleased: problem === undefined && finalizer !== 'kept', ...told };
+    return { cluster: identity, bundles, finalizerRemoved: problem === undefined && finalizer !== 'kept', ...told };
   } catch (error) {
-    if (error instanceof Suspended) return undefined;
+    if (error instanceof ContinueAsNewDue) return undefined;
     throw error;
   }
 }
 
 /** The end of a bundle that the ClusterDeployment no longer asks for, while the cluster lives on and is served. */
-export async function retireBundle(cluster: ClusterState, name: string): Promise<void> {
+export async function decommissionRemovedBundle(cluster: ClusterState, name: string): Promise<void> {
   const gate = cluster.gate();
-  if (gate.kind !== 'serve') return await untilChanged(cluster, name, gate.message);
-  const started = cluster.record(name).ending ?? (await begin());
-  if (isCalledOff(cluster, name)) return;
-  cluster.update(name, { ending: started });
+  if (gate.kind !== 'serve') return await waitForChange(cluster, name, gate.message);
+  const started = cluster.record(name).decommissionStarted ?? (await newDecommission());
+  if (isAborted(cluster, name)) return;
+  cluster.update(name, { decommissionStarted: started });
   try {
-    const { problems = [] } = await endBundle(cluster, name, started);
+    const { failures: problems = [] } = await decommissionBundle(cluster, name, started);
     // No ledger of the cluster will tell of it: the record goes with the bundle.
-    for (const problem of problems) await report(cluster, name, leftUndone(problem));
+    for (const problem of problems) await reportBundle(cluster, name, incompleteEvent(problem));
   } catch (error) {
-    if (error instanceof CalledOff) return;
+    if (error instanceof Aborted) return;
     throw error;
   }
   // Where it has been asked for again meanwhile, its service goes on from what is known of it.
@@ -72,32 +76,33 @@ export async function retireBundle(cluster: ClusterState, name: string): Promise
 }
 
 /** Hands off: what has begun is said to be held, what has not is left as it is. */
-async function untilChanged(cluster: ClusterState, name: string, why: string): Promise<void> {
-  const seen = cluster.changesOf(name);
-  cluster.services.rest(name, true);
-  if (cluster.record(name).ending !== undefined) cluster.update(name, { message: why, nextAttempt: undefined });
-  await condition(() => cluster.changesOf(name) !== seen);
+async function waitForChange(cluster: ClusterState, name: string, why: string): Promise<void> {
+  const seen = cluster.changeCount(name);
+  cluster.loops.setSleeping(name, true);
+  if (cluster.record(name).decommissionStarted !== undefined)
+    cluster.update(name, { message: why, nextAttempt: undefined });
+  await condition(() => cluster.changeCount(name) !== seen);
 }
 
 /**
  * A bundle that is asked for again after its end had begun: its certificate counts as revoked, for nobody knows how far that
  * end came, and its orders may have been revoked as well, so that none of them is gone on with.
  */
-export function takeUpAgain(cluster: ClusterState, name: string): void {
-  const { ending, ended, certificate } = cluster.record(name);
+export function reinstateBundle(cluster: ClusterState, name: string): void {
+  const { decommissionStarted: ending, decommissionResult: ended, certificate } = cluster.record(name);
   const begun = ending !== undefined || ended !== undefined;
   if (!begun) return;
   cluster.update(name, {
     state: 'Pending',
     message: 'Asked for again after its end had begun: what may be revoked is replaced.',
-    ending: undefined,
-    ended: undefined,
-    revoked: certificate?.serialNumber,
-    ...NOTHING_FAILED,
+    decommissionStarted: undefined,
+    decommissionResult: undefined,
+    revokedSerialNumber: certificate?.serialNumber,
+    ...NO_FAILURE,
   });
 }
 
-function leftUndone({ message }: FailureInfo): StatusReport['event'] {
+function incompleteEvent({ message }: FailureInfo): StatusReport['event'] {
   return {
     type: 'Warning',
     reason: 'DecommissionIncomplete',
@@ -106,23 +111,34 @@ function leftUndone({ message }: FailureInfo): StatusReport['event'] {
 }
 
 /** By which rules the end that begins now goes, as the worker is configured. */
-async function begin(): Promise<DecommissionStarted> {
+async function newDecommission(): Promise<DecommissionStarted> {
   return { ...(await decommissionRules()), since: new Date(Date.now()).toISOString() };
 }
 
 /** All at once; a run is suspended only when each has come to a rest. */
-async function endBundles(cluster: ClusterState, started: DecommissionStarted): Promise<readonly BundleLedger[]> {
+async function decommissionBundles(
+  cluster: ClusterState,
+  started: DecommissionStarted,
+): Promise<readonly BundleDecommissionResult[]> {
   const ends = await Promise.allSettled(
-    cluster.knownBundles().map(async (name) => cluster.record(name).ended ?? (await endBundle(cluster, name, started))),
+    cluster
+      .allBundles()
+      .map(
+        async (name) => cluster.record(name).decommissionResult ?? (await decommissionBundle(cluster, name, started)),
+      ),
   );
   const failed = ends.find((end) => end.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
 }
 
-async function endBundle(cluster: ClusterState, name: string, started: DecommissionStarted): Promise<BundleLedger> {
+async function decommissionBundle(
+  cluster: ClusterState,
+  name: string,
+  started: DecommissionStarted,
+): Promise<BundleDecommissionResult> {
   // A request that stands alone is its user's to delete; it goes once its finalizer is released.
-  const belongings = cluster.servedKind === 'CertificateRequest' ? '' : ' and its CertificateRequest';
+  const belongings = cluster.resourceKind === 'CertificateRequest' ? '' : ' and its CertificateRequest';
   cluster.update(name, {
     state: 'Decommissioning',
     message: `Revoking its certificates, then deleting its Secret${belongings}.`,
@@ -130,16 +146,16 @@ async function endBundle(cluster: ClusterState, name: string, started: Decommiss
     nextAttempt: undefined,
     renewalTime: undefined,
   });
-  cluster.publishAttributes();
+  cluster.publishSearchAttributes();
   const record = cluster.record(name);
   const { identity, relocation } = cluster.view;
   const problems: FailureInfo[] = [];
-  const persistence = (): Persistence => ({ bundleName: name, deadline: deadlineOf(started) });
+  const persistence = (): RetryOptions => ({ bundleName: name, deadline: deadlineOf(started) });
 
   let revocations: readonly RevocationEntry[] = [];
   if (relocation !== 'outgoing') {
-    const { value, problem } = await reportWhenSlow(cluster, name, () =>
-      keepTrying(cluster, persistence(), () =>
+    const { value, failure: problem } = await reportWhenSlow(cluster, name, () =>
+      retryUntil(cluster, persistence(), () =>
         revokeCertificates.executeWithOptions({ summary: `revoke the certificates of ${name}` }, [
           {
             namespace: identity.namespace,
@@ -156,36 +172,36 @@ async function endBundle(cluster: ClusterState, name: string, started: Decommiss
     if (problem !== undefined) problems.push(problem);
   }
 
-  const left = record.leftRecords ?? [];
+  const left = record.leftoverRecords ?? [];
   if (left.length > 0) {
-    const { problem } = await keepTrying(cluster, persistence(), () =>
+    const { failure: problem } = await retryUntil(cluster, persistence(), () =>
       withdrawTxtRecords.executeWithOptions(
-        { summary: `withdraw ${left.length} TXT records left earlier`, scheduleToCloseTimeout: SHORT_PATIENCE },
-        [{ zone: zoneOf(cluster.view), records: left }],
+        { summary: `withdraw ${left.length} leftover TXT records`, scheduleToCloseTimeout: STEP_TIMEOUT },
+        [{ zone: zoneTargetOf(cluster.view), records: left }],
       ),
     );
     if (problem !== undefined) problems.push(problem);
   }
 
-  const { value: removal, problem } = await keepTrying(cluster, persistence(), () =>
+  const { value: removal, failure: problem } = await retryUntil(cluster, persistence(), () =>
     removeBundle.executeWithOptions(
       {
         summary: `delete Secret ${record.secretName}${belongings}`,
-        scheduleToCloseTimeout: SHORT_PATIENCE,
+        scheduleToCloseTimeout: STEP_TIMEOUT,
       },
       [{ cluster: identity, bundleName: name, secretName: record.secretName, requestName: record.requestName }],
     ),
   );
   if (problem !== undefined) problems.push(problem);
-  const ledger: BundleLedger = {
+  const ledger: BundleDecommissionResult = {
     bundleName: name,
     revocations,
     removed: removal?.removed ?? [],
-    ...(problems[0] === undefined ? {} : { problem: problems[0], problems }),
+    ...(problems[0] === undefined ? {} : { failure: problems[0], failures: problems }),
   };
   const given = problems.map(({ message }) => message).join(' ');
   cluster.update(name, {
-    ended: ledger,
+    decommissionResult: ledger,
     message: problems.length === 0 ? 'Cleared away.' : `Given up: ${given}`,
     failure: problems[0],
     nextAttempt: undefined,

@@ -1,33 +1,33 @@
 /** The end of a request's service that is no end of the request: a ClusterDeployment has turned out to be what it belongs to. */
 import { isCancellation } from '@temporalio/workflow';
+import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { withdrawTxtRecords } from '../activities.ts';
-import type { DecommissionLedger } from '../contract.ts';
 import { failureIn } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { zoneOf } from './zone.ts';
+import { zoneTargetOf } from './zone-target.ts';
 
 /**
  * Lets go without revoking or removing anything: the cluster's workflow finds the certificate in its Secret, and has the
  * request, its finalizer and its status from now on. Only what nobody else knows of is cleared away.
  */
-export async function handOver(cluster: ClusterState, claimedBy: string): Promise<DecommissionLedger> {
+export async function handOver(cluster: ClusterState, claimedBy: string): Promise<DecommissionResult> {
   const bundles = await Promise.all(
-    cluster.knownBundles().map(async (bundleName) => {
-      const problem = await withdrawLeft(cluster, bundleName);
+    cluster.allBundles().map(async (bundleName) => {
+      const problem = await withdrawLeftoverRecords(cluster, bundleName);
       return { bundleName, revocations: [], removed: [], ...(problem === undefined ? {} : { problem }) };
     }),
   );
-  return { cluster: cluster.view.identity, bundles, finalizerReleased: false, claimedBy };
+  return { cluster: cluster.view.identity, bundles, finalizerRemoved: false, claimedBy };
 }
 
 /** Takes away the TXT records that an order could not withdraw, if that can be done now. @returns why not. */
-async function withdrawLeft(cluster: ClusterState, name: string): Promise<FailureInfo | undefined> {
-  const records = cluster.record(name).leftRecords ?? [];
+async function withdrawLeftoverRecords(cluster: ClusterState, name: string): Promise<FailureInfo | undefined> {
+  const records = cluster.record(name).leftoverRecords ?? [];
   if (records.length === 0) return undefined;
   try {
-    await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} TXT records left earlier` }, [
-      { zone: zoneOf(cluster.view), records },
+    await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} leftover TXT records` }, [
+      { zone: zoneTargetOf(cluster.view), records },
     ]);
     return undefined;
   } catch (error) {

@@ -1,12 +1,9 @@
 /** One order for a bundle, through its child workflow: what it is asked for, and what is kept of a success. */
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import type { RequestObservation } from '../../activities/contract.ts';
-import { afterOrder, orderAllowedAt } from '../../src/certificates/exact-set-limit.ts';
 import { nameSetDigest } from '../../src/certificates/name-set.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import { type FailureInfo, stanceOf } from '../../src/failures/failure.ts';
-import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
+import type { RequestObservation } from '../../src/contract/activities.ts';
 import {
   CertCluster,
   type CertificateIssuanceInput,
@@ -16,12 +13,15 @@ import {
   CertReason,
   certClusterOf,
   issuanceWorkflowId,
-} from '../contract.ts';
+} from '../../src/contract/cluster-certificates.ts';
+import { type FailureInfo, retryModeOf } from '../../src/failures/failure.ts';
+import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
+import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { renewalOf } from './decision.ts';
-import { readyUntil } from './ready.ts';
-import { report, reportWhenSlow } from './reporting.ts';
-import { zoneOf } from './zone.ts';
+import { readyRecord } from './ready-record.ts';
+import { plannedRenewalOf } from './renewal-decision.ts';
+import { reportBundle, reportWhenSlow } from './status-reporting.ts';
+import { zoneTargetOf } from './zone-target.ts';
 
 type ValidNames = Extract<BundleView['names'], { readonly kind: 'valid' }>;
 
@@ -35,7 +35,7 @@ export function isOrderable(bundle: BundleView): bundle is OrderableBundle {
 }
 
 /** Orders, and records the certificate once it is in its Secret. @returns when it is to be renewed (epoch milliseconds). */
-export async function order(
+export async function orderCertificate(
   cluster: ClusterState,
   bundle: OrderableBundle,
   observation: RequestObservation,
@@ -51,7 +51,7 @@ export async function order(
     orders: attempt,
     nextAttempt: undefined,
   });
-  const result = await cluster.attempts.during(bundle, () =>
+  const result = await cluster.attempts.run(bundle, () =>
     reportWhenSlow(cluster, bundle.name, () =>
       executeChild(certificateIssuance, {
         workflowId: issuanceWorkflowId(cluster.view.identity, bundle.name, attempt),
@@ -64,46 +64,46 @@ export async function order(
         ],
         // An operator who terminates the cluster's workflow must not leave TXT records behind.
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        args: [inputOf(cluster, bundle, observation, why)],
+        args: [issuanceInput(cluster, bundle, observation, why)],
       }),
     ),
   );
-  return await succeed(cluster, bundle, observation, result, renewing);
+  return await recordIssued(cluster, bundle, observation, result, renewing);
 }
 
 /** @returns why nothing may be ordered yet, when the limit on the exact set of names is used up. */
-export function limitReached(
+export function rateLimitFailure(
   cluster: ClusterState,
   bundle: OrderableBundle,
-  { environment }: RequestObservation,
+  { caHost }: RequestObservation,
 ): FailureInfo | undefined {
-  const { allowances = [], certificate, openOrder } = cluster.record(bundle.name);
+  const { rateLimitState: allowances = [], certificate, openOrder } = cluster.record(bundle.name);
   // An order that is open is gone on with: nothing new is asked of the CA.
   if (openOrder !== undefined) return undefined;
   const now = Date.now();
-  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), environment };
+  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), caHost };
   const at = orderAllowedAt(allowances, set, certificate && lifetimeOf(certificate), now);
   if (at <= now) return undefined;
   const instant = new Date(at).toISOString();
   return {
-    code: 'limits/exactSet',
+    code: 'rateLimit/exactSet',
     message: `Certificates for exactly these names were ordered so often lately that the CA's limit for one set of names (5 in 7 days) would be passed.`,
-    stance: stanceOf('limits/exactSet'),
-    next: `The next one is ordered at ${instant}; find out meanwhile who keeps taking the certificate out of Secret ${bundle.secretName}.`,
+    retry: retryModeOf('rateLimit/exactSet'),
+    remedy: `The next one is ordered at ${instant}; find out meanwhile who keeps taking the certificate out of Secret ${bundle.secretName}.`,
     notBefore: instant,
   };
 }
 
-function inputOf(
+function issuanceInput(
   cluster: ClusterState,
   bundle: OrderableBundle,
   observation: RequestObservation,
   why: { readonly reason: string; readonly message: string },
 ): CertificateIssuanceInput {
-  const { certificate, issued, openOrder, leftRecords } = cluster.record(bundle.name);
+  const { certificate, issued, openOrder, leftoverRecords: leftRecords } = cluster.record(bundle.name);
   const { dnsNames, commonName } = bundle.names;
   // The account of another CA has nothing that could be replaced.
-  const replaces = why.reason === 'EnvironmentChanged' ? undefined : certificate?.certId;
+  const replaces = why.reason === 'CaChanged' ? undefined : certificate?.certId;
   const foreign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
   return {
     cluster: cluster.view.identity,
@@ -112,16 +112,16 @@ function inputOf(
     secretName: bundle.secretName,
     dnsNames,
     ...(commonName === undefined ? {} : { commonName }),
-    zone: zoneOf(cluster.view),
+    zone: zoneTargetOf(cluster.view),
     reason: why.message,
     ...(openOrder === undefined ? {} : { resumeOrder: openOrder }),
-    ...(leftRecords === undefined ? {} : { leftRecords }),
+    ...(leftRecords === undefined ? {} : { leftoverRecords: leftRecords }),
     ...(replaces === undefined ? {} : { replaces }),
-    ...(foreign ? { keepReplaced: true } : {}),
+    ...(foreign ? { returnReplaced: true } : {}),
   };
 }
 
-async function succeed(
+async function recordIssued(
   cluster: ClusterState,
   bundle: OrderableBundle,
   observation: RequestObservation,
@@ -131,29 +131,29 @@ async function succeed(
   const { certificate, issued, replaced } = result;
   const now = Date.now();
   const before = cluster.record(bundle.name);
-  const renewal = renewalOf(certificate, observation);
+  const renewal = plannedRenewalOf(certificate, observation);
   const others = (before.unclaimedOrders ?? []).filter((url) => url !== result.orderUrl);
   const known = before.issued.filter((one) => Date.parse(one.notAfter) > now);
-  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), environment: result.environment };
+  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), caHost: result.caHost };
   cluster.update(bundle.name, {
-    ...readyUntil(certificate, renewal),
+    ...readyRecord(certificate, renewal),
     certificate,
-    environment: result.environment,
+    caHost: result.caHost,
     suggestedWindow: undefined,
-    revoked: undefined,
-    leftRecords: result.leftRecords,
+    revokedSerialNumber: undefined,
+    leftoverRecords: result.leftoverRecords,
     issued: [...known, ...(replaced === undefined ? [] : [replaced]), issued],
     unclaimedOrders: others.length === 0 ? undefined : others,
     // One that failed after the CA was asked has been counted then.
-    allowances:
-      before.allowances !== undefined && before.unclaimedOrders?.includes(result.orderUrl) === true
-        ? before.allowances
-        : afterOrder(before.allowances ?? [], set, lifetimeOf(certificate), now),
+    rateLimitState:
+      before.rateLimitState !== undefined && before.unclaimedOrders?.includes(result.orderUrl) === true
+        ? before.rateLimitState
+        : recordIssuance(before.rateLimitState ?? [], set, lifetimeOf(certificate), now),
   });
-  cluster.publishAttributes();
-  cluster.attempts.ended(bundle.name, 'issued');
-  if (renewed) cluster.renewalFinished();
-  await report(cluster, bundle.name, {
+  cluster.publishSearchAttributes();
+  cluster.attempts.finish(bundle.name, 'issued');
+  if (renewed) cluster.countRenewal();
+  await reportBundle(cluster, bundle.name, {
     type: 'Normal',
     reason: renewed ? 'Renewed' : 'Issued',
     message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${bundle.secretName}, valid until ${certificate.notAfter}.`,

@@ -1,16 +1,16 @@
 /** Whether clusters that live have their certificate: asked of the API server and of the CA. */
-import { CheckFailed, requestIsReady } from '../../../local/demo/checks.ts';
-import type { SampleCluster } from '../../../local/sample-cluster.ts';
-import { readTlsSecret } from '../../../src/kubernetes/secrets.ts';
-import type { Scene } from '../scene.ts';
+import { CheckFailed, waitForReadyRequest } from '../../../local/demo/checks.ts';
+import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import type { ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 
 /** Its status is written after its Secret. */
-const READY_WITHIN_S = 5;
+const READY_TIMEOUT_SECONDS = 5;
 
 /** A certificate with its own key, for all names, unexpired and unrevoked, and told on the CertificateRequest. */
 export async function certificateFindings(
-  scene: Pick<Scene, 'stack' | 'kubernetes'>,
+  scene: Pick<ChaosContext, 'stack' | 'kubernetes'>,
   clusters: readonly SampleCluster[],
 ): Promise<readonly Finding[]> {
   const found = await Promise.all(clusters.map((cluster) => findingOf(scene, cluster)));
@@ -18,7 +18,7 @@ export async function certificateFindings(
 }
 
 async function findingOf(
-  { stack, kubernetes }: Pick<Scene, 'stack' | 'kubernetes'>,
+  { stack, kubernetes }: Pick<ChaosContext, 'stack' | 'kubernetes'>,
   cluster: SampleCluster,
 ): Promise<Finding | undefined> {
   const where = `Secret ${cluster.namespace}/${cluster.secretName}`;
@@ -33,7 +33,7 @@ async function findingOf(
   const { Status: status } = await stack.acme.statusOf(serialNumber);
   if (status !== 'Valid') return lost(`holds certificate ${serialNumber}, which the CA calls ${status}`);
   try {
-    await requestIsReady(kubernetes, cluster, serialNumber, READY_WITHIN_S);
+    await waitForReadyRequest(kubernetes, cluster, serialNumber, READY_TIMEOUT_SECONDS);
   } catch (error) {
     if (error instanceof CheckFailed) return { kind: 'stuck', what: error.message };
     throw error;

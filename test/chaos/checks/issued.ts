@@ -1,9 +1,9 @@
 /** Whether everything that the CA ever issued came to its Secret, and was revoked with its cluster: asked of the CA. */
-import type { SampleCluster } from '../../../local/sample-cluster.ts';
-import type { IssuedByCa } from '../../support/ca-log.ts';
+import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import type { IssuedByCa } from '../../support/acme/ca-log.ts';
+import type { ChaosContext } from '../context.ts';
 import type { SeenOrder } from '../evidence/order-journal.ts';
 import type { SeenCertificate } from '../evidence/secret-journal.ts';
-import type { Scene } from '../scene.ts';
 import type { Finding } from './finding.ts';
 
 export interface IssuedEvidence {
@@ -16,7 +16,7 @@ export interface IssuedEvidence {
 }
 
 export async function issuedFindings(
-  { stack }: Pick<Scene, 'stack'>,
+  { stack }: Pick<ChaosContext, 'stack'>,
   evidence: IssuedEvidence,
 ): Promise<readonly Finding[]> {
   const seen = new Map(evidence.certificates.map((certificate) => [certificate.serialNumber, certificate]));
@@ -40,6 +40,6 @@ export async function issuedFindings(
   return findings;
 }
 
-async function statusOf(stack: Pick<Scene['stack'], 'acme'>, serialNumber: string): Promise<string> {
+async function statusOf(stack: Pick<ChaosContext['stack'], 'acme'>, serialNumber: string): Promise<string> {
   return (await stack.acme.statusOf(serialNumber)).Status;
 }

@@ -1,18 +1,18 @@
 /** What should have been taken away: asked of Route 53 and of the API server. */
-import type { SampleCluster } from '../../../local/sample-cluster.ts';
+import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   type KubernetesApi,
   SECRETS,
-} from '../../../src/kubernetes/kubernetes-api.ts';
-import { STAGING_LABEL } from '../../../src/kubernetes/secrets.ts';
-import { txtRecords } from '../../support/life-evidence.ts';
-import type { Scene } from '../scene.ts';
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/objects/secrets.ts';
+import { txtRecords } from '../../support/e2e/evidence.ts';
+import type { ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 
 /** No TXT record of a challenge is in the zone once nothing is being proved. */
-export async function recordFindings(scene: Pick<Scene, 'stack' | 'zone'>): Promise<readonly Finding[]> {
+export async function recordFindings(scene: Pick<ChaosContext, 'stack' | 'zone'>): Promise<readonly Finding[]> {
   const records = await txtRecords(scene);
   return [...records]
     .filter(([name]) => name.startsWith('_acme-challenge.'))
@@ -20,7 +20,7 @@ export async function recordFindings(scene: Pick<Scene, 'stack' | 'zone'>): Prom
 }
 
 /** No key is staged once every certificate is installed. */
-export async function stagingFindings({ kubernetes }: Pick<Scene, 'kubernetes'>): Promise<readonly Finding[]> {
+export async function stagingFindings({ kubernetes }: Pick<ChaosContext, 'kubernetes'>): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for await (const { metadata } of kubernetes.list(SECRETS, { labelSelector: `${STAGING_LABEL}=true` })) {
     findings.push({ kind: 'leftover', what: `staging Secret ${metadata.namespace}/${metadata.name}` });
@@ -30,7 +30,7 @@ export async function stagingFindings({ kubernetes }: Pick<Scene, 'kubernetes'>)
 
 /** Of clusters that were deleted nothing is there any more: what is on its way out is not gone. */
 export async function objectFindings(
-  { kubernetes }: Pick<Scene, 'kubernetes'>,
+  { kubernetes }: Pick<ChaosContext, 'kubernetes'>,
   deleted: readonly SampleCluster[],
 ): Promise<readonly Finding[]> {
   const found = await Promise.all(deleted.map((cluster) => objectsLeft(kubernetes, cluster)));

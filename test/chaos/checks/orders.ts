@@ -1,9 +1,9 @@
 /** What became of every order, and whether more certificates were issued than anything asked for. Pure. */
-import type { SampleCluster } from '../../../local/sample-cluster.ts';
-import type { IssuedByCa } from '../../support/ca-log.ts';
+import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import type { IssuedByCa } from '../../support/acme/ca-log.ts';
 import type { SeenOrder } from '../evidence/order-journal.ts';
 import type { SeenCertificate } from '../evidence/secret-journal.ts';
-import type { Kill } from '../kills/workforce.ts';
+import type { Kill } from '../kills/worker-pool.ts';
 import type { Finding } from './finding.ts';
 
 export interface OrderEvidence {
@@ -12,7 +12,7 @@ export interface OrderEvidence {
   readonly certificates: readonly SeenCertificate[];
   readonly kills: readonly Kill[];
   /** From when on an order for a cluster may be given up with it (`performance.now()`), by the cluster's name. */
-  readonly endingSince: ReadonlyMap<string, number>;
+  readonly decommissioningSince: ReadonlyMap<string, number>;
 }
 
 /** Orders that became no certificate in a Secret, in words, by why that is. */
@@ -37,14 +37,14 @@ export function unfulfilledOrders(evidence: OrderEvidence, clusters: readonly Sa
     if (fulfilled.has(order.id)) continue;
     const name = order.dnsNames[0] ?? 'nothing';
     const cluster = clusters.find(({ dnsNames }) => dnsNames.includes(name));
-    const { fate, why } = fateOf(order, evidence.kills, evidence.endingSince.get(cluster?.name ?? ''));
+    const { fate, why } = classifyOrder(order, evidence.kills, evidence.decommissioningSince.get(cluster?.name ?? ''));
     told[fate].push(`order ${order.id} for ${name}: ${why}`);
   }
   return told;
 }
 
-function fateOf(
-  { life, heard, at, recordedAt }: SeenOrder,
+function classifyOrder(
+  { incarnation: life, delivered: heard, at, recordedAt }: SeenOrder,
   kills: readonly Kill[],
   endingSince: number | undefined,
 ): { readonly fate: keyof UnfulfilledOrders; readonly why: string } {
@@ -52,11 +52,11 @@ function fateOf(
   if (recordedAt !== undefined)
     return { fate: 'unexplained', why: 'Temporal had its URL, and it was not gone on with' };
   if (life === undefined) return { fate: 'cut', why: 'its worker was dead before its request was read' };
-  const kill = kills.find((one) => one.life === life);
+  const kill = kills.find((one) => one.incarnation === life);
   if (kill === undefined) return { fate: heard ? 'unexplained' : 'cut', why: `${life} was not killed` };
-  if (!heard || kill.at <= at) return { fate: 'cut', why: `${life} was killed inside newOrder (${kill.instant})` };
+  if (!heard || kill.at <= at) return { fate: 'cut', why: `${life} was killed inside newOrder (${kill.killPoint})` };
   const after = `${Math.round(kill.at - at)} ms after the CA's answer was passed on`;
-  return { fate: 'unrecorded', why: `${life} was killed ${after} (${kill.instant}), before Temporal had its URL` };
+  return { fate: 'unrecorded', why: `${life} was killed ${after} (${kill.killPoint}), before Temporal had its URL` };
 }
 
 /** Lifetimes of less are renewed by the timer within a run. */
@@ -66,7 +66,7 @@ const SHORT_LIVED_MS = 3_600_000;
  * A certificate is asked for by the first order, by each renewal that an operator asked for, and by the timer of each
  * short-lived one.
  */
-export function repetitionFindings(
+export function duplicateIssuanceFindings(
   clusters: readonly SampleCluster[],
   certificates: readonly SeenCertificate[],
   renewalsAskedFor: ReadonlyMap<string, number>,

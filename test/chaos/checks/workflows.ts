@@ -3,15 +3,15 @@ import {
   type ClusterStatus,
   clusterStatus,
   clusterWorkflowId,
-  type DecommissionLedger,
-} from '../../../workflows/contract.ts';
-import type { ChaosCluster, Scene } from '../scene.ts';
+  type DecommissionResult,
+} from '../../../src/contract/cluster-certificates.ts';
+import type { ChaosCluster, ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 
-const ANSWER_WITHIN_MS = 30_000;
+const QUERY_TIMEOUT_MS = 30_000;
 
 /** No order is under way, no workflow that lives for ever has ended otherwise than it should, no workflow task ever failed. */
-export async function workflowFindings({ client }: Pick<Scene, 'client'>): Promise<readonly Finding[]> {
+export async function workflowFindings({ client }: Pick<ChaosContext, 'client'>): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for await (const { workflowId } of client.workflow.list({
     query: `ExecutionStatus = 'Running' AND WorkflowType = 'certificateIssuance'`,
@@ -27,8 +27,8 @@ export async function workflowFindings({ client }: Pick<Scene, 'client'>): Promi
 }
 
 /** The workflow of each says that its certificates are Ready and nothing is going on. */
-export async function restFindings(
-  scene: Pick<Scene, 'client'>,
+export async function idleFindings(
+  scene: Pick<ChaosContext, 'client'>,
   living: readonly ChaosCluster[],
 ): Promise<readonly Finding[]> {
   const found = await Promise.all(
@@ -44,8 +44,8 @@ export async function restFindings(
 }
 
 /** The workflow of each has ended, with a ledger that leaves nothing open. */
-export async function endFindings(
-  { client }: Pick<Scene, 'client'>,
+export async function decommissionFindings(
+  { client }: Pick<ChaosContext, 'client'>,
   deleted: readonly ChaosCluster[],
 ): Promise<readonly Finding[]> {
   const found = await Promise.all(
@@ -54,21 +54,21 @@ export async function endFindings(
       const handle = client.workflow.getHandle(workflowId);
       const { status } = await handle.describe();
       if (status.name !== 'COMPLETED') return [{ kind: 'stuck', what: `${workflowId} is ${status.name}` }];
-      const ledger = await ledgerOf(handle);
-      const problems = ledger.bundles.flatMap(({ problem }) => problem?.message ?? []);
-      if (!ledger.finalizerReleased) problems.push('the finalizer was not released');
+      const ledger = await decommissionResultOf(handle);
+      const problems = ledger.bundles.flatMap(({ failure }) => failure?.message ?? []);
+      if (!ledger.finalizerRemoved) problems.push('the finalizer was not released');
       return problems.map((problem) => ({ kind: 'leftover', what: `${workflowId}: ${problem}` }));
     }),
   );
   return found.flat();
 }
 
-async function ledgerOf(handle: { result(): Promise<unknown> }): Promise<DecommissionLedger> {
-  return (await handle.result()) as DecommissionLedger;
+async function decommissionResultOf(handle: { result(): Promise<unknown> }): Promise<DecommissionResult> {
+  return (await handle.result()) as DecommissionResult;
 }
 
-async function statusOf({ client }: Pick<Scene, 'client'>, { identity }: ChaosCluster): Promise<ClusterStatus> {
-  return await client.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+async function statusOf({ client }: Pick<ChaosContext, 'client'>, { identity }: ChaosCluster): Promise<ClusterStatus> {
+  return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
     client.workflow.getHandle(clusterWorkflowId(identity)).query(clusterStatus),
   );
 }
@@ -80,16 +80,16 @@ const UNHANDLED_COMMAND = 1;
  * A worker whose workflow task timed out while it was at work on it may keep a copy of the workflow that is a step ahead or
  * behind; Temporal's SDK notices at the next task, drops the copy and reads the history anew.
  */
-const STALE_COPY = 'History is out of order';
+const STALE_CACHE_MESSAGE = 'History is out of order';
 
 /** A time-out is what a killed worker leaves; a failure is a defect of the workflow's own. */
-async function taskFailures(client: Scene['client']): Promise<readonly Finding[]> {
+async function taskFailures(client: ChaosContext['client']): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for await (const { workflowId, runId } of client.workflow.list()) {
     const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
     for (const { eventId, workflowTaskFailedEventAttributes: failed } of events ?? []) {
       const message = failed?.failure?.message ?? '';
-      if (!failed || Number(failed.cause) === UNHANDLED_COMMAND || message.includes(STALE_COPY)) continue;
+      if (!failed || Number(failed.cause) === UNHANDLED_COMMAND || message.includes(STALE_CACHE_MESSAGE)) continue;
       const what = `workflow task of ${workflowId} failed (event ${String(eventId)}): ${message}`;
       findings.push({ kind: 'stuck', what });
     }

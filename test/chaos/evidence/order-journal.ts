@@ -1,6 +1,6 @@
 /** Every order that the CA took, as the relay in front of it saw that: also those that nobody came to know of. */
 import { z } from 'zod';
-import type { ExchangeListener, OutsideAnswer, OutsideRequest } from '../relays/exchange.ts';
+import type { ExchangeListener, ExternalRequest, ExternalResponse } from '../relays/exchange.ts';
 import { kindOf } from '../request-kinds.ts';
 
 export interface SeenOrder {
@@ -8,9 +8,9 @@ export interface SeenOrder {
   readonly id: string;
   readonly dnsNames: readonly string[];
   /** The life of the worker that asked for it; undefined when that was over before the request was read. */
-  readonly life: string | undefined;
+  readonly incarnation: string | undefined;
   /** Whether the CA's answer was passed on to it. */
-  readonly heard: boolean;
+  readonly delivered: boolean;
   /** `performance.now()` when the answer was passed on or cut. */
   readonly at: number;
   /** `performance.now()` when Temporal had its URL, from when on the next attempt can go on with it; absent: it never had. */
@@ -35,15 +35,21 @@ export class OrderJournal {
     else if ((kind === 'recordOrder' || kind === 'activityDone') && answer.status === GRPC_OK) this.#record(request);
   };
 
-  #place(request: OutsideRequest, answer: OutsideAnswer, heard: boolean): void {
+  #place(request: ExternalRequest, answer: ExternalResponse, delivered: boolean): void {
     const { location } = answer.headers;
     const url = typeof location === 'string' ? location : '';
     const id = url.slice(url.lastIndexOf('/') + 1);
-    this.#orders.set(id, { id, dnsNames: namesOrdered(request), life: request.worker, heard, at: performance.now() });
+    this.#orders.set(id, {
+      id,
+      dnsNames: namesOrdered(request),
+      incarnation: request.worker,
+      delivered,
+      at: performance.now(),
+    });
   }
 
   /** A heartbeat, or the activity's result, that Temporal has taken: it takes none of an attempt that it has given up. */
-  #record({ body }: OutsideRequest): void {
+  #record({ body }: ExternalRequest): void {
     for (const order of this.#orders.values()) {
       if (order.recordedAt !== undefined || !body.includes(order.id)) continue;
       this.#orders.set(order.id, { ...order, recordedAt: performance.now() });
@@ -52,7 +58,7 @@ export class OrderJournal {
 }
 
 /** RFC 8555 §7.4, inside a flattened JWS (§6.2). */
-function namesOrdered({ body }: OutsideRequest): readonly string[] {
+function namesOrdered({ body }: ExternalRequest): readonly string[] {
   const { payload } = jwsSchema.parse(JSON.parse(body.toString()));
   const order = newOrderSchema.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));
   return order.identifiers.map(({ value }) => value);

@@ -1,8 +1,9 @@
 /** Every certificate that was ever in its Secret, as a watch on the API server saw it. */
-import { judgeTlsData } from '../../../src/kubernetes/certificate-secret.ts';
-import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
-import { type KubernetesObject, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { listAndWatch } from '../../../src/kubernetes/list-and-watch.ts';
+
+import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { type KubernetesObject, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { listAndWatch } from '../../../src/kubernetes/api/list-and-watch.ts';
+import { parseTlsData } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 
 export interface SeenCertificate {
   readonly namespace: string;
@@ -59,7 +60,7 @@ export class SecretJournal {
   #see(secret: KubernetesObject): void {
     if (secret['type'] !== 'kubernetes.io/tls') return;
     const { namespace = '', name } = secret.metadata;
-    const judged = judgeTlsData(secret['data']);
+    const judged = parseTlsData(secret['data']);
     if (judged.kind === 'broken') {
       this.#broken.push(`Secret ${namespace}/${name} at ${new Date().toISOString()}: ${judged.message}`);
       return;

@@ -1,6 +1,7 @@
 /** The instants at which a worker is killed on purpose, and in which part of a run each is due. Pure. */
-import type { Chance } from '../random.ts';
+
 import { REQUEST_KINDS, type RequestKind } from '../request-kinds.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 
 export const PHASES = ['issuance', 'renewal', 'deletion'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -12,7 +13,7 @@ export interface KillPoint {
 }
 
 /** Every request on the way from an order to an installed certificate. */
-const OF_AN_ORDER: readonly RequestKind[] = [
+const ISSUANCE_REQUESTS: readonly RequestKind[] = [
   'applyRequest',
   'applyStatus',
   'newOrder',
@@ -38,14 +39,14 @@ const OF_AN_ORDER: readonly RequestKind[] = [
   'activityDone',
 ];
 
-const OF_A_FIRST_ORDER: readonly RequestKind[] = ['tellCluster', 'holdCluster'];
+const FIRST_ISSUANCE_REQUESTS: readonly RequestKind[] = ['signalCluster', 'holdCluster'];
 
-const OF_THE_END: readonly RequestKind[] = [
+const DECOMMISSION_REQUESTS: readonly RequestKind[] = [
   'revoke',
   'deleteSecret',
   'deleteRequest',
   'releaseRequest',
-  'releaseCluster',
+  'removeFinalizer',
 ];
 
 /** A poll that the server never sees is one that was not made. */
@@ -56,19 +57,19 @@ const AFTER_ONLY: ReadonlySet<RequestKind> = new Set(['takeWorkflowTask', 'takeA
  * @param options.thorough every instant of an order in first orders and in renewals; else each in one of them.
  */
 export function killPlan(
-  chance: Chance,
+  chance: SeededRandom,
   options: { readonly thorough: boolean },
 ): Readonly<Record<Phase, readonly KillPoint[]>> {
-  const ofAnOrder = chance.shuffled(pointsOf(OF_AN_ORDER));
+  const ofAnOrder = chance.shuffled(pointsOf(ISSUANCE_REQUESTS));
   const half = Math.floor(ofAnOrder.length / 2);
   const [some, others] = options.thorough
     ? [ofAnOrder, chance.shuffled(ofAnOrder)]
     : [ofAnOrder.slice(0, half), ofAnOrder.slice(half)];
   return {
     // Those that only a cluster just installed gives occasion to come while there are some.
-    issuance: [...chance.shuffled(pointsOf(OF_A_FIRST_ORDER)), ...withWatchLast(some)],
+    issuance: [...chance.shuffled(pointsOf(FIRST_ISSUANCE_REQUESTS)), ...withWatchLast(some)],
     renewal: withWatchLast(others),
-    deletion: chance.shuffled(pointsOf(OF_THE_END)),
+    deletion: chance.shuffled(pointsOf(DECOMMISSION_REQUESTS)),
   };
 }
 

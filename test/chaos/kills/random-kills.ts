@@ -1,7 +1,7 @@
 /** Kills at instants that nobody chose, beside those at given requests. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Chance } from '../random.ts';
-import type { Workforce } from './workforce.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import type { WorkerPool } from './worker-pool.ts';
 
 export interface RandomKills {
   /** Lives that were ended. */
@@ -10,8 +10,8 @@ export interface RandomKills {
 }
 
 export function startRandomKills(
-  workforce: Workforce,
-  chance: Chance,
+  workforce: WorkerPool,
+  chance: SeededRandom,
   pauseMs: { readonly least: number; readonly most: number },
 ): RandomKills {
   const stopping = new AbortController();

@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import type { ChaosCluster } from '../context.ts';
 import type { Installation } from '../installation.ts';
-import type { Chance } from '../random.ts';
-import type { ChaosCluster } from '../scene.ts';
-import type { Operator } from './operator.ts';
-import type { PhaseWork } from './phase.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import type { PhaseWorkload } from './phase.ts';
+import type { RenewalRequester } from './renewal-requester.ts';
 
 /** As long as a renewal takes, so that the deletion meets any of its steps. */
-const LONGEST_HEADSTART_MS = 2_000;
+const MAX_HEADSTART_MS = 2_000;
 
 /** Clusters are deleted, some at a time, half of them in the middle of a renewal, and go once certman lets them. */
-export class Deletion implements PhaseWork {
+export class Deletion implements PhaseWorkload {
   readonly name = 'deletion';
   readonly #installation: Installation;
   readonly #clusters: readonly ChaosCluster[];
-  readonly #operator: Operator;
-  readonly #chance: Chance;
+  readonly #operator: RenewalRequester;
+  readonly #chance: SeededRandom;
   readonly #waiting: ChaosCluster[];
   readonly #endingSince = new Map<string, number>();
 
   constructor(
     installation: Installation,
     clusters: readonly ChaosCluster[],
-    { operator, chance }: { readonly operator: Operator; readonly chance: Chance },
+    { operator, chance }: { readonly operator: RenewalRequester; readonly chance: SeededRandom },
   ) {
     this.#installation = installation;
     this.#clusters = clusters;
@@ -32,11 +32,11 @@ export class Deletion implements PhaseWork {
   }
 
   /** From when on an order for a cluster may be given up with it (`performance.now()`), by the cluster's name. */
-  get endingSince(): ReadonlyMap<string, number> {
+  get decommissioningSince(): ReadonlyMap<string, number> {
     return this.#endingSince;
   }
 
-  async feed(portions: number): Promise<void> {
+  async submit(portions: number): Promise<void> {
     const portion = this.#waiting.splice(0, Math.ceil(this.#waiting.length / portions));
     await Promise.all(portion.map((cluster, index) => this.#delete(cluster, index % 2 === 0)));
   }
@@ -54,8 +54,8 @@ export class Deletion implements PhaseWork {
     const { namespace, name } = cluster;
     this.#endingSince.set(name, performance.now());
     if (whileRenewed) {
-      void this.#operator.ask(cluster);
-      await sleep(this.#chance.between(0, LONGEST_HEADSTART_MS));
+      void this.#operator.requestRenewal(cluster);
+      await sleep(this.#chance.between(0, MAX_HEADSTART_MS));
     }
     await this.#installation.kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace, name });
   }

@@ -1,11 +1,11 @@
-import { installSampleClusters } from '../../../local/sample-cluster.ts';
+import { installSampleClusters } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import type { ChaosCluster } from '../context.ts';
 import type { Installation } from '../installation.ts';
-import type { ChaosCluster } from '../scene.ts';
-import type { PhaseWork } from './phase.ts';
-import { notReady } from './ready.ts';
+import type { PhaseWorkload } from './phase.ts';
+import { unreadyClusters } from './unready-clusters.ts';
 
 /** Clusters become installed, some at a time, and get their first certificates. */
-export class Issuance implements PhaseWork {
+export class Issuance implements PhaseWorkload {
   readonly name = 'issuance';
   readonly #installation: Installation;
   readonly #clusters: readonly ChaosCluster[];
@@ -17,13 +17,13 @@ export class Issuance implements PhaseWork {
     this.#waiting = [...clusters];
   }
 
-  async feed(portions: number): Promise<void> {
+  async submit(portions: number): Promise<void> {
     const portion = this.#waiting.splice(0, Math.ceil(this.#waiting.length / portions));
     await installSampleClusters(this.#installation.stack, portion);
   }
 
   async pending(): Promise<string | undefined> {
-    const waiting = await notReady(this.#installation, this.#clusters);
+    const waiting = await unreadyClusters(this.#installation, this.#clusters);
     return waiting.length === 0 ? undefined : `${waiting.length} clusters are not Ready: ${waiting.join(', ')}`;
   }
 }

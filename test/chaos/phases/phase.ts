@@ -4,13 +4,13 @@ import type { Installation } from '../installation.ts';
 import { describeKillPoint, type KillPoint, type Phase } from '../kills/kill-points.ts';
 import { startRandomKills } from '../kills/random-kills.ts';
 import type { Progress } from '../progress.ts';
-import type { Chance } from '../random.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 
 /** What the workers are to do in a phase. */
-export interface PhaseWork {
+export interface PhaseWorkload {
   readonly name: Phase;
   /** Gives them some more, or nothing when all has been given. @param portions how many more times there will be. */
-  feed(portions: number): Promise<void>;
+  submit(portions: number): Promise<void>;
   /** What is not done yet, in words. */
   pending(): Promise<string | undefined>;
 }
@@ -18,7 +18,7 @@ export interface PhaseWork {
 export interface PhaseOptions {
   readonly installation: Installation;
   readonly points: readonly KillPoint[];
-  readonly chance: Chance;
+  readonly chance: SeededRandom;
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly randomPauseMs: { readonly least: number; readonly most: number };
@@ -35,15 +35,15 @@ export interface PhaseOutcome {
 }
 
 /** A cluster that was hit is taken up again 10 s later, when its heartbeats or its workflow task are missed. */
-const SPRUNG_WITHIN_MS = 150_000;
-const FEED_AGAIN_MS = 5_000;
+const TRIGGER_TIMEOUT_MS = 150_000;
+const SUBMIT_INTERVAL_MS = 5_000;
 /** As many as there are workers: sometimes both are dead. */
-const TRAPS_AT_ONCE = 2;
-const LONGEST_BREATH_MS = 600;
-const LOOK_AGAIN_MS = 500;
-const SAY_AFTER_MS = 20_000;
+const CONCURRENT_TRIGGERS = 2;
+const MAX_PAUSE_MS = 600;
+const POLL_INTERVAL_MS = 500;
+const PROGRESS_INTERVAL_MS = 20_000;
 
-export async function runPhase(work: PhaseWork, options: PhaseOptions): Promise<PhaseOutcome> {
+export async function runPhase(work: PhaseWorkload, options: PhaseOptions): Promise<PhaseOutcome> {
   const { installation, points, chance, progress, signal } = options;
   const { workforce } = installation;
   const randomKills = startRandomKills(workforce, chance, options.randomPauseMs);
@@ -51,25 +51,25 @@ export async function runPhase(work: PhaseWork, options: PhaseOptions): Promise<
   const waiting = [...points];
   const springAll = async (): Promise<void> => {
     for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
-      if (!(await spring(work, point, waiting.length + 1, options))) missed.push(point);
-      await sleep(chance.between(0, LONGEST_BREATH_MS), undefined, { signal });
+      if (!(await triggerKill(work, point, waiting.length + 1, options))) missed.push(point);
+      await sleep(chance.between(0, MAX_PAUSE_MS), undefined, { signal });
       workforce.checkHealth();
     }
   };
   try {
-    await Promise.all(Array.from({ length: TRAPS_AT_ONCE }, springAll));
+    await Promise.all(Array.from({ length: CONCURRENT_TRIGGERS }, springAll));
   } finally {
     await randomKills.stop();
   }
-  await work.feed(1);
-  progress.say(`${work.name}: all kills done, waiting until all is done`);
+  await work.submit(1);
+  progress.print(`${work.name}: all kills done, waiting until all is done`);
   const unsettled = await settle(work, options);
   await workforce.ready();
   return { missed, randomKills: randomKills.count, ...(unsettled === undefined ? {} : { unsettled }) };
 }
 
-async function spring(
-  work: PhaseWork,
+async function triggerKill(
+  work: PhaseWorkload,
   point: KillPoint,
   portions: number,
   { installation, progress, signal }: PhaseOptions,
@@ -80,27 +80,27 @@ async function spring(
     progress.kill(`${life} ${describeKillPoint(point)}`, work.name);
     return true;
   });
-  while (performance.now() - begun < SPRUNG_WITHIN_MS) {
-    await work.feed(portions);
-    if (await Promise.race([sprung, sleep(FEED_AGAIN_MS, false, { signal })])) return true;
+  while (performance.now() - begun < TRIGGER_TIMEOUT_MS) {
+    await work.submit(portions);
+    if (await Promise.race([sprung, sleep(SUBMIT_INTERVAL_MS, false, { signal })])) return true;
     installation.workforce.checkHealth();
   }
   trap.disarm();
-  progress.say(`${work.name}: nothing came that would have been killed ${describeKillPoint(point)}`);
+  progress.print(`${work.name}: nothing came that would have been killed ${describeKillPoint(point)}`);
   return false;
 }
 
-async function settle(work: PhaseWork, { installation, progress, signal, settleSeconds }: PhaseOptions) {
+async function settle(work: PhaseWorkload, { installation, progress, signal, settleSeconds }: PhaseOptions) {
   const begun = performance.now();
-  for (let sayAfterMs = SAY_AFTER_MS; ; ) {
+  for (let sayAfterMs = PROGRESS_INTERVAL_MS; ; ) {
     const pending = await work.pending();
     const passedMs = performance.now() - begun;
     if (pending === undefined || passedMs > settleSeconds * 1000) return pending;
     if (passedMs > sayAfterMs) {
-      progress.say(`${work.name}: ${pending}`);
-      sayAfterMs += SAY_AFTER_MS;
+      progress.print(`${work.name}: ${pending}`);
+      sayAfterMs += PROGRESS_INTERVAL_MS;
     }
     installation.workforce.checkHealth();
-    await sleep(LOOK_AGAIN_MS, undefined, { signal });
+    await sleep(POLL_INTERVAL_MS, undefined, { signal });
   }
 }

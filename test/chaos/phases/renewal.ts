@@ -1,23 +1,23 @@
 import { isShortLived } from '../checks/orders.ts';
+import type { ChaosCluster } from '../context.ts';
 import type { Installation } from '../installation.ts';
-import type { Chance } from '../random.ts';
-import type { ChaosCluster } from '../scene.ts';
-import type { Operator } from './operator.ts';
-import type { PhaseWork } from './phase.ts';
-import { notReady } from './ready.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import type { PhaseWorkload } from './phase.ts';
+import type { RenewalRequester } from './renewal-requester.ts';
+import { unreadyClusters } from './unready-clusters.ts';
 
 /** Certificates of four minutes are renewed into ones of 90 days: by their timers, and where an operator asks for it. */
-export class Renewal implements PhaseWork {
+export class Renewal implements PhaseWorkload {
   readonly name = 'renewal';
   readonly #installation: Installation;
   readonly #clusters: readonly ChaosCluster[];
-  readonly #operator: Operator;
-  readonly #chance: Chance;
+  readonly #operator: RenewalRequester;
+  readonly #chance: SeededRandom;
 
   constructor(
     installation: Installation,
     clusters: readonly ChaosCluster[],
-    { operator, chance }: { readonly operator: Operator; readonly chance: Chance },
+    { operator, chance }: { readonly operator: RenewalRequester; readonly chance: SeededRandom },
   ) {
     this.#installation = installation;
     this.#clusters = clusters;
@@ -25,9 +25,9 @@ export class Renewal implements PhaseWork {
     this.#chance = chance;
   }
 
-  feed(): Promise<void> {
-    const idle = this.#clusters.filter(({ name }) => !this.#operator.waiting.has(name));
-    if (idle.length > 0) void this.#operator.ask(this.#chance.oneOf(idle));
+  submit(): Promise<void> {
+    const idle = this.#clusters.filter(({ name }) => !this.#operator.pending.has(name));
+    if (idle.length > 0) void this.#operator.requestRenewal(this.#chance.oneOf(idle));
     return Promise.resolve();
   }
 
@@ -36,7 +36,7 @@ export class Renewal implements PhaseWork {
     if (unanswered !== undefined) return unanswered;
     const short = this.#clusters.filter((cluster) => !this.#hasLongLived(cluster));
     if (short.length > 0) return `not renewed: ${short.map(({ name }) => name).join(', ')}`;
-    const unready = await notReady(this.#installation, this.#clusters);
+    const unready = await unreadyClusters(this.#installation, this.#clusters);
     return unready.length === 0 ? undefined : `not Ready: ${unready.join(', ')}`;
   }
 

@@ -1,10 +1,10 @@
 /** What passes between a worker and the systems outside it, as the relays in front of those systems see it. */
 
-export type OutsideSystem = 'ca' | 'route53' | 'doh' | 'kubernetes' | 'temporal';
+export type ExternalSystem = 'ca' | 'route53' | 'doh' | 'kubernetes' | 'temporal';
 
 /** A request that has come in whole. */
-export interface OutsideRequest {
-  readonly system: OutsideSystem;
+export interface ExternalRequest {
+  readonly system: ExternalSystem;
   readonly method: string;
   /** With its query. */
   readonly path: string;
@@ -15,7 +15,7 @@ export interface OutsideRequest {
 }
 
 /** A server's answer, which says that it has acted. */
-export interface OutsideAnswer {
+export interface ExternalResponse {
   /** Of HTTP; from Temporal that of gRPC, of which 0 is success. */
   readonly status: number;
   /** Lower-case names. */
@@ -24,18 +24,18 @@ export interface OutsideAnswer {
 }
 
 /** What is to become of a request: it passes, or it ends here because the worker that made it has been killed. */
-export type Fate = 'pass' | 'cut';
+export type InterceptAction = 'pass' | 'cut';
 
 /** Decides about requests at the two instants at which a worker's death leaves different things behind. */
-export interface Fates {
+export interface Interceptor {
   /** The server has not seen it yet. */
-  beforeServer(request: OutsideRequest): Promise<Fate>;
+  beforeRequest(request: ExternalRequest): Promise<InterceptAction>;
   /** The server has acted; the worker has not heard yet. */
-  afterServer(request: OutsideRequest, answer: OutsideAnswer): Promise<Fate>;
+  afterResponse(request: ExternalRequest, answer: ExternalResponse): Promise<InterceptAction>;
 }
 
 /** Told of every answered request, once it is known whether the worker heard the answer. */
-export type ExchangeListener = (request: OutsideRequest, answer: OutsideAnswer, heard: boolean) => void;
+export type ExchangeListener = (request: ExternalRequest, answer: ExternalResponse, heard: boolean) => void;
 
 /** By which process a connection was made. */
 export type ConnectionOwner = (connection: {
@@ -50,10 +50,10 @@ export interface Relay {
 }
 
 export interface RelayOptions {
-  readonly system: OutsideSystem;
+  readonly system: ExternalSystem;
   /** Base URL of the real server. */
   readonly target: string;
-  readonly fates: Fates;
+  readonly fates: Interceptor;
   readonly ownerOf: ConnectionOwner;
   readonly onExchange?: ExchangeListener;
 }

@@ -14,9 +14,9 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import type { OutsideAnswer, OutsideRequest, Relay, RelayOptions } from './exchange.ts';
+import type { ExternalRequest, ExternalResponse, Relay, RelayOptions } from './exchange.ts';
 
-interface GrpcAnswer extends OutsideAnswer {
+interface GrpcResponse extends ExternalResponse {
   readonly headers: IncomingHttpHeaders;
   /** Absent when the status is among the headers (Trailers-Only). */
   readonly trailers: IncomingHttpHeaders | undefined;
@@ -72,13 +72,13 @@ class Connection {
   async handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const { fates, onExchange } = this.#options;
     const request = await this.#read(stream, headers);
-    if ((await fates.beforeServer(request)) === 'cut') return this.close();
+    if ((await fates.beforeRequest(request)) === 'cut') return this.close();
     const answer = await this.#forward(stream, headers, request);
-    if ((await fates.afterServer(request, answer)) === 'cut') {
+    if ((await fates.afterResponse(request, answer)) === 'cut') {
       onExchange?.(request, answer, false);
       return this.close();
     }
-    onExchange?.(request, answer, await deliver(stream, answer));
+    onExchange?.(request, answer, await sendResponse(stream, answer));
   }
 
   close(): void {
@@ -86,7 +86,7 @@ class Connection {
     this.#upstream.destroy();
   }
 
-  async #read(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<OutsideRequest> {
+  async #read(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<ExternalRequest> {
     return {
       system: this.#options.system,
       method: headers[':method'] ?? '',
@@ -104,7 +104,7 @@ class Connection {
     return this.#worker;
   }
 
-  #forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, request: OutsideRequest): Promise<GrpcAnswer> {
+  #forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, request: ExternalRequest): Promise<GrpcResponse> {
     return new Promise((resolve, reject) => {
       const onward = this.#upstream.request(headers);
       let head: IncomingHttpHeaders | undefined;
@@ -134,7 +134,7 @@ function statusOf(headers: IncomingHttpHeaders): number {
 }
 
 /** @returns whether all of it was handed to the connection while that was open. */
-function deliver(stream: ServerHttp2Stream, { headers, trailers, body }: GrpcAnswer): Promise<boolean> {
+function sendResponse(stream: ServerHttp2Stream, { headers, trailers, body }: GrpcResponse): Promise<boolean> {
   return new Promise((resolve) => {
     if (stream.destroyed) return resolve(false);
     stream.on('close', () => resolve(stream.rstCode === constants.NGHTTP2_NO_ERROR));

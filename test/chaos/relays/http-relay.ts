@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { Upstream } from '../../support/upstream.ts';
-import type { OutsideAnswer, OutsideRequest, Relay, RelayOptions } from './exchange.ts';
+import { Upstream } from '../../support/faults/upstream.ts';
+import type { ExternalRequest, ExternalResponse, Relay, RelayOptions } from './exchange.ts';
 
 export interface HttpRelayOptions extends RelayOptions {
   /** PEM that the real server is trusted by. */
@@ -12,11 +12,11 @@ export interface HttpRelayOptions extends RelayOptions {
   /** Certificate and key for clients; without them the relay speaks plain HTTP. */
   readonly tls?: { readonly certPem: string; readonly keyPem: string };
   /** Makes an answer what the real counterpart of a stand-in would say. */
-  readonly amend?: (request: OutsideRequest, answer: OutsideAnswer) => OutsideAnswer;
+  readonly rewriteResponse?: (request: ExternalRequest, answer: ExternalResponse) => ExternalResponse;
 }
 
 export async function startHttpRelay(options: HttpRelayOptions): Promise<Relay> {
-  const server = new Server(options);
+  const server = new RelayHandler(options);
   const sockets = new Set<Socket>();
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     // A connection to a worker or a server that died; the other side sees it cut as well.
@@ -48,7 +48,7 @@ export async function startHttpRelay(options: HttpRelayOptions): Promise<Relay> 
   };
 }
 
-class Server {
+class RelayHandler {
   readonly #options: HttpRelayOptions;
   readonly #upstream: Upstream;
   readonly #owners = new WeakMap<Socket, string>();
@@ -59,21 +59,26 @@ class Server {
   }
 
   async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { fates, amend } = this.#options;
+    const { fates, rewriteResponse } = this.#options;
     const request = await this.#read(incoming);
-    if ((await fates.beforeServer(request)) === 'cut') return cut(incoming);
+    if ((await fates.beforeRequest(request)) === 'cut') return resetConnection(incoming);
     const answering = await this.#forward(incoming, request.body);
     if (isStream(request)) return stream(answering, response);
-    const answer = await readAnswer(answering);
-    if ((await fates.afterServer(request, answer)) === 'cut') {
+    const answer = await readResponse(answering);
+    if ((await fates.afterResponse(request, answer)) === 'cut') {
       this.#options.onExchange?.(request, answer, false);
-      return cut(incoming);
+      return resetConnection(incoming);
     }
-    const heard = await deliver(response, incoming.method, amend?.(request, answer) ?? answer, answering.rawHeaders);
+    const heard = await sendResponse(
+      response,
+      incoming.method,
+      rewriteResponse?.(request, answer) ?? answer,
+      answering.rawHeaders,
+    );
     this.#options.onExchange?.(request, answer, heard);
   }
 
-  async #read(incoming: IncomingMessage): Promise<OutsideRequest> {
+  async #read(incoming: IncomingMessage): Promise<ExternalRequest> {
     return {
       system: this.#options.system,
       method: incoming.method ?? '',
@@ -103,7 +108,7 @@ class Server {
 }
 
 /** A watch of Kubernetes answers for minutes. */
-function isStream({ system, path }: OutsideRequest): boolean {
+function isStream({ system, path }: ExternalRequest): boolean {
   return system === 'kubernetes' && /[?&]watch=true(&|$)/.test(path);
 }
 
@@ -115,15 +120,15 @@ function stream(answering: IncomingMessage, response: ServerResponse): void {
   answering.pipe(response);
 }
 
-async function readAnswer(answering: IncomingMessage): Promise<OutsideAnswer> {
+async function readResponse(answering: IncomingMessage): Promise<ExternalResponse> {
   return { status: answering.statusCode ?? 502, headers: answering.headers, body: await buffer(answering) };
 }
 
 /** @returns whether all of it was handed to the connection while that was open. */
-function deliver(
+function sendResponse(
   response: ServerResponse,
   method: string | undefined,
-  { status, body }: OutsideAnswer,
+  { status, body }: ExternalResponse,
   rawHeaders: readonly string[],
 ): Promise<boolean> {
   return new Promise((resolve) => {
@@ -143,6 +148,6 @@ function isLength(name: string): boolean {
   return /^(content-length|transfer-encoding)$/i.test(name);
 }
 
-function cut(incoming: IncomingMessage): void {
+function resetConnection(incoming: IncomingMessage): void {
   incoming.socket.destroy();
 }

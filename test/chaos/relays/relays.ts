@@ -1,19 +1,26 @@
 /** Relays in front of everything that a worker talks to, and the settings by which it talks to them. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Hub } from '../../../local/hub.ts';
-import { writeKubeconfig } from '../../../local/kubeconfig.ts';
-import type { Stack } from '../../../local/stack.ts';
-import { loadKubeConfig } from '../../../src/kubernetes/kube-config.ts';
+import { writeKubeconfig } from '../../../local/stack/management-cluster/kubeconfig.ts';
+import type { ManagementCluster } from '../../../local/stack/management-cluster/management-cluster.ts';
+import type { Stack } from '../../../local/stack/stack.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { kindOf } from '../request-kinds.ts';
-import type { ConnectionOwner, ExchangeListener, Fates, OutsideAnswer, OutsideRequest, Relay } from './exchange.ts';
+import type {
+  ConnectionOwner,
+  ExchangeListener,
+  ExternalRequest,
+  ExternalResponse,
+  Interceptor,
+  Relay,
+} from './exchange.ts';
 import { startGrpcRelay } from './grpc-relay.ts';
 import { startHttpRelay } from './http-relay.ts';
 
 export interface RelaysOptions {
   readonly stack: Stack;
-  readonly hub: Hub;
-  readonly fates: Fates;
+  readonly hub: ManagementCluster;
+  readonly fates: Interceptor;
   readonly ownerOf: ConnectionOwner;
   readonly onExchange: ExchangeListener;
 }
@@ -41,7 +48,7 @@ export async function startRelays({ stack, hub, ...common }: RelaysOptions): Pro
     const doh = await kept(startHttpRelay({ ...secure, system: 'doh', target: new URL(stack.dns.dohUrl).origin }));
     const kubernetes = await kept(startHttpRelay({ ...secure, system: 'kubernetes', target: stack.kubernetes.server }));
     const route53 = await kept(
-      startHttpRelay({ ...common, system: 'route53', target: stack.route53.endpoint, amend: pendingAtFirst }),
+      startHttpRelay({ ...common, system: 'route53', target: stack.route53.endpoint, rewriteResponse: answerPending }),
     );
     const temporal = await kept(
       startGrpcRelay({ ...common, system: 'temporal', target: `http://${stack.temporal.address}` }),
@@ -75,7 +82,7 @@ async function stackTls(stack: Stack): Promise<{ certPem: string; keyPem: string
   return { certPem, keyPem, caPem };
 }
 
-async function kubeconfigThrough(relay: Relay, stack: Stack, hub: Hub): Promise<string> {
+async function kubeconfigThrough(relay: Relay, stack: Stack, hub: ManagementCluster): Promise<string> {
   const user = loadKubeConfig({ path: hub.kubeconfig }).getCurrentUser();
   const file = join(stack.stateDir, 'certman-through-relay.kubeconfig');
   await writeKubeconfig(file, {
@@ -88,7 +95,7 @@ async function kubeconfigThrough(relay: Relay, stack: Stack, hub: Hub): Promise<
 }
 
 /** Route 53 takes every change as PENDING, where moto says INSYNC at once and nobody would ask again. */
-function pendingAtFirst(request: OutsideRequest, answer: OutsideAnswer): OutsideAnswer {
+function answerPending(request: ExternalRequest, answer: ExternalResponse): ExternalResponse {
   if (kindOf(request) !== 'publish' || answer.status !== 200) return answer;
   return { ...answer, body: Buffer.from(answer.body.toString().replace('>INSYNC<', '>PENDING<')) };
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { onPath } from '../../../local/build/locate.ts';
+import { onPath } from '../../../local/stack/build/locate-executable.ts';
 
 /** Commands and the Debian packages that they come with. */
 const COMMANDS: Readonly<Record<string, string>> = {
@@ -17,7 +17,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
 const SYSTEM_SOCKET = '/var/run/docker.sock';
 
 /** Why no engine can be started, and what to do about it; undefined where one can. */
-export async function whyNoEngine(): Promise<string | undefined> {
+export async function engineUnavailableReason(): Promise<string | undefined> {
   if (process.platform !== 'linux') return `a Docker engine runs on Linux, and this is ${process.platform}.`;
   if (process.getuid?.() !== 0) return 'a Docker engine is started by root; run this as root.';
   const missing = Object.keys(COMMANDS).filter((command) => onPath(command) === undefined);
@@ -25,7 +25,7 @@ export async function whyNoEngine(): Promise<string | undefined> {
     const packages = [...new Set(missing.map((command) => COMMANDS[command]))];
     return `there is no ${missing.join(', no ')} on the PATH. Debian: apt-get install ${packages.join(' ')}`;
   }
-  const running = (await answers(SYSTEM_SOCKET)) ? `one answers at ${SYSTEM_SOCKET}` : await runningEngine();
+  const running = (await acceptsConnections(SYSTEM_SOCKET)) ? `one answers at ${SYSTEM_SOCKET}` : await runningEngine();
   if (running !== undefined) {
     const why = `another engine runs (${running}), and a second one would take over its bridge and firewall rules.`;
     return `${why} Stop it, or set CERTMAN_TEST_COMPOSE=running to use it with published images.`;
@@ -43,7 +43,7 @@ async function runningEngine(): Promise<string | undefined> {
   return undefined;
 }
 
-async function answers(socket: string): Promise<boolean> {
+async function acceptsConnections(socket: string): Promise<boolean> {
   const connection = connect(socket);
   try {
     await once(connection, 'connect');

@@ -4,25 +4,25 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheFolder } from '../../../local/build/cache.ts';
-import { GO_ENVIRONMENT, goFlags } from '../../../local/build/go-build.ts';
-import { goCommand } from '../../../local/build/go-toolchain.ts';
-import { inPlace, removeLeftovers } from '../../../local/build/in-place.ts';
-import { withLock } from '../../../local/build/lock.ts';
-import { runStep } from '../../../local/build/run-step.ts';
-import type { Progress } from '../../../local/progress.ts';
+import { createFolderAtomically, removeTemporaryFolders } from '../../../local/stack/build/atomic-folder.ts';
+import { cacheFolder } from '../../../local/stack/build/cache.ts';
+import { GO_ENVIRONMENT, goFlags } from '../../../local/stack/build/go-build.ts';
+import { goCommand } from '../../../local/stack/build/go-toolchain.ts';
+import { withLock } from '../../../local/stack/build/lock-file.ts';
+import { runBuildCommand } from '../../../local/stack/build/run-build-command.ts';
+import type { Progress } from '../../../local/stack/progress.ts';
 import { tryCommand } from './run-command.ts';
 
 /** The first whose `ps --format json` writes an object a line. */
-const OLDEST = [2, 21] as const;
+const MIN_VERSION = [2, 21] as const;
 const MODULE = 'github.com/docker/compose/v2';
 const SOURCES = fileURLToPath(new URL('../tools/docker-compose', import.meta.url));
-const BUILD_WITHIN_MS = 45 * 60_000;
+const BUILD_TIMEOUT_MS = 45 * 60_000;
 /**
  * Makes `docker compose` work with the configuration folder of `DOCKER_CONFIG`.
  * @returns its version and where it is from.
  */
-export async function provideCompose(
+export async function installComposePlugin(
   environment: Readonly<Record<string, string | undefined>>,
   progress: Progress,
 ): Promise<string> {
@@ -30,7 +30,7 @@ export async function provideCompose(
   if (installed !== undefined && isNewEnough(installed)) return `${installed}, installed`;
   const plugins = join(environment['DOCKER_CONFIG'] ?? '', 'cli-plugins');
   await mkdir(plugins, { recursive: true });
-  await symlink(await builtCompose(progress), join(plugins, 'docker-compose'));
+  await symlink(await buildComposePlugin(progress), join(plugins, 'docker-compose'));
   return `${await pinnedVersion()}, built`;
 }
 
@@ -43,7 +43,7 @@ async function installedVersion(
 
 function isNewEnough(version: string): boolean {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
-  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+  return major > MIN_VERSION[0] || (major === MIN_VERSION[0] && minor >= MIN_VERSION[1]);
 }
 
 async function pinnedVersion(): Promise<string> {
@@ -53,7 +53,7 @@ async function pinnedVersion(): Promise<string> {
 }
 
 /** @returns path of the executable, built with Go when the cache lacks it. @throws LocalProblem */
-async function builtCompose(progress: Progress): Promise<string> {
+async function buildComposePlugin(progress: Progress): Promise<string> {
   const version = await pinnedVersion();
   const digest = createHash('sha256')
     .update(await readFile(join(SOURCES, 'go.sum')))
@@ -63,10 +63,10 @@ async function builtCompose(progress: Progress): Promise<string> {
   const executable = join(folder, 'docker-compose');
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(executable)) return;
-    await removeLeftovers(place, [`${basename(folder)}.making-`]);
+    await removeTemporaryFolders(place, [`${basename(folder)}.making-`]);
     const go = await goCommand({ progress });
-    await inPlace(folder, async (made) => {
-      await runStep({
+    await createFolderAtomically(folder, async (made) => {
+      await runBuildCommand({
         what: `docker compose ${version}`,
         command: go,
         args: ['build', ...goFlags({ [`${MODULE}/internal.Version`]: `v${version}` }), '-o', made, `${MODULE}/cmd`],
@@ -74,7 +74,7 @@ async function builtCompose(progress: Progress): Promise<string> {
         environment: GO_ENVIRONMENT,
         logFile: `${folder}.log`,
         next: 'Or install the plugin, 2.21 or newer: https://docs.docker.com/compose/install/',
-        signal: AbortSignal.timeout(BUILD_WITHIN_MS),
+        signal: AbortSignal.timeout(BUILD_TIMEOUT_MS),
       });
       await rename(join(made, 'cmd'), join(made, 'docker-compose'));
     });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { PATIENCE_MS } from '../../support/patience.ts';
+import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 /** Root of the repository, where the documented commands are run. */
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly input?: string;
-  /** Milliseconds until it is killed. Default: {@link PATIENCE_MS}. */
+  /** Milliseconds until it is killed. Default: {@link WAIT_TIMEOUT_MS}. */
   readonly timeoutMs?: number;
 }
 
@@ -35,7 +35,7 @@ export async function tryCommand(
       {
         cwd: ROOT,
         env: { ...(options.environment ?? process.env) },
-        timeout: options.timeoutMs ?? PATIENCE_MS,
+        timeout: options.timeoutMs ?? WAIT_TIMEOUT_MS,
         killSignal: 'SIGKILL',
         maxBuffer: MAX_OUTPUT_BYTES,
       },
@@ -60,7 +60,7 @@ export async function runCommand(
   if (code === 0) return stdout;
   const ended =
     code === undefined
-      ? `was killed, after ${(options.timeoutMs ?? PATIENCE_MS) / 1000} s at most`
+      ? `was killed, after ${(options.timeoutMs ?? WAIT_TIMEOUT_MS) / 1000} s at most`
       : `ended with ${code}`;
   const lines = `${stdout}\n${stderr}`.trim().split('\n').slice(-ERROR_LINES);
   throw new Error(`${command} ${args.join(' ')} ${ended}:\n${lines.join('\n')}`);

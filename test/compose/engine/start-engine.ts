@@ -2,11 +2,11 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../../local/problem.ts';
-import { spawnGuarded } from '../../../local/process/guarded-process.ts';
-import { lastLines } from '../../../local/process/log-tail.ts';
-import { PATIENCE_MS, PATIENCE_SECONDS } from '../../support/patience.ts';
-import { readKernelSettings, removeKernelTraces } from './kernel-traces.ts';
+import { messageOf } from '../../../local/stack/local-stack-error.ts';
+import { spawnGuarded } from '../../../local/stack/process/guarded-process.ts';
+import { lastLines } from '../../../local/stack/process/log-tail.ts';
+import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../../support/vitest/timeouts.ts';
+import { readKernelSettings, restoreKernelSettings } from './kernel-settings.ts';
 import { runCommand, tryCommand } from './run-command.ts';
 
 export interface Engine {
@@ -19,14 +19,14 @@ export interface Engine {
 }
 
 /** This machine cannot run a Docker engine; the message is why. */
-export class EngineRefused extends Error {
+export class EngineUnavailable extends Error {
   constructor(message: string) {
     super(message);
     this.name = 'EngineRefused';
   }
 }
 
-const LOOK_AGAIN_MS = 500;
+const POLL_INTERVAL_MS = 500;
 /** Ethernet's; a bridge with more than the machine's own link drops large packets. */
 const DEFAULT_MTU = '1500';
 
@@ -34,7 +34,7 @@ const DEFAULT_MTU = '1500';
 export async function startEngine(folder: string): Promise<Engine> {
   await mkdir(folder, { recursive: true });
   const before = await readKernelSettings().catch((error: unknown) => {
-    throw new EngineRefused(`this machine does not show its firewall or forwarding: ${messageOf(error)}`);
+    throw new EngineUnavailable(`this machine does not show its firewall or forwarding: ${messageOf(error)}`);
   });
   const logFile = join(folder, 'dockerd.log');
   const host = `unix://${join(folder, 'docker.sock')}`;
@@ -53,14 +53,14 @@ export async function startEngine(folder: string): Promise<Engine> {
   const stop = async (): Promise<void> => {
     await running.kill();
     try {
-      await removeKernelTraces(before);
+      await restoreKernelSettings(before);
     } finally {
       // What dies with the namespace may still write for a moment.
       await rm(data, { recursive: true, force: true, maxRetries: 20, retryDelay: 500 });
     }
   };
   const environment = { ...process.env, DOCKER_HOST: host };
-  const giveUp = performance.now() + PATIENCE_MS;
+  const giveUp = performance.now() + WAIT_TIMEOUT_MS;
   for (;;) {
     const { code, stdout } = await tryCommand('docker', ['version', '--format', '{{.Server.Version}}'], {
       environment,
@@ -72,13 +72,13 @@ export async function startEngine(folder: string): Promise<Engine> {
         () => '',
         (error: unknown) => ` Nor could all of it be removed: ${messageOf(error)}`,
       );
-      const how = ended === undefined ? `does not answer after ${PATIENCE_SECONDS} s` : `ended with ${ended}`;
+      const how = ended === undefined ? `does not answer after ${WAIT_TIMEOUT_SECONDS} s` : `ended with ${ended}`;
       const lines = await lastLines(logFile);
-      throw new EngineRefused(
+      throw new EngineUnavailable(
         `dockerd ${how}.${untidy} Its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`,
       );
     }
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_INTERVAL_MS);
   }
 }
 

@@ -2,15 +2,15 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from '../../../local/build/cache.ts';
-import { withLock } from '../../../local/build/lock.ts';
+import { cacheFolder } from '../../../local/stack/build/cache.ts';
+import { withLock } from '../../../local/stack/build/lock-file.ts';
 import { runCommand } from '../engine/run-command.ts';
 
 const SUITE = 'bookworm';
 const DEFAULT_MIRROR = 'http://deb.debian.org/debian';
 /** Not ca-certificates: the published Node.js image lacks it, and the Dockerfile installs it. */
 const PACKAGES = ['python3-venv'];
-const MAKE_WITHIN_MS = 30 * 60_000;
+const BUILD_TIMEOUT_MS = 30 * 60_000;
 
 /** @returns path of a compressed tar archive. */
 export async function debianRootFileSystem(): Promise<string> {
@@ -23,14 +23,14 @@ export async function debianRootFileSystem(): Promise<string> {
       const root = join(folder, 'root');
       const include = `--include=${PACKAGES.join(',')}`;
       await runCommand('debootstrap', ['--variant=minbase', include, SUITE, root, await mirror()], {
-        timeoutMs: MAKE_WITHIN_MS,
+        timeoutMs: BUILD_TIMEOUT_MS,
       });
       for (const leftOver of ['var/cache/apt/archives', 'var/lib/apt/lists']) {
         await rm(join(root, leftOver), { recursive: true, force: true });
       }
       const made = join(folder, 'root.tar.gz');
       await runCommand('tar', ['--create', '--gzip', '--file', made, '--directory', root, '--one-file-system', '.'], {
-        timeoutMs: MAKE_WITHIN_MS,
+        timeoutMs: BUILD_TIMEOUT_MS,
       });
       await rename(made, archive);
     } finally {

@@ -7,14 +7,14 @@ import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { executable, executables } from '../../../local/build/executables.ts';
-import type { Progress } from '../../../local/progress.ts';
-import { IMAGES, type ToolName } from '../../../local/versions.ts';
+import { executable, executables } from '../../../local/stack/build/executables.ts';
+import type { Progress } from '../../../local/stack/progress.ts';
+import { IMAGES, type ToolName } from '../../../local/stack/versions.ts';
 import { ROOT, runCommand, tryCommand } from '../engine/run-command.ts';
-import { EngineRefused } from '../engine/start-engine.ts';
+import { EngineUnavailable } from '../engine/start-engine.ts';
 import { debianRootFileSystem } from './root-file-system.ts';
 
-interface StandIn {
+interface StandInImage {
   readonly image: string;
   /** Copied into the build context: name there and path here. */
   readonly files: Readonly<Record<string, string>>;
@@ -33,7 +33,7 @@ const PROGRAMS: readonly ToolName[] = [
 ];
 const ROOT_IMAGE = 'certman-test/debian';
 const BASE_IMAGE = 'certman-test/base';
-const BUILD_WITHIN_MS = 20 * 60_000;
+const BUILD_TIMEOUT_MS = 20 * 60_000;
 const REQUIREMENTS = fileURLToPath(new URL('../../../local/tools/moto/requirements.txt', import.meta.url));
 /** Other addresses of package registries that this machine's clients are configured with. */
 const REGISTRY_VARIABLES = ['npm_config_registry', 'PIP_INDEX_URL'];
@@ -45,8 +45,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @param environment of the Docker CLI
  * @throws EngineRefused when the engine runs no containers
  */
-export async function makeStandInImages(environment: Environment, progress: Progress): Promise<void> {
-  const options = { environment, timeoutMs: BUILD_WITHIN_MS };
+export async function buildStandInImages(environment: Environment, progress: Progress): Promise<void> {
+  const options = { environment, timeoutMs: BUILD_TIMEOUT_MS };
   const archive = await debianRootFileSystem();
   const probes = [
     ['import', '--change', 'CMD ["bash"]', archive, ROOT_IMAGE],
@@ -54,14 +54,14 @@ export async function makeStandInImages(environment: Environment, progress: Prog
   ];
   for (const probe of probes) {
     const { code, stderr } = await tryCommand('docker', probe, options);
-    if (code !== 0) throw new EngineRefused(`the engine runs no container: ${stderr.trim()}`);
+    if (code !== 0) throw new EngineUnavailable(`the engine runs no container: ${stderr.trim()}`);
   }
   await executables(PROGRAMS, { progress });
   await build(base(), ROOT_IMAGE, environment);
   for (const standIn of [...(await goPrograms()), moto(), await node()]) await build(standIn, BASE_IMAGE, environment);
 }
 
-async function build(standIn: StandIn, from: string, environment: Environment): Promise<void> {
+async function build(standIn: StandInImage, from: string, environment: Environment): Promise<void> {
   const context = await mkdtemp(join(tmpdir(), 'certman-test-image-'));
   try {
     for (const [name, path] of Object.entries(standIn.files)) await cp(path, join(context, name), { recursive: true });
@@ -69,7 +69,7 @@ async function build(standIn: StandIn, from: string, environment: Environment): 
     await runCommand('docker', ['build', '--quiet', '--tag', standIn.image, context], {
       // The classic builder, which every engine has without a plugin.
       environment: { ...environment, DOCKER_BUILDKIT: '0' },
-      timeoutMs: BUILD_WITHIN_MS,
+      timeoutMs: BUILD_TIMEOUT_MS,
     });
   } finally {
     await rm(context, { recursive: true, force: true });
@@ -77,7 +77,7 @@ async function build(standIn: StandIn, from: string, environment: Environment): 
 }
 
 /** Reaches the package registries as this machine does: with the CA certificates that it trusts, at the addresses that it is set to. */
-function base(): StandIn {
+function base(): StandInImage {
   const bundle = process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'];
   const registries = REGISTRY_VARIABLES.flatMap((name) => {
     const value = process.env[name];
@@ -93,8 +93,13 @@ function base(): StandIn {
   };
 }
 
-async function goPrograms(): Promise<readonly StandIn[]> {
-  const program = async (image: string, tool: ToolName, path: string, lines: readonly string[]): Promise<StandIn> => ({
+async function goPrograms(): Promise<readonly StandInImage[]> {
+  const program = async (
+    image: string,
+    tool: ToolName,
+    path: string,
+    lines: readonly string[],
+  ): Promise<StandInImage> => ({
     image,
     files: { [tool]: await realpath(await executable(tool)) },
     lines: [`COPY ${tool} ${path}`, ...lines],
@@ -115,7 +120,7 @@ async function goPrograms(): Promise<readonly StandIn[]> {
   ];
 }
 
-function moto(): StandIn {
+function moto(): StandInImage {
   return {
     image: IMAGES.moto,
     files: { 'requirements.txt': REQUIREMENTS },
@@ -128,7 +133,7 @@ function moto(): StandIn {
   };
 }
 
-async function node(): Promise<StandIn> {
+async function node(): Promise<StandInImage> {
   const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
   const image = /^ARG NODE=(\S+)$/m.exec(dockerfile)?.[1];
   if (image === undefined) throw new Error('the Dockerfile names no Node.js image');

@@ -1,21 +1,21 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredAccount } from '../../../src/acme/account.ts';
-import type { CaSource } from '../../../src/acme/ca-source.ts';
+import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { fetchOrder, type NewOrder, type Order, placeNewOrder } from '../../../src/acme/order.ts';
 import { registerAccount } from '../../../src/acme/register-account.ts';
 import { AcmeTransport } from '../../../src/acme/transport.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
-import { caSource, newAccount, newAccountKey } from '../../support/acme-account.ts';
-import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/fault-proxy.ts';
-import { type Pebble, startPebble } from '../../support/pebble.ts';
-import { expectAfter, timed } from '../../support/timed.ts';
+import { caSource, newAccount, newAccountKey } from '../../support/acme/account.ts';
+import { type Pebble, startPebble } from '../../support/acme/pebble.ts';
+import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/faults/fault-proxy.ts';
+import { expectAfter, timed } from '../../support/vitest/timed.ts';
 
 let pebble: Pebble;
 let proxy: FaultProxy;
 let server: { directoryUrl: string; caPem: string };
 let account: { stored: StoredAccount };
-let source: CaSource;
+let source: AcmeClientSource;
 let count = 0;
 
 beforeAll(async () => {
@@ -30,14 +30,14 @@ afterAll(async () => {
 });
 beforeEach(() => {
   source = caSource(server, account);
-  proxy.forget();
+  proxy.clearSeen();
   return () => source.close();
 });
 
 const isNewOrder = (request: SeenRequest): boolean => request.path === '/order-plz';
 const names = (): string[] => [`api.c${(count += 1)}.example.com`];
 const order = (parts: Partial<NewOrder> = {}): Promise<Order> =>
-  source.use((ca) => placeNewOrder(ca, { dnsNames: names(), ...parts }));
+  source.withClient((ca) => placeNewOrder(ca, { dnsNames: names(), ...parts }));
 const paths = (): string[] => proxy.seen.map((request) => request.path.replace(/(?<=\/[\w-]+\/).*$/, '…'));
 
 async function refusal(work: Promise<unknown>): Promise<CertmanError> {
@@ -70,9 +70,9 @@ describe('requests to the CA', () => {
 
   it('are counted with resource and status', async () => {
     const seen: [string, number][] = [];
-    const counting = caSource(server, account, { observe: (resource, status) => seen.push([resource, status]) });
-    const made = await counting.use((ca) => placeNewOrder(ca, { dnsNames: names() }));
-    await counting.use((ca) => fetchOrder(ca, made.url));
+    const counting = caSource(server, account, { onRequest: (resource, status) => seen.push([resource, status]) });
+    const made = await counting.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }));
+    await counting.withClient((ca) => fetchOrder(ca, made.url));
     await counting.close();
     expect(seen).toEqual([
       ['newOrder', 201],
@@ -90,7 +90,7 @@ describe('requests to the CA', () => {
     expect(await registerAccount(transport, { directoryUrl: server.directoryUrl, privateKeyPem })).toBe(accountUrl);
     await transport.close();
     const other = caSource(server, { stored: { privateKeyPem, accountUrl } });
-    const made = await other.use((ca) => placeNewOrder(ca, { dnsNames: names() }));
+    const made = await other.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }));
     await other.close();
     expect(made.status).toBe('pending');
   });
@@ -102,7 +102,7 @@ describe('a refused nonce', () => {
     const stored = await newAccount(strict);
     const trying = caSource(strict, { stored });
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 20 }, () => trying.use((ca) => placeNewOrder(ca, { dnsNames: names() }))),
+      Array.from({ length: 20 }, () => trying.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }))),
     );
     await trying.close();
     await strict.stop();
@@ -134,7 +134,7 @@ describe('a CA in trouble', () => {
     const injected = proxy.inject({ when: isNewOrder, fault });
     const error = await refusal(order());
     injected.remove();
-    expect(error.info).toMatchObject({ code: 'acme/serverError', stance: 'soon' });
+    expect(error.info).toMatchObject({ code: 'acme/serverError', retry: 'transient' });
     expect(Date.parse(error.info.notBefore ?? '')).toBe(Date.parse(date));
   });
 
@@ -142,7 +142,7 @@ describe('a CA in trouble', () => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind }, times: 1 });
     const error = await refusal(order());
     injected.remove();
-    expect(error.info).toMatchObject({ code: 'acme/unreachable', stance: 'soon' });
+    expect(error.info).toMatchObject({ code: 'acme/unreachable', retry: 'transient' });
     expect((await order()).status).toBe('pending');
   });
 
@@ -155,7 +155,7 @@ describe('a CA in trouble', () => {
   it('that does not answer is given up after the time limit', async () => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'hang' } });
     const impatient = caSource(server, account, { timeoutMs: 300 });
-    const error = await refusal(impatient.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    const error = await refusal(impatient.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
     await impatient.close();
     injected.remove();
     expect(error.code).toBe('acme/unreachable');
@@ -211,10 +211,10 @@ describe('a CA in trouble', () => {
 
   it('whose TLS certificate is not trusted says which setting to look at', async () => {
     const distrustful = caSource(server, account, { caBundlePem: undefined });
-    const error = await refusal(distrustful.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    const error = await refusal(distrustful.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
     await distrustful.close();
     expect(error.code).toBe('acme/unreachable');
-    expect(error.info.next).toContain('CA bundle');
+    expect(error.info.remedy).toContain('CA bundle');
   });
 });
 
@@ -222,7 +222,7 @@ describe('a request that is cancelled', () => {
   it('ends at once with the reason of the cancellation', async () => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'hang' } });
     const abort = new AbortController();
-    const running = source.use((ca) => placeNewOrder(ca, { dnsNames: names() }, abort.signal));
+    const running = source.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }, abort.signal));
     setTimeout(() => abort.abort(new Error('enough')), 150);
     await expect(running).rejects.toThrow('enough');
     injected.remove();
@@ -238,24 +238,24 @@ describe('the account', () => {
         invalidate: () => (invalidated += 1),
       },
     });
-    const error = await refusal(wrong.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    const error = await refusal(wrong.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
     await wrong.close();
-    expect(error.info).toMatchObject({ code: 'acme/accountInvalid', stance: 'whenChanged' });
+    expect(error.info).toMatchObject({ code: 'acme/accountInvalid', retry: 'onChange' });
     expect(invalidated).toBe(1);
   });
 
   it('that the CA does not know is unknown', async () => {
     const accountUrl = account.stored.accountUrl.replace(/[^/]+$/, '0123456789');
     const wrong = caSource(server, { stored: { ...account.stored, accountUrl } });
-    const error = await refusal(wrong.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    const error = await refusal(wrong.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
     await wrong.close();
-    expect(error.info).toMatchObject({ code: 'acme/accountUnknown', stance: 'whenChanged' });
+    expect(error.info).toMatchObject({ code: 'acme/accountUnknown', retry: 'onChange' });
   });
 
   it('of another CA is invalid', async () => {
     const elsewhere = { ...account.stored, accountUrl: 'https://acme-v02.api.letsencrypt.org/acme/acct/1' };
     const wrong = caSource(server, { stored: elsewhere });
-    const error = await refusal(wrong.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    const error = await refusal(wrong.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
     await wrong.close();
     expect(error.code).toBe('acme/accountInvalid');
   });
@@ -263,9 +263,9 @@ describe('the account', () => {
   it('is used as it is now once it was exchanged', async () => {
     const exchanged = { stored: { ...account.stored, privateKeyPem: newAccountKey() } };
     const correcting = caSource(server, exchanged);
-    await refusal(correcting.use((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    await refusal(correcting.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
     exchanged.stored = account.stored;
-    const made = await correcting.use((ca) => placeNewOrder(ca, { dnsNames: names() }));
+    const made = await correcting.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }));
     await correcting.close();
     expect(made.status).toBe('pending');
   });
@@ -274,26 +274,26 @@ describe('the account', () => {
 describe('an order', () => {
   it('for a name that the CA refuses says which one and why', async () => {
     const error = await refusal(order({ dnsNames: ['ok.example.com', 'api.blocked.example.com'] }));
-    expect(error.info).toMatchObject({ code: 'acme/rejectedIdentifier', stance: 'whenChanged' });
+    expect(error.info).toMatchObject({ code: 'acme/rejectedIdentifier', retry: 'onChange' });
     expect(error.message).toContain('api.blocked.example.com');
   });
 
   it('with a profile that the CA does not have is a matter of the configuration', async () => {
     const error = await refusal(order({ profile: 'nonsense' }));
-    expect(error.info).toMatchObject({ code: 'configuration/invalid', stance: 'whenChanged' });
+    expect(error.info).toMatchObject({ code: 'configuration/invalid', retry: 'onChange' });
     expect(error.message).toContain('nonsense');
   });
 
   it('of another account is gone', async () => {
     const made = await order();
     const stranger = caSource(server, { stored: await newAccount(server) });
-    const error = await refusal(stranger.use((ca) => fetchOrder(ca, made.url)));
+    const error = await refusal(stranger.withClient((ca) => fetchOrder(ca, made.url)));
     await stranger.close();
     expect(error.code).toBe('acme/orderGone');
   });
 
   it('that never was is gone', async () => {
-    const error = await refusal(source.use((ca) => fetchOrder(ca, `${proxy.url}/my-order/nothing-there`)));
+    const error = await refusal(source.withClient((ca) => fetchOrder(ca, `${proxy.url}/my-order/nothing-there`)));
     expect(error.code).toBe('acme/orderGone');
   });
 });

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredAccount } from '../../../src/acme/account.ts';
-import type { CaSource } from '../../../src/acme/ca-source.ts';
 import { readLeaf } from '../../../src/acme/certificate.ts';
-import type { AcmeCa } from '../../../src/acme/client.ts';
+import type { AcmeClient } from '../../../src/acme/client.ts';
+import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { fetchRenewalInfo } from '../../../src/acme/renewal-info.ts';
-import { revokeCertificate } from '../../../src/acme/revocation.ts';
+import { revokeCertificate } from '../../../src/acme/revoke-certificate.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
-import { caSource, clientOf, newAccount } from '../../support/acme-account.ts';
-import { type CaCertificate, certificateFrom, withoutRenewalInfo } from '../../support/ca-certificate.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
-import { type Pebble, startPebble } from '../../support/pebble.ts';
-import { expectAfter, timed } from '../../support/timed.ts';
+import { caSource, clientOf, newAccount } from '../../support/acme/account.ts';
+import { type CaCertificate, issueCertificate, withoutRenewalInfo } from '../../support/acme/issue-certificate.ts';
+import { type Pebble, startPebble } from '../../support/acme/pebble.ts';
+import { type Fault, type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
+import { expectAfter, timed } from '../../support/vitest/timed.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -19,10 +19,10 @@ const TIMEOUT_MS = 700;
 
 let pebble: Pebble;
 let proxy: FaultProxy;
-let source: CaSource;
+let source: AcmeClientSource;
 let server: { directoryUrl: string; caPem: string };
 let account: StoredAccount;
-let ca: AcmeCa;
+let ca: AcmeClient;
 let certificate: CaCertificate;
 const counted: [string, number][] = [];
 
@@ -30,11 +30,11 @@ beforeAll(async () => {
   pebble = await startPebble({ nonceReject: 0, profiles: { default: 90 * 86_400 } });
   proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
   server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
-  const observe = (resource: string, status: number): void => void counted.push([resource, status]);
+  const onRequest = (resource: string, status: number): void => void counted.push([resource, status]);
   account = await newAccount(server);
-  source = caSource(server, { stored: account }, { observe });
+  source = caSource(server, { stored: account }, { onRequest });
   ca = await clientOf(source);
-  certificate = await certificateFrom(ca, { dnsNames: ['api.c1.example.com'] });
+  certificate = await issueCertificate(ca, { dnsNames: ['api.c1.example.com'] });
 });
 afterAll(async () => {
   await source.close();
@@ -42,7 +42,7 @@ afterAll(async () => {
   await pebble.stop();
 });
 beforeEach(() => {
-  proxy.forget();
+  proxy.clearSeen();
   counted.length = 0;
 });
 
@@ -70,7 +70,7 @@ async function nextLookAfter(headers: Readonly<Record<string, string>>): Promise
   const info = await look();
   injected.remove();
   if (info.kind !== 'window') throw new Error(info.kind);
-  return info.nextLook;
+  return info.nextPoll;
 }
 
 describe("a CA's renewal information", () => {
@@ -84,7 +84,7 @@ describe("a CA's renewal information", () => {
     expect(Date.parse(info.window.end) - Date.parse(info.window.start)).toBeLessThanOrEqual(2 * DAY_MS + 1_000);
     expect(info.window).toMatchObject({ certId: certificate.certId });
     // Pebble says six hours.
-    expectAfter(looked, info.nextLook, 6 * HOUR_MS);
+    expectAfter(looked, info.nextPoll, 6 * HOUR_MS);
   });
 
   it('costs one unsigned request by the identifier of the certificate, which is counted', async () => {
@@ -138,7 +138,7 @@ describe("a CA's renewal information", () => {
   });
 
   it('of a revoked certificate lies in the past', async () => {
-    const revoked = await certificateFrom(ca, { dnsNames: ['api.c2.example.com'] });
+    const revoked = await issueCertificate(ca, { dnsNames: ['api.c2.example.com'] });
     await revokeCertificate(ca, readLeaf(revoked.chainPem), 4);
     const info = await look(revoked.certId);
     if (info.kind !== 'window') throw new Error(info.kind);
@@ -160,7 +160,7 @@ describe('a certificate', () => {
   it('of a CA that has no renewal information is not asked for', async () => {
     const plain = withoutRenewalInfo(proxy, await ca.directory());
     const fresh = caSource({ directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem }, { stored: account });
-    expect(await fresh.use((of) => fetchRenewalInfo(of, certificate.certId))).toEqual({ kind: 'notOffered' });
+    expect(await fresh.withClient((of) => fetchRenewalInfo(of, certificate.certId))).toEqual({ kind: 'notOffered' });
     plain.remove();
     await fresh.close();
     expect(proxy.seen.filter(asksForIt)).toEqual([]);
@@ -202,7 +202,7 @@ describe('a CA that does not answer', () => {
     await impatient.close();
     expect(info).toMatchObject({
       code: 'acme/unreachable',
-      stance: 'soon',
+      retry: 'transient',
       message: expect.stringContaining(`no answer within ${TIMEOUT_MS / 1_000} s`) as string,
     });
   });
@@ -212,7 +212,7 @@ describe('a CA that does not answer', () => {
     ['cuts its answer', { kind: 'cutInside', bytes: 10 }],
   ])('because it %s is a typed failure before the time limit', async (_what, fault) => {
     const { info } = await lookThrough(fault);
-    expect(info).toMatchObject({ code: 'acme/unreachable', stance: 'soon' });
+    expect(info).toMatchObject({ code: 'acme/unreachable', retry: 'transient' });
     expect(info.message).not.toContain('no answer within');
   });
 });

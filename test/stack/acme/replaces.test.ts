@@ -1,27 +1,27 @@
 /** Orders that say which certificate they replace (RFC 9773 §5), and what becomes of them when the CA will not have it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredAccount } from '../../../src/acme/account.ts';
-import type { CaSource } from '../../../src/acme/ca-source.ts';
-import type { AcmeCa } from '../../../src/acme/client.ts';
+import type { AcmeClient } from '../../../src/acme/client.ts';
+import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { type Order, placeNewOrder } from '../../../src/acme/order.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
-import { caSource, clientOf, newAccount } from '../../support/acme-account.ts';
+import { caSource, clientOf, newAccount } from '../../support/acme/account.ts';
 import {
   type CaCertificate,
-  certificateFrom,
-  fulfil,
+  completeOrder,
   hasSignOctet,
+  issueCertificate,
   withoutRenewalInfo,
-} from '../../support/ca-certificate.ts';
-import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
-import { type Pebble, startPebble } from '../../support/pebble.ts';
+} from '../../support/acme/issue-certificate.ts';
+import { type Pebble, startPebble } from '../../support/acme/pebble.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 
 let pebble: Pebble;
 let proxy: FaultProxy;
 let server: { directoryUrl: string; caPem: string };
 let account: StoredAccount;
-let source: CaSource;
-let ca: AcmeCa;
+let source: AcmeClientSource;
+let ca: AcmeClient;
 let certificate: CaCertificate;
 let dnsNames: readonly string[];
 let count = 0;
@@ -41,9 +41,9 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   dnsNames = [`api.c${(count += 1)}.example.com`];
-  do certificate = await certificateFrom(ca, { dnsNames });
+  do certificate = await issueCertificate(ca, { dnsNames });
   while (hasSignOctet(certificate.certId));
-  proxy.forget();
+  proxy.clearSeen();
 });
 
 const isNewOrder = ({ path }: { path: string }): boolean => path === '/order-plz';
@@ -57,7 +57,7 @@ function expectPlaced({ status }: Order): void {
 /** An order that says it replaces a certificate; with what the CA had against it. */
 async function replacing(
   replaces: string,
-  options: { of?: AcmeCa; names?: readonly string[] } = {},
+  options: { of?: AcmeClient; names?: readonly string[] } = {},
 ): Promise<{ order: Order; refusals: readonly string[] }> {
   const refusals: string[] = [];
   const order = await placeNewOrder(
@@ -83,8 +83,8 @@ describe('an order that replaces a certificate', () => {
   });
 
   it('that was replaced already is placed as an order of its own', async () => {
-    await fulfil(ca, (await replacing(certificate.certId)).order);
-    proxy.forget();
+    await completeOrder(ca, (await replacing(certificate.certId)).order);
+    proxy.clearSeen();
     const { order, refusals } = await replacing(certificate.certId);
     expectPlaced(order);
     expect(refusals).toEqual([expect.stringMatching(/HTTP 409.*\[alreadyReplaced\]/)]);

@@ -1,30 +1,30 @@
 /** The checks of `npm run chaos` notice what they are there for: each fault is put there by hand, on a hub that was in order. */
 import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { STAGING_LABEL } from '../../../src/kubernetes/secrets.ts';
-import { clusterWorkflowId, TASK_QUEUE } from '../../../workflows/contract.ts';
+import { clusterWorkflowId, TASK_QUEUE } from '../../../src/contract/cluster-certificates.ts';
+import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/objects/secrets.ts';
 import { certificateFindings } from '../../chaos/checks/certificates.ts';
 import { issuedFindings } from '../../chaos/checks/issued.ts';
 import { objectFindings, recordFindings, stagingFindings } from '../../chaos/checks/leftovers.ts';
-import { endFindings, restFindings, workflowFindings } from '../../chaos/checks/workflows.ts';
+import { decommissionFindings, idleFindings, workflowFindings } from '../../chaos/checks/workflows.ts';
 import { SecretJournal } from '../../chaos/evidence/secret-journal.ts';
-import { readCaLog } from '../../support/ca-log.ts';
-import { certificateInSecret } from '../../support/checks.ts';
-import { eventually } from '../../support/eventually.ts';
-import { type LifeCluster, newClusters } from '../../support/life-clusters.ts';
-import { revokeAtCa, untilCertified } from '../../support/life-evidence.ts';
-import { useLifeLab } from '../../support/life-lab.ts';
-import { selfSigned } from '../../support/self-signed.ts';
+import { readCaLog } from '../../support/acme/ca-log.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
+import { waitForCertificate } from '../../support/e2e/checks.ts';
+import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { revokeAtCa, untilCertified } from '../../support/e2e/evidence.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
 
-const lab = useLifeLab();
+const lab = useE2eHarness();
 let journal: SecretJournal;
-let clusters: readonly [LifeCluster, LifeCluster];
+let clusters: readonly [E2eCluster, E2eCluster];
 let serials: readonly [string, string];
 
 beforeAll(async () => {
   journal = new SecretJournal(lab().kubernetes);
-  const [one, other] = await newClusters(lab(), 'checked', 2);
+  const [one, other] = await createClusters(lab(), 'checked', 2);
   if (one === undefined || other === undefined) throw new Error('two clusters were to be made');
   clusters = [one, other];
   const [first, second] = [await untilCertified(lab(), one), await untilCertified(lab(), other)];
@@ -46,7 +46,7 @@ test('on a hub in order nothing is found', async () => {
   await expect(issuedFindings(lab(), { ...(await allOfIt()), deleted: [] })).resolves.toEqual([]);
   await expect(recordFindings(lab())).resolves.toEqual([]);
   await expect(stagingFindings(lab())).resolves.toEqual([]);
-  await expect(restFindings(lab(), clusters)).resolves.toEqual([]);
+  await expect(idleFindings(lab(), clusters)).resolves.toEqual([]);
   await expect(workflowFindings(lab())).resolves.toEqual([]);
   expect(journal.broken).toEqual([]);
 });
@@ -64,7 +64,7 @@ test('a cluster that was to be deleted and is there: its objects, its certificat
       what: `certificate ${serials[0]} of the deleted cluster ${one.namespace}, which the CA calls Valid`,
     },
   ]);
-  await expect(endFindings(lab(), [one])).resolves.toEqual([
+  await expect(decommissionFindings(lab(), [one])).resolves.toEqual([
     { kind: 'stuck', what: `${clusterWorkflowId(one.identity)} is RUNNING` },
   ]);
 });
@@ -119,7 +119,7 @@ describe('once no worker puts anything right any more', () => {
   });
 
   test('a certificate that the CA has revoked', async () => {
-    const { certificate } = await certificateInSecret(lab().kubernetes, clusters[1], undefined);
+    const { certificate } = await waitForCertificate(lab().kubernetes, clusters[1], undefined);
     await revokeAtCa(lab(), certificate);
     await expect(certificateFindings(lab(), [clusters[1]])).resolves.toMatchObject([
       { kind: 'lost', what: expect.stringContaining(`holds certificate ${serials[1]}, which the CA calls Revoked`) },

@@ -1,9 +1,9 @@
 /** The relay in front of Temporal, with Temporal's own client and server at its ends. */
 import { Client, Connection } from '@temporalio/client';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Fates, OutsideRequest, Relay } from '../../chaos/relays/exchange.ts';
+import type { ExternalRequest, Interceptor, Relay } from '../../chaos/relays/exchange.ts';
 import { startGrpcRelay } from '../../chaos/relays/grpc-relay.ts';
-import { useStack } from '../../support/stack.ts';
+import { useStack } from '../../support/vitest/use-stack.ts';
 
 const ending: (() => Promise<unknown>)[] = [];
 
@@ -11,12 +11,12 @@ afterEach(async () => {
   for (const end of ending.splice(0).toReversed()) await end();
 });
 
-async function clientThrough(fates: Partial<Fates> = {}) {
+async function clientThrough(fates: Partial<Interceptor> = {}) {
   const seen: { readonly method: string; readonly status: number; readonly heard: boolean }[] = [];
   const relay: Relay = await startGrpcRelay({
     system: 'temporal',
     target: `http://${useStack().temporal.address}`,
-    fates: { beforeServer: () => Promise.resolve('pass'), afterServer: () => Promise.resolve('pass'), ...fates },
+    fates: { beforeRequest: () => Promise.resolve('pass'), afterResponse: () => Promise.resolve('pass'), ...fates },
     ownerOf: () => 'worker-1 life 1',
     onExchange: ({ path }, { status }, heard) => {
       seen.push({ method: path.slice(path.lastIndexOf('/') + 1), status, heard });
@@ -53,13 +53,13 @@ describe('a relay in front of Temporal', () => {
   ])('cut %s: %s', async (moment) => {
     const id = `cut/${crypto.randomUUID()}`;
     let cuts = 0;
-    const cutStart = ({ path }: OutsideRequest) => {
+    const cutStart = ({ path }: ExternalRequest) => {
       if (!path.endsWith('/StartWorkflowExecution')) return Promise.resolve('pass' as const);
       cuts += 1;
       return Promise.resolve('cut' as const);
     };
     const { client } = await clientThrough(
-      moment === 'before' ? { beforeServer: cutStart } : { afterServer: cutStart },
+      moment === 'before' ? { beforeRequest: cutStart } : { afterResponse: cutStart },
     );
     const starting = client.withDeadline(Date.now() + 2_000, () => client.workflow.start('anything', parked(id)));
     await expect(starting).rejects.toThrow();

@@ -5,8 +5,8 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
-import type { KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
-import { useStack } from '../../support/stack.ts';
+import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { useStack } from '../../support/vitest/use-stack.ts';
 
 const DEPLOY = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 

@@ -4,11 +4,11 @@ import { createServer as createHttpsServer, type Server } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import packet from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { PropagationActivities } from '../../../activities/contract.ts';
 import { createPropagationActivities } from '../../../activities/propagation.ts';
+import type { PropagationActivities } from '../../../src/contract/activities.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
-import { type ServedZone, serveZone } from '../../support/dns-lab.ts';
+import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
+import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
 const ZONE = 'example.com';
 const NOBODY = { host: '127.0.0.1', port: 9 };
@@ -46,7 +46,7 @@ function check(options: Partial<PropagationCheckOptions> = {}): PropagationCheck
     resolvers: [zone.dohUrl],
     resolverCa: zone.caPem,
     authoritative: { kind: 'off' },
-    onNotice: () => undefined,
+    onWarning: () => undefined,
     timeoutMs: 60_000,
     ...options,
   });
@@ -241,7 +241,7 @@ describe('a quorum of resolvers', () => {
     const made = new PropagationCheck({
       resolvers: [zone.dohUrl],
       authoritative: { kind: 'off' },
-      onNotice: () => undefined,
+      onWarning: () => undefined,
     });
     ends.push(() => made.close());
     expect((await failure(made.verify(ask('two', 'one'), signal))).code).toBe('dns/unreachable');
@@ -282,7 +282,7 @@ describe('asking the zone’s own servers first', () => {
 
   it('says once when they cannot be asked, and lets the resolvers decide', async () => {
     const notices: string[] = [];
-    const checking = check({ ...own(NOBODY), onNotice: (message) => notices.push(message) });
+    const checking = check({ ...own(NOBODY), onWarning: (message) => notices.push(message) });
     for (let round = 0; round < 3; round++) await checking.verify(ask('two', 'one'), signal);
     expect(notices).toEqual([expect.stringContaining('DNS over HTTPS alone decides')]);
   });
@@ -343,7 +343,7 @@ describe('the activity', () => {
     const verifyPropagation = verifying(propagation);
     const { attempt: _, ...input } = ask('absent', 'one');
     const missed = await failureOf(runActivity(verifyPropagation, input));
-    expect(missed).toMatchObject({ code: 'dns/notVisible', stance: 'soon' });
+    expect(missed).toMatchObject({ code: 'dns/notVisible', retry: 'transient' });
     expect(missed.retryDelayMs).toBeLessThanOrEqual(500);
   });
 

@@ -6,23 +6,23 @@ import {
   CONFIG_MAPS,
   FINALIZER,
   SECRETS,
-} from '../../../src/kubernetes/kubernetes-api.ts';
-import { ownedBy } from '../../../src/kubernetes/secret-tie.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/secrets.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
-import { eventually } from '../../support/eventually.ts';
-import { createClusterDeployment, useHub } from '../../support/hub.ts';
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,
   clusterKey,
   requestKey,
   secretKey,
   useKubernetesActivities,
-} from '../../support/kubernetes-activities.ts';
-import { selfSigned } from '../../support/self-signed.ts';
-import { useStack } from '../../support/stack.ts';
+} from '../../support/kubernetes/kubernetes-activities.ts';
+import { createClusterDeployment, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+import { useStack } from '../../support/vitest/use-stack.ts';
 
-const hub = useHub();
+const hub = useManagementCluster();
 const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
 
 describe('applyCertificateRequest', () => {
@@ -77,7 +77,7 @@ describe('applyCertificateRequest', () => {
   test('orders nothing for a Secret that no certificate can be put into', async () => {
     const { view } = await hub().cluster();
     await hub().admin.create(SECRETS, { metadata: secretKey(view), type: 'Opaque', data: { a: 'Yg==' } });
-    expect(await failureOf(apply(view))).toMatchObject({ code: 'kubernetes/secretBroken', stance: 'whenChanged' });
+    expect(await failureOf(apply(view))).toMatchObject({ code: 'kubernetes/secretBroken', retry: 'onChange' });
   });
 
   test('shows names that cannot be served on a request without names, and takes them once they are right', async () => {
@@ -130,7 +130,7 @@ describe('applyCertificateRequest', () => {
     ]);
     const failure = await failureOf(apply(view));
     expect(failure).toMatchObject({
-      code: 'kubernetes/heldByOther',
+      code: 'kubernetes/ownedByOther',
       message: expect.stringContaining('ClusterDeployment c1x'),
     });
     expect((await getRequest(view))?.metadata.ownerReferences).toEqual(owners);
@@ -153,7 +153,7 @@ describe('applyCertificateRequest', () => {
     ]);
     await hub().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
     expect(await failureOf(apply(view))).toMatchObject({
-      code: 'kubernetes/heldByOther',
+      code: 'kubernetes/ownedByOther',
       message: expect.stringContaining('example.com/theirs'),
     });
   });
@@ -162,7 +162,7 @@ describe('applyCertificateRequest', () => {
     const { view } = await hub().cluster();
     const { request } = await apply(view);
     const held = { namespace: view.identity.namespace, name: 'held' };
-    const ownerReferences = [{ ...ownedBy(request), blockOwnerDeletion: true }];
+    const ownerReferences = [{ ...controllerReferenceTo(request), blockOwnerDeletion: true }];
     await hub().admin.create(SECRETS, { metadata: { ...held, ownerReferences, finalizers: ['example.com/hold'] } });
     await useStack().kubectl([
       'delete',
@@ -174,7 +174,7 @@ describe('applyCertificateRequest', () => {
       '--wait=false',
     ]);
     const failure = await failureOf(apply(view));
-    expect(failure).toMatchObject({ code: 'kubernetes/conflict', stance: 'soon' });
+    expect(failure).toMatchObject({ code: 'kubernetes/conflict', retry: 'transient' });
     expect(failure.retryDelayMs).toBeLessThanOrEqual(500);
     await hub().admin.patch(SECRETS, held, [{ op: 'remove', path: '/metadata/finalizers' }]);
     // The collector has a patience of its own.

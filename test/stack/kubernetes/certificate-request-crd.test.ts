@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { readManifests } from '../../../local/manifests.ts';
-import { renewBeforeDaysOf } from '../../../src/kubernetes/certificate-request.ts';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
-import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
-import { useHub } from '../../support/hub.ts';
+import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { renewBeforeDaysOf } from '../../../src/kubernetes/objects/certificate-request.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
-const hub = useHub();
+const hub = useManagementCluster();
 
 const spec = {
   acmeDNSDomain: 'example.com',

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createKubernetesApi, type KubernetesClient } from '../../../src/kubernetes/client.ts';
-import { CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
-import { useHub } from '../../support/hub.ts';
-import { expectAfter, timed } from '../../support/timed.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { expectAfter, timed } from '../../support/vitest/timed.ts';
 
-const hub = useHub();
+const hub = useManagementCluster();
 
 test('all pages of a list come', async () => {
   const namespace = await hub().namespace();
@@ -117,10 +117,10 @@ test('a wrong token is forbidden, and says what to compare', async () => {
   const cluster = hub().adminConfig.getCurrentCluster();
   if (cluster === null) throw new Error('no cluster');
   config.loadFromClusterAndUser(cluster, { name: 'x', token: 'wrong' });
-  const api = createKubernetesApi({ kubeConfig: config });
+  const api = createKubernetesClient({ kubeConfig: config });
   await expect(api.get(EVENTS, { namespace: 'default', name: 'x' })).rejects.toMatchObject({
     code: 'kubernetes/forbidden',
-    info: { stance: 'whenChanged' },
+    info: { retry: 'onChange' },
   });
   await api.close();
 });
@@ -141,7 +141,7 @@ describe('with faults between', () => {
     const user = hub().adminConfig.getCurrentUser();
     if (user === null) throw new Error('no user');
     config.loadFromClusterAndUser({ name: 'proxy', server: proxy.url, skipTLSVerify: true }, user);
-    api = createKubernetesApi({ kubeConfig: config });
+    api = createKubernetesClient({ kubeConfig: config });
   });
   afterEach(async () => {
     await api.close();
@@ -183,7 +183,7 @@ describe('with faults between', () => {
 
   test('an API server that is away is unreachable, and comes back', async () => {
     proxy.down();
-    await expect(get()).rejects.toMatchObject({ code: 'kubernetes/unreachable', info: { stance: 'soon' } });
+    await expect(get()).rejects.toMatchObject({ code: 'kubernetes/unreachable', info: { retry: 'transient' } });
     proxy.up();
     expect(await get()).toBeDefined();
   });

@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { KubernetesClient } from '../../../src/kubernetes/client.ts';
-import { CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
-import type { ListAndWatchOptions } from '../../../src/kubernetes/list-and-watch.ts';
-import { compactEtcd } from '../../support/etcd.ts';
-import { eventually } from '../../support/eventually.ts';
-import type { FaultProxy } from '../../support/fault-proxy.ts';
-import { useHub } from '../../support/hub.ts';
-import { type Observer, observe } from '../../support/observer.ts';
-import { type ProxiedHub, proxyHub } from '../../support/proxied-hub.ts';
+import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import type { ListAndWatchOptions } from '../../../src/kubernetes/api/list-and-watch.ts';
+import type { FaultProxy } from '../../support/faults/fault-proxy.ts';
+import { compactEtcd } from '../../support/kubernetes/etcd.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { type ProxiedApiServer, startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
+import { recordWatch, type WatchRecorder } from '../../support/kubernetes/watch-recorder.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
 
-const hub = useHub();
-const observers: Observer[] = [];
-let proxied: ProxiedHub;
+const hub = useManagementCluster();
+const observers: WatchRecorder[] = [];
+let proxied: ProxiedApiServer;
 let proxy: FaultProxy;
 let api: KubernetesClient;
 let namespace: string;
 
 beforeEach(async () => {
-  proxied = await proxyHub(hub().adminConfig);
+  proxied = await startApiServerProxy(hub().adminConfig);
   ({ proxy, api } = proxied);
   namespace = await hub().namespace();
 });
@@ -28,13 +28,13 @@ afterEach(async () => {
   await proxied.close();
 });
 
-function observeMaps(options: Omit<ListAndWatchOptions, 'signal'> = {}): Observer {
-  const observer = observe(api, CONFIG_MAPS, { namespace, ...options });
+function observeMaps(options: Omit<ListAndWatchOptions, 'signal'> = {}): WatchRecorder {
+  const observer = recordWatch(api, CONFIG_MAPS, { namespace, ...options });
   observers.push(observer);
   return observer;
 }
 
-async function listed(observer: Observer): Promise<void> {
+async function listed(observer: WatchRecorder): Promise<void> {
   await observer.until('the list', () => observer.events.some((event) => event.kind === 'listed'));
 }
 
@@ -87,7 +87,7 @@ describe('a list of 1,200', () => {
     expect(hit.hits()).toBe(1);
     expect(observer.names).toEqual(new Set(all));
     expect(observer.events.filter((event) => event.kind === 'listing')).toHaveLength(2);
-    expect(observer.troubles).toEqual(['kubernetes/gone']);
+    expect(observer.errorCodes).toEqual(['kubernetes/gone']);
   });
 
   test('is taken up again where it was cut', async () => {
@@ -105,13 +105,13 @@ describe('resuming', () => {
     await listed(first);
     await make('c');
     await first.until('c', () => first.changes.includes('applied c'));
-    const position = first.position();
+    const position = first.resourceVersion();
     await first.stop();
 
     await make('d', 'e');
     await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
-    proxy.forget();
-    const second = observeMaps({ resumeFrom: position, resumeBy: 'watch' });
+    proxy.clearSeen();
+    const second = observeMaps({ resumeFrom: position, resumeMode: 'watch' });
     await second.until('the deletion', () => second.changes.includes('deleted a'));
     expect(second.changes).toEqual(['applied d', 'applied e', 'deleted a']);
     expect(proxy.seen.filter(isList)).toEqual([]);
@@ -121,12 +121,12 @@ describe('resuming', () => {
     await make('a', 'b');
     const first = observeMaps();
     await listed(first);
-    const position = first.position();
+    const position = first.resourceVersion();
     await first.stop();
 
     await make('c');
     await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
-    const second = observeMaps({ resumeFrom: position, resumeBy: 'list' });
+    const second = observeMaps({ resumeFrom: position, resumeMode: 'list' });
     await second.until('the deletion', () => second.changes.includes('deleted a'));
     const pages = second.events.filter((event) => event.kind === 'page');
     expect(pages.every((page) => page.known)).toBe(true);
@@ -136,9 +136,9 @@ describe('resuming', () => {
 
   test('a position too old for a watch ends in a fresh list', async () => {
     await make('a');
-    const observer = observeMaps({ resumeFrom: '1', resumeBy: 'watch' });
+    const observer = observeMaps({ resumeFrom: '1', resumeMode: 'watch' });
     await listed(observer);
-    expect(observer.troubles).toEqual(['kubernetes/gone']);
+    expect(observer.errorCodes).toEqual(['kubernetes/gone']);
     expect(observer.names.has('a')).toBe(true);
     expect(observer.events[0]).toEqual({ kind: 'listing', known: false });
   });
@@ -146,25 +146,25 @@ describe('resuming', () => {
   test('a position that the store has compacted away ends in a fresh list', async () => {
     await make('a');
     await compactEtcd();
-    const observer = observeMaps({ resumeFrom: '2', resumeBy: 'list' });
+    const observer = observeMaps({ resumeFrom: '2', resumeMode: 'list' });
     await listed(observer);
-    expect(observer.troubles).toEqual(['kubernetes/gone']);
+    expect(observer.errorCodes).toEqual(['kubernetes/gone']);
     expect(observer.names).toEqual(new Set(['a']));
     expect(observer.events[0]).toEqual({ kind: 'listing', known: false });
   });
 });
 
 /** Half of what a pause is at the most, each twice the one before; Node's timers may run a little too early. */
-const LEAST_PAUSES_MS = [125, 250, 500, 1_000].map((pause) => pause - 2);
+const MIN_PAUSES_MS = [125, 250, 500, 1_000].map((pause) => pause - 2);
 
 /** Pauses between tries grow, so that their number in a time is bounded; each may come later than it should, none sooner. */
 async function expectGrowingPauses(): Promise<void> {
   await eventually(
     'it is tried again and again',
     () => Promise.resolve(proxy.seen.length),
-    (count) => count > LEAST_PAUSES_MS.length,
+    (count) => count > MIN_PAUSES_MS.length,
   );
-  for (const [index, least] of LEAST_PAUSES_MS.entries()) {
+  for (const [index, least] of MIN_PAUSES_MS.entries()) {
     const [one, next] = [proxy.seen[index], proxy.seen[index + 1]];
     expect((next?.at ?? 0) - (one?.at ?? 0), `pause ${index + 1}`).toBeGreaterThanOrEqual(least);
   }
@@ -174,7 +174,7 @@ describe('an interruption', () => {
   test('is gone over without a gap and without listing again', async () => {
     const observer = observeMaps();
     await listed(observer);
-    proxy.forget();
+    proxy.clearSeen();
     proxy.down();
     await make('while-down');
     await sleep(1_500);
@@ -183,7 +183,7 @@ describe('an interruption', () => {
     await make('after');
     await observer.until('what came after', () => observer.changes.includes('applied after'));
     expect(observer.changes).toEqual(['applied while-down', 'applied after']);
-    expect(observer.troubles.every((code) => code === 'kubernetes/unreachable')).toBe(true);
+    expect(observer.errorCodes.every((code) => code === 'kubernetes/unreachable')).toBe(true);
     expect(proxy.seen.filter(isList)).toEqual([]);
   });
 
@@ -204,7 +204,7 @@ describe('an interruption', () => {
     proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 500 } });
     proxy.down();
     proxy.up();
-    proxy.forget();
+    proxy.clearSeen();
     await expectGrowingPauses();
   });
 
@@ -212,7 +212,7 @@ describe('an interruption', () => {
     proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 200, body: '' } });
     const observer = observeMaps();
     await listed(observer);
-    proxy.forget();
+    proxy.clearSeen();
     await expectGrowingPauses();
   });
 });
@@ -235,7 +235,7 @@ describe('a refusal', () => {
     expect(hit.hits()).toBe(2);
     // A second each time, as the server says; less by the part of a second that an instant of HTTP may lack.
     expect(performance.now() - began).toBeGreaterThan(1_500);
-    expect(observer.troubles).toEqual(['kubernetes/unreachable', 'kubernetes/unreachable']);
+    expect(observer.errorCodes).toEqual(['kubernetes/unreachable', 'kubernetes/unreachable']);
   });
 
   test('for want of rights is told and tried again', async () => {
@@ -246,7 +246,7 @@ describe('a refusal', () => {
     });
     const observer = observeMaps();
     await listed(observer);
-    expect(observer.troubles).toEqual(['kubernetes/forbidden', 'kubernetes/forbidden']);
+    expect(observer.errorCodes).toEqual(['kubernetes/forbidden', 'kubernetes/forbidden']);
   });
 
   test('410 within the stream ends in a fresh list', async () => {
@@ -259,7 +259,7 @@ describe('a refusal', () => {
     });
     const observer = observeMaps();
     await observer.until('two lists', () => observer.events.filter((event) => event.kind === 'listed').length === 2);
-    expect(observer.troubles).toEqual(['kubernetes/gone']);
+    expect(observer.errorCodes).toEqual(['kubernetes/gone']);
   });
 
   test('another error within the stream is waited out without listing', async () => {
@@ -273,7 +273,7 @@ describe('a refusal', () => {
     await listed(observer);
     await make('a');
     await observer.until('a', () => observer.changes.includes('applied a'));
-    expect(observer.troubles).toEqual(['kubernetes/unreachable']);
+    expect(observer.errorCodes).toEqual(['kubernetes/unreachable']);
     expect(observer.events.filter((event) => event.kind === 'listing')).toHaveLength(1);
   });
 
@@ -286,36 +286,36 @@ describe('a refusal', () => {
     proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 200, body }, times: 1 });
     const observer = observeMaps();
     await observer.until('two lists', () => observer.events.filter((event) => event.kind === 'listed').length === 2);
-    expect(observer.troubles).toEqual(['kubernetes/unexpected']);
+    expect(observer.errorCodes).toEqual(['kubernetes/unexpected']);
   });
 
   test('a list that is none is told and asked for again', async () => {
     proxy.inject({ when: isList, fault: { kind: 'answer', status: 200, body: { items: 'none' } }, times: 1 });
     const observer = observeMaps();
     await listed(observer);
-    expect(observer.troubles).toEqual(['kubernetes/unexpected']);
+    expect(observer.errorCodes).toEqual(['kubernetes/unexpected']);
   });
 });
 
 test('a kind that is unknown and may be is absent, without noise', async () => {
   const unknown = { ...DNS_ZONES, plural: 'nonesuches' };
-  const observer = observe(api, unknown, { optional: true });
+  const observer = recordWatch(api, unknown, { optional: true });
   observers.push(observer);
   await observer.until('absence', () => observer.events.length > 0);
   expect(observer.events).toEqual([{ kind: 'absent' }]);
-  expect(observer.troubles).toEqual([]);
+  expect(observer.errorCodes).toEqual([]);
 });
 
 test('a kind that is unknown and may not be is told', async () => {
-  const observer = observe(api, { ...DNS_ZONES, plural: 'nonesuches' });
+  const observer = recordWatch(api, { ...DNS_ZONES, plural: 'nonesuches' });
   observers.push(observer);
-  await observer.until('trouble', () => observer.troubles.length > 0);
-  expect(observer.troubles[0]).toBe('kubernetes/notFound');
+  await observer.until('trouble', () => observer.errorCodes.length > 0);
+  expect(observer.errorCodes[0]).toBe('kubernetes/notFound');
 });
 
 test('Secrets are watched without their data', async () => {
   await hub().admin.create(SECRETS, { metadata: { namespace, name: 'old' }, stringData: { password: 'secret-1' } });
-  const observer = observe(api, SECRETS, { namespace, metadataOnly: true });
+  const observer = recordWatch(api, SECRETS, { namespace, metadataOnly: true });
   observers.push(observer);
   await listed(observer);
   await hub().admin.create(SECRETS, { metadata: { namespace, name: 'new' }, stringData: { password: 'secret-2' } });
@@ -330,9 +330,9 @@ test('Secrets are watched without their data', async () => {
 test('it ends at once when it is called off, also in the middle of a wait', async () => {
   proxy.down();
   const observer = observeMaps();
-  await observer.until('trouble', () => observer.troubles.length > 2);
-  const { length } = observer.troubles;
+  await observer.until('trouble', () => observer.errorCodes.length > 2);
+  const { length } = observer.errorCodes;
   await observer.stop();
   // Otherwise it would have tried once more.
-  expect(observer.troubles).toHaveLength(length);
+  expect(observer.errorCodes).toHaveLength(length);
 });

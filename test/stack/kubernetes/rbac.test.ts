@@ -3,10 +3,9 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
-import { readManifests } from '../../../local/manifests.ts';
+import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { readAwsCredentials } from '../../../src/kubernetes/aws-credentials.ts';
-import { createKubernetesApi, type KubernetesClient } from '../../../src/kubernetes/client.ts';
+import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
@@ -15,19 +14,29 @@ import {
   EVENTS,
   type KubernetesObject,
   SECRETS,
-} from '../../../src/kubernetes/kubernetes-api.ts';
-import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
-import { createOperatorSettings } from '../../../src/kubernetes/operator-settings.ts';
-import { collectionPath } from '../../../src/kubernetes/resource-path.ts';
-import { applyTlsSecret, deleteStagingKey, ensureStagingKey, readTlsSecret } from '../../../src/kubernetes/secrets.ts';
-import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
-import { runActivity } from '../../support/activity-run.ts';
-import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/fault-proxy.ts';
-import { createRequest, OPERATOR_NAMESPACE, useHub } from '../../support/hub.ts';
-import { NAMESPACES } from '../../support/namespaces.ts';
-import { selfSigned } from '../../support/self-signed.ts';
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
+import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import {
+  applyTlsSecret,
+  deleteStagingKey,
+  ensureStagingKey,
+  readTlsSecret,
+} from '../../../src/kubernetes/objects/secrets.ts';
+import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
+import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/faults/fault-proxy.ts';
+import {
+  createRequest,
+  OPERATOR_NAMESPACE,
+  useManagementCluster,
+} from '../../support/kubernetes/management-cluster.ts';
+import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
+import { runActivity } from '../../support/temporal/run-activity.ts';
 
-const hub = useHub();
+const hub = useManagementCluster();
 let proxy: FaultProxy;
 let certman: KubernetesClient;
 
@@ -43,7 +52,7 @@ beforeAll(async () => {
   proxy = await startFaultProxy({ target: cluster.server, targetCaPem: ca });
   const config = new KubeConfig();
   config.loadFromClusterAndUser({ name: 'proxy', server: proxy.url, skipTLSVerify: true }, user);
-  certman = createKubernetesApi({ kubeConfig: config });
+  certman = createKubernetesClient({ kubeConfig: config });
 });
 afterAll(async () => {
   await certman?.close();
@@ -119,7 +128,7 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
     bundleName: bundle.name,
     secretName: secret.name,
   });
-  await runActivity((input) => acts.releaseCluster(input), identity);
+  await runActivity((input) => acts.removeFinalizer(input), identity);
 }
 
 async function listAndWatch(path: string, fieldSelector = ''): Promise<void> {
@@ -160,7 +169,7 @@ function permissionsIn(role: KubernetesObject): readonly string[] {
 }
 
 test('a CertificateRequest that stands alone needs no right that a cluster does not need', async () => {
-  proxy.forget();
+  proxy.clearSeen();
   await standaloneLife();
   const roles = (await readManifests('base/rbac.yaml')).filter((object) => object.kind?.endsWith('Role'));
   const granted = new Set(roles.flatMap(permissionsIn));
@@ -172,7 +181,7 @@ test('a CertificateRequest that stands alone needs no right that a cluster does 
 
 describe('the rights in deploy/base/rbac.yaml', () => {
   test('are all that a certificate’s life takes, and no more', async () => {
-    proxy.forget();
+    proxy.clearSeen();
     await wholeLife();
     const roles = (await readManifests('base/rbac.yaml')).filter((object) => object.kind?.endsWith('Role'));
     // Applying what is not there takes the right to create it, though the request is a PATCH.
@@ -196,6 +205,6 @@ describe('the rights in deploy/base/rbac.yaml', () => {
     ['list pods', () => certman.getJson('/api/v1/pods')],
     ['read roles', () => certman.getJson('/apis/rbac.authorization.k8s.io/v1/clusterroles')],
   ])('do not allow to %s', async (_name, attempt) => {
-    await expect(attempt()).rejects.toMatchObject({ code: 'kubernetes/forbidden', info: { stance: 'whenChanged' } });
+    await expect(attempt()).rejects.toMatchObject({ code: 'kubernetes/forbidden', info: { retry: 'onChange' } });
   });
 });

@@ -2,14 +2,19 @@ import { CustomObjectsApi } from '@kubernetes/client-node';
 import { describe, expect, test, vi } from 'vitest';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { runActivity } from '../../support/activity-run.ts';
-import { useHub } from '../../support/hub.ts';
-import { bundle, clusterKey, requestKey, useKubernetesActivities } from '../../support/kubernetes-activities.ts';
-import { NAMESPACES } from '../../support/namespaces.ts';
-import { useStack } from '../../support/stack.ts';
+import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import {
+  bundle,
+  clusterKey,
+  requestKey,
+  useKubernetesActivities,
+} from '../../support/kubernetes/kubernetes-activities.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
+import { runActivity } from '../../support/temporal/run-activity.ts';
+import { useStack } from '../../support/vitest/use-stack.ts';
 
-const hub = useHub();
+const hub = useManagementCluster();
 const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
 
 const report = (change: Partial<StatusReport> = {}): StatusReport => ({

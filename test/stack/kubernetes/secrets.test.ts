@@ -1,16 +1,16 @@
 import { describe, expect, test, vi } from 'vitest';
-import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import {
   applyTlsSecret,
   deleteStagingKey,
   ensureStagingKey,
   readStagingKey,
   readTlsSecret,
-} from '../../../src/kubernetes/secrets.ts';
-import { useHub } from '../../support/hub.ts';
-import { selfSigned } from '../../support/self-signed.ts';
+} from '../../../src/kubernetes/objects/secrets.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
-const hub = useHub();
+const hub = useManagementCluster();
 const ORDER = 'https://ca.example/order/1';
 const KEY = '-----BEGIN PRIVATE KEY-----\none\n-----END PRIVATE KEY-----\n';
 const OTHER_KEY = KEY.replace('one', 'two');

@@ -8,15 +8,20 @@ import {
   FINALIZER,
   type KubernetesObject,
   SECRETS,
-} from '../../../src/kubernetes/kubernetes-api.ts';
-import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
-import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/secrets.ts';
-import { standaloneView } from '../../../src/kubernetes/standalone-request.ts';
-import { failureOf, runActivity } from '../../support/activity-run.ts';
-import { createRequest, OPERATOR_NAMESPACE, requestSpec, useHub } from '../../support/hub.ts';
-import { selfSigned } from '../../support/self-signed.ts';
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
+import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
+import {
+  createRequest,
+  OPERATOR_NAMESPACE,
+  requestSpec,
+  useManagementCluster,
+} from '../../support/kubernetes/management-cluster.ts';
+import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
-const hub = useHub();
+const hub = useManagementCluster();
 
 const activities = () =>
   createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace: OPERATOR_NAMESPACE });
@@ -44,7 +49,7 @@ const remove = ({ identity }: ClusterView) =>
     bundleName: identity.name,
     secretName: 'primary-cert',
   });
-const release = ({ identity }: ClusterView) => runActivity((input) => activities().releaseCluster(input), identity);
+const release = ({ identity }: ClusterView) => runActivity((input) => activities().removeFinalizer(input), identity);
 const patch = (view: ClusterView, path: string, value: unknown) =>
   hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(view), [{ op: 'add', path, value }]);
 const deleteByUser = (view: ClusterView) => hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(view));
@@ -105,7 +110,7 @@ describe('a look at a request that stands alone', () => {
   test('refuses the younger of two that name one Secret, before there is one and after', async () => {
     const older = await make(undefined, 'older');
     const younger = await make(older.identity.namespace, 'younger');
-    const refusal = { code: 'kubernetes/heldByOther', stance: 'whenChanged' };
+    const refusal = { code: 'kubernetes/ownedByOther', retry: 'onChange' };
     expect(await failureOf(look(younger))).toMatchObject({
       ...refusal,
       message: expect.stringContaining('also named by the older CertificateRequest older') as string,

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PART_NAMES } from '../../../local/part-names.ts';
-import { PATIENCE_MS } from '../../support/patience.ts';
-import { untilGone } from '../../support/processes.ts';
+import { PART_NAMES } from '../../../local/stack/part-names.ts';
+import { waitForExit } from '../../support/process/wait-for-exit.ts';
+import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
-const CLI = fileURLToPath(new URL('../../../local/cli.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../../../local/stack/cli.ts', import.meta.url));
 
 let stateDir: string;
 beforeAll(async () => {
@@ -30,7 +30,7 @@ function stack(...args: readonly string[]): Promise<Ended> {
     execFile(
       process.execPath,
       [CLI, ...args, '--state', stateDir],
-      { timeout: PATIENCE_MS },
+      { timeout: WAIT_TIMEOUT_MS },
       (error, output, complaint) => {
         resolve({ code: error === null ? 0 : Number(error.code ?? -1), output, complaint });
       },
@@ -79,12 +79,12 @@ test('up in the background, status, logs, a second up; killed by SIGKILL, up aga
   expect(await stack('up')).toMatchObject({ code: 1, complaint: expect.stringContaining('already') });
 
   process.kill(first.status.supervisor.pid, 'SIGKILL');
-  expect(await untilGone(first.status.parts.map(({ pid }) => pid))).toEqual([]);
+  expect(await waitForExit(first.status.parts.map(({ pid }) => pid))).toEqual([]);
   expect((await statusOf()).status.running).toBe(false);
 
   expect(await stack('up', '--detach')).toMatchObject({ code: 0 });
   const { status } = await statusOf();
   expect(await stack('down')).toMatchObject({ code: 0, output: 'Ended.\n' });
   const pids = [status.supervisor.pid, ...status.parts.map(({ pid }) => pid)];
-  expect(await untilGone(pids)).toEqual([]);
+  expect(await waitForExit(pids)).toEqual([]);
 });

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { localManifests } from '../../../local/manifests.ts';
-import type { KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
-import { useStack } from '../../support/stack.ts';
+import { localManifests } from '../../../local/stack/management-cluster/manifests.ts';
+import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { useStack } from '../../support/vitest/use-stack.ts';
 
 const OVERLAY = fileURLToPath(new URL('../../../deploy/overlays/local', import.meta.url));
 

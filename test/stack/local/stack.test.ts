@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { DeleteHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { servesZone } from '../../../local/dns-question.ts';
-import { ask } from '../../../local/http.ts';
-import { type RunningStack, startStack } from '../../../local/stack.ts';
-import { readEndpoints } from '../../../local/stack-endpoints.ts';
-import { TEMPORAL_RETENTION_DAYS } from '../../../local/versions.ts';
-import { PATIENCE_MS } from '../../support/patience.ts';
-import { untilGone } from '../../support/processes.ts';
+import { servesZone } from '../../../local/stack/dns-query.ts';
+import { readEndpoints } from '../../../local/stack/endpoints.ts';
+import { sendRequest } from '../../../local/stack/http.ts';
+import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
+import { TEMPORAL_RETENTION_DAYS } from '../../../local/stack/versions.ts';
+import { waitForExit } from '../../support/process/wait-for-exit.ts';
+import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 let stateDir: string;
 let stack: RunningStack;
@@ -35,7 +35,7 @@ describe('a part that was killed comes back on its port', () => {
     const pids = [stack.part('kube-apiserver').pid() ?? 0, stack.part('etcd').pid() ?? 0];
     await stack.part('kube-apiserver').kill();
     await stack.part('etcd').kill();
-    expect(await untilGone(pids)).toEqual([]);
+    expect(await waitForExit(pids)).toEqual([]);
     await expect(stack.kubectl(['get', 'namespace', 'kept'])).rejects.toThrow(/refused/);
     await stack.part('etcd').start();
     await stack.part('kube-apiserver').start();
@@ -69,9 +69,9 @@ describe('a part that was killed comes back on its port', () => {
 test('a paused part listens and answers nothing until it is resumed', async () => {
   const { directoryUrl, caFile } = stack.acme;
   stack.part('pebble').pause();
-  await expect(ask(directoryUrl, { caFile, signal: AbortSignal.timeout(300) })).rejects.toThrow();
+  await expect(sendRequest(directoryUrl, { caFile, signal: AbortSignal.timeout(300) })).rejects.toThrow();
   stack.part('pebble').resume();
-  expect((await ask(directoryUrl, { caFile })).status).toBe(200);
+  expect((await sendRequest(directoryUrl, { caFile })).status).toBe(200);
 });
 
 describe('zones', () => {
@@ -102,7 +102,7 @@ describe('zones', () => {
 test('owner references are followed and namespaces end', async () => {
   await stack.kubectl(['create', 'namespace', 'ending']);
   await stack.kubectl(['create', 'configmap', 'inside', '-n', 'ending']);
-  await stack.kubectl(['delete', 'namespace', 'ending', '--timeout=5m'], { timeoutMs: PATIENCE_MS });
+  await stack.kubectl(['delete', 'namespace', 'ending', '--timeout=5m'], { timeoutMs: WAIT_TIMEOUT_MS });
   await expect(stack.kubectl(['get', 'namespace', 'ending'])).rejects.toThrow(/not found/);
 });
 
@@ -115,7 +115,7 @@ test('Temporal keeps closed workflows for a month', async () => {
 });
 
 test('the CA knows the profiles by which lifetimes are chosen', async () => {
-  const { body } = await ask(stack.acme.directoryUrl, { caFile: stack.acme.caFile });
+  const { body } = await sendRequest(stack.acme.directoryUrl, { caFile: stack.acme.caFile });
   const { meta } = JSON.parse(body) as { readonly meta: { readonly profiles: Record<string, string> } };
   expect(Object.keys(meta.profiles)).toEqual(
     expect.arrayContaining(['default', 'two-minutes', 'sixty-seconds', 'd64', 'd45']),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { untilGone } from '../../support/processes.ts';
+import { waitForExit } from '../../support/process/wait-for-exit.ts';
 
 let stateDir: string;
 beforeEach(async () => {
@@ -34,7 +34,7 @@ test('a part that does not start is named with its log, and nothing of the other
   await writeFile(broken, '#!/bin/sh\necho "bind: permission denied by a test" >&2\nexit 3\n');
   await chmod(broken, 0o755);
   vi.stubEnv('CERTMAN_LOCAL_PEBBLE', broken);
-  const { startStack } = await import('../../../local/stack.ts');
+  const { startStack } = await import('../../../local/stack/stack.ts');
   const ended = new AbortController();
   const recording = recordPids(ended.signal);
   await expect(startStack({ stateDir })).rejects.toThrow(
@@ -45,11 +45,11 @@ test('a part that does not start is named with its log, and nothing of the other
   ended.abort();
   const pids = await recording;
   expect(pids.size).toBeGreaterThanOrEqual(4);
-  expect(await untilGone([...pids])).toEqual([]);
+  expect(await waitForExit([...pids])).toEqual([]);
 });
 
 test('starting is given up with the signal, and nothing is left', async () => {
-  const { startStack } = await import('../../../local/stack.ts');
+  const { startStack } = await import('../../../local/stack/stack.ts');
   const ended = new AbortController();
   const recording = recordPids(ended.signal);
   const giveUp = new AbortController();
@@ -58,5 +58,5 @@ test('starting is given up with the signal, and nothing is left', async () => {
   ended.abort();
   const pids = await recording;
   expect(pids.size).toBeGreaterThan(0);
-  expect(await untilGone([...pids])).toEqual([]);
+  expect(await waitForExit([...pids])).toEqual([]);
 });

@@ -4,14 +4,14 @@ import type { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type ClosedIssuance, IssuanceLedger } from '../../../src/observability/fleet-counts.ts';
-import { listCompletedIssuances } from '../../../src/worker/issuance-listing.ts';
+import { CertNameSet, CertNames, CertReason } from '../../../src/contract/cluster-certificates.ts';
+import { type ClosedIssuance, IssuanceHistory } from '../../../src/observability/issued-counts.ts';
+import { listCompletedIssuances } from '../../../src/worker/list-completed-issuances.ts';
 import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';
-import { CertNameSet, CertNames, CertReason } from '../../../workflows/contract.ts';
-import { eventually } from '../../support/eventually.ts';
-import { PATIENCE_MS } from '../../support/patience.ts';
-import { installQuietRuntime } from '../../support/quiet-runtime.ts';
-import { startTemporalServer, type TemporalServer } from '../../support/temporal-server.ts';
+import { installQuietRuntime } from '../../support/temporal/quiet-runtime.ts';
+import { startTemporalServer, type TemporalServer } from '../../support/temporal/temporal-server.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 const QUEUE = 'issuances';
 const logger = pino({ level: 'silent' });
@@ -52,7 +52,7 @@ async function issuance(
       { key: CertReason, value: reason },
     ],
   });
-  const task = await client.connection.withDeadline(Date.now() + PATIENCE_MS, () =>
+  const task = await client.connection.withDeadline(Date.now() + WAIT_TIMEOUT_MS, () =>
     client.workflowService.pollWorkflowTaskQueue({
       namespace: 'default',
       taskQueue: { name: QUEUE },
@@ -96,7 +96,7 @@ it('counts what was issued, whatever the number of pages, and nothing that faile
     apps,
   ]);
 
-  const ledger = new IssuanceLedger(listCompletedIssuances(client, 2));
+  const ledger = new IssuanceHistory(listCompletedIssuances(client, 2));
   const counts = await ledger.refresh(Date.now(), signal);
   expect(counts).toEqual({
     lastDay: { openshiftCom: 1, openshiftAppsCom: 3 },

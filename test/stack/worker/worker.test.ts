@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { freePort } from '../../../local/process/ports.ts';
-import { SEARCH_ATTRIBUTES, watchWorkflowId } from '../../../workflows/contract.ts';
-import { eventually } from '../../support/eventually.ts';
-import { startTemporalServer, type TemporalServer } from '../../support/temporal-server.ts';
-import { type CommandProcess, endProcesses, startCertman } from '../../support/worker-process.ts';
-import { workflowBundle } from '../../support/workflow-bundle.ts';
+import { freePort } from '../../../local/stack/process/ports.ts';
+import { SEARCH_ATTRIBUTES, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { type CommandProcess, endProcesses, startCertman } from '../../support/process/certman-process.ts';
+import { startTemporalServer, type TemporalServer } from '../../support/temporal/temporal-server.ts';
+import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certman-worker-'));
 let temporal: TemporalServer;
@@ -38,7 +38,7 @@ async function settings(): Promise<WorkerSettings> {
   return {
     TEMPORAL_ADDRESS: temporal.address,
     KUBECONFIG: kubeconfigToNowhere(await freePort()),
-    CERTMAN_HIVE: 'hub-1',
+    CERTMAN_MANAGEMENT_CLUSTER: 'hub-1',
     CERTMAN_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SHUTDOWN_GRACE: '5s',
@@ -75,7 +75,7 @@ describe('a worker', () => {
     const worker = await startCertman(['worker'], environment);
     const get = answersOf(environment);
     await eventually('ready', () => get('/readyz'), status(200));
-    await worker.says(/retention 30d/);
+    await worker.waitForOutput(/retention 30d/);
     const { client, close } = await temporal.connect();
     try {
       const { customAttributes } = await client.connection.operatorService.listSearchAttributes({
@@ -99,15 +99,15 @@ describe('a worker', () => {
   it('refuses to be started twice on the same address, and names the setting', async () => {
     const environment = await settings();
     const first = await startCertman(['worker'], environment);
-    await first.says(/serving \/metrics/);
+    await first.waitForOutput(/serving \/metrics/);
     const second = await startCertman(['worker'], environment);
-    expect(await second.exit()).toBe('code 2');
+    expect(await second.waitForExit()).toBe('code 2');
     expect(second.output()).toContain('CERTMAN_METRICS_ADDRESS');
   });
 
   it('says that a Temporal namespace is missing, and how to make it', async () => {
     const lost = await startCertman(['worker'], { ...(await settings()), TEMPORAL_NAMESPACE: 'nowhere' });
-    expect(await lost.exit()).toBe('code 2');
+    expect(await lost.waitForExit()).toBe('code 2');
     expect(lost.output()).toContain('temporal operator namespace create --namespace nowhere');
   });
 
@@ -115,10 +115,10 @@ describe('a worker', () => {
     const wrong = await startCertman(['worker'], {
       ...(await settings()),
       CERTMAN_KEY_TYPE: 'md5',
-      CERTMAN_HIVE: 'No!',
+      CERTMAN_MANAGEMENT_CLUSTER: 'No!',
     });
-    expect(await wrong.exit()).toBe('code 2');
-    expect(wrong.output()).toMatch(/CERTMAN_HIVE is "No!".*CERTMAN_KEY_TYPE is "md5"/s);
+    expect(await wrong.waitForExit()).toBe('code 2');
+    expect(wrong.output()).toMatch(/CERTMAN_MANAGEMENT_CLUSTER is "No!".*CERTMAN_KEY_TYPE is "md5"/s);
   });
 
   it('ends on SIGTERM while it still waits for Temporal', async () => {
@@ -126,9 +126,9 @@ describe('a worker', () => {
       ...(await settings()),
       TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
     });
-    await waiting.says(/waiting for Temporal/);
+    await waiting.waitForOutput(/waiting for Temporal/);
     waiting.signal('SIGTERM');
-    expect(await waiting.exit()).toBe('code 0');
+    expect(await waiting.waitForExit()).toBe('code 0');
   });
 });
 
@@ -142,12 +142,12 @@ describe('while Temporal comes, goes and comes back', () => {
     const environment = { ...(await settings()), TEMPORAL_ADDRESS: own.address };
     get = answersOf(environment);
     worker = await startCertman(['worker'], environment);
-    await worker.says(/serving \/metrics/);
+    await worker.waitForOutput(/serving \/metrics/);
   });
   afterEach(() => own?.remove());
 
   it('a worker is always healthy, ready when Temporal is there, and ends in good order on SIGTERM', async () => {
-    await worker.says(/waiting for Temporal/);
+    await worker.waitForOutput(/waiting for Temporal/);
     expect(await get('/healthz')).toEqual({ status: 200, body: 'ok\n' });
     const waiting = await get('/readyz');
     expect(waiting.status).toBe(503);
@@ -166,7 +166,7 @@ describe('while Temporal comes, goes and comes back', () => {
     expect((await get('/healthz')).status).toBe(200);
 
     worker.signal('SIGTERM');
-    expect(await worker.exit()).toBe('code 0');
+    expect(await worker.waitForExit()).toBe('code 0');
     expect(worker.output()).toContain('the worker has ended');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ownershipRecords, txtName, txtValue } from '../../../src/acme/challenge.ts';
+import { dns01RecordName, dns01RecordValue, ownershipRecords } from '../../../src/acme/challenge.ts';
 
 describe('the records by which whoever ordered shows that the names are his', () => {
   const names = ['x.example.com', '*.x.example.com', 'y.example.com'];
@@ -23,11 +23,11 @@ describe('the records by which whoever ordered shows that the names are his', ()
 
 describe('the TXT record of a DNS-01 challenge', () => {
   it('stands under _acme-challenge', () => {
-    expect(txtName('apps.c1.example.com')).toBe('_acme-challenge.apps.c1.example.com');
+    expect(dns01RecordName('apps.c1.example.com')).toBe('_acme-challenge.apps.c1.example.com');
   });
 
   it('holds base64url(SHA-256(token.thumbprint)), unpadded', () => {
     // printf %s 'tok.thumb' | openssl dgst -sha256 -binary | basenc --base64url
-    expect(txtValue('tok', 'thumb')).toBe('sYAwVrqDtVOuJZvAHurSAYPoEt5fFV_C4bdSOOW-o5Y');
+    expect(dns01RecordValue('tok', 'thumb')).toBe('sYAwVrqDtVOuJZvAHurSAYPoEt5fFV_C4bdSOOW-o5Y');
   });
 });

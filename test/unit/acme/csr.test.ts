@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { crypto as acmeCrypto } from 'acme-client';
 import { describe, expect, it } from 'vitest';
-import { makeCsr } from '../../../src/acme/csr.ts';
-import { KEY_TYPES, makePrivateKey, readPrivateKey } from '../../../src/acme/key.ts';
+import { createCsr } from '../../../src/acme/csr.ts';
+import { generatePrivateKey, KEY_TYPES, parsePrivateKey } from '../../../src/acme/private-key.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 
 const NAMES = ['api.c1.example.com', 'rh-api.c1.example.com', '*.apps.c1.example.com'];
@@ -25,7 +25,7 @@ function openssl(input: string): Promise<string> {
 describe('a CSR', () => {
   it.each(KEY_TYPES)('with a key of type %s verifies and names all names', async (type) => {
     const csr = pemOf(
-      await makeCsr(readPrivateKey(await makePrivateKey(type)), { dnsNames: NAMES, commonName: NAMES[0] }),
+      await createCsr(parsePrivateKey(await generatePrivateKey(type)), { dnsNames: NAMES, commonName: NAMES[0] }),
     );
     const text = await openssl(csr);
     expect(text).toMatch(/verify OK/);
@@ -34,38 +34,40 @@ describe('a CSR', () => {
   });
 
   it('has an empty subject when no common name is given', async () => {
-    const csr = pemOf(await makeCsr(readPrivateKey(await makePrivateKey('p-256')), { dnsNames: NAMES }));
+    const csr = pemOf(await createCsr(parsePrivateKey(await generatePrivateKey('p-256')), { dnsNames: NAMES }));
     expect(acmeCrypto.readCsrDomains(csr)).toEqual({ commonName: null, altNames: NAMES });
   });
 
   it('holds a hundred names', async () => {
     const many = Array.from({ length: 100 }, (_, index) => `n${index}.a-long-enough-label.example.com`);
-    const csr = pemOf(await makeCsr(readPrivateKey(await makePrivateKey('p-256')), { dnsNames: many }));
+    const csr = pemOf(await createCsr(parsePrivateKey(await generatePrivateKey('p-256')), { dnsNames: many }));
     expect(acmeCrypto.readCsrDomains(csr).altNames).toEqual(many);
   });
 
   it('is refused a common name over 64 characters', async () => {
-    const key = readPrivateKey(await makePrivateKey('p-256'));
+    const key = parsePrivateKey(await generatePrivateKey('p-256'));
     const long = `${'a'.repeat(60)}.example.com`;
-    await expect(makeCsr(key, { dnsNames: [long], commonName: long })).rejects.toMatchObject({ code: 'names/invalid' });
+    await expect(createCsr(key, { dnsNames: [long], commonName: long })).rejects.toMatchObject({
+      code: 'names/invalid',
+    });
   });
 
   it('is not made with a key of a kind that certman does not make', async () => {
     const { privateKey } = generateKeyPairSync('ed25519');
-    await expect(makeCsr(privateKey, { dnsNames: NAMES })).rejects.toBeInstanceOf(CertmanError);
+    await expect(createCsr(privateKey, { dnsNames: NAMES })).rejects.toBeInstanceOf(CertmanError);
   });
 });
 
 describe('a private key', () => {
   it('is new each time', async () => {
-    const [one, other] = await Promise.all([makePrivateKey('p-256'), makePrivateKey('p-256')]);
+    const [one, other] = await Promise.all([generatePrivateKey('p-256'), generatePrivateKey('p-256')]);
     expect(one).not.toBe(other);
   });
 
   it('that cannot be read is refused without being quoted', () => {
     const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQ=';
     try {
-      readPrivateKey(`-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`);
+      parsePrivateKey(`-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`);
       expect.unreachable();
     } catch (error) {
       expect(error).toMatchObject({ code: 'kubernetes/secretBroken' });

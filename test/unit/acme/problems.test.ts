@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { describeProblem, refusalToError } from '../../../src/acme/problems.ts';
+import { describeProblem, errorFromResponse } from '../../../src/acme/problems.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const NS = 'urn:ietf:params:acme:error:';
 
 function refused(status: number, body: unknown, retryAfter?: string) {
-  return refusalToError({ host: 'ca.example', what: 'the new order', status, body, retryAfter, now: NOW });
+  return errorFromResponse({ host: 'ca.example', what: 'the new order', status, body, retryAfter, now: NOW });
 }
 
 describe('a refusal of the CA', () => {

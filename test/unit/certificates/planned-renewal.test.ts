@@ -1,16 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { plannedRenewal, type RenewalTerms } from '../../../src/certificates/planned-renewal.ts';
-import { instantInWindow, type RenewalWindow } from '../../../src/certificates/renewal-window.ts';
-import { BEGIN, certificateOf, DAY_MS } from '../../support/certificate-facts.ts';
+import { type RenewalWindow, selectTimeInWindow } from '../../../src/certificates/renewal-window.ts';
+import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 
 function terms(change: Partial<RenewalTerms> = {}): RenewalTerms {
-  return { spreadKey: 'ns/c1-primary', now: BEGIN + DAY_MS, ...change };
+  return { jitterKey: 'ns/c1-primary', now: NOT_BEFORE + DAY_MS, ...change };
 }
 
 /** Days that a certificate has left at its renewal. */
 function daysLeft(lifetimeDays: number, change: Partial<RenewalTerms> = {}): number {
-  const certificate = certificateOf(lifetimeDays * DAY_MS);
+  const certificate = certificateWithLifetime(lifetimeDays * DAY_MS);
   return (Date.parse(certificate.notAfter) - plannedRenewal(certificate, terms(change)).at) / DAY_MS;
 }
 
@@ -37,20 +37,20 @@ describe('by the policy', () => {
     const change = renewBeforeDays === undefined ? {} : { renewBeforeDays };
     expect(daysLeft(lifetime, change)).toBeGreaterThanOrEqual(left - 0.001);
     expect(daysLeft(lifetime, change)).toBeLessThanOrEqual(left + 1.001);
-    expect(plannedRenewal(certificateOf(lifetime * DAY_MS), terms(change)).reason).toBe(reason);
+    expect(plannedRenewal(certificateWithLifetime(lifetime * DAY_MS), terms(change)).reason).toBe(reason);
   });
 
   test('says why then', () => {
     const message = (days: number, change?: Partial<RenewalTerms>) =>
-      plannedRenewal(certificateOf(days * DAY_MS), terms(change)).message;
+      plannedRenewal(certificateWithLifetime(days * DAY_MS), terms(change)).message;
     expect(message(90, { renewBeforeDays: 30 })).toBe('30 days are then left, as renewBeforeDays says');
     expect(message(90)).toBe('45 days are then left, the default');
     expect(message(64)).toBe('half of its lifetime is then left, the most there may be (45 days were wanted)');
   });
 
   test('always at the same instant for the same request, and spread over requests', () => {
-    const certificate = certificateOf(90 * DAY_MS);
-    const at = (spreadKey: string) => plannedRenewal(certificate, terms({ spreadKey })).at;
+    const certificate = certificateWithLifetime(90 * DAY_MS);
+    const at = (jitterKey: string) => plannedRenewal(certificate, terms({ jitterKey })).at;
     expect(at('a/b')).toBe(at('a/b'));
     expect(new Set(Array.from({ length: 200 }, (_, index) => at(`ns/c${index}`))).size).toBeGreaterThan(190);
   });
@@ -61,12 +61,12 @@ describe('by the policy', () => {
         fc.integer({ min: 3_600, max: 398 * 86_400 }),
         fc.option(fc.integer({ min: -10, max: 400 }), { nil: undefined }),
         fc.string(),
-        (seconds, renewBeforeDays, spreadKey) => {
-          const certificate = certificateOf(seconds * 1000);
-          const change = renewBeforeDays === undefined ? { spreadKey } : { spreadKey, renewBeforeDays };
+        (seconds, renewBeforeDays, jitterKey) => {
+          const certificate = certificateWithLifetime(seconds * 1000);
+          const change = renewBeforeDays === undefined ? { jitterKey } : { jitterKey, renewBeforeDays };
           const { at } = plannedRenewal(certificate, terms(change));
           expect(at).toBeLessThan(Date.parse(certificate.notAfter));
-          expect(at - BEGIN).toBeGreaterThanOrEqual(seconds * 1000 * 0.47);
+          expect(at - NOT_BEFORE).toBeGreaterThanOrEqual(seconds * 1000 * 0.47);
         },
       ),
     );
@@ -74,14 +74,14 @@ describe('by the policy', () => {
 });
 
 describe('with a window that the CA suggests', () => {
-  const certificate = certificateOf(90 * DAY_MS);
+  const certificate = certificateWithLifetime(90 * DAY_MS);
   const byPolicy = plannedRenewal(certificate, terms());
 
   function windowOfDays(start: number, end: number, change: Partial<RenewalWindow> = {}): RenewalWindow {
     return {
       certId: certificate.certId ?? '',
-      start: new Date(BEGIN + start * DAY_MS).toISOString(),
-      end: new Date(BEGIN + end * DAY_MS).toISOString(),
+      start: new Date(NOT_BEFORE + start * DAY_MS).toISOString(),
+      end: new Date(NOT_BEFORE + end * DAY_MS).toISOString(),
       ...change,
     };
   }
@@ -89,7 +89,7 @@ describe('with a window that the CA suggests', () => {
   test('an earlier one wins', () => {
     const suggestedWindow = windowOfDays(20, 22);
     expect(plannedRenewal(certificate, terms({ suggestedWindow }))).toEqual({
-      at: instantInWindow(suggestedWindow, BEGIN),
+      at: selectTimeInWindow(suggestedWindow, NOT_BEFORE),
       reason: 'SuggestedByCa',
       message: `the CA suggests a renewal between ${suggestedWindow.start} and ${suggestedWindow.end}`,
     });
@@ -98,7 +98,7 @@ describe('with a window that the CA suggests', () => {
   test('one that is over: now, with the page that says why', () => {
     const suggestedWindow = windowOfDays(-2, -1, { explanationUrl: 'https://ca.example/incident' });
     const planned = plannedRenewal(certificate, terms({ suggestedWindow }));
-    expect(planned.at).toBe(BEGIN + DAY_MS);
+    expect(planned.at).toBe(NOT_BEFORE + DAY_MS);
     expect(planned.message).toMatch(/, see https:\/\/ca\.example\/incident$/);
   });
 
@@ -111,7 +111,7 @@ describe('with a window that the CA suggests', () => {
   });
 
   test('never delays a renewal that is due', () => {
-    const now = BEGIN + 50 * DAY_MS;
+    const now = NOT_BEFORE + 50 * DAY_MS;
     expect(plannedRenewal(certificate, terms({ suggestedWindow: windowOfDays(59, 61), now }))).toEqual(byPolicy);
   });
 });

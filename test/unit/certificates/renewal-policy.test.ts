@@ -9,13 +9,13 @@ import {
   type RenewalInputs,
 } from '../../../src/certificates/renewal-policy.ts';
 import type { RenewalWindow } from '../../../src/certificates/renewal-window.ts';
-import { BEGIN, certificateOf, DAY_MS } from '../../support/certificate-facts.ts';
+import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 
 const PRODUCTION = 'acme-v02.api.letsencrypt.org';
 const STAGING = 'acme-staging-v02.api.letsencrypt.org';
 
-const good = certificateOf(90 * DAY_MS);
-const staged = certificateOf(90 * DAY_MS, { issuerName: '(STAGING) Wannabe Watercress R11' });
+const good = certificateWithLifetime(90 * DAY_MS);
+const staged = certificateWithLifetime(90 * DAY_MS, { issuerName: '(STAGING) Wannabe Watercress R11' });
 
 const valid = (certificate = good): SecretObservation => ({ kind: 'valid', certificate });
 
@@ -23,8 +23,8 @@ function inputs(change: Partial<RenewalInputs> = {}): RenewalInputs {
   return {
     secret: valid(),
     dnsNames: ['api.c1.example.com'],
-    spreadKey: 'ns/c1-primary',
-    now: BEGIN + DAY_MS,
+    jitterKey: 'ns/c1-primary',
+    now: NOT_BEFORE + DAY_MS,
     ...change,
   };
 }
@@ -57,15 +57,15 @@ describe('an order now', () => {
     ['NamesMissing', 'many names too few', { dnsNames: ['a', 'b', 'c', 'd', 'e'] }, 'lacks a, b, c and 2 more.'],
     ['Revoked', 'revoked', { revoked: true }, 'The CA has revoked certificate 1.'],
     [
-      'EnvironmentChanged',
+      'CaChanged',
       'from another CA',
-      { issuedBy: STAGING, environment: PRODUCTION },
+      { issuedByCaHost: STAGING, caHost: PRODUCTION },
       `was issued by ${STAGING}; certificates now come from ${PRODUCTION}.`,
     ],
     [
-      'EnvironmentChanged',
+      'CaChanged',
       'from staging by its looks, for production',
-      { secret: valid(staged), environment: PRODUCTION },
+      { secret: valid(staged), caHost: PRODUCTION },
       '(STAGING) Wannabe Watercress R11',
     ],
     ['Expired', 'expired', { now: Date.parse(good.notAfter) }, `expired at ${good.notAfter}`],
@@ -78,7 +78,7 @@ describe('an order now', () => {
     [
       'RenewalDue',
       'due',
-      { now: BEGIN + 46 * DAY_MS },
+      { now: NOT_BEFORE + 46 * DAY_MS },
       `its renewal was due at ${new Date(plannedRenewal(good, inputs()).at).toISOString()}: 45 days are then left`,
     ],
     ['RenewRequested', 'asked for', { renewRequested: true }, 'An operator asked for it.'],
@@ -94,18 +94,18 @@ describe('an order now', () => {
       secret: valid(staged),
       dnsNames: ['other.example.com'],
       revoked: true,
-      issuedBy: STAGING,
-      environment: PRODUCTION,
-      now: BEGIN + 100 * DAY_MS,
+      issuedByCaHost: STAGING,
+      caHost: PRODUCTION,
+      now: NOT_BEFORE + 100 * DAY_MS,
       suggestedWindow: windowOver(staged.certId ?? ''),
       renewRequested: true,
     });
     const mended: readonly (readonly [OrderReason, Partial<RenewalInputs>])[] = [
       ['NamesMissing', {}],
       ['Revoked', { dnsNames: staged.dnsNames }],
-      ['EnvironmentChanged', { revoked: false }],
-      ['Expired', { environment: STAGING }],
-      ['SuggestedByCa', { now: BEGIN + DAY_MS }],
+      ['CaChanged', { revoked: false }],
+      ['Expired', { caHost: STAGING }],
+      ['SuggestedByCa', { now: NOT_BEFORE + DAY_MS }],
       ['RenewRequested', { suggestedWindow: windowOver('of.another') }],
     ];
     let now = wrong;
@@ -121,16 +121,16 @@ describe('no order', () => {
     ['for a good certificate', {}],
     [
       'for a name too many',
-      { secret: valid(certificateOf(90 * DAY_MS, { dnsNames: ['old.example.com', 'api.c1.example.com'] })) },
+      { secret: valid(certificateWithLifetime(90 * DAY_MS, { dnsNames: ['old.example.com', 'api.c1.example.com'] })) },
     ],
     ['for names in another case', { dnsNames: ['API.c1.Example.com'] }],
     [
       'for the same CA, however its host is written',
-      { issuedBy: PRODUCTION, environment: 'ACME-v02.api.LetsEncrypt.org' },
+      { issuedByCaHost: PRODUCTION, caHost: 'ACME-v02.api.LetsEncrypt.org' },
     ],
-    ['where nothing says who issued it', { environment: PRODUCTION }],
-    ['where nothing says who would issue it', { issuedBy: STAGING }],
-    ['for a staging certificate in staging', { secret: valid(staged), environment: STAGING }],
+    ['where nothing says who issued it', { caHost: PRODUCTION }],
+    ['where nothing says who would issue it', { issuedByCaHost: STAGING }],
+    ['for a staging certificate in staging', { secret: valid(staged), caHost: STAGING }],
     ['for a staging certificate while the environment is not known', { secret: valid(staged) }],
     ['for the window of another certificate', { suggestedWindow: windowOver('of.another') }],
     ['where it is said not to be revoked', { revoked: false }],
@@ -153,8 +153,8 @@ describe('no order', () => {
         (seconds, skew, renewBeforeDays) => {
           const action = nextAction(
             inputs({
-              secret: valid(certificateOf(seconds * 1000)),
-              now: BEGIN + skew * 1000,
+              secret: valid(certificateWithLifetime(seconds * 1000)),
+              now: NOT_BEFORE + skew * 1000,
               ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
             }),
           );

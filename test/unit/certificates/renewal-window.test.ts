@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import { instantInWindow, type RenewalWindow, windowOf } from '../../../src/certificates/renewal-window.ts';
-import { BEGIN, certificateOf, DAY_MS } from '../../support/certificate-facts.ts';
+import { applicableWindow, type RenewalWindow, selectTimeInWindow } from '../../../src/certificates/renewal-window.ts';
+import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 
-const certificate = certificateOf(90 * DAY_MS);
-const START = BEGIN + 60 * DAY_MS;
-const END = BEGIN + 62 * DAY_MS;
+const certificate = certificateWithLifetime(90 * DAY_MS);
+const START = NOT_BEFORE + 60 * DAY_MS;
+const END = NOT_BEFORE + 62 * DAY_MS;
 
 function windowAt(start: number, end: number, certId = certificate.certId ?? ''): RenewalWindow {
   return { certId, start: new Date(start).toISOString(), end: new Date(end).toISOString() };
@@ -21,7 +21,7 @@ const MALFORMED: readonly (readonly [string, RenewalWindow])[] = [
 describe('a window is obeyed', () => {
   test('that is of the certificate', () => {
     const window = windowAt(START, END);
-    expect(windowOf(window, certificate)).toBe(window);
+    expect(applicableWindow(window, certificate)).toBe(window);
   });
 
   test.each<readonly [string, RenewalWindow | undefined]>([
@@ -29,29 +29,30 @@ describe('a window is obeyed', () => {
     ['of another certificate', windowAt(START, END, 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyF')],
     ['that there is not', undefined],
   ])('but none %s', (_what, window) => {
-    expect(windowOf(window, certificate)).toBeUndefined();
+    expect(applicableWindow(window, certificate)).toBeUndefined();
   });
 
   test('by no certificate that the CA cannot be asked about', () => {
     const { certId: _unknown, ...rest } = certificate;
     const nameless: CertificateFacts = rest;
-    expect(windowOf(windowAt(START, END, ''), nameless)).toBeUndefined();
+    expect(applicableWindow(windowAt(START, END, ''), nameless)).toBeUndefined();
   });
 });
 
 describe('the instant in a window', () => {
   test('lies in it, the same every time', () => {
     const window = windowAt(START, END);
-    const at = instantInWindow(window, BEGIN);
+    const at = selectTimeInWindow(window, NOT_BEFORE);
     expect(at).toBeGreaterThanOrEqual(START);
     expect(at).toBeLessThan(END);
-    expect(instantInWindow(window, BEGIN + DAY_MS)).toBe(at);
+    expect(selectTimeInWindow(window, NOT_BEFORE + DAY_MS)).toBe(at);
   });
 
   test('is uniform over it for a fleet', () => {
     const quarters = [0, 0, 0, 0];
     for (let serial = 0; serial < 2_000; serial += 1) {
-      const at = instantInWindow(windowAt(START, END, `aYhba4dGQEHhs3uEe6CuLN4ByNQ.${serial}`), BEGIN) ?? Number.NaN;
+      const at =
+        selectTimeInWindow(windowAt(START, END, `aYhba4dGQEHhs3uEe6CuLN4ByNQ.${serial}`), NOT_BEFORE) ?? Number.NaN;
       const quarter = Math.floor(((at - START) / (END - START)) * 4);
       quarters[quarter] = (quarters[quarter] ?? 0) + 1;
     }
@@ -62,10 +63,10 @@ describe('the instant in a window', () => {
     ['is over', END + DAY_MS],
     ['is almost over, the instant past', END - 1],
   ])('is now when the window %s', (_what, now) => {
-    expect(instantInWindow(windowAt(START, END), now)).toBe(now);
+    expect(selectTimeInWindow(windowAt(START, END), now)).toBe(now);
   });
 
   test.each(MALFORMED)('there is none in a window that %s', (_what, window) => {
-    expect(instantInWindow(window, BEGIN)).toBeUndefined();
+    expect(selectTimeInWindow(window, NOT_BEFORE)).toBeUndefined();
   });
 });

@@ -1,16 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nextAttemptAt } from '../../../src/certificates/retry-schedule.ts';
-import { FAILURE_CODES, type FailureInfo, stanceOf } from '../../../src/failures/failure.ts';
-import { BEGIN, certificateOf, DAY_MS, HOUR_MS } from '../../support/certificate-facts.ts';
+import { FAILURE_CODES, type FailureInfo, retryModeOf } from '../../../src/failures/failure.ts';
+import { certificateWithLifetime, DAY_MS, HOUR_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const MINUTE_MS = 60_000;
 
-const failure = (stance: FailureInfo['stance'], notBefore?: number): FailureInfo => ({
+const failure = (stance: FailureInfo['retry'], notBefore?: number): FailureInfo => ({
   code: 'acme/orderInvalid',
   message: 'no',
-  stance,
+  retry: stance,
   ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore).toISOString() }),
 });
 
@@ -22,45 +22,45 @@ describe('a refusal is tried again after', () => {
     [4, 1440],
     [9, 1440],
   ])('attempt %i: %i minutes', (attempts, minutes) => {
-    expect(nextAttemptAt(failure('schedule'), attempts, NOW) - NOW).toBe(minutes * MINUTE_MS);
-    expect(nextAttemptAt(failure('whenChanged'), attempts, NOW) - NOW).toBe(minutes * MINUTE_MS);
+    expect(nextAttemptAt(failure('backoff'), attempts, NOW) - NOW).toBe(minutes * MINUTE_MS);
+    expect(nextAttemptAt(failure('onChange'), attempts, NOW) - NOW).toBe(minutes * MINUTE_MS);
   });
 });
 
 test('an outage is never left alone for longer than ten minutes', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1000 }), (attempts) => {
-      expect(nextAttemptAt(failure('soon'), attempts, NOW) - NOW).toBeLessThanOrEqual(10 * MINUTE_MS);
+      expect(nextAttemptAt(failure('transient'), attempts, NOW) - NOW).toBeLessThanOrEqual(10 * MINUTE_MS);
     }),
   );
 });
 
 test('the CA’s own instant goes before the schedule, and never makes it earlier', () => {
-  expect(nextAttemptAt(failure('schedule', NOW + 3_600_000), 1, NOW)).toBe(NOW + 3_600_000);
-  expect(nextAttemptAt(failure('schedule', NOW + 1_000), 1, NOW)).toBe(NOW + MINUTE_MS);
+  expect(nextAttemptAt(failure('backoff', NOW + 3_600_000), 1, NOW)).toBe(NOW + 3_600_000);
+  expect(nextAttemptAt(failure('backoff', NOW + 1_000), 1, NOW)).toBe(NOW + MINUTE_MS);
 });
 
 test('the instant that the limit on the exact set gives is exact, however often it was reached', () => {
-  const limit: FailureInfo = { ...failure('schedule', NOW + 5 * MINUTE_MS), code: 'limits/exactSet' };
+  const limit: FailureInfo = { ...failure('backoff', NOW + 5 * MINUTE_MS), code: 'rateLimit/exactSet' };
   expect(nextAttemptAt(limit, 9, NOW)).toBe(NOW + 5 * MINUTE_MS);
 });
 
 test('an instant that cannot be read is ignored', () => {
-  expect(nextAttemptAt({ ...failure('schedule'), notBefore: 'soon' }, 1, NOW)).toBe(NOW + MINUTE_MS);
+  expect(nextAttemptAt({ ...failure('backoff'), notBefore: 'soon' }, 1, NOW)).toBe(NOW + MINUTE_MS);
 });
 
 test('every failure has its next attempt in the future', () => {
   fc.assert(
     fc.property(fc.constantFrom(...FAILURE_CODES), fc.integer({ min: 0, max: 50 }), (code, attempts) => {
-      expect(nextAttemptAt({ code, message: '', stance: stanceOf(code) }, attempts, NOW)).toBeGreaterThan(NOW);
+      expect(nextAttemptAt({ code, message: '', retry: retryModeOf(code) }, attempts, NOW)).toBeGreaterThan(NOW);
     }),
   );
 });
 
 describe('with a certificate in use', () => {
-  const certificate = certificateOf(90 * DAY_MS);
+  const certificate = certificateWithLifetime(90 * DAY_MS);
   const end = Date.parse(certificate.notAfter);
-  const delayWhen = (now: number, attempts = 9, info = failure('schedule')) =>
+  const delayWhen = (now: number, attempts = 9, info = failure('backoff')) =>
     nextAttemptAt(info, attempts, now, certificate) - now;
 
   test.each([
@@ -85,18 +85,18 @@ describe('with a certificate in use', () => {
   test('the schedule still goes first where it is sooner', () => {
     expect(delayWhen(end - DAY_MS, 1)).toBe(MINUTE_MS);
     expect(delayWhen(end + DAY_MS, 2)).toBe(10 * MINUTE_MS);
-    expect(delayWhen(end - DAY_MS, 9, failure('soon'))).toBe(10 * MINUTE_MS);
+    expect(delayWhen(end - DAY_MS, 9, failure('transient'))).toBe(10 * MINUTE_MS);
   });
 
   test('the CA’s own instant goes before all haste', () => {
     const now = end - HOUR_MS;
-    expect(delayWhen(now, 9, failure('schedule', end + HOUR_MS))).toBe(2 * HOUR_MS);
+    expect(delayWhen(now, 9, failure('backoff', end + HOUR_MS))).toBe(2 * HOUR_MS);
   });
 
   test('of an hour: a fiftieth of it is the shortest haste', () => {
-    const short = certificateOf(HOUR_MS);
-    const now = BEGIN + HOUR_MS - MINUTE_MS;
-    expect(nextAttemptAt(failure('schedule'), 9, now, short) - now).toBe(72_000);
+    const short = certificateWithLifetime(HOUR_MS);
+    const now = NOT_BEFORE + HOUR_MS - MINUTE_MS;
+    expect(nextAttemptAt(failure('backoff'), 9, now, short) - now).toBe(72_000);
   });
 
   test('of any lifetime: between two attempts passes at most a quarter of the time left, or the shortest haste', () => {
@@ -105,10 +105,10 @@ describe('with a certificate in use', () => {
         fc.integer({ min: 3_600, max: 398 * 86_400 }),
         fc.integer({ min: 0, max: 9_999 }),
         fc.integer({ min: 1, max: 50 }),
-        fc.constantFrom<FailureInfo['stance']>('soon', 'schedule', 'whenChanged'),
+        fc.constantFrom<FailureInfo['retry']>('transient', 'backoff', 'onChange'),
         (seconds, lived, attempts, stance) => {
-          const any = certificateOf(seconds * 1000);
-          const now = Math.floor(BEGIN + (lived / 10_000) * seconds * 1000);
+          const any = certificateWithLifetime(seconds * 1000);
+          const now = Math.floor(NOT_BEFORE + (lived / 10_000) * seconds * 1000);
           const left = Date.parse(any.notAfter) - now;
           const delay = nextAttemptAt(failure(stance), attempts, now, any) - now;
           expect(delay).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Fates, OutsideAnswer, OutsideRequest, Relay } from '../../chaos/relays/exchange.ts';
+import type { ExternalRequest, ExternalResponse, Interceptor, Relay } from '../../chaos/relays/exchange.ts';
 import { startHttpRelay } from '../../chaos/relays/http-relay.ts';
 import { processOfConnection } from '../../chaos/relays/socket-owner.ts';
 
@@ -34,17 +34,17 @@ afterEach(async () => {
 });
 
 interface Seen {
-  readonly request: OutsideRequest;
-  readonly answer: OutsideAnswer;
+  readonly request: ExternalRequest;
+  readonly answer: ExternalResponse;
   readonly heard: boolean;
 }
 
-async function relayed(fates: Partial<Fates> = {}): Promise<{ readonly url: string; readonly seen: Seen[] }> {
+async function relayed(fates: Partial<Interceptor> = {}): Promise<{ readonly url: string; readonly seen: Seen[] }> {
   const seen: Seen[] = [];
   relay = await startHttpRelay({
     system: 'ca',
     target: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    fates: { beforeServer: () => Promise.resolve('pass'), afterServer: () => Promise.resolve('pass'), ...fates },
+    fates: { beforeRequest: () => Promise.resolve('pass'), afterResponse: () => Promise.resolve('pass'), ...fates },
     ownerOf: ({ remotePort = 0, localPort = 0 }) =>
       processOfConnection(remotePort, localPort, [1, process.pid]) === process.pid ? 'this process' : undefined,
     onExchange: (request, answer, heard) => seen.push({ request, answer, heard }),
@@ -67,14 +67,14 @@ describe('a relay', () => {
   });
 
   test('cut before the server: it never sees the request', async () => {
-    const { url, seen } = await relayed({ beforeServer: () => Promise.resolve('cut') });
+    const { url, seen } = await relayed({ beforeRequest: () => Promise.resolve('cut') });
     await expect(post(url)).rejects.toThrow();
     expect(received).toEqual([]);
     expect(seen).toEqual([]);
   });
 
   test('cut after the server: it has acted, and the client hears nothing', async () => {
-    const { url, seen } = await relayed({ afterServer: () => Promise.resolve('cut') });
+    const { url, seen } = await relayed({ afterResponse: () => Promise.resolve('cut') });
     await expect(post(url)).rejects.toThrow();
     expect(received).toHaveLength(1);
     expect(seen).toMatchObject([{ heard: false, answer: { status: 201 } }]);
@@ -83,7 +83,7 @@ describe('a relay', () => {
   test('whose client went away meanwhile says that the answer was not heard', async () => {
     const leaving = new AbortController();
     const { url, seen } = await relayed({
-      afterServer: async () => {
+      afterResponse: async () => {
         leaving.abort();
         await new Promise((resolve) => setTimeout(resolve, 50));
         return 'pass';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { describeKillPoint, killPlan, PHASES } from '../../chaos/kills/kill-points.ts';
-import { Chance } from '../../chaos/random.ts';
 import { REQUEST_KINDS } from '../../chaos/request-kinds.ts';
+import { SeededRandom } from '../../chaos/seeded-random.ts';
 
 const pointsOf = (seed: number, thorough: boolean): readonly string[] => {
-  const plan = killPlan(new Chance(seed), { thorough });
+  const plan = killPlan(new SeededRandom(seed), { thorough });
   return PHASES.flatMap((phase) => plan[phase].map(describeKillPoint));
 };
 
@@ -25,7 +25,7 @@ describe('a short plan', () => {
 });
 
 test('a thorough plan kills at every instant of an order in first orders and in renewals', () => {
-  const { issuance, renewal } = killPlan(new Chance(1), { thorough: true });
+  const { issuance, renewal } = killPlan(new SeededRandom(1), { thorough: true });
   const inRenewals = renewal.map(describeKillPoint);
   expect(new Set(inRenewals).size).toBe(inRenewals.length);
   expect(issuance.map(describeKillPoint)).toEqual(expect.arrayContaining(inRenewals));

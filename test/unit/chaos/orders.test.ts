@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { sampleCluster } from '../../../local/sample-cluster.ts';
-import { type OrderEvidence, repetitionFindings, unfulfilledOrders } from '../../chaos/checks/orders.ts';
+import { sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import { duplicateIssuanceFindings, type OrderEvidence, unfulfilledOrders } from '../../chaos/checks/orders.ts';
 import type { SeenOrder } from '../../chaos/evidence/order-journal.ts';
 import type { SeenCertificate } from '../../chaos/evidence/secret-journal.ts';
 
 const order = (id: string, more: Partial<SeenOrder> = {}): SeenOrder => ({
   id,
   dnsNames: ['api.one.example.com'],
-  life: 'worker-1 life 2',
-  heard: true,
+  incarnation: 'worker-1 life 2',
+  delivered: true,
   at: 1_000,
   ...more,
 });
@@ -23,14 +23,20 @@ const certificate = (serialNumber: string, lifetime: 'minutes' | 'months' = 'mon
 });
 
 const clusters = [sampleCluster('one', 'example.com')];
-const nothing = { orders: [], issued: [], certificates: [], kills: [], endingSince: new Map<string, number>() };
+const nothing = {
+  orders: [],
+  issued: [],
+  certificates: [],
+  kills: [],
+  decommissioningSince: new Map<string, number>(),
+};
 
 const none = { cut: [], unrecorded: [], givenUp: [], unexplained: [] };
 
 describe('an order', () => {
   const kills = [
-    { life: 'worker-2 life 1', instant: 'before finalize', at: 1_001 },
-    { life: 'worker-1 life 2', instant: 'before fetch authorization', at: 1_004 },
+    { incarnation: 'worker-2 life 1', killPoint: 'before finalize', at: 1_001 },
+    { incarnation: 'worker-1 life 2', killPoint: 'before fetch authorization', at: 1_004 },
   ];
   const judge = (orders: readonly SeenOrder[], more: Partial<OrderEvidence> = {}) =>
     unfulfilledOrders({ ...nothing, orders, kills, ...more }, clusters);
@@ -41,13 +47,17 @@ describe('an order', () => {
   });
 
   test.each([
-    ['nobody heard of', { heard: false }, 'worker-1 life 2 was killed inside newOrder (before fetch authorization)'],
+    [
+      'nobody heard of',
+      { delivered: false },
+      'worker-1 life 2 was killed inside newOrder (before fetch authorization)',
+    ],
     [
       'was passed on to the dead',
       { at: 1_005 },
       'worker-1 life 2 was killed inside newOrder (before fetch authorization)',
     ],
-    ['the dead had asked for', { life: undefined }, 'its worker was dead before its request was read'],
+    ['the dead had asked for', { incarnation: undefined }, 'its worker was dead before its request was read'],
   ])('that %s was cut inside newOrder', (_what, more, why) => {
     expect(judge([order('a', more)])).toEqual({ ...none, cut: [`order a for api.one.example.com: ${why}`] });
   });
@@ -68,13 +78,13 @@ describe('an order', () => {
 
   test('whose certificate was in no Secret, of a worker that lives, is explained by nothing', () => {
     const issued = [{ orderId: 'a', serialNumber: '1' }];
-    const { unexplained } = judge([order('a', { life: 'worker-1 life 3' })], { issued });
+    const { unexplained } = judge([order('a', { incarnation: 'worker-1 life 3' })], { issued });
     expect(unexplained).toEqual([expect.stringContaining('worker-1 life 3 was not killed')]);
   });
 
   test('for a cluster that was deleted meanwhile is given up with it, one from before is not', () => {
     const orders = [order('a', { recordedAt: 1_003 }), order('b', { recordedAt: 900, at: 890 })];
-    const { givenUp, unexplained } = judge(orders, { endingSince: new Map([['one', 950]]) });
+    const { givenUp, unexplained } = judge(orders, { decommissioningSince: new Map([['one', 950]]) });
     expect(givenUp).toEqual([expect.stringContaining('order a')]);
     expect(unexplained).toEqual([expect.stringContaining('order b')]);
   });
@@ -83,12 +93,12 @@ describe('an order', () => {
 describe('a cluster', () => {
   test('has a reason for its first certificate, for each short-lived one that ran out, and for each asked for', () => {
     const own = [certificate('1', 'minutes'), certificate('2', 'minutes'), certificate('3'), certificate('4')];
-    expect(repetitionFindings(clusters, own, new Map([['one', 1]]))).toEqual([]);
+    expect(duplicateIssuanceFindings(clusters, own, new Map([['one', 1]]))).toEqual([]);
   });
 
   test('that got one more than that got one twice', () => {
     const own = [certificate('1'), certificate('2')];
-    expect(repetitionFindings(clusters, own, new Map())).toEqual([
+    expect(duplicateIssuanceFindings(clusters, own, new Map())).toEqual([
       { kind: 'issuedTwice', what: 'one got 2 certificates, with 1 reasons for one at most' },
     ]);
   });

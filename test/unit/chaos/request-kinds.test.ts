@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { OutsideRequest, OutsideSystem } from '../../chaos/relays/exchange.ts';
-import { handsOutTask, kindOf } from '../../chaos/request-kinds.ts';
+import type { ExternalRequest, ExternalSystem } from '../../chaos/relays/exchange.ts';
+import { deliversTask, kindOf } from '../../chaos/request-kinds.ts';
 
-function request(system: OutsideSystem, text: string, body = '', contentType = ''): OutsideRequest {
+function request(system: ExternalSystem, text: string, body = '', contentType = ''): ExternalRequest {
   const [method = '', path = ''] = text.split(' ');
   return { system, method, path, contentType, body: Buffer.from(body), worker: undefined };
 }
@@ -36,7 +36,7 @@ describe('each request on the way is known by its step', () => {
     [request('kubernetes', `PATCH ${CRS}/one-primary/status?fieldManager=certman`, '{}', APPLY), 'applyStatus'],
     [request('kubernetes', `PATCH ${CRS}/one-primary?fieldManager=certman`, OFF, JSON_PATCH), 'releaseRequest'],
     [request('kubernetes', `PATCH ${CDS}/one?fieldManager=certman&force=true`, '{}', APPLY), 'holdCluster'],
-    [request('kubernetes', `PATCH ${CDS}/one?fieldManager=certman`, OFF, JSON_PATCH), 'releaseCluster'],
+    [request('kubernetes', `PATCH ${CDS}/one?fieldManager=certman`, OFF, JSON_PATCH), 'removeFinalizer'],
     [request('kubernetes', `POST ${SECRETS}?fieldManager=certman`), 'createStaging'],
     [request('kubernetes', `PATCH ${SECRETS}/one-primary-cert?fieldManager=certman`, '', APPLY), 'applySecret'],
     [request('kubernetes', `DELETE ${SECRETS}/one-primary-staging`), 'deleteStaging'],
@@ -58,6 +58,6 @@ describe('each request on the way is known by its step', () => {
 
 test('a poll that ends empty hands out nothing', () => {
   const answer = { status: 200, headers: {} };
-  expect(handsOutTask({ ...answer, body: Buffer.from([0, 0, 0, 0, 0]) })).toBe(false);
-  expect(handsOutTask({ ...answer, body: Buffer.from([0, 0, 0, 0, 1, 8]) })).toBe(true);
+  expect(deliversTask({ ...answer, body: Buffer.from([0, 0, 0, 0, 0]) })).toBe(false);
+  expect(deliversTask({ ...answer, body: Buffer.from([0, 0, 0, 0, 1, 8]) })).toBe(true);
 });

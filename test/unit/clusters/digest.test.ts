@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, clusterDigest, digestOf, sameView } from '../../../src/clusters/digest.ts';
-import { bundleView, clusterView } from '../../support/views.ts';
+import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 describe('canonicalJson', () => {
   it('is the same for the same fields in another order', () => {

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigurationError, type Environment, loadConfiguration, loadSettings } from '../../../src/config.ts';
+import {
+  ConfigurationError,
+  type Environment,
+  loadConfiguration,
+  loadSettings,
+} from '../../../src/configuration/index.ts';
 import { SETTINGS } from '../../../src/configuration/settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certman-configuration-'));
@@ -32,7 +37,7 @@ describe('a configuration', () => {
   it('is whole and usable when nothing is set', () => {
     const configuration = loadConfiguration({});
     expect(configuration).toMatchObject({
-      hive: 'hive',
+      managementCluster: 'hive',
       namespace: 'certman-operator',
       keyType: 'rsa-2048',
       dohQuorum: 2,
@@ -41,7 +46,7 @@ describe('a configuration', () => {
       dnsBatchWindowMs: 250,
       fedramp: false,
       fedrampStandaloneRequests: false,
-      comparisonIntervalMs: 600_000,
+      resyncIntervalMs: 600_000,
       metricsAddress: { host: '0.0.0.0', port: 8080 },
       sdkMetricsAddress: { host: '0.0.0.0', port: 9464 },
       temporal: { address: 'localhost:7233', namespace: 'default', loopback: true },
@@ -58,9 +63,9 @@ describe('a configuration', () => {
   });
 
   it('takes an empty value for none, and ignores blanks around a value', () => {
-    const configuration = loadConfiguration({ CERTMAN_EXTRA_RECORD: '', CERTMAN_HIVE: ' hub-1\n' });
+    const configuration = loadConfiguration({ CERTMAN_EXTRA_RECORD: '', CERTMAN_MANAGEMENT_CLUSTER: ' hub-1\n' });
     expect(configuration.extraRecord).toBeUndefined();
-    expect(configuration.hive).toBe('hub-1');
+    expect(configuration.managementCluster).toBe('hub-1');
   });
 
   it('has an example for every setting that the setting takes, files apart', () => {
@@ -78,7 +83,7 @@ describe('a configuration', () => {
       CERTMAN_AUTHORITATIVE_SERVERS: '10.0.0.1:5353, [::1]:53,ns.example.com',
       CERTMAN_DOH_RESOLVERS: 'https://a.example/dns-query,https://b.example/dns-query,https://c.example/dns-query',
       CERTMAN_DNS_BATCH_WINDOW: '100',
-      CERTMAN_COMPARISON_INTERVAL: '1.5m',
+      CERTMAN_RESYNC_INTERVAL: '1.5m',
       CERTMAN_METRICS_ADDRESS: '[::]:9000',
       CERTMAN_SDK_METRICS_ADDRESS: 'off',
       FEDRAMP: 'TRUE',
@@ -97,7 +102,7 @@ describe('a configuration', () => {
     });
     expect(configuration.dohQuorum).toBe(2);
     expect(configuration.dnsBatchWindowMs).toBe(100);
-    expect(configuration.comparisonIntervalMs).toBe(90_000);
+    expect(configuration.resyncIntervalMs).toBe(90_000);
     expect(configuration.metricsAddress).toEqual({ host: '::', port: 9000 });
     expect(configuration.sdkMetricsAddress).toBe('off');
     expect(configuration.fedramp).toBe(true);
@@ -118,13 +123,13 @@ describe('a configuration', () => {
 describe('a wrong configuration', () => {
   it('is told whole: every wrong setting at once', () => {
     const problems = problemsOf({
-      CERTMAN_HIVE: 'Not A Label',
+      CERTMAN_MANAGEMENT_CLUSTER: 'Not A Label',
       CERTMAN_KEY_TYPE: 'rsa-1024',
       CERTMAN_METRICS_ADDRESS: 'nowhere',
       TEMPORAL_TLS_CLIENT_CERT_PATH: join(folder, 'missing.pem'),
     });
     expect(Object.keys(problems).sort()).toEqual(
-      ['CERTMAN_HIVE', 'CERTMAN_KEY_TYPE', 'CERTMAN_METRICS_ADDRESS', 'TEMPORAL_*'].sort(),
+      ['CERTMAN_MANAGEMENT_CLUSTER', 'CERTMAN_KEY_TYPE', 'CERTMAN_METRICS_ADDRESS', 'TEMPORAL_*'].sort(),
     );
   });
 
@@ -135,7 +140,7 @@ describe('a wrong configuration', () => {
     try {
       loadConfiguration({ CERTMAN_KEY_TYPE: 'rsa-1024' });
     } catch (error) {
-      expect((error as ConfigurationError).info.next).toContain('README.md');
+      expect((error as ConfigurationError).info.remedy).toContain('README.md');
       expect((error as ConfigurationError).code).toBe('configuration/invalid');
     }
   });
@@ -161,7 +166,7 @@ describe('a wrong configuration', () => {
     ['CERTMAN_ROUTE53_REQUESTS_PER_SECOND', '0', /number from 0\.1/],
     ['CERTMAN_ROUTE53_REQUESTS_PER_SECOND', 'NaN', /number from 0\.1/],
     ['CERTMAN_DNS_BATCH_WINDOW', '1 week', /duration/],
-    ['CERTMAN_COMPARISON_INTERVAL', '10ms', /from 1s to 1d/],
+    ['CERTMAN_RESYNC_INTERVAL', '10ms', /from 1s to 1d/],
     ['FEDRAMP', 'maybe', /true or false/],
     ['HOSTED_ZONE_ID', 'z-lower', /hosted zone/],
     ['CERTMAN_MAX_CONCURRENT_ACTIVITIES', '1e3', /whole number/],
@@ -191,7 +196,7 @@ describe('a wrong configuration', () => {
   });
 
   it('shows no more of a long value than its beginning', () => {
-    expect(() => loadConfiguration({ CERTMAN_HIVE: 'X'.repeat(5_000) })).toThrow(/^.{0,400}$/s);
+    expect(() => loadConfiguration({ CERTMAN_MANAGEMENT_CLUSTER: 'X'.repeat(5_000) })).toThrow(/^.{0,400}$/s);
   });
 
   it('shows nothing of the API key', () => {
@@ -203,6 +208,8 @@ describe('a wrong configuration', () => {
 
 describe('some settings', () => {
   it('are read without a look at the others', () => {
-    expect(loadSettings({ CERTMAN_HIVE: 'hub', CERTMAN_KEY_TYPE: 'nonsense' }, ['hive'])).toEqual({ hive: 'hub' });
+    expect(
+      loadSettings({ CERTMAN_MANAGEMENT_CLUSTER: 'hub', CERTMAN_KEY_TYPE: 'nonsense' }, ['managementCluster']),
+    ).toEqual({ managementCluster: 'hub' });
   });
 });

@@ -1,14 +1,14 @@
 import packet from 'dns-packet';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeTxtReply, encodeTxtQuestion, isTruncated, type TxtReply } from '../../../src/dns/dns-message.ts';
+import { decodeTxtResponse, encodeTxtQuery, isTruncated, type TxtResponse } from '../../../src/dns/dns-message.ts';
 
 const question = { id: 0, name: '_acme-challenge.api.example.com', recursion: true };
 const SOA = { mname: 'ns.example.com', rname: 'h.example.com', serial: 1, refresh: 1, retry: 1, expire: 1 };
 
-function reply(parts: Partial<packet.Packet>, rcode = 0): TxtReply | undefined {
+function reply(parts: Partial<packet.Packet>, rcode = 0): TxtResponse | undefined {
   const questions: packet.Question[] = [{ type: 'TXT', class: 'IN', name: question.name }];
-  return decodeTxtReply(question, packet.encode({ type: 'response', id: 0, flags: rcode, questions, ...parts }));
+  return decodeTxtResponse(question, packet.encode({ type: 'response', id: 0, flags: rcode, questions, ...parts }));
 }
 const txt = (name: string, data: string | string[], ttl = 60): packet.Answer => ({
   type: 'TXT',
@@ -28,7 +28,7 @@ const soa = (ttl: number, minimum: number): packet.Answer => ({
 
 describe('a question', () => {
   it('is one TXT question with recursion desired and room for 1232 bytes', () => {
-    const decoded = packet.decode(encodeTxtQuestion(question));
+    const decoded = packet.decode(encodeTxtQuery(question));
     expect(decoded).toMatchObject({
       type: 'query',
       id: 0,
@@ -39,7 +39,7 @@ describe('a question', () => {
   });
 
   it('leaves recursion off towards authoritative servers', () => {
-    const decoded = packet.decode(encodeTxtQuestion({ ...question, id: 4711, recursion: false }));
+    const decoded = packet.decode(encodeTxtQuery({ ...question, id: 4711, recursion: false }));
     expect(decoded).toMatchObject({ id: 4711, flag_rd: false });
   });
 });
@@ -107,7 +107,7 @@ describe('an answer', () => {
   it('never throws, whatever bytes come', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
-        decodeTxtReply(question, Buffer.from(bytes));
+        decodeTxtResponse(question, Buffer.from(bytes));
       }),
     );
   });
@@ -124,7 +124,7 @@ describe('an answer', () => {
       fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.nat(whole.length), (at, byte, length) => {
         const damaged = Buffer.from(whole);
         damaged[at] = byte;
-        decodeTxtReply(question, damaged.subarray(0, length));
+        decodeTxtResponse(question, damaged.subarray(0, length));
       }),
     );
   });

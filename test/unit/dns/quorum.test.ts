@@ -1,55 +1,55 @@
 import { describe, expect, it } from 'vitest';
-import { judge, type Sighting } from '../../../src/dns/quorum.ts';
+import { evaluateQuorum, type TxtObservation } from '../../../src/dns/quorum.ts';
 
-const seen = (by: string): Sighting => ({ by, kind: 'seen' });
-const missing = (by: string, retrySeconds?: number): Sighting => ({
+const seen = (by: string): TxtObservation => ({ by, kind: 'seen' });
+const missing = (by: string, retrySeconds?: number): TxtObservation => ({
   by,
   kind: 'missing',
   saw: 'nothing',
   ...(retrySeconds === undefined ? {} : { retrySeconds }),
 });
-const silent = (by: string): Sighting => ({ by, kind: 'silent', why: 'down' });
+const silent = (by: string): TxtObservation => ({ by, kind: 'silent', why: 'down' });
 
 describe('a majority', () => {
   it('of two resolvers is both', () => {
-    expect(judge([seen('a'), seen('b')], 'majority')).toEqual({ kind: 'visible', seenBy: ['a', 'b'] });
-    expect(judge([seen('a'), missing('b')], 'majority')).toEqual({ kind: 'notVisible' });
+    expect(evaluateQuorum([seen('a'), seen('b')], 'majority')).toEqual({ kind: 'visible', seenBy: ['a', 'b'] });
+    expect(evaluateQuorum([seen('a'), missing('b')], 'majority')).toEqual({ kind: 'notVisible' });
   });
 
   it('of three is two', () => {
-    expect(judge([seen('a'), missing('b'), seen('c')], 'majority').kind).toBe('visible');
-    expect(judge([seen('a'), missing('b'), missing('c')], 'majority').kind).toBe('notVisible');
+    expect(evaluateQuorum([seen('a'), missing('b'), seen('c')], 'majority').kind).toBe('visible');
+    expect(evaluateQuorum([seen('a'), missing('b'), missing('c')], 'majority').kind).toBe('notVisible');
   });
 
   it('is of those that make a statement: a resolver that is down does not stop the fleet', () => {
-    expect(judge([seen('a'), silent('b')], 'majority')).toEqual({ kind: 'visible', seenBy: ['a'] });
-    expect(judge([missing('a'), silent('b')], 'majority').kind).toBe('notVisible');
+    expect(evaluateQuorum([seen('a'), silent('b')], 'majority')).toEqual({ kind: 'visible', seenBy: ['a'] });
+    expect(evaluateQuorum([missing('a'), silent('b')], 'majority').kind).toBe('notVisible');
   });
 
   it('cannot be had when nobody makes a statement', () => {
-    expect(judge([silent('a'), silent('b')], 'majority')).toEqual({ kind: 'undecided' });
-    expect(judge([], 'majority')).toEqual({ kind: 'undecided' });
+    expect(evaluateQuorum([silent('a'), silent('b')], 'majority')).toEqual({ kind: 'undecided' });
+    expect(evaluateQuorum([], 'majority')).toEqual({ kind: 'undecided' });
   });
 });
 
 describe('a number', () => {
   it('is needed whoever is silent', () => {
-    expect(judge([seen('a'), silent('b')], 2)).toEqual({ kind: 'undecided' });
-    expect(judge([seen('a'), missing('b')], 1)).toEqual({ kind: 'visible', seenBy: ['a'] });
+    expect(evaluateQuorum([seen('a'), silent('b')], 2)).toEqual({ kind: 'undecided' });
+    expect(evaluateQuorum([seen('a'), missing('b')], 1)).toEqual({ kind: 'visible', seenBy: ['a'] });
   });
 
   it('above the number of resolvers means all of them', () => {
-    expect(judge([seen('a'), seen('b')], 5).kind).toBe('visible');
+    expect(evaluateQuorum([seen('a'), seen('b')], 5).kind).toBe('visible');
   });
 });
 
 describe('when to look again', () => {
   it('is when just enough of those that miss it have forgotten so', () => {
-    expect(judge([missing('a', 60), missing('b', 5), missing('c', 30)], 'majority')).toEqual({
+    expect(evaluateQuorum([missing('a', 60), missing('b', 5), missing('c', 30)], 'majority')).toEqual({
       kind: 'notVisible',
       retrySeconds: 30,
     });
-    expect(judge([seen('a'), missing('b', 5), missing('c', 30)], 'majority')).toEqual({
+    expect(evaluateQuorum([seen('a'), missing('b', 5), missing('c', 30)], 'majority')).toEqual({
       kind: 'notVisible',
       retrySeconds: 5,
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareNames, normalizeName, quoteTxt } from '../../../src/dns/txt-record.ts';
+import { compareNamesByLabel, normalizeName, quoteTxt } from '../../../src/dns/txt-record.ts';
 
 describe('names', () => {
   it('lose case, trailing dot and octal escapes', () => {
@@ -8,7 +8,7 @@ describe('names', () => {
 
   it('sort by labels from the right, a parent before what is below it', () => {
     const names = ['b.example.com', 'z.a.example.com', 'example.com', 'a.example.com', 'a-b.example.com'];
-    expect(names.toSorted(compareNames)).toEqual([
+    expect(names.toSorted(compareNamesByLabel)).toEqual([
       'example.com',
       'a.example.com',
       'z.a.example.com',

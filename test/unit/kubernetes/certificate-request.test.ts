@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { certificateRequestFor, ownershipOf, renewBeforeDaysOf } from '../../../src/kubernetes/certificate-request.ts';
-import { bundleView, clusterView } from '../../support/views.ts';
+import {
+  buildCertificateRequest,
+  renewBeforeDaysOf,
+  requestOwnershipOf,
+} from '../../../src/kubernetes/objects/certificate-request.ts';
+import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
-const specOf = (object: ReturnType<typeof certificateRequestFor>) => object['spec'] as Record<string, unknown>;
+const specOf = (object: ReturnType<typeof buildCertificateRequest>) => object['spec'] as Record<string, unknown>;
 
 describe('the CertificateRequest of a bundle', () => {
   const cluster = clusterView({ apiURL: 'https://api.c1.example.com:6443' });
-  const applied = certificateRequestFor(cluster, bundleView('Primary'), 'sre@example.com');
+  const applied = buildCertificateRequest(cluster, bundleView('Primary'), 'sre@example.com');
 
   test('is named <cluster>-<bundle> in lower case, owned and held', () => {
     expect(applied.metadata).toMatchObject({
@@ -42,7 +46,7 @@ describe('the CertificateRequest of a bundle', () => {
 
   test('says what is wrong with the names instead of the names', () => {
     const bundle = { ...bundleView(), names: { kind: 'invalid', code: 'names/none', message: 'no names' } } as const;
-    const spec = specOf(certificateRequestFor(cluster, bundle, 'sre@example.com'));
+    const spec = specOf(buildCertificateRequest(cluster, bundle, 'sre@example.com'));
     expect(spec).toMatchObject({ namesProblem: 'no names' });
     expect(spec).not.toHaveProperty('dnsNames');
   });
@@ -56,7 +60,7 @@ describe('the CertificateRequest of a bundle', () => {
     [{ kind: 'aws', region: 'eu-west-1', sts: true }, { aws: { credentials: {}, region: 'eu-west-1' } }],
     [{ kind: 'unsupported', found: 'vsphere' }, {}],
   ] as const)('platform %j becomes %j', (platform, expected) => {
-    const spec = specOf(certificateRequestFor(clusterView({ platform }), bundleView(), 'sre@example.com'));
+    const spec = specOf(buildCertificateRequest(clusterView({ platform }), bundleView(), 'sre@example.com'));
     expect(spec['platform']).toEqual(expected);
   });
 });
@@ -83,5 +87,5 @@ test.each([
   ['owned by nothing', undefined, 'nobody'],
 ])('a request that is %s', (_name, ownerReferences, expected) => {
   const metadata = { name: 'x', ...(ownerReferences === undefined ? {} : { ownerReferences }) };
-  expect(ownershipOf(metadata, { uid: 'u1' }).kind).toBe(expected);
+  expect(requestOwnershipOf(metadata, { uid: 'u1' }).kind).toBe(expected);
 });

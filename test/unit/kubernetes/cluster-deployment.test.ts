@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { projectClusterDeployment } from '../../../src/kubernetes/cluster-deployment.ts';
-import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
+import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { projectClusterDeployment } from '../../../src/kubernetes/objects/cluster-deployment.ts';
 
-const SETTINGS = { hive: 'hub-1', extraRecord: 'rh-api' };
+const SETTINGS = { managementCluster: 'hub-1', extraRecord: 'rh-api' };
 
 const SPEC = {
   clusterName: 'c1',
@@ -45,7 +45,7 @@ function problemOf(spec: unknown): string {
 
 test('a usual object gives the whole view', () => {
   expect(viewOf({ status: { apiURL: 'https://api', webConsoleURL: 'https://console', more: 1 } })).toEqual({
-    identity: { hive: 'hub-1', namespace: 'ns', name: 'c1', uid: 'u1' },
+    identity: { managementCluster: 'hub-1', namespace: 'ns', name: 'c1', uid: 'u1' },
     deleting: false,
     installed: true,
     managed: true,

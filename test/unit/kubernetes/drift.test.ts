@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Belongings, driftOf } from '../../../src/kubernetes/drift.ts';
-import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
-import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
-import { observeSecret } from '../../../src/kubernetes/observed-secret.ts';
-import { ownedBy } from '../../../src/kubernetes/secret-tie.ts';
+import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { driftOf, type OwnedObjects } from '../../../src/kubernetes/objects/drift.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
+import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 
 const CLUSTER = { name: 'c1', uid: 'u1', finalizer: true };
 const NOW = Date.parse('2026-02-01T00:00:00Z');
@@ -79,22 +79,22 @@ function secret(change: { labels?: object; owners?: readonly object[]; fields?: 
       name: 'primary-cert',
       namespace: 'ns',
       labels: change.labels ?? { certificate_request: 'c1-primary' },
-      ownerReferences: change.owners ?? [ownedBy({ name: 'c1-primary', uid: 'r1' })],
+      ownerReferences: change.owners ?? [controllerReferenceTo({ name: 'c1-primary', uid: 'r1' })],
       managedFields: change.fields ?? [entry('certman', EARLIER, data)],
     } as KubernetesObject['metadata'],
   });
 }
 
-function drift(change: Partial<Belongings> = {}): string | undefined {
+function drift(change: Partial<OwnedObjects> = {}): string | undefined {
   return driftOf({
     certificate: { requestName: 'c1-primary', secretName: 'primary-cert' },
     cluster: CLUSTER,
     request: observeRequest(request()),
     secret: secret(),
-    environment: 'ca.example',
+    caHost: 'ca.example',
     now: NOW,
     ...change,
-  })?.what;
+  })?.message;
 }
 
 const ofRequest = (change: Change): string | undefined => drift({ request: observeRequest(request(change)) });
@@ -106,7 +106,7 @@ describe('a certificate on the hub', () => {
   });
 
   test('whose request is not there', () => {
-    expect(driftOf({ certificate: { requestName: 'c1-primary', secretName: 's' }, now: NOW })?.what).toBe(
+    expect(driftOf({ certificate: { requestName: 'c1-primary', secretName: 's' }, now: NOW })?.message).toBe(
       'The CertificateRequest c1-primary is not there.',
     );
   });
@@ -181,7 +181,7 @@ describe('a certificate on the hub', () => {
         cluster: CLUSTER,
         request: observeRequest(request()),
         now: NOW,
-      })?.what,
+      })?.message,
     ).toBe('The certificate Secret primary-cert is not there.');
   });
 
@@ -189,7 +189,9 @@ describe('a certificate on the hub', () => {
     expect(drift({ secret: secret({ labels: {}, owners: [] }) })).toBe(
       'The certificate Secret primary-cert lacks its label certificate_request and its owner reference.',
     );
-    expect(drift({ secret: secret({ owners: [ownedBy({ name: 'c1-primary', uid: 'r0' })] }) })).toContain('lacks');
+    expect(drift({ secret: secret({ owners: [controllerReferenceTo({ name: 'c1-primary', uid: 'r0' })] }) })).toContain(
+      'lacks',
+    );
   });
 
   test('whose key somebody else wrote after the status was last told', () => {
@@ -210,7 +212,7 @@ test('a drift keeps its mark while it is the same one', () => {
   const markOf = (time: string) => {
     const theirs = entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
     const belongings = { certificate: { requestName: 'c1-primary', secretName: 's' }, cluster: CLUSTER, now: NOW };
-    return driftOf({ ...belongings, request: observeRequest(request()), secret: secret({ fields: [theirs] }) })?.mark;
+    return driftOf({ ...belongings, request: observeRequest(request()), secret: secret({ fields: [theirs] }) })?.key;
   };
   expect(markOf(LATER)).toBe(markOf(LATER));
   expect(markOf(LATER)).not.toBe(markOf('2026-01-21T00:00:00Z'));

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { eventFor } from '../../../src/kubernetes/events.ts';
-import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { buildEvent } from '../../../src/kubernetes/objects/events.ts';
 
 const subject = { resource: CLUSTER_DEPLOYMENTS, namespace: 'ns', name: 'c1', uid: 'u1' };
 const words = { type: 'Warning', reason: 'Failing', message: 'no zone' } as const;
 const NOW = new Date('2026-05-01T10:00:00.5Z');
 
 test('the same words about the same object have the same name at any time', () => {
-  const later = eventFor(subject, words, new Date());
-  expect(later.metadata.name).toBe(eventFor(subject, words, NOW).metadata.name);
+  const later = buildEvent(subject, words, new Date());
+  expect(later.metadata.name).toBe(buildEvent(subject, words, NOW).metadata.name);
 });
 
 test.each([
@@ -16,14 +16,14 @@ test.each([
   ['another message', subject, { ...words, message: 'two zones' }],
   ['another reason', subject, { ...words, reason: 'Paused' }],
 ])('%s has another name', (_name, about, said) => {
-  expect(eventFor(about, said, NOW).metadata.name).not.toBe(eventFor(subject, words, NOW).metadata.name);
+  expect(buildEvent(about, said, NOW).metadata.name).not.toBe(buildEvent(subject, words, NOW).metadata.name);
 });
 
 test('a long message is cut to what the API server takes, in whole characters', () => {
-  const event = eventFor(subject, { ...words, message: 'é€'.repeat(500) }, NOW);
+  const event = buildEvent(subject, { ...words, message: 'é€'.repeat(500) }, NOW);
   expect(Buffer.byteLength(String(event['message']))).toBeLessThanOrEqual(1024);
 });
 
 test('the name of an object with a long name is still a name', () => {
-  expect(eventFor({ ...subject, name: 'c'.repeat(253) }, words, NOW).metadata.name.length).toBeLessThanOrEqual(253);
+  expect(buildEvent({ ...subject, name: 'c'.repeat(253) }, words, NOW).metadata.name.length).toBeLessThanOrEqual(253);
 });

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { eventFor } from '../../../src/kubernetes/events.ts';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/kubernetes-api.ts';
-import { isObjectName } from '../../../src/kubernetes/object-name.ts';
-import { stagingSecretName } from '../../../src/kubernetes/secrets.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { isObjectName } from '../../../src/kubernetes/api/object-name.ts';
+import { buildEvent } from '../../../src/kubernetes/objects/events.ts';
+import { stagingSecretName } from '../../../src/kubernetes/objects/secrets.ts';
 
 /** Names of an object, those that the API server would take no character more for among them. */
 const objectName = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/).filter(isObjectName);
@@ -15,7 +15,7 @@ describe('names of objects that are made of the name of a request', () => {
       fc.property(fc.oneof(objectName, longName), (name) => {
         expect(stagingSecretName(name)).toSatisfy(isObjectName);
         const subject = { resource: CERTIFICATE_REQUESTS, namespace: 'ns', name, uid: 'uid' };
-        const event = eventFor(subject, { type: 'Normal', reason: 'Issued', message: 'It is there.' }, new Date(0));
+        const event = buildEvent(subject, { type: 'Normal', reason: 'Issued', message: 'It is there.' }, new Date(0));
         expect(event.metadata.name).toSatisfy(isObjectName);
       }),
     );

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
-import { clusterOfOrphans, observeRequest } from '../../../src/kubernetes/observed-request.ts';
+import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { clusterViewOfOrphans, observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 
 const SPEC = {
   acmeDNSDomain: 'example.com',
@@ -62,8 +62,8 @@ test('orphans of one owner tell of their cluster', () => {
     spec: { ...SPEC, certificateSecret: { name: 'second-cert' } },
     metadata: { name: 'c1-second' },
   });
-  expect(clusterOfOrphans('hub-1', [observeRequest(request()), observeRequest(second)])).toMatchObject({
-    identity: { hive: 'hub-1', namespace: 'ns', name: 'c1', uid: 'u1' },
+  expect(clusterViewOfOrphans('hub-1', [observeRequest(request()), observeRequest(second)])).toMatchObject({
+    identity: { managementCluster: 'hub-1', namespace: 'ns', name: 'c1', uid: 'u1' },
     deleting: true,
     zoneName: 'example.com',
     platform: { kind: 'aws', credentialsSecret: 'aws' },
@@ -72,21 +72,23 @@ test('orphans of one owner tell of their cluster', () => {
       { name: 'second', secretName: 'second-cert' },
     ],
   });
-  expect(clusterOfOrphans('hub-1', [observeRequest(request({ metadata: { ownerReferences: [] } }))])).toBeUndefined();
+  expect(
+    clusterViewOfOrphans('hub-1', [observeRequest(request({ metadata: { ownerReferences: [] } }))]),
+  ).toBeUndefined();
 });
 
 test('orphans that are not called after their cluster are told apart from those that are, and by their own name', () => {
   const orphans = ['c1-web', 'web'].map((name) => observeRequest(request({ metadata: { name } })));
-  expect(clusterOfOrphans('hub-1', orphans)?.bundles).toMatchObject([
+  expect(clusterViewOfOrphans('hub-1', orphans)?.bundles).toMatchObject([
     { name: 'web' },
     { name: 'CertificateRequest web', requestName: 'web' },
   ]);
-  expect(clusterOfOrphans('hub-1', orphans)?.bundles[0]).not.toHaveProperty('requestName');
+  expect(clusterViewOfOrphans('hub-1', orphans)?.bundles[0]).not.toHaveProperty('requestName');
 });
 
 test('an orphan that names a Secret of a name that there cannot be has none', () => {
   const orphan = observeRequest(request({ spec: { ...SPEC, certificateSecret: { name: '../configmaps/x' } } }));
-  expect(clusterOfOrphans('hub-1', [orphan])?.bundles).toMatchObject([{ secretName: '' }]);
+  expect(clusterViewOfOrphans('hub-1', [orphan])?.bundles).toMatchObject([{ secretName: '' }]);
 });
 
 test.each([

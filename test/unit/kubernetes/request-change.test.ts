@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { KubernetesObject } from '../../../src/kubernetes/kubernetes-api.ts';
-import { observeRequest } from '../../../src/kubernetes/observed-request.ts';
-import { whatChangedInRequest } from '../../../src/kubernetes/request-change.ts';
+import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { describeRequestChange } from '../../../src/kubernetes/objects/request-change.ts';
 
 const SPEC = {
   acmeDNSDomain: 'example.com',
@@ -36,7 +36,7 @@ function request(change: { spec?: unknown; status?: unknown; metadata?: object }
 }
 
 function changed(before: Parameters<typeof request>[0], after: Parameters<typeof request>[0]): string | undefined {
-  return whatChangedInRequest(observeRequest(request(before)), observeRequest(request(after)));
+  return describeRequestChange(observeRequest(request(before)), observeRequest(request(after)));
 }
 
 describe('a change of a CertificateRequest', () => {

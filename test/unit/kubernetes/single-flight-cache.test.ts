@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { SingleFlightCache } from '../../../src/kubernetes/single-flight-cache.ts';
+import { SingleFlightCache } from '../../../src/kubernetes/api/single-flight-cache.ts';
 
 afterEach(() => {
   vi.useRealTimers();

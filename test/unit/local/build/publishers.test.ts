@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { checksumIn } from '../../../../local/build/published-checksum.ts';
+import { checksumIn } from '../../../../local/stack/build/published-checksum.ts';
 import {
-  addressAt,
   downloadSettings,
   isTrusted,
+  mirroredUrl,
   platformOf,
-  publicationOf,
-} from '../../../../local/build/publishers.ts';
-import { TOOLS, type ToolName } from '../../../../local/versions.ts';
+  publishedFileOf,
+} from '../../../../local/stack/build/publishers.ts';
+import { TOOLS, type ToolName } from '../../../../local/stack/versions.ts';
 
 const LINUX = { os: 'linux', arch: 'amd64' } as const;
 const MAC = { os: 'darwin', arch: 'arm64' } as const;
@@ -25,16 +25,16 @@ const ADDRESSES: readonly (readonly [ToolName, string])[] = [
 
 describe('a publisher', () => {
   test.each(ADDRESSES)('has %s where it documents it', (tool, address) => {
-    expect(publicationOf(tool, LINUX)?.url).toBe(address.replaceAll('VERSION', TOOLS[tool].version));
+    expect(publishedFileOf(tool, LINUX)?.url).toBe(address.replaceAll('VERSION', TOOLS[tool].version));
   });
 
   test('gives every checksum by TLS', () => {
-    for (const [tool] of ADDRESSES) expect(publicationOf(tool, LINUX)?.checksum.url).toMatch(/^https:/);
+    for (const [tool] of ADDRESSES) expect(publishedFileOf(tool, LINUX)?.checksum.url).toMatch(/^https:/);
   });
 
   test('has the server programs of Kubernetes for Linux only', () => {
-    expect(publicationOf('kube-apiserver', MAC)).toBeUndefined();
-    expect(publicationOf('kubectl', MAC)?.url).toContain('/bin/darwin/arm64/kubectl');
+    expect(publishedFileOf('kube-apiserver', MAC)).toBeUndefined();
+    expect(publishedFileOf('kubectl', MAC)?.url).toContain('/bin/darwin/arm64/kubectl');
   });
 
   test('has nothing for a platform that Go has other words for', () => {
@@ -57,7 +57,7 @@ describe('the settings of downloads', () => {
 
   test('name a mirror, which has each publisher below its host name', () => {
     const { mirror } = downloadSettings({ CERTMAN_LOCAL_MIRROR: 'https://mirror.example.com/files/' });
-    expect(addressAt('https://dl.k8s.io/release/x', mirror)).toBe(
+    expect(mirroredUrl('https://dl.k8s.io/release/x', mirror)).toBe(
       'https://mirror.example.com/files/dl.k8s.io/release/x',
     );
   });

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GuardedProcess, spawnGuarded } from '../../../../local/process/guarded-process.ts';
-import { eventually } from '../../../support/eventually.ts';
-import { untilGone } from '../../../support/processes.ts';
+import { type GuardedProcess, spawnGuarded } from '../../../../local/stack/process/guarded-process.ts';
+import { waitForExit } from '../../../support/process/wait-for-exit.ts';
+import { eventually } from '../../../support/vitest/eventually.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -54,7 +54,7 @@ describe('a guarded process', () => {
     const running = await shell('sleep 1000 & echo $!; echo $$; wait');
     const pids = await pidsIn(running.log, 2);
     await running.kill();
-    expect(await untilGone(pids)).toEqual([]);
+    expect(await waitForExit(pids)).toEqual([]);
   });
 
   test('reads nothing', async () => {
@@ -73,7 +73,7 @@ describe('a guarded process', () => {
 });
 
 test('killing the parent by SIGKILL leaves none of its processes behind', async () => {
-  const module = fileURLToPath(new URL('../../../../local/process/guarded-process.ts', import.meta.url));
+  const module = fileURLToPath(new URL('../../../../local/stack/process/guarded-process.ts', import.meta.url));
   const script = join(folder, 'parent.ts');
   const logFile = join(folder, 'children.log');
   const stubborn = "trap '' TERM HUP; sleep 1000 & echo $!; echo $$; while :; do sleep 0.05; done";
@@ -88,5 +88,5 @@ setInterval(() => undefined, 1000);
   const pids = await pidsIn(() => readFile(logFile, 'utf8').catch(() => ''), 6);
   expect(new Set(pids).size).toBe(6);
   parent.kill('SIGKILL');
-  expect(await untilGone(pids)).toEqual([]);
+  expect(await waitForExit(pids)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { freePorts } from '../../../../local/process/ports.ts';
+import { freePorts } from '../../../../local/stack/process/ports.ts';
 
 test('ports are free for TCP and UDP, and given once', async () => {
   const names = Array.from({ length: 20 }, (_, index) => `port-${index}`);

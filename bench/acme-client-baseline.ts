@@ -1,0 +1,55 @@
+/** The yardstick: acme-client in a loop against the same CA, with nothing durable about it and validation cut short. */
+import { readFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
+import acme from 'acme-client';
+import pLimit from 'p-limit';
+import type { KeyType } from './issuance.ts';
+
+const MAX_CONCURRENCY = 16;
+
+export interface BaselineInput {
+  readonly directoryUrl: string;
+  readonly caFile: string;
+  readonly keyType: KeyType;
+  /** Names of each certificate. */
+  readonly certificates: readonly (readonly string[])[];
+}
+
+/** @returns certificates per minute. */
+export async function measureBaseline(input: BaselineInput): Promise<number> {
+  acme.axios.defaults.httpsAgent = new Agent({ ca: await readFile(input.caFile), keepAlive: true });
+  const client = new acme.Client({
+    directoryUrl: input.directoryUrl,
+    accountKey: await acme.crypto.createPrivateEcdsaKey('P-256'),
+    backoffMin: 100,
+    backoffMax: 1_000,
+  });
+  await client.createAccount({ termsOfServiceAgreed: true });
+  const limit = pLimit(MAX_CONCURRENCY);
+  const begin = performance.now();
+  await Promise.all(input.certificates.map((names) => limit(() => issue(client, names, input.keyType))));
+  return (input.certificates.length / (performance.now() - begin)) * 60_000;
+}
+
+async function issue(client: acme.Client, names: readonly string[], keyType: KeyType): Promise<void> {
+  const [key, csr] = await acme.crypto.createCsr(
+    { altNames: [...names] },
+    keyType === 'rsa-2048'
+      ? await acme.crypto.createPrivateRsaKey(2048)
+      : await acme.crypto.createPrivateEcdsaKey('P-256'),
+  );
+  const order = await client.createOrder({ identifiers: names.map((value) => ({ type: 'dns', value })) });
+  const authorizations = await client.getAuthorizations(order);
+  await Promise.all(
+    authorizations.map(async (authorization) => {
+      const challenge = authorization.challenges.find(({ type }) => type === 'dns-01');
+      if (challenge === undefined || authorization.status === 'valid') return;
+      await client.completeChallenge(challenge);
+      await client.waitForValidStatus(authorization);
+    }),
+  );
+  const finalized = await client.finalizeOrder(order, csr);
+  const chain = await client.getCertificate(finalized);
+  if (key.length === 0 || !chain.includes('BEGIN CERTIFICATE'))
+    throw new Error('the CA answered without a certificate');
+}

@@ -1,0 +1,91 @@
+/** The whole life of certificates without staying: issue, renew, delete; every promise checked with those who know. */
+import type { Client } from '@temporalio/client';
+import { CLUSTER_DEPLOYMENTS, type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
+import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
+import type { RunningStack } from '../stack/stack.ts';
+import {
+  CheckFailed,
+  expectStatusAtCa,
+  type InstalledCertificate,
+  waitForCertificate,
+  waitForObjectRemoval,
+  waitForReadyRequest,
+  waitForTxtRemoval,
+} from './checks.ts';
+import { describeCertificate, printFirstIssuance } from './output.ts';
+import { print, type Steps } from './steps.ts';
+
+export interface DemoContext {
+  readonly stack: RunningStack;
+  readonly kubernetes: KubernetesApi;
+  readonly client: Client;
+  readonly clusters: readonly SampleCluster[];
+  readonly steps: Steps;
+}
+
+/** Bounds, not expectations: each step takes seconds, the renewal a minute, and a busy machine longer. */
+const TIMEOUT_SECONDS = 300;
+
+export async function runLifecycle(life: DemoContext): Promise<void> {
+  const { stack, kubernetes, clusters, steps } = life;
+
+  const first = await steps.run('issued: in its Secret, valid at the CA', 3, async () => {
+    const issued = eachCluster(clusters, async (cluster) => {
+      const installed = await waitForCertificate(kubernetes, cluster, undefined, TIMEOUT_SECONDS);
+      await expectStatusAtCa(stack, installed.serialNumber, 'Valid');
+      await waitForReadyRequest(kubernetes, cluster, installed.serialNumber, TIMEOUT_SECONDS);
+      return installed;
+    });
+    const [certificates] = await Promise.all([issued, printFirstIssuance(life, 1)]);
+    return certificates;
+  });
+  print(describeCertificate(clusters[0], first[0]));
+  await steps.run('TXT records withdrawn', 1, () =>
+    eachCluster(clusters, (cluster) => waitForTxtRemoval(stack, cluster, TIMEOUT_SECONDS)),
+  );
+
+  const second = await steps.run('renewed by its timer, with another key (a two-minute certificate)', 60, async () => {
+    const narrated = printFirstIssuance(life, 2);
+    const certificates = await eachCluster(clusters, async (cluster, index) => {
+      const before = first[index];
+      const installed = await waitForCertificate(kubernetes, cluster, before?.serialNumber, TIMEOUT_SECONDS);
+      await expectStatusAtCa(stack, installed.serialNumber, 'Valid');
+      if (installed.keyFingerprint === before?.keyFingerprint)
+        throw new CheckFailed('the renewal used the old key again');
+      await waitForReadyRequest(kubernetes, cluster, installed.serialNumber, TIMEOUT_SECONDS);
+      return installed;
+    });
+    await narrated;
+    return certificates;
+  });
+  print(describeCertificate(clusters[0], second[0]));
+
+  await steps.run('deleted: finalizers released, CertificateRequest and Secret gone', 1, async () => {
+    await eachCluster(clusters, async (cluster) => {
+      await kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
+    });
+    await eachCluster(clusters, (cluster) => waitForObjectRemoval(kubernetes, cluster, TIMEOUT_SECONDS));
+  });
+  await steps.run('revoked at the CA: every certificate that was still valid', 1, async () => {
+    await eachCluster(clusters, async (_cluster, index) => {
+      for (const installed of [first[index], second[index]]) {
+        if (installed === undefined) throw new CheckFailed('a certificate is missing');
+        if (!isExpired(installed)) await expectStatusAtCa(stack, installed.serialNumber, 'Revoked');
+      }
+    });
+  });
+  await steps.run('TXT records gone', 1, () =>
+    eachCluster(clusters, (cluster) => waitForTxtRemoval(stack, cluster, TIMEOUT_SECONDS)),
+  );
+}
+
+function isExpired(installed: InstalledCertificate): boolean {
+  return Date.parse(installed.certificate.validTo) <= Date.now();
+}
+
+async function eachCluster<T>(
+  clusters: readonly SampleCluster[],
+  work: (cluster: SampleCluster, index: number) => Promise<T>,
+): Promise<readonly T[]> {
+  return await Promise.all(clusters.map(work));
+}

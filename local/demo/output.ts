@@ -1,0 +1,61 @@
+/** What the demo says beside its steps. */
+import type { Client } from '@temporalio/client';
+import pc from 'picocolors';
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/cluster-certificates.ts';
+import { CLUSTER_DEPLOYMENTS, type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
+import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
+import type { InstalledCertificate } from './checks.ts';
+import { printIssuanceProgress } from './issuance-progress.ts';
+
+/** Longer than any issuance of a sample takes; the follower must not outlive its step for ever. */
+const FOLLOW_TIMEOUT_MS = 180_000;
+
+/** Tells the n-th issuance of the first cluster step by step. Of many clusters, one story is enough. */
+export async function printFirstIssuance(
+  scene: { readonly kubernetes: KubernetesApi; readonly client: Client; readonly clusters: readonly SampleCluster[] },
+  attempt: number,
+): Promise<void> {
+  const [cluster] = scene.clusters;
+  if (cluster === undefined) return;
+  const identity = await identityOf(scene.kubernetes, cluster);
+  await printIssuanceProgress(
+    scene.client,
+    issuanceWorkflowId(identity, cluster.bundleName, attempt),
+    AbortSignal.timeout(FOLLOW_TIMEOUT_MS),
+  );
+}
+
+/** A sample's identity as the worker names it. */
+export async function identityOf(kubernetes: KubernetesApi, cluster: SampleCluster): Promise<ClusterIdentity> {
+  const found = await kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
+  return {
+    managementCluster: 'hive',
+    namespace: cluster.namespace,
+    name: cluster.name,
+    uid: found?.metadata.uid ?? '',
+  };
+}
+
+export async function workflowUrl(uiUrl: string, kubernetes: KubernetesApi, cluster: SampleCluster): Promise<string> {
+  const id = clusterWorkflowId(await identityOf(kubernetes, cluster));
+  return `${uiUrl}/namespaces/default/workflows/${encodeURIComponent(id)}`;
+}
+
+export function describeCertificate(
+  cluster: SampleCluster | undefined,
+  installed: InstalledCertificate | undefined,
+): string {
+  if (cluster === undefined || installed === undefined) return '';
+  const { certificate, serialNumber } = installed;
+  const line = (label: string, value: string) => `  ${pc.dim(label.padEnd(8))} ${value}`;
+  return [
+    '',
+    `  ${pc.bold(`Certificate of ${cluster.namespace}/${cluster.name}`)} in Secret ${cluster.secretName}`,
+    line('names', (certificate.subjectAltName ?? '').replaceAll('DNS:', '')),
+    line('issuer', certificate.issuer.replaceAll('\n', ', ')),
+    line('valid', `${certificate.validFrom} – ${certificate.validTo}`),
+    line('serial', serialNumber),
+    '',
+  ].join('\n');
+}

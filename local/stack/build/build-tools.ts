@@ -1,0 +1,79 @@
+/** Builds parts from their pinned sources: the programs of one Go module, a Python package, a Java package. */
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { LimitFunction } from 'p-limit';
+import { type Progress, withProgress } from '../progress.ts';
+import type { Tool } from '../versions.ts';
+import { createFolderAtomically } from './atomic-folder.ts';
+import { executableIn, toolFolder } from './cache.ts';
+import { buildPrograms, fetchModules, type GoTool } from './go-build.ts';
+import { goCommand } from './go-toolchain.ts';
+import { type InstallTarget, installMaven, installPython } from './install-packages.ts';
+
+export interface BuildContext {
+  readonly progress: Progress;
+  readonly signal: AbortSignal | undefined;
+  /** One Go build at a time: each uses every core, and two would compile the standard library twice. */
+  readonly compiling: LimitFunction;
+  readonly fetching: LimitFunction;
+  /** Called with the fraction of a tool's build that is done. */
+  readonly onAdvance: (tool: Tool, fraction: number) => void;
+}
+
+/**
+ * Builds tools whose recipes have one folder of pinned files, each into its place in the cache.
+ * @throws LocalProblem with the end of the log of what failed.
+ */
+export async function buildTools(tools: readonly Tool[], building: BuildContext): Promise<void> {
+  const goTools = tools.filter((tool): tool is GoTool => tool.recipe.kind === 'go');
+  const [first, ...others] = goTools;
+  if (first !== undefined) await buildGoTools([first, ...others], building);
+  for (const tool of tools) {
+    const { recipe } = tool;
+    if (recipe.kind === 'go') continue;
+    const install = (place: InstallTarget): Promise<void> =>
+      recipe.kind === 'python' ? installPython(tool, recipe, place) : installMaven(tool, recipe, place);
+    await installPackages(tool, install, building);
+  }
+}
+
+async function installPackages(
+  tool: Tool,
+  install: (place: InstallTarget) => Promise<void>,
+  { progress, signal }: BuildContext,
+): Promise<void> {
+  const logFile = `${toolFolder(tool)}.log`;
+  await withProgress(progress, `${tool.name} ${tool.version}`, 'installing its packages', async () => {
+    await rm(logFile, { force: true });
+    await createFolderAtomically(toolFolder(tool), (folder) => install({ folder, logFile, signal }));
+  });
+}
+
+async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], building: BuildContext): Promise<void> {
+  const { progress, signal } = building;
+  const [{ version, recipe }] = tools;
+  const logFile = `${toolFolder(tools[0])}.log`;
+  const names = tools.map(({ name }) => name).join(', ');
+  await mkdir(dirname(logFile), { recursive: true });
+  const plan = { tools, go: await goCommand({ progress, signal }), logFile, signal };
+  const total = await building.fetching(() =>
+    withProgress(progress, names, 'fetching modules', () => fetchModules(plan)),
+  );
+  await building.compiling(() =>
+    withProgress(progress, `${names} ${version}`, `building, ${total} packages`, async (piece) => {
+      const workplace = await mkdtemp(join(dirname(logFile), `${recipe.folder}.building-`));
+      try {
+        const programs = await buildPrograms(plan, workplace, (compiled) => {
+          piece.update(`${Math.min(compiled, total)} of ${total} packages`);
+          for (const tool of tools) building.onAdvance(tool, compiled / Math.max(total, 1));
+        });
+        for (const [tool, program] of programs) {
+          await createFolderAtomically(toolFolder(tool), (folder) => rename(program, executableIn(folder, tool)));
+        }
+        await rm(logFile, { force: true });
+      } finally {
+        await rm(workplace, { recursive: true, force: true });
+      }
+    }),
+  );
+}

@@ -1,0 +1,168 @@
+/** One file by HTTP: resumed where a broken-off transfer ended, and kept only if its checksum is right. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { DownloadError, failureOf, get, HTTP_TIMEOUTS, type HttpTimeouts } from './http-client.ts';
+
+export interface DownloadOptions {
+  readonly limits?: HttpTimeouts;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the bytes there are by now, and the bytes of the whole file where the server says so. */
+  readonly onBytes?: (bytes: number, total: number | undefined) => void;
+}
+
+/** The largest part, kube-apiserver, has less than 100 MB. */
+const MAX_BYTES = 500_000_000;
+/** A transfer that is cut goes on this many times, if each brings something. */
+const MAX_ATTEMPTS = 4;
+
+/**
+ * Downloads a file. What a broken-off transfer has brought is kept beside it as `<file>.part`, and the next call goes on
+ * from there.
+ * @param sha256 the published checksum, in hex.
+ * @throws DownloadFailed naming the host and the reason; the signal's reason when aborted.
+ */
+export async function download(
+  url: string,
+  sha256: string,
+  file: string,
+  options: DownloadOptions = {},
+): Promise<void> {
+  const part = `${file}.part`;
+  await mkdir(dirname(file), { recursive: true });
+  const resumed = (await sizeOf(part)) > 0;
+  await transfer(url, part, options);
+  if (!(await hasChecksum(part, sha256))) {
+    await rm(part, { force: true });
+    // The publisher may have another file by now than the one whose beginning was kept.
+    if (resumed) return await download(url, sha256, file, options);
+    throw new DownloadError({
+      message: `${url} does not have the checksum that ${new URL(url).host} publishes for it`,
+    });
+  }
+  await rename(part, file);
+}
+
+async function transfer(url: string, part: string, options: DownloadOptions): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const before = await sizeOf(part);
+    try {
+      return await continueTransfer(url, part, before, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      // An error of the file system is none of the network's.
+      if (error instanceof LocalFileError) throw error.cause;
+      const failure = failureOf(new URL(url).host, error);
+      const isWorthAnother = !(failure instanceof TransferTooSlow) && (await sizeOf(part)) > before;
+      if (attempt === MAX_ATTEMPTS || !isWorthAnother) throw failure;
+    }
+  }
+}
+
+async function continueTransfer(url: string, part: string, before: number, options: DownloadOptions): Promise<void> {
+  const { limits = HTTP_TIMEOUTS, signal, onBytes } = options;
+  const { host } = new URL(url);
+  const { response, abort } = await get(url, {
+    limits,
+    signal,
+    // Without an encoding, the bytes are those of the checksum, and their number is known.
+    headers: { 'accept-encoding': 'identity', ...(before === 0 ? {} : { range: `bytes=${before}-` }) },
+  });
+  const { status, body } = response;
+  if (status === 416) {
+    // What is kept is longer than the file, or all of it; the checksum decides.
+    abort(new DownloadError({ message: 'the whole file is there' }));
+    return;
+  }
+  if ((status !== 200 && status !== 206) || body === null) {
+    abort(new DownloadError({ message: 'not a file' }));
+    throw new DownloadError({ message: `${host} answered ${status} for ${url}` });
+  }
+  const begin = status === 206 ? firstByteOf(response.headers.get('content-range')) : 0;
+  if (begin !== 0 && begin !== before) {
+    abort(new DownloadError({ message: 'another range' }));
+    await rm(part, { force: true });
+    throw new DownloadError({ message: `${host} sent another range of ${url} than the one asked for` });
+  }
+  const length = Number(response.headers.get('content-length') ?? Number.NaN);
+  const total = Number.isFinite(length) ? begin + length : undefined;
+  let bytes = begin;
+  const start = performance.now();
+  const stalled = setTimeout(
+    () => abort(new DownloadError({ message: `${host} sent nothing for ${limits.stallMs / 1000} s` })),
+    limits.stallMs,
+  );
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(part, begin === 0 ? 'w' : 'a').catch((cause: unknown) => {
+      throw new LocalFileError(url, { cause });
+    });
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      stalled.refresh();
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) throw new DownloadError({ message: `${url} has more than ${MAX_BYTES} bytes` });
+      // Written piece by piece, so that what has come is kept whatever comes next.
+      await handle.write(chunk).catch((cause: unknown) => {
+        throw new LocalFileError(url, { cause });
+      });
+      onBytes?.(bytes, total);
+      assertTransferSpeed(
+        url,
+        bytes - begin,
+        total === undefined ? undefined : total - begin,
+        performance.now() - start,
+        limits,
+      );
+    }
+  } finally {
+    clearTimeout(stalled);
+    await handle?.close();
+    // Nothing where the body is read to its end.
+    abort(new DownloadError({ message: 'the transfer has ended' }));
+  }
+  if (total !== undefined && bytes !== total) {
+    throw new DownloadError({ message: `${host} cut ${url} after ${bytes} of ${total} bytes` });
+  }
+}
+
+/** Carries an error of the file system, its cause, past those of the network. */
+class LocalFileError extends Error {}
+
+class TransferTooSlow extends DownloadError {}
+
+/** @throws TooSlow when the file takes longer than it may, or will at the pace so far. */
+function assertTransferSpeed(
+  url: string,
+  bytes: number,
+  total: number | undefined,
+  tookMs: number,
+  limits: HttpTimeouts,
+): void {
+  if (tookMs < limits.paceMs) return;
+  const wholeMs = total === undefined ? tookMs : (tookMs * total) / bytes;
+  if (wholeMs <= limits.fileMs) return;
+  const kilobytes = Math.round(bytes / tookMs);
+  throw new TransferTooSlow({ message: `${new URL(url).host} sends ${kilobytes} kB a second, too slow for ${url}` });
+}
+
+/** First byte of a Content-Range (RFC 9110 §14.4). */
+function firstByteOf(contentRange: string | null): number {
+  return Number(/^bytes (\d+)-/.exec(contentRange ?? '')?.[1] ?? Number.NaN);
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+async function hasChecksum(file: string, sha256: string): Promise<boolean> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex') === sha256;
+}

@@ -1,0 +1,61 @@
+/** The executables of the parts: each is looked for, then downloaded, then built; all that are missing at once. */
+import { LocalStackError, messageOf } from '../local-stack-error.ts';
+import { TOOLS, type ToolName } from '../versions.ts';
+import { type InstallOptions, installTools, requireEntry } from './install-tools.ts';
+import { locateExecutable } from './locate-executable.ts';
+
+const executablePaths = new Map<ToolName, Promise<string>>();
+
+/**
+ * Path of a tool's executable, of exactly the version of versions.ts unless the user named another.
+ * @throws LocalProblem naming the tool, what was tried and what to install.
+ */
+export async function executable(name: ToolName, options: InstallOptions = {}): Promise<string> {
+  const [path] = await executables([name], options);
+  if (path === undefined) throw new LocalStackError({ message: `There is no tool ${name}.` });
+  return path;
+}
+
+/**
+ * Paths of several, in the order of the names. What is missing is made in the order in which that is quickest for all.
+ * @throws LocalProblem with every failure, once all have ended.
+ */
+export async function executables(
+  names: readonly ToolName[],
+  options: InstallOptions = {},
+): Promise<readonly string[]> {
+  const making = resolveExecutables(
+    [...new Set(names)].filter((name) => !executablePaths.has(name)),
+    options,
+  );
+  const paths = names.map((name) => executablePaths.get(name) ?? memoizePath(name, making));
+  const all = await Promise.allSettled(paths);
+  const failures = new Set(all.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
+  if (failures.size > 0) throw combineErrors([...failures]);
+  return all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+}
+
+/** One error for several failures, which a person can put right in one go. */
+function combineErrors(failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0];
+  return new LocalStackError({ message: failures.map(messageOf).join('\n') });
+}
+
+function memoizePath(name: ToolName, making: Promise<ReadonlyMap<ToolName, Promise<string>>>): Promise<string> {
+  const path = making.then((made) => requireEntry(made, name));
+  executablePaths.set(name, path);
+  // After a failure the next call looks again.
+  path.catch(() => executablePaths.delete(name));
+  return path;
+}
+
+async function resolveExecutables(
+  names: readonly ToolName[],
+  options: InstallOptions,
+): Promise<ReadonlyMap<ToolName, Promise<string>>> {
+  const located = await Promise.all(names.map(async (name) => [name, await locateExecutable(TOOLS[name])] as const));
+  const missing = located.filter(([, path]) => path === undefined).map(([name]) => TOOLS[name]);
+  const made = missing.length === 0 ? new Map<ToolName, Promise<string>>() : await installTools(missing, options);
+  const there = located.flatMap(([name, path]) => (path === undefined ? [] : [[name, Promise.resolve(path)] as const]));
+  return new Map([...made, ...there]);
+}

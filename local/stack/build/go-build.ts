@@ -1,0 +1,115 @@
+/** Programs of one Go module, built by one call of the compiler, so that what they share is compiled once. */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Recipe, Tool } from '../versions.ts';
+import { pinnedFolder } from './cache.ts';
+import { runBuildCommand } from './run-build-command.ts';
+
+export type GoTool = Tool & { readonly recipe: Extract<Recipe, { kind: 'go' }> };
+
+export interface GoBuild {
+  /** Programs of one module: their recipes have one folder. */
+  readonly tools: readonly [GoTool, ...GoTool[]];
+  /** Path of the go command. */
+  readonly go: string;
+  readonly logFile: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Nothing here needs C. A compiler that collects its garbage less often takes a tenth less processor time, and writing
+ * no debug information, which the linker drops anyway, saves another tenth.
+ */
+export const GO_ENVIRONMENT = { GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0', GOGC: '400' } as const;
+const BUILD_FLAGS = ['-trimpath', '-buildvcs=false', '-gcflags=all=-dwarf=false', '-ldflags'] as const;
+
+const POLL_INTERVAL_MS = 1_000;
+const FAILURE_HINT =
+  'The log names the cause. Go needs a way to its module proxy (GOPROXY), or set CERTMAN_LOCAL_<NAME> to an executable.';
+
+/** What a build names while it compiles; `go:` begins messages of the go command itself. */
+function packagesIn(output: string): readonly string[] {
+  return output.split('\n').filter((line) => /^[\w.~-]+(\/[\w.~+-]+)*$/.test(line));
+}
+
+/**
+ * Fetches every module that the build needs, compiling nothing.
+ * @returns how many packages are not compiled yet. @throws LocalProblem.
+ */
+export async function fetchModules(build: GoBuild): Promise<number> {
+  const listFile = `${build.logFile}.packages`;
+  try {
+    const stale = ['-f', '{{if .Stale}}{{.ImportPath}}{{end}}'];
+    await runGo(build, ['list', '-deps', ...flagsOf(build.tools), ...stale, ...packagePaths(build.tools)], listFile);
+    return packagesIn(await readFile(listFile, 'utf8')).length;
+  } finally {
+    await rm(listFile, { force: true });
+  }
+}
+
+/**
+ * Builds the programs into a folder. A build that was broken off goes on from the packages that Go has kept.
+ * @param onCompiled called with the number of packages that this build has begun to compile.
+ * @returns the path of each executable. @throws LocalProblem.
+ */
+export async function buildPrograms(
+  build: GoBuild,
+  folder: string,
+  onCompiled: (packages: number) => void,
+): Promise<ReadonlyMap<GoTool, string>> {
+  const temporary = join(folder, 'tmp');
+  await mkdir(temporary);
+  await rm(build.logFile, { force: true });
+  const look = async (): Promise<void> => {
+    onCompiled(packagesIn(await readFile(build.logFile, 'utf8')).length);
+  };
+  // The log is there once the compiler has started; a look that comes too early or too late shows nothing new.
+  const looks = setInterval(() => void look().catch(() => undefined), POLL_INTERVAL_MS);
+  try {
+    const args = ['build', '-v', ...flagsOf(build.tools), '-o', `${folder}/`, ...packagePaths(build.tools)];
+    // In the folder, so that a build that is killed leaves nothing elsewhere.
+    await runGo(build, args, build.logFile, { GOTMPDIR: temporary });
+  } finally {
+    clearInterval(looks);
+  }
+  return new Map(build.tools.map((tool) => [tool, join(folder, programName(tool.recipe.package))]));
+}
+
+function flagsOf(tools: readonly GoTool[]): readonly string[] {
+  return goFlags(Object.assign({}, ...tools.map(({ recipe }) => recipe.stamps)) as GoTool['recipe']['stamps']);
+}
+
+/** Flags of `go build` and `go list`; the same for all, so that what programs share is compiled once. */
+export function goFlags(stamps: GoTool['recipe']['stamps']): readonly string[] {
+  const linked = Object.entries(stamps).map(([name, value]) => `-X ${name}=${value}`);
+  return [...BUILD_FLAGS, ['-s -w', ...linked].join(' ')];
+}
+
+/** As `go build` names the executable: the last element of the package path that is no major version. */
+export function programName(path: string): string {
+  const elements = path.split('/');
+  const last = elements.at(-1) ?? path;
+  return /^v\d+$/.test(last) ? (elements.at(-2) ?? last) : last;
+}
+
+function packagePaths(tools: readonly GoTool[]): readonly string[] {
+  return tools.map(({ recipe }) => recipe.package);
+}
+
+async function runGo(
+  build: GoBuild,
+  args: readonly string[],
+  logFile: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await runBuildCommand({
+    what: build.tools.map(({ name, version }) => `${name} ${version}`).join(', '),
+    command: build.go,
+    args,
+    cwd: pinnedFolder(build.tools[0]),
+    environment: { ...GO_ENVIRONMENT, ...environment },
+    logFile,
+    next: FAILURE_HINT,
+    signal: build.signal,
+  });
+}

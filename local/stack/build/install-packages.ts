@@ -1,0 +1,73 @@
+/** How the parts that are Python or Java packages are installed into a folder. */
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Recipe, Tool } from '../versions.ts';
+import { executableIn, pinnedFolder } from './cache.ts';
+import { runBuildCommand } from './run-build-command.ts';
+
+export interface InstallTarget {
+  /** Empty folder, moved to its place in the cache afterwards. */
+  readonly folder: string;
+  readonly logFile: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A virtual environment with the pinned packages. @throws LocalProblem. */
+export async function installPython(
+  tool: Tool,
+  recipe: Extract<Recipe, { kind: 'python' }>,
+  place: InstallTarget,
+): Promise<void> {
+  await installRequirements(`${tool.name} ${tool.version}`, pinnedFolder(tool), place);
+  await writeWrapper(executableIn(place.folder, tool), `exec "$here/venv/bin/python" -m ${recipe.module} "$@"`);
+}
+
+/** Installs a `requirements.txt` into the virtual environment `venv` of the workplace. @throws LocalProblem. */
+export async function installRequirements(what: string, pinned: string, place: InstallTarget): Promise<void> {
+  const venv = join(place.folder, 'venv');
+  const { logFile, signal } = place;
+  await runBuildCommand({
+    what,
+    command: 'python3',
+    args: ['-m', 'venv', venv],
+    cwd: pinned,
+    logFile,
+    signal,
+    next: 'Install Python 3.10 or newer with its venv module (Debian: apt-get install python3-venv).',
+  });
+  await runBuildCommand({
+    what,
+    command: join(venv, 'bin', 'python'),
+    environment: { TMPDIR: place.folder },
+    args: ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
+    cwd: pinned,
+    logFile,
+    signal,
+    next: 'The log names the package that could not be installed. pip needs a way to PyPI, or its own settings for a mirror.',
+  });
+}
+
+/** The jar and all it depends on. @throws LocalProblem. */
+export async function installMaven(
+  tool: Tool,
+  recipe: Extract<Recipe, { kind: 'maven' }>,
+  place: InstallTarget,
+): Promise<void> {
+  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${join(place.folder, 'jars')}`];
+  await runBuildCommand({
+    what: `${tool.name} ${tool.version}`,
+    command: 'mvn',
+    args: ['--batch-mode', '--quiet', '-f', join(pinnedFolder(tool), 'pom.xml'), ...goal],
+    cwd: place.folder,
+    logFile: place.logFile,
+    signal: place.signal,
+    next: 'The log names the artifact that could not be had. Maven needs a way to Maven Central, or its own settings for a mirror.',
+  });
+  await writeWrapper(executableIn(place.folder, tool), `exec java -cp "$here/jars/*" ${recipe.mainClass} "$@"`);
+}
+
+/** Finds its neighbours wherever the folder is moved to. */
+async function writeWrapper(file: string, line: string): Promise<void> {
+  await writeFile(file, `#!/bin/sh\nhere=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)\n${line}\n`);
+  await chmod(file, 0o755);
+}

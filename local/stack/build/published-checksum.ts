@@ -1,0 +1,93 @@
+/** The SHA-256 that a publisher gives for a file of its own. */
+import { text } from 'node:stream/consumers';
+import { z } from 'zod';
+import { DownloadError, failureOf, get, HTTP_TIMEOUTS, type HttpTimeouts } from './http-client.ts';
+import { type ChecksumForm, mirroredUrl, type PublishedFile } from './publishers.ts';
+
+/** A list of all files of a release has some kilobytes, GitHub's JSON some dozens. */
+const MAX_BYTES = 2 * 1024 * 1024;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+const releaseSchema = z.object({
+  assets: z.array(z.object({ name: z.string(), digest: z.string().nullish() })),
+});
+
+/**
+ * @returns 64 hexadecimal digits.
+ * @throws DownloadFailed when the publisher does not answer, has no such file, or gives no checksum for it.
+ */
+export async function publishedChecksum(
+  publication: PublishedFile,
+  options: {
+    readonly mirror?: string | undefined;
+    readonly limits?: HttpTimeouts;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<string> {
+  const url = mirroredUrl(publication.checksum.url, options.mirror);
+  const { host } = new URL(url);
+  const { response, abort } = await get(url, options);
+  const { answerMs } = options.limits ?? HTTP_TIMEOUTS;
+  const late = setTimeout(
+    () => abort(new DownloadError({ message: `${host} did not send a checksum within ${answerMs / 1000} s` })),
+    answerMs,
+  );
+  const content = await readBounded(response.body, host, abort).finally(() => clearTimeout(late));
+  if (response.status !== 200) throw new DownloadError({ message: `${host} answered ${response.status} for ${url}` });
+  const fileName = publication.url.slice(publication.url.lastIndexOf('/') + 1);
+  const digest = checksumIn(content, publication.checksum.form, fileName);
+  if (digest === undefined) throw new DownloadError({ message: `${url} has no SHA-256 of ${fileName}` });
+  return digest;
+}
+
+async function readBounded(body: unknown, host: string, abort: (reason: Error) => void): Promise<string> {
+  if (body === null) return '';
+  let bytes = 0;
+  const bounded = async function* (chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) abort(new DownloadError({ message: `${host} sent a checksum of more than 2 MiB` }));
+      yield chunk;
+    }
+  };
+  try {
+    return await text(bounded(body as AsyncIterable<Uint8Array>));
+  } catch (error) {
+    throw failureOf(host, error);
+  }
+}
+
+/** @returns undefined when the content has no SHA-256 for the file. */
+export function checksumIn(content: string, form: ChecksumForm, fileName: string): string | undefined {
+  const digest = digestIn(content, form, fileName)?.toLowerCase();
+  return digest !== undefined && SHA256.test(digest) ? digest : undefined;
+}
+
+function digestIn(content: string, form: ChecksumForm, fileName: string): string | undefined {
+  switch (form) {
+    case 'digest':
+      return content.trim();
+    case 'list':
+      return (
+        content
+          .split('\n')
+          .map((line) => line.trim().split(/\s+/))
+          // sha256sum marks a file that was read as binary by an asterisk.
+          .find(([, name = '']) => name.replace(/^\*/, '').replace(/^.*\//, '') === fileName)?.[0]
+      );
+    case 'release': {
+      const release = releaseSchema.safeParse(parseJson(content));
+      const asset = release.data?.assets.find(({ name }) => name === fileName);
+      return asset?.digest?.replace(/^sha256:/, '');
+    }
+  }
+}
+
+function parseJson(content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch {
+    // The schema says then that it is not a release.
+    return undefined;
+  }
+}

@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import type { StackEndpoints } from '../endpoints.ts';
+import type { ManagementCluster } from '../management-cluster/management-cluster.ts';
+
+/** Sets a shell up for the certman CLI and a worker: `. <state folder>/env.sh`. */
+export const ENVIRONMENT_FILE = 'env.sh';
+
+/** Where everything is, for a person. */
+export function describeStack(stack: StackEndpoints, hub: Pick<ManagementCluster, 'kubeconfig'>): string {
+  const rows = [
+    ['Temporal', stack.temporal.address],
+    ['Temporal Web UI', stack.temporal.uiUrl],
+    ['Kubernetes', stack.kubernetes.server],
+    ['kubeconfig, administrator', stack.kubernetes.adminKubeconfig],
+    ['kubeconfig, certman', hub.kubeconfig],
+    ['ACME directory', stack.acme.directoryUrl],
+    ['Route 53', stack.route53.endpoint],
+    ['DNS', stack.dns.address],
+    ['DoH', stack.dns.dohUrl],
+    ['logs', join(stack.stateDir, 'logs')],
+    ['for a shell', `. ${join(stack.stateDir, ENVIRONMENT_FILE)}`],
+  ];
+  const width = Math.max(...rows.map(([name = '']) => name.length));
+  return rows.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+export function environmentScript(hub: Pick<ManagementCluster, 'environment'>): string {
+  const lines = Object.entries(hub.environment).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,
+  );
+  return `# The settings of a certman worker on this stack, with the rights of its ServiceAccount.\n${lines.join('\n')}\n`;
+}

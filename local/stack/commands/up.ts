@@ -1,0 +1,101 @@
+/** `stack up`: the stack in the foreground until Ctrl-C, or in the background. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { readEndpoints } from '../endpoints.ts';
+import { LocalStackError } from '../local-stack-error.ts';
+import { type ManagementCluster, prepareManagementCluster } from '../management-cluster/management-cluster.ts';
+import { lastLines } from '../process/log-tail.ts';
+import { startStack } from '../stack.ts';
+import { findSupervisor, MANAGEMENT_CLUSTER_FILE } from '../state-folder.ts';
+import { describeStack, ENVIRONMENT_FILE, environmentScript } from './describe.ts';
+import type { Output } from './output.ts';
+
+export interface UpOptions {
+  readonly stateDir: string;
+  readonly keep: boolean;
+  readonly zone: string;
+  readonly json: boolean;
+}
+
+const SUPERVISOR_LOG = 'supervisor.log';
+/** The first start builds everything, on a slow machine too. */
+const START_TIMEOUT_MS = 60 * 60_000;
+const POLL_INTERVAL_MS = 200;
+
+/** Until the signal is aborted. */
+export async function upInForeground(options: UpOptions, output: Output, signal: AbortSignal): Promise<void> {
+  const { stateDir, keep } = options;
+  const stack = await startStack({
+    stateDir,
+    keepData: keep,
+    temporal: { dbFilename: 'temporal.db' },
+    signal,
+    onStarted: (part, tookMs) => output.note(`${part} is up (${(tookMs / 1000).toFixed(1)} s)`),
+  });
+  try {
+    await stack.createZone(options.zone);
+    const hub = await prepareManagementCluster(stack, { sampleZone: options.zone });
+    await writeFile(join(stateDir, ENVIRONMENT_FILE), environmentScript(hub), { mode: 0o600 });
+    output.result(describeStack(stack, hub), { stack: await readEndpoints(stateDir), hub });
+    output.note('Ctrl-C ends it.');
+    await untilAborted(signal);
+    output.note('ending …');
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** Returns once it is up; it then runs on by itself. */
+export async function upInBackground(options: UpOptions, output: Output): Promise<void> {
+  const { stateDir } = options;
+  const running = await findSupervisor(stateDir);
+  if (running !== undefined) {
+    throw new LocalStackError({ message: `A stack runs in ${stateDir} already (process ${running.pid}).` });
+  }
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await rm(join(stateDir, MANAGEMENT_CLUSTER_FILE), { force: true });
+  const logFile = join(stateDir, SUPERVISOR_LOG);
+  const log = await open(logFile, 'w', 0o600);
+  const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+  const flags = ['--state', stateDir, '--zone', options.zone, ...(options.keep ? ['--keep'] : [])];
+  const child = spawn(process.execPath, [cli, 'up', ...flags], { detached: true, stdio: ['ignore', log.fd, log.fd] });
+  await log.close();
+  let ended: string | undefined;
+  child.once('error', (error) => (ended = error.message));
+  child.once('exit', (code, name) => (ended = name === null ? `code ${String(code)}` : `signal ${name}`));
+  const giveUp = performance.now() + START_TIMEOUT_MS;
+  let shown = 0;
+  while (!existsSync(join(stateDir, MANAGEMENT_CLUSTER_FILE)) || !existsSync(join(stateDir, ENVIRONMENT_FILE))) {
+    if (ended !== undefined || performance.now() > giveUp) {
+      child.kill();
+      const lines = (await lastLines(logFile)).map((line) => `  ${line}`).join('\n');
+      throw new LocalStackError({ message: `The stack did not come up (${ended ?? 'it takes too long'}):\n${lines}` });
+    }
+    shown = await printNewLines(logFile, shown, output);
+    await sleep(POLL_INTERVAL_MS);
+  }
+  child.unref();
+  const endpoints = await readEndpoints(stateDir);
+  const hub = JSON.parse(await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8')) as ManagementCluster;
+  output.result(describeStack(endpoints, hub), { stack: endpoints, hub });
+  output.note('It runs in the background. npm run stack -- down ends it.');
+}
+
+async function printNewLines(file: string, shown: number, output: Output): Promise<number> {
+  const content = await readFile(file, 'utf8');
+  const end = content.lastIndexOf('\n') + 1;
+  for (const line of content.slice(shown, end).split('\n')) if (line !== '') output.note(line);
+  return Math.max(shown, end);
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  // The signal alone keeps no process alive.
+  const stay = setInterval(() => undefined, 60_000);
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  clearInterval(stay);
+}

@@ -1,0 +1,38 @@
+/** Single questions over UDP (RFC 1035 §4.2.1). */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { decode, encode, type Packet, type RecordType } from 'dns-packet';
+
+export interface DnsServer {
+  readonly host: string;
+  readonly port: number;
+}
+
+const RESPONSE_TIMEOUT_MS = 2_000;
+
+/** @throws Error when there is no answer within two seconds. */
+export async function queryDns(server: DnsServer, name: string, type: RecordType): Promise<Packet> {
+  const socket = createSocket('udp4');
+  try {
+    const id = Math.floor(Math.random() * 65_536);
+    const question = encode({ type: 'query', id, questions: [{ name, type }] });
+    const answered = once(socket, 'message', { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
+    socket.send(question, server.port, server.host);
+    const [message] = (await answered) as [Buffer];
+    return decode(message);
+  } finally {
+    socket.close();
+  }
+}
+
+/** Whether there is a DNS server, whatever it answers. */
+export async function respondsToDns(server: DnsServer): Promise<boolean> {
+  await queryDns(server, 'health.invalid', 'A');
+  return true;
+}
+
+/** Whether the server has the zone: an SOA in answer to its name. */
+export async function servesZone(server: DnsServer, zone: string): Promise<boolean> {
+  const { answers } = await queryDns(server, zone, 'SOA');
+  return answers?.some((answer) => answer.type === 'SOA') === true;
+}

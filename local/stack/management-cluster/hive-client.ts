@@ -1,0 +1,69 @@
+/** The hub's API server as Hive and the users of the hub write to it: in the name of somebody else than certman. */
+import { readFile } from 'node:fs/promises';
+import pLimit from 'p-limit';
+import { Agent } from 'undici';
+import { z } from 'zod';
+import { LocalStackError } from '../local-stack-error.ts';
+
+/** Path of an object, such as `/api/v1/namespaces/sample`, and what is written there. */
+export interface ObjectPatch {
+  readonly path: string;
+  readonly body: unknown;
+}
+
+export interface HiveClient {
+  /** Server-side apply, 16 at once, in no order. */
+  apply(writes: readonly ObjectPatch[]): Promise<void>;
+  /** JSON merge patch (RFC 7386), 16 at once, in no order. */
+  mergePatch(writes: readonly ObjectPatch[]): Promise<void>;
+}
+
+const FIELD_MANAGER = 'hive';
+const MAX_CONCURRENT_REQUESTS = 16;
+
+const kubeconfigSchema = z.object({
+  clusters: z
+    .array(z.object({ cluster: z.object({ server: z.string(), 'certificate-authority': z.string() }) }))
+    .min(1),
+  users: z.array(z.object({ user: z.object({ token: z.string() }) })).min(1),
+});
+
+/** @param kubeconfig one that the stack wrote. */
+export async function withHiveClient<T>(kubeconfig: string, body: (api: HiveClient) => Promise<T>): Promise<T> {
+  const { clusters, users } = kubeconfigSchema.parse(JSON.parse(await readFile(kubeconfig, 'utf8')));
+  const [[entry], [user]] = [clusters, users];
+  if (entry === undefined || user === undefined)
+    throw new LocalStackError({ message: `${kubeconfig} names no cluster.` });
+  const { server, 'certificate-authority': caFile } = entry.cluster;
+  const agent = new Agent({ connect: { ca: await readFile(caFile, 'utf8') }, connections: MAX_CONCURRENT_REQUESTS });
+  const limit = pLimit(MAX_CONCURRENT_REQUESTS);
+  const patchAll = async (writes: readonly ObjectPatch[], contentType: string, query: string): Promise<void> => {
+    await Promise.all(writes.map((write) => limit(() => patch(write, contentType, query))));
+  };
+  const patch = async (write: ObjectPatch, contentType: string, query: string): Promise<void> => {
+    const answer = await agent.request({
+      origin: server,
+      path: `${write.path}?fieldManager=${FIELD_MANAGER}${query}`,
+      method: 'PATCH',
+      headers: {
+        authorization: `Bearer ${user.user.token}`,
+        'content-type': contentType,
+        'user-agent': 'certman-local',
+      },
+      body: JSON.stringify(write.body),
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode < 300) return;
+    throw new LocalStackError({
+      message: `The hub answered ${answer.statusCode} to ${write.path}: ${text.slice(0, 500)}`,
+    });
+  };
+  try {
+    return await body({
+      apply: (writes) => patchAll(writes, 'application/apply-patch+yaml', '&force=true'),
+      mergePatch: (writes) => patchAll(writes, 'application/merge-patch+json', ''),
+    });
+  } finally {
+    await agent.destroy();
+  }
+}

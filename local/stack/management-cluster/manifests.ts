@@ -1,0 +1,101 @@
+/** The objects of deploy/ that the local management cluster has, applied without kubectl. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseAllDocuments } from 'yaml';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  CONFIG_MAPS,
+  DNS_ZONES,
+  type KubernetesObject,
+  type ResourceType,
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { describeObject } from '../../../src/kubernetes/api/resource-path.ts';
+import { LocalStackError, messageOf } from '../local-stack-error.ts';
+
+/** What `kubectl kustomize deploy/overlays/local` renders, by file, in an order in which each can be applied. */
+const FILES = [
+  'base/namespace.yaml',
+  'base/certificaterequest-crd.yaml',
+  'overlays/local/hive-crds.yaml',
+  'base/service-account.yaml',
+  'base/rbac.yaml',
+  'base/worker-settings.yaml',
+];
+
+const RESOURCES: Readonly<Record<string, Pick<ResourceType, 'group' | 'version' | 'plural'>>> = {
+  Namespace: { group: '', version: 'v1', plural: 'namespaces' },
+  ConfigMap: CONFIG_MAPS,
+  ServiceAccount: { group: '', version: 'v1', plural: 'serviceaccounts' },
+  ClusterRole: { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'clusterroles' },
+  ClusterRoleBinding: { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'clusterrolebindings' },
+  Role: { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'roles' },
+  RoleBinding: { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'rolebindings' },
+  CustomResourceDefinition: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
+};
+
+const HIVE_CRD = '.hive.openshift.io';
+/** The API server serves a new kind some seconds after its CRD; a busy machine takes longer. */
+const SERVED_TIMEOUT_MS = 120_000;
+const POLL_INTERVAL_MS = 100;
+
+/** The objects of one file below deploy/. */
+export async function readManifests(file: string): Promise<readonly KubernetesObject[]> {
+  const text = await readFile(new URL(`../../../deploy/${file}`, import.meta.url), 'utf8');
+  return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+}
+
+/** Every object that {@link installManifests} applies. */
+export async function localManifests(): Promise<readonly KubernetesObject[]> {
+  const files = await Promise.all(FILES.map(readManifests));
+  return files.flat();
+}
+
+/** The kind of an object of a manifest. @throws LocalProblem when no file of deploy/ had that kind before. */
+export function resourceOf(object: KubernetesObject): ResourceType {
+  const kind = object.kind ?? '';
+  const resource = RESOURCES[kind];
+  if (resource === undefined)
+    throw new LocalStackError({
+      message: `local/stack/management-cluster/manifests.ts does not know the kind ${kind}.`,
+    });
+  return { ...resource, kind };
+}
+
+/**
+ * Applies them and waits until the API server serves the new kinds. A second call changes nothing. CRDs of Hive that
+ * exist stay as they are: they are Hive's own.
+ * @throws CertmanError when the API server refuses one, LocalProblem when a kind is not served in time.
+ */
+export async function installManifests(admin: KubernetesClient): Promise<void> {
+  for (const object of await localManifests()) {
+    const resource = resourceOf(object);
+    const isHives = object.kind === 'CustomResourceDefinition' && object.metadata.name.endsWith(HIVE_CRD);
+    if (isHives && (await admin.get(resource, { name: object.metadata.name })) !== undefined) continue;
+    await admin.apply(resource, object);
+  }
+  for (const resource of [CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, DNS_ZONES]) await waitUntilServed(admin, resource);
+}
+
+async function waitUntilServed(admin: KubernetesClient, resource: ResourceType): Promise<void> {
+  const path = `/apis/${resource.group}/${resource.version}/${resource.plural}?limit=1`;
+  const deadline = performance.now() + SERVED_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await admin.getJson(path);
+      return;
+    } catch (error) {
+      const isRefused = error instanceof CertmanError && error.code === 'kubernetes/forbidden';
+      if (isRefused || performance.now() > deadline) {
+        const what = describeObject(resource, { name: 'any' });
+        throw new LocalStackError({
+          message: `The API server does not serve ${what}: ${messageOf(error)}`,
+          cause: error,
+        });
+      }
+      await sleep(POLL_INTERVAL_MS);
+    }
+  }
+}

@@ -1,0 +1,175 @@
+/** Sample clusters: what Hive and its users put on the hub for a managed cluster. */
+import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
+import { requestName } from '../../../src/certificates/certificate-request-name.ts';
+import { LocalStackError } from '../local-stack-error.ts';
+import type { Stack } from '../stack.ts';
+import { AWS } from '../versions.ts';
+import { type ObjectPatch, withHiveClient } from './hive-client.ts';
+
+/** Further name of the control plane in the samples: value for `CERTMAN_EXTRA_RECORD`. */
+export const SAMPLE_EXTRA_RECORD = 'rh-api';
+
+export interface SampleCluster {
+  readonly namespace: string;
+  /** Of the ClusterDeployment. */
+  readonly name: string;
+  readonly bundleName: string;
+  /** Of the CertificateRequest. */
+  readonly requestName: string;
+  /** The Secret that the certificate goes into. */
+  readonly secretName: string;
+  /** What the certificate is for, with {@link SAMPLE_EXTRA_RECORD}. */
+  readonly dnsNames: readonly string[];
+  readonly zone: string;
+}
+
+export interface SampleClustersOptions {
+  readonly count: number;
+  /** Hosted zone that the clusters' names are in. */
+  readonly zone: string;
+  /** Default: looked up by name. */
+  readonly zoneId?: string;
+  /** Names are `<prefix>-<n>`, or the prefix alone for the only one. Default `sample`. */
+  readonly prefix?: string;
+}
+
+const BUNDLE = 'primary';
+const CREDENTIALS_SECRET = 'aws';
+
+/** Installed clusters, so that certman goes to work. */
+export async function createSampleClusters(
+  stack: Stack,
+  options: SampleClustersOptions,
+): Promise<readonly SampleCluster[]> {
+  const clusters = await prepareSampleClusters(stack, options);
+  await installSampleClusters(stack, clusters);
+  return clusters;
+}
+
+/** Clusters that Hive is still installing: everything is there, and certman leaves them alone. */
+export async function prepareSampleClusters(
+  stack: Stack,
+  options: SampleClustersOptions,
+): Promise<readonly SampleCluster[]> {
+  const zoneId = options.zoneId ?? (await zoneIdOf(stack, options.zone));
+  const prefix = options.prefix ?? 'sample';
+  const clusters = Array.from({ length: options.count }, (_, index) =>
+    sampleCluster(options.count === 1 ? prefix : `${prefix}-${index + 1}`, options.zone),
+  );
+  const manifests = clusters.flatMap((cluster) => sampleManifests(cluster));
+  await withHiveClient(stack.kubernetes.adminKubeconfig, async (hub) => {
+    await hub.apply(manifests.filter((one) => one.kind === 'Namespace').map(patchOf));
+    await hub.apply(manifests.filter((one) => one.kind !== 'Namespace').map(patchOf));
+    await hub.mergePatch(
+      clusters.map(({ namespace, name }) => ({
+        path: `/apis/hive.openshift.io/v1/namespaces/${namespace}/dnszones/${name}-zone/status`,
+        body: { status: { aws: { zoneID: zoneId } } },
+      })),
+    );
+  });
+  return clusters;
+}
+
+/** Says of each that Hive has installed it. */
+export async function installSampleClusters(stack: Stack, clusters: readonly SampleCluster[]): Promise<void> {
+  const installed = clusters.map(({ namespace, name }) => ({
+    path: `/apis/hive.openshift.io/v1/namespaces/${namespace}/clusterdeployments/${name}`,
+    body: { spec: { installed: true } },
+  }));
+  await withHiveClient(stack.kubernetes.adminKubeconfig, (hub) => hub.mergePatch(installed));
+}
+
+/** Names of one, in a namespace of its own. */
+export function sampleCluster(name: string, zone: string): SampleCluster {
+  const domain = `${name}.${zone}`;
+  return {
+    namespace: name,
+    name,
+    bundleName: BUNDLE,
+    requestName: requestName(name, BUNDLE),
+    secretName: `${name}-${BUNDLE}-cert`,
+    dnsNames: [`api.${domain}`, `${SAMPLE_EXTRA_RECORD}.${domain}`, `*.apps.${domain}`],
+    zone,
+  };
+}
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: 'Namespace' | 'Secret' | 'DNSZone' | 'ClusterDeployment';
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** @param options.installed whether Hive is done with it; without a DNSZone, certman looks the zone up by name. */
+export function sampleManifests(
+  cluster: SampleCluster,
+  options: { readonly installed?: boolean; readonly dnsZone?: boolean } = {},
+): readonly Manifest[] {
+  const { namespace, name, zone, secretName } = cluster;
+  const manageDNS = options.dnsZone ?? true;
+  const dnsZone: Manifest = {
+    apiVersion: 'hive.openshift.io/v1',
+    kind: 'DNSZone',
+    metadata: { namespace, name: `${name}-zone` },
+    spec: { zone },
+  };
+  return [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: CREDENTIALS_SECRET },
+      stringData: { aws_access_key_id: AWS.accessKeyId, aws_secret_access_key: AWS.secretAccessKey },
+    },
+    ...(manageDNS ? [dnsZone] : []),
+    {
+      apiVersion: 'hive.openshift.io/v1',
+      kind: 'ClusterDeployment',
+      metadata: { namespace, name, labels: { 'api.openshift.com/managed': 'true' } },
+      spec: {
+        baseDomain: zone,
+        clusterName: name,
+        installed: options.installed ?? false,
+        manageDNS,
+        platform: { aws: { region: AWS.region, credentialsSecretRef: { name: CREDENTIALS_SECRET } } },
+        certificateBundles: [{ name: BUNDLE, generate: true, certificateSecretRef: { name: secretName } }],
+        controlPlaneConfig: { servingCertificates: { default: BUNDLE } },
+        ingress: [{ name: 'default', domain: `apps.${name}.${zone}`, servingCertificate: BUNDLE }],
+      },
+    },
+  ];
+}
+
+const PLURALS: Readonly<Record<Manifest['kind'], string>> = {
+  Namespace: 'namespaces',
+  Secret: 'secrets',
+  DNSZone: 'dnszones',
+  ClusterDeployment: 'clusterdeployments',
+};
+
+function patchOf(manifest: Manifest): ObjectPatch {
+  const { namespace, name } = manifest.metadata;
+  const base = manifest.apiVersion === 'v1' ? '/api/v1' : `/apis/${manifest.apiVersion}`;
+  const within = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  return { path: `${base}${within}/${PLURALS[manifest.kind]}/${name}`, body: manifest };
+}
+
+async function zoneIdOf(stack: Stack, zone: string): Promise<string> {
+  const { endpoint, region, credentials } = stack.route53;
+  const route53 = new Route53Client({ endpoint, region, credentials });
+  try {
+    const { HostedZones } = await route53.send(new ListHostedZonesByNameCommand({ DNSName: zone }));
+    const found = HostedZones?.find(({ Name, Config }) => Name === `${zone}.` && Config?.PrivateZone !== true);
+    if (found?.Id !== undefined) return found.Id.replace('/hostedzone/', '');
+    throw new LocalStackError({
+      message: `Route 53 has no hosted zone ${zone}.`,
+      next: 'Make it with stack.createZone.',
+    });
+  } finally {
+    route53.destroy();
+  }
+}

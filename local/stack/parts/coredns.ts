@@ -1,0 +1,60 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { executable } from '../build/executables.ts';
+import { respondsToDns } from '../dns-query.ts';
+import { sendRequest } from '../http.ts';
+import type { TlsFiles } from '../tls.ts';
+import { awsEnvironment, coreDnsFlags, corefile } from '../versions.ts';
+import { type Part, type PartContext, startPart } from './part.ts';
+
+export interface CoreDns extends Part {
+  readonly host: string;
+  readonly port: number;
+  /** `host:port` */
+  readonly address: string;
+  readonly dohUrl: string;
+  readonly caFile: string;
+  /** Folder of a file per zone; read at SIGUSR1. */
+  readonly zonesDir: string;
+}
+
+/** DNS and DoH of the zones that Route 53 has. */
+export async function startCoreDns(
+  place: PartContext & { readonly route53Endpoint: string; readonly tls: TlsFiles },
+): Promise<CoreDns> {
+  const folder = join(place.stateDir, 'coredns');
+  const zonesDir = join(folder, 'zones');
+  const { caFile, certFile, keyFile } = place.tls;
+  // Zones of an earlier run are not in Route 53 any more, and one such keeps CoreDNS from starting.
+  await rm(zonesDir, { recursive: true, force: true });
+  await mkdir(zonesDir, { recursive: true });
+  const part = await startPart(
+    {
+      name: 'coredns',
+      ports: ['dns', 'doh'],
+      launch: async (ports) => {
+        const file = join(folder, 'Corefile');
+        const at = { host: '127.0.0.1', dnsPort: ports.dns, dohPort: ports.doh, certFile, keyFile, zonesDir };
+        await writeFile(file, corefile(at));
+        return {
+          command: await executable('coredns'),
+          args: coreDnsFlags({ corefile: file }),
+          environment: awsEnvironment(place.route53Endpoint),
+        };
+      },
+      isReady: async ({ dns, doh }, signal) => {
+        await sendRequest(`https://127.0.0.1:${doh}/dns-query`, { caFile, signal });
+        return await respondsToDns({ host: '127.0.0.1', port: dns });
+      },
+    },
+    place,
+  );
+  return Object.assign(part, {
+    host: '127.0.0.1',
+    port: part.ports.dns,
+    address: `127.0.0.1:${part.ports.dns}`,
+    dohUrl: `https://127.0.0.1:${part.ports.doh}/dns-query`,
+    caFile,
+    zonesDir,
+  });
+}

@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import { executable } from '../build/executables.ts';
+import { sendRequest } from '../http.ts';
+import { etcdFlags } from '../versions.ts';
+import { type Part, type PartContext, startPart } from './part.ts';
+
+export interface Etcd extends Part {
+  readonly url: string;
+}
+
+/** The store of the API server; keeps its data in the state folder. */
+export async function startEtcd(place: PartContext): Promise<Etcd> {
+  const part = await startPart(
+    {
+      name: 'etcd',
+      ports: ['client', 'peer'],
+      launch: async (ports) => ({
+        command: await executable('etcd'),
+        args: etcdFlags({ host: '127.0.0.1', ...ports, dataDir: join(place.stateDir, 'etcd') }),
+      }),
+      isReady: async (ports, signal) => {
+        const { body } = await sendRequest(`http://127.0.0.1:${ports.client}/health`, { signal });
+        return body.includes('"true"');
+      },
+    },
+    place,
+  );
+  return Object.assign(part, { url: `http://127.0.0.1:${part.ports.client}` });
+}

@@ -1,0 +1,30 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { executable } from '../build/executables.ts';
+import { sendRequest } from '../http.ts';
+import { controllerManagerFlags } from '../versions.ts';
+import { type Part, type PartContext, startPart } from './part.ts';
+
+/** What collects by owner reference, ends namespaces, and gives each namespace its `default` ServiceAccount. */
+export async function startKubeControllerManager(
+  place: PartContext & { readonly adminKubeconfig: string },
+): Promise<Part> {
+  const dataDir = join(place.stateDir, 'kube-controller-manager');
+  await mkdir(dataDir, { recursive: true });
+  return await startPart(
+    {
+      name: 'kube-controller-manager',
+      ports: ['port'],
+      launch: async ({ port }) => ({
+        command: await executable('kube-controller-manager'),
+        args: controllerManagerFlags({ host: '127.0.0.1', port, kubeconfig: place.adminKubeconfig, dataDir }),
+      }),
+      // Its certificate, made at its first start, is by itself.
+      isReady: async ({ port }, signal) => {
+        const caFile = join(dataDir, 'kube-controller-manager.crt');
+        return (await sendRequest(`https://localhost:${port}/healthz`, { caFile, signal })).status === 200;
+      },
+    },
+    place,
+  );
+}

@@ -1,0 +1,27 @@
+import { executable } from '../build/executables.ts';
+import { sendRequest } from '../http.ts';
+import { motoFlags } from '../versions.ts';
+import { type Part, type PartContext, startPart } from './part.ts';
+
+export interface Moto extends Part {
+  /** For `AWS_ENDPOINT_URL`. */
+  readonly endpoint: string;
+}
+
+/** Route 53 and STS. It keeps everything in memory: started again, it has no zones. */
+export async function startMoto(place: PartContext): Promise<Moto> {
+  const part = await startPart(
+    {
+      name: 'moto',
+      ports: ['port'],
+      launch: async ({ port }) => ({
+        command: await executable('moto'),
+        args: motoFlags({ host: '127.0.0.1', port }),
+      }),
+      isReady: async ({ port }, signal) =>
+        (await sendRequest(`http://127.0.0.1:${port}/moto-api/`, { signal })).status === 200,
+    },
+    place,
+  );
+  return Object.assign(part, { endpoint: `http://127.0.0.1:${part.ports.port}` });
+}

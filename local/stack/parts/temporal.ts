@@ -1,0 +1,68 @@
+import { resolve } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { executable } from '../build/executables.ts';
+import { TEMPORAL_NAMESPACE, TEMPORAL_RETENTION_DAYS, temporalFlags } from '../versions.ts';
+import { type Part, type PartContext, startPart } from './part.ts';
+
+export interface TemporalOptions {
+  /** File that keeps workflows over a restart, taken from the state folder where it is relative. Absent: memory. */
+  readonly dbFilename?: string;
+}
+
+export interface TemporalEndpoints {
+  /** `host:port` of the frontend. */
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl: string;
+}
+
+export interface Temporal extends Part, TemporalEndpoints {
+  /** Prometheus metrics of the server. */
+  readonly metricsUrl: string;
+}
+
+/** The development server: one process with the Web UI. */
+export async function startTemporal(place: PartContext, options: TemporalOptions = {}): Promise<Temporal> {
+  const { dbFilename } = options;
+  const part = await startPart(
+    {
+      name: 'temporal',
+      ports: ['port', 'uiPort', 'metricsPort'],
+      launch: async (ports) => ({
+        command: await executable('temporal'),
+        args: temporalFlags({
+          host: '127.0.0.1',
+          ...ports,
+          ...(dbFilename === undefined ? {} : { dbFilename: resolve(place.stateDir, dbFilename) }),
+        }),
+      }),
+      isReady: async ({ port }) => {
+        await setWorkflowRetention(`127.0.0.1:${port}`);
+        return true;
+      },
+    },
+    place,
+  );
+  return Object.assign(part, {
+    address: `127.0.0.1:${part.ports.port}`,
+    namespace: TEMPORAL_NAMESPACE,
+    uiUrl: `http://127.0.0.1:${part.ports.uiPort}`,
+    metricsUrl: `http://127.0.0.1:${part.ports.metricsPort}/metrics`,
+  });
+}
+
+/** Lengthens the retention of the development server, a day, to what the worker wants. Fails until the namespace is there. */
+export async function setWorkflowRetention(address: string): Promise<void> {
+  const connection = await Connection.connect({ address, connectTimeout: '5s' });
+  try {
+    await connection.withDeadline(Date.now() + 10_000, () =>
+      connection.workflowService.updateNamespace({
+        namespace: TEMPORAL_NAMESPACE,
+        config: { workflowExecutionRetentionTtl: msToTs(`${TEMPORAL_RETENTION_DAYS}d`) },
+      }),
+    );
+  } finally {
+    await connection.close();
+  }
+}

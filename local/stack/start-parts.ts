@@ -1,0 +1,101 @@
+/** In which order the parts start, and what each is told of the others. */
+import { join } from 'node:path';
+import type { StackEndpoints } from './endpoints.ts';
+import type { PartName } from './part-names.ts';
+import { startCoreDns } from './parts/coredns.ts';
+import { startEtcd } from './parts/etcd.ts';
+import { type KubeApiServerOptions, startKubeApiServer } from './parts/kube-apiserver.ts';
+import { startKubeControllerManager } from './parts/kube-controller-manager.ts';
+import { startMoto } from './parts/moto.ts';
+import type { Part, PartContext } from './parts/part.ts';
+import { type PebbleOptions, startPebble } from './parts/pebble.ts';
+import { startTemporal, type TemporalOptions } from './parts/temporal.ts';
+import { type TlsFiles, tlsFiles } from './tls.ts';
+import { AWS } from './versions.ts';
+
+export interface StartOptions {
+  readonly stateDir: string;
+  readonly kubernetes?: KubeApiServerOptions | undefined;
+  readonly temporal?: TemporalOptions | undefined;
+  readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'> | undefined;
+  readonly controllerManager: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each part once it is healthy, with the milliseconds it took. */
+  readonly onStarted: (name: PartName, part: Part, tookMs: number) => void;
+}
+
+/**
+ * Three groups at once; within a group, what stands on another part starts after it.
+ * @returns once all are healthy. @throws the first failure, once nothing is starting any more.
+ */
+export async function startParts(options: StartOptions): Promise<StackEndpoints> {
+  const failed = new AbortController();
+  const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
+  const place: PartContext = { stateDir: options.stateDir, signal };
+  const tls = await tlsFiles(join(options.stateDir, 'tls'));
+  const started: ReportStarted = async (name, starting) => {
+    const begun = performance.now();
+    const part = await starting;
+    options.onStarted(name, part, performance.now() - begun);
+    return part;
+  };
+  const groups = [
+    startKubernetes(place, tls, started, options),
+    startAcmeAndDns(place, tls, started, options.pebble),
+    startTemporalServer(place, started, options.temporal),
+  ] as const;
+  for (const group of groups) group.catch((error: unknown) => failed.abort(error));
+  await Promise.allSettled(groups);
+  failed.signal.throwIfAborted();
+  const [kubernetes, names, temporal] = await Promise.all(groups);
+  return { stateDir: options.stateDir, kubernetes, ...names, temporal };
+}
+
+type ReportStarted = <T extends Part>(name: PartName, starting: Promise<T>) => Promise<T>;
+
+async function startKubernetes(
+  place: PartContext,
+  tls: TlsFiles,
+  started: ReportStarted,
+  { kubernetes, controllerManager }: StartOptions,
+): Promise<StackEndpoints['kubernetes']> {
+  const etcd = await started('etcd', startEtcd(place));
+  const api = await started('kube-apiserver', startKubeApiServer({ ...place, ...kubernetes, etcdUrl: etcd.url, tls }));
+  const { server, caFile, adminKubeconfig } = api;
+  if (controllerManager) {
+    await started('kube-controller-manager', startKubeControllerManager({ ...place, adminKubeconfig }));
+  }
+  return { server, caFile, adminKubeconfig, etcdUrl: etcd.url };
+}
+
+async function startAcmeAndDns(
+  place: PartContext,
+  tls: TlsFiles,
+  started: ReportStarted,
+  options: PebbleOptions = {},
+): Promise<Pick<StackEndpoints, 'route53' | 'dns' | 'acme'>> {
+  const moto = await started('moto', startMoto(place));
+  const dns = await started('coredns', startCoreDns({ ...place, route53Endpoint: moto.endpoint, tls }));
+  const ca = await started('pebble', startPebble({ ...place, ...options, tls, dnsServer: dns.address }));
+  const { region, accessKeyId, secretAccessKey } = AWS;
+  return {
+    route53: { endpoint: moto.endpoint, region, credentials: { accessKeyId, secretAccessKey } },
+    dns: {
+      address: dns.address,
+      dohUrl: dns.dohUrl,
+      caFile: dns.caFile,
+      zonesDir: dns.zonesDir,
+      pidFile: dns.pidFile,
+    },
+    acme: { directoryUrl: ca.directoryUrl, managementUrl: ca.managementUrl, caFile: ca.caFile },
+  };
+}
+
+async function startTemporalServer(
+  place: PartContext,
+  started: ReportStarted,
+  options: TemporalOptions = {},
+): Promise<StackEndpoints['temporal']> {
+  const { address, namespace, uiUrl, metricsUrl } = await started('temporal', startTemporal(place, options));
+  return { address, namespace, uiUrl, metricsUrl };
+}

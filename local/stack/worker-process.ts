@@ -1,0 +1,116 @@
+/** A certman worker as a process of its own, as it runs in production, ended with this one. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { sendRequest } from './http.ts';
+import { LocalStackError, messageOf } from './local-stack-error.ts';
+import type { ManagementCluster } from './management-cluster/management-cluster.ts';
+import { spawnGuarded } from './process/guarded-process.ts';
+import { lastLines } from './process/log-tail.ts';
+import { freePorts } from './process/ports.ts';
+import type { Stack } from './stack.ts';
+
+/** As in deploy/base/deployment.yaml: a third less memory in a burst, at the same CPU. */
+const DEPLOYED_NODE_FLAGS = ['--max-semi-space-size=8'];
+
+export interface WorkerOptions {
+  readonly stack: Pick<Stack, 'stateDir'>;
+  readonly hub: Pick<ManagementCluster, 'environment'>;
+  /** Settings on top of the hub's; undefined takes one away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** For the log and in messages. Default `worker`. */
+  readonly name?: string;
+  /** Default `logs/<name>.log` of the stack's folder. */
+  readonly logFile?: string;
+  /** Flags of Node itself, on top of those of the Deployment. */
+  readonly nodeFlags?: readonly string[];
+  /** How long it may take until it is ready. Default five minutes: it bundles the workflow code first, on a machine that may be slow. */
+  readonly readyWithinMs?: number;
+  readonly signal?: AbortSignal;
+  /** Told of the process as soon as there is one; it is at work before it is known to be ready. */
+  readonly onSpawned?: (worker: Pick<WorkerProcess, 'pid' | 'kill' | 'ended'>) => void;
+}
+
+export interface WorkerProcess {
+  readonly pid: number;
+  readonly logFile: string;
+  readonly metricsUrl: string;
+  /** Of the Temporal SDK. */
+  readonly sdkMetricsUrl: string;
+  readonly readyUrl: string;
+  /** How it ended; undefined while it runs. */
+  ended(): string | undefined;
+  /** SIGTERM, and SIGKILL after two minutes. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+const CERTMAN_BIN = fileURLToPath(new URL('../../bin/certman.js', import.meta.url));
+const READY_TIMEOUT_MS = 300_000;
+const POLL_INTERVAL_MS = 50;
+const STOP_TIMEOUT_MS = 120_000;
+
+/** @throws LocalProblem with the last lines of its log when it does not become ready. */
+export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
+  const name = options.name ?? 'worker';
+  const logFile = options.logFile ?? join(options.stack.stateDir, 'logs', `${name}.log`);
+  const { metrics, sdkMetrics } = await freePorts(['metrics', 'sdkMetrics']);
+  const worker = await spawnGuarded({
+    command: process.execPath,
+    args: [...DEPLOYED_NODE_FLAGS, ...(options.nodeFlags ?? []), CERTMAN_BIN, 'worker'],
+    logFile,
+    environment: {
+      ...inheritedEnvironment(),
+      ...options.hub.environment,
+      CERTMAN_METRICS_ADDRESS: `127.0.0.1:${metrics}`,
+      CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${sdkMetrics}`,
+      ...options.environment,
+    },
+  });
+  options.onSpawned?.(worker);
+  const readyUrl = `http://127.0.0.1:${metrics}/readyz`;
+  const withinMs = options.readyWithinMs ?? READY_TIMEOUT_MS;
+  const giveUp = performance.now() + withinMs;
+  let last = 'no answer';
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const ended = worker.ended();
+      if (ended !== undefined) throw await failure(`ended with ${ended} instead of becoming ready`);
+      if (performance.now() > giveUp) throw await failure(`was not ready within ${withinMs / 1000} s (${last})`);
+      try {
+        const answer = await sendRequest(readyUrl);
+        if (answer.status === 200) break;
+        last = `${answer.status} ${answer.body.slice(0, 500)}`;
+      } catch (error) {
+        last = messageOf(error);
+      }
+      await sleep(POLL_INTERVAL_MS);
+    }
+  } catch (error) {
+    await worker.kill();
+    throw error;
+  }
+  return {
+    pid: worker.pid,
+    logFile,
+    metricsUrl: `http://127.0.0.1:${metrics}/metrics`,
+    sdkMetricsUrl: `http://127.0.0.1:${sdkMetrics}/metrics`,
+    readyUrl,
+    ended: () => worker.ended(),
+    stop: () => worker.stop(STOP_TIMEOUT_MS),
+    kill: () => worker.kill(),
+  };
+
+  async function failure(what: string): Promise<LocalStackError> {
+    const lines = (await lastLines(logFile)).map((line) => `  ${line}`).join('\n');
+    return new LocalStackError({ message: `The worker ${what}. Log: ${logFile}. Its last lines:\n${lines}` });
+  }
+}
+
+/** Settings of whoever starts the stack must not reach a worker that is meant for it. */
+function inheritedEnvironment(): Record<string, string | undefined> {
+  const foreign = /^(CERTMAN_|TEMPORAL_|AWS_|KUBE|FEDRAMP$|HOSTED_ZONE_ID$|NODE_TLS_REJECT)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
+}

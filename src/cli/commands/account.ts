@@ -1,0 +1,152 @@
+/** `certman account create`: an ACME account, as the Secret that the worker reads. */
+import { Command } from 'commander';
+import { loadSettings } from '../../configuration/index.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import { note, print, UsageError } from '../output.ts';
+
+const DIRECTORIES: Readonly<Record<string, string>> = {
+  letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
+  'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
+};
+
+interface CreateOptions {
+  readonly directory: string;
+  readonly email?: string;
+  readonly agreeTos?: true;
+  readonly keyType: string;
+  readonly caBundle?: string;
+  readonly apply?: true;
+}
+
+export function accountCommand(): Command {
+  const create = new Command('create')
+    .summary('register an ACME account')
+    .description(
+      'Registers a new account with an ACME CA and prints the Secret that the worker reads (kubectl apply takes it), or creates it.\n' +
+        'The key is made here and is shown nowhere but in that Secret.',
+    )
+    .requiredOption('--directory <url>', `ACME directory: a URL, or ${Object.keys(DIRECTORIES).join(', ')}`)
+    .option('--email <address>', 'contact, for CAs that keep one')
+    .option('--agree-tos', "agree to the CA's terms of service")
+    .option('--key-type <type>', 'p-256, p-384 or rsa-2048', 'p-256')
+    .option('--ca-bundle <file>', "PEM file that the CA's server is trusted by (default: CERTMAN_ACME_CA_BUNDLE)")
+    .option('--apply', 'create the Secret on the hub instead of printing it')
+    .addHelpText(
+      'after',
+      '\nExample:\n  certman account create --directory letsencrypt-staging --email ops@example.com --agree-tos | kubectl apply -f -',
+    )
+    .action(createAccount);
+  return new Command('account').summary('ACME accounts').description('ACME accounts.').addCommand(create);
+}
+
+async function createAccount(options: CreateOptions): Promise<void> {
+  const directoryUrl = DIRECTORIES[options.directory] ?? options.directory;
+  if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:') {
+    throw new UsageError(
+      `--directory is "${options.directory.slice(0, 200)}"; expected an https URL or ${Object.keys(DIRECTORIES).join(', ')}`,
+    );
+  }
+  if (options.email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(options.email)) {
+    throw new UsageError(`--email is "${options.email.slice(0, 200)}"; expected an e-mail address`);
+  }
+  const { KEY_TYPES, generatePrivateKey } = await import('../../acme/private-key.ts');
+  const keyType = KEY_TYPES.find((type) => type === options.keyType);
+  if (keyType === undefined) {
+    throw new UsageError(`--key-type is "${options.keyType.slice(0, 200)}"; expected ${KEY_TYPES.join(', ')}`);
+  }
+  const settings = loadSettings(
+    { ...process.env, ...(options.caBundle === undefined ? {} : { CERTMAN_ACME_CA_BUNDLE: options.caBundle }) },
+    ['namespace', 'acmeCaBundle'],
+  );
+  if (options.agreeTos !== true) {
+    throw new UsageError(
+      `An account needs your agreement to the terms of service of ${new URL(directoryUrl).host}: add --agree-tos`,
+    );
+  }
+  const { namespace, acmeCaBundle } = settings;
+  const create = async (): Promise<StoredAccount> => {
+    const privateKeyPem = await generatePrivateKey(keyType);
+    const accountUrl = await register(directoryUrl, privateKeyPem, options.email, acmeCaBundle?.pem);
+    note(`registered the account ${accountUrl}`);
+    return { privateKeyPem, accountUrl };
+  };
+  if (options.apply === true) await createSecret(namespace, create);
+  else process.stdout.write(await secretManifest(namespace, await create()));
+}
+
+interface StoredAccount {
+  readonly privateKeyPem: string;
+  readonly accountUrl: string;
+}
+
+async function register(
+  directoryUrl: string,
+  privateKeyPem: string,
+  email: string | undefined,
+  caBundlePem: string | undefined,
+): Promise<string> {
+  const { registerAccount } = await import('../../acme/register-account.ts');
+  const { AcmeTransport } = await import('../../acme/transport.ts');
+  const { VERSION } = await import('../../version.ts');
+  const transport = new AcmeTransport({
+    userAgent: `certman/${VERSION}`,
+    ...(caBundlePem === undefined ? {} : { caBundlePem }),
+  });
+  try {
+    return await registerAccount(transport, {
+      directoryUrl,
+      privateKeyPem,
+      ...(email === undefined ? {} : { contacts: [email] }),
+    });
+  } finally {
+    await transport.close();
+  }
+}
+
+async function secretManifest(namespace: string, { privateKeyPem, accountUrl }: StoredAccount): Promise<string> {
+  const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import(
+    '../../kubernetes/objects/operator-settings.ts'
+  );
+  const block = privateKeyPem
+    .trim()
+    .split('\n')
+    .map((line) => `    ${line}\n`)
+    .join('');
+  return (
+    `apiVersion: v1\nkind: Secret\nmetadata:\n  name: ${ACCOUNT_SECRET}\n  namespace: ${namespace}\ntype: Opaque\n` +
+    `stringData:\n  ${ACCOUNT_URL_ENTRY}: ${JSON.stringify(accountUrl)}\n  ${ACCOUNT_KEY_ENTRY}: |\n${block}`
+  );
+}
+
+/** Creates, and never overwrites: an account's key is the power to revoke what it issued. An account is made only if it will be used. */
+async function createSecret(namespace: string, makeAccount: () => Promise<StoredAccount>): Promise<void> {
+  const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import(
+    '../../kubernetes/objects/operator-settings.ts'
+  );
+  const { createKubernetesClient } = await import('../../kubernetes/api/client.ts');
+  const { loadKubeConfig } = await import('../../kubernetes/api/kube-config.ts');
+  const { SECRETS } = await import('../../kubernetes/api/kubernetes-api.ts');
+  const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
+  const where = `${namespace}/${ACCOUNT_SECRET}`;
+  const existing = (): CertmanError =>
+    new CertmanError({
+      code: 'kubernetes/conflict',
+      message: `The Secret ${where} exists already and was left as it is.`,
+      remedy: 'Delete it first if its account may go: what that account issued can then no longer be revoked by it.',
+    });
+  try {
+    if ((await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET })) !== undefined) throw existing();
+    const { privateKeyPem, accountUrl } = await makeAccount();
+    const created = await kubernetes.create(SECRETS, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: ACCOUNT_SECRET },
+      type: 'Opaque',
+      stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
+    });
+    if (created === undefined) throw existing();
+    print(`Secret ${where} created; waiting certificates go on by themselves.`);
+  } finally {
+    await kubernetes.close();
+  }
+}

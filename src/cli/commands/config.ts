@@ -1,0 +1,55 @@
+/** `certman config`: every setting, and whether those that are set are right. */
+import { Command } from 'commander';
+import { describeSettings, loadConfiguration, settingsAsMarkdown, unknownSettings } from '../../configuration/index.ts';
+import { note, print } from '../output.ts';
+
+interface ConfigOptions {
+  readonly check?: true;
+  readonly markdown?: true;
+  readonly json?: true;
+}
+
+export function configCommand(): Command {
+  return new Command('config')
+    .summary('show every setting, or check those that are set')
+    .description(
+      'Prints the settings that certman reads from the environment. With --check, says everything that is wrong with them.',
+    )
+    .option('--check', 'check the settings of this environment; exit code 2 when something is wrong')
+    .option('--markdown', 'print the table of the README')
+    .option('--json', 'print JSON')
+    .action((options: ConfigOptions) => {
+      if (options.check === true) check(options);
+      else if (options.markdown === true) process.stdout.write(settingsAsMarkdown());
+      else if (options.json === true) print(JSON.stringify({ settings: describeSettings() }));
+      else print(asText());
+    });
+}
+
+function check(options: ConfigOptions): void {
+  loadConfiguration(process.env);
+  const unknown = unknownSettings(process.env);
+  for (const { name, meant } of unknown) note(unknownSettingText(name, meant));
+  print(options.json === true ? JSON.stringify({ ok: true, unknown }) : 'Every setting is right.');
+}
+
+/** A variable that looks like a setting and is none. */
+export function unknownSettingText(name: string, meant: string | undefined): string {
+  return `${name} is not a setting and is ignored${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+}
+
+/** Without the marks of Markdown. */
+function plain(text: string): string {
+  return text.replaceAll('`', '');
+}
+
+function asText(): string {
+  let group = '';
+  return describeSettings()
+    .map((setting) => {
+      const heading = setting.group === group ? '' : `${group === '' ? '' : '\n'}${setting.group}\n`;
+      group = setting.group;
+      return `${heading}  ${setting.name}\n      ${plain(setting.meaning)}\n      when not set: ${plain(setting.whenUnset)}; example: ${setting.example}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,68 @@
+/** How the commands write: tables, instants as a person reads them, errors with what to do next. */
+import { CertmanError } from '../failures/failure.ts';
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Progress and hints, which must not get into piped output. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Wrong use of the command line: exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** Columns as wide as their widest cell; the last one is not padded. */
+export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const UNITS: readonly (readonly [name: string, ms: number])[] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+];
+
+/** `in 44 d`, `3 h ago`, `now`; `–` when there is no instant. */
+export function formatRelative(text: string | undefined, now = Date.now()): string {
+  if (text === undefined || Number.isNaN(Date.parse(text))) return '–';
+  const distance = Date.parse(text) - now;
+  const size = Math.abs(distance);
+  // Two of a unit or more, else the next smaller one: 47 h says more than 1 d.
+  const [unit, ms] = UNITS.find(([, length]) => size >= 2 * length) ?? ['s', 1_000];
+  const count = Math.round(size / ms);
+  if (count === 0) return 'now';
+  return distance > 0 ? `in ${count} ${unit}` : `${count} ${unit} ago`;
+}
+
+/** `2027-01-01 12:00:00Z (in 39 d)`. */
+export function formatInstant(text: string | undefined): string {
+  if (text === undefined || Number.isNaN(Date.parse(text))) return '–';
+  return `${new Date(text).toISOString().slice(0, 19).replace('T', ' ')}Z (${formatRelative(text)})`;
+}
+
+/** What a failed command says, and its exit code: 2 for wrong use or configuration, 1 for everything else. */
+export function describeError(error: unknown): { readonly message: string; readonly exitCode: number } {
+  if (error instanceof UsageError) return { message: error.message, exitCode: 2 };
+  if (error instanceof CertmanError) {
+    const next = error.info.remedy === undefined ? '' : `\n${error.info.remedy}`;
+    return { message: `${error.message}${next}`, exitCode: error.code === 'configuration/invalid' ? 2 : 1 };
+  }
+  return { message: error instanceof Error ? error.message : String(error), exitCode: 1 };
+}

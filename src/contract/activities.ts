@@ -1,0 +1,244 @@
+/**
+ * The activities a workflow may call, by outside system: their names, inputs and results. Types only.
+ * Every activity throws `ApplicationFailure` with `type` = a `FailureCode` and `details` = `[FailureInfo]`, and nothing else.
+ * No input or result carries a private key, a credential or a challenge token.
+ */
+import type { CertificateFacts, SecretObservation } from '../certificates/certificate-facts.ts';
+import type { StatusReport } from '../certificates/status-report.ts';
+import type { RemoveBundleInput } from '../clusters/bundle-removal.ts';
+import type { BundleView, ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
+import type { FailureInfo } from '../failures/failure.ts';
+
+/** A namespaced Kubernetes object that is owned or pointed at. */
+export interface ObjectRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** One TXT record: `name` without trailing dot (`_acme-challenge.api.x.example.com`), `value` unquoted (43 characters of base64url). */
+export interface TxtRecord {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A DNS-01 challenge that is still to be answered (RFC 8555 §8.4). */
+export interface PendingChallenge {
+  /** The identifier without `*.`. */
+  readonly identifier: string;
+  readonly wildcard: boolean;
+  readonly authorizationUrl: string;
+  readonly challengeUrl: string;
+  readonly record: TxtRecord;
+}
+
+export interface PlacedOrder {
+  readonly orderUrl: string;
+  /** RFC 3339; the CA forgets the order after it. */
+  readonly expires: string;
+  /** Host of the CA's directory, as a person would name the environment. */
+  readonly caHost: string;
+  /** Empty when every authorization is already valid: DNS is skipped. */
+  readonly challenges: readonly PendingChallenge[];
+  /** With `standaloneRequestUid`: a record for each name, to be published and seen before the order is gone on with. */
+  readonly ownershipRecords?: readonly TxtRecord[];
+}
+
+export interface PlaceOrderInput {
+  readonly dnsNames: readonly string[];
+  /** An order of an earlier attempt; resumed when it is still pending, ready, processing or valid, else a new one is placed. */
+  readonly resume?: string;
+  /** `certId` of the certificate that a new order replaces (RFC 9773 §5); left out again when the CA refuses it. */
+  readonly replaces?: string;
+  /**
+   * uid of a CertificateRequest that stands alone: its maker is to prove every name, those included that the CA holds for
+   * proved. An authorization is of the account (RFC 8555 §7.4.1), which serves all clusters, and so proves nothing of him.
+   */
+  readonly standaloneRequestUid?: string;
+}
+
+export interface FinalizeOrderInput {
+  readonly orderUrl: string;
+  readonly dnsNames: readonly string[];
+  readonly commonName?: string;
+  /** The CertificateRequest: owner of the staging Secret, which is named after it. */
+  readonly request: ObjectRef;
+}
+
+export interface InstallCertificateInput {
+  readonly orderUrl: string;
+  readonly certificateUrl: string;
+  readonly dnsNames: readonly string[];
+  readonly request: ObjectRef;
+  readonly secretName: string;
+  /** The Secret may hold a certificate that the workflow did not issue: say which, since nobody could revoke it later otherwise. */
+  readonly returnReplaced?: true;
+}
+
+export interface InstalledCertificate extends CertificateFacts {
+  /** With `returnReplaced`: the certificate that was in the Secret before, when its key was there as well and it has not expired. */
+  readonly replaced?: IssuedCertificate;
+}
+
+/** A certificate that may still be valid, by where the CA keeps it, or by itself where nobody knows that. */
+export interface IssuedCertificate {
+  /** Absent: it was not issued here; then `leaf` is there. */
+  readonly certificateUrl?: string;
+  readonly serialNumber: string;
+  readonly notAfter: string;
+  /** DER of the certificate in base64. Nothing secret: it was sent to everybody who connected. */
+  readonly leaf?: string;
+}
+
+export type RevocationOutcome =
+  | 'revoked'
+  | 'alreadyRevoked'
+  | 'expired'
+  | 'unknownToAccount'
+  /** Found in the Secret without its key, and not one of those listed: left valid. */
+  | 'notIssuedHere'
+  | 'missing';
+
+export interface RevocationEntry {
+  readonly serialNumber: string;
+  readonly outcome: RevocationOutcome;
+  readonly message: string;
+}
+
+export interface RevokeCertificatesInput {
+  /** Its current certificate, read from the Secret, is revoked as well as those listed, where its key is there or it is one of them. */
+  readonly namespace: string;
+  readonly secretName: string;
+  /** The CertificateRequest whose certificates they are: what is in a Secret that says it belongs to another is left alone. */
+  readonly requestName?: string;
+  readonly issued: readonly IssuedCertificate[];
+  /** URLs of orders that the CA may have fulfilled without anybody having taken the certificate. */
+  readonly orders?: readonly string[];
+  /** RFC 5280 §5.3.1 CRLReason; 5 = cessationOfOperation. */
+  readonly reason: 0 | 1 | 4 | 5;
+}
+
+/** One outside system: the CA (RFC 8555). `finalizeOrder`, `installCertificate` and `revokeCertificates` also touch the Secrets that hold the keys, so that no key leaves the worker. */
+export interface AcmeActivities {
+  placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
+  /** Tells the CA to look, and returns once every authorization is valid. */
+  answerChallenges(input: {
+    readonly orderUrl: string;
+    readonly challenges: readonly PendingChallenge[];
+  }): Promise<void>;
+  /** Writes a new key to the staging Secret (or finds the one of this order there), finalizes, returns once the CA has issued. */
+  finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
+  /** Downloads the chain, writes it with the staged key to the Secret, deletes the staging Secret. */
+  installCertificate(input: InstallCertificateInput): Promise<InstalledCertificate>;
+  revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
+}
+
+export interface PublishedRecords {
+  readonly zoneId: string;
+  /** Authoritative servers of the zone (host names), from its delegation set. */
+  readonly nameServers: readonly string[];
+}
+
+/** One outside system: Route 53. */
+export interface DnsActivities {
+  /**
+   * All values in one change, beside foreign values of the same names; returns once the change is INSYNC. Its failure says by
+   * `sent` that the records may be there all the same.
+   */
+  publishTxtRecords(input: {
+    readonly zone: ZoneTarget;
+    readonly records: readonly TxtRecord[];
+  }): Promise<PublishedRecords>;
+  /** Takes exactly these values away, leaving foreign ones; a missing record, name or zone counts as done. */
+  withdrawTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<void>;
+}
+
+/** One outside system: the public DNS. */
+export interface PropagationActivities {
+  /** Returns once every value is seen by the authoritative servers and a quorum of DoH resolvers; else fails `dns/notVisible` with what was seen. */
+  verifyPropagation(input: {
+    readonly records: readonly TxtRecord[];
+    readonly zoneName: string;
+    readonly nameServers: readonly string[];
+  }): Promise<{ readonly seenBy: readonly string[] }>;
+}
+
+export interface ApplyCertificateRequestInput {
+  readonly cluster: ClusterView;
+  readonly bundle: BundleView;
+}
+
+export interface ReportStatusInput {
+  readonly cluster: ClusterIdentity;
+  readonly report: StatusReport;
+}
+
+export interface RequestObservation {
+  readonly request: ObjectRef;
+  /** `spec.renewBeforeDays` as the user set it. */
+  readonly renewBeforeDays?: number;
+  readonly secret: SecretObservation;
+  /** Host of the CA's directory that an order would go to now; absent while there is no usable account. */
+  readonly caHost?: string;
+}
+
+/** What is done about a deletion that cannot be finished. */
+export interface DecommissionRules {
+  /** `release`: after the limit the finalizer is let go without it. `wait`: never; it is tried until it can be done. */
+  readonly policy: 'wait' | 'release';
+  /** Milliseconds from the beginning of the end. */
+  readonly limitMs: number;
+}
+
+/**
+ * What became of our finalizer on a ClusterDeployment, or on a request that stands alone. `absent`: the object is gone, or it
+ * was off already. `kept`: a user's request that lives is not let go.
+ */
+export type FinalizerOutcome = 'released' | 'absent' | 'kept';
+
+/**
+ * One outside system: the management cluster's API server. A CertificateRequest that stands alone is in the place of both
+ * ClusterDeployment and request: it is held and released by its finalizer, told its status, and otherwise left to its user.
+ */
+export interface KubernetesActivities {
+  /**
+   * Puts the finalizer on the ClusterDeployment, applies the CertificateRequest (user's renewBeforeDays kept), reads the Secret
+   * and puts back what ties it to the request, its data untouched.
+   */
+  applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
+  /** Writes conditions and status of the CertificateRequest, the bundle's status on the ClusterDeployment, and an Event on both. */
+  reportStatus(input: ReportStatusInput): Promise<void>;
+  /** Deletes the Secret (only if it is ours), the staging Secret and the CertificateRequest with its finalizer. What is gone counts as done. */
+  removeBundle(input: RemoveBundleInput): Promise<{ readonly removed: readonly string[] }>;
+  /**
+   * Takes our finalizer off the ClusterDeployment, or off the request that stands alone and is being deleted; nothing to do
+   * when it is gone.
+   * @param left what could not be done before: told as an Event while there is still an object to tell it of.
+   */
+  removeFinalizer(cluster: ClusterIdentity, left?: readonly FailureInfo[]): Promise<FinalizerOutcome>;
+  /** How the worker is configured to deal with a deletion that cannot be finished. */
+  decommissionRules(): Promise<DecommissionRules>;
+}
+
+/**
+ * How far the watch has come: per kind of object (its plural), the resourceVersion up to which everything has been handled.
+ * Also the heartbeat's details, so that the next attempt goes on from there.
+ */
+export type WatchCheckpoint = Readonly<Record<string, string>>;
+
+/** The long-running watch on the hub. */
+export interface WatchActivities {
+  /**
+   * Lists and watches until its turn is over or it is cancelled, and then returns how far it came. A retry goes on from the
+   * last heartbeat, a first attempt from `resumeFrom`, else it lists.
+   */
+  watchManagementCluster(input: { readonly resumeFrom?: WatchCheckpoint }): Promise<WatchCheckpoint>;
+}
+
+export interface Activities
+  extends AcmeActivities,
+    DnsActivities,
+    PropagationActivities,
+    KubernetesActivities,
+    WatchActivities {}

@@ -1,0 +1,91 @@
+/**
+ * DNS over HTTPS (RFC 8484), in wire format. POST, since an HTTP cache on the way must not answer for the DNS (§4.1).
+ * Connections are kept; several questions share one by HTTP/2 where the resolver speaks it (§5.2).
+ */
+import { Agent, type Dispatcher } from 'undici';
+import { decodeTxtResponse, encodeTxtQuery, MAX_MESSAGE_BYTES, type TxtResponse } from './dns-message.ts';
+import type { TxtSource } from './txt-source.ts';
+
+const MEDIA_TYPE = 'application/dns-message';
+const TIMEOUT_MS = 5_000;
+
+export interface DohOptions {
+  /** PEM certificates trusted instead of Node's own roots. */
+  readonly ca?: string;
+  readonly timeoutMs?: number;
+}
+
+/** The connections to all resolvers of a worker. Close it at the end. */
+export function createDohConnections(options: DohOptions = {}): Agent {
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  return new Agent({
+    allowH2: true,
+    connections: 2,
+    keepAliveTimeout: 60_000,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: { timeout: timeoutMs, ...(options.ca === undefined ? {} : { ca: options.ca }) },
+  });
+}
+
+export class DohResolver implements TxtSource {
+  readonly name: string;
+  readonly #url: URL;
+  readonly #connections: Dispatcher;
+  readonly #timeoutMs: number;
+
+  constructor(url: string, connections: Dispatcher, options: { readonly timeoutMs?: number } = {}) {
+    this.#url = new URL(url);
+    this.name = this.#url.host;
+    this.#connections = connections;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  }
+
+  async queryTxt(name: string): Promise<TxtResponse> {
+    const question = { id: 0, name, recursion: true };
+    try {
+      const answer = await this.#connections.request({
+        origin: this.#url.origin,
+        path: `${this.#url.pathname}${this.#url.search}`,
+        method: 'POST',
+        headers: { accept: MEDIA_TYPE, 'content-type': MEDIA_TYPE },
+        body: encodeTxtQuery(question),
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      const message = await readBounded(answer.body);
+      if (answer.statusCode !== 200) return noAnswer(`it answered HTTP ${answer.statusCode}`);
+      const type = String(answer.headers['content-type'] ?? 'no content type');
+      if (type.split(';')[0]?.trim().toLowerCase() !== MEDIA_TYPE) {
+        return noAnswer(`it answered ${type.slice(0, 80)} instead of ${MEDIA_TYPE}`);
+      }
+      if (message === undefined) return noAnswer(`it answered more than ${MAX_MESSAGE_BYTES} bytes`);
+      return decodeTxtResponse(question, message) ?? noAnswer('its answer is no DNS answer to the question');
+    } catch (error) {
+      return noAnswer(`it cannot be reached (${reasonOf(error)})`);
+    }
+  }
+}
+
+/** @returns undefined, with the rest left unread, when it is longer than any DNS message. */
+async function readBounded(body: Dispatcher.ResponseData['body']): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    length += chunk.length;
+    if (length > MAX_MESSAGE_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function noAnswer(why: string): TxtResponse {
+  return { kind: 'silent', why };
+}
+
+/** The code of an error where it has one: its message can quote what the other side sent. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? code : error.name;
+}

@@ -1,0 +1,209 @@
+/** The few calls that certman makes to Route 53 with one set of credentials: paced, typed, bounded; never retried here. */
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import {
+  ChangeResourceRecordSetsCommand,
+  GetChangeCommand,
+  GetHostedZoneCommand,
+  ListHostedZonesCommand,
+  ListResourceRecordSetsCommand,
+  type ListResourceRecordSetsCommandOutput,
+  type ResourceRecordSet,
+  Route53Client,
+  type Route53ClientConfig,
+} from '@aws-sdk/client-route-53';
+import { CertmanError } from '../../failures/failure.ts';
+import { compareNamesByLabel, normalizeName } from '../txt-record.ts';
+import { fromAwsError } from './aws-error.ts';
+import type { SubmittedChange, TxtChange, TxtRecordSet } from './change-batch.ts';
+import type { Route53RateLimiter } from './rate-limiter.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 20_000;
+
+/** The most that one ListResourceRecordSets answers (Route 53 API reference). */
+const MAX_PAGE_SIZE = 300;
+
+/** More hosted zones than any AWS account may have by default (500), with room; the end of a server that pages in circles. */
+const MAX_ZONE_PAGES = 1_000;
+
+/** One pool of connections for all credentials. */
+export const AWS_CONNECTIONS = Object.freeze({
+  connectionTimeout: CONNECT_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  throwOnRequestTimeout: true,
+  httpAgent: new HttpAgent({ keepAlive: true, maxSockets: 50 }),
+  httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 50 }),
+});
+
+export interface ListedZone {
+  /** Without `/hostedzone/`. */
+  readonly id: string;
+  readonly name: string;
+  readonly private: boolean;
+}
+
+export interface Route53Options {
+  /** Absent: the default chain. */
+  readonly credentials?: Route53ClientConfig['credentials'];
+  /** Shared by all clients that count against the same AWS account. */
+  readonly rateLimiter: Route53RateLimiter;
+  /** Told of each request, for metrics. */
+  readonly onRequest?: (action: string) => void;
+}
+
+/** All methods throw `CertmanError` with a `dns/…` code. */
+export class Route53Api {
+  readonly #client: Route53Client;
+  readonly #pace: Route53RateLimiter;
+  readonly #onRequest: ((action: string) => void) | undefined;
+
+  constructor(options: Route53Options) {
+    this.#pace = options.rateLimiter;
+    this.#onRequest = options.onRequest;
+    this.#client = new Route53Client({
+      region: 'us-east-1', // Route 53 is one global service, addressed by this region
+      maxAttempts: 1,
+      requestHandler: AWS_CONNECTIONS,
+      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+    });
+  }
+
+  /** All zones of the account, page by page. */
+  async listZones(): Promise<readonly ListedZone[]> {
+    const zones: ListedZone[] = [];
+    let marker: string | undefined;
+    for (let page = 0; page < MAX_ZONE_PAGES; page++) {
+      const input = { MaxItems: 100, ...(marker === undefined ? {} : { Marker: marker }) };
+      const answer = await this.#ask('ListHostedZones', 'list the hosted zones', () =>
+        this.#client.send(new ListHostedZonesCommand(input)),
+      );
+      for (const zone of answer.HostedZones ?? []) {
+        if (zone.Id === undefined || zone.Name === undefined) continue;
+        zones.push({
+          id: stripIdPrefix(zone.Id),
+          name: normalizeName(zone.Name),
+          private: zone.Config?.PrivateZone === true,
+        });
+      }
+      if (answer.IsTruncated !== true || answer.NextMarker === undefined) return zones;
+      marker = answer.NextMarker;
+    }
+    throw new CertmanError({
+      code: 'dns/unexpected',
+      message: `AWS listed hosted zones without an end (${MAX_ZONE_PAGES} pages).`,
+    });
+  }
+
+  /** The authoritative servers of a public zone. */
+  async nameServers(zoneId: string): Promise<readonly string[]> {
+    const answer = await this.#ask('GetHostedZone', `describe hosted zone ${zoneId}`, () =>
+      this.#client.send(new GetHostedZoneCommand({ Id: zoneId })),
+    );
+    return (answer.DelegationSet?.NameServers ?? []).map(normalizeName);
+  }
+
+  /**
+   * The TXT sets of these names; those without one are absent. Pages are started at the first name that no page has covered
+   * yet, so it takes never more requests than names, nor more than the pages of the zone between them.
+   */
+  async readTxtSets(zoneId: string, names: Iterable<string>): Promise<Map<string, TxtRecordSet>> {
+    const sets = new Map<string, TxtRecordSet>();
+    const sought = [...names].toSorted(compareNamesByLabel);
+    let next = 0;
+    while (next < sought.length) {
+      const start = sought[next] ?? '';
+      const last = sought.at(-1) ?? start;
+      const page = await this.#readPage(zoneId, start, start === last ? 1 : MAX_PAGE_SIZE);
+      for (const found of page.ResourceRecordSets ?? []) {
+        if (found.Name === undefined || found.Type !== 'TXT') continue;
+        const set = readTxtSet(found);
+        if (set !== undefined) sets.set(set.name, set);
+      }
+      const nextName = page.IsTruncated === true ? page.NextRecordName : undefined;
+      next++;
+      if (nextName === undefined) break;
+      // A name equal to the page's end may have its TXT on either side of it: it is asked again, unless it was found.
+      const covered = normalizeName(nextName);
+      while (next < sought.length) {
+        const name = sought[next] ?? '';
+        const order = compareNamesByLabel(name, covered);
+        if (order > 0 || (order === 0 && !sets.has(name))) break;
+        next++;
+      }
+    }
+    return sets;
+  }
+
+  async #readPage(zoneId: string, start: string, size: number): Promise<ListResourceRecordSetsCommandOutput> {
+    return this.#ask('ListResourceRecordSets', `list records of hosted zone ${zoneId}`, () =>
+      this.#client.send(
+        new ListResourceRecordSetsCommand({
+          HostedZoneId: zoneId,
+          StartRecordName: `${start}.`,
+          StartRecordType: 'TXT',
+          MaxItems: size,
+        }),
+      ),
+    );
+  }
+
+  /** @throws ChangeRefusedError when the batch is not acceptable; nothing of it is done then. */
+  async change(zoneId: string, changes: readonly TxtChange[]): Promise<SubmittedChange> {
+    const answer = await this.#ask('ChangeResourceRecordSets', `change TXT records of hosted zone ${zoneId}`, () =>
+      this.#client.send(
+        new ChangeResourceRecordSetsCommand({
+          HostedZoneId: zoneId,
+          ChangeBatch: {
+            Comment: 'certman',
+            Changes: changes.map(({ action, set }) => ({
+              Action: action,
+              ResourceRecordSet: {
+                Name: `${set.name}.`,
+                Type: 'TXT',
+                TTL: set.ttlSeconds,
+                ResourceRecords: set.values.map((value) => ({ Value: value })),
+              },
+            })),
+          },
+        }),
+      ),
+    );
+    const info = answer.ChangeInfo;
+    if (info?.Id === undefined) {
+      throw new CertmanError({ code: 'dns/unexpected', message: 'AWS accepted a change without giving its id.' });
+    }
+    return { id: stripIdPrefix(info.Id), inSync: info.Status === 'INSYNC' };
+  }
+
+  async isInSync(changeId: string): Promise<boolean> {
+    const answer = await this.#ask('GetChange', `describe change ${changeId}`, () =>
+      this.#client.send(new GetChangeCommand({ Id: changeId })),
+    );
+    return answer.ChangeInfo?.Status === 'INSYNC';
+  }
+
+  async #ask<T>(action: string, doing: string, send: () => Promise<T>): Promise<T> {
+    await this.#pace.acquire();
+    this.#onRequest?.(action);
+    try {
+      return await send();
+    } catch (error) {
+      const problem = fromAwsError(doing, error);
+      if (problem.code === 'dns/throttled') this.#pace.backOff(1_000);
+      throw problem;
+    }
+  }
+}
+
+function readTxtSet(found: ResourceRecordSet): TxtRecordSet | undefined {
+  const values = (found.ResourceRecords ?? []).flatMap(({ Value }) => (Value === undefined ? [] : [Value]));
+  const name = normalizeName(found.Name ?? '');
+  if (found.SetIdentifier !== undefined || found.TTL === undefined || values.length === 0) return undefined;
+  return { name, ttlSeconds: found.TTL, values };
+}
+
+/** Ids come as `/hostedzone/Z…` and `/change/C…`. */
+export function stripIdPrefix(id: string): string {
+  return id.slice(id.lastIndexOf('/') + 1);
+}

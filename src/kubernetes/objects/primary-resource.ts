@@ -1,0 +1,20 @@
+/** Which kind of object a workflow looks after. */
+import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, type ResourceType } from '../api/kubernetes-api.ts';
+import type { InvolvedObject } from './events.ts';
+
+/** Whether it is a CertificateRequest that its user made, not a ClusterDeployment. */
+export function isStandalone({ kind }: Pick<ClusterIdentity, 'kind'>): boolean {
+  return kind === 'CertificateRequest';
+}
+
+/** ClusterDeployments, or CertificateRequests where one stands alone. */
+export function primaryResource(served: Pick<ClusterIdentity, 'kind'>): ResourceType {
+  return isStandalone(served) ? CERTIFICATE_REQUESTS : CLUSTER_DEPLOYMENTS;
+}
+
+/** The object itself, to say an Event of. */
+export function involvedObjectOf(served: ClusterIdentity): InvolvedObject {
+  const { namespace, name, uid } = served;
+  return { resource: primaryResource(served), namespace, name, uid };
+}

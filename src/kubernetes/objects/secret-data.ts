@@ -1,0 +1,22 @@
+/** Reading an entry of a Secret's `data`, which anybody may have written: bounded, decoded, never quoted in a message. */
+
+/** API server's own limit for a whole Secret is 1 MiB (k8s.io/api core/v1 MaxSecretSize); nothing read here comes near it. */
+const MAX_ENTRY_BYTES = 256 * 1024;
+
+export type SecretText =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unusable'; readonly why: string };
+
+/** One entry as text. @param data the Secret's `data` as the API sent it. */
+export function readSecretText(data: unknown, entry: string): SecretText {
+  if (typeof data !== 'object' || data === null) return { kind: 'absent' };
+  const value: unknown = (data as Readonly<Record<string, unknown>>)[entry];
+  if (value === undefined || value === null || value === '') return { kind: 'absent' };
+  if (typeof value !== 'string') return { kind: 'unusable', why: `${entry} is not a string` };
+  if (value.length > (MAX_ENTRY_BYTES * 4) / 3 + 4) {
+    return { kind: 'unusable', why: `${entry} is larger than ${MAX_ENTRY_BYTES / 1024} KiB` };
+  }
+  const text = Buffer.from(value, 'base64').toString('utf8');
+  return text === '' ? { kind: 'unusable', why: `${entry} is not base64` } : { kind: 'text', text };
+}

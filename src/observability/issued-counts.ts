@@ -1,0 +1,142 @@
+/**
+ * How many certificates were issued in the last day and week, and how many of them were duplicates: counted from the
+ * issuances that Temporal completed, which outlive every restart and are the same whichever process asks.
+ */
+import type { OrderReason } from '../certificates/renewal-policy.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const WEEK_MS = 7 * DAY_MS;
+
+/** Visibility is written behind the execution; what is listed again on account of this is recognised by its run id. */
+const OVERLAP_MS = 10 * 60_000;
+
+/** One closed issuance as visibility shows it. */
+export interface ClosedIssuance {
+  readonly runId: string;
+  /** Epoch milliseconds. */
+  readonly startTime: number;
+  readonly closeTime: number;
+  /** Names of the certificate (the first ten). */
+  readonly dnsNames: readonly string[];
+  /** Digest of the exact set of names. */
+  readonly nameSet: string | undefined;
+  /** Why it was ordered; unknown of those that an earlier version began. */
+  readonly reason?: string | undefined;
+}
+
+/** Completed issuances closed at or after an instant (epoch milliseconds), in any order. */
+export type ListCompletedIssuances = (closedSince: number, signal: AbortSignal) => AsyncIterable<ClosedIssuance>;
+
+export interface IssuedCounts {
+  readonly lastDay: DomainCounts;
+  readonly lastWeek: DomainCounts;
+  /** Certificates of the last week beyond the first of their exact set of names, but for up to three renewals whose time had come. */
+  readonly duplicatesInLastWeek: number;
+}
+
+/** A certificate counts for a domain once, however many of its names lie there. */
+export interface DomainCounts {
+  readonly openshiftCom: number;
+  readonly openshiftAppsCom: number;
+}
+
+/** Of the renewal policy: the certificate before had done its time. */
+const RENEWAL_REASONS: ReadonlySet<string | undefined> = new Set<OrderReason>([
+  'RenewalDue',
+  'SuggestedByCa',
+  'Expired',
+]);
+
+/**
+ * Certificates that live for six days are renewed every three or four, which is up to three of one set of names in each week
+ * and nothing that anybody would have to look at. More are: a renewal that is always due is a defect.
+ */
+const MAX_RENEWALS_PER_WEEK = 3;
+
+/** Counts over the issuances known, at an instant. Pure. */
+export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): IssuedCounts {
+  const day = { openshiftCom: 0, openshiftAppsCom: 0 };
+  const week = { openshiftCom: 0, openshiftAppsCom: 0 };
+  const bySet = new Map<string, ClosedIssuance[]>();
+  for (const issuance of issuances) {
+    const age = now - issuance.closeTime;
+    if (age >= WEEK_MS) continue;
+    const openshiftCom = issuance.dnsNames.some((name) => isSubdomainOf(name, 'openshift.com'));
+    const openshiftAppsCom = issuance.dnsNames.some((name) => isSubdomainOf(name, 'openshiftapps.com'));
+    week.openshiftCom += Number(openshiftCom);
+    week.openshiftAppsCom += Number(openshiftAppsCom);
+    if (age < DAY_MS) {
+      day.openshiftCom += Number(openshiftCom);
+      day.openshiftAppsCom += Number(openshiftAppsCom);
+    }
+    if (issuance.nameSet === undefined) continue;
+    const siblings = bySet.get(issuance.nameSet) ?? [];
+    siblings.push(issuance);
+    bySet.set(issuance.nameSet, siblings);
+  }
+  const duplicates = [...bySet.values()].map(duplicatesAmong);
+  return { lastDay: day, lastWeek: week, duplicatesInLastWeek: duplicates.reduce((sum, count) => sum + count, 0) };
+}
+
+/** @param issuances of one set of names in one week, at least one. */
+function duplicatesAmong(issuances: readonly ClosedIssuance[]): number {
+  const due = issuances.filter(({ reason }) => RENEWAL_REASONS.has(reason));
+  const first = issuances.reduce((one, other) => (other.closeTime < one.closeTime ? other : one));
+  const rightful = Math.min(due.length, MAX_RENEWALS_PER_WEEK) + Number(!RENEWAL_REASONS.has(first.reason));
+  return issuances.length - rightful;
+}
+
+function isSubdomainOf(name: string, domain: string): boolean {
+  return name.toLowerCase().endsWith(`.${domain}`);
+}
+
+/**
+ * The issuances of the last week. The first refresh lists the week, later ones only what closed since, and none is
+ * counted twice. At most one refresh runs at a time.
+ */
+export class IssuanceHistory {
+  readonly #list: ListCompletedIssuances;
+  readonly #onNew: (issuance: ClosedIssuance) => void;
+  readonly #known = new Map<string, ClosedIssuance>();
+  #listedUntil: number | undefined;
+  #running: Promise<IssuedCounts> | undefined;
+
+  /** @param onNew told of each issuance that a later refresh than the first one finds. */
+  constructor(list: ListCompletedIssuances, onNew: (issuance: ClosedIssuance) => void = () => undefined) {
+    this.#list = list;
+    this.#onNew = onNew;
+  }
+
+  /** @throws whatever the listing throws; what is known stays as it was, and the next refresh lists the rest again. */
+  refresh(now: number, signal: AbortSignal): Promise<IssuedCounts> {
+    this.#running ??= this.#refresh(now, signal).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #refresh(now: number, signal: AbortSignal): Promise<IssuedCounts> {
+    const since = this.#listedUntil === undefined ? now - WEEK_MS : this.#listedUntil - OVERLAP_MS;
+    const found: ClosedIssuance[] = [];
+    for await (const issuance of this.#list(Math.max(since, now - WEEK_MS), signal)) {
+      if (!this.#known.has(issuance.runId)) found.push(issuance);
+    }
+    const first = this.#listedUntil === undefined;
+    for (const issuance of found) {
+      if (this.#known.has(issuance.runId)) continue;
+      this.#known.set(issuance.runId, issuance);
+      if (!first) this.#onNew(issuance);
+    }
+    for (const [runId, issuance] of this.#known) {
+      if (now - issuance.closeTime >= WEEK_MS + OVERLAP_MS) this.#known.delete(runId);
+    }
+    this.#listedUntil = now;
+    return countIssued(this.#known.values(), now);
+  }
+
+  /** Counts of what is known, without asking. */
+  counts(now: number): IssuedCounts {
+    return countIssued(this.#known.values(), now);
+  }
+}

@@ -1,0 +1,18 @@
+/** Bundles the workflow code beforehand: `node src/worker/bundle-workflows.ts [file]`, part of `npm run build`. */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { BUNDLE_PATH, PRELOAD_MODULES, WORKFLOWS_PATH } from './workflow-code.ts';
+
+const path = resolve(process.argv[2] ?? BUNDLE_PATH);
+const { code } = await bundleWorkflowCode({
+  workflowsPath: WORKFLOWS_PATH,
+  preloadModules: [...PRELOAD_MODULES],
+  logger: new DefaultLogger('WARN'),
+});
+await mkdir(dirname(path), { recursive: true });
+// Whole or not at all: a worker may start while this is written.
+const part = `${path}.${process.pid}.part`;
+await writeFile(part, code);
+await rename(part, path);
+process.stdout.write(`workflow code bundled into ${path} (${Math.round(code.length / 1024)} KiB)\n`);

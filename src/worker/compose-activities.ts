@@ -1,0 +1,142 @@
+/** Puts the activities together from the settings: the one place that knows which module stands on which. */
+import type { Client } from '@temporalio/client';
+import { createAcmeActivities } from '../../activities/acme.ts';
+import { createDnsActivities } from '../../activities/dns.ts';
+import { createKubernetesActivities } from '../../activities/kubernetes.ts';
+import { createPropagationActivities } from '../../activities/propagation.ts';
+import { createWatchActivities } from '../../activities/watch.ts';
+import { AcmeClientSource } from '../acme/client-source.ts';
+import type { Configuration } from '../configuration/index.ts';
+import type { Activities } from '../contract/activities.ts';
+import { CrlFetcher } from '../crl/crl-fetcher.ts';
+import { PropagationCheck } from '../dns/propagation-check.ts';
+import { Route53Provider } from '../dns/route53/provider.ts';
+import { createKubernetesClient, type KubernetesClient } from '../kubernetes/api/client.ts';
+import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
+import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
+import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
+import type { Logger } from '../observability/logging.ts';
+import type { WorkerMetrics } from '../observability/worker-metrics.ts';
+import { VERSION } from '../version.ts';
+import { listCompletedIssuances } from './list-completed-issuances.ts';
+
+export interface CompositionInput {
+  readonly configuration: Configuration;
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly metrics: WorkerMetrics;
+  /** Who this worker is, for people. */
+  readonly identity: string;
+  /** Aborted when the worker begins to end. */
+  readonly stopping: AbortSignal;
+}
+
+export interface ComposedActivities {
+  readonly activities: Activities;
+  /** To be told of each certificate that this worker issued. */
+  certificateIssued(this: void): void;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+/** @throws CertmanError `configuration/invalid` when there is no usable kubeconfig. */
+export function composeActivities(input: CompositionInput): ComposedActivities {
+  const { configuration, logger, metrics } = input;
+  const operatorNamespace = configuration.namespace;
+  const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
+  const settings = createOperatorSettings({ kubernetes, operatorNamespace });
+  const ca = new AcmeClientSource({
+    accounts: settings,
+    directoryUrl: configuration.acmeDirectoryUrl,
+    caBundlePem: configuration.acmeCaBundle?.pem,
+    version: VERSION,
+    onRequest: metrics.acmeRequestEnded,
+  });
+  const caHost = (): Promise<string | undefined> => ca.caHost();
+  const crlCheck = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent: `certman/${VERSION}` }) : undefined;
+  const propagation = createPropagationCheck(configuration, logger);
+  const hub = new FleetMetricsExporter({
+    registry: metrics.registry,
+    list: listCompletedIssuances(input.client),
+    onError: (error) =>
+      logger.warn({ error }, 'the issued certificates could not be counted; the next count is in 5 minutes'),
+  });
+  return {
+    activities: {
+      ...createKubernetesActivities({
+        kubernetes,
+        operatorNamespace,
+        settings,
+        caHost,
+        decommission: { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs },
+      }),
+      ...createAcmeActivities({
+        ca,
+        kubernetes,
+        settings: { keyType: configuration.keyType, profile: configuration.acmeProfile },
+      }),
+      ...createDnsActivities({
+        dns: createDnsProvider(configuration, kubernetes, metrics, propagation.needsNameServers),
+      }),
+      ...createPropagationActivities({ propagation }),
+      ...createWatchActivities({
+        kubernetes,
+        source: kubernetes,
+        caHost,
+        ca,
+        metrics: {
+          expose: (fleet) => hub.expose(fleet),
+          renewalWindowChanged: metrics.ariWindowChanged,
+          crlFetched: metrics.crlFetched,
+          revokedCertificateFound: metrics.revokedCertificateFound,
+        },
+        ...(crlCheck === undefined ? {} : { crlSource: crlCheck }),
+        logger,
+        stopping: input.stopping,
+        settings: {
+          managementCluster: configuration.managementCluster,
+          operatorNamespace,
+          resyncIntervalMs: configuration.resyncIntervalMs,
+          workerName: input.identity,
+          ...(configuration.extraRecord === undefined ? {} : { extraRecord: configuration.extraRecord }),
+        },
+      }),
+    },
+    certificateIssued: () => hub.certificateIssued(),
+    close: async () => {
+      hub.close();
+      await Promise.all([ca.close(), propagation.close(), kubernetes.close(), crlCheck?.close()]);
+    },
+  };
+}
+
+function createPropagationCheck(configuration: Configuration, logger: Logger): PropagationCheck {
+  const { dohResolvers, dohCaBundle, dohQuorum, authoritativeServers } = configuration;
+  return new PropagationCheck({
+    resolvers: dohResolvers,
+    quorum: dohQuorum,
+    authoritative: authoritativeServers,
+    onWarning: (message) => logger.warn(message),
+    ...(dohCaBundle === undefined ? {} : { resolverCa: dohCaBundle.pem }),
+  });
+}
+
+function createDnsProvider(
+  configuration: Configuration,
+  kubernetes: KubernetesClient,
+  metrics: WorkerMetrics,
+  nameServersWanted: boolean,
+): Route53Provider {
+  const { fedramp, fedrampStandaloneRequests, hostedZoneId } = configuration;
+  return new Route53Provider({
+    kubernetes,
+    operatorNamespace: configuration.namespace,
+    requestsPerSecond: configuration.route53RequestsPerSecond,
+    batchWindowMs: configuration.dnsBatchWindowMs,
+    needsNameServers: nameServersWanted,
+    onRequest: metrics.route53Requested,
+    ...(fedramp && hostedZoneId !== undefined
+      ? { fedramp: { hostedZoneId, standaloneRequests: fedrampStandaloneRequests } }
+      : {}),
+  });
+}

@@ -1,0 +1,31 @@
+/** The issuances that Temporal completed, from its visibility store. */
+import type { Client } from '@temporalio/client';
+import { CertNameSet, CertNames, CertReason } from '../contract/cluster-certificates.ts';
+import { listExecutions } from '../controller/list-executions.ts';
+import type { ListCompletedIssuances } from '../observability/issued-counts.ts';
+
+const PAGE_SIZE = 1_000;
+
+/** A page is given up after this; the next listing asks again. */
+const PAGE_TIMEOUT_MS = 60_000;
+
+/** A page at a time, over the worker's own connection. */
+export function listCompletedIssuances(client: Client, pageSize = PAGE_SIZE): ListCompletedIssuances {
+  return async function* list(closedSince, signal) {
+    const since = new Date(closedSince).toISOString();
+    const query = `WorkflowType = 'certificateIssuance' AND ExecutionStatus = 'Completed' AND CloseTime >= '${since}'`;
+    for await (const execution of listExecutions(client, { query, pageSize }, PAGE_TIMEOUT_MS)) {
+      signal.throwIfAborted();
+      if (execution.closeTime === undefined) continue;
+      const attributes = execution.typedSearchAttributes;
+      yield {
+        runId: execution.runId,
+        startTime: execution.startTime.getTime(),
+        closeTime: execution.closeTime.getTime(),
+        dnsNames: attributes.get(CertNames) ?? [],
+        nameSet: attributes.get(CertNameSet),
+        reason: attributes.get(CertReason),
+      };
+    }
+  };
+}

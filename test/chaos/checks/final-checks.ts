@@ -1,0 +1,60 @@
+/** All checks once the last cluster that was deleted is gone, each asked of those who know. */
+import { readCaLog } from '../../support/acme/ca-log.ts';
+import type { ChaosCluster } from '../context.ts';
+import type { Installation } from '../installation.ts';
+import { certificateFindings } from './certificates.ts';
+import type { Finding } from './finding.ts';
+import { issuedFindings } from './issued.ts';
+import { objectFindings, recordFindings, stagingFindings } from './leftovers.ts';
+import { duplicateIssuanceFindings, type UnfulfilledOrders, unfulfilledOrders } from './orders.ts';
+import { decommissionFindings, idleFindings, workflowFindings } from './workflows.ts';
+
+export interface ExpectedState {
+  readonly living: readonly ChaosCluster[];
+  readonly deleted: readonly ChaosCluster[];
+  /** How often an operator asked for a renewal, by cluster. */
+  readonly requestedRenewals: ReadonlyMap<string, number>;
+  /** From when on an order for a cluster may be given up with it (`performance.now()`), by the cluster's name. */
+  readonly decommissioningSince: ReadonlyMap<string, number>;
+}
+
+export interface FinalEvidence {
+  readonly findings: readonly Finding[];
+  /** Certificates that the CA issued. */
+  readonly issued: number;
+  /** Orders that the CA took. */
+  readonly orders: number;
+  readonly unfulfilled: UnfulfilledOrders;
+}
+
+export async function runFinalChecks(installation: Installation, expected: ExpectedState): Promise<FinalEvidence> {
+  const { living, deleted, decommissioningSince: endingSince } = expected;
+  const clusters = [...living, ...deleted];
+  const { issued, orders: ordersOfCa } = await readCaLog(installation.stack.stateDir);
+  const { certificates, broken } = installation.secrets;
+  const { orders } = installation.orders;
+  const { kills } = installation.workforce;
+  const unfulfilled = unfulfilledOrders(
+    { orders, issued, certificates, kills, decommissioningSince: endingSince },
+    clusters,
+  );
+  const findings: Finding[] = [
+    ...(await certificateFindings(installation, living)),
+    ...(await objectFindings(installation, deleted)),
+    ...(await stagingFindings(installation)),
+    ...(await recordFindings(installation)),
+    ...(await issuedFindings(installation, { issued, certificates, orders, deleted })),
+    ...unfulfilled.unexplained.map((what): Finding => ({ kind: 'wastedOrder', what })),
+    ...duplicateIssuanceFindings(clusters, certificates, expected.requestedRenewals),
+    ...(await idleFindings(installation, living)),
+    ...(await decommissionFindings(installation, deleted)),
+    ...(await workflowFindings(installation)),
+    ...broken.map((what): Finding => ({ kind: 'lost', what })),
+  ];
+  // An order that did not pass the relay would be judged by nobody.
+  if (ordersOfCa !== orders.length) {
+    const what = `the CA took ${ordersOfCa} orders, of which ${orders.length} were seen`;
+    findings.push({ kind: 'wastedOrder', what });
+  }
+  return { findings, issued: issued.length, orders: ordersOfCa, unfulfilled };
+}

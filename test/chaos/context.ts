@@ -1,0 +1,17 @@
+/** What a run or a check works on: the systems themselves, reached past the relays, as one who may do everything. */
+import type { Client } from '@temporalio/client';
+import type { SampleCluster } from '../../local/stack/management-cluster/sample-cluster.ts';
+import type { Stack } from '../../local/stack/stack.ts';
+import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import type { KubernetesClient } from '../../src/kubernetes/api/client.ts';
+
+export interface ChaosContext {
+  readonly stack: Stack;
+  readonly kubernetes: KubernetesClient;
+  readonly client: Client;
+  readonly zone: { readonly name: string; readonly zoneId: string };
+}
+
+export interface ChaosCluster extends SampleCluster {
+  readonly identity: ClusterIdentity;
+}

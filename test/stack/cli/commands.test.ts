@@ -1,0 +1,64 @@
+/** The command line as a process: what it prints and how it ends. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../local/stack/process/ports.ts';
+import { settingsAsMarkdown } from '../../../src/configuration/index.ts';
+import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
+
+afterAll(endProcesses);
+
+async function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const command = await startCertman(args, { HOME: '/nonexistent', ...environment });
+  const end = await command.waitForExit();
+  return { code: Number(/^code (\d+)$/.exec(end)?.[1]), output: command.output() };
+}
+
+describe('wrong use', () => {
+  it.each([
+    [['bogus'], /unknown command 'bogus'/],
+    [['renew'], /missing required argument 'cluster'/],
+    [['renew', 'demo'], /"demo" does not name a cluster; expected namespace\/name/],
+    [['status', 'a/b/c'], /does not name a cluster/],
+    [['status', '--nope'], /unknown option '--nope'/],
+    [['account', 'create', '--directory', 'ftp://ca'], /--directory is "ftp:\/\/ca"; expected an https URL/],
+    [['account', 'create', '--directory', 'letsencrypt'], /add --agree-tos/],
+    [['account', 'create', '--directory', 'letsencrypt', '--key-type', 'dsa'], /--key-type is "dsa"; expected/],
+  ])('ends with 2 and says what is expected: %j', async (args, said) => {
+    const { code, output } = await run(args);
+    expect(output).toMatch(said);
+    expect(code).toBe(2);
+  });
+});
+
+describe('certman config', () => {
+  it('prints the table of the README', async () => {
+    expect(await run(['config', '--markdown'])).toEqual({ code: 0, output: settingsAsMarkdown() });
+  });
+
+  it('says that every setting is right', async () => {
+    expect((await run(['config', '--check'])).code).toBe(0);
+  });
+
+  it('says everything that is wrong, and what looks like a setting and is none', async () => {
+    const wrong = await run(['config', '--check'], { CERTMAN_MANAGEMENT_CLUSTER: 'No!', CERTMAN_KEY_TYPE: 'md5' });
+    expect(wrong.code).toBe(2);
+    expect(wrong.output).toMatch(/CERTMAN_MANAGEMENT_CLUSTER.*CERTMAN_KEY_TYPE/s);
+    const unknown = await run(['config', '--check'], { CERTMAN_KEYTYPE: 'p-256' });
+    expect(unknown).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('did you mean CERTMAN_KEY_TYPE?') as string,
+    });
+  });
+});
+
+describe('without Temporal', () => {
+  it('a renewal fails with 1 and says which setting to look at', async () => {
+    const { code, output } = await run(['renew', 'ns/demo'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
+    expect(code).toBe(1);
+    expect(output).toContain('TEMPORAL_ADDRESS');
+  });
+
+  it('a status says that it turns to the hub', async () => {
+    const { output } = await run(['status'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
+    expect(output).toContain("Showing what the hub's resources say");
+  });
+});

@@ -1,0 +1,181 @@
+/** The sweep of lists of revoked certificates, on a CA of the test's own (Pebble publishes none), a real API server and Temporal. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
+import { watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
+import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
+import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
+import { type Cluster, createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
+import { type ControllerRun, useControllerHarness } from '../../support/controller/harness.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+
+/** Two rounds of the sweep: time enough for what must not happen. */
+const TWO_ROUNDS_MS = 11_000;
+
+const hub = useManagementCluster();
+const lab = useControllerHarness(hub);
+let ca: IssuingCa;
+const sources: CrlFetcher[] = [];
+const servers: CrlServer[] = [];
+let serial = 0x00870000;
+
+beforeAll(async () => {
+  ca = await IssuingCa.create();
+});
+afterEach(() => Promise.all([...sources.splice(0), ...servers.splice(0)].map((one) => one.close())));
+
+/** One for each test: what others have left on the hub finds nothing any more. */
+async function listServer(): Promise<CrlServer> {
+  const server = await startCrlServer();
+  servers.push(server);
+  return server;
+}
+
+function watch(
+  options: { readonly managementCluster?: string; readonly worker?: string } = {},
+): Promise<ControllerRun> {
+  const crlCheck = new CrlFetcher({ userAgent: 'certman/test' });
+  sources.push(crlCheck);
+  return lab().startController({ crlCheck, ...options });
+}
+
+interface Certified {
+  readonly cluster: Cluster;
+  readonly facts: CertificateFacts;
+  /** As in the list. */
+  readonly serialHex: string;
+}
+
+/** A cluster whose Secret holds a certificate of the CA, as its CertificateRequest tells. */
+async function certified(crlUrl: string, status: Readonly<Record<string, unknown>> = {}): Promise<Certified> {
+  const cluster = await createCluster(hub());
+  const { certman } = hub();
+  serial += 1;
+  // A serial number whose first bit is set, as a CA may choose.
+  const serialHex = `00${serial.toString(16)}`;
+  const { chainPem, keyPem } = await ca.issue({ serialHex, crlUrl });
+  const facts = certificateFacts(chainPem);
+  if (facts === undefined) throw new Error('no certificate was made');
+  const { serialNumber, issuerName, notBefore, notAfter } = facts;
+  await writeIssuedObjects(hub(), cluster, 'one', {
+    serialNumber,
+    issuerName,
+    notBefore,
+    notAfter,
+    crlURL: crlUrl,
+    ...status,
+  });
+  const data = { 'tls.crt': btoa(chainPem), 'tls.key': btoa(keyPem) };
+  const metadata = { namespace: cluster.namespace, name: 'primary-cert' };
+  await certman.apply(SECRETS, { metadata, type: 'kubernetes.io/tls', data });
+  return { cluster, facts, serialHex };
+}
+
+const revoked = ({ facts }: Certified): string => `primary ${facts.serialNumber} revoked`;
+const fetched = (server: CrlServer, path: string): Promise<string[]> =>
+  eventually(
+    `${path} is fetched`,
+    () => Promise.resolve(server.seen),
+    (seen) => seen.includes(path),
+  );
+
+describe('of all certificates', () => {
+  test('exactly those on the list of their CA have their cluster told, once; each list is fetched once', async () => {
+    const server = await listServer();
+    const listed = await certified(`${server.url}/1.crl`);
+    const cases = {
+      'on the same list, not revoked': await certified(`${server.url}/1.crl`),
+      'with an empty list': await certified(`${server.url}/2.crl`),
+      'that was replaced in its Secret': await certified(`${server.url}/1.crl`, { serialNumber: '77' }),
+      'that has expired': await certified(`${server.url}/expired.crl`, { notAfter: '2026-04-01T00:00:00Z' }),
+      'that is in no Secret': await certified(`${server.url}/none.crl`, { issued: false }),
+    };
+    server.put('/1.crl', await ca.crl({ serials: ['05', listed.serialHex, '4d'] }));
+    server.put('/2.crl', await ca.crl());
+    const first = await watch();
+    await first.untilReceived(listed.cluster, ['observed', revoked(listed)]);
+    await fetched(server, '/2.crl');
+    await sleep(TWO_ROUNDS_MS);
+    expect(server.seen.toSorted()).toEqual(['/1.crl', '/2.crl']);
+    expect(await first.receivedSignals(listed.cluster)).toEqual(['observed', revoked(listed)]);
+    for (const [what, { cluster }] of Object.entries(cases))
+      expect(await first.receivedSignals(cluster), what).toEqual(['observed']);
+    expect(first.revokedCertificates()).toBe(1);
+    expect(first.logs.filter((line) => line.startsWith('The CA has revoked a certificate'))).toHaveLength(1);
+    expect(first.crlFetches.filter((outcome) => outcome === 'fetched').length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('that are revoked, the worker that takes over tells again, which the workflow can ignore', async () => {
+    const server = await listServer();
+    const listed = await certified(`${server.url}/1.crl`);
+    server.put('/1.crl', await ca.crl({ serials: [listed.serialHex] }));
+    const first = await watch();
+    await first.untilReceived(listed.cluster, ['observed', revoked(listed)]);
+    await first.stop();
+    const second = await watch({ managementCluster: first.managementCluster, worker: 'worker-2' });
+    await second.untilReceived(listed.cluster, ['observed', revoked(listed), revoked(listed)]);
+  });
+});
+
+describe('a list that', () => {
+  test('is not of the CA of the certificate that it names tells nobody of anything', async () => {
+    const server = await listServer();
+    const named = await certified(`${server.url}/1.crl`);
+    const impostor = await IssuingCa.create();
+    server.put('/1.crl', await impostor.crl({ serials: [named.serialHex] }));
+    const run = await watch();
+    await eventually(
+      'it is found out',
+      () => Promise.resolve(run.crlFetches),
+      (outcomes) => outcomes.includes('untrusted'),
+    );
+    await sleep(1_500);
+    expect(await run.receivedSignals(named.cluster)).toEqual(['observed']);
+    expect(run.revokedCertificates()).toBe(0);
+    expect(run.logs.filter((line) => line.includes('has not signed it; nothing is done'))).toHaveLength(1);
+  });
+
+  test('cannot be used is no trouble for the others', async () => {
+    const server = await listServer();
+    await certified(`${server.url}/page.crl`);
+    const listed = await certified(`${server.url}/1.crl`);
+    server.put('/page.crl', (response) => response.writeHead(200).end('<html>Not found</html>'));
+    server.put('/1.crl', await ca.crl({ serials: [listed.serialHex], nextUpdate: new Date('2026-01-03T00:00:00Z') }));
+    const run = await watch();
+    await run.untilReceived(listed.cluster, ['observed', revoked(listed)]);
+    await fetched(server, '/page.crl');
+    await eventually(
+      'both are dealt with',
+      () => Promise.resolve(run.crlFetches),
+      (outcomes) => outcomes.includes('unusable') && outcomes.includes('outdated'),
+    );
+  });
+});
+
+test('a server in trouble is asked for one list only, said once, and the watch goes on', async () => {
+  const server = await listServer();
+  const some = [await certified(`${server.url}/1.crl`), await certified(`${server.url}/2.crl`)];
+  for (const path of ['/1.crl', '/2.crl']) {
+    server.put(path, (response) => response.writeHead(503, { 'retry-after': '7200' }).end());
+  }
+  const run = await watch();
+  await eventually(
+    'it is asked',
+    () => Promise.resolve(server.seen),
+    (seen) => seen.length > 0,
+  );
+  await sleep(TWO_ROUNDS_MS);
+  expect(server.seen).toHaveLength(1);
+  const said = run.logs.filter((line) => line.includes(server.url));
+  expect(said).toHaveLength(1);
+  expect(said[0]).toContain('HTTP 503');
+  for (const { cluster } of some) expect(await run.receivedSignals(cluster)).toEqual(['observed']);
+  const { takeovers } = await lab()
+    .env.client.workflow.getHandle(watchWorkflowId(run.managementCluster))
+    .query(watchStatus);
+  expect(takeovers).toBe(1);
+});

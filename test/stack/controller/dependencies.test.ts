@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import type * as backoff from '../../../src/kubernetes/api/backoff.ts';
+import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import {
+  createCluster,
+  identityOf,
+  keyOf,
+  patchSecretAsUser,
+  writeIssuedObjects,
+} from '../../support/controller/clusters.ts';
+import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
+import { setState } from '../../support/controller/recording-workflows.ts';
+import { Gate } from '../../support/faults/gate.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+
+/** What the watch waits for, beside its own five seconds, before it looks for latecomers. */
+const secondLook = vi.hoisted(() => ({ pauseMs: 5_000, afterThis: Promise.resolve() }));
+vi.mock('../../../src/kubernetes/api/backoff.ts', async (importOriginal) => {
+  const { pause, ...others } = await importOriginal<typeof backoff>();
+  return {
+    ...others,
+    pause: async (ms: number, signal: AbortSignal) => {
+      await pause(ms, signal);
+      if (ms === secondLook.pauseMs) await secondLook.afterThis;
+    },
+  };
+});
+
+const hub = useManagementCluster();
+const lab = useControllerHarness(hub);
+
+describe('what a certificate depends on', () => {
+  test('wakes the clusters of its namespace: credentials, zone, Secret, request', async () => {
+    const run = await lab().startController();
+    const cluster = await createCluster(hub());
+    const { namespace } = cluster;
+    await run.untilReceived(cluster, ['observed']);
+    const request = await writeIssuedObjects(hub(), cluster);
+    await run.untilHandled(request);
+    const heard = ['observed'];
+    const expectNext = async (what: string): Promise<void> => {
+      heard.push(what);
+      await run.untilReceived(cluster, heard);
+    };
+
+    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'aws' }, stringData: { aws_access_key_id: 'a' } });
+    await expectNext('The credentials Secret aws changed.');
+    await hub().admin.patch(SECRETS, { namespace, name: 'aws' }, [{ op: 'add', path: '/data/more', value: 'YQ==' }]);
+    await expectNext('The credentials Secret aws changed.');
+    await hub().admin.create(DNS_ZONES, { metadata: { namespace, name: 'zone' }, spec: { zone: 'example.com' } });
+    await expectNext('The DNSZone zone changed.');
+    await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+    await expectNext('The Secret primary-cert was deleted.');
+    await run.untilHandled(await writeIssuedObjects(hub(), cluster, 'two'));
+    // Kubernetes tells whole seconds of who wrote when.
+    await sleep(1_100);
+    const other = { config: undefined, secret: [{ op: 'replace' as const, path: '/data/tls.crt', value: 'YWJj' }] };
+    await patchSecretAsUser(hub(), namespace, 'primary-cert', other.secret);
+    await expectNext('The certificate Secret primary-cert was changed by somebody.');
+    await sleep(1_100);
+    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(identityOf(request)), [
+      { op: 'add', path: '/spec/renewBeforeDays', value: 30 },
+    ]);
+    await sleep(QUIET_MS);
+    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(identityOf(request)));
+    await expectNext('The CertificateRequest c1-primary is being deleted.');
+  });
+
+  test('wakes each that waits or fails once when it is the account, latecomers a little later', async () => {
+    const operatorNamespace = await hub().namespace();
+    const key = { namespace: operatorNamespace, name: 'lets-encrypt-account' };
+    await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'a', 'private-key': 'b' } });
+    const latecomerShows = new Gate();
+    secondLook.afterThis = latecomerShows.opened;
+    // A failure before that must not hold up the end of the watch.
+    onTestFinished(() => latecomerShows.open());
+    const run = await lab().startController({ kubernetes: hub().admin, operatorNamespace });
+    const { workflow } = lab().env.client;
+    const [waiting, late, fine] = [await createCluster(hub()), await createCluster(hub()), await createCluster(hub())];
+    for (const cluster of [waiting, late, fine]) await run.untilReceived(cluster, ['observed']);
+    const wait = async (cluster: typeof waiting): Promise<void> => {
+      const workflowId = clusterWorkflowId({ managementCluster: run.managementCluster, ...cluster });
+      await workflow.getHandle(workflowId).signal(setState, 'Waiting');
+      await eventually(
+        'it can be found by its state',
+        () => workflow.count(`WorkflowId = "${workflowId}" AND CertState = "Waiting"`),
+        ({ count }) => count === 1,
+      );
+    };
+    await wait(waiting);
+    await hub().admin.delete(SECRETS, key);
+    const once = ['observed', `The Secret lets-encrypt-account in ${operatorNamespace} was deleted.`];
+    await run.untilReceived(waiting, once);
+    await wait(late);
+    latecomerShows.open();
+    await run.untilReceived(late, once);
+    expect(await run.receivedSignals(waiting)).toEqual(once);
+    expect(await run.receivedSignals(fine)).toEqual(['observed']);
+
+    await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'x', 'private-key': 'y' } });
+    await run.untilReceived(waiting, [...once, `The Secret lets-encrypt-account in ${operatorNamespace} changed.`]);
+  });
+});

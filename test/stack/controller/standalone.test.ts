@@ -1,0 +1,243 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { CertCluster, clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  FINALIZER,
+  SECRETS,
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type Cluster, createCluster, identityOf, keyOf } from '../../support/controller/clusters.ts';
+import { type ControllerRun, QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
+import { finish } from '../../support/controller/recording-workflows.ts';
+import {
+  createClusterDeployment,
+  createRequest,
+  requestSpec,
+  useManagementCluster,
+} from '../../support/kubernetes/management-cluster.ts';
+import { startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+
+const hub = useManagementCluster();
+const lab = useControllerHarness(hub);
+
+/** A comparison tells also of what belongs to a certificate and is not there: no workflow writes it here. */
+const OF_ITS_LIFE = /^(observed|claimed|gone)/;
+
+async function makeRequest(namespace?: string, name = 'web'): Promise<Cluster> {
+  const { uid, ...key } = await createRequest(hub().admin, namespace ?? (await hub().namespace()), name);
+  return { ...key, uid, kind: 'CertificateRequest' };
+}
+
+/** As its workflow holds it. */
+async function hold(request: Cluster): Promise<void> {
+  await patchRequest(request, '/metadata/finalizers', [FINALIZER]);
+}
+
+async function patchRequest(request: Cluster, path: string, value: unknown): Promise<void> {
+  await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'add', path, value }]);
+}
+
+describe('a CertificateRequest that stands alone', () => {
+  test('is told once to its workflow, whether it was there already or came', async () => {
+    const before = await makeRequest();
+    const run = await lab().startController();
+    await run.untilReceived(before, ['observed']);
+    const after = await makeRequest();
+    await run.untilReceived(after, ['observed']);
+    await hold(after);
+    await sleep(QUIET_MS);
+    expect(await run.receivedSignals(before)).toEqual(['observed']);
+    expect(await run.receivedSignals(after)).toEqual(['observed']);
+    const { typedSearchAttributes } = await lab()
+      .env.client.workflow.getHandle(clusterWorkflowId({ managementCluster: run.managementCluster, ...after }))
+      .describe();
+    expect(typedSearchAttributes.get(CertCluster)).toBe(`${after.namespace}/web`);
+    const shown = [...(run.fleet()?.standalone ?? [])].find(({ namespace }) => namespace === after.namespace);
+    expect(shown).toMatchObject({ name: 'web', gate: 'Serve' });
+    expect([...(run.fleet()?.clusters ?? [])].filter(({ namespace }) => namespace === after.namespace)).toEqual([]);
+  });
+
+  test('is told of its names, is woken by what its view does not tell, and each once', async () => {
+    const run = await lab().startController();
+    const request = await makeRequest();
+    await run.untilReceived(request, ['observed']);
+    await patchRequest(request, '/spec/dnsNames', ['www.example.com']);
+    await run.untilReceived(request, ['observed', 'observed']);
+    await patchRequest(request, '/spec/renewBeforeDays', 20);
+    const woken = 'The spec of the CertificateRequest web was changed by somebody.';
+    await run.untilReceived(request, ['observed', 'observed', woken]);
+    await patchRequest(request, '/metadata/annotations', { note: 'nothing to certman' });
+    await sleep(QUIET_MS);
+    expect(await run.receivedSignals(request)).toEqual(['observed', 'observed', woken]);
+  });
+
+  test('is woken by its surroundings: its Secret, its credentials, its finalizer', async () => {
+    const request = await makeRequest();
+    const { namespace } = request;
+    await hold(request);
+    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'primary-cert' } });
+    const run = await lab().startController();
+    await run.untilReceived(request, ['observed']);
+    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'aws' } });
+    await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+    await run.untilReceived(request, [
+      'observed',
+      'The credentials Secret aws changed.',
+      'The Secret primary-cert was deleted.',
+    ]);
+    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'remove', path: '/metadata/finalizers' }]);
+    const expected = [
+      'observed',
+      'The credentials Secret aws changed.',
+      'The Secret primary-cert was deleted.',
+      'The finalizer of the CertificateRequest was removed by somebody.',
+    ];
+    await run.untilReceived(request, expected);
+  });
+
+  test('is told of its deletion, and its release is not told to a second run', async () => {
+    const run = await lab().startController();
+    const request = await makeRequest();
+    await hold(request);
+    await run.untilReceived(request, ['observed']);
+    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
+    await run.untilReceived(request, ['observed', 'observed deleting']);
+    await hub().certman.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'remove', path: '/metadata/finalizers' }]);
+    const handle = lab().env.client.workflow.getHandle(
+      clusterWorkflowId({ managementCluster: run.managementCluster, ...request }),
+    );
+    await handle.signal(finish);
+    const { runId } = await handle.describe();
+    await sleep(5_000);
+    expect(await handle.describe()).toMatchObject({ runId, status: { name: 'COMPLETED' } });
+  });
+
+  test('that vanishes is told as gone, with what it was', async () => {
+    const run = await lab().startController();
+    const request = await makeRequest();
+    await run.untilReceived(request, ['observed']);
+    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
+    await run.untilReceived(request, ['observed', 'gone with web']);
+  });
+
+  test('and loses its workflow gets another by the comparison; the others are left alone', async () => {
+    const run = await lab().startController({ resyncIntervalMs: 1_000 });
+    const [lost, fine] = [await makeRequest(), await makeRequest()];
+    for (const request of [lost, fine]) {
+      await hold(request);
+      await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
+    }
+    const handle = lab().env.client.workflow.getHandle(
+      clusterWorkflowId({ managementCluster: run.managementCluster, ...lost }),
+    );
+    const { runId } = await handle.describe();
+    await handle.terminate('somebody made a mistake');
+    await expect.poll(async () => (await handle.describe()).runId).not.toBe(runId);
+    await sleep(3_000);
+    // The comparison of what belongs to them misses the status, which no workflow has written here.
+    expect((await run.receivedSignals(lost))?.filter((one) => one === 'observed')).toEqual(['observed']);
+    expect((await run.receivedSignals(fine))?.filter((one) => one === 'observed')).toEqual(['observed']);
+  });
+});
+
+/** The list with one entry of many equal ones. */
+function onceEach(entry: string, list: readonly string[]): readonly string[] {
+  return list.filter((one, index) => one !== entry || list.indexOf(one) === index);
+}
+
+/** The watch signals the claim, and so does each comparison that finds the workflow still running: more than once for a slow workflow. */
+async function untilHandedOver(run: ControllerRun, request: Cluster): Promise<void> {
+  await eventually(
+    'it is handed over, and gets no other signal',
+    async () =>
+      onceEach('claimed by c1', (await run.receivedSignals(request))?.filter((one) => OF_ITS_LIFE.test(one)) ?? []),
+    (told) => JSON.stringify(told) === JSON.stringify(['observed', 'claimed by c1']),
+  );
+}
+
+describe('a CertificateRequest without an owner reference', () => {
+  test('whose ClusterDeployment is known is that one’s alone', async () => {
+    const namespace = await hub().namespace();
+    const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
+    const request = await makeRequest(namespace, 'c1-primary');
+    const run = await lab().startController({ resyncIntervalMs: 1_000 });
+    await run.untilReceived(cluster, ['observed'], OF_ITS_LIFE);
+    await sleep(3_000);
+    expect(await run.receivedSignals(request)).toBeUndefined();
+  });
+
+  test('whose ClusterDeployment cannot be read is left alone until that is mended or gone', async () => {
+    const namespace = await hub().namespace();
+    await hub().admin.create(CLUSTER_DEPLOYMENTS, {
+      metadata: { namespace, name: 'odd' },
+      spec: { baseDomain: 'example.com', clusterName: 'odd', platform: {}, certificateBundles: 'none' },
+    });
+    const request = await makeRequest(namespace, 'odd-primary');
+    const run = await lab().startController();
+    const other = await makeRequest();
+    await run.untilReceived(other, ['observed']);
+    await sleep(QUIET_MS);
+    expect(await run.receivedSignals(request)).toBeUndefined();
+    await hub().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'odd' });
+    await run.untilReceived(request, ['observed']);
+  });
+
+  test('is handed over when a ClusterDeployment comes that asks for it, and taken back when that one is gone', async () => {
+    const run = await lab().startController({ resyncIntervalMs: 1_000 });
+    const request = await makeRequest(undefined, 'c1-primary');
+    const { namespace } = request;
+    await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
+    const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
+    await untilHandedOver(run, request);
+    await run.untilReceived(cluster, ['observed'], OF_ITS_LIFE);
+    await sleep(3_000);
+    await untilHandedOver(run, request);
+    await hub().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'c1' });
+    // Its workflow has ended; another begins.
+    await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
+  });
+
+  test('that was claimed while nobody watched is handed over by the comparison', async () => {
+    const first = await lab().startController();
+    const request = await makeRequest(undefined, 'c1-primary');
+    await first.untilReceived(request, ['observed']);
+    await first.stop();
+    await createClusterDeployment(hub().admin, request.namespace, 'c1');
+    const second = await lab().startController({ managementCluster: first.managementCluster, resyncIntervalMs: 1_000 });
+    await untilHandedOver(second, request);
+    await sleep(2_500);
+    await untilHandedOver(second, request);
+  });
+});
+
+test('one that was refused a Secret is woken when the request that has it is gone', async () => {
+  const run = await lab().startController();
+  const namespace = await hub().namespace();
+  const [older, younger] = [await makeRequest(namespace, 'older'), await makeRequest(namespace, 'younger')];
+  await run.untilReceived(younger, ['observed']);
+  expect(requestSpec('c1').certificateSecret.name).toBe('primary-cert');
+  await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(older));
+  await run.untilReceived(younger, ['observed', 'The CertificateRequest older was deleted.']);
+});
+
+test('while the API server says that it knows no ClusterDeployments, nothing is concluded about those that were known', async () => {
+  const proxied = await startApiServerProxy(hub().certmanConfig);
+  const run = await lab().startController({ kubernetes: proxied.api, resyncIntervalMs: 1_000 });
+  const cluster = await createCluster(hub());
+  const request = await makeRequest();
+  await run.untilReceived(cluster, ['observed'], OF_ITS_LIFE);
+  await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
+  const unknown = proxied.proxy.inject({
+    when: ({ path }) => path.includes('/clusterdeployments'),
+    fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
+  });
+  // Each comparison lists what all tests of the hub have made.
+  await expect.poll(() => unknown.hits()).toBeGreaterThan(3);
+  expect((await run.receivedSignals(cluster))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
+  expect((await run.receivedSignals(request))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
+  expect(run.logs.filter((line) => line.startsWith('The whole picture could not be compared'))).toEqual([]);
+  await run.stop();
+  await proxied.close();
+});

@@ -1,0 +1,154 @@
+/**
+ * A CA that has to revoke the certificates of a whole fleet says so by their renewal windows (RFC 9773): every cluster gets
+ * another certificate, none gets two, and those that are left alone hear nothing.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { setRenewalInfo } from '../../../local/stack/parts/pebble.ts';
+import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
+import type { RenewalWindow } from '../../../src/certificates/renewal-window.ts';
+import { clusterWorkflowId, renewalWindowChanged } from '../../../src/contract/cluster-certificates.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type ObservedRequest, observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { hasSignOctet } from '../../support/acme/issue-certificate.ts';
+import { waitFor } from '../../support/e2e/checks.ts';
+import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { caLog, collect, expectIdle } from '../../support/e2e/evidence.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { scrape } from '../../support/e2e/prometheus.ts';
+
+const AFFECTED = 200;
+const SPARED = 5;
+const EXPLANATION = 'https://ca.example/incident/7';
+
+const lab = useE2eHarness({
+  // As with Let's Encrypt, names that were proved lately need not be proved again.
+  pebble: { nonceReject: 0, authzReuse: 100, profiles: { default: 90 * 86_400 } },
+  temporal: 'inMemory',
+  worker: { CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50' },
+});
+let affected: readonly E2eCluster[];
+let spared: readonly E2eCluster[];
+let before: ReadonlyMap<string, ObservedRequest>;
+let figures = '';
+
+/** All CertificateRequests, by namespace: each cluster has one of its name. */
+async function requests(): Promise<ReadonlyMap<string, ObservedRequest>> {
+  const listed = await collect(lab().kubernetes.list(CERTIFICATE_REQUESTS));
+  return new Map(listed.map(observeRequest).map((request) => [request.namespace, request]));
+}
+
+function worker(): WorkerProcess {
+  const [only] = lab().workers();
+  if (only === undefined) throw new Error('there is no worker');
+  return only;
+}
+
+async function metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+  return (await scrape(worker().metricsUrl)).value(name, labels) ?? 0;
+}
+
+const looks = (): number => lab().ca.seen.filter(({ path }) => path.includes('/renewalInfo/')).length;
+
+/** @returns seconds since `began`. */
+function secondsSince(began: number): string {
+  return ((performance.now() - began) / 1000).toFixed(1);
+}
+
+beforeAll(async () => {
+  // The shortest that is obeyed: the test need not wait for the six hours that Pebble says.
+  lab().ca.inject({
+    when: ({ path }) => path.includes('/renewalInfo/'),
+    fault: { kind: 'changeHeaders', headers: { 'retry-after': '60' } },
+  });
+  const began = performance.now();
+  affected = await createClusters(lab(), 'affected', AFFECTED);
+  spared = await createClusters(lab(), 'spared', SPARED);
+  before = await waitFor('every cluster has its certificate', async () => {
+    const found = await requests();
+    const ready = [...found.values()].filter(({ issued, certId }) => issued && certId !== undefined).length;
+    return ready === AFFECTED + SPARED ? found : `${ready} have`;
+  });
+  figures += `${AFFECTED + SPARED} certificates issued in ${secondsSince(began)} s`;
+});
+afterAll(() => void process.stdout.write(`${figures}\n`));
+
+test('every certificate is asked about once it is issued, and nobody hears of a window that changes nothing', async () => {
+  await waitFor('all are asked about', async () => {
+    const count = await metric('certman_ari_certificates');
+    return count === AFFECTED + SPARED ? {} : `${count} are`;
+  });
+  expect(await metric('certman_ari_window_changes_total')).toBe(0);
+  expect((await caLog(lab())).serials).toHaveLength(AFFECTED + SPARED);
+});
+
+test('all certificates whose windows the CA moves into the past are replaced, none of them twice', async () => {
+  const [start, end] = [-2, -1].map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString());
+  if (start === undefined || end === undefined) throw new Error('no instants');
+  const answer = { suggestedWindow: { start, end }, explanationURL: EXPLANATION };
+  const chains = await Promise.all(affected.map(chainOf));
+  const looksBefore = looks();
+  const requestsBefore = lab().ca.seen.length;
+  const began = performance.now();
+  await Promise.all(chains.map((chain) => setRenewalInfo(lab().stack.acme, chain, answer)));
+  const after = await waitFor('all are replaced', async () => {
+    const found = await requests();
+    const replaced = affected.filter(({ namespace }) => {
+      const [old, now] = [before.get(namespace), found.get(namespace)];
+      return now?.issued === true && now.certId !== undefined && now.certId !== old?.certId;
+    });
+    return replaced.length === AFFECTED ? found : `${replaced.length} are`;
+  });
+  const looked = looks() - looksBefore;
+  const others = lab().ca.seen.length - requestsBefore - looked;
+  figures += `; ${AFFECTED} replaced within ${secondsSince(began)} s of the CA's change of mind, with ${looked} looks and ${(others / AFFECTED).toFixed(1)} other requests to the CA for each`;
+  for (const { namespace } of spared) {
+    expect(after.get(namespace)?.serialNumber).toBe(before.get(namespace)?.serialNumber);
+  }
+  // The new certificates are asked about as well, and the old ones no more: what is late would show now.
+  await waitFor('all are asked about again', async () => {
+    const { seen } = lab().ca;
+    const asked = (certId = ''): boolean => seen.some(({ path }) => path.endsWith(certId));
+    const missing = affected.filter(({ namespace }) => !asked(after.get(namespace)?.certId));
+    return missing.length === 0 ? {} : `${missing.length} are not`;
+  });
+  const { serials } = await caLog(lab());
+  expect(serials).toHaveLength(2 * AFFECTED + SPARED);
+  expect(new Set([...(await requests()).values()].map(({ serialNumber }) => serialNumber)).size).toBe(
+    AFFECTED + SPARED,
+  );
+  expect(await metric('certman_ari_window_changes_total')).toBe(AFFECTED);
+});
+
+test('each of these orders said which certificate it replaces, and the CA took it for that', async () => {
+  const { orders, replacing } = await caLog(lab());
+  expect(orders).toBe(2 * AFFECTED + SPARED);
+  const unknownToPebble = affected.filter(({ namespace }) => hasSignOctet(before.get(namespace)?.certId ?? ''));
+  expect(replacing).toBe(AFFECTED - unknownToPebble.length);
+});
+
+test('a window of the certificate that was replaced causes nothing, however late it comes', async () => {
+  const [first] = affected;
+  const old = before.get(first?.namespace ?? '');
+  if (first === undefined || old?.certId === undefined) throw new Error('there is no such certificate');
+  const window: RenewalWindow = {
+    certId: old.certId,
+    start: '2026-01-01T00:00:00Z',
+    end: '2026-01-02T00:00:00Z',
+    explanationUrl: EXPLANATION,
+  };
+  const now = (await requests()).get(first.namespace);
+  const handle = lab().client.workflow.getHandle(clusterWorkflowId(first.identity));
+  await handle.signal(renewalWindowChanged, { bundleName: first.bundleName, window });
+  // Longer than an issuance takes.
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  expect((await requests()).get(first.namespace)).toEqual(now);
+  expect((await caLog(lab())).orders).toBe(2 * AFFECTED + SPARED);
+  await expectIdle(lab());
+});
+
+async function chainOf({ namespace, secretName }: E2eCluster): Promise<string> {
+  const secret = await readTlsSecret(lab().kubernetes, { namespace, name: secretName });
+  if (secret.kind !== 'valid') throw new Error(`the Secret ${namespace}/${secretName} is ${secret.kind}`);
+  return secret.chainPem;
+}

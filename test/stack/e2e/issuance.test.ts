@@ -1,0 +1,346 @@
+/** The life of certificates while their cluster lives: issued, followed, renewed; asked of the CA, the DNS and the API server. */
+import { X509Certificate } from 'node:crypto';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  CertCluster,
+  CertExpiry,
+  CertIssuer,
+  CertNameSet,
+  CertNames,
+  CertRenewAt,
+  CertState,
+  clusterWorkflowId,
+  issuanceWorkflowId,
+  SEARCH_ATTRIBUTES,
+} from '../../../src/contract/cluster-certificates.ts';
+import { FINALIZER, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import {
+  expectStatusAtCa,
+  waitFor,
+  waitForCertificate,
+  waitForReadyRequest,
+  waitForTxtRemoval,
+} from '../../support/e2e/checks.ts';
+import { createCluster, type E2eCluster, patchCluster } from '../../support/e2e/clusters.ts';
+import {
+  activitiesOf,
+  collect,
+  getClusterDeployment,
+  getRequest,
+  getSecret,
+  statusOf,
+  txtRecords,
+} from '../../support/e2e/evidence.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { Gate } from '../../support/faults/gate.ts';
+import { startCertman } from '../../support/process/certman-process.ts';
+
+const DAY_MS = 86_400_000;
+
+const lab = useE2eHarness();
+let cluster: E2eCluster;
+let firstSerial: string;
+/** Values that were seen at once under the name that `apps.X` and `*.apps.X` share. */
+const seenTogether = new Set<number>();
+let changesOfRoute53: number;
+
+beforeAll(async () => {
+  const made = await createCluster(lab(), 'first', { installed: false });
+  const apps = `apps.first.${lab().zone.name}`;
+  cluster = { ...made, dnsNames: [...made.dnsNames, apps] };
+  lab().route53.clearSeen();
+  await patchCluster(lab(), made, {
+    spec: {
+      installed: true,
+      controlPlaneConfig: {
+        servingCertificates: { default: 'primary', additional: [{ name: 'primary', domain: apps }] },
+      },
+    },
+  });
+  // The CA is not asked to look at the records before they were seen here.
+  const seen = new Gate();
+  lab().ca.inject({ when: ({ path }) => path.startsWith('/chalZ/'), fault: { kind: 'hold', until: seen.opened } });
+  const issued = new AbortController();
+  const sampling = (async () => {
+    while (!issued.signal.aborted) {
+      const values = (await txtRecords(lab())).get(`_acme-challenge.${apps}`);
+      if (values === undefined) continue;
+      seenTogether.add(values.length);
+      seen.open();
+    }
+  })();
+  firstSerial = (await waitForCertificate(lab().kubernetes, cluster, undefined)).serialNumber;
+  issued.abort();
+  await sampling;
+  await waitForTxtRemoval(lab().stack, cluster);
+  changesOfRoute53 = lab().route53.seen.filter(
+    ({ method, path }) => method === 'POST' && path.includes('/rrset'),
+  ).length;
+});
+
+describe('an installed cluster', () => {
+  test('has the whole chain with its key in a Secret that Hive can use', async () => {
+    const secret = await getSecret(lab(), cluster);
+    const request = await getRequest(lab(), cluster);
+    expect(secret).toMatchObject({
+      type: 'kubernetes.io/tls',
+      metadata: {
+        labels: { certificate_request: cluster.requestName },
+        ownerReferences: [
+          { kind: 'CertificateRequest', name: cluster.requestName, uid: request?.metadata.uid, controller: true },
+        ],
+      },
+    });
+    const data = secret?.['data'] as Readonly<Record<string, string>>;
+    expect(Object.keys(data).sort()).toEqual(['tls.crt', 'tls.key']);
+    const chain = Buffer.from(data['tls.crt'] ?? '', 'base64').toString();
+    const certificates = chain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    expect(certificates.length).toBeGreaterThanOrEqual(2);
+    const [leaf, issuer] = certificates.map((pem) => new X509Certificate(pem));
+    expect(leaf?.checkIssued(issuer as X509Certificate)).toBe(true);
+    expect(leaf?.subjectAltName?.split(', ').sort()).toEqual(cluster.dnsNames.map((name) => `DNS:${name}`).sort());
+    await expectStatusAtCa(lab().stack, firstSerial, 'Valid');
+  });
+
+  test('has a CertificateRequest that says so, owned by the ClusterDeployment and held by the finalizer', async () => {
+    await waitForReadyRequest(lab().kubernetes, cluster, firstSerial);
+    const request = await getRequest(lab(), cluster);
+    expect(request).toMatchObject({
+      metadata: {
+        finalizers: [FINALIZER],
+        ownerReferences: [
+          { kind: 'ClusterDeployment', name: cluster.name, uid: cluster.identity.uid, controller: true },
+        ],
+      },
+      spec: {
+        acmeDNSDomain: cluster.zone,
+        certificateSecret: { name: cluster.secretName },
+        email: 'sre@example.com',
+        platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
+      },
+      status: {
+        issued: true,
+        status: 'Success',
+        state: 'Ready',
+        serialNumber: firstSerial,
+        workflowID: clusterWorkflowId(cluster.identity),
+        conditions: [
+          { type: 'Ready', status: 'True', reason: 'Issued' },
+          { type: 'Renewing', status: 'False', reason: 'Scheduled' },
+          { type: 'Failing', status: 'False', reason: 'NoFailure' },
+          { type: 'ExpiryNear', status: 'False', reason: 'NotExpiring' },
+        ],
+      },
+    });
+    expect(request).toHaveProperty('spec.dnsNames.length', cluster.dnsNames.length);
+    expect(request).toHaveProperty('spec.dnsNames', expect.arrayContaining([...cluster.dnsNames]));
+  });
+
+  test('shows by kubectl whether it is fine', async () => {
+    const [header = '', row = ''] = (
+      await lab().stack.kubectl(['get', 'certificaterequests', '-n', cluster.namespace])
+    ).split('\n');
+    expect(header.split(/\s{2,}/)).toEqual(['NAME', 'READY', 'EXPIRES', 'RENEWS', 'ISSUER', 'SECRET', 'AGE']);
+    expect(row).toMatch(
+      new RegExp(`^${cluster.requestName} +True +20\\S+Z +20\\S+Z +Pebble.+ ${cluster.secretName} +`),
+    );
+  });
+
+  test('tells Hive in its status, and is held by the finalizer', async () => {
+    const found = await waitFor('status.certificateBundles', async () => {
+      const deployment = await getClusterDeployment(lab(), cluster);
+      return deployment?.['status'] === undefined ? 'there is no status' : deployment;
+    });
+    expect(found).toMatchObject({
+      metadata: { finalizers: expect.arrayContaining([FINALIZER]) as unknown },
+      status: { certificateBundles: [{ name: 'primary', generated: true }] },
+    });
+  });
+
+  test('had the TXT values of `x` and `*.x` published together in one change, and withdrawn in one', () => {
+    expect([...seenTogether]).toEqual([2]);
+    expect(changesOfRoute53).toBe(2);
+  });
+
+  test('can be read in the Web UI: details, summaries of each step, search attributes', async () => {
+    const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
+    const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain('### first/first');
+    expect(currentDetails).toMatch(
+      /\| primary \| \*\*Ready\*\* \| api\.first\.life\.example\.com, .+ \| 20\S+Z \| 20\S+Z \|/,
+    );
+    expect(await (await handle.describe()).staticSummary()).toBe('Certificates of first/first on hive');
+
+    const issuance = issuanceWorkflowId(cluster.identity, 'primary', 1);
+    const steps = await activitiesOf(lab(), issuance);
+    expect(steps.length).toBeGreaterThanOrEqual(6);
+    expect(steps.filter(({ summary }) => summary === '')).toEqual([]);
+    const story = await lab()
+      .client.workflow.getHandle(issuance)
+      .query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(story.currentDetails).toMatch(
+      /^Issued api\.first\.life\.example\.com and 3 more by Pebble.+, serial \d+, valid until/,
+    );
+  });
+
+  test('is found by search attributes, which the worker registered', async () => {
+    const registered = await lab().client.connection.operatorService.listSearchAttributes({ namespace: 'default' });
+    for (const { name } of SEARCH_ATTRIBUTES) expect(Object.keys(registered.customAttributes ?? {})).toContain(name);
+
+    const described = await lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity)).describe();
+    const attributes = described.typedSearchAttributes;
+    expect(attributes.get(CertState)).toBe('Ready');
+    expect(attributes.get(CertCluster)).toBe('first/first');
+    expect(attributes.get(CertIssuer)).toContain('Pebble');
+    expect(attributes.get(CertNames)).toContain(`api.first.${lab().zone.name}`);
+    const lifetime = (attributes.get(CertExpiry)?.getTime() ?? 0) - Date.now();
+    expect(lifetime / DAY_MS).toBeGreaterThan(89);
+    expect(attributes.get(CertRenewAt)?.getTime()).toBeGreaterThan(Date.now() + 43 * DAY_MS);
+
+    const query = `WorkflowType = 'certificateIssuance' AND ${CertCluster.name} = 'first/first'`;
+    const issuances = await waitFor('the issuance is listed', async () => {
+      const found = await collect(lab().client.workflow.list({ query }));
+      return found.length > 0 ? found : 'there is none';
+    });
+    expect(issuances.map(({ typedSearchAttributes }) => typedSearchAttributes.get(CertNameSet))).toEqual([
+      expect.stringMatching(/^[0-9a-f]+$/),
+    ]);
+  });
+});
+
+describe('what a user writes', () => {
+  test('renewBeforeDays is obeyed at once', async () => {
+    const patch = JSON.stringify({ spec: { renewBeforeDays: 30 } });
+    await lab().stack.kubectl([
+      'patch',
+      'certificaterequest',
+      cluster.requestName,
+      '-n',
+      cluster.namespace,
+      '--type=merge',
+      '-p',
+      patch,
+    ]);
+    await waitFor('it renews 30 days before its end', async () => {
+      const request = await getRequest(lab(), cluster);
+      const status = request?.['status'] as { readonly notAfter: string; readonly renewalTime: string } | undefined;
+      if (status === undefined) return 'it has no status';
+      const before = (Date.parse(status.notAfter) - Date.parse(status.renewalTime)) / DAY_MS;
+      return before >= 30 && before <= 31 ? {} : `it renews ${before} days before its end`;
+    });
+  });
+
+  test('`certman renew` gives another serial and another key; what others wrote stays', async () => {
+    const at = ['secret', cluster.secretName, '-n', cluster.namespace];
+    await lab().stack.kubectl(['label', ...at, 'team=sre']);
+    await lab().stack.kubectl(['annotate', ...at, 'example.com/note=keep me']);
+    const before = await waitForCertificate(lab().kubernetes, cluster, undefined);
+
+    const command = await startCertman(['renew', `${cluster.namespace}/${cluster.name}`], lab().commandEnvironment());
+    expect(await command.waitForExit()).toBe('code 0');
+
+    const after = await waitForCertificate(lab().kubernetes, cluster, before.serialNumber);
+    expect(command.output()).toContain(after.serialNumber);
+    expect(after.keyFingerprint).not.toBe(before.keyFingerprint);
+    const secret = await getSecret(lab(), cluster);
+    expect(secret?.metadata).toMatchObject({
+      labels: { team: 'sre', certificate_request: cluster.requestName },
+      annotations: { 'example.com/note': 'keep me' },
+    });
+    expect(Object.keys(secret?.['data'] as object).sort()).toEqual(['tls.crt', 'tls.key']);
+    await waitForReadyRequest(lab().kubernetes, cluster, after.serialNumber);
+    expect((await getRequest(lab(), cluster))?.['spec']).toMatchObject({ renewBeforeDays: 30 });
+    await waitForTxtRemoval(lab().stack, cluster);
+  });
+
+  test('a renewal closes the run and leaves the next one as readable', async () => {
+    const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
+    const second = await waitFor('a run of its own', async () => {
+      const now = await handle.describe();
+      return now.raw.workflowExecutionInfo?.firstRunId === now.runId ? 'it is still the first run' : now;
+    });
+    expect(second.typedSearchAttributes.get(CertState)).toBe('Ready');
+    expect(second.historyLength).toBeLessThan(15);
+    const details = await waitFor('answers', async () => {
+      const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+      return currentDetails === '' ? 'it has no details' : { currentDetails };
+    });
+    expect(details.currentDetails).toContain('**Ready**');
+  });
+});
+
+/** As `spec.certificateBundles` has them. */
+function bundles(...names: readonly string[]) {
+  return names.map((name) => ({ name, generate: true, certificateSecretRef: { name: `first-${name}-cert` } }));
+}
+
+/** As `spec.ingress` has them: those given are the second bundle's. */
+function ingress(...domains: readonly string[]) {
+  return [
+    { name: 'default', domain: `apps.first.${lab().zone.name}`, servingCertificate: 'primary' },
+    ...domains.map((domain, index) => ({ name: `more-${index}`, domain, servingCertificate: 'second' })),
+  ];
+}
+
+/** The second bundle as if it were a cluster, for the checks. */
+function secondBundle(): E2eCluster {
+  return {
+    ...cluster,
+    requestName: 'first-second',
+    secretName: 'first-second-cert',
+    dnsNames: [`*.more.first.${lab().zone.name}`],
+  };
+}
+
+describe('a ClusterDeployment that is changed', () => {
+  let untouched: string | undefined;
+  const serials: string[] = [];
+
+  test('by a bundle gets its certificate', async () => {
+    untouched = (await getSecret(lab(), cluster))?.metadata.resourceVersion;
+    await patchCluster(lab(), cluster, {
+      spec: { certificateBundles: bundles('primary', 'second'), ingress: ingress(`more.first.${lab().zone.name}`) },
+    });
+    serials.push((await waitForCertificate(lab().kubernetes, secondBundle(), undefined)).serialNumber);
+    await waitForReadyRequest(lab().kubernetes, secondBundle(), serials[0] ?? '');
+  });
+
+  test('by a name gets another certificate with it', async () => {
+    const another = `another.first.${lab().zone.name}`;
+    await patchCluster(lab(), cluster, { spec: { ingress: ingress(`more.first.${lab().zone.name}`, another) } });
+    const found = await waitFor('a certificate with the new name', async () => {
+      const status = (await statusOf(lab(), cluster)).bundles['second'];
+      return status?.certificate?.dnsNames.includes(`*.${another}`) === true
+        ? status.certificate
+        : JSON.stringify(status);
+    });
+    serials.push(found.serialNumber);
+    await waitForCertificate(lab().kubernetes, secondBundle(), serials[0]);
+  });
+
+  test('by taking the bundle out has it revoked and removed, and nothing else touched', async () => {
+    await patchCluster(lab(), cluster, { spec: { certificateBundles: bundles('primary'), ingress: ingress() } });
+    await waitFor('Secret and CertificateRequest are gone', async () => {
+      const left = [await getSecret(lab(), secondBundle()), await getRequest(lab(), secondBundle())].filter(Boolean);
+      return left.length === 0 ? {} : `${left.map((one) => one?.metadata.name).join(', ')} is there`;
+    });
+    for (const serial of serials) await expectStatusAtCa(lab().stack, serial, 'Revoked');
+    expect((await getSecret(lab(), cluster))?.metadata.resourceVersion).toBe(untouched);
+    const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster, undefined);
+    await expectStatusAtCa(lab().stack, serialNumber, 'Valid');
+    const left = await collect(lab().kubernetes.list(SECRETS, { namespace: cluster.namespace }));
+    expect(left.map(({ metadata }) => metadata.name).sort()).toEqual(['aws', cluster.secretName]);
+  });
+});
+
+// That each kind of key is made right is in test/stack/acme/issuance.test.ts.
+test('a worker set to another key type makes keys of that type', async () => {
+  await lab().stopWorkers();
+  await lab().startWorker({ environment: { CERTMAN_KEY_TYPE: 'p-384' } });
+  const other = await createCluster(lab(), 'key-p-384');
+  const { certificate } = await waitForCertificate(lab().kubernetes, other);
+  expect(certificate.publicKey).toMatchObject({
+    asymmetricKeyType: 'ec',
+    asymmetricKeyDetails: { namedCurve: 'secp384r1' },
+  });
+});

@@ -1,0 +1,142 @@
+/**
+ * What a person sees of a certificate in the Temporal Web UI, in a real browser. The pictures that it leaves in
+ * `.certman/screenshots` are those of docs/images.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CertState, clusterWorkflowId, issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { findBrowser, NO_BROWSER, startBrowser } from '../../support/e2e/browser.ts';
+import { waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
+import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
+
+const SCREENSHOTS = resolve('.certman/screenshots');
+const SIZE = { width: 1600, height: 1000 };
+/** What the page keeps at its top. */
+const HEADER_PX = 48;
+
+const executable = findBrowser();
+if (executable === undefined) process.stderr.write(`The Web UI is not tested: ${NO_BROWSER}.\n`);
+
+describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', () => {
+  const lab = useE2eHarness({ zoneName: 'example.com' });
+  let browser: Browser;
+  let cluster: E2eCluster;
+
+  beforeAll(async () => {
+    await mkdir(SCREENSHOTS, { recursive: true });
+    browser = await startBrowser(executable ?? '');
+    cluster = await createCluster(lab(), 'payments');
+    const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster, undefined);
+    await waitForReadyRequest(lab().kubernetes, cluster, serialNumber);
+  });
+
+  afterAll(() => browser?.close());
+
+  test('finds the cluster in the list of those that are Ready', async () => {
+    const query = `${CertState.name}="Ready"`;
+    await waitFor('the cluster is found by its state', async () => {
+      const { count } = await lab().client.workflow.count(query);
+      return count === 1 ? {} : `${count} workflows are`;
+    });
+    await looking(`?query=${encodeURIComponent(query)}`, async (page) => {
+      await seen(page.getByRole('link', { name: clusterWorkflowId(cluster.identity) }));
+      await seen(page.getByTestId('workflow-status-Running'));
+      await picture(page, 'list');
+    });
+  });
+
+  test("reads in the cluster's timeline what was ordered and when it is renewed", async () => {
+    await looking(`/${encodeURIComponent(clusterWorkflowId(cluster.identity))}`, async (page) => {
+      await seen(timeline(page).getByText('Issue api.payments.example.com and 2 more'));
+      await seen(timeline(page).getByText(/primary: renew at 20\d\d-/));
+      await picture(page, 'cluster-timeline');
+    });
+  });
+
+  test("reads in the cluster's details where each certificate is and what happens next", async () => {
+    await looking(`/${encodeURIComponent(clusterWorkflowId(cluster.identity))}`, async (page) => {
+      await page.getByTestId('user-metadata-tab').filter({ visible: true }).click();
+      const [summary, details] = [0, 1].map((index) =>
+        page.locator('iframe[title="output"]').nth(index).contentFrame(),
+      );
+      await seen(summary?.getByText('Certificates of payments/payments on hive'));
+      await seen(details?.getByRole('heading', { name: 'payments/payments' }));
+      const row = details?.getByRole('row', { name: 'primary' });
+      await seen(row?.getByRole('cell', { name: 'Ready', exact: true }));
+      for (const name of cluster.dnsNames) expect(await row?.innerText()).toContain(name);
+      expect(await details?.locator('body').innerText()).toMatch(/Valid until 20\S+Z; renews at 20\S+Z: .+ then left/);
+      // Nothing of the table is cut off by its frame.
+      const [frame, last] = [
+        await page.locator('iframe[title="output"]').nth(1).boundingBox(),
+        await row?.boundingBox(),
+      ];
+      expect(bottom(last)).toBeLessThanOrEqual(bottom(frame));
+      await picture(page, 'workflow');
+    });
+  });
+
+  test('reads in the timeline of the issuance each step in words', async () => {
+    await looking(`/${encodeURIComponent(issuanceWorkflowId(cluster.identity, 'primary', 1))}`, async (page) => {
+      for (const step of [
+        'order api.payments.example.com and 2 more',
+        'publish 3 TXT records in example.com',
+        'verify propagation of 3 TXT records',
+        'answer 3 challenges',
+        'finalize the order for api.payments.example.com and 2 more',
+        'withdraw 3 TXT records',
+        'write Secret payments/payments-primary-cert',
+      ]) {
+        await seen(timeline(page).getByText(step));
+      }
+      await page.getByTestId('compact').filter({ visible: true }).click();
+      await seen(page.getByTestId('event-summary-table').getByText('publish 3 TXT records in example.com'));
+      await scrollTo(page, page.getByTestId('zoom-in').filter({ visible: true }));
+      await picture(page, 'issuance');
+    });
+  });
+
+  /** At a place below the list of workflows. */
+  async function looking(path: string, look: (page: Page) => Promise<void>): Promise<void> {
+    const page = await browser.newPage({ viewport: SIZE });
+    page.setDefaultTimeout(WAIT_TIMEOUT_MS);
+    try {
+      await page.goto(`${lab().stack.temporal.uiUrl}/namespaces/default/workflows${path}`);
+      await look(page);
+    } finally {
+      await page.close();
+    }
+  }
+});
+
+/** The drawing, not the table below it, which says the same. */
+function timeline(page: Page): Locator {
+  return page.locator('svg text');
+}
+
+function bottom(box: { readonly y: number; readonly height: number } | null | undefined): number {
+  return box === null || box === undefined ? Number.NaN : box.y + box.height;
+}
+
+async function seen(what: Locator | undefined): Promise<void> {
+  if (what === undefined) throw new TypeError('there is nothing to look at');
+  await what.first().waitFor({ state: 'visible' });
+}
+
+/** By the wheel, with the pointer where nothing else scrolls. */
+async function scrollTo(page: Page, what: Locator): Promise<void> {
+  const { x, y } = (await what.boundingBox()) ?? { x: 0, y: 0 };
+  await page.mouse.move(x, HEADER_PX + 20);
+  await page.mouse.wheel(0, y - HEADER_PX - 20);
+  await waitFor('scrolled', async () => {
+    const now = (await what.boundingBox())?.y ?? y;
+    return now < SIZE.height / 2 ? {} : `it is at ${now}`;
+  });
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), animations: 'disabled' });
+}

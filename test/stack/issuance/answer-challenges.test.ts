@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { answerChallenge } from '../../../src/acme/challenge.ts';
+import type { PlacedOrder } from '../../../src/contract/activities.ts';
+import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
+import type { Fault } from '../../support/faults/fault-proxy.ts';
+import { failureOf } from '../../support/temporal/run-activity.ts';
+import { expectAfter, timed } from '../../support/vitest/timed.ts';
+
+const issuance = useIssuance();
+
+/** The CA is not done with the order yet. */
+function stillPending(order: PlacedOrder, headers: Readonly<Record<string, string>> = {}): Fault {
+  const authorizations = order.challenges.map((challenge) => challenge.authorizationUrl);
+  const finalize = `${issuance().lab.proxy.url}/finalize-order/x`;
+  return {
+    kind: 'answer',
+    status: 200,
+    headers,
+    body: { status: 'pending', identifiers: [], authorizations, finalize },
+  };
+}
+
+async function answerTheFirst(order: PlacedOrder): Promise<void> {
+  await issuance().lab.source.withClient((ca) => answerChallenge(ca, order.challenges[0]?.challengeUrl ?? ''));
+}
+
+describe('answering challenges', () => {
+  it("leaves a long wait to the activity's retry, at the instant that the CA names", async () => {
+    const { activities, lab } = issuance();
+    const order = await issuance().placeOrder();
+    const slow = lab.proxy.inject({
+      when: isRequestFor('order'),
+      fault: stillPending(order, { 'retry-after': '240' }),
+    });
+    const heartbeats: unknown[] = [];
+    const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+    const attempt = await timed(() =>
+      failureOf(runAcmeActivity(activities, 'answerChallenges', order, { onHeartbeat, once: true })),
+    );
+    const failure = attempt.value;
+    slow.remove();
+    expect(failure).toMatchObject({ code: 'acme/pending', retry: 'transient' });
+    expectAfter(attempt, failure.notBefore, 240_000);
+    expect(failure.retryDelayMs).toBeGreaterThan(240_000 - 1_000 - (attempt.to - attempt.from));
+    // It looked once, and did not wait for a second look.
+    expect(issuance().requestCounts()).toMatchObject({ order: 1 });
+
+    lab.proxy.clearSeen();
+    const heartbeatDetails = heartbeats.at(-1);
+    await runAcmeActivity(activities, 'answerChallenges', order, { attempt: 2, heartbeatDetails });
+    expect(issuance().requestCounts()).toMatchObject({ challenge: 0, order: 1 });
+  });
+
+  it('waits a second at a time when the CA names no instant', async () => {
+    const { activities, lab } = issuance();
+    const order = await issuance().placeOrder();
+    const slow = lab.proxy.inject({ when: isRequestFor('order'), fault: stillPending(order) });
+    const failure = await failureOf(runAcmeActivity(activities, 'answerChallenges', order, { once: true }));
+    slow.remove();
+    expect(failure.code).toBe('acme/pending');
+    expect(failure.retryDelayMs).toBeLessThanOrEqual(1_000);
+  });
+
+  it('that were answered before is no failure', async () => {
+    const order = await issuance().placeOrder();
+    await answerTheFirst(order);
+    await runAcmeActivity(issuance().activities, 'answerChallenges', order);
+    expect((await issuance().placeOrder(order.orderUrl)).challenges).toEqual([]);
+  });
+
+  it('answers after a crash only what is not answered yet', async () => {
+    const order = await issuance().placeOrder();
+    await answerTheFirst(order);
+    issuance().lab.proxy.clearSeen();
+    await runAcmeActivity(issuance().activities, 'answerChallenges', order, { attempt: 2 });
+    expect(issuance().requestCounts()['challenge']).toBe(2);
+  });
+
+  it('that do not exist is a failure', async () => {
+    const { activities, lab } = issuance();
+    const order = await issuance().placeOrder();
+    const challenges = order.challenges.map((one) => ({ ...one, challengeUrl: `${lab.proxy.url}/chalZ/none` }));
+    const failure = await failureOf(runAcmeActivity(activities, 'answerChallenges', { ...order, challenges }));
+    expect(failure.code).toBe('acme/unexpected');
+  });
+});

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
+import { failureOf } from '../../support/temporal/run-activity.ts';
+
+const issuance = useIssuance();
+
+describe('finalizing', () => {
+  it('has the key in the staging Secret before the CA is asked, and keeps to it', async () => {
+    const { activities, lab } = issuance();
+    const input = issuance().finalizeInput(await issuance().placeReadyOrder());
+    const busy = lab.proxy.inject({ when: isRequestFor('finalize'), fault: { kind: 'answer', status: 503 }, times: 1 });
+    expect((await failureOf(runAcmeActivity(activities, 'finalizeOrder', input))).code).toBe('acme/serverError');
+    busy.remove();
+    const staged = await issuance().stagingSecret();
+    expect(staged?.metadata.annotations).toMatchObject({ 'certman.managed.openshift.io/order-url': input.orderUrl });
+    await runAcmeActivity(activities, 'finalizeOrder', input, { attempt: 2 });
+    expect((await issuance().stagingSecret())?.['data']).toEqual(staged?.['data']);
+  });
+
+  it('is not done twice when the answer to it was lost', async () => {
+    const { activities, lab } = issuance();
+    const input = issuance().finalizeInput(await issuance().placeReadyOrder());
+    const cut = lab.proxy.inject({ when: isRequestFor('finalize'), fault: { kind: 'cutAfter' }, times: 1 });
+    expect((await failureOf(runAcmeActivity(activities, 'finalizeOrder', input))).code).toBe('acme/unreachable');
+    cut.remove();
+    const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', input, { attempt: 2 });
+    expect(issuance().requestCounts()['finalize']).toBe(1);
+    const install = { ...input, certificateUrl, secretName: 'primary-cert' };
+    const facts = await runAcmeActivity(activities, 'installCertificate', install);
+    expect(await issuance().tlsSecret()).toMatchObject({ kind: 'valid', certificate: facts });
+  });
+
+  it('goes on in another worker', async () => {
+    const { hub, lab } = issuance();
+    const input = issuance().finalizeInput(await issuance().placeReadyOrder());
+    const { certificateUrl } = await runAcmeActivity(lab.activities(hub.certman), 'finalizeOrder', input);
+    expect(certificateUrl).toContain('/certZ/');
+  });
+
+  it('finds out by itself that the order has moved on since it was ready', async () => {
+    const { activities, hub, lab } = issuance();
+    const input = issuance().finalizeInput(await issuance().placeReadyOrder());
+    const elsewhere = await runAcmeActivity(lab.activities(hub.certman), 'finalizeOrder', input);
+    expect(await runAcmeActivity(activities, 'finalizeOrder', input)).toEqual(elsewhere);
+  });
+
+  it('an order whose names are not proved yet is a passing failure', async () => {
+    const input = issuance().finalizeInput(await issuance().placeOrder());
+    const failure = await failureOf(runAcmeActivity(issuance().activities, 'finalizeOrder', input, { once: true }));
+    expect(failure).toMatchObject({ code: 'acme/pending', retry: 'transient' });
+  });
+
+  it('an order that the CA forgot says so', async () => {
+    const { activities, lab } = issuance();
+    const input = {
+      ...issuance().finalizeInput(await issuance().placeOrder()),
+      orderUrl: `${lab.proxy.url}/my-order/gone`,
+    };
+    expect((await failureOf(runAcmeActivity(activities, 'finalizeOrder', input))).code).toBe('acme/orderGone');
+  });
+});

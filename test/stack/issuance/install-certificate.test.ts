@@ -1,0 +1,179 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { downloadChain } from '../../../src/acme/certificate.ts';
+import { type KubernetesApi, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { useIssuance } from '../../support/acme/use-issuance.ts';
+import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
+import { createRequest } from '../../support/kubernetes/management-cluster.ts';
+import { failureOf } from '../../support/temporal/run-activity.ts';
+
+const issuance = useIssuance();
+
+/** A worker that is killed just before it would let go of the staged key. */
+function dyingBeforeDeletion(kubernetes: KubernetesApi): KubernetesApi {
+  return {
+    get: (...args) => kubernetes.get(...args),
+    list: (...args) => kubernetes.list(...args),
+    apply: (...args) => kubernetes.apply(...args),
+    create: (...args) => kubernetes.create(...args),
+    patch: (...args) => kubernetes.patch(...args),
+    delete: () => Promise.reject(new Error('killed here')),
+  };
+}
+
+describe('installing', () => {
+  it('writes the chain byte for byte as the CA sends it', async () => {
+    const { activities, lab } = issuance();
+    const input = await issuance().finalizeOrder();
+    const facts = await runAcmeActivity(activities, 'installCertificate', input);
+    const secret = await issuance().tlsSecret();
+    if (secret.kind !== 'valid') throw new Error('not installed');
+    expect(secret.chainPem).toBe(await lab.source.withClient((ca) => downloadChain(ca, input.certificateUrl)));
+    expect(secret.chainPem.match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(1);
+    expect(createHash('sha256').update(new X509Certificate(secret.chainPem).raw).digest('hex')).toBe(facts.fingerprint);
+  });
+
+  it('changes nothing when it is repeated', async () => {
+    const { activities } = issuance();
+    const input = await issuance().finalizeOrder();
+    const facts = await runAcmeActivity(activities, 'installCertificate', input);
+    const before = await issuance().tlsSecret();
+    expect(await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2 })).toEqual(facts);
+    expect(await issuance().tlsSecret()).toEqual(before);
+  });
+
+  it('is finished by the next attempt when it was killed before the staged key was let go', async () => {
+    const { activities, hub, lab } = issuance();
+    const input = await issuance().finalizeOrder();
+    const dying = lab.activities(dyingBeforeDeletion(hub.certman));
+    await failureOf(runAcmeActivity(dying, 'installCertificate', input));
+    expect(await issuance().stagingSecret()).toBeDefined();
+    const before = await issuance().tlsSecret();
+    await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2 });
+    expect(await issuance().stagingSecret()).toBeUndefined();
+    expect(await issuance().tlsSecret()).toEqual(before);
+  });
+
+  it('is given up for a new order when the staged key is gone', async () => {
+    const { activities, hub, request } = issuance();
+    const input = await issuance().finalizeOrder();
+    await hub.admin.delete(SECRETS, { namespace: request.namespace, name: 'c1-primary-staging' });
+    const failure = await failureOf(runAcmeActivity(activities, 'installCertificate', input));
+    expect(failure).toMatchObject({ code: 'acme/orderInvalid', retry: 'backoff' });
+    expect(failure.message).toContain('staging Secret');
+    expect(await issuance().tlsSecret()).toEqual({ kind: 'missing' });
+  });
+
+  it('refuses a certificate for another key than the staged one, and leaves the Secret alone', async () => {
+    const { activities, hub, request } = issuance();
+    const input = await issuance().finalizeOrder();
+    const otherRequest = await createRequest(hub.admin, request.namespace, 'c1-other');
+    const other = { ...issuance().finalizeInput(await issuance().placeReadyOrder()), request: otherRequest };
+    await runAcmeActivity(activities, 'finalizeOrder', other);
+    const mixed = { ...input, orderUrl: other.orderUrl, request: other.request };
+    const failure = await failureOf(runAcmeActivity(activities, 'installCertificate', mixed));
+    expect(failure.code).toBe('acme/orderInvalid');
+    expect(failure.message).toContain('another key');
+    expect(await issuance().tlsSecret()).toEqual({ kind: 'missing' });
+  });
+
+  it('refuses a certificate that lacks a name', async () => {
+    const input = await issuance().finalizeOrder();
+    const wanting = { ...input, dnsNames: [...input.dnsNames, 'more.example.com'] };
+    const failure = await failureOf(runAcmeActivity(issuance().activities, 'installCertificate', wanting));
+    expect(failure.code).toBe('acme/orderInvalid');
+    expect(failure.message).toContain('more.example.com');
+  });
+});
+
+describe('a certificate that was not issued here', () => {
+  /** The Secret as somebody else has filled it, and a new certificate to replace that. */
+  const replacing = async () => {
+    const { activities } = issuance();
+    const first = await runAcmeActivity(activities, 'installCertificate', await issuance().finalizeOrder());
+    const input = { ...(await issuance().finalizeOrder()), returnReplaced: true as const };
+    return { activities, first, input };
+  };
+
+  it('is said when it is replaced, so that it can be revoked at the end', async () => {
+    const { activities, first, input } = await replacing();
+    const { replaced, ...facts } = await runAcmeActivity(activities, 'installCertificate', input);
+    expect(replaced).toEqual({
+      serialNumber: first.serialNumber,
+      notAfter: first.notAfter,
+      leaf: expect.any(String) as string,
+    });
+    const leaf = new X509Certificate(Buffer.from(replaced?.leaf ?? '', 'base64'));
+    expect(createHash('sha256').update(leaf.raw).digest('hex')).toBe(first.fingerprint);
+    expect(JSON.stringify(replaced)).not.toContain('PRIVATE');
+    const ended = await runAcmeActivity(activities, 'revokeCertificates', {
+      namespace: input.request.namespace,
+      secretName: input.secretName,
+      issued: replaced === undefined ? [] : [replaced],
+      reason: 5,
+    });
+    expect(ended.map(({ serialNumber, outcome }) => [serialNumber, outcome])).toEqual([
+      [facts.serialNumber, 'revoked'],
+      [first.serialNumber, 'revoked'],
+    ]);
+    expect(await issuance().lab.pebble.statusOf(first.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
+  });
+
+  it('is not forgotten by an attempt that is killed once the Secret is written', async () => {
+    const { activities, first, input } = await replacing();
+    const dying = issuance().lab.activities(dyingBeforeDeletion(issuance().hub.certman));
+    let heartbeatDetails: unknown;
+    const onHeartbeat = (details: unknown): void => {
+      heartbeatDetails = details;
+    };
+    await failureOf(runAcmeActivity(dying, 'installCertificate', input, { onHeartbeat }));
+    const again = await runAcmeActivity(activities, 'installCertificate', input, { attempt: 2, heartbeatDetails });
+    expect(again.replaced?.serialNumber).toBe(first.serialNumber);
+  });
+
+  it('is not said when nobody asks, when there is none, or when it cannot be read', async () => {
+    const { activities } = issuance();
+    const ask = async () => ({ ...(await issuance().finalizeOrder()), returnReplaced: true as const });
+    const first = await runAcmeActivity(activities, 'installCertificate', await ask());
+    expect(first).not.toHaveProperty('replaced');
+    expect(
+      await runAcmeActivity(activities, 'installCertificate', await issuance().finalizeOrder()),
+    ).not.toHaveProperty('replaced');
+    const key = { namespace: issuance().request.namespace, name: 'primary-cert' };
+    await issuance().hub.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.crt', value: 'YWJj' }]);
+    expect(await runAcmeActivity(activities, 'installCertificate', await ask())).not.toHaveProperty('replaced');
+  });
+
+  it.each<[string, (leaf: X509Certificate) => string]>([
+    ['another', () => selfSigned().keyPem],
+    ['a forged', ({ publicKey }) => forgedKeyOf(publicKey)],
+  ])(
+    'is not said with %s key beside it: it may be anybody’s, and would be revoked at the end',
+    async (_what, keyFor) => {
+      const { activities, input } = await replacing();
+      const secret = await issuance().tlsSecret();
+      if (secret.kind !== 'valid') throw new Error('not installed');
+      const value = Buffer.from(keyFor(new X509Certificate(secret.chainPem))).toString('base64');
+      const key = { namespace: input.request.namespace, name: input.secretName };
+      await issuance().hub.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.key', value }]);
+      expect(await runAcmeActivity(activities, 'installCertificate', input)).not.toHaveProperty('replaced');
+    },
+  );
+
+  it('is not said when it has expired', async () => {
+    const { activities, hub, request } = issuance();
+    const expired = selfSigned({ notAfter: new Date(Date.now() - 1_000) });
+    await applyTlsSecret(hub.certman, {
+      namespace: request.namespace,
+      name: 'primary-cert',
+      requestName: request.name,
+      requestUid: request.uid,
+      ...expired,
+    });
+    const input = { ...(await issuance().finalizeOrder()), returnReplaced: true as const };
+    expect(await runAcmeActivity(activities, 'installCertificate', input)).not.toHaveProperty('replaced');
+  });
+});

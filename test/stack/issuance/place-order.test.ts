@@ -1,0 +1,124 @@
+import { CancelledFailure } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import { issue, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
+import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
+import { failureOf } from '../../support/temporal/run-activity.ts';
+import { expectAfter, timed } from '../../support/vitest/timed.ts';
+
+const issuance = useIssuance();
+
+/** Orders that an attempt must not go on with. */
+const UNUSABLE: readonly (readonly [why: string, earlier: () => Promise<string>])[] = [
+  [
+    'is for other names',
+    async () => (await runAcmeActivity(issuance().activities, 'placeOrder', { dnsNames: uniqueDnsNames() })).orderUrl,
+  ],
+  ['is unknown to the CA', () => Promise.resolve(`${issuance().lab.proxy.url}/my-order/gone`)],
+  ['belongs to another CA', () => Promise.resolve('https://acme-staging-v02.api.letsencrypt.org/acme/order/1/2')],
+  ['is no URL', () => Promise.resolve('order-1')],
+];
+
+describe('placing an order', () => {
+  it('tells the TXT record of every name, those of x and *.x under one name', async () => {
+    const { activities, lab } = issuance();
+    const dnsNames = ['apps.both.example.com', '*.apps.both.example.com'];
+    const { challenges, caHost, expires } = await runAcmeActivity(activities, 'placeOrder', { dnsNames });
+    expect(challenges.map(({ identifier, wildcard, record }) => [identifier, wildcard, record.name])).toEqual([
+      ['apps.both.example.com', true, '_acme-challenge.apps.both.example.com'],
+      ['apps.both.example.com', false, '_acme-challenge.apps.both.example.com'],
+    ]);
+    expect(new Set(challenges.map((challenge) => challenge.record.value)).size).toBe(2);
+    for (const { record } of challenges) expect(record.value).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(caHost).toBe(new URL(lab.proxy.url).host);
+    expect(Date.parse(expires)).toBeGreaterThan(Date.now());
+  });
+
+  it('skips names that are authorized already', async () => {
+    const { hub, request, dnsNames } = issuance();
+    const reusing = await startAcmeHarness({ authzReuse: 100 });
+    const worker = reusing.activities(hub.certman);
+    await issue(worker, request, dnsNames);
+    const again = await runAcmeActivity(worker, 'placeOrder', { dnsNames });
+    await reusing.stop();
+    expect(again.challenges).toEqual([]);
+  });
+
+  it('tells of a request that stands alone what proves every name to be its maker’s, whatever is authorized', async () => {
+    const { hub, request, dnsNames } = issuance();
+    const reusing = await startAcmeHarness({ authzReuse: 100 });
+    const worker = reusing.activities(hub.certman);
+    await issue(worker, request, dnsNames);
+    const order = await runAcmeActivity(worker, 'placeOrder', { dnsNames, standaloneRequestUid: 'uid-1' });
+    const resumed = await runAcmeActivity(worker, 'placeOrder', {
+      dnsNames,
+      resume: order.orderUrl,
+      standaloneRequestUid: 'uid-1',
+    });
+    const another = await runAcmeActivity(worker, 'placeOrder', { dnsNames, standaloneRequestUid: 'uid-2' });
+    await reusing.stop();
+    expect(order.challenges).toEqual([]);
+    expect(order.ownershipRecords?.map(({ name }) => name)).toEqual(
+      dnsNames.map((name) => `_acme-challenge.${name.replace('*.', '')}`),
+    );
+    expect(resumed.ownershipRecords).toEqual(order.ownershipRecords);
+    expect(another.ownershipRecords?.[0]?.value).not.toBe(order.ownershipRecords?.[0]?.value);
+  });
+
+  it('goes on with the order of an earlier attempt of the workflow', async () => {
+    const first = await issuance().placeOrder();
+    issuance().lab.proxy.clearSeen();
+    expect(await issuance().placeOrder(first.orderUrl)).toEqual(first);
+    expect(issuance().requestCounts()['newOrder']).toBe(0);
+  });
+
+  it('goes on with the order that an attempt which was cut off had placed', async () => {
+    const { activities, lab, dnsNames } = issuance();
+    const cut = lab.proxy.inject({ when: isRequestFor('authorization'), fault: { kind: 'cutBefore' }, times: 3 });
+    const heartbeats: unknown[] = [];
+    const onHeartbeat = (details: unknown): void => void heartbeats.push(details);
+    const running = runAcmeActivity(activities, 'placeOrder', { dnsNames }, { onHeartbeat });
+    expect(await failureOf(running)).toMatchObject({ code: 'acme/unreachable', retry: 'transient' });
+    cut.remove();
+    lab.proxy.clearSeen();
+    const heartbeatDetails = heartbeats.at(-1);
+    const order = await runAcmeActivity(activities, 'placeOrder', { dnsNames }, { attempt: 2, heartbeatDetails });
+    expect(heartbeatDetails).toEqual({ orderUrl: order.orderUrl });
+    expect(order.challenges).toHaveLength(3);
+    expect(issuance().requestCounts()['newOrder']).toBe(0);
+  });
+
+  it('asks for nothing more when the earlier order is valid', async () => {
+    const { activities, lab, request, dnsNames } = issuance();
+    const { order } = await issue(activities, request, dnsNames);
+    lab.proxy.clearSeen();
+    expect(await issuance().placeOrder(order.orderUrl)).toMatchObject({ orderUrl: order.orderUrl, challenges: [] });
+    expect(issuance().requestCounts()['newOrder']).toBe(0);
+  });
+
+  it.each(UNUSABLE)('places a new one when the earlier order %s', async (_why, earlier) => {
+    const resume = await earlier();
+    const order = await issuance().placeOrder(resume);
+    expect(order.orderUrl).not.toBe(resume);
+    expect(order.challenges).toHaveLength(3);
+  });
+
+  it('ends at once when it is cancelled', async () => {
+    const { activities, lab, dnsNames } = issuance();
+    const hang = lab.proxy.inject({ when: isRequestFor('newOrder'), fault: { kind: 'hang' } });
+    const running = runAcmeActivity(activities, 'placeOrder', { dnsNames }, { cancelAfterMs: 200 });
+    await expect(running).rejects.toBeInstanceOf(CancelledFailure);
+    hang.remove();
+  });
+
+  it('that the CA limits is not tried again before the instant it names', async () => {
+    const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many certificates for example.com' };
+    const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '7200' }, body } as const;
+    const limit = issuance().lab.proxy.inject({ when: isRequestFor('newOrder'), fault });
+    const attempt = await timed(() => failureOf(issuance().placeOrder()));
+    const failure = attempt.value;
+    limit.remove();
+    expect(failure).toMatchObject({ code: 'acme/rateLimited', retry: 'backoff' });
+    expectAfter(attempt, failure.notBefore, 7_200_000);
+  });
+});

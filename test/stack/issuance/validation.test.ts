@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PlacedOrder } from '../../../src/contract/activities.ts';
+import { type AcmeHarness, issue, startAcmeHarness } from '../../support/acme/harness.ts';
+import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { failureOf } from '../../support/temporal/run-activity.ts';
+
+const hub = useManagementCluster();
+const ZONE = 'v1.example.com';
+const DNS_NAMES = [`api.${ZONE}`, `apps.${ZONE}`, `*.apps.${ZONE}`];
+let zone: ServedZone | undefined;
+let lab: AcmeHarness;
+
+beforeAll(async () => {
+  zone = await serveZone(ZONE);
+  lab = await startAcmeHarness({ alwaysValid: false, dnsServer: `${zone.dns.host}:${zone.dns.port}` });
+});
+afterAll(async () => {
+  await lab?.stop();
+  await zone?.stop();
+});
+
+/** Puts the values there, those of one name together, and waits until DNS has them. */
+async function publish(order: PlacedOrder): Promise<void> {
+  for (const name of new Set(order.challenges.map((challenge) => challenge.record.name))) {
+    const values = order.challenges.flatMap(({ record }) => (record.name === name ? [record.value] : []));
+    await zone?.moto.putTxt(
+      zone.zoneId,
+      name,
+      values.map((value) => `"${value}"`),
+    );
+    await zone?.untilAnswered(name, values);
+  }
+}
+
+describe('a CA that really looks into DNS', () => {
+  it('issues for x and *.x, whose values stand under one name', async () => {
+    const { facts } = await issue(lab.activities(hub().certman), await hub().request(), DNS_NAMES, publish);
+    expect(facts.dnsNames.toSorted()).toEqual(DNS_NAMES.toSorted());
+  });
+
+  it('says which name it could not validate, and why', async () => {
+    const worker = lab.activities(hub().certman);
+    const order = await runAcmeActivity(worker, 'placeOrder', { dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`] });
+    const failure = await failureOf(runAcmeActivity(worker, 'answerChallenges', order));
+    expect(failure).toMatchObject({ code: 'acme/challengeFailed', retry: 'backoff' });
+    expect(failure.message).toContain(`nothing-there.${ZONE}: `);
+    expect(failure.message).toMatch(/\[(unauthorized|dns|malformed|connection)\]/);
+
+    const again = await runAcmeActivity(worker, 'placeOrder', {
+      dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`],
+      resume: order.orderUrl,
+    });
+    expect(again.orderUrl).not.toBe(order.orderUrl);
+  });
+});

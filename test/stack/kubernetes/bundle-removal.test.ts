@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  FINALIZER,
+  SECRETS,
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
+import {
+  bundle,
+  clusterKey,
+  requestKey,
+  secretKey,
+  useKubernetesActivities,
+} from '../../support/kubernetes/kubernetes-activities.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { runActivity } from '../../support/temporal/run-activity.ts';
+
+const hub = useManagementCluster();
+const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
+
+const remove = (view: ClusterView, cluster = view.identity) =>
+  runActivity((input) => activities().removeBundle(input), {
+    cluster,
+    bundleName: 'primary',
+    secretName: bundle.secretName,
+  });
+
+const release = (cluster: ClusterView['identity']) =>
+  runActivity((input) => activities().removeFinalizer(input), cluster);
+
+const withEverything = async () => {
+  const { view } = await hub().cluster();
+  const { request } = await apply(view);
+  const owner = { requestName: request.name, requestUid: request.uid };
+  await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...selfSigned() });
+  await ensureStagingKey(hub().certman, {
+    request,
+    orderUrl: 'https://ca.example/order/1',
+    makeKey: async () => selfSigned().keyPem,
+  });
+  return view;
+};
+
+describe('removeBundle', () => {
+  test('removes Secret, staging Secret and request, and says so', async () => {
+    const view = await withEverything();
+    const { namespace } = view.identity;
+    expect(await remove(view)).toEqual({
+      removed: [
+        `Secret ${namespace}/primary-cert`,
+        `Secret ${namespace}/c1-primary-staging`,
+        `CertificateRequest ${namespace}/c1-primary`,
+      ],
+    });
+    expect(await getRequest(view)).toBeUndefined();
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeUndefined();
+  });
+
+  test('done again, it has nothing to do', async () => {
+    const view = await withEverything();
+    await remove(view);
+    expect(await remove(view)).toEqual({ removed: [] });
+  });
+
+  test('finishes what was deleted but is held by our finalizer', async () => {
+    const view = await withEverything();
+    await hub().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
+    await remove(view);
+    expect(await getRequest(view)).toBeUndefined();
+  });
+
+  test('leaves a Secret that is not certman’s', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    await hub().admin.create(SECRETS, { metadata: secretKey(view), type: 'Opaque', data: { a: 'Yg==' } });
+    await remove(view);
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+  });
+
+  test('of a cluster that was made again leaves everything to its successor', async () => {
+    const view = await withEverything();
+    expect(await remove(view, { ...view.identity, uid: crypto.randomUUID() })).toEqual({ removed: [] });
+    expect(await getRequest(view)).toBeDefined();
+    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+  });
+
+  describe('of a request that is not called after its cluster', () => {
+    const removeForeign = (view: ClusterView) =>
+      runActivity((input) => activities().removeBundle(input), {
+        cluster: { ...view.identity, name: 'gone' },
+        bundleName: 'CertificateRequest c1-primary',
+        secretName: bundle.secretName,
+        requestName: 'c1-primary',
+      });
+
+    test('removes that request, its Secret and its staging Secret', async () => {
+      const view = await withEverything();
+      const { removed } = await removeForeign(view);
+      expect(removed).toHaveLength(3);
+      expect(await getRequest(view)).toBeUndefined();
+      expect(await hub().admin.get(SECRETS, secretKey(view))).toBeUndefined();
+    });
+
+    test('leaves it once it is nobody’s', async () => {
+      const view = await withEverything();
+      await hub().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+        { op: 'remove', path: '/metadata/ownerReferences' },
+      ]);
+      expect(await removeForeign(view)).toEqual({ removed: [] });
+      expect(await getRequest(view)).toBeDefined();
+    });
+  });
+
+  test('keeps finalizers of others on the request', async () => {
+    const view = await withEverything();
+    const finalizers = ['example.com/theirs', FINALIZER];
+    await hub().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      { op: 'replace', path: '/metadata/finalizers', value: finalizers },
+    ]);
+    await remove(view);
+    expect((await getRequest(view))?.metadata.finalizers).toEqual(['example.com/theirs']);
+  });
+});
+
+describe('removeFinalizer', () => {
+  test('takes off our finalizer and no other; done again, it has nothing to do', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    await hub().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
+      { op: 'add', path: '/metadata/finalizers/0', value: 'hive.openshift.io/deprovision' },
+    ]);
+    expect(await release(view.identity)).toBe('released');
+    expect(await release(view.identity)).toBe('absent');
+    expect((await getCluster(view))?.metadata.finalizers).toEqual(['hive.openshift.io/deprovision']);
+  });
+
+  test('leaves a cluster that was made again alone; one that is gone needs nothing', async () => {
+    const { view } = await hub().cluster();
+    await apply(view);
+    expect(await release({ ...view.identity, uid: crypto.randomUUID() })).toBe('absent');
+    expect((await getCluster(view))?.metadata.finalizers).toEqual([FINALIZER]);
+    expect(await release({ ...view.identity, name: 'never-was' })).toBe('absent');
+  });
+});

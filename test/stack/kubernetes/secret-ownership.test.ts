@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'vitest';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import { CERTIFICATE_REQUESTS, type KubernetesObject, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
+import { applyTlsSecret, ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
+import { selfSigned } from '../../support/certificates/self-signed.ts';
+import { requestKey, secretKey, useKubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
+import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { failureOf } from '../../support/temporal/run-activity.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+import { useStack } from '../../support/vitest/use-stack.ts';
+
+const hub = useManagementCluster();
+const { apply, getRequest } = useKubernetesActivities(hub);
+
+const getSecret = (view: ClusterView) => hub().admin.get(SECRETS, secretKey(view));
+
+/** A cluster whose certificate is in its place. */
+async function certified() {
+  const { view } = await hub().cluster();
+  const { request } = await apply(view);
+  await applyTlsSecret(hub().certman, {
+    ...secretKey(view),
+    requestName: request.name,
+    requestUid: request.uid,
+    ...selfSigned(),
+  });
+  const secret = await getSecret(view);
+  if (secret === undefined) throw new Error('no Secret');
+  return { view, request, secret };
+}
+
+function expectOwned(secret: KubernetesObject | undefined, request: KubernetesObject | undefined): void {
+  const { name, uid } = request?.metadata ?? {};
+  expect(secret?.metadata).toMatchObject({
+    labels: { certificate_request: name },
+    ownerReferences: [{ kind: 'CertificateRequest', name, uid, controller: true }],
+  });
+}
+
+describe('what ties the Secret to its request', () => {
+  test('is left alone while it is there, whatever others put on', async () => {
+    const { view } = await certified();
+    await hub().admin.patch(SECRETS, secretKey(view), [
+      { op: 'add', path: '/metadata/labels/theirs', value: 'kept' },
+      { op: 'add', path: '/metadata/annotations', value: { theirs: 'kept' } },
+    ]);
+    const before = await getSecret(view);
+    await apply(view);
+    expect(await getSecret(view)).toEqual(before);
+  });
+
+  test.each([
+    ['the label', [{ op: 'remove' as const, path: '/metadata/labels/certificate_request' }]],
+    ['all labels', [{ op: 'remove' as const, path: '/metadata/labels' }]],
+    ['the owner reference', [{ op: 'remove' as const, path: '/metadata/ownerReferences' }]],
+    [
+      'both',
+      [
+        { op: 'remove' as const, path: '/metadata/ownerReferences' },
+        { op: 'remove' as const, path: '/metadata/labels/certificate_request' },
+      ],
+    ],
+  ])('is put back when somebody took off %s, the data and what is not ours untouched', async (_what, removal) => {
+    const { view, secret } = await certified();
+    await hub().admin.patch(SECRETS, secretKey(view), [
+      ...removal,
+      { op: 'add', path: '/metadata/annotations', value: { theirs: 'kept' } },
+    ]);
+    expect(await apply(view)).toMatchObject({ secret: { kind: 'valid' } });
+    const after = await getSecret(view);
+    expectOwned(after, await getRequest(view));
+    expect(after?.['data']).toEqual(secret['data']);
+    expect(after?.metadata.annotations).toEqual({ theirs: 'kept' });
+  });
+
+  test('survives the renewal that comes after it was put back', async () => {
+    const { view, request } = await certified();
+    await hub().admin.patch(SECRETS, secretKey(view), [{ op: 'remove', path: '/metadata/ownerReferences' }]);
+    await apply(view);
+    const renewed = selfSigned({ serialHex: '07' });
+    const owner = { requestName: request.name, requestUid: request.uid };
+    await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...renewed });
+    expectOwned(await getSecret(view), await getRequest(view));
+    expect(await apply(view)).toMatchObject({ secret: { kind: 'valid', certificate: { serialNumber: '7' } } });
+  });
+});
+
+describe('a Secret of somebody else', () => {
+  const label = async (view: ClusterView, value: string): Promise<void> => {
+    await hub().admin.patch(SECRETS, secretKey(view), [
+      { op: 'remove', path: '/metadata/ownerReferences' },
+      { op: 'replace', path: '/metadata/labels/certificate_request', value },
+    ]);
+  };
+
+  test('is left alone, and nothing is ordered for it', async () => {
+    const { view } = await certified();
+    await createRequest(hub().admin, view.identity.namespace, 'c2-primary');
+    await label(view, 'c2-primary');
+    const before = await getSecret(view);
+    expect(await failureOf(apply(view))).toMatchObject({
+      code: 'kubernetes/ownedByOther',
+      retry: 'onChange',
+      message: expect.stringContaining('belongs to CertificateRequest c2-primary') as string,
+    });
+    expect(await getSecret(view)).toEqual(before);
+  });
+
+  test('is taken over when that is gone', async () => {
+    const { view } = await certified();
+    await label(view, 'long-gone');
+    await apply(view);
+    expectOwned(await getSecret(view), await getRequest(view));
+  });
+});
+
+describe('a CertificateRequest that somebody deleted is made again, and its Secret', () => {
+  /** Owned by the request as the Secret was: once it is gone, the garbage collector has been there. */
+  const canary = async (view: ClusterView): Promise<() => Promise<unknown>> => {
+    const request = await getRequest(view);
+    const key = { namespace: view.identity.namespace, name: 'canary' };
+    const { name = '', uid = '' } = request?.metadata ?? {};
+    await hub().admin.create(SECRETS, {
+      metadata: { ...key, ownerReferences: [controllerReferenceTo({ name, uid })] },
+    });
+    return () =>
+      eventually(
+        'the garbage collector has been there',
+        () => hub().admin.get(SECRETS, key),
+        (found) => found === undefined,
+      );
+  };
+  const kubectlDelete = (view: ClusterView, cascade: string) =>
+    useStack().kubectl([
+      'delete',
+      'certificaterequest',
+      requestKey(view).name,
+      '-n',
+      view.identity.namespace,
+      `--cascade=${cascade}`,
+      '--wait=false',
+    ]);
+
+  test('stays, with everything that is in it, tied to the new one', async () => {
+    const { view, request, secret } = await certified();
+    const staged = { request, orderUrl: 'https://ca.example/order/1', makeKey: async () => selfSigned().keyPem };
+    const key = await ensureStagingKey(hub().certman, staged);
+    const collected = await canary(view);
+    await kubectlDelete(view, 'background');
+    const again = await apply(view);
+    expect(again.request.uid).not.toBe(request.uid);
+    await collected();
+    const after = await getSecret(view);
+    expect(after?.metadata.uid).toBe(secret.metadata.uid);
+    expect(after?.['data']).toEqual(secret['data']);
+    expectOwned(after, await getRequest(view));
+    expect(await readStagingKey(hub().certman, staged)).toBe(key);
+  });
+
+  test('stays with --cascade=orphan', async () => {
+    const { view, secret } = await certified();
+    await kubectlDelete(view, 'orphan');
+    await eventually('it is made again', () => apply(view), Boolean);
+    const after = await getSecret(view);
+    expect(after?.metadata.uid).toBe(secret.metadata.uid);
+    expectOwned(after, await getRequest(view));
+  });
+
+  test('goes with --cascade=foreground where its reference blocks, as certman-operator’s does', async () => {
+    const { view, request } = await certified();
+    await hub().admin.patch(SECRETS, secretKey(view), [
+      { op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true },
+    ]);
+    await kubectlDelete(view, 'foreground');
+    await eventually(
+      'the Secret is gone',
+      () => getSecret(view),
+      (found) => found === undefined,
+    );
+    const again = await eventually('it is made again', () => apply(view), Boolean);
+    expect(again).toMatchObject({ secret: { kind: 'missing' } });
+    expect(again.request.uid).not.toBe(request.uid);
+    expect((await hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view)))?.metadata.uid).toBe(again.request.uid);
+  });
+
+  test('is tied to the new one with --cascade=foreground, if it is there', async () => {
+    const { view, request } = await certified();
+    await kubectlDelete(view, 'foreground');
+    const again = await eventually('it is made again', () => apply(view), Boolean);
+    expect(again.request.uid).not.toBe(request.uid);
+    const after = await getSecret(view);
+    expect(after === undefined).toBe(again.secret.kind === 'missing');
+    if (after !== undefined) expectOwned(after, await getRequest(view));
+  });
+});

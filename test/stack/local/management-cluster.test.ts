@@ -1,0 +1,130 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sendRequest } from '../../../local/stack/http.ts';
+import {
+  type ManagementCluster,
+  prepareManagementCluster,
+} from '../../../local/stack/management-cluster/management-cluster.ts';
+import { createSampleClusters, prepareSampleClusters } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
+import { startWorker } from '../../../local/stack/worker-process.ts';
+import { createKubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
+import { CERTIFICATE_REQUESTS, CONFIG_MAPS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { waitForExit } from '../../support/process/wait-for-exit.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+
+let stateDir: string;
+let stack: RunningStack;
+let hub: ManagementCluster;
+
+beforeAll(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), 'certman-hub-'));
+  stack = await startStack({ stateDir });
+  hub = await prepareManagementCluster(stack);
+});
+afterAll(async () => {
+  await stack?.stop();
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+/** `yes` or `no`, of certman's ServiceAccount. */
+async function can(...what: readonly string[]): Promise<string> {
+  const as = '--as=system:serviceaccount:certman-operator:certman';
+  // kubectl fails where the answer is no.
+  return await stack.kubectl(['auth', 'can-i', ...what, as]).then(
+    (answer) => answer.trim(),
+    () => 'no',
+  );
+}
+
+describe('a prepared hub', () => {
+  test('gives certman the rights of its ServiceAccount and no others', async () => {
+    expect(await can('list', 'clusterdeployments.hive.openshift.io', '-A')).toBe('yes');
+    expect(await can('create', 'namespaces')).toBe('no');
+    const client = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: hub.kubeconfig }) });
+    try {
+      const key = { namespace: 'certman-operator', name: 'certman-operator' };
+      expect(await client.get(CONFIG_MAPS, key)).toMatchObject({
+        data: { default_notification_email_address: expect.any(String) },
+      });
+      await expect(client.get(CONFIG_MAPS, { ...key, name: 'kube-root-ca.crt' })).rejects.toMatchObject({
+        code: 'kubernetes/forbidden',
+      });
+    } finally {
+      await client.close();
+    }
+  });
+
+  test('can be prepared again, and then has an account of its own at the CA', async () => {
+    const again = await prepareManagementCluster(stack);
+    expect(again.accountUrl).not.toBe(hub.accountUrl);
+    hub = again;
+  });
+
+  test('keeps the CRDs of Hive that are there', async () => {
+    const crd = 'customresourcedefinition/dnszones.hive.openshift.io';
+    await stack.kubectl(['annotate', crd, 'owner=hive-itself']);
+    const version = ['get', crd, '-o', 'jsonpath={.metadata.resourceVersion}'];
+    const before = await stack.kubectl(version);
+    hub = await prepareManagementCluster(stack);
+    expect(await stack.kubectl(version)).toBe(before);
+  });
+});
+
+describe('a worker process', () => {
+  test('issues for sample clusters, is told to end and ends, with nothing left of it', async () => {
+    const { zoneId } = await stack.createZone('hub-test.example.com');
+    const worker = await startWorker({ stack, hub, environment: { CERTMAN_KEY_TYPE: 'p-256' } });
+    expect((await sendRequest(worker.metricsUrl)).body).toContain('certman');
+    expect((await sendRequest(worker.sdkMetricsUrl)).status).toBe(200);
+    const [cluster] = await createSampleClusters(stack, { count: 1, zone: 'hub-test.example.com', zoneId });
+    const admin = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    try {
+      const key = { namespace: cluster?.namespace ?? '', name: cluster?.requestName ?? '' };
+      const seen = await eventually(
+        'the certificate',
+        async () => (await admin.get(CERTIFICATE_REQUESTS, key))?.['status'] as { serialNumber?: string } | undefined,
+        (status) => status?.serialNumber !== undefined,
+      );
+      expect(await stack.acme.statusOf(seen?.serialNumber ?? '')).toMatchObject({ Status: 'Valid' });
+    } finally {
+      await admin.close();
+    }
+    await worker.stop();
+    expect(worker.ended()).toBe('code 0');
+    expect(await waitForExit([worker.pid])).toEqual([]);
+  });
+
+  test('that was killed is gone at once', async () => {
+    const worker = await startWorker({ stack, hub, name: 'killed' });
+    await worker.kill();
+    expect(worker.ended()).toBe('signal SIGKILL');
+    expect(await waitForExit([worker.pid])).toEqual([]);
+  });
+
+  test('that does not start is told of with the last lines of its log', async () => {
+    const starting = startWorker({ stack, hub, name: 'broken', environment: { CERTMAN_KEY_TYPE: 'rsa-512' } });
+    await expect(starting).rejects.toThrow(
+      new RegExp(
+        `The worker ended with code \\d+ instead of becoming ready. Log: ${stateDir}/logs/broken.log[^]*CERTMAN_KEY_TYPE`,
+      ),
+    );
+  });
+});
+
+test('prepared clusters are not installed yet', async () => {
+  const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: 'hub-test.example.com', prefix: 'later' });
+  const installed = await stack.kubectl([
+    'get',
+    'clusterdeployment',
+    'later',
+    '-n',
+    cluster?.namespace ?? '',
+    '-o',
+    'jsonpath={.spec.installed}',
+  ]);
+  expect(installed).toBe('false');
+});

@@ -1,0 +1,44 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { StoredAccount } from '../../../src/acme/account.ts';
+import type { AcmeClient } from '../../../src/acme/client.ts';
+import { AcmeClientSource, type AcmeClientSourceOptions } from '../../../src/acme/client-source.ts';
+import { registerAccount } from '../../../src/acme/register-account.ts';
+import { AcmeTransport } from '../../../src/acme/transport.ts';
+
+export function newAccountKey(): string {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
+}
+
+/** A new account at a CA. */
+export async function newAccount(server: { directoryUrl: string; caPem: string }): Promise<StoredAccount> {
+  const transport = new AcmeTransport({ caBundlePem: server.caPem, userAgent: 'certman/test' });
+  const privateKeyPem = newAccountKey();
+  try {
+    const accountUrl = await registerAccount(transport, { directoryUrl: server.directoryUrl, privateKeyPem });
+    return { privateKeyPem, accountUrl };
+  } finally {
+    await transport.close();
+  }
+}
+
+/** The source of a CA's client that the worker would build, for an account that a test may exchange. */
+export function caSource(
+  server: { directoryUrl: string; caPem: string },
+  account: { stored: StoredAccount },
+  options: Partial<AcmeClientSourceOptions> = {},
+): AcmeClientSource {
+  return new AcmeClientSource({
+    accounts: { account: () => Promise.resolve(account.stored), invalidate: () => undefined },
+    directoryUrl: server.directoryUrl,
+    caBundlePem: server.caPem,
+    version: 'test',
+    ...options,
+  });
+}
+
+/** The client itself. */
+export function clientOf(source: AcmeClientSource): Promise<AcmeClient> {
+  return source.withClient((ca) => Promise.resolve(ca));
+}

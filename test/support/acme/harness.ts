@@ -1,0 +1,92 @@
+/** The ACME activities as a worker has them: on a real CA behind a fault proxy, and on the hub with certman's own rights. */
+
+import { createAcmeActivities } from '../../../activities/acme.ts';
+import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
+import type { StoredAccount } from '../../../src/acme/account.ts';
+import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
+import type { KeyType } from '../../../src/acme/private-key.ts';
+import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
+import type { AcmeActivities, ObjectRef, PlacedOrder } from '../../../src/contract/activities.ts';
+import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
+import { caSource, newAccount } from './account.ts';
+import { type Pebble, startPebble } from './pebble.ts';
+import { runAcmeActivity } from './run-activity.ts';
+
+export interface AcmeHarness {
+  readonly pebble: Pebble;
+  readonly proxy: FaultProxy;
+  readonly server: { readonly directoryUrl: string; readonly caPem: string };
+  readonly account: { stored: StoredAccount };
+  readonly source: AcmeClientSource;
+  /** A worker of its own: nothing remembered. */
+  activities(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeActivities;
+  stop(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly keyType?: KeyType;
+  readonly profile?: string;
+  readonly account?: { stored: StoredAccount };
+}
+
+export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<AcmeHarness> {
+  const pebble = await startPebble(settings);
+  const proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
+  const account = { stored: await newAccount(server) };
+  const sources: AcmeClientSource[] = [];
+  const openSource = (of: { stored: StoredAccount }): AcmeClientSource => {
+    const source = caSource(server, of);
+    sources.push(source);
+    return source;
+  };
+  return {
+    pebble,
+    proxy,
+    server,
+    account,
+    source: openSource(account),
+    activities: (kubernetes, options = {}) =>
+      createAcmeActivities({
+        ca: openSource(options.account ?? account),
+        kubernetes,
+        settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
+      }),
+    stop: async () => {
+      await Promise.all(sources.map((source) => source.close()));
+      await proxy.close();
+      await pebble.stop();
+    },
+  };
+}
+
+let clusters = 0;
+
+/** The three names of a cluster that no other test has. */
+export function uniqueDnsNames(): string[] {
+  const cluster = `c${(clusters += 1)}.example.com`;
+  return [`api.${cluster}`, `rh-api.${cluster}`, `*.apps.${cluster}`];
+}
+
+/** All steps of an issuance in their order. */
+export async function issue(
+  activities: AcmeActivities,
+  request: ObjectRef,
+  dnsNames: readonly string[],
+  publish: (order: PlacedOrder) => Promise<void> = () => Promise.resolve(),
+): Promise<{ order: PlacedOrder; certificateUrl: string; facts: CertificateFacts }> {
+  const order = await runAcmeActivity(activities, 'placeOrder', { dnsNames });
+  const { orderUrl, challenges } = order;
+  await publish(order);
+  if (challenges.length > 0) await runAcmeActivity(activities, 'answerChallenges', { orderUrl, challenges });
+  const commonName = dnsNames[0] ?? '';
+  const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', {
+    orderUrl,
+    dnsNames,
+    commonName,
+    request,
+  });
+  const install = { orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
+  return { order, certificateUrl, facts: await runAcmeActivity(activities, 'installCertificate', install) };
+}

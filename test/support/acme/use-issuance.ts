@@ -1,0 +1,104 @@
+/** One CertificateRequest, one worker and one set of names for each test, on a CA and a hub for the whole file. */
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import type { AcmeActivities, ObjectRef, PlacedOrder } from '../../../src/contract/activities.ts';
+import { type KubernetesObject, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import type { SeenRequest } from '../faults/fault-proxy.ts';
+import { type TestManagementCluster, useManagementCluster } from '../kubernetes/management-cluster.ts';
+import { type AcmeHarness, startAcmeHarness, uniqueDnsNames } from './harness.ts';
+import { runAcmeActivity } from './run-activity.ts';
+
+/** What is asked of Pebble, by the first part of its paths. */
+const RESOURCES: Readonly<Record<string, string>> = {
+  dir: 'directory',
+  'nonce-plz': 'newNonce',
+  'order-plz': 'newOrder',
+  'my-order': 'order',
+  authZ: 'authorization',
+  chalZ: 'challenge',
+  'finalize-order': 'finalize',
+  certZ: 'certificate',
+};
+
+const resourceOf = (seen: SeenRequest): string => RESOURCES[seen.path.split('/')[1] ?? ''] ?? seen.path;
+
+/** Matches the requests for one kind of resource. */
+export function isRequestFor(resource: string): (seen: SeenRequest) => boolean {
+  return (seen) => resourceOf(seen) === resource;
+}
+
+export class IssuanceHarness {
+  readonly hub: TestManagementCluster;
+  readonly lab: AcmeHarness;
+  readonly request: ObjectRef;
+  readonly dnsNames: readonly string[] = uniqueDnsNames();
+  readonly activities: AcmeActivities;
+
+  constructor(hub: TestManagementCluster, lab: AcmeHarness, request: ObjectRef) {
+    this.hub = hub;
+    this.lab = lab;
+    this.request = request;
+    this.activities = lab.activities(hub.certman);
+  }
+
+  /** Requests that the CA got, by resource. */
+  requestCounts(): Readonly<Record<string, number>> {
+    const all = Object.values(RESOURCES).map((resource) => [
+      resource,
+      this.lab.proxy.seen.filter(isRequestFor(resource)).length,
+    ]);
+    return Object.fromEntries(all) as Record<string, number>;
+  }
+
+  placeOrder(resume?: string): Promise<PlacedOrder> {
+    const input = { dnsNames: this.dnsNames, ...(resume === undefined ? {} : { resume }) };
+    return runAcmeActivity(this.activities, 'placeOrder', input);
+  }
+
+  /** An order whose names are all proved. */
+  async placeReadyOrder(): Promise<PlacedOrder> {
+    const order = await this.placeOrder();
+    await runAcmeActivity(this.activities, 'answerChallenges', order);
+    return order;
+  }
+
+  finalizeInput(order: PlacedOrder) {
+    return { orderUrl: order.orderUrl, dnsNames: this.dnsNames, request: this.request };
+  }
+
+  /** The input of installCertificate for an order that was issued. */
+  async finalizeOrder() {
+    const input = this.finalizeInput(await this.placeReadyOrder());
+    const { certificateUrl } = await runAcmeActivity(this.activities, 'finalizeOrder', input);
+    return { ...input, certificateUrl, secretName: 'primary-cert' };
+  }
+
+  tlsSecret(): Promise<TlsSecret> {
+    return readTlsSecret(this.hub.admin, { namespace: this.request.namespace, name: 'primary-cert' });
+  }
+
+  stagingSecret(): Promise<KubernetesObject | undefined> {
+    return this.hub.admin.get(SECRETS, { namespace: this.request.namespace, name: 'c1-primary-staging' });
+  }
+}
+
+/** For a whole test file: `const issuance = useIssuance();`, then `issuance()` inside tests. */
+export function useIssuance(): () => IssuanceHarness {
+  const hub = useManagementCluster();
+  let lab: AcmeHarness | undefined;
+  let current: IssuanceHarness | undefined;
+  beforeAll(async () => {
+    // Nonces are refused in client.test.ts; here requests are counted.
+    lab = await startAcmeHarness({ nonceReject: 0 });
+  });
+  afterAll(() => lab?.stop());
+  beforeEach(async () => {
+    if (lab === undefined) return;
+    current = new IssuanceHarness(hub(), lab, await hub().request());
+    lab.proxy.clearSeen();
+  });
+  return () => {
+    if (current === undefined) throw new Error('an issuance is there only while tests run');
+    return current;
+  };
+}

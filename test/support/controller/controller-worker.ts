@@ -1,0 +1,46 @@
+/** A worker process of its own that watches a hub, to be killed by tests. Settings by environment; says `ready` when it polls. */
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createWatchActivities } from '../../../activities/watch.ts';
+import { AcmeClientSource } from '../../../src/acme/client-source.ts';
+import { createKubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
+import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+
+const setting = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set`);
+  return value;
+};
+const silent = (): void => undefined;
+
+const operatorNamespace = setting('WATCH_OPERATOR_NAMESPACE');
+const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: setting('WATCH_KUBECONFIG') }) });
+const worker = await Worker.create({
+  connection: await NativeConnection.connect({ address: setting('WATCH_TEMPORAL') }),
+  taskQueue: setting('WATCH_TASK_QUEUE'),
+  workflowBundle: { codePath: setting('WATCH_BUNDLE') },
+  maxHeartbeatThrottleInterval: '1 second',
+  activities: createWatchActivities({
+    kubernetes,
+    caHost: () => Promise.resolve(undefined),
+    source: kubernetes,
+    ca: new AcmeClientSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' }),
+    settings: {
+      managementCluster: setting('WATCH_HIVE'),
+      extraRecord: 'rh-api',
+      operatorNamespace,
+      resyncIntervalMs: 600_000,
+      workerName: setting('WATCH_WORKER'),
+    },
+    metrics: {
+      expose: () => silent,
+      renewalWindowChanged: silent,
+      crlFetched: silent,
+      revokedCertificateFound: silent,
+    },
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
+  }),
+});
+const running = worker.run();
+process.stdout.write('ready\n');
+await running;

@@ -1,0 +1,250 @@
+/** A real Temporal server and workers that run the real watch: what tests of the watch stand on. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker } from '@temporalio/worker';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { createWatchActivities, type FleetSnapshot } from '../../../activities/watch.ts';
+import { AcmeClientSource } from '../../../src/acme/client-source.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import type { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
+import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import type { CrlFetchOutcome } from '../../../src/observability/worker-metrics.ts';
+import { OPERATOR_NAMESPACE, type TestManagementCluster } from '../kubernetes/management-cluster.ts';
+import { startEnvironment } from '../temporal/temporal-server.ts';
+import { workflowBundle } from '../temporal/workflow-bundle.ts';
+import { eventually } from '../vitest/eventually.ts';
+import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';
+import { receivedSignals } from './recording-workflows.ts';
+import { TrackingObjectSource } from './tracking-object-source.ts';
+
+export interface ControllerRun {
+  readonly managementCluster: string;
+  readonly taskQueue: string;
+  readonly logs: readonly string[];
+  /** What the gauges would show; undefined when it does not watch. */
+  fleet(): FleetSnapshot | undefined;
+  /** How often a cluster was told of a renewal window. */
+  movedWindows(): number;
+  /** What came of each list of revoked certificates. */
+  readonly crlFetches: readonly CrlFetchOutcome[];
+  /** How often a cluster was told that its certificate is revoked. */
+  revokedCertificates(): number;
+  /** What a cluster's workflow was told; undefined when it has none. */
+  receivedSignals(cluster: Omit<ClusterIdentity, 'managementCluster'>): Promise<readonly string[] | undefined>;
+  /** @param about what of it is compared; default: all. */
+  untilReceived(
+    cluster: Omit<ClusterIdentity, 'managementCluster'>,
+    expected: readonly string[],
+    about?: RegExp,
+  ): Promise<void>;
+  /** Waits until the watch has dealt with this version of an object, as far as it does so at once. */
+  untilHandled(object: Pick<KubernetesObject, 'kind' | 'metadata'>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Long enough for a signal that must not come to have come. */
+export const QUIET_MS = 1_500;
+
+export interface ControllerOptions {
+  /** Default: certman on the hub. */
+  readonly kubernetes?: KubernetesClient;
+  readonly managementCluster?: string;
+  readonly worker?: string;
+  readonly resyncIntervalMs?: number;
+  /** Host of the CA's directory. */
+  readonly caHost?: string;
+  /** Another than the one that all tests have in common; certman's deployed rights do not reach it. */
+  readonly operatorNamespace?: string;
+  /** Default: the one of the account in the operator's namespace. */
+  readonly ca?: Pick<AcmeClientSource, 'withClient'>;
+  /** Default: lists of revoked certificates are not looked at. */
+  readonly crlCheck?: CrlFetcher;
+}
+
+export interface ControllerHarness {
+  readonly env: TestWorkflowEnvironment;
+  /** @returns once every kind of object is followed. */
+  startController(options?: ControllerOptions): Promise<ControllerRun>;
+}
+
+/** For a whole test file: `const lab = useWatchLab(hub);`, then `lab()` inside tests. All watches end with their test. */
+export function useControllerHarness(hub: () => TestManagementCluster): () => ControllerHarness {
+  let env: TestWorkflowEnvironment | undefined;
+  let lab: ControllerHarness | undefined;
+  const runs: ControllerRun[] = [];
+  beforeAll(async () => {
+    const started = await startEnvironment();
+    env = started;
+    lab = {
+      env,
+      startController: async (options = {}) => {
+        const run = await startController(started, { kubernetes: hub().certman, ...options });
+        runs.push(run);
+        return run;
+      },
+    };
+  });
+  afterEach(async () => {
+    await Promise.all(runs.splice(0).map((run) => run.stop()));
+  });
+  afterAll(async () => {
+    await env?.teardown();
+  });
+  return () => {
+    if (lab === undefined) throw new Error('the lab is there only while tests run');
+    return lab;
+  };
+}
+
+async function startController(
+  env: TestWorkflowEnvironment,
+  options: ControllerOptions & { readonly kubernetes: KubernetesClient },
+): Promise<ControllerRun> {
+  const managementCluster = options.managementCluster ?? `hive-${crypto.randomUUID().slice(0, 8)}`;
+  const taskQueue = `watch-${managementCluster}`;
+  const logs: string[] = [];
+  let fleet: FleetSnapshot | undefined;
+  let windowsMoved = 0;
+  let revokedFound = 0;
+  const listsFetched: CrlFetchOutcome[] = [];
+  const operatorNamespace = options.operatorNamespace ?? OPERATOR_NAMESPACE;
+  const ownCa = options.ca === undefined ? managementClusterCa(options.kubernetes, operatorNamespace) : undefined;
+  const ca = options.ca ?? ownCa;
+  if (ca === undefined) throw new Error('there is no CA');
+  const source = new TrackingObjectSource(options.kubernetes);
+  const log = (fields: object, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue,
+    workflowBundle: workflowBundle('recording-workflows'),
+    shutdownGraceTime: '100 milliseconds',
+    activities: {
+      ...createWatchActivities({
+        kubernetes: options.kubernetes,
+        source,
+        caHost: () => Promise.resolve(options.caHost),
+        ca,
+        ...(options.crlCheck === undefined ? {} : { crlSource: options.crlCheck }),
+        settings: {
+          managementCluster,
+          extraRecord: 'rh-api',
+          operatorNamespace,
+          resyncIntervalMs: options.resyncIntervalMs ?? 600_000,
+          workerName: options.worker ?? 'worker-1',
+        },
+        metrics: {
+          expose: (watched) => {
+            fleet = watched;
+            return () => {
+              fleet = undefined;
+            };
+          },
+          renewalWindowChanged: () => {
+            windowsMoved += 1;
+          },
+          crlFetched: (outcome) => void listsFetched.push(outcome),
+          revokedCertificateFound: () => {
+            revokedFound += 1;
+          },
+        },
+        logger: { debug: () => undefined, info: log, warn: log, error: log },
+      }),
+    },
+  });
+  const running = worker.run();
+  await ensureWatch(env, managementCluster, taskQueue);
+  const ask = async (cluster: Omit<ClusterIdentity, 'managementCluster'>): Promise<readonly string[] | undefined> => {
+    const handle = env.client.workflow.getHandle(clusterWorkflowId({ managementCluster, ...cluster }));
+    try {
+      return await handle.query(receivedSignals);
+    } catch {
+      // No such workflow, or it has not come to life yet.
+      return undefined;
+    }
+  };
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      worker.shutdown();
+      await running;
+      await ownCa?.close();
+    })();
+    return stopped;
+  };
+  try {
+    await eventually(
+      `the watch of ${managementCluster} follows every kind`,
+      () => Promise.resolve(source.unwatchedPlurals()),
+      (missing) => missing.length === 0,
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    managementCluster,
+    taskQueue,
+    logs,
+    fleet: () => fleet,
+    movedWindows: () => windowsMoved,
+    crlFetches: listsFetched,
+    revokedCertificates: () => revokedFound,
+    receivedSignals: ask,
+    untilReceived: async (cluster, expected, about = /^/) => {
+      const end = performance.now() + WAIT_TIMEOUT_MS;
+      for (;;) {
+        const heard = await ask(cluster);
+        const compared = heard?.filter((what) => about.test(what));
+        if (compared !== undefined && JSON.stringify(compared) === JSON.stringify(expected)) return;
+        if (performance.now() > end) {
+          throw new Error(
+            `not within ${WAIT_TIMEOUT_SECONDS} s: expected ${JSON.stringify(expected)}; heard ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,
+          );
+        }
+        await sleep(50);
+      }
+    },
+    untilHandled: async (object) => {
+      const { namespace, name, resourceVersion } = object.metadata;
+      await eventually(
+        `the watch sees ${object.kind} ${namespace}/${name} at ${resourceVersion}`,
+        () => Promise.resolve(source.hasHandled(object)),
+        Boolean,
+      );
+    },
+    stop,
+  };
+}
+
+/** As a worker on the hub has it. */
+function managementClusterCa(kubernetes: KubernetesClient, operatorNamespace: string): AcmeClientSource {
+  return new AcmeClientSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' });
+}
+
+export async function ensureWatch(
+  env: TestWorkflowEnvironment,
+  managementCluster: string,
+  taskQueue: string,
+): Promise<void> {
+  await env.client.workflow.start('managementClusterWatch', {
+    workflowId: watchWorkflowId(managementCluster),
+    taskQueue,
+    args: [{ managementCluster }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+  });
+}
+
+/** All runs of a workflow id, the latest first. */
+export async function runsOf(
+  env: TestWorkflowEnvironment,
+  workflowId: string,
+): Promise<readonly WorkflowExecutionInfo[]> {
+  const runs: WorkflowExecutionInfo[] = [];
+  for await (const run of env.client.workflow.list({ query: `WorkflowId = "${workflowId}"` })) runs.push(run);
+  return runs;
+}

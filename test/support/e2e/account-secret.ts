@@ -1,0 +1,38 @@
+/** What is in certman's own namespace: the ACME account and the contact, as an administrator writes them. */
+import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
+import { CONFIG_MAPS, type ResourceType, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
+import { ACCOUNT_SECRET, EMAIL_ENTRY, SETTINGS_CONFIG_MAP } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { OPERATOR_NAMESPACE } from '../kubernetes/management-cluster.ts';
+import type { E2eHarness } from './harness.ts';
+
+export const ACCOUNT = { namespace: OPERATOR_NAMESPACE, name: ACCOUNT_SECRET } as const;
+
+/** Entries of the account's Secret. */
+export interface Account {
+  readonly 'account-url': string;
+  readonly 'private-key': string;
+}
+
+export async function readAccount({ kubernetes }: E2eHarness): Promise<Account> {
+  const found = await kubernetes.get(SECRETS, ACCOUNT);
+  const data = found?.['data'] as Account;
+  const text = (entry: keyof Account) => Buffer.from(data[entry], 'base64').toString();
+  return { 'account-url': text('account-url'), 'private-key': text('private-key') };
+}
+
+export async function writeAccount(lab: E2eHarness, account: Account): Promise<void> {
+  await write(lab, SECRETS, ACCOUNT_SECRET, { stringData: account });
+}
+
+export async function writeEmail(lab: E2eHarness, address: string): Promise<void> {
+  await write(lab, CONFIG_MAPS, SETTINGS_CONFIG_MAP, { data: { [EMAIL_ENTRY]: address } });
+}
+
+async function write({ stack }: E2eHarness, resource: ResourceType, name: string, content: object): Promise<void> {
+  const metadata = { namespace: OPERATOR_NAMESPACE, name };
+  const body = { apiVersion: resource.version, kind: resource.kind, metadata, ...content };
+  await withHiveClient(stack.kubernetes.adminKubeconfig, (hub) =>
+    hub.apply([{ path: objectPath(resource, metadata), body }]),
+  );
+}

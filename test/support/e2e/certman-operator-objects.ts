@@ -1,0 +1,181 @@
+/**
+ * A cluster as openshift/certman-operator leaves it, object by object: certificate obtained as it does (RSA 2048, one TXT record
+ * per name), written under its field manager, with the dates of Go's `Time.String()`.
+ * Source: github.com/openshift/certman-operator, controllers/ (createCertificateRequest, IssueCertificate, updateStatus).
+ */
+import { X509Certificate } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
+import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
+import acme from 'acme-client';
+import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { eventually } from '../vitest/eventually.ts';
+import type { E2eCluster } from './clusters.ts';
+import type { E2eHarness } from './harness.ts';
+
+const FIELD_MANAGER = 'certman-operator';
+
+export interface OperatorCertificate {
+  readonly chainPem: string;
+  readonly keyPem: string;
+  /** Decimal. */
+  readonly serialNumber: string;
+  readonly leaf: X509Certificate;
+}
+
+export interface OperatorObjectsOptions {
+  /** Default true. */
+  readonly ownerReferences?: boolean;
+  /** What a failed renewal of its own left in the status. */
+  readonly failedBefore?: boolean;
+}
+
+/** Writes everything; the ClusterDeployment is there already. */
+export async function writeOperatorObjects(
+  lab: E2eHarness,
+  cluster: E2eCluster,
+  certificate: OperatorCertificate,
+  { ownerReferences: owners = true, failedBefore = false }: OperatorObjectsOptions = {},
+): Promise<void> {
+  const { namespace, name, requestName, secretName } = cluster;
+  const kubectl = (args: readonly string[], input?: string) =>
+    lab.stack.kubectl(
+      [...args, '-n', namespace, `--field-manager=${FIELD_MANAGER}`],
+      input === undefined ? {} : { input },
+    );
+  const patch = (args: readonly string[], change: object) =>
+    kubectl(['patch', ...args, '--type=merge', '-p', JSON.stringify(change)]);
+  const create = (object: object) => kubectl(['create', '-f', '-'], JSON.stringify(object));
+  await patch(['clusterdeployment', name], { metadata: { finalizers: [FINALIZER] } });
+  await create({
+    apiVersion: 'certman.managed.openshift.io/v1alpha1',
+    kind: 'CertificateRequest',
+    metadata: {
+      name: requestName,
+      finalizers: [FINALIZER],
+      ...(owners
+        ? { ownerReferences: [owner('hive.openshift.io/v1', 'ClusterDeployment', name, cluster.identity.uid)] }
+        : {}),
+    },
+    spec: operatorSpec(cluster),
+  });
+  const request = await lab.kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name: requestName });
+  const uid = request?.metadata.uid ?? '';
+  await create({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: secretName,
+      labels: { certificate_request: requestName },
+      ...(owners
+        ? { ownerReferences: [owner('certman.managed.openshift.io/v1alpha1', 'CertificateRequest', requestName, uid)] }
+        : {}),
+    },
+    type: 'kubernetes.io/tls',
+    data: { 'tls.crt': btoa(certificate.chainPem), 'tls.key': btoa(certificate.keyPem) },
+  });
+  const status = {
+    issued: !failedBefore,
+    issuerName: /CN=(.*)/.exec(certificate.leaf.issuer)?.[1] ?? '',
+    notBefore: formatGoTime(certificate.leaf.validFromDate),
+    notAfter: formatGoTime(certificate.leaf.validToDate),
+    serialNumber: certificate.serialNumber,
+    status: failedBefore ? 'Error' : 'Success',
+    ...(failedBefore
+      ? {
+          conditions: [
+            {
+              type: 'acme error',
+              status: 'Error',
+              message: 'acme: error code 500: urn:ietf:params:acme:error:serverInternal',
+            },
+          ],
+        }
+      : {}),
+  };
+  await patch(['certificaterequest', requestName, '--subresource=status'], { status });
+}
+
+/** As its controller compares it with what is there (reflect.DeepEqual). */
+export function operatorSpec(cluster: E2eCluster): Readonly<Record<string, unknown>> {
+  return {
+    acmeDNSDomain: cluster.zone,
+    certificateSecret: { kind: 'secret', namespace: cluster.namespace, name: cluster.secretName },
+    dnsNames: cluster.dnsNames,
+    email: 'sre@example.com',
+    platform: { aws: { credentials: { name: 'aws' }, region: 'us-east-1' } },
+  };
+}
+
+/** `time.Time.String()` of an instant in UTC. */
+export function formatGoTime(date: Date): string {
+  return `${date.toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
+}
+
+function owner(apiVersion: string, kind: string, name: string, uid: string) {
+  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
+}
+
+/** By a client that knows nothing of certman, in the name of the hub's account. */
+export async function issueAsOperator(lab: E2eHarness, cluster: E2eCluster): Promise<OperatorCertificate> {
+  acme.axios.defaults.httpsAgent = new Agent({ ca: await readFile(lab.stack.acme.caFile), keepAlive: true });
+  const account = await lab.kubernetes.get(SECRETS, { namespace: 'certman-operator', name: 'lets-encrypt-account' });
+  const stored = account?.['data'] as Readonly<Record<'private-key' | 'account-url', string>>;
+  const client = new acme.Client({
+    directoryUrl: `${lab.ca.url}/dir`,
+    accountKey: atob(stored['private-key']),
+    accountUrl: atob(stored['account-url']),
+    backoffMin: 100,
+    backoffMax: 1_000,
+  });
+  const [key, csr] = await acme.crypto.createCsr(
+    { commonName: cluster.dnsNames[0] ?? '', altNames: [...cluster.dnsNames] },
+    await acme.crypto.createPrivateRsaKey(2048),
+  );
+  const resolver = new Resolver({ timeout: 2_000, tries: 1 });
+  resolver.setServers([lab.stack.dns.address]);
+  const identifiers = cluster.dnsNames.map((value) => ({ type: 'dns', value }));
+  // Pebble takes any of its profiles, one of a minute among them, when none is named. acme-client passes on what it does not know.
+  const wanted: Parameters<typeof client.createOrder>[0] & { profile: string } = { identifiers, profile: 'default' };
+  const order = await client.createOrder(wanted);
+  for (const authorization of await client.getAuthorizations(order)) {
+    const challenge = authorization.challenges.find(({ type }) => type === 'dns-01');
+    if (challenge === undefined || authorization.status === 'valid') continue;
+    const record = `_acme-challenge.${authorization.identifier.value}`;
+    const value = await client.getChallengeKeyAuthorization(challenge);
+    await changeTxt(lab, 'UPSERT', record, value);
+    await eventually(
+      `DNS answers for ${record}`,
+      () => resolver.resolveTxt(record),
+      (values) => values.some(([text]) => text === value),
+    );
+    await client.completeChallenge(challenge);
+    await client.waitForValidStatus(authorization);
+    await changeTxt(lab, 'DELETE', record, value);
+  }
+  const chainPem = await client.getCertificate(await client.finalizeOrder(order, csr));
+  const leaf = new X509Certificate(chainPem);
+  return { chainPem, keyPem: key.toString(), serialNumber: BigInt(`0x${leaf.serialNumber}`).toString(), leaf };
+}
+
+async function changeTxt(lab: E2eHarness, action: 'UPSERT' | 'DELETE', name: string, value: string): Promise<void> {
+  const { endpoint, region, credentials } = lab.stack.route53;
+  const route53 = new Route53Client({ endpoint, region, credentials });
+  try {
+    const ResourceRecordSet = {
+      Name: `${name}.`,
+      Type: 'TXT' as const,
+      TTL: 60,
+      ResourceRecords: [{ Value: `"${value}"` }],
+    };
+    await route53.send(
+      new ChangeResourceRecordSetsCommand({
+        HostedZoneId: lab.zone.zoneId,
+        ChangeBatch: { Changes: [{ Action: action, ResourceRecordSet }] },
+      }),
+    );
+  } finally {
+    route53.destroy();
+  }
+}

@@ -1,0 +1,243 @@
+/** A cluster on a hub where a worker is at work: put there as Hive and its users do, and read as people read it. */
+import { X509Certificate } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
+import { type SampleCluster, sampleManifests } from '../../../local/stack/management-cluster/sample-cluster.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import {
+  type BundleRecord,
+  clusterStatus,
+  clusterWorkflowId,
+  issuanceWorkflowId,
+} from '../../../src/contract/cluster-certificates.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  DNS_ZONES,
+  EVENTS,
+  type KubernetesObject,
+  type ResourceType,
+  SECRETS,
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { NAMESPACES } from '../kubernetes/namespaces.ts';
+import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';
+import type { E2eHarness } from './harness.ts';
+
+/** What is on the hub for a cluster, each as a plain object to be changed. */
+export interface ClusterObjects {
+  /** Absent: not there. */
+  readonly credentials?: KubernetesObject | undefined;
+  readonly dnsZone?: KubernetesObject | undefined;
+  /** What Hive says of the DNSZone; without it, Hive has not made the hosted zone yet. */
+  readonly zoneId?: string | undefined;
+  readonly clusterDeployment: KubernetesObject & { readonly spec: Readonly<Record<string, unknown>> };
+  /** Anything else in the cluster's namespace. */
+  readonly others?: readonly (readonly [ResourceType, KubernetesObject])[];
+}
+
+/** Those of an installed, managed cluster with nothing wrong. */
+export function validClusterObjects(cluster: SampleCluster, zoneId: string): ClusterObjects {
+  const manifests = sampleManifests(cluster, { installed: true });
+  const ofKind = (kind: string): KubernetesObject => {
+    const found = manifests.find((manifest) => manifest.kind === kind);
+    if (found === undefined) throw new Error(`the sample has no ${kind}`);
+    return found;
+  };
+  return {
+    credentials: ofKind('Secret'),
+    dnsZone: ofKind('DNSZone'),
+    zoneId,
+    clusterDeployment: ofKind('ClusterDeployment') as ClusterObjects['clusterDeployment'],
+  };
+}
+
+export function withSpec(objects: ClusterObjects, change: Readonly<Record<string, unknown>>): ClusterObjects {
+  const { clusterDeployment } = objects;
+  return {
+    ...objects,
+    clusterDeployment: { ...clusterDeployment, spec: { ...clusterDeployment.spec, ...change } },
+  };
+}
+
+export function withMetadata(objects: ClusterObjects, change: Partial<KubernetesObject['metadata']>): ClusterObjects {
+  const { clusterDeployment } = objects;
+  return {
+    ...objects,
+    clusterDeployment: { ...clusterDeployment, metadata: { ...clusterDeployment.metadata, ...change } },
+  };
+}
+
+/** The ClusterDeployment comes last, as Hive says that it is installed once everything else is there. */
+export async function applyClusterObjects(lab: E2eHarness, objects: ClusterObjects): Promise<void> {
+  const { namespace = '' } = objects.clusterDeployment.metadata;
+  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, async (hive) => {
+    const apply = async (resource: ResourceType, object: KubernetesObject): Promise<void> =>
+      hive.apply([{ path: objectPath(resource, object.metadata), body: object }]);
+    await apply(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    await Promise.all([
+      objects.credentials && apply(SECRETS, objects.credentials),
+      objects.dnsZone && apply(DNS_ZONES, objects.dnsZone),
+      ...(objects.others ?? []).map(([resource, object]) => apply(resource, object)),
+    ]);
+    if (objects.dnsZone !== undefined && objects.zoneId !== undefined) {
+      await hive.mergePatch([zoneStatus(objects.dnsZone, objects.zoneId)]);
+    }
+    await apply(CLUSTER_DEPLOYMENTS, objects.clusterDeployment);
+  });
+}
+
+/** What Hive writes once it has made the hosted zone. */
+export function zoneStatus(dnsZone: KubernetesObject, zoneId: string) {
+  return {
+    path: `${objectPath(DNS_ZONES, dnsZone.metadata)}/status`,
+    body: { status: { aws: { zoneID: zoneId } } },
+  };
+}
+
+/** A change by Hive or a user, by JSON merge patch. */
+export async function patchAsHive(
+  lab: E2eHarness,
+  resource: ResourceType,
+  key: { readonly namespace: string; readonly name: string },
+  body: unknown,
+): Promise<void> {
+  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, (hive) =>
+    hive.mergePatch([{ path: objectPath(resource, key), body }]),
+  );
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ReportedEvent {
+  readonly involvedKind: string;
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly count: number;
+}
+
+/** Everything a person can read about a cluster's certificate. */
+export interface ReportedState {
+  readonly conditions: readonly Condition[];
+  readonly status: Readonly<Record<string, unknown>>;
+  readonly events: readonly ReportedEvent[];
+}
+
+export async function readReportedState(lab: E2eHarness, cluster: SampleCluster): Promise<ReportedState> {
+  const { namespace } = cluster;
+  const request = await lab.kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name: cluster.requestName });
+  const status = (request?.['status'] ?? {}) as ReportedState['status'] & {
+    readonly conditions?: readonly Condition[];
+  };
+  const events: ReportedEvent[] = [];
+  for await (const event of lab.kubernetes.list(EVENTS, { namespace })) {
+    const { kind } = event['involvedObject'] as { readonly kind: string };
+    events.push({
+      involvedKind: kind,
+      type: String(event['type']),
+      reason: String(event['reason']),
+      message: String(event['message']),
+      count: Number(event['count']),
+    });
+  }
+  return { conditions: status.conditions ?? [], status, events };
+}
+
+/** The cluster as workflows name it. */
+export async function identityOf(lab: E2eHarness, cluster: SampleCluster): Promise<ClusterIdentity> {
+  const { namespace, name } = cluster;
+  const found = await lab.kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace, name });
+  return { managementCluster: 'hive', namespace, name, uid: found?.metadata.uid ?? '' };
+}
+
+export interface WorkflowState {
+  /** What it knows of the bundle. */
+  readonly record: BundleRecord | undefined;
+  /** Length of its history. */
+  readonly events: number;
+  /** Whether a workflow task, an activity or an issuance is under way. */
+  readonly busy: boolean;
+}
+
+/** @returns undefined when the cluster has no workflow. */
+export async function describeClusterWorkflow(
+  lab: E2eHarness,
+  cluster: SampleCluster,
+): Promise<WorkflowState | undefined> {
+  const handle = lab.client.workflow.getHandle(clusterWorkflowId(await identityOf(lab, cluster)));
+  try {
+    const { bundles } = await handle.query(clusterStatus);
+    // After the query, which is a workflow task of its own.
+    const { historyLength, raw } = await handle.describe();
+    const underWay = (raw.pendingActivities?.length ?? 0) + (raw.pendingChildren?.length ?? 0);
+    return {
+      record: bundles[cluster.bundleName],
+      events: historyLength,
+      busy: underWay > 0 || Boolean(raw.pendingWorkflowTask),
+    };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+export interface Issued {
+  readonly serialNumber: string;
+  readonly certificate: X509Certificate;
+}
+
+/** The certificate in the Secret, once there is a good one. @returns undefined while there is none. */
+export async function readInstalledCertificate(lab: E2eHarness, cluster: SampleCluster): Promise<Issued | undefined> {
+  const secret = await readTlsSecret(lab.kubernetes, { namespace: cluster.namespace, name: cluster.secretName });
+  if (secret.kind !== 'valid') return undefined;
+  return {
+    serialNumber: secret.certificate.serialNumber,
+    certificate: new X509Certificate(secret.chainPem),
+  };
+}
+
+/** Polls until a look finds something. @param objection what the failure says when none does. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  objection: () => Promise<unknown>,
+): Promise<T> {
+  const giveUp = performance.now() + WAIT_TIMEOUT_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() > giveUp) {
+      throw new Error(
+        `not within ${WAIT_TIMEOUT_SECONDS} s: ${what}. Instead: ${JSON.stringify(await objection(), undefined, 1)}`,
+      );
+    }
+    await sleep(100);
+  }
+}
+
+/** The orders that its issuances worked on at the CA, in order. */
+export async function orderUrlsOf(lab: E2eHarness, cluster: SampleCluster): Promise<readonly string[]> {
+  const identity = await identityOf(lab, cluster);
+  const made = (await describeClusterWorkflow(lab, cluster))?.record?.orders ?? 0;
+  const orders: string[] = [];
+  for (let attempt = 1; attempt <= made; attempt += 1) {
+    const id = issuanceWorkflowId(identity, cluster.bundleName, attempt);
+    const { events } = await lab.client.workflow.getHandle(id).fetchHistory();
+    for (const event of events ?? []) {
+      const payload = event.activityTaskCompletedEventAttributes?.result?.payloads?.[0];
+      if (payload === undefined) continue;
+      const result = defaultPayloadConverter.fromPayload<{ readonly orderUrl?: string } | null>(payload);
+      if (typeof result?.orderUrl === 'string') orders.push(result.orderUrl);
+    }
+  }
+  return orders;
+}

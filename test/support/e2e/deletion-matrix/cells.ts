@@ -1,0 +1,102 @@
+/** The matrix of docs/deletion.md: in which state a cluster's certificate is when the cluster is deleted, and what is wrong. */
+
+/** By key; the words are the table's. */
+export const STATES = {
+  uninstalled: 'not installed',
+  issuing: 'first order under way',
+  ready: 'Ready',
+  renewing: 'renewal under way',
+  failing: 'renewal failing',
+  waiting: 'Waiting (no names)',
+  paused: 'Paused',
+  outgoing: 'moving to another hub',
+  expired: 'expired',
+} as const;
+
+export type State = keyof typeof STATES;
+
+/** By key; the words are the table's. */
+export const FAULTS = {
+  none: 'nothing',
+  secret: 'Secret gone first',
+  revoked: 'certificate revoked by somebody',
+  zone: 'hosted zone gone',
+  forced: 'ClusterDeployment gone first',
+  namespace: 'namespace terminating',
+  unmanaged: 'gate closed (label removed)',
+  outage: 'CA away for a while',
+  stranger: 'account is another one',
+  unknown: 'account unknown to the CA',
+  keys: 'AWS credentials gone',
+  missing: 'account gone, put back (`wait`)',
+  mislaid: 'AWS credentials gone, put back (`wait`)',
+  operator: 'account gone, `certman release` (`wait`)',
+} as const;
+
+export type Fault = keyof typeof FAULTS;
+
+export interface Cell {
+  readonly state: State;
+  readonly fault: Fault;
+}
+
+const WITH_CERTIFICATE = ['ready', 'renewing', 'failing', 'paused'] as const;
+const SERVED = ['issuing', ...WITH_CERTIFICATE, 'waiting', 'expired'] as const;
+
+/**
+ * What makes sense together. A cluster that is not installed has nothing that a fault could meet; what is between orders needs
+ * neither AWS nor a zone; what has no certificate has none that somebody could revoke or take away.
+ */
+const COMBINATIONS: Readonly<Record<Fault, readonly State[]>> = {
+  none: ['uninstalled', ...SERVED, 'outgoing'],
+  secret: [...WITH_CERTIFICATE, 'expired'],
+  revoked: WITH_CERTIFICATE,
+  zone: ['issuing', ...WITH_CERTIFICATE],
+  forced: [...SERVED, 'outgoing'],
+  namespace: SERVED,
+  unmanaged: ['issuing', 'ready', 'renewing', 'failing', 'waiting'],
+  outage: [...SERVED, 'outgoing'],
+  stranger: SERVED,
+  unknown: SERVED,
+  keys: ['issuing', ...WITH_CERTIFICATE],
+  missing: SERVED,
+  mislaid: ['issuing', 'renewing'],
+  operator: ['ready'],
+};
+
+export function cellsOf(...faults: readonly Fault[]): readonly Cell[] {
+  return faults.flatMap((fault) => COMBINATIONS[fault].map((state) => ({ state, fault })));
+}
+
+export const ALL_FAULTS = Object.keys(FAULTS) as readonly Fault[];
+
+export interface CellOutcome {
+  /** What became of it, in the words of the table. */
+  readonly words: string;
+  /** The reason that its CertificateRequest gave while its end was held up. */
+  readonly blockedReason?: string;
+}
+
+/** @param outcomes by `cellKey`. @returns the table, Markdown. */
+export function matrixTable(outcomes: ReadonlyMap<string, CellOutcome>): string {
+  const states = Object.keys(STATES) as readonly State[];
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    row(['what is wrong', 'told while it waits', ...states.map((state) => STATES[state])]),
+    row(['---', '---', ...states.map(() => '---')]),
+    ...ALL_FAULTS.map((fault) => {
+      const found = states.map((state) => outcomes.get(cellKey({ state, fault })));
+      const reasons = new Set(found.flatMap((outcome) => outcome?.blockedReason ?? []));
+      return row([FAULTS[fault], [...reasons].map((reason) => `\`${reason}\``).join(', '), ...found.map(cellText)]);
+    }),
+  ].join('\n');
+}
+
+function cellText(outcome: CellOutcome | undefined): string {
+  if (outcome === undefined) return '–';
+  return outcome.blockedReason === undefined ? outcome.words : `waits, ${outcome.words}`;
+}
+
+export function cellKey({ state, fault }: Cell): string {
+  return `${fault}-${state}`;
+}

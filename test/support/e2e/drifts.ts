@@ -1,0 +1,182 @@
+/** What people and programs do to what certman looks after, with kubectl, and what is to become of the certificate. */
+import { generateKeyPairSync } from 'node:crypto';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { FINALIZER } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import type { E2eCluster } from './clusters.ts';
+import { getClusterDeployment, getRequest, statusOf } from './evidence.ts';
+import type { E2eHarness } from './harness.ts';
+
+export interface Drift {
+  readonly name: string;
+  readonly apply: (lab: E2eHarness, cluster: E2eCluster) => Promise<unknown>;
+  /** `kept`: the same Secret with the same data, and nothing ordered. `ordered`: a new certificate, by one order. */
+  readonly effect: 'kept' | 'ordered';
+  /** Part of the words that say why it was ordered. */
+  readonly reason?: string;
+  /** The request is another object afterwards. */
+  readonly requestRecreated?: true;
+}
+
+const patchOf =
+  (object: (cluster: E2eCluster) => readonly string[]) =>
+  (change: unknown, ...more: readonly string[]) =>
+  (lab: E2eHarness, cluster: E2eCluster): Promise<unknown> =>
+    lab.stack.kubectl([
+      'patch',
+      ...object(cluster),
+      '-n',
+      cluster.namespace,
+      `--type=${Array.isArray(change) ? 'json' : 'merge'}`,
+      '-p',
+      JSON.stringify(change),
+      ...more,
+    ]);
+const onSecret = patchOf(({ secretName }) => ['secret', secretName]);
+const onRequest = patchOf(({ requestName }) => ['certificaterequest', requestName]);
+const onDeployment = patchOf(({ name }) => ['clusterdeployment', name]);
+const STATUS = '--subresource=status';
+
+const deleteRequest = (cascade: string) => (lab: E2eHarness, cluster: E2eCluster) =>
+  lab.stack.kubectl([
+    'delete',
+    'certificaterequest',
+    cluster.requestName,
+    '-n',
+    cluster.namespace,
+    `--cascade=${cascade}`,
+    '--wait=false',
+  ]);
+
+function otherKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })).toString('base64');
+}
+
+export const DRIFTS: readonly Drift[] = [
+  {
+    name: 'Secret deleted',
+    apply: (lab, { namespace, secretName }) => lab.stack.kubectl(['delete', 'secret', secretName, '-n', namespace]),
+    effect: 'ordered',
+    reason: 'There is no certificate in the Secret',
+  },
+  {
+    name: 'Secret filled with garbage',
+    apply: onSecret({ data: { 'tls.crt': btoa('gar'), 'tls.key': btoa('bage') } }),
+    effect: 'ordered',
+    reason: 'cannot serve',
+  },
+  {
+    name: 'key swapped for another valid one',
+    apply: (lab, cluster) => onSecret({ data: { 'tls.key': otherKey() } })(lab, cluster),
+    effect: 'ordered',
+    reason: 'Key and certificate do not belong together',
+  },
+  {
+    name: 'label of the Secret removed',
+    apply: onSecret({ metadata: { labels: { certificate_request: null } } }),
+    effect: 'kept',
+  },
+  {
+    name: 'owner reference of the Secret removed',
+    apply: onSecret({ metadata: { ownerReferences: null } }),
+    effect: 'kept',
+  },
+  {
+    name: 'CertificateRequest deleted',
+    apply: deleteRequest('background'),
+    effect: 'kept',
+    requestRecreated: true,
+  },
+  {
+    name: 'CertificateRequest deleted, orphaning',
+    apply: deleteRequest('orphan'),
+    effect: 'kept',
+    requestRecreated: true,
+  },
+  {
+    // As certman-operator made the reference, the garbage collector deletes the Secret at once: none is left to be kept. With
+    // certman's own reference, which does not block, it depends on which of the collector's workers is first.
+    name: 'CertificateRequest deleted, in the foreground',
+    apply: async (lab, cluster) => {
+      const blocking = [{ op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true }];
+      await onSecret(blocking)(lab, cluster);
+      await deleteRequest('foreground')(lab, cluster);
+    },
+    effect: 'ordered',
+    requestRecreated: true,
+    reason: 'There is no certificate in the Secret',
+  },
+  {
+    name: 'names in the CertificateRequest edited',
+    apply: onRequest({ spec: { dnsNames: ['api.elsewhere.example.com'] } }),
+    effect: 'kept',
+  },
+  {
+    name: 'Secret name in the CertificateRequest edited',
+    apply: onRequest({ spec: { certificateSecret: { name: 'elsewhere' } } }),
+    effect: 'kept',
+  },
+  {
+    name: 'owner reference of the CertificateRequest removed',
+    apply: onRequest({ metadata: { ownerReferences: null } }),
+    effect: 'kept',
+  },
+  {
+    name: 'finalizer of the CertificateRequest removed',
+    apply: onRequest({ metadata: { finalizers: null } }),
+    effect: 'kept',
+  },
+  {
+    name: 'status edited',
+    apply: onRequest({ status: { state: 'Odd', notAfter: 'never' } }, STATUS),
+    effect: 'kept',
+  },
+  { name: 'status wiped', apply: onRequest([{ op: 'remove', path: '/status' }], STATUS), effect: 'kept' },
+  {
+    name: 'finalizer of the ClusterDeployment removed',
+    apply: onDeployment({ metadata: { finalizers: null } }),
+    effect: 'kept',
+  },
+];
+
+/** Says what is not as certman wants it for a cluster whose certificate is good; an empty object when all is. */
+export async function describeDrift(lab: E2eHarness, cluster: E2eCluster): Promise<object | string> {
+  const [deployment, request, secret] = await Promise.all([
+    getClusterDeployment(lab, cluster),
+    getRequest(lab, cluster),
+    readTlsSecret(lab.kubernetes, { namespace: cluster.namespace, name: cluster.secretName }),
+  ]);
+  if (deployment?.metadata.finalizers?.includes(FINALIZER) !== true) return 'the ClusterDeployment is not held';
+  if (request === undefined) return 'there is no request';
+  const { metadata } = request;
+  if (metadata.deletionTimestamp !== undefined) return 'the request is being deleted';
+  if (metadata.finalizers?.includes(FINALIZER) !== true) return 'the request is not held';
+  if (metadata.ownerReferences?.[0]?.['uid'] !== cluster.identity.uid) return 'the request is not owned';
+  const spec = request['spec'] as { dnsNames: unknown; certificateSecret: { name: string } };
+  if (JSON.stringify(spec.dnsNames) !== JSON.stringify(cluster.dnsNames)) return `names are ${String(spec.dnsNames)}`;
+  if (spec.certificateSecret.name !== cluster.secretName) return `the Secret is ${spec.certificateSecret.name}`;
+  if (secret.kind !== 'valid') return `the Secret is ${secret.kind}`;
+  if (secret.metadata.labels?.['certificate_request'] !== cluster.requestName) return 'the Secret lacks its label';
+  const owners = secret.metadata.ownerReferences ?? [];
+  if (owners.length !== 1 || owners[0]?.['uid'] !== metadata.uid) return 'the Secret is not owned by the request';
+  const status = request['status'] as Readonly<Record<string, unknown>> | undefined;
+  const { serialNumber, notAfter } = secret.certificate;
+  const told =
+    status?.['state'] === 'Ready' && status['serialNumber'] === serialNumber && status['notAfter'] === notAfter;
+  return told ? {} : `the status is ${JSON.stringify(status ?? null)}`;
+}
+
+/** How many orders the cluster's workflow has begun, and the words in which it said why the last one was. */
+export async function orderCountAndReason(
+  lab: E2eHarness,
+  cluster: E2eCluster,
+): Promise<{ count: number; why: string }> {
+  const count = (await statusOf(lab, cluster)).bundles[cluster.bundleName]?.orders ?? 0;
+  const workflowId = issuanceWorkflowId(cluster.identity, cluster.bundleName, count);
+  const { events } = await lab.client.workflow.getHandle(workflowId).fetchHistory();
+  const [input] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  if (!input) throw new Error(`the history of ${workflowId} does not begin with its input`);
+  return { count, why: defaultPayloadConverter.fromPayload<{ reason: string }>(input).reason };
+}

@@ -1,0 +1,98 @@
+/** Everything that a run of certman leaves where somebody could read it, and the secrets that it had in its hands. */
+import { readFile } from 'node:fs/promises';
+import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  CONFIG_MAPS,
+  EVENTS,
+  type KubernetesObject,
+  type ResourceType,
+  SECRETS,
+} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { listAndWatch } from '../../../src/kubernetes/api/list-and-watch.ts';
+import { type SearchableText, textOf } from './find-secrets.ts';
+import type { E2eHarness } from './harness.ts';
+
+/** Every version of the objects of a kind, as the API server sent it. */
+export interface ObjectRecording {
+  readonly objects: readonly KubernetesObject[];
+  stop(): Promise<void>;
+}
+
+export function recordObjects(lab: E2eHarness, resource: ResourceType): ObjectRecording {
+  const stop = new AbortController();
+  const objects: KubernetesObject[] = [];
+  const follow = async (): Promise<void> => {
+    for await (const event of listAndWatch(lab.kubernetes, resource, { signal: stop.signal })) {
+      if (event.kind === 'page') objects.push(...event.objects);
+      if (event.kind === 'applied' || event.kind === 'deleted') objects.push(event.object);
+    }
+  };
+  const following = follow().catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+  });
+  return {
+    objects,
+    stop: async () => {
+      stop.abort(new Error('the run is over'));
+      await following;
+    },
+  };
+}
+
+export interface RunRecording {
+  readonly secrets: ObjectRecording;
+  /** What anybody may read who may look at the hub. */
+  readonly open: readonly (readonly [string, ObjectRecording])[];
+  stop(): Promise<void>;
+}
+
+export function recordRun(lab: E2eHarness): RunRecording {
+  const secrets = recordObjects(lab, SECRETS);
+  const open = [CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS, CONFIG_MAPS].map(
+    (resource) => [resource.kind, recordObjects(lab, resource)] as const,
+  );
+  return {
+    secrets,
+    open,
+    stop: async () => {
+      await Promise.all([secrets.stop(), ...open.map(([, recording]) => recording.stop())]);
+    },
+  };
+}
+
+async function scrape(url: string): Promise<string> {
+  const answer = await fetch(url);
+  return await answer.text();
+}
+
+/** Its log so far, and its metrics as they are. */
+export async function workerTexts(worker: WorkerProcess): Promise<readonly SearchableText[]> {
+  return [
+    { where: 'log', text: await readFile(worker.logFile, 'utf8') },
+    { where: 'metrics', text: await scrape(worker.metricsUrl) },
+    { where: 'metrics of the SDK', text: await scrape(worker.sdkMetricsUrl) },
+  ];
+}
+
+/** All histories of all runs with their descriptions and details; everything that was said on the hub. */
+export async function runTexts(lab: E2eHarness, run: RunRecording): Promise<readonly SearchableText[]> {
+  const straws: SearchableText[] = [];
+  for await (const { workflowId, runId } of lab.client.workflow.list()) {
+    const handle = lab.client.workflow.getHandle(workflowId, runId);
+    const description = await handle.describe();
+    straws.push({ where: `history of ${workflowId}`, text: textOf(await handle.fetchHistory()) });
+    straws.push({ where: `description of ${workflowId}`, text: textOf(description.raw) });
+    if (description.status.name === 'RUNNING') {
+      straws.push({
+        where: `details of ${workflowId}`,
+        text: textOf(await handle.query('__temporal_workflow_metadata')),
+      });
+    }
+  }
+  for (const [kind, { objects }] of run.open) {
+    for (const object of objects) straws.push({ where: `${kind} ${object.metadata.name}`, text: textOf(object) });
+  }
+  return straws;
+}

@@ -1,0 +1,26 @@
+/** The Kubernetes activities with certman's own rights, and what they make of a cluster with the bundle `primary`. */
+import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { runActivity } from '../temporal/run-activity.ts';
+import { bundleView } from '../workflows/cluster-views.ts';
+import { OPERATOR_NAMESPACE, type TestManagementCluster } from './management-cluster.ts';
+
+export const bundle = bundleView();
+
+export const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
+export const requestKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name: `${name}-primary` });
+export const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namespace, name: bundle.secretName });
+
+/** For a whole test file, whose hub is given. */
+export function useKubernetesActivities(hub: () => TestManagementCluster) {
+  const activities = (operatorNamespace = OPERATOR_NAMESPACE) =>
+    createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace });
+  return {
+    activities,
+    apply: (view: ClusterView, acts = activities()) =>
+      runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle }),
+    getRequest: (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view)),
+    getCluster: (view: ClusterView) => hub().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view)),
+  };
+}

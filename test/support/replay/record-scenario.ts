@@ -1,0 +1,84 @@
+/** Has one life lived on a Temporal server, and takes down the histories of all its runs. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
+import { historyToJson } from '../temporal/history-json.ts';
+import { ActivityDoubles } from '../workflows/activity-doubles.ts';
+import type { HistoryScenario } from './scenarios/scenario.ts';
+
+/** Who did it, in every history: not the machine. */
+export const RECORDER = 'recorder';
+
+const WORKFLOW_TYPES = ['clusterCertificates', 'certificateIssuance', 'managementClusterWatch'];
+
+/** Visibility is written behind the executions. */
+const VISIBILITY_DELAY_MS = 2_000;
+
+/** A run, as it goes to a file. */
+export interface RecordedRun {
+  /** `<life>.<run>.<workflow type>.json` */
+  readonly file: string;
+  readonly json: unknown;
+}
+
+export async function recordScenario(
+  { client, nativeConnection }: TestWorkflowEnvironment,
+  workflowBundle: WorkflowBundle,
+  life: HistoryScenario,
+): Promise<readonly RecordedRun[]> {
+  const doubles = new ActivityDoubles(() => Promise.resolve(Date.now()));
+  const taskQueue = life.name;
+  const worker = await Worker.create({
+    connection: nativeConnection,
+    taskQueue,
+    identity: RECORDER,
+    workflowBundle,
+    activities: doubles.activities(),
+    maxHeartbeatThrottleInterval: '1 second',
+    shutdownGraceTime: '2 seconds',
+  });
+  return await worker.runUntil(async () => {
+    const lived = await withScenarioName(life, () => life.run({ client, doubles, taskQueue }));
+    const runs = await runsOf(client, taskQueue);
+    if (!lived.every((id) => runs.some(({ workflowId }) => workflowId === id))) {
+      throw new Error(`${life.name}: not all of ${lived.join(', ')} are listed`);
+    }
+    return await Promise.all(
+      runs.map(async ({ workflowId, runId, type }, index) => {
+        const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+        return { file: `${life.name}.${index + 1}.${type}.json`, json: withoutStackTraces(historyToJson(history)) };
+      }),
+    );
+  });
+}
+
+/** Of many lives, whoever reads of a failure must know which one it was. */
+async function withScenarioName<T>({ name }: HistoryScenario, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** All runs of a life, the first one first. */
+async function runsOf(client: Client, taskQueue: string) {
+  await sleep(VISIBILITY_DELAY_MS);
+  const runs: { readonly workflowId: string; readonly runId: string; readonly type: string; readonly at: number }[] =
+    [];
+  const types = WORKFLOW_TYPES.map((type) => `'${type}'`).join(', ');
+  for await (const run of client.workflow.list({
+    query: `TaskQueue = '${taskQueue}' AND WorkflowType IN (${types})`,
+  })) {
+    runs.push({ workflowId: run.workflowId, runId: run.runId, type: run.type, at: run.startTime.getTime() });
+  }
+  return runs.sort((one, other) => one.at - other.at);
+}
+
+function withoutStackTraces(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutStackTraces);
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(([key]) => key !== 'stackTrace');
+  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutStackTraces(inner)]));
+}

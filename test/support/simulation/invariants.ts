@@ -1,0 +1,196 @@
+/**
+ * What must be true of every life of a certificate, read from its trace. Each returns what breaks the promise, in words; none
+ * uses the code that it judges.
+ */
+import { DAY_MS } from '../certificates/certificate-facts.ts';
+import { MAX_SKEW_MS } from './arbitrary-scenario.ts';
+import type { Disturbance, Issued, Scenario, TraceEntry } from './scenario.ts';
+
+const MINUTE_MS = 60_000;
+const WEEK_MS = 7 * DAY_MS;
+const SECOND_MS = 1000;
+
+const REQUIRES_ORDER: ReadonlySet<Disturbance['kind']> = new Set([
+  'secretDeleted',
+  'secretBroken',
+  'keySwapped',
+  'nameAdded',
+  'revoked',
+]);
+
+/** Every order has a cause of its own, newer than the certificate that it replaces: nothing is renewed twice for one reason. */
+export function ordersWithoutCause(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
+  const broken: string[] = [];
+  let since: Disturbance['kind'][] = ['secretDeleted'];
+  let windows: { readonly certId: string; readonly start: number }[] = [];
+  for (const happening of trace) {
+    if (happening.kind === 'disturbed') {
+      since.push(happening.what.kind);
+      const { window } = happening;
+      if (window !== undefined) windows.push({ certId: window.certId, start: Date.parse(window.start) });
+    }
+    if (happening.kind !== 'issued') continue;
+    const { reason, replaced, clock } = happening;
+    const left = replaced === undefined ? Number.NaN : Date.parse(replaced.notAfter) - clock;
+    const caused = {
+      SecretMissing: since.includes('secretDeleted'),
+      SecretBroken: since.includes('secretBroken'),
+      KeyMismatch: since.includes('keySwapped'),
+      NamesMissing: since.includes('nameAdded'),
+      Revoked: since.includes('revoked'),
+      CaChanged: since.includes('environmentChanged'),
+      Expired: left <= 0,
+      SuggestedByCa: windows.some(({ certId, start }) => certId === replaced?.certId && start <= clock),
+      RenewalDue: left <= maxRemaining(scenario),
+      RenewRequested: since.includes('renewRequested'),
+    }[reason];
+    if (!caused)
+      broken.push(`order at ${isoTime(happening.at)}: nothing that has happened since the last one is ${reason}`);
+    since = [];
+    windows = [];
+  }
+  return broken;
+}
+
+/** A planned renewal is never promised for later than the policy says, nor made later than promised. */
+export function renewalsLaterThanPromised(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
+  const broken: string[] = [];
+  let promised: number | undefined;
+  for (const happening of trace) {
+    if (happening.kind === 'settled') {
+      promised = happening.until;
+      const left = Date.parse(happening.certificate.notAfter) - promised;
+      if (left < minRemaining(scenario))
+        broken.push(`promised at ${isoTime(happening.at)}: too late, at ${isoTime(promised)}`);
+    }
+    if (happening.kind === 'issued') {
+      const late = promised === undefined ? 0 : happening.clock - promised;
+      if (late > 2 * MAX_SKEW_MS) broken.push(`order at ${isoTime(happening.at)}: ${late} ms later than promised`);
+    }
+    // From here on there is another reason to be late.
+    if (happening.kind === 'issued' || happening.kind === 'failed' || happening.kind === 'held') promised = undefined;
+  }
+  return broken;
+}
+
+/** No loop is hot: orders keep to the limit on the exact set, attempts that fail keep their distance. */
+export function tooFrequentOrders(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
+  const broken: string[] = [];
+  const interval = intervalOf(scenario);
+  const orders = issuedIn(trace);
+  for (const [first, from] of orders.entries()) {
+    const sameSet = orders
+      .slice(first)
+      .filter(({ nameSet, caHost }) => nameSet === from.nameSet && caHost === from.caHost);
+    for (const [later, to] of sameSet.entries()) {
+      if (later + 1 > 5 + (to.at - from.at + 2 * MAX_SKEW_MS) / interval) {
+        broken.push(`${later + 1} orders from ${isoTime(from.at)} to ${isoTime(to.at)}`);
+      }
+    }
+  }
+  for (const happening of trace) {
+    if (happening.kind === 'failed' && happening.until - happening.clock < 30 * SECOND_MS) {
+      broken.push(`tried again in no time at ${isoTime(happening.at)}`);
+    }
+  }
+  return broken;
+}
+
+/** No certificate expires in use, except while the CA did not let it be replaced. */
+export function expiredInUse(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
+  // What passes between two attempts near the end, and the attempt that happens to be just before the CA is well.
+  const slack = 2 * Math.min(12 * MINUTE_MS, scenario.lifetimeMs / 50) + 2 * MAX_SKEW_MS;
+  const broken: string[] = [];
+  for (const order of issuedIn(trace)) {
+    if (order.replaced === undefined) continue;
+    const end = Date.parse(order.replaced.notAfter);
+    if (end > order.at) continue;
+    const excused = caTroubledIn(trace, end - slack, end) || wasDeferred(trace, end, slack, intervalOf(scenario));
+    if (!excused) broken.push(`certificate ${order.replaced.serialNumber} expired at ${isoTime(end)}`);
+  }
+  return broken;
+}
+
+/** What calls for an order is never taken for a certificate that can be left alone. */
+export function missedOrders(_scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
+  const broken: string[] = [];
+  let wanting: Disturbance['kind'] | undefined = 'secretDeleted';
+  let otherEnvironment = false;
+  for (const happening of trace) {
+    if (happening.kind === 'disturbed') {
+      const { kind } = happening.what;
+      if (kind === 'environmentChanged') otherEnvironment = !otherEnvironment;
+      if (REQUIRES_ORDER.has(kind)) wanting ??= kind;
+    }
+    if (happening.kind === 'issued') {
+      wanting = undefined;
+      otherEnvironment = false;
+    }
+    if (happening.kind !== 'settled') continue;
+    if (wanting !== undefined) broken.push(`left alone at ${isoTime(happening.at)} in spite of ${wanting}`);
+    if (otherEnvironment) broken.push(`left alone at ${isoTime(happening.at)} in the wrong environment`);
+  }
+  return broken;
+}
+
+/** In the end, with the CA well, there is a certificate with everything wanted and time to live. */
+export function missingAtTheEnd(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
+  const last = issuedIn(trace).at(-1);
+  if (last === undefined) return ['there never was a certificate'];
+  const end = trace.reduce((latest, { at }) => Math.max(latest, at), 0);
+  const names =
+    1 + trace.filter((happening) => happening.kind === 'disturbed' && happening.what.kind === 'nameAdded').length;
+  const broken: string[] = [];
+  if (last.certificate.dnsNames.length !== names) broken.push('a name is missing in the end');
+  if (Date.parse(last.certificate.notAfter) <= end) broken.push('the last certificate has expired');
+  return broken;
+}
+
+function issuedIn(trace: readonly TraceEntry[]): readonly Issued[] {
+  return trace.filter((happening) => happening.kind === 'issued');
+}
+
+/** What one order of the limit on the exact set costs. */
+function intervalOf({ lifetimeMs }: Scenario): number {
+  return Math.min(WEEK_MS / 5, lifetimeMs / 4);
+}
+
+/** The least that may be left at a planned renewal: more would be late. */
+function minRemaining({ lifetimeMs, renewBeforeDays }: Scenario): number {
+  const wanted = renewBeforeDays !== undefined && renewBeforeDays > 0 ? renewBeforeDays : 45;
+  return Math.min(wanted * DAY_MS, lifetimeMs / 2);
+}
+
+/** The most that may be left at a renewal by the policy: the spread, and a second that is rounded. */
+function maxRemaining(scenario: Scenario): number {
+  return minRemaining(scenario) + Math.min(DAY_MS, scenario.lifetimeMs / 50) + SECOND_MS;
+}
+
+function caTroubledIn(trace: readonly TraceEntry[], from: number, to: number): boolean {
+  let troubledSince: number | undefined;
+  for (const happening of trace) {
+    if (happening.kind !== 'disturbed') continue;
+    if (happening.what.kind === 'caTroubled') troubledSince ??= happening.at;
+    if (happening.what.kind === 'caWell') {
+      if (troubledSince !== undefined && troubledSince <= to && happening.at >= from) return true;
+      troubledSince = undefined;
+    }
+  }
+  return troubledSince !== undefined && troubledSince <= to;
+}
+
+/** The CA had named an instant, or the limit was used up, when it expired. */
+function wasDeferred(trace: readonly TraceEntry[], end: number, slack: number, interval: number): boolean {
+  return trace.some((happening) => {
+    if (happening.at > end) return false;
+    if (happening.kind === 'failed') return happening.told && happening.until >= end - slack;
+    if (happening.kind !== 'held' || happening.until < end - slack) return false;
+    if (happening.by === 'ca') return true;
+    const spent = issuedIn(trace).filter(({ at }) => at <= end && at >= end - 5 * interval - slack);
+    return spent.length >= 5;
+  });
+}
+
+function isoTime(instant: number): string {
+  return new Date(instant).toISOString();
+}

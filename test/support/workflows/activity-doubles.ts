@@ -1,0 +1,147 @@
+/**
+ * Activities for tests of workflow code alone: they answer at once, keep what was asked, and fail where a test says so.
+ * They issue by the clock they are given, which is how 45 days can pass in a second.
+ */
+import { ApplicationFailure } from '@temporalio/common';
+import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
+import type { StatusReport } from '../../../src/certificates/status-report.ts';
+import type { Activities, TxtRecord } from '../../../src/contract/activities.ts';
+import { type FailureCode, retryModeOf } from '../../../src/failures/failure.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface ActivityCall {
+  readonly activity: keyof Activities;
+  readonly input: unknown;
+  /** All arguments; `input` is the first. */
+  readonly args: readonly unknown[];
+}
+
+type Behaviour = { [Name in keyof Activities]?: Activities[Name] };
+
+export class ActivityDoubles {
+  readonly calls: ActivityCall[] = [];
+  readonly reports: StatusReport[] = [];
+  readonly published = new Set<string>();
+  readonly secrets = new Map<string, SecretObservation>();
+  readonly issued: CertificateFacts[] = [];
+  lifetimeDays = 90;
+  /** Host of the CA's directory. */
+  caHost = 'ca.test';
+  renewBeforeDays: number | undefined;
+  readonly #now: () => Promise<number>;
+  readonly #overrides: Behaviour = {};
+
+  constructor(now: () => Promise<number>) {
+    this.#now = now;
+  }
+
+  /** Replaces one activity's behaviour; `undefined` brings the ordinary one back. */
+  override<Name extends keyof Activities>(name: Name, behaviour: Activities[Name] | undefined): void {
+    if (behaviour === undefined) delete this.#overrides[name];
+    else this.#overrides[name] = behaviour as Behaviour[Name];
+  }
+
+  countOf(activity: keyof Activities): number {
+    return this.calls.filter((call) => call.activity === activity).length;
+  }
+
+  /** The functions to register with a worker. */
+  activities(): Activities {
+    const usual: Activities = {
+      applyCertificateRequest: async ({ cluster, bundle }) => ({
+        request: {
+          namespace: cluster.identity.namespace,
+          name: `${cluster.identity.name}-${bundle.name}`,
+          uid: 'request-uid',
+        },
+        ...(this.renewBeforeDays === undefined ? {} : { renewBeforeDays: this.renewBeforeDays }),
+        secret: this.secrets.get(bundle.secretName) ?? { kind: 'missing' },
+        caHost: this.caHost,
+      }),
+      reportStatus: async ({ report }) => {
+        this.reports.push(report);
+      },
+      placeOrder: async ({ dnsNames, resume }) => ({
+        orderUrl: resume ?? `https://ca.test/order/${this.countOf('placeOrder')}`,
+        expires: new Date((await this.#now()) + DAY_MS).toISOString(),
+        caHost: this.caHost,
+        challenges: dnsNames.map((name) => ({
+          identifier: name.replace('*.', ''),
+          wildcard: name.startsWith('*.'),
+          authorizationUrl: `https://ca.test/authz/${name}`,
+          challengeUrl: `https://ca.test/challenge/${name}`,
+          record: { name: `_acme-challenge.${name.replace('*.', '')}`, value: `proof-of-${name}` },
+        })),
+      }),
+      publishTxtRecords: async ({ records }) => {
+        for (const record of records) this.published.add(recordKey(record));
+        return { zoneId: 'Z1', nameServers: ['ns-1.test'] };
+      },
+      withdrawTxtRecords: async ({ records }) => {
+        for (const record of records) this.published.delete(recordKey(record));
+      },
+      verifyPropagation: async () => ({ seenBy: ['resolver.test'] }),
+      answerChallenges: async () => undefined,
+      finalizeOrder: async ({ orderUrl }) => ({ certificateUrl: `${orderUrl}/certificate` }),
+      installCertificate: async ({ dnsNames, secretName, returnReplaced }) => {
+        const now = await this.#now();
+        const before = this.secrets.get(secretName);
+        const facts: CertificateFacts = {
+          serialNumber: String(1000 + this.issued.length),
+          issuerName: 'Test CA',
+          notBefore: new Date(now).toISOString(),
+          notAfter: new Date(now + this.lifetimeDays * DAY_MS).toISOString(),
+          dnsNames,
+          fingerprint: `fingerprint-${this.issued.length}`,
+          certId: `id.${1000 + this.issued.length}`,
+        };
+        this.issued.push(facts);
+        this.secrets.set(secretName, { kind: 'valid', certificate: facts });
+        if (returnReplaced !== true || before?.kind !== 'valid') return facts;
+        const { serialNumber, notAfter } = before.certificate;
+        return { ...facts, replaced: { serialNumber, notAfter, leaf: `leaf of ${serialNumber}` } };
+      },
+      revokeCertificates: async ({ issued }) =>
+        issued.map((one) => ({ serialNumber: one.serialNumber, outcome: 'revoked', message: 'revoked' })),
+      removeBundle: async ({ secretName }) => {
+        this.secrets.delete(secretName);
+        return { removed: [secretName] };
+      },
+      removeFinalizer: async () => 'released',
+      decommissionRules: async () => ({ policy: 'release', limitMs: DAY_MS }),
+      watchManagementCluster: async () => ({}),
+    };
+    const entries = Object.keys(usual).map((key) => {
+      const name = key as keyof Activities;
+      const run = async (...args: readonly never[]): Promise<unknown> => {
+        this.calls.push({ activity: name, input: args[0], args });
+        const behaviour = (this.#overrides[name] ?? usual[name]) as (...given: readonly never[]) => Promise<unknown>;
+        return await behaviour(...args);
+      };
+      return [name, run];
+    });
+    return Object.fromEntries(entries) as unknown as Activities;
+  }
+}
+
+/** What an activity throws when the outside says no. */
+export function activityFailure(code: FailureCode, message: string, notBefore?: Date): ApplicationFailure {
+  const stance = retryModeOf(code);
+  return ApplicationFailure.create({
+    type: code,
+    message,
+    nonRetryable: true,
+    details: [{ code, message, stance, ...(notBefore === undefined ? {} : { notBefore: notBefore.toISOString() }) }],
+  });
+}
+
+function recordKey(record: TxtRecord): string {
+  return `${record.name} ${record.value}`;
+}
+
+/** One that Temporal tries again, 200 ms later. */
+export function retryableFailure(): Error {
+  const failure = activityFailure('dns/notVisible', 'not visible yet');
+  return Object.assign(failure, { nonRetryable: false, nextRetryDelay: 200 });
+}

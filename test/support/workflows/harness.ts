@@ -1,0 +1,146 @@
+/** A worker with activity doubles beside a Temporal server, and what starts and asks a cluster's workflow there. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import {
+  type ClusterStatus,
+  clusterObserved,
+  clusterStatus,
+  clusterWorkflowId,
+} from '../../../src/contract/cluster-certificates.ts';
+import type { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
+import type { History } from '../temporal/history-json.ts';
+import { eventually } from '../vitest/eventually.ts';
+import { ActivityDoubles } from './activity-doubles.ts';
+
+export interface WorkflowHarness {
+  readonly doubles: ActivityDoubles;
+  readonly env: TestWorkflowEnvironment;
+  readonly taskQueue: string;
+  start(view: ClusterView): Promise<Awaited<ReturnType<typeof startCluster>>>;
+  status(view: ClusterView): Promise<ClusterStatus>;
+  /**
+   * Has the clock of a time-skipping server go on, once all clusters are at rest: no workflow task and no order under way. One
+   * that is caught in between can hold that clock for ever.
+   */
+  advanceTime(milliseconds: number): Promise<void>;
+}
+
+/**
+ * Runs `body` beside a worker of its own on a queue of its own; the clusters that it started are ended behind it.
+ * @param payloadCodecs of the worker alone: what it sends must be read as it is by anybody else.
+ */
+export async function withWorkflowHarness<T>(
+  env: TestWorkflowEnvironment,
+  workflowBundle: WorkflowBundleOption,
+  body: (lab: WorkflowHarness) => Promise<T>,
+  payloadCodecs: PayloadCodec[] = [],
+): Promise<T> {
+  const taskQueue = `test-${crypto.randomUUID()}`;
+  const doubles = new ActivityDoubles(() => env.currentTimeMs());
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    ...(env.namespace === undefined ? {} : { namespace: env.namespace }),
+    taskQueue,
+    workflowBundle,
+    activities: doubles.activities(),
+    dataConverter: { payloadCodecs },
+    // As in production: a cancellation reaches an activity with the next heartbeat that is sent.
+    maxHeartbeatThrottleInterval: '1 second',
+    shutdownGraceTime: '2 seconds',
+  });
+  const started: ClusterView[] = [];
+  const lab: WorkflowHarness = {
+    doubles,
+    env,
+    taskQueue,
+    start: (view) => {
+      started.push(view);
+      return startCluster(env, taskQueue, view);
+    },
+    status: (view) => env.client.workflow.getHandle(clusterWorkflowId(view.identity)).query(clusterStatus),
+    advanceTime: async (milliseconds) => {
+      for (const view of started) await waitUntilIdle(env, view);
+      await env.sleep(milliseconds);
+    },
+  };
+  return await worker.runUntil(async () => {
+    try {
+      return await body(lab);
+    } finally {
+      // A workflow left without a worker would have the time-skipping server go through its task time-outs one by one.
+      for (const view of started) await terminate(env, view);
+    }
+  });
+}
+
+/** Waits until a bundle of the cluster is Ready. */
+export async function untilReady(lab: WorkflowHarness, view: ClusterView, bundle = 'primary'): Promise<ClusterStatus> {
+  return await eventually(
+    `${bundle} is Ready`,
+    () => lab.status(view),
+    (status) => status.bundles[bundle]?.state === 'Ready',
+  );
+}
+
+/** Waits until no workflow task of the cluster is under way. A query would not do, since it makes such a task itself. */
+async function waitForWorkflowTask(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
+  await eventually('no workflow task under way', async () => hasNoPendingTask(await eventsOf(env, view)), Boolean);
+}
+
+type HistoryEvent = NonNullable<History['events']>[number];
+
+async function waitUntilIdle(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
+  await eventually(
+    'neither a workflow task nor an order under way',
+    async () => {
+      const events = await eventsOf(env, view);
+      const ordered = events.filter((event) => event.startChildWorkflowExecutionInitiatedEventAttributes).length;
+      return hasNoPendingTask(events) && events.filter(endsOrder).length === ordered;
+    },
+    Boolean,
+  );
+}
+
+/** Of the cluster's latest run. */
+async function eventsOf(env: TestWorkflowEnvironment, { identity }: ClusterView): Promise<readonly HistoryEvent[]> {
+  const { events } = await env.client.workflow.getHandle(clusterWorkflowId(identity)).fetchHistory();
+  return events ?? [];
+}
+
+function hasNoPendingTask(events: readonly HistoryEvent[]): boolean {
+  const begun = events.findLastIndex((event) => event.workflowTaskScheduledEventAttributes);
+  const ended = events.findLastIndex((event) => event.workflowTaskCompletedEventAttributes);
+  return ended >= begun;
+}
+
+function endsOrder(event: HistoryEvent): boolean {
+  return Boolean(
+    event.childWorkflowExecutionCompletedEventAttributes ??
+      event.childWorkflowExecutionFailedEventAttributes ??
+      event.childWorkflowExecutionCanceledEventAttributes ??
+      event.childWorkflowExecutionTerminatedEventAttributes,
+  );
+}
+
+async function terminate(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
+  const handle = env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+  try {
+    await waitForWorkflowTask(env, view);
+    await handle.terminate('the test is over');
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+function startCluster(env: TestWorkflowEnvironment, taskQueue: string, view: ClusterView) {
+  return env.client.workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
+    workflowId: clusterWorkflowId(view.identity),
+    taskQueue,
+    args: [{ cluster: view }],
+    signal: clusterObserved,
+    signalArgs: [view],
+  });
+}

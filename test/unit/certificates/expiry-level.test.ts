@@ -1,0 +1,57 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { expiryLevel, nextExpiryLevelChange } from '../../../src/certificates/expiry-level.ts';
+import { plannedRenewal } from '../../../src/certificates/planned-renewal.ts';
+import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
+
+const SECOND_MS = 1000;
+
+describe.each([
+  // lifetime, renewBeforeDays, near and critical at so many days left
+  ['90 days', 90, undefined, 22.5, 7.5],
+  ['64 days', 64, undefined, 16, 64 / 12],
+  ['45 days', 45, undefined, 11.25, 3.75],
+  ['6 days', 6, undefined, 1.5, 0.5],
+  ['398 days', 398, undefined, 22.5, 7.5],
+  ['90 days, renewed late on purpose', 90, 6, 3, 1],
+] as const)('a certificate of %s', (_what, lifetime, renewBeforeDays, near, critical) => {
+  const certificate = certificateWithLifetime(lifetime * DAY_MS);
+  const left = (days: number) => Date.parse(certificate.notAfter) - days * DAY_MS;
+  const nearness = (at: number) => expiryLevel(certificate, at, renewBeforeDays);
+
+  test('is near, critical and expired from exactly these instants on', () => {
+    expect(nearness(NOT_BEFORE)).toBe('far');
+    expect(nearness(left(near) - SECOND_MS)).toBe('far');
+    expect(nearness(left(near) + SECOND_MS)).toBe('near');
+    expect(nearness(left(critical) - SECOND_MS)).toBe('near');
+    expect(nearness(left(critical) + SECOND_MS)).toBe('critical');
+    expect(nearness(left(0) - 1)).toBe('critical');
+    expect(nearness(left(0))).toBe('expired');
+  });
+
+  test('says when it changes next, and has changed then', () => {
+    const story: string[] = [];
+    let at: number | undefined = NOT_BEFORE;
+    while (at !== undefined) {
+      story.push(nearness(at));
+      at = nextExpiryLevelChange(certificate, at, renewBeforeDays);
+    }
+    expect(story).toEqual(['far', 'near', 'critical', 'expired']);
+  });
+});
+
+test('nothing is near as long as renewals happen in time', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 3_600, max: 398 * 86_400 }),
+      fc.option(fc.integer({ min: -10, max: 400 }), { nil: undefined }),
+      fc.string(),
+      (seconds, renewBeforeDays, jitterKey) => {
+        const certificate = certificateWithLifetime(seconds * SECOND_MS);
+        const terms = { jitterKey, now: NOT_BEFORE, ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }) };
+        const { at } = plannedRenewal(certificate, terms);
+        expect(expiryLevel(certificate, at, renewBeforeDays)).toBe('far');
+      },
+    ),
+  );
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { parseClusterName } from '../../../src/cli/cluster-argument.ts';
+import { describeError, formatInstant, formatRelative, formatTable, UsageError } from '../../../src/cli/output.ts';
+import { byUrgency, type FleetRow, formatCluster, formatFleet } from '../../../src/cli/status/status-view.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+
+const NOW = Date.parse('2026-11-23T12:00:00Z');
+const at = (ms: number): string => new Date(NOW + ms).toISOString();
+
+describe('an instant', () => {
+  it.each([
+    [45 * 86_400_000, 'in 45 d'],
+    [47 * 3_600_000, 'in 47 h'],
+    [-90 * 60_000, '90 m ago'],
+    [30_000, 'in 30 s'],
+    [100, 'now'],
+  ])('%d ms away is told as "%s"', (distance, told) => expect(formatRelative(at(distance), NOW)).toBe(told));
+
+  it('that is missing or unreadable is a dash', () => {
+    expect(formatRelative(undefined)).toBe('–');
+    expect(formatRelative('soon')).toBe('–');
+    expect(formatInstant('soon')).toBe('–');
+  });
+});
+
+describe('a table', () => {
+  it('has columns as wide as their widest cell and no blanks at line ends', () => {
+    expect(formatTable(['A', 'LONG'], [['wide cell', 'x']])).toBe('A          LONG\nwide cell  x');
+  });
+});
+
+describe('the name of a cluster', () => {
+  it('is namespace/name', () => {
+    expect(parseClusterName('uhc-1/demo.x')).toEqual({ namespace: 'uhc-1', name: 'demo.x' });
+  });
+  it.each(['demo', 'a/b/c', '/x', 'x/', 'A/b', "a/b' OR 1=1", ''])('is not "%s"', (text) => {
+    expect(() => parseClusterName(text)).toThrow(UsageError);
+  });
+});
+
+describe('a failed command', () => {
+  it('ends with 2 for wrong use and configuration, with 1 for all else, and says what to do', () => {
+    expect(describeError(new UsageError('no'))).toEqual({ message: 'no', exitCode: 2 });
+    expect(describeError(new CertmanError({ code: 'configuration/invalid', message: 'm', remedy: 'n' }))).toEqual({
+      message: 'm\nn',
+      exitCode: 2,
+    });
+    expect(describeError(new CertmanError({ code: 'kubernetes/unreachable', message: 'm' })).exitCode).toBe(1);
+    expect(describeError(new Error('x')).exitCode).toBe(1);
+  });
+});
+
+const line = (cluster: string, state: string, notAfter?: string): FleetRow => ({
+  cluster,
+  state,
+  ...(notAfter === undefined ? {} : { notAfter }),
+});
+
+describe('the fleet', () => {
+  it('is shown with the most urgent first: by state, then by expiry', () => {
+    const lines = [
+      line('a/ready-late', 'Ready', at(2)),
+      line('a/ready-soon', 'Ready', at(1)),
+      line('a/failing', 'Failing', at(9)),
+      line('a/failing-without', 'Failing'),
+      line('a/odd', 'Unheard'),
+    ];
+    expect(lines.toSorted(byUrgency).map(({ cluster }) => cluster)).toEqual([
+      'a/odd',
+      'a/failing-without',
+      'a/failing',
+      'a/ready-soon',
+      'a/ready-late',
+    ]);
+  });
+
+  it('says so when it is empty', () => {
+    expect(formatFleet({ source: 'temporal', clusters: [] })).toContain('Nothing is served');
+  });
+});
+
+describe('a cluster', () => {
+  it('is shown with each certificate, why, and what happens next', () => {
+    const text = formatCluster({
+      source: 'temporal',
+      cluster: 'ns/demo',
+      workflowId: 'cluster/hive/ns/demo/uid',
+      certificates: [
+        {
+          bundle: 'primary',
+          state: 'Failing',
+          message: 'The CA said no.',
+          dnsNames: ['api.demo.example.com'],
+          nextAttempt: '2026-11-23T13:00:00Z',
+        },
+      ],
+    });
+    for (const part of [
+      'ns/demo',
+      'primary: Failing',
+      'The CA said no.',
+      '2026-11-23 13:00:00Z',
+      'api.demo.example.com',
+    ]) {
+      expect(text).toContain(part);
+    }
+  });
+});

@@ -1,0 +1,76 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ClusterView, RelocationState } from '../../../src/clusters/cluster-view.ts';
+import { gateOf } from '../../../src/clusters/gate.ts';
+import { clusterView } from '../../support/workflows/cluster-views.ts';
+
+const relocations: readonly RelocationState[] = ['none', 'outgoing', 'incoming', 'complete', 'malformed'];
+const anyState = fc.record({
+  installed: fc.boolean(),
+  managed: fc.boolean(),
+  fake: fc.boolean(),
+  paused: fc.boolean(),
+  limitedSupport: fc.boolean(),
+  finalizer: fc.boolean(),
+  relocation: fc.constantFrom(...relocations),
+});
+
+describe('gateOf', () => {
+  it('serves an installed, managed cluster', () => {
+    expect(gateOf(clusterView())).toEqual({ kind: 'serve' });
+  });
+
+  it.each<[string, Partial<ClusterView>, string, string, RegExp]>([
+    ['skips a fake cluster', { fake: true }, 'skip', 'FakeCluster', /managed\.openshift\.com\/fake/],
+    [
+      'skips an unmanaged one',
+      { managed: false },
+      'skip',
+      'NotManaged',
+      /label api\.openshift\.com\/managed is missing/,
+    ],
+    ['keeps its hands off one that moves out', { relocation: 'outgoing' }, 'handsOff', 'RelocatingOut', /relocate/],
+    ['honours the pause of Hive', { paused: true }, 'handsOff', 'ReconcilePaused', /reconcile-pause/],
+    ['waits for the installation', { installed: false }, 'wait', 'NotInstalled', /not installed yet/],
+  ])('%s, and says what it would take', (_name, change, kind, reason, message) => {
+    expect(gateOf(clusterView(change))).toEqual({ kind, reason, message: expect.stringMatching(message) });
+  });
+
+  it('names the very command that makes an unmanaged cluster managed', () => {
+    expect(gateOf(clusterView({ managed: false }))).toMatchObject({
+      message: expect.stringContaining('oc label clusterdeployment c1 -n ns-c1 api.openshift.com/managed=true'),
+    });
+  });
+
+  it.each(['incoming', 'complete'] as const)('serves a cluster whose relocation is %s', (relocation) => {
+    expect(gateOf(clusterView({ relocation }))).toEqual({ kind: 'serve' });
+  });
+
+  it('serves in spite of a malformed relocation, and mentions it', () => {
+    expect(gateOf(clusterView({ relocation: 'malformed' }))).toEqual({
+      kind: 'serve',
+      note: expect.stringContaining('hive.openshift.io/relocate'),
+    });
+  });
+
+  it('serves a cluster in limited support as any other', () => {
+    expect(gateOf(clusterView({ limitedSupport: true }))).toEqual({ kind: 'serve' });
+  });
+
+  it('decommissions whatever is being deleted, whatever the other gates say', () => {
+    fc.assert(
+      fc.property(anyState, (state) => gateOf(clusterView({ ...state, deleting: true })).kind === 'decommission'),
+    );
+  });
+
+  it('gives a CamelCase reason and a sentence for every cluster that it leaves alone', () => {
+    fc.assert(
+      fc.property(anyState, (state) => {
+        const gate = gateOf(clusterView(state));
+        if (gate.kind === 'serve' || gate.kind === 'decommission') return;
+        expect(gate.reason).toMatch(/^[A-Z][A-Za-z]+$/);
+        expect(gate.message).toMatch(/\S.{20,}/);
+      }),
+    );
+  });
+});

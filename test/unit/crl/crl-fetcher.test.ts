@@ -1,0 +1,137 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
+import { type CrlHandler, type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
+import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
+import { expectAfter, timed } from '../../support/vitest/timed.ts';
+
+const never = new AbortController().signal;
+
+let ca: IssuingCa;
+let server: CrlServer;
+let der: Buffer;
+const sources: CrlFetcher[] = [];
+
+beforeAll(async () => {
+  ca = await IssuingCa.create();
+  der = await ca.crl({ serials: ['05'] });
+  server = await startCrlServer();
+});
+afterEach(() => Promise.all(sources.splice(0).map((source) => source.close())));
+afterAll(() => server.close());
+
+function sourceOf(options: { readonly timeoutMs?: number; readonly maxBytes?: number } = {}): CrlFetcher {
+  const source = new CrlFetcher({ userAgent: 'certman/test', ...options });
+  sources.push(source);
+  return source;
+}
+
+const from = (path: string, options = {}) => sourceOf(options).fetch(server.url + path, never);
+
+describe('a list', () => {
+  test('is fetched and read, with how long it may be kept', async () => {
+    server.put('/1.crl', der, { 'cache-control': 'public, max-age=3600, s-maxage=7' });
+    const { crl, maxAgeMs } = await from('/1.crl');
+    expect([...crl.revokedAmong(['5', '6'])]).toEqual(['5']);
+    expect(maxAgeMs).toBe(3_600_000);
+  });
+
+  test.each([undefined, 'no-store', 'max-age=soon'])(
+    'is kept as long as one likes with Cache-Control %s',
+    async (value) => {
+      server.put('/2.crl', der, value === undefined ? {} : { 'cache-control': value });
+      expect(await from('/2.crl')).not.toHaveProperty('maxAgeMs');
+    },
+  );
+
+  test('of exactly the largest size is read', async () => {
+    server.put('/exact.crl', der);
+    expect(await from('/exact.crl', { maxBytes: der.length })).toHaveProperty('crl');
+  });
+});
+
+describe('an answer cannot be used', () => {
+  const page: CrlHandler = (response) => response.writeHead(200).end('<html>secret of the inside</html>');
+  test.each<[string, CrlHandler]>([
+    ['that is a page', page],
+    ['that is empty', (response) => response.writeHead(200).end()],
+    ['of 404', (response) => response.writeHead(404).end()],
+    ['of 304', (response) => response.writeHead(304).end()],
+  ])('%s', async (_what, answer) => {
+    server.put('/odd.crl', answer);
+    await expect(from('/odd.crl')).rejects.toMatchObject({ code: 'crl/unusable' });
+  });
+
+  test('and is not quoted, nor a redirect followed', async () => {
+    server.put('/page.crl', page);
+    server.put('/redirect.crl', (response) => response.writeHead(302, { location: `${server.url}/page.crl` }).end());
+    await expect(from('/page.crl')).rejects.toThrow(/^(?!.*secret)/);
+    const before = server.seen.length;
+    await expect(from('/redirect.crl')).rejects.toThrow('HTTP 302');
+    expect(server.seen.slice(before)).toEqual(['/redirect.crl']);
+  });
+
+  test.each([
+    [
+      'says its size',
+      (bytes: Buffer): CrlHandler =>
+        (response) =>
+          response.writeHead(200).end(bytes),
+    ],
+    [
+      'does not',
+      (bytes: Buffer): CrlHandler =>
+        (response) => {
+          response.writeHead(200).write(bytes);
+          response.end();
+        },
+    ],
+  ])('larger than is read, when it %s', async (_what, answer) => {
+    server.put('/large.crl', answer(Buffer.alloc(1_100_000)));
+    await expect(from('/large.crl', { maxBytes: 1024 * 1024 })).rejects.toMatchObject({
+      code: 'crl/unusable',
+      message: expect.stringContaining('larger than 1 MiB'),
+    });
+  });
+});
+
+describe('a server is in trouble', () => {
+  test.each([429, 503])('that answers %i, until when it says', async (status) => {
+    server.put('/busy.crl', (response) => response.writeHead(status, { 'retry-after': '120' }).end());
+    const attempt = await timed(() => from('/busy.crl').catch((error: unknown) => error));
+    const failure = attempt.value;
+    expect(failure).toMatchObject({ code: 'crl/unreachable', info: { retry: 'transient' } });
+    const { notBefore } = (failure as { info: { notBefore: string } }).info;
+    expectAfter(attempt, notBefore, 120_000);
+  });
+
+  test('that cuts the connection in the middle of a list', async () => {
+    server.put('/cut.crl', (response) => {
+      response.writeHead(200, { 'content-length': String(der.length) }).write(der.subarray(0, 20));
+      setTimeout(() => response.destroy(), 50);
+    });
+    await expect(from('/cut.crl')).rejects.toMatchObject({ code: 'crl/unreachable' });
+  });
+
+  test('that never comes to the end of a list', async () => {
+    server.put('/slow.crl', (response) => {
+      response.writeHead(200).write(der.subarray(0, 20));
+      const drip = setInterval(() => response.write(Buffer.alloc(1)), 20);
+      response.on('close', () => clearInterval(drip));
+    });
+    await expect(from('/slow.crl', { timeoutMs: 300 })).rejects.toThrow('no whole answer within 0.3 s');
+  });
+
+  test('that is not there', async () => {
+    const gone = await startCrlServer();
+    await gone.close();
+    await expect(sourceOf().fetch(`${gone.url}/1.crl`, never)).rejects.toThrow(/cannot be fetched: ECONNREFUSED/);
+  });
+});
+
+test('what is called off ends with the reason, and is no trouble', async () => {
+  server.put('/hanging.crl', (response) => response.writeHead(200).write('x'));
+  const abort = new AbortController();
+  const fetching = sourceOf().fetch(`${server.url}/hanging.crl`, abort.signal);
+  setTimeout(() => abort.abort(new Error('the watch ends')), 50);
+  await expect(fetching).rejects.toThrow('the watch ends');
+});

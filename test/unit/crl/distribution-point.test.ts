@@ -1,0 +1,69 @@
+import { X509Certificate } from 'node:crypto';
+import { DistributionPoint, DistributionPointName, GeneralName, Reason, ReasonFlags } from '@peculiar/asn1-x509';
+import { CRLDistributionPointsExtension, type Extension } from '@peculiar/x509';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { crlUrlOf, isCrlUrl } from '../../../src/crl/distribution-point.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
+
+const URL = 'http://r99.c.lencr.org/7.crl';
+
+let ca: IssuingCa;
+
+beforeAll(async () => {
+  ca = await IssuingCa.create();
+});
+
+async function urlIn(...extensions: readonly Extension[]): Promise<string | undefined> {
+  const { leafPem } = await ca.issue({ serialHex: '01', extensions });
+  return crlUrlOf(new X509Certificate(leafPem).raw);
+}
+
+const named = (...urls: readonly string[]): DistributionPointName =>
+  new DistributionPointName({
+    fullName: urls.map((uniformResourceIdentifier) => new GeneralName({ uniformResourceIdentifier })),
+  });
+
+describe('where a certificate says that its CA lists what it has revoked', () => {
+  test('is the URL of its distribution point', async () => {
+    expect(await urlIn(new CRLDistributionPointsExtension([URL]))).toBe(URL);
+  });
+
+  test('is the first that is http, since the others cannot be fetched', async () => {
+    const point = new DistributionPoint({ distributionPoint: named('ldap://ca.example/cn=R99', URL) });
+    expect(await urlIn(new CRLDistributionPointsExtension([point]))).toBe(URL);
+  });
+
+  test('is not a list of some reasons only, nor one of another issuer', async () => {
+    const partial = new DistributionPoint({
+      distributionPoint: named('http://ca.example/compromised.crl'),
+      reasons: new Reason(ReasonFlags.keyCompromise),
+    });
+    const indirect = new DistributionPoint({
+      distributionPoint: named('http://ca.example/indirect.crl'),
+      cRLIssuer: [new GeneralName({ dNSName: 'other.example' })],
+    });
+    expect(await urlIn(new CRLDistributionPointsExtension([partial, indirect]))).toBeUndefined();
+  });
+
+  test('is nowhere for a certificate without distribution points, and for what is no certificate', async () => {
+    expect(await urlIn()).toBeUndefined();
+    expect(crlUrlOf(Buffer.from('3003020101', 'hex'))).toBeUndefined();
+  });
+
+  test('is among the facts of the certificate, and only where there is one', async () => {
+    const { chainPem } = await ca.issue({ serialHex: '02', crlUrl: URL });
+    expect(certificateFacts(chainPem)).toMatchObject({ serialNumber: '2', crlUrl: URL });
+    expect(certificateFacts((await ca.issue({ serialHex: '03' })).chainPem)).not.toHaveProperty('crlUrl');
+  });
+});
+
+test.each([
+  ['a file', 'file:///etc/passwd'],
+  ['one with credentials', 'http://user:secret@ca.example/1.crl'],
+  ['one without a host', 'http:/1.crl'],
+  ['one without end', `http://ca.example/${'1'.repeat(3000)}.crl`],
+  ['what is none', 'crl'],
+])('%s is no URL of a list', (_what, url) => {
+  expect(isCrlUrl(url)).toBe(false);
+});

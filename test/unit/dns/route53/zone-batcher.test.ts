@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest';
+import type { TxtRequest } from '../../../../src/dns/route53/change-batch.ts';
+import { type ZoneApi, ZoneBatcher } from '../../../../src/dns/route53/zone-batcher.ts';
+import { CertmanError, type FailureCode } from '../../../../src/failures/failure.ts';
+import { Gate } from '../../../support/faults/gate.ts';
+import { type StrictZone, strictZone } from './strict-zone.ts';
+
+const OPTIONS = { windowMs: 20, retryDelaysMs: [5, 5, 5] };
+const signal = new AbortController().signal;
+
+const publish = (name: string, value: string): TxtRequest => ({ action: 'publish', records: [{ name, value }] });
+const withdraw = (name: string, value: string): TxtRequest => ({ action: 'withdraw', records: [{ name, value }] });
+const failing = (code: FailureCode): CertmanError => new CertmanError({ code, message: code });
+const contents = (zone: StrictZone): Record<string, readonly string[]> =>
+  Object.fromEntries([...zone.sets].map(([name, set]) => [name, set.values]));
+
+describe('collecting changes of a zone', () => {
+  it('carries out concurrent requests in one change and tells each caller its id', async () => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => batcher.submit(publish(`n${n}`, 'v'), signal)),
+    );
+    expect(zone.calls).toEqual(['read', 'change']);
+    expect(new Set(outcomes.map((outcome) => outcome.change?.id))).toEqual(new Set(['C1']));
+    expect(zone.sets.size).toBe(200);
+  });
+
+  it('has one change in flight at a time and collects what comes meanwhile', async () => {
+    const zone = strictZone();
+    let inFlight = 0;
+    const collected = new Gate();
+    zone.beforeChange = async () => {
+      expect(++inFlight).toBe(1);
+      await collected.opened;
+      inFlight--;
+    };
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const first = batcher.submit(publish('a', 'v'), signal);
+    await expect.poll(() => inFlight).toBe(1);
+    const others = [batcher.submit(publish('b', 'v'), signal), batcher.submit(publish('c', 'v'), signal)];
+    collected.open();
+    await Promise.all([first, ...others]);
+    expect(zone.calls).toEqual(['read', 'change', 'read', 'change']);
+  });
+
+  it('gives a caller whose value is there already the last change to wait for', async () => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    await batcher.submit(publish('a', 'v'), signal);
+    expect(await batcher.submit(publish('a', 'v'), signal)).toEqual({ change: { id: 'C1', inSync: false } });
+    expect(zone.calls).toEqual(['read', 'change', 'read']);
+  });
+
+  it('carries out a withdrawal that follows a publication in the same batch', async () => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    await Promise.all([
+      batcher.submit(publish('a', 'v'), signal),
+      batcher.submit(publish('a', 'w'), signal),
+      batcher.submit(withdraw('a', 'v'), signal),
+    ]);
+    expect(contents(zone)).toEqual({ a: ['"w"'] });
+  });
+});
+
+describe('a change that is refused', () => {
+  for (const mute of [false, true]) {
+    it(`fails only the request with the bad name, ${mute ? 'although the refusal does not name it' : 'which the refusal names'}`, async () => {
+      const zone = strictZone({ reserved: ['n77'], mute });
+      const batcher = new ZoneBatcher(zone, OPTIONS);
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 200 }, (_, n) => batcher.submit(publish(`n${n}`, 'v'), signal)),
+      );
+      const failed = outcomes.flatMap((outcome, n) =>
+        outcome.status === 'rejected' ? [[n, outcome.reason.code]] : [],
+      );
+      expect(failed).toEqual([[77, 'dns/changeRefused']]);
+      expect(zone.sets.size).toBe(199);
+      expect(zone.calls.length).toBeLessThan(mute ? 32 : 14);
+    });
+  }
+
+  it('tells a caller whose request was too large for one change that part of it is in the zone', async () => {
+    const zone = strictZone({ reserved: ['n1199'] });
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const records = Array.from({ length: 1_200 }, (_, n) => ({ name: `n${n}`, value: 'v' }));
+    const [large, small] = await Promise.allSettled([
+      batcher.submit({ action: 'publish', records }, signal),
+      batcher.submit(publish('n1199', 'w'), signal),
+    ]);
+    expect(zone.sets.size).toBeGreaterThan(0);
+    expect(large).toMatchObject({
+      status: 'rejected',
+      reason: { info: { code: 'dns/changeRefused', outcomeUnknown: true } },
+    });
+    expect(small).toMatchObject({ status: 'rejected', reason: { info: { code: 'dns/changeRefused' } } });
+    expect(small).not.toHaveProperty('reason.info.outcomeUnknown');
+  });
+
+  it('does not overwrite what another worker wrote between reading and writing', async () => {
+    const zone = strictZone();
+    zone.beforeChange = (n) => {
+      if (n === 1) zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: ['"theirs"'] });
+    };
+    await new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'ours'), signal);
+    expect(contents(zone)).toEqual({ a: ['"theirs"', '"ours"'] });
+  });
+
+  it('lets two workers who publish under one name at the same time both have their value there', async () => {
+    const zone = strictZone();
+    const workers = [new ZoneBatcher(zone, OPTIONS), new ZoneBatcher(zone, OPTIONS)];
+    await Promise.all(workers.map((worker, n) => worker.submit(publish('a', `of worker ${n}`), signal)));
+    expect(contents(zone)['a']?.toSorted()).toEqual(['"of worker 0"', '"of worker 1"']);
+  });
+
+  it('counts a withdrawal as done when somebody else withdrew first', async () => {
+    const zone = strictZone();
+    zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: ['"v"'] });
+    zone.beforeChange = () => zone.sets.clear();
+    await new ZoneBatcher(zone, OPTIONS).submit(withdraw('a', 'v'), signal);
+    expect(contents(zone)).toEqual({});
+  });
+
+  it('gives up with a time to come back when somebody keeps changing the name', async () => {
+    const zone = strictZone();
+    zone.beforeChange = (n) => void zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: [`"${n}"`] });
+    const failure = await new ZoneBatcher(zone, OPTIONS)
+      .submit(publish('a', 'v'), signal)
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ info: { code: 'dns/throttled', notBefore: expect.any(String) } });
+  });
+});
+
+describe('passing faults', () => {
+  for (const code of ['dns/throttled', 'dns/unreachable'] as const) {
+    it(`tries a change again that meets ${code}`, async () => {
+      const zone = strictZone();
+      zone.beforeChange = (n) => {
+        if (n < 3) throw failing(code);
+      };
+      await new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal);
+      expect(contents(zone)).toEqual({ a: ['"v"'] });
+    });
+  }
+
+  it('tells all callers when a fault does not pass, and serves the next ones', async () => {
+    const zone = strictZone();
+    zone.beforeChange = (n) => {
+      if (n <= 4) throw failing('dns/throttled');
+    };
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const outcomes = await Promise.allSettled(['a', 'b'].map((name) => batcher.submit(publish(name, 'v'), signal)));
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected']);
+    await batcher.submit(publish('c', 'v'), signal);
+    expect(contents(zone)).toEqual({ c: ['"v"'] });
+  });
+
+  it('does not try again what trying cannot help', async () => {
+    const zone = strictZone();
+    zone.beforeChange = () => {
+      throw failing('dns/accessDenied');
+    };
+    await expect(new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal)).rejects.toMatchObject({
+      code: 'dns/accessDenied',
+    });
+    expect(zone.calls).toEqual(['read', 'change']);
+  });
+
+  it('says of a change whose answer was lost that it may be done, whatever is said to the next try', async () => {
+    const zone = strictZone();
+    const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
+    const api: ZoneApi = {
+      readTxtSets: (names) => zone.readTxtSets(names),
+      change: async (changes) => {
+        const code = answers.shift();
+        if (code === 'dns/unreachable') await zone.change(changes);
+        throw failing(code ?? 'dns/unexpected');
+      },
+    };
+    const batcher = new ZoneBatcher(api, OPTIONS);
+    const failure = { info: { code: 'dns/accessDenied', outcomeUnknown: true } };
+    await expect(batcher.submit(publish('a', 'v'), signal)).rejects.toMatchObject(failure);
+    expect(contents(zone)).toEqual({ a: ['"v"'] });
+  });
+
+  it('does not say so of a read without an answer', async () => {
+    const zone = strictZone();
+    const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
+    const readTxtSets = () => Promise.reject(failing(answers.shift() ?? 'dns/unexpected'));
+    const failed = await new ZoneBatcher({ readTxtSets, change: (changes) => zone.change(changes) }, OPTIONS)
+      .submit(publish('a', 'v'), signal)
+      .catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'dns/accessDenied' });
+    expect(failed).not.toHaveProperty('info.outcomeUnknown');
+  });
+
+  it('finds a change done whose answer was lost', async () => {
+    const zone = strictZone();
+    let lost = false;
+    const flaky: ZoneApi = {
+      readTxtSets: (names) => zone.readTxtSets(names),
+      change: async (changes) => {
+        const sent = await zone.change(changes);
+        if (lost) return sent;
+        lost = true;
+        throw failing('dns/unreachable');
+      },
+    };
+    await new ZoneBatcher(flaky, OPTIONS).submit(publish('a', 'v'), signal);
+    expect(contents(zone)).toEqual({ a: ['"v"'] });
+  });
+});
+
+describe('cancellation', () => {
+  it('takes a request out of a batch that has not been sent', async () => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const leaving = new AbortController();
+    const left = batcher.submit(publish('a', 'v'), leaving.signal);
+    const stayed = batcher.submit(publish('b', 'v'), signal);
+    leaving.abort(new Error('cancelled'));
+    await expect(left).rejects.toThrow('cancelled');
+    await stayed;
+    expect(contents(zone)).toEqual({ b: ['"v"'] });
+  });
+
+  it('sends nothing when everybody has left', async () => {
+    const zone = strictZone();
+    const leaving = new AbortController();
+    const left = new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), leaving.signal);
+    leaving.abort(new Error('cancelled'));
+    await expect(left).rejects.toThrow('cancelled');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(zone.calls).toEqual([]);
+  });
+
+  it('waits for a change that is under way, so that a withdrawal afterwards finds it', async () => {
+    const zone = strictZone();
+    const leaving = new AbortController();
+    zone.beforeChange = async () => {
+      leaving.abort(new Error('cancelled'));
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    };
+    await expect(new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), leaving.signal)).rejects.toThrow('cancelled');
+    expect(contents(zone)).toEqual({ a: ['"v"'] });
+  });
+});

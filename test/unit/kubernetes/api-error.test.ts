@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { apiError, unreachableError } from '../../../src/kubernetes/api/api-error.ts';
+
+const NOW = Date.parse('2026-05-01T10:00:00Z');
+const status = (parts: object): string => JSON.stringify({ kind: 'Status', status: 'Failure', ...parts });
+
+test.each([
+  [401, 'kubernetes/forbidden'],
+  [403, 'kubernetes/forbidden'],
+  [404, 'kubernetes/notFound'],
+  [409, 'kubernetes/conflict'],
+  [400, 'kubernetes/invalid'],
+  [413, 'kubernetes/invalid'],
+  [408, 'kubernetes/unreachable'],
+  [429, 'kubernetes/unreachable'],
+  [500, 'kubernetes/unreachable'],
+  [503, 'kubernetes/unreachable'],
+  [504, 'kubernetes/unreachable'],
+  [418, 'kubernetes/unexpected'],
+])('%d is %s', (httpStatus, code) => {
+  expect(apiError('x', { status: httpStatus, text: '' }).code).toBe(code);
+});
+
+test('a patch whose test failed is a conflict, a refused object is invalid', () => {
+  const text = status({
+    reason: 'Invalid',
+    message: 'the server rejected our request due to an error in our request',
+    details: {},
+    code: 422,
+  });
+  expect(apiError('x', { status: 422, text }).code).toBe('kubernetes/conflict');
+  const invalid = status({
+    reason: 'Invalid',
+    message: 'spec.email: Invalid value',
+    details: { causes: [{ field: 'spec' }] },
+  });
+  expect(apiError('x', { status: 422, text: invalid }).code).toBe('kubernetes/invalid');
+});
+
+test('a namespace that is being deleted is gone, not forbidden', () => {
+  const text = status({ reason: 'Forbidden', details: { causes: [{ reason: 'NamespaceTerminating' }] } });
+  expect(apiError('x', { status: 403, text }).code).toBe('kubernetes/notFound');
+});
+
+test('the message has the action, the status and the server’s own words', () => {
+  const text = status({ reason: 'Forbidden', message: 'secrets is forbidden: User "x" cannot list' });
+  expect(apiError('list secrets', { status: 403, text }).message).toBe(
+    'The Kubernetes API refused to list secrets (403 Forbidden): secrets is forbidden: User "x" cannot list',
+  );
+});
+
+describe('when to come back', () => {
+  test.each([
+    ['seconds', { status: 429, retryAfter: '7', text: '' }, '2026-05-01T10:00:07.000Z'],
+    ['a date', { status: 503, retryAfter: 'Fri, 01 May 2026 10:00:09 GMT', text: '' }, '2026-05-01T10:00:09.000Z'],
+    ['the Status', { status: 429, text: status({ details: { retryAfterSeconds: 3 } }) }, '2026-05-01T10:00:03.000Z'],
+    ['an absurd time', { status: 429, retryAfter: '999999', text: '' }, '2026-05-01T10:10:00.000Z'],
+  ])('is taken from %s', (_name, answer, expected) => {
+    expect(apiError('x', answer, NOW).info.notBefore).toBe(expected);
+  });
+
+  test.each([['soon'], ['-1'], ['Thu, 01 Jan 1970 00:00:00 GMT'], ['0']])(
+    'is left open for Retry-After: %s',
+    (retryAfter) => {
+      expect(apiError('x', { status: 503, retryAfter, text: '' }, NOW).info.notBefore).toBeUndefined();
+    },
+  );
+});
+
+test('a page of a proxy is quoted by its first line, cut', () => {
+  const { message } = apiError('x', { status: 502, text: `<html>bad gateway</html>\n${'x'.repeat(5000)}` });
+  expect(message).toContain('<html>bad gateway</html>');
+  expect(message.length).toBeLessThan(200);
+});
+
+test('what looks like key material is not repeated', () => {
+  const secret = 'QUJD'.repeat(40);
+  expect(apiError('x', { status: 400, text: status({ message: `bad value ${secret}` }) }).message).not.toContain(
+    secret,
+  );
+  expect(unreachableError('https://api', new Error(`lost ${secret}`)).message).not.toContain(secret);
+});

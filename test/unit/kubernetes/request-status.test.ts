@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest';
+import type { StatusReport } from '../../../src/certificates/status-report.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import {
+  buildRequestStatus,
+  isStatusUpToDate,
+  parseTimestamp,
+} from '../../../src/kubernetes/objects/request-status.ts';
+
+const NOW = new Date('2026-05-01T10:00:00.123Z');
+const EARLIER = '2026-04-01T00:00:00Z';
+const ready: StatusReport = {
+  bundleName: 'primary',
+  requestName: 'c1-primary',
+  secretName: 'primary-cert',
+  workflowId: 'cluster/hive/ns/c1/uid',
+  state: 'Ready',
+  conditions: [{ type: 'Ready', status: 'True', reason: 'Issued', message: 'valid' }],
+  certificate: {
+    serialNumber: '123',
+    issuerName: 'R11',
+    notBefore: '2026-04-01T00:00:00Z',
+    notAfter: '2026-07-01T00:00:00Z',
+    dnsNames: ['api.c1.example.com'],
+    fingerprint: 'ab',
+  },
+  renewalTime: '2026-05-15T00:00:00Z',
+};
+const certificateOf = ({ certificate }: StatusReport) => {
+  if (certificate === undefined) throw new Error('the report has no certificate');
+  return certificate;
+};
+const conditionsOf = (status: Readonly<Record<string, unknown>>) =>
+  status['conditions'] as readonly Record<string, string>[];
+
+describe('times of a condition', () => {
+  test('are kept while its status stays, even when its message changes', () => {
+    const current = {
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'Issued',
+          message: 'old',
+          lastTransitionTime: EARLIER,
+          lastProbeTime: EARLIER,
+        },
+      ],
+    };
+    expect(conditionsOf(buildRequestStatus(ready, current, NOW))[0]).toEqual({
+      type: 'Ready',
+      status: 'True',
+      reason: 'Issued',
+      message: 'valid',
+      lastTransitionTime: EARLIER,
+      lastProbeTime: EARLIER,
+    });
+  });
+
+  test('start anew when its status changes', () => {
+    const current = {
+      conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: EARLIER, lastProbeTime: EARLIER }],
+    };
+    expect(conditionsOf(buildRequestStatus(ready, current, NOW))[0]).toMatchObject({
+      lastTransitionTime: '2026-05-01T10:00:00Z',
+    });
+  });
+
+  test('an unreadable status counts as none', () => {
+    expect(conditionsOf(buildRequestStatus(ready, { conditions: 'nonsense' }, NOW))).toHaveLength(1);
+  });
+});
+
+test('conditions of certman-operator do not stay behind', () => {
+  const current = { conditions: [{ type: 'acme error', status: 'Error', reason: 'x', message: 'y' }] };
+  expect(conditionsOf(buildRequestStatus(ready, current, NOW)).map((condition) => condition['type'])).toEqual([
+    'Ready',
+  ]);
+});
+
+test('what is not reported any more is not in the status any more', () => {
+  const { renewalTime: _gone, ...failing } = { ...ready, state: 'Failing' as const, nextAttempt: EARLIER };
+  expect(buildRequestStatus(failing, buildRequestStatus(ready, {}, NOW), NOW)).not.toHaveProperty('renewalTime');
+});
+
+describe('where the certificate is from', () => {
+  const certId = 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE';
+  const window = { certId, start: '2026-05-02T00:00:00Z', end: '2026-05-03T00:00:00Z' };
+  const known: StatusReport = {
+    ...ready,
+    certificate: { ...certificateOf(ready), certId, crlUrl: 'http://r99.c.lencr.org/7.crl' },
+    caHost: 'acme-v02.api.letsencrypt.org',
+  };
+
+  test('is the CA, and what the CA knows it by', () => {
+    expect(buildRequestStatus(known, {}, NOW)).toMatchObject({
+      acmeServer: 'acme-v02.api.letsencrypt.org',
+      certID: certId,
+      crlURL: 'http://r99.c.lencr.org/7.crl',
+    });
+    expect(buildRequestStatus(known, {}, NOW)).not.toHaveProperty('suggestedWindow');
+    expect(Object.keys(buildRequestStatus(ready, {}, NOW))).not.toEqual(
+      expect.arrayContaining(['acmeServer', 'certID', 'crlURL']),
+    );
+  });
+
+  test('is when the CA suggests that it be renewed, and why', () => {
+    const explanationUrl = 'https://ca.example/incident/7';
+    const { start, end } = window;
+    expect(buildRequestStatus({ ...known, suggestedWindow: window }, {}, NOW)['suggestedWindow']).toEqual({
+      start,
+      end,
+    });
+    expect(
+      buildRequestStatus({ ...known, suggestedWindow: { ...window, explanationUrl } }, {}, NOW)['suggestedWindow'],
+    ).toEqual({
+      start,
+      end,
+      explanationURL: explanationUrl,
+    });
+  });
+
+  test('is not the window of another certificate', () => {
+    const suggestedWindow = { ...window, certId: 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AQ' };
+    expect(buildRequestStatus({ ...known, suggestedWindow }, {}, NOW)).not.toHaveProperty('suggestedWindow');
+    expect(buildRequestStatus({ ...ready, suggestedWindow }, {}, NOW)).not.toHaveProperty('suggestedWindow');
+  });
+
+  test('is read again by the watch as it was written', () => {
+    const suggestedWindow = { ...window, explanationUrl: 'https://ca.example/incident/7' };
+    const status = buildRequestStatus({ ...known, suggestedWindow }, {}, NOW);
+    const observed = observeRequest({ metadata: { namespace: 'ns', name: 'c1-primary' }, status });
+    expect(observed).toMatchObject({
+      certId,
+      crlUrl: 'http://r99.c.lencr.org/7.crl',
+      suggestedWindow,
+      acmeServer: 'acme-v02.api.letsencrypt.org',
+      renewalTime: ready.renewalTime,
+    });
+  });
+});
+
+test.each([
+  ['Ready', true, 'Success'],
+  ['Renewing', true, 'Success'],
+  ['Failing', true, 'Error'],
+  ['Waiting', false, 'Error'],
+  ['Issuing', false, 'Issuing'],
+  ['Paused', true, 'Paused'],
+] as const)('state %s (certificate: %s) has the word %s', (state, withCertificate, word) => {
+  const { certificate, ...rest } = ready;
+  const report: StatusReport = {
+    ...rest,
+    state,
+    ...(withCertificate && certificate !== undefined ? { certificate } : {}),
+  };
+  expect(buildRequestStatus(report, {}, NOW)).toMatchObject({ status: word, issued: withCertificate });
+});
+
+test('the same report said again changes nothing', () => {
+  const status = buildRequestStatus(ready, {}, NOW);
+  const asTheServerSendsIt: unknown = JSON.parse(JSON.stringify(status));
+  expect(isStatusUpToDate(asTheServerSendsIt, buildRequestStatus(ready, asTheServerSendsIt, new Date()))).toBe(true);
+});
+
+test.each([
+  ['2026-01-01 00:00:00 +0000 UTC', '2026-01-01T00:00:00.000Z'],
+  ['2026-01-01 02:30:00.5 +0230 XYZ', '2026-01-01T00:00:00.000Z'],
+  ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00.000Z'],
+  ['2026-01-01T01:00:00+01:00', '2026-01-01T00:00:00.000Z'],
+])('reads the instant %s', (text, expected) => {
+  expect(parseTimestamp(text)?.toISOString()).toBe(expected);
+});
+
+test.each(['', 'yesterday', '1', '2026-01-01', '2026-13-01 00:00:00 +0000 UTC'])('%j is no instant', (text) => {
+  expect(parseTimestamp(text)).toBeUndefined();
+});

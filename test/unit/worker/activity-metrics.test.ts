@@ -1,0 +1,119 @@
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { createWorkerMetrics } from '../../../src/observability/worker-metrics.ts';
+import { createActivityMetricsInterceptor } from '../../../src/worker/activity-metrics.ts';
+
+function setUp() {
+  const registry = new Registry();
+  let issued = 0;
+  const observe = createActivityMetricsInterceptor(createWorkerMetrics(registry), () => {
+    issued += 1;
+  });
+  const run = async (step: string, args: unknown[], next: () => Promise<unknown>): Promise<unknown> => {
+    const { inbound } = observe({ info: { activityType: step } } as Context);
+    return await inbound?.execute?.({ args, headers: {} }, next);
+  };
+  return { registry, run, issued: () => issued, read: () => registry.metrics() };
+}
+
+function report(event: object | undefined, failing = 'False') {
+  const conditions = [{ type: 'Failing', status: failing, reason: 'AcmeRateLimited', message: '' }];
+  return [{ cluster: {}, report: { event, conditions } }];
+}
+
+const done = () => Promise.resolve('result');
+
+describe('an activity that is observed', () => {
+  it('gives its result and its failure on unchanged', async () => {
+    const { run } = setUp();
+    expect(await run('placeOrder', [], done)).toBe('result');
+    const failure = ApplicationFailure.create({ type: 'acme/rateLimited', message: 'later' });
+    await expect(run('placeOrder', [], () => Promise.reject(failure))).rejects.toBe(failure);
+  });
+
+  it('is counted by step, and its failures by code', async () => {
+    const { run, read } = setUp();
+    await run('placeOrder', [], done);
+    const failure = ApplicationFailure.create({ type: 'acme/rateLimited', message: 'later' });
+    await run('placeOrder', [], () => Promise.reject(failure)).catch(() => undefined);
+    const text = await read();
+    expect(text).toContain('certman_activity_duration_seconds_count{activity="placeOrder",succeeded="true"} 1');
+    expect(text).toContain('certman_activity_failures_total{activity="placeOrder",code="acme/rateLimited"} 1');
+  });
+
+  it('is no failure when it is cancelled', async () => {
+    const { run, read } = setUp();
+    await run('placeOrder', [], () => Promise.reject(new CancelledFailure('ending'))).catch(() => undefined);
+    expect(await read()).not.toContain('activity="placeOrder"');
+  });
+});
+
+describe('issuances', () => {
+  it.each([
+    ['Issued', 'create'],
+    ['Renewed', 'renew'],
+  ])('are counted when they are announced: %s', async (reason, action) => {
+    const { run, read, issued } = setUp();
+    await run('reportStatus', report({ type: 'Normal', reason, message: '' }), done);
+    await run('reportStatus', report(undefined), done);
+    const text = await read();
+    expect(text).toContain(`certman_operator_issued_certificates_count{action="${action}"} 1`);
+    expect(text).toContain('certman_issuances_total{result="issued"} 1');
+    expect(issued()).toBe(1);
+  });
+
+  it('are not counted by an announcement that failed', async () => {
+    const { run, issued } = setUp();
+    const args = report({ type: 'Normal', reason: 'Issued', message: '' });
+    await run('reportStatus', args, () => Promise.reject(new Error('away'))).catch(() => undefined);
+    expect(issued()).toBe(0);
+  });
+
+  it('that fail are counted by the reason that the resource shows', async () => {
+    const { run, read } = setUp();
+    await run('reportStatus', report({ type: 'Warning', reason: 'Failing', message: '' }, 'True'), done);
+    expect(await read()).toContain('certman_issuances_total{result="AcmeRateLimited"} 1');
+  });
+
+  it('that meet a maintenance of the CA are counted as such', async () => {
+    const { run, read } = setUp();
+    const failure = ApplicationFailure.create({
+      type: 'acme/serverError',
+      message: 'The CA answered 503: The service is down for maintenance or had an internal error.',
+    });
+    await run('placeOrder', [], () => Promise.reject(failure)).catch(() => undefined);
+    expect(await read()).toContain('certman_operator_lets_encrypt_maintenance_error_count 1');
+  });
+});
+
+describe('deleted clusters', () => {
+  const cluster = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid: 'u1' };
+  const left = [{ code: 'acme/accountMissing', message: 'there is no account', retry: 'onChange' }];
+
+  it.each([
+    ['complete', [cluster, []]],
+    ['complete', [cluster]],
+    ['incomplete', [cluster, left]],
+  ])('are counted as %s when they are let go', async (outcome, args) => {
+    const { run, read } = setUp();
+    await run('removeFinalizer', args, done);
+    const text = await read();
+    const counted = (of: string): string => `certman_decommissions_total{outcome="${of}"} ${of === outcome ? 1 : 0}`;
+    expect(text).toContain(counted('complete'));
+    expect(text).toContain(counted('incomplete'));
+  });
+
+  it('are not counted when it is a request that lives, and so keeps its finalizer', async () => {
+    const { run, read } = setUp();
+    await run('removeFinalizer', [cluster, []], () => Promise.resolve('kept'));
+    expect(await read()).toContain('certman_decommissions_total{outcome="complete"} 0');
+  });
+
+  it('are not counted before their finalizer is off', async () => {
+    const { run, read } = setUp();
+    await run('removeFinalizer', [cluster, left], () => Promise.reject(new Error('away'))).catch(() => undefined);
+    expect(await read()).toContain('certman_decommissions_total{outcome="incomplete"} 0');
+  });
+});

@@ -1,0 +1,29 @@
+import type { WorkflowInfo } from '@temporalio/workflow';
+import { describe, expect, it } from 'vitest';
+import { versioningOptions } from '../../../src/worker/versioning-options.ts';
+
+const settings = { deploymentName: undefined, buildId: undefined, heldBackPatches: undefined };
+const asked = (patchId: string) => ({ patchId, workflowInfo: {} as WorkflowInfo });
+
+describe('a worker', () => {
+  it('is unversioned and holds nothing back by default', () => {
+    expect(versioningOptions(settings)).toEqual({});
+  });
+
+  it('is versioned by the two variables of the Temporal worker controller, and its workflows move on with each version', () => {
+    const versioned = { ...settings, deploymentName: 'certman-operator/certman', buildId: '0.2.0-1f2e' };
+    expect(versioningOptions(versioned)).toEqual({
+      workerDeploymentOptions: {
+        version: { deploymentName: 'certman-operator/certman', buildId: '0.2.0-1f2e' },
+        useWorkerVersioning: true,
+        defaultVersioningBehavior: 'AUTO_UPGRADE',
+      },
+    });
+  });
+
+  it('has workflows begin without the patches that are held back, and with all others', () => {
+    const { patchActivationCallback: activates } = versioningOptions({ ...settings, heldBackPatches: ['whole-life'] });
+    expect(activates?.(asked('whole-life'))).toBe(false);
+    expect(activates?.(asked('a later one'))).toBe(true);
+  });
+});

@@ -1,0 +1,114 @@
+/** What is told while nothing can be done about a certificate that draws near its end. */
+import { expect, test } from 'vitest';
+import type { StatusReport } from '../../src/certificates/status-report.ts';
+import { clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure } from '../support/workflows/activity-doubles.ts';
+import { clusterView } from '../support/workflows/cluster-views.ts';
+import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
+
+const DAY_MS = 86_400_000;
+
+const withLab = useWorkflowHarness(startTimeSkippingEnvironment);
+
+/** `status/reason` of a condition in each report, repetitions left out. */
+function told(reports: readonly StatusReport[], type: string): readonly string[] {
+  return reports
+    .map(({ conditions }) => conditions.find((condition) => condition.type === type))
+    .map((condition) => `${condition?.status}/${condition?.reason}`)
+    .filter((said, index, all) => said !== all[index - 1]);
+}
+
+async function issued(lab: WorkflowHarness, count: number): Promise<void> {
+  await eventually(
+    `certificate ${count}`,
+    async () => lab.doubles.issued.length,
+    (found) => found === count,
+  );
+}
+
+/** Leaps, then waits until what came of it is told. */
+async function leap(lab: WorkflowHarness, days: number, type: string, expected: string): Promise<void> {
+  await lab.advanceTime(days * DAY_MS);
+  await eventually(
+    `${type} ${expected}`,
+    async () => told(lab.doubles.reports, type).at(-1),
+    (said) => said === expected,
+  );
+}
+
+test('a cluster that is paused is told near, critical and expired as it comes, in the middle of its pause, and renewed once it is over', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    const handle = await lab.start(view);
+    await issued(lab, 1);
+    await handle.signal(clusterObserved, { ...view, paused: true });
+    await leap(lab, 70, 'ExpiryNear', 'True/Near');
+    await leap(lab, 14, 'ExpiryNear', 'True/Critical');
+    await leap(lab, 8, 'Ready', 'False/Expired');
+    expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual([
+      'False/NotExpiring',
+      'True/Near',
+      'True/Critical',
+      'True/Expired',
+    ]);
+    const events = lab.doubles.reports.map(({ event }) => event?.reason);
+    expect(events).toEqual(['Issued', 'ReconcilePaused', 'ExpiryNear', 'ExpiryNear', 'Expired']);
+    expect(lab.doubles.countOf('placeOrder')).toBe(1);
+
+    await handle.signal(clusterObserved, view);
+    await issued(lab, 2);
+    await eventually(
+      'all well again',
+      async () => told(lab.doubles.reports, 'ExpiryNear').at(-1),
+      (said) => said === 'False/NotExpiring',
+    );
+    expect(told(lab.doubles.reports, 'Ready').at(-1)).toBe('True/Issued');
+  });
+});
+
+test('a healthy certificate is never told to be near its expiry', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    await lab.start(view);
+    await issued(lab, 1);
+    await lab.advanceTime(46 * DAY_MS);
+    await issued(lab, 2);
+    expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual(['False/NotExpiring']);
+  });
+});
+
+test('a renewal that keeps failing is tried more often as the expiry nears, each attempt is counted, and Ready turns False at the expiry', async () => {
+  await withLab(async (lab) => {
+    lab.doubles.lifetimeDays = 8;
+    const view = clusterView();
+    await lab.start(view);
+    await issued(lab, 1);
+    const notAfter = Date.parse(lab.doubles.issued[0]?.notAfter ?? '');
+    const attempts: number[] = [];
+    lab.doubles.override('placeOrder', async () => {
+      attempts.push(await lab.env.currentTimeMs());
+      throw activityFailure('acme/orderInvalid', 'the CA says no');
+    });
+    for (let hours = 0; hours < 8 * 24; hours += 6) {
+      await lab.advanceTime(DAY_MS / 4);
+    }
+    await leap(lab, 1, 'Ready', 'False/Expired');
+    const gapsHours = attempts.slice(1).map((at, index) => (at - (attempts[index] ?? 0)) / 3_600_000);
+    // Daily while there is time, every few hours on the last day: never later than a quarter of what is left.
+    for (const [index, at] of attempts.entries()) {
+      const left = notAfter - at;
+      const gap = gapsHours[index];
+      if (gap !== undefined && left > DAY_MS) expect(gap * 3_600_000).toBeLessThanOrEqual(left / 4 + 60_000);
+    }
+    const lastDay = attempts.filter((at) => at < notAfter && at > notAfter - DAY_MS);
+    expect(lastDay.length).toBeGreaterThan(4);
+    expect(told(lab.doubles.reports, 'Ready')).toEqual(['True/Issued', 'False/Expired']);
+    expect(told(lab.doubles.reports, 'ExpiryNear').at(-1)).toBe('True/Expired');
+    const last = lab.doubles.reports.at(-1);
+    expect(last).toMatchObject({ state: 'Failing', failedAttempts: attempts.length });
+    expect(Date.parse(last?.nextAttempt ?? '')).toBeGreaterThan(await lab.env.currentTimeMs());
+    expect(last?.conditions.find(({ type }) => type === 'Failing')?.message).toContain('the CA says no');
+  });
+});

@@ -1,0 +1,160 @@
+/** A CertificateRequest that stands alone until a ClusterDeployment lays claim to it: its workflow lets go of it as it is. */
+import { describe, expect, test } from 'vitest';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import {
+  clusterGone,
+  clusterObserved,
+  clusterWorkflowId,
+  type DecommissionResult,
+  renew,
+  requestClaimed,
+} from '../../src/contract/cluster-certificates.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
+
+const withLab = useWorkflowHarness();
+
+const CLAIM = { clusterDeployment: 'c1' };
+
+function standalone(): ClusterView {
+  const uid = crypto.randomUUID();
+  return clusterView({
+    identity: { managementCluster: 'hive', namespace: 'ns', name: 'web', uid, kind: 'CertificateRequest' },
+    bundles: [{ ...bundleView('web'), requestName: 'web' }],
+  });
+}
+
+function waitForState(lab: WorkflowHarness, view: ClusterView, state: string): Promise<unknown> {
+  return eventually(
+    state,
+    () => lab.status(view),
+    ({ bundles }) => bundles['web']?.state === state,
+  );
+}
+
+function decommissionResultOf(lab: WorkflowHarness, view: ClusterView): Promise<DecommissionResult> {
+  return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result();
+}
+
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
+function nothingEnded(lab: WorkflowHarness): void {
+  for (const activity of ['revokeCertificates', 'removeBundle', 'removeFinalizer'] as const) {
+    expect(lab.doubles.countOf(activity)).toBe(0);
+  }
+}
+
+describe('a request that is claimed', () => {
+  test('while it sleeps is left as it is, and its workflow says whose it is', async () => {
+    await withLab(async (lab) => {
+      const view = standalone();
+      const handle = await lab.start(view);
+      await waitForState(lab, view, 'Ready');
+      await handle.signal(requestClaimed, CLAIM);
+      expect(await decommissionResultOf(lab, view)).toEqual({
+        cluster: view.identity,
+        bundles: [{ bundleName: 'web', revocations: [], removed: [] }],
+        finalizerRemoved: false,
+        claimedBy: 'c1',
+      });
+      nothingEnded(lab);
+    });
+  });
+
+  test('in the middle of an order has that cut short and its records withdrawn, and who waits for it told', async () => {
+    await withLab(async (lab) => {
+      const view = standalone();
+      const handle = await lab.start(view);
+      await waitForState(lab, view, 'Ready');
+      lab.doubles.override('verifyPropagation', async () => {
+        throw retryableFailure();
+      });
+      const renewal = handle.executeUpdate(renew, { args: [{}] });
+      const refused = expect(renewal).rejects.toMatchObject({ cause: { type: 'renew/aborted' } });
+      await eventually(
+        'published',
+        async () => lab.doubles.published.size,
+        (size) => size === 2,
+      );
+      await handle.signal(requestClaimed, CLAIM);
+      await refused;
+      expect((await decommissionResultOf(lab, view)).claimedBy).toBe('c1');
+      expect(lab.doubles.published.size).toBe(0);
+      nothingEnded(lab);
+    });
+  });
+
+  test('has records withdrawn that an earlier order had to leave; what cannot be is in the result', async () => {
+    await withLab(async (lab) => {
+      const view = standalone();
+      const denied = activityFailure('dns/accessDenied', 'no right to change the zone');
+      lab.doubles.override('withdrawTxtRecords', async () => {
+        throw denied;
+      });
+      const handle = await lab.start(view);
+      await waitForState(lab, view, 'Ready');
+      await handle.signal(requestClaimed, CLAIM);
+      const { bundles, claimedBy } = await decommissionResultOf(lab, view);
+      expect(claimedBy).toBe('c1');
+      expect(bundles).toMatchObject([{ bundleName: 'web', problem: { code: 'dns/accessDenied' } }]);
+      nothingEnded(lab);
+    });
+  });
+
+  test('and then vanishes is the business of the cluster that has it', async () => {
+    await withLab(async (lab) => {
+      const view = standalone();
+      const gone = gate();
+      let withdrawals = 0;
+      lab.doubles.override('withdrawTxtRecords', async () => {
+        withdrawals += 1;
+        if (withdrawals === 1) throw activityFailure('dns/accessDenied', 'no right to change the zone');
+        await gone.opened;
+      });
+      const handle = await lab.start(view);
+      await waitForState(lab, view, 'Ready');
+      await handle.signal(requestClaimed, CLAIM);
+      await eventually(
+        'it lets go',
+        async () => withdrawals,
+        (count) => count === 2,
+      );
+      await handle.signal(clusterGone);
+      gone.open();
+      expect((await decommissionResultOf(lab, view)).claimedBy).toBe('c1');
+      nothingEnded(lab);
+    });
+  });
+
+  test('when its end has begun comes to that end', async () => {
+    await withLab(async (lab) => {
+      const view = standalone();
+      const claimed = gate();
+      lab.doubles.override('revokeCertificates', async () => {
+        await claimed.opened;
+        return [];
+      });
+      const handle = await lab.start(view);
+      await waitForState(lab, view, 'Ready');
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      await eventually(
+        'it revokes',
+        async () => lab.doubles.countOf('revokeCertificates'),
+        (count) => count === 1,
+      );
+      await handle.signal(requestClaimed, CLAIM);
+      claimed.open();
+      const ledger = await decommissionResultOf(lab, view);
+      expect(ledger).toMatchObject({ finalizerRemoved: true, bundles: [{ removed: ['web-cert'] }] });
+      expect(ledger.claimedBy).toBeUndefined();
+    });
+  });
+});

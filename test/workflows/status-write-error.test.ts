@@ -1,0 +1,58 @@
+/** A status that the API server refuses is told elsewhere, apart from what it would have said. */
+import { expect, test } from 'vitest';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { type BundleRecord, clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure } from '../support/workflows/activity-doubles.ts';
+import { clusterView } from '../support/workflows/cluster-views.ts';
+import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
+
+const withLab = useWorkflowHarness();
+
+function until(lab: WorkflowHarness, view: ClusterView, what: string, holds: (record: BundleRecord) => boolean) {
+  return eventually(
+    what,
+    async () => (await lab.status(view)).bundles['primary'],
+    (record) => record !== undefined && holds(record),
+  );
+}
+
+test('a status that is refused again and again is told once, without being taken into what is said, until it is written', async () => {
+  await withLab(async (lab) => {
+    const view = clusterView();
+    const limit = new Date(Date.now() + 3_600_000);
+    lab.doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('acme/rateLimited', 'too many orders', limit)),
+    );
+    let refusals = 0;
+    lab.doubles.override('reportStatus', ({ report }) => {
+      lab.doubles.reports.push(report);
+      refusals += 1;
+      return Promise.reject(activityFailure('kubernetes/forbidden', `refusal ${refusals}`));
+    });
+    const handle = await lab.start(view);
+    await until(lab, view, 'refused', ({ statusWriteError }) => statusWriteError === 'refusal 1');
+    // The same is to be told again once the pause is over.
+    await handle.signal(clusterObserved, { ...view, paused: true });
+    await until(
+      lab,
+      view,
+      'paused',
+      ({ state, statusWriteError }) => state === 'Paused' && statusWriteError === 'refusal 2',
+    );
+    await handle.signal(clusterObserved, view);
+    const record = await until(lab, view, 'refused again', ({ statusWriteError }) => statusWriteError === 'refusal 3');
+    expect(record?.message).toContain('too many orders');
+    expect(record?.message).not.toContain('refusal');
+    expect(JSON.stringify(lab.doubles.reports)).not.toContain('refusal');
+
+    lab.doubles.override('reportStatus', undefined);
+    await handle.signal(clusterObserved, { ...view, paused: true });
+    await until(
+      lab,
+      view,
+      'written',
+      ({ state, statusWriteError }) => state === 'Paused' && statusWriteError === undefined,
+    );
+  });
+});
