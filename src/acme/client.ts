@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
+import { parseRetryAfter } from '../failures/retry-after.ts';
 import { type AcmeAccount, publicJwk } from './account.ts';
 import { type AcmeDirectory, DirectoryCache } from './directory.ts';
 import { NoncePool } from './nonce-pool.ts';
 import { errorFromResponse } from './problems.ts';
 import { ReadyOrders } from './ready-orders.ts';
-import { parseRetryAfter } from './retry-after.ts';
 import { type AcmeSession, SignedRequest } from './signed-request.ts';
 import type { AcmeTransport, TransportResponse } from './transport.ts';
 

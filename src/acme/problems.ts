@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfter } from '../failures/retry-after.ts';
 
 const ACME_ERROR_PREFIX = 'urn:ietf:params:acme:error:';
 

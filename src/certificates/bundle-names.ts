@@ -2,11 +2,19 @@
  * The names that a certificate must carry: of a bundle, from what the ClusterDeployment says; of a CertificateRequest, as they
  * stand there. Pure.
  */
-import type { BundleNames } from '../clusters/cluster-view.ts';
 import { dnsNameProblem, isInZone, MAX_COMMON_NAME_LENGTH, quoted } from './dns-name.ts';
 
 /** The CA's limit for one certificate. Source: https://letsencrypt.org/docs/rate-limits/ ("names per certificate"). */
 export const MAX_NAMES = 100;
+
+/** Names of a bundle in order; the first is the CN when it has at most 64 characters. Or why there are none. */
+export type BundleNames =
+  | { readonly kind: 'valid'; readonly dnsNames: readonly string[]; readonly commonName?: string }
+  | {
+      readonly kind: 'invalid';
+      readonly code: 'names/none' | 'names/invalid' | 'names/tooMany' | 'dns/nameOutsideZone';
+      readonly message: string;
+    };
 
 /** The fields of a ClusterDeployment's spec that give a bundle its names. */
 export interface ServingNames {

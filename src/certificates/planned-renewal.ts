@@ -1,7 +1,7 @@
 /** When a good certificate is renewed, and which rule says so. Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
+import { stableFraction } from './digest.ts';
 import { applicableWindow, type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
-import { stableFraction } from './stable-fraction.ts';
 
 const DAY_MS = 24 * 3_600_000;
 

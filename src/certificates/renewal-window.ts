@@ -1,6 +1,6 @@
 /** When the CA suggests that a certificate be renewed (RFC 9773 §4.2). Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
-import { stableFraction } from './stable-fraction.ts';
+import { stableFraction } from './digest.ts';
 
 /** Kept with the certificate that it is of: the window of another one must never cause a renewal. */
 export interface RenewalWindow {

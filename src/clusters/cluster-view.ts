@@ -4,6 +4,8 @@
  * Made at the edge from the API object, carried in signals, compared by digest. Pure types.
  */
 
+import type { BundleNames } from '../certificates/bundle-names.ts';
+
 /** Identity of a cluster, over hubs and over re-creation under the same name. */
 export interface ClusterIdentity {
   /** Name of the hub (the management cluster on which Hive runs). */
@@ -32,15 +34,6 @@ export type PlatformView =
   | { readonly kind: 'gcp'; readonly credentialsSecret: string }
   | { readonly kind: 'azure'; readonly credentialsSecret: string; readonly resourceGroupName: string }
   | { readonly kind: 'unsupported'; readonly found: string };
-
-/** Names of a bundle in order; the first is the CN when it has at most 64 characters. Or why there are none. */
-export type BundleNames =
-  | { readonly kind: 'valid'; readonly dnsNames: readonly string[]; readonly commonName?: string }
-  | {
-      readonly kind: 'invalid';
-      readonly code: 'names/none' | 'names/invalid' | 'names/tooMany' | 'dns/nameOutsideZone';
-      readonly message: string;
-    };
 
 /** One `spec.certificateBundles[]` with `generate: true`. */
 export interface BundleView {

@@ -1,5 +1,5 @@
 /** Which CertificateRequests stand alone: made by their user, for no ClusterDeployment, and served in their own name. Pure. */
-import { requestName } from '../certificates/certificate-request-name.ts';
+import { requestName } from './certificate-request-name.ts';
 import type { CachedCluster } from './signal-decision.ts';
 
 /** The ClusterDeployments of a namespace, as far as they are known. */

@@ -2,7 +2,7 @@
  * What the workflow of a cluster has to be told when the watch sees its ClusterDeployment: the decisions, without the doing.
  * Pure.
  */
-import { requestNameOf } from '../certificates/certificate-request-name.ts';
+import { requestNameOf } from './certificate-request-name.ts';
 import type { ClusterIdentity, ClusterView } from './cluster-view.ts';
 import { clusterDigest } from './digest.ts';
 import { type Gate, type GateReason, gateOf } from './gate.ts';

@@ -3,8 +3,8 @@
  * (VARCHAR(255); names of Kubernetes objects are ASCII), which the default limit of the server on ids does not guard.
  */
 
+import { digestOf } from '../certificates/digest.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
-import { digestOf } from '../clusters/digest.ts';
 
 /** Of an id, and of the value of a Keyword search attribute. */
 export const MAX_KEYWORD_LENGTH = 255;

@@ -3,8 +3,9 @@
  * certman itself concern nobody.
  */
 
+import { digestOf } from '../certificates/digest.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
-import { canonicalJson, digestOf } from '../clusters/digest.ts';
+import { canonicalJson } from '../clusters/digest.ts';
 import { type CachedCluster, identityOf } from '../clusters/signal-decision.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';

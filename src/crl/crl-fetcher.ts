@@ -1,6 +1,6 @@
 import { Agent, type Dispatcher } from 'undici';
-import { parseRetryAfter } from '../acme/retry-after.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { parseRetryAfter } from '../failures/retry-after.ts';
 import { Crl } from './crl.ts';
 
 /** Some 600,000 entries; a CA that may have to revoke more splits its list, as Let's Encrypt does (Boulder, docs/CRLS.md). */

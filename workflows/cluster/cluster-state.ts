@@ -1,8 +1,8 @@
 /** Everything a cluster's workflow knows, what the messages change in it, and which of its bundles are being served. */
 import { setCurrentDetails, upsertSearchAttributes, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
-import { requestName } from '../../src/certificates/certificate-request-name.ts';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { workflowDetails } from '../../src/certificates/status-messages.ts';
+import { requestName } from '../../src/clusters/certificate-request-name.ts';
 import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
 import { sameView } from '../../src/clusters/digest.ts';
 import { type Gate, gateOf } from '../../src/clusters/gate.ts';

@@ -1,6 +1,6 @@
 /** What becomes of a bundle when an attempt at its certificate failed, or may not be made yet. */
 
-import { nameSetDigest } from '../../src/certificates/name-set.ts';
+import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';

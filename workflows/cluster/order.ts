@@ -1,6 +1,6 @@
 /** One order for a bundle, through its child workflow: what it is asked for, and what is kept of a success. */
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import { nameSetDigest } from '../../src/certificates/name-set.ts';
+import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';

@@ -3,7 +3,7 @@
  * Its schema is deploy/base/certificaterequest-crd.yaml.
  */
 import { z } from 'zod';
-import { requestName } from '../../certificates/certificate-request-name.ts';
+import { requestName } from '../../clusters/certificate-request-name.ts';
 import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import {

@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { namesOfBundle, type ServingNames } from '../../certificates/bundle-names.ts';
-import { requestName } from '../../certificates/certificate-request-name.ts';
 import { quoted } from '../../certificates/dns-name.ts';
+import { requestName } from '../../clusters/certificate-request-name.ts';
 import type { BundleView, ClusterView, PlatformView, RelocationState } from '../../clusters/cluster-view.ts';
 import { FINALIZER, type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';

@@ -1,6 +1,7 @@
 /** Takes away what a bundle left on the API server: certificate Secret, staging Secret, CertificateRequest. */
-import { requestName } from '../../certificates/certificate-request-name.ts';
+
 import type { RemoveBundleInput } from '../../clusters/bundle-removal.ts';
+import { requestName } from '../../clusters/certificate-request-name.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import {

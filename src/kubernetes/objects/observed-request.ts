@@ -1,11 +1,12 @@
 /** What the watch reads of a CertificateRequest: what the gauges show, and whose it is. */
 import { z } from 'zod';
-import { requestName } from '../../certificates/certificate-request-name.ts';
+import { isCrlUrl } from '../../certificates/certificate-extensions.ts';
+import { digestOf } from '../../certificates/digest.ts';
 import type { RenewalWindow } from '../../certificates/renewal-window.ts';
+import { requestName } from '../../clusters/certificate-request-name.ts';
 import type { BundleView, ClusterView, PlatformView } from '../../clusters/cluster-view.ts';
 import { deletedClusterView } from '../../clusters/deleted-cluster-view.ts';
-import { canonicalJson, digestOf } from '../../clusters/digest.ts';
-import { isCrlUrl } from '../../crl/distribution-point.ts';
+import { canonicalJson } from '../../clusters/digest.ts';
 import { type FieldWrites, fieldWritesOf, lastOtherManager } from '../api/field-writes.ts';
 import { FINALIZER, type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';

@@ -3,7 +3,7 @@
  * drives them, against a CA and a world that do what a scenario says. Everything that happens is written into a trace.
  */
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
-import { nameSetDigest } from '../../../src/certificates/name-set.ts';
+import { nameSetDigest } from '../../../src/certificates/digest.ts';
 import { lifetimeOf, plannedRenewal, type RenewalTerms } from '../../../src/certificates/planned-renewal.ts';
 import { nextAction, type OrderCause } from '../../../src/certificates/renewal-policy.ts';
 import type { RenewalWindow } from '../../../src/certificates/renewal-window.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, clusterDigest, digestOf, sameView } from '../../../src/clusters/digest.ts';
+import { canonicalJson, clusterDigest, sameView } from '../../../src/clusters/digest.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 describe('canonicalJson', () => {
@@ -23,31 +23,6 @@ describe('canonicalJson', () => {
         expect(JSON.parse(canonicalJson(normal))).toEqual(normal);
       }),
     );
-  });
-});
-
-describe('digestOf', () => {
-  it('is 16 hex digits and always the same', () => {
-    fc.assert(
-      fc.property(fc.string(), (text) => {
-        expect(digestOf(text)).toMatch(/^[0-9a-f]{16}$/);
-        expect(digestOf(text)).toBe(digestOf(text));
-      }),
-    );
-  });
-
-  it('tells a hundred thousand similar texts apart', () => {
-    const digests = new Set(
-      Array.from({ length: 100_000 }, (_, index) => digestOf(`{"name":"c${index}","installed":true}`)),
-    );
-    expect(digests.size).toBe(100_000);
-  });
-
-  it('uses both halves: neither alone repeats more often than chance', () => {
-    const digests = Array.from({ length: 20_000 }, (_, index) => digestOf(`cluster-${index}`));
-    for (const half of [digests.map((d) => d.slice(0, 8)), digests.map((d) => d.slice(8))]) {
-      expect(new Set(half).size).toBeGreaterThan(19_990);
-    }
   });
 });
 

@@ -1,7 +1,7 @@
 /**
  * Name of the CertificateRequest of a bundle: lower case `<clusterdeployment>-<bundle>`, as certman-operator named them. Pure.
  */
-import type { BundleView, ClusterIdentity } from '../clusters/cluster-view.ts';
+import type { BundleView, ClusterIdentity } from './cluster-view.ts';
 
 export function requestName(clusterDeployment: string, bundleName: string): string {
   return `${clusterDeployment}-${bundleName}`.toLowerCase();

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { ariCertId } from '../../../src/acme/ari-cert-id.ts';
+import { ariCertId } from '../../../src/certificates/certificate-extensions.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 import { type SelfSignedOptions, selfSigned } from '../../support/certificates/self-signed.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRetryAfter } from '../../../src/acme/retry-after.ts';
+import { parseRetryAfter } from '../../../src/failures/retry-after.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 

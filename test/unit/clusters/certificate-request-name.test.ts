@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { requestName } from '../../../src/certificates/certificate-request-name.ts';
+import { requestName } from '../../../src/clusters/certificate-request-name.ts';
 
 it('joins the ClusterDeployment and the bundle in lower case', () => {
   expect(requestName('Cluster-1', 'Primary-Cert-Bundle')).toBe('cluster-1-primary-cert-bundle');

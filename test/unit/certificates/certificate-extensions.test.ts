@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { DistributionPoint, DistributionPointName, GeneralName, Reason, ReasonFlags } from '@peculiar/asn1-x509';
 import { CRLDistributionPointsExtension, type Extension } from '@peculiar/x509';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { crlUrlOf, isCrlUrl } from '../../../src/crl/distribution-point.ts';
+import { crlUrlOf, isCrlUrl } from '../../../src/certificates/certificate-extensions.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 

@@ -1,0 +1,62 @@
+/** Reads the X.509 extensions that Node's `X509Certificate` does not expose. */
+import { AsnConvert } from '@peculiar/asn1-schema';
+import {
+  AuthorityKeyIdentifier,
+  Certificate,
+  CRLDistributionPoints,
+  id_ce_authorityKeyIdentifier,
+  id_ce_cRLDistributionPoints,
+} from '@peculiar/asn1-x509';
+
+/** Longer than any URL that a CA writes into a certificate, and short enough for a status field. */
+const MAX_CRL_URL_LENGTH = 2048;
+
+/**
+ * ARI certificate identifier (RFC 9773 §4.1): authority key identifier and serial number as encoded in the DER, the serial
+ * number's sign octet included, each in base64url.
+ * @param der of a certificate that Node can decode.
+ * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1).
+ */
+export function ariCertId(der: Uint8Array): string | undefined {
+  const found = readExtension(der, id_ce_authorityKeyIdentifier, AuthorityKeyIdentifier);
+  const keyIdentifier = found?.value.keyIdentifier;
+  if (found === undefined || keyIdentifier === undefined) return undefined;
+  return [keyIdentifier.buffer, found.serialNumber].map((part) => Buffer.from(part).toString('base64url')).join('.');
+}
+
+/**
+ * URL of the CRL that would list this certificate: the first http(s) URL of its CRL distribution points (RFC 5280 §4.2.1.13).
+ * Skips points that are limited to some reasons or name another CRL issuer.
+ * @param der of a certificate that Node can decode.
+ * @returns undefined when there is no such URL.
+ */
+export function crlUrlOf(der: Uint8Array): string | undefined {
+  const points = readExtension(der, id_ce_cRLDistributionPoints, CRLDistributionPoints)?.value ?? [];
+  return [...points]
+    .filter(({ reasons, cRLIssuer }) => reasons === undefined && cRLIssuer === undefined)
+    .flatMap(({ distributionPoint }) => distributionPoint?.fullName ?? [])
+    .map(({ uniformResourceIdentifier }) => uniformResourceIdentifier)
+    .find((url) => url !== undefined && isCrlUrl(url));
+}
+
+/** Whether certman fetches a CRL from this URL: http or https (RFC 5280 §4.2.1.13), without credentials. */
+export function isCrlUrl(url: string): boolean {
+  if (url.length > MAX_CRL_URL_LENGTH || !/^https?:\/\//i.test(url) || !URL.canParse(url)) return false;
+  const { username, password } = new URL(url);
+  return username === '' && password === '';
+}
+
+function readExtension<Extension>(
+  der: Uint8Array,
+  id: string,
+  type: new () => Extension,
+): { readonly value: Extension; readonly serialNumber: ArrayBuffer } | undefined {
+  try {
+    const { extensions = [], serialNumber } = AsnConvert.parse(der, Certificate).tbsCertificate;
+    const extension = extensions.find(({ extnID }) => extnID === id);
+    return extension === undefined ? undefined : { value: AsnConvert.parse(extension.extnValue, type), serialNumber };
+  } catch {
+    // asn1-x509 is stricter than OpenSSL: a certificate that it rejects can be in use, only without these extensions.
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+/** Digests of text, without Node built-ins, so that workflows and activities compute the same ones. Pure. */
+
+/**
+ * 64-bit digest of a text as 16 hexadecimal digits: two multiplicative lanes with different odd constants, each finished with
+ * a xor-shift-multiply so that every bit of the input matters. Detects changes; not collision resistant against an attacker.
+ */
+export function digestOf(text: string): string {
+  let left = 0x9e3779b9;
+  let right = 0x7f4a7c15;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    left = Math.imul((left << 5) ^ (left >>> 27) ^ unit, 0x2c1b3c6d);
+    right = Math.imul((right << 7) ^ (right >>> 25) ^ unit, 0x297a2d39);
+  }
+  return mixBits(left ^ text.length) + mixBits(right + text.length);
+}
+
+function mixBits(lane: number): string {
+  let bits = lane ^ (lane >>> 16);
+  bits = Math.imul(bits, 0x21f0aaad);
+  bits ^= bits >>> 15;
+  bits = Math.imul(bits, 0x735a2d97);
+  bits ^= bits >>> 15;
+  return (bits >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Maps a text to a fixed number in [0, 1), evenly distributed over different texts: jitter without a random source. */
+export function stableFraction(text: string): number {
+  return Number.parseInt(digestOf(text).slice(0, 8), 16) / 2 ** 32;
+}
+
+/** Digest of a set of DNS names, independent of order, case and repetition: the key of the CA's limit per exact set of names. */
+export function nameSetDigest(names: readonly string[]): string {
+  return digestOf([...new Set(names.map((name) => name.toLowerCase()))].sort().join(' '));
+}

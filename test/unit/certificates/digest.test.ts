@@ -1,0 +1,56 @@
+import * as fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import { digestOf, nameSetDigest, stableFraction } from '../../../src/certificates/digest.ts';
+
+test('a stable fraction lies in [0, 1)', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      expect(stableFraction(text)).toBeGreaterThanOrEqual(0);
+      expect(stableFraction(text)).toBeLessThan(1);
+    }),
+  );
+});
+
+test('a fleet is spread evenly: a tenth of it in each tenth', () => {
+  const tenths = Array.from({ length: 10 }, () => 0);
+  for (let index = 0; index < 10_000; index += 1) {
+    const tenth = Math.floor(stableFraction(`uhc-production-${index}/c${index}-primary-cert-bundle`) * 10);
+    tenths[tenth] = (tenths[tenth] ?? 0) + 1;
+  }
+  // Six standard deviations of a fair draw.
+  for (const count of tenths) expect(Math.abs(count - 1000)).toBeLessThan(180);
+});
+
+test('the same set of names has the same digest, whatever its order, case and repetitions', () => {
+  expect(nameSetDigest(['b.x', 'A.x', 'a.x'])).toBe(nameSetDigest(['a.x', 'b.x']));
+});
+
+test('another set has another digest', () => {
+  expect(nameSetDigest(['a.x'])).not.toBe(nameSetDigest(['a.x', 'b.x']));
+  expect(nameSetDigest(['ab.x'])).not.toBe(nameSetDigest(['a', 'b.x']));
+});
+
+describe('digestOf', () => {
+  it('is 16 hex digits and always the same', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(digestOf(text)).toMatch(/^[0-9a-f]{16}$/);
+        expect(digestOf(text)).toBe(digestOf(text));
+      }),
+    );
+  });
+
+  it('tells a hundred thousand similar texts apart', () => {
+    const digests = new Set(
+      Array.from({ length: 100_000 }, (_, index) => digestOf(`{"name":"c${index}","installed":true}`)),
+    );
+    expect(digests.size).toBe(100_000);
+  });
+
+  it('uses both halves: neither alone repeats more often than chance', () => {
+    const digests = Array.from({ length: 20_000 }, (_, index) => digestOf(`cluster-${index}`));
+    for (const half of [digests.map((d) => d.slice(0, 8)), digests.map((d) => d.slice(8))]) {
+      expect(new Set(half).size).toBeGreaterThan(19_990);
+    }
+  });
+});
