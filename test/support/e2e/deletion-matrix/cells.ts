@@ -9,7 +9,7 @@ export const STATES = {
   failing: 'renewal failing',
   waiting: 'Waiting (no names)',
   paused: 'Paused',
-  outgoing: 'moving to another hub',
+  outgoing: 'moving to another management cluster',
   expired: 'expired',
 } as const;
 
@@ -19,12 +19,12 @@ export type State = keyof typeof STATES;
 export const FAULTS = {
   none: 'nothing',
   secret: 'Secret gone first',
-  revoked: 'certificate revoked by somebody',
+  revoked: 'certificate revoked by others',
   zone: 'hosted zone gone',
   forced: 'ClusterDeployment gone first',
   namespace: 'namespace terminating',
   unmanaged: 'gate closed (label removed)',
-  outage: 'CA away for a while',
+  outage: 'CA unavailable for a while',
   stranger: 'account is another one',
   unknown: 'account unknown to the CA',
   keys: 'AWS credentials gone',
@@ -82,7 +82,7 @@ export function matrixTable(outcomes: ReadonlyMap<string, CellOutcome>): string 
   const states = Object.keys(STATES) as readonly State[];
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
-    row(['what is wrong', 'told while it waits', ...states.map((state) => STATES[state])]),
+    row(['what is wrong', 'reason while it waits', ...states.map((state) => STATES[state])]),
     row(['---', '---', ...states.map(() => '---')]),
     ...ALL_FAULTS.map((fault) => {
       const found = states.map((state) => outcomes.get(cellKey({ state, fault })));

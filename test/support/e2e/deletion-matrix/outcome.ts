@@ -34,7 +34,7 @@ export async function verifyOutcome(
 ): Promise<Outcome> {
   const { cluster, state, fault, zone } = subject;
   await waitForObjectRemoval(lab.kubernetes, cluster);
-  if (state === 'uninstalled') return { words: 'let go at once', keptValid: false };
+  if (state === 'uninstalled') return { words: 'released at once', keptValid: false };
   const ledger = await decommissionResultOf(lab, cluster);
   if (!ledger.finalizerRemoved) throw new Error(`${cluster.name}: the ledger says that the finalizer is still on`);
   const given = new Set(ledger.bundles.flatMap((bundle) => bundle.failures ?? []).map(({ code }) => code));
