@@ -4,13 +4,7 @@ import type { BundleView, ClusterView } from '../src/clusters/cluster-view.ts';
 import type { DecommissionRules, KubernetesActivities, RequestObservation } from '../src/contract/activities.ts';
 import { CertmanError } from '../src/failures/failure.ts';
 import { addClusterDeploymentFinalizer, removeFinalizer } from '../src/kubernetes/api/finalizers.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  type KubernetesApi,
-  type ObjectMeta,
-  type ResourceType,
-} from '../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi, type ObjectMeta, type ResourceType } from '../src/kubernetes/api/kubernetes-api.ts';
 import { renewBeforeDaysOf, requestOwnershipOf } from '../src/kubernetes/objects/certificate-request.ts';
 import { ClusterDeploymentStatusWriter } from '../src/kubernetes/objects/cluster-deployment-status-writer.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
@@ -19,6 +13,7 @@ import { recordEvent } from '../src/kubernetes/objects/events.ts';
 import { createOperatorSettings, type OperatorSettings } from '../src/kubernetes/objects/operator-settings.ts';
 import { isStandalone, primaryResource } from '../src/kubernetes/objects/primary-resource.ts';
 import { RequestStatusWriter } from '../src/kubernetes/objects/request-status-writer.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../src/kubernetes/objects/resources.ts';
 import { adoptSecret } from '../src/kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../src/kubernetes/objects/secrets.ts';
 import { addStandaloneFinalizer, requireExclusiveSecret } from '../src/kubernetes/objects/standalone-finalizer.ts';

@@ -2,12 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  type KubernetesApi,
-  SECRETS,
-} from '../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../src/kubernetes/objects/secrets.ts';
 import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
 import type { RunningStack } from '../stack/stack.ts';

@@ -1,6 +1,7 @@
 /** The whole life of certificates without staying: issue, renew, delete; every promise checked with those who know. */
 import type { Client } from '@temporalio/client';
-import { CLUSTER_DEPLOYMENTS, type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../src/kubernetes/objects/resources.ts';
 import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
 import type { RunningStack } from '../stack/stack.ts';
 import {

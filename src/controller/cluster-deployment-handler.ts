@@ -1,7 +1,8 @@
 /** What is done about each ClusterDeployment that the watch sees: one that can be read is served, of the others it is said why not. */
 
-import { CLUSTER_DEPLOYMENTS, type KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
+import { CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
 import { keyOf, type NamespacedName } from './controller-cache.ts';
 import type { PrimaryReconciler, PrimaryReconcilerOptions } from './primary-reconciler.ts';
 

@@ -4,16 +4,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WatchCheckpoint } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
+import { type ResourceType } from '../kubernetes/api/kubernetes-api.ts';
+import type { ListAndWatchOptions } from '../kubernetes/api/list-and-watch.ts';
+import { SETTINGS_CONFIG_MAP } from '../kubernetes/objects/operator-settings.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   CONFIG_MAPS,
   DNS_ZONES,
-  type ResourceType,
   SECRETS,
-} from '../kubernetes/api/kubernetes-api.ts';
-import type { ListAndWatchOptions } from '../kubernetes/api/list-and-watch.ts';
-import { SETTINGS_CONFIG_MAP } from '../kubernetes/objects/operator-settings.ts';
+} from '../kubernetes/objects/resources.ts';
 import { AriPoller } from './ari-poller.ts';
 import { CertificateRequestHandler } from './certificate-request-handler.ts';
 import { ClusterDeploymentHandler } from './cluster-deployment-handler.ts';

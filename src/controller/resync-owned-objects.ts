@@ -4,11 +4,12 @@
  */
 import { type CachedCertificate, type CachedCluster, identityOf } from '../clusters/signal-decision.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
-import { type KubernetesApi, SECRETS } from '../kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { type Drift, driftOf } from '../kubernetes/objects/drift.ts';
 import { listCertificateRequests } from '../kubernetes/objects/list-certificate-requests.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
+import { SECRETS } from '../kubernetes/objects/resources.ts';
 import { type ControllerCache, keyOf } from './controller-cache.ts';
 import type { ControllerLogger, ControllerSettings } from './controller-dependencies.ts';
 import type { DependencyHandler } from './dependency-handler.ts';

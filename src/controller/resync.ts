@@ -5,10 +5,11 @@
 import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
 import { clusterDigest } from '../clusters/digest.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, type ResourceType } from '../kubernetes/api/kubernetes-api.ts';
+import { type ResourceType } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { listCertificateRequests } from '../kubernetes/objects/list-certificate-requests.ts';
 import { clusterViewOfOrphans, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
 import { standaloneView } from '../kubernetes/objects/standalone-view.ts';
 import type { CertificateRequestHandler } from './certificate-request-handler.ts';
 import type { ClusterDeploymentHandler } from './cluster-deployment-handler.ts';

@@ -4,15 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { type KubernetesObject, type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { describeObject } from '../../../src/kubernetes/api/resource-path.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   CONFIG_MAPS,
   DNS_ZONES,
-  type KubernetesObject,
-  type ResourceType,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { describeObject } from '../../../src/kubernetes/api/resource-path.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
 
 /** What `kubectl kustomize deploy/overlays/local` renders, by file, in an order in which each can be applied. */

@@ -125,7 +125,7 @@ async function createSecret(namespace: string, makeAccount: () => Promise<Stored
   );
   const { createKubernetesClient } = await import('../../kubernetes/api/client.ts');
   const { loadKubeConfig } = await import('../../kubernetes/api/kube-config.ts');
-  const { SECRETS } = await import('../../kubernetes/api/kubernetes-api.ts');
+  const { SECRETS } = await import('../../kubernetes/objects/resources.ts');
   const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
   const where = `${namespace}/${ACCOUNT_SECRET}`;
   const existing = (): CertmanError =>

@@ -1,15 +1,11 @@
 /** Status as the CertificateRequests tell it: for when Temporal or the worker is away, and for clusters without a workflow. */
 import { z } from 'zod';
 import { gateOf } from '../../clusters/gate.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  type KubernetesApi,
-  type KubernetesObject,
-} from '../../kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
 import { clusterOwnersOf } from '../../kubernetes/objects/cluster-owners.ts';
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { standaloneView } from '../../kubernetes/objects/standalone-view.ts';
 import type { ClusterName } from '../cluster-argument.ts';
 import type { CertificateRow, ClusterReport, FleetReport, FleetRow } from './status-view.ts';

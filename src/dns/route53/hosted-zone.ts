@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { DNS_ZONES, type KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
+import { DNS_ZONES } from '../../kubernetes/objects/resources.ts';
 import { normalizeName } from '../txt-record.ts';
 import { type ListedZone, stripIdPrefix } from './api.ts';
 

@@ -4,14 +4,8 @@
  */
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import {
-  CLUSTER_DEPLOYMENTS,
-  FINALIZER,
-  type KubernetesApi,
-  type KubernetesObject,
-  type ObjectKey,
-  type ResourceType,
-} from './kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS, FINALIZER } from '../objects/resources.ts';
+import { type KubernetesApi, type KubernetesObject, type ObjectKey, type ResourceType } from './kubernetes-api.ts';
 
 const MAX_ATTEMPTS = 5;
 

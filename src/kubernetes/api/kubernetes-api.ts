@@ -14,44 +14,8 @@ export interface ResourceType {
   readonly kind: string;
 }
 
-export const SECRETS = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' } as const satisfies ResourceType;
-export const CONFIG_MAPS = {
-  group: '',
-  version: 'v1',
-  plural: 'configmaps',
-  kind: 'ConfigMap',
-} as const satisfies ResourceType;
-export const EVENTS = { group: '', version: 'v1', plural: 'events', kind: 'Event' } as const satisfies ResourceType;
-export const CLUSTER_DEPLOYMENTS = {
-  group: 'hive.openshift.io',
-  version: 'v1',
-  plural: 'clusterdeployments',
-  kind: 'ClusterDeployment',
-} as const satisfies ResourceType;
-export const DNS_ZONES = {
-  group: 'hive.openshift.io',
-  version: 'v1',
-  plural: 'dnszones',
-  kind: 'DNSZone',
-} as const satisfies ResourceType;
-export const CERTIFICATE_REQUESTS = {
-  group: 'certman.managed.openshift.io',
-  version: 'v1alpha1',
-  plural: 'certificaterequests',
-  kind: 'CertificateRequest',
-} as const satisfies ResourceType;
-export const ACCOUNT_CLAIMS = {
-  group: 'aws.managed.openshift.io',
-  version: 'v1alpha1',
-  plural: 'accountclaims',
-  kind: 'AccountClaim',
-} as const satisfies ResourceType;
-
 /** The one field manager of everything certman applies. */
 export const FIELD_MANAGER = 'certman';
-
-/** Finalizer on ClusterDeployment and CertificateRequest, shared with certman-operator. */
-export const FINALIZER = 'certificaterequests.certman.managed.openshift.io';
 
 export interface ObjectMeta {
   readonly name: string;

@@ -4,14 +4,9 @@
  */
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
-import {
-  ACCOUNT_CLAIMS,
-  CONFIG_MAPS,
-  type KubernetesApi,
-  type KubernetesObject,
-  SECRETS,
-} from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';
+import { ACCOUNT_CLAIMS, CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
 /** Secret in certman's namespace whose credentials assume the jump role. */

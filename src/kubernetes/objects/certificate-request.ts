@@ -6,14 +6,9 @@ import { z } from 'zod';
 import { requestName } from '../../clusters/certificate-request-name.ts';
 import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  FINALIZER,
-  type KubernetesObject,
-  type ObjectMeta,
-} from '../api/kubernetes-api.ts';
+import { type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
 import { clusterOwnersOf } from './cluster-owners.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resources.ts';
 
 /** As in the CRD. */
 const MAX_NAMES_PROBLEM_LENGTH = 1024;

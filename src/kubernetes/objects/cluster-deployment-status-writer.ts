@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { CLUSTER_DEPLOYMENTS, type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
 import { ObjectCache } from '../api/object-cache.ts';
+import { CLUSTER_DEPLOYMENTS } from './resources.ts';
 
 const MAX_ATTEMPTS = 5;
 const MAX_CACHED = 5_000;

@@ -7,8 +7,9 @@ import { namesOfBundle, type ServingNames } from '../../certificates/bundle-name
 import { quoted } from '../../certificates/dns-name.ts';
 import { requestName } from '../../clusters/certificate-request-name.ts';
 import type { BundleView, ClusterView, PlatformView, RelocationState } from '../../clusters/cluster-view.ts';
-import { FINALIZER, type KubernetesObject } from '../api/kubernetes-api.ts';
+import { type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';
+import { FINALIZER } from './resources.ts';
 
 /** What the projection needs to know beside the object. */
 export interface ProjectionSettings {

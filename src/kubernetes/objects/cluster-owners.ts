@@ -1,7 +1,8 @@
 /** The ClusterDeployments among the owners of an object. */
 import { z } from 'zod';
-import { CLUSTER_DEPLOYMENTS, type ObjectMeta } from '../api/kubernetes-api.ts';
+import { type ObjectMeta } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';
+import { CLUSTER_DEPLOYMENTS } from './resources.ts';
 
 export interface ClusterOwner {
   readonly name: string;

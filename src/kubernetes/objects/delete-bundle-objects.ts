@@ -4,15 +4,10 @@ import type { RemoveBundleInput } from '../../clusters/bundle-removal.ts';
 import { requestName } from '../../clusters/certificate-request-name.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  type KubernetesApi,
-  type KubernetesObject,
-  type ObjectMeta,
-  SECRETS,
-} from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
 import { requestOwnershipOf } from './certificate-request.ts';
 import { isStandalone } from './primary-resource.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from './resources.ts';
 import { REQUEST_LABEL } from './secret-ownership.ts';
 import { STAGING_LABEL, stagingSecretName } from './secrets.ts';
 

@@ -2,8 +2,9 @@
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
-import { CERTIFICATE_REQUESTS, FINALIZER, type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
 import { buildCertificateRequest, foreignRequestError, requestOwnershipOf } from './certificate-request.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
 import { orphanSecret } from './secret-ownership.ts';
 import { stagingSecretName } from './secrets.ts';
 

@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
-import { EVENTS, type KubernetesApi, type KubernetesObject, type ResourceType } from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject, type ResourceType } from '../api/kubernetes-api.ts';
 import { truncateName } from '../api/object-name.ts';
+import { EVENTS } from './resources.ts';
 
 /** Limit of the API server: k8s.io/kubernetes pkg/apis/core/validation (NoteLengthLimit). */
 const MAX_MESSAGE_BYTES = 1024;

@@ -1,6 +1,7 @@
 /** All CertificateRequests of the hub, or of one namespace, as the API server lists them now. */
-import { CERTIFICATE_REQUESTS, type KubernetesApi } from '../api/kubernetes-api.ts';
+import { type KubernetesApi } from '../api/kubernetes-api.ts';
 import { type ObservedRequest, observeRequest } from './observed-request.ts';
+import { CERTIFICATE_REQUESTS } from './resources.ts';
 
 /** @throws CertmanError `kubernetes/…`. */
 export async function listCertificateRequests(

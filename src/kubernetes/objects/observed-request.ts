@@ -8,10 +8,11 @@ import type { BundleView, ClusterView, PlatformView } from '../../clusters/clust
 import { deletedClusterView } from '../../clusters/deleted-cluster-view.ts';
 import { canonicalJson } from '../../clusters/digest.ts';
 import { type FieldWrites, fieldWritesOf, lastOtherManager } from '../api/field-writes.ts';
-import { FINALIZER, type KubernetesObject } from '../api/kubernetes-api.ts';
+import { type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';
 import { ownedFieldsOf, unownedFields } from '../api/owned-fields.ts';
 import { type ClusterOwner, clusterOwnersOf } from './cluster-owners.ts';
+import { FINALIZER } from './resources.ts';
 
 export interface ObservedRequest {
   readonly namespace: string;

@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
-import { CONFIG_MAPS, type KubernetesApi, SECRETS } from '../api/kubernetes-api.ts';
+import { type KubernetesApi } from '../api/kubernetes-api.ts';
 import { SingleFlightCache } from '../api/single-flight-cache.ts';
+import { CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
 export const ACCOUNT_SECRET = 'lets-encrypt-account';

@@ -1,7 +1,8 @@
 /** Which kind of object a workflow looks after. */
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, type ResourceType } from '../api/kubernetes-api.ts';
+import { type ResourceType } from '../api/kubernetes-api.ts';
 import type { InvolvedObject } from './events.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from './resources.ts';
 
 /** Whether it is a CertificateRequest that its user made, not a ClusterDeployment. */
 export function isStandalone({ kind }: Pick<ClusterIdentity, 'kind'>): boolean {

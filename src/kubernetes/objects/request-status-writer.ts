@@ -1,14 +1,10 @@
 /** Writes the status of a CertificateRequest, reading it first only when this process has not seen it lately. */
 import type { StatusReport } from '../../certificates/status-report.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  type KubernetesApi,
-  type KubernetesObject,
-  type ObjectMeta,
-} from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
 import { ObjectCache } from '../api/object-cache.ts';
 import { buildRequestStatus, isStatusUpToDate } from './request-status.ts';
+import { CERTIFICATE_REQUESTS } from './resources.ts';
 
 const MAX_ATTEMPTS = 4;
 const MAX_CACHED = 5_000;

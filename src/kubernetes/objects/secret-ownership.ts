@@ -4,14 +4,8 @@
  * apply without the data would take it away.
  */
 import { CertmanError } from '../../failures/failure.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  type JsonPatchOperation,
-  type KubernetesApi,
-  type ObjectKey,
-  type ObjectMeta,
-  SECRETS,
-} from '../api/kubernetes-api.ts';
+import { type JsonPatchOperation, type KubernetesApi, type ObjectKey, type ObjectMeta } from '../api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from './resources.ts';
 
 /** Label on a certificate's Secret; its value is the name of the CertificateRequest. Shared with certman-operator. */
 export const REQUEST_LABEL = 'certificate_request';

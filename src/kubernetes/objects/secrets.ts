@@ -6,8 +6,9 @@
 import { createHash } from 'node:crypto';
 import type { CertificateFacts } from '../../certificates/certificate-facts.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { type KubernetesApi, type KubernetesObject, type ObjectMeta, SECRETS } from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
 import { MAX_OBJECT_NAME_LENGTH, truncateName } from '../api/object-name.ts';
+import { SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 import { controllerReferenceTo, requestLabel, type SecretOwner } from './secret-ownership.ts';
 import { parseTlsData } from './tls-secret-data.ts';

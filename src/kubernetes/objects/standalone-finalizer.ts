@@ -1,8 +1,9 @@
 /** Takes a CertificateRequest that stands alone into certman's care. Nothing but our finalizer is ever written to it. */
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { CERTIFICATE_REQUESTS, FINALIZER, type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
+import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
 import { observeRequest } from './observed-request.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
 
 const MAX_ATTEMPTS = 3;
 

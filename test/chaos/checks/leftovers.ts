@@ -1,11 +1,7 @@
 /** What should have been taken away: asked of Route 53 and of the API server. */
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  type KubernetesApi,
-  SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { STAGING_LABEL } from '../../../src/kubernetes/objects/secrets.ts';
 import { txtRecords } from '../../support/e2e/evidence.ts';
 import type { ChaosContext } from '../context.ts';

@@ -1,8 +1,9 @@
 /** Every certificate that was ever in its Secret, as a watch on the API server saw it. */
 
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
-import { type KubernetesObject, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { listAndWatch } from '../../../src/kubernetes/api/list-and-watch.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { parseTlsData } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 
 export interface SeenCertificate {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import type { ChaosCluster } from '../context.ts';
 import type { Installation } from '../installation.ts';
 import type { SeededRandom } from '../seeded-random.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import type { ChaosCluster, ChaosContext } from '../context.ts';
 
 const statusSchema = z.object({

@@ -2,7 +2,7 @@
 import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clusterWorkflowId, TASK_QUEUE } from '../../../src/contract/cluster-certificates.ts';
-import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { STAGING_LABEL } from '../../../src/kubernetes/objects/secrets.ts';
 import { certificateFindings } from '../../chaos/checks/certificates.ts';
 import { issuedFindings } from '../../chaos/checks/issued.ts';

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { CERTIFICATE_REQUESTS, type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import { caSource, clientOf, newAccount } from '../../support/acme/account.ts';
 import { type CaCertificate, issueCertificate } from '../../support/acme/issue-certificate.ts';
 import { type Pebble, startPebble } from '../../support/acme/pebble.ts';

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import { watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
 import { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
-import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';

@@ -1,7 +1,7 @@
 /** Changes by foreign hands to what belongs to a certificate: told by the watch at once, and by the comparison when it was away. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { type Cluster, createCluster, waitForEvent, writeIssuedObjects } from '../../support/controller/clusters.ts';
 import { type ControllerRun, QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
 import type { WatchCheckpoint } from '../../../src/contract/activities.ts';
 import { clusterWorkflowId, watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import { ensureWatch, useControllerHarness } from '../../support/controller/harness.ts';
 import { receivedSignals } from '../../support/controller/recording-workflows.ts';
 import { watchAttempt } from '../../support/controller/watch-attempt.ts';

@@ -6,7 +6,7 @@ import {
   CLUSTER_DEPLOYMENTS,
   FINALIZER,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { type Cluster, createCluster, identityOf, keyOf } from '../../support/controller/clusters.ts';
 import { type ControllerRun, QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { finish } from '../../support/controller/recording-workflows.ts';

@@ -6,7 +6,7 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { createDouble } from '../../support/dns/hosted-zones.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { OUTAGE_DELAYS_MS } from '../../../src/certificates/retry-schedule.ts';
 import type { BundleRecord } from '../../../src/contract/cluster-certificates.ts';
-import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { ACCOUNT, type Account, readAccount, writeAccount, writeEmail } from '../../support/e2e/account-secret.ts';
 import {
   deleteUntilGone,

@@ -6,7 +6,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installSampleClusters } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { REQUEST_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';

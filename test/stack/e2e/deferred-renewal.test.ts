@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import { waitFor, waitForCertificate } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster, patchCluster } from '../../support/e2e/clusters.ts';
 import { caLog, eventsOf, getRequest, getSecret, statusOf, untilCertified } from '../../support/e2e/evidence.ts';

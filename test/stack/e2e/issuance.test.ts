@@ -13,7 +13,7 @@ import {
   issuanceWorkflowId,
   SEARCH_ATTRIBUTES,
 } from '../../../src/contract/cluster-certificates.ts';
-import { FINALIZER, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import {
   expectStatusAtCa,
   waitFor,

@@ -7,7 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type SampleCluster, sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { clusterWorkflowId, renew } from '../../../src/contract/cluster-certificates.ts';
-import { CLUSTER_DEPLOYMENTS, type KubernetesObject, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { readAccount, writeAccount } from '../../support/e2e/account-secret.ts';
 import {
   applyClusterObjects,

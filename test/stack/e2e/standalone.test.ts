@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { AWS } from '../../../local/stack/versions.ts';
 import { CertCluster, certClusterOf, clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { expectStatusAtCa, waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { sendRequest } from '../../../local/stack/http.ts';
 import { AWS } from '../../../local/stack/versions.ts';
-import { CERTIFICATE_REQUESTS, FINALIZER } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster } from '../../support/e2e/clusters.ts';
 import { expectDecommissioned, untilCertified } from '../../support/e2e/evidence.ts';

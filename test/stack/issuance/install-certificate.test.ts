@@ -1,7 +1,8 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { downloadChain } from '../../../src/acme/certificate.ts';
-import { type KubernetesApi, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { applyTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { useIssuance } from '../../support/acme/use-issuance.ts';

@@ -10,7 +10,7 @@ import type {
   RevocationEntry,
 } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
-import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import { newAccount } from '../../support/acme/account.ts';

@@ -6,7 +6,7 @@ import {
   CONFIG_MAPS,
   FINALIZER,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { applyTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';

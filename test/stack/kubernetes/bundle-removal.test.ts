@@ -5,7 +5,7 @@ import {
   CLUSTER_DEPLOYMENTS,
   FINALIZER,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { renewBeforeDaysOf } from '../../../src/kubernetes/objects/certificate-request.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
-import { CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { expectAfter, timed } from '../../support/vitest/timed.ts';

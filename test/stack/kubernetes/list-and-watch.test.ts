@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
-import { CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import type { ListAndWatchOptions } from '../../../src/kubernetes/api/list-and-watch.ts';
+import { CONFIG_MAPS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import type { FaultProxy } from '../../support/faults/fault-proxy.ts';
 import { compactEtcd } from '../../support/kubernetes/etcd.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { CONFIG_MAPS, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { CONFIG_MAPS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
 const hub = useManagementCluster();

@@ -6,19 +6,19 @@ import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
+import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   CONFIG_MAPS,
   DNS_ZONES,
   EVENTS,
-  type KubernetesObject,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
-import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
-import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
-import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import {
   applyTlsSecret,
   deleteStagingKey,

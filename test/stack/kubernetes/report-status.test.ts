@@ -2,7 +2,7 @@ import { CustomObjectsApi } from '@kubernetes/client-node';
 import { describe, expect, test, vi } from 'vitest';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/objects/resources.ts';
 import {
   bundle,
   clusterKey,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { CERTIFICATE_REQUESTS, type KubernetesObject, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { applyTlsSecret, ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';

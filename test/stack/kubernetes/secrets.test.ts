@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import {
   applyTlsSecret,
   deleteStagingKey,

@@ -2,14 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  EVENTS,
-  FINALIZER,
-  type KubernetesObject,
-  SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';

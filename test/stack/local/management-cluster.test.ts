@@ -12,7 +12,7 @@ import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { startWorker } from '../../../local/stack/worker-process.ts';
 import { createKubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
-import { CERTIFICATE_REQUESTS, CONFIG_MAPS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CONFIG_MAPS } from '../../../src/kubernetes/objects/resources.ts';
 import { waitForExit } from '../../support/process/wait-for-exit.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 

@@ -1,14 +1,14 @@
 /** Clusters on the hub as tests of the watch make, change and read them. */
 import { CoreV1Api } from '@kubernetes/client-node';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   EVENTS,
   FINALIZER,
-  type KubernetesObject,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo, REQUEST_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { requestSpec, type TestManagementCluster } from '../kubernetes/management-cluster.ts';
 import { eventually } from '../vitest/eventually.ts';

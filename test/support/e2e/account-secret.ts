@@ -1,8 +1,9 @@
 /** What is in certman's own namespace: the ACME account and the contact, as an administrator writes them. */
 import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
-import { CONFIG_MAPS, type ResourceType, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
 import { ACCOUNT_SECRET, EMAIL_ENTRY, SETTINGS_CONFIG_MAP } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { CONFIG_MAPS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { OPERATOR_NAMESPACE } from '../kubernetes/management-cluster.ts';
 import type { E2eHarness } from './harness.ts';
 

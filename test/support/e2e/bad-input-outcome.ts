@@ -1,7 +1,7 @@
 /** What must be true of a cluster with something wrong: said everywhere, quiet, and well once it is put right. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import type { ClusterUnderTest } from './bad-inputs.ts';
 import {
   describeClusterWorkflow,

@@ -2,7 +2,8 @@
 import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { PEBBLE_BLOCKED_DOMAINS } from '../../../local/stack/versions.ts';
-import { CLUSTER_DEPLOYMENTS, type KubernetesObject, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { createDouble } from '../dns/hosted-zones.ts';
 import { BAD_KEYS } from '../faults/rejected-aws-keys.ts';
 import {

@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import acme from 'acme-client';
-import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { eventually } from '../vitest/eventually.ts';
 import type { E2eCluster } from './clusters.ts';
 import type { E2eHarness } from './harness.ts';

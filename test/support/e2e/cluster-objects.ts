@@ -12,16 +12,15 @@ import {
   clusterWorkflowId,
   issuanceWorkflowId,
 } from '../../../src/contract/cluster-certificates.ts';
+import { type KubernetesObject, type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   DNS_ZONES,
   EVENTS,
-  type KubernetesObject,
-  type ResourceType,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import { NAMESPACES } from '../kubernetes/namespaces.ts';
 import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';

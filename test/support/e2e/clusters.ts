@@ -8,7 +8,7 @@ import {
   sampleManifests,
 } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
-import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import type { E2eHarness } from './harness.ts';
 
 export interface E2eCluster extends SampleCluster {

@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { FINALIZER } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import type { E2eCluster } from './clusters.ts';
 import { getClusterDeployment, getRequest, statusOf } from './evidence.ts';

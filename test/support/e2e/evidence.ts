@@ -17,7 +17,7 @@ import {
   CLUSTER_DEPLOYMENTS,
   EVENTS,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { caSource } from '../acme/account.ts';
 import { readCaLog } from '../acme/ca-log.ts';
 import { readTxtSets } from '../dns/txt-record-sets.ts';

@@ -1,7 +1,7 @@
 /** Clusters in every state that the end of a worker can meet, held there until they are let go on. */
 
 import { AWS } from '../../../local/stack/versions.ts';
-import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { waitFor, waitForCertificate } from './checks.ts';
 import { createCluster, createClusters, deleteCluster, type E2eCluster, patchCluster } from './clusters.ts';
 import { statusOf } from './evidence.ts';

@@ -1,16 +1,15 @@
 /** Everything that a run of certman leaves where somebody could read it, and the secrets that it had in its hands. */
 import { readFile } from 'node:fs/promises';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
+import { type KubernetesObject, type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { listAndWatch } from '../../../src/kubernetes/api/list-and-watch.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   CONFIG_MAPS,
   EVENTS,
-  type KubernetesObject,
-  type ResourceType,
   SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { listAndWatch } from '../../../src/kubernetes/api/list-and-watch.ts';
+} from '../../../src/kubernetes/objects/resources.ts';
 import { type SearchableText, textOf } from './find-secrets.ts';
 import type { E2eHarness } from './harness.ts';
 

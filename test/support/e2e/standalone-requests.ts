@@ -1,13 +1,9 @@
 /** CertificateRequests that stand alone in the tests of a life, made and changed as their users would. */
 import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
 import { AWS } from '../../../local/stack/versions.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  type KubernetesObject,
-  type ObjectKey,
-  SECRETS,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject, type ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { NAMESPACES } from '../kubernetes/namespaces.ts';
 import type { E2eCluster } from './clusters.ts';
 import type { E2eHarness } from './harness.ts';

@@ -2,7 +2,7 @@
 
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { SECRETS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { writePreviousWorkflows } from '../replay/previous-workflows.ts';
 import { failedTasksIn } from '../temporal/history-events.ts';
 import type { History } from '../temporal/history-json.ts';

@@ -1,7 +1,7 @@
 /** The Kubernetes activities with certman's own rights, and what they make of a cluster with the bundle `primary`. */
 import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import { runActivity } from '../temporal/run-activity.ts';
 import { bundleView } from '../workflows/cluster-views.ts';
 import { OPERATOR_NAMESPACE, type TestManagementCluster } from './management-cluster.ts';

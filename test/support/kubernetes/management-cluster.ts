@@ -6,12 +6,8 @@ import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import type { ObjectRef } from '../../../src/contract/activities.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  CONFIG_MAPS,
-  type KubernetesObject,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, CONFIG_MAPS } from '../../../src/kubernetes/objects/resources.ts';
 import { useStack } from '../vitest/use-stack.ts';
 import { clusterView } from '../workflows/cluster-views.ts';
 import { TestNamespaces } from './namespaces.ts';

@@ -3,11 +3,8 @@
  * with the file, for a watch in a later file lists what is there, and a comparison puts right what is amiss with it.
  */
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
-import {
-  CERTIFICATE_REQUESTS,
-  CLUSTER_DEPLOYMENTS,
-  type ResourceType,
-} from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 
 export const NAMESPACES = {
   group: '',

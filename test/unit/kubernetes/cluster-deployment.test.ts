@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../../../src/kubernetes/objects/cluster-deployment.ts';
+import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 
 const SETTINGS = { managementCluster: 'hub-1', extraRecord: 'rh-api' };
 

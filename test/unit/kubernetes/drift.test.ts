@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { driftOf, type OwnedObjects } from '../../../src/kubernetes/objects/drift.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { observeSecret } from '../../../src/kubernetes/objects/observed-secret.ts';
+import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 
 const CLUSTER = { name: 'c1', uid: 'u1', finalizer: true };

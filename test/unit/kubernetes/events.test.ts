@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { buildEvent } from '../../../src/kubernetes/objects/events.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 
 const subject = { resource: CLUSTER_DEPLOYMENTS, namespace: 'ns', name: 'c1', uid: 'u1' };
 const words = { type: 'Warning', reason: 'Failing', message: 'no zone' } as const;

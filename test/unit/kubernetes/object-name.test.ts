@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { isObjectName } from '../../../src/kubernetes/api/object-name.ts';
 import { buildEvent } from '../../../src/kubernetes/objects/events.ts';
+import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import { stagingSecretName } from '../../../src/kubernetes/objects/secrets.ts';
 
 /** Names of an object, those that the API server would take no character more for among them. */

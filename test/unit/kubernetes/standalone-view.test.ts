@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { FINALIZER, type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
 
 const SPEC = {

@@ -6,7 +6,7 @@ import {
   ListResourceRecordSetsCommand,
   Route53Client,
 } from '@aws-sdk/client-route-53';
-import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../../src/kubernetes/api/kubernetes-api.ts';
+import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../../src/kubernetes/objects/resources.ts';
 import { newAccount, newAccountKey } from '../../acme/account.ts';
 import { ACCOUNT, readAccount, writeAccount } from '../account-secret.ts';
 import { deleteCluster, patchCluster } from '../clusters.ts';
