@@ -182,7 +182,7 @@ class Issuance {
         code: 'dns/nameOutsideZone',
         message: `The TXT record ${outside.name} is not in the zone ${zone.zoneName}, so the name cannot be proved.`,
         retry: 'onChange',
-        next:
+        remedy:
           zone.kind === undefined
             ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
             : 'Take the name out of spec.dnsNames, or name the zone that it is in in spec.acmeDNSDomain.',

@@ -2,7 +2,7 @@
  * Every setting of certman: its name, meaning, default, an example and how its text is read. The README's table,
  * `certman config` and the check at start are all made from this one table.
  */
-import { PATCHES, parsePatchId } from '../contract/patches.ts';
+import { parsePatchId } from '../contract/patches.ts';
 import { type AuthoritativeServers, parseAuthoritativeServers } from './authoritative-servers.ts';
 import { optional, type Setting, withDefault } from './setting.ts';
 import {
@@ -300,11 +300,11 @@ export const SETTINGS = {
       name: 'CERTMAN_HELD_BACK_PATCHES',
       group: 'Worker',
       meaning:
-        'Changes of the workflows, comma separated, that no workflow is to begin with yet: as long as they are held back, the version before can be brought back.',
+        'Names of workflow changes, comma separated, that new runs start without: while they are held back, the previous version can be restored.',
       whenUnset: 'none',
-      example: 'whole-life',
+      example: 'renewal-batches',
     },
-    listOf(`names out of: ${PATCHES.join(', ')}`, parsePatchId),
+    listOf('names of lower-case words joined by hyphens', parsePatchId),
   ),
   identity: optional(
     {

@@ -1,12 +1,16 @@
 /**
- * The `patched` markers that workflow code asks for, oldest first. Each is a change of what workflows do that those already
- * running do not take part in (docs/decisions/upgrades.md); test/workflows/replay.test.ts holds the list to the workflows.
+ * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do not
+ * take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the recorded histories.
  */
-export const PATCHES = ['whole-life'] as const;
+export const PATCHES = [] as const satisfies readonly string[];
 
-export type PatchId = (typeof PATCHES)[number];
+/** Lower-case words joined by hyphens. @returns undefined when the text does not have that form. */
+export function parsePatchId(text: string): string | undefined {
+  return /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) ? text : undefined;
+}
 
-/** @returns undefined when the workflows know no such patch. */
-export function parsePatchId(text: string): PatchId | undefined {
-  return PATCHES.find((patch) => patch === text);
+/** Those of the names that no workflow code of this version asks for. */
+export function unknownPatches(names: readonly string[]): readonly string[] {
+  const known: readonly string[] = PATCHES;
+  return names.filter((name) => !known.includes(name));
 }

@@ -6,6 +6,7 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { type Configuration, formatAddress } from '../configuration/index.ts';
 import { TASK_QUEUE } from '../contract/cluster-certificates.ts';
+import { unknownPatches } from '../contract/patches.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -127,6 +128,8 @@ async function runTemporalWorker(
       { identity, taskQueue: TASK_QUEUE, managementCluster, deploymentName, buildId, heldBackPatches },
       'the worker is running',
     );
+    const unknown = unknownPatches(heldBackPatches ?? []);
+    if (unknown.length > 0) logger.warn({ unknown }, 'CERTMAN_HELD_BACK_PATCHES: this version has no such patch');
     const standing = ensureWatchWorkflow(
       {
         client,

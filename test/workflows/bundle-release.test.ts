@@ -95,7 +95,7 @@ describe('an operator who lets bundles go', () => {
       await handle.signal(clusterObserved, { ...without, deleting: true });
       await blocked(lab, view, 'primary');
       expect(lab.doubles.secrets.has('primary-cert')).toBe(true);
-      expect(await handle.executeUpdate(release)).toMatchObject({ of: 'cluster', left: [{}] });
+      expect(await handle.executeUpdate(release)).toMatchObject({ of: 'cluster', failures: [{}] });
       expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ bundleName: 'primary' }] });
     });
   });
@@ -106,7 +106,7 @@ describe('an operator who lets bundles go', () => {
       const { answer, refuse } = await orderedAndUnderWay(lab, handle);
       await handle.signal(clusterObserved, view);
       refuse();
-      expect(await answer).toEqual({ of: 'bundles', bundleNames: ['one'], left: [] });
+      expect(await answer).toEqual({ of: 'bundles', bundleNames: ['one'], failures: [] });
       await untilReady(lab, view, 'one');
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
       await handle.signal(clusterObserved, without);

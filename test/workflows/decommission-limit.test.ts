@@ -73,7 +73,7 @@ test('what cannot be done by the limit is left: recorded, told, and the finalize
 
     expect(await ledger()).toMatchObject({
       finalizerRemoved: true,
-      bundles: [{ revocations: [], problems: [{ code: 'acme/accountMissing' }] }],
+      bundles: [{ revocations: [], failures: [{ code: 'acme/accountMissing' }] }],
     });
     expect(tookMs() / DAY_MS).toBeGreaterThanOrEqual(1);
     expect(tookMs() / DAY_MS).toBeLessThan(1.01);

@@ -105,8 +105,8 @@ describe('an operator who lets a cluster go', () => {
       expect(stuck).toMatchObject({
         revocations: [],
         removed: ['stuck-cert'],
-        problem: failures[0],
-        problems: failures,
+        failure: failures[0],
+        failures,
       });
       expect(lab.doubles.calls.at(-1)).toMatchObject({ activity: 'removeFinalizer', args: [view.identity, failures] });
     });
@@ -126,7 +126,7 @@ describe('an operator who lets a cluster go', () => {
       expect(await handle.executeUpdate(release)).toEqual({
         of: 'cluster',
         bundleNames: ['primary'],
-        left: [],
+        failures: [],
         finalizer: 'released',
       });
       expect(await handle.result()).toMatchObject({ bundles: [{ revocations: [{ outcome: 'revoked' }] }] });
@@ -144,13 +144,13 @@ describe('an operator who lets a cluster go', () => {
       await untilAsked(lab, 'removeFinalizer', 1);
       expect(await handle.executeUpdate(release)).toMatchObject({
         of: 'cluster',
-        left: [],
+        failures: [],
         finalizer: 'blocked',
         blockedBy: { code: 'kubernetes/forbidden', message: 'removeFinalizer is refused' },
       });
       expect(lab.doubles.countOf('removeFinalizer')).toBeGreaterThan(1);
       lab.doubles.override('removeFinalizer', undefined);
-      expect(await handle.executeUpdate(release)).toMatchObject({ left: [], finalizer: 'released' });
+      expect(await handle.executeUpdate(release)).toMatchObject({ failures: [], finalizer: 'released' });
       expect(await handle.result()).toMatchObject({ finalizerRemoved: true });
     });
   });
@@ -171,7 +171,7 @@ describe('an operator who lets a cluster go', () => {
       const ordered = await handle.startUpdate(release, { waitForStage: 'ACCEPTED' });
       lab.doubles.override('removeFinalizer', undefined);
       goOn();
-      expect(await ordered.result()).toEqual({ of: 'cluster', bundleNames: [], left: [], finalizer: 'released' });
+      expect(await ordered.result()).toEqual({ of: 'cluster', bundleNames: [], failures: [], finalizer: 'released' });
       expect(lab.doubles.countOf('removeFinalizer')).toBe(2);
     });
   });
@@ -210,7 +210,7 @@ describe('an operator who lets a cluster go', () => {
       expect(lab.doubles.countOf('removeFinalizer')).toBeLessThan(4);
       lab.doubles.override('removeFinalizer', undefined);
       await handle.signal(dependencyChanged, { what: 'the right is there' });
-      expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ problems: failures }] });
+      expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ failures }] });
     });
   });
 });
@@ -255,7 +255,7 @@ describe('an end that goes on for long', () => {
         handle.signal(dependencyChanged, { what: 'the last straw' }),
       ]);
       expect(failures).toMatchObject([{ code: 'acme/accountUnknown' }]);
-      expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ problems: failures }] });
+      expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ failures }] });
     });
   });
 });

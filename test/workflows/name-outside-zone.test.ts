@@ -24,7 +24,7 @@ test.each<[string, 'CertificateRequest' | undefined, RegExp]>([
     );
     expect(bundles['primary']?.failure).toMatchObject({
       code: 'dns/nameOutsideZone',
-      next: expect.stringMatching(advice) as string,
+      remedy: expect.stringMatching(advice) as string,
     });
     expect(lab.doubles.countOf('publishTxtRecords')).toBe(0);
   });

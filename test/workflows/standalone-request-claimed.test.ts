@@ -104,7 +104,7 @@ describe('a request that is claimed', () => {
       await handle.signal(requestClaimed, CLAIM);
       const { bundles, claimedBy } = await decommissionResultOf(lab, view);
       expect(claimedBy).toBe('c1');
-      expect(bundles).toMatchObject([{ bundleName: 'web', problem: { code: 'dns/accessDenied' } }]);
+      expect(bundles).toMatchObject([{ bundleName: 'web', failure: { code: 'dns/accessDenied' } }]);
       nothingEnded(lab);
     });
   });

@@ -174,7 +174,12 @@ test('records that were sent before the credentials were lost hold the end up un
     const missing = activityFailure('dns/credentialsMissing', 'The Secret aws is missing.');
     lab.doubles.override('publishTxtRecords', ({ records }) => {
       for (const { name, value } of records) lab.doubles.published.add(`${name} ${value}`);
-      const info = { code: 'dns/credentialsMissing', message: missing.message, retry: 'onChange', sent: true };
+      const info = {
+        code: 'dns/credentialsMissing',
+        message: missing.message,
+        retry: 'onChange',
+        outcomeUnknown: true,
+      };
       return Promise.reject(Object.assign(missing, { details: [info] }));
     });
     lab.doubles.override('withdrawTxtRecords', () => Promise.reject(missing));

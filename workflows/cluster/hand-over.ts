@@ -14,8 +14,8 @@ import { zoneTargetOf } from './zone-target.ts';
 export async function handOver(cluster: ClusterState, claimedBy: string): Promise<DecommissionResult> {
   const bundles = await Promise.all(
     cluster.allBundles().map(async (bundleName) => {
-      const problem = await withdrawLeftoverRecords(cluster, bundleName);
-      return { bundleName, revocations: [], removed: [], ...(problem === undefined ? {} : { problem }) };
+      const failure = await withdrawLeftoverRecords(cluster, bundleName);
+      return { bundleName, revocations: [], removed: [], ...(failure === undefined ? {} : { failure }) };
     }),
   );
   return { cluster: cluster.view.identity, bundles, finalizerRemoved: false, claimedBy };

@@ -1,10 +1,9 @@
 /**
- * Workers of the version before are replaced by workers of this one while the fleet is in the middle of everything, and the
- * other way round. The version before is run by its workflow code (test/support/replay/previous-workflows.ts).
+ * Workers of the present version are replaced by workers of a next one while the fleet is in the middle of everything, and the
+ * other way round. The next version has the workflow code of test/support/replay/next-workflows.ts.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { clusterWorkflowId, renew, watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { PATCHES } from '../../../src/contract/patches.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { caLog, expectDecommissioned, stagingSecrets, txtRecords, untilCertified } from '../../support/e2e/evidence.ts';
@@ -18,6 +17,7 @@ import {
   type Versions,
   waitForReissue,
 } from '../../support/e2e/upgrades.ts';
+import { NEXT_PATCH } from '../../support/replay/next-workflows.ts';
 import { failedTasksIn, patchesIn } from '../../support/temporal/history-events.ts';
 
 const lab = useE2eHarness({ worker: false });
@@ -30,16 +30,16 @@ beforeAll(async () => {
 
 const patchesOf = async (cluster: E2eCluster) => patchesIn(await historyOf(lab(), cluster));
 
-describe('a rolling upgrade from the version before', () => {
+describe('a rolling upgrade to the next version', () => {
   let fleet: MixedFleet;
   let late: E2eCluster;
   let serials: readonly string[];
 
   beforeAll(async () => {
-    await versions.startPrevious('earlier');
+    await versions.startPresent('present');
     fleet = await createMixedFleet(lab(), 'rolled');
-    await versions.startCurrent('present');
-    expect(await lab().stopWorker('earlier')).toBe('code 0');
+    await versions.startNext('next');
+    expect(await lab().stopWorker('present')).toBe('code 0');
     await fleet.resume();
     late = await createCluster(lab(), 'late');
     const certified = await Promise.all(
@@ -50,11 +50,11 @@ describe('a rolling upgrade from the version before', () => {
     serials = certified.map(({ serialNumber }) => serialNumber);
   });
 
-  test('goes on with the runs that the version before began, and begins its own', async () => {
+  test('continues the runs that the present version started, and starts its own', async () => {
     for (const cluster of [...fleet.asleep, fleet.installing, fleet.publishing, fleet.waiting, fleet.decommissioning]) {
       expect(await patchesOf(cluster), cluster.name).toEqual([]);
     }
-    expect(await patchesOf(late)).toEqual(PATCHES);
+    expect(await patchesOf(late)).toEqual([NEXT_PATCH]);
   });
 
   test('loses nothing: every certificate is in its place, and the cluster that was leaving has left', async () => {
@@ -74,10 +74,10 @@ describe('a rolling upgrade from the version before', () => {
 
   test('moves the watch to the new worker', async () => {
     const status = await lab().client.workflow.getHandle(watchWorkflowId('hive')).query(watchStatus);
-    expect(status.holder?.worker).toBe('present');
+    expect(status.holder?.worker).toBe('next');
   });
 
-  test('has what slept go on as it began, and as the new version does from its next renewal on', async () => {
+  test('continues sleeping runs without the change, and with it from their next renewal on', async () => {
     const [drifted, renewed] = fleet.asleep as readonly [E2eCluster, E2eCluster];
     await deleteSecret(lab(), drifted);
     await waitForReissue(lab(), drifted, serials[0] ?? '');
@@ -85,7 +85,7 @@ describe('a rolling upgrade from the version before', () => {
     await lab()
       .client.workflow.getHandle(clusterWorkflowId(renewed.identity))
       .executeUpdate(renew, { args: [{}] });
-    await waitFor('a run of the new version', async () =>
+    await waitFor('a run of the next version', async () =>
       (await patchesOf(renewed)).length > 0 ? {} : 'there is none',
     );
     expect((await caLog(lab())).orders).toBe(ORDERS_OF_MIXED_FLEET + 3);
@@ -96,14 +96,14 @@ describe('a rolling upgrade from the version before', () => {
   });
 });
 
-describe('an upgrade that is taken back', () => {
-  test('while its patches were held back leaves nothing that the version before could not go on with', async () => {
+describe('an upgrade that is reverted', () => {
+  test('leaves nothing that the present version cannot continue, while its patches were held back', async () => {
     await lab().stopWorkers();
-    await versions.startCurrent('careful', { CERTMAN_HELD_BACK_PATCHES: PATCHES.join(',') });
+    await versions.startNext('careful', { CERTMAN_HELD_BACK_PATCHES: NEXT_PATCH });
     const cluster = await createCluster(lab(), 'careful');
     const { serialNumber } = await untilCertified(lab(), cluster);
     await lab().stopWorker('careful');
-    await versions.startPrevious('earlier-again');
+    await versions.startPresent('present-again');
     await deleteSecret(lab(), cluster);
     await waitForReissue(lab(), cluster, serialNumber);
     const history = await historyOf(lab(), cluster);
@@ -111,13 +111,13 @@ describe('an upgrade that is taken back', () => {
     expect(failedTasksIn(history)).toEqual([]);
   });
 
-  test('without that has the clusters which it had begun with stand still, unharmed, until it is back', async () => {
+  test('without that stops the clusters whose runs it started, unharmed, until it is back', async () => {
     await lab().stopWorkers();
-    await versions.startCurrent('hasty');
+    await versions.startNext('hasty');
     const cluster = await createCluster(lab(), 'hasty');
     const { serialNumber } = await untilCertified(lab(), cluster);
     await lab().stopWorker('hasty');
-    await versions.startPrevious('earlier-once-more');
+    await versions.startPresent('present-once-more');
     const before = (await caLog(lab())).orders;
     await deleteSecret(lab(), cluster);
     await waitFor('its task fails', async () => {
@@ -125,8 +125,8 @@ describe('an upgrade that is taken back', () => {
       return failed.some((why) => /nondeterminism/i.test(why)) ? {} : `it has not: ${failed.join(', ')}`;
     });
     expect((await caLog(lab())).orders).toBe(before);
-    await lab().stopWorker('earlier-once-more');
-    await versions.startCurrent('back');
+    await lab().stopWorker('present-once-more');
+    await versions.startNext('back');
     await waitForReissue(lab(), cluster, serialNumber);
     expect((await caLog(lab())).orders).toBe(before + 1);
   });

@@ -1,11 +1,10 @@
 /**
  * Worker Versioning, as the Temporal worker controller or an operator drives it: turned on, moved from a version to the next
- * while the fleet is in the middle of everything, two versions side by side, back, and off. Version 1 runs the workflow code
- * of the version before, 2 and 3 are two builds of the present one.
+ * while the fleet is in the middle of everything, two versions side by side, back, and off. Version 1 runs the present
+ * workflow code, 2 and 3 are two builds of a next one.
  */
 import { beforeAll, expect, test } from 'vitest';
 import { watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
-import { PATCHES } from '../../../src/contract/patches.ts';
 import { createCluster, createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { caLog, expectDecommissioned, untilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
@@ -18,6 +17,7 @@ import {
   type Versions,
   waitForReissue,
 } from '../../support/e2e/upgrades.ts';
+import { NEXT_PATCH } from '../../support/replay/next-workflows.ts';
 import { buildIdsIn, patchesIn } from '../../support/temporal/history-events.ts';
 import {
   setCurrentVersion,
@@ -34,7 +34,7 @@ const lab = useE2eHarness({ worker: false });
 let versions: Versions;
 /** Orders that the tests so far needed. */
 let needed = 0;
-/** Began on version 3. */
+/** Started on version 3. */
 let newest: E2eCluster;
 
 beforeAll(async () => {
@@ -47,27 +47,27 @@ async function certified(cluster: E2eCluster): Promise<string> {
   return (await untilCertified(lab(), cluster)).serialNumber;
 }
 
-async function losesItsSecret(cluster: E2eCluster): Promise<void> {
+async function loseSecret(cluster: E2eCluster): Promise<void> {
   const serialNumber = await certified(cluster);
   await deleteSecret(lab(), cluster);
   await waitForReissue(lab(), cluster, serialNumber);
   needed += 1;
 }
 
-test('turned on, what began unversioned goes on on the version that is made current', async () => {
-  await versions.startPrevious('plain');
+test('turned on, runs that started unversioned continue on the version that is made current', async () => {
+  await versions.startPresent('plain');
   const cluster = await createCluster(lab(), 'plain');
   await certified(cluster);
   needed += 1;
-  await versions.startPrevious('one', versionEnvironment('1'));
+  await versions.startPresent('one', versionEnvironment('1'));
   await setCurrentVersion(lab(), '1');
   expect(await lab().stopWorker('plain')).toBe('code 0');
-  await losesItsSecret(cluster);
+  await loseSecret(cluster);
   expect(await buildIdsOf(cluster)).toEqual(['', '1']);
 });
 
-test('a version is given nothing before it is made current', async () => {
-  await versions.startCurrent('two', versionEnvironment('2'));
+test('a version gets no tasks before it is made current', async () => {
+  await versions.startNext('two', versionEnvironment('2'));
   const cluster = await createCluster(lab(), 'early');
   await certified(cluster);
   needed += 1;
@@ -87,19 +87,19 @@ test('a fleet in the middle of everything moves to the version that is made curr
 
   const [sleeper] = fleet.asleep as readonly [E2eCluster, E2eCluster];
   expect(await buildIdsOf(sleeper)).toEqual(['1']);
-  await losesItsSecret(sleeper);
+  await loseSecret(sleeper);
   for (const cluster of [sleeper, fleet.installing, fleet.publishing, fleet.waiting, fleet.decommissioning]) {
     const history = await historyOf(lab(), cluster);
     expect([buildIdsIn(history), patchesIn(history)], cluster.name).toEqual([['1', '2'], []]);
   }
-  expect(patchesIn(await historyOf(lab(), late))).toEqual(PATCHES);
+  expect(patchesIn(await historyOf(lab(), late))).toEqual([NEXT_PATCH]);
   const watch = await lab().client.workflow.getHandle(watchWorkflowId('hive')).query(watchStatus);
   expect(watch.holder?.worker).toBe('two');
   expect((await caLog(lab())).orders).toBe(needed);
 });
 
 test('two versions work side by side, each workflow on one of them', async () => {
-  await versions.startCurrent('three', versionEnvironment('3'));
+  await versions.startNext('three', versionEnvironment('3'));
   await setRampingVersion(lab(), '3', 50);
   const clusters = await createClusters(lab(), 'shared', SIDE_BY_SIDE);
   await Promise.all(clusters.map(certified));
@@ -109,7 +109,7 @@ test('two versions work side by side, each workflow on one of them', async () =>
   expect((await caLog(lab())).orders).toBe(needed);
 });
 
-test('back on the version before, what began on the new one goes on', async () => {
+test('back on the previous version, runs that started on the newer one continue', async () => {
   await setCurrentVersion(lab(), '3');
   newest = await createCluster(lab(), 'newest');
   await certified(newest);
@@ -117,20 +117,20 @@ test('back on the version before, what began on the new one goes on', async () =
   expect(await buildIdsOf(newest)).toEqual(['3']);
   await setCurrentVersion(lab(), '2');
   expect(await lab().stopWorker('three')).toBe('code 0');
-  await losesItsSecret(newest);
+  await loseSecret(newest);
   expect(await buildIdsOf(newest)).toEqual(['3', '2']);
   expect((await caLog(lab())).orders).toBe(needed);
 });
 
-test('turned off, everything goes on on workers without versions', async () => {
-  await versions.startCurrent('plain-again');
+test('turned off, everything continues on unversioned workers', async () => {
+  await versions.startNext('plain-again');
   await setUnversioned(lab());
   expect(await lab().stopWorker('two')).toBe('code 0');
   const cluster = await createCluster(lab(), 'last');
   await certified(cluster);
   needed += 1;
   expect(await buildIdsOf(cluster)).toEqual(['']);
-  await losesItsSecret(newest);
+  await loseSecret(newest);
   expect(await buildIdsOf(newest)).toEqual(['3', '2', '']);
   expect((await caLog(lab())).orders).toBe(needed);
 });

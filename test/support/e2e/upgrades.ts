@@ -1,9 +1,9 @@
-/** Workers of two versions on one lab, and what the histories say of the tasks that they did. */
+/** Workers of the present and of a next version side by side, and the histories of the tasks they ran. */
 
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { writePreviousWorkflows } from '../replay/previous-workflows.ts';
+import { writeWorkflowBundle } from '../replay/bundle-workflows.ts';
 import { failedTasksIn } from '../temporal/history-events.ts';
 import type { History } from '../temporal/history-json.ts';
 import { waitForCertificate } from './checks.ts';
@@ -14,30 +14,30 @@ import type { E2eHarness } from './harness.ts';
 type Settings = Readonly<Record<string, string>>;
 
 export interface Versions {
-  /** With the workflow code of the version before. */
-  startPrevious(name: string, settings?: Settings): Promise<WorkerProcess>;
-  startCurrent(name: string, settings?: Settings): Promise<WorkerProcess>;
+  startPresent(name: string, settings?: Settings): Promise<WorkerProcess>;
+  /** With the workflow code of test/support/replay/next-workflows.ts. */
+  startNext(name: string, settings?: Settings): Promise<WorkerProcess>;
 }
 
-/** What hangs when they are told to end is cut short after that; a change at Route 53 that meets faults is given up in 7 s. */
+/** Activities that hang at shutdown are cancelled after this; a change at Route 53 that meets faults is given up in 7 s. */
 const SHORT_GRACE = { CERTMAN_SHUTDOWN_GRACE: '8s' };
 
 export async function prepareVersions(lab: E2eHarness): Promise<Versions> {
-  const CERTMAN_WORKFLOW_BUNDLE = await writePreviousWorkflows(lab.stack.stateDir);
-  const startPresent: Versions['startCurrent'] = (name, settings = {}) =>
+  const CERTMAN_WORKFLOW_BUNDLE = await writeWorkflowBundle('next', lab.stack.stateDir);
+  const startPresent: Versions['startPresent'] = (name, settings = {}) =>
     lab.startWorker({ name, environment: { ...SHORT_GRACE, CERTMAN_IDENTITY: name, ...settings } });
   return {
-    startCurrent: startPresent,
-    startPrevious: (name, settings = {}) => startPresent(name, { CERTMAN_WORKFLOW_BUNDLE, ...settings }),
+    startPresent,
+    startNext: (name, settings = {}) => startPresent(name, { CERTMAN_WORKFLOW_BUNDLE, ...settings }),
   };
 }
 
-/** Of the cluster's present run. */
+/** History of the cluster's latest run. */
 export function historyOf(lab: E2eHarness, { identity }: E2eCluster): Promise<History> {
   return lab.client.workflow.getHandle(clusterWorkflowId(identity)).fetchHistory();
 }
 
-/** Why workflow tasks failed, over all runs there were. */
+/** Why workflow tasks failed, over all runs. */
 export async function failedTasks(lab: E2eHarness): Promise<readonly string[]> {
   const failures: string[] = [];
   for (const { workflowId, runId } of await collect(lab.client.workflow.list())) {
@@ -52,7 +52,7 @@ export async function deleteSecret(lab: E2eHarness, { namespace, secretName }: E
   await lab.kubernetes.delete(SECRETS, { namespace, name: secretName });
 }
 
-/** Waits until the lost Secret is there again, with another certificate. */
+/** Waits until the Secret exists again, with another certificate. */
 export async function waitForReissue(lab: E2eHarness, cluster: E2eCluster, before: string): Promise<void> {
   await waitForCertificate(lab.kubernetes, cluster, before);
 }

@@ -1,4 +1,4 @@
-/** Has one life lived on a Temporal server, and takes down the histories of all its runs. */
+/** Runs a scenario on a Temporal server and fetches the histories of all its runs. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -7,17 +7,17 @@ import { historyToJson } from '../temporal/history-json.ts';
 import { ActivityDoubles } from '../workflows/activity-doubles.ts';
 import type { HistoryScenario } from './scenarios/scenario.ts';
 
-/** Who did it, in every history: not the machine. */
+/** Identity of client and worker in every history, in place of the machine's name. */
 export const RECORDER = 'recorder';
 
 const WORKFLOW_TYPES = ['clusterCertificates', 'certificateIssuance', 'managementClusterWatch'];
 
-/** Visibility is written behind the executions. */
+/** Visibility is written after the executions. */
 const VISIBILITY_DELAY_MS = 2_000;
 
-/** A run, as it goes to a file. */
+/** A run as it is written to a file. */
 export interface RecordedRun {
-  /** `<life>.<run>.<workflow type>.json` */
+  /** `<scenario>.<run>.<workflow type>.json` */
   readonly file: string;
   readonly json: unknown;
 }
@@ -25,10 +25,10 @@ export interface RecordedRun {
 export async function recordScenario(
   { client, nativeConnection }: TestWorkflowEnvironment,
   workflowBundle: WorkflowBundle,
-  life: HistoryScenario,
+  scenario: HistoryScenario,
 ): Promise<readonly RecordedRun[]> {
   const doubles = new ActivityDoubles(() => Promise.resolve(Date.now()));
-  const taskQueue = life.name;
+  const taskQueue = scenario.name;
   const worker = await Worker.create({
     connection: nativeConnection,
     taskQueue,
@@ -39,21 +39,21 @@ export async function recordScenario(
     shutdownGraceTime: '2 seconds',
   });
   return await worker.runUntil(async () => {
-    const lived = await withScenarioName(life, () => life.run({ client, doubles, taskQueue }));
+    const ids = await withScenarioName(scenario, () => scenario.run({ client, doubles, taskQueue }));
     const runs = await runsOf(client, taskQueue);
-    if (!lived.every((id) => runs.some(({ workflowId }) => workflowId === id))) {
-      throw new Error(`${life.name}: not all of ${lived.join(', ')} are listed`);
+    if (!ids.every((id) => runs.some(({ workflowId }) => workflowId === id))) {
+      throw new Error(`${scenario.name}: not all of ${ids.join(', ')} are listed`);
     }
     return await Promise.all(
       runs.map(async ({ workflowId, runId, type }, index) => {
         const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-        return { file: `${life.name}.${index + 1}.${type}.json`, json: withoutStackTraces(historyToJson(history)) };
+        return { file: `${scenario.name}.${index + 1}.${type}.json`, json: withoutStackTraces(historyToJson(history)) };
       }),
     );
   });
 }
 
-/** Of many lives, whoever reads of a failure must know which one it was. */
+/** Puts the scenario's name before the message of an error. */
 async function withScenarioName<T>({ name }: HistoryScenario, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -62,7 +62,7 @@ async function withScenarioName<T>({ name }: HistoryScenario, work: () => Promis
   }
 }
 
-/** All runs of a life, the first one first. */
+/** All runs of a scenario, oldest first. */
 async function runsOf(client: Client, taskQueue: string) {
   await sleep(VISIBILITY_DELAY_MS);
   const runs: { readonly workflowId: string; readonly runId: string; readonly type: string; readonly at: number }[] =

@@ -1,27 +1,38 @@
 /**
- * The recorded histories: a folder for each shape that the workflows have had, a file for each run, in the JSON that
- * Temporal's own tools write and read.
+ * The recorded histories: a folder for each shape that the workflows have had, named after the month it was recorded in, and a
+ * file for each run, in the JSON that Temporal's own tools write and read.
  */
+import { readdirSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type History, historyFromJson } from '../temporal/history-json.ts';
-import type { Shape } from './shapes.ts';
+
+const HISTORIES = fileURLToPath(new URL('../../histories/', import.meta.url));
+
+/** The shape of the present workflows. Workflows of the others may still run: their recordings are kept as they are. */
+export const NEWEST_SHAPE = '2026-11';
+
+/** Every shape, the newest included, oldest first. */
+export const SHAPES: readonly string[] = readdirSync(HISTORIES, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+  .sort();
 
 export interface RecordedHistory {
-  /** Of the file, without its ending: `<life>.<run>.<workflow type>`. */
+  /** File name without its ending: `<scenario>.<run>.<workflow type>`. */
   readonly name: string;
-  readonly life: string;
+  readonly scenario: string;
   readonly workflowId: string;
   readonly runId: string;
   readonly history: History;
 }
 
-export function historyFolder(shape: Shape): string {
-  return fileURLToPath(new URL(`../../histories/${shape}/`, import.meta.url));
+export function historyFolder(shape: string): string {
+  return join(HISTORIES, shape);
 }
 
-export async function recordedHistories(shape: Shape): Promise<readonly RecordedHistory[]> {
+export async function recordedHistories(shape: string): Promise<readonly RecordedHistory[]> {
   const folder = historyFolder(shape);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();
   return await Promise.all(
@@ -31,7 +42,7 @@ export async function recordedHistories(shape: Shape): Promise<readonly Recorded
       const name = basename(file, '.json');
       return {
         name,
-        life: name.split('.')[0] ?? '',
+        scenario: name.split('.')[0] ?? '',
         workflowId: started?.workflowId ?? '',
         runId: started?.originalExecutionRunId ?? '',
         history,

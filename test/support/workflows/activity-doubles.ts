@@ -127,12 +127,12 @@ export class ActivityDoubles {
 
 /** What an activity throws when the outside says no. */
 export function activityFailure(code: FailureCode, message: string, notBefore?: Date): ApplicationFailure {
-  const stance = retryModeOf(code);
+  const retry = retryModeOf(code);
   return ApplicationFailure.create({
     type: code,
     message,
     nonRetryable: true,
-    details: [{ code, message, stance, ...(notBefore === undefined ? {} : { notBefore: notBefore.toISOString() }) }],
+    details: [{ code, message, retry, ...(notBefore === undefined ? {} : { notBefore: notBefore.toISOString() }) }],
   });
 }
 

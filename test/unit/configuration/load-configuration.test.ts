@@ -174,7 +174,7 @@ describe('a wrong configuration', () => {
     ['CERTMAN_METRICS_ADDRESS', '[10.0.0.1]:80', /host:port/],
     ['CERTMAN_LOG_LEVEL', 'loud', /one of trace/],
     ['CERTMAN_WORKFLOW_BUNDLE', folder, /it is not a file/],
-    ['CERTMAN_HELD_BACK_PATCHES', 'whole-live', /names out of: whole-life/],
+    ['CERTMAN_HELD_BACK_PATCHES', 'Whole Life', /lower-case words/],
     ['TEMPORAL_DEPLOYMENT_NAME', 'a:b', /letters, digits/],
     ['TEMPORAL_ADDRESS', 'a b:7233', /host:port/],
   ];

@@ -1,4 +1,4 @@
-/** What a life that is recorded is made of: a stage to live on, and the steps that lives share. */
+/** What a recorded scenario is made of, and the steps that scenarios share. */
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { ClusterView } from '../../../../src/clusters/cluster-view.ts';
@@ -16,6 +16,8 @@ import { clusterView } from '../../workflows/cluster-views.ts';
 
 export const DAY_MS = 86_400_000;
 
+const SIGNAL_INTERVAL_MS = 250;
+
 export interface ScenarioContext {
   readonly client: Client;
   readonly doubles: ActivityDoubles;
@@ -24,10 +26,10 @@ export interface ScenarioContext {
 
 export interface HistoryScenario {
   readonly name: string;
-  /** Events after which the server suggests a fresh run; absent: the server's own, thousands. */
+  /** History length at which the server suggests continue-as-new; absent: the server's default. */
   readonly continueAsNewAfter?: number;
-  /** @returns ids of the workflows whose runs, children included, are the life. */
-  run(stage: ScenarioContext): Promise<readonly string[]>;
+  /** @returns ids of the workflows whose runs, with those of their children, are recorded. */
+  run(context: ScenarioContext): Promise<readonly string[]>;
 }
 
 export const idOf = (view: ClusterView): string => clusterWorkflowId(view.identity);
@@ -52,11 +54,11 @@ export async function waitForStatus(
   await eventually(what, () => client.workflow.getHandle(idOf(view)).query(clusterStatus), holds);
 }
 
-export async function waitForState(stage: ScenarioContext, view: ClusterView, state: string): Promise<void> {
-  await waitForStatus(stage, view, state, ({ bundles }) => bundles['primary']?.state === state);
+export async function waitForState(context: ScenarioContext, view: ClusterView, state: string): Promise<void> {
+  await waitForStatus(context, view, state, ({ bundles }) => bundles['primary']?.state === state);
 }
 
-/** Waits until something that the doubles have seen holds. */
+/** Waits until a predicate about the doubles holds. */
 export async function waitFor(what: string, holds: () => boolean): Promise<void> {
   await eventually(what, () => Promise.resolve(holds()), Boolean);
 }
@@ -65,17 +67,17 @@ export async function waitForPublishedRecords({ doubles }: ScenarioContext): Pro
   await waitFor('published', () => doubles.published.size > 0);
 }
 
-/** Begun, and all bundles Ready. */
-export async function startAndWaitReady(stage: ScenarioContext, view: ClusterView) {
-  const handle = await startCluster(stage, view);
-  await waitForStatus(stage, view, 'all ready', ({ bundles }) => {
+/** Starts a cluster and waits until all bundles are Ready. */
+export async function startAndWaitReady(context: ScenarioContext, view: ClusterView) {
+  const handle = await startCluster(context, view);
+  await waitForStatus(context, view, 'all ready', ({ bundles }) => {
     const records = Object.values(bundles);
     return records.length === view.bundles.length && records.every(({ state }) => state === 'Ready');
   });
   return handle;
 }
 
-/** Once the first run has been followed by another, which has gone to sleep. */
+/** Waits until a second run sleeps. */
 export async function waitForContinueAsNew({ client }: ScenarioContext, view: ClusterView): Promise<readonly string[]> {
   await eventually(
     'a run of its own that sleeps',
@@ -85,30 +87,30 @@ export async function waitForContinueAsNew({ client }: ScenarioContext, view: Cl
   return [idOf(view)];
 }
 
-/** Begun, and deleted once it is `ready`; waits for its end. */
+/** Starts a cluster, deletes it once `ready` resolves, and waits for its result. */
 export async function decommissionWhen(
-  stage: ScenarioContext,
+  context: ScenarioContext,
   ready: (view: ClusterView) => Promise<unknown>,
 ): Promise<readonly string[]> {
   const view = clusterView();
-  const handle = await startCluster(stage, view);
+  const handle = await startCluster(context, view);
   await ready(view);
   await handle.signal(clusterObserved, { ...view, deleting: true });
-  // What waits for somebody to put something right is told again and again that somebody has.
-  const told = setInterval(() => {
+  // Bundles that wait for a correction are signalled until they go on.
+  const signalling = setInterval(() => {
     handle.signal(dependencyChanged, { what: 'It was put right.' }).catch((error: unknown) => {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     });
-  });
+  }, SIGNAL_INTERVAL_MS);
   try {
     await handle.result();
   } finally {
-    clearInterval(told);
+    clearInterval(signalling);
   }
   return [idOf(view)];
 }
 
-/** Keeps orders with such a name from being seen. */
+/** Keeps the TXT records of orders with this name from propagating. */
 export function holdPropagation({ doubles }: ScenarioContext, name: string): void {
   doubles.override('verifyPropagation', async ({ records }) => {
     if (records[0]?.name.includes(name) === true) throw retryableFailure('dns/notVisible', 'not visible yet');
@@ -118,12 +120,12 @@ export function holdPropagation({ doubles }: ScenarioContext, name: string): voi
 
 type Code = Parameters<typeof activityFailure>[0];
 
-/** As an activity that is refused for good. */
+/** Fails as an activity that Temporal does not retry. */
 export function rejectNonRetryable(code: Code, message: string, notBefore?: Date): Promise<never> {
   return Promise.reject(activityFailure(code, message, notBefore));
 }
 
-/** A failure that Temporal tries again. */
+/** A failure that Temporal retries. */
 export function retryableFailure(code: Code, message: string): Error {
   return Object.assign(activityFailure(code, message), { nonRetryable: false });
 }

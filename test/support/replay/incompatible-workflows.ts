@@ -1,0 +1,15 @@
+/** Workflows after a careless change, for the test of the replay test: an issuance starts with a timer that has no marker. */
+import { sleep } from '@temporalio/workflow';
+import type {
+  CertificateIssuanceInput,
+  CertificateIssuanceResult,
+} from '../../../src/contract/cluster-certificates.ts';
+import { certificateIssuance as unchanged } from '../../../workflows/certificate-issuance.ts';
+
+export { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
+export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
+
+export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {
+  await sleep('1 second');
+  return await unchanged(input);
+}
