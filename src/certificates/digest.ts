@@ -1,4 +1,17 @@
-/** Digests of text, without Node built-ins, so that workflows and activities compute the same ones. Pure. */
+/** Digests of text and JSON, without Node built-ins, so that workflows and activities compute the same ones. Pure. */
+
+/** JSON with sorted keys and without `undefined` fields: equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
+    return `{${fields.join(',')}}`;
+  }
+  return JSON.stringify(value) ?? 'null';
+}
 
 /**
  * 64-bit digest of a text as 16 hexadecimal digits: two multiplicative lanes with different odd constants, each finished with

@@ -1,20 +1,18 @@
 /**
- * What certman knows of a cluster: the few fields of a Hive ClusterDeployment that decide about its certificates. A
- * CertificateRequest that stands alone is seen in the same way, as a cluster of one bundle.
- * Made at the edge from the API object, carried in signals, compared by digest. Pure types.
+ * The few fields of a Hive ClusterDeployment that decide about its certificates. A standalone CertificateRequest has the same
+ * form, as a cluster of one bundle. Made at the edge from the API object, carried in signals, compared by digest. Pure.
  */
-
 import type { BundleNames } from '../certificates/bundle-names.ts';
+import { canonicalJson, digestOf } from '../certificates/digest.ts';
 
-/** Identity of a cluster, over hubs and over re-creation under the same name. */
+/** Identity of a ClusterDeployment or standalone CertificateRequest across management clusters and re-creation. */
 export interface ClusterIdentity {
-  /** Name of the hub (the management cluster on which Hive runs). */
+  /** Name of the management cluster, on which Hive runs. */
   readonly managementCluster: string;
   readonly namespace: string;
-  /** Name of the ClusterDeployment, or of the CertificateRequest that stands alone. */
   readonly name: string;
   readonly uid: string;
-  /** Absent: a ClusterDeployment. A CertificateRequest that nothing but its user made is served in its own name. */
+  /** Absent: a ClusterDeployment. Present: a standalone CertificateRequest. */
   readonly kind?: 'CertificateRequest';
 }
 
@@ -26,7 +24,7 @@ export type PlatformView =
   | {
       readonly kind: 'aws';
       readonly region: string;
-      /** Secret in the cluster's namespace; absent: the default AWS credential chain, which is lent to no request that stands alone. */
+      /** Secret in the cluster's namespace; absent: the default AWS credential chain, which standalone requests may not use. */
       readonly credentialsSecret?: string;
       /** Label `api.openshift.com/sts: "true"`: credentials come by assuming roles. */
       readonly sts: boolean;
@@ -44,6 +42,7 @@ export interface BundleView {
   readonly requestName?: string;
 }
 
+/** What certman knows of a cluster. */
 export interface ClusterView {
   readonly identity: ClusterIdentity;
   readonly deleting: boolean;
@@ -52,10 +51,10 @@ export interface ClusterView {
   readonly fake: boolean;
   readonly paused: boolean;
   readonly limitedSupport: boolean;
-  /** `spec.powerState: Hibernating`; absent when it is not. Certificates are kept valid all the same. */
+  /** `spec.powerState: Hibernating`; absent when it is not. Certificates are renewed nevertheless. */
   readonly hibernating?: true;
   readonly relocation: RelocationState;
-  /** Whether our finalizer is on the ClusterDeployment. */
+  /** Whether the object has certman's finalizer. */
   readonly finalizer: boolean;
   /** Zone for the TXT records: `spec.baseDomain`. */
   readonly zoneName: string;
@@ -63,4 +62,66 @@ export interface ClusterView {
   readonly bundles: readonly BundleView[];
   readonly apiURL?: string;
   readonly webConsoleURL?: string;
+}
+
+/** The hosted zone that a cluster's TXT records go into, and the credentials that reach it. */
+export interface ZoneTarget {
+  /** Of the ClusterDeployment or standalone CertificateRequest: where its DNSZone and credentials are. */
+  readonly namespace: string;
+  readonly clusterName: string;
+  readonly zoneName: string;
+  readonly platform: PlatformView;
+  /** As in {@link ClusterIdentity}: a standalone CertificateRequest may not use certman's own credentials. */
+  readonly kind?: 'CertificateRequest';
+}
+
+/** The zone of a cluster. */
+export function zoneTargetOf({ identity, zoneName, platform }: ClusterView): ZoneTarget {
+  const { namespace, name: clusterName, kind } = identity;
+  return { namespace, clusterName, zoneName, platform, kind };
+}
+
+/** Name of a bundle's CertificateRequest: lower case `<clusterdeployment>-<bundle>`, as certman-operator names them. */
+export function requestName(clusterDeployment: string, bundleName: string): string {
+  return `${clusterDeployment}-${bundleName}`.toLowerCase();
+}
+
+/** The CertificateRequest of a bundle: the one that it names, else {@link requestName}. */
+export function requestNameOf(
+  cluster: Pick<ClusterIdentity, 'name'>,
+  bundle: Pick<BundleView, 'name' | 'requestName'>,
+): string {
+  return bundle.requestName ?? requestName(cluster.name, bundle.name);
+}
+
+/** View of a cluster whose object is gone: to be decommissioned; its bundles, zone and platform are unknown. */
+export function deletedClusterView(identity: ClusterIdentity): ClusterView {
+  return {
+    identity,
+    deleting: true,
+    installed: true,
+    managed: true,
+    fake: false,
+    paused: false,
+    limitedSupport: false,
+    relocation: 'none',
+    finalizer: false,
+    zoneName: '',
+    platform: { kind: 'unsupported', found: 'unknown' },
+    bundles: [],
+  };
+}
+
+/** Digest of a view without certman's own finalizer, whose addition and removal are no news to the workflow. */
+export function clusterDigest(view: ClusterView): string {
+  return digestOf(comparableJson(view));
+}
+
+/** Whether two views are equal but for certman's own finalizer. */
+export function sameView(left: ClusterView, right: ClusterView): boolean {
+  return comparableJson(left) === comparableJson(right);
+}
+
+function comparableJson(view: ClusterView): string {
+  return canonicalJson({ ...view, finalizer: undefined });
 }

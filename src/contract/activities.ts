@@ -5,9 +5,7 @@
  */
 import type { CertificateFacts, SecretObservation } from '../certificates/certificate-facts.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
-import type { RemoveBundleInput } from '../clusters/bundle-removal.ts';
-import type { BundleView, ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
-import type { ZoneTarget } from '../clusters/zone-target.ts';
+import { type BundleView, type ClusterIdentity, type ClusterView, type ZoneTarget } from '../clusters/cluster-view.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 
 /** A namespaced Kubernetes object that is owned or pointed at. */
@@ -189,6 +187,15 @@ export interface DecommissionRules {
   readonly policy: 'wait' | 'release';
   /** Milliseconds from the beginning of the end. */
   readonly limitMs: number;
+}
+
+/** The objects of a bundle to remove from the API server. */
+export interface RemoveBundleInput {
+  readonly cluster: ClusterIdentity;
+  readonly bundleName: string;
+  readonly secretName: string;
+  /** Its CertificateRequest; absent: the one that is named after the cluster and the bundle. */
+  readonly requestName?: string;
 }
 
 /**

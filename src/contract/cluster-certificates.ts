@@ -7,8 +7,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { CertificateState } from '../certificates/status-report.ts';
-import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
-import type { ZoneTarget } from '../clusters/zone-target.ts';
+import { type ClusterIdentity, type ClusterView, type ZoneTarget } from '../clusters/cluster-view.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type {

@@ -10,7 +10,7 @@ import type { AcmeClientSource } from '../acme/client-source.ts';
 import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-info.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { changesRenewalTime } from '../certificates/renewal-window-change.ts';
-import { identityOf } from '../clusters/signal-decision.ts';
+import { identityOf } from '../clusters/cached-cluster.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import { type CertificateInUse, certificatesInUse } from './certificates-in-use.ts';

@@ -2,9 +2,10 @@
  * What is done about each CertificateRequest that the watch sees. One that stands alone is served in its own name, as a
  * cluster is; one that belongs to a ClusterDeployment wakes that cluster's workflow when somebody changed it.
  */
-import { sameView } from '../clusters/digest.ts';
+
+import { type CachedCluster, identityOf } from '../clusters/cached-cluster.ts';
+import { sameView } from '../clusters/cluster-view.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
-import { type CachedCluster, identityOf } from '../clusters/signal-decision.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { describeRequestChange, describeStatusChange } from '../kubernetes/objects/request-change.ts';

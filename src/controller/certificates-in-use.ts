@@ -1,5 +1,5 @@
 /** The certificates of the fleet that anybody has to be asked about, as their CertificateRequests tell of them. */
-import type { CachedCluster } from '../clusters/signal-decision.ts';
+import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { parseTimestamp } from '../kubernetes/objects/request-status.ts';
 import { type ControllerCache, keyOf } from './controller-cache.ts';

@@ -2,9 +2,10 @@
  * What the watch remembers of the hub: every cluster and every CertificateRequest, each reduced to what decides. A request
  * that stands alone is there twice: as a request, and as what is served in its own name.
  */
+
+import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 import type { CachedOwners } from '../clusters/owning-cluster.ts';
-import type { CachedCluster } from '../clusters/signal-decision.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { parseTimestamp } from '../kubernetes/objects/request-status.ts';
 import type { AriCoverage, ClusterSeries, RequestSeries } from '../observability/fleet-gauges.ts';

@@ -4,7 +4,7 @@
  * names a certificate is believed only when that certificate's own CA has signed it, by the chain in its Secret; that is the
  * one request to Kubernetes, and at rest there is none.
  */
-import { identityOf } from '../clusters/signal-decision.ts';
+import { identityOf } from '../clusters/cached-cluster.ts';
 import type { Crl } from '../crl/crl.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFailure, intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';

@@ -3,10 +3,9 @@
  * certman itself concern nobody.
  */
 
-import { digestOf } from '../certificates/digest.ts';
+import { canonicalJson, digestOf } from '../certificates/digest.ts';
+import { type CachedCluster, identityOf } from '../clusters/cached-cluster.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
-import { canonicalJson } from '../clusters/digest.ts';
-import { type CachedCluster, identityOf } from '../clusters/signal-decision.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';

@@ -1,5 +1,5 @@
 /** Waking clusters because somebody changed what certman looks after: at once as a rule, at a bounded pace when it does not end. */
-import { type CachedCluster, identityOf } from '../clusters/signal-decision.ts';
+import { type CachedCluster, identityOf } from '../clusters/cached-cluster.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-resource.ts';
 import { DriftRateLimiter } from '../rate-limit/drift-rate-limiter.ts';

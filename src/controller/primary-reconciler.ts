@@ -2,10 +2,11 @@
  * What is done about each state of what is served in its own name, a ClusterDeployment or a CertificateRequest that stands
  * alone: decide, tell its workflow, remember.
  */
-import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
-import { deletedClusterView } from '../clusters/deleted-cluster-view.ts';
+
+import { identityOf, toCachedCluster } from '../clusters/cached-cluster.ts';
+import { type ClusterIdentity, type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
-import { decideSignal, identityOf, toCachedCluster } from '../clusters/signal-decision.ts';
+import { decideSignal } from '../clusters/signal-decision.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { involvedObjectOf, primaryResource } from '../kubernetes/objects/primary-resource.ts';
 import { DriftRateLimiter } from '../rate-limit/drift-rate-limiter.ts';

@@ -2,7 +2,7 @@
  * Request and Secret of every certificate that is served, compared with what certman left there: what the watch did not see,
  * because it was away when it happened. What differs is looked at once more before its workflow is told, and told once.
  */
-import { type CachedCertificate, type CachedCluster, identityOf } from '../clusters/signal-decision.ts';
+import { type CachedCertificate, type CachedCluster, identityOf } from '../clusters/cached-cluster.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { type KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { type Drift, driftOf } from '../kubernetes/objects/drift.ts';

@@ -1,7 +1,7 @@
 /** What should have a workflow against what has one: one that is missing is started, one whose object is gone is told so. */
-import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
-import { deletedClusterView } from '../clusters/deleted-cluster-view.ts';
-import { type CachedCluster, identityOf } from '../clusters/signal-decision.ts';
+
+import { type CachedCluster, identityOf } from '../clusters/cached-cluster.ts';
+import { type ClusterIdentity, type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import type { KubernetesApi, KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { observeRequest } from '../kubernetes/objects/observed-request.ts';

@@ -2,8 +2,7 @@
  * The safety net under the watch: the whole picture, from paged lists, against what was signalled and what runs. Only what
  * differs is looked at again, each at its source, and only then told. In a fleet at rest nothing is told.
  */
-import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
-import { clusterDigest } from '../clusters/digest.ts';
+import { type ClusterIdentity, type ClusterView, clusterDigest } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { type ResourceType } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';

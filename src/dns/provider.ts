@@ -2,7 +2,7 @@
  * The seam between certman and whoever serves a cluster's zone. Route 53 is the one implementation so far; Cloud DNS and
  * Azure DNS would be others, and `dns-persist-01` (one standing TXT value per name) is publish without withdraw.
  */
-import type { ZoneTarget } from '../clusters/zone-target.ts';
+import type { ZoneTarget } from '../clusters/cluster-view.ts';
 import type { TxtRecord } from './txt-record.ts';
 
 export interface PublishResult {

@@ -2,9 +2,7 @@
 import { setCurrentDetails, upsertSearchAttributes, type WorkflowInfo, workflowInfo } from '@temporalio/workflow';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { workflowDetails } from '../../src/certificates/status-messages.ts';
-import { requestName } from '../../src/clusters/certificate-request-name.ts';
-import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
-import { sameView } from '../../src/clusters/digest.ts';
+import { type BundleView, type ClusterView, requestName, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../src/clusters/gate.ts';
 import {
   type BundleRecord,

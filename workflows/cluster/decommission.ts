@@ -1,6 +1,7 @@
 /** The end of a bundle or a whole cluster: revoke, then delete the Secret, then the request, then let Hive go on. */
 import { condition } from '@temporalio/workflow';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
+import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
 import type { RevocationEntry } from '../../src/contract/activities.ts';
 import type {
   BundleDecommissionResult,
@@ -19,7 +20,6 @@ import { NO_FAILURE } from './bundle-records.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { Aborted, ContinueAsNewDue, isAborted, type RetryOptions, retryUntil } from './retry-until.ts';
 import { reportBundle, reportWhenSlow } from './status-reporting.ts';
-import { zoneTargetOf } from './zone-target.ts';
 
 /** RFC 5280 §5.3.1: the cluster these certificates were for operates no more. */
 const CESSATION_OF_OPERATION = 5;

@@ -1,11 +1,11 @@
 /** The end of a request's service that is no end of the request: a ClusterDeployment has turned out to be what it belongs to. */
 import { isCancellation } from '@temporalio/workflow';
+import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
 import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { withdrawTxtRecords } from '../activities.ts';
 import { failureIn } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';
-import { zoneTargetOf } from './zone-target.ts';
 
 /**
  * Lets go without revoking or removing anything: the cluster's workflow finds the certificate in its Secret, and has the

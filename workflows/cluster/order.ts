@@ -2,7 +2,7 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
-import type { BundleView } from '../../src/clusters/cluster-view.ts';
+import { type BundleView, zoneTargetOf } from '../../src/clusters/cluster-view.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import {
   CertCluster,
@@ -21,7 +21,6 @@ import type { ClusterState } from './cluster-state.ts';
 import { readyRecord } from './ready-record.ts';
 import { plannedRenewalOf } from './renewal-decision.ts';
 import { reportBundle, reportWhenSlow } from './status-reporting.ts';
-import { zoneTargetOf } from './zone-target.ts';
 
 type ValidNames = Extract<BundleView['names'], { readonly kind: 'valid' }>;
 

@@ -1,6 +1,6 @@
 /** Sample clusters: what Hive and its users put on the hub for a managed cluster. */
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
-import { requestName } from '../../../src/clusters/certificate-request-name.ts';
+import { requestName } from '../../../src/clusters/cluster-view.ts';
 import { LocalStackError } from '../local-stack-error.ts';
 import type { Stack } from '../stack.ts';
 import { AWS } from '../versions.ts';

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
-import type { ZoneTarget } from '../../clusters/zone-target.ts';
+import type { ZoneTarget } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import {

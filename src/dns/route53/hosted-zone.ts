@@ -1,6 +1,6 @@
 /** Which hosted zone takes a cluster's TXT records. */
 import { z } from 'zod';
-import type { ZoneTarget } from '../../clusters/zone-target.ts';
+import type { ZoneTarget } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { type KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { DNS_ZONES } from '../../kubernetes/objects/resources.ts';

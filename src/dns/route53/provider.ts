@@ -1,6 +1,6 @@
 /** {@link DnsProvider} on AWS Route 53. */
 import { MAX_NAME_LENGTH } from '../../certificates/dns-name.ts';
-import type { ZoneTarget } from '../../clusters/zone-target.ts';
+import type { ZoneTarget } from '../../clusters/cluster-view.ts';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { abortable } from '../abortable.ts';

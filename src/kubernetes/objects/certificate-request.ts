@@ -3,8 +3,13 @@
  * Its schema is deploy/base/certificaterequest-crd.yaml.
  */
 import { z } from 'zod';
-import { requestName } from '../../clusters/certificate-request-name.ts';
-import type { BundleView, ClusterIdentity, ClusterView, PlatformView } from '../../clusters/cluster-view.ts';
+import {
+  type BundleView,
+  type ClusterIdentity,
+  type ClusterView,
+  type PlatformView,
+  requestName,
+} from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
 import { clusterOwnersOf } from './cluster-owners.ts';

@@ -5,8 +5,13 @@
 import { z } from 'zod';
 import { namesOfBundle, type ServingNames } from '../../certificates/bundle-names.ts';
 import { quoted } from '../../certificates/dns-name.ts';
-import { requestName } from '../../clusters/certificate-request-name.ts';
-import type { BundleView, ClusterView, PlatformView, RelocationState } from '../../clusters/cluster-view.ts';
+import {
+  type BundleView,
+  type ClusterView,
+  type PlatformView,
+  type RelocationState,
+  requestName,
+} from '../../clusters/cluster-view.ts';
 import { type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';
 import { FINALIZER } from './resources.ts';

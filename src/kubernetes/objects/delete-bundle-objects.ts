@@ -1,8 +1,7 @@
 /** Takes away what a bundle left on the API server: certificate Secret, staging Secret, CertificateRequest. */
 
-import type { RemoveBundleInput } from '../../clusters/bundle-removal.ts';
-import { requestName } from '../../clusters/certificate-request-name.ts';
-import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
+import { type ClusterIdentity, requestName } from '../../clusters/cluster-view.ts';
+import type { RemoveBundleInput } from '../../contract/activities.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import { type KubernetesApi, type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
 import { requestOwnershipOf } from './certificate-request.ts';

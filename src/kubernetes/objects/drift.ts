@@ -2,7 +2,7 @@
  * What of a certificate on the hub is not as certman left it: a chain of small questions over what lists tell anyway, in the
  * order of urgency. Pure. What is to be done about it, its workflow decides when it looks.
  */
-import type { CachedCertificate, CachedCluster } from '../../clusters/signal-decision.ts';
+import type { CachedCertificate, CachedCluster } from '../../clusters/cached-cluster.ts';
 import type { ObservedRequest } from './observed-request.ts';
 import type { ObservedSecret } from './observed-secret.ts';
 import { secretOwnershipOf } from './secret-ownership.ts';

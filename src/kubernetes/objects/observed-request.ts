@@ -1,12 +1,15 @@
 /** What the watch reads of a CertificateRequest: what the gauges show, and whose it is. */
 import { z } from 'zod';
 import { isCrlUrl } from '../../certificates/certificate-extensions.ts';
-import { digestOf } from '../../certificates/digest.ts';
+import { canonicalJson, digestOf } from '../../certificates/digest.ts';
 import type { RenewalWindow } from '../../certificates/renewal-window.ts';
-import { requestName } from '../../clusters/certificate-request-name.ts';
-import type { BundleView, ClusterView, PlatformView } from '../../clusters/cluster-view.ts';
-import { deletedClusterView } from '../../clusters/deleted-cluster-view.ts';
-import { canonicalJson } from '../../clusters/digest.ts';
+import {
+  type BundleView,
+  type ClusterView,
+  deletedClusterView,
+  type PlatformView,
+  requestName,
+} from '../../clusters/cluster-view.ts';
 import { type FieldWrites, fieldWritesOf, lastOtherManager } from '../api/field-writes.ts';
 import { type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { toCachedCluster } from '../../../src/clusters/signal-decision.ts';
+import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import { clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
 import { ClusterWorkflowClient, SignalRejected } from '../../../src/controller/cluster-workflow-client.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';

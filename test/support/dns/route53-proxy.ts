@@ -1,7 +1,7 @@
 /** What the DNS tests hand to {@link Route53Provider}: objects of a hub, and a front of Route 53 that counts and refuses. */
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
+import type { ZoneTarget } from '../../../src/clusters/cluster-view.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 
 /** A hub's API server that holds a few objects to be read; a real one takes part in the tests of the whole. */

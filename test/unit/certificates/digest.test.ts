@@ -1,6 +1,29 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { digestOf, nameSetDigest, stableFraction } from '../../../src/certificates/digest.ts';
+import { canonicalJson, digestOf, nameSetDigest, stableFraction } from '../../../src/certificates/digest.ts';
+
+describe('canonicalJson', () => {
+  it('is the same for the same fields in another order', () => {
+    expect(canonicalJson({ b: 1, a: { d: [1, 2], c: null } })).toBe(canonicalJson({ a: { c: null, d: [1, 2] }, b: 1 }));
+  });
+
+  it('leaves undefined fields out', () => {
+    expect(canonicalJson({ a: 1, b: undefined })).toBe(canonicalJson({ a: 1 }));
+  });
+
+  it('keeps the order of lists', () => {
+    expect(canonicalJson([1, 2])).not.toBe(canonicalJson([2, 1]));
+  });
+
+  it('is JSON of an equal value', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        const normal = JSON.parse(JSON.stringify(value)) as unknown;
+        expect(JSON.parse(canonicalJson(normal))).toEqual(normal);
+      }),
+    );
+  });
+});
 
 test('a stable fraction lies in [0, 1)', () => {
   fc.assert(

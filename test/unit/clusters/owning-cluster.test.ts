@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { owningCluster } from '../../../src/clusters/owning-cluster.ts';
-import { toCachedCluster } from '../../../src/clusters/signal-decision.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 const cluster = (change: Partial<ClusterView> = {}) => toCachedCluster(undefined, clusterView(change));

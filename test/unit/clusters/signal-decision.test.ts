@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { decideSignal, toCachedCluster } from '../../../src/clusters/signal-decision.ts';
+import { decideSignal } from '../../../src/clusters/signal-decision.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 /** What is decided about the last of a series of states, each dealt with in turn. */

@@ -1,35 +1,17 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, clusterDigest, sameView } from '../../../src/clusters/digest.ts';
+import { clusterDigest, requestName, sameView } from '../../../src/clusters/cluster-view.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
-describe('canonicalJson', () => {
-  it('is the same for the same fields in another order', () => {
-    expect(canonicalJson({ b: 1, a: { d: [1, 2], c: null } })).toBe(canonicalJson({ a: { c: null, d: [1, 2] }, b: 1 }));
-  });
-
-  it('takes an absent field and an undefined one for the same', () => {
-    expect(canonicalJson({ a: 1, b: undefined })).toBe(canonicalJson({ a: 1 }));
-  });
-
-  it('keeps the order of lists', () => {
-    expect(canonicalJson([1, 2])).not.toBe(canonicalJson([2, 1]));
-  });
-
-  it('is JSON that says the same as the value', () => {
-    fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
-        const normal = JSON.parse(JSON.stringify(value)) as unknown;
-        expect(JSON.parse(canonicalJson(normal))).toEqual(normal);
-      }),
-    );
+describe('requestName', () => {
+  it('joins the ClusterDeployment and the bundle in lower case', () => {
+    expect(requestName('Cluster-1', 'Primary-Cert-Bundle')).toBe('cluster-1-primary-cert-bundle');
   });
 });
 
 describe('clusterDigest and sameView', () => {
   const view = clusterView();
 
-  it('do not see our own finalizer', () => {
+  it('ignore the finalizer of certman', () => {
     expect(clusterDigest({ ...view, finalizer: true })).toBe(clusterDigest({ ...view, finalizer: false }));
     expect(sameView({ ...view, finalizer: true }, { ...view, finalizer: false })).toBe(true);
   });
@@ -47,7 +29,7 @@ describe('clusterDigest and sameView', () => {
     { bundles: [bundleView('primary', 'api.other.example.com')] },
     { apiURL: 'https://api.example.com' },
     { identity: { ...view.identity, uid: 'another' } },
-  ])('see a change of %o', (change) => {
+  ])('reflect a change of %o', (change) => {
     expect(clusterDigest({ ...view, ...change })).not.toBe(clusterDigest(view));
     expect(sameView({ ...view, ...change }, view)).toBe(false);
   });

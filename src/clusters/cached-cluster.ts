@@ -1,0 +1,66 @@
+/** What the controller caches of a cluster: small, since there are many. Pure. */
+import { type ClusterIdentity, type ClusterView, clusterDigest, requestNameOf } from './cluster-view.ts';
+import { type Gate, type GateReason, gateOf } from './gate.ts';
+
+/** A bundle and the two objects that belong to it. */
+export interface CachedCertificate {
+  readonly bundleName: string;
+  readonly requestName: string;
+  readonly secretName: string;
+}
+
+/** A ClusterDeployment or standalone CertificateRequest as last observed. */
+export interface CachedCluster {
+  readonly kind?: ClusterIdentity['kind'];
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly digest: string;
+  readonly gate: Gate['kind'];
+  readonly reason?: GateReason;
+  readonly finalizer: boolean;
+  readonly limitedSupport: boolean;
+  /** Whether it has a workflow: it was served since it was first observed, or has certman's finalizer. */
+  readonly served: boolean;
+  readonly certificates: readonly CachedCertificate[];
+  readonly credentialsSecret?: string;
+}
+
+/** @param previous the entry of this namespace and name so far. */
+export function toCachedCluster(previous: CachedCluster | undefined, view: ClusterView): CachedCluster {
+  const gate = gateOf(view);
+  const { kind, namespace, name, uid } = view.identity;
+  return {
+    kind,
+    namespace,
+    name,
+    uid,
+    digest: clusterDigest(view),
+    gate: gate.kind,
+    reason: 'reason' in gate ? gate.reason : undefined,
+    finalizer: view.finalizer,
+    limitedSupport: view.limitedSupport,
+    served: (isSameObject(previous, view) && previous.served) || needsWorkflow(gate, view),
+    certificates: view.bundles.map((bundle) => ({
+      bundleName: bundle.name,
+      requestName: requestNameOf(view.identity, bundle),
+      secretName: bundle.secretName,
+    })),
+    credentialsSecret: ('credentialsSecret' in view.platform && view.platform.credentialsSecret) || undefined,
+  };
+}
+
+/** Identity of a cached cluster. */
+export function identityOf(managementCluster: string, { kind, namespace, name, uid }: CachedCluster): ClusterIdentity {
+  return { managementCluster, namespace, name, uid, kind };
+}
+
+/** Whether a cluster without a workflow needs one. */
+export function needsWorkflow(gate: Gate, view: ClusterView): boolean {
+  return view.finalizer || (gate.kind === 'serve' && view.bundles.length > 0);
+}
+
+/** A ClusterDeployment that was re-created under the same name is another object. */
+export function isSameObject(previous: CachedCluster | undefined, view: ClusterView): previous is CachedCluster {
+  return previous?.uid === view.identity.uid;
+}
