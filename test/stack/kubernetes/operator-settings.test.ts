@@ -31,7 +31,7 @@ describe('the ACME account', () => {
     await expect(settings.account()).rejects.toMatchObject({
       code: 'acme/accountMissing',
       message: expect.stringContaining(`Secret ${namespace}/lets-encrypt-account`),
-      info: { retry: 'onChange', next: expect.stringMatching(/private-key.*account-url/) },
+      info: { retry: 'onChange', remedy: expect.stringMatching(/private-key.*account-url/) },
     });
     await putSecret(namespace, 'lets-encrypt-account', {
       'account-url': 'https://ca.example/acct/1',
