@@ -2,6 +2,7 @@
  * When a failed issuance is tried again. Pure.
  */
 import type { FailureInfo } from '../failures/failure.ts';
+import { FAILED_AUTHORIZATIONS_PER_NAME } from '../rate-limit/limits.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
 import { lifetimeOf } from './planned-renewal.ts';
 
@@ -21,8 +22,8 @@ export const RETRY_DELAYS_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_
  */
 export const OUTAGE_DELAYS_MS = [MINUTE_MS / 2, MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS] as const;
 
-/** However near the end: Let's Encrypt gives back one failed authorization of a name in 12 minutes (docs/rate-limits). */
-const MIN_RETRY_DELAY_MS = 12 * MINUTE_MS;
+/** However near the expiry: after this, one more authorization of a name may fail. */
+const MIN_RETRY_DELAY_MS = FAILED_AUTHORIZATIONS_PER_NAME.intervalMs;
 
 /** A certificate of a few hours has no 12 minutes to lose. */
 const MIN_RETRY_DELAY_SHARE = 1 / 50;

@@ -3,6 +3,7 @@
  * `certman config` and the check at start are all made from this one table.
  */
 import { parsePatchId } from '../contract/patches.ts';
+import { ROUTE53_REQUESTS_PER_ACCOUNT } from '../rate-limit/limits.ts';
 import { type AuthoritativeServers, parseAuthoritativeServers } from './authoritative-servers.ts';
 import { optional, type Setting, withDefault } from './setting.ts';
 import {
@@ -155,7 +156,7 @@ export const SETTINGS = {
       group: 'DNS',
       meaning:
         'Route 53 requests a second and AWS account that this worker makes; AWS allows 5 for all callers together.',
-      default: '5',
+      default: `${ROUTE53_REQUESTS_PER_ACCOUNT.burst}`,
       example: '2.5',
     },
     decimal(0.1, 10_000),

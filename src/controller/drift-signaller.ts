@@ -2,7 +2,8 @@
 import { type CachedCluster, identityOf } from '../clusters/cached-cluster.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-resource.ts';
-import { DriftRateLimiter } from '../rate-limit/drift-rate-limiter.ts';
+import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
+import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerLogger, ControllerSettings } from './controller-dependencies.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -18,7 +19,7 @@ export interface DriftSignallerOptions {
 
 export class DriftSignaller {
   readonly #options: DriftSignallerOptions;
-  readonly #rateLimiter = new DriftRateLimiter();
+  readonly #rateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
   /** By uid of the cluster: what comes while one is held is told with it. */
   readonly #delayed = new Map<string, Promise<boolean>>();
 

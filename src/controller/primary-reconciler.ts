@@ -9,7 +9,8 @@ import { gateOf } from '../clusters/gate.ts';
 import { decideSignal } from '../clusters/signal-decision.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { involvedObjectOf, primaryResource } from '../kubernetes/objects/primary-resource.ts';
-import { DriftRateLimiter } from '../rate-limit/drift-rate-limiter.ts';
+import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
+import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { type ClusterWorkflowClient, SignalRejected } from './cluster-workflow-client.ts';
 import { type ControllerCache, keyOf, type PrimaryName } from './controller-cache.ts';
 import type { ControllerLogger, ControllerSettings } from './controller-dependencies.ts';
@@ -34,7 +35,7 @@ export interface PrimaryReconcilerOptions {
 
 export class PrimaryReconciler {
   readonly #options: PrimaryReconcilerOptions;
-  readonly #driftRateLimiter = new DriftRateLimiter();
+  readonly #driftRateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
 
   constructor(options: PrimaryReconcilerOptions) {
     this.#options = options;

@@ -1,106 +1,97 @@
 /**
- * How often one exact set of names may be ordered: 5 certificates per 7 days, whoever orders them, with no override
- * (https://letsencrypt.org/docs/rate-limits/, "New Certificates per Exact Set of Identifiers"). Kept here so that no fault,
- * ours or the CA's, can turn into a loop of orders. A generic cell rate algorithm, which is what Let's Encrypt counts by. Pure.
+ * The rate limit on one exact set of names, in the form that a workflow carries. Kept by certman too, so that no defect, ours
+ * or the CA's, becomes a loop of orders. Pure.
  */
+import { allowedAt, type RateLimit, recordUse } from './gcra.ts';
+import { CERTIFICATES_PER_EXACT_SET } from './limits.ts';
 
-const HOUR_MS = 3_600_000;
-const WEEK_MS = 7 * 24 * HOUR_MS;
-
-/** Certificates that may be had at once after a week without any. */
-export const EXACT_SET_BURST = 5;
-
-/** One more of them is allowed after each of these (33.6 h; Let's Encrypt says "every 34 hours"). */
-export const EXACT_SET_INTERVAL_MS = WEEK_MS / EXACT_SET_BURST;
-
-/**
- * A certificate of a short life may be replaced this often in it. Twice what the renewals at half of its life need, so that
- * they are never held up.
- */
+/** A certificate of a short life may be replaced this often in it: twice what renewals at half of its life need. */
 const ORDERS_PER_LIFETIME = 4;
 
-/** Even certificates that expire as they are issued are no loop without a pause. */
+/** Even certificates that have expired when they are issued are not ordered without a pause. */
 const MIN_INTERVAL_MS = 1000;
 
-/** Sets whose use is remembered: whatever changes to and fro between so many is held as if it stayed. */
+/** Sets whose use is kept: a name that alternates between so many sets is limited as if it stayed in one. */
 const MAX_TRACKED_SETS = 4;
 
-/** What the CA counts by. */
+/** What the CA counts by: a set of names at a CA. */
 export interface ExactSet {
   /** `nameSetDigest` of the names. */
   readonly nameSet: string;
-  /** Host of the CA's directory; undefined: not known, and it may be any. */
-  readonly caHost?: string | undefined;
+  /** Host of the CA's directory; undefined when it is not known, so that it may be any. */
+  readonly caHost?: string;
 }
 
 interface ExactSetUsage extends ExactSet {
-  /** RFC 3339: GCRA's theoretical arrival time, when all that was used will have come back. */
+  /** RFC 3339. */
   readonly theoreticalArrival: string;
-  /** What one order costs, in milliseconds: counts on while no certificate's lifetime is known, its Secret being lost. */
+  /** The limit's interval when it was last used; holds while no lifetime is known, since the Secret is lost. */
   readonly intervalMs: number;
 }
 
-/** What has been used of the limit, last used first; small enough to be carried in a workflow's state. */
+/** What has been used of the limit by each set of names, last used first. */
 export type RateLimitState = readonly ExactSetUsage[];
 
 /**
  * When the next certificate for a set of names may be ordered.
- * @param lifetimeMs of the certificate that there is; undefined: none is known.
+ * @param lifetimeMs of the present certificate; undefined when none is known.
  * @param now epoch milliseconds.
  * @returns epoch milliseconds: `now`, or later by at most the limit's whole period.
  */
 export function orderAllowedAt(
-  allowance: RateLimitState,
+  state: RateLimitState,
   set: ExactSet,
   lifetimeMs: number | undefined,
   now: number,
 ): number {
-  const used = allowance.find((one) => isSameSet(one, set));
-  const interval = intervalOf(lifetimeMs, used);
-  const allowed = arrivalOf(used, now) - (EXACT_SET_BURST - 1) * interval;
-  // Longer than the limit's period nobody waits: that was counted by another clock, or for another lifetime.
-  if (allowed - now > EXACT_SET_BURST * interval) return now;
-  return Math.max(now, Math.ceil(allowed));
+  const used = state.find((one) => isSameSet(one, set));
+  const limit = limitFor(lifetimeMs, used);
+  const allowed = allowedAt(arrivalOf(used), limit, now);
+  // A wait longer than the limit's period was recorded by another clock, or for another lifetime.
+  return allowed - now > periodOf(limit) ? now : Math.ceil(allowed);
 }
 
 /**
- * What is used after the CA has issued a certificate (or may have). Orders that came to nothing do not count, with the CA as
- * here: the retry schedule holds them.
- * @param lifetimeMs of the certificate that was issued; undefined: not known.
+ * The state after the CA has issued a certificate, or may have. An order that failed does not count, as at the CA: the retry
+ * schedule limits those.
+ * @param lifetimeMs of the certificate that was issued; undefined when it is not known.
  * @param now epoch milliseconds.
  */
 export function recordIssuance(
-  allowance: RateLimitState,
+  state: RateLimitState,
   set: ExactSet,
   lifetimeMs: number | undefined,
   now: number,
 ): RateLimitState {
-  const used = allowance.find((one) => isSameSet(one, set));
-  const interval = intervalOf(lifetimeMs, used);
-  const most = now + EXACT_SET_BURST * interval;
-  const arrival = Math.min(Math.max(arrivalOf(used, now), now) + interval, most);
-  const { nameSet, caHost = used?.caHost } = set;
+  const used = state.find((one) => isSameSet(one, set));
+  const limit = limitFor(lifetimeMs, used);
+  const arrival = Math.min(recordUse(arrivalOf(used), limit, now), now + periodOf(limit));
   const latest = {
-    nameSet,
-    caHost,
+    nameSet: set.nameSet,
+    caHost: set.caHost ?? used?.caHost,
     theoreticalArrival: new Date(arrival).toISOString(),
-    intervalMs: interval,
+    intervalMs: limit.intervalMs,
   };
-  const others = allowance.filter((one) => one !== used && Date.parse(one.theoreticalArrival) > now);
+  const others = state.filter((one) => one !== used && Date.parse(one.theoreticalArrival) > now);
   return [latest, ...others].slice(0, MAX_TRACKED_SETS);
 }
 
-/** Another set of names, or the same at another CA, has used nothing yet. */
+/** Sets at different CAs count apart; one whose CA is not known may be at any. */
 function isSameSet(one: ExactSet, other: ExactSet): boolean {
   if (one.nameSet !== other.nameSet) return false;
   return one.caHost === undefined || other.caHost === undefined || one.caHost === other.caHost;
 }
 
-function intervalOf(lifetimeMs: number | undefined, used: ExactSetUsage | undefined): number {
-  if (lifetimeMs === undefined) return used?.intervalMs ?? EXACT_SET_INTERVAL_MS;
-  return Math.min(EXACT_SET_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, lifetimeMs / ORDERS_PER_LIFETIME));
+function limitFor(lifetimeMs: number | undefined, used: ExactSetUsage | undefined): RateLimit {
+  const { burst, intervalMs } = CERTIFICATES_PER_EXACT_SET;
+  if (lifetimeMs === undefined) return { burst, intervalMs: used?.intervalMs ?? intervalMs };
+  return { burst, intervalMs: Math.min(intervalMs, Math.max(MIN_INTERVAL_MS, lifetimeMs / ORDERS_PER_LIFETIME)) };
 }
 
-function arrivalOf(used: ExactSetUsage | undefined, now: number): number {
-  return used === undefined ? now : Date.parse(used.theoreticalArrival);
+function periodOf({ burst, intervalMs }: RateLimit): number {
+  return burst * intervalMs;
+}
+
+function arrivalOf(used: ExactSetUsage | undefined): number | undefined {
+  return used && Date.parse(used.theoreticalArrival);
 }

@@ -8,7 +8,7 @@ import {
   dependencyChanged,
   renew,
 } from '../../src/contract/cluster-certificates.ts';
-import { EXACT_SET_BURST } from '../../src/rate-limit/exact-set-limit.ts';
+import { CERTIFICATES_PER_EXACT_SET } from '../../src/rate-limit/limits.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
@@ -145,7 +145,7 @@ test('a bundle that is taken out, cleared away and put back again and again gets
       );
     };
     await cleared();
-    for (let issued = 2; issued <= EXACT_SET_BURST; issued += 1) {
+    for (let issued = 2; issued <= CERTIFICATES_PER_EXACT_SET.burst; issued += 1) {
       await putBack();
       await ready(lab, view);
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
@@ -168,7 +168,7 @@ test('a bundle that is taken out, cleared away and put back again and again gets
     );
     expect(bundles['other']?.failure?.code).toBe('rateLimit/exactSet');
     expect(lab.doubles.issued.filter(({ dnsNames }) => dnsNames[0] === 'other.example.com')).toHaveLength(
-      EXACT_SET_BURST,
+      CERTIFICATES_PER_EXACT_SET.burst,
     );
   });
 });

@@ -1,43 +1,39 @@
-/**
- * Spaces out the requests of all callers to one AWS account: 5 a second (Route 53 developer guide, "Quotas").
- * First come, first served; a caller whose turn is too far off is sent away instead of being kept.
- */
+/** A queue in front of Route 53 that keeps the rate limit of an AWS account; first come, first served. */
 import { CertmanError } from '../../failures/failure.ts';
+import { allowedAt, perSecond, type RateLimit, recordUse } from '../../rate-limit/gcra.ts';
 import { sleep } from '../abortable.ts';
 
-/** A caller that would wait longer than this comes back by the activity's retry. */
+/** A caller that would wait longer than this fails, and is retried with its activity. */
 const MAX_WAIT_MS = 15_000;
 
 export class Route53RateLimiter {
-  readonly #intervalMs: number;
-  readonly #burstMs: number;
-  /** When the next request is due if the account has been idle long enough; GCRA's theoretical arrival time. */
-  #due = 0;
+  readonly #limit: RateLimit;
+  /** Theoretical arrival time, on the clock of `performance.now()`. */
+  #theoreticalArrival: number | undefined;
   #pausedUntil = 0;
 
-  /** @param perSecond requests a second; one second's worth may come at once. */
-  constructor(perSecond: number) {
-    this.#intervalMs = 1_000 / perSecond;
-    this.#burstMs = Math.max(0, 1_000 - this.#intervalMs);
+  constructor(requestsPerSecond: number) {
+    this.#limit = perSecond(requestsPerSecond);
   }
 
-  /** Returns when a request may be sent. @throws CertmanError `dns/throttled` when that is more than 15 s away. */
+  /** Waits until a request may be sent. @throws CertmanError `dns/throttled` when that is more than 15 s away. */
   async acquire(signal?: AbortSignal): Promise<void> {
     const now = performance.now();
-    const at = Math.max(now, this.#pausedUntil, this.#due - this.#burstMs);
-    if (at - now > MAX_WAIT_MS) {
+    const at = Math.max(this.#pausedUntil, allowedAt(this.#theoreticalArrival, this.#limit, now));
+    const wait = at - now;
+    if (wait > MAX_WAIT_MS) {
       throw new CertmanError({
         code: 'dns/throttled',
-        message: `Route 53 takes few requests a second from one AWS account, and ${Math.ceil((at - now) / this.#intervalMs)} are waiting already.`,
-        remedy: 'It is tried again when its turn is near.',
-        notBefore: new Date(Date.now() + (at - now) / 2),
+        message: `Route 53 accepts few requests a second from one AWS account, and ${Math.ceil(wait / this.#limit.intervalMs)} are waiting already.`,
+        remedy: 'It is retried when its turn is near.',
+        notBefore: new Date(Date.now() + wait / 2),
       });
     }
-    this.#due = Math.max(at, this.#due) + this.#intervalMs;
-    await sleep(at - now, signal);
+    this.#theoreticalArrival = recordUse(this.#theoreticalArrival, this.#limit, at);
+    await sleep(wait, signal);
   }
 
-  /** Nobody's turn comes for a while: the API said that it has had enough. */
+  /** Delays every caller: the API has throttled a request. */
   backOff(ms: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
   }

@@ -1,12 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  EXACT_SET_BURST,
-  EXACT_SET_INTERVAL_MS,
-  orderAllowedAt,
-  type RateLimitState,
-  recordIssuance,
-} from '../../../src/rate-limit/exact-set-limit.ts';
+import { orderAllowedAt, type RateLimitState, recordIssuance } from '../../../src/rate-limit/exact-set-limit.ts';
+import { CERTIFICATES_PER_EXACT_SET } from '../../../src/rate-limit/limits.ts';
 import { DAY_MS, HOUR_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 
 const NAMES = { nameSet: 'names', caHost: 'ca.example' };
@@ -14,20 +9,20 @@ const CLASSIC_MS = 90 * DAY_MS;
 
 /** What is used after this many orders at one instant. */
 function used(orders: number, lifetimeMs: number | undefined = CLASSIC_MS, now = NOT_BEFORE): RateLimitState {
-  let allowance: RateLimitState = [];
-  for (let order = 0; order < orders; order += 1) allowance = recordIssuance(allowance, NAMES, lifetimeMs, now);
-  return allowance;
+  let state: RateLimitState = [];
+  for (let order = 0; order < orders; order += 1) state = recordIssuance(state, NAMES, lifetimeMs, now);
+  return state;
 }
 
 /** Orders whenever it is allowed; the instants of the first so many. */
 function greedy(orders: number, lifetimeMs: number | undefined): readonly number[] {
   const instants: number[] = [];
-  let allowance: RateLimitState = [];
+  let state: RateLimitState = [];
   let now = NOT_BEFORE;
   while (instants.length < orders) {
-    now = orderAllowedAt(allowance, NAMES, lifetimeMs, now);
+    now = orderAllowedAt(state, NAMES, lifetimeMs, now);
     instants.push(now);
-    allowance = recordIssuance(allowance, NAMES, lifetimeMs, now);
+    state = recordIssuance(state, NAMES, lifetimeMs, now);
   }
   return instants;
 }
@@ -39,13 +34,13 @@ describe('the limit of Let’s Encrypt', () => {
   });
 
   test('all five are back after a week', () => {
-    const rested = NOT_BEFORE + EXACT_SET_BURST * EXACT_SET_INTERVAL_MS;
-    let allowance = used(5);
+    const rested = NOT_BEFORE + CERTIFICATES_PER_EXACT_SET.burst * CERTIFICATES_PER_EXACT_SET.intervalMs;
+    let state = used(5);
     for (let order = 0; order < 5; order += 1) {
-      expect(orderAllowedAt(allowance, NAMES, CLASSIC_MS, rested)).toBe(rested);
-      allowance = recordIssuance(allowance, NAMES, CLASSIC_MS, rested);
+      expect(orderAllowedAt(state, NAMES, CLASSIC_MS, rested)).toBe(rested);
+      state = recordIssuance(state, NAMES, CLASSIC_MS, rested);
     }
-    expect(orderAllowedAt(allowance, NAMES, CLASSIC_MS, rested)).toBe(rested + EXACT_SET_INTERVAL_MS);
+    expect(orderAllowedAt(state, NAMES, CLASSIC_MS, rested)).toBe(rested + CERTIFICATES_PER_EXACT_SET.intervalMs);
   });
 
   test('holds as well where no lifetime is known', () => {
@@ -60,23 +55,26 @@ describe('the limit of Let’s Encrypt', () => {
     expect(orderAllowedAt(first, other, CLASSIC_MS, NOT_BEFORE)).toBe(NOT_BEFORE);
     const both = recordIssuance(first, other, CLASSIC_MS, NOT_BEFORE);
     expect(both).toEqual([{ ...used(1)[0], ...other }, ...first]);
-    expect(orderAllowedAt(both, NAMES, CLASSIC_MS, NOT_BEFORE)).toBe(NOT_BEFORE + EXACT_SET_INTERVAL_MS);
+    expect(orderAllowedAt(both, NAMES, CLASSIC_MS, NOT_BEFORE)).toBe(
+      NOT_BEFORE + CERTIFICATES_PER_EXACT_SET.intervalMs,
+    );
   });
 
   test('holds where the CA is not known, then or now: it may be the same', () => {
     const { nameSet } = NAMES;
-    expect(orderAllowedAt(used(5), { nameSet }, CLASSIC_MS, NOT_BEFORE)).toBe(NOT_BEFORE + EXACT_SET_INTERVAL_MS);
+    expect(orderAllowedAt(used(5), { nameSet }, CLASSIC_MS, NOT_BEFORE)).toBe(
+      NOT_BEFORE + CERTIFICATES_PER_EXACT_SET.intervalMs,
+    );
     const more = recordIssuance(used(4), { nameSet }, CLASSIC_MS, NOT_BEFORE);
     expect(more).toEqual(used(5));
   });
 
   test('remembers few sets, and none longer than it matters', () => {
-    let allowance: RateLimitState = [];
-    for (let set = 0; set < 9; set += 1)
-      allowance = recordIssuance(allowance, { nameSet: `${set}` }, CLASSIC_MS, NOT_BEFORE);
-    expect(allowance.map(({ nameSet }) => nameSet)).toEqual(['8', '7', '6', '5']);
-    const later = NOT_BEFORE + EXACT_SET_INTERVAL_MS;
-    expect(recordIssuance(allowance, { nameSet: '9' }, CLASSIC_MS, later)).toHaveLength(1);
+    let state: RateLimitState = [];
+    for (let set = 0; set < 9; set += 1) state = recordIssuance(state, { nameSet: `${set}` }, CLASSIC_MS, NOT_BEFORE);
+    expect(state.map(({ nameSet }) => nameSet)).toEqual(['8', '7', '6', '5']);
+    const later = NOT_BEFORE + CERTIFICATES_PER_EXACT_SET.intervalMs;
+    expect(recordIssuance(state, { nameSet: '9' }, CLASSIC_MS, later)).toHaveLength(1);
   });
 });
 
@@ -123,7 +121,7 @@ test('whatever the clock does, nobody waits longer than the limit’s week', () 
 
 test('a clock that goes back by minutes frees nothing', () => {
   const before = NOT_BEFORE - 10 * 60_000;
-  expect(orderAllowedAt(used(5), NAMES, CLASSIC_MS, before)).toBe(NOT_BEFORE + EXACT_SET_INTERVAL_MS);
+  expect(orderAllowedAt(used(5), NAMES, CLASSIC_MS, before)).toBe(NOT_BEFORE + CERTIFICATES_PER_EXACT_SET.intervalMs);
 });
 
 test('for every lifetime and any pauses: never more orders in a time than the limit allows', () => {
@@ -133,19 +131,19 @@ test('for every lifetime and any pauses: never more orders in a time than the li
       fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 20, maxLength: 60 }),
       (seconds, pauses) => {
         const lifetime = seconds === undefined ? undefined : seconds * 1000;
-        const interval = Math.min(EXACT_SET_INTERVAL_MS, (lifetime ?? Number.POSITIVE_INFINITY) / 4);
+        const interval = Math.min(CERTIFICATES_PER_EXACT_SET.intervalMs, (lifetime ?? Number.POSITIVE_INFINITY) / 4);
         const instants: number[] = [];
-        let allowance: RateLimitState = [];
+        let state: RateLimitState = [];
         let now = NOT_BEFORE;
         for (const pause of pauses) {
-          now = orderAllowedAt(allowance, NAMES, lifetime, Math.round(now + (pause / 100) * interval));
+          now = orderAllowedAt(state, NAMES, lifetime, Math.round(now + (pause / 100) * interval));
           instants.push(now);
-          allowance = recordIssuance(allowance, NAMES, lifetime, now);
+          state = recordIssuance(state, NAMES, lifetime, now);
         }
         for (const [first, from] of instants.entries()) {
           for (const [later, to] of instants.slice(first).entries()) {
             // The burst, and one more for each interval that has passed.
-            expect(later + 1).toBeLessThanOrEqual(EXACT_SET_BURST + (to - from) / interval);
+            expect(later + 1).toBeLessThanOrEqual(CERTIFICATES_PER_EXACT_SET.burst + (to - from) / interval);
           }
         }
       },

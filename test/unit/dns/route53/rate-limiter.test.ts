@@ -5,11 +5,11 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date', 'setTim
 afterEach(() => void vi.useRealTimers());
 
 /** When each of `count` turns came, in milliseconds. */
-async function turns(pace: Route53RateLimiter, count: number): Promise<readonly number[]> {
+async function turns(limiter: Route53RateLimiter, count: number): Promise<readonly number[]> {
   const start = performance.now();
   const came: number[] = [];
   const waiting = Array.from({ length: count }, async () => {
-    await pace.acquire();
+    await limiter.acquire();
     came.push(Math.round(performance.now() - start));
   });
   await vi.advanceTimersByTimeAsync(20_000);
@@ -17,30 +17,30 @@ async function turns(pace: Route53RateLimiter, count: number): Promise<readonly 
   return came;
 }
 
-describe('pacing requests', () => {
+describe('the queue of an AWS account', () => {
   it('lets a second’s worth pass at once and spaces out the rest', async () => {
     expect(await turns(new Route53RateLimiter(5), 8)).toEqual([0, 0, 0, 0, 0, 200, 400, 600]);
   });
 
   it('starts afresh after an idle second', async () => {
-    const pace = new Route53RateLimiter(5);
-    await turns(pace, 5);
-    expect(await turns(pace, 5)).toEqual([0, 0, 0, 0, 0]);
+    const limiter = new Route53RateLimiter(5);
+    await turns(limiter, 5);
+    expect(await turns(limiter, 5)).toEqual([0, 0, 0, 0, 0]);
   });
 
   it('keeps a rate below one a second', async () => {
     expect(await turns(new Route53RateLimiter(0.5), 3)).toEqual([0, 2_000, 4_000]);
   });
 
-  it('holds everybody back for a while after throttling', async () => {
-    const pace = new Route53RateLimiter(5);
-    pace.backOff(1_000);
-    expect((await turns(pace, 2))[0]).toBe(1_000);
+  it('delays every caller after throttling', async () => {
+    const limiter = new Route53RateLimiter(5);
+    limiter.backOff(1_000);
+    expect((await turns(limiter, 2))[0]).toBe(1_000);
   });
 
-  it('sends away whose turn is too far off, with a time to come back', async () => {
-    const pace = new Route53RateLimiter(1);
-    const waiting = Array.from({ length: 30 }, () => pace.acquire());
+  it('rejects a caller whose turn is too far off, with a time to retry', async () => {
+    const limiter = new Route53RateLimiter(1);
+    const waiting = Array.from({ length: 30 }, () => limiter.acquire());
     const results = Promise.allSettled(waiting);
     await vi.advanceTimersByTimeAsync(60_000);
     const refused = (await results).filter((result) => result.status === 'rejected');

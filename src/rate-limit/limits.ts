@@ -1,0 +1,42 @@
+/** The rate limits that certman keeps, as data. Pure. */
+import { perSecond, type RateLimit } from './gcra.ts';
+
+/** A limit of an outside service. */
+export interface DocumentedRateLimit extends RateLimit {
+  /** URL of the page that documents it. */
+  readonly source: string;
+  /** Date of that page. */
+  readonly asOf: string;
+}
+
+const HOUR_MS = 3_600_000;
+const WEEK_MS = 7 * 24 * HOUR_MS;
+
+/** Let's Encrypt: certificates for one exact set of names, whichever account orders them; no override exists. */
+export const CERTIFICATES_PER_EXACT_SET: DocumentedRateLimit = {
+  burst: 5,
+  intervalMs: WEEK_MS / 5,
+  source: 'https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers',
+  asOf: '2026-08',
+};
+
+/** Let's Encrypt: failed authorizations of one name by one account. */
+export const FAILED_AUTHORIZATIONS_PER_NAME: DocumentedRateLimit = {
+  burst: 5,
+  intervalMs: HOUR_MS / 5,
+  source: 'https://letsencrypt.org/docs/rate-limits/#authorization-failures-per-identifier-per-account',
+  asOf: '2026-08',
+};
+
+/** Route 53: API requests of one AWS account. */
+export const ROUTE53_REQUESTS_PER_ACCOUNT: DocumentedRateLimit = {
+  ...perSecond(5),
+  source: 'https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html#limits-api-requests',
+  asOf: '2026-11',
+};
+
+/**
+ * Signals to one cluster because another program changed what certman owns. A person does that now and then; a program that
+ * undoes each repair at once would make a loop of it, as fast as the API server allows.
+ */
+export const DRIFT_SIGNALS_PER_CLUSTER: RateLimit = { burst: 5, intervalMs: 120_000 };
