@@ -27,7 +27,7 @@ RUN npm ci --omit=dev --ignore-scripts \
  && find releases -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} + \
  && rm -rf sdk-core src bridge-macros
 
-# The steps of docker-compose.yml that make keys, the zone and the hub.
+# The steps of docker-compose.yml: keys, the zone, the management cluster, the sample.
 FROM build AS local
 COPY deploy deploy
 COPY local local

@@ -1,18 +1,21 @@
-/** Where things are in the containers of docker-compose.yml: names of services, ports, and files of the shared volume. */
+/** docker-compose.yml as its steps see it: services, ports, and files of the shared volume. */
 import type { StackEndpoints } from '../stack/endpoints.ts';
 import { AWS, TEMPORAL_NAMESPACE } from '../stack/versions.ts';
 
-/** The shared volume. Below it the same files as in the state folder of the native stack. */
-export const STATE = '/local';
+/** Mount point of the shared volume, with the files of the native stack's state folder. */
+const STATE = '/local';
 
-/** As the programs' own documentation has them. */
+/** The services that run once, by certman's own image: `node local/compose/step.ts NAME`. */
+export const STEPS = ['prepare', 'zone', 'management-cluster', 'sample'] as const;
+
+/** The programs' default ports. */
 export const PORTS = {
   etcd: 2379,
   etcdPeer: 2380,
   kubernetes: 6443,
   controllerManager: 10257,
   moto: 5000,
-  /** Not 53: nothing in there is root. */
+  /** Not 53: CoreDNS does not run as root. */
   dns: 8053,
   doh: 8443,
   acme: 14000,
@@ -24,12 +27,13 @@ export const PORTS = {
   sdkMetrics: 9464,
 } as const;
 
-/** Services that speak TLS, by the names that their certificate is for. */
+/** Services that the stack's server certificate is for. */
 export const TLS_SERVICES: readonly string[] = ['kubernetes', 'pebble', 'coredns'];
 
-/** Zone that the sample cluster is in. */
+/** Hosted zone of the sample cluster. */
 export const ZONE = 'demo.example.com';
 
+/** Files and folders of the shared volume. */
 export const FILES = {
   tls: `${STATE}/tls`,
   caFile: `${STATE}/tls/ca.crt`,
@@ -51,7 +55,7 @@ export const FILES = {
 
 const { region, accessKeyId, secretAccessKey } = AWS;
 
-/** The stack as the containers see it. */
+/** Endpoints of the stack inside the Compose network. */
 export const ENDPOINTS: StackEndpoints = {
   stateDir: STATE,
   temporal: {

@@ -1,4 +1,3 @@
-/** The files that the containers read, in the shared volume. Those that are there already stay, so that a restart keeps its keys. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { writeKubeconfig } from '../stack/management-cluster/kubeconfig.ts';
 import { adminToken, serviceAccountKey } from '../stack/parts/kube-apiserver.ts';
@@ -8,6 +7,7 @@ import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from './endpoints.ts';
 
 const ALL_INTERFACES = '0.0.0.0';
 
+/** Writes keys, kubeconfigs and configuration files into the shared volume; keys that exist are kept over a restart. */
 export async function prepareVolume(): Promise<void> {
   const folders = [
     FILES.etcd,
@@ -17,7 +17,7 @@ export async function prepareVolume(): Promise<void> {
     FILES.coreDns,
     FILES.zonesDir,
   ];
-  // etcd takes no folder that others can read.
+  // etcd refuses a folder that other users can read.
   for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
   await tlsFiles(FILES.tls, TLS_SERVICES);
   const { certFile, keyFile, caFile, zonesDir } = FILES;
@@ -29,6 +29,6 @@ export async function prepareVolume(): Promise<void> {
   await writeFile(FILES.pebbleConfiguration, JSON.stringify(pebbleConfiguration(pebble), undefined, 2));
   const dns = { host: ALL_INTERFACES, dnsPort: PORTS.dns, dohPort: PORTS.doh, certFile, keyFile, zonesDir };
   await writeFile(FILES.corefile, corefile(dns));
-  // It is the first process of its container.
+  // CoreDNS is the first process of its container.
   await writeFile(ENDPOINTS.dns.pidFile, '1\n');
 }

@@ -1,5 +1,4 @@
-/** The steps of docker-compose.yml that are certman's own: `node local/compose/step.ts NAME`. Done again, each changes nothing that works. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/** One step of docker-compose.yml: `node local/compose/step.ts NAME`. Every step is idempotent. */
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { removeDeletedZoneFiles } from '../stack/hosted-zones.ts';
 import { sendRequest } from '../stack/http.ts';
@@ -8,8 +7,9 @@ import { withAdmin } from '../stack/management-cluster/admin-client.ts';
 import { prepareManagementCluster } from '../stack/management-cluster/management-cluster.ts';
 import { createSampleClusters } from '../stack/management-cluster/sample-cluster.ts';
 import { setWorkflowRetention } from '../stack/parts/temporal.ts';
+import { poll } from '../stack/poll.ts';
 import { openStack } from '../stack/stack.ts';
-import { ENDPOINTS, ZONE } from './endpoints.ts';
+import { ENDPOINTS, STEPS, ZONE } from './endpoints.ts';
 import { prepareVolume } from './prepare.ts';
 
 const READY_TIMEOUT_MS = 180_000;
@@ -18,19 +18,19 @@ const POLL_INTERVAL_MS = 500;
 const stack = openStack(ENDPOINTS);
 const { adminKubeconfig } = ENDPOINTS.kubernetes;
 
-const STEPS: Readonly<Record<string, () => Promise<void>>> = {
-  /** Keys and configuration files. moto forgets its zones at a restart, and CoreDNS does not start with one that is not there. */
+const RUN: Readonly<Record<(typeof STEPS)[number], () => Promise<void>>> = {
+  /** Keys and configuration files. moto loses its zones at a restart, and CoreDNS does not start with a zone that is missing in Route 53. */
   prepare: async () => {
     await prepareVolume();
     await withRoute53((route53) => removeDeletedZoneFiles(route53, ENDPOINTS.dns.zonesDir));
   },
-  /** The hosted zone, once: two of one name would be an error that certman reports. */
+  /** The hosted zone, once: certman fails where two zones have one name. */
   zone: async () => {
     if (await hasZone(ZONE)) return;
     await stack.createZone(ZONE);
   },
   /** CRDs, rights, the ACME account, the kubeconfig of the worker, and Temporal's retention. */
-  hub: async () => {
+  'management-cluster': async () => {
     await waitFor('the Kubernetes API', () =>
       withAdmin(adminKubeconfig, (admin) => admin.getJson('/api/v1/namespaces?limit=1')),
     );
@@ -38,7 +38,7 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
     await waitFor('the ACME CA', () => sendRequest(ENDPOINTS.acme.directoryUrl, { caFile: ENDPOINTS.acme.caFile }));
     await prepareManagementCluster(stack, { sampleZone: ZONE });
   },
-  /** A cluster that Hive has installed. */
+  /** An installed cluster. */
   sample: async () => {
     await createSampleClusters(stack, { count: 1, zone: ZONE });
   },
@@ -61,26 +61,26 @@ async function withRoute53<T>(body: (route53: Route53Client) => Promise<T>): Pro
   }
 }
 
-/** Containers without a shell have no health check, so who needs them asks. */
-async function waitFor(what: string, look: () => Promise<unknown>): Promise<void> {
-  const giveUp = performance.now() + READY_TIMEOUT_MS;
-  for (;;) {
+/** Retries an operation: the images of these services have no shell for a health check. @throws LocalStackError */
+async function waitFor(service: string, operation: () => Promise<unknown>): Promise<void> {
+  let cause: unknown;
+  const attempt = async (): Promise<true | undefined> => {
     try {
-      await look();
-      return;
-    } catch (cause) {
-      if (performance.now() > giveUp) {
-        const message = `${what} does not answer after ${READY_TIMEOUT_MS / 1000} s: ${messageOf(cause)}`;
-        throw new LocalStackError({ message, next: 'See docker compose logs.', cause });
-      }
+      await operation();
+      return true;
+    } catch (error) {
+      cause = error;
+      return undefined;
     }
-    await sleep(POLL_INTERVAL_MS);
-  }
+  };
+  if ((await poll(attempt, { timeoutMs: READY_TIMEOUT_MS, intervalMs: POLL_INTERVAL_MS })) === true) return;
+  const message = `${service} does not respond after ${READY_TIMEOUT_MS / 1000} s: ${messageOf(cause)}`;
+  throw new LocalStackError({ message, next: 'See docker compose logs.', cause });
 }
 
-const [name = ''] = process.argv.slice(2);
-const step = STEPS[name];
-if (step === undefined)
-  throw new LocalStackError({ message: `"${name}" is no step; there are ${Object.keys(STEPS).join(', ')}` });
-await step();
+const [argument = ''] = process.argv.slice(2);
+const name = STEPS.find((step) => step === argument);
+if (name === undefined)
+  throw new LocalStackError({ message: `"${argument}" is not a step. Steps: ${STEPS.join(', ')}.` });
+await RUN[name]();
 process.stdout.write(`${name}: done\n`);

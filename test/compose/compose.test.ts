@@ -7,22 +7,21 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { composeFile } from '../../local/compose/definition.ts';
-import { FILES, PORTS, ZONE } from '../../local/compose/endpoints.ts';
+import { FILES, PORTS, STEPS, ZONE } from '../../local/compose/endpoints.ts';
 import { sendRequest } from '../../local/stack/http.ts';
 import { sampleCluster } from '../../local/stack/management-cluster/sample-cluster.ts';
 import { type AcmeEndpoints, certificateStatus } from '../../local/stack/parts/pebble.ts';
+import { readComposeFile } from '../support/compose/compose-file.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { dockerCli, PROJECT } from './engine/docker-cli.ts';
 
 const BUILD_TIMEOUT_MS = 30 * 60_000;
-const STEPS = ['prepare', 'zone', 'hub', 'sample'];
 const SAMPLE = sampleCluster('sample', ZONE);
 const AT = `${SAMPLE.namespace}/${SAMPLE.name}`;
 
 const engine = inject('engine');
 const { compose, docker } = dockerCli(engine);
-const { services } = composeFile();
+const { services } = readComposeFile();
 
 /** The documented command. */
 const kubectl = (...args: readonly string[]) => compose(['run', '--rm', 'kubectl', ...args]);
@@ -111,7 +110,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     );
     const wanted = Object.entries(services)
       .filter(([, { profiles }]) => profiles === undefined)
-      .map(([name]) => [name, STEPS.includes(name) ? 'exited 0' : 'running 0']);
+      .map(([name]) => [name, (STEPS as readonly string[]).includes(name) ? 'exited 0' : 'running 0']);
     const found = seen.map(({ Service, State, ExitCode }) => [Service, `${State} ${ExitCode}`]);
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(wanted));
   });
