@@ -8,13 +8,6 @@ import type { ControllerDependencies } from '../src/controller/controller-depend
 import { CertmanError } from '../src/failures/failure.ts';
 import { heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
 
-export type {
-  ControllerDependencies,
-  ControllerSettings,
-  FleetMetrics,
-  FleetSnapshot,
-} from '../src/controller/controller-dependencies.ts';
-
 /** A turn ends well before the activity's start-to-close time-out, so that the position is given by hand. */
 const MAX_TURN_MS = 23 * 3_600_000;
 

@@ -11,6 +11,7 @@ import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { changesRenewalTime } from '../certificates/renewal-window-change.ts';
 import { identityOf } from '../clusters/cached-cluster.ts';
+import type { Metrics } from '../contract/metrics.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import { type CertificateInUse, certificatesInUse } from './certificates-in-use.ts';
@@ -64,8 +65,7 @@ export interface AriPollerOptions {
   readonly work: KeyedWorkQueue;
   readonly logger: ControllerLogger;
   readonly signal: AbortSignal;
-  /** Told of each window that a cluster was told of. */
-  readonly onWindowMoved: () => void;
+  readonly metrics: Metrics;
 }
 
 export class AriPoller {
@@ -184,13 +184,13 @@ export class AriPoller {
     const told = this.#recentSignals.get(window.certId, now);
     const known = told === undefined ? shown : { ...shown, suggestedWindow: told };
     if (shown.certId !== window.certId || !changesRenewalTime(window, known, now)) return;
-    const { signals, logger, settings, onWindowMoved } = this.#options;
+    const { signals, logger, settings, metrics } = this.#options;
     const fields = { bundle: bundleName, window, plannedFor: shown.renewalTime };
     const refusal = { message: 'A cluster could not be told of its renewal window', fields };
     await signalInOrder(this.#options, cluster, refusal, async () => {
       await signals.signalRenewalWindowMoved(identityOf(settings.managementCluster, cluster), bundleName, window);
       this.#recentSignals.add(window.certId, window, now);
-      onWindowMoved();
+      metrics.ariWindowChanges.inc();
       logger.info({ cluster: keyOf(cluster), ...fields }, 'The CA suggests another time for a renewal');
     });
   }

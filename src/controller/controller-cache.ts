@@ -8,8 +8,7 @@ import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 import type { CachedOwners } from '../clusters/owning-cluster.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { parseTimestamp } from '../kubernetes/objects/request-status.ts';
-import type { AriCoverage, ClusterSeries, RequestSeries } from '../observability/fleet-gauges.ts';
-import type { FleetSnapshot } from './controller-dependencies.ts';
+import type { AriCoverage, ClusterSeries, FleetSnapshot, RequestSeries } from './fleet-snapshot.ts';
 import { NamespacedMap } from './namespaced-map.ts';
 
 export interface NamespacedName {

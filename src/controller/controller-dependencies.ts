@@ -1,11 +1,11 @@
 /** What the watch needs of the rest of the program. */
 import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
+import type { Metrics } from '../contract/metrics.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import type { WatchConnection } from '../kubernetes/api/list-and-watch.ts';
-import type { AriCoverage, ClusterSeries, RequestSeries } from '../observability/fleet-gauges.ts';
-import type { CrlFetchOutcome } from '../observability/worker-metrics.ts';
+import type { FleetSnapshot } from './fleet-snapshot.ts';
 
 export interface ControllerSettings {
   /** Name of the hub. */
@@ -18,27 +18,6 @@ export interface ControllerSettings {
   readonly resyncIntervalMs: number;
   /** Who this worker is (its pod's name), for people. */
   readonly workerName: string;
-}
-
-/** The hub as the watch knows it at this moment; iterated anew at each scrape. */
-export interface FleetSnapshot {
-  readonly clusters: Iterable<ClusterSeries>;
-  /** CertificateRequests that stand alone. */
-  readonly standalone: Iterable<ClusterSeries>;
-  readonly requests: Iterable<RequestSeries>;
-  readonly ari: AriCoverage;
-}
-
-/** Fleet-wide gauges: shown by the one worker that watches, for as long as it does. */
-export interface FleetMetrics {
-  /** @returns what takes the gauges away again. */
-  expose(fleet: FleetSnapshot): () => void;
-  /** A cluster was told that the CA suggests another time for the renewal of its certificate. */
-  renewalWindowChanged(this: void): void;
-  /** A list of revoked certificates was fetched, or was to be. */
-  crlFetched(this: void, outcome: CrlFetchOutcome): void;
-  /** A cluster was told that its certificate is revoked. */
-  revokedCertificateFound(this: void): void;
 }
 
 /** pino's, as far as it is used. */
@@ -60,6 +39,8 @@ export interface ControllerDependencies {
   /** Lists of revoked certificates; absent: nobody looks at them. */
   readonly crlSource?: Pick<CrlFetcher, 'fetch'>;
   readonly settings: ControllerSettings;
-  readonly metrics: FleetMetrics;
+  readonly metrics: Metrics;
+  /** Exposes the fleet gauges, as long as this worker runs the controller. @returns removes them. */
+  readonly exposeFleet: (fleet: FleetSnapshot) => () => void;
   readonly logger: ControllerLogger;
 }

@@ -105,15 +105,9 @@ export class Controller {
       surroundings: this.#dependencyHandler,
     });
     const { ca, metrics, crlSource } = dependencies;
-    this.#ariPoller = new AriPoller({ ...common, ca, onWindowMoved: metrics.renewalWindowChanged });
+    this.#ariPoller = new AriPoller({ ...common, ca, metrics });
     if (crlSource !== undefined) {
-      this.#crlPoller = new CrlPoller({
-        ...common,
-        kubernetes,
-        crlSource,
-        onFetched: metrics.crlFetched,
-        onRevoked: metrics.revokedCertificateFound,
-      });
+      this.#crlPoller = new CrlPoller({ ...common, kubernetes, crlSource, metrics });
     }
   }
 
@@ -130,7 +124,7 @@ export class Controller {
     const end = (): void => this.#stop.abort(new Error('the watch ends'));
     if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });
-    const conceal = this.#dependencies.metrics.expose(this.#cache);
+    const conceal = this.#dependencies.exposeFleet(this.#cache);
     try {
       await Promise.all([
         this.#runInformers(),

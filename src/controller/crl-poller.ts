@@ -5,6 +5,7 @@
  * one request to Kubernetes, and at rest there is none.
  */
 import { identityOf } from '../clusters/cached-cluster.ts';
+import type { Metrics } from '../contract/metrics.ts';
 import type { Crl } from '../crl/crl.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFailure, intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';
@@ -12,7 +13,6 @@ import { CertmanError } from '../failures/failure.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { readTlsSecret } from '../kubernetes/objects/secrets.ts';
-import type { CrlFetchOutcome } from '../observability/worker-metrics.ts';
 import { type CertificateInUse, certificatesInUse } from './certificates-in-use.ts';
 import type { ClusterWorkflowClient } from './cluster-workflow-client.ts';
 import { type ControllerCache, keyOf } from './controller-cache.ts';
@@ -47,9 +47,7 @@ export interface CrlPollerOptions {
   readonly work: KeyedWorkQueue;
   readonly logger: ControllerLogger;
   readonly signal: AbortSignal;
-  readonly onFetched: (outcome: CrlFetchOutcome) => void;
-  /** Told of each revoked certificate that a cluster was told of. */
-  readonly onRevoked: () => void;
+  readonly metrics: Metrics;
 }
 
 export class CrlPoller {
@@ -101,17 +99,17 @@ export class CrlPoller {
 
   /** @returns why there was no answer from where the list is, or from where it has to be confirmed. */
   async #poll({ url, certificates }: PolledCrl): Promise<CertmanError | undefined> {
-    const { crlSource, signal, logger, onFetched } = this.#options;
+    const { crlSource, signal, logger, metrics } = this.#options;
     try {
       const { crl, maxAgeMs } = await crlSource.fetch(url, signal);
       const refuted = await this.#signalRevoked(crl, { url, certificates });
-      onFetched(refuted ? 'untrusted' : isExpired(crl) ? 'outdated' : 'fetched');
+      metrics.crlFetches.inc({ outcome: refuted ? 'untrusted' : isExpired(crl) ? 'outdated' : 'fetched' });
       this.#schedule.answered(url, Date.now() + intervalAfterFetch(maxAgeMs, Math.random()));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CertmanError)) throw error;
       if (error.code !== 'crl/unusable') return error;
-      onFetched('unusable');
+      metrics.crlFetches.inc({ outcome: 'unusable' });
       logger.warn({ url, problem: error.message }, 'A list of revoked certificates cannot be used');
       this.#schedule.postpone(url, Date.now() + MIN_CRL_FETCH_INTERVAL_MS);
     }
@@ -120,8 +118,8 @@ export class CrlPoller {
 
   /** @returns epoch milliseconds of the next look. */
   #postponeFailed(url: string, { code, message, info }: CertmanError): number {
-    const { logger, onFetched } = this.#options;
-    if (code === 'crl/unreachable') onFetched('unreachable');
+    const { logger, metrics } = this.#options;
+    if (code === 'crl/unreachable') metrics.crlFetches.inc({ outcome: 'unreachable' });
     const told = info.notBefore === undefined ? undefined : Date.parse(info.notBefore) - Date.now();
     const waitMs = intervalAfterFailure(told, Math.random());
     logger.warn(
@@ -166,13 +164,13 @@ export class CrlPoller {
   }
 
   async #signal({ request, cluster, bundleName }: CertificateInUse, serialNumber: string, url: string): Promise<void> {
-    const { signals, logger, settings, onRevoked } = this.#options;
+    const { signals, logger, settings, metrics } = this.#options;
     const fields = { bundle: bundleName, serialNumber, url };
     const refusal = { message: 'A cluster could not be told of its revoked certificate', fields };
     await signalInOrder(this.#options, cluster, refusal, async () => {
       await signals.signalCertificateRevoked(identityOf(settings.managementCluster, cluster), bundleName, serialNumber);
       this.#recentSignals.add(keyOf(request), serialNumber, Date.now());
-      onRevoked();
+      metrics.revokedCertificates.inc();
       logger.warn({ cluster: keyOf(cluster), ...fields }, 'The CA has revoked a certificate; it is replaced');
     });
   }

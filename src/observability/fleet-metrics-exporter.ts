@@ -1,95 +1,73 @@
-/**
- * The hub as metrics, shown for as long as this process runs the watch. What was issued is counted anew every few minutes,
- * and soon after something was issued.
- */
+/** Exposes the fleet gauges while this worker runs the controller, and keeps the counts of issued certificates current. */
 import type { Registry } from 'prom-client';
-import {
-  type AriCoverage,
-  type ClusterSeries,
-  type FleetGauges,
-  type RequestSeries,
-  registerFleetGauges,
-} from './fleet-gauges.ts';
+import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.ts';
+import { type FleetGauges, registerFleetGauges } from './fleet-gauges.ts';
 import { IssuanceHistory, type IssuedCounts, type ListCompletedIssuances } from './issued-counts.ts';
-
-/** The hub as the watch knows it at this moment; iterated anew at each scrape. */
-export interface WatchedFleet {
-  readonly clusters: Iterable<ClusterSeries>;
-  readonly standalone: Iterable<ClusterSeries>;
-  readonly requests: Iterable<RequestSeries>;
-  readonly ari: AriCoverage;
-}
 
 export interface FleetMetricsExporterOptions {
   readonly registry: Registry;
   readonly list: ListCompletedIssuances;
-  /** Told of every count that failed; the next one makes up for it. */
+  /** Called with each failure to count; the next count covers what it missed. */
   readonly onError: (error: unknown) => void;
-  /** Milliseconds between two counts when nothing changes. */
-  readonly countIntervalMs?: number;
-  /** Milliseconds from a change to the count: time for visibility to catch up, and for neighbours to be counted with it. */
-  readonly countDelayMs?: number;
 }
 
+/** Between two counts when nothing changes. */
 const COUNT_INTERVAL_MS = 5 * 60_000;
+/** From a change to the count: visibility catches up, and changes in quick succession are counted together. */
 const COUNT_DELAY_MS = 1_500;
 
-/** Of one process. At most one period of watching is shown at a time: the latest. */
+/** Of one process. Exposes at most one fleet at a time: the latest. */
 export class FleetMetricsExporter {
   readonly #options: FleetMetricsExporterOptions;
-  #period: ExposurePeriod | undefined;
+  #exposure: Exposure | undefined;
 
   constructor(options: FleetMetricsExporterOptions) {
     this.#options = options;
   }
 
-  /** Shows the hub until the function that is returned is called. */
-  expose(view: WatchedFleet): () => void {
-    this.#period?.end();
-    const period = new ExposurePeriod(this.#options, view);
-    this.#period = period;
-    return () => {
-      period.end();
-      if (this.#period === period) this.#period = undefined;
-    };
+  /** Exposes a fleet until the returned function is called. */
+  expose(fleet: FleetSnapshot): () => void {
+    this.#exposure?.end();
+    const exposure = new Exposure(this.#options, fleet);
+    this.#exposure = exposure;
+    return () => exposure.end();
   }
 
-  /** A certificate was issued: count soon, if it is this process that counts. */
+  /** Schedules a count soon, if this process exposes the fleet. */
   certificateIssued(): void {
-    this.#period?.countSoon();
+    this.#exposure?.countSoon();
   }
 
-  /** Shows nothing any more. */
+  /** Removes the gauges. */
   close(): void {
-    this.#period?.end();
-    this.#period = undefined;
+    this.#exposure?.end();
   }
 }
 
-/** One period of watching. */
-class ExposurePeriod {
+/** One fleet's gauges from exposing to removing them. */
+class Exposure {
   readonly #options: FleetMetricsExporterOptions;
   readonly #gauges: FleetGauges;
-  readonly #ledger: IssuanceHistory;
+  readonly #history: IssuanceHistory;
   readonly #ended = new AbortController();
   #issued: IssuedCounts | undefined;
-  /** What the certificates added up to at the last scrape; another number means that something was issued somewhere. */
-  #seen: number | undefined;
+  /** Sum of all expiries at the last scrape: another sum means that a certificate was issued, by whichever worker. */
+  #expirySum: number | undefined;
   #timer: NodeJS.Timeout;
   #due = 0;
 
-  constructor(options: FleetMetricsExporterOptions, view: WatchedFleet) {
+  constructor(options: FleetMetricsExporterOptions, fleet: FleetSnapshot) {
     this.#options = options;
-    this.#ledger = new IssuanceHistory(options.list, ({ startTime, closeTime }) =>
+    this.#history = new IssuanceHistory(options.list, ({ startTime, closeTime }) =>
       this.#gauges.observeIssueDuration(Math.max(0, closeTime - startTime) / 1000),
     );
     this.#gauges = registerFleetGauges(options.registry, () => ({
-      clusters: view.clusters,
-      standalone: view.standalone,
-      requests: this.#noticing(view.requests),
-      ari: view.ari,
-      // Certificates leave the day and the week by themselves, without anything being listed.
-      issued: this.#issued === undefined ? undefined : this.#ledger.counts(Date.now()),
+      clusters: fleet.clusters,
+      standalone: fleet.standalone,
+      requests: this.#detectIssuance(fleet.requests),
+      ari: fleet.ari,
+      // Counted at the scrape, without a listing: certificates leave the day and the week as time passes.
+      issued: this.#issued === undefined ? undefined : this.#history.counts(Date.now()),
     }));
     this.#timer = setTimeout(() => this.#count(), 0).unref();
   }
@@ -102,20 +80,20 @@ class ExposurePeriod {
   }
 
   countSoon(): void {
-    this.#countWithin(this.#options.countDelayMs ?? COUNT_DELAY_MS);
+    this.#countWithin(COUNT_DELAY_MS);
   }
 
-  *#noticing(requests: Iterable<RequestSeries>): Generator<RequestSeries> {
+  *#detectIssuance(requests: Iterable<RequestSeries>): Generator<RequestSeries> {
     let sum = 0;
     for (const request of requests) {
       sum += request.notAfter ?? 0;
       yield request;
     }
-    if (this.#seen !== undefined && this.#seen !== sum) this.countSoon();
-    this.#seen = sum;
+    if (this.#expirySum !== undefined && this.#expirySum !== sum) this.countSoon();
+    this.#expirySum = sum;
   }
 
-  /** Brings the next count forward, never puts it off. */
+  /** Brings the next count forward, never delays it. */
   #countWithin(ms: number): void {
     const due = Date.now() + ms;
     if (this.#ended.signal.aborted || this.#due <= due) return;
@@ -126,14 +104,14 @@ class ExposurePeriod {
 
   #count(): void {
     this.#due = Number.POSITIVE_INFINITY;
-    void this.#refresh().finally(() => this.#countWithin(this.#options.countIntervalMs ?? COUNT_INTERVAL_MS));
+    void this.#refresh().finally(() => this.#countWithin(COUNT_INTERVAL_MS));
   }
 
   async #refresh(): Promise<void> {
     try {
-      this.#issued = await this.#ledger.refresh(Date.now(), this.#ended.signal);
+      this.#issued = await this.#history.refresh(Date.now(), this.#ended.signal);
     } catch (error) {
-      // The gauges keep their last numbers, which age by themselves; the next count lists what this one did not.
+      // The gauges keep the last counts; the next listing covers this one's time as well.
       if (!this.#ended.signal.aborted) this.#options.onError(error);
     }
   }

@@ -1,40 +1,46 @@
-/** Turns what activities do into this process's metrics. */
+/** Records metrics from the inputs and results of activities. */
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Activities } from '../contract/activities.ts';
-import type { DecommissionOutcome, WorkerMetrics } from '../observability/worker-metrics.ts';
+import type { Metrics } from '../contract/metrics.ts';
 
 type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
 
-/** Said by a CA that is down for maintenance, in the detail of its problem document or the body of its 503. */
+/** In the detail of the CA's problem document or the body of its 503. */
 const MAINTENANCE = /\bmaintenance\b/i;
 
 /**
  * For `WorkerOptions.interceptors.activity`.
- * @param onIssued called when a certificate has been issued, installed and told.
+ * @param onIssued called when the status of an issued and installed certificate has been written.
  */
 export function createActivityMetricsInterceptor(
-  metrics: WorkerMetrics,
+  metrics: Metrics,
   onIssued: () => void,
 ): (context: Context) => ActivityInterceptors {
   return (context) => ({
     inbound: {
       async execute(input, next) {
         const activity = context.info.activityType;
-        const began = performance.now();
-        const ended = (result: string): void =>
-          metrics.activityEnded({ activity, seconds: (performance.now() - began) / 1000, result });
+        const start = performance.now();
+        const observe = (succeeded: boolean): void =>
+          metrics.activityDuration.observe(
+            { activity, succeeded: String(succeeded) },
+            (performance.now() - start) / 1000,
+          );
         try {
           const result = await next(input);
-          ended('ok');
-          if (activity === 'reportStatus') recordReport(metrics, onIssued, input.args[0]);
-          if (activity === 'removeFinalizer' && result !== 'kept')
-            metrics.clusterDecommissioned(outcomeOf(input.args[1]));
+          observe(true);
+          if (activity === 'reportStatus') recordIssuance(metrics, onIssued, input.args[0]);
+          if (activity === 'removeFinalizer' && result !== 'kept') recordDecommission(metrics, input.args[1]);
           return result;
         } catch (error) {
-          ended(resultOf(error));
-          if (error instanceof ApplicationFailure && isMaintenance(error)) metrics.maintenanceReported();
+          if (error instanceof CancelledFailure) throw error;
+          observe(false);
+          const failure = error instanceof ApplicationFailure ? error : undefined;
+          metrics.activityFailures.inc({ activity, code: failure?.type ?? 'internal/unexpected' });
+          if (failure?.type?.startsWith('acme/') === true && MAINTENANCE.test(failure.message))
+            metrics.caMaintenanceErrors.inc();
           throw error;
         }
       },
@@ -42,17 +48,17 @@ export function createActivityMetricsInterceptor(
   });
 }
 
-/** The Event of a report announces what happened, once. */
-function recordReport(metrics: WorkerMetrics, onIssued: () => void, input: unknown): void {
+/** Each issuance and each failure is reported with one Event. */
+function recordIssuance(metrics: Metrics, onIssued: () => void, input: unknown): void {
   if (!isReport(input)) return;
   const { event, conditions } = input.report;
   if (event?.reason === 'Issued' || event?.reason === 'Renewed') {
-    metrics.certificateIssued(event.reason === 'Issued' ? 'create' : 'renew');
+    metrics.issuedCertificates.inc({ action: event.reason === 'Issued' ? 'create' : 'renew' });
+    metrics.issuances.inc({ result: 'issued' });
     onIssued();
   } else if (event?.reason === 'Failing') {
-    metrics.issuanceFailed(
-      conditions.find(({ type, status }) => type === 'Failing' && status === 'True')?.reason ?? event.reason,
-    );
+    const failing = conditions.find(({ type, status }) => type === 'Failing' && status === 'True');
+    metrics.issuances.inc({ result: failing?.reason ?? event.reason });
   }
 }
 
@@ -60,16 +66,7 @@ function isReport(input: unknown): input is ReportStatusInput {
   return typeof input === 'object' && input !== null && 'report' in input;
 }
 
-/** @param left what the workflow says could not be done; a run of an earlier version says nothing. */
-function outcomeOf(left: unknown): DecommissionOutcome {
-  return Array.isArray(left) && left.length > 0 ? 'incomplete' : 'complete';
-}
-
-function resultOf(error: unknown): string {
-  if (error instanceof CancelledFailure) return 'cancelled';
-  return error instanceof ApplicationFailure ? (error.type ?? 'internal/unexpected') : 'internal/unexpected';
-}
-
-function isMaintenance(failure: ApplicationFailure): boolean {
-  return failure.type?.startsWith('acme/') === true && MAINTENANCE.test(failure.message);
+/** @param failures what the workflow gave up. */
+function recordDecommission(metrics: Metrics, failures: unknown): void {
+  metrics.decommissions.inc({ outcome: Array.isArray(failures) && failures.length > 0 ? 'incomplete' : 'complete' });
 }

@@ -1,5 +1,6 @@
 /** Puts the activities together from the settings: the one place that knows which module stands on which. */
 import type { Client } from '@temporalio/client';
+import type { Registry } from 'prom-client';
 import { createAcmeActivities } from '../../activities/acme.ts';
 import { createDnsActivities } from '../../activities/dns.ts';
 import { createKubernetesActivities } from '../../activities/kubernetes.ts';
@@ -8,6 +9,7 @@ import { createWatchActivities } from '../../activities/watch.ts';
 import { AcmeClientSource } from '../acme/client-source.ts';
 import type { Configuration } from '../configuration/index.ts';
 import type { Activities } from '../contract/activities.ts';
+import type { Metrics } from '../contract/metrics.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { Route53Provider } from '../dns/route53/provider.ts';
@@ -16,7 +18,6 @@ import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
-import type { WorkerMetrics } from '../observability/worker-metrics.ts';
 import { VERSION } from '../version.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 
@@ -24,7 +25,8 @@ export interface CompositionInput {
   readonly configuration: Configuration;
   readonly client: Client;
   readonly logger: Logger;
-  readonly metrics: WorkerMetrics;
+  readonly registry: Registry;
+  readonly metrics: Metrics;
   /** Who this worker is, for people. */
   readonly identity: string;
   /** Aborted when the worker begins to end. */
@@ -50,13 +52,13 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
     directoryUrl: configuration.acmeDirectoryUrl,
     caBundlePem: configuration.acmeCaBundle?.pem,
     version: VERSION,
-    onRequest: metrics.acmeRequestEnded,
+    onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();
   const crlCheck = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent: `certman/${VERSION}` }) : undefined;
   const propagation = createPropagationCheck(configuration, logger);
-  const hub = new FleetMetricsExporter({
-    registry: metrics.registry,
+  const fleetMetrics = new FleetMetricsExporter({
+    registry: input.registry,
     list: listCompletedIssuances(input.client),
     onError: (error) =>
       logger.warn({ error }, 'the issued certificates could not be counted; the next count is in 5 minutes'),
@@ -84,12 +86,8 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
         source: kubernetes,
         caHost,
         ca,
-        metrics: {
-          expose: (fleet) => hub.expose(fleet),
-          renewalWindowChanged: metrics.ariWindowChanged,
-          crlFetched: metrics.crlFetched,
-          revokedCertificateFound: metrics.revokedCertificateFound,
-        },
+        metrics,
+        exposeFleet: (fleet) => fleetMetrics.expose(fleet),
         ...(crlCheck === undefined ? {} : { crlSource: crlCheck }),
         logger,
         stopping: input.stopping,
@@ -102,9 +100,9 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
         },
       }),
     },
-    certificateIssued: () => hub.certificateIssued(),
+    certificateIssued: () => fleetMetrics.certificateIssued(),
     close: async () => {
-      hub.close();
+      fleetMetrics.close();
       await Promise.all([ca.close(), propagation.close(), kubernetes.close(), crlCheck?.close()]);
     },
   };
@@ -124,7 +122,7 @@ function createPropagationCheck(configuration: Configuration, logger: Logger): P
 function createDnsProvider(
   configuration: Configuration,
   kubernetes: KubernetesClient,
-  metrics: WorkerMetrics,
+  metrics: Metrics,
   nameServersWanted: boolean,
 ): Route53Provider {
   const { fedramp, fedrampStandaloneRequests, hostedZoneId } = configuration;
@@ -134,7 +132,7 @@ function createDnsProvider(
     requestsPerSecond: configuration.route53RequestsPerSecond,
     batchWindowMs: configuration.dnsBatchWindowMs,
     needsNameServers: nameServersWanted,
-    onRequest: metrics.route53Requested,
+    onRequest: (action) => metrics.route53Requests.inc({ action }),
     ...(fedramp && hostedZoneId !== undefined
       ? { fedramp: { hostedZoneId, standaloneRequests: fedrampStandaloneRequests } }
       : {}),

@@ -4,14 +4,15 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Configuration, formatAddress } from '../configuration/index.ts';
 import { TASK_QUEUE } from '../contract/cluster-certificates.ts';
 import { unknownPatches } from '../contract/patches.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
+import { createMetrics } from '../observability/metrics.ts';
 import { createTemporalLogger } from '../observability/temporal-logger.ts';
-import { createWorkerMetrics } from '../observability/worker-metrics.ts';
 import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { composeActivities } from './compose-activities.ts';
 import { ensureWatchWorkflow } from './ensure-watch-workflow.ts';
@@ -30,11 +31,12 @@ const FORCE_AFTER_GRACE_MS = 5_000;
  * @throws what kept it from starting, or what ended it.
  */
 export async function runWorker(configuration: Configuration, logger: Logger, signal: AbortSignal): Promise<void> {
-  const metrics = createWorkerMetrics();
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
   const progress = new WorkerHealth();
   const server = await startHttpServer({
     ...configuration.metricsAddress,
-    registry: metrics.registry,
+    registry,
     process: progress,
   });
   logger.info({ url: server.url }, 'serving /metrics, /healthz and /readyz');
@@ -52,7 +54,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       await registerSearchAttributes(connection, temporal.namespace, logger);
       await checkRetention(connection, temporal.namespace, logger);
       progress.notReady('The worker is being made.');
-      await runTemporalWorker(configuration, logger, signal, { connection, metrics, progress });
+      await runTemporalWorker(configuration, logger, signal, { connection, registry, progress });
     } finally {
       await connection.close();
     }
@@ -99,14 +101,15 @@ async function runTemporalWorker(
   signal: AbortSignal,
   parts: {
     readonly connection: NativeConnection;
-    readonly metrics: ReturnType<typeof createWorkerMetrics>;
+    readonly registry: Registry;
     readonly progress: WorkerHealth;
   },
 ): Promise<void> {
-  const { connection, metrics, progress } = parts;
+  const { connection, registry, progress } = parts;
+  const metrics = createMetrics(registry);
   const identity = configuration.identity ?? defaultIdentity();
   const client = new Client({ connection, namespace: configuration.temporal.namespace, identity });
-  const composed = composeActivities({ configuration, client, logger, metrics, identity, stopping: signal });
+  const composed = composeActivities({ configuration, client, logger, registry, metrics, identity, stopping: signal });
   try {
     const worker = await Worker.create({
       ...workerOptions(configuration, identity),

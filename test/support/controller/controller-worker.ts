@@ -1,10 +1,12 @@
 /** A worker process of its own that watches a hub, to be killed by tests. Settings by environment; says `ready` when it polls. */
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { Registry } from 'prom-client';
 import { createWatchActivities } from '../../../activities/watch.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { createKubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
 
 const setting = (name: string): string => {
   const value = process.env[name];
@@ -32,12 +34,8 @@ const worker = await Worker.create({
       resyncIntervalMs: 600_000,
       workerName: setting('WATCH_WORKER'),
     },
-    metrics: {
-      expose: () => silent,
-      renewalWindowChanged: silent,
-      crlFetched: silent,
-      revokedCertificateFound: silent,
-    },
+    metrics: createMetrics(new Registry()),
+    exposeFleet: () => silent,
     logger: { debug: silent, info: silent, warn: silent, error: silent },
   }),
 });

@@ -4,16 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
+import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { createWatchActivities, type FleetSnapshot } from '../../../activities/watch.ts';
+import { createWatchActivities } from '../../../activities/watch.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import type { FleetSnapshot } from '../../../src/controller/fleet-snapshot.ts';
 import type { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
-import type { CrlFetchOutcome } from '../../../src/observability/worker-metrics.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
 import { OPERATOR_NAMESPACE, type TestManagementCluster } from '../kubernetes/management-cluster.ts';
 import { startEnvironment } from '../temporal/temporal-server.ts';
 import { workflowBundle } from '../temporal/workflow-bundle.ts';
@@ -28,11 +30,11 @@ export interface ControllerRun {
   readonly logs: readonly string[];
   /** What the gauges would show; undefined when it does not watch. */
   fleet(): FleetSnapshot | undefined;
-  /** How often a cluster was told of a renewal window. */
+  /** Number of signals of a moved renewal window. */
   movedWindows(): number;
-  /** What came of each list of revoked certificates. */
-  readonly crlFetches: readonly CrlFetchOutcome[];
-  /** How often a cluster was told that its certificate is revoked. */
+  /** Outcome of each fetch of a CRL. */
+  readonly crlFetches: readonly string[];
+  /** Number of signals of a revoked certificate. */
   revokedCertificates(): number;
   /** What a cluster's workflow was told; undefined when it has none. */
   receivedSignals(cluster: Omit<ClusterIdentity, 'managementCluster'>): Promise<readonly string[] | undefined>;
@@ -111,7 +113,7 @@ async function startController(
   let fleet: FleetSnapshot | undefined;
   let windowsMoved = 0;
   let revokedFound = 0;
-  const listsFetched: CrlFetchOutcome[] = [];
+  const listsFetched: string[] = [];
   const operatorNamespace = options.operatorNamespace ?? OPERATOR_NAMESPACE;
   const ownCa = options.ca === undefined ? managementClusterCa(options.kubernetes, operatorNamespace) : undefined;
   const ca = options.ca ?? ownCa;
@@ -138,19 +140,16 @@ async function startController(
           workerName: options.worker ?? 'worker-1',
         },
         metrics: {
-          expose: (watched) => {
-            fleet = watched;
-            return () => {
-              fleet = undefined;
-            };
-          },
-          renewalWindowChanged: () => {
-            windowsMoved += 1;
-          },
-          crlFetched: (outcome) => void listsFetched.push(outcome),
-          revokedCertificateFound: () => {
-            revokedFound += 1;
-          },
+          ...createMetrics(new Registry()),
+          ariWindowChanges: { inc: () => void (windowsMoved += 1) },
+          crlFetches: { inc: ({ outcome }) => void listsFetched.push(String(outcome)) },
+          revokedCertificates: { inc: () => void (revokedFound += 1) },
+        },
+        exposeFleet: (watched) => {
+          fleet = watched;
+          return () => {
+            fleet = undefined;
+          };
         },
         logger: { debug: () => undefined, info: log, warn: log, error: log },
       }),

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import type { AriCoverage, ClusterSeries, RequestSeries } from '../../../src/observability/fleet-gauges.ts';
+import type { AriCoverage, ClusterSeries, RequestSeries } from '../../../src/controller/fleet-snapshot.ts';
 import { FleetMetricsExporter } from '../../../src/observability/fleet-metrics-exporter.ts';
 import type { ClosedIssuance } from '../../../src/observability/issued-counts.ts';
 

@@ -2,13 +2,13 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { createWorkerMetrics } from '../../../src/observability/worker-metrics.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
 import { createActivityMetricsInterceptor } from '../../../src/worker/activity-metrics.ts';
 
 function setUp() {
   const registry = new Registry();
   let issued = 0;
-  const observe = createActivityMetricsInterceptor(createWorkerMetrics(registry), () => {
+  const observe = createActivityMetricsInterceptor(createMetrics(registry), () => {
     issued += 1;
   });
   const run = async (step: string, args: unknown[], next: () => Promise<unknown>): Promise<unknown> => {

@@ -1,0 +1,22 @@
+/** The metrics of src/contract/metrics.ts as prom-client's. */
+import { Counter, Histogram, type Registry } from 'prom-client';
+import { type CounterRow, type HistogramRow, METRICS, type Metrics } from '../contract/metrics.ts';
+
+/** Registers every metric of the table, once per registry. */
+export function createMetrics(registry: Registry): Metrics {
+  const metrics = Object.entries<CounterRow | HistogramRow>(METRICS).map(([key, row]) => [
+    key,
+    register(row, registry),
+  ]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each recorder is made from the row of its own key
+  return Object.fromEntries(metrics) as Metrics;
+}
+
+function register(row: CounterRow | HistogramRow, registry: Registry): Counter | Histogram {
+  const { name, help, labels } = row;
+  const options = { name, help, labelNames: Object.keys(labels), registers: [registry] };
+  if (row.kind === 'histogram') return new Histogram({ ...options, buckets: [...row.buckets] });
+  const counter = new Counter(options);
+  for (const [label, values] of Object.entries(labels)) for (const value of values) counter.inc({ [label]: value }, 0);
+  return counter;
+}
