@@ -30,11 +30,7 @@ export interface HistogramRow<L extends Labels = Labels> extends MetricRow<L> {
   readonly buckets: readonly number[];
 }
 
-function counter<const L extends Labels = Readonly<Record<never, readonly string[]>>>(
-  name: string,
-  help: string,
-  labels: L = {} as L,
-): CounterRow<L> {
+function counter<const L extends Labels>(name: string, help: string, labels: L): CounterRow<L> {
   return { kind: 'counter', name, help, labels };
 }
 
@@ -56,6 +52,7 @@ export const METRICS = {
   caMaintenanceErrors: counter(
     'certman_operator_lets_encrypt_maintenance_error_count',
     'Responses in which the CA reports that it is down for maintenance.',
+    {},
   ),
   issuances: counter(
     'certman_issuances_total',
@@ -87,6 +84,7 @@ export const METRICS = {
   ariWindowChanges: counter(
     'certman_ari_window_changes_total',
     'Renewals that were rescheduled because the CA moved the suggested window (RFC 9773).',
+    {},
   ),
   crlFetches: counter(
     'certman_crl_fetches_total',
@@ -96,6 +94,7 @@ export const METRICS = {
   revokedCertificates: counter(
     'certman_revoked_certificates_total',
     'Certificates in use that were found on a CRL of their CA.',
+    {},
   ),
   route53Requests: counter('certman_route53_requests_total', 'Requests to Route 53, by action.', { action: [] }),
 };
