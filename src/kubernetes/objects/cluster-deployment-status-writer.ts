@@ -1,9 +1,9 @@
 /** `status.certificateBundles` of a ClusterDeployment: which bundles have a certificate. Hive waits for it. */
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
-import { ObjectCache } from '../api/object-cache.ts';
 import { CLUSTER_DEPLOYMENTS } from './resources.ts';
 
 const MAX_ATTEMPTS = 5;
@@ -25,7 +25,8 @@ const statusSchema = z.looseObject({
 
 export class ClusterDeploymentStatusWriter {
   readonly #kubernetes: KubernetesApi;
-  readonly #cache = new ObjectCache<CachedStatus>(MAX_CACHED);
+  /** What was last seen. A write carries its resourceVersion, so that one based on an old state is refused (409). */
+  readonly #cache = new LRUCache<string, CachedStatus>({ max: MAX_CACHED });
 
   constructor(kubernetes: KubernetesApi) {
     this.#kubernetes = kubernetes;

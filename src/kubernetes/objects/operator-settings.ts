@@ -3,9 +3,9 @@
  * Names and keys are certman-operator's, so that an installation can be taken over as it is.
  */
 import { z } from 'zod';
+import { LoadingCache } from '../../cache/loading-cache.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { type KubernetesApi } from '../api/kubernetes-api.ts';
-import { SingleFlightCache } from '../api/single-flight-cache.ts';
 import { CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
@@ -38,14 +38,15 @@ export function createOperatorSettings(deps: {
   readonly kubernetes: KubernetesApi;
   readonly operatorNamespace: string;
 }): OperatorSettings {
-  const account = new SingleFlightCache(() => readAccount(deps.kubernetes, deps.operatorNamespace), CACHE_TTL_MS);
-  const email = new SingleFlightCache(() => readEmail(deps.kubernetes, deps.operatorNamespace), CACHE_TTL_MS);
+  const { kubernetes, operatorNamespace } = deps;
+  const account = new LoadingCache<AcmeAccountSettings>({ max: 1, ttlMs: CACHE_TTL_MS });
+  const email = new LoadingCache<string>({ max: 1, ttlMs: CACHE_TTL_MS });
   return {
-    account: () => account.get(),
-    notificationEmail: () => email.get(),
+    account: () => account.get(ACCOUNT_SECRET, () => readAccount(kubernetes, operatorNamespace)),
+    notificationEmail: () => email.get(EMAIL_ENTRY, () => readEmail(kubernetes, operatorNamespace)),
     invalidate: () => {
-      account.invalidate();
-      email.invalidate();
+      account.delete(ACCOUNT_SECRET);
+      email.delete(EMAIL_ENTRY);
     },
   };
 }

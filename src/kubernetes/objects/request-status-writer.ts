@@ -1,8 +1,8 @@
 /** Writes the status of a CertificateRequest, reading it first only when this process has not seen it lately. */
+import { LRUCache } from 'lru-cache';
 import type { StatusReport } from '../../certificates/status-report.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { type KubernetesApi, type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
-import { ObjectCache } from '../api/object-cache.ts';
 import { buildRequestStatus, isStatusUpToDate } from './request-status.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
 
@@ -24,7 +24,8 @@ interface CachedRequest {
 
 export class RequestStatusWriter {
   readonly #kubernetes: KubernetesApi;
-  readonly #cache = new ObjectCache<CachedRequest>(MAX_CACHED);
+  /** What was last seen. A write carries its resourceVersion, so that one based on an old state is refused (409). */
+  readonly #cache = new LRUCache<string, CachedRequest>({ max: MAX_CACHED });
 
   constructor(kubernetes: KubernetesApi) {
     this.#kubernetes = kubernetes;
