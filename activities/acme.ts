@@ -1,25 +1,38 @@
 /**
- * The activities that talk to the CA (RFC 8555). Keys are made, staged and installed here, so that none leaves the worker.
- * Every one may be killed at any instant and run again: what it did already is found, not done twice.
+ * The activities on the CA (RFC 8555). Private keys are generated, staged and installed within them, so that none leaves the
+ * worker. Each is idempotent: an attempt finds what an interrupted one did.
  */
-
+import { Context } from '@temporalio/activity';
+import type { AcmeClientSource } from '../src/acme/client-source.ts';
 import type { AcmeActivities } from '../src/contract/activities.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
-import type { IssuanceDeps } from '../src/issuance/dependencies.ts';
+import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts';
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
 import { placeOrder } from '../src/issuance/place-order.ts';
 import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
-import { wrapActivity } from './wrap-activity.ts';
+import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
-export type { IssuanceDeps } from '../src/issuance/dependencies.ts';
+export interface AcmeActivityDeps extends Pick<AttemptContext, 'kubernetes' | 'settings'> {
+  readonly ca: AcmeClientSource;
+}
 
-export function createAcmeActivities(deps: IssuanceDeps): AcmeActivities {
+/** Creates the activities of {@link AcmeActivities}. */
+export function createAcmeActivities({ ca: source, ...deps }: AcmeActivityDeps): AcmeActivities {
+  const attemptContext = (): AttemptContext => {
+    const { info, cancellationSignal: signal, log } = Context.current();
+    return { ...deps, attempt: info.attempt, signal, recorded: info.heartbeatDetails, record: heartbeat, log };
+  };
+  const withClient = <Input, Result>(useCase: (context: IssuanceContext, input: Input) => Promise<Result>) =>
+    wrapActivity((input: Input) => {
+      const context = attemptContext();
+      return source.withClient((ca) => useCase({ ...context, ca }, input), context.signal);
+    });
   return {
-    placeOrder: wrapActivity((input) => deps.ca.withClient((ca) => placeOrder(deps, ca, input))),
-    answerChallenges: wrapActivity((input) => deps.ca.withClient((ca) => answerChallenges(ca, input))),
-    finalizeOrder: wrapActivity((input) => deps.ca.withClient((ca) => finalizeOrder(deps, ca, input))),
-    installCertificate: wrapActivity((input) => deps.ca.withClient((ca) => installCertificate(deps, ca, input))),
-    revokeCertificates: wrapActivity((input) => revokeCertificates(deps, input)),
+    placeOrder: withClient(placeOrder),
+    answerChallenges: withClient(answerChallenges),
+    finalizeOrder: withClient(finalizeOrder),
+    installCertificate: withClient(installCertificate),
+    revokeCertificates: wrapActivity((input) => revokeCertificates({ ...attemptContext(), source }, input)),
   };
 }

@@ -7,7 +7,7 @@ const LETS_ENCRYPT_DIRECTORIES: Readonly<Record<string, string>> = {
   'acme-staging-v02.api.letsencrypt.org': 'https://acme-staging-v02.api.letsencrypt.org/directory',
 };
 
-/** The account Secret as it is stored: PEM and URL, surrounding white space allowed. */
+/** Content of the account Secret; white space around both values is allowed. */
 export interface StoredAccount {
   readonly privateKeyPem: string;
   readonly accountUrl: string;
@@ -15,15 +15,15 @@ export interface StoredAccount {
 
 export interface AcmeAccount {
   readonly key: KeyObject;
-  /** The key identifier of every signed request (RFC 8555 §6.2). */
+  /** `kid` of every signed request (RFC 8555 §6.2). */
   readonly url: string;
   readonly directoryUrl: string;
 }
 
 /**
- * Reads the account Secret.
- * @param configuredDirectoryUrl the CA's directory; without one it follows from the account URL's host.
- * @throws CertmanError `acme/accountInvalid`, saying what was found instead, never any of the key.
+ * Parses the account Secret.
+ * @param configuredDirectoryUrl default: Let's Encrypt's directory, by the host of the account URL.
+ * @throws CertmanError `acme/accountInvalid`, which names what was found but never quotes the key.
  */
 export function parseAccount(stored: StoredAccount, configuredDirectoryUrl?: string): AcmeAccount {
   const url = parseAccountUrl(stored.accountUrl);
@@ -62,7 +62,7 @@ const KEY_EXPECTED =
 const KEY_LABELS = new Set(['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY']);
 const CURVES = new Set(['prime256v1', 'secp384r1']);
 
-/** Reads an account's private key: PKCS#1, SEC1 or PKCS#8 PEM, RSA or EC, as Let's Encrypt takes them. */
+/** Parses an account key. @throws CertmanError as {@link parseAccount}. */
 export function parseAccountKey(pem: string): KeyObject {
   const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g)].map((match) => match[1] ?? '');
   if (labels.length === 0)
@@ -80,7 +80,7 @@ function readKey(block: string, label: string): KeyObject {
   try {
     return createPrivateKey(block);
   } catch {
-    // OpenSSL's words can quote what they could not read, so they are not carried on.
+    // OpenSSL's message can quote the key, so it is dropped.
     throw accountInvalidError(`its key, a PEM of type ${label}, cannot be decoded`, KEY_EXPECTED);
   }
 }
@@ -98,7 +98,7 @@ function checkKeyType(key: KeyObject): KeyObject {
   throw accountInvalidError(`its key is of type ${key.asymmetricKeyType}`, KEY_EXPECTED);
 }
 
-/** The public half as a JWK of required members only, in lexical order (RFC 7638 §3.2). */
+/** Public key as a JWK with the required members in lexical order (RFC 7638 §3.2). */
 export function publicJwk(key: KeyObject): Readonly<Record<string, string>> {
   const { crv, e, kty, n, x, y } = createPublicKey(key).export({ format: 'jwk' }) as Record<string, string>;
   return kty === 'RSA' ? { e: e ?? '', kty, n: n ?? '' } : { crv: crv ?? '', kty: kty ?? '', x: x ?? '', y: y ?? '' };
@@ -108,6 +108,6 @@ function accountInvalidError(found: string, expected: string): CertmanError {
   return new CertmanError({
     code: 'acme/accountInvalid',
     message: `The ACME account Secret cannot be used: ${found}; expected ${expected}.`,
-    remedy: 'Correct the ACME account Secret; it goes on by itself.',
+    remedy: 'Correct the ACME account Secret; certman retries by itself.',
   });
 }

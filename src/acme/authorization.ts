@@ -1,10 +1,24 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { TxtRecord } from '../contract/activities.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
-import { type Challenge, challengeSchema } from './challenge.ts';
 import type { AcmeClient } from './client.ts';
-import { describeProblem, problemCode } from './problems.ts';
+import { describeProblem, problemCode, problemSchema } from './problems.ts';
 
-/** An authorization as the CA shows it (RFC 8555 §7.1.4). */
+/** A challenge (RFC 8555 §8), of any type. */
+const challengeSchema = z.object({
+  type: z.string().max(64),
+  url: z.url().max(2048),
+  status: z.enum(['pending', 'processing', 'valid', 'invalid']),
+  token: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,512}$/)
+    .optional(),
+  error: problemSchema.optional(),
+});
+export type Challenge = z.infer<typeof challengeSchema>;
+
+/** An authorization (RFC 8555 §7.1.4). */
 const authorizationSchema = z.object({
   identifier: z.object({ type: z.string().max(64), value: z.string().max(512) }),
   status: z.enum(['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked']),
@@ -16,17 +30,28 @@ export interface Authorization extends z.infer<typeof authorizationSchema> {
   readonly url: string;
 }
 
-export async function fetchAuthorization(ca: AcmeClient, url: string, signal?: AbortSignal): Promise<Authorization> {
-  const answer = await ca.post({ resource: 'authorization', url, payload: null, schema: authorizationSchema, signal });
+/** Fetches an authorization. @throws CertmanError of any `acme/` code. */
+export async function fetchAuthorization(ca: AcmeClient, url: string): Promise<Authorization> {
+  const answer = await ca.post({ resource: 'authorization', url, payload: null, schema: authorizationSchema });
   return { ...answer.body, url };
 }
 
-/** The name as it was ordered: `*.x` for a wildcard, whose identifier is `x`. */
-export function authorizedName(authorization: Authorization): string {
-  return `${authorization.wildcard === true ? '*.' : ''}${authorization.identifier.value}`;
+/** Whether an authorization can no longer become valid. */
+export function isFailed({ status }: Authorization): boolean {
+  return status !== 'pending' && status !== 'valid';
 }
 
-/** Its DNS-01 challenge. @throws CertmanError `acme/unexpected` when the CA offers none for this name. */
+/** Asks the CA to validate a challenge (RFC 8555 §7.5.1). @throws CertmanError of any `acme/` code. */
+export async function answerChallenge(ca: AcmeClient, url: string): Promise<Challenge> {
+  return (await ca.post({ resource: 'challenge', url, payload: {}, schema: challengeSchema })).body;
+}
+
+/** The name as ordered: `*.x` for a wildcard, whose identifier is `x`. */
+export function authorizedName({ identifier, wildcard }: Authorization): string {
+  return `${wildcard === true ? '*.' : ''}${identifier.value}`;
+}
+
+/** The DNS-01 challenge of an authorization. @throws CertmanError `acme/unexpected` when the CA offers none. */
 export function dns01Challenge(authorization: Authorization, ca: AcmeClient): Challenge & { readonly token: string } {
   const challenge = authorization.challenges.find((candidate) => candidate.type === 'dns-01');
   if (challenge?.token !== undefined) return { ...challenge, token: challenge.token };
@@ -37,13 +62,38 @@ export function dns01Challenge(authorization: Authorization, ca: AcmeClient): Ch
   });
 }
 
-/** Names whose problems are told in one message. */
+/** Name of the TXT record that authorizes an identifier, without trailing dot (RFC 8555 §8.4). */
+export function dns01RecordName(identifier: string): string {
+  return `_acme-challenge.${identifier}`;
+}
+
+/** Value of that record: base64url(SHA-256(token "." thumbprint)) (RFC 8555 §8.1, §8.4). */
+export function dns01RecordValue(token: string, thumbprint: string): string {
+  return createHash('sha256').update(`${token}.${thumbprint}`).digest('base64url');
+}
+
+/**
+ * TXT records that prove control of every name of a standalone CertificateRequest, one for each identifier, beside those of
+ * challenges. Threat: the CA reuses authorizations of the account, which other clusters' orders obtained (RFC 8555 §7.4.1).
+ * The value depends on the order, so that records of another order prove nothing for this one.
+ */
+export function ownershipRecords(
+  dnsNames: readonly string[],
+  orderUrl: string,
+  standaloneRequestUid: string,
+): readonly TxtRecord[] {
+  const identifiers = new Set(dnsNames.map((name) => name.replace(/^\*\./, '')));
+  const input = JSON.stringify(['ownership', standaloneRequestUid, orderUrl]);
+  const value = createHash('sha256').update(input).digest('base64url');
+  return [...identifiers].map((identifier) => ({ name: dns01RecordName(identifier), value }));
+}
+
 const MAX_NAMES_SHOWN = 5;
 
-/** Codes of a challenge's own problem that say more than that the challenge failed. */
+/** Codes of a challenge's problem that are more specific than `acme/challengeFailed`. */
 const SPECIFIC_CODES = new Set<FailureCode>(['acme/rejectedIdentifier', 'acme/rateLimited', 'acme/serverError']);
 
-/** The failure that authorizations which can no longer become valid stand for: each name with the CA's words. */
+/** The error for {@link isFailed} authorizations: each name with the CA's problem. */
 export function failedAuthorizationsError(failed: readonly Authorization[], ca: AcmeClient): CertmanError {
   const problems = failed.map((authorization) => authorization.challenges.find((challenge) => challenge.error)?.error);
   const code = problems.map(problemCode).find((candidate) => candidate !== undefined && SPECIFIC_CODES.has(candidate));
@@ -56,6 +106,6 @@ export function failedAuthorizationsError(failed: readonly Authorization[], ca: 
   return new CertmanError({
     code: code ?? 'acme/challengeFailed',
     message: `The CA ${ca.host} could not validate ${shown.join('; ')}`,
-    remedy: 'A failed challenge is not repeated: a new order is placed at the next attempt.',
+    remedy: 'A failed challenge cannot be retried: the next attempt places a new order.',
   });
 }

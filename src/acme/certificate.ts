@@ -1,7 +1,9 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
+import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { AcmeClient } from './client.ts';
+import { AcmeProblemError } from './problems.ts';
 
 /** A chain of an end-entity certificate with 100 names and four issuers has about 15 KB. */
 const MAX_CHAIN_LENGTH = 100 * 1024;
@@ -12,39 +14,62 @@ const chainSchema = z
   .max(MAX_CHAIN_LENGTH)
   .regex(/^-----BEGIN CERTIFICATE-----/);
 
-/** Downloads the default chain exactly as the CA sends it (RFC 8555 §7.4.2). */
-export async function downloadChain(ca: AcmeClient, url: string, signal?: AbortSignal): Promise<string> {
-  const answer = await ca.post({ resource: 'certificate', url, payload: null, schema: chainSchema, signal });
-  return answer.body;
+/** Downloads the default chain as the CA sends it (RFC 8555 §7.4.2). @throws CertmanError of any `acme/` code. */
+export async function downloadChain(ca: AcmeClient, url: string): Promise<string> {
+  return (await ca.post({ resource: 'certificate', url, payload: null, schema: chainSchema })).body;
 }
 
-/** The first certificate of a chain in PEM, or the one in DER. @throws CertmanError `acme/unexpected`. */
+/** Decodes the first certificate of a PEM chain, or one in DER. @throws CertmanError `acme/unexpected`. */
 export function readLeaf(certificate: string | Buffer): X509Certificate {
   try {
     return new X509Certificate(certificate);
-  } catch (error) {
-    throw new CertmanError({
-      code: 'acme/unexpected',
-      message: 'The certificate cannot be decoded: what should be it is no X.509 certificate.',
-      cause: error,
-    });
+  } catch (cause) {
+    throw new CertmanError({ code: 'acme/unexpected', message: 'The certificate cannot be decoded as X.509.', cause });
   }
 }
 
-/** The DNS names of a certificate's subjectAltName, lower case. */
-export function dnsNamesOf(certificate: X509Certificate): string[] {
-  const names = certificate.subjectAltName?.split(', ') ?? [];
-  return names.filter((name) => name.startsWith('DNS:')).map((name) => name.slice(4).toLowerCase());
+/** Serial number in decimal, as in `CertificateFacts`. */
+export function serialNumberOf(certificate: X509Certificate): string {
+  return BigInt(`0x${certificate.serialNumber}`).toString();
 }
 
-/** Why this leaf is not the certificate that was ordered, or undefined when it is: made for the key, covering the names. */
+/** Why a certificate is not the one that was ordered: another key, or a name missing; undefined when it is. */
 export function certificateMismatch(
   leaf: X509Certificate,
   key: KeyObject,
   dnsNames: readonly string[],
 ): string | undefined {
   if (!leaf.checkPrivateKey(key)) return 'it is for another key than the staged one';
-  const covered = new Set(dnsNamesOf(leaf));
-  const missing = dnsNames.filter((name) => !covered.has(name.toLowerCase()));
+  const covered = new Set(leaf.subjectAltName?.toLowerCase().split(', '));
+  const missing = dnsNames.filter((name) => !covered.has(`dns:${name.toLowerCase()}`));
   return missing.length === 0 ? undefined : `it does not cover ${missing.join(', ')}`;
+}
+
+/**
+ * Revokes a certificate under the account (RFC 8555 §7.6). A certificate that needs no revocation, or that this account cannot
+ * revoke, is an outcome, not an error.
+ * @param reason CRLReason (RFC 5280 §5.3.1).
+ * @throws CertmanError when the CA cannot be reached, or rejects the account itself.
+ */
+export async function revokeCertificate(
+  ca: AcmeClient,
+  certificate: X509Certificate,
+  reason: RevokeCertificatesInput['reason'],
+): Promise<RevocationEntry> {
+  const serialNumber = serialNumberOf(certificate);
+  const { revokeCert } = await ca.directory();
+  try {
+    const payload = { certificate: certificate.raw.toString('base64url'), reason };
+    await ca.post({ resource: 'revokeCert', url: revokeCert, payload, schema: z.unknown() });
+    return { serialNumber, outcome: 'revoked', message: `Revoked at ${ca.host} with reason ${reason}.` };
+  } catch (error) {
+    if (!(error instanceof AcmeProblemError)) throw error;
+    const { type, code, message } = error;
+    if (type === 'alreadyRevoked') return { serialNumber, outcome: 'alreadyRevoked', message };
+    // For a certificate that it did not issue Boulder answers 404, Pebble malformed; for another account's both unauthorized.
+    if (code === 'acme/unauthorized' || code === 'acme/malformed') {
+      return { serialNumber, outcome: 'unknownToAccount', message };
+    }
+    throw error;
+  }
 }

@@ -1,19 +1,20 @@
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { parseAccount, type StoredAccount } from './account.ts';
-import { AcmeClient, type RequestObserver } from './client.ts';
+import { AcmeClient } from './client.ts';
+import { AcmeSession, type RequestObserver } from './session.ts';
 import { AcmeTransport } from './transport.ts';
 
-/** Where the ACME account is kept; `src/kubernetes/operator-settings.ts` is one. */
+/** Reads the ACME account; implemented by `src/kubernetes/objects/operator-settings.ts`. */
 export interface AccountStore {
   /** @throws CertmanError `acme/accountMissing`. */
   account(): Promise<StoredAccount>;
-  /** Forget what was read: the next call reads anew. */
+  /** Drops the cached account. */
   invalidate(): void;
 }
 
 export interface AcmeClientSourceOptions {
   readonly accounts: AccountStore;
-  /** The CA's directory; absent: Let's Encrypt's, by the host of the account URL. */
+  /** Default: Let's Encrypt's directory, by the host of the account URL. */
   readonly directoryUrl?: string | undefined;
   readonly caBundlePem?: string | undefined;
   /** Version of certman, for the User-Agent (RFC 8555 §6.1). */
@@ -22,7 +23,7 @@ export interface AcmeClientSourceOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Refusals after which the account is read anew, since it may have been corrected. */
+/** Refusals that an account that was corrected meanwhile can explain. */
 const ACCOUNT_REJECTED_CODES = new Set<FailureCode>([
   'acme/accountUnknown',
   'acme/accountInvalid',
@@ -31,59 +32,55 @@ const ACCOUNT_REJECTED_CODES = new Set<FailureCode>([
 
 const NO_ACCOUNT_CODES = new Set<FailureCode>(['acme/accountMissing', 'acme/accountInvalid']);
 
-/** The CA under the account of this moment. Its client, with nonces and directory, lives as long as the account stays the same. */
+/** Clients of the CA under the current account. Nonces and directory are kept for as long as the account stays the same. */
 export class AcmeClientSource {
   readonly #options: AcmeClientSourceOptions;
   readonly #transport: AcmeTransport;
-  #current: { readonly stored: StoredAccount; readonly ca: AcmeClient } | undefined;
+  #current: { readonly stored: StoredAccount; readonly session: AcmeSession } | undefined;
 
   constructor(options: AcmeClientSourceOptions) {
+    const { version, caBundlePem, timeoutMs } = options;
     this.#options = options;
-    this.#transport = new AcmeTransport({
-      userAgent: `certman/${options.version}`,
-      ...(options.caBundlePem === undefined ? {} : { caBundlePem: options.caBundlePem }),
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-    });
+    this.#transport = new AcmeTransport({ userAgent: `certman/${version}`, caBundlePem, timeoutMs });
   }
 
   /**
-   * Does some work with the CA.
-   * @throws CertmanError of the work, or `acme/accountMissing`, `acme/accountInvalid`.
+   * Calls `work` with a client.
+   * @param signal cancels every request of that client.
+   * @throws CertmanError of `work`, or `acme/accountMissing`, `acme/accountInvalid`; the signal's reason.
    */
-  async withClient<Result>(work: (ca: AcmeClient) => Promise<Result>): Promise<Result> {
+  async withClient<Result>(work: (ca: AcmeClient) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     try {
-      return await work(this.#caFor(await this.#options.accounts.account()));
+      return await work(new AcmeClient(await this.#session(), signal));
     } catch (error) {
       if (error instanceof CertmanError && ACCOUNT_REJECTED_CODES.has(error.code)) this.#options.accounts.invalidate();
       throw error;
     }
   }
 
-  /**
-   * Host of the directory that an order would go to now.
-   * @returns undefined while there is no usable account: what is to be ordered then says so itself.
-   */
+  /** Host of the directory that an order would go to now; undefined while there is no usable account. */
   async caHost(): Promise<string | undefined> {
     try {
-      return this.#caFor(await this.#options.accounts.account()).host;
+      return new URL((await this.#session()).account.directoryUrl).host;
     } catch (error) {
       if (error instanceof CertmanError && NO_ACCOUNT_CODES.has(error.code)) return undefined;
       throw error;
     }
   }
 
-  #caFor(stored: StoredAccount): AcmeClient {
+  async #session(): Promise<AcmeSession> {
+    const stored = await this.#options.accounts.account();
     const current = this.#current;
     if (current?.stored.privateKeyPem === stored.privateKeyPem && current.stored.accountUrl === stored.accountUrl) {
-      return current.ca;
+      return current.session;
     }
     const account = parseAccount(stored, this.#options.directoryUrl);
-    const ca = new AcmeClient(account, this.#transport, this.#options.onRequest);
-    this.#current = { stored, ca };
-    return ca;
+    const session = new AcmeSession(account, this.#transport, this.#options.onRequest);
+    this.#current = { stored, session };
+    return session;
   }
 
-  /** Ends all connections to the CA. */
+  /** Closes all connections to the CA. */
   close(): Promise<void> {
     return this.#transport.close();
   }

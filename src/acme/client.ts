@@ -1,56 +1,40 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
-import { type AcmeAccount, publicJwk } from './account.ts';
-import { type AcmeDirectory, DirectoryCache } from './directory.ts';
-import { NoncePool } from './nonce-pool.ts';
+import type { AcmeDirectory } from './directory.ts';
 import { errorFromResponse } from './problems.ts';
-import { ReadyOrders } from './ready-orders.ts';
-import { type AcmeSession, SignedRequest } from './signed-request.ts';
-import type { AcmeTransport, TransportResponse } from './transport.ts';
+import type { AcmeSession } from './session.ts';
+import { SignedRequest } from './signed-request.ts';
+import type { TransportResponse } from './transport.ts';
 
-/** An answer of the CA, read by its schema. */
+/** An answer of the CA, validated by its schema. */
 export interface AcmeResponse<Body> {
   readonly body: Body;
-  /** URL of the resource made (`Location`). */
+  /** Absolute URL of the created resource (`Location`). */
   readonly location?: string;
-  /** When the CA wants to be asked again. */
   readonly retryAfter?: Date;
 }
 
-/** Called once for each request that was answered: for metrics. `resource` is as in `newOrder`, `authorization`. */
-export type RequestObserver = (resource: AcmeResource, status: number, seconds: number) => void;
-
-/** The kinds of resource, as requests are named in errors and metrics. */
-export type AcmeResource =
-  | 'newAccount'
-  | 'newOrder'
-  | 'order'
-  | 'authorization'
-  | 'challenge'
-  | 'finalize'
-  | 'certificate'
-  | 'revokeCert'
-  | 'renewalInfo';
-
-const REQUEST_DESCRIPTIONS: Readonly<Record<AcmeResource, string>> = {
+/** What each request asks of the CA, by resource: completes "The CA refused …" in error messages. */
+const REQUEST_DESCRIPTIONS = {
   newAccount: 'the account',
   newOrder: 'the new order',
   order: 'to show the order',
   authorization: 'to show the authorization',
-  challenge: 'to look at the challenge',
+  challenge: 'to validate the challenge',
   finalize: 'to finalize the order',
-  certificate: 'to hand out the certificate',
+  certificate: 'to return the certificate',
   revokeCert: 'to revoke the certificate',
-  renewalInfo: 'to say when the certificate should be renewed',
-};
+  renewalInfo: 'to return renewal information',
+} as const;
+
+/** The kinds of resource, as metrics label them. */
+export type AcmeResource = keyof typeof REQUEST_DESCRIPTIONS;
 
 export interface GetOptions<Body> {
   readonly resource: AcmeResource;
   readonly url: string;
   readonly schema: z.ZodType<Body>;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface PostOptions<Body> extends GetOptions<Body> {
@@ -59,98 +43,85 @@ export interface PostOptions<Body> extends GetOptions<Body> {
 }
 
 /**
- * A CA as seen through one account. Every answer is validated; every refusal is an `AcmeProblemError`; nothing is retried
- * except a bad nonce. Safe for any number of requests at once.
+ * Sends requests to a CA under one account. Validates every answer, throws `AcmeProblemError` for every refusal, and retries
+ * nothing but badNonce. Safe for concurrent use.
  */
 export class AcmeClient {
-  /** Host of the directory: how a person names the environment. */
+  /** Host of the directory. */
   readonly host: string;
-  /** `base64url(SHA-256(JWK))` (RFC 7638): the second half of a key authorization (RFC 8555 §8.1). */
-  readonly thumbprint: string;
-  readonly readyOrders = new ReadyOrders();
+  /** Cancels every request of this client. */
+  readonly signal: AbortSignal | undefined;
   readonly #session: AcmeSession;
-  readonly #observe: RequestObserver | undefined;
 
-  constructor(account: AcmeAccount, transport: AcmeTransport, observe?: RequestObserver) {
-    const jwk = publicJwk(account.key);
-    this.host = new URL(account.directoryUrl).host;
-    this.thumbprint = createHash('sha256').update(JSON.stringify(jwk)).digest('base64url');
-    this.#observe = observe;
-    this.#session = {
-      account,
-      jwk,
-      transport,
-      directory: new DirectoryCache(transport, account.directoryUrl),
-      nonces: new NoncePool(),
-    };
+  constructor(session: AcmeSession, signal?: AbortSignal) {
+    this.host = new URL(session.account.directoryUrl).host;
+    this.signal = signal;
+    this.#session = session;
   }
 
-  get account(): AcmeAccount {
-    return this.#session.account;
+  /** The same client without a signal, for requests that must not be cancelled once sent. */
+  uncancelled(): AcmeClient {
+    return new AcmeClient(this.#session);
   }
 
+  /** Account key thumbprint (RFC 8555 §8.1). */
+  get thumbprint(): string {
+    return this.#session.thumbprint;
+  }
+
+  get readyOrders(): AcmeSession['readyOrders'] {
+    return this.#session.readyOrders;
+  }
+
+  /** The CA's directory, cached. @throws CertmanError when there is none to return. */
   directory(): Promise<AcmeDirectory> {
     return this.#session.directory.get();
   }
 
-  /** Whether a URL is one of this CA's: on a host that its directory uses. Orders of another environment are not. */
+  /** Whether a URL belongs to this CA: its host is that of the directory or of newOrder. */
   async ownsUrl(url: string): Promise<boolean> {
     if (!URL.canParse(url)) return false;
     const { host } = new URL(url);
     return host === this.host || host === new URL((await this.directory()).newOrder).host;
   }
 
-  /** One signed request under the account's URL. @throws CertmanError of any `acme/` code. */
+  /** Sends a request signed under the account's URL. @throws CertmanError of any `acme/` code. */
   post<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#send(options, this.#session.account.url);
+    return this.#signed(options, this.#session.account.url);
   }
 
-  /** One request signed by the bare key, as only newAccount takes it (RFC 8555 §7.3). */
+  /** Sends a request signed by the key alone, as newAccount requires (RFC 8555 §7.3). @throws like {@link post}. */
   postWithKey<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#send(options, null);
+    return this.#signed(options, null);
   }
 
-  /** One request that nobody signs: what anybody may know (RFC 9773 §4.1). @throws CertmanError of any `acme/` code. */
+  /** Sends an unsigned GET, as renewal information allows (RFC 9773 §4.1). @throws like {@link post}. */
   get<Body>(options: GetOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#answer(options, () => this.#session.transport.send('GET', options.url, undefined, options.signal));
+    return this.#answer(options, () => this.#session.transport.send('GET', options.url, undefined, this.signal));
   }
 
-  #send<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeResponse<Body>> {
+  #signed<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeResponse<Body>> {
     return this.#answer(options, () =>
-      new SignedRequest(this.#session, options.signal).signedRequest(options.url, options.payload, { kid }),
+      new SignedRequest(this.#session, this.signal).signedRequest(options.url, options.payload, { kid }),
     );
   }
 
-  async #answer<Body>(options: GetOptions<Body>, ask: () => Promise<TransportResponse>): Promise<AcmeResponse<Body>> {
+  async #answer<Body>(options: GetOptions<Body>, send: () => Promise<TransportResponse>): Promise<AcmeResponse<Body>> {
     const started = performance.now();
-    const answer = await ask();
-    this.#observe?.(options.resource, answer.status, (performance.now() - started) / 1000);
+    const { status, headers, data } = await send();
+    this.#session.observe?.(options.resource, status, (performance.now() - started) / 1000);
+    const what = REQUEST_DESCRIPTIONS[options.resource];
     const now = new Date();
-    if (answer.status >= 300) {
-      throw errorFromResponse({
-        host: this.host,
-        what: REQUEST_DESCRIPTIONS[options.resource],
-        status: answer.status,
-        body: answer.data,
-        retryAfter: answer.headers['retry-after'],
-        now,
+    const retryAfter = headers['retry-after'];
+    if (status >= 300) throw errorFromResponse({ host: this.host, what, status, body: data, retryAfter, now });
+    const parsed = options.schema.safeParse(data);
+    if (!parsed.success) {
+      throw new CertmanError({
+        code: 'acme/unexpected',
+        message: `The CA ${this.host} was asked ${what} and answered (HTTP ${status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`,
       });
     }
-    const retryAfter = parseRetryAfter(answer.headers['retry-after'], now);
-    const { location } = answer.headers;
-    return {
-      body: this.#read(options, answer),
-      ...(location === undefined ? {} : { location: new URL(location, options.url).href }),
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-    };
-  }
-
-  #read<Body>(options: GetOptions<Body>, answer: TransportResponse): Body {
-    const parsed = options.schema.safeParse(answer.data);
-    if (parsed.success) return parsed.data;
-    throw new CertmanError({
-      code: 'acme/unexpected',
-      message: `The CA ${this.host} was asked ${REQUEST_DESCRIPTIONS[options.resource]} and answered (HTTP ${answer.status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`,
-    });
+    const location = headers.location === undefined ? undefined : new URL(headers.location, options.url).href;
+    return { body: parsed.data, location, retryAfter: parseRetryAfter(retryAfter, now) };
   }
 }

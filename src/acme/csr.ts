@@ -1,17 +1,15 @@
-import { type KeyObject, sign } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { MAX_COMMON_NAME_LENGTH } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { bitString, nullValue, objectIdentifier, octetString, sequence, setOf, tlv, utf8String } from './der-writer.ts';
-import { publicKeyDer } from './private-key.ts';
-
-/** RFC 5280 Appendix A.1: ub-common-name. */
-const MAX_COMMON_NAME_LENGTH = 64;
+import { signWith } from './private-key.ts';
 
 const COMMON_NAME = objectIdentifier('2.5.4.3');
 const EXTENSION_REQUEST = objectIdentifier('1.2.840.113549.1.9.14');
 const SUBJECT_ALT_NAME = objectIdentifier('2.5.29.17');
 const VERSION_1 = Buffer.from([0x02, 0x01, 0x00]);
 
-/** Signature algorithms (RFC 8017, RFC 5758) and their hashes. */
+/** Signature algorithms (RFC 8017, RFC 5758) with their hashes. */
 const ALGORITHMS = {
   rsa: { hash: 'sha256', identifier: sequence(objectIdentifier('1.2.840.113549.1.1.11'), nullValue()) },
   prime256v1: { hash: 'sha256', identifier: sequence(objectIdentifier('1.2.840.10045.4.3.2')) },
@@ -19,30 +17,29 @@ const ALGORITHMS = {
 } as const;
 
 export interface CsrNames {
-  /** In order; all go into the subjectAltName extension. */
+  /** For the subjectAltName extension, in this order. */
   readonly dnsNames: readonly string[];
-  /** Absent for names too long for a CN, or profiles without one. */
+  /** Absent: an empty subject. */
   readonly commonName?: string | undefined;
 }
 
 /**
- * A PKCS#10 request (RFC 2986) with the names as subjectAltName, signed off the event loop.
- * Written out by hand: the ASN.1 library behind acme-client's `createCsr` takes as long on the event loop as all the rest of an order.
+ * Creates a PKCS#10 request (RFC 2986), signed on libuv's thread pool. Encodes it without acme-client's `createCsr`, whose ASN.1
+ * library blocks the event loop for as long as all the rest of an order.
  * @returns DER.
+ * @throws CertmanError `names/invalid` for a common name that is too long, `kubernetes/secretBroken` for an unknown key type.
  */
-export async function createCsr(key: KeyObject, names: CsrNames): Promise<Buffer> {
-  if (names.commonName !== undefined && Buffer.byteLength(names.commonName) > MAX_COMMON_NAME_LENGTH) {
+export async function createCsr(key: KeyObject, { dnsNames, commonName }: CsrNames): Promise<Buffer> {
+  if (commonName !== undefined && Buffer.byteLength(commonName) > MAX_COMMON_NAME_LENGTH) {
     throw new CertmanError({
       code: 'names/invalid',
-      message: `${names.commonName} is longer than the ${MAX_COMMON_NAME_LENGTH} characters of a common name.`,
+      message: `${commonName} is longer than the ${MAX_COMMON_NAME_LENGTH} characters of a common name.`,
     });
   }
-  const algorithm = algorithmOf(key);
-  const info = sequence(VERSION_1, subject(names.commonName), publicKeyDer(key), attributes(names.dnsNames));
-  const signature = await new Promise<Buffer>((resolve, reject) => {
-    sign(algorithm.hash, info, key, (error, made) => (error === null ? resolve(made) : reject(error)));
-  });
-  return sequence(info, algorithm.identifier, bitString(signature));
+  const { hash, identifier } = algorithmOf(key);
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
+  const info = sequence(VERSION_1, subject(commonName), publicKey, attributes(dnsNames));
+  return sequence(info, identifier, bitString(await signWith(key, hash, info)));
 }
 
 function algorithmOf(key: KeyObject): (typeof ALGORITHMS)[keyof typeof ALGORITHMS] {
@@ -50,8 +47,8 @@ function algorithmOf(key: KeyObject): (typeof ALGORITHMS)[keyof typeof ALGORITHM
   if (kind === 'rsa' || kind === 'prime256v1' || kind === 'secp384r1') return ALGORITHMS[kind];
   throw new CertmanError({
     code: 'kubernetes/secretBroken',
-    message: `The staged key is of a kind that certman does not make (${key.asymmetricKeyType} ${kind ?? ''}).`,
-    remedy: 'Delete the staging Secret; a new key is made.',
+    message: `The staged key has a type that certman does not generate (${key.asymmetricKeyType} ${kind ?? ''}).`,
+    remedy: 'Delete the staging Secret; certman creates a new key.',
   });
 }
 

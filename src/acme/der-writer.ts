@@ -1,34 +1,35 @@
-/** DER (X.690), as much of it as a CSR needs. */
+/** Encodes DER (X.690), as far as a CSR needs it. */
 
-/** One TLV. */
+/** One tag-length-value. */
 export function tlv(tag: number, ...contents: readonly Buffer[]): Buffer {
   const value = Buffer.concat(contents);
-  return Buffer.concat([Buffer.from([tag]), encodeLength(value), value]);
+  return Buffer.concat([Buffer.from([tag, ...encodeLength(value.length)]), value]);
 }
 
-function encodeLength(value: Buffer): Buffer {
-  if (value.length < 0x80) return Buffer.from([value.length]);
-  const bytes: number[] = [];
-  for (let rest = value.length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
-  return Buffer.from([0x80 + bytes.length, ...bytes]);
+function encodeLength(length: number): number[] {
+  if (length < 0x80) return [length];
+  const bytes = digitsOf(length, 256);
+  return [0x80 + bytes.length, ...bytes];
 }
 
 export const sequence = (...contents: readonly Buffer[]): Buffer => tlv(0x30, ...contents);
 export const setOf = (...contents: readonly Buffer[]): Buffer => tlv(0x31, ...contents);
 export const octetString = (...contents: readonly Buffer[]): Buffer => tlv(0x04, ...contents);
 export const utf8String = (text: string): Buffer => tlv(0x0c, Buffer.from(text, 'utf8'));
-/** Whole bytes only: no unused bits. */
+/** Without unused bits. */
 export const bitString = (bits: Buffer): Buffer => tlv(0x03, Buffer.from([0]), bits);
 export const nullValue = (): Buffer => tlv(0x05);
 
-/** `1.2.840.113549.1.9.14` and the like. */
+/** An object identifier from its dotted form. */
 export function objectIdentifier(dotted: string): Buffer {
   const [first = 0, second = 0, ...arcs] = dotted.split('.').map(Number);
-  return tlv(0x06, Buffer.from([first * 40 + second, ...arcs.flatMap(encodeBase128)]));
+  const encoded = arcs.flatMap((arc) =>
+    digitsOf(arc, 128).map((digit, at, digits) => (at === digits.length - 1 ? digit : digit | 0x80)),
+  );
+  return tlv(0x06, Buffer.from([first * 40 + second, ...encoded]));
 }
 
-function encodeBase128(arc: number): number[] {
-  const digits = [arc % 128];
-  for (let rest = Math.floor(arc / 128); rest > 0; rest = Math.floor(rest / 128)) digits.unshift(0x80 + (rest % 128));
-  return digits;
+/** Digits of a number, most significant first. */
+function digitsOf(value: number, base: number): number[] {
+  return value < base ? [value] : [...digitsOf(Math.floor(value / base), base), value % base];
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
+import { failedAuthorizationsError, fetchAuthorization, isFailed } from './authorization.ts';
 import type { AcmeClient, AcmeResponse } from './client.ts';
-import { AcmeProblemError, describeProblem, type Problem, problemCode, problemSchema } from './problems.ts';
+import { AcmeProblemError, describeProblem, problemCode, problemSchema } from './problems.ts';
 
-/** An order as the CA shows it (RFC 8555 §7.1.3). */
+/** An order (RFC 8555 §7.1.3). */
 const orderSchema = z.object({
   status: z.enum(['pending', 'ready', 'processing', 'valid', 'invalid']),
   expires: z.string().max(64).optional(),
@@ -16,71 +17,55 @@ const orderSchema = z.object({
 
 export interface Order extends z.infer<typeof orderSchema> {
   readonly url: string;
-  /** When the CA wants to be asked again. */
-  readonly retryAfter?: Date;
+  readonly retryAfter?: Date | undefined;
 }
 
 export interface NewOrder {
   readonly dnsNames: readonly string[];
   /** One of the directory's `meta.profiles`; Let's Encrypt: classic, tlsserver, shortlived. */
   readonly profile?: string | undefined;
-  /** ARI identifier of the certificate that this one replaces (RFC 9773 §5). */
+  /** ARI identifier of the certificate that the order replaces (RFC 9773 §5). */
   readonly replaces?: string | undefined;
 }
 
 /**
- * Orders a certificate (RFC 8555 §7.4). A `replaces` that the CA refuses is dropped and the order placed without it; to a CA
- * that has no renewal information it is not said at all (RFC 9773 §5).
- * @param onReplacesRefused told why the CA takes the order for no replacement: it may count against a limit that it would not
- * have counted against otherwise.
+ * Places an order (RFC 8555 §7.4). Omits `replaces` when the CA offers no renewal information (RFC 9773 §5), and retries
+ * without it when the CA rejects it.
+ * @param onReplacesRejected receives that rejection: the order may count against a rate limit that a replacement is exempt from.
+ * @throws CertmanError of any `acme/` code.
  */
 export async function placeNewOrder(
   ca: AcmeClient,
   order: NewOrder,
-  signal?: AbortSignal,
-  onReplacesRefused: (refusal: CertmanError) => void = () => undefined,
+  onReplacesRejected: (rejection: CertmanError) => void = () => undefined,
 ): Promise<Order> {
   const { renewalInfo } = await ca.directory();
-  if (order.replaces === undefined || renewalInfo === undefined)
-    return postNewOrder(ca, withoutReplaces(order), signal);
-  try {
-    return await postNewOrder(ca, order, signal);
-  } catch (error) {
-    if (!(error instanceof AcmeProblemError) || !rejectsReplaces(error)) throw error;
-    onReplacesRefused(error);
-    return postNewOrder(ca, withoutReplaces(order), signal);
+  if (order.replaces !== undefined && renewalInfo !== undefined) {
+    try {
+      return await postNewOrder(ca, order);
+    } catch (error) {
+      if (!(error instanceof AcmeProblemError) || !rejectsReplaces(error)) throw error;
+      onReplacesRejected(error);
+    }
   }
+  return postNewOrder(ca, { ...order, replaces: undefined });
 }
 
-function withoutReplaces(order: NewOrder): NewOrder {
-  return { ...order, replaces: undefined };
-}
-
-async function postNewOrder(ca: AcmeClient, order: NewOrder, signal: AbortSignal | undefined): Promise<Order> {
+async function postNewOrder(ca: AcmeClient, { dnsNames, profile, replaces }: NewOrder): Promise<Order> {
   const { newOrder } = await ca.directory();
-  const answer = await ca.post({
-    resource: 'newOrder',
-    url: newOrder,
-    payload: {
-      identifiers: order.dnsNames.map((value) => ({ type: 'dns', value })),
-      ...(order.profile === undefined ? {} : { profile: order.profile }),
-      ...(order.replaces === undefined ? {} : { replaces: order.replaces }),
-    },
-    schema: orderSchema,
-    signal,
+  const identifiers = dnsNames.map((value) => ({ type: 'dns', value }));
+  const payload = { identifiers, profile, replaces };
+  const answer = await ca.post({ resource: 'newOrder', url: newOrder, payload, schema: orderSchema });
+  if (answer.location !== undefined) return toOrder(ca, answer, answer.location);
+  throw new CertmanError({
+    code: 'acme/unexpected',
+    message: `The CA ${ca.host} created an order for ${dnsNames.join(', ')} without a Location header.`,
   });
-  if (answer.location === undefined) {
-    throw new CertmanError({
-      code: 'acme/unexpected',
-      message: `The CA ${ca.host} made an order for ${order.dnsNames.join(', ')} but did not say its URL.`,
-    });
-  }
-  return toOrder(ca, answer, answer.location);
 }
 
 /**
- * Refusals that can come from `replaces` alone: replaced already (409), unknown or of an issuer unknown (404, malformed),
- * of another account (unauthorized), with no name in common (malformed). What is about the account itself, or a limit, is not.
+ * Whether `replaces` can be the reason of a rejection: replaced already (409), unknown certificate or issuer (404, malformed),
+ * another account's certificate (unauthorized), no common name (malformed).
  */
 function rejectsReplaces(error: AcmeProblemError): boolean {
   if (error.type === 'alreadyReplaced' || error.status === 404) return true;
@@ -88,43 +73,45 @@ function rejectsReplaces(error: AcmeProblemError): boolean {
   return error.type === 'serverInternal' && PEBBLE_REPLACES_REJECTION.test(error.message);
 }
 
-/** Pebble has no better type for an unknown certificate and for one that shares no name with the order. */
+/** Pebble answers serverInternal for an unknown certificate and for one that has no name in common with the order. */
 const PEBBLE_REPLACES_REJECTION = /order for the given certificate|new order and existing order must match/;
 
 /**
- * An order as it stands now.
- * @throws CertmanError `acme/orderGone` when the CA does not know it, or not under this account.
+ * Fetches an order.
+ * @throws CertmanError `acme/orderGone` when the CA does not know it, or not under this account; any other `acme/` code.
  */
-export async function fetchOrder(ca: AcmeClient, url: string, signal?: AbortSignal): Promise<Order> {
+export async function fetchOrder(ca: AcmeClient, url: string): Promise<Order> {
   try {
-    const answer = await ca.post({ resource: 'order', url, payload: null, schema: orderSchema, signal });
-    return toOrder(ca, answer, url);
+    return toOrder(ca, await ca.post({ resource: 'order', url, payload: null, schema: orderSchema }), url);
   } catch (error) {
-    if (!(error instanceof AcmeProblemError) || (error.status !== 404 && error.code !== 'acme/unauthorized'))
-      throw error;
+    const gone = error instanceof AcmeProblemError && (error.status === 404 || error.code === 'acme/unauthorized');
+    if (!gone) throw error;
     throw new CertmanError({
       code: 'acme/orderGone',
       message: `The CA ${ca.host} does not have the order ${url} for this account (any more): ${error.message}`,
-      remedy: 'A new order is placed at the next attempt.',
+      remedy: 'The next attempt places a new order.',
       cause: error,
     });
   }
 }
 
-/** Hands in the CSR (RFC 8555 §7.4). @param csr DER in base64url. */
+/** As {@link fetchOrder}, but returns undefined instead of throwing `acme/orderGone`. */
+export async function findOrder(ca: AcmeClient, url: string): Promise<Order | undefined> {
+  try {
+    return await fetchOrder(ca, url);
+  } catch (error) {
+    if (error instanceof CertmanError && error.code === 'acme/orderGone') return undefined;
+    throw error;
+  }
+}
+
+/** Finalizes an order (RFC 8555 §7.4). @param csr DER in base64url. @throws CertmanError of any `acme/` code. */
 export async function postFinalize(
   ca: AcmeClient,
-  order: { readonly url: string; readonly finalize: string },
+  order: Pick<Order, 'url' | 'finalize'>,
   csr: string,
-  signal?: AbortSignal,
 ): Promise<Order> {
-  const answer = await ca.post({
-    resource: 'finalize',
-    url: order.finalize,
-    payload: { csr },
-    schema: orderSchema,
-    signal,
-  });
+  const answer = await ca.post({ resource: 'finalize', url: order.finalize, payload: { csr }, schema: orderSchema });
   return toOrder(ca, answer, order.url);
 }
 
@@ -141,25 +128,21 @@ export function isUsable(order: Order, now: Date): boolean {
   return order.expires === undefined || Date.parse(order.expires) > now.getTime();
 }
 
-/** The failure that an order of status `invalid` stands for, in the CA's words. */
-export function invalidOrderError(
-  order: Order,
-  ca: AcmeClient,
-  problem: Problem | undefined = order.error,
-): CertmanError {
-  const known = problemCode(problem);
-  // What an order says of itself is about this order; only a refused name outlives it.
-  const code = known === 'acme/rejectedIdentifier' || known === 'acme/rateLimited' ? known : 'acme/orderInvalid';
-  const words = describeProblem(problem) || 'it gave no reason';
+/** The error for an order that is invalid: that of its failed authorizations, else the order's own problem. */
+export async function orderFailure(ca: AcmeClient, order: Order): Promise<CertmanError> {
+  const failed = (await Promise.all(order.authorizations.map((url) => fetchAuthorization(ca, url)))).filter(isFailed);
+  if (failed.length > 0) return failedAuthorizationsError(failed, ca);
+  const known = problemCode(order.error);
   return new CertmanError({
-    code,
-    message: `The CA ${ca.host} turned the order ${order.url} invalid: ${words}`,
-    remedy: 'A new order is placed at the next attempt.',
+    // Any other problem concerns this order only.
+    code: known === 'acme/rejectedIdentifier' || known === 'acme/rateLimited' ? known : 'acme/orderInvalid',
+    message: `The CA ${ca.host} turned the order ${order.url} invalid: ${describeProblem(order.error) || 'it gave no reason'}`,
+    remedy: 'The next attempt places a new order.',
   });
 }
 
 function toOrder(ca: AcmeClient, answer: AcmeResponse<z.infer<typeof orderSchema>>, url: string): Order {
-  const order = { ...answer.body, url, ...(answer.retryAfter === undefined ? {} : { retryAfter: answer.retryAfter }) };
+  const order = { ...answer.body, url, retryAfter: answer.retryAfter };
   ca.readyOrders.record(order);
   return order;
 }

@@ -1,31 +1,29 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
 
 export const KEY_TYPES = ['rsa-2048', 'p-256', 'p-384'] as const;
 
-/** Kind of a certificate's key. Hive and OpenShift take all of them; `rsa-2048` is what certman-operator makes. */
+/** Type of a certificate's key. Hive and OpenShift accept all of them; certman-operator generates `rsa-2048`. */
 export type KeyType = (typeof KEY_TYPES)[number];
 
 const CURVES = { 'p-256': 'P-256', 'p-384': 'P-384' } as const;
 
-/** Makes a private key on libuv's threads, off the event loop. @returns PKCS#8 PEM. */
+const ENCODINGS = {
+  publicKeyEncoding: { type: 'spki', format: 'der' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+} as const;
+
+/** Generates a private key on libuv's thread pool. @returns PKCS#8 PEM. */
 export function generatePrivateKey(type: KeyType): Promise<string> {
-  const encodings = {
-    publicKeyEncoding: { type: 'spki', format: 'der' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  } as const;
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, _publicKey: Buffer, privateKey: string): void =>
       error === null ? resolve(privateKey) : reject(error);
-    if (type === 'rsa-2048') generateKeyPair('rsa', { modulusLength: 2048, ...encodings }, done);
-    else generateKeyPair('ec', { namedCurve: CURVES[type], ...encodings }, done);
+    if (type === 'rsa-2048') generateKeyPair('rsa', { modulusLength: 2048, ...ENCODINGS }, done);
+    else generateKeyPair('ec', { namedCurve: CURVES[type], ...ENCODINGS }, done);
   });
 }
 
-/**
- * Reads a certificate's key out of a Secret.
- * @throws CertmanError `kubernetes/secretBroken`, without any of what was found.
- */
+/** Decodes a certificate's key. @throws CertmanError `kubernetes/secretBroken`, without any content of the Secret. */
 export function parsePrivateKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
@@ -33,13 +31,34 @@ export function parsePrivateKey(pem: string): KeyObject {
     throw new CertmanError({
       code: 'kubernetes/secretBroken',
       message: 'The private key in the Secret cannot be decoded: expected an unencrypted PEM private key.',
-      remedy: 'Delete the Secret; a new key and certificate are made.',
+      remedy: 'Delete the Secret; certman creates a new key and certificate.',
     });
   }
 }
 
-/** SubjectPublicKeyInfo in DER: what makes two halves of a key pair comparable. */
-export function publicKeyDer(key: KeyObject): Buffer {
-  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
-  return publicKey.export({ type: 'spki', format: 'der' });
+/** Valid for every RSA and ECDSA key. */
+const HASH = 'sha256';
+/** Unpredictable, so that no signature of it can have been prepared. */
+const NONCE_BYTES = 32;
+
+/**
+ * Proof of possession: whether a private key belongs to a public key, by signing a nonce. Comparing public keys, as
+ * `X509Certificate.checkPrivateKey` does, proves nothing: PEM stores the public key beside the private one, and OpenSSL does not
+ * check that they belong together. Signs on libuv's thread pool, because the owner of the Secret chooses the size of the key.
+ */
+export async function isPrivateKeyOf(keyPem: string, publicKey: KeyObject): Promise<boolean> {
+  const nonce = randomBytes(NONCE_BYTES);
+  try {
+    return verify(HASH, nonce, publicKey, await signWith(createPrivateKey(keyPem), HASH, nonce));
+  } catch {
+    // Not a key, or one that cannot sign with this hash. OpenSSL's message can quote the key, so it is dropped.
+    return false;
+  }
+}
+
+/** Signs on libuv's thread pool. @returns the signature in DER. */
+export function signWith(key: KeyObject, hash: string, data: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    sign(hash, data, key, (error, signature) => (error === null ? resolve(signature) : reject(error)));
+  });
 }

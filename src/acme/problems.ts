@@ -48,22 +48,23 @@ const CODE_BY_TYPE: Readonly<Record<string, FailureCode>> = {
 };
 
 const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
-  'acme/accountInvalid': 'Correct the ACME account Secret, or do at the CA what it asks for; it goes on by itself.',
+  'acme/accountInvalid':
+    'Correct the ACME account Secret, or do at the CA what it asks for; certman retries by itself.',
   'acme/accountUnknown':
-    'Put the URL of an account that this CA knows, and its key, into the ACME account Secret; it goes on by itself.',
-  'acme/rateLimited': 'It is tried again when the CA allows it.',
-  'acme/rejectedIdentifier': 'The CA will not issue for this name; change the name, or its CAA records.',
+    'Put the URL and key of an account of this CA into the ACME account Secret; certman retries by itself.',
+  'acme/rateLimited': 'certman retries when the CA allows it.',
+  'acme/rejectedIdentifier': 'The CA does not issue for this name; change the name or its CAA records.',
   'configuration/invalid': 'Correct the configured ACME profile.',
 };
 
-/** The problem type without its prefix (`malformed`), or '' when the document has none of RFC 8555's. */
+/** The problem type without its prefix (`malformed`); '' for a type that is not ACME's. */
 export function problemType(problem: Problem | undefined): string {
   return problem?.type?.startsWith(ACME_ERROR_PREFIX) === true ? problem.type.slice(ACME_ERROR_PREFIX.length) : '';
 }
 
-/** An answer >= 400 of the CA. `type` and `status` let a caller that expects a certain refusal recognize it. */
+/** A refusal of the CA. Callers that expect a certain refusal check `type` and `status`. */
 export class AcmeProblemError extends CertmanError {
-  /** Problem type without prefix, '' when there was none. */
+  /** {@link problemType}. */
   readonly type: string;
   /** HTTP status. */
   readonly status: number;
@@ -76,33 +77,32 @@ export class AcmeProblemError extends CertmanError {
   }
 }
 
+/** A refusal as it was received. */
 export interface ErrorResponse {
   /** Host of the CA's directory. */
   readonly host: string;
-  /** What was asked for, as in `refused the new order`. */
+  /** What was requested: completes "The CA refused …". */
   readonly what: string;
   readonly status: number;
-  /** The body, parsed when it was JSON. */
+  /** Parsed JSON, or text. */
   readonly body: unknown;
   readonly retryAfter: string | undefined;
   readonly now: Date;
 }
 
-/** Turns an answer >= 400 into the one typed error: code by problem type, the CA's own words, Retry-After as `notBefore`. */
+/** Converts a refusal to an error: code by problem type, the CA's detail as message, Retry-After as `notBefore`. */
 export function errorFromResponse(answer: ErrorResponse): AcmeProblemError {
   const parsed = problemSchema.safeParse(answer.body);
   const problem = parsed.success ? parsed.data : undefined;
   const type = problemType(problem);
   const code = failureCodeOf(answer.status, type, problem);
-  const notBefore = parseRetryAfter(answer.retryAfter, answer.now);
   const words = describeProblem(problem) || `HTTP status ${answer.status} without a problem document`;
-  const next = REMEDIES[code];
   return new AcmeProblemError(
     {
       code,
       message: `The CA ${answer.host} refused ${answer.what} (HTTP ${answer.status}): ${words}`,
-      ...(next === undefined ? {} : { remedy: next }),
-      ...(notBefore === undefined ? {} : { notBefore }),
+      remedy: REMEDIES[code],
+      notBefore: parseRetryAfter(answer.retryAfter, answer.now),
     },
     type,
     answer.status,
@@ -119,15 +119,15 @@ function failureCodeOf(status: number, type: string, problem: Problem | undefine
 }
 
 /**
- * The CAs have no types of their own for an account that cannot be used; Boulder and Pebble word it like this. It must be told
- * from a refused request: a certificate that such an account cannot revoke is not one that needs no revocation.
+ * Whether a refusal concerns the account, for which RFC 8555 has no types of its own: Boulder and Pebble use these details.
+ * Without this distinction, a revocation that fails because of the account would count as a certificate that is not ours.
  */
 function isAccountProblem(type: string, detail: string): boolean {
   if (type === 'malformed') return /JWS verification|key ?ID\b.*(prefix|invalid account URL)/i.test(detail);
   return type === 'unauthorized' && /account (has been|is) (deactivated|revoked|not valid)/i.test(detail);
 }
 
-/** The failure code of a problem document by its type; a `compound` one takes that of its first known subproblem. */
+/** Failure code by problem type; of a `compound` problem that of its first known subproblem. */
 export function problemCode(problem: Problem | undefined): FailureCode | undefined {
   const type = problemType(problem);
   if (type !== 'compound') return CODE_BY_TYPE[type];
@@ -141,7 +141,7 @@ export function problemCode(problem: Problem | undefined): FailureCode | undefin
 const MAX_DETAIL_LENGTH = 500;
 const MAX_SUBPROBLEMS = 5;
 
-/** A problem in the CA's own words, in one line of bounded length; '' when it says nothing. */
+/** The CA's description of a problem with up to five subproblems, on one line of bounded length; '' when there is none. */
 export function describeProblem(problem: Problem | undefined): string {
   if (problem === undefined) return '';
   const subproblems = problem.subproblems ?? [];
@@ -158,7 +158,7 @@ function describeSingleProblem(problem: z.infer<typeof singleProblemSchema>): st
 }
 
 function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  // oxlint-disable-next-line no-control-regex -- replaces control characters
   const line = text.replace(/[\s\u0000-\u001f\u007f]+/g, ' ').trim();
   return line.length <= MAX_DETAIL_LENGTH ? line : `${line.slice(0, MAX_DETAIL_LENGTH)}…`;
 }

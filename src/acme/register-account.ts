@@ -2,38 +2,34 @@ import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { parseAccountKey } from './account.ts';
 import { AcmeClient } from './client.ts';
+import { AcmeSession } from './session.ts';
 import type { AcmeTransport } from './transport.ts';
 
 const accountSchema = z.object({ status: z.string().max(64) });
 
 export interface AccountRegistration {
   readonly directoryUrl: string;
-  /** PEM of the key that the account is to have. */
+  /** PEM of the account key. */
   readonly privateKeyPem: string;
-  /** E-mail addresses; Let's Encrypt keeps none any more. */
+  /** E-mail addresses; Let's Encrypt no longer stores any. */
   readonly contacts?: readonly string[];
 }
 
 /**
- * Makes an account, agreeing to the CA's terms of service, or finds the one that the key has already (RFC 8555 §7.3).
+ * Creates an account, agreeing to the CA's terms of service, or finds the existing one of the key (RFC 8555 §7.3).
  * @returns the account URL.
+ * @throws CertmanError of any `acme/` code.
  */
 export async function registerAccount(
   transport: AcmeTransport,
-  registration: AccountRegistration,
-  signal?: AbortSignal,
+  { directoryUrl, privateKeyPem, contacts = [] }: AccountRegistration,
 ): Promise<string> {
-  const key = parseAccountKey(registration.privateKeyPem);
-  const ca = new AcmeClient({ key, url: '', directoryUrl: registration.directoryUrl }, transport);
-  const { newAccount } = await ca.directory();
-  const contact = (registration.contacts ?? []).map((address) => `mailto:${address}`);
-  const answer = await ca.postWithKey({
-    resource: 'newAccount',
-    url: newAccount,
-    payload: { termsOfServiceAgreed: true, ...(contact.length === 0 ? {} : { contact }) },
-    schema: accountSchema,
-    signal,
-  });
-  if (answer.location !== undefined) return answer.location;
-  throw new CertmanError({ code: 'acme/unexpected', message: `The CA ${ca.host} did not say the account's URL.` });
+  const account = { key: parseAccountKey(privateKeyPem), url: '', directoryUrl };
+  const ca = new AcmeClient(new AcmeSession(account, transport));
+  const { newAccount: url } = await ca.directory();
+  const contact = contacts.length === 0 ? undefined : contacts.map((address) => `mailto:${address}`);
+  const payload = { termsOfServiceAgreed: true, contact };
+  const { location } = await ca.postWithKey({ resource: 'newAccount', url, payload, schema: accountSchema });
+  if (location !== undefined) return location;
+  throw new CertmanError({ code: 'acme/unexpected', message: `The CA ${ca.host} did not return the account's URL.` });
 }

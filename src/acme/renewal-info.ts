@@ -1,26 +1,25 @@
 import { z } from 'zod';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { CertmanError } from '../failures/failure.ts';
-import type { AcmeClient, AcmeResponse } from './client.ts';
+import type { AcmeClient } from './client.ts';
 import { AcmeProblemError } from './problems.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
+const HOUR_MS = 3_600_000;
 
-/** RFC 9773 §4.3.2: what is believed of Retry-After. */
-const MIN_RETRY_AFTER_MS = MINUTE_MS;
+/** Bounds for Retry-After (RFC 9773 §4.3.2). */
+const MIN_RETRY_AFTER_MS = HOUR_MS / 60;
 const MAX_RETRY_AFTER_MS = 24 * HOUR_MS;
 
-/** RFC 9773 §4.3.3: when to ask again after an answer that does not say it, or that is none. */
+/** Poll interval after an answer without Retry-After, or a failure (RFC 9773 §4.3.3). */
 export const DEFAULT_ARI_POLL_INTERVAL_MS = 6 * HOUR_MS;
 
-/** RFC 3339, with whatever fraction of a second the CA likes. */
+/** RFC 3339, with any fraction of a second. */
 const instant = z.iso.datetime({ offset: true }).max(64);
 
 /** RFC 9773 §4.2. */
 const renewalInfoSchema = z.object({
   suggestedWindow: z.object({ start: instant, end: instant }),
-  // For people only: an odd one is left out, the window counts all the same.
+  // For people only: the window counts without a malformed one.
   explanationURL: z
     .url({ protocol: /^https?$/ })
     .max(2048)
@@ -32,61 +31,52 @@ export type RenewalInfo =
   | {
       readonly kind: 'window';
       readonly window: RenewalWindow;
-      /** When the CA is to be asked again: its Retry-After, between a minute and a day. */
+      /** From the CA's Retry-After, between a minute and a day. */
       readonly nextPoll: Date;
     }
-  /** The CA does not know the certificate, or not by this identifier: it is another CA's. */
-  | { readonly kind: 'unknownCertificate'; readonly message: string; readonly nextLook: Date }
-  /** The CA has no renewal information at all. */
+  /** The CA did not issue a certificate of this identifier. */
+  | { readonly kind: 'unknownCertificate'; readonly message: string; readonly nextPoll: Date }
+  /** The CA offers no renewal information. */
   | { readonly kind: 'notOffered' };
 
 /**
- * Asks the CA when it suggests that a certificate be renewed (RFC 9773 §4). One unsigned request.
+ * Fetches the renewal window that the CA suggests for a certificate (RFC 9773 §4), by one unsigned request.
  * @param certId `CertificateFacts.certId`.
- * @throws CertmanError `acme/unreachable`, `acme/rateLimited`, `acme/serverError`, or `acme/unexpected` for an answer that
- * means nothing, a window that ends before it begins included.
+ * @throws CertmanError `acme/unreachable`, `acme/rateLimited`, `acme/serverError`, or `acme/unexpected` for a malformed answer
+ * or a window that ends before it starts.
  */
-export async function fetchRenewalInfo(
-  ca: AcmeClient,
-  certId: string,
-  signal?: AbortSignal,
-  now: Date = new Date(),
-): Promise<RenewalInfo> {
+export async function fetchRenewalInfo(ca: AcmeClient, certId: string, now = new Date()): Promise<RenewalInfo> {
   const { renewalInfo } = await ca.directory();
   if (renewalInfo === undefined) return { kind: 'notOffered' };
   const url = `${renewalInfo.replace(/\/$/, '')}/${encodeURIComponent(certId)}`;
   try {
-    const answer = await ca.get({ resource: 'renewalInfo', url, schema: renewalInfoSchema, signal });
-    return { kind: 'window', window: parseWindow(answer, ca, certId), nextPoll: nextPollTime(answer.retryAfter, now) };
+    const { body, retryAfter } = await ca.get({ resource: 'renewalInfo', url, schema: renewalInfoSchema });
+    return { kind: 'window', window: toWindow(body, ca, certId), nextPoll: nextPollTime(retryAfter, now) };
   } catch (error) {
     if (!(error instanceof AcmeProblemError) || !isUnknownCertificate(error)) throw error;
-    return { kind: 'unknownCertificate', message: error.message, nextLook: nextPollTime(undefined, now) };
+    return { kind: 'unknownCertificate', message: error.message, nextPoll: nextPollTime(undefined, now) };
   }
 }
 
-/** 404 for a certificate that it did not issue, malformed for the key of another issuer (Boulder, Pebble). */
+/** 404 for a certificate that the CA did not issue, malformed for another issuer's key (Boulder, Pebble). */
 function isUnknownCertificate(error: AcmeProblemError): boolean {
   return error.status === 404 || error.type === 'malformed';
 }
 
-function parseWindow(
-  answer: AcmeResponse<z.infer<typeof renewalInfoSchema>>,
-  ca: AcmeClient,
-  certId: string,
-): RenewalWindow {
-  const { suggestedWindow, explanationURL } = answer.body;
-  const [start, end] = [Date.parse(suggestedWindow.start), Date.parse(suggestedWindow.end)];
-  if (!(start < end)) {
+function toWindow(body: z.infer<typeof renewalInfoSchema>, ca: AcmeClient, certId: string): RenewalWindow {
+  const { start, end } = body.suggestedWindow;
+  const [startMs, endMs] = [Date.parse(start), Date.parse(end)];
+  if (!(startMs < endMs)) {
     throw new CertmanError({
       code: 'acme/unexpected',
-      message: `The CA ${ca.host} suggests to renew the certificate ${certId} between ${suggestedWindow.start} and ${suggestedWindow.end}, which is no window of time.`,
+      message: `The CA ${ca.host} suggests to renew the certificate ${certId} between ${start} and ${end}: the window does not end after it starts.`,
     });
   }
   return {
     certId,
-    start: toRfc3339Seconds(Math.floor(start / 1000)),
-    end: toRfc3339Seconds(Math.ceil(end / 1000)),
-    ...(explanationURL === undefined ? {} : { explanationUrl: explanationURL }),
+    start: toRfc3339Seconds(Math.floor(startMs / 1000)),
+    end: toRfc3339Seconds(Math.ceil(endMs / 1000)),
+    explanationUrl: body.explanationURL,
   };
 }
 

@@ -1,28 +1,16 @@
 import HttpClient from 'acme-client/src/http.js';
 import { CertmanError } from '../failures/failure.ts';
-import type { AcmeAccount } from './account.ts';
-import type { DirectoryCache } from './directory.ts';
-import type { NoncePool } from './nonce-pool.ts';
-import type { AcmeTransport, TransportResponse } from './transport.ts';
+import type { AcmeSession } from './session.ts';
+import type { TransportResponse } from './transport.ts';
 
-/** What all signed requests to one CA with one account share. */
-export interface AcmeSession {
-  readonly account: AcmeAccount;
-  readonly jwk: Readonly<Record<string, string>>;
-  readonly transport: AcmeTransport;
-  readonly directory: DirectoryCache;
-  readonly nonces: NoncePool;
-}
-
-/** How often a request is sent again with the nonce of a badNonce answer (RFC 8555 §6.5). */
+/** Retries of a request that was refused with badNonce (RFC 8555 §6.5). */
 const MAX_BAD_NONCE_RETRIES = 8;
 
 const BAD_NONCE = 'urn:ietf:params:acme:error:badNonce';
 
 /**
- * One signed request (RFC 8555 §6.2): acme-client signs it and repeats it on badNonce; the way to the CA, the nonces and the
- * directory are certman's, because acme-client asks for a nonce before every request, retries by itself, and cannot be cancelled.
- * An object per request, since the signal belongs to the request and acme-client passes none through.
+ * One signed request (RFC 8555 §6.2). acme-client signs it and retries on badNonce; transport, nonces and directory are
+ * certman's, because acme-client fetches a nonce for every request, retries by itself and cannot cancel a request.
  */
 export class SignedRequest extends HttpClient {
   readonly #session: AcmeSession;
@@ -37,14 +25,11 @@ export class SignedRequest extends HttpClient {
   }
 
   override async request(url: string, method: string, options: { data?: unknown } = {}): Promise<TransportResponse> {
-    const answer = await this.#session.transport.send(
-      method === 'post' ? 'POST' : 'HEAD',
-      url,
-      options.data === undefined ? undefined : JSON.stringify(options.data),
-      this.#signal,
-    );
-    // The nonce of a badNonce answer is used at once by the repetition, and that of newNonce by the one who asked.
-    if (method === 'post' && !isBadNonce(answer)) this.#session.nonces.put(answer.headers['replay-nonce']);
+    const body = options.data === undefined ? undefined : JSON.stringify(options.data);
+    const verb = method === 'post' ? 'POST' : 'HEAD';
+    const answer = await this.#session.transport.send(verb, url, body, this.#signal);
+    // acme-client uses the nonces of badNonce and newNonce answers itself.
+    if (verb === 'POST' && !isBadNonce(answer)) this.#session.nonces.put(answer.headers['replay-nonce']);
     return answer;
   }
 
@@ -57,14 +42,11 @@ export class SignedRequest extends HttpClient {
     if (nonce !== undefined) return nonce;
     throw new CertmanError({
       code: answer.status >= 500 || answer.status === 429 ? 'acme/serverError' : 'acme/unexpected',
-      message: `${newNonce} gave no nonce (HTTP ${answer.status}).`,
+      message: `${newNonce} returned no nonce (HTTP ${answer.status}).`,
     });
   }
 }
 
-function isBadNonce(answer: TransportResponse): boolean {
-  const { data } = answer;
-  return (
-    answer.status === 400 && typeof data === 'object' && data !== null && 'type' in data && data.type === BAD_NONCE
-  );
+function isBadNonce({ status, data }: TransportResponse): boolean {
+  return status === 400 && typeof data === 'object' && data !== null && 'type' in data && data.type === BAD_NONCE;
 }

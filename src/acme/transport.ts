@@ -1,35 +1,31 @@
 import { Agent, request } from 'undici';
 import { CertmanError } from '../failures/failure.ts';
 
-/** Largest answer that is read: an order of 100 names has about 12 KB, a chain about 6 KB. */
+/** An order of 100 names has about 12 KB, a chain about 6 KB. */
 const MAX_BODY_BYTES = 256 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 export interface TransportOptions {
-  /** PEM of the CAs that may sign the directory's TLS certificate, instead of the system's. */
-  readonly caBundlePem?: string;
-  /** `certman/<version>`; RFC 8555 §6.1 requires one. */
+  /** PEM of the trusted CAs for the directory's TLS certificate; default: Node's. */
+  readonly caBundlePem?: string | undefined;
+  /** `certman/<version>` (RFC 8555 §6.1). */
   readonly userAgent: string;
-  /** Per request, from the first byte sent to the last one read. Default 30 s. */
-  readonly timeoutMs?: number;
+  /** For a whole request. Default 30 s. */
+  readonly timeoutMs?: number | undefined;
   /** Default 32: Let's Encrypt allows 250 requests a second per address. */
   readonly connections?: number;
 }
 
 export interface TransportResponse {
   readonly status: number;
-  /** Lower-case names; of repeated ones the first. */
+  /** By lower-case name; the first of repeated headers. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  /** Parsed when the content type is JSON, else the text. */
+  /** Parsed JSON, or text for other content types. */
   readonly data: unknown;
 }
 
-/**
- * HTTP to one CA over kept-alive connections, each request bounded in time and each answer in size.
- * Errors: `acme/unreachable` when there is no answer, `acme/unexpected` when it is too large or not what its type says;
- * an aborted signal's own reason.
- */
+/** HTTP to one CA over persistent connections, with a time-out for each request and a size limit for each answer. */
 export class AcmeTransport {
   readonly #agent: Agent;
   readonly #userAgent: string;
@@ -43,13 +39,16 @@ export class AcmeTransport {
       allowH2: false,
       keepAliveTimeout: 20_000,
       maxResponseSize: MAX_BODY_BYTES,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        ...(options.caBundlePem === undefined ? {} : { ca: options.caBundlePem }),
-      },
+      connect: { timeout: CONNECT_TIMEOUT_MS, ca: options.caBundlePem },
     });
   }
 
+  /**
+   * Sends one request.
+   * @param body JSON text of a JWS.
+   * @throws CertmanError `acme/unreachable` without an answer, `acme/unexpected` for an answer that is too large or malformed;
+   * the signal's reason.
+   */
   async send(
     method: 'GET' | 'HEAD' | 'POST',
     url: string,
@@ -66,10 +65,7 @@ export class AcmeTransport {
         method,
         dispatcher: this.#agent,
         signal: abort.signal,
-        headers: {
-          'user-agent': this.#userAgent,
-          ...(body === undefined ? {} : { 'content-type': 'application/jose+json' }),
-        },
+        headers: { 'user-agent': this.#userAgent, ...(body && { 'content-type': 'application/jose+json' }) },
         body: body ?? null,
       });
       const headers = firstValues(answer.headers);
@@ -84,7 +80,7 @@ export class AcmeTransport {
     }
   }
 
-  /** Ends all connections. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
@@ -93,9 +89,9 @@ export class AcmeTransport {
 class RequestTimeout extends Error {}
 
 function firstValues(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
-  const single: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(headers)) single[name] = Array.isArray(value) ? value[0] : value;
-  return single;
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+  );
 }
 
 function parseBody(url: string, contentType: string | undefined, text: string): unknown {
@@ -105,13 +101,13 @@ function parseBody(url: string, contentType: string | undefined, text: string): 
   } catch (error) {
     throw new CertmanError({
       code: 'acme/unexpected',
-      message: `The answer of ${new URL(url).host} says it is JSON but cannot be parsed (${text.length} characters).`,
+      message: `The answer of ${new URL(url).host} is labelled as JSON but cannot be parsed (${text.length} characters).`,
       cause: error,
     });
   }
 }
 
-/** TLS failures that a different CA bundle would cure. */
+/** TLS errors that another CA bundle can resolve. */
 const UNTRUSTED_TLS_CODES = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -131,16 +127,14 @@ function toCertmanError(url: string, error: unknown, timeoutMs: number): Certman
       cause: error,
     });
   }
-  const why =
-    error instanceof RequestTimeout ? `no answer within ${timeoutMs / 1000} s` : (code ?? 'the connection failed');
+  const timedOut = error instanceof RequestTimeout;
+  const untrusted = code !== undefined && UNTRUSTED_TLS_CODES.has(code);
   return new CertmanError({
     code: 'acme/unreachable',
-    message: `The CA at ${host} cannot be reached: ${why}.`,
-    ...(code !== undefined && UNTRUSTED_TLS_CODES.has(code)
-      ? {
-          remedy: `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`,
-        }
-      : {}),
+    message: `The CA at ${host} cannot be reached: ${timedOut ? `no answer within ${timeoutMs / 1000} s` : (code ?? 'the connection failed')}.`,
+    remedy: untrusted
+      ? `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`
+      : undefined,
     cause: error,
   });
 }

@@ -56,6 +56,11 @@ export interface PlaceOrderInput {
   readonly standaloneRequestUid?: string;
 }
 
+export interface AnswerChallengesInput {
+  readonly orderUrl: string;
+  readonly challenges: readonly PendingChallenge[];
+}
+
 export interface FinalizeOrderInput {
   readonly orderUrl: string;
   readonly dnsNames: readonly string[];
@@ -121,10 +126,7 @@ export interface RevokeCertificatesInput {
 export interface AcmeActivities {
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
   /** Tells the CA to look, and returns once every authorization is valid. */
-  answerChallenges(input: {
-    readonly orderUrl: string;
-    readonly challenges: readonly PendingChallenge[];
-  }): Promise<void>;
+  answerChallenges(input: AnswerChallengesInput): Promise<void>;
   /** Writes a new key to the staging Secret (or finds the one of this order there), finalizes, returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
   /** Downloads the chain, writes it with the staged key to the Secret, deletes the staging Secret. */

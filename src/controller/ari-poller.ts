@@ -138,7 +138,7 @@ export class AriPoller {
         // Without a directory nothing can be asked, whichever the certificate.
         await present.directory();
         return await Promise.all(batch.map((certificate) => this.#poll(present, certificate)));
-      });
+      }, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CertmanError)) throw error;
@@ -156,13 +156,13 @@ export class AriPoller {
       return { kind: 'notAsked' };
     }
     try {
-      const info = await fetchRenewalInfo(ca, certId, signal);
+      const info = await fetchRenewalInfo(ca, certId);
       if (info.kind === 'notOffered') {
         this.#schedule.postpone(certId, now + SKIPPED_RETRY_MS);
         return { kind: 'notAsked' };
       }
       if (info.kind === 'unknownCertificate') {
-        this.#schedule.postpone(certId, info.nextLook.getTime());
+        this.#schedule.postpone(certId, info.nextPoll.getTime());
       } else {
         this.#schedule.answered(certId, info.nextPoll.getTime());
         await this.#signalIfMoved(certificate, info.window);

@@ -1,99 +1,31 @@
 /**
- * The one shape every outside failure takes once it has crossed an edge of the program.
- * Pure: shared by workflows (which decide what happens next) and activities (which throw).
+ * The one shape of every failure that leaves a module with I/O. Pure: activities throw it, workflows decide by it.
  */
 
-/** Stable names of what can go wrong, `<outside system>/<what>`. The Web UI, conditions, logs and metrics all show these. */
-export const FAILURE_CODES = [
-  'acme/accountMissing',
-  'acme/accountInvalid',
-  'acme/accountUnknown',
-  'acme/unauthorized',
-  'acme/rateLimited',
-  'acme/rejectedIdentifier',
-  'acme/challengeFailed',
-  'acme/orderInvalid',
-  'acme/orderGone',
-  'acme/pending',
-  'acme/badCsr',
-  'acme/unreachable',
-  'acme/serverError',
-  'acme/malformed',
-  'acme/unexpected',
-  'dns/credentialsMissing',
-  'dns/credentialsMalformed',
-  'dns/accessDenied',
-  'dns/zoneNotFound',
-  'dns/zoneAmbiguous',
-  'dns/nameOutsideZone',
-  'dns/changeRefused',
-  'dns/throttled',
-  'dns/pending',
-  'dns/notVisible',
-  'dns/unreachable',
-  'dns/platformUnsupported',
-  'dns/unexpected',
-  'kubernetes/unreachable',
-  'kubernetes/forbidden',
-  'kubernetes/conflict',
-  'kubernetes/ownedByOther',
-  'kubernetes/notFound',
-  'kubernetes/gone',
-  'kubernetes/invalid',
-  'kubernetes/secretBroken',
-  'kubernetes/unexpected',
-  'crl/unreachable',
-  'crl/unusable',
-  'temporal/unreachable',
-  'temporal/workerStopping',
-  'worker/lost',
-  'names/none',
-  'names/invalid',
-  'names/tooMany',
-  'rateLimit/exactSet',
-  'issuance/cancelled',
-  'issuance/terminated',
-  'configuration/invalid',
-  'internal/unexpected',
-] as const;
-
-export type FailureCode = (typeof FAILURE_CODES)[number];
-
 /**
- * Whether trying again by itself can help.
- * - `soon`: a passing fault; the activity's own backoff deals with it.
- * - `schedule`: the outside world said no; again by the retry schedule (1, 10, 100 minutes, then daily).
- * - `whenChanged`: wrong configuration or input; parked until something changes, looked at again by the schedule.
+ * Whether and when a failed operation is retried.
+ * - `transient`: a temporary fault; Temporal's activity retry policy handles it.
+ * - `backoff`: the other side refused; the next attempt follows the retry schedule (`src/certificates/retry-schedule.ts`).
+ * - `onChange`: configuration or input is wrong; the workflow retries as soon as something it depends on changes, else by the
+ *   retry schedule.
  */
 export type RetryMode = 'transient' | 'backoff' | 'onChange';
 
-/** A failure as it travels: in `ApplicationFailure.details[0]`, in workflow state, in a condition's message. No secrets, ever. */
-export interface FailureInfo {
-  readonly code: FailureCode;
-  /** What failed, where and why, in one or two sentences, with the outside system's own words where it gave some. */
-  readonly message: string;
-  readonly retry: RetryMode;
-  /** What happens next or what a person can do, in a sentence. */
-  readonly remedy?: string;
-  /** RFC 3339 instant before which trying again is useless (Retry-After, negative-cache TTL). */
-  readonly notBefore?: string;
-  /** What was to be done may have been done all the same: it was sent before this failed. */
-  readonly outcomeUnknown?: true;
-  /** No attempt with the same input can have sent anything, as this worker is set up. */
-  readonly neverSent?: true;
-}
-
-const RETRY_MODES: Readonly<Partial<Record<FailureCode, RetryMode>>> = {
+/** Failure codes, `<outside system>/<what>`, with their retry mode. Shown in the Web UI, conditions, logs and metrics. */
+const RETRY_MODES = {
   'acme/accountMissing': 'onChange',
   'acme/accountInvalid': 'onChange',
   'acme/accountUnknown': 'onChange',
-  'acme/rejectedIdentifier': 'onChange',
   'acme/unauthorized': 'backoff',
   'acme/rateLimited': 'backoff',
+  'acme/rejectedIdentifier': 'onChange',
   'acme/challengeFailed': 'backoff',
   'acme/orderInvalid': 'backoff',
   'acme/orderGone': 'backoff',
+  'acme/pending': 'transient',
   'acme/badCsr': 'backoff',
+  'acme/unreachable': 'transient',
+  'acme/serverError': 'transient',
   'acme/malformed': 'backoff',
   'acme/unexpected': 'backoff',
   'dns/credentialsMissing': 'onChange',
@@ -102,16 +34,27 @@ const RETRY_MODES: Readonly<Partial<Record<FailureCode, RetryMode>>> = {
   'dns/zoneNotFound': 'onChange',
   'dns/zoneAmbiguous': 'onChange',
   'dns/nameOutsideZone': 'onChange',
-  'dns/platformUnsupported': 'onChange',
   'dns/changeRefused': 'backoff',
+  'dns/throttled': 'transient',
+  'dns/pending': 'transient',
+  'dns/notVisible': 'transient',
+  'dns/unreachable': 'transient',
+  'dns/platformUnsupported': 'onChange',
   'dns/unexpected': 'backoff',
+  'kubernetes/unreachable': 'transient',
   'kubernetes/forbidden': 'onChange',
+  'kubernetes/conflict': 'transient',
   'kubernetes/ownedByOther': 'onChange',
-  'kubernetes/invalid': 'onChange',
   'kubernetes/notFound': 'backoff',
+  'kubernetes/gone': 'transient',
+  'kubernetes/invalid': 'onChange',
   'kubernetes/secretBroken': 'onChange',
   'kubernetes/unexpected': 'backoff',
+  'crl/unreachable': 'transient',
   'crl/unusable': 'backoff',
+  'temporal/unreachable': 'transient',
+  'temporal/workerStopping': 'transient',
+  'worker/lost': 'transient',
   'names/none': 'onChange',
   'names/invalid': 'onChange',
   'names/tooMany': 'onChange',
@@ -120,43 +63,55 @@ const RETRY_MODES: Readonly<Partial<Record<FailureCode, RetryMode>>> = {
   'issuance/terminated': 'backoff',
   'configuration/invalid': 'onChange',
   'internal/unexpected': 'backoff',
-};
+} as const satisfies Readonly<Record<string, RetryMode>>;
 
-/** The stance that goes with a code; codes not named here are passing faults. */
-export function retryModeOf(code: FailureCode): RetryMode {
-  return RETRY_MODES[code] ?? 'transient';
+export type FailureCode = keyof typeof RETRY_MODES;
+
+export const FAILURE_CODES = Object.keys(RETRY_MODES) as readonly FailureCode[];
+
+/** Whether a value is one of {@link FAILURE_CODES}. */
+export function isFailureCode(value: unknown): value is FailureCode {
+  return typeof value === 'string' && Object.hasOwn(RETRY_MODES, value);
 }
 
-/** Parts a thrower gives; the stance follows from the code. */
-export interface FailureParts {
+/** The retry mode of a failure code. */
+export function retryModeOf(code: FailureCode): RetryMode {
+  return RETRY_MODES[code];
+}
+
+/** A failure as data: in `ApplicationFailure.details[0]`, in workflow state, in conditions. Contains no secrets. */
+export interface FailureInfo {
   readonly code: FailureCode;
+  /** What failed, where and why, in one or two sentences, quoting the outside system where it gave a reason. */
   readonly message: string;
+  readonly retry: RetryMode;
+  /** What an operator can do, or what certman does next, in one sentence. */
   readonly remedy?: string;
-  readonly notBefore?: Date;
+  /** RFC 3339; an earlier retry is useless (Retry-After, negative-cache TTL). */
+  readonly notBefore?: string;
+  /** The request was sent before the failure: the other side may have carried it out. */
   readonly outcomeUnknown?: true;
+  /** With this worker's configuration, no attempt with the same input can have sent a request. */
   readonly neverSent?: true;
+}
+
+/** What a thrower states; the retry mode follows from the code. */
+export interface FailureParts extends Omit<FailureInfo, 'retry' | 'notBefore'> {
+  readonly notBefore?: Date | undefined;
   readonly cause?: unknown;
 }
 
 /**
- * The error that the modules under `src/` throw at their edge. The activity boundary turns it into Temporal's
- * `ApplicationFailure` (type = code, details = [FailureInfo]); `cause` stays in the worker's log and never reaches a history.
+ * The error that every module with I/O throws. `activities/wrap-activity.ts` turns it into Temporal's `ApplicationFailure`
+ * (type = code, details = [FailureInfo]); `cause` appears in the worker's log only, never in a workflow history.
  */
 export class CertmanError extends Error {
   readonly info: FailureInfo;
 
-  constructor(parts: FailureParts) {
-    super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause });
+  constructor({ cause, notBefore, ...parts }: FailureParts) {
+    super(parts.message, { cause });
     this.name = 'CertmanError';
-    this.info = {
-      code: parts.code,
-      message: parts.message,
-      retry: retryModeOf(parts.code),
-      ...(parts.remedy === undefined ? {} : { remedy: parts.remedy }),
-      ...(parts.notBefore === undefined ? {} : { notBefore: parts.notBefore.toISOString() }),
-      ...(parts.outcomeUnknown === undefined ? {} : { outcomeUnknown: parts.outcomeUnknown }),
-      ...(parts.neverSent === undefined ? {} : { neverSent: parts.neverSent }),
-    };
+    this.info = { ...parts, retry: retryModeOf(parts.code), notBefore: notBefore?.toISOString() };
   }
 
   get code(): FailureCode {
@@ -164,19 +119,15 @@ export class CertmanError extends Error {
   }
 }
 
-/** The same failure, of something that may have been done all the same. */
+/** The same failure, marked as {@link FailureInfo.outcomeUnknown}. */
 export function withOutcomeUnknown(failure: CertmanError): CertmanError {
-  const { code, message, remedy: next, notBefore } = failure.info;
+  const { code, message, remedy, notBefore } = failure.info;
   return new CertmanError({
     code,
     message,
-    ...(next === undefined ? {} : { remedy: next }),
-    ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore) }),
+    remedy,
+    notBefore: notBefore === undefined ? undefined : new Date(notBefore),
     outcomeUnknown: true,
     cause: failure,
   });
-}
-
-export function isFailureCode(value: unknown): value is FailureCode {
-  return typeof value === 'string' && (FAILURE_CODES as readonly string[]).includes(value);
 }

@@ -1,101 +1,82 @@
-import { Context } from '@temporalio/activity';
-import { z } from 'zod';
 import type { AcmeClient } from '../acme/client.ts';
 import { createCsr } from '../acme/csr.ts';
-import { fetchOrder, type Order, postFinalize } from '../acme/order.ts';
-import { orderFailure } from '../acme/order-failure.ts';
+import { fetchOrder, type Order, orderFailure, postFinalize } from '../acme/order.ts';
 import { generatePrivateKey, parsePrivateKey } from '../acme/private-key.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { FinalizeOrderInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { ensureStagingKey } from '../kubernetes/objects/secrets.ts';
-import type { IssuanceDeps } from './dependencies.ts';
-import { withProgress } from './progress.ts';
+import type { IssuanceContext } from './context.ts';
 
-/** Stages the key before the CA learns of it, hands in the CSR if that was not done yet, and waits for the certificate. */
+/**
+ * Stages the key, finalizes the order unless an earlier attempt did, and waits for the certificate.
+ * @throws CertmanError `acme/pending` while the CA issues; the error of the order when it becomes invalid; any `acme/` code.
+ */
 export async function finalizeOrder(
-  deps: IssuanceDeps,
-  ca: AcmeClient,
+  context: IssuanceContext,
   input: FinalizeOrderInput,
 ): Promise<{ certificateUrl: string }> {
-  const { cancellationSignal: signal, info } = Context.current();
-  return withProgress(z.never(), async () => {
-    const asked = await finalizeIfReady(deps, ca, input, signal);
-    const after =
-      asked.status === 'processing'
-        ? await waitForOrder(
-            ca,
-            {
-              orderUrl: input.orderUrl,
-              fromStatus: 'processing',
-              what: 'makes the certificate',
-              attempt: info.attempt,
-              justSubmitted: true,
-            },
-            signal,
-          )
-        : asked;
-    return { certificateUrl: await certificateUrlOf(ca, after, signal) };
-  });
+  const { ca, attempt } = context;
+  const finalized = await finalizeIfReady(context, input);
+  const { orderUrl } = input;
+  const wait = {
+    orderUrl,
+    fromStatus: 'processing',
+    what: 'issues the certificate',
+    attempt,
+    justSubmitted: true,
+  } as const;
+  const order = finalized.status === 'processing' ? await waitForOrder(ca, wait) : finalized;
+  return { certificateUrl: await certificateUrlOf(ca, order) };
 }
 
-/** Finalizes the order if it waits for that; one that was finalized by an earlier attempt is returned as it is. */
-async function finalizeIfReady(
-  deps: IssuanceDeps,
-  ca: AcmeClient,
-  input: FinalizeOrderInput,
-  signal: AbortSignal,
-): Promise<Order> {
+async function finalizeIfReady(context: IssuanceContext, input: FinalizeOrderInput): Promise<Order> {
+  const { ca } = context;
   const { orderUrl: url } = input;
   const finalizeUrl = ca.readyOrders.take(url);
   if (finalizeUrl !== undefined) {
     try {
-      return await finalize(deps, ca, { url, finalize: finalizeUrl }, input, signal);
+      return await finalize(context, { url, finalize: finalizeUrl }, input);
     } catch (error) {
-      // It has moved on since it was seen ready.
+      // The order left the status ready after this process saw it.
       if (!(error instanceof AcmeProblemError) || error.type !== 'orderNotReady') throw error;
     }
   }
-  const order = await fetchOrder(ca, url, signal);
-  return order.status === 'ready' ? finalize(deps, ca, order, input, signal) : order;
+  const order = await fetchOrder(ca, url);
+  return order.status === 'ready' ? finalize(context, order, input) : order;
 }
 
 async function finalize(
-  deps: IssuanceDeps,
-  ca: AcmeClient,
+  { ca, kubernetes, settings, signal }: IssuanceContext,
   order: Pick<Order, 'url' | 'finalize'>,
   input: FinalizeOrderInput,
-  signal: AbortSignal,
 ): Promise<Order> {
-  const keyPem = await ensureStagingKey(
-    deps.kubernetes,
-    { request: input.request, orderUrl: order.url, makeKey: () => generatePrivateKey(deps.settings.keyType) },
-    signal,
-  );
-  const csr = await createCsr(parsePrivateKey(keyPem), input);
+  const makeKey = () => generatePrivateKey(settings.keyType);
+  const staging = { request: input.request, orderUrl: order.url, makeKey };
+  const csr = await createCsr(parsePrivateKey(await ensureStagingKey(kubernetes, staging, signal)), input);
   signal.throwIfAborted();
-  // Once it is on its way it is carried to its end: a CA that was asked must not be taken for one that was not.
-  return postFinalize(ca, order, csr.toString('base64url'));
+  // Not cancelled once sent: the CA may have finalized an order whose request was cancelled.
+  return postFinalize(ca.uncancelled(), order, csr.toString('base64url'));
 }
 
-async function certificateUrlOf(ca: AcmeClient, order: Order, signal: AbortSignal): Promise<string> {
+async function certificateUrlOf(ca: AcmeClient, order: Order): Promise<string> {
   switch (order.status) {
     case 'valid':
       if (order.certificate !== undefined) return order.certificate;
       throw new CertmanError({
         code: 'acme/unexpected',
-        message: `The CA ${ca.host} made the order ${order.url} valid but does not say where the certificate is.`,
+        message: `The CA ${ca.host} returned the order ${order.url} as valid without a certificate URL.`,
       });
     case 'invalid':
-      throw await orderFailure(ca, order, signal);
+      throw await orderFailure(ca, order);
     case 'pending':
     case 'ready':
     case 'processing':
       throw new CertmanError({
         code: 'acme/pending',
-        message: `The CA ${ca.host} shows the order ${order.url} as ${order.status} although its certificate was asked for.`,
-        remedy: 'It is looked at again shortly.',
+        message: `The CA ${ca.host} returns the order ${order.url} as ${order.status} although it was finalized.`,
+        remedy: 'certman polls it again shortly.',
       });
   }
 }

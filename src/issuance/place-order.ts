@@ -1,71 +1,61 @@
-import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { type Authorization, authorizedName, dns01Challenge, fetchAuthorization } from '../acme/authorization.ts';
-import { dns01RecordName, dns01RecordValue, ownershipRecords } from '../acme/challenge.ts';
+import {
+  type Authorization,
+  authorizedName,
+  dns01Challenge,
+  dns01RecordName,
+  dns01RecordValue,
+  fetchAuthorization,
+  isFailed,
+  ownershipRecords,
+} from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
-import { fetchOrder, hasExactNames, isUsable, type Order, placeNewOrder } from '../acme/order.ts';
-import { orderFailure } from '../acme/order-failure.ts';
+import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
 import type { PendingChallenge, PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
-import { CertmanError } from '../failures/failure.ts';
-import type { IssuanceDeps } from './dependencies.ts';
-import { withProgress } from './progress.ts';
+import type { IssuanceContext } from './context.ts';
 
-const placedSchema = z.object({ orderUrl: z.string() });
+const progressSchema = z.object({ orderUrl: z.string() });
 
-/** The order of an earlier attempt where it is still open, else a new one, with what is to be proved for it. */
-export async function placeOrder(deps: IssuanceDeps, ca: AcmeClient, input: PlaceOrderInput): Promise<PlacedOrder> {
-  const signal = Context.current().cancellationSignal;
-  return withProgress(placedSchema, async (progress) => {
-    const resumed = await resumableOrder(ca, progress.previous?.orderUrl ?? input.resume, input.dnsNames, signal);
-    const found = resumed === undefined ? undefined : await challengesOf(ca, resumed, signal);
-    if (resumed !== undefined && found !== undefined) return placedOrder(ca, resumed, found, input);
+/**
+ * Resumes the order of an earlier attempt while it is usable, else places a new one.
+ * @returns the order with the challenges to answer.
+ * @throws CertmanError of any `acme/` code.
+ */
+export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
+  const { ca, log, settings } = context;
+  const { dnsNames, replaces } = input;
+  const earlier = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
+  const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
+  const open = resumed === undefined ? undefined : await challengesOf(ca, resumed);
+  if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
 
-    const { dnsNames, replaces } = input;
-    const order = await placeNewOrder(ca, { dnsNames, profile: deps.settings.profile, replaces }, signal, (refusal) =>
-      Context.current().log.info('The CA takes the order for no renewal', { replaces, problem: refusal.message }),
-    );
-    progress.record({ orderUrl: order.url });
-    const challenges = await challengesOf(ca, order, signal);
-    if (challenges === undefined) throw await orderFailure(ca, order, signal);
-    return placedOrder(ca, order, challenges, input);
-  });
+  const order = await placeNewOrder(ca, { dnsNames, profile: settings.profile, replaces }, ({ message }) =>
+    log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
+  );
+  context.record({ orderUrl: order.url });
+  const challenges = await challengesOf(ca, order);
+  if (challenges === undefined) throw await orderFailure(ca, order);
+  return placedOrder(ca, order, challenges, input);
 }
 
-/** The order to go on with, if there is one that is still open and for these names. */
-async function resumableOrder(
-  ca: AcmeClient,
-  url: string | undefined,
-  dnsNames: readonly string[],
-  signal: AbortSignal,
-): Promise<Order | undefined> {
-  if (url === undefined || !(await ca.ownsUrl(url))) return undefined;
-  try {
-    const order = await fetchOrder(ca, url, signal);
-    return isUsable(order, new Date()) && hasExactNames(order, dnsNames) ? order : undefined;
-  } catch (error) {
-    if (error instanceof CertmanError && error.code === 'acme/orderGone') return undefined;
-    throw error;
-  }
+async function resumableOrder(ca: AcmeClient, url: string, dnsNames: readonly string[]): Promise<Order | undefined> {
+  const order = (await ca.ownsUrl(url)) ? await findOrder(ca, url) : undefined;
+  return order !== undefined && isUsable(order, new Date()) && hasExactNames(order, dnsNames) ? order : undefined;
 }
 
-/** The challenges to be answered before an order is ready; undefined when it can never be. */
-async function challengesOf(
-  ca: AcmeClient,
-  order: Order,
-  signal: AbortSignal,
-): Promise<PendingChallenge[] | undefined> {
+/** The challenges to answer before the order becomes ready; undefined when it cannot become ready. */
+async function challengesOf(ca: AcmeClient, order: Order): Promise<PendingChallenge[] | undefined> {
   if (order.status === 'invalid') return undefined;
   if (order.status !== 'pending') return [];
-  const all = await Promise.all(order.authorizations.map((url) => fetchAuthorization(ca, url, signal)));
-  if (all.some((authorization) => authorization.status !== 'pending' && authorization.status !== 'valid'))
-    return undefined;
+  const all = await Promise.all(order.authorizations.map((url) => fetchAuthorization(ca, url)));
+  if (all.some(isFailed)) return undefined;
   return all
     .filter((authorization) => authorization.status === 'pending')
     .sort(byName)
     .map((authorization) => pendingChallenge(ca, authorization));
 }
 
-/** The CA lists authorizations in any order; a repetition of this step is to tell them in the same one. */
+/** CAs list authorizations in any order; every attempt returns them in the same one. */
 function byName(one: Authorization, other: Authorization): number {
   return authorizedName(one) < authorizedName(other) ? -1 : 1;
 }
@@ -86,17 +76,14 @@ function placedOrder(
   ca: AcmeClient,
   order: Order,
   challenges: readonly PendingChallenge[],
-  { dnsNames, standaloneRequestUid }: PlaceOrderInput,
+  { dnsNames, standaloneRequestUid: uid }: PlaceOrderInput,
 ): PlacedOrder {
-  // RFC 8555 §7.1.3 wants `expires` for pending and valid orders; where it is missing nothing is promised beyond now.
-  const expires = order.expires ?? new Date().toISOString();
   return {
     orderUrl: order.url,
-    expires,
+    // RFC 8555 §7.1.3 requires `expires` for pending and valid orders; without it the order may be gone any time.
+    expires: order.expires ?? new Date().toISOString(),
     caHost: ca.host,
     challenges,
-    ...(standaloneRequestUid === undefined
-      ? {}
-      : { ownershipRecords: ownershipRecords(dnsNames, order.url, standaloneRequestUid) }),
+    ownershipRecords: uid === undefined ? undefined : ownershipRecords(dnsNames, order.url, uid),
   };
 }

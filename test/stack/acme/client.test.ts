@@ -222,7 +222,7 @@ describe('a request that is cancelled', () => {
   it('ends at once with the reason of the cancellation', async () => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'hang' } });
     const abort = new AbortController();
-    const running = source.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }, abort.signal));
+    const running = source.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }), abort.signal);
     setTimeout(() => abort.abort(new Error('enough')), 150);
     await expect(running).rejects.toThrow('enough');
     injected.remove();

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredAccount } from '../../../src/acme/account.ts';
-import { readLeaf } from '../../../src/acme/certificate.ts';
+import { readLeaf, revokeCertificate } from '../../../src/acme/certificate.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { fetchRenewalInfo } from '../../../src/acme/renewal-info.ts';
-import { revokeCertificate } from '../../../src/acme/revoke-certificate.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { caSource, clientOf, newAccount } from '../../support/acme/account.ts';
 import { type CaCertificate, issueCertificate, withoutRenewalInfo } from '../../support/acme/issue-certificate.ts';
@@ -64,7 +63,7 @@ async function lookThrough(fault: Fault, by = ca): Promise<CertmanError> {
 }
 
 /** When the next look is when the answer carries these headers. */
-async function nextLookAfter(headers: Readonly<Record<string, string>>): Promise<Date> {
+async function nextPollAfter(headers: Readonly<Record<string, string>>): Promise<Date> {
   const body = { suggestedWindow: { start: '2027-01-01T00:00:00Z', end: '2027-01-02T00:00:00Z' } };
   const injected = proxy.inject({ when: asksForIt, fault: { kind: 'answer', status: 200, headers, body } });
   const info = await look();
@@ -154,7 +153,7 @@ describe('a certificate', () => {
     const looked = await timed(() => look(certId()));
     const info = looked.value;
     if (info.kind !== 'unknownCertificate') throw new Error(info.kind);
-    expectAfter(looked, info.nextLook, 6 * HOUR_MS);
+    expectAfter(looked, info.nextPoll, 6 * HOUR_MS);
   });
 
   it('of a CA that has no renewal information is not asked for', async () => {
@@ -175,13 +174,13 @@ describe('when the CA wants to be asked again', () => {
     ['is six hours when it says nothing', {}, 6 * HOUR_MS],
     ['is six hours when it says nonsense', { 'retry-after': 'never' }, 6 * HOUR_MS],
   ])('%s', async (_what, headers, expected) => {
-    const looked = await timed(() => nextLookAfter(headers));
+    const looked = await timed(() => nextPollAfter(headers));
     expectAfter(looked, looked.value, expected);
   });
 
   it('is a date that it says', async () => {
     const date = new Date(Date.now() + 3 * HOUR_MS).toUTCString();
-    expect((await nextLookAfter({ 'retry-after': date })).getTime()).toBe(Date.parse(date));
+    expect((await nextPollAfter({ 'retry-after': date })).getTime()).toBe(Date.parse(date));
   });
 });
 

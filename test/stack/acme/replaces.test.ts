@@ -60,11 +60,8 @@ async function replacing(
   options: { of?: AcmeClient; names?: readonly string[] } = {},
 ): Promise<{ order: Order; refusals: readonly string[] }> {
   const refusals: string[] = [];
-  const order = await placeNewOrder(
-    options.of ?? ca,
-    { dnsNames: options.names ?? dnsNames, replaces },
-    undefined,
-    (refusal) => refusals.push(refusal.message),
+  const order = await placeNewOrder(options.of ?? ca, { dnsNames: options.names ?? dnsNames, replaces }, (refusal) =>
+    refusals.push(refusal.message),
   );
   return { order, refusals };
 }

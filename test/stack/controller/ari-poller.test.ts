@@ -318,9 +318,9 @@ test('a take-over of many certificates is no stampede, and a window reaches its 
   /** When each batch was begun. */
   const begins: number[] = [];
   const ofBatches: Pick<AcmeClientSource, 'withClient'> = {
-    withClient: (work) => {
+    withClient: (work, signal) => {
       begins.push(performance.now());
-      return source.withClient(work);
+      return source.withClient(work, signal);
     },
   };
   const run = await lab().startController({ ca: ofBatches });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answerChallenge } from '../../../src/acme/challenge.ts';
+import { answerChallenge } from '../../../src/acme/authorization.ts';
 import type { PlacedOrder } from '../../../src/contract/activities.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';

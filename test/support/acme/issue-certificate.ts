@@ -1,7 +1,6 @@
 /** Certificates straight from a CA that holds every challenge to be met: no workflow, no Secret. */
-import { dns01Challenge, fetchAuthorization } from '../../../src/acme/authorization.ts';
+import { answerChallenge, dns01Challenge, fetchAuthorization } from '../../../src/acme/authorization.ts';
 import { downloadChain } from '../../../src/acme/certificate.ts';
-import { answerChallenge } from '../../../src/acme/challenge.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import { createCsr } from '../../../src/acme/csr.ts';
 import type { AcmeDirectory } from '../../../src/acme/directory.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { Route53Client } from '@aws-sdk/client-route-53';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { sendRequest } from '../../../local/stack/http.ts';
-import { revokeCertificate } from '../../../src/acme/revoke-certificate.ts';
+import { revokeCertificate } from '../../../src/acme/certificate.ts';
 import {
   type ClusterStatus,
   clusterStatus,

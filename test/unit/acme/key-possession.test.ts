@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isPrivateKeyOf } from '../../../src/acme/key-possession.ts';
-import { generatePrivateKey, KEY_TYPES } from '../../../src/acme/private-key.ts';
+import { generatePrivateKey, isPrivateKeyOf, KEY_TYPES } from '../../../src/acme/private-key.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 

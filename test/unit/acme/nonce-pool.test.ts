@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NoncePool } from '../../../src/acme/nonce-pool.ts';
+import { NoncePool } from '../../../src/acme/session.ts';
 
 describe('the nonce pool', () => {
   it('gives each nonce once, the freshest first', () => {

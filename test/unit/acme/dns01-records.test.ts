@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dns01RecordName, dns01RecordValue, ownershipRecords } from '../../../src/acme/challenge.ts';
+import { dns01RecordName, dns01RecordValue, ownershipRecords } from '../../../src/acme/authorization.ts';
 
 describe('the records by which whoever ordered shows that the names are his', () => {
   const names = ['x.example.com', '*.x.example.com', 'y.example.com'];

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { type AcmeAccount, publicJwk } from './account.ts';
+import { DirectoryCache } from './directory.ts';
+import type { AcmeTransport } from './transport.ts';
+
+/** Called once for each answered request, for metrics. `resource` is an `AcmeResource`. */
+export type RequestObserver = (resource: string, status: number, seconds: number) => void;
+
+/** State that all requests to one CA under one account share. */
+export class AcmeSession {
+  readonly account: AcmeAccount;
+  readonly transport: AcmeTransport;
+  readonly observe: RequestObserver | undefined;
+  readonly jwk: Readonly<Record<string, string>>;
+  /** `base64url(SHA-256(JWK))` (RFC 7638): the second half of a key authorization (RFC 8555 §8.1). */
+  readonly thumbprint: string;
+  readonly directory: DirectoryCache;
+  readonly nonces = new NoncePool();
+  readonly readyOrders = new ReadyOrders();
+
+  constructor(account: AcmeAccount, transport: AcmeTransport, observe?: RequestObserver) {
+    this.account = account;
+    this.transport = transport;
+    this.observe = observe;
+    this.jwk = publicJwk(account.key);
+    this.thumbprint = createHash('sha256').update(JSON.stringify(this.jwk)).digest('base64url');
+    this.directory = new DirectoryCache(transport, account.directoryUrl);
+  }
+}
+
+/** More nonces than are ever in flight at once. */
+const MAX_NONCES = 256;
+/** Boulder expires nonces; an expired one costs a badNonce round trip. */
+const MAX_NONCE_AGE_MS = 5 * 60_000;
+
+/** Anti-replay nonces of earlier answers (RFC 8555 §6.5), last in first out: saves most newNonce requests. */
+export class NoncePool {
+  readonly #nonces: { readonly value: string; readonly since: number }[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** Keeps a nonce; ignores values that RFC 8555 §6.5.1 does not allow. */
+  put(nonce: string | undefined): void {
+    if (nonce === undefined || !/^[A-Za-z0-9_-]{1,256}$/.test(nonce)) return;
+    if (this.#nonces.length >= MAX_NONCES) this.#nonces.shift();
+    this.#nonces.push({ value: nonce, since: this.#now() });
+  }
+
+  /** Removes and returns the newest nonce; undefined when there is none that is recent enough. */
+  take(): string | undefined {
+    const newest = this.#nonces.pop();
+    if (newest !== undefined && this.#now() - newest.since <= MAX_NONCE_AGE_MS) return newest.value;
+    this.#nonces.length = 0;
+    return undefined;
+  }
+
+  get size(): number {
+    return this.#nonces.length;
+  }
+}
+
+const MAX_READY_ORDERS = 2_000;
+
+/** Finalize URLs of orders that this process saw become ready: saves fetching the order again before it is finalized. */
+class ReadyOrders {
+  readonly #finalizeUrls = new Map<string, string>();
+
+  record(order: { readonly url: string; readonly status: string; readonly finalize: string }): void {
+    this.#finalizeUrls.delete(order.url);
+    if (order.status === 'ready') this.#finalizeUrls.set(order.url, order.finalize);
+    const [oldest] = this.#finalizeUrls.keys();
+    if (oldest !== undefined && this.#finalizeUrls.size > MAX_READY_ORDERS) this.#finalizeUrls.delete(oldest);
+  }
+
+  /** Removes and returns the finalize URL of an order last seen ready. */
+  take(orderUrl: string): string | undefined {
+    const finalizeUrl = this.#finalizeUrls.get(orderUrl);
+    this.#finalizeUrls.delete(orderUrl);
+    return finalizeUrl;
+  }
+}

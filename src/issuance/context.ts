@@ -1,0 +1,29 @@
+import type { AcmeClient } from '../acme/client.ts';
+import type { KeyType } from '../acme/private-key.ts';
+import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
+
+/** One attempt of a use case, independent of Temporal; `activities/acme.ts` creates it. */
+export interface AttemptContext {
+  readonly kubernetes: KubernetesApi;
+  readonly settings: IssuanceSettings;
+  /** From 1. */
+  readonly attempt: number;
+  /** Aborted when the attempt is cancelled. */
+  readonly signal: AbortSignal;
+  /** What an earlier attempt recorded last; not validated. */
+  readonly recorded: unknown;
+  /** Records progress for the next attempt. */
+  record(progress: unknown): void;
+  readonly log: { info(message: string, fields: Record<string, unknown>): void };
+}
+
+export interface IssuanceSettings {
+  readonly keyType: KeyType;
+  /** ACME profile of every order; default: the CA's. */
+  readonly profile?: string | undefined;
+}
+
+/** An attempt with a client of the CA, whose requests end with the attempt's signal. */
+export interface IssuanceContext extends AttemptContext {
+  readonly ca: AcmeClient;
+}
