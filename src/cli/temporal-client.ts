@@ -1,6 +1,6 @@
 /** Connections of the commands, short-lived and quick to give up. */
 import { Client, Connection } from '@temporalio/client';
-import type { TemporalSettings } from '../configuration/index.ts';
+import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { CertmanError } from '../failures/failure.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';

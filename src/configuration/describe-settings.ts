@@ -1,27 +1,24 @@
-/**
- * The settings as people read them: the README's table, the terminal's list, and a warning about names that are close to one.
- */
-
+/** The settings for people: the README's table, the terminal's list, and probable misspellings. */
 import { EXTERNAL_SETTINGS } from './external-settings.ts';
 import type { Environment } from './load-configuration.ts';
 import type { SettingDescription } from './setting.ts';
-import { SETTINGS } from './settings.ts';
+import { SETTING_GROUPS, SETTINGS } from './settings.ts';
 
-/** Every setting, certman's own first within its group. */
+/** Every setting by group, certman's own first within a group. */
 export function describeSettings(): readonly SettingDescription[] {
-  const own = Object.values(SETTINGS).map(({ name, group, meaning, whenUnset, example }) => ({
-    name,
-    group,
-    meaning,
-    whenUnset,
-    example,
-  }));
-  const all: SettingDescription[] = [...own, ...EXTERNAL_SETTINGS];
-  const groups = [...new Set(all.map((setting) => setting.group))];
-  return groups.flatMap((group) => all.filter((setting) => setting.group === group));
+  const own = SETTING_GROUPS.flatMap(([group, settings]) =>
+    Object.values(settings).map(({ name, meaning, whenUnset, example }) => ({
+      name,
+      group,
+      meaning,
+      whenUnset,
+      example,
+    })),
+  );
+  return [...own, ...EXTERNAL_SETTINGS];
 }
 
-/** The table between the README's markers, one row a setting. */
+/** The table between the README's markers, one row for each setting. */
 export function settingsAsMarkdown(): string {
   const rows = describeSettings().map((setting) => {
     const names = setting.name
@@ -36,17 +33,14 @@ export function settingsAsMarkdown(): string {
 /** Variables that Kubernetes adds to every pod for each Service of the namespace. */
 const SERVICE_VARIABLE = /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?$/;
 
-/** Variables that look like settings and are none, each with the setting that was probably meant. */
+/** Variables that are named like settings but are none, each with the setting that was probably meant. */
 export function unknownSettings(
   environment: Environment,
 ): readonly { readonly name: string; readonly meant?: string }[] {
   const known = Object.values(SETTINGS).map((setting) => setting.name);
   return Object.keys(environment)
     .filter((name) => name.startsWith('CERTMAN_') && !known.includes(name) && !SERVICE_VARIABLE.test(name))
-    .map((name) => {
-      const meant = known.find((candidate) => editDistance(candidate, name) <= 3);
-      return meant === undefined ? { name } : { name, meant };
-    });
+    .map((name) => ({ name, meant: known.find((candidate) => editDistance(candidate, name) <= 3) }));
 }
 
 /** Levenshtein distance. */

@@ -1,6 +1,6 @@
 import type { SettingDescription } from './setting.ts';
 
-/** Settings that other software defines and certman obeys; listed so that nobody has to look for them. */
+/** Settings that the Temporal, Kubernetes and AWS SDKs read; certman's list of settings includes them. */
 export const EXTERNAL_SETTINGS: readonly SettingDescription[] = [
   {
     name: 'TEMPORAL_ADDRESS',
@@ -26,9 +26,9 @@ export const EXTERNAL_SETTINGS: readonly SettingDescription[] = [
   {
     name: 'KUBECONFIG',
     group: 'Kubernetes and AWS',
-    meaning: "Kubeconfig of the hub; in a pod the ServiceAccount's token is used.",
+    meaning: "Kubeconfig of the management cluster; in a pod the ServiceAccount's token is used.",
     whenUnset: '`~/.kube/config`, else the pod',
-    example: '/home/me/.kube/hub',
+    example: '/home/me/.kube/management-cluster',
   },
   {
     name: 'AWS_*',

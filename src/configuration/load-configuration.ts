@@ -1,7 +1,4 @@
-/**
- * Reads the settings from the environment. Every problem is found in one go, and each says which setting, what was found,
- * what is expected and where to read on.
- */
+/** Reads the settings from the environment and reports every problem at once. */
 import { CertmanError } from '../failures/failure.ts';
 import type { Setting } from './setting.ts';
 import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
@@ -9,19 +6,19 @@ import { loadTemporalSettings, type TemporalSettings } from './temporal-settings
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where a person reads about settings. */
+/** Where the settings are documented. */
 export const CONFIGURATION_DOCUMENT = 'README.md, "Configuration", or "certman config"';
 
 export interface ConfigurationProblem {
   readonly setting: string;
-  /** The value as it was found, shortened; absent when the setting is absent. */
+  /** The value, shortened; absent when the setting is not set. */
   readonly found?: string;
-  /** What is wrong with it, where `expected` does not say so. */
+  /** What is wrong with the value, where `expected` does not say so. */
   readonly reason?: string;
   readonly expected: string;
 }
 
-/** Wrong configuration: `code` is `configuration/invalid`, `problems` lists everything that is wrong. */
+/** Wrong configuration, with every problem; `code` is `configuration/invalid`. */
 export class ConfigurationError extends CertmanError {
   readonly problems: readonly ConfigurationProblem[];
 
@@ -31,7 +28,7 @@ export class ConfigurationError extends CertmanError {
     super({
       code: 'configuration/invalid',
       message: `${count} wrong:\n${lines.join('\n')}`,
-      remedy: `Set what is expected and start again; the settings are described in ${CONFIGURATION_DOCUMENT}.`,
+      remedy: `Correct the settings and start again; they are described in ${CONFIGURATION_DOCUMENT}.`,
     });
     this.name = 'ConfigurationError';
     this.problems = Object.freeze([...problems]);
@@ -43,7 +40,7 @@ function describeProblem(problem: ConfigurationProblem): string {
   return `${problem.setting} ${problem.reason ?? found}; expected ${problem.expected}`;
 }
 
-/** Everything that a worker needs to know at start. Frozen. */
+/** The configuration of a worker. Frozen. */
 export interface Configuration extends SettingValues {
   readonly dohQuorum: number;
   readonly temporal: TemporalSettings;
@@ -61,7 +58,7 @@ export function loadConfiguration(environment: Environment): Configuration {
 }
 
 /**
- * Only these settings, for commands that need no more: a wrong resolver must not keep anyone from asking for a status.
+ * Only these settings: a wrong DNS resolver must not make `certman status` fail.
  * @throws ConfigurationError naming every problem among them.
  */
 export function loadSettings<Key extends SettingKey>(
@@ -82,7 +79,7 @@ export function loadTemporal(environment: Environment): TemporalSettings {
   return temporal;
 }
 
-/** The values of these settings; one that is wrong is added to `problems` and missing from the result. */
+/** The values of these settings. A wrong value is added to `problems` and missing from the result. */
 function readInto<Key extends SettingKey>(
   problems: ConfigurationProblem[],
   environment: Environment,
@@ -103,7 +100,7 @@ function readInto<Key extends SettingKey>(
   return values as Pick<SettingValues, Key>;
 }
 
-/** An empty value is no value: templates write `NAME=` where nothing was chosen. Blanks around it are never meant. */
+/** Trimmed. An empty value counts as not set: templates write `NAME=` where nothing was chosen. */
 function textOf(environment: Environment, name: string): string | undefined {
   const text = environment[name]?.trim();
   return text === '' ? undefined : text;
@@ -115,7 +112,7 @@ function shorten(text: string): string {
   return text.length <= MAX_VALUE_SHOWN ? text : `${text.slice(0, MAX_VALUE_SHOWN)}…`;
 }
 
-/** What is wrong between settings that are each right. */
+/** Contradictions between valid settings. */
 function crossCheck(values: Partial<SettingValues>): readonly ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = [];
   const { dohQuorum, dohResolvers, metricsAddress, sdkMetricsAddress, deploymentName, buildId } = values;

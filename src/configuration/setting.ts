@@ -1,4 +1,4 @@
-/** What a setting is, and the two kinds there are: with a default, and optional. */
+/** A setting: what a person reads about it, and how its text becomes a value. */
 import type { ValueSchema } from './values.ts';
 
 export type SettingGroup =
@@ -11,34 +11,37 @@ export type SettingGroup =
   | 'Temporal'
   | 'Kubernetes and AWS';
 
-/** What a person reads about a setting. */
+/** A row of the table in the README. */
 export interface SettingDescription {
   readonly name: string;
   readonly group: SettingGroup;
   readonly meaning: string;
-  /** What holds when it is not set, in words where it is not a fixed value. */
+  /** The default, or in words what applies when it is not set. */
   readonly whenUnset: string;
   readonly example: string;
 }
 
-export interface Setting<T> extends SettingDescription {
+export interface Setting<T> extends Omit<SettingDescription, 'group'> {
   readonly schema: ValueSchema<T>;
   /** Text that is read when it is not set; undefined: the value is undefined. */
   readonly defaultText: string | undefined;
 }
 
-type Parts = Omit<SettingDescription, 'whenUnset'>;
-
 /** A setting that always has a value. */
-export function withDefault<T>(parts: Parts & { readonly default: string }, schema: ValueSchema<T>): Setting<T> {
+export function withDefault<T>(
+  name: string,
+  schema: ValueSchema<T>,
+  parts: { readonly default: string; readonly example: string; readonly meaning: string },
+): Setting<T> {
   const { default: defaultText, ...description } = parts;
-  return Object.freeze({ ...description, whenUnset: `\`${defaultText}\``, defaultText, schema });
+  return { name, ...description, whenUnset: `\`${defaultText}\``, defaultText, schema };
 }
 
 /** A setting that may be absent. */
 export function optional<T>(
-  parts: Parts & { readonly whenUnset: string },
+  name: string,
   schema: ValueSchema<T>,
+  parts: { readonly whenUnset: string; readonly example: string; readonly meaning: string },
 ): Setting<T | undefined> {
-  return Object.freeze({ ...parts, defaultText: undefined, schema });
+  return { name, ...parts, defaultText: undefined, schema };
 }

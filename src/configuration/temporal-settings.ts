@@ -3,8 +3,8 @@
  * Source: https://docs.temporal.io/develop/environment-configuration
  */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { parseHostAndPort } from '../dns/host-and-port.ts';
 import type { ConfigurationProblem, Environment } from './load-configuration.ts';
-import { parseHostAndPort } from './values.ts';
 
 type ConnectOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
 
@@ -21,7 +21,7 @@ export interface TemporalSettings {
 const DEFAULT_ADDRESS = 'localhost:7233';
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
-/** @returns undefined when something is wrong, which is then added to `problems`. */
+/** @returns undefined after adding what is wrong to `problems`. */
 export function loadTemporalSettings(
   environment: Environment,
   problems: ConfigurationProblem[],
@@ -47,9 +47,9 @@ export function loadTemporalSettings(
       loopback: LOOPBACK.test(parsed.host),
       connectionOptions: {
         address,
-        ...(tls === undefined ? {} : { tls }),
-        ...(apiKey === undefined ? {} : { apiKey }),
-        ...(metadata === undefined ? {} : { metadata }),
+        tls,
+        apiKey,
+        metadata,
       },
     };
   } catch (error) {
@@ -64,7 +64,7 @@ export function loadTemporalSettings(
   }
 }
 
-/** What the library finds its default configuration file by. */
+/** The library derives the path of its default configuration file from these. */
 function isPathVariable(name: string): boolean {
   return ['HOME', 'XDG_CONFIG_HOME', 'APPDATA', 'USERPROFILE'].includes(name);
 }

@@ -1,34 +1,48 @@
 /**
- * How the text of a setting becomes a value: one schema per kind of value. Each refuses with "expected …", never with the
- * text itself, so that the one place that reports problems decides how much of a found value is shown.
+ * How the text of a setting becomes a value: one schema for each kind of value. Issues state what is expected, never the text
+ * itself: load-configuration.ts alone decides how much of it is shown.
  */
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { type HostAndPort, parseHostAndPort } from '../dns/host-and-port.ts';
+import type { AuthoritativeServers } from '../dns/propagation-check.ts';
 
 /** A schema from a setting's text to its value. */
 export type ValueSchema<T> = z.ZodType<T, string>;
 
-/** A setting of its own kind; `parse` returns undefined when the text is not one. */
-export function value<T>(expected: string, parse: (text: string) => T | undefined): ValueSchema<T> {
+/** Why a value cannot be used, where "expected" does not say so. */
+class Rejected {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** @param parse returns undefined when the text does not have the form. */
+export function value<T>(expected: string, parse: (text: string) => T | Rejected | undefined): ValueSchema<T> {
   return z.string().transform((found, context): T => {
     const parsed = parse(found);
-    if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: expected });
+    if (parsed instanceof Rejected) context.addIssue({ code: 'custom', message: `${expected}; ${parsed.reason}` });
+    else if (parsed === undefined) context.addIssue({ code: 'custom', message: expected });
+    else return parsed;
     return z.NEVER;
   });
 }
 
-/** Text of a certain form. */
+/** Text that matches a pattern. */
 export function text(expected: string, pattern: RegExp): ValueSchema<string> {
   return value(expected, (found) => (pattern.test(found) ? found : undefined));
 }
 
+/** One of several words, in any case. */
 export function oneOf<const Choice extends string>(...choices: readonly Choice[]): ValueSchema<Choice> {
   return value(`one of ${choices.join(', ')}`, (found) => choices.find((choice) => choice === found.toLowerCase()));
 }
 
+/** `true` or `false`, `1` or `0`. */
 export function flag(): ValueSchema<boolean> {
   return value('true or false', (found) => {
     const lower = found.toLowerCase();
@@ -37,34 +51,35 @@ export function flag(): ValueSchema<boolean> {
   });
 }
 
-export function wholeNumber(smallest: number, largest: number): ValueSchema<number> {
-  return value(`a whole number from ${smallest} to ${largest}`, (found) => {
+/** Both bounds included. */
+export function wholeNumber(min: number, max: number): ValueSchema<number> {
+  return value(`a whole number from ${min} to ${max}`, (found) => {
     const number = /^\d{1,9}$/.test(found) ? Number(found) : Number.NaN;
-    return number >= smallest && number <= largest ? number : undefined;
+    return number >= min && number <= max ? number : undefined;
   });
 }
 
 /** A number that may have a fraction. */
-export function decimal(smallest: number, largest: number): ValueSchema<number> {
-  return value(`a number from ${smallest} to ${largest}`, (found) => {
+export function decimal(min: number, max: number): ValueSchema<number> {
+  return value(`a number from ${min} to ${max}`, (found) => {
     const number = /^\d{1,9}(\.\d{1,6})?$/.test(found) ? Number(found) : Number.NaN;
-    return number >= smallest && number <= largest ? number : undefined;
+    return number >= min && number <= max ? number : undefined;
   });
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `250ms`, `30s`, `10m`, `2h`, `1d`; a bare number is milliseconds. @returns milliseconds. */
-export function duration(smallest: string, largest: string): ValueSchema<number> {
-  const [least, most] = [parseDuration(smallest) ?? 0, parseDuration(largest) ?? Number.MAX_SAFE_INTEGER];
-  return value(`a duration such as 250ms, 30s, 10m or 2h, from ${smallest} to ${largest}`, (found) => {
-    const milliseconds = parseDuration(found);
-    return milliseconds !== undefined && milliseconds >= least && milliseconds <= most ? milliseconds : undefined;
+export function duration(min: string, max: string): ValueSchema<number> {
+  const [minMs, maxMs] = [parseDuration(min) ?? 0, parseDuration(max) ?? Number.MAX_SAFE_INTEGER];
+  return value(`a duration such as 250ms, 30s, 10m or 2h, from ${min} to ${max}`, (found) => {
+    const ms = parseDuration(found);
+    return ms !== undefined && ms >= minMs && ms <= maxMs ? ms : undefined;
   });
 }
 
 /** @returns milliseconds, or undefined when it is no duration. */
-export function parseDuration(found: string): number | undefined {
+function parseDuration(found: string): number | undefined {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|m|h|d)?$/i.exec(found);
   const unit = UNITS_MS[(match?.[2] ?? 'ms').toLowerCase()];
   return match?.[1] === undefined || unit === undefined ? undefined : Math.round(Number(match[1]) * unit);
@@ -83,31 +98,27 @@ export function listOf<T>(expected: string, item: (text: string) => T | undefine
   });
 }
 
-/** An absolute https URL without user information. */
+/** An absolute https URL without user information. @returns undefined when the text is none. */
 export function parseHttpsUrl(found: string): string | undefined {
   if (!URL.canParse(found)) return undefined;
   const url = new URL(found);
   return url.protocol === 'https:' && url.username === '' && url.password === '' ? url.href : undefined;
 }
 
-export interface HostAndPort {
-  /** Without brackets. */
-  readonly host: string;
-  readonly port: number;
+/** An absolute https URL without user information. */
+export function httpsUrl(): ValueSchema<string> {
+  return value('an https URL', parseHttpsUrl);
 }
 
-/** `host:port`, `[::1]:53`, and `:8080` when a host is optional. */
-export function parseHostAndPort(
-  found: string,
-  defaults: { host?: string; port?: number } = {},
-): HostAndPort | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(found);
-  if (match === null) return undefined;
-  if (match[1] !== undefined && isIP(match[1]) !== 6) return undefined;
-  const host = match[1] ?? (match[2] === '' ? defaults.host : match[2]);
-  const port = match[3] === undefined ? defaults.port : Number(match[3]);
-  if (host === undefined || port === undefined || port > 65_535) return undefined;
-  return /^[\w.:%-]+$/.test(host) ? { host, port } : undefined;
+/** `auto`, `off`, or servers by address. */
+export function authoritativeServers(): ValueSchema<AuthoritativeServers> {
+  const servers = listOf('', (item) => parseHostAndPort(item, { port: 53 }));
+  return value('auto, off, or host:port entries, comma separated', (found) => {
+    const word = found.toLowerCase();
+    if (word === 'auto' || word === 'off') return { kind: word };
+    const list = servers.safeParse(found).data;
+    return list === undefined ? undefined : { kind: 'servers', servers: list };
+  });
 }
 
 /** Where a server listens. Port 0 takes a free one. */
@@ -124,11 +135,6 @@ export function listenIpAddress(): ValueSchema<HostAndPort | 'off'> {
   });
 }
 
-/** Text of an address as it is written in URLs and flags. */
-export function formatAddress(address: HostAndPort): string {
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
-}
-
 /** A file of PEM certificates, read and checked at once. */
 export interface CaBundle {
   readonly path: string;
@@ -138,29 +144,21 @@ export interface CaBundle {
 const MAX_BUNDLE_BYTES = 2 * 1024 * 1024;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
+/** The path of a file of PEM certificates, at most 2 MiB. */
 export function caBundleFile(): ValueSchema<CaBundle> {
-  const expected = 'the path of a readable file of PEM certificates (at most 2 MiB)';
-  return z.string().transform((path, context): CaBundle => {
-    const problem = caBundleProblem(path);
-    if (typeof problem === 'object') return problem;
-    context.addIssue({ code: 'custom', message: `${expected}; ${problem}` });
-    return z.NEVER;
+  return value('the path of a readable file of PEM certificates (at most 2 MiB)', (path) => {
+    try {
+      const { size } = statSync(path);
+      if (size > MAX_BUNDLE_BYTES) return new Rejected(`it has ${size} bytes`);
+      const pem = readFileSync(path, 'utf8');
+      const certificates = pem.match(PEM_CERTIFICATE) ?? [];
+      if (certificates.length === 0) return new Rejected('it holds no PEM certificate');
+      const unreadable = certificates.findIndex((certificate) => !isCertificate(certificate));
+      return unreadable === -1 ? { path, pem } : new Rejected(`certificate ${unreadable + 1} in it cannot be parsed`);
+    } catch (error) {
+      return new Rejected(`it cannot be read (${errorCode(error)})`);
+    }
   });
-}
-
-function caBundleProblem(path: string): CaBundle | string {
-  let pem: string;
-  try {
-    const { size } = statSync(path);
-    if (size > MAX_BUNDLE_BYTES) return `it has ${size} bytes`;
-    pem = readFileSync(path, 'utf8');
-  } catch (error) {
-    return `it cannot be read (${errorCode(error)})`;
-  }
-  const certificates = pem.match(PEM_CERTIFICATE) ?? [];
-  if (certificates.length === 0) return 'it holds no PEM certificate';
-  const unreadable = certificates.findIndex((certificate) => !isCertificate(certificate));
-  return unreadable === -1 ? { path, pem } : `certificate ${unreadable + 1} in it cannot be parsed`;
 }
 
 function isCertificate(pem: string): boolean {
@@ -173,18 +171,13 @@ function isCertificate(pem: string): boolean {
 
 /** The path of a file that can be read. */
 export function readableFile(): ValueSchema<string> {
-  return z.string().transform((path, context): string => {
+  return value('the path of a readable file', (path) => {
     try {
       accessSync(path, constants.R_OK);
-      if (statSync(path).isFile()) return path;
-      context.addIssue({ code: 'custom', message: 'the path of a readable file; it is not a file' });
+      return statSync(path).isFile() ? path : new Rejected('it is not a file');
     } catch (error) {
-      context.addIssue({
-        code: 'custom',
-        message: `the path of a readable file; it cannot be read (${errorCode(error)})`,
-      });
+      return new Rejected(`it cannot be read (${errorCode(error)})`);
     }
-    return z.NEVER;
   });
 }
 

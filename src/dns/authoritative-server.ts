@@ -8,6 +8,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIPv6 } from 'node:net';
 import pLimit from 'p-limit';
 import { decodeTxtResponse, encodeTxtQuery, isTruncated, MAX_MESSAGE_BYTES, type TxtResponse } from './dns-message.ts';
+import { formatHostAndPort, type HostAndPort } from './host-and-port.ts';
 import { KeyedCache } from './keyed-cache.ts';
 import type { TxtSource } from './txt-source.ts';
 
@@ -26,11 +27,6 @@ const BREAKER_THRESHOLD_PROVEN = 20;
 /** Questions on their way at once, each with a socket and so an unguessable port of its own (RFC 5452 §4.5). */
 const MAX_IN_FLIGHT = 100;
 
-export interface HostAndPort {
-  readonly host: string;
-  readonly port: number;
-}
-
 const inFlight = pLimit(MAX_IN_FLIGHT);
 const addresses = new KeyedCache<string>({ keepMs: ADDRESS_TTL_MS, capacity: 5_000 });
 
@@ -44,7 +40,7 @@ export class AuthoritativeServer implements TxtSource {
 
   constructor(at: HostAndPort) {
     this.#at = at;
-    this.name = at.port === 53 ? at.host : `${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
+    this.name = at.port === 53 ? at.host : formatHostAndPort(at);
   }
 
   async queryTxt(name: string): Promise<TxtResponse> {

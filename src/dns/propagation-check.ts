@@ -4,9 +4,10 @@
  */
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from './abortable.ts';
-import { AuthoritativeServer, type HostAndPort } from './authoritative-server.ts';
+import { AuthoritativeServer } from './authoritative-server.ts';
 import type { TxtResponse } from './dns-message.ts';
 import { createDohConnections, type DohOptions, DohResolver } from './doh-resolver.ts';
+import type { HostAndPort } from './host-and-port.ts';
 import { KeyedCache } from './keyed-cache.ts';
 import { evaluateQuorum, type Quorum, type TxtObservation } from './quorum.ts';
 import { normalizeName, type TxtRecord } from './txt-record.ts';
@@ -28,6 +29,11 @@ const DEFAULT_RETRY_SECONDS = 5;
 const UNREACHABLE_RETRY_MS = 10_000;
 const MAX_SUMMARY_LENGTH = 700;
 
+/** Servers that are queried before the resolvers: the zone's own, none, or these. */
+export type AuthoritativeServers =
+  | { readonly kind: 'auto' | 'off' }
+  | { readonly kind: 'servers'; readonly servers: readonly HostAndPort[] };
+
 export interface PropagationCheckOptions {
   /** URLs of DoH resolvers (RFC 8484), at least one. */
   readonly resolvers: readonly string[];
@@ -35,11 +41,7 @@ export interface PropagationCheckOptions {
   readonly resolverCa?: string;
   /** How many resolvers must see every value; default `majority`. */
   readonly quorum?: Quorum;
-  /** Whom to ask before the resolvers: the zone's own name servers, nobody, or these. */
-  readonly authoritative:
-    | { readonly kind: 'auto' }
-    | { readonly kind: 'off' }
-    | { readonly kind: 'servers'; readonly servers: readonly HostAndPort[] };
+  readonly authoritative: AuthoritativeServers;
   /** Told, once, that the zone's servers cannot be asked from here. */
   readonly onWarning: (message: string) => void;
   readonly timeoutMs?: number;

@@ -7,7 +7,7 @@ import { createKubernetesActivities } from '../../activities/kubernetes.ts';
 import { createPropagationActivities } from '../../activities/propagation.ts';
 import { createWatchActivities } from '../../activities/watch.ts';
 import { AcmeClientSource } from '../acme/client-source.ts';
-import type { Configuration } from '../configuration/index.ts';
+import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Activities } from '../contract/activities.ts';
 import type { Metrics } from '../contract/metrics.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';

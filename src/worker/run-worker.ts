@@ -5,9 +5,10 @@ import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type Configuration, formatAddress } from '../configuration/index.ts';
+import type { Configuration } from '../configuration/load-configuration.ts';
 import { TASK_QUEUE } from '../contract/cluster-certificates.ts';
 import { unknownPatches } from '../contract/patches.ts';
+import { formatHostAndPort } from '../dns/host-and-port.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -71,7 +72,7 @@ function installRuntime(configuration: Configuration, logger: Logger): void {
     if (sdkMetricsAddress === 'off') throw cause;
     throw new CertmanError({
       code: 'configuration/invalid',
-      message: `CERTMAN_SDK_METRICS_ADDRESS ${formatAddress(sdkMetricsAddress)} cannot be listened on (${cause instanceof Error ? cause.message : 'unknown error'}).`,
+      message: `CERTMAN_SDK_METRICS_ADDRESS ${formatHostAndPort(sdkMetricsAddress)} cannot be listened on (${cause instanceof Error ? cause.message : 'unknown error'}).`,
       remedy: 'Choose a free port of this machine, or "off".',
       cause,
     });
@@ -90,7 +91,11 @@ function installRuntimeWith({ sdkMetricsAddress, logLevel }: Configuration, logg
       },
       ...(sdkMetricsAddress === 'off'
         ? {}
-        : { metrics: { prometheus: { bindAddress: formatAddress(sdkMetricsAddress), useSecondsForDurations: true } } }),
+        : {
+            metrics: {
+              prometheus: { bindAddress: formatHostAndPort(sdkMetricsAddress), useSecondsForDurations: true },
+            },
+          }),
     },
   });
 }

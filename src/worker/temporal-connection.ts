@@ -1,7 +1,8 @@
 /** Connecting to Temporal, however long it is not there yet. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
-import type { SettingValues, TemporalSettings } from '../configuration/index.ts';
+import type { SettingValues } from '../configuration/settings.ts';
+import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import type { Logger } from '../observability/logging.ts';
 
 const MIN_BACKOFF_MS = 250;

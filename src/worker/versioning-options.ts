@@ -1,6 +1,6 @@
 /** How a worker takes its place beside those of other versions (docs/decisions/upgrades.md). */
 import type { WorkerOptions } from '@temporalio/worker';
-import type { Configuration } from '../configuration/index.ts';
+import type { Configuration } from '../configuration/load-configuration.ts';
 
 type VersioningOptions = Pick<WorkerOptions, 'workerDeploymentOptions' | 'patchActivationCallback'>;
 

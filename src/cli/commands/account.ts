@@ -1,6 +1,6 @@
 /** `certman account create`: an ACME account, as the Secret that the worker reads. */
 import { Command } from 'commander';
-import { loadSettings } from '../../configuration/index.ts';
+import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { note, print, UsageError } from '../output.ts';
 

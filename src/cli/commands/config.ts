@@ -1,6 +1,7 @@
 /** `certman config`: every setting, and whether those that are set are right. */
 import { Command } from 'commander';
-import { describeSettings, loadConfiguration, settingsAsMarkdown, unknownSettings } from '../../configuration/index.ts';
+import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../configuration/describe-settings.ts';
+import { loadConfiguration } from '../../configuration/load-configuration.ts';
 import { note, print } from '../output.ts';
 
 interface ConfigOptions {

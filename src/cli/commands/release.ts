@@ -1,6 +1,6 @@
 /** `certman release`: lets a cluster that is being deleted, or bundles taken out of one, go without what cannot be done. */
 import { Command } from 'commander';
-import { loadSettings, loadTemporal } from '../../configuration/index.ts';
+import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from '../cluster-argument.ts';

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
-import { loadSettings, loadTemporal } from '../../configuration/index.ts';
+import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
 import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../cluster-argument.ts';
 import { formatInstant, note, print } from '../output.ts';

@@ -1,7 +1,7 @@
 /** `certman status`: where is this certificate, why, and what happens next. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { loadSettings, loadTemporal } from '../../configuration/index.ts';
+import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesClient } from '../../kubernetes/api/client.ts';
 import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../cluster-argument.ts';

@@ -1,6 +1,7 @@
 /** `certman worker`: the one kind of process. */
 import { Command } from 'commander';
-import { loadConfiguration, unknownSettings } from '../../configuration/index.ts';
+import { unknownSettings } from '../../configuration/describe-settings.ts';
+import { loadConfiguration } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { createLogger } from '../../observability/logging.ts';
 import { VERSION } from '../../version.ts';

@@ -1,7 +1,7 @@
 /** The command line as a process: what it prints and how it ends. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
-import { settingsAsMarkdown } from '../../../src/configuration/index.ts';
+import { settingsAsMarkdown } from '../../../src/configuration/describe-settings.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 
 afterAll(endProcesses);

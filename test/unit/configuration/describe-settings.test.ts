@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../../src/configuration/index.ts';
+import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../../src/configuration/describe-settings.ts';
 
 describe('the table of settings', () => {
   it('has each setting once, with a meaning, what holds when it is not set, and an example', () => {

@@ -8,7 +8,7 @@ import {
   type Environment,
   loadConfiguration,
   loadSettings,
-} from '../../../src/configuration/index.ts';
+} from '../../../src/configuration/load-configuration.ts';
 import { SETTINGS } from '../../../src/configuration/settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certman-configuration-'));
