@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { WatchActivities, WatchCheckpoint } from '../src/contract/activities.ts';
-import { watchTakenOver } from '../src/contract/cluster-certificates.ts';
+import { watchTakenOver } from '../src/contract/management-cluster-watch.ts';
 import { Controller } from '../src/controller/controller.ts';
 import type { ControllerDependencies } from '../src/controller/controller-dependencies.ts';
 import { CertmanError } from '../src/failures/failure.ts';

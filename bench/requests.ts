@@ -14,7 +14,8 @@ import {
 import { CERTMAN_SERVICE_ACCOUNT } from '../local/stack/management-cluster/service-account.ts';
 import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
-import { clusterWorkflowId, issuanceWorkflowId, renew } from '../src/contract/cluster-certificates.ts';
+import { renew } from '../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, issuanceWorkflowId } from '../src/contract/ids.ts';
 import { createKubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';

@@ -3,14 +3,15 @@
  * and, whatever happens, withdraw the records.
  */
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
-import type { CertificateFacts } from '../src/certificates/certificate-facts.ts';
-import type { IssuedCertificate, PlacedOrder, PublishedRecords, TxtRecord } from '../src/contract/activities.ts';
+import type { CertificateFacts, IssuedCertificate } from '../src/certificates/certificate-facts.ts';
+import type { TxtRecord } from '../src/certificates/dns-name.ts';
+import type { PlacedOrder, PublishedRecords } from '../src/contract/activities.ts';
 import {
   CANCELLED_WITH_LEFTOVERS,
   type CertificateIssuanceInput,
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
-} from '../src/contract/cluster-certificates.ts';
+} from '../src/contract/certificate-issuance.ts';
 import type { FailureCode } from '../src/failures/failure.ts';
 import {
   answerChallenges,

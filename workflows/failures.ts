@@ -7,7 +7,7 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import { CANCELLED_WITH_LEFTOVERS, type IssuanceFailureContext } from '../src/contract/cluster-certificates.ts';
+import { CANCELLED_WITH_LEFTOVERS, type IssuanceFailureContext } from '../src/contract/certificate-issuance.ts';
 import { type FailureInfo, isFailureCode, retryModeOf } from '../src/failures/failure.ts';
 
 /** The typed failure inside whatever was thrown, however deeply Temporal wrapped it. */

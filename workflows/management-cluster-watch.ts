@@ -20,7 +20,7 @@ import {
   type WatchStatus,
   watchStatus,
   watchTakenOver,
-} from '../src/contract/cluster-certificates.ts';
+} from '../src/contract/management-cluster-watch.ts';
 
 /** How often the watch may change hands within one run before the history is begun afresh. */
 const MAX_TAKEOVERS_PER_RUN = 200;

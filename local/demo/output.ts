@@ -2,7 +2,7 @@
 import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
-import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../src/kubernetes/objects/resources.ts';
 import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';

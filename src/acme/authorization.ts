@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { TxtRecord } from '../contract/activities.ts';
+import type { TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import type { AcmeClient } from './client.ts';
 import { describeProblem, problemCode, problemSchema } from './problems.ts';

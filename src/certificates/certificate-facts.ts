@@ -22,3 +22,13 @@ export type SecretObservation =
   | { readonly kind: 'missing' }
   | { readonly kind: 'broken'; readonly message: string; readonly keyMismatch?: true }
   | { readonly kind: 'valid'; readonly certificate: CertificateFacts };
+
+/** A certificate that may still be valid, by where the CA keeps it, or by itself where nobody knows that. */
+export interface IssuedCertificate {
+  /** Absent: it was not issued here; then `leaf` is there. */
+  readonly certificateUrl?: string;
+  readonly serialNumber: string;
+  readonly notAfter: string;
+  /** DER of the certificate in base64. Nothing secret: it was sent to everybody who connected. */
+  readonly leaf?: string;
+}

@@ -36,3 +36,9 @@ export function quoted(value: string, longest = 80): string {
   const short = value.length > longest ? `${value.slice(0, longest)}…` : value;
   return JSON.stringify(short).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '\ufffd');
 }
+
+/** One TXT record: `name` without trailing dot (`_acme-challenge.api.x.example.com`), `value` unquoted. */
+export interface TxtRecord {
+  readonly name: string;
+  readonly value: string;
+}

@@ -1,6 +1,6 @@
 /** Finding a cluster's workflow by the cluster's name. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { clusterWorkflowPrefixes, identityOfWorkflow, workflowIdPrefixesOf } from '../contract/cluster-certificates.ts';
+import { clusterWorkflowPrefixes, identityOfWorkflow, workflowIdPrefixesOf } from '../contract/ids.ts';
 import type { ClusterName } from './cluster-argument.ts';
 
 /** Visibility query for the running workflows of a hub's clusters and of its CertificateRequests that stand alone. */

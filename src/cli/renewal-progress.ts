@@ -1,6 +1,7 @@
 /** One line on what a cluster's issuances are doing at this moment. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { clusterStatus, issuanceWorkflowId } from '../contract/cluster-certificates.ts';
+import { clusterStatus } from '../contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../contract/ids.ts';
 import { describeCurrentActivity } from './current-activity.ts';
 
 /** Empty while nothing is being issued. */

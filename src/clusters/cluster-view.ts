@@ -125,3 +125,10 @@ export function sameView(left: ClusterView, right: ClusterView): boolean {
 function comparableJson(view: ClusterView): string {
   return canonicalJson({ ...view, finalizer: undefined });
 }
+
+/** A namespaced Kubernetes object that is owned or pointed at. */
+export interface ObjectRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}

@@ -3,23 +3,11 @@
  * Every activity throws `ApplicationFailure` with `type` = a `FailureCode` and `details` = `[FailureInfo]`, and nothing else.
  * No input or result carries a private key, a credential or a challenge token.
  */
-import type { CertificateFacts, SecretObservation } from '../certificates/certificate-facts.ts';
+import type { CertificateFacts, IssuedCertificate, SecretObservation } from '../certificates/certificate-facts.ts';
+import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
-import { type BundleView, type ClusterIdentity, type ClusterView, type ZoneTarget } from '../clusters/cluster-view.ts';
+import type { BundleView, ClusterIdentity, ClusterView, ObjectRef, ZoneTarget } from '../clusters/cluster-view.ts';
 import type { FailureInfo } from '../failures/failure.ts';
-
-/** A namespaced Kubernetes object that is owned or pointed at. */
-export interface ObjectRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-}
-
-/** One TXT record: `name` without trailing dot (`_acme-challenge.api.x.example.com`), `value` unquoted (43 characters of base64url). */
-export interface TxtRecord {
-  readonly name: string;
-  readonly value: string;
-}
 
 /** A DNS-01 challenge that is still to be answered (RFC 8555 §8.4). */
 export interface PendingChallenge {
@@ -82,16 +70,6 @@ export interface InstallCertificateInput {
 export interface InstalledCertificate extends CertificateFacts {
   /** With `returnReplaced`: the certificate that was in the Secret before, when its key was there as well and it has not expired. */
   readonly replaced?: IssuedCertificate;
-}
-
-/** A certificate that may still be valid, by where the CA keeps it, or by itself where nobody knows that. */
-export interface IssuedCertificate {
-  /** Absent: it was not issued here; then `leaf` is there. */
-  readonly certificateUrl?: string;
-  readonly serialNumber: string;
-  readonly notAfter: string;
-  /** DER of the certificate in base64. Nothing secret: it was sent to everybody who connected. */
-  readonly leaf?: string;
 }
 
 export type RevocationOutcome =

@@ -6,6 +6,9 @@
 import { digestOf } from '../certificates/digest.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 
+/** The task queue that every worker polls. */
+export const TASK_QUEUE = 'certman';
+
 /** Of an id, and of the value of a Keyword search attribute. */
 export const MAX_KEYWORD_LENGTH = 255;
 

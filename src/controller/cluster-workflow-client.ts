@@ -9,19 +9,15 @@ import type { clusterCertificates } from '../../workflows/cluster-certificates.t
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
 import {
-  CertCluster,
-  CertReason,
-  CertState,
-  certClusterOf,
   certificateRevoked,
   clusterGone,
   clusterObserved,
-  clusterWorkflowId,
   dependencyChanged,
-  identityOfWorkflow,
   renewalWindowChanged,
   requestClaimed,
 } from '../contract/cluster-certificates.ts';
+import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contract/ids.ts';
+import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import { listExecutions } from './list-executions.ts';

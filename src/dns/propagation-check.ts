@@ -2,6 +2,8 @@
  * Whether published TXT values are visible to the world: first to the servers of the zone, then to public resolvers.
  * One look; what is not visible yet is a failure that says who sees what, and when looking again makes sense.
  */
+
+import { type TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from './abortable.ts';
 import { AuthoritativeServer } from './authoritative-server.ts';
@@ -10,7 +12,7 @@ import { createDohConnections, type DohOptions, DohResolver } from './doh-resolv
 import type { HostAndPort } from './host-and-port.ts';
 import { KeyedCache } from './keyed-cache.ts';
 import { evaluateQuorum, type Quorum, type TxtObservation } from './quorum.ts';
-import { normalizeName, type TxtRecord } from './txt-record.ts';
+import { normalizeName } from './txt-record.ts';
 import { CoalescingSource, queryFollowingCnames, type TxtSource } from './txt-source.ts';
 
 /** Questions to one server that are so close together share an answer. */

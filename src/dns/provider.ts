@@ -2,8 +2,9 @@
  * The seam between certman and whoever serves a cluster's zone. Route 53 is the one implementation so far; Cloud DNS and
  * Azure DNS would be others, and `dns-persist-01` (one standing TXT value per name) is publish without withdraw.
  */
+
+import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/cluster-view.ts';
-import type { TxtRecord } from './txt-record.ts';
 
 export interface PublishResult {
   readonly zoneId: string;

@@ -1,11 +1,5 @@
 /** TXT records in the forms that meet here: plain text, Route 53's quoted form, names as people and as APIs write them. Pure. */
 
-/** `name` without trailing dot, `value` as plain text. */
-export interface TxtRecord {
-  readonly name: string;
-  readonly value: string;
-}
-
 /** Longest character-string of a TXT record (RFC 1035 §3.3.14). */
 const MAX_CHARACTER_STRING_BYTES = 255;
 

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
-import { TASK_QUEUE, watchWorkflowId } from '../contract/cluster-certificates.ts';
+import { TASK_QUEUE, watchWorkflowId } from '../contract/ids.ts';
 import type { Logger } from '../observability/logging.ts';
 import { registerSearchAttributes } from './namespace-setup.ts';
 

@@ -1,6 +1,6 @@
 /** The issuances that Temporal completed, from its visibility store. */
 import type { Client } from '@temporalio/client';
-import { CertNameSet, CertNames, CertReason } from '../contract/cluster-certificates.ts';
+import { CertNameSet, CertNames, CertReason } from '../contract/search-attributes.ts';
 import { listExecutions } from '../controller/list-executions.ts';
 import type { ListCompletedIssuances } from '../observability/issued-counts.ts';
 

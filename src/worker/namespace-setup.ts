@@ -2,7 +2,7 @@
 
 import { SearchAttributeType } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
-import { SEARCH_ATTRIBUTES } from '../contract/cluster-certificates.ts';
+import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { Logger } from '../observability/logging.ts';
 

@@ -6,7 +6,7 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Configuration } from '../configuration/load-configuration.ts';
-import { TASK_QUEUE } from '../contract/cluster-certificates.ts';
+import { TASK_QUEUE } from '../contract/ids.ts';
 import { unknownPatches } from '../contract/patches.ts';
 import { formatHostAndPort } from '../dns/host-and-port.ts';
 import { CertmanError } from '../failures/failure.ts';

@@ -1,13 +1,9 @@
 /** A bundle that is taken out of a living cluster and put back before its end is over. */
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import {
-  type BundleRecord,
-  clusterObserved,
-  clusterWorkflowId,
-  dependencyChanged,
-  renew,
-} from '../../src/contract/cluster-certificates.ts';
+import { type BundleRecord } from '../../src/contract/bundle-record.ts';
+import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { CERTIFICATES_PER_EXACT_SET } from '../../src/rate-limit/limits.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';

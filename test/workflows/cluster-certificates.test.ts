@@ -1,12 +1,8 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
-import {
-  CertState,
-  clusterObserved,
-  clusterWorkflowId,
-  dependencyChanged,
-  renew,
-} from '../../src/contract/cluster-certificates.ts';
+import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { CertState } from '../../src/contract/search-attributes.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';

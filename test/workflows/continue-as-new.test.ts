@@ -7,12 +7,12 @@ import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import {
   certificateRevoked,
   clusterObserved,
-  clusterWorkflowId,
   dependencyChanged,
   type RenewedCertificate,
   renew,
   renewalWindowChanged,
 } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { ContinueAsNewHook } from '../support/temporal/continue-as-new-hook.ts';
 import { chainStats, type RunStats, UNHANDLED_COMMAND } from '../support/temporal/run-stats.ts';

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import {
   clusterObserved,
-  clusterWorkflowId,
   type DecommissionResult,
   dependencyChanged,
   release,
 } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import type { FailureCode } from '../../src/failures/failure.ts';
 import { startEnvironment } from '../support/temporal/temporal-server.ts';
 import { eventually } from '../support/vitest/eventually.ts';

@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { FinalizerOutcome } from '../../src/contract/activities.ts';
-import {
-  clusterGone,
-  clusterObserved,
-  clusterWorkflowId,
-  type DecommissionResult,
-} from '../../src/contract/cluster-certificates.ts';
+import { clusterGone, clusterObserved, type DecommissionResult } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';

@@ -2,13 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { PlaceOrderInput } from '../../src/contract/activities.ts';
-import {
-  type BundleRecord,
-  clusterObserved,
-  dependencyChanged,
-  issuanceWorkflowId,
-  renew,
-} from '../../src/contract/cluster-certificates.ts';
+import { type BundleRecord } from '../../src/contract/bundle-record.ts';
+import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { untilCancelled } from '../support/temporal/until-cancelled.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { retryableFailure } from '../support/workflows/activity-doubles.ts';

@@ -3,11 +3,8 @@ import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common'
 import { expect, test } from 'vitest';
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import {
-  type CertificateIssuanceInput,
-  clusterWorkflowId,
-  issuanceWorkflowId,
-} from '../../src/contract/cluster-certificates.ts';
+import { type CertificateIssuanceInput } from '../../src/contract/certificate-issuance.ts';
+import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { ContinueAsNewHook } from '../support/temporal/continue-as-new-hook.ts';
 import { chainStats, UNHANDLED_COMMAND } from '../support/temporal/run-stats.ts';

@@ -2,15 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts, SecretObservation } from '../../src/certificates/certificate-facts.ts';
 import type { PlaceOrderInput } from '../../src/contract/activities.ts';
-import type { BundleRecord } from '../../src/contract/cluster-certificates.ts';
+import type { BundleRecord } from '../../src/contract/bundle-record.ts';
 import {
   certificateRevoked,
   clusterObserved,
-  clusterWorkflowId,
   dependencyChanged,
   renew,
   renewalWindowChanged,
 } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';

@@ -1,7 +1,8 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { clusterObserved, issuanceWorkflowId } from '../../src/contract/cluster-certificates.ts';
+import { clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';

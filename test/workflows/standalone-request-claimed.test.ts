@@ -4,11 +4,11 @@ import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import {
   clusterGone,
   clusterObserved,
-  clusterWorkflowId,
   type DecommissionResult,
   renew,
   requestClaimed,
 } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';

@@ -1,7 +1,8 @@
 /** A status that the API server refuses is told elsewhere, apart from what it would have said. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { type BundleRecord, clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { type BundleRecord } from '../../src/contract/bundle-record.ts';
+import { clusterObserved } from '../../src/contract/cluster-certificates.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';

@@ -1,7 +1,8 @@
 /** The story of each bundle so far, as it is carried from run to run. */
 
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import type { BundleRecord, CarriedState } from '../../src/contract/cluster-certificates.ts';
+import type { BundleRecord } from '../../src/contract/bundle-record.ts';
+import type { CarriedState } from '../../src/contract/cluster-certificates.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 
 /** `undefined` values take a field away. */

@@ -4,13 +4,9 @@ import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { workflowDetails } from '../../src/certificates/status-messages.ts';
 import { type BundleView, type ClusterView, requestName, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../src/clusters/gate.ts';
-import {
-  type BundleRecord,
-  CertState,
-  type ClusterCertificatesInput,
-  type ClusterStatus,
-  type DecommissionStarted,
-} from '../../src/contract/cluster-certificates.ts';
+import { type BundleRecord, type DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import { type ClusterCertificatesInput, type ClusterStatus } from '../../src/contract/cluster-certificates.ts';
+import { CertState } from '../../src/contract/search-attributes.ts';
 import { Attempts } from './attempts.ts';
 import { BundleLoops } from './bundle-loops.ts';
 import { BundleRecords, blankRecord, type RecordChange } from './bundle-records.ts';

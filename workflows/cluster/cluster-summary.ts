@@ -2,15 +2,15 @@
 import type { SearchAttributeUpdatePair } from '@temporalio/common';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { gateOf } from '../../src/clusters/gate.ts';
+import { type BundleRecord } from '../../src/contract/bundle-record.ts';
 import {
-  type BundleRecord,
   CertExpiry,
   CertIssuer,
   CertNames,
   CertReason,
   CertRenewAt,
   CertState,
-} from '../../src/contract/cluster-certificates.ts';
+} from '../../src/contract/search-attributes.ts';
 import { reasonAttribute } from './search-attributes.ts';
 
 export function clusterSummary(

@@ -3,11 +3,8 @@ import { condition } from '@temporalio/workflow';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
 import type { RevocationEntry } from '../../src/contract/activities.ts';
-import type {
-  BundleDecommissionResult,
-  DecommissionResult,
-  DecommissionStarted,
-} from '../../src/contract/cluster-certificates.ts';
+import type { BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import {
   decommissionRules,

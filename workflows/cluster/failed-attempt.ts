@@ -5,7 +5,7 @@ import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import type { IssuanceFailureContext } from '../../src/contract/cluster-certificates.ts';
+import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
 import type { FailureCode, FailureInfo } from '../../src/failures/failure.ts';
 import { recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import type { ClusterState } from './cluster-state.ts';

@@ -5,15 +5,11 @@ import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { type BundleView, zoneTargetOf } from '../../src/clusters/cluster-view.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import {
-  CertCluster,
   type CertificateIssuanceInput,
   type CertificateIssuanceResult,
-  CertNameSet,
-  CertNames,
-  CertReason,
-  certClusterOf,
-  issuanceWorkflowId,
-} from '../../src/contract/cluster-certificates.ts';
+} from '../../src/contract/certificate-issuance.ts';
+import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
+import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, retryModeOf } from '../../src/failures/failure.ts';
 import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance, describeNames } from '../certificate-issuance.ts';

@@ -2,7 +2,7 @@
 import { condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { blockedMessage, failureMessage } from '../../src/certificates/status-messages.ts';
-import type { BundleRecord } from '../../src/contract/cluster-certificates.ts';
+import type { BundleRecord } from '../../src/contract/bundle-record.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { failureIn } from '../failures.ts';
 import type { ClusterState } from './cluster-state.ts';

@@ -2,7 +2,7 @@
 
 import { conditionReason } from '../../src/certificates/status-messages.ts';
 import type { CertificateState } from '../../src/certificates/status-report.ts';
-import type { BundleRecord } from '../../src/contract/cluster-certificates.ts';
+import type { BundleRecord } from '../../src/contract/bundle-record.ts';
 
 /** Most urgent first. */
 const URGENCY: readonly CertificateState[] = [

@@ -2,17 +2,9 @@
 import type { Client } from '@temporalio/client';
 import { summaryMessage } from '../../certificates/status-messages.ts';
 import { gateOf } from '../../clusters/gate.ts';
-import {
-  CertExpiry,
-  CertIssuer,
-  CertReason,
-  CertRenewAt,
-  CertState,
-  type ClusterStatus,
-  clusterStatus,
-  identityOfWorkflow,
-  issuanceWorkflowId,
-} from '../../contract/cluster-certificates.ts';
+import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
+import { identityOfWorkflow, issuanceWorkflowId } from '../../contract/ids.ts';
+import { CertExpiry, CertIssuer, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
 import type { ClusterName } from '../cluster-argument.ts';
 import { describeCurrentActivity } from '../current-activity.ts';
 import { findClusterWorkflow, runningClustersQuery } from '../find-cluster-workflow.ts';

@@ -7,7 +7,9 @@
  * of one name in one batch, which is carried out whole or not at all, are a compare-and-swap; workers in several pods, and
  * programs that are not ours, cannot overwrite each other.
  */
-import { quoteTxt, type TxtRecord } from '../txt-record.ts';
+
+import { type TxtRecord } from '../../certificates/dns-name.ts';
+import { quoteTxt } from '../txt-record.ts';
 
 /** TTL in seconds of the record sets that certman makes. */
 export const TXT_TTL_SECONDS = 60;

@@ -1,12 +1,12 @@
 /** {@link DnsProvider} on AWS Route 53. */
-import { MAX_NAME_LENGTH } from '../../certificates/dns-name.ts';
+import { MAX_NAME_LENGTH, type TxtRecord } from '../../certificates/dns-name.ts';
 import type { ZoneTarget } from '../../clusters/cluster-view.ts';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { abortable } from '../abortable.ts';
 import { KeyedCache } from '../keyed-cache.ts';
 import type { DnsProvider, PublishResult } from '../provider.ts';
-import { normalizeName, type TxtRecord } from '../txt-record.ts';
+import { normalizeName } from '../txt-record.ts';
 import { type ListedZone, Route53Api, stripIdPrefix } from './api.ts';
 import type { BatchOutcome } from './batch-outcomes.ts';
 import type { TxtRequest } from './change-batch.ts';

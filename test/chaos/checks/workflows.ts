@@ -2,9 +2,9 @@
 import {
   type ClusterStatus,
   clusterStatus,
-  clusterWorkflowId,
   type DecommissionResult,
 } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type { ChaosCluster, ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 

@@ -1,4 +1,5 @@
-import { clusterWorkflowId, renew } from '../../../src/contract/cluster-certificates.ts';
+import { renew } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type { ChaosCluster, ChaosContext } from '../context.ts';
 
 /** A person who asks for renewals now, as `certman renew` does, and notes what they are told. */

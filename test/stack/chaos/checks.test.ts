@@ -1,7 +1,7 @@
 /** The checks of `npm run chaos` notice what they are there for: each fault is put there by hand, on a hub that was in order. */
 import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { clusterWorkflowId, TASK_QUEUE } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, TASK_QUEUE } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { STAGING_LABEL } from '../../../src/kubernetes/objects/secrets.ts';
 import { certificateFindings } from '../../chaos/checks/certificates.ts';

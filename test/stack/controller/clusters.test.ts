@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { CertCluster, CertState, clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { CertCluster, CertState } from '../../../src/contract/search-attributes.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import {
   createCluster,

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import { watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { watchWorkflowId } from '../../../src/contract/ids.ts';
+import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type * as backoff from '../../../src/kubernetes/api/backoff.ts';
 import { CERTIFICATE_REQUESTS, DNS_ZONES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
-import { clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { ClusterWorkflowClient, SignalRejected } from '../../../src/controller/cluster-workflow-client.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';

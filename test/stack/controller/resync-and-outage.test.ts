@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { clusterWorkflowId, watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
+import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';

@@ -1,6 +1,6 @@
 /** The CA, Route 53 and DNS away for a while and back: said on the resources meanwhile, and gone on with by itself. */
 import { expect, test } from 'vitest';
-import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { waitFor, waitForTxtRemoval } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import {

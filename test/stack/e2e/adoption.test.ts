@@ -2,7 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { clusterWorkflowId, dependencyChanged, renew } from '../../../src/contract/cluster-certificates.ts';
+import { dependencyChanged, renew } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import {

@@ -5,7 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';

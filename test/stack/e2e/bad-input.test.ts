@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { OUTAGE_DELAYS_MS } from '../../../src/certificates/retry-schedule.ts';
-import type { BundleRecord } from '../../../src/contract/cluster-certificates.ts';
+import type { BundleRecord } from '../../../src/contract/bundle-record.ts';
 import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { ACCOUNT, type Account, readAccount, writeAccount, writeEmail } from '../../support/e2e/account-secret.ts';
 import {

@@ -5,7 +5,7 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installSampleClusters } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { REQUEST_LABEL } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';

@@ -5,7 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
-import { clusterWorkflowId, dependencyChanged } from '../../../src/contract/cluster-certificates.ts';
+import { dependencyChanged } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { blockedReason, type Policy } from '../../support/e2e/deletion-matrix/blocked-decommission.ts';
 import {

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
-import { watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';

@@ -1,6 +1,7 @@
 /** The life of certificates while their cluster lives: issued, followed, renewed; asked of the CA, the DNS and the API server. */
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { clusterWorkflowId, issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import {
   CertCluster,
   CertExpiry,
@@ -9,10 +10,8 @@ import {
   CertNames,
   CertRenewAt,
   CertState,
-  clusterWorkflowId,
-  issuanceWorkflowId,
   SEARCH_ATTRIBUTES,
-} from '../../../src/contract/cluster-certificates.ts';
+} from '../../../src/contract/search-attributes.ts';
 import { FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import {
   expectStatusAtCa,

@@ -1,7 +1,7 @@
 /** An order is on record at Temporal as soon as the CA has said its URL, so that the death of the worker right after costs none. */
 import { defaultPayloadConverter } from '@temporalio/common';
 import { expect, test } from 'vitest';
-import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster } from '../../support/e2e/clusters.ts';
 import { caLog, untilCertified } from '../../support/e2e/evidence.ts';

@@ -1,7 +1,8 @@
 /** The life of CertificateRequests that stand alone: asked of the CA, the DNS and the API server. */
 import { describe, expect, test } from 'vitest';
 import { AWS } from '../../../local/stack/versions.ts';
-import { CertCluster, certClusterOf, clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { certClusterOf, clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { CertCluster } from '../../../src/contract/search-attributes.ts';
 import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { expectStatusAtCa, waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';

@@ -3,7 +3,9 @@
  * other way round. The next version has the workflow code of test/support/replay/next-workflows.ts.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { clusterWorkflowId, renew, watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { renew } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
+import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { caLog, expectDecommissioned, stagingSecrets, txtRecords, untilCertified } from '../../support/e2e/evidence.ts';

@@ -1,7 +1,8 @@
 /** Workers that are killed or told to end in the middle of the work: another one goes on, and nothing is lost or done twice. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
-import { issuanceWorkflowId, watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
+import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { watchAttempt } from '../../support/controller/watch-attempt.ts';
 import {
   expectStatusAtCa,

@@ -4,7 +4,8 @@
  * workflow code, 2 and 3 are two builds of a next one.
  */
 import { beforeAll, expect, test } from 'vitest';
-import { watchStatus, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { watchWorkflowId } from '../../../src/contract/ids.ts';
+import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { createCluster, createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { caLog, expectDecommissioned, untilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';

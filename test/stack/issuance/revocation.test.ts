@@ -3,12 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAcmeActivities } from '../../../activities/acme.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
-import type {
-  AcmeActivities,
-  IssuedCertificate,
-  ObjectRef,
-  RevocationEntry,
-} from '../../../src/contract/activities.ts';
+import type { IssuedCertificate } from '../../../src/certificates/certificate-facts.ts';
+import type { ObjectRef } from '../../../src/clusters/cluster-view.ts';
+import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';

@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CertNameSet, CertNames, CertReason } from '../../../src/contract/cluster-certificates.ts';
+import { CertNameSet, CertNames, CertReason } from '../../../src/contract/search-attributes.ts';
 import { type ClosedIssuance, IssuanceHistory } from '../../../src/observability/issued-counts.ts';
 import { listCompletedIssuances } from '../../../src/worker/list-completed-issuances.ts';
 import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';

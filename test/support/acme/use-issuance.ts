@@ -1,6 +1,7 @@
 /** One CertificateRequest, one worker and one set of names for each test, on a CA and a hub for the whole file. */
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { AcmeActivities, ObjectRef, PlacedOrder } from '../../../src/contract/activities.ts';
+import type { ObjectRef } from '../../../src/clusters/cluster-view.ts';
+import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/secrets.ts';

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities } from '../../../activities/watch.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
-import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import type { FleetSnapshot } from '../../../src/controller/fleet-snapshot.ts';
 import type { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';

@@ -1,7 +1,6 @@
 /** The real watch beside a stand-in for the workflow of a cluster that only writes down what it is told. */
 import { condition, defineQuery, defineSignal, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 import {
-  CertState,
   type ClusterCertificatesInput,
   certificateRevoked,
   clusterGone,
@@ -10,6 +9,7 @@ import {
   renewalWindowChanged,
   requestClaimed,
 } from '../../../src/contract/cluster-certificates.ts';
+import { CertState } from '../../../src/contract/search-attributes.ts';
 
 export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
 

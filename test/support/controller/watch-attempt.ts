@@ -1,6 +1,6 @@
 /** How the activity of the watch came to the worker that runs it now, as Temporal tells of it. */
 import type { Client } from '@temporalio/client';
-import { watchWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { watchWorkflowId } from '../../../src/contract/ids.ts';
 
 export interface WatchAttempt {
   /** A worker that dies is replaced after this. */

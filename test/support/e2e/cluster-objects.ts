@@ -6,12 +6,9 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
 import { type SampleCluster, sampleManifests } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
-import {
-  type BundleRecord,
-  clusterStatus,
-  clusterWorkflowId,
-  issuanceWorkflowId,
-} from '../../../src/contract/cluster-certificates.ts';
+import { type BundleRecord } from '../../../src/contract/bundle-record.ts';
+import { clusterStatus } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId, issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { type KubernetesObject, type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
 import {

@@ -1,7 +1,7 @@
 /** What people and programs do to what certman looks after, with kubectl, and what is to become of the certificate. */
 import { generateKeyPairSync } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import type { E2eCluster } from './clusters.ts';

@@ -8,9 +8,9 @@ import { revokeCertificate } from '../../../src/acme/certificate.ts';
 import {
   type ClusterStatus,
   clusterStatus,
-  clusterWorkflowId,
   type DecommissionResult,
 } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import {
   CERTIFICATE_REQUESTS,

@@ -1,7 +1,7 @@
 /** Workers of the present and of a next version side by side, and the histories of the tasks they ran. */
 
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
-import { clusterWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { writeWorkflowBundle } from '../replay/bundle-workflows.ts';
 import { failedTasksIn } from '../temporal/history-events.ts';

@@ -2,8 +2,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll } from 'vitest';
 import { installManifests } from '../../../local/stack/management-cluster/manifests.ts';
-import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import type { ObjectRef } from '../../../src/contract/activities.ts';
+import type { ClusterView, ObjectRef } from '../../../src/clusters/cluster-view.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';

@@ -3,7 +3,7 @@ import { sleep } from '@temporalio/workflow';
 import type {
   CertificateIssuanceInput,
   CertificateIssuanceResult,
-} from '../../../src/contract/cluster-certificates.ts';
+} from '../../../src/contract/certificate-issuance.ts';
 import { certificateIssuance as unchanged } from '../../../workflows/certificate-issuance.ts';
 
 export { clusterCertificates } from '../../../workflows/cluster-certificates.ts';

@@ -9,7 +9,7 @@ import { DefaultLogger, Runtime, type WorkflowBundle } from '@temporalio/worker'
 import { Argument, Command } from 'commander';
 import pLimit from 'p-limit';
 import { executable } from '../../../local/stack/build/executables.ts';
-import { SEARCH_ATTRIBUTES } from '../../../src/contract/cluster-certificates.ts';
+import { SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
 import { bundleWorkflows } from './bundle-workflows.ts';
 import { RECORDER, type RecordedRun, recordScenario } from './record-scenario.ts';
 import { historyFolder, NEWEST_SHAPE } from './recorded-histories.ts';

@@ -1,6 +1,6 @@
 /** Years in the life of a cluster on a server whose clock leaps over waits: what its certificates and workflows come to. */
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import { issuanceWorkflowId } from '../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { chainStats, type RunStats, runStats } from '../temporal/run-stats.ts';
 import { eventually } from '../vitest/eventually.ts';
 import type { ActivityCall, ActivityDoubles } from '../workflows/activity-doubles.ts';

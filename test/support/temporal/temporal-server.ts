@@ -8,7 +8,7 @@ import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/se
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { executable } from '../../../local/stack/build/executables.ts';
 import { type Part, startPart } from '../../../local/stack/parts/part.ts';
-import { SEARCH_ATTRIBUTES } from '../../../src/contract/cluster-certificates.ts';
+import { SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
 import { WAIT_TIMEOUT_MS } from '../vitest/timeouts.ts';
 import { installQuietRuntime } from './quiet-runtime.ts';
 

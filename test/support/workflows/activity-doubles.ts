@@ -4,8 +4,9 @@
  */
 import { ApplicationFailure } from '@temporalio/common';
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
+import type { TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
-import type { Activities, TxtRecord } from '../../../src/contract/activities.ts';
+import type { Activities } from '../../../src/contract/activities.ts';
 import { type FailureCode, retryModeOf } from '../../../src/failures/failure.ts';
 
 const DAY_MS = 86_400_000;

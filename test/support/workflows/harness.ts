@@ -4,12 +4,8 @@ import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import {
-  type ClusterStatus,
-  clusterObserved,
-  clusterStatus,
-  clusterWorkflowId,
-} from '../../../src/contract/cluster-certificates.ts';
+import { type ClusterStatus, clusterObserved, clusterStatus } from '../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 import type { History } from '../temporal/history-json.ts';
 import { eventually } from '../vitest/eventually.ts';

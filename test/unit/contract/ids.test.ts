@@ -8,7 +8,7 @@ import {
   issuanceWorkflowId,
   watchWorkflowId,
   workflowIdPrefixesOf,
-} from '../../../src/contract/cluster-certificates.ts';
+} from '../../../src/contract/ids.ts';
 
 /** Names of all lengths up to the most, which strings drawn at random would hardly ever have. */
 const upTo = (max: number) =>

@@ -2,7 +2,8 @@
 import type { X509Certificate } from 'node:crypto';
 import pLimit from 'p-limit';
 import { withHiveClient } from '../../../../local/stack/management-cluster/hive-client.ts';
-import { clusterWorkflowId, renew } from '../../../../src/contract/cluster-certificates.ts';
+import { renew } from '../../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../../src/contract/ids.ts';
 import { waitFor, waitForCertificate } from '../checks.ts';
 import { createCluster, type E2eCluster, patchCluster } from '../clusters.ts';
 import { statusOf, txtRecords, untilCertified } from '../evidence.ts';

@@ -7,9 +7,9 @@ import {
   clusterObserved,
   dependencyChanged,
   renew,
-  watchTakenOver,
-  watchWorkflowId,
 } from '../../../../src/contract/cluster-certificates.ts';
+import { watchWorkflowId } from '../../../../src/contract/ids.ts';
+import { watchTakenOver } from '../../../../src/contract/management-cluster-watch.ts';
 import { untilCancelled } from '../../temporal/until-cancelled.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import {

@@ -1,12 +1,7 @@
 /** Scenarios in which a person or another workflow intervenes while something is under way. */
 import type { ClusterView } from '../../../../src/clusters/cluster-view.ts';
-import {
-  clusterObserved,
-  issuanceWorkflowId,
-  release,
-  renew,
-  requestClaimed,
-} from '../../../../src/contract/cluster-certificates.ts';
+import { clusterObserved, release, renew, requestClaimed } from '../../../../src/contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../../../../src/contract/ids.ts';
 import { bundleView, clusterView } from '../../workflows/cluster-views.ts';
 import {
   type HistoryScenario,

@@ -6,9 +6,9 @@ import {
   type ClusterStatus,
   clusterObserved,
   clusterStatus,
-  clusterWorkflowId,
   dependencyChanged,
 } from '../../../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../../../workflows/cluster-certificates.ts';
 import { eventually } from '../../vitest/eventually.ts';
 import { type ActivityDoubles, activityFailure } from '../../workflows/activity-doubles.ts';
