@@ -63,7 +63,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
   const stack = await startStack({ stateDir });
   try {
     const { zoneId } = await stack.createZone(ZONE);
-    const hub = await prepareManagementCluster(stack);
+    const managementCluster = await prepareManagementCluster(stack);
     const names = Array.from({ length: options.clusters }, (_, index) => namesOf(`bare-${index}`));
     progress('bare acme-client loop');
     const barePerMinute = await runBaseline(stack, stateDir, keyType, names);
@@ -73,7 +73,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
     const alone = await prepareSampleClusters(stack, { count: 4, zone: ZONE, zoneId, prefix: 'alone' });
     const worker = await startWorker({
       stack,
-      hub,
+      managementCluster,
       environment: {
         CERTMAN_KEY_TYPE: keyType,
         CERTMAN_EXTRA_RECORD: 'rh-api',

@@ -72,20 +72,20 @@ export async function benchRequests(options: { readonly stateDir: string }): Pro
     // Every name is proved anew and no nonce is refused at random, so that each run counts the same.
     pebble: { authzReuse: 0, nonceReject: 0 },
   });
-  const ending: (() => Promise<unknown>)[] = [() => stack.stop()];
+  const cleanUps: (() => Promise<unknown>)[] = [() => stack.stop()];
   try {
     const { zoneId } = await stack.createZone(ZONE);
-    const hub = await prepareManagementCluster(stack);
+    const managementCluster = await prepareManagementCluster(stack);
     const relays = await startDnsRelays(stack);
-    ending.push(() => relays.close());
-    const worker = await startWorker({ stack, hub, environment: relays.environment });
-    ending.push(() => worker.stop());
+    cleanUps.push(() => relays.close());
+    const worker = await startWorker({ stack, managementCluster, environment: relays.environment });
+    cleanUps.push(() => worker.stop());
     const connection = await Connection.connect({ address: stack.temporal.address });
-    ending.push(() => connection.close());
+    cleanUps.push(() => connection.close());
     const kubernetes = createKubernetesClient({
       kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
     });
-    ending.push(() => kubernetes.close());
+    cleanUps.push(() => kubernetes.close());
     const [warmUp] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'warm-up' });
     const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'one' });
     if (warmUp === undefined || cluster === undefined) throw new Error('no cluster was made');
@@ -97,7 +97,7 @@ export async function benchRequests(options: { readonly stateDir: string }): Pro
     process.stdout.write(`\n${requestsTable(result)}\n\n`);
     return result;
   } finally {
-    for (const end of ending.toReversed()) await end();
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp();
   }
 }
 
@@ -109,22 +109,22 @@ interface BenchContext {
   readonly client: Client;
 }
 
-async function measure(scene: BenchContext, cluster: SampleCluster): Promise<RequestsBenchResult> {
-  const { stack, kubernetes, client } = scene;
+async function measure(context: BenchContext, cluster: SampleCluster): Promise<RequestsBenchResult> {
+  const { stack, kubernetes, client } = context;
   const identity = await identityOf(kubernetes, cluster);
   const id = clusterWorkflowId(identity);
   const handle = client.workflow.getHandle(id);
   const order = (attempt: number) => historyCost(client, issuanceWorkflowId(identity, cluster.bundleName, attempt));
 
   let serialNumber = '';
-  const forIssuance = await countRequests(scene, cluster, async () => {
+  const forIssuance = await countRequests(context, cluster, async () => {
     await installSampleClusters(stack, [cluster]);
     serialNumber = await waitForReady(kubernetes, cluster);
   });
   const { runId } = await handle.describe();
   const [born, issued] = [await historyCost(client, id, runId), await order(1)];
 
-  const forRenewal = await countRequests(scene, cluster, async () => {
+  const forRenewal = await countRequests(context, cluster, async () => {
     await handle.executeUpdate(renew, { args: [{}] });
     await waitForReady(kubernetes, cluster, serialNumber);
   });
@@ -133,7 +133,7 @@ async function measure(scene: BenchContext, cluster: SampleCluster): Promise<Req
     await order(2),
     await historyCost(client, id),
   ];
-  const rest = await countRequests(scene, cluster, () => sleep(IDLE_MS));
+  const rest = await countRequests(context, cluster, () => sleep(IDLE_MS));
   return {
     rest,
     names: cluster.dnsNames.length,
@@ -160,13 +160,13 @@ async function waitForReady(kubernetes: KubernetesApi, cluster: SampleCluster, p
 
 /** What is asked while something is done. */
 async function countRequests(
-  scene: BenchContext,
+  context: BenchContext,
   cluster: SampleCluster,
   work: () => Promise<void>,
 ): Promise<OutsideRequests> {
-  const before = await readCounters(scene);
+  const before = await readCounters(context);
   await work();
-  const after = await readCounters(scene);
+  const after = await readCounters(context);
   const requests = after.audited.slice(before.audited.length);
   const about = (own: boolean) =>
     countBy(requests.filter(({ namespace }) => (namespace === cluster.namespace) === own).map(({ what }) => what));

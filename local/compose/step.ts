@@ -75,7 +75,7 @@ async function waitFor(service: string, operation: () => Promise<unknown>): Prom
   };
   if ((await poll(attempt, { timeoutMs: READY_TIMEOUT_MS, intervalMs: POLL_INTERVAL_MS })) === true) return;
   const message = `${service} does not respond after ${READY_TIMEOUT_MS / 1000} s: ${messageOf(cause)}`;
-  throw new LocalStackError({ message, next: 'See docker compose logs.', cause });
+  throw new LocalStackError({ message, remedy: 'See docker compose logs.', cause });
 }
 
 const [argument = ''] = process.argv.slice(2);

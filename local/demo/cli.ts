@@ -70,12 +70,16 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
       startStack({ stateDir, controllerManager: false, progress, signal }),
     );
     stack = running;
-    const hub = await steps.run('management cluster prepared: zone, CRDs, rights, ACME account', 3, async () => {
-      await running.createZone(ZONE);
-      return await prepareManagementCluster(running);
-    });
+    const managementCluster = await steps.run(
+      'management cluster prepared: zone, CRDs, rights, ACME account',
+      3,
+      async () => {
+        await running.createZone(ZONE);
+        return await prepareManagementCluster(running);
+      },
+    );
     const work = await steps.run('worker started, with its own ServiceAccount', 4, () =>
-      startWorker({ stack: running, hub, environment: workerEnvironment(options), signal }),
+      startWorker({ stack: running, managementCluster, environment: workerEnvironment(options), signal }),
     );
     worker = work;
     client = new Client({
@@ -91,11 +95,11 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
         1 + options.clusters / 10,
         () => createSampleClusters(running, { count: options.clusters, zone: ZONE }),
       );
-      const scene = { stack: running, kubernetes, client, clusters, steps };
+      const context = { stack: running, kubernetes, client, clusters, steps };
       if (options.once) {
-        await runLifecycle(scene);
+        await runLifecycle(context);
       } else {
-        await issueAndWait(scene, hub, work, signal);
+        await issueAndWait(context, managementCluster, work, signal);
       }
     } finally {
       await kubernetes.close();
@@ -124,12 +128,12 @@ function workerEnvironment(options: Options): Record<string, string> {
 }
 
 async function issueAndWait(
-  scene: Parameters<typeof runLifecycle>[0],
-  hub: ManagementCluster,
+  context: Parameters<typeof runLifecycle>[0],
+  managementCluster: ManagementCluster,
   worker: WorkerProcess,
   signal: AbortSignal,
 ): Promise<void> {
-  const { stack, kubernetes, clusters, steps } = scene;
+  const { stack, kubernetes, clusters, steps } = context;
   const issued = `${clusters.length === 1 ? 'certificate' : 'certificates'} issued`;
   const installed = await steps.run(issued, 3 + clusters.length / 8, async () => {
     const all = Promise.all(
@@ -139,7 +143,7 @@ async function issueAndWait(
         return certificate;
       }),
     );
-    const [certificates] = await Promise.all([all, printFirstIssuance(scene, 1)]);
+    const [certificates] = await Promise.all([all, printFirstIssuance(context, 1)]);
     return certificates;
   });
   print(describeCertificate(clusters[0], installed[0]));
@@ -157,7 +161,7 @@ async function issueAndWait(
       `  npx certman renew ${at}`,
       `  kubectl get certificaterequests -A`,
       `  kubectl delete clusterdeployment ${cluster.name} -n ${cluster.namespace}     # revoked, then cleared away`,
-      `  kubectl apply -f ${hub.sampleManifest}     # one more cluster`,
+      `  kubectl apply -f ${managementCluster.sampleManifest}     # one more cluster`,
       ...(onPath('kubectl') === undefined
         ? ['  (There is no kubectl on the PATH: npm run stack -- build kubectl makes one and prints where it is.)']
         : []),

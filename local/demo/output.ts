@@ -14,14 +14,14 @@ const FOLLOW_TIMEOUT_MS = 180_000;
 
 /** Tells the n-th issuance of the first cluster step by step. Of many clusters, one story is enough. */
 export async function printFirstIssuance(
-  scene: { readonly kubernetes: KubernetesApi; readonly client: Client; readonly clusters: readonly SampleCluster[] },
+  context: { readonly kubernetes: KubernetesApi; readonly client: Client; readonly clusters: readonly SampleCluster[] },
   attempt: number,
 ): Promise<void> {
-  const [cluster] = scene.clusters;
+  const [cluster] = context.clusters;
   if (cluster === undefined) return;
-  const identity = await identityOf(scene.kubernetes, cluster);
+  const identity = await identityOf(context.kubernetes, cluster);
   await printIssuanceProgress(
-    scene.client,
+    context.client,
     issuanceWorkflowId(identity, cluster.bundleName, attempt),
     AbortSignal.timeout(FOLLOW_TIMEOUT_MS),
   );

@@ -20,14 +20,14 @@ export class Steps {
    */
   async run<T>(name: string, seconds: number | undefined, work: () => Promise<T>): Promise<T> {
     const begin = Date.now();
-    const piece = seconds === undefined ? undefined : progress.begin(name, `takes ${aboutSeconds(seconds)}`);
+    const item = seconds === undefined ? undefined : progress.begin(name, `takes ${aboutSeconds(seconds)}`);
     try {
       const result = await work();
-      piece?.done();
+      item?.done();
       this.#done.push({ name, seconds: (Date.now() - begin) / 1000 });
       return result;
     } catch (error) {
-      piece?.failed();
+      item?.failed();
       throw error;
     }
   }

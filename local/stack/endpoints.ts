@@ -40,7 +40,7 @@ const endpointsSchema = z.object({
 
 export type StackEndpoints = z.infer<typeof endpointsSchema>;
 
-/** Of a stack that somebody else runs. @throws LocalProblem when none has been started in the folder. */
+/** Of a stack that somebody else runs. @throws LocalStackError when none has been started in the folder. */
 export async function readEndpoints(stateDir: string): Promise<StackEndpoints> {
   const file = join(stateDir, ENDPOINTS_FILE);
   try {
@@ -48,7 +48,7 @@ export async function readEndpoints(stateDir: string): Promise<StackEndpoints> {
   } catch (cause) {
     throw new LocalStackError({
       message: `There is no running stack in ${stateDir}: ${file} cannot be read.`,
-      next: 'Start one with npm run stack -- up, or name its folder with --state.',
+      remedy: 'Start one with npm run stack -- up, or name its folder with --state.',
       cause,
     });
   }

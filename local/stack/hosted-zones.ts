@@ -32,18 +32,18 @@ const SIGNAL_INTERVAL_MS = 2_000;
 const POLL_INTERVAL_MS = 50;
 
 /** Makes a hosted zone. @returns once DNS answers for it. */
-export async function createZone(place: ZoneEndpoints, name: string, options: ZoneOptions = {}): Promise<Zone> {
-  const { endpoint, region, credentials } = place.route53;
+export async function createZone(endpoints: ZoneEndpoints, name: string, options: ZoneOptions = {}): Promise<Zone> {
+  const { endpoint, region, credentials } = endpoints.route53;
   const route53 = new Route53Client({ endpoint, region, credentials });
   try {
     const zoneId = await createHostedZone(route53, name, options);
     if (options.private === true) return { zoneId };
     await putSoa(route53, name, zoneId);
-    await removeDeletedZoneFiles(route53, place.dns.zonesDir);
-    const file = join(place.dns.zonesDir, `${zoneId}.conf`);
+    await removeDeletedZoneFiles(route53, endpoints.dns.zonesDir);
+    const file = join(endpoints.dns.zonesDir, `${zoneId}.conf`);
     await writeFile(`${file}.new`, coreDnsZone(name, zoneId));
     await rename(`${file}.new`, file);
-    await waitUntilServed(place, name);
+    await waitUntilServed(endpoints, name);
     return { zoneId };
   } finally {
     route53.destroy();
@@ -88,14 +88,14 @@ export async function removeDeletedZoneFiles(route53: Route53Client, zonesDir: s
   );
 }
 
-async function waitUntilServed(place: ZoneEndpoints, name: string): Promise<void> {
-  const [host = '', port] = place.dns.address.split(':');
-  const giveUp = performance.now() + SERVED_TIMEOUT_MS;
+async function waitUntilServed(endpoints: ZoneEndpoints, name: string): Promise<void> {
+  const [host = '', port] = endpoints.dns.address.split(':');
+  const deadline = performance.now() + SERVED_TIMEOUT_MS;
   let signalAt = 0;
   let last: unknown = 'it answered without an SOA';
-  while (performance.now() < giveUp) {
+  while (performance.now() < deadline) {
     if (performance.now() >= signalAt) {
-      await reloadCoreDns(place);
+      await reloadCoreDns(endpoints);
       signalAt = performance.now() + SIGNAL_INTERVAL_MS;
     }
     try {
@@ -107,7 +107,7 @@ async function waitUntilServed(place: ZoneEndpoints, name: string): Promise<void
   }
   throw new LocalStackError({
     message: `CoreDNS does not answer for ${name} after ${SERVED_TIMEOUT_MS / 1000} s (${messageOf(last)}).`,
-    next: 'See logs/coredns.log in the state folder.',
+    remedy: 'See logs/coredns.log in the state folder.',
   });
 }
 

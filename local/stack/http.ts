@@ -25,14 +25,14 @@ const REQUEST_TIMEOUT_MS = 30_000;
 export async function sendRequest(url: string, options: RequestOptions = {}): Promise<HttpResponse> {
   const ca = options.caFile === undefined ? {} : { ca: await readFile(options.caFile) };
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
-  const asked = send(url, {
+  const request = send(url, {
     ...ca,
     agent: false,
     method: options.body === undefined ? 'GET' : 'POST',
     headers: { 'user-agent': 'certman-local', ...options.headers },
     signal: options.signal ?? AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
-  asked.end(options.body);
-  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  request.end(options.body);
+  const [answer] = (await once(request, 'response')) as [IncomingMessage];
   return { status: answer.statusCode ?? 0, body: await text(answer) };
 }

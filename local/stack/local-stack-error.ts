@@ -1,14 +1,14 @@
 /** A failure of the local stack that a person can act on: what, where, why, and what to do next. */
 export class LocalStackError extends Error {
-  readonly next: string | undefined;
+  readonly remedy: string | undefined;
 
-  constructor(parts: { readonly message: string; readonly next?: string; readonly cause?: unknown }) {
+  constructor(parts: { readonly message: string; readonly remedy?: string; readonly cause?: unknown }) {
     super(
-      parts.next === undefined ? parts.message : `${parts.message}\n→ ${parts.next}`,
+      parts.remedy === undefined ? parts.message : `${parts.message}\n→ ${parts.remedy}`,
       parts.cause === undefined ? undefined : { cause: parts.cause },
     );
-    this.name = 'LocalProblem';
-    this.next = parts.next;
+    this.name = 'LocalStackError';
+    this.remedy = parts.remedy;
   }
 }
 

@@ -21,15 +21,15 @@ export async function withProgress<T>(
   progress: Progress,
   name: string,
   note: string,
-  work: (piece: ProgressItem) => Promise<T>,
+  work: (item: ProgressItem) => Promise<T>,
 ): Promise<T> {
-  const piece = progress.begin(name, note);
+  const item = progress.begin(name, note);
   try {
-    const result = await work(piece);
-    piece.done();
+    const result = await work(item);
+    item.done();
     return result;
   } catch (error) {
-    piece.failed();
+    item.failed();
     throw error;
   }
 }

@@ -48,7 +48,7 @@ export interface Stack extends StackEndpoints {
   };
   /** Makes a hosted zone in Route 53. @returns once DNS answers for it. */
   createZone(name: string, options?: ZoneOptions): Promise<Zone>;
-  /** Runs kubectl as one who may do everything. @returns its standard output. @throws LocalProblem with what it complained of. */
+  /** Runs kubectl as one who may do everything. @returns its standard output. @throws LocalStackError with what it complained of. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<string>;
   /** Variables by which a worker or the CLI of certman finds this stack, as its administrator. */
   environment(): Record<string, string>;
@@ -72,7 +72,7 @@ export const STACK_TOOLS: readonly ToolName[] = ['kube-apiserver', 'etcd', 'temp
 
 /**
  * Starts every part and waits until all are healthy, fetching or building what is missing.
- * @throws LocalProblem naming the part that did not start, after ending the others.
+ * @throws LocalStackError naming the part that did not start, after ending the others.
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const stateDir = resolve(options.stateDir);

@@ -31,7 +31,7 @@ export interface StartOptions {
 export async function startParts(options: StartOptions): Promise<StackEndpoints> {
   const failed = new AbortController();
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([failed.signal, options.signal]);
-  const place: PartContext = { stateDir: options.stateDir, signal };
+  const context: PartContext = { stateDir: options.stateDir, signal };
   const tls = await tlsFiles(join(options.stateDir, 'tls'));
   const started: ReportStarted = async (name, starting) => {
     const begun = performance.now();
@@ -40,9 +40,9 @@ export async function startParts(options: StartOptions): Promise<StackEndpoints>
     return part;
   };
   const groups = [
-    startKubernetes(place, tls, started, options),
-    startAcmeAndDns(place, tls, started, options.pebble),
-    startTemporalServer(place, started, options.temporal),
+    startKubernetes(context, tls, started, options),
+    startAcmeAndDns(context, tls, started, options.pebble),
+    startTemporalServer(context, started, options.temporal),
   ] as const;
   for (const group of groups) group.catch((error: unknown) => failed.abort(error));
   await Promise.allSettled(groups);
@@ -54,29 +54,32 @@ export async function startParts(options: StartOptions): Promise<StackEndpoints>
 type ReportStarted = <T extends Part>(name: PartName, starting: Promise<T>) => Promise<T>;
 
 async function startKubernetes(
-  place: PartContext,
+  context: PartContext,
   tls: TlsFiles,
   started: ReportStarted,
   { kubernetes, controllerManager }: StartOptions,
 ): Promise<StackEndpoints['kubernetes']> {
-  const etcd = await started('etcd', startEtcd(place));
-  const api = await started('kube-apiserver', startKubeApiServer({ ...place, ...kubernetes, etcdUrl: etcd.url, tls }));
+  const etcd = await started('etcd', startEtcd(context));
+  const api = await started(
+    'kube-apiserver',
+    startKubeApiServer({ ...context, ...kubernetes, etcdUrl: etcd.url, tls }),
+  );
   const { server, caFile, adminKubeconfig } = api;
   if (controllerManager) {
-    await started('kube-controller-manager', startKubeControllerManager({ ...place, adminKubeconfig }));
+    await started('kube-controller-manager', startKubeControllerManager({ ...context, adminKubeconfig }));
   }
   return { server, caFile, adminKubeconfig, etcdUrl: etcd.url };
 }
 
 async function startAcmeAndDns(
-  place: PartContext,
+  context: PartContext,
   tls: TlsFiles,
   started: ReportStarted,
   options: PebbleOptions = {},
 ): Promise<Pick<StackEndpoints, 'route53' | 'dns' | 'acme'>> {
-  const moto = await started('moto', startMoto(place));
-  const dns = await started('coredns', startCoreDns({ ...place, route53Endpoint: moto.endpoint, tls }));
-  const ca = await started('pebble', startPebble({ ...place, ...options, tls, dnsServer: dns.address }));
+  const moto = await started('moto', startMoto(context));
+  const dns = await started('coredns', startCoreDns({ ...context, route53Endpoint: moto.endpoint, tls }));
+  const ca = await started('pebble', startPebble({ ...context, ...options, tls, dnsServer: dns.address }));
   const { region, accessKeyId, secretAccessKey } = AWS;
   return {
     route53: { endpoint: moto.endpoint, region, credentials: { accessKeyId, secretAccessKey } },
@@ -92,10 +95,10 @@ async function startAcmeAndDns(
 }
 
 async function startTemporalServer(
-  place: PartContext,
+  context: PartContext,
   started: ReportStarted,
   options: TemporalOptions = {},
 ): Promise<StackEndpoints['temporal']> {
-  const { address, namespace, uiUrl, metricsUrl } = await started('temporal', startTemporal(place, options));
+  const { address, namespace, uiUrl, metricsUrl } = await started('temporal', startTemporal(context, options));
   return { address, namespace, uiUrl, metricsUrl };
 }

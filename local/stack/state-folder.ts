@@ -23,7 +23,7 @@ export type Supervisor = z.infer<typeof supervisorSchema>;
 /**
  * Takes the folder for this process.
  * @param keepData whether etcd and Temporal go on with what they knew.
- * @returns gives the folder back. @throws LocalProblem when a stack runs in it.
+ * @returns gives the folder back. @throws LocalStackError when a stack runs in it.
  */
 export async function lockStateFolder(stateDir: string, keepData: boolean): Promise<() => Promise<void>> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -31,7 +31,7 @@ export async function lockStateFolder(stateDir: string, keepData: boolean): Prom
   if (other !== undefined) {
     throw new LocalStackError({
       message: `A stack runs in ${stateDir} already, since ${other.since} (process ${other.pid}).`,
-      next: `End it with npm run stack -- down --state ${stateDir}, or name another folder with --state.`,
+      remedy: `End it with npm run stack -- down --state ${stateDir}, or name another folder with --state.`,
     });
   }
   for (const name of [...RUN_FILES, ...(keepData ? [] : DATA_FILES)]) {

@@ -15,7 +15,7 @@ const DEPLOYED_NODE_FLAGS = ['--max-semi-space-size=8'];
 
 export interface WorkerOptions {
   readonly stack: Pick<Stack, 'stateDir'>;
-  readonly hub: Pick<ManagementCluster, 'environment'>;
+  readonly managementCluster: Pick<ManagementCluster, 'environment'>;
   /** Settings on top of the hub's; undefined takes one away. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** For the log and in messages. Default `worker`. */
@@ -51,7 +51,7 @@ const READY_TIMEOUT_MS = 300_000;
 const POLL_INTERVAL_MS = 50;
 const STOP_TIMEOUT_MS = 120_000;
 
-/** @throws LocalProblem with the last lines of its log when it does not become ready. */
+/** @throws LocalStackError with the last lines of its log when it does not become ready. */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   const name = options.name ?? 'worker';
   const logFile = options.logFile ?? join(options.stack.stateDir, 'logs', `${name}.log`);
@@ -62,7 +62,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     logFile,
     environment: {
       ...inheritedEnvironment(),
-      ...options.hub.environment,
+      ...options.managementCluster.environment,
       CERTMAN_METRICS_ADDRESS: `127.0.0.1:${metrics}`,
       CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${sdkMetrics}`,
       ...options.environment,
@@ -71,14 +71,14 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   options.onSpawned?.(worker);
   const readyUrl = `http://127.0.0.1:${metrics}/readyz`;
   const withinMs = options.readyWithinMs ?? READY_TIMEOUT_MS;
-  const giveUp = performance.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   let last = 'no answer';
   try {
     for (;;) {
       options.signal?.throwIfAborted();
       const ended = worker.ended();
       if (ended !== undefined) throw await failure(`ended with ${ended} instead of becoming ready`);
-      if (performance.now() > giveUp) throw await failure(`was not ready within ${withinMs / 1000} s (${last})`);
+      if (performance.now() > deadline) throw await failure(`was not ready within ${withinMs / 1000} s (${last})`);
       try {
         const answer = await sendRequest(readyUrl);
         if (answer.status === 200) break;

@@ -20,8 +20,8 @@ import { startRelays } from './relays/relays.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 export interface Installation extends ChaosContext {
-  readonly workforce: WorkerPool;
-  readonly traps: KillTriggers;
+  readonly workers: WorkerPool;
+  readonly killTriggers: KillTriggers;
   readonly orders: OrderJournal;
   readonly secrets: SecretJournal;
   /** Which profile of the CA a worker's next life orders by. */
@@ -41,13 +41,13 @@ const BUNDLER = fileURLToPath(new URL('../../src/worker/bundle-workflows.ts', im
 
 export async function startInstallation(options: {
   readonly stateDir: string;
-  readonly chance: SeededRandom;
+  readonly random: SeededRandom;
   readonly signal: AbortSignal;
 }): Promise<Installation> {
-  const { stateDir, chance, signal } = options;
-  const ending: (() => Promise<unknown>)[] = [];
+  const { stateDir, random, signal } = options;
+  const cleanUps: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
-    for (const end of ending.splice(0).toReversed()) await end();
+    for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
   };
   try {
     const stack = await startStack({
@@ -56,66 +56,67 @@ export async function startInstallation(options: {
       temporal: { dbFilename: 'temporal.db' },
       pebble: { profiles: PROFILES },
     });
-    ending.push(() => stack.stop());
+    cleanUps.push(() => stack.stop());
     // Nobody tidies up behind certman.
     await stack.part('kube-controller-manager').stop();
     const { zoneId } = await stack.createZone(ZONE);
-    const hub = await prepareManagementCluster(stack);
+    const managementCluster = await prepareManagementCluster(stack);
     const kubernetes = createKubernetesClient({
       kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
     });
-    ending.push(() => kubernetes.close());
+    cleanUps.push(() => kubernetes.close());
     const connection = await Connection.connect({ address: stack.temporal.address });
-    ending.push(() => connection.close());
+    cleanUps.push(() => connection.close());
     const secrets = new SecretJournal(kubernetes);
-    ending.push(() => secrets.stop());
+    cleanUps.push(() => secrets.stop());
 
-    const traps = new KillTriggers();
+    const killTriggers = new KillTriggers();
     const orders = new OrderJournal();
     let profile: ProfileName = 'default';
     const bundle = join(stateDir, 'workflow-bundle.js');
     await promisify(execFile)(process.execPath, [BUNDLER, bundle]);
-    const workers = WORKERS.map(
-      (name) =>
-        new RestartingWorker({
-          name,
-          downtimeMs: () => chance.between(0, MAX_DOWNTIME_MS),
-          start: (more) =>
-            startWorker({
-              ...more,
-              stack,
-              hub,
-              name,
-              signal,
-              environment: {
-                ...relays.environment,
-                CERTMAN_WORKFLOW_BUNDLE: bundle,
-                CERTMAN_ACME_PROFILE: profile,
-                CERTMAN_KEY_TYPE: 'p-256',
-                CERTMAN_IDENTITY: name,
-              },
-            }),
-        }),
+    const workers = new WorkerPool(
+      WORKERS.map(
+        (name) =>
+          new RestartingWorker({
+            name,
+            downtimeMs: () => random.integer(0, MAX_DOWNTIME_MS),
+            start: (more) =>
+              startWorker({
+                ...more,
+                stack,
+                managementCluster,
+                name,
+                signal,
+                environment: {
+                  ...relays.environment,
+                  CERTMAN_WORKFLOW_BUNDLE: bundle,
+                  CERTMAN_ACME_PROFILE: profile,
+                  CERTMAN_KEY_TYPE: 'p-256',
+                  CERTMAN_IDENTITY: name,
+                },
+              }),
+          }),
+      ),
     );
-    const workforce = new WorkerPool(workers);
-    traps.attach(workforce);
+    killTriggers.attach(workers);
     const relays = await startRelays({
       stack,
-      hub,
-      fates: traps,
-      ownerOf: workforce.ownerOf,
+      managementCluster,
+      interceptor: killTriggers,
+      ownerOf: workers.ownerOf,
       onExchange: orders.listen,
     });
-    ending.push(() => relays.close());
-    await useAccountBehindProxy({ url: relays.caUrl }, stack, hub);
-    ending.push(() => workforce.end());
+    cleanUps.push(() => relays.close());
+    await useAccountBehindProxy({ url: relays.caUrl }, stack, managementCluster);
+    cleanUps.push(() => workers.stop());
     return {
       stack,
       kubernetes,
       client: new Client({ connection, namespace: stack.temporal.namespace }),
       zone: { name: ZONE, zoneId },
-      workforce,
-      traps,
+      workers,
+      killTriggers,
       orders,
       secrets,
       useProfile: (name) => {

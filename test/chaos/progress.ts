@@ -2,7 +2,7 @@
 import pc from 'picocolors';
 
 export class Progress {
-  readonly #begun = performance.now();
+  readonly #startedAt = performance.now();
   readonly #kills: number;
   #killed = 0;
 
@@ -12,7 +12,7 @@ export class Progress {
   }
 
   get seconds(): number {
-    return Math.round((performance.now() - this.#begun) / 100) / 10;
+    return Math.round((performance.now() - this.#startedAt) / 100) / 10;
   }
 
   print(line: string): void {

@@ -54,8 +54,8 @@ export function kindOf(request: ExternalRequest): RequestKind | undefined {
 }
 
 /** Whether an answer hands out work: a poll that ends with none says nothing. */
-export function deliversTask(answer: ExternalResponse): boolean {
-  return answer.body.length > GRPC_PREFIX_BYTES;
+export function deliversTask(response: ExternalResponse): boolean {
+  return response.body.length > GRPC_PREFIX_BYTES;
 }
 
 /** Of each message of gRPC: a flag and the length. */

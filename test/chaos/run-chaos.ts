@@ -36,41 +36,41 @@ const SETTLE_SECONDS = 240;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { seed, signal } = options;
-  const chance = new SeededRandom(seed);
-  const plan = killPlan(chance, options);
+  const random = new SeededRandom(seed);
+  const plan = killPlan(random, options);
   const progress = new Progress(PHASES.reduce((sum, phase) => sum + plan[phase].length, 0));
   progress.print(`seed ${seed}, ${options.clusters} clusters: starting the local parts`);
-  const installation = await startInstallation({ ...options, chance });
+  const installation = await startInstallation({ ...options, random });
   try {
-    const { workforce } = installation;
+    const { workers } = installation;
     const clusters = await prepareClusters(installation, options.clusters + KEPT_CLUSTERS);
     const [living, deleted] = [clusters.slice(0, KEPT_CLUSTERS), clusters.slice(KEPT_CLUSTERS)];
     const outcomes: PhaseOutcome[] = [];
     const run = async (work: PhaseWorkload): Promise<void> => {
       progress.print(`${work.name}: ${plan[work.name].length} kills at chosen instants, others at random ones`);
-      const common = { installation, chance, progress, signal, randomPauseMs: RANDOM_PAUSE_MS };
+      const common = { installation, random, progress, signal, randomPauseMs: RANDOM_PAUSE_MS };
       outcomes.push(await runPhase(work, { ...common, points: plan[work.name], settleSeconds: SETTLE_SECONDS }));
     };
 
     installation.useProfile('four-minutes');
-    await workforce.start();
+    await workers.start();
     await run(new Issuance(installation, clusters));
     installation.useProfile('default');
-    await workforce.roll();
+    await workers.roll();
     const operator = new RenewalRequester(installation, signal);
-    await run(new Renewal(installation, clusters, { operator, chance }));
+    await run(new Renewal(installation, clusters, { operator, random }));
     progress.print('asking the API server and the CA for every certificate');
     const renewed = await certificateFindings(installation, clusters);
-    const deletion = new Deletion(installation, deleted, { operator, chance });
+    const deletion = new Deletion(installation, deleted, { operator, random });
     await run(deletion);
 
     progress.print('asking the CA, Route 53, the API server and Temporal');
-    const { decommissioningSince: endingSince } = deletion;
+    const { decommissioningSince } = deletion;
     const end = await runFinalChecks(installation, {
       living,
       deleted,
       requestedRenewals: operator.requested,
-      decommissioningSince: endingSince,
+      decommissioningSince,
     });
     const findings = [...renewed, ...outcomes.flatMap(unsettledFindings), ...end.findings];
     for (const [answer, times] of operator.declined)
@@ -81,7 +81,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     return summarize({
       ...end,
       findings,
-      kills: workforce.kills.length,
+      kills: workers.kills.length,
       randomKills: outcomes.reduce((sum, { randomKills }) => sum + randomKills, 0),
       missedKills: outcomes.reduce((sum, { missed }) => sum + missed.length, 0),
       seconds: progress.seconds,

@@ -10,13 +10,13 @@ export class SeededRandom {
   }
 
   /** Both ends included. */
-  between(least: number, most: number): number {
+  integer(least: number, most: number): number {
     return uniformInt(this.#generator, least, most);
   }
 
   /** @throws RangeError when there is nothing to choose from. */
   oneOf<T>(choices: readonly T[]): T {
-    const chosen = choices[choices.length === 0 ? 0 : this.between(0, choices.length - 1)];
+    const chosen = choices[choices.length === 0 ? 0 : this.integer(0, choices.length - 1)];
     if (chosen === undefined) throw new RangeError('nothing to choose from');
     return chosen;
   }
@@ -25,7 +25,7 @@ export class SeededRandom {
   shuffled<T>(items: readonly T[]): readonly T[] {
     const mixed = [...items];
     for (let last = mixed.length - 1; last > 0; last -= 1) {
-      const other = this.between(0, last);
+      const other = this.integer(0, last);
       [mixed[last], mixed[other]] = [mixed[other] as T, mixed[last] as T];
     }
     return mixed;

@@ -15,7 +15,8 @@ import {
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { ContinueAsNewHook } from '../support/temporal/continue-as-new-hook.ts';
-import { chainStats, type RunStats, UNHANDLED_COMMAND } from '../support/temporal/run-stats.ts';
+import { UNHANDLED_COMMAND } from '../support/temporal/history-events.ts';
+import { chainStats, type RunStats } from '../support/temporal/run-stats.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';

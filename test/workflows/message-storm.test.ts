@@ -7,7 +7,8 @@ import { type CertificateIssuanceInput } from '../../src/contract/certificate-is
 import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
 import { ContinueAsNewHook } from '../support/temporal/continue-as-new-hook.ts';
-import { chainStats, UNHANDLED_COMMAND } from '../support/temporal/run-stats.ts';
+import { UNHANDLED_COMMAND } from '../support/temporal/history-events.ts';
+import { chainStats } from '../support/temporal/run-stats.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
 import { MessageStorm } from '../support/workflows/message-storm.ts';

@@ -5,20 +5,20 @@ import { dirname, join } from 'node:path';
 /** Fills a folder beside this one, and moves it here as a whole. @throws what `fill` throws, leaving nothing. */
 export async function createFolderAtomically(
   folder: string,
-  fill: (workplace: string) => Promise<void>,
+  fill: (workFolder: string) => Promise<void>,
 ): Promise<void> {
   await mkdir(dirname(folder), { recursive: true });
-  const workplace = await mkdtemp(`${folder}.making-`);
+  const workFolder = await mkdtemp(`${folder}.making-`);
   try {
-    await fill(workplace);
+    await fill(workFolder);
     // mkdtemp keeps others out, and a cache may be shared.
-    await chmod(workplace, 0o755);
+    await chmod(workFolder, 0o755);
     await rm(folder, { recursive: true, force: true });
-    await rename(workplace, folder);
+    await rename(workFolder, folder);
     // What a download has begun is of no use any more.
     await rm(`${folder}.download.part`, { force: true });
   } finally {
-    await rm(workplace, { recursive: true, force: true });
+    await rm(workFolder, { recursive: true, force: true });
   }
 }
 

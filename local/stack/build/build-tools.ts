@@ -22,24 +22,24 @@ export interface BuildContext {
 
 /**
  * Builds tools whose recipes have one folder of pinned files, each into its place in the cache.
- * @throws LocalProblem with the end of the log of what failed.
+ * @throws LocalStackError with the end of the log of what failed.
  */
-export async function buildTools(tools: readonly Tool[], building: BuildContext): Promise<void> {
+export async function buildTools(tools: readonly Tool[], context: BuildContext): Promise<void> {
   const goTools = tools.filter((tool): tool is GoTool => tool.recipe.kind === 'go');
   const [first, ...others] = goTools;
-  if (first !== undefined) await buildGoTools([first, ...others], building);
+  if (first !== undefined) await buildGoTools([first, ...others], context);
   for (const tool of tools) {
     const { recipe } = tool;
     if (recipe.kind === 'go') continue;
-    const install = (place: InstallTarget): Promise<void> =>
-      recipe.kind === 'python' ? installPython(tool, recipe, place) : installMaven(tool, recipe, place);
-    await installPackages(tool, install, building);
+    const install = (target: InstallTarget): Promise<void> =>
+      recipe.kind === 'python' ? installPython(tool, recipe, target) : installMaven(tool, recipe, target);
+    await installPackages(tool, install, context);
   }
 }
 
 async function installPackages(
   tool: Tool,
-  install: (place: InstallTarget) => Promise<void>,
+  install: (target: InstallTarget) => Promise<void>,
   { progress, signal }: BuildContext,
 ): Promise<void> {
   const logFile = `${toolFolder(tool)}.log`;
@@ -49,30 +49,30 @@ async function installPackages(
   });
 }
 
-async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], building: BuildContext): Promise<void> {
-  const { progress, signal } = building;
+async function buildGoTools(tools: readonly [GoTool, ...GoTool[]], context: BuildContext): Promise<void> {
+  const { progress, signal } = context;
   const [{ version, recipe }] = tools;
   const logFile = `${toolFolder(tools[0])}.log`;
   const names = tools.map(({ name }) => name).join(', ');
   await mkdir(dirname(logFile), { recursive: true });
   const plan = { tools, go: await goCommand({ progress, signal }), logFile, signal };
-  const total = await building.fetching(() =>
+  const total = await context.fetching(() =>
     withProgress(progress, names, 'fetching modules', () => fetchModules(plan)),
   );
-  await building.compiling(() =>
-    withProgress(progress, `${names} ${version}`, `building, ${total} packages`, async (piece) => {
-      const workplace = await mkdtemp(join(dirname(logFile), `${recipe.folder}.building-`));
+  await context.compiling(() =>
+    withProgress(progress, `${names} ${version}`, `building, ${total} packages`, async (item) => {
+      const workFolder = await mkdtemp(join(dirname(logFile), `${recipe.folder}.building-`));
       try {
-        const programs = await buildPrograms(plan, workplace, (compiled) => {
-          piece.update(`${Math.min(compiled, total)} of ${total} packages`);
-          for (const tool of tools) building.onAdvance(tool, compiled / Math.max(total, 1));
+        const programs = await buildPrograms(plan, workFolder, (compiled) => {
+          item.update(`${Math.min(compiled, total)} of ${total} packages`);
+          for (const tool of tools) context.onAdvance(tool, compiled / Math.max(total, 1));
         });
         for (const [tool, program] of programs) {
           await createFolderAtomically(toolFolder(tool), (folder) => rename(program, executableIn(folder, tool)));
         }
         await rm(logFile, { force: true });
       } finally {
-        await rm(workplace, { recursive: true, force: true });
+        await rm(workFolder, { recursive: true, force: true });
       }
     }),
   );

@@ -27,7 +27,7 @@ export interface ToolDownloadOptions {
 
 /**
  * Asks the publisher of each tool for its checksum. One that gives none within seconds offers nothing.
- * @throws LocalProblem when the settings of downloads have no usable value.
+ * @throws LocalStackError when the settings of downloads have no usable value.
  */
 export async function findDownloads(
   tools: readonly Tool[],
@@ -40,12 +40,12 @@ export async function findDownloads(
   if (!allowed || platform === undefined) return offers;
   await Promise.all(
     tools.map(async (tool) => {
-      const publication = publishedFileOf(tool.name, platform);
-      if (publication === undefined) return;
+      const published = publishedFileOf(tool.name, platform);
+      if (published === undefined) return;
       try {
-        const sha256 = await publishedChecksum(publication, { ...options, mirror });
-        const url = mirroredUrl(publication.url, mirror);
-        offers.set(tool.name, { url, host: new URL(url).host, sha256, member: publication.member });
+        const sha256 = await publishedChecksum(published, { ...options, mirror });
+        const url = mirroredUrl(published.url, mirror);
+        offers.set(tool.name, { url, host: new URL(url).host, sha256, member: published.member });
       } catch (error) {
         options.signal?.throwIfAborted();
         refused.set(messageOf(error), [...(refused.get(messageOf(error)) ?? []), tool.name]);
@@ -56,7 +56,7 @@ export async function findDownloads(
   return offers;
 }
 
-/** Puts the executable into the folder. @throws DownloadFailed when the file cannot be had or is not what was offered. */
+/** Puts the executable into the folder. @throws DownloadError when the file cannot be had or is not what was offered. */
 export async function downloadTool(
   tool: Tool,
   offer: ToolDownload,

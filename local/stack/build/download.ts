@@ -22,7 +22,7 @@ const MAX_ATTEMPTS = 4;
  * Downloads a file. What a broken-off transfer has brought is kept beside it as `<file>.part`, and the next call goes on
  * from there.
  * @param sha256 the published checksum, in hex.
- * @throws DownloadFailed naming the host and the reason; the signal's reason when aborted.
+ * @throws DownloadError naming the host and the reason; the signal's reason when aborted.
  */
 export async function download(
   url: string,
@@ -132,7 +132,7 @@ class LocalFileError extends Error {}
 
 class TransferTooSlow extends DownloadError {}
 
-/** @throws TooSlow when the file takes longer than it may, or will at the pace so far. */
+/** @throws TransferTooSlow when the file takes longer than it may, or will at the pace so far. */
 function assertTransferSpeed(
   url: string,
   bytes: number,

@@ -8,7 +8,7 @@ const executablePaths = new Map<ToolName, Promise<string>>();
 
 /**
  * Path of a tool's executable, of exactly the version of versions.ts unless the user named another.
- * @throws LocalProblem naming the tool, what was tried and what to install.
+ * @throws LocalStackError naming the tool, what was tried and what to install.
  */
 export async function executable(name: ToolName, options: InstallOptions = {}): Promise<string> {
   const [path] = await executables([name], options);
@@ -18,7 +18,7 @@ export async function executable(name: ToolName, options: InstallOptions = {}): 
 
 /**
  * Paths of several, in the order of the names. What is missing is made in the order in which that is quickest for all.
- * @throws LocalProblem with every failure, once all have ended.
+ * @throws LocalStackError with every failure, once all have ended.
  */
 export async function executables(
   names: readonly ToolName[],

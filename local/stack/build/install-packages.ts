@@ -12,20 +12,20 @@ export interface InstallTarget {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A virtual environment with the pinned packages. @throws LocalProblem. */
+/** A virtual environment with the pinned packages. @throws LocalStackError. */
 export async function installPython(
   tool: Tool,
   recipe: Extract<Recipe, { kind: 'python' }>,
-  place: InstallTarget,
+  target: InstallTarget,
 ): Promise<void> {
-  await installRequirements(`${tool.name} ${tool.version}`, pinnedFolder(tool), place);
-  await writeWrapper(executableIn(place.folder, tool), `exec "$here/venv/bin/python" -m ${recipe.module} "$@"`);
+  await installRequirements(`${tool.name} ${tool.version}`, pinnedFolder(tool), target);
+  await writeWrapper(executableIn(target.folder, tool), `exec "$here/venv/bin/python" -m ${recipe.module} "$@"`);
 }
 
-/** Installs a `requirements.txt` into the virtual environment `venv` of the workplace. @throws LocalProblem. */
-export async function installRequirements(what: string, pinned: string, place: InstallTarget): Promise<void> {
-  const venv = join(place.folder, 'venv');
-  const { logFile, signal } = place;
+/** Installs a `requirements.txt` into the virtual environment `venv` of the workplace. @throws LocalStackError. */
+export async function installRequirements(what: string, pinned: string, target: InstallTarget): Promise<void> {
+  const venv = join(target.folder, 'venv');
+  const { logFile, signal } = target;
   await runBuildCommand({
     what,
     command: 'python3',
@@ -33,37 +33,39 @@ export async function installRequirements(what: string, pinned: string, place: I
     cwd: pinned,
     logFile,
     signal,
-    next: 'Install Python 3.10 or newer with its venv module (Debian: apt-get install python3-venv).',
+    remedy: 'Install Python 3.10 or newer with its venv module (Debian: apt-get install python3-venv).',
   });
   await runBuildCommand({
     what,
     command: join(venv, 'bin', 'python'),
-    environment: { TMPDIR: place.folder },
+    environment: { TMPDIR: target.folder },
     args: ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
     cwd: pinned,
     logFile,
     signal,
-    next: 'The log names the package that could not be installed. pip needs a way to PyPI, or its own settings for a mirror.',
+    remedy:
+      'The log names the package that could not be installed. pip needs a way to PyPI, or its own settings for a mirror.',
   });
 }
 
-/** The jar and all it depends on. @throws LocalProblem. */
+/** The jar and all it depends on. @throws LocalStackError. */
 export async function installMaven(
   tool: Tool,
   recipe: Extract<Recipe, { kind: 'maven' }>,
-  place: InstallTarget,
+  target: InstallTarget,
 ): Promise<void> {
-  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${join(place.folder, 'jars')}`];
+  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${join(target.folder, 'jars')}`];
   await runBuildCommand({
     what: `${tool.name} ${tool.version}`,
     command: 'mvn',
     args: ['--batch-mode', '--quiet', '-f', join(pinnedFolder(tool), 'pom.xml'), ...goal],
-    cwd: place.folder,
-    logFile: place.logFile,
-    signal: place.signal,
-    next: 'The log names the artifact that could not be had. Maven needs a way to Maven Central, or its own settings for a mirror.',
+    cwd: target.folder,
+    logFile: target.logFile,
+    signal: target.signal,
+    remedy:
+      'The log names the artifact that could not be had. Maven needs a way to Maven Central, or its own settings for a mirror.',
   });
-  await writeWrapper(executableIn(place.folder, tool), `exec java -cp "$here/jars/*" ${recipe.mainClass} "$@"`);
+  await writeWrapper(executableIn(target.folder, tool), `exec java -cp "$here/jars/*" ${recipe.mainClass} "$@"`);
 }
 
 /** Finds its neighbours wherever the folder is moved to. */

@@ -38,7 +38,7 @@ interface InstallContext extends BuildContext {
 
 /**
  * @returns once it is known how each is made, the executable of each, or its failure.
- * @throws LocalProblem naming every toolchain that is missing, before anything is downloaded or built.
+ * @throws LocalStackError naming every toolchain that is missing, before anything is downloaded or built.
  */
 export async function installTools(
   tools: readonly Tool[],
@@ -50,7 +50,7 @@ export async function installTools(
   const estimate = new Estimate();
   const built = tools.filter(({ name }) => !offers.has(name));
   const work = new Map(built.map(({ name, buildCpuSeconds }) => [name, estimate.add(buildCpuSeconds)]));
-  const making: InstallContext = {
+  const context: InstallContext = {
     progress,
     signal,
     limits,
@@ -64,7 +64,7 @@ export async function installTools(
   const made = new Map<ToolName, Promise<string>>();
   // The quickest first: the compiler then works while the modules of the large ones are fetched.
   for (const group of groupsOf(tools)) {
-    const paths = installGroup(group, making);
+    const paths = installGroup(group, context);
     for (const { name } of group) {
       const path = paths.then((all) => requireEntry(all, name));
       // The caller awaits each; one that fails while others are awaited is not unhandled.
@@ -95,44 +95,46 @@ async function showEstimate(made: readonly Promise<string>[], estimate: Estimate
     const seconds = estimate.remainingSeconds();
     return seconds === 0 ? 'downloads take as long as the network needs' : `${aboutSeconds(seconds)} of building left`;
   };
-  const piece = progress.begin(
+  const item = progress.begin(
     `${made.length} local part${made.length === 1 ? '' : 's'}`,
     `to be fetched or built, this once, into ${cacheFolder()}; ${left()}`,
   );
-  const updates = setInterval(() => piece.update(left()), ESTIMATE_INTERVAL_MS).unref();
+  const updates = setInterval(() => item.update(left()), ESTIMATE_INTERVAL_MS).unref();
   const all = await Promise.allSettled(made);
   clearInterval(updates);
-  if (all.every(({ status }) => status === 'fulfilled')) piece.done();
-  else piece.failed();
+  if (all.every(({ status }) => status === 'fulfilled')) item.done();
+  else item.failed();
 }
 
 /** @returns the executable of each tool of the group. @throws the first failure, once all of the group have ended. */
-async function installGroup(group: readonly Tool[], making: InstallContext): Promise<ReadonlyMap<ToolName, string>> {
+async function installGroup(group: readonly Tool[], context: InstallContext): Promise<ReadonlyMap<ToolName, string>> {
   const [first] = group;
   if (first === undefined) return new Map();
-  const place = dirname(toolFolder(first));
-  const lockFile = join(place, `${first.recipe.folder}.lock`);
+  const cacheRoot = dirname(toolFolder(first));
+  const lockFile = join(cacheRoot, `${first.recipe.folder}.lock`);
   const onWait = (holder: string): void => {
-    making.progress.note(`${group.map(({ name }) => name).join(', ')}: waiting for ${holder}, which makes it`);
+    context.progress.note(`${group.map(({ name }) => name).join(', ')}: waiting for ${holder}, which makes it`);
   };
   try {
-    return await withLock(lockFile, makeMissing, { signal: making.signal, onWait });
+    return await withLock(lockFile, makeMissing, { signal: context.signal, onWait });
   } catch (error) {
     throw explainUnwritableCache(error);
   }
 
   async function makeMissing(): Promise<ReadonlyMap<ToolName, string>> {
-    await removeTemporaryFolders(place, group.flatMap(temporaryPrefixesOf));
+    await removeTemporaryFolders(cacheRoot, group.flatMap(temporaryPrefixesOf));
     // Another process may have made some while this one waited for the lock.
     const missing = group.filter((tool) => cachedExecutable(tool) === undefined);
-    const downloaded = await Promise.all(missing.map(async (tool) => [tool, await tryDownload(tool, making)] as const));
+    const downloaded = await Promise.all(
+      missing.map(async (tool) => [tool, await tryDownload(tool, context)] as const),
+    );
     const rest = downloaded.filter(([, ok]) => !ok).map(([tool]) => tool);
-    if (rest.some(({ name }) => making.offers.has(name))) await requireToolchains(rest);
+    if (rest.some(({ name }) => context.offers.has(name))) await requireToolchains(rest);
     for (const { name, buildCpuSeconds } of rest) {
-      if (!making.work.has(name)) making.work.set(name, making.estimate.add(buildCpuSeconds));
+      if (!context.work.has(name)) context.work.set(name, context.estimate.add(buildCpuSeconds));
     }
-    await buildTools(rest, making);
-    for (const { name } of group) making.work.get(name)?.advance(1);
+    await buildTools(rest, context);
+    for (const { name } of group) context.work.get(name)?.advance(1);
     return new Map(group.map((tool) => [tool.name, executableIn(toolFolder(tool), tool)]));
   }
 }
@@ -149,34 +151,34 @@ function explainUnwritableCache(error: unknown): unknown {
   if (code === undefined || !UNWRITABLE.has(code)) return error;
   return new LocalStackError({
     message: `The cache ${cacheFolder()} cannot be written: ${messageOf(error)}.`,
-    next: 'Make room or give it to this user, or set CERTMAN_CACHE to another folder, by an absolute path.',
+    remedy: 'Make room or give it to this user, or set CERTMAN_CACHE to another folder, by an absolute path.',
     cause: error,
   });
 }
 
 /** @returns whether it is in its place now; when not, it has to be built. */
-async function tryDownload(tool: Tool, making: InstallContext): Promise<boolean> {
-  const offer = making.offers.get(tool.name);
+async function tryDownload(tool: Tool, context: InstallContext): Promise<boolean> {
+  const offer = context.offers.get(tool.name);
   if (offer === undefined) return false;
   const from = `downloading from ${offer.host}`;
   try {
-    await withProgress(making.progress, `${tool.name} ${tool.version}`, from, (piece) =>
+    await withProgress(context.progress, `${tool.name} ${tool.version}`, from, (item) =>
       createFolderAtomically(toolFolder(tool), (folder) =>
         downloadTool(tool, offer, folder, {
-          signal: making.signal,
-          limits: making.limits,
+          signal: context.signal,
+          limits: context.limits,
           onBytes: (bytes, total) => {
             const of = total === undefined ? '' : ` of ${megabytes(total)}`;
-            piece.update(`${from}, ${megabytes(bytes)}${of} MB`);
+            item.update(`${from}, ${megabytes(bytes)}${of} MB`);
           },
         }),
       ),
     );
     return true;
   } catch (error) {
-    making.signal?.throwIfAborted();
+    context.signal?.throwIfAborted();
     if (!(error instanceof DownloadError)) throw error;
-    making.progress.note(`${tool.name} is built instead: ${messageOf(error)}`);
+    context.progress.note(`${tool.name} is built instead: ${messageOf(error)}`);
     return false;
   }
 }

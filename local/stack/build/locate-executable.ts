@@ -10,7 +10,7 @@ import { executableIn, toolFolder } from './cache.ts';
 /** Long enough for a machine that is busy with something else. */
 const VERSION_TIMEOUT_MS = 60_000;
 
-/** @returns undefined when the part has to be made. @throws LocalProblem when what the user named is no executable. */
+/** @returns undefined when the part has to be made. @throws LocalStackError when what the user named is no executable. */
 export async function locateExecutable(tool: Tool): Promise<string | undefined> {
   return configuredExecutable(tool) ?? (await matchingExecutableOnPath(tool)) ?? cachedExecutable(tool);
 }
@@ -50,7 +50,7 @@ function configuredExecutable(tool: Tool): string | undefined {
   if (isExecutable(named)) return named;
   throw new LocalStackError({
     message: `${variable} is ${named}, which is not an executable file.`,
-    next: `Set it to the path of ${tool.name} ${tool.version}, or unset it to have that fetched or built.`,
+    remedy: `Set it to the path of ${tool.name} ${tool.version}, or unset it to have that fetched or built.`,
   });
 }
 

@@ -14,17 +14,17 @@ const releaseSchema = z.object({
 
 /**
  * @returns 64 hexadecimal digits.
- * @throws DownloadFailed when the publisher does not answer, has no such file, or gives no checksum for it.
+ * @throws DownloadError when the publisher does not answer, has no such file, or gives no checksum for it.
  */
 export async function publishedChecksum(
-  publication: PublishedFile,
+  published: PublishedFile,
   options: {
     readonly mirror?: string | undefined;
     readonly limits?: HttpTimeouts;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<string> {
-  const url = mirroredUrl(publication.checksum.url, options.mirror);
+  const url = mirroredUrl(published.checksum.url, options.mirror);
   const { host } = new URL(url);
   const { response, abort } = await get(url, options);
   const { answerMs } = options.limits ?? HTTP_TIMEOUTS;
@@ -34,8 +34,8 @@ export async function publishedChecksum(
   );
   const content = await readBounded(response.body, host, abort).finally(() => clearTimeout(late));
   if (response.status !== 200) throw new DownloadError({ message: `${host} answered ${response.status} for ${url}` });
-  const fileName = publication.url.slice(publication.url.lastIndexOf('/') + 1);
-  const digest = checksumIn(content, publication.checksum.form, fileName);
+  const fileName = published.url.slice(published.url.lastIndexOf('/') + 1);
+  const digest = checksumIn(content, published.checksum.form, fileName);
   if (digest === undefined) throw new DownloadError({ message: `${url} has no SHA-256 of ${fileName}` });
   return digest;
 }

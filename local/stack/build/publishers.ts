@@ -89,13 +89,13 @@ export interface DownloadSettings {
   readonly mirror?: string;
 }
 
-/** @throws LocalProblem when `CERTMAN_LOCAL_DOWNLOADS` or `CERTMAN_LOCAL_MIRROR` has no usable value. */
+/** @throws LocalStackError when `CERTMAN_LOCAL_DOWNLOADS` or `CERTMAN_LOCAL_MIRROR` has no usable value. */
 export function downloadSettings(environment: Readonly<NodeJS.ProcessEnv> = process.env): DownloadSettings {
   const allowed = environment['CERTMAN_LOCAL_DOWNLOADS'] ?? '';
   if (!['', 'on', 'off'].includes(allowed)) {
     throw new LocalStackError({
       message: `CERTMAN_LOCAL_DOWNLOADS is "${allowed}".`,
-      next: 'Set it to on or off, or unset it.',
+      remedy: 'Set it to on or off, or unset it.',
     });
   }
   const mirror = environment['CERTMAN_LOCAL_MIRROR'] ?? '';
@@ -104,7 +104,8 @@ export function downloadSettings(environment: Readonly<NodeJS.ProcessEnv> = proc
   if (problem !== undefined) {
     throw new LocalStackError({
       message: `CERTMAN_LOCAL_MIRROR ${problem}.`,
-      next: 'Set it to an https address below which each publisher has a folder, such as https://mirror.example.com/files.',
+      remedy:
+        'Set it to an https address below which each publisher has a folder, such as https://mirror.example.com/files.',
     });
   }
   return { allowed: allowed !== 'off', mirror: mirror.replace(/\/+$/, '') };

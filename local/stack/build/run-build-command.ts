@@ -13,14 +13,14 @@ export interface BuildCommand {
   readonly environment?: Readonly<Record<string, string>>;
   readonly logFile: string;
   /** What a person can do about a failure. */
-  readonly next: string;
+  readonly remedy: string;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The longest build takes a quarter of an hour on two cores; a command that hangs must not hang its caller. */
 const MAX_COMMAND_MS = 2 * 60 * 60_000;
 
-/** @throws LocalProblem when it fails or takes more than two hours; the signal's reason when aborted. */
+/** @throws LocalStackError when it fails or takes more than two hours; the signal's reason when aborted. */
 export async function runBuildCommand(step: BuildCommand): Promise<void> {
   step.signal?.throwIfAborted();
   const running = await spawnGuarded({
@@ -46,6 +46,6 @@ export async function runBuildCommand(step: BuildCommand): Promise<void> {
   const lines = (await lastLines(step.logFile)).map((line) => `  ${line}`).join('\n');
   throw new LocalStackError({
     message: `Building ${step.what} failed: ${step.command} ${step.args[0] ?? ''} ended with ${running.ended()}. Log: ${step.logFile}. Its last lines:\n${lines}`,
-    next: step.next,
+    remedy: step.remedy,
   });
 }

@@ -24,7 +24,7 @@ const MIN_JAVA_VERSION = 17;
 
 /**
  * @param tools those that are built here.
- * @throws LocalProblem naming every toolchain that is missing, and the one line that installs them all.
+ * @throws LocalStackError naming every toolchain that is missing, and the one line that installs them all.
  */
 export async function requireToolchains(tools: readonly Tool[]): Promise<void> {
   const users = (kind: Recipe['kind']): string =>
@@ -75,7 +75,7 @@ function missingToolchainsError(lacks: readonly MissingToolchain[]): LocalStackE
   const packages = manager === undefined ? [] : lacks.flatMap((lack) => lack.packages[manager]);
   return new LocalStackError({
     message: `This machine lacks what some local parts are made with:\n${list}`,
-    next:
+    remedy:
       manager === undefined
         ? 'Install these, and run this again.'
         : `${process.getuid?.() === 0 || manager === 'brew' ? '' : 'sudo '}${INSTALL_COMMANDS[manager]} ${packages.join(' ')}\n  Then run this again.`,

@@ -6,13 +6,13 @@ import type { ManagementCluster } from '../management-cluster/management-cluster
 export const ENVIRONMENT_FILE = 'env.sh';
 
 /** Where everything is, for a person. */
-export function describeStack(stack: StackEndpoints, hub: Pick<ManagementCluster, 'kubeconfig'>): string {
+export function describeStack(stack: StackEndpoints, managementCluster: Pick<ManagementCluster, 'kubeconfig'>): string {
   const rows = [
     ['Temporal', stack.temporal.address],
     ['Temporal Web UI', stack.temporal.uiUrl],
     ['Kubernetes', stack.kubernetes.server],
     ['kubeconfig, administrator', stack.kubernetes.adminKubeconfig],
-    ['kubeconfig, certman', hub.kubeconfig],
+    ['kubeconfig, certman', managementCluster.kubeconfig],
     ['ACME directory', stack.acme.directoryUrl],
     ['Route 53', stack.route53.endpoint],
     ['DNS', stack.dns.address],
@@ -24,8 +24,8 @@ export function describeStack(stack: StackEndpoints, hub: Pick<ManagementCluster
   return rows.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-export function environmentScript(hub: Pick<ManagementCluster, 'environment'>): string {
-  const lines = Object.entries(hub.environment).map(
+export function environmentScript(managementCluster: Pick<ManagementCluster, 'environment'>): string {
+  const lines = Object.entries(managementCluster.environment).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,
   );
   return `# The settings of a certman worker on this stack, with the rights of its ServiceAccount.\n${lines.join('\n')}\n`;

@@ -13,9 +13,9 @@ export async function down(stateDir: string, output: Output): Promise<void> {
     return;
   }
   process.kill(supervisor.pid, 'SIGTERM');
-  const giveUp = performance.now() + STOP_TIMEOUT_MS;
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
   while ((await findSupervisor(stateDir)) !== undefined) {
-    if (performance.now() > giveUp) {
+    if (performance.now() > deadline) {
       // Its parts end with it, however it ends.
       output.note(`process ${supervisor.pid} does not end by itself; it is killed`);
       process.kill(supervisor.pid, 'SIGKILL');

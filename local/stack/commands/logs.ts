@@ -27,7 +27,7 @@ export async function logs(options: LogsOptions, write: (line: string) => void, 
         unknown.length > 0
           ? `There is no log of ${unknown.join(', ')} in ${folder}.`
           : `There are no logs in ${folder}.`,
-      next: names === '' ? 'Start a stack with npm run stack -- up.' : `There are: ${names}.`,
+      remedy: names === '' ? 'Start a stack with npm run stack -- up.' : `There are: ${names}.`,
     });
   }
   const wanted = options.parts.length === 0 ? present : options.parts.map((part) => `${part}.log`);

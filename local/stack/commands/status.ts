@@ -31,10 +31,10 @@ export async function status(stateDir: string, output: Output): Promise<boolean>
     endpoints = stack;
     // A stack that is up has started every part that it is made of.
     parts = all.filter(({ name }) => existsSync(join(stateDir, 'logs', `${name}.log`)));
-    const hub = JSON.parse(await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8')) as {
+    const managementCluster = JSON.parse(await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8')) as {
       readonly kubeconfig: string;
     };
-    where = describeStack(stack, hub);
+    where = describeStack(stack, managementCluster);
   } catch {
     // Not written yet: what is known so far is shown.
   }

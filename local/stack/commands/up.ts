@@ -38,9 +38,12 @@ export async function upInForeground(options: UpOptions, output: Output, signal:
   });
   try {
     await stack.createZone(options.zone);
-    const hub = await prepareManagementCluster(stack, { sampleZone: options.zone });
-    await writeFile(join(stateDir, ENVIRONMENT_FILE), environmentScript(hub), { mode: 0o600 });
-    output.result(describeStack(stack, hub), { stack: await readEndpoints(stateDir), hub });
+    const managementCluster = await prepareManagementCluster(stack, { sampleZone: options.zone });
+    await writeFile(join(stateDir, ENVIRONMENT_FILE), environmentScript(managementCluster), { mode: 0o600 });
+    output.result(describeStack(stack, managementCluster), {
+      stack: await readEndpoints(stateDir),
+      hub: managementCluster,
+    });
     output.note('Ctrl-C ends it.');
     await untilAborted(signal);
     output.note('ending …');
@@ -67,10 +70,10 @@ export async function upInBackground(options: UpOptions, output: Output): Promis
   let ended: string | undefined;
   child.once('error', (error) => (ended = error.message));
   child.once('exit', (code, name) => (ended = name === null ? `code ${String(code)}` : `signal ${name}`));
-  const giveUp = performance.now() + START_TIMEOUT_MS;
+  const deadline = performance.now() + START_TIMEOUT_MS;
   let shown = 0;
   while (!existsSync(join(stateDir, MANAGEMENT_CLUSTER_FILE)) || !existsSync(join(stateDir, ENVIRONMENT_FILE))) {
-    if (ended !== undefined || performance.now() > giveUp) {
+    if (ended !== undefined || performance.now() > deadline) {
       child.kill();
       const lines = (await lastLines(logFile)).map((line) => `  ${line}`).join('\n');
       throw new LocalStackError({ message: `The stack did not come up (${ended ?? 'it takes too long'}):\n${lines}` });
@@ -80,8 +83,10 @@ export async function upInBackground(options: UpOptions, output: Output): Promis
   }
   child.unref();
   const endpoints = await readEndpoints(stateDir);
-  const hub = JSON.parse(await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8')) as ManagementCluster;
-  output.result(describeStack(endpoints, hub), { stack: endpoints, hub });
+  const managementCluster = JSON.parse(
+    await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8'),
+  ) as ManagementCluster;
+  output.result(describeStack(endpoints, managementCluster), { stack: endpoints, hub: managementCluster });
   output.note('It runs in the background. npm run stack -- down ends it.');
 }
 

@@ -51,11 +51,15 @@ export async function prepareManagementCluster(
     KUBECONFIG: kubeconfig,
     CERTMAN_EXTRA_RECORD: SAMPLE_EXTRA_RECORD,
   };
-  const hub: ManagementCluster = { environment, kubeconfig, accountUrl, sampleManifest };
-  await writeFile(join(stack.stateDir, MANAGEMENT_CLUSTER_FILE), `${JSON.stringify(hub, undefined, 2)}\n`, {
-    mode: 0o600,
-  });
-  return hub;
+  const managementCluster: ManagementCluster = { environment, kubeconfig, accountUrl, sampleManifest };
+  await writeFile(
+    join(stack.stateDir, MANAGEMENT_CLUSTER_FILE),
+    `${JSON.stringify(managementCluster, undefined, 2)}\n`,
+    {
+      mode: 0o600,
+    },
+  );
+  return managementCluster;
 }
 
 /** A new account with the CA, where certman looks for it. @returns the account URL. */
@@ -74,8 +78,8 @@ async function installAcmeAccount(stack: Stack): Promise<string> {
   } finally {
     await transport.close();
   }
-  await withHiveClient(stack.kubernetes.adminKubeconfig, (hub) =>
-    hub.apply([
+  await withHiveClient(stack.kubernetes.adminKubeconfig, (hive) =>
+    hive.apply([
       {
         path: `${IN_NAMESPACE}/secrets/lets-encrypt-account`,
         body: {

@@ -52,7 +52,7 @@ export async function localManifests(): Promise<readonly KubernetesObject[]> {
   return files.flat();
 }
 
-/** The kind of an object of a manifest. @throws LocalProblem when no file of deploy/ had that kind before. */
+/** The kind of an object of a manifest. @throws LocalStackError when no file of deploy/ had that kind before. */
 export function resourceOf(object: KubernetesObject): ResourceType {
   const kind = object.kind ?? '';
   const resource = RESOURCES[kind];
@@ -66,7 +66,7 @@ export function resourceOf(object: KubernetesObject): ResourceType {
 /**
  * Applies them and waits until the API server serves the new kinds. A second call changes nothing. CRDs of Hive that
  * exist stay as they are: they are Hive's own.
- * @throws CertmanError when the API server refuses one, LocalProblem when a kind is not served in time.
+ * @throws CertmanError when the API server refuses one, LocalStackError when a kind is not served in time.
  */
 export async function installManifests(admin: KubernetesClient): Promise<void> {
   for (const object of await localManifests()) {

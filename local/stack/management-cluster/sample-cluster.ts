@@ -57,10 +57,10 @@ export async function prepareSampleClusters(
     sampleCluster(options.count === 1 ? prefix : `${prefix}-${index + 1}`, options.zone),
   );
   const manifests = clusters.flatMap((cluster) => sampleManifests(cluster));
-  await withHiveClient(stack.kubernetes.adminKubeconfig, async (hub) => {
-    await hub.apply(manifests.filter((one) => one.kind === 'Namespace').map(patchOf));
-    await hub.apply(manifests.filter((one) => one.kind !== 'Namespace').map(patchOf));
-    await hub.mergePatch(
+  await withHiveClient(stack.kubernetes.adminKubeconfig, async (hive) => {
+    await hive.apply(manifests.filter((one) => one.kind === 'Namespace').map(patchOf));
+    await hive.apply(manifests.filter((one) => one.kind !== 'Namespace').map(patchOf));
+    await hive.mergePatch(
       clusters.map(({ namespace, name }) => ({
         path: `/apis/hive.openshift.io/v1/namespaces/${namespace}/dnszones/${name}-zone/status`,
         body: { status: { aws: { zoneID: zoneId } } },
@@ -76,7 +76,7 @@ export async function installSampleClusters(stack: Stack, clusters: readonly Sam
     path: `/apis/hive.openshift.io/v1/namespaces/${namespace}/clusterdeployments/${name}`,
     body: { spec: { installed: true } },
   }));
-  await withHiveClient(stack.kubernetes.adminKubeconfig, (hub) => hub.mergePatch(installed));
+  await withHiveClient(stack.kubernetes.adminKubeconfig, (hive) => hive.mergePatch(installed));
 }
 
 /** Names of one, in a namespace of its own. */
@@ -167,7 +167,7 @@ async function zoneIdOf(stack: Stack, zone: string): Promise<string> {
     if (found?.Id !== undefined) return found.Id.replace('/hostedzone/', '');
     throw new LocalStackError({
       message: `Route 53 has no hosted zone ${zone}.`,
-      next: 'Make it with stack.createZone.',
+      remedy: 'Make it with stack.createZone.',
     });
   } finally {
     route53.destroy();

@@ -20,11 +20,11 @@ export interface CoreDns extends Part {
 
 /** DNS and DoH of the zones that Route 53 has. */
 export async function startCoreDns(
-  place: PartContext & { readonly route53Endpoint: string; readonly tls: TlsFiles },
+  context: PartContext & { readonly route53Endpoint: string; readonly tls: TlsFiles },
 ): Promise<CoreDns> {
-  const folder = join(place.stateDir, 'coredns');
+  const folder = join(context.stateDir, 'coredns');
   const zonesDir = join(folder, 'zones');
-  const { caFile, certFile, keyFile } = place.tls;
+  const { caFile, certFile, keyFile } = context.tls;
   // Zones of an earlier run are not in Route 53 any more, and one such keeps CoreDNS from starting.
   await rm(zonesDir, { recursive: true, force: true });
   await mkdir(zonesDir, { recursive: true });
@@ -39,7 +39,7 @@ export async function startCoreDns(
         return {
           command: await executable('coredns'),
           args: coreDnsFlags({ corefile: file }),
-          environment: awsEnvironment(place.route53Endpoint),
+          environment: awsEnvironment(context.route53Endpoint),
         };
       },
       isReady: async ({ dns, doh }, signal) => {
@@ -47,7 +47,7 @@ export async function startCoreDns(
         return await respondsToDns({ host: '127.0.0.1', port: dns });
       },
     },
-    place,
+    context,
   );
   return Object.assign(part, {
     host: '127.0.0.1',

@@ -9,21 +9,21 @@ export interface Etcd extends Part {
 }
 
 /** The store of the API server; keeps its data in the state folder. */
-export async function startEtcd(place: PartContext): Promise<Etcd> {
+export async function startEtcd(context: PartContext): Promise<Etcd> {
   const part = await startPart(
     {
       name: 'etcd',
       ports: ['client', 'peer'],
       launch: async (ports) => ({
         command: await executable('etcd'),
-        args: etcdFlags({ host: '127.0.0.1', ...ports, dataDir: join(place.stateDir, 'etcd') }),
+        args: etcdFlags({ host: '127.0.0.1', ...ports, dataDir: join(context.stateDir, 'etcd') }),
       }),
       isReady: async (ports, signal) => {
         const { body } = await sendRequest(`http://127.0.0.1:${ports.client}/health`, { signal });
         return body.includes('"true"');
       },
     },
-    place,
+    context,
   );
   return Object.assign(part, { url: `http://127.0.0.1:${part.ports.client}` });
 }

@@ -23,16 +23,16 @@ export interface KubeApiServerOptions {
 
 /** The hub's API server, on a store of its own. */
 export async function startKubeApiServer(
-  place: PartContext & KubeApiServerOptions & { readonly etcdUrl: string; readonly tls: TlsFiles },
+  context: PartContext & KubeApiServerOptions & { readonly etcdUrl: string; readonly tls: TlsFiles },
 ): Promise<KubeApiServer> {
-  const folder = join(place.stateDir, 'kube-apiserver');
+  const folder = join(context.stateDir, 'kube-apiserver');
   await mkdir(folder, { recursive: true });
   const tokensFile = join(folder, 'tokens.csv');
   const token = await adminToken(tokensFile);
   const serviceAccountKeyFile = await serviceAccountKey(join(folder, 'service-account.key'));
   const headers = { authorization: `Bearer ${token}` };
-  const audit = place.auditUser === undefined ? undefined : await auditFiles(folder, place.auditUser);
-  const { caFile, certFile, keyFile } = place.tls;
+  const audit = context.auditUser === undefined ? undefined : await auditFiles(folder, context.auditUser);
+  const { caFile, certFile, keyFile } = context.tls;
   const part = await startPart(
     {
       name: 'kube-apiserver',
@@ -42,7 +42,7 @@ export async function startKubeApiServer(
         args: apiServerFlags({
           host: '127.0.0.1',
           port,
-          etcdUrl: place.etcdUrl,
+          etcdUrl: context.etcdUrl,
           certFile,
           keyFile,
           serviceAccountKeyFile,
@@ -64,10 +64,10 @@ export async function startKubeApiServer(
         return true;
       },
     },
-    place,
+    context,
   );
   const server = `https://127.0.0.1:${part.ports.port}`;
-  const adminKubeconfig = join(place.stateDir, 'admin.kubeconfig');
+  const adminKubeconfig = join(context.stateDir, 'admin.kubeconfig');
   await writeKubeconfig(adminKubeconfig, { server, caFile, user: 'admin', token });
   return Object.assign(part, { server, caFile, adminKubeconfig });
 }

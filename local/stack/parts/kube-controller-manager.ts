@@ -7,9 +7,9 @@ import { type Part, type PartContext, startPart } from './part.ts';
 
 /** What collects by owner reference, ends namespaces, and gives each namespace its `default` ServiceAccount. */
 export async function startKubeControllerManager(
-  place: PartContext & { readonly adminKubeconfig: string },
+  context: PartContext & { readonly adminKubeconfig: string },
 ): Promise<Part> {
-  const dataDir = join(place.stateDir, 'kube-controller-manager');
+  const dataDir = join(context.stateDir, 'kube-controller-manager');
   await mkdir(dataDir, { recursive: true });
   return await startPart(
     {
@@ -17,7 +17,7 @@ export async function startKubeControllerManager(
       ports: ['port'],
       launch: async ({ port }) => ({
         command: await executable('kube-controller-manager'),
-        args: controllerManagerFlags({ host: '127.0.0.1', port, kubeconfig: place.adminKubeconfig, dataDir }),
+        args: controllerManagerFlags({ host: '127.0.0.1', port, kubeconfig: context.adminKubeconfig, dataDir }),
       }),
       // Its certificate, made at its first start, is by itself.
       isReady: async ({ port }, signal) => {
@@ -25,6 +25,6 @@ export async function startKubeControllerManager(
         return (await sendRequest(`https://localhost:${port}/healthz`, { caFile, signal })).status === 200;
       },
     },
-    place,
+    context,
   );
 }

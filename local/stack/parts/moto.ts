@@ -9,7 +9,7 @@ export interface Moto extends Part {
 }
 
 /** Route 53 and STS. It keeps everything in memory: started again, it has no zones. */
-export async function startMoto(place: PartContext): Promise<Moto> {
+export async function startMoto(context: PartContext): Promise<Moto> {
   const part = await startPart(
     {
       name: 'moto',
@@ -21,7 +21,7 @@ export async function startMoto(place: PartContext): Promise<Moto> {
       isReady: async ({ port }, signal) =>
         (await sendRequest(`http://127.0.0.1:${port}/moto-api/`, { signal })).status === 200,
     },
-    place,
+    context,
   );
   return Object.assign(part, { endpoint: `http://127.0.0.1:${part.ports.port}` });
 }

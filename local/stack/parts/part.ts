@@ -60,11 +60,11 @@ const PORT_TAKEN = /address already in use|EADDRINUSE|port .{0,20}in use/i;
 /** Starts a part on ports that it has to itself; others are tried when somebody was quicker. */
 export async function startPart<Port extends string>(
   definition: PartDefinition<Port>,
-  place: PartContext,
+  context: PartContext,
 ): Promise<Part & { readonly ports: Readonly<Record<Port, number>> }> {
   for (let attempt = 1; ; attempt += 1) {
     const ports = await freePorts(definition.ports);
-    const part = new RunningPart(definition, ports, place);
+    const part = new RunningPart(definition, ports, context);
     try {
       await part.start();
       return part;
@@ -85,13 +85,13 @@ class RunningPart<Port extends string> implements Part {
   readonly #signal: AbortSignal | undefined;
   #process: GuardedProcess | undefined;
 
-  constructor(definition: PartDefinition<Port>, ports: Readonly<Record<Port, number>>, place: PartContext) {
+  constructor(definition: PartDefinition<Port>, ports: Readonly<Record<Port, number>>, context: PartContext) {
     this.name = definition.name;
-    this.logFile = join(place.stateDir, 'logs', `${definition.name}.log`);
-    this.pidFile = join(place.stateDir, 'run', `${definition.name}.pid`);
+    this.logFile = join(context.stateDir, 'logs', `${definition.name}.log`);
+    this.pidFile = join(context.stateDir, 'run', `${definition.name}.pid`);
     this.ports = ports;
     this.#definition = definition;
-    this.#signal = place.signal;
+    this.#signal = context.signal;
   }
 
   pid(): number | undefined {
@@ -139,9 +139,9 @@ class RunningPart<Port extends string> implements Part {
 
   async #healthy(running: GuardedProcess): Promise<void> {
     const withinMs = this.#definition.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
-    const giveUp = performance.now() + withinMs;
+    const deadline = performance.now() + withinMs;
     let last: unknown = 'it did not say why';
-    while (performance.now() < giveUp) {
+    while (performance.now() < deadline) {
       this.#signal?.throwIfAborted();
       const ended = running.ended();
       if (ended !== undefined) throw await this.#failure(`ended with ${ended} instead of starting`);

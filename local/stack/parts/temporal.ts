@@ -23,7 +23,7 @@ export interface Temporal extends Part, TemporalEndpoints {
 }
 
 /** The development server: one process with the Web UI. */
-export async function startTemporal(place: PartContext, options: TemporalOptions = {}): Promise<Temporal> {
+export async function startTemporal(context: PartContext, options: TemporalOptions = {}): Promise<Temporal> {
   const { dbFilename } = options;
   const part = await startPart(
     {
@@ -34,7 +34,7 @@ export async function startTemporal(place: PartContext, options: TemporalOptions
         args: temporalFlags({
           host: '127.0.0.1',
           ...ports,
-          ...(dbFilename === undefined ? {} : { dbFilename: resolve(place.stateDir, dbFilename) }),
+          ...(dbFilename === undefined ? {} : { dbFilename: resolve(context.stateDir, dbFilename) }),
         }),
       }),
       isReady: async ({ port }) => {
@@ -42,7 +42,7 @@ export async function startTemporal(place: PartContext, options: TemporalOptions
         return true;
       },
     },
-    place,
+    context,
   );
   return Object.assign(part, {
     address: `127.0.0.1:${part.ports.port}`,

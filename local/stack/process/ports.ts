@@ -23,7 +23,7 @@ export async function freePort(): Promise<number> {
   }
   throw new LocalStackError({
     message: `No free port on 127.0.0.1 between ${FIRST_PORT} and ${LAST_PORT} in ${MAX_ATTEMPTS} attempts.`,
-    next: 'End other stacks that are left running (npm run stack -- down).',
+    remedy: 'End other stacks that are left running (npm run stack -- down).',
   });
 }
 

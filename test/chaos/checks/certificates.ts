@@ -10,10 +10,10 @@ const READY_TIMEOUT_SECONDS = 5;
 
 /** A certificate with its own key, for all names, unexpired and unrevoked, and told on the CertificateRequest. */
 export async function certificateFindings(
-  scene: Pick<ChaosContext, 'stack' | 'kubernetes'>,
+  context: Pick<ChaosContext, 'stack' | 'kubernetes'>,
   clusters: readonly SampleCluster[],
 ): Promise<readonly Finding[]> {
-  const found = await Promise.all(clusters.map((cluster) => findingOf(scene, cluster)));
+  const found = await Promise.all(clusters.map((cluster) => findingOf(context, cluster)));
   return found.flatMap((finding) => finding ?? []);
 }
 

@@ -28,16 +28,13 @@ export interface FinalEvidence {
 }
 
 export async function runFinalChecks(installation: Installation, expected: ExpectedState): Promise<FinalEvidence> {
-  const { living, deleted, decommissioningSince: endingSince } = expected;
+  const { living, deleted, decommissioningSince } = expected;
   const clusters = [...living, ...deleted];
   const { issued, orders: ordersOfCa } = await readCaLog(installation.stack.stateDir);
   const { certificates, broken } = installation.secrets;
   const { orders } = installation.orders;
-  const { kills } = installation.workforce;
-  const unfulfilled = unfulfilledOrders(
-    { orders, issued, certificates, kills, decommissioningSince: endingSince },
-    clusters,
-  );
+  const { kills } = installation.workers;
+  const unfulfilled = unfulfilledOrders({ orders, issued, certificates, kills, decommissioningSince }, clusters);
   const findings: Finding[] = [
     ...(await certificateFindings(installation, living)),
     ...(await objectFindings(installation, deleted)),

@@ -8,8 +8,8 @@ import type { ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 
 /** No TXT record of a challenge is in the zone once nothing is being proved. */
-export async function recordFindings(scene: Pick<ChaosContext, 'stack' | 'zone'>): Promise<readonly Finding[]> {
-  const records = await txtRecords(scene);
+export async function recordFindings(context: Pick<ChaosContext, 'stack' | 'zone'>): Promise<readonly Finding[]> {
+  const records = await txtRecords(context);
   return [...records]
     .filter(([name]) => name.startsWith('_acme-challenge.'))
     .map(([name, values]) => ({ kind: 'leftover', what: `TXT record ${name} with ${values.length} values` }));

@@ -44,19 +44,24 @@ export function unfulfilledOrders(evidence: OrderEvidence, clusters: readonly Sa
 }
 
 function classifyOrder(
-  { incarnation: life, delivered: heard, at, recordedAt }: SeenOrder,
+  { incarnation, delivered, at, recordedAt }: SeenOrder,
   kills: readonly Kill[],
-  endingSince: number | undefined,
+  decommissioningSince: number | undefined,
 ): { readonly fate: keyof UnfulfilledOrders; readonly why: string } {
-  if (endingSince !== undefined && at >= endingSince) return { fate: 'givenUp', why: 'its cluster was deleted' };
+  if (decommissioningSince !== undefined && at >= decommissioningSince)
+    return { fate: 'givenUp', why: 'its cluster was deleted' };
   if (recordedAt !== undefined)
     return { fate: 'unexplained', why: 'Temporal had its URL, and it was not gone on with' };
-  if (life === undefined) return { fate: 'cut', why: 'its worker was dead before its request was read' };
-  const kill = kills.find((one) => one.incarnation === life);
-  if (kill === undefined) return { fate: heard ? 'unexplained' : 'cut', why: `${life} was not killed` };
-  if (!heard || kill.at <= at) return { fate: 'cut', why: `${life} was killed inside newOrder (${kill.killPoint})` };
+  if (incarnation === undefined) return { fate: 'cut', why: 'its worker was dead before its request was read' };
+  const kill = kills.find((one) => one.incarnation === incarnation);
+  if (kill === undefined) return { fate: delivered ? 'unexplained' : 'cut', why: `${incarnation} was not killed` };
+  if (!delivered || kill.at <= at)
+    return { fate: 'cut', why: `${incarnation} was killed inside newOrder (${kill.killPoint})` };
   const after = `${Math.round(kill.at - at)} ms after the CA's answer was passed on`;
-  return { fate: 'unrecorded', why: `${life} was killed ${after} (${kill.killPoint}), before Temporal had its URL` };
+  return {
+    fate: 'unrecorded',
+    why: `${incarnation} was killed ${after} (${kill.killPoint}), before Temporal had its URL`,
+  };
 }
 
 /** Lifetimes of less are renewed by the timer within a run. */

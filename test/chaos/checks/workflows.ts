@@ -5,6 +5,7 @@ import {
   type DecommissionResult,
 } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { UNHANDLED_COMMAND } from '../../support/temporal/history-events.ts';
 import type { ChaosCluster, ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 
@@ -28,12 +29,12 @@ export async function workflowFindings({ client }: Pick<ChaosContext, 'client'>)
 
 /** The workflow of each says that its certificates are Ready and nothing is going on. */
 export async function idleFindings(
-  scene: Pick<ChaosContext, 'client'>,
+  context: Pick<ChaosContext, 'client'>,
   living: readonly ChaosCluster[],
 ): Promise<readonly Finding[]> {
   const found = await Promise.all(
     living.map(async (cluster): Promise<readonly Finding[]> => {
-      const { bundles, decommissioning } = await statusOf(scene, cluster);
+      const { bundles, decommissioning } = await statusOf(context, cluster);
       const restless = Object.entries(bundles).filter(([, { state }]) => state !== 'Ready');
       if (!decommissioning && restless.length === 0 && Object.keys(bundles).length > 0) return [];
       const states = restless.map(([name, { state, message }]) => `${name} is ${state}: ${message}`);
@@ -72,9 +73,6 @@ async function statusOf({ client }: Pick<ChaosContext, 'client'>, { identity }: 
     client.workflow.getHandle(clusterWorkflowId(identity)).query(clusterStatus),
   );
 }
-
-/** temporal.api.enums.v1.WorkflowTaskFailedCause: news came while the worker thought it was done; it is asked again. */
-const UNHANDLED_COMMAND = 1;
 
 /**
  * A worker whose workflow task timed out while it was at work on it may keep a copy of the workflow that is a step ahead or

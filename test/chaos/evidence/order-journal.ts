@@ -29,14 +29,14 @@ export class OrderJournal {
     return [...this.#orders.values()];
   }
 
-  readonly listen: ExchangeListener = (request, answer, heard) => {
+  readonly listen: ExchangeListener = (request, response, delivered) => {
     const kind = kindOf(request);
-    if (kind === 'newOrder' && answer.status === 201) this.#place(request, answer, heard);
-    else if ((kind === 'recordOrder' || kind === 'activityDone') && answer.status === GRPC_OK) this.#record(request);
+    if (kind === 'newOrder' && response.status === 201) this.#place(request, response, delivered);
+    else if ((kind === 'recordOrder' || kind === 'activityDone') && response.status === GRPC_OK) this.#record(request);
   };
 
-  #place(request: ExternalRequest, answer: ExternalResponse, delivered: boolean): void {
-    const { location } = answer.headers;
+  #place(request: ExternalRequest, response: ExternalResponse, delivered: boolean): void {
+    const { location } = response.headers;
     const url = typeof location === 'string' ? location : '';
     const id = url.slice(url.lastIndexOf('/') + 1);
     this.#orders.set(id, {

@@ -57,19 +57,19 @@ const AFTER_ONLY: ReadonlySet<RequestKind> = new Set(['takeWorkflowTask', 'takeA
  * @param options.thorough every instant of an order in first orders and in renewals; else each in one of them.
  */
 export function killPlan(
-  chance: SeededRandom,
+  random: SeededRandom,
   options: { readonly thorough: boolean },
 ): Readonly<Record<Phase, readonly KillPoint[]>> {
-  const ofAnOrder = chance.shuffled(pointsOf(ISSUANCE_REQUESTS));
+  const ofAnOrder = random.shuffled(pointsOf(ISSUANCE_REQUESTS));
   const half = Math.floor(ofAnOrder.length / 2);
   const [some, others] = options.thorough
-    ? [ofAnOrder, chance.shuffled(ofAnOrder)]
+    ? [ofAnOrder, random.shuffled(ofAnOrder)]
     : [ofAnOrder.slice(0, half), ofAnOrder.slice(half)];
   return {
     // Those that only a cluster just installed gives occasion to come while there are some.
-    issuance: [...chance.shuffled(pointsOf(FIRST_ISSUANCE_REQUESTS)), ...withWatchLast(some)],
+    issuance: [...random.shuffled(pointsOf(FIRST_ISSUANCE_REQUESTS)), ...withWatchLast(some)],
     renewal: withWatchLast(others),
-    deletion: chance.shuffled(pointsOf(DECOMMISSION_REQUESTS)),
+    deletion: random.shuffled(pointsOf(DECOMMISSION_REQUESTS)),
   };
 }
 

@@ -6,50 +6,50 @@ import type { WorkerPool } from './worker-pool.ts';
 
 interface KillTrigger {
   readonly point: KillPoint;
-  readonly sprung: (life: string) => void;
+  readonly fired: (incarnation: string) => void;
 }
 
 export class KillTriggers implements Interceptor {
-  #workforce: Pick<WorkerPool, 'kill'> | undefined;
+  #workers: Pick<WorkerPool, 'kill'> | undefined;
   readonly #armed = new Set<KillTrigger>();
 
   /** Whom they kill: the relays, which ask here, are there before the workers. */
-  attach(workforce: Pick<WorkerPool, 'kill'>): void {
-    this.#workforce = workforce;
+  attach(workers: Pick<WorkerPool, 'kill'>): void {
+    this.#workers = workers;
   }
 
   /** @returns what resolves with the life that it ended, once it has; `disarm` gives it up. */
-  arm(point: KillPoint): { readonly sprung: Promise<string>; readonly disarm: () => void } {
+  arm(point: KillPoint): { readonly fired: Promise<string>; readonly disarm: () => void } {
     let disarm = (): void => undefined;
-    const sprung = new Promise<string>((resolve) => {
-      const trap: KillTrigger = { point, sprung: resolve };
-      this.#armed.add(trap);
-      disarm = () => void this.#armed.delete(trap);
+    const fired = new Promise<string>((resolve) => {
+      const trigger: KillTrigger = { point, fired: resolve };
+      this.#armed.add(trigger);
+      disarm = () => void this.#armed.delete(trigger);
     });
-    return { sprung, disarm };
+    return { fired, disarm };
   }
 
   beforeRequest(request: ExternalRequest): Promise<InterceptAction> {
     return this.#decide(request, 'before');
   }
 
-  afterResponse(request: ExternalRequest, answer: ExternalResponse): Promise<InterceptAction> {
+  afterResponse(request: ExternalRequest, response: ExternalResponse): Promise<InterceptAction> {
     const isPoll = /\/Poll\w+$/.test(request.path);
-    return isPoll && !deliversTask(answer) ? Promise.resolve('pass') : this.#decide(request, 'after');
+    return isPoll && !deliversTask(response) ? Promise.resolve('pass') : this.#decide(request, 'after');
   }
 
   async #decide(request: ExternalRequest, moment: KillPoint['moment']): Promise<InterceptAction> {
     if (request.worker === undefined) return 'pass';
     const kind = kindOf(request);
-    const trap = [...this.#armed].find(({ point }) => point.moment === moment && point.request === kind);
-    if (trap === undefined) return 'pass';
+    const trigger = [...this.#armed].find(({ point }) => point.moment === moment && point.request === kind);
+    if (trigger === undefined) return 'pass';
     // At once, so that nothing else springs it while the worker dies.
-    this.#armed.delete(trap);
-    if ((await this.#workforce?.kill(request.worker, describeKillPoint(trap.point))) === true) {
-      trap.sprung(request.worker);
+    this.#armed.delete(trigger);
+    if ((await this.#workers?.kill(request.worker, describeKillPoint(trigger.point))) === true) {
+      trigger.fired(request.worker);
     } else {
       // Another kill came first; this one waits for the next request of its kind.
-      this.#armed.add(trap);
+      this.#armed.add(trigger);
     }
     return 'cut';
   }

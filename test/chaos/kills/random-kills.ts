@@ -10,17 +10,17 @@ export interface RandomKills {
 }
 
 export function startRandomKills(
-  workforce: WorkerPool,
-  chance: SeededRandom,
+  workers: WorkerPool,
+  random: SeededRandom,
   pauseMs: { readonly least: number; readonly most: number },
 ): RandomKills {
   const stopping = new AbortController();
   let count = 0;
   const work = async (): Promise<void> => {
     for (;;) {
-      await sleep(chance.between(pauseMs.least, pauseMs.most), undefined, { signal: stopping.signal });
-      const alive = workforce.alive();
-      if (alive.length > 0 && (await workforce.kill(chance.oneOf(alive), 'at a random instant'))) count += 1;
+      await sleep(random.integer(pauseMs.least, pauseMs.most), undefined, { signal: stopping.signal });
+      const alive = workers.running();
+      if (alive.length > 0 && (await workers.kill(random.oneOf(alive), 'at a random instant'))) count += 1;
     }
   };
   const done = work().catch((error: unknown) => {

@@ -20,13 +20,13 @@ const POLL_INTERVAL_MS = 50;
 export class RestartingWorker {
   readonly #options: RestartingWorkerOptions;
   readonly #killed = new Set<string>();
-  #lives = 0;
-  #life: Incarnation | undefined;
+  #incarnations = 0;
+  #current: Incarnation | undefined;
   /** Once the present life is known to be ready. */
   #ready: WorkerProcess | undefined;
   #starting: Promise<void> = Promise.resolve();
   #failure: unknown;
-  #over = false;
+  #stopped = false;
 
   constructor(options: RestartingWorkerOptions) {
     this.#options = options;
@@ -34,14 +34,14 @@ export class RestartingWorker {
 
   /** Name of the present life, as in `worker-1 life 3`; undefined while it is dead. */
   get incarnation(): string | undefined {
-    return this.#life?.name;
+    return this.#current?.name;
   }
 
   get pid(): number | undefined {
-    return this.#life?.process.pid;
+    return this.#current?.process.pid;
   }
 
-  /** @throws LocalProblem when it does not become ready. */
+  /** @throws LocalStackError when it does not become ready. */
   start(): Promise<void> {
     this.#starting = this.#start();
     this.#starting.catch((error: unknown) => {
@@ -51,13 +51,13 @@ export class RestartingWorker {
   }
 
   /** SIGKILL, and a new life soon. @returns once it is dead; whether it was this life that it ended. */
-  async kill(life: string): Promise<boolean> {
-    const doomed = this.#life;
-    if (doomed?.name !== life) return false;
-    this.#killed.add(life);
-    this.#life = undefined;
+  async kill(incarnation: string): Promise<boolean> {
+    const current = this.#current;
+    if (current?.name !== incarnation) return false;
+    this.#killed.add(incarnation);
+    this.#current = undefined;
     this.#ready = undefined;
-    await doomed.process.kill();
+    await current.process.kill();
     // What goes wrong with it is told by checkHealth.
     this.#startLater().catch(() => undefined);
     return true;
@@ -67,7 +67,7 @@ export class RestartingWorker {
   async roll(): Promise<void> {
     await this.ready();
     const leaving = this.#ready;
-    this.#life = undefined;
+    this.#current = undefined;
     this.#ready = undefined;
     await leaving?.stop();
     await this.start();
@@ -75,7 +75,7 @@ export class RestartingWorker {
 
   /** Resolves when it is up. @throws when its last start failed. */
   async ready(): Promise<void> {
-    while (this.#ready === undefined && !this.#over) {
+    while (this.#ready === undefined && !this.#stopped) {
       this.checkHealth();
       await sleep(POLL_INTERVAL_MS);
     }
@@ -84,39 +84,39 @@ export class RestartingWorker {
   /** @throws what kept it from starting again, or that it has ended without having been killed. */
   checkHealth(): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const ended = this.#life?.process.ended();
+    const ended = this.#current?.process.ended();
     if (ended !== undefined) throw new Error(`${this.incarnation} ended by itself (${ended}); see its log`);
   }
 
   /** Ends it in good order, for ever. */
-  async end(): Promise<void> {
-    this.#over = true;
-    const [life, ready] = [this.#life, this.#ready];
-    this.#life = undefined;
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const [incarnation, ready] = [this.#current, this.#ready];
+    this.#current = undefined;
     this.#ready = undefined;
-    await (ready?.stop() ?? life?.process.kill());
+    await (ready?.stop() ?? incarnation?.process.kill());
     await this.#starting.catch(() => undefined);
   }
 
   async #start(): Promise<void> {
-    this.#lives += 1;
-    const name = `${this.#options.name} life ${this.#lives}`;
+    this.#incarnations += 1;
+    const name = `${this.#options.name} life ${this.#incarnations}`;
     try {
       const ready = await this.#options.start({
         onSpawned: (process) => {
-          this.#life = { name, process };
+          this.#current = { name, process };
         },
       });
       if (this.incarnation === name) this.#ready = ready;
     } catch (error) {
       // One that was killed does not become ready.
-      if (!this.#killed.has(name) && !this.#over) throw error;
+      if (!this.#killed.has(name) && !this.#stopped) throw error;
     }
   }
 
   async #startLater(): Promise<void> {
     await this.#starting;
     await sleep(this.#options.downtimeMs());
-    if (!this.#over) await this.start();
+    if (!this.#stopped) await this.start();
   }
 }

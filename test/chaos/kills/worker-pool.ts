@@ -25,7 +25,7 @@ export class WorkerPool {
   }
 
   /** Lives under way. */
-  alive(): readonly string[] {
+  running(): readonly string[] {
     return this.#workers.flatMap(({ incarnation }) => incarnation ?? []);
   }
 
@@ -63,12 +63,12 @@ export class WorkerPool {
     for (const worker of this.#workers) worker.checkHealth();
   }
 
-  /** Resolves when all are up. @throws LocalProblem when one did not come up again. */
+  /** Resolves when all are up. @throws LocalStackError when one did not come up again. */
   async ready(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.ready()));
   }
 
-  async end(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.end()));
+  async stop(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.stop()));
   }
 }

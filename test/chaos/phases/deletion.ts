@@ -15,25 +15,25 @@ export class Deletion implements PhaseWorkload {
   readonly #installation: Installation;
   readonly #clusters: readonly ChaosCluster[];
   readonly #operator: RenewalRequester;
-  readonly #chance: SeededRandom;
+  readonly #random: SeededRandom;
   readonly #waiting: ChaosCluster[];
-  readonly #endingSince = new Map<string, number>();
+  readonly #decommissioningSince = new Map<string, number>();
 
   constructor(
     installation: Installation,
     clusters: readonly ChaosCluster[],
-    { operator, chance }: { readonly operator: RenewalRequester; readonly chance: SeededRandom },
+    { operator, random }: { readonly operator: RenewalRequester; readonly random: SeededRandom },
   ) {
     this.#installation = installation;
     this.#clusters = clusters;
     this.#operator = operator;
-    this.#chance = chance;
+    this.#random = random;
     this.#waiting = [...clusters];
   }
 
   /** From when on an order for a cluster may be given up with it (`performance.now()`), by the cluster's name. */
   get decommissioningSince(): ReadonlyMap<string, number> {
-    return this.#endingSince;
+    return this.#decommissioningSince;
   }
 
   async submit(portions: number): Promise<void> {
@@ -52,10 +52,10 @@ export class Deletion implements PhaseWorkload {
 
   async #delete(cluster: ChaosCluster, whileRenewed: boolean): Promise<void> {
     const { namespace, name } = cluster;
-    this.#endingSince.set(name, performance.now());
+    this.#decommissioningSince.set(name, performance.now());
     if (whileRenewed) {
       void this.#operator.requestRenewal(cluster);
-      await sleep(this.#chance.between(0, MAX_HEADSTART_MS));
+      await sleep(this.#random.integer(0, MAX_HEADSTART_MS));
     }
     await this.#installation.kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace, name });
   }

@@ -18,7 +18,7 @@ export interface PhaseWorkload {
 export interface PhaseOptions {
   readonly installation: Installation;
   readonly points: readonly KillPoint[];
-  readonly chance: SeededRandom;
+  readonly random: SeededRandom;
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly randomPauseMs: { readonly least: number; readonly most: number };
@@ -44,27 +44,27 @@ const POLL_INTERVAL_MS = 500;
 const PROGRESS_INTERVAL_MS = 20_000;
 
 export async function runPhase(work: PhaseWorkload, options: PhaseOptions): Promise<PhaseOutcome> {
-  const { installation, points, chance, progress, signal } = options;
-  const { workforce } = installation;
-  const randomKills = startRandomKills(workforce, chance, options.randomPauseMs);
+  const { installation, points, random, progress, signal } = options;
+  const { workers } = installation;
+  const randomKills = startRandomKills(workers, random, options.randomPauseMs);
   const missed: KillPoint[] = [];
   const waiting = [...points];
-  const springAll = async (): Promise<void> => {
+  const triggerKills = async (): Promise<void> => {
     for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
       if (!(await triggerKill(work, point, waiting.length + 1, options))) missed.push(point);
-      await sleep(chance.between(0, MAX_PAUSE_MS), undefined, { signal });
-      workforce.checkHealth();
+      await sleep(random.integer(0, MAX_PAUSE_MS), undefined, { signal });
+      workers.checkHealth();
     }
   };
   try {
-    await Promise.all(Array.from({ length: CONCURRENT_TRIGGERS }, springAll));
+    await Promise.all(Array.from({ length: CONCURRENT_TRIGGERS }, triggerKills));
   } finally {
     await randomKills.stop();
   }
   await work.submit(1);
   progress.print(`${work.name}: all kills done, waiting until all is done`);
   const unsettled = await settle(work, options);
-  await workforce.ready();
+  await workers.ready();
   return { missed, randomKills: randomKills.count, ...(unsettled === undefined ? {} : { unsettled }) };
 }
 
@@ -74,33 +74,33 @@ async function triggerKill(
   portions: number,
   { installation, progress, signal }: PhaseOptions,
 ): Promise<boolean> {
-  const begun = performance.now();
-  const trap = installation.traps.arm(point);
-  const sprung = trap.sprung.then((life) => {
-    progress.kill(`${life} ${describeKillPoint(point)}`, work.name);
+  const startedAt = performance.now();
+  const trigger = installation.killTriggers.arm(point);
+  const fired = trigger.fired.then((incarnation) => {
+    progress.kill(`${incarnation} ${describeKillPoint(point)}`, work.name);
     return true;
   });
-  while (performance.now() - begun < TRIGGER_TIMEOUT_MS) {
+  while (performance.now() - startedAt < TRIGGER_TIMEOUT_MS) {
     await work.submit(portions);
-    if (await Promise.race([sprung, sleep(SUBMIT_INTERVAL_MS, false, { signal })])) return true;
-    installation.workforce.checkHealth();
+    if (await Promise.race([fired, sleep(SUBMIT_INTERVAL_MS, false, { signal })])) return true;
+    installation.workers.checkHealth();
   }
-  trap.disarm();
+  trigger.disarm();
   progress.print(`${work.name}: nothing came that would have been killed ${describeKillPoint(point)}`);
   return false;
 }
 
 async function settle(work: PhaseWorkload, { installation, progress, signal, settleSeconds }: PhaseOptions) {
-  const begun = performance.now();
+  const startedAt = performance.now();
   for (let sayAfterMs = PROGRESS_INTERVAL_MS; ; ) {
     const pending = await work.pending();
-    const passedMs = performance.now() - begun;
+    const passedMs = performance.now() - startedAt;
     if (pending === undefined || passedMs > settleSeconds * 1000) return pending;
     if (passedMs > sayAfterMs) {
       progress.print(`${work.name}: ${pending}`);
       sayAfterMs += PROGRESS_INTERVAL_MS;
     }
-    installation.workforce.checkHealth();
+    installation.workers.checkHealth();
     await sleep(POLL_INTERVAL_MS, undefined, { signal });
   }
 }

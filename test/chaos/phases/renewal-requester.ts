@@ -4,14 +4,14 @@ import type { ChaosCluster, ChaosContext } from '../context.ts';
 
 /** A person who asks for renewals now, as `certman renew` does, and notes what they are told. */
 export class RenewalRequester {
-  readonly #scene: Pick<ChaosContext, 'client'>;
+  readonly #context: Pick<ChaosContext, 'client'>;
   readonly #signal: AbortSignal;
   readonly #asked = new Map<string, number>();
   readonly #waiting = new Set<string>();
   readonly #told = new Map<string, number>();
 
-  constructor(scene: Pick<ChaosContext, 'client'>, signal: AbortSignal) {
-    this.#scene = scene;
+  constructor(context: Pick<ChaosContext, 'client'>, signal: AbortSignal) {
+    this.#context = context;
     this.#signal = signal;
   }
 
@@ -41,7 +41,7 @@ export class RenewalRequester {
   async requestRenewal({ name, identity }: ChaosCluster): Promise<void> {
     this.#waiting.add(name);
     this.#asked.set(name, (this.#asked.get(name) ?? 0) + 1);
-    const { client } = this.#scene;
+    const { client } = this.#context;
     try {
       await client.withAbortSignal(this.#signal, () =>
         client.workflow.getHandle(clusterWorkflowId(identity)).executeUpdate(renew, { args: [{}] }),

@@ -12,22 +12,22 @@ export class Renewal implements PhaseWorkload {
   readonly #installation: Installation;
   readonly #clusters: readonly ChaosCluster[];
   readonly #operator: RenewalRequester;
-  readonly #chance: SeededRandom;
+  readonly #random: SeededRandom;
 
   constructor(
     installation: Installation,
     clusters: readonly ChaosCluster[],
-    { operator, chance }: { readonly operator: RenewalRequester; readonly chance: SeededRandom },
+    { operator, random }: { readonly operator: RenewalRequester; readonly random: SeededRandom },
   ) {
     this.#installation = installation;
     this.#clusters = clusters;
     this.#operator = operator;
-    this.#chance = chance;
+    this.#random = random;
   }
 
   submit(): Promise<void> {
     const idle = this.#clusters.filter(({ name }) => !this.#operator.pending.has(name));
-    if (idle.length > 0) void this.#operator.requestRenewal(this.#chance.oneOf(idle));
+    if (idle.length > 0) void this.#operator.requestRenewal(this.#random.oneOf(idle));
     return Promise.resolve();
   }
 

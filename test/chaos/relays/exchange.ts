@@ -31,11 +31,11 @@ export interface Interceptor {
   /** The server has not seen it yet. */
   beforeRequest(request: ExternalRequest): Promise<InterceptAction>;
   /** The server has acted; the worker has not heard yet. */
-  afterResponse(request: ExternalRequest, answer: ExternalResponse): Promise<InterceptAction>;
+  afterResponse(request: ExternalRequest, response: ExternalResponse): Promise<InterceptAction>;
 }
 
 /** Told of every answered request, once it is known whether the worker heard the answer. */
-export type ExchangeListener = (request: ExternalRequest, answer: ExternalResponse, heard: boolean) => void;
+export type ExchangeListener = (request: ExternalRequest, response: ExternalResponse, delivered: boolean) => void;
 
 /** By which process a connection was made. */
 export type ConnectionOwner = (connection: {
@@ -53,7 +53,7 @@ export interface RelayOptions {
   readonly system: ExternalSystem;
   /** Base URL of the real server. */
   readonly target: string;
-  readonly fates: Interceptor;
+  readonly interceptor: Interceptor;
   readonly ownerOf: ConnectionOwner;
   readonly onExchange?: ExchangeListener;
 }

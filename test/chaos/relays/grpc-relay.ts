@@ -70,15 +70,15 @@ class Connection {
   }
 
   async handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-    const { fates, onExchange } = this.#options;
+    const { interceptor, onExchange } = this.#options;
     const request = await this.#read(stream, headers);
-    if ((await fates.beforeRequest(request)) === 'cut') return this.close();
-    const answer = await this.#forward(stream, headers, request);
-    if ((await fates.afterResponse(request, answer)) === 'cut') {
-      onExchange?.(request, answer, false);
+    if ((await interceptor.beforeRequest(request)) === 'cut') return this.close();
+    const response = await this.#forward(stream, headers, request);
+    if ((await interceptor.afterResponse(request, response)) === 'cut') {
+      onExchange?.(request, response, false);
       return this.close();
     }
-    onExchange?.(request, answer, await sendResponse(stream, answer));
+    onExchange?.(request, response, await sendResponse(stream, response));
   }
 
   close(): void {
@@ -106,25 +106,25 @@ class Connection {
 
   #forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, request: ExternalRequest): Promise<GrpcResponse> {
     return new Promise((resolve, reject) => {
-      const onward = this.#upstream.request(headers);
+      const upstreamRequest = this.#upstream.request(headers);
       let head: IncomingHttpHeaders | undefined;
       let trailers: IncomingHttpHeaders | undefined;
       const chunks: Buffer[] = [];
-      onward.on('response', (received) => {
+      upstreamRequest.on('response', (received) => {
         head = received;
       });
-      onward.on('trailers', (received) => {
+      upstreamRequest.on('trailers', (received) => {
         trailers = received;
       });
-      onward.on('data', (chunk: Buffer) => chunks.push(chunk));
-      onward.on('error', reject);
-      onward.on('close', () => {
+      upstreamRequest.on('data', (chunk: Buffer) => chunks.push(chunk));
+      upstreamRequest.on('error', reject);
+      upstreamRequest.on('close', () => {
         if (head === undefined) reject(new Error('the server ended the request without an answer'));
         else resolve({ status: statusOf(trailers ?? head), headers: head, trailers, body: Buffer.concat(chunks) });
       });
       // A poll of nobody must not be given a task. Anything else that has arrived is acted upon.
-      if (/\/Poll\w+$/.test(request.path)) stream.on('close', () => onward.close(constants.NGHTTP2_CANCEL));
-      onward.end(request.body);
+      if (/\/Poll\w+$/.test(request.path)) stream.on('close', () => upstreamRequest.close(constants.NGHTTP2_CANCEL));
+      upstreamRequest.end(request.body);
     });
   }
 }

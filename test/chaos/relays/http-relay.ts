@@ -59,23 +59,23 @@ class RelayHandler {
   }
 
   async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { fates, rewriteResponse } = this.#options;
+    const { interceptor, rewriteResponse } = this.#options;
     const request = await this.#read(incoming);
-    if ((await fates.beforeRequest(request)) === 'cut') return resetConnection(incoming);
-    const answering = await this.#forward(incoming, request.body);
-    if (isStream(request)) return stream(answering, response);
-    const answer = await readResponse(answering);
-    if ((await fates.afterResponse(request, answer)) === 'cut') {
+    if ((await interceptor.beforeRequest(request)) === 'cut') return resetConnection(incoming);
+    const upstreamResponse = await this.#forward(incoming, request.body);
+    if (isStream(request)) return stream(upstreamResponse, response);
+    const answer = await readResponse(upstreamResponse);
+    if ((await interceptor.afterResponse(request, answer)) === 'cut') {
       this.#options.onExchange?.(request, answer, false);
       return resetConnection(incoming);
     }
-    const heard = await sendResponse(
+    const delivered = await sendResponse(
       response,
       incoming.method,
       rewriteResponse?.(request, answer) ?? answer,
-      answering.rawHeaders,
+      upstreamResponse.rawHeaders,
     );
-    this.#options.onExchange?.(request, answer, heard);
+    this.#options.onExchange?.(request, answer, delivered);
   }
 
   async #read(incoming: IncomingMessage): Promise<ExternalRequest> {
@@ -112,16 +112,20 @@ function isStream({ system, path }: ExternalRequest): boolean {
   return system === 'kubernetes' && /[?&]watch=true(&|$)/.test(path);
 }
 
-function stream(answering: IncomingMessage, response: ServerResponse): void {
-  response.on('close', () => answering.destroy());
-  response.writeHead(answering.statusCode ?? 502, answering.rawHeaders);
+function stream(upstreamResponse: IncomingMessage, response: ServerResponse): void {
+  response.on('close', () => upstreamResponse.destroy());
+  response.writeHead(upstreamResponse.statusCode ?? 502, upstreamResponse.rawHeaders);
   response.flushHeaders();
-  answering.on('error', () => response.destroy());
-  answering.pipe(response);
+  upstreamResponse.on('error', () => response.destroy());
+  upstreamResponse.pipe(response);
 }
 
-async function readResponse(answering: IncomingMessage): Promise<ExternalResponse> {
-  return { status: answering.statusCode ?? 502, headers: answering.headers, body: await buffer(answering) };
+async function readResponse(upstreamResponse: IncomingMessage): Promise<ExternalResponse> {
+  return {
+    status: upstreamResponse.statusCode ?? 502,
+    headers: upstreamResponse.headers,
+    body: await buffer(upstreamResponse),
+  };
 }
 
 /** @returns whether all of it was handed to the connection while that was open. */

@@ -19,8 +19,8 @@ import { startHttpRelay } from './http-relay.ts';
 
 export interface RelaysOptions {
   readonly stack: Stack;
-  readonly hub: ManagementCluster;
-  readonly fates: Interceptor;
+  readonly managementCluster: ManagementCluster;
+  readonly interceptor: Interceptor;
   readonly ownerOf: ConnectionOwner;
   readonly onExchange: ExchangeListener;
 }
@@ -32,7 +32,7 @@ export interface Relays {
   close(): Promise<void>;
 }
 
-export async function startRelays({ stack, hub, ...common }: RelaysOptions): Promise<Relays> {
+export async function startRelays({ stack, managementCluster, ...common }: RelaysOptions): Promise<Relays> {
   const tls = await stackTls(stack);
   const started: Relay[] = [];
   const close = async (): Promise<void> => {
@@ -62,7 +62,7 @@ export async function startRelays({ stack, hub, ...common }: RelaysOptions): Pro
         CERTMAN_DOH_RESOLVERS: `https://127.0.0.1:${doh.port}${new URL(stack.dns.dohUrl).pathname}`,
         AWS_ENDPOINT_URL: `http://127.0.0.1:${route53.port}`,
         TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
-        KUBECONFIG: await kubeconfigThrough(kubernetes, stack, hub),
+        KUBECONFIG: await kubeconfigThrough(kubernetes, stack, managementCluster),
       },
     };
   } catch (error) {
@@ -82,8 +82,8 @@ async function stackTls(stack: Stack): Promise<{ certPem: string; keyPem: string
   return { certPem, keyPem, caPem };
 }
 
-async function kubeconfigThrough(relay: Relay, stack: Stack, hub: ManagementCluster): Promise<string> {
-  const user = loadKubeConfig({ path: hub.kubeconfig }).getCurrentUser();
+async function kubeconfigThrough(relay: Relay, stack: Stack, managementCluster: ManagementCluster): Promise<string> {
+  const user = loadKubeConfig({ path: managementCluster.kubeconfig }).getCurrentUser();
   const file = join(stack.stateDir, 'certman-through-relay.kubeconfig');
   await writeKubeconfig(file, {
     server: `https://127.0.0.1:${relay.port}`,
@@ -95,7 +95,7 @@ async function kubeconfigThrough(relay: Relay, stack: Stack, hub: ManagementClus
 }
 
 /** Route 53 takes every change as PENDING, where moto says INSYNC at once and nobody would ask again. */
-function answerPending(request: ExternalRequest, answer: ExternalResponse): ExternalResponse {
-  if (kindOf(request) !== 'publish' || answer.status !== 200) return answer;
-  return { ...answer, body: Buffer.from(answer.body.toString().replace('>INSYNC<', '>PENDING<')) };
+function answerPending(request: ExternalRequest, response: ExternalResponse): ExternalResponse {
+  if (kindOf(request) !== 'publish' || response.status !== 200) return response;
+  return { ...response, body: Buffer.from(response.body.toString().replace('>INSYNC<', '>PENDING<')) };
 }

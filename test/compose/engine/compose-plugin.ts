@@ -52,7 +52,7 @@ async function pinnedVersion(): Promise<string> {
   return version;
 }
 
-/** @returns path of the executable, built with Go when the cache lacks it. @throws LocalProblem */
+/** @returns path of the executable, built with Go when the cache lacks it. @throws LocalStackError */
 async function buildComposePlugin(progress: Progress): Promise<string> {
   const version = await pinnedVersion();
   const digest = createHash('sha256')
@@ -73,7 +73,7 @@ async function buildComposePlugin(progress: Progress): Promise<string> {
         cwd: SOURCES,
         environment: GO_ENVIRONMENT,
         logFile: `${folder}.log`,
-        next: 'Or install the plugin, 2.21 or newer: https://docs.docker.com/compose/install/',
+        remedy: 'Or install the plugin, 2.21 or newer: https://docs.docker.com/compose/install/',
         signal: AbortSignal.timeout(BUILD_TIMEOUT_MS),
       });
       await rename(join(made, 'cmd'), join(made, 'docker-compose'));

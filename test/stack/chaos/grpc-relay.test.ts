@@ -16,7 +16,11 @@ async function clientThrough(fates: Partial<Interceptor> = {}) {
   const relay: Relay = await startGrpcRelay({
     system: 'temporal',
     target: `http://${useStack().temporal.address}`,
-    fates: { beforeRequest: () => Promise.resolve('pass'), afterResponse: () => Promise.resolve('pass'), ...fates },
+    interceptor: {
+      beforeRequest: () => Promise.resolve('pass'),
+      afterResponse: () => Promise.resolve('pass'),
+      ...fates,
+    },
     ownerOf: () => 'worker-1 life 1',
     onExchange: ({ path }, { status }, heard) => {
       seen.push({ method: path.slice(path.lastIndexOf('/') + 1), status, heard });

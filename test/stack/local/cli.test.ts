@@ -57,8 +57,10 @@ test('nothing runs: status says so and fails, down has nothing to do', async () 
 test('up in the background, status, logs, a second up; killed by SIGKILL, up again, down: and no process is left behind', async () => {
   const up = await stack('up', '--detach', '--json');
   expect(up).toMatchObject({ code: 0 });
-  const { hub } = JSON.parse(up.output) as { readonly hub: { readonly environment: Record<string, string> } };
-  expect(hub.environment['KUBECONFIG']).toBe(join(stateDir, 'certman.kubeconfig'));
+  const { hub: managementCluster } = JSON.parse(up.output) as {
+    readonly hub: { readonly environment: Record<string, string> };
+  };
+  expect(managementCluster.environment['KUBECONFIG']).toBe(join(stateDir, 'certman.kubeconfig'));
   expect(await readFile(join(stateDir, 'env.sh'), 'utf8')).toContain(
     `export KUBECONFIG='${stateDir}/certman.kubeconfig'`,
   );

@@ -18,12 +18,12 @@ import { eventually } from '../../support/vitest/eventually.ts';
 
 let stateDir: string;
 let stack: RunningStack;
-let hub: ManagementCluster;
+let managementCluster: ManagementCluster;
 
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'certman-hub-'));
   stack = await startStack({ stateDir });
-  hub = await prepareManagementCluster(stack);
+  managementCluster = await prepareManagementCluster(stack);
 });
 afterAll(async () => {
   await stack?.stop();
@@ -44,7 +44,7 @@ describe('a prepared hub', () => {
   test('gives certman the rights of its ServiceAccount and no others', async () => {
     expect(await can('list', 'clusterdeployments.hive.openshift.io', '-A')).toBe('yes');
     expect(await can('create', 'namespaces')).toBe('no');
-    const client = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: hub.kubeconfig }) });
+    const client = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: managementCluster.kubeconfig }) });
     try {
       const key = { namespace: 'certman-operator', name: 'certman-operator' };
       expect(await client.get(CONFIG_MAPS, key)).toMatchObject({
@@ -60,8 +60,8 @@ describe('a prepared hub', () => {
 
   test('can be prepared again, and then has an account of its own at the CA', async () => {
     const again = await prepareManagementCluster(stack);
-    expect(again.accountUrl).not.toBe(hub.accountUrl);
-    hub = again;
+    expect(again.accountUrl).not.toBe(managementCluster.accountUrl);
+    managementCluster = again;
   });
 
   test('keeps the CRDs of Hive that are there', async () => {
@@ -69,7 +69,7 @@ describe('a prepared hub', () => {
     await stack.kubectl(['annotate', crd, 'owner=hive-itself']);
     const version = ['get', crd, '-o', 'jsonpath={.metadata.resourceVersion}'];
     const before = await stack.kubectl(version);
-    hub = await prepareManagementCluster(stack);
+    managementCluster = await prepareManagementCluster(stack);
     expect(await stack.kubectl(version)).toBe(before);
   });
 });
@@ -77,7 +77,7 @@ describe('a prepared hub', () => {
 describe('a worker process', () => {
   test('issues for sample clusters, is told to end and ends, with nothing left of it', async () => {
     const { zoneId } = await stack.createZone('hub-test.example.com');
-    const worker = await startWorker({ stack, hub, environment: { CERTMAN_KEY_TYPE: 'p-256' } });
+    const worker = await startWorker({ stack, managementCluster, environment: { CERTMAN_KEY_TYPE: 'p-256' } });
     expect((await sendRequest(worker.metricsUrl)).body).toContain('certman');
     expect((await sendRequest(worker.sdkMetricsUrl)).status).toBe(200);
     const [cluster] = await createSampleClusters(stack, { count: 1, zone: 'hub-test.example.com', zoneId });
@@ -99,14 +99,19 @@ describe('a worker process', () => {
   });
 
   test('that was killed is gone at once', async () => {
-    const worker = await startWorker({ stack, hub, name: 'killed' });
+    const worker = await startWorker({ stack, managementCluster, name: 'killed' });
     await worker.kill();
     expect(worker.ended()).toBe('signal SIGKILL');
     expect(await waitForExit([worker.pid])).toEqual([]);
   });
 
   test('that does not start is told of with the last lines of its log', async () => {
-    const starting = startWorker({ stack, hub, name: 'broken', environment: { CERTMAN_KEY_TYPE: 'rsa-512' } });
+    const starting = startWorker({
+      stack,
+      managementCluster,
+      name: 'broken',
+      environment: { CERTMAN_KEY_TYPE: 'rsa-512' },
+    });
     await expect(starting).rejects.toThrow(
       new RegExp(
         `The worker ended with code \\d+ instead of becoming ready. Log: ${stateDir}/logs/broken.log[^]*CERTMAN_KEY_TYPE`,

@@ -128,7 +128,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
         const name = more.name ?? `worker-${workers.size + 1}`;
         const worker = await startWorker({
           stack,
-          hub,
+          managementCluster: hub,
           name,
           environment: { ...environment, ...more.environment },
         });

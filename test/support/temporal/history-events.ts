@@ -1,11 +1,14 @@
-/** What a run's history says of the code that it went by. */
+/** What a run's history records about the code it ran. */
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { History } from './history-json.ts';
 
-/** `WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND`: a message came in while the run wanted to end; the task is done once more. */
-const UNHANDLED_COMMAND = 3;
+/**
+ * A message arrived while the task that completes the run was open: the server repeats that task, with the message.
+ * Source: temporal.api.enums.v1.WorkflowTaskFailedCause.
+ */
+export const UNHANDLED_COMMAND = 1;
 
-/** The `patched` markers that the run has come by. */
+/** Ids of the run's `patched` markers. */
 export function patchesIn({ events }: History): readonly string[] {
   return (events ?? []).flatMap((event) => {
     const fields = event.upsertWorkflowSearchAttributesEventAttributes?.searchAttributes?.indexedFields;
@@ -14,7 +17,7 @@ export function patchesIn({ events }: History): readonly string[] {
   });
 }
 
-/** Why tasks of the run failed: defects of the workflow code, or code that does not go with the history. */
+/** Messages of the run's failed workflow tasks: defects of the workflow code, or code that does not fit the history. */
 export function failedTasksIn({ events }: History): readonly string[] {
   return (events ?? []).flatMap((event) => {
     const failed = event.workflowTaskFailedEventAttributes;
@@ -23,7 +26,7 @@ export function failedTasksIn({ events }: History): readonly string[] {
   });
 }
 
-/** Build ids of the workers that did the run's tasks, in order, each once in a row; '' where they were unversioned. */
+/** Build ids of the workers that completed the run's tasks, in order, without repetitions; '' for an unversioned worker. */
 export function buildIdsIn({ events }: History): readonly string[] {
   const builds = (events ?? []).flatMap((event) => {
     const done = event.workflowTaskCompletedEventAttributes;

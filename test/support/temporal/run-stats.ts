@@ -13,12 +13,6 @@ export interface RunStats {
   readonly next?: string;
 }
 
-/**
- * A message arrived while the task that was to end the run was open: the server has that task done again, with the message.
- * temporal.api.enums.v1.WorkflowTaskFailedCause.
- */
-export const UNHANDLED_COMMAND = 1;
-
 /** @param runId the newest run when absent. */
 export async function runStats(client: Client, workflowId: string, runId?: string): Promise<RunStats> {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();

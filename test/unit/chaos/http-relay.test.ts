@@ -44,7 +44,11 @@ async function relayed(fates: Partial<Interceptor> = {}): Promise<{ readonly url
   relay = await startHttpRelay({
     system: 'ca',
     target: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    fates: { beforeRequest: () => Promise.resolve('pass'), afterResponse: () => Promise.resolve('pass'), ...fates },
+    interceptor: {
+      beforeRequest: () => Promise.resolve('pass'),
+      afterResponse: () => Promise.resolve('pass'),
+      ...fates,
+    },
     ownerOf: ({ remotePort = 0, localPort = 0 }) =>
       processOfConnection(remotePort, localPort, [1, process.pid]) === process.pid ? 'this process' : undefined,
     onExchange: (request, answer, heard) => seen.push({ request, answer, heard }),

@@ -29,7 +29,7 @@ describe('a trap', () => {
   test('for the instant before kills before the server sees the request', async () => {
     const { traps, killed, trap } = armed('before');
     await expect(traps.beforeRequest(finalize)).resolves.toBe('cut');
-    await expect(trap.sprung).resolves.toBe('worker-1 life 1');
+    await expect(trap.fired).resolves.toBe('worker-1 life 1');
     expect(killed).toEqual(['worker-1 life 1']);
   });
 

@@ -71,7 +71,7 @@ describe('a mortal worker', () => {
     const starting = worker.start();
     started[0]?.becomesReady();
     await starting;
-    await worker.end();
+    await worker.stop();
     expect(worker.incarnation).toBeUndefined();
     await expect(worker.kill('worker-1 life 1')).resolves.toBe(false);
     expect(started).toHaveLength(1);
