@@ -7,8 +7,10 @@ const sources = new URL('../src/cli/main.ts', import.meta.url);
 const compiled = new URL('../lib/src/cli/main.js', import.meta.url);
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (existsSync(sources) && major >= 23) {
+  // oxlint-disable-next-line layers/import-layers -- src/cli
   await import(sources.href);
 } else if (existsSync(compiled)) {
+  // oxlint-disable-next-line layers/import-layers -- src/cli, compiled
   await import(compiled.href);
 } else {
   process.stderr.write(
