@@ -1,6 +1,5 @@
 /** What the watch reads of a CertificateRequest: what the gauges show, and whose it is. */
 import { z } from 'zod';
-import { isCrlUrl } from '../../certificates/certificate-extensions.ts';
 import { canonicalJson, digestOf } from '../../certificates/digest.ts';
 import type { RenewalWindow } from '../../certificates/renewal-window.ts';
 import {
@@ -10,6 +9,7 @@ import {
   type PlatformView,
   requestName,
 } from '../../clusters/cluster-view.ts';
+import { isCrlUrl } from '../../x509/certificate-extensions.ts';
 import { type FieldWrites, fieldWritesOf, lastOtherManager } from '../api/field-writes.ts';
 import { type KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/object-name.ts';

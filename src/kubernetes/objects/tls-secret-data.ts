@@ -1,7 +1,7 @@
 /** Judges what a `kubernetes.io/tls` Secret holds and reads the facts out of its certificate. No I/O. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { ariCertId, crlUrlOf } from '../../certificates/certificate-extensions.ts';
 import type { CertificateFacts, SecretObservation } from '../../certificates/certificate-facts.ts';
+import { ariCertId, crlUrlOf } from '../../x509/certificate-extensions.ts';
 import { readSecretText } from './secret-data.ts';
 
 /** The judgement alone, with what could be read. */

@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { DistributionPoint, DistributionPointName, GeneralName, Reason, ReasonFlags } from '@peculiar/asn1-x509';
 import { CRLDistributionPointsExtension, type Extension } from '@peculiar/x509';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { crlUrlOf, isCrlUrl } from '../../../src/certificates/certificate-extensions.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { crlUrlOf, isCrlUrl } from '../../../src/x509/certificate-extensions.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 
 const URL = 'http://r99.c.lencr.org/7.crl';
