@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import acme from 'acme-client';
 import pLimit from 'p-limit';
-import type { KeyType } from './issuance.ts';
 
 const MAX_CONCURRENCY = 16;
+
+export type KeyType = 'p-256' | 'rsa-2048';
 
 export interface BaselineInput {
   readonly directoryUrl: string;

@@ -1,7 +1,8 @@
 /** `npm run bench -- NAME`: what README's figures come from. Each prints a table and ends with one line of JSON. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { benchIssuance, type KeyType } from './issuance.ts';
+import type { KeyType } from './acme-client-baseline.ts';
+import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
 import { benchRequests } from './requests.ts';
 

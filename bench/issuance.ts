@@ -11,10 +11,8 @@ import {
 import { startPebble } from '../local/stack/parts/pebble.ts';
 import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
-import { measureBaseline } from './acme-client-baseline.ts';
+import { type KeyType, measureBaseline } from './acme-client-baseline.ts';
 import { ReadyWatch } from './ready-watch.ts';
-
-export type KeyType = 'p-256' | 'rsa-2048';
 
 export interface IssuanceBenchOptions {
   readonly clusters: number;

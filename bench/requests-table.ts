@@ -1,8 +1,38 @@
 /** The counts of bench/requests.ts for a person. */
-import type { CertificateCost, OutsideRequests, RequestsBenchResult } from './requests.ts';
-import { ACTIONS, totalActions } from './temporal-actions.ts';
+import { ACTIONS, type HistoryCost, totalActions } from './temporal-actions.ts';
 
-type Counts = Readonly<Record<string, number>>;
+export type Counts = Readonly<Record<string, number>>;
+
+export interface OutsideRequests {
+  /** By resource, as the worker's metric tells it. */
+  readonly acme: Counts;
+  /** By method and path, as the CA's own log tells it: nonces and repetitions included. */
+  readonly acmeAtCa: Counts;
+  /** By action. */
+  readonly route53: Counts;
+  /** About the cluster's namespace, by verb and resource. */
+  readonly kubernetes: Counts;
+  /** Everything else in the meantime: the watch, and what a worker reads for all clusters. */
+  readonly kubernetesElsewhere: Counts;
+  readonly doh: number;
+  readonly authoritative: number;
+  /** Recorded by Temporal, those of the watch included; actions too. */
+  readonly heartbeats: number;
+}
+
+export interface CertificateCost extends OutsideRequests {
+  readonly temporal: HistoryCost;
+  /** Events of each history that took part, at the end. */
+  readonly events: Readonly<Record<string, number>>;
+}
+
+export interface RequestsBenchResult {
+  readonly names: number;
+  readonly issuance: CertificateCost;
+  readonly renewal: CertificateCost;
+  /** A minute of two certificates at rest. */
+  readonly rest: OutsideRequests;
+}
 
 export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchResult): string {
   const rows: (readonly (string | number)[])[] = [];

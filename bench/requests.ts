@@ -21,42 +21,9 @@ import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { auditedRequests } from './audit-log.ts';
 import { type DnsRelays, startDnsRelays } from './dns-relays.ts';
-import { requestsTable } from './requests-table.ts';
-import { type HistoryCost, historyCost, sumCosts } from './temporal-actions.ts';
+import { type Counts, type OutsideRequests, type RequestsBenchResult, requestsTable } from './requests-table.ts';
+import { historyCost, sumCosts } from './temporal-actions.ts';
 import { fetchMetrics, increase, sumByLabel, workerCounts } from './worker-counts.ts';
-
-type Counts = Readonly<Record<string, number>>;
-
-export interface OutsideRequests {
-  /** By resource, as the worker's metric tells it. */
-  readonly acme: Counts;
-  /** By method and path, as the CA's own log tells it: nonces and repetitions included. */
-  readonly acmeAtCa: Counts;
-  /** By action. */
-  readonly route53: Counts;
-  /** About the cluster's namespace, by verb and resource. */
-  readonly kubernetes: Counts;
-  /** Everything else in the meantime: the watch, and what a worker reads for all clusters. */
-  readonly kubernetesElsewhere: Counts;
-  readonly doh: number;
-  readonly authoritative: number;
-  /** Recorded by Temporal, those of the watch included; actions too. */
-  readonly heartbeats: number;
-}
-
-export interface CertificateCost extends OutsideRequests {
-  readonly temporal: HistoryCost;
-  /** Events of each history that took part, at the end. */
-  readonly events: Readonly<Record<string, number>>;
-}
-
-export interface RequestsBenchResult {
-  readonly names: number;
-  readonly issuance: CertificateCost;
-  readonly renewal: CertificateCost;
-  /** A minute of two certificates at rest. */
-  readonly rest: OutsideRequests;
-}
 
 const ZONE = 'bench.example.com';
 /** After Ready, for what follows in its wake. */

@@ -12,12 +12,9 @@ import { messageOf } from '../../local/stack/local-stack-error.ts';
 import { progressOn, withProgress } from '../../local/stack/progress.ts';
 import { engineUnavailableReason } from './engine/availability.ts';
 import { installComposePlugin } from './engine/compose-plugin.ts';
-import { PROJECT } from './engine/docker-cli.ts';
+import { PROJECT, type ProvidedEngine } from './engine/docker-cli.ts';
 import { type Engine, EngineUnavailable, startEngine } from './engine/start-engine.ts';
 import { buildStandInImages } from './stand-ins/stand-in-images.ts';
-
-/** Variables of the environment by which the Docker CLI finds the engine, or why there is none. */
-export type ProvidedEngine = { readonly variables: Readonly<Record<string, string>> } | { readonly reason: string };
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -1,8 +1,10 @@
-import type { ProvidedEngine } from '../global-setup.ts';
 import { type CommandOptions, type CommandResult, runCommand, tryCommand } from './run-command.ts';
 
 /** Compose's project: part of the names of its containers, images, network and volume. */
 export const PROJECT = 'certman-test';
+
+/** Variables of the environment by which the Docker CLI finds the engine, or why there is none. */
+export type ProvidedEngine = { readonly variables: Readonly<Record<string, string>> } | { readonly reason: string };
 
 type Options = Pick<CommandOptions, 'timeoutMs'>;
 
