@@ -7,9 +7,9 @@ import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { connect, isIPv6 } from 'node:net';
 import pLimit from 'p-limit';
+import { LoadingCache } from '../cache/loading-cache.ts';
 import { decodeTxtResponse, encodeTxtQuery, isTruncated, MAX_MESSAGE_BYTES, type TxtResponse } from './dns-message.ts';
 import { formatHostAndPort, type HostAndPort } from './host-and-port.ts';
-import { KeyedCache } from './keyed-cache.ts';
 import type { TxtSource } from './txt-source.ts';
 
 /** Sent again after this long, since datagrams get lost; given up after it again. */
@@ -28,7 +28,7 @@ const BREAKER_THRESHOLD_PROVEN = 20;
 const MAX_IN_FLIGHT = 100;
 
 const inFlight = pLimit(MAX_IN_FLIGHT);
-const addresses = new KeyedCache<string>({ keepMs: ADDRESS_TTL_MS, capacity: 5_000 });
+const addresses = new LoadingCache<string>({ max: 5_000, ttlMs: ADDRESS_TTL_MS });
 
 export class AuthoritativeServer implements TxtSource {
   readonly name: string;

@@ -2,18 +2,17 @@
  * Whether published TXT values are visible to the world: first to the servers of the zone, then to public resolvers.
  * One look; what is not visible yet is a failure that says who sees what, and when looking again makes sense.
  */
-
-import { type TxtRecord } from '../certificates/dns-name.ts';
+import { LRUCache } from 'lru-cache';
+import type { TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from './abortable.ts';
 import { AuthoritativeServer } from './authoritative-server.ts';
 import type { TxtResponse } from './dns-message.ts';
 import { createDohConnections, type DohOptions, DohResolver } from './doh-resolver.ts';
 import type { HostAndPort } from './host-and-port.ts';
-import { KeyedCache } from './keyed-cache.ts';
 import { evaluateQuorum, type Quorum, type TxtObservation } from './quorum.ts';
 import { normalizeName } from './txt-record.ts';
-import { CoalescingSource, queryFollowingCnames, type TxtSource } from './txt-source.ts';
+import { coalesceQueries, queryFollowingCnames, type TxtSource } from './txt-source.ts';
 
 /** Questions to one server that are so close together share an answer. */
 const COALESCE_MS = 100;
@@ -61,7 +60,10 @@ export class PropagationCheck {
   readonly #options: PropagationCheckOptions;
   readonly #connections: ReturnType<typeof createDohConnections>;
   readonly #resolvers: readonly TxtSource[];
-  readonly #servers = new KeyedCache<TxtSource>({ keepMs: Number.POSITIVE_INFINITY, capacity: 5_000 });
+  readonly #servers = new LRUCache<string, TxtSource, HostAndPort>({
+    max: 5_000,
+    memoMethod: (_key, _stale, { context }) => coalesceQueries(new AuthoritativeServer(context), COALESCE_MS),
+  });
   #noticed = false;
 
   constructor(options: PropagationCheckOptions) {
@@ -71,8 +73,8 @@ export class PropagationCheck {
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     };
     this.#connections = createDohConnections(doh);
-    this.#resolvers = options.resolvers.map(
-      (url) => new CoalescingSource(new DohResolver(url, this.#connections, doh), COALESCE_MS),
+    this.#resolvers = options.resolvers.map((url) =>
+      coalesceQueries(new DohResolver(url, this.#connections, doh), COALESCE_MS),
     );
   }
 
@@ -87,7 +89,7 @@ export class PropagationCheck {
    */
   async verify(question: PropagationRequest, signal: AbortSignal): Promise<readonly string[]> {
     const wanted = valuesByName(question.records);
-    const servers = await this.#serversOf(question.nameServers);
+    const servers = this.#serversOf(question.nameServers);
     const own = await observeAll(servers, wanted, signal);
     const ownMisses = own.filter((sighting) => sighting.kind === 'missing');
     if (ownMisses.length > 0) {
@@ -125,18 +127,12 @@ export class PropagationCheck {
     await this.#connections.destroy();
   }
 
-  async #serversOf(nameServers: readonly string[]): Promise<readonly TxtSource[]> {
+  #serversOf(nameServers: readonly string[]): readonly TxtSource[] {
     const { authoritative } = this.#options;
     if (authoritative.kind === 'off') return [];
     const places =
       authoritative.kind === 'servers' ? authoritative.servers : nameServers.map((host) => ({ host, port: 53 }));
-    return Promise.all(
-      places.map((place) =>
-        this.#servers.get(`${place.host} ${place.port}`, () =>
-          Promise.resolve(new CoalescingSource(new AuthoritativeServer(place), COALESCE_MS)),
-        ),
-      ),
-    );
+    return places.map((place) => this.#servers.memo(`${place.host} ${place.port}`, { context: place }));
   }
 
   #notice(zoneName: string, own: readonly TxtObservation[]): void {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { LoadingCache } from '../../cache/loading-cache.ts';
 import type { ZoneTarget } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
@@ -14,7 +15,6 @@ import {
   readStsRoles,
   type StsRoles,
 } from '../../kubernetes/objects/aws-credentials.ts';
-import { KeyedCache } from '../keyed-cache.ts';
 import { AWS_CONNECTIONS } from './api.ts';
 import { fromAwsError } from './aws-error.ts';
 
@@ -51,8 +51,8 @@ export interface CredentialSourceOptions {
 
 export class CredentialSource {
   readonly #options: CredentialSourceOptions;
-  readonly #byTarget = new KeyedCache<ResolvedCredentials>({ keepMs: CACHE_TTL_MS, capacity: CAPACITY });
-  readonly #sessions = new KeyedCache<Session>({ keepMs: CACHE_TTL_MS, capacity: CAPACITY });
+  readonly #byTarget = new LoadingCache<ResolvedCredentials>({ max: CAPACITY, ttlMs: CACHE_TTL_MS });
+  readonly #sessions = new LoadingCache<Session>({ max: CAPACITY, ttlMs: CACHE_TTL_MS });
 
   constructor(options: CredentialSourceOptions) {
     this.#options = options;
@@ -66,7 +66,7 @@ export class CredentialSource {
 
   /** Forgets what was read for this cluster: AWS refused it. */
   invalidate(target: ZoneTarget): void {
-    this.#byTarget.invalidate(this.#keyOf(target));
+    this.#byTarget.delete(this.#keyOf(target));
   }
 
   #keyOf({ namespace, clusterName, platform }: ZoneTarget): string {

@@ -1,10 +1,11 @@
 /** {@link DnsProvider} on AWS Route 53. */
+import { LRUCache } from 'lru-cache';
+import { LoadingCache } from '../../cache/loading-cache.ts';
 import { MAX_NAME_LENGTH, type TxtRecord } from '../../certificates/dns-name.ts';
 import type { ZoneTarget } from '../../clusters/cluster-view.ts';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { abortable } from '../abortable.ts';
-import { KeyedCache } from '../keyed-cache.ts';
 import type { DnsProvider, PublishResult } from '../provider.ts';
 import { normalizeName } from '../txt-record.ts';
 import { type ListedZone, Route53Api, stripIdPrefix } from './api.ts';
@@ -14,10 +15,10 @@ import { ChangePoller } from './change-poller.ts';
 import { CredentialSource, type ResolvedCredentials } from './credentials.ts';
 import { findHiveZone, type HostedZone, selectZone } from './hosted-zone.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
-import { ZoneBatcher } from './zone-batcher.ts';
+import { type ZoneApi, ZoneBatcher } from './zone-batcher.ts';
 
 const ZONE_CACHE_TTL_MS = 10 * 60_000;
-/** Clients, batchers and paces kept; those of clusters that need nothing are dropped, oldest first. */
+/** Clients, batchers and rate limiters kept, the least recently used evicted first. */
 const CAPACITY = 2_000;
 /** How long an activity stays to see a change INSYNC before it leaves the waiting to its own retry. */
 const MAX_INSYNC_WAIT_MS = 5_000;
@@ -50,18 +51,25 @@ export class Route53Provider implements DnsProvider {
   readonly #options: Route53ProviderOptions;
   readonly #credentials: CredentialSource;
   readonly #watch: ChangePoller;
-  readonly #zones = new KeyedCache<HostedZone>({ keepMs: ZONE_CACHE_TTL_MS, capacity: CAPACITY });
-  readonly #listings = new KeyedCache<ZoneListing>({ keepMs: ZONE_CACHE_TTL_MS, capacity: CAPACITY });
-  readonly #nameServers = new KeyedCache<readonly string[]>({ keepMs: ZONE_CACHE_TTL_MS, capacity: CAPACITY });
-  readonly #apis = new LruMap<Route53Api>(CAPACITY);
-  readonly #paces = new LruMap<Route53RateLimiter>(CAPACITY);
-  readonly #batchers = new LruMap<ZoneBatcher>(CAPACITY, (batcher) => batcher.idle);
+  readonly #zones = new LoadingCache<HostedZone>({ max: CAPACITY, ttlMs: ZONE_CACHE_TTL_MS });
+  readonly #listings = new LoadingCache<ZoneListing>({ max: CAPACITY, ttlMs: ZONE_CACHE_TTL_MS });
+  readonly #nameServers = new LoadingCache<readonly string[]>({ max: CAPACITY, ttlMs: ZONE_CACHE_TTL_MS });
+  readonly #apis = new LRUCache<string, Route53Api, ResolvedCredentials>({
+    max: CAPACITY,
+    memoMethod: (_id, _stale, { context }) => this.#createApi(context),
+  });
+  readonly #rateLimiters = new LRUCache<string, Route53RateLimiter>({
+    max: CAPACITY,
+    memoMethod: () => new Route53RateLimiter(this.#options.requestsPerSecond),
+  });
+  readonly #batchers = new LRUCache<string, ZoneBatcher, ZoneApi>({
+    max: CAPACITY,
+    memoMethod: (_key, _stale, { context }) => new ZoneBatcher(context, { windowMs: this.#options.batchWindowMs }),
+  });
 
   constructor(options: Route53ProviderOptions) {
     this.#options = options;
-    this.#watch = new ChangePoller(
-      options.pollIntervalMs === undefined ? {} : { pollIntervalMs: options.pollIntervalMs },
-    );
+    this.#watch = new ChangePoller(options.pollIntervalMs);
     this.#credentials = new CredentialSource({
       kubernetes: options.kubernetes,
       operatorNamespace: options.operatorNamespace,
@@ -133,8 +141,8 @@ export class Route53Provider implements DnsProvider {
         return await work(access, zone);
       } catch (error) {
         if (!(error instanceof CertmanError) || error.code !== 'dns/zoneNotFound') throw error;
-        this.#zones.invalidate(key);
-        this.#listings.invalidate(access.credentials.id);
+        this.#zones.delete(key);
+        this.#listings.delete(access.credentials.id);
         const again = await find();
         if (again.id === zone.id) throw error;
         return work(access, again);
@@ -147,7 +155,7 @@ export class Route53Provider implements DnsProvider {
     signal.throwIfAborted();
     try {
       const credentials = await abortable(this.#credentials.resolve(target), signal);
-      return await work({ credentials, api: this.#apiFor(credentials) });
+      return await work({ credentials, api: this.#apis.memo(credentials.id, { context: credentials }) });
     } catch (error) {
       if (error instanceof CertmanError && error.code === 'dns/accessDenied') this.#credentials.invalidate(target);
       throw error;
@@ -168,7 +176,7 @@ export class Route53Provider implements DnsProvider {
     } catch (error) {
       if (listing.at >= asked) throw error;
       // The list is older than the question: the zone may have been created, or its double deleted, since.
-      this.#listings.invalidate(access.credentials.id);
+      this.#listings.delete(access.credentials.id);
       return selectZone((await this.#listings.get(access.credentials.id, load)).zones, target.zoneName);
     }
   }
@@ -181,32 +189,17 @@ export class Route53Provider implements DnsProvider {
 
   #submit(access: Access, zone: HostedZone, request: TxtRequest, signal: AbortSignal): Promise<BatchOutcome> {
     const { api, credentials } = access;
-    const batcher = this.#batchers.get(
-      `${credentials.id} ${zone.id}`,
-      () =>
-        new ZoneBatcher(
-          {
-            readTxtSets: (names) => api.readTxtSets(zone.id, names),
-            change: (changes) => api.change(zone.id, changes),
-          },
-          { windowMs: this.#options.batchWindowMs },
-        ),
-    );
+    const zoneApi: ZoneApi = {
+      readTxtSets: (names) => api.readTxtSets(zone.id, names),
+      change: (changes) => api.change(zone.id, changes),
+    };
+    const batcher = this.#batchers.memo(`${credentials.id} ${zone.id}`, { context: zoneApi });
     return batcher.submit(request, signal);
   }
 
-  #apiFor(resolved: ResolvedCredentials): Route53Api {
-    const { onRequest, requestsPerSecond } = this.#options;
-    const { credentials } = resolved;
-    return this.#apis.get(
-      resolved.id,
-      () =>
-        new Route53Api({
-          rateLimiter: this.#paces.get(resolved.account, () => new Route53RateLimiter(requestsPerSecond)),
-          ...(credentials === undefined ? {} : { credentials }),
-          ...(onRequest === undefined ? {} : { onRequest }),
-        }),
-    );
+  #createApi({ account, credentials }: ResolvedCredentials): Route53Api {
+    const { onRequest } = this.#options;
+    return new Route53Api({ rateLimiter: this.#rateLimiters.memo(account), credentials, onRequest });
   }
 }
 
@@ -236,30 +229,4 @@ function nameProblem(name: string, zoneName: string): string | undefined {
   if (name !== zone && !name.endsWith(`.${zone}`)) return 'it is outside of it';
   if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, more than ${MAX_NAME_LENGTH}`;
   return name.split('.').every((label) => LABEL.test(label)) ? undefined : 'it is no valid name';
-}
-
-/** Things made once and used again, the longest unused given up first. */
-class LruMap<Thing> {
-  readonly #things = new Map<string, Thing>();
-  readonly #capacity: number;
-  readonly #disposable: (thing: Thing) => boolean;
-
-  constructor(capacity: number, disposable: (thing: Thing) => boolean = () => true) {
-    this.#capacity = capacity;
-    this.#disposable = disposable;
-  }
-
-  get(key: string, make: () => Thing): Thing {
-    const thing = this.#things.get(key) ?? make();
-    this.#things.delete(key);
-    this.#things.set(key, thing);
-    if (this.#things.size > this.#capacity) {
-      for (const [oldest, candidate] of this.#things) {
-        if (!this.#disposable(candidate)) continue;
-        this.#things.delete(oldest);
-        break;
-      }
-    }
-    return thing;
-  }
 }

@@ -114,12 +114,12 @@ describe('publishing and withdrawing', () => {
 
   it('refuses a name outside of the zone before it can spoil a batch', async () => {
     const asked = [
-      { zone: here(), next: 'ClusterDeployment' },
-      { zone: zoneTarget({ zoneName, kind: 'CertificateRequest' }), next: 'CertificateRequest' },
+      { zone: here(), object: 'ClusterDeployment' },
+      { zone: zoneTarget({ zoneName, kind: 'CertificateRequest' }), object: 'CertificateRequest' },
     ];
-    for (const { zone, next } of asked) {
+    for (const { zone, object } of asked) {
       await expect(provider().publish(zone, [record('example.org')], signal)).rejects.toMatchObject({
-        info: { code: 'dns/nameOutsideZone', next: expect.stringContaining(next) as string },
+        info: { code: 'dns/nameOutsideZone', remedy: expect.stringContaining(object) as string },
       });
     }
     expect(front.requests).toEqual([]);
@@ -380,9 +380,9 @@ describe('the activities', () => {
     const publishTxtRecords = publishing(provider());
     const first = await failureOf(runActivity(publishTxtRecords, input()));
     expect(first).toMatchObject({ code: 'dns/credentialsMissing' });
-    expect(first).not.toHaveProperty('sent');
+    expect(first).not.toHaveProperty('outcomeUnknown');
     const heartbeatDetails = { zoneId, nameServers: [], changeId: 'C1' };
-    const sent = { code: 'dns/credentialsMissing', message: first.message, next: first.remedy, sent: true };
+    const sent = { code: 'dns/credentialsMissing', message: first.message, remedy: first.remedy, outcomeUnknown: true };
     expect(await failureOf(runActivity(publishTxtRecords, input(), { heartbeatDetails }))).toMatchObject(sent);
     // The worker of the first attempt may have died between the change and the heartbeat.
     expect(await failureOf(runActivity(publishTxtRecords, input(), { attempt: 2 }))).toMatchObject(sent);
@@ -395,7 +395,7 @@ describe('the activities', () => {
         : undefined;
     const publishTxtRecords = publishing(provider({ needsNameServers: true }));
     const failure = await failureOf(runActivity(publishTxtRecords, input()));
-    expect(failure).toMatchObject({ code: 'dns/accessDenied', sent: true });
+    expect(failure).toMatchObject({ code: 'dns/accessDenied', outcomeUnknown: true });
     expect(Object.keys(await moto.txtSets(zoneId))).not.toEqual([]);
   });
 
