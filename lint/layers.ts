@@ -31,6 +31,7 @@ export const LAYERS: readonly Layer[] = [
   { path: 'src/clusters', imports: ['src/failures', 'src/certificates'], packages: [] },
   { path: 'src/contract', imports: PURE, packages: DETERMINISTIC },
   { path: 'workflows', imports: CONTRACT, packages: DETERMINISTIC },
+  { path: 'src/cache', imports: ['src/failures'], packages: ['lru-cache'] },
   {
     path: 'src/x509',
     imports: ['src/failures'],
@@ -40,9 +41,9 @@ export const LAYERS: readonly Layer[] = [
   { path: 'src/crl', imports: BELOW_CLIENTS },
   { path: 'src/kubernetes/api', imports: BELOW_CLIENTS },
   { path: 'src/kubernetes/objects', imports: [...BELOW_CLIENTS, 'src/kubernetes/api'] },
-  { path: 'src/dns', imports: CONTRACT },
+  { path: 'src/dns', imports: BELOW_CLIENTS },
   // A provider reads its zone and its credentials from Kubernetes objects.
-  { path: 'src/dns/route53', imports: [...CONTRACT, 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'] },
+  { path: 'src/dns/route53', imports: [...BELOW_CLIENTS, 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'] },
   { path: 'src/version.ts', imports: [] },
   { path: 'src/configuration', imports: [...CONTRACT, 'src/dns'] },
   { path: 'src/issuance', imports: SERVICES },
