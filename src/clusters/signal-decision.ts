@@ -23,7 +23,7 @@ export function decideSignal(previous: CachedCluster | undefined, view: ClusterV
   if (before?.served === true || needsWorkflow(gate, view)) {
     if (changed) return { kind: 'observed' };
     // On a deleting object, certman itself removed it after decommissioning.
-    return  before?.finalizer && !view.finalizer && !view.deleting ? { kind: 'finalizerLost' } : NOTHING;
+    return before?.finalizer && !view.finalizer && !view.deleting ? { kind: 'finalizerLost' } : NOTHING;
   }
   const onlyGated = view.installed && !view.fake && view.bundles.length > 0;
   if (changed && gate.kind === 'skip' && onlyGated && before?.reason !== gate.reason) {

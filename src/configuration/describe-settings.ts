@@ -1,6 +1,7 @@
 /** The settings for people: the README's table, the terminal's list, and probable misspellings. */
+
+import type { Environment } from './configuration-error.ts';
 import { EXTERNAL_SETTINGS } from './external-settings.ts';
-import type { Environment } from './load-configuration.ts';
 import type { SettingDescription } from './setting.ts';
 import { SETTING_GROUPS, SETTINGS } from './settings.ts';
 

@@ -1,44 +1,8 @@
 /** Reads the settings from the environment and reports every problem at once. */
-import { CertmanError } from '../failures/failure.ts';
+import { ConfigurationError, type ConfigurationProblem, type Environment } from './configuration-error.ts';
 import type { Setting } from './setting.ts';
 import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
 import { loadTemporalSettings, type TemporalSettings } from './temporal-settings.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where the settings are documented. */
-export const CONFIGURATION_DOCUMENT = 'README.md, "Configuration", or "certman config"';
-
-export interface ConfigurationProblem {
-  readonly setting: string;
-  /** The value, shortened; absent when the setting is not set. */
-  readonly found?: string;
-  /** What is wrong with the value, where `expected` does not say so. */
-  readonly reason?: string;
-  readonly expected: string;
-}
-
-/** Wrong configuration, with every problem; `code` is `configuration/invalid`. */
-export class ConfigurationError extends CertmanError {
-  readonly problems: readonly ConfigurationProblem[];
-
-  constructor(problems: readonly ConfigurationProblem[]) {
-    const lines = problems.map((problem) => `  ${describeProblem(problem)}`);
-    const count = problems.length === 1 ? '1 setting is' : `${problems.length} settings are`;
-    super({
-      code: 'configuration/invalid',
-      message: `${count} wrong:\n${lines.join('\n')}`,
-      remedy: `Correct the settings and start again; they are described in ${CONFIGURATION_DOCUMENT}.`,
-    });
-    this.name = 'ConfigurationError';
-    this.problems = Object.freeze([...problems]);
-  }
-}
-
-function describeProblem(problem: ConfigurationProblem): string {
-  const found = problem.found === undefined ? 'is not set' : `is ${JSON.stringify(problem.found)}`;
-  return `${problem.setting} ${problem.reason ?? found}; expected ${problem.expected}`;
-}
 
 /** The configuration of a worker. Frozen. */
 export interface Configuration extends SettingValues {

@@ -4,7 +4,7 @@
  */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { parseHostAndPort } from '../dns/host-and-port.ts';
-import type { ConfigurationProblem, Environment } from './load-configuration.ts';
+import type { ConfigurationProblem, Environment } from './configuration-error.ts';
 
 type ConnectOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
 

@@ -3,12 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  ConfigurationError,
-  type Environment,
-  loadConfiguration,
-  loadSettings,
-} from '../../../src/configuration/load-configuration.ts';
+import { ConfigurationError, type Environment } from '../../../src/configuration/configuration-error.ts';
+import { loadConfiguration, loadSettings } from '../../../src/configuration/load-configuration.ts';
 import { SETTINGS } from '../../../src/configuration/settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certman-configuration-'));

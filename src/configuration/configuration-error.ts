@@ -1,0 +1,40 @@
+/** Wrong configuration: every problem of it, each with setting, value and what is expected. */
+import { CertmanError } from '../failures/failure.ts';
+
+/** Environment variables, by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where the settings are documented. */
+export const CONFIGURATION_DOCUMENT = 'README.md, "Settings", or "certman config"';
+
+/** What is wrong with one setting. */
+export interface ConfigurationProblem {
+  readonly setting: string;
+  /** The value, shortened; absent when the setting is not set. */
+  readonly found?: string;
+  /** What is wrong with the value, where `expected` does not say so. */
+  readonly reason?: string;
+  readonly expected: string;
+}
+
+/** Wrong configuration, with every problem; `code` is `configuration/invalid`. */
+export class ConfigurationError extends CertmanError {
+  readonly problems: readonly ConfigurationProblem[];
+
+  constructor(problems: readonly ConfigurationProblem[]) {
+    const lines = problems.map((problem) => `  ${describeProblem(problem)}`);
+    const count = problems.length === 1 ? '1 setting is' : `${problems.length} settings are`;
+    super({
+      code: 'configuration/invalid',
+      message: `${count} wrong:\n${lines.join('\n')}`,
+      remedy: `Correct the settings and start again; they are described in ${CONFIGURATION_DOCUMENT}.`,
+    });
+    this.name = 'ConfigurationError';
+    this.problems = Object.freeze([...problems]);
+  }
+}
+
+function describeProblem(problem: ConfigurationProblem): string {
+  const found = problem.found === undefined ? 'is not set' : `is ${JSON.stringify(problem.found)}`;
+  return `${problem.setting} ${problem.reason ?? found}; expected ${problem.expected}`;
+}
