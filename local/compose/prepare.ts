@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { writeKubeconfig } from '../stack/management-cluster/kubeconfig.ts';
+import { corefile, pebbleConfiguration } from '../stack/parts/flags.ts';
 import { adminToken, serviceAccountKey } from '../stack/parts/kube-apiserver.ts';
 import { tlsFiles } from '../stack/tls.ts';
-import { corefile, pebbleConfiguration } from '../stack/versions.ts';
 import { ENDPOINTS, FILES, PORTS, TLS_SERVICES } from './endpoints.ts';
 
 const ALL_INTERFACES = '0.0.0.0';

@@ -3,7 +3,7 @@ import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-rou
 import { removeDeletedZoneFiles } from '../stack/hosted-zones.ts';
 import { sendRequest } from '../stack/http.ts';
 import { LocalStackError, messageOf } from '../stack/local-stack-error.ts';
-import { withAdmin } from '../stack/management-cluster/admin-client.ts';
+import { withAdmin } from '../stack/management-cluster/clients.ts';
 import { prepareManagementCluster } from '../stack/management-cluster/management-cluster.ts';
 import { createSampleClusters } from '../stack/management-cluster/sample-cluster.ts';
 import { setWorkflowRetention } from '../stack/parts/temporal.ts';

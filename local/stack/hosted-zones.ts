@@ -13,7 +13,7 @@ import {
 import { servesZone } from './dns-query.ts';
 import type { StackEndpoints } from './endpoints.ts';
 import { LocalStackError, messageOf } from './local-stack-error.ts';
-import { coreDnsZone, soaRecordValue } from './versions.ts';
+import { coreDnsZone, soaRecordValue } from './parts/flags.ts';
 
 export interface ZoneOptions {
   /** A private zone: in Route 53 only, DNS does not answer for it. */

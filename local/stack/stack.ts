@@ -9,7 +9,7 @@ import { executable, executables } from './build/executables.ts';
 import type { StackEndpoints } from './endpoints.ts';
 import { createZone, type Zone, type ZoneOptions } from './hosted-zones.ts';
 import { LocalStackError } from './local-stack-error.ts';
-import type { PartName } from './part-names.ts';
+import { awsEnvironment } from './parts/flags.ts';
 import type { KubeApiServerOptions } from './parts/kube-apiserver.ts';
 import type { Part } from './parts/part.ts';
 import { type CertificateStatus, certificateStatus, type PebbleOptions } from './parts/pebble.ts';
@@ -17,7 +17,7 @@ import type { TemporalOptions } from './parts/temporal.ts';
 import type { Progress } from './progress.ts';
 import { startParts } from './start-parts.ts';
 import { ENDPOINTS_FILE, lockStateFolder } from './state-folder.ts';
-import { awsEnvironment, type ToolName } from './versions.ts';
+import { type PartName, type ToolName } from './versions.ts';
 
 export interface StackOptions {
   /** Folder of everything that the stack writes: keys, kubeconfigs, data, logs. Made when absent. */

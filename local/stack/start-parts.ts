@@ -1,7 +1,6 @@
 /** In which order the parts start, and what each is told of the others. */
 import { join } from 'node:path';
 import type { StackEndpoints } from './endpoints.ts';
-import type { PartName } from './part-names.ts';
 import { startCoreDns } from './parts/coredns.ts';
 import { startEtcd } from './parts/etcd.ts';
 import { type KubeApiServerOptions, startKubeApiServer } from './parts/kube-apiserver.ts';
@@ -11,7 +10,7 @@ import type { Part, PartContext } from './parts/part.ts';
 import { type PebbleOptions, startPebble } from './parts/pebble.ts';
 import { startTemporal, type TemporalOptions } from './parts/temporal.ts';
 import { type TlsFiles, tlsFiles } from './tls.ts';
-import { AWS } from './versions.ts';
+import { AWS, type PartName } from './versions.ts';
 
 export interface StartOptions {
   readonly stateDir: string;

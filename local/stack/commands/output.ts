@@ -1,4 +1,8 @@
-/** What a command says: the result on standard output, everything else on standard error. */
+import { join } from 'node:path';
+import type { StackEndpoints } from '../endpoints.ts';
+import type { ManagementCluster } from '../management-cluster/management-cluster.ts';
+
+/** Output of a command: the result on standard output, everything else on standard error. */
 export interface Output {
   /** For a person, or with --json one object. */
   result(text: string, data: unknown): void;
@@ -10,4 +14,33 @@ export function createOutput(json: boolean): Output {
     result: (text, data) => process.stdout.write(`${json ? JSON.stringify(data, undefined, 2) : text}\n`),
     note: (line) => process.stderr.write(`${line}\n`),
   };
+}
+
+/** Sets a shell up for the certman CLI and a worker: `. <state folder>/env.sh`. */
+export const ENVIRONMENT_FILE = 'env.sh';
+
+/** Where everything is, for a person. */
+export function describeStack(stack: StackEndpoints, managementCluster: Pick<ManagementCluster, 'kubeconfig'>): string {
+  const rows = [
+    ['Temporal', stack.temporal.address],
+    ['Temporal Web UI', stack.temporal.uiUrl],
+    ['Kubernetes', stack.kubernetes.server],
+    ['kubeconfig, administrator', stack.kubernetes.adminKubeconfig],
+    ['kubeconfig, certman', managementCluster.kubeconfig],
+    ['ACME directory', stack.acme.directoryUrl],
+    ['Route 53', stack.route53.endpoint],
+    ['DNS', stack.dns.address],
+    ['DoH', stack.dns.dohUrl],
+    ['logs', join(stack.stateDir, 'logs')],
+    ['for a shell', `. ${join(stack.stateDir, ENVIRONMENT_FILE)}`],
+  ];
+  const width = Math.max(...rows.map(([name = '']) => name.length));
+  return rows.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+export function environmentScript(managementCluster: Pick<ManagementCluster, 'environment'>): string {
+  const lines = Object.entries(managementCluster.environment).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,
+  );
+  return `# The settings of a certman worker on this stack, with the rights of its ServiceAccount.\n${lines.join('\n')}\n`;
 }

@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readEndpoints } from '../endpoints.ts';
-import { PART_NAMES } from '../part-names.ts';
 import { processStartTime } from '../process/process-start-time.ts';
 import { findSupervisor, MANAGEMENT_CLUSTER_FILE } from '../state-folder.ts';
-import { describeStack } from './describe.ts';
+import { PART_NAMES } from '../versions.ts';
 import type { Output } from './output.ts';
+import { describeStack } from './output.ts';
 
 export interface PartStatus {
   readonly name: string;

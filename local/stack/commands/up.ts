@@ -11,8 +11,8 @@ import { type ManagementCluster, prepareManagementCluster } from '../management-
 import { lastLines } from '../process/log-tail.ts';
 import { startStack } from '../stack.ts';
 import { findSupervisor, MANAGEMENT_CLUSTER_FILE } from '../state-folder.ts';
-import { describeStack, ENVIRONMENT_FILE, environmentScript } from './describe.ts';
 import type { Output } from './output.ts';
+import { describeStack, ENVIRONMENT_FILE, environmentScript } from './output.ts';
 
 export interface UpOptions {
   readonly stateDir: string;

@@ -4,7 +4,7 @@ import { requestName } from '../../../src/clusters/cluster-view.ts';
 import { LocalStackError } from '../local-stack-error.ts';
 import type { Stack } from '../stack.ts';
 import { AWS } from '../versions.ts';
-import { type ObjectPatch, withHiveClient } from './hive-client.ts';
+import { type ObjectPatch, withHiveClient } from './clients.ts';
 
 /** Further name of the control plane in the samples: value for `CERTMAN_EXTRA_RECORD`. */
 export const SAMPLE_EXTRA_RECORD = 'rh-api';

@@ -4,7 +4,7 @@ import { executable } from '../build/executables.ts';
 import { respondsToDns } from '../dns-query.ts';
 import { sendRequest } from '../http.ts';
 import type { TlsFiles } from '../tls.ts';
-import { awsEnvironment, coreDnsFlags, corefile } from '../versions.ts';
+import { awsEnvironment, coreDnsFlags, corefile } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
 export interface CoreDns extends Part {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { executable } from '../build/executables.ts';
 import { sendRequest } from '../http.ts';
-import { etcdFlags } from '../versions.ts';
+import { etcdFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
 export interface Etcd extends Part {

@@ -6,7 +6,7 @@ import { executable } from '../build/executables.ts';
 import { sendRequest } from '../http.ts';
 import { writeKubeconfig } from '../management-cluster/kubeconfig.ts';
 import type { TlsFiles } from '../tls.ts';
-import { apiServerFlags, auditPolicy } from '../versions.ts';
+import { apiServerFlags, auditPolicy } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
 export interface KubeApiServer extends Part {

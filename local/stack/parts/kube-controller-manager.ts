@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { executable } from '../build/executables.ts';
 import { sendRequest } from '../http.ts';
-import { controllerManagerFlags } from '../versions.ts';
+import { controllerManagerFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
 /** What collects by owner reference, ends namespaces, and gives each namespace its `default` ServiceAccount. */

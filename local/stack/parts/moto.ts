@@ -1,6 +1,6 @@
 import { executable } from '../build/executables.ts';
 import { sendRequest } from '../http.ts';
-import { motoFlags } from '../versions.ts';
+import { motoFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
 export interface Moto extends Part {

@@ -11,7 +11,7 @@ import {
   pebbleConfiguration,
   pebbleEnvironment,
   pebbleFlags,
-} from '../versions.ts';
+} from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
 export interface PebbleOptions

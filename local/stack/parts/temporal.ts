@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { executable } from '../build/executables.ts';
-import { TEMPORAL_NAMESPACE, TEMPORAL_RETENTION_DAYS, temporalFlags } from '../versions.ts';
+import { TEMPORAL_NAMESPACE, TEMPORAL_RETENTION_DAYS } from '../versions.ts';
+import { temporalFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
 export interface TemporalOptions {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PART_NAMES } from '../../../local/stack/part-names.ts';
+import { PART_NAMES } from '../../../local/stack/versions.ts';
 import { waitForExit } from '../../support/process/wait-for-exit.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 

@@ -1,5 +1,5 @@
 /** What is in certman's own namespace: the ACME account and the contact, as an administrator writes them. */
-import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
+import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import { type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
 import { ACCOUNT_SECRET, EMAIL_ENTRY, SETTINGS_CONFIG_MAP } from '../../../src/kubernetes/objects/operator-settings.ts';

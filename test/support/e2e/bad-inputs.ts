@@ -1,7 +1,7 @@
 /** What Hive, users and the outside can get wrong about one cluster: what certman must say, and how it is put right. */
-import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
+import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import { PEBBLE_BLOCKED_DOMAINS } from '../../../local/stack/versions.ts';
+import { PEBBLE_BLOCKED_DOMAINS } from '../../../local/stack/parts/flags.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { createDouble } from '../dns/hosted-zones.ts';

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
+import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import { type SampleCluster, sampleManifests } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
 import { type BundleRecord } from '../../../src/contract/bundle-record.ts';

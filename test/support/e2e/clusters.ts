@@ -1,5 +1,5 @@
 /** ClusterDeployments of the tests of a life, made and changed as Hive and its users would. */
-import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
+import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import {
   installSampleClusters,
   prepareSampleClusters,

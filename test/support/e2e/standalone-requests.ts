@@ -1,5 +1,5 @@
 /** CertificateRequests that stand alone in the tests of a life, made and changed as their users would. */
-import { withHiveClient } from '../../../local/stack/management-cluster/hive-client.ts';
+import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import { AWS } from '../../../local/stack/versions.ts';
 import { type KubernetesObject, type ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';

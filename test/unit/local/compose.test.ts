@@ -5,22 +5,19 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ENDPOINTS, FILES, PORTS, STEPS, TLS_SERVICES } from '../../../local/compose/endpoints.ts';
 import { SAMPLE_EXTRA_RECORD } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import { PART_NAMES } from '../../../local/stack/part-names.ts';
-import { openStack } from '../../../local/stack/stack.ts';
 import {
   apiServerFlags,
   awsEnvironment,
   controllerManagerFlags,
   coreDnsFlags,
   etcdFlags,
-  GO_RUNTIME,
-  IMAGES,
   motoFlags,
   pebbleEnvironment,
   pebbleFlags,
-  TOOLS,
   temporalFlags,
-} from '../../../local/stack/versions.ts';
+} from '../../../local/stack/parts/flags.ts';
+import { openStack } from '../../../local/stack/stack.ts';
+import { GO_RUNTIME, IMAGES, PART_NAMES, TOOLS } from '../../../local/stack/versions.ts';
 import { SETTINGS } from '../../../src/configuration/settings.ts';
 import { COMPOSE_TEXT, readComposeFile } from '../../support/compose/compose-file.ts';
 

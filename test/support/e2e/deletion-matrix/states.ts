@@ -1,7 +1,7 @@
 /** Clusters brought into the states of the matrix, many at once, on the real parts. */
 import type { X509Certificate } from 'node:crypto';
 import pLimit from 'p-limit';
-import { withHiveClient } from '../../../../local/stack/management-cluster/hive-client.ts';
+import { withHiveClient } from '../../../../local/stack/management-cluster/clients.ts';
 import { renew } from '../../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../../../src/contract/ids.ts';
 import { waitFor, waitForCertificate } from '../checks.ts';

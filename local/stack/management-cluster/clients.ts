@@ -1,8 +1,10 @@
-/** The hub's API server as Hive and the users of the hub write to it: in the name of somebody else than certman. */
+/** Clients of the local management cluster's API server: certman's own as administrator, and one with Hive's field manager. */
 import { readFile } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { Agent } from 'undici';
 import { z } from 'zod';
+import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { LocalStackError } from '../local-stack-error.ts';
 
 /** Path of an object, such as `/api/v1/namespaces/sample`, and what is written there. */
@@ -65,5 +67,15 @@ export async function withHiveClient<T>(kubeconfig: string, body: (api: HiveClie
     });
   } finally {
     await agent.destroy();
+  }
+}
+
+/** Runs `body` with a client, and closes its connections. @param kubeconfig path of the administrator's. */
+export async function withAdmin<T>(kubeconfig: string, body: (admin: KubernetesClient) => Promise<T>): Promise<T> {
+  const admin = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: kubeconfig }) });
+  try {
+    return await body(admin);
+  } finally {
+    await admin.close();
   }
 }

@@ -1,0 +1,232 @@
+/** Flags, environment and configuration files of the parts, for the native stack and docker-compose.yml. */
+import { AWS } from '../versions.ts';
+
+/** Where a part listens: `127.0.0.1` natively, `0.0.0.0` in a container. */
+export interface ListenAddress {
+  readonly host: string;
+}
+
+export function etcdFlags(
+  at: ListenAddress & { readonly client: number; readonly peer: number; readonly dataDir: string },
+) {
+  const [client, peer] = [`http://${at.host}:${at.client}`, `http://${at.host}:${at.peer}`];
+  return [
+    `--data-dir=${at.dataDir}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    '--unsafe-no-fsync',
+    '--log-level=warn',
+  ];
+}
+
+export interface ApiServerPaths {
+  readonly etcdUrl: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Signs the tokens of ServiceAccounts. */
+  readonly serviceAccountKeyFile: string;
+  readonly tokensFile: string;
+  /** For what the server generates by itself. */
+  readonly dataDir: string;
+  /** Whom to write a line about for every request that they make; absent: nobody. */
+  readonly audit?: { readonly policyFile: string; readonly logFile: string };
+}
+
+export function apiServerFlags(at: ListenAddress & ApiServerPaths & { readonly port: number }): readonly string[] {
+  return [
+    `--etcd-servers=${at.etcdUrl}`,
+    `--secure-port=${at.port}`,
+    `--bind-address=${at.host}`,
+    `--tls-cert-file=${at.certFile}`,
+    `--tls-private-key-file=${at.keyFile}`,
+    `--cert-dir=${at.dataDir}`,
+    `--service-account-key-file=${at.serviceAccountKeyFile}`,
+    `--service-account-signing-key-file=${at.serviceAccountKeyFile}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    // Tokens of years, so that a stack that is left running keeps working.
+    '--service-account-max-token-expiration=87600h',
+    '--authorization-mode=RBAC',
+    `--token-auth-file=${at.tokensFile}`,
+    // No controller makes the `default` ServiceAccount before the first object of a namespace.
+    '--disable-admission-plugins=ServiceAccount',
+    '--service-cluster-ip-range=10.0.0.0/24',
+    '--endpoint-reconciler-type=none',
+    ...(at.audit === undefined
+      ? []
+      : [`--audit-policy-file=${at.audit.policyFile}`, `--audit-log-path=${at.audit.logFile}`]),
+  ];
+}
+
+/** Content of an audit policy by which one user's requests are written down, each with verb and object and without its content. */
+export function auditPolicy(user: string): object {
+  return {
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived'],
+    rules: [{ level: 'Metadata', users: [user] }, { level: 'None' }],
+  };
+}
+
+export function controllerManagerFlags(
+  at: ListenAddress & { readonly port: number; readonly kubeconfig: string; readonly dataDir: string },
+): readonly string[] {
+  return [
+    `--kubeconfig=${at.kubeconfig}`,
+    '--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller',
+    '--leader-elect=false',
+    `--secure-port=${at.port}`,
+    `--bind-address=${at.host}`,
+    `--cert-dir=${at.dataDir}`,
+  ];
+}
+
+const DAY_S = 86_400;
+
+/** Profiles of the CA: lifetimes in seconds. */
+export const PEBBLE_PROFILES: Readonly<Record<string, number>> = {
+  default: 90 * DAY_S,
+  'two-minutes': 120,
+  'sixty-seconds': 60,
+  d64: 64 * DAY_S,
+  d45: 45 * DAY_S,
+};
+
+/** Names that the CA refuses, below these. */
+export const PEBBLE_BLOCKED_DOMAINS: readonly string[] = ['blocked-domain.example'];
+
+export interface PebbleConfiguration extends ListenAddress {
+  readonly port: number;
+  readonly managementPort: number;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Seconds by name; default {@link PEBBLE_PROFILES}. */
+  readonly profiles?: Readonly<Record<string, number>>;
+  readonly blockedDomains?: readonly string[];
+  /** Seconds in Retry-After; default 1. */
+  readonly retryAfter?: number;
+}
+
+/** Content of Pebble's configuration file. */
+export function pebbleConfiguration(at: PebbleConfiguration): object {
+  const profiles = Object.entries(at.profiles ?? PEBBLE_PROFILES);
+  const seconds = at.retryAfter ?? 1;
+  return {
+    pebble: {
+      listenAddress: `${at.host}:${at.port}`,
+      managementListenAddress: `${at.host}:${at.managementPort}`,
+      certificate: at.certFile,
+      privateKey: at.keyFile,
+      httpPort: 5002,
+      tlsPort: 5001,
+      ocspResponderURL: '',
+      externalAccountBindingRequired: false,
+      domainBlocklist: at.blockedDomains ?? PEBBLE_BLOCKED_DOMAINS,
+      retryAfter: { authz: seconds, order: seconds },
+      keyAlgorithm: 'ecdsa',
+      profiles: Object.fromEntries(
+        profiles.map(([name, validityPeriod]) => [name, { description: `${validityPeriod} seconds`, validityPeriod }]),
+      ),
+    },
+  };
+}
+
+export interface PebbleBehaviour {
+  /** Every challenge is held to be met. */
+  readonly alwaysValid?: boolean;
+  /** Percent of nonces that are refused on purpose. Default 5, Pebble's own. */
+  readonly nonceReject?: number;
+  /** Percent of valid authorizations that are used again, at least one. Default 50, Pebble's own. */
+  readonly authzReuse?: number;
+}
+
+export function pebbleEnvironment(behaviour: PebbleBehaviour = {}): Readonly<Record<string, string>> {
+  return {
+    PEBBLE_VA_NOSLEEP: '1',
+    PEBBLE_WFE_NONCEREJECT: String(behaviour.nonceReject ?? 5),
+    PEBBLE_AUTHZREUSE: String(behaviour.authzReuse ?? 50),
+    ...(behaviour.alwaysValid === true ? { PEBBLE_VA_ALWAYS_VALID: '1' } : {}),
+  };
+}
+
+/** @param at.dnsServer `host:port`, asked over TCP. */
+export function pebbleFlags(at: { readonly configFile: string; readonly dnsServer?: string }): readonly string[] {
+  return ['-config', at.configFile, ...(at.dnsServer === undefined ? [] : ['-dnsserver', at.dnsServer])];
+}
+
+export function motoFlags(at: ListenAddress & { readonly port: number }): readonly string[] {
+  return ['-H', at.host, '-p', String(at.port)];
+}
+
+export interface CoreDnsConfiguration extends ListenAddress {
+  readonly dnsPort: number;
+  readonly dohPort: number;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Folder of a `<zone id>.conf` each, see {@link coreDnsZone}. */
+  readonly zonesDir: string;
+}
+
+/** Content of the Corefile: zones by DNS, and by DoH just what DNS answers. */
+export function corefile(at: CoreDnsConfiguration): string {
+  return `.:${at.dnsPort} {
+  bind ${at.host}
+  errors {
+    consolidate 5m "no next plugin found"
+  }
+  import ${at.zonesDir}/*.conf
+}
+https://.:${at.dohPort} {
+  bind ${at.host}
+  errors
+  tls ${at.certFile} ${at.keyFile}
+  forward . 127.0.0.1:${at.dnsPort}
+}
+`;
+}
+
+/** One zone of Route 53, a second old at most. */
+export function coreDnsZone(name: string, zoneId: string): string {
+  return `route53 ${name}.:${zoneId} {\n  refresh 1s\n}\n`;
+}
+
+export function coreDnsFlags(at: { readonly corefile: string }): readonly string[] {
+  return ['-conf', at.corefile];
+}
+
+/** The AWS SDKs' own variables; the `aws_endpoint` option of CoreDNS' plugin has no effect. */
+export function awsEnvironment(endpoint: string): Readonly<Record<string, string>> {
+  return {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_ACCESS_KEY_ID: AWS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: AWS.secretAccessKey,
+    AWS_REGION: AWS.region,
+  };
+}
+
+/** An SOA that CoreDNS accepts (moto's own has no MNAME to speak of), by which nothing is remembered as absent for more than a second. */
+export function soaRecordValue(zone: string): string {
+  return `ns-1.${zone}. hostmaster.${zone}. 1 7200 900 1209600 1`;
+}
+
+export interface TemporalPorts {
+  readonly port: number;
+  readonly uiPort: number;
+  readonly metricsPort: number;
+}
+
+export function temporalFlags(at: ListenAddress & TemporalPorts & { readonly dbFilename?: string }): readonly string[] {
+  return [
+    'server',
+    'start-dev',
+    `--ip=${at.host}`,
+    `--port=${at.port}`,
+    `--ui-port=${at.uiPort}`,
+    `--metrics-port=${at.metricsPort}`,
+    '--log-level=error',
+    '--dynamic-config-value=system.enableActivityEagerExecution=true',
+    ...(at.dbFilename === undefined ? [] : [`--db-filename=${at.dbFilename}`]),
+  ];
+}
