@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { type AcmeAccount, publicJwk } from './account.ts';
 import { DirectoryCache } from './directory.ts';
 import type { AcmeTransport } from './transport.ts';
 
 /** Called once for each answered request, for metrics. `resource` is an `AcmeResource`. */
 export type RequestObserver = (resource: string, status: number, seconds: number) => void;
+
+const MAX_READY_ORDERS = 2_000;
 
 /** State that all requests to one CA under one account share. */
 export class AcmeSession {
@@ -16,7 +19,8 @@ export class AcmeSession {
   readonly thumbprint: string;
   readonly directory: DirectoryCache;
   readonly nonces = new NoncePool();
-  readonly readyOrders = new ReadyOrders();
+  /** Finalize URLs of orders that this process saw become ready: saves fetching such an order before it is finalized. */
+  readonly readyOrders = new LRUCache<string, string>({ max: MAX_READY_ORDERS });
 
   constructor(account: AcmeAccount, transport: AcmeTransport, observe?: RequestObserver) {
     this.account = account;
@@ -59,26 +63,5 @@ export class NoncePool {
 
   get size(): number {
     return this.#nonces.length;
-  }
-}
-
-const MAX_READY_ORDERS = 2_000;
-
-/** Finalize URLs of orders that this process saw become ready: saves fetching the order again before it is finalized. */
-class ReadyOrders {
-  readonly #finalizeUrls = new Map<string, string>();
-
-  record(order: { readonly url: string; readonly status: string; readonly finalize: string }): void {
-    this.#finalizeUrls.delete(order.url);
-    if (order.status === 'ready') this.#finalizeUrls.set(order.url, order.finalize);
-    const [oldest] = this.#finalizeUrls.keys();
-    if (oldest !== undefined && this.#finalizeUrls.size > MAX_READY_ORDERS) this.#finalizeUrls.delete(oldest);
-  }
-
-  /** Removes and returns the finalize URL of an order last seen ready. */
-  take(orderUrl: string): string | undefined {
-    const finalizeUrl = this.#finalizeUrls.get(orderUrl);
-    this.#finalizeUrls.delete(orderUrl);
-    return finalizeUrl;
   }
 }

@@ -1,13 +1,10 @@
-/**
- * The names that a certificate must carry: of a bundle, from what the ClusterDeployment says; of a CertificateRequest, as they
- * stand there. Pure.
- */
+/** The names that a certificate must have, from a ClusterDeployment or a CertificateRequest. Pure. */
 import { dnsNameProblem, isInZone, MAX_COMMON_NAME_LENGTH, quoted } from './dns-name.ts';
 
-/** The CA's limit for one certificate. Source: https://letsencrypt.org/docs/rate-limits/ ("names per certificate"). */
+/** Names per certificate. Source: https://letsencrypt.org/docs/rate-limits/ */
 export const MAX_NAMES = 100;
 
-/** Names of a bundle in order; the first is the CN when it has at most 64 characters. Or why there are none. */
+/** Names of a bundle in order, the first of which is the CN if it has at most 64 characters; or why there are none. */
 export type BundleNames =
   | { readonly kind: 'valid'; readonly dnsNames: readonly string[]; readonly commonName?: string }
   | {
@@ -16,7 +13,7 @@ export type BundleNames =
       readonly message: string;
     };
 
-/** The fields of a ClusterDeployment's spec that give a bundle its names. */
+/** The fields of a ClusterDeployment's spec that determine the names of a bundle. */
 export interface ServingNames {
   readonly clusterName: string;
   readonly baseDomain: string;
@@ -29,8 +26,8 @@ export interface ServingNames {
 }
 
 /**
- * @param extraRecord label of a second name for the API (`rh-api`); none when absent.
- * @returns the names in order: API, extra API, additional, ingress wildcards; lower case, each once; or why there are none.
+ * The names of a bundle, in order: API, extra API, additional, ingress wildcards.
+ * @param extraRecord label of a second name for the API (`rh-api`).
  */
 export function namesOfBundle(bundle: string, serving: ServingNames, extraRecord?: string): BundleNames {
   const clusterDomain = `${serving.clusterName}.${serving.baseDomain}`;
@@ -58,56 +55,48 @@ function asWildcard(domain: string): string {
   return domain === '' || domain.startsWith('*.') ? domain : `*.${domain}`;
 }
 
-/** How a problem with names is put, by where somebody wrote them. */
+/** Wording of errors, by where the names come from. */
 export interface NameErrorMessages {
-  /** What asks for the names, at the beginning of a sentence. */
+  /** The bundle or CertificateRequest, as the subject of a sentence. */
   readonly subject: string;
-  /** What the zone is called. */
   readonly zone: string;
-  /** The whole message when there is no name at all. */
+  /** The whole message when there are no names. */
   readonly whenNone: string;
-  /** What to do, each a sentence. */
+  /** Remedies, one sentence each. */
   readonly whenTooMany: string;
   readonly whenWrong: string;
   readonly whenOutside: string;
 }
 
 /**
- * Names as somebody asked for them, made fit for a certificate: lower case, each once, in their order; or why they are not.
- * @param zone that the names must lie in, to be proved there.
+ * Normalizes names for a certificate: lower case, without duplicates, in order; or says why they are not acceptable.
+ * @param zone that contains the names, for the DNS-01 challenges.
  */
 export function certificateNames(wanted: readonly string[], zone: string, wording: NameErrorMessages): BundleNames {
   const dnsNames = [...new Set(wanted.map((name) => name.toLowerCase()))];
   const zoneName = zone.toLowerCase();
   const { subject } = wording;
   const [first] = dnsNames;
-  if (first === undefined) return { kind: 'invalid', code: 'names/none', message: wording.whenNone };
+  if (first === undefined) return invalid('names/none', wording.whenNone);
   if (dnsNames.length > MAX_NAMES) {
-    return {
-      kind: 'invalid',
-      code: 'names/tooMany',
-      message: `${subject} has ${dnsNames.length} names; a certificate carries at most ${MAX_NAMES}. ${wording.whenTooMany}`,
-    };
+    const excess = `${subject} has ${dnsNames.length} names; a certificate carries at most ${MAX_NAMES}.`;
+    return invalid('names/tooMany', `${excess} ${wording.whenTooMany}`);
   }
   for (const name of dnsNames) {
     const problem = dnsNameProblem(name);
-    if (problem !== undefined) {
-      return {
-        kind: 'invalid',
-        code: 'names/invalid',
-        message: `${subject} asks for ${quoted(name)}, which no certificate can carry: ${problem}. ${wording.whenWrong}`,
-      };
-    }
+    if (problem === undefined) continue;
+    const bad = `${subject} asks for ${quoted(name)}, which no certificate can carry: ${problem}.`;
+    return invalid('names/invalid', `${bad} ${wording.whenWrong}`);
   }
   const outside = dnsNames.find((name) => !isInZone(name, zoneName));
   if (outside !== undefined) {
-    return {
-      kind: 'invalid',
-      code: 'dns/nameOutsideZone',
-      message: `${subject} asks for ${quoted(outside)}, which is not in ${wording.zone} ${quoted(zoneName)}, so it cannot be proved. ${wording.whenOutside}`,
-    };
+    const bad = `${subject} asks for ${quoted(outside)}, which is not in ${wording.zone} ${quoted(zoneName)}, so it cannot be proved.`;
+    return invalid('dns/nameOutsideZone', `${bad} ${wording.whenOutside}`);
   }
-  return first.length <= MAX_COMMON_NAME_LENGTH
-    ? { kind: 'valid', dnsNames, commonName: first }
-    : { kind: 'valid', dnsNames };
+  const commonName = first.length <= MAX_COMMON_NAME_LENGTH ? first : undefined;
+  return { kind: 'valid', dnsNames, ...(commonName && { commonName }) };
+}
+
+function invalid(code: (BundleNames & { kind: 'invalid' })['code'], message: string): BundleNames {
+  return { kind: 'invalid', code, message };
 }

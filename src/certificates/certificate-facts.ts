@@ -1,4 +1,4 @@
-/** What is read out of an X.509 certificate and used for decisions. Nothing secret; fits a workflow's state. */
+/** What certman decides by, of an X.509 certificate. Contains no secrets; small enough for a workflow's state. */
 export interface CertificateFacts {
   /** Serial number in decimal, as in `status.serialNumber`. */
   readonly serialNumber: string;
@@ -11,13 +11,13 @@ export interface CertificateFacts {
   readonly dnsNames: readonly string[];
   /** SHA-256 of the leaf's DER, lower-case hex. */
   readonly fingerprint: string;
-  /** What the CA knows it by when asked for renewal information (RFC 9773 §4.1); absent: it names no authority key. */
-  readonly certId?: string;
-  /** Where its CA lists what it has revoked (RFC 5280 §4.2.1.13); absent: nowhere that could be looked at. */
-  readonly crlUrl?: string;
+  /** ARI certificate identifier (RFC 9773 §4.1); absent without an authority key identifier. */
+  readonly certId?: string | undefined;
+  /** CRL distribution point (RFC 5280 §4.2.1.13); absent: none that can be fetched. */
+  readonly crlUrl?: string | undefined;
 }
 
-/** What the certificate Secret holds right now. */
+/** Content of the certificate's Secret. */
 export type SecretObservation =
   | { readonly kind: 'missing' }
   | { readonly kind: 'broken'; readonly message: string; readonly keyMismatch?: true }

@@ -1,8 +1,6 @@
-/**
- * Which names can stand in a certificate: RFC 1123 §2.1 host names, and wildcards as in RFC 6125 §6.4.3. Pure.
- */
+/** DNS names in certificates: host names (RFC 1123 §2.1) and wildcards (RFC 6125 §6.4.3). Pure. */
 
-/** Longest name in presentation form without the trailing dot (RFC 1035 §2.3.4: 255 octets on the wire). */
+/** In presentation form without the trailing dot (RFC 1035 §2.3.4: 255 octets on the wire). */
 export const MAX_NAME_LENGTH = 253;
 
 /** RFC 5280 appendix A: ub-common-name. */
@@ -10,7 +8,7 @@ export const MAX_COMMON_NAME_LENGTH = 64;
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** @returns why `name` (lower case) cannot stand in a certificate, as the end of a sentence; undefined when it can. */
+/** Why a certificate cannot contain `name` (lower case), as the end of a sentence; undefined when it can. */
 export function dnsNameProblem(name: string): string | undefined {
   if (name === '') return 'it is empty';
   if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, more than ${MAX_NAME_LENGTH}`;
@@ -31,7 +29,7 @@ export function isInZone(name: string, zone: string): boolean {
   return host === zone || host.endsWith(`.${zone}`);
 }
 
-/** Somebody else's text, short and printable enough for a message. */
+/** Quotes untrusted text for a message: truncated, without control and invisible characters. */
 export function quoted(value: string, longest = 80): string {
   const short = value.length > longest ? `${value.slice(0, longest)}…` : value;
   return JSON.stringify(short).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '\ufffd');

@@ -1,56 +1,46 @@
-/** How near a certificate is to its end: what escalates while renewals fail, or a pause lasts. Pure. */
+/** How near the expiry of a certificate is: escalates while renewals fail or are paused. Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
 import { renewalLead } from './planned-renewal.ts';
 
-/** `far`: as long as all goes well. */
+/** A certificate that is renewed in time stays `far`. */
 export type ExpiryLevel = 'far' | 'near' | 'critical' | 'expired';
 
-/**
- * Shares of the time between a renewal that was due and the expiry. For the certificates of up to 90 days that are renewed at
- * half of their life: a quarter and a twelfth of the lifetime; for longer ones 22.5 and 7.5 days.
- */
-const NEAR_SHARE = 1 / 2;
-const CRITICAL_SHARE = 1 / 6;
+type Validity = Pick<CertificateFacts, 'notBefore' | 'notAfter'>;
 
 /**
- * How near its end a certificate is. One that is renewed in time never gets beyond `far`.
- * @param now epoch milliseconds.
- * @param renewBeforeDays as the user set it: who renews late on purpose is warned later.
+ * Levels by the share of the renewal lead that is left. For certificates of up to 90 days, which are renewed at half of their
+ * lifetime: a quarter and a twelfth of the lifetime; for longer ones 22.5 and 7.5 days.
  */
-export function expiryLevel(
-  certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
-  now: number,
-  renewBeforeDays?: number,
-): ExpiryLevel {
-  let nearness: ExpiryLevel = 'far';
-  for (const turn of expiryThresholds(certificate, renewBeforeDays)) {
-    if (turn.at <= now) nearness = turn.into;
-  }
-  return nearness;
+const THRESHOLDS = [
+  { level: 'near', share: 1 / 2 },
+  { level: 'critical', share: 1 / 6 },
+  { level: 'expired', share: 0 },
+] as const;
+
+/**
+ * The expiry level at an instant.
+ * @param now epoch milliseconds.
+ * @param renewBeforeDays of the CertificateRequest: a smaller lead warns later.
+ */
+export function expiryLevel(certificate: Validity, now: number, renewBeforeDays?: number): ExpiryLevel {
+  return expiryThresholds(certificate, renewBeforeDays).findLast(({ at }) => at <= now)?.level ?? 'far';
 }
 
 /**
- * When the answer of `expiryNearness` is the next one.
+ * When {@link expiryLevel} changes next.
  * @param now epoch milliseconds.
  * @returns epoch milliseconds, later than `now`; undefined once the certificate has expired.
  */
 export function nextExpiryLevelChange(
-  certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
+  certificate: Validity,
   now: number,
   renewBeforeDays?: number,
 ): number | undefined {
-  return expiryThresholds(certificate, renewBeforeDays).find((turn) => turn.at > now)?.at;
+  return expiryThresholds(certificate, renewBeforeDays).find(({ at }) => at > now)?.at;
 }
 
-function expiryThresholds(
-  certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
-  renewBeforeDays: number | undefined,
-): readonly { readonly into: ExpiryLevel; readonly at: number }[] {
+function expiryThresholds(certificate: Validity, renewBeforeDays: number | undefined) {
+  const { beforeMs } = renewalLead(certificate, renewBeforeDays);
   const notAfter = Date.parse(certificate.notAfter);
-  const { beforeMs: before } = renewalLead(certificate, renewBeforeDays);
-  return [
-    { into: 'near', at: Math.ceil(notAfter - before * NEAR_SHARE) },
-    { into: 'critical', at: Math.ceil(notAfter - before * CRITICAL_SHARE) },
-    { into: 'expired', at: notAfter },
-  ];
+  return THRESHOLDS.map(({ level, share }) => ({ level, at: Math.ceil(notAfter - beforeMs * share) }));
 }

@@ -1,43 +1,44 @@
-/** When a good certificate is renewed, and which rule says so. Pure. */
+/** When a valid certificate is renewed, and by which rule. Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
 import { stableFraction } from './digest.ts';
 import { applicableWindow, type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Days left at which a certificate is renewed unless the user says otherwise. */
 export const DEFAULT_RENEW_BEFORE_DAYS = 45;
 
-/** Renewals are spread over up to this much earlier, so that clusters installed together are not renewed together. */
+/** Renewals are up to this much earlier, so that certificates issued together are not renewed together. */
 export const MAX_JITTER_MS = DAY_MS;
 
-/** The spread is never more than this share of the lifetime: a short certificate keeps most of its life. */
+/** Share of the lifetime that the jitter does not exceed: short-lived certificates keep most of their life. */
 const MAX_JITTER_SHARE = 1 / 50;
 
-/** What the instant of a renewal depends on, besides the certificate. */
+type Validity = Pick<CertificateFacts, 'notBefore' | 'notAfter'>;
+
+/** What the renewal time depends on, besides the certificate. */
 export interface RenewalTerms {
-  /** As the user set it; unset or <= 0: the default. */
-  readonly renewBeforeDays?: number;
-  /** Anything stable for this certificate's place (namespace/name of the request): decides its spread. */
+  /** From the CertificateRequest; undefined or <= 0: the default. */
+  readonly renewBeforeDays?: number | undefined;
+  /** Determines the jitter; constant for a CertificateRequest (namespace/name). */
   readonly jitterKey: string;
-  /** What the CA last suggested; ignored unless it is of this very certificate. */
-  readonly suggestedWindow?: RenewalWindow;
+  /** Ignored unless it belongs to this certificate. */
+  readonly suggestedWindow?: RenewalWindow | undefined;
   /** Epoch milliseconds. */
   readonly now: number;
 }
 
-/** Which rule gives the instant; CamelCase, used as condition reasons as well. */
+/** The rule that determines the renewal time; CamelCase, because conditions show it. */
 export type RenewalRule = 'RenewBeforeDays' | 'DefaultPolicy' | 'HalfLifetime' | 'SuggestedByCa';
 
 export interface PlannedRenewal {
-  /** Epoch milliseconds; in the past or `now` when it is due. */
+  /** Epoch milliseconds; <= `now` when the renewal is due. */
   readonly at: number;
   readonly reason: RenewalRule;
-  /** Why then, as a clause to follow a colon or a dash. */
+  /** Why then, as a clause to follow a colon. */
   readonly message: string;
 }
 
-/** How much of a certificate's life is to be left at its renewal, the spread aside. */
+/** How long before expiry a certificate is renewed, without jitter. */
 export interface RenewalLead {
   /** Milliseconds. */
   readonly beforeMs: number;
@@ -46,63 +47,39 @@ export interface RenewalLead {
 }
 
 /**
- * The one answer to "when is it renewed": by the policy, or at the instant in the CA's window where that is earlier. A window
- * later than the policy delays nothing: what it is for, spreading the CA's load, is not worth a promise to a user.
+ * The renewal time of a certificate: by {@link renewalLead}, or the time in the CA's window if that is earlier. A later window
+ * does not delay a renewal: spreading the CA's load does not justify breaking what `renewBeforeDays` promises.
  */
 export function plannedRenewal(
-  certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter' | 'certId'>,
+  certificate: Validity & Pick<CertificateFacts, 'certId'>,
   terms: RenewalTerms,
 ): PlannedRenewal {
-  const lead = renewalLead(certificate, terms.renewBeforeDays);
-  const byPolicy: PlannedRenewal = {
-    at: withJitter(certificate, lead.beforeMs, terms.jitterKey),
-    reason: lead.reason,
-    message: lead.message,
-  };
-  const bySuggestion = suggestedRenewal(certificate, terms);
-  return bySuggestion !== undefined && bySuggestion.at < byPolicy.at ? bySuggestion : byPolicy;
+  const { beforeMs, reason, message } = renewalLead(certificate, terms.renewBeforeDays);
+  const maxJitter = Math.min(MAX_JITTER_MS, lifetimeOf(certificate) * MAX_JITTER_SHARE);
+  const at = Date.parse(certificate.notAfter) - beforeMs - stableFraction(terms.jitterKey) * maxJitter;
+  const byPolicy: PlannedRenewal = { at: Math.floor(at / 1000) * 1000, reason, message };
+  const suggested = suggestedRenewal(certificate, terms);
+  return suggested !== undefined && suggested.at < byPolicy.at ? suggested : byPolicy;
 }
 
-/**
- * What is to be left of a certificate's life when it is renewed: `renewBeforeDays` (default 45), but never more than half of
- * its lifetime.
- */
-export function renewalLead(
-  certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
-  renewBeforeDays: number | undefined,
-): RenewalLead {
-  const userSays = renewBeforeDays !== undefined && renewBeforeDays > 0;
-  const days = userSays ? renewBeforeDays : DEFAULT_RENEW_BEFORE_DAYS;
+/** How long before expiry a certificate is renewed: `renewBeforeDays`, but never more than half of its lifetime. */
+export function renewalLead(certificate: Validity, renewBeforeDays: number | undefined): RenewalLead {
+  const custom = renewBeforeDays !== undefined && renewBeforeDays > 0;
+  const days = custom ? renewBeforeDays : DEFAULT_RENEW_BEFORE_DAYS;
+  const beforeMs = days * DAY_MS;
   const half = lifetimeOf(certificate) / 2;
-  if (days * DAY_MS > half) {
-    return {
-      beforeMs: half,
-      reason: 'HalfLifetime',
-      message: `half of its lifetime is then left, the most there may be (${days} days were wanted)`,
-    };
+  if (beforeMs > half) {
+    const message = `half of its lifetime is then left, the most there may be (${days} days were wanted)`;
+    return { beforeMs: half, reason: 'HalfLifetime', message };
   }
-  return userSays
-    ? {
-        beforeMs: days * DAY_MS,
-        reason: 'RenewBeforeDays',
-        message: `${days} days are then left, as renewBeforeDays says`,
-      }
-    : { beforeMs: days * DAY_MS, reason: 'DefaultPolicy', message: `${days} days are then left, the default` };
+  return custom
+    ? { beforeMs, reason: 'RenewBeforeDays', message: `${days} days are then left, as renewBeforeDays says` }
+    : { beforeMs, reason: 'DefaultPolicy', message: `${days} days are then left, the default` };
 }
 
 /** Milliseconds from notBefore to notAfter. */
-export function lifetimeOf(certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>): number {
+export function lifetimeOf(certificate: Validity): number {
   return Math.max(0, Date.parse(certificate.notAfter) - Date.parse(certificate.notBefore));
-}
-
-function withJitter(
-  certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
-  before: number,
-  jitterKey: string,
-): number {
-  const spread = stableFraction(jitterKey) * Math.min(MAX_JITTER_MS, lifetimeOf(certificate) * MAX_JITTER_SHARE);
-  // Whole seconds: people read it.
-  return Math.floor((Date.parse(certificate.notAfter) - before - spread) / 1000) * 1000;
 }
 
 function suggestedRenewal(
@@ -110,13 +87,9 @@ function suggestedRenewal(
   terms: RenewalTerms,
 ): PlannedRenewal | undefined {
   const window = applicableWindow(terms.suggestedWindow, certificate);
-  if (window === undefined) return;
-  const at = selectTimeInWindow(window, terms.now);
-  if (at === undefined) return;
+  const at = window && selectTimeInWindow(window, terms.now);
+  if (window === undefined || at === undefined) return undefined;
   const why = window.explanationUrl === undefined ? '' : `, see ${window.explanationUrl}`;
-  return {
-    at,
-    reason: 'SuggestedByCa',
-    message: `the CA suggests a renewal between ${window.start} and ${window.end}${why}`,
-  };
+  const message = `the CA suggests a renewal between ${window.start} and ${window.end}${why}`;
+  return { at, reason: 'SuggestedByCa', message };
 }

@@ -1,46 +1,70 @@
-/** When the CA suggests that a certificate be renewed (RFC 9773 §4.2). Pure. */
+/** The window in which the CA suggests to renew a certificate (ARI, RFC 9773 §4.2). Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
 import { stableFraction } from './digest.ts';
 
-/** Kept with the certificate that it is of: the window of another one must never cause a renewal. */
+/** Carries the identifier of its certificate: the window of another one must never cause a renewal. */
 export interface RenewalWindow {
-  /** `CertificateFacts.certId` of the certificate. */
+  /** `CertificateFacts.certId`. */
   readonly certId: string;
   /** RFC 3339. */
   readonly start: string;
   /** RFC 3339. */
   readonly end: string;
-  /** Page of the CA that says why, where it gave one. */
-  readonly explanationUrl?: string;
+  /** Page of the CA that explains the window. */
+  readonly explanationUrl?: string | undefined;
 }
 
-/** The window, if it is of this certificate and can be obeyed: a stale or malformed one counts as none. */
+/** Returns the window if it is well-formed and belongs to this certificate. */
 export function applicableWindow(
   window: RenewalWindow | undefined,
   certificate: Pick<CertificateFacts, 'certId'>,
 ): RenewalWindow | undefined {
-  if (window === undefined || certificate.certId === undefined || window.certId !== certificate.certId) return;
+  if (window === undefined || certificate.certId === undefined || window.certId !== certificate.certId)
+    return undefined;
   return boundsOf(window) === undefined ? undefined : window;
 }
 
 /**
- * The instant at which a certificate is renewed that has this window: uniform over it for a fleet, the same every time for a
- * certificate, and `now` once that instant has passed (RFC 9773 §4.2, the recommended algorithm).
+ * Selects the renewal time in a window (the recommended algorithm of RFC 9773 §4.2): uniformly distributed over certificates,
+ * constant for each, and `now` once it has passed.
  * @param now epoch milliseconds.
- * @returns epoch milliseconds, never before `now`; undefined for a window that does not end after it starts (RFC 9773 §4.2:
- * to be treated as if there were none).
+ * @returns epoch milliseconds, >= `now`; undefined for a window that does not end after it starts, which counts as none.
  */
 export function selectTimeInWindow(window: RenewalWindow, now: number): number | undefined {
   const bounds = boundsOf(window);
-  if (bounds === undefined) return;
+  if (bounds === undefined) return undefined;
   const chosen = bounds.start + stableFraction(window.certId) * (bounds.end - bounds.start);
-  // Whole seconds, since people read it, and none before the window.
+  // Rounded up, so as not to lie before the window.
   return Math.max(now, Math.ceil(chosen / 1000) * 1000);
 }
 
 function boundsOf(window: RenewalWindow): { readonly start: number; readonly end: number } | undefined {
   const start = Date.parse(window.start);
   const end = Date.parse(window.end);
-  // Not a number compares false: an instant that cannot be read makes the window malformed too.
+  // False for NaN: a window with a malformed instant is malformed.
   return start < end ? { start, end } : undefined;
+}
+
+/** The renewal that a workflow has planned, from the status of its CertificateRequest. */
+export interface KnownRenewal {
+  readonly suggestedWindow?: RenewalWindow | undefined;
+  /** RFC 3339. */
+  readonly renewalTime?: string | undefined;
+}
+
+/**
+ * Whether a window has to be signalled, because it changes the renewal time that the workflow has planned, or the explanation of
+ * a window that it knows. A window that is later than the planned renewal changes nothing.
+ * @param now epoch milliseconds.
+ */
+export function changesRenewalTime(window: RenewalWindow, known: KnownRenewal, now: number): boolean {
+  const selected = selectTimeInWindow(window, now);
+  if (selected === undefined) return false;
+  const { suggestedWindow, renewalTime } = known;
+  if (suggestedWindow?.certId === window.certId) {
+    return (
+      selectTimeInWindow(suggestedWindow, now) !== selected || suggestedWindow.explanationUrl !== window.explanationUrl
+    );
+  }
+  return renewalTime !== undefined && selected < Date.parse(renewalTime);
 }

@@ -1,27 +1,28 @@
 /**
- * How a bundle's record reads: conditions, Event, and the page that the Temporal Web UI shows. Pure; the only place where
- * these words are made, so that the resource, the Web UI and the CLI never say different things.
+ * The wording of a bundle's state, for conditions, Events, the Temporal Web UI and the CLI: all show the same sentences. Pure.
  */
 import type { FailureInfo } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
 import { expiryLevel } from './expiry-level.ts';
 import type { CertificateState, ReportedCondition } from './status-report.ts';
 
-/** The part of a bundle's record that wording needs. */
+/** The part of a bundle's record that the wording depends on. */
 export interface BundleSummary {
   readonly state: CertificateState;
   readonly message: string;
-  /** Why the resources do not say so. */
-  readonly statusWriteError?: string;
-  readonly certificate?: CertificateFacts;
-  readonly renewalTime?: string;
-  readonly renewBeforeDays?: number;
-  readonly failure?: FailureInfo;
+  /** Why the status could not be written to the resources. */
+  readonly statusWriteError?: string | undefined;
+  readonly certificate?: CertificateFacts | undefined;
+  /** RFC 3339. */
+  readonly renewalTime?: string | undefined;
+  readonly renewBeforeDays?: number | undefined;
+  readonly failure?: FailureInfo | undefined;
   readonly failedAttempts: number;
-  readonly nextAttempt?: string;
+  /** RFC 3339. */
+  readonly nextAttempt?: string | undefined;
 }
 
-/** `acme/rateLimited` → `AcmeRateLimited`: a condition reason (Kubernetes API conventions: CamelCase). */
+/** Converts a failure code to a condition reason, which is CamelCase: `acme/rateLimited` → `AcmeRateLimited`. */
 export function conditionReason(code: string): string {
   return code
     .split('/')
@@ -29,157 +30,138 @@ export function conditionReason(code: string): string {
     .join('');
 }
 
-/** What is going on, for places that do not read it from the resources: also that those do not say so. */
+/** The message of a bundle for the Web UI and the CLI: also says when the resources could not be updated. */
 export function summaryMessage({
   message,
-  statusWriteError: unwritten,
+  statusWriteError,
 }: Pick<BundleSummary, 'message' | 'statusWriteError'>): string {
-  return unwritten === undefined ? message : `${message} (The status could not be written: ${unwritten})`;
+  return statusWriteError === undefined ? message : `${message} (The status could not be written: ${statusWriteError})`;
 }
 
-/** What a failure says to a person: what happened, what to do or expect, and when it is tried again. */
+/** What failed, what to do, and when the next attempt is. */
 export function failureMessage(failure: FailureInfo, failedAttempts: number, nextAttempt: string | undefined): string {
-  const parts = [failure.message];
-  if (failure.remedy !== undefined) parts.push(failure.remedy);
-  if (nextAttempt !== undefined && failure.code !== 'rateLimit/exactSet') {
-    parts.push(
-      `Attempt ${failedAttempts} failed; the next one is at ${nextAttempt}${failure.retry === 'onChange' ? ', or as soon as what it depends on changes' : ''}.`,
-    );
-  }
-  return parts.join(' ');
+  const { message, remedy, code, retry } = failure;
+  const orOnChange = retry === 'onChange' ? ', or as soon as what it depends on changes' : '';
+  const next =
+    nextAttempt === undefined || code === 'rateLimit/exactSet'
+      ? undefined
+      : `Attempt ${failedAttempts} failed; the next one is at ${nextAttempt}${orOnChange}.`;
+  return [message, remedy, next].filter((part) => part !== undefined).join(' ');
 }
 
-/** An end that can be held up: of a cluster that is deleted, or of a bundle that was taken out of one that lives on. */
+/** A decommission that fails: of a deleted cluster, or of a bundle that was removed from a cluster. */
 export interface BlockedDecommission {
   readonly of: 'cluster' | 'bundle';
-  /** Epoch milliseconds after which it is given up; infinite: never. */
+  /** Epoch milliseconds after which it is abandoned; infinite: never. */
   readonly deadline: number;
 }
 
-/** What a blocked end says: what happened, when it is tried again, and what becomes of it if it never succeeds. */
+/** What blocks a decommission, when it is retried, and what happens at its deadline. */
 export function blockedMessage(
   failure: FailureInfo,
   failedAttempts: number,
   nextAttempt: string,
   { of, deadline }: BlockedDecommission,
 ): string {
-  const givenUp = of === 'cluster' ? 'the finalizer is released without it' : 'the bundle is given up without it';
+  const abandoned = of === 'cluster' ? 'the finalizer is released without it' : 'the bundle is given up without it';
   const otherwise = Number.isFinite(deadline)
-    ? `If it cannot be done by ${new Date(deadline).toISOString()}, ${givenUp}.`
+    ? `If it cannot be done by ${new Date(deadline).toISOString()}, ${abandoned}.`
     : `It is tried until it can be done; to let the ${of} go without it: certman release.`;
   return `${failureMessage(failure, failedAttempts, nextAttempt)} ${otherwise}`;
 }
 
-/** @param now epoch milliseconds. */
-export function expiryMessage(certificate: CertificateFacts, now: number): string {
-  const over = Date.parse(certificate.notAfter) <= now;
-  return `The certificate ${over ? 'expired' : 'expires'} at ${certificate.notAfter}.`;
+/** When the certificate expires or expired. @param now epoch milliseconds. */
+export function expiryMessage({ notAfter }: CertificateFacts, now: number): string {
+  return `The certificate ${Date.parse(notAfter) <= now ? 'expired' : 'expires'} at ${notAfter}.`;
 }
 
 /**
- * Conditions of a CertificateRequest. `Ready` speaks of the certificate in the Secret alone: it stays True through a failing
- * renewal while that certificate is valid, and is False from the beginning of the end, which revokes it.
+ * The conditions of a CertificateRequest. `Ready` is about the certificate in the Secret: it stays True during a failing renewal
+ * while that certificate is valid, and is False from the start of a decommission, which revokes it.
  * @param now epoch milliseconds.
  */
-export function conditionsFor(story: BundleSummary, now: number): readonly ReportedCondition[] {
-  return [readyCondition(story, now), renewingCondition(story), failingCondition(story), expiryCondition(story, now)];
+export function conditionsFor(bundle: BundleSummary, now: number): readonly ReportedCondition[] {
+  return [
+    readyCondition(bundle, now),
+    renewingCondition(bundle),
+    failingCondition(bundle),
+    expiryCondition(bundle, now),
+  ];
 }
 
-/** True only where a renewal is held up: an undisturbed one happens long before. */
-function expiryCondition({ certificate, renewBeforeDays, message }: BundleSummary, now: number): ReportedCondition {
-  const nearness = certificate === undefined ? 'far' : expiryLevel(certificate, now, renewBeforeDays);
-  if (certificate === undefined || nearness === 'far') {
-    const said = certificate === undefined ? 'There is no certificate.' : `Valid until ${certificate.notAfter}.`;
-    return { type: 'ExpiryNear', status: 'False', reason: 'NotExpiring', message: said };
-  }
-  const reason = { near: 'Near', critical: 'Critical', expired: 'Expired' }[nearness];
-  return { type: 'ExpiryNear', status: 'True', reason, message: `${expiryMessage(certificate, now)} ${message}` };
+function condition(
+  type: ReportedCondition['type'],
+  holds: boolean,
+  reason: string,
+  message: string,
+): ReportedCondition {
+  return { type, status: holds ? 'True' : 'False', reason, message };
 }
 
-function readyCondition(story: BundleSummary, now: number): ReportedCondition {
-  const { certificate } = story;
-  if (story.state === 'Decommissioning') {
-    // What is in the Secret may be revoked already.
-    return { type: 'Ready', status: 'False', reason: 'Decommissioning', message: story.message };
-  }
+function readyCondition({ state, message, certificate, failure }: BundleSummary, now: number): ReportedCondition {
+  // The certificate in the Secret may be revoked already.
+  if (state === 'Decommissioning') return condition('Ready', false, 'Decommissioning', message);
   if (certificate === undefined) {
-    return {
-      type: 'Ready',
-      status: 'False',
-      reason: story.failure === undefined ? story.state : conditionReason(story.failure.code),
-      message: story.message,
-    };
+    return condition('Ready', false, failure === undefined ? state : conditionReason(failure.code), message);
   }
-  if (Date.parse(certificate.notAfter) <= now) {
-    return {
-      type: 'Ready',
-      status: 'False',
-      reason: 'Expired',
-      message: `The certificate expired at ${certificate.notAfter}. ${story.message}`,
-    };
+  const { serialNumber, issuerName, notAfter } = certificate;
+  if (Date.parse(notAfter) <= now) {
+    return condition('Ready', false, 'Expired', `${expiryMessage(certificate, now)} ${message}`);
   }
-  return {
-    type: 'Ready',
-    status: 'True',
-    reason: 'Issued',
-    message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} is valid until ${certificate.notAfter}.`,
-  };
+  const issued = `Certificate ${serialNumber} by ${issuerName} is valid until ${notAfter}.`;
+  return condition('Ready', true, 'Issued', issued);
 }
 
-function renewingCondition(story: BundleSummary): ReportedCondition {
-  if (story.state === 'Issuing' || story.state === 'Renewing') {
-    return { type: 'Renewing', status: 'True', reason: 'OrderInProgress', message: story.message };
-  }
-  return {
-    type: 'Renewing',
-    status: 'False',
-    reason: story.renewalTime === undefined ? 'NotScheduled' : 'Scheduled',
-    message: story.renewalTime === undefined ? story.message : `Will be renewed at ${story.renewalTime}.`,
-  };
+function renewingCondition({ state, message, renewalTime }: BundleSummary): ReportedCondition {
+  if (state === 'Issuing' || state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
+  if (renewalTime === undefined) return condition('Renewing', false, 'NotScheduled', message);
+  return condition('Renewing', false, 'Scheduled', `Will be renewed at ${renewalTime}.`);
 }
 
-function failingCondition(story: BundleSummary): ReportedCondition {
-  if (story.failure === undefined) {
-    // Before the first certificate there may have been no attempt that ended.
-    const message = story.certificate === undefined ? 'No attempt has failed.' : 'The last attempt succeeded.';
-    return { type: 'Failing', status: 'False', reason: 'NoFailure', message };
+function failingCondition(bundle: BundleSummary): ReportedCondition {
+  const { state, message, certificate, failure, failedAttempts, nextAttempt } = bundle;
+  if (failure === undefined) {
+    // Before the first certificate there may have been no attempt.
+    const none = certificate === undefined ? 'No attempt has failed.' : 'The last attempt succeeded.';
+    return condition('Failing', false, 'NoFailure', none);
   }
-  return {
-    type: 'Failing',
-    status: 'True',
-    reason: conditionReason(story.failure.code),
-    // Of an end that is held up, the message tells also what becomes of it if it never can be done.
-    message:
-      story.state === 'Decommissioning'
-        ? story.message
-        : failureMessage(story.failure, story.failedAttempts, story.nextAttempt),
-  };
+  // The message of a blocked decommission says more: what happens at its deadline.
+  const why = state === 'Decommissioning' ? message : failureMessage(failure, failedAttempts, nextAttempt);
+  return condition('Failing', true, conditionReason(failure.code), why);
 }
 
-/** What the details page of a cluster's workflow shows (Markdown). */
+const EXPIRY_REASONS = { near: 'Near', critical: 'Critical', expired: 'Expired' } as const;
+
+/** True only while a renewal is overdue: one in time happens long before. */
+function expiryCondition({ certificate, renewBeforeDays, message }: BundleSummary, now: number): ReportedCondition {
+  if (certificate === undefined) return condition('ExpiryNear', false, 'NotExpiring', 'There is no certificate.');
+  const level = expiryLevel(certificate, now, renewBeforeDays);
+  if (level === 'far') {
+    return condition('ExpiryNear', false, 'NotExpiring', `Valid until ${certificate.notAfter}.`);
+  }
+  return condition('ExpiryNear', true, EXPIRY_REASONS[level], `${expiryMessage(certificate, now)} ${message}`);
+}
+
+type BundleDetails = BundleSummary & { readonly dnsNames: readonly string[]; readonly secretName: string };
+
+/** The details page of a cluster's workflow in the Temporal Web UI. @returns Markdown. */
 export function workflowDetails(
   clusterName: string,
   situation: string,
-  bundles: Readonly<
-    Record<string, BundleSummary & { readonly dnsNames: readonly string[]; readonly secretName: string }>
-  >,
+  bundles: Readonly<Record<string, BundleDetails>>,
 ): string {
   const lines = [`### ${clusterName}`, '', situation, ''];
-  const names = Object.keys(bundles).sort();
-  if (names.length === 0) return [...lines, 'No certificate bundle is to be generated.'].join('\n');
-  for (const name of names) {
-    const bundle = bundles[name];
-    if (bundle !== undefined) lines.push(`**${name}**: ${summaryMessage(bundle)}`, '');
-  }
+  const sorted = Object.entries(bundles).sort(([one], [other]) => (one < other ? -1 : 1));
+  if (sorted.length === 0) return [...lines, 'No certificate bundle is to be generated.'].join('\n');
+  for (const [name, bundle] of sorted) lines.push(`**${name}**: ${summaryMessage(bundle)}`, '');
   lines.push('| bundle | state | names | expires | renews | Secret |', '| --- | --- | --- | --- | --- | --- |');
-  for (const name of names) {
-    const bundle = bundles[name];
-    if (bundle === undefined) continue;
+  for (const [name, { state, dnsNames, certificate, renewalTime = '–', secretName }] of sorted) {
+    const names = escapeCell(shortList(dnsNames));
     lines.push(
-      `| ${name} | **${bundle.state}** | ${escapeCell(shortList(bundle.dnsNames))} | ${bundle.certificate?.notAfter ?? '–'} | ${bundle.renewalTime ?? '–'} | ${bundle.secretName} |`,
+      `| ${name} | **${state}** | ${names} | ${certificate?.notAfter ?? '–'} | ${renewalTime} | ${secretName} |`,
     );
   }
-  // The frame that Web UI 2.42 shows it in is a line too low: an empty one is what it cuts off.
+  // Web UI 2.42 cuts off the last line.
   lines.push('', '&nbsp;');
   return lines.join('\n');
 }

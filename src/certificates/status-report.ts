@@ -1,11 +1,8 @@
-/**
- * What is said about a bundle, once, in the words that the CertificateRequest's status, the Events, the Web UI and the CLI
- * all show. Written by the workflow, put on the resources by the `reportStatus` activity. Pure types.
- */
+/** The status of a bundle: composed by its workflow, written to the resources by the `reportStatus` activity. Pure types. */
 import type { CertificateFacts } from './certificate-facts.ts';
 import type { RenewalWindow } from './renewal-window.ts';
 
-/** The states in which a certificate can be; also the search attribute `CertState`. */
+/** The states of a certificate; also the search attribute `CertState`. */
 export type CertificateState =
   | 'Pending'
   | 'Issuing'
@@ -16,7 +13,7 @@ export type CertificateState =
   | 'Paused'
   | 'Decommissioning';
 
-/** A Kubernetes condition without its times; the activity keeps lastTransitionTime when the status did not change. */
+/** A Kubernetes condition without lastTransitionTime, which the activity sets. */
 export interface ReportedCondition {
   readonly type: 'Ready' | 'Renewing' | 'Failing' | 'ExpiryNear';
   readonly status: 'True' | 'False' | 'Unknown';
@@ -34,15 +31,15 @@ export interface StatusReport {
   readonly conditions: readonly ReportedCondition[];
   /** The certificate in the Secret, when there is one. */
   readonly certificate?: CertificateFacts;
-  /** Host of the directory of the CA that issued it, where that is known. */
+  /** Host of the directory of the CA that issued it, if known. */
   readonly caHost?: string;
-  /** The window that the CA suggests for this certificate, as far as it was ever of consequence. */
+  /** The window that the CA suggests for this certificate, if it was signalled. */
   readonly suggestedWindow?: RenewalWindow;
-  /** RFC 3339: when it will be renewed. */
+  /** RFC 3339. */
   readonly renewalTime?: string;
-  /** RFC 3339: when a failed attempt is repeated. */
+  /** RFC 3339: when a failed attempt is retried. */
   readonly nextAttempt?: string;
   readonly failedAttempts?: number;
-  /** Issued certificates are announced and counted once, by this. */
+  /** Recorded on the resources, once. */
   readonly event?: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string };
 }

@@ -9,7 +9,7 @@ import type { AcmeClient } from '../acme/client.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-info.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
-import { changesRenewalTime } from '../certificates/renewal-window-change.ts';
+import { changesRenewalTime } from '../certificates/renewal-window.ts';
 import { identityOf } from '../clusters/cached-cluster.ts';
 import type { Metrics } from '../contract/metrics.ts';
 import { CertmanError } from '../failures/failure.ts';

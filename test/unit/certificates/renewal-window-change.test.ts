@@ -1,7 +1,10 @@
 import { assert, double, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type RenewalWindow, selectTimeInWindow } from '../../../src/certificates/renewal-window.ts';
-import { changesRenewalTime } from '../../../src/certificates/renewal-window-change.ts';
+import {
+  changesRenewalTime,
+  type RenewalWindow,
+  selectTimeInWindow,
+} from '../../../src/certificates/renewal-window.ts';
 
 const NOW = Date.parse('2026-05-01T00:00:00Z');
 const DAY_MS = 86_400_000;
