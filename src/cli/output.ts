@@ -1,31 +1,25 @@
-/** How the commands write: tables, instants as a person reads them, errors with what to do next. */
+/** Output of the commands: tables, instants, and errors with their remedy. */
 import { CertmanError } from '../failures/failure.ts';
+import { UsageError } from './arguments.ts';
 
+/** Results, to stdout. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Progress and hints, which must not get into piped output. */
+/** Progress, hints and errors, to stderr: piped output holds results only. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Wrong use of the command line: exit code 2. */
-export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'UsageError';
-  }
-}
-
-/** Columns as wide as their widest cell; the last one is not padded. */
+/** Columns as wide as their widest cell, without blanks at line ends. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
     .map((row) =>
       row
-        .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
         .join('  ')
         .trimEnd(),
     )
@@ -44,7 +38,7 @@ export function formatRelative(text: string | undefined, now = Date.now()): stri
   if (text === undefined || Number.isNaN(Date.parse(text))) return '–';
   const distance = Date.parse(text) - now;
   const size = Math.abs(distance);
-  // Two of a unit or more, else the next smaller one: 47 h says more than 1 d.
+  // The largest unit of which there are at least two: 47 h is more precise than 1 d.
   const [unit, ms] = UNITS.find(([, length]) => size >= 2 * length) ?? ['s', 1_000];
   const count = Math.round(size / ms);
   if (count === 0) return 'now';
@@ -57,12 +51,12 @@ export function formatInstant(text: string | undefined): string {
   return `${new Date(text).toISOString().slice(0, 19).replace('T', ' ')}Z (${formatRelative(text)})`;
 }
 
-/** What a failed command says, and its exit code: 2 for wrong use or configuration, 1 for everything else. */
+/** Message and exit code of a failed command: 2 for wrong use or configuration, 1 for everything else. */
 export function describeError(error: unknown): { readonly message: string; readonly exitCode: number } {
   if (error instanceof UsageError) return { message: error.message, exitCode: 2 };
   if (error instanceof CertmanError) {
-    const next = error.info.remedy === undefined ? '' : `\n${error.info.remedy}`;
-    return { message: `${error.message}${next}`, exitCode: error.code === 'configuration/invalid' ? 2 : 1 };
+    const remedy = error.info.remedy === undefined ? '' : `\n${error.info.remedy}`;
+    return { message: `${error.message}${remedy}`, exitCode: error.code === 'configuration/invalid' ? 2 : 1 };
   }
   return { message: error instanceof Error ? error.message : String(error), exitCode: 1 };
 }

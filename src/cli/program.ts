@@ -1,4 +1,4 @@
-/** The command line's commands and their options. */
+/** The command line. To add a command, write its file in commands/ and add it to COMMANDS; it then appears in --help. */
 import { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';
@@ -8,22 +8,23 @@ import { renewCommand } from './commands/renew.ts';
 import { statusCommand } from './commands/status.ts';
 import { workerCommand } from './commands/worker.ts';
 
-/** Throws CommanderError where commander would end the process. */
+/** In the order of --help. Each defines its options, and imports what it runs only when it runs. */
+const COMMANDS: readonly (() => Command)[] = [
+  workerCommand,
+  statusCommand,
+  renewCommand,
+  releaseCommand,
+  accountCommand,
+  configCommand,
+];
+
+/** A program that throws CommanderError where commander would end the process. */
 export function createProgram(): Command {
   const program = new Command('certman')
     .description('Durable TLS certificates for fleets of OpenShift clusters, orchestrated by Temporal.')
     .version(VERSION)
-    .showHelpAfterError('(see --help)')
-    .configureHelp({ sortSubcommands: false });
-  const commands = [
-    workerCommand(),
-    statusCommand(),
-    renewCommand(),
-    releaseCommand(),
-    accountCommand(),
-    configCommand(),
-  ];
-  for (const command of commands) program.addCommand(command);
+    .showHelpAfterError('(see --help)');
+  for (const command of COMMANDS) program.addCommand(command());
   throwInsteadOfExit(program);
   return program;
 }

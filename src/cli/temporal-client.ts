@@ -1,11 +1,25 @@
-/** Connections of the commands, short-lived and quick to give up. */
-import { Client, Connection } from '@temporalio/client';
+/** Connections of the commands to Temporal: short-lived, with a short time-out. */
+import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { CertmanError } from '../failures/failure.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';
 
-/** @throws CertmanError when Temporal does not answer within 3 s. */
+/** Temporal cannot be reached. */
+class TemporalUnavailableError extends CertmanError {
+  constructor(address: string, cause: unknown) {
+    super({
+      code: 'internal/unexpected',
+      message: `Temporal at ${address} does not respond.`,
+      remedy:
+        'Check that it is running and that TEMPORAL_ADDRESS is right. In a cluster: kubectl port-forward service/temporal-frontend 7233.',
+      cause,
+    });
+    this.name = 'TemporalUnavailableError';
+  }
+}
+
+/** @throws TemporalUnavailableError when Temporal does not respond within 3 s. */
 export async function withTemporal<Result>(
   temporal: TemporalSettings,
   work: (client: Client) => Promise<Result>,
@@ -13,13 +27,7 @@ export async function withTemporal<Result>(
   const { address, tls, apiKey, metadata } = temporal.connectionOptions;
   let connection: Connection;
   try {
-    connection = await Connection.connect({
-      address,
-      connectTimeout: CONNECT_TIMEOUT,
-      ...(tls === undefined ? {} : { tls }),
-      ...(apiKey === undefined ? {} : { apiKey }),
-      ...(metadata === undefined ? {} : { metadata }),
-    });
+    connection = await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT, tls, apiKey, metadata });
   } catch (cause) {
     throw new TemporalUnavailableError(address, cause);
   }
@@ -30,16 +38,12 @@ export async function withTemporal<Result>(
   }
 }
 
-/** Temporal cannot be reached. */
-export class TemporalUnavailableError extends CertmanError {
-  constructor(address: string, cause: unknown) {
-    super({
-      code: 'internal/unexpected',
-      message: `Temporal at ${address} does not answer.`,
-      remedy:
-        'Is it running, and is TEMPORAL_ADDRESS right? In a cluster: kubectl port-forward service/temporal-frontend 7233.',
-      cause,
-    });
-    this.name = 'TemporalAway';
-  }
+/** UNAVAILABLE, DEADLINE_EXCEEDED, and FAILED_PRECONDITION: no worker polls, or the workflow has only just started. */
+const UNAVAILABLE_CODES = new Set([14, 4, 9]);
+
+/** Whether Temporal or the worker did not respond, rather than refuse. */
+export function isUnavailable(error: unknown): boolean {
+  if (error instanceof TemporalUnavailableError) return true;
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && UNAVAILABLE_CODES.has(cause.code);
 }

@@ -1,13 +1,15 @@
-/** `certman account create`: an ACME account, as the Secret that the worker reads. */
+/** `certman account create`: registers an ACME account and stores it in the Secret that the worker reads. */
 import { Command } from 'commander';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { note, print, UsageError } from '../output.ts';
+import { UsageError } from '../arguments.ts';
+import { note, print } from '../output.ts';
 
 const DIRECTORIES: Readonly<Record<string, string>> = {
   letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
   'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
 };
+const DIRECTORY_NAMES = Object.keys(DIRECTORIES).join(', ');
 
 interface CreateOptions {
   readonly directory: string;
@@ -22,15 +24,18 @@ export function accountCommand(): Command {
   const create = new Command('create')
     .summary('register an ACME account')
     .description(
-      'Registers a new account with an ACME CA and prints the Secret that the worker reads (kubectl apply takes it), or creates it.\n' +
-        'The key is made here and is shown nowhere but in that Secret.',
+      'Registers a new account with an ACME CA and prints the Secret that the worker reads (for kubectl apply), or creates it.\n' +
+        'The private key is generated here and appears in that Secret only.',
     )
-    .requiredOption('--directory <url>', `ACME directory: a URL, or ${Object.keys(DIRECTORIES).join(', ')}`)
-    .option('--email <address>', 'contact, for CAs that keep one')
+    .requiredOption('--directory <url>', `ACME directory: a URL, or ${DIRECTORY_NAMES}`)
+    .option('--email <address>', 'contact address, for CAs that use one')
     .option('--agree-tos', "agree to the CA's terms of service")
     .option('--key-type <type>', 'p-256, p-384 or rsa-2048', 'p-256')
-    .option('--ca-bundle <file>', "PEM file that the CA's server is trusted by (default: CERTMAN_ACME_CA_BUNDLE)")
-    .option('--apply', 'create the Secret on the hub instead of printing it')
+    .option(
+      '--ca-bundle <file>',
+      "PEM file of the CA certificates that the CA's server is verified with (default: CERTMAN_ACME_CA_BUNDLE)",
+    )
+    .option('--apply', 'create the Secret on the management cluster instead of printing it')
     .addHelpText(
       'after',
       '\nExample:\n  certman account create --directory letsencrypt-staging --email ops@example.com --agree-tos | kubectl apply -f -',
@@ -43,7 +48,7 @@ async function createAccount(options: CreateOptions): Promise<void> {
   const directoryUrl = DIRECTORIES[options.directory] ?? options.directory;
   if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:') {
     throw new UsageError(
-      `--directory is "${options.directory.slice(0, 200)}"; expected an https URL or ${Object.keys(DIRECTORIES).join(', ')}`,
+      `--directory is "${options.directory.slice(0, 200)}"; expected an https URL or ${DIRECTORY_NAMES}`,
     );
   }
   if (options.email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(options.email)) {
@@ -54,16 +59,13 @@ async function createAccount(options: CreateOptions): Promise<void> {
   if (keyType === undefined) {
     throw new UsageError(`--key-type is "${options.keyType.slice(0, 200)}"; expected ${KEY_TYPES.join(', ')}`);
   }
-  const settings = loadSettings(
-    { ...process.env, ...(options.caBundle === undefined ? {} : { CERTMAN_ACME_CA_BUNDLE: options.caBundle }) },
-    ['namespace', 'acmeCaBundle'],
-  );
+  const bundle = options.caBundle === undefined ? {} : { CERTMAN_ACME_CA_BUNDLE: options.caBundle };
+  const { namespace, acmeCaBundle } = loadSettings({ ...process.env, ...bundle }, ['namespace', 'acmeCaBundle']);
   if (options.agreeTos !== true) {
     throw new UsageError(
-      `An account needs your agreement to the terms of service of ${new URL(directoryUrl).host}: add --agree-tos`,
+      `An account requires agreement to the terms of service of ${new URL(directoryUrl).host}: add --agree-tos`,
     );
   }
-  const { namespace, acmeCaBundle } = settings;
   const create = async (): Promise<StoredAccount> => {
     const privateKeyPem = await generatePrivateKey(keyType);
     const accountUrl = await register(directoryUrl, privateKeyPem, options.email, acmeCaBundle?.pem);
@@ -88,16 +90,10 @@ async function register(
   const { registerAccount } = await import('../../acme/register-account.ts');
   const { AcmeTransport } = await import('../../acme/transport.ts');
   const { VERSION } = await import('../../version.ts');
-  const transport = new AcmeTransport({
-    userAgent: `certman/${VERSION}`,
-    ...(caBundlePem === undefined ? {} : { caBundlePem }),
-  });
+  const transport = new AcmeTransport({ userAgent: `certman/${VERSION}`, caBundlePem });
   try {
-    return await registerAccount(transport, {
-      directoryUrl,
-      privateKeyPem,
-      ...(email === undefined ? {} : { contacts: [email] }),
-    });
+    const contacts = email === undefined ? undefined : [email];
+    return await registerAccount(transport, { directoryUrl, privateKeyPem, contacts });
   } finally {
     await transport.close();
   }
@@ -118,8 +114,11 @@ async function secretManifest(namespace: string, { privateKeyPem, accountUrl }: 
   );
 }
 
-/** Creates, and never overwrites: an account's key is the power to revoke what it issued. An account is made only if it will be used. */
-async function createSecret(namespace: string, makeAccount: () => Promise<StoredAccount>): Promise<void> {
+/**
+ * Never overwrites: only the account's key can revoke the certificates that the account issued. Checks before registering, so
+ * that no unused account is left at the CA.
+ */
+async function createSecret(namespace: string, createAccountOnce: () => Promise<StoredAccount>): Promise<void> {
   const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import(
     '../../kubernetes/objects/operator-settings.ts'
   );
@@ -131,12 +130,13 @@ async function createSecret(namespace: string, makeAccount: () => Promise<Stored
   const existing = (): CertmanError =>
     new CertmanError({
       code: 'kubernetes/conflict',
-      message: `The Secret ${where} exists already and was left as it is.`,
-      remedy: 'Delete it first if its account may go: what that account issued can then no longer be revoked by it.',
+      message: `The Secret ${where} exists already and was not changed.`,
+      remedy:
+        'Delete it first if its account is no longer needed: without its key, its certificates cannot be revoked.',
     });
   try {
     if ((await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET })) !== undefined) throw existing();
-    const { privateKeyPem, accountUrl } = await makeAccount();
+    const { privateKeyPem, accountUrl } = await createAccountOnce();
     const created = await kubernetes.create(SECRETS, {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -145,7 +145,7 @@ async function createSecret(namespace: string, makeAccount: () => Promise<Stored
       stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
     });
     if (created === undefined) throw existing();
-    print(`Secret ${where} created; waiting certificates go on by themselves.`);
+    print(`Secret ${where} created. Certificates that wait for it are ordered now.`);
   } finally {
     await kubernetes.close();
   }

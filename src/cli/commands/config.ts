@@ -1,4 +1,4 @@
-/** `certman config`: every setting, and whether those that are set are right. */
+/** `certman config`: lists the settings, or checks those of this environment. */
 import { Command } from 'commander';
 import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
@@ -12,12 +12,12 @@ interface ConfigOptions {
 
 export function configCommand(): Command {
   return new Command('config')
-    .summary('show every setting, or check those that are set')
+    .summary('list the settings, or check those of this environment')
     .description(
-      'Prints the settings that certman reads from the environment. With --check, says everything that is wrong with them.',
+      'Lists the settings that certman reads from the environment. With --check, reports every problem with those that are set.',
     )
-    .option('--check', 'check the settings of this environment; exit code 2 when something is wrong')
-    .option('--markdown', 'print the table of the README')
+    .option('--check', 'check the settings of this environment; exit code 2 when one is invalid')
+    .option('--markdown', 'print the settings table of the README')
     .option('--json', 'print JSON')
     .action((options: ConfigOptions) => {
       if (options.check === true) check(options);
@@ -31,15 +31,15 @@ function check(options: ConfigOptions): void {
   loadConfiguration(process.env);
   const unknown = unknownSettings(process.env);
   for (const { name, meant } of unknown) note(unknownSettingText(name, meant));
-  print(options.json === true ? JSON.stringify({ ok: true, unknown }) : 'Every setting is right.');
+  print(options.json === true ? JSON.stringify({ ok: true, unknown }) : 'All settings are valid.');
 }
 
-/** A variable that looks like a setting and is none. */
+/** A warning about a variable that is named like a setting but is none. */
 export function unknownSettingText(name: string, meant: string | undefined): string {
   return `${name} is not a setting and is ignored${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
-/** Without the marks of Markdown. */
+/** Without Markdown's code spans. */
 function plain(text: string): string {
   return text.replaceAll('`', '');
 }

@@ -1,20 +1,19 @@
-/** `certman release`: lets a cluster that is being deleted, or bundles taken out of one, go without what cannot be done. */
+/** `certman release`: ends a blocked decommission and gives up what cannot be done. */
 import { Command } from 'commander';
 import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
-import { CLUSTER_ARGUMENT, parseClusterName } from '../cluster-argument.ts';
+import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
 import { print } from '../output.ts';
-import { withTemporal } from '../temporal-client.ts';
 
 export function releaseCommand(): Command {
   return new Command('release')
-    .summary('let a deleted cluster, or a bundle taken out of one, go whose end is blocked')
+    .summary('release a deleted cluster or a removed bundle whose decommission is blocked')
     .description(
-      'A cluster that is being deleted is let go now; of a cluster that lives on, the bundles that were taken out of its ClusterDeployment: what cannot be done (a revocation, the removal of a Secret or of TXT records) is tried once more, recorded, and given up. Without this it happens by CERTMAN_DECOMMISSION_POLICY and CERTMAN_DECOMMISSION_LIMIT.',
+      'Ends the decommission of a cluster that is being deleted, or of bundles that were removed from the ClusterDeployment of a living cluster: operations that fail (a revocation, the deletion of a Secret or of TXT records) are retried once, recorded and given up. Without this command, CERTMAN_DECOMMISSION_POLICY and CERTMAN_DECOMMISSION_LIMIT decide when that happens.',
     )
-    .argument('<cluster>', `${CLUSTER_ARGUMENT}, that is being deleted or has lost a bundle`)
-    .option('--yes', 'yes, give up what cannot be done: certificates may stay valid that nobody revokes')
+    .argument('<cluster>', `${CLUSTER_ARGUMENT}, that is being deleted or has a removed bundle`)
+    .option('--yes', 'give up what cannot be done: certificates may stay valid and are then never revoked')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  certman release uhc-production-1/demo --yes')
     .action(async (text: string, options: { readonly yes?: true; readonly json?: true }) => {
@@ -22,14 +21,15 @@ export function releaseCommand(): Command {
       if (options.yes !== true) {
         throw new CertmanError({
           code: 'configuration/invalid',
-          message: `Certificates of ${text} may stay valid, with nobody left to revoke them.`,
-          remedy: `See what is in the way with "certman status ${text}"; say --yes to let go all the same.`,
+          message: `Certificates of ${text} may stay valid and are then never revoked.`,
+          remedy: `See what blocks the decommission with "certman status ${text}"; add --yes to release it anyway.`,
         });
       }
       const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+      const { withTemporal } = await import('../temporal-client.ts');
       const released = await withTemporal(loadTemporal(process.env), async (client) => {
         const { release } = await import('../../contract/cluster-certificates.ts');
-        const { updateResult, requireClusterWorkflow } = await import('../cluster-update.ts');
+        const { updateResult, requireClusterWorkflow } = await import('../cluster-workflow.ts');
         const handle = await requireClusterWorkflow(client, managementCluster, cluster);
         return await updateResult(handle.executeUpdate(release));
       });
@@ -37,29 +37,29 @@ export function releaseCommand(): Command {
     });
 }
 
-/** @param cluster as the person named it. */
+/** @param cluster as it was named on the command line. */
 export function formatReleased(cluster: string, released: ReleaseResult): string {
-  const { failures: left, blockedBy } = released;
+  const { failures, blockedBy } = released;
+  const givenUp = failures.map(failureLine);
   if (blockedBy !== undefined) {
     return [
-      `${cluster}: the finalizer is not released yet; it is tried again until it can be:`,
-      problemLine(blockedBy),
-      ...(left.length === 0 ? [] : ['Left undone before that:', ...left.map(problemLine)]),
+      `${cluster}: the finalizer is not released yet; the removal is retried until it succeeds:`,
+      failureLine(blockedBy),
+      ...(givenUp.length === 0 ? [] : ['Given up before that:', ...givenUp]),
     ].join('\n');
   }
-  const done = describeRelease(released);
-  if (left.length === 0) return `${cluster}: everything could be done; ${done}.`;
-  return [`${cluster}: ${done}. Left undone:`, ...left.map(problemLine)].join('\n');
+  const outcome = describeOutcome(released);
+  if (givenUp.length === 0) return `${cluster}: everything succeeded; ${outcome}.`;
+  return [`${cluster}: ${outcome}. Given up:`, ...givenUp].join('\n');
 }
 
-function describeRelease({ of, bundleNames, finalizer }: ReleaseResult): string {
-  if (of === 'bundles') return `let go of ${bundleNames.length === 1 ? 'bundle' : 'bundles'} ${bundleNames.join(', ')}`;
-  if (finalizer === 'absent') return 'there was no finalizer any more';
-  if (finalizer === 'kept') return 'the CertificateRequest lives on and keeps its finalizer';
-  // A run that an earlier version began answers before it is released.
-  return finalizer === undefined ? 'the finalizer is released next' : 'the finalizer is released';
+function describeOutcome({ of, bundleNames, finalizer }: ReleaseResult): string {
+  if (of === 'bundles') return `released ${bundleNames.length === 1 ? 'bundle' : 'bundles'} ${bundleNames.join(', ')}`;
+  if (finalizer === 'absent') return 'the finalizer was absent already';
+  if (finalizer === 'kept') return 'the CertificateRequest is not being deleted and keeps its finalizer';
+  return 'the finalizer is released';
 }
 
-function problemLine({ code, message }: FailureInfo): string {
+function failureLine({ code, message }: FailureInfo): string {
   return `  ${code}: ${message}`;
 }

@@ -1,13 +1,12 @@
-/** `certman status`: where is this certificate, why, and what happens next. */
+/** `certman status`: where each certificate is, why, and what happens next. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesClient } from '../../kubernetes/api/client.ts';
-import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../cluster-argument.ts';
+import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../arguments.ts';
 import { note, print } from '../output.ts';
-import type { ClusterReport, FleetReport } from '../status/status-view.ts';
-import { TemporalUnavailableError, withTemporal } from '../temporal-client.ts';
+import { type ClusterReport, type FleetReport, formatCluster, formatFleet } from '../status/status-view.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 
@@ -21,36 +20,31 @@ export function statusCommand(): Command {
   return new Command('status')
     .summary('show where certificates are, why, and what happens next')
     .description(
-      'Without a cluster: every cluster that is served, and every CertificateRequest that stands alone, the most urgent first. With one: each of its certificates.\n' +
-        "Asks the workflows; when Temporal or the worker is away, or the cluster has no workflow, the hub's own resources.",
+      'Without an argument: every cluster and standalone CertificateRequest that is served, most urgent first. With one: each of its certificates.\n' +
+        'Queries the workflows. When Temporal or the worker is unavailable, or the cluster has no workflow, reads the resources of the management cluster.',
     )
     .argument('[cluster]', CLUSTER_ARGUMENT)
     .option('--json', 'print JSON')
-    .option('--watch', 'show again every two seconds until interrupted')
-    .option('--kubernetes', "ask the hub's resources only")
+    .option('--watch', 'print again every two seconds until interrupted')
+    .option('--kubernetes', 'read the resources of the management cluster only')
     .addHelpText('after', '\nExamples:\n  certman status\n  certman status uhc-production-1/demo --watch')
-    .action(async (cluster: string | undefined, options: StatusOptions) => {
-      const name = cluster === undefined ? undefined : parseClusterName(cluster);
-      if (options.watch === true) await watch(name, options);
-      else print(await show(name, options));
+    .action(async (text: string | undefined, options: StatusOptions) => {
+      const cluster = text === undefined ? undefined : parseClusterName(text);
+      if (options.watch !== true) return print(await show(cluster, options));
+      for (;;) {
+        const shown = await show(cluster, options);
+        print(process.stdout.isTTY ? `\u001b[2J\u001b[H${shown}` : shown);
+        await sleep(WATCH_INTERVAL_MS);
+      }
     });
 }
 
-async function watch(name: ClusterName | undefined, options: StatusOptions): Promise<never> {
-  for (;;) {
-    const text = await show(name, options);
-    print(process.stdout.isTTY ? `\u001b[2J\u001b[H${text}` : text);
-    await sleep(WATCH_INTERVAL_MS);
-  }
-}
-
-async function show(name: ClusterName | undefined, options: StatusOptions): Promise<string> {
-  const { formatCluster, formatFleet } = await import('../status/status-view.ts');
-  if (name === undefined) {
+async function show(cluster: ClusterName | undefined, options: StatusOptions): Promise<string> {
+  if (cluster === undefined) {
     const report = await fleetReport(options);
     return options.json === true ? JSON.stringify(report) : formatFleet(report);
   }
-  const report = await clusterReport(name, options);
+  const report = await clusterReport(cluster, options);
   return options.json === true ? JSON.stringify(report) : formatCluster(report);
 }
 
@@ -58,6 +52,7 @@ async function fleetReport(options: StatusOptions): Promise<FleetReport> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   const { fleetFromTemporal } = await import('../status/from-temporal.ts');
   const { fleetFromKubernetes } = await import('../status/from-kubernetes.ts');
+  const { withTemporal } = await import('../temporal-client.ts');
   return await temporalElseKubernetes(
     options,
     () => withTemporal(loadTemporal(process.env), (client) => fleetFromTemporal(client, managementCluster)),
@@ -66,10 +61,11 @@ async function fleetReport(options: StatusOptions): Promise<FleetReport> {
 }
 
 async function clusterReport(name: ClusterName, options: StatusOptions): Promise<ClusterReport> {
-  const { managementCluster, extraRecord } = loadSettings(process.env, ['managementCluster', 'extraRecord']);
-  const settings = { managementCluster, ...(extraRecord === undefined ? {} : { extraRecord }) };
+  const settings = loadSettings(process.env, ['managementCluster', 'extraRecord']);
+  const { managementCluster } = settings;
   const { clusterFromTemporal } = await import('../status/from-temporal.ts');
   const { clusterFromKubernetes } = await import('../status/from-kubernetes.ts');
+  const { withTemporal } = await import('../temporal-client.ts');
   const report = await temporalElseKubernetes(
     options,
     () => withTemporal(loadTemporal(process.env), (client) => clusterFromTemporal(client, managementCluster, name)),
@@ -78,28 +74,26 @@ async function clusterReport(name: ClusterName, options: StatusOptions): Promise
   if (report !== undefined) return report;
   throw new CertmanError({
     code: 'kubernetes/notFound',
-    message: `There is neither a ClusterDeployment nor a CertificateRequest ${name.namespace}/${name.name} on this hub.`,
-    remedy: 'See those that are served with "certman status".',
+    message: `There is no ClusterDeployment or CertificateRequest ${name.namespace}/${name.name} on this management cluster.`,
+    remedy: 'List those that are served with "certman status".',
   });
 }
 
-/** The workflows' answer; the hub's when they cannot answer or have nothing to say. */
+/** Reads the resources when the workflows cannot answer, or there is none. */
 async function temporalElseKubernetes<Report>(
   options: StatusOptions,
-  workflows: () => Promise<Report>,
-  hub: () => Promise<Report>,
+  fromTemporal: () => Promise<Report>,
+  fromKubernetes: () => Promise<Report>,
 ): Promise<Report> {
-  if (options.kubernetes === true) return await hub();
-  const { isUnavailable } = await import('../unavailable.ts');
+  if (options.kubernetes === true) return await fromKubernetes();
   try {
-    const report = await workflows();
-    return report === undefined ? await hub() : report;
+    return (await fromTemporal()) ?? (await fromKubernetes());
   } catch (error) {
-    if (!(error instanceof TemporalUnavailableError) && !isUnavailable(error)) throw error;
-    note(
-      `${error instanceof Error ? error.message : 'Temporal does not answer.'} Showing what the hub's resources say.`,
-    );
-    return await hub();
+    const { isUnavailable } = await import('../temporal-client.ts');
+    if (!isUnavailable(error)) throw error;
+    const message = error instanceof Error ? error.message : 'Temporal does not respond.';
+    note(`${message} Showing the resources of the management cluster.`);
+    return await fromKubernetes();
   }
 }
 

@@ -1,4 +1,4 @@
-/** `certman worker`: the one kind of process. */
+/** `certman worker`: runs a worker until SIGTERM. Every pod runs this command. */
 import { Command } from 'commander';
 import { unknownSettings } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
@@ -13,44 +13,42 @@ export function workerCommand(): Command {
   return new Command('worker')
     .summary('run a worker')
     .description(
-      'Runs a worker until SIGTERM: it does the work of the workflows, and one worker of all watches the hub.\n' +
-        'Everything is set by environment variables: see "certman config".',
+      'Runs a worker of the workflows until SIGTERM. One of all workers runs the controller, which watches the management cluster.\n' +
+        'Environment variables configure it: see "certman config".',
     )
     .action(run);
 }
 
 async function run(): Promise<void> {
   const configuration = loadConfiguration(process.env);
+  const { managementCluster, shutdownGraceMs } = configuration;
   const logger = createLogger({ level: configuration.logLevel, format: configuration.logFormat });
   for (const { name, meant } of unknownSettings(process.env)) logger.warn(unknownSettingText(name, meant));
-  logger.info(
-    { version: VERSION, managementCluster: configuration.managementCluster, node: process.version },
-    'certman worker',
-  );
+  logger.info({ version: VERSION, managementCluster, node: process.version }, 'certman worker');
 
-  const ending = new AbortController();
-  const stop = (signal: NodeJS.Signals): void => {
-    // Asked twice: whoever asks does not want to wait for the grace.
-    if (ending.signal.aborted) process.exit(1);
-    logger.info({ signal, grace: `${configuration.shutdownGraceMs / 1000} s` }, 'shutting down');
-    ending.abort();
+  const shutdown = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // A second signal ends the process without the grace period.
+    if (shutdown.signal.aborted) process.exit(1);
+    logger.info({ signal, grace: `${shutdownGraceMs / 1000} s` }, 'shutting down');
+    shutdown.abort();
   };
-  for (const signal of SIGNALS) process.on(signal, stop);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   const { runWorker } = await import('../../worker/run-worker.ts');
   try {
-    await runWorker(configuration, logger, ending.signal);
+    await runWorker(configuration, logger, shutdown.signal);
   } catch (error) {
-    if (!ending.signal.aborted) {
+    // Stopped while it was still waiting for Temporal.
+    if (shutdown.signal.aborted && error instanceof Error && error.name === 'AbortError') return;
+    if (!shutdown.signal.aborted) {
       const record =
         error instanceof CertmanError
-          ? { code: error.code, problem: error.message, next: error.info.remedy }
+          ? { code: error.code, problem: error.message, remedy: error.info.remedy }
           : { error };
-      logger.fatal(record, 'the worker cannot go on');
-      throw error;
+      logger.fatal(record, 'the worker failed');
     }
-    // Ended while it was still waiting for Temporal.
-    if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+    throw error;
   } finally {
-    for (const signal of SIGNALS) process.off(signal, stop);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
   }
 }

@@ -1,4 +1,4 @@
-/** Status as the CertificateRequests tell it: for when Temporal or the worker is away, and for clusters without a workflow. */
+/** Status from the CertificateRequests: while Temporal or the worker is unavailable, and for clusters without a workflow. */
 import { z } from 'zod';
 import { gateOf } from '../../clusters/gate.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
@@ -7,13 +7,12 @@ import { clusterOwnersOf } from '../../kubernetes/objects/cluster-owners.ts';
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { standaloneView } from '../../kubernetes/objects/standalone-view.ts';
-import type { ClusterName } from '../cluster-argument.ts';
-import type { CertificateRow, ClusterReport, FleetReport, FleetRow } from './status-view.ts';
-import { byUrgency } from './status-view.ts';
+import type { ClusterName } from '../arguments.ts';
+import { byUrgency, type CertificateRow, type ClusterReport, type FleetReport, type FleetRow } from './status-view.ts';
 
 const text = z.string().max(8192).optional().catch(undefined);
 
-/** Every field on its own: a status that is odd in one place still says the rest. */
+/** Each field is optional, so that one malformed field does not hide the others. */
 const requestSchema = z.looseObject({
   spec: z
     .looseObject({
@@ -41,67 +40,52 @@ const requestSchema = z.looseObject({
 
 type RequestStatus = z.infer<typeof requestSchema>;
 
-/** The most urgent certificate of each cluster. */
-export async function fleetFromKubernetes(kubernetes: KubernetesApi, signal?: AbortSignal): Promise<FleetReport> {
+/** One row for each cluster, of its most urgent certificate. */
+export async function fleetFromKubernetes(kubernetes: KubernetesApi): Promise<FleetReport> {
   const clusters = new Map<string, FleetRow>();
-  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, signal === undefined ? {} : { signal })) {
-    const line = fleetLine(object);
-    const before = clusters.get(line.cluster);
-    if (before === undefined || byUrgency(line, before) < 0) clusters.set(line.cluster, line);
+  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS)) {
+    const row = fleetRow(object);
+    const before = clusters.get(row.cluster);
+    if (before === undefined || byUrgency(row, before) < 0) clusters.set(row.cluster, row);
   }
   return { source: 'kubernetes', clusters: [...clusters.values()] };
 }
 
-function fleetLine(object: KubernetesObject): FleetRow {
+function fleetRow(object: KubernetesObject): FleetRow {
   const request = requestSchema.parse(object);
   const { notAfter, renewalTime, issuerName } = request.status ?? {};
   const { state, reason } = stateOf(request, object.metadata.deletionTimestamp !== undefined);
   return {
     cluster: `${object.metadata.namespace ?? ''}/${ownerOf(object) ?? object.metadata.name}`,
     state,
-    ...(reason === undefined ? {} : { reason }),
-    ...(notAfter === undefined ? {} : { notAfter: isoInstant(notAfter) }),
-    ...(renewalTime === undefined ? {} : { renewalTime }),
-    ...(issuerName === undefined ? {} : { issuer: issuerName }),
+    reason,
+    notAfter: rfc3339(notAfter),
+    renewalTime,
+    issuer: issuerName,
   };
 }
 
-/** @returns undefined when the hub has neither the ClusterDeployment, nor a CertificateRequest of that cluster or of that name. */
+/** @returns undefined when there is no ClusterDeployment, and no CertificateRequest of that cluster or of that name. */
 export async function clusterFromKubernetes(
   kubernetes: KubernetesApi,
   settings: { readonly managementCluster: string; readonly extraRecord?: string },
   name: ClusterName,
-  signal?: AbortSignal,
 ): Promise<ClusterReport | undefined> {
-  const options = { namespace: name.namespace, ...(signal === undefined ? {} : { signal }) };
-  const deployment = await kubernetes.get(CLUSTER_DEPLOYMENTS, name, signal);
+  const deployment = await kubernetes.get(CLUSTER_DEPLOYMENTS, name);
   const certificates: CertificateRow[] = [];
-  let alone: KubernetesObject | undefined;
-  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, options)) {
+  let standalone: KubernetesObject | undefined;
+  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace: name.namespace })) {
     const owner = ownerOf(object);
-    if (owner === name.name) certificates.push(certificateLine(object, name));
-    else if (owner === undefined && object.metadata.name === name.name) alone = object;
+    if (owner === name.name) certificates.push(certificateRow(object, name));
+    else if (owner === undefined && object.metadata.name === name.name) standalone = object;
   }
-  if (deployment === undefined && certificates.length === 0) {
-    return alone === undefined ? undefined : standaloneReport(alone, settings.managementCluster, name);
-  }
-  const situation = deployment === undefined ? 'Its ClusterDeployment is gone.' : situationOf(deployment, settings);
-  return {
-    source: 'kubernetes',
-    cluster: `${name.namespace}/${name.name}`,
-    ...(situation === undefined ? {} : { situation }),
-    certificates,
-  };
-}
-
-function standaloneReport(object: KubernetesObject, managementCluster: string, name: ClusterName): ClusterReport {
-  const gate = gateOf(standaloneView(managementCluster, observeRequest(object)));
-  return {
-    source: 'kubernetes',
-    cluster: `${name.namespace}/${name.name}`,
-    ...(gate.kind === 'serve' ? {} : { situation: gate.message }),
-    certificates: [certificateLine(object, name)],
-  };
+  const report = { source: 'kubernetes', cluster: `${name.namespace}/${name.name}` } as const;
+  if (deployment !== undefined) return { ...report, situation: situationOf(deployment, settings), certificates };
+  if (certificates.length > 0) return { ...report, situation: 'Its ClusterDeployment is gone.', certificates };
+  if (standalone === undefined) return undefined;
+  const gate = gateOf(standaloneView(settings.managementCluster, observeRequest(standalone)));
+  const situation = gate.kind === 'serve' ? undefined : gate.message;
+  return { ...report, situation, certificates: [certificateRow(standalone, name)] };
 }
 
 function situationOf(
@@ -114,46 +98,45 @@ function situationOf(
   return gate.kind === 'serve' ? gate.note : gate.message;
 }
 
-function certificateLine(object: KubernetesObject, { name }: ClusterName): CertificateRow {
+function certificateRow(object: KubernetesObject, { name }: ClusterName): CertificateRow {
   const request = requestSchema.parse(object);
   const { notAfter, renewalTime, nextAttempt, issuerName, serialNumber } = request.status ?? {};
   const { state, message } = stateOf(request, object.metadata.deletionTimestamp !== undefined);
-  const secretName = request.spec?.certificateSecret?.name;
   const prefix = `${name}-`;
   return {
     bundle: object.metadata.name.startsWith(prefix) ? object.metadata.name.slice(prefix.length) : object.metadata.name,
     state,
     message,
     dnsNames: request.spec?.dnsNames ?? [],
-    ...(secretName === undefined ? {} : { secretName }),
-    ...(issuerName === undefined ? {} : { issuer: issuerName }),
-    ...(serialNumber === undefined ? {} : { serialNumber }),
-    ...(notAfter === undefined ? {} : { notAfter: isoInstant(notAfter) }),
-    ...(renewalTime === undefined ? {} : { renewalTime }),
-    ...(nextAttempt === undefined ? {} : { nextAttempt }),
+    secretName: request.spec?.certificateSecret?.name,
+    issuer: issuerName,
+    serialNumber,
+    notAfter: rfc3339(notAfter),
+    renewalTime,
+    nextAttempt,
   };
 }
 
-/** The state that its conditions amount to, with the condition that says so. */
+/** The state that the conditions amount to, with reason and message of the condition that decides. */
 function stateOf(
   request: RequestStatus,
   deleting: boolean,
 ): { readonly state: string; readonly reason?: string; readonly message: string } {
-  const condition = (type: string) => request.status?.conditions.find((one) => one.type === type);
-  const say = (state: string, from: ReturnType<typeof condition>) => ({
+  const [ready, renewing, failing] = ['Ready', 'Renewing', 'Failing'].map((type) =>
+    request.status?.conditions.find((condition) => condition.type === type),
+  );
+  const from = (state: string, condition: typeof ready) => ({
     state,
-    message: from?.message ?? '',
-    ...(from?.reason === undefined ? {} : { reason: from.reason }),
+    message: condition?.message ?? '',
+    reason: condition?.reason,
   });
-  const [ready, renewing, failing] = [condition('Ready'), condition('Renewing'), condition('Failing')];
   if (deleting) return { state: 'Decommissioning', message: 'It is being deleted.' };
-  if (failing?.status === 'True') return say('Failing', failing);
-  if (renewing?.status === 'True') return say(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
-  if (ready?.status === 'True') return say('Ready', ready);
-  if (ready !== undefined) return say('Pending', ready);
+  if (failing?.status === 'True') return from('Failing', failing);
+  if (renewing?.status === 'True') return from(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
+  if (ready !== undefined) return from(ready.status === 'True' ? 'Ready' : 'Pending', ready);
   return request.status?.status === 'Success'
     ? { state: 'Ready', message: 'Issued by certman-operator.' }
-    : { state: 'Pending', message: 'Nothing has been said about it yet.' };
+    : { state: 'Pending', message: 'It has no status yet.' };
 }
 
 function ownerOf({ metadata }: KubernetesObject): string | undefined {
@@ -161,7 +144,7 @@ function ownerOf({ metadata }: KubernetesObject): string | undefined {
 }
 
 /** certman-operator wrote `2026-01-01 00:00:00 +0000 UTC`. */
-function isoInstant(found: string): string {
-  const old = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d\d)(\d\d)/.exec(found);
-  return old === null ? found : `${old[1]}T${old[2]}${old[3]}:${old[4]}`;
+function rfc3339(instant: string | undefined): string | undefined {
+  const old = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d\d)(\d\d)/.exec(instant ?? '');
+  return old === null ? instant : `${old[1]}T${old[2]}${old[3]}:${old[4]}`;
 }

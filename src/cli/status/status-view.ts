@@ -1,7 +1,7 @@
-/** What `certman status` shows, wherever it was read. */
+/** The reports of `certman status`, from either source, as text. */
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 
-/** One line of the fleet. */
+/** One cluster of the fleet. */
 export interface FleetRow {
   /** namespace/name. */
   readonly cluster: string;
@@ -13,6 +13,7 @@ export interface FleetRow {
   readonly issuer?: string;
 }
 
+/** For --json and {@link formatFleet}. */
 export interface FleetReport {
   readonly source: 'temporal' | 'kubernetes';
   readonly clusters: readonly FleetRow[];
@@ -30,23 +31,24 @@ export interface CertificateRow {
   readonly notAfter?: string;
   readonly renewalTime?: string;
   readonly nextAttempt?: string;
-  /** What the issuance is doing at this moment. */
+  /** What the issuance is doing now. */
   readonly activity?: string;
 }
 
+/** For --json and {@link formatCluster}. */
 export interface ClusterReport {
   readonly source: 'temporal' | 'kubernetes';
   readonly cluster: string;
   readonly workflowId?: string;
-  /** Why nothing, or nothing more, is done for the cluster as a whole. */
+  /** Why the cluster is not served, or served in part. */
   readonly situation?: string;
   readonly certificates: readonly CertificateRow[];
 }
 
-/** Most urgent first; a state that is not known is urgent. */
+/** Most urgent first; before them come states that are not listed. */
 const URGENCY = ['Failing', 'Waiting', 'Decommissioning', 'Issuing', 'Pending', 'Renewing', 'Paused', 'Ready'];
 
-/** Most urgent first: by state, then by what expires first. Pure. */
+/** Compares by state, then by expiry. */
 export function byUrgency(left: FleetRow, right: FleetRow): number {
   return (
     URGENCY.indexOf(left.state) - URGENCY.indexOf(right.state) ||
@@ -60,33 +62,36 @@ function expiry({ notAfter }: FleetRow): number {
   return Number.isNaN(at) ? 0 : at;
 }
 
+/** A table, most urgent first. */
 export function formatFleet(report: FleetReport): string {
   if (report.clusters.length === 0)
-    return 'Nothing is served: no ClusterDeployment is managed and installed yet, and no CertificateRequest stands alone.';
+    return 'Nothing is served: no ClusterDeployment is managed and installed yet, and there is no standalone CertificateRequest.';
   const rows = report.clusters
     .toSorted(byUrgency)
-    .map((line) => [
-      line.cluster,
-      line.state,
-      line.reason === undefined || line.reason === line.state ? '' : line.reason,
-      formatRelative(line.notAfter),
-      formatRelative(line.renewalTime),
-      line.issuer ?? '–',
+    .map(({ cluster, state, reason, notAfter, renewalTime, issuer }) => [
+      cluster,
+      state,
+      reason === undefined || reason === state ? '' : reason,
+      formatRelative(notAfter),
+      formatRelative(renewalTime),
+      issuer ?? '–',
     ]);
   return formatTable(['CLUSTER', 'STATE', 'REASON', 'EXPIRES', 'RENEWS', 'ISSUER'], rows);
 }
 
+/** Every certificate of a cluster, field by field. */
 export function formatCluster(report: ClusterReport): string {
   const lines = [report.cluster];
   if (report.workflowId !== undefined) lines.push(`  workflow  ${report.workflowId}`);
   if (report.situation !== undefined) lines.push(`  ${report.situation}`);
   for (const certificate of report.certificates) lines.push('', ...certificateLines(certificate));
   if (report.certificates.length === 0 && report.situation === undefined)
-    lines.push('  No certificate bundle is to be generated.');
+    lines.push('  It has no certificate bundle to generate.');
   return lines.join('\n');
 }
 
 function certificateLines(certificate: CertificateRow): readonly string[] {
+  const instant = (text: string | undefined) => (text === undefined ? undefined : formatInstant(text));
   const fields: (readonly [string, string | undefined])[] = [
     ['why', certificate.message],
     ['now', certificate.activity],
@@ -94,9 +99,9 @@ function certificateLines(certificate: CertificateRow): readonly string[] {
     ['secret', certificate.secretName],
     ['issuer', certificate.issuer],
     ['serial', certificate.serialNumber],
-    ['expires', certificate.notAfter === undefined ? undefined : formatInstant(certificate.notAfter)],
-    ['renews', certificate.renewalTime === undefined ? undefined : formatInstant(certificate.renewalTime)],
-    ['next try', certificate.nextAttempt === undefined ? undefined : formatInstant(certificate.nextAttempt)],
+    ['expires', instant(certificate.notAfter)],
+    ['renews', instant(certificate.renewalTime)],
+    ['next try', instant(certificate.nextAttempt)],
   ];
   return [
     `  ${certificate.bundle}: ${certificate.state}`,

@@ -22,7 +22,7 @@ describe('wrong use', () => {
     [['account', 'create', '--directory', 'ftp://ca'], /--directory is "ftp:\/\/ca"; expected an https URL/],
     [['account', 'create', '--directory', 'letsencrypt'], /add --agree-tos/],
     [['account', 'create', '--directory', 'letsencrypt', '--key-type', 'dsa'], /--key-type is "dsa"; expected/],
-  ])('ends with 2 and says what is expected: %j', async (args, said) => {
+  ])('exits with 2 and says what is expected: %j', async (args, said) => {
     const { code, output } = await run(args);
     expect(output).toMatch(said);
     expect(code).toBe(2);
@@ -34,11 +34,11 @@ describe('certman config', () => {
     expect(await run(['config', '--markdown'])).toEqual({ code: 0, output: settingsAsMarkdown() });
   });
 
-  it('says that every setting is right', async () => {
+  it('says that all settings are valid', async () => {
     expect((await run(['config', '--check'])).code).toBe(0);
   });
 
-  it('says everything that is wrong, and what looks like a setting and is none', async () => {
+  it('reports every problem, and variables that are named like settings but are none', async () => {
     const wrong = await run(['config', '--check'], { CERTMAN_MANAGEMENT_CLUSTER: 'No!', CERTMAN_KEY_TYPE: 'md5' });
     expect(wrong.code).toBe(2);
     expect(wrong.output).toMatch(/CERTMAN_MANAGEMENT_CLUSTER.*CERTMAN_KEY_TYPE/s);
@@ -51,14 +51,14 @@ describe('certman config', () => {
 });
 
 describe('without Temporal', () => {
-  it('a renewal fails with 1 and says which setting to look at', async () => {
+  it('a renewal fails with 1 and names the setting to check', async () => {
     const { code, output } = await run(['renew', 'ns/demo'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
     expect(code).toBe(1);
     expect(output).toContain('TEMPORAL_ADDRESS');
   });
 
-  it('a status says that it turns to the hub', async () => {
+  it('a status says that it shows the resources of the management cluster', async () => {
     const { output } = await run(['status'], { TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}` });
-    expect(output).toContain("Showing what the hub's resources say");
+    expect(output).toContain('Showing the resources of the management cluster');
   });
 });

@@ -290,7 +290,7 @@ async function releaseByHand(cluster: string): Promise<void> {
   const command = await startCertman(['release', cluster, '--yes'], lab().commandEnvironment());
   try {
     expect(await command.waitForExit()).toBe('code 0');
-    expect(command.output()).toMatch(/the finalizer is released\. Left undone:\n {2}acme\/accountMissing: /);
+    expect(command.output()).toMatch(/the finalizer is released\. Given up:\n {2}acme\/accountMissing: /);
   } finally {
     await endProcesses();
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseClusterName } from '../../../src/cli/cluster-argument.ts';
-import { describeError, formatInstant, formatRelative, formatTable, UsageError } from '../../../src/cli/output.ts';
+import { parseClusterName, UsageError } from '../../../src/cli/arguments.ts';
+import { describeError, formatInstant, formatRelative, formatTable } from '../../../src/cli/output.ts';
 import { byUrgency, type FleetRow, formatCluster, formatFleet } from '../../../src/cli/status/status-view.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 
@@ -14,7 +14,7 @@ describe('an instant', () => {
     [-90 * 60_000, '90 m ago'],
     [30_000, 'in 30 s'],
     [100, 'now'],
-  ])('%d ms away is told as "%s"', (distance, told) => expect(formatRelative(at(distance), NOW)).toBe(told));
+  ])('%d ms away is "%s"', (distance, text) => expect(formatRelative(at(distance), NOW)).toBe(text));
 
   it('that is missing or unreadable is a dash', () => {
     expect(formatRelative(undefined)).toBe('–');
@@ -39,7 +39,7 @@ describe('the name of a cluster', () => {
 });
 
 describe('a failed command', () => {
-  it('ends with 2 for wrong use and configuration, with 1 for all else, and says what to do', () => {
+  it('exits with 2 for wrong use and configuration, else with 1, and prints the remedy', () => {
     expect(describeError(new UsageError('no'))).toEqual({ message: 'no', exitCode: 2 });
     expect(describeError(new CertmanError({ code: 'configuration/invalid', message: 'm', remedy: 'n' }))).toEqual({
       message: 'm\nn',
@@ -50,22 +50,18 @@ describe('a failed command', () => {
   });
 });
 
-const line = (cluster: string, state: string, notAfter?: string): FleetRow => ({
-  cluster,
-  state,
-  ...(notAfter === undefined ? {} : { notAfter }),
-});
+const row = (cluster: string, state: string, notAfter?: string): FleetRow => ({ cluster, state, notAfter });
 
 describe('the fleet', () => {
-  it('is shown with the most urgent first: by state, then by expiry', () => {
-    const lines = [
-      line('a/ready-late', 'Ready', at(2)),
-      line('a/ready-soon', 'Ready', at(1)),
-      line('a/failing', 'Failing', at(9)),
-      line('a/failing-without', 'Failing'),
-      line('a/odd', 'Unheard'),
+  it('is sorted by urgency: by state, then by expiry', () => {
+    const rows = [
+      row('a/ready-late', 'Ready', at(2)),
+      row('a/ready-soon', 'Ready', at(1)),
+      row('a/failing', 'Failing', at(9)),
+      row('a/failing-without', 'Failing'),
+      row('a/odd', 'Unknown'),
     ];
-    expect(lines.toSorted(byUrgency).map(({ cluster }) => cluster)).toEqual([
+    expect(rows.toSorted(byUrgency).map(({ cluster }) => cluster)).toEqual([
       'a/odd',
       'a/failing-without',
       'a/failing',
@@ -74,13 +70,13 @@ describe('the fleet', () => {
     ]);
   });
 
-  it('says so when it is empty', () => {
+  it('has a text of its own when it is empty', () => {
     expect(formatFleet({ source: 'temporal', clusters: [] })).toContain('Nothing is served');
   });
 });
 
 describe('a cluster', () => {
-  it('is shown with each certificate, why, and what happens next', () => {
+  it('is printed with each certificate, its message and its next attempt', () => {
     const text = formatCluster({
       source: 'temporal',
       cluster: 'ns/demo',

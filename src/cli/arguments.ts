@@ -1,0 +1,32 @@
+/** Arguments that the commands share. */
+
+/** Description of a cluster argument, for --help. */
+export const CLUSTER_ARGUMENT = 'namespace/name of a ClusterDeployment or of a standalone CertificateRequest';
+
+/** Wrong use of the command line: exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** A ClusterDeployment or a standalone CertificateRequest. */
+export interface ClusterName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const NAME = '[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?';
+const CLUSTER = new RegExp(`^(${NAME})/(${NAME})$`);
+
+/** @throws UsageError when the text is not `namespace/name`. */
+export function parseClusterName(text: string): ClusterName {
+  const [, namespace, , name] = CLUSTER.exec(text) ?? [];
+  if (namespace === undefined || name === undefined) {
+    throw new UsageError(
+      `"${text.slice(0, 200)}" does not name a cluster; expected namespace/name of its ClusterDeployment (or of a standalone CertificateRequest), such as uhc-production-1/demo`,
+    );
+  }
+  return { namespace, name };
+}

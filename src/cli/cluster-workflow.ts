@@ -1,0 +1,63 @@
+/** The workflow of the cluster that is named on the command line. */
+import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import { clusterWorkflowPrefixes, identityOfWorkflow, workflowIdPrefixesOf } from '../contract/ids.ts';
+import { CertmanError } from '../failures/failure.ts';
+import type { ClusterName } from './arguments.ts';
+
+/** Visibility query for the running workflows of all clusters and standalone CertificateRequests, or of one name. */
+export function runningClustersQuery(managementCluster: string, named?: ClusterName): string {
+  const { clusters, requests } = clusterWorkflowPrefixes(managementCluster);
+  const prefixes = named === undefined ? [clusters, requests] : workflowIdPrefixesOf(managementCluster, named);
+  const anyPrefix = prefixes.map((prefix) => `WorkflowId STARTS_WITH '${prefix}'`).join(' OR ');
+  return `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND (${anyPrefix})`;
+}
+
+/**
+ * Prefers a cluster to a standalone CertificateRequest of the same name, and the workflow that was started last.
+ * @returns undefined when there is none.
+ */
+export async function findClusterWorkflow(
+  client: Client,
+  managementCluster: string,
+  named: ClusterName,
+): Promise<WorkflowHandle | undefined> {
+  let best: { readonly workflowId: string; readonly rank: number; readonly at: number } | undefined;
+  for await (const execution of client.workflow.list({ query: runningClustersQuery(managementCluster, named) })) {
+    const identity = identityOfWorkflow(managementCluster, execution);
+    if (identity?.name !== named.name) continue;
+    const { workflowId, startTime } = execution;
+    const found = { workflowId, rank: identity.kind === undefined ? 1 : 0, at: startTime.getTime() };
+    if (best === undefined || found.rank > best.rank || (found.rank === best.rank && found.at > best.at)) best = found;
+  }
+  return best === undefined ? undefined : client.workflow.getHandle(best.workflowId);
+}
+
+/** @throws CertmanError `kubernetes/notFound` when the cluster has no workflow. */
+export async function requireClusterWorkflow(
+  client: Client,
+  managementCluster: string,
+  cluster: ClusterName,
+): Promise<WorkflowHandle> {
+  const handle = await findClusterWorkflow(client, managementCluster, cluster);
+  if (handle !== undefined) return handle;
+  const text = `${cluster.namespace}/${cluster.name}`;
+  throw new CertmanError({
+    code: 'kubernetes/notFound',
+    message: `${text} has no certificates that certman manages on the management cluster ${managementCluster}.`,
+    remedy: `See why with "certman status ${text}". CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
+  });
+}
+
+/** The result of an update. @throws CertmanError with the message of the workflow's rejection or failure. */
+export async function updateResult<T>(update: Promise<T>): Promise<T> {
+  try {
+    return await update;
+  } catch (error) {
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    throw new CertmanError({
+      code: 'internal/unexpected',
+      message: error.cause?.message ?? error.message,
+      cause: error,
+    });
+  }
+}

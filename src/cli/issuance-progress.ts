@@ -1,0 +1,48 @@
+/** What a cluster's issuances are doing at this moment, from their pending activities. */
+import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import { clusterStatus } from '../contract/cluster-certificates.ts';
+import { issuanceWorkflowId } from '../contract/ids.ts';
+
+const ACTIVITY_DESCRIPTIONS: Readonly<Record<string, string>> = {
+  placeOrder: 'placing the order',
+  publishTxtRecords: 'publishing the TXT records',
+  verifyPropagation: 'verifying the propagation of the TXT records',
+  answerChallenges: 'waiting for the CA to validate the names',
+  finalizeOrder: 'waiting for the CA to issue the certificate',
+  installCertificate: 'writing the certificate into its Secret',
+  withdrawTxtRecords: 'removing the TXT records',
+};
+
+/** @returns undefined when the issuance has no pending activity, has ended or is unknown. */
+export async function describeCurrentActivity(client: Client, workflowId: string): Promise<string | undefined> {
+  try {
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    const activities = raw.pendingActivities ?? [];
+    // The TXT records are removed in parallel with the other activities, which say more.
+    const pending = activities.find(({ activityType }) => activityType?.name !== 'withdrawTxtRecords') ?? activities[0];
+    const type = pending?.activityType?.name ?? undefined;
+    if (type === undefined) return undefined;
+    const description = ACTIVITY_DESCRIPTIONS[type] ?? type;
+    const attempt = pending?.attempt ?? 1;
+    if (attempt <= 1) return description;
+    const failure = pending?.lastFailure?.message ?? undefined;
+    return `${description} (attempt ${attempt}${failure === undefined ? '' : `; the last one: ${failure}`})`;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** One line for all of a cluster's bundles; empty while nothing is being issued. */
+export async function describeProgress(client: Client, handle: WorkflowHandle): Promise<string> {
+  const { cluster, bundles } = await handle.query(clusterStatus);
+  const lines = await Promise.all(
+    Object.entries(bundles)
+      .filter(([, { state }]) => state === 'Issuing' || state === 'Renewing')
+      .map(async ([name, { orders }]) => {
+        const activity = await describeCurrentActivity(client, issuanceWorkflowId(cluster.identity, name, orders));
+        return activity === undefined ? '' : `${name}: ${activity}`;
+      }),
+  );
+  return lines.filter((line) => line !== '').join('; ');
+}
