@@ -2,6 +2,7 @@
  * What must be true of every life of a certificate, read from its trace. Each returns what breaks the promise, in words; none
  * uses the code that it judges.
  */
+import type { OrderReason } from '../../../src/certificates/renewal-policy.ts';
 import { DAY_MS } from '../certificates/certificate-facts.ts';
 import { MAX_SKEW_MS } from './arbitrary-scenario.ts';
 import type { Disturbance, Issued, Scenario, TraceEntry } from './scenario.ts';
@@ -32,7 +33,8 @@ export function ordersWithoutCause(scenario: Scenario, trace: readonly TraceEntr
     if (happening.kind !== 'issued') continue;
     const { reason, replaced, clock } = happening;
     const left = replaced === undefined ? Number.NaN : Date.parse(replaced.notAfter) - clock;
-    const caused = {
+    // A reason without an entry must not occur here.
+    const causes: Partial<Record<OrderReason, boolean>> = {
       SecretMissing: since.includes('secretDeleted'),
       SecretBroken: since.includes('secretBroken'),
       KeyMismatch: since.includes('keySwapped'),
@@ -43,8 +45,8 @@ export function ordersWithoutCause(scenario: Scenario, trace: readonly TraceEntr
       SuggestedByCa: windows.some(({ certId, start }) => certId === replaced?.certId && start <= clock),
       RenewalDue: left <= maxRemaining(scenario),
       RenewRequested: since.includes('renewRequested'),
-    }[reason];
-    if (!caused)
+    };
+    if (causes[reason] !== true)
       broken.push(`order at ${isoTime(happening.at)}: nothing that has happened since the last one is ${reason}`);
     since = [];
     windows = [];
