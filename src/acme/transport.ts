@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici';
+import { errorCodeOf } from '../failures/error-code.ts';
 import { CertmanError } from '../failures/failure.ts';
 
 /** An order of 100 names has about 12 KB, a chain about 6 KB. */
@@ -119,7 +120,7 @@ const UNTRUSTED_TLS_CODES = new Set([
 function toCertmanError(url: string, error: unknown, timeoutMs: number): CertmanError {
   if (error instanceof CertmanError) return error;
   const { host } = new URL(url);
-  const code = errorCode(error);
+  const code = errorCodeOf(error);
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new CertmanError({
       code: 'acme/unexpected',
@@ -137,11 +138,4 @@ function toCertmanError(url: string, error: unknown, timeoutMs: number): Certman
       : undefined,
     cause: error,
   });
-}
-
-function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  if (error instanceof AggregateError) return errorCode(error.errors[0]);
-  return errorCode(error.cause);
 }

@@ -1,13 +1,16 @@
-/** Walking DER (X.690 §8.1) without copying or keeping anything: lists of the revoked have hundreds of thousands of entries. */
+/**
+ * Walks DER (X.690 §8.1) in place. certman's own for speed and size: @peculiar/asn1-schema creates objects for every value, takes
+ * 0.1 s for a CRL of 1,000 entries and rejects one of 100,000.
+ */
 
-/** One value, as offsets into the buffer that it stands in. */
+/** One value, as offsets into the buffer. */
 export interface DerElement {
   readonly tag: number;
-  /** Where its tag stands. */
+  /** Offset of the tag. */
   readonly start: number;
-  /** Where its content begins. */
+  /** Offset of the content. */
   readonly content: number;
-  /** Just after it. */
+  /** Offset after the content. */
   readonly end: number;
 }
 
@@ -21,50 +24,46 @@ export const TAG = {
   explicit0: 0xa0,
 } as const;
 
-/** Four octets tell of 4 GiB. */
+/** Enough for 4 GiB. */
 const MAX_LENGTH_OCTETS = 4;
 
-/** What was read is not DER, or not what was expected. */
+/** The input is not DER, or not the expected structure. */
 export class MalformedDerError extends Error {
-  override readonly name = 'MalformedDer';
+  override readonly name = 'MalformedDerError';
 }
 
-/**
- * The value that begins at an offset.
- * @param end of what it may reach to.
- * @throws MalformedDer when it does not end there or before.
- */
-export function readElement(der: Uint8Array, start: number, end: number): DerElement {
+function readElement(der: Uint8Array, start: number, end: number): DerElement {
   const tag = der[start];
-  const first = der[start + 1];
-  if (tag === undefined || first === undefined || start + 2 > end)
+  let length = der[start + 1];
+  if (tag === undefined || length === undefined || start + 2 > end) {
     throw new MalformedDerError(`ends at octet ${start}`);
+  }
   let content = start + 2;
-  let length = first;
-  if (first >= 0x80) {
-    const octets = first & 0x7f;
-    // None at all is BER's indefinite length.
+  if (length >= 0x80) {
+    const octets = length & 0x7f;
+    // Zero octets are BER's indefinite length.
     if (octets === 0 || octets > MAX_LENGTH_OCTETS) throw new MalformedDerError(`has no length at octet ${start + 1}`);
     length = 0;
     for (let at = content; at < content + octets; at += 1) length = length * 256 + (der[at] ?? 0);
     content += octets;
   }
-  if (content + length > end) throw new MalformedDerError(`is cut short in the value at octet ${start}`);
+  if (content + length > end) throw new MalformedDerError(`is truncated in the value at octet ${start}`);
   return { tag, start, content, end: content + length };
 }
 
-/** As {@link readElement}, of one kind. */
+/**
+ * Reads the value at an offset.
+ * @param end offset that the value must not exceed.
+ * @throws MalformedDerError when it does, or has another tag.
+ */
 export function expectElement(tag: number, der: Uint8Array, start: number, end: number): DerElement {
   const element = readElement(der, start, end);
-  if (element.tag !== tag) {
-    throw new MalformedDerError(
-      `has tag 0x${element.tag.toString(16)} where 0x${tag.toString(16)} belongs, at octet ${start}`,
-    );
-  }
-  return element;
+  if (element.tag === tag) return element;
+  const [found, expected] = [element.tag, tag].map((one) => `0x${one.toString(16)}`);
+  throw new MalformedDerError(`has tag ${found} instead of ${expected} at octet ${start}`);
 }
 
-/** The values within one, each in turn. */
+/** The values within a constructed value. @throws MalformedDerError at the first malformed one. */
 export function* childElements(der: Uint8Array, within: Pick<DerElement, 'content' | 'end'>): Generator<DerElement> {
   for (let at = within.content; at < within.end; ) {
     const element = readElement(der, at, within.end);
@@ -73,7 +72,7 @@ export function* childElements(der: Uint8Array, within: Pick<DerElement, 'conten
   }
 }
 
-/** The octets of a value, tag and length included; not a copy. */
+/** The octets of a value including tag and length; not a copy. */
 export function encodedOctets(der: Buffer, { start, end }: Pick<DerElement, 'start' | 'end'>): Buffer {
   return der.subarray(start, end);
 }

@@ -1,4 +1,4 @@
-/** A server of lists of revoked certificates, as a CA's would be: by path, over HTTP. */
+/** Serves CRLs by path over HTTP, as a CA does. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
