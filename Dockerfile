@@ -1,7 +1,7 @@
 # The image of the worker (last stage), and `local` for docker-compose.yml's own steps.
 ARG NODE=node:24.21.0-slim
 
-# The Temporal SDK's native core and every request verify TLS by the system's roots, which the slim image lacks.
+# The Temporal SDK's native core and all requests verify TLS with the system's roots, which the slim image lacks.
 FROM ${NODE} AS base
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
@@ -19,7 +19,7 @@ COPY workflows workflows
 COPY activities activities
 RUN npm run build
 
-# What runs, and no more: no build tools, and of the native core only this platform's.
+# Production dependencies only, and of the native core only this platform's.
 FROM base AS dependencies
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
@@ -31,7 +31,7 @@ RUN npm ci --omit=dev --ignore-scripts \
 FROM build AS local
 COPY deploy deploy
 COPY local local
-# A volume takes over the owner of the folder that it is mounted on.
+# A volume gets the owner of the folder that it is mounted on.
 RUN install --directory --owner=1000 --group=1000 /local
 USER 1000:1000
 ENTRYPOINT ["node"]
@@ -41,9 +41,9 @@ COPY package.json ./
 COPY bin bin
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/lib lib
-# By number, so that Kubernetes can see that it is not root.
+# By number, so that Kubernetes can verify that it is not root.
 USER 1000:1000
 EXPOSE 8080 9464
-# node itself is process 1: it gets SIGTERM, and ends after the activities that run.
+# node is process 1: it receives SIGTERM, and exits after the running activities.
 ENTRYPOINT ["node", "bin/certman.js"]
 CMD ["worker"]

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-// The sources where they are (a checkout: Node >= 22.18 runs them as they stand, and a build lying about may be of another
-// day), else the compiled code (the image).
+// In a checkout the sources, which Node 23 and newer runs directly (a build in lib/ can be out of date); in the image, lib/.
 import { existsSync } from 'node:fs';
 
 const sources = new URL('../src/cli/main.ts', import.meta.url);

@@ -1,32 +1,33 @@
 /**
- * `/metrics`, `/healthz` and `/readyz` on one port. Health is this process's own: it says nothing about Temporal or the API
- * server, whose outage no restart of this process can mend. Readiness says whether work is being taken, and why not.
+ * `/metrics`, `/healthz` and `/readyz` on one port. Health does not depend on Temporal or the API server: a restart would not
+ * end their outage. Readiness does, and gives the reason.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { formatHostAndPort } from '../dns/host-and-port.ts';
 import { CertmanError } from '../failures/failure.ts';
 
-/** A question about the process; the answer is `ok` or the reason why not, in a sentence. */
+/** Result of a probe; the reason is a sentence. */
 export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 export interface ProbedProcess {
-  /** Cheap and answered at once. */
+  /** Liveness, without I/O. */
   healthy(): ProbeResult;
-  /** Answered within two seconds. */
+  /** Readiness, within two seconds. */
   ready(): Promise<ProbeResult>;
 }
 
 export interface HttpServerOptions {
   readonly host: string;
-  /** 0: a free one. */
+  /** 0: any free port. */
   readonly port: number;
   readonly registry: Registry;
   readonly process: ProbedProcess;
 }
 
 export interface RunningServer {
-  /** `http://host:port`, as it can be reached from this machine. */
+  /** `http://host:port`, reachable from this machine. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -41,7 +42,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   server.maxConnections = 100;
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
-  return { url: `http://${reachableHost(options.host)}:${port}`, close: () => close(server) };
+  return {
+    url: `http://${formatHostAndPort({ host: reachableHost(options.host), port })}`,
+    close: () => close(server),
+  };
 }
 
 async function handleRequest(
@@ -60,15 +64,15 @@ async function handleRequest(
     } else if (path === '/readyz') {
       sendProbeResult(response, await options.process.ready());
     } else {
-      send(response, 404, 'text/plain', 'There is /metrics, /healthz and /readyz.\n');
+      send(response, 404, 'text/plain', 'Paths: /metrics, /healthz, /readyz.\n');
     }
   } catch (error) {
     send(response, 500, 'text/plain', `${error instanceof Error ? error.message : 'unknown error'}\n`);
   }
 }
 
-function sendProbeResult(response: ServerResponse, verdict: ProbeResult): void {
-  send(response, verdict.ok ? 200 : 503, 'text/plain', verdict.ok ? 'ok\n' : `${verdict.reason}\n`);
+function sendProbeResult(response: ServerResponse, result: ProbeResult): void {
+  send(response, result.ok ? 200 : 503, 'text/plain', result.ok ? 'ok\n' : `${result.reason}\n`);
 }
 
 function send(
@@ -93,8 +97,8 @@ function listen(server: Server, { host, port }: HttpServerOptions): Promise<void
       reject(
         new CertmanError({
           code: 'configuration/invalid',
-          message: `CERTMAN_METRICS_ADDRESS ${host}:${port} cannot be listened on (${'code' in cause ? String(cause.code) : cause.message}).`,
-          remedy: 'Choose a free port of this machine, or end what listens there.',
+          message: `CERTMAN_METRICS_ADDRESS ${formatHostAndPort({ host, port })} cannot be used (${'code' in cause ? String(cause.code) : cause.message}).`,
+          remedy: 'Choose a free port of this machine, or stop the process that listens there.',
           cause,
         }),
       ),
@@ -112,6 +116,5 @@ function close(server: Server): Promise<void> {
 
 function reachableHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
+  return host === '::' ? '::1' : host;
 }

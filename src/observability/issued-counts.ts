@@ -1,6 +1,6 @@
 /**
- * How many certificates were issued in the last day and week, and how many of them were duplicates: counted from the
- * issuances that Temporal completed, which outlive every restart and are the same whichever process asks.
+ * Counts of certificates issued in the last day and week, and of duplicates among them: from the issuances that Temporal
+ * completed, so that every process counts the same and a restart loses nothing.
  */
 import type { OrderReason } from '../certificates/renewal-policy.ts';
 
@@ -8,10 +8,10 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const WEEK_MS = 7 * DAY_MS;
 
-/** Visibility is written behind the execution; what is listed again on account of this is recognised by its run id. */
+/** Visibility lags behind the execution. Issuances that are listed twice are recognized by their run ID. */
 const OVERLAP_MS = 10 * 60_000;
 
-/** One closed issuance as visibility shows it. */
+/** A completed issuance in the visibility store. */
 export interface ClosedIssuance {
   readonly runId: string;
   /** Epoch milliseconds. */
@@ -21,40 +21,38 @@ export interface ClosedIssuance {
   readonly dnsNames: readonly string[];
   /** Digest of the exact set of names. */
   readonly nameSet: string | undefined;
-  /** Why it was ordered; unknown of those that an earlier version began. */
-  readonly reason?: string | undefined;
+  /** Why it was ordered: an OrderReason. */
+  readonly reason?: string;
 }
 
-/** Completed issuances closed at or after an instant (epoch milliseconds), in any order. */
+/** Lists issuances completed at or after an instant (epoch milliseconds), in any order. */
 export type ListCompletedIssuances = (closedSince: number, signal: AbortSignal) => AsyncIterable<ClosedIssuance>;
 
+/** Counts at one instant. */
 export interface IssuedCounts {
   readonly lastDay: DomainCounts;
   readonly lastWeek: DomainCounts;
-  /** Certificates of the last week beyond the first of their exact set of names, but for up to three renewals whose time had come. */
+  /** Certificates of the last week beyond the first of their exact set of names, except up to three scheduled renewals. */
   readonly duplicatesInLastWeek: number;
 }
 
-/** A certificate counts for a domain once, however many of its names lie there. */
+/** A certificate counts once for a domain, whatever the number of its names there. */
 export interface DomainCounts {
   readonly openshiftCom: number;
   readonly openshiftAppsCom: number;
 }
 
-/** Of the renewal policy: the certificate before had done its time. */
+/** Order reasons of scheduled renewals. */
 const RENEWAL_REASONS: ReadonlySet<string | undefined> = new Set<OrderReason>([
   'RenewalDue',
   'SuggestedByCa',
   'Expired',
 ]);
 
-/**
- * Certificates that live for six days are renewed every three or four, which is up to three of one set of names in each week
- * and nothing that anybody would have to look at. More are: a renewal that is always due is a defect.
- */
+/** Certificates of six days are renewed every three or four days, up to three times a week. More than that is a defect. */
 const MAX_RENEWALS_PER_WEEK = 3;
 
-/** Counts over the issuances known, at an instant. Pure. */
+/** @param now epoch milliseconds. */
 export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): IssuedCounts {
   const day = { openshiftCom: 0, openshiftAppsCom: 0 };
   const week = { openshiftCom: 0, openshiftAppsCom: 0 };
@@ -83,8 +81,8 @@ export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): I
 function duplicatesAmong(issuances: readonly ClosedIssuance[]): number {
   const due = issuances.filter(({ reason }) => RENEWAL_REASONS.has(reason));
   const first = issuances.reduce((one, other) => (other.closeTime < one.closeTime ? other : one));
-  const rightful = Math.min(due.length, MAX_RENEWALS_PER_WEEK) + Number(!RENEWAL_REASONS.has(first.reason));
-  return issuances.length - rightful;
+  const expected = Math.min(due.length, MAX_RENEWALS_PER_WEEK) + Number(!RENEWAL_REASONS.has(first.reason));
+  return issuances.length - expected;
 }
 
 function isSubdomainOf(name: string, domain: string): boolean {
@@ -92,8 +90,8 @@ function isSubdomainOf(name: string, domain: string): boolean {
 }
 
 /**
- * The issuances of the last week. The first refresh lists the week, later ones only what closed since, and none is
- * counted twice. At most one refresh runs at a time.
+ * The issuances of the last week. The first refresh lists the whole week, later ones what closed since. At most one refresh
+ * runs at a time.
  */
 export class IssuanceHistory {
   readonly #list: ListCompletedIssuances;
@@ -102,13 +100,13 @@ export class IssuanceHistory {
   #listedUntil: number | undefined;
   #running: Promise<IssuedCounts> | undefined;
 
-  /** @param onNew told of each issuance that a later refresh than the first one finds. */
+  /** @param onNew called for each issuance that a refresh after the first one finds. */
   constructor(list: ListCompletedIssuances, onNew: (issuance: ClosedIssuance) => void = () => undefined) {
     this.#list = list;
     this.#onNew = onNew;
   }
 
-  /** @throws whatever the listing throws; what is known stays as it was, and the next refresh lists the rest again. */
+  /** @throws the error of the listing; the known issuances are kept, and the next refresh lists the rest again. */
   refresh(now: number, signal: AbortSignal): Promise<IssuedCounts> {
     this.#running ??= this.#refresh(now, signal).finally(() => {
       this.#running = undefined;
@@ -135,7 +133,7 @@ export class IssuanceHistory {
     return countIssued(this.#known.values(), now);
   }
 
-  /** Counts of what is known, without asking. */
+  /** Counts the known issuances, without a listing. */
   counts(now: number): IssuedCounts {
     return countIssued(this.#known.values(), now);
   }

@@ -1,12 +1,13 @@
 /**
- * The log: one structured record a line. Fields that records share: `cluster` (namespace/name), `bundle`, `workflowId`,
- * `runId`, `step` (the activity), `attempt`, `code` (of a failure).
+ * The log: one structured record a line. Common fields: `cluster` (namespace/name), `bundle`, `workflowId`, `runId`,
+ * `activity`, `attempt`, `code` (of a failure).
  */
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
 import { redactFields, redactText } from './redaction.ts';
 
 export type { Logger } from 'pino';
 
+/** As CERTMAN_LOG_LEVEL and CERTMAN_LOG_FORMAT set them. */
 export interface LoggingOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly format: 'json' | 'text';
@@ -14,7 +15,7 @@ export interface LoggingOptions {
   readonly output?: DestinationStream;
 }
 
-/** Records are written at once, so that the last words of a process that ends are not lost. */
+/** Writes synchronously, so that the last records of a process that exits are not lost. */
 export function createLogger(options: LoggingOptions): Logger {
   const output = options.output ?? destination({ dest: 1, sync: true });
   return pino(
@@ -57,7 +58,7 @@ export function asText(line: string): string {
   return `${parts.join(' ')}\n${error === undefined ? '' : `${indent(errorText(error))}\n`}`;
 }
 
-/** The stack, and those of the causes below it. */
+/** The stack, followed by those of the causes. */
 function errorText(error: unknown): string {
   if (typeof error !== 'object' || error === null) return typeof error === 'string' ? error : JSON.stringify(error);
   const { stack, message, cause } = error as {

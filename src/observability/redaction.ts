@@ -1,15 +1,15 @@
 /**
- * The last fence before anything is written to a log: no private key, credential or token leaves through it, whatever a
- * caller or a third-party error put into a record. The first fence is not to put them there.
+ * Removes private keys, credentials and tokens from log records. This is the second line of defence, against callers and
+ * third-party errors: the first is not to log secrets.
  */
 
 const REDACTED = '[removed]';
 
-/** Names of fields whose values are never logged, whatever they hold. Names of Secrets (`secretName`) are no secrets. */
+/** Names of fields whose values are never logged. Names of Secrets (`secretName`) are not secret. */
 const SECRET_FIELD =
   /^(private[-_]?key|tls\.key|account[-_]?key|key[-_]?pem|key[-_]?authorization|token|task[-_]?token|password|passwd|authorization|cookie|set-cookie|api[-_]?key|(aws[-_]?)?secret[-_]?access[-_]?key|(aws[-_]?)?access[-_]?key[-_]?id|(aws[-_]?)?session[-_]?token|sts[-_]?external[-_]?id|credentials)$/i;
 
-/** Deeper than any record of ours; what lies deeper is not logged. */
+/** Deeper than any record of certman's; values below it are not logged. */
 const MAX_DEPTH = 6;
 
 /** A copy of a record without the values of secret fields. Errors become plain objects with their causes. */
@@ -32,26 +32,26 @@ function errorRecord(error: Error, depth: number): Record<string, unknown> {
   return {
     type: error.name,
     message: error.message,
-    ...(error.stack === undefined ? {} : { stack: error.stack }),
-    ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
-    ...(error.cause instanceof Error && depth < MAX_DEPTH ? { cause: errorRecord(error.cause, depth + 1) } : {}),
+    stack: error.stack,
+    code: 'code' in error && typeof error.code === 'string' ? error.code : undefined,
+    cause: error.cause instanceof Error && depth < MAX_DEPTH ? errorRecord(error.cause, depth + 1) : undefined,
   };
 }
 
-/** PEM in plain and in JSON-escaped form; the end may have been cut off. */
+/** PEM, plain or JSON-escaped, complete or truncated. */
 const PEM_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?=")|$)/g;
-// No word boundary before these: in JSON a line end is `\n`, whose `n` stands right before what begins the line.
+// No word boundary before these patterns: in JSON a line end is `\n`, whose `n` precedes the next line's first word.
 const BEARER = /Bearer +[\w.~+/-]{4,}=*/gi;
 /** Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids */
 const AWS_KEY_ID = /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}/g;
-/** As AWS quotes it in refusals. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+/** As AWS quotes it in errors. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
 const AWS_SESSION_TOKEN = /(x-amz-security-token["\\]*\s*[:=]\s*["\\]*)[\w+/=%.-]{16,}/gi;
 /** A JSON Web Token (RFC 7519) such as a ServiceAccount's: its header and its claims are JSON objects. */
 const JWT = /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/g;
 /** A private JSON Web Key (RFC 7517, RFC 7518 §6): its members d, p, q, dp, dq, qi. */
 const JWK_MEMBER = /(\\?"(?:d|p|q|dp|dq|qi)\\?"\s*:\s*\\?")[\w-]{20,}/g;
 
-/** A line about to be written, without anything that has the form of a secret. */
+/** Removes everything with the form of a secret from a line of the log. */
 export function redactText(line: string): string {
   let clean = line;
   if (clean.includes('PRIVATE KEY-----')) clean = clean.replace(PEM_KEY, REDACTED);

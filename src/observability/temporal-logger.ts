@@ -1,4 +1,4 @@
-/** What the Temporal SDK, its native core, workflows and activities log, as records of our own log. */
+/** Forwards what the Temporal SDK, its native core, workflows and activities log to certman's log. */
 import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/common';
 import type { Logger } from './logging.ts';
 
@@ -7,12 +7,13 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
   string
 >;
 
-/** The SDK's names of fields → ours; those that say nothing to an operator are left out. */
+/** The SDK's field names → certman's. */
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   activityType: 'activity',
   workflowRunId: 'runId',
   runId: 'runId',
 };
+/** Without value to an operator, or secret. */
 const OMITTED_FIELDS = new Set([
   'taskToken',
   'namespace',
@@ -23,7 +24,7 @@ const OMITTED_FIELDS = new Set([
   'firstExecutionRunId',
 ]);
 
-/** While Temporal is away the native core says so for every poll and heartbeat, many times a second. */
+/** While Temporal is unavailable, the native core logs these for every poll and heartbeat, many times a second. */
 const NOISY_MESSAGE = /^(gRPC call \w+ retried|Error when recording heartbeat)/;
 const NOISY_INTERVAL_MS = 30_000;
 
@@ -57,8 +58,8 @@ function recordOf(meta: LogMetadata): Record<string, unknown> {
 }
 
 /**
- * The cluster, and bundle, that a workflow id speaks of: `cluster/<hive>/<namespace>/<name>/<uid>`, `request/…` and
- * `issue/<hive>/<namespace>/<name>/<uid>/<bundle>/<attempt>`. A name that the id has cut is as it is there.
+ * The cluster and bundle in a workflow ID: `cluster/<management cluster>/<namespace>/<name>/<uid>`, `request/…` and
+ * `issue/<management cluster>/<namespace>/<name>/<uid>/<bundle>/<attempt>`. A name that was truncated in the ID stays so.
  */
 export function subjectOf(workflowId: string): { readonly cluster?: string; readonly bundle?: string } {
   const [kind, , namespace, name, , bundle] = workflowId.split('/');

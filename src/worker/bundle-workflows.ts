@@ -1,4 +1,4 @@
-/** Bundles the workflow code beforehand: `node src/worker/bundle-workflows.ts [file]`, part of `npm run build`. */
+/** Bundles the workflow code in advance: `node src/worker/bundle-workflows.ts [file]`, part of `npm run build`. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
@@ -11,7 +11,7 @@ const { code } = await bundleWorkflowCode({
   logger: new DefaultLogger('WARN'),
 });
 await mkdir(dirname(path), { recursive: true });
-// Whole or not at all: a worker may start while this is written.
+// Renamed into place, so that a worker that starts meanwhile never reads half a bundle.
 const part = `${path}.${process.pid}.part`;
 await writeFile(part, code);
 await rename(part, path);

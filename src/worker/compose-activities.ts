@@ -1,4 +1,4 @@
-/** Puts the activities together from the settings: the one place that knows which module stands on which. */
+/** Composition root of the activities: creates every client and passes it to the activities that use it. */
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { createAcmeActivities } from '../../activities/acme.ts';
@@ -27,17 +27,17 @@ export interface CompositionInput {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly metrics: Metrics;
-  /** Who this worker is, for people. */
+  /** Name of this worker in the Web UI. */
   readonly identity: string;
-  /** Aborted when the worker begins to end. */
+  /** Aborted when the worker starts to shut down. */
   readonly stopping: AbortSignal;
 }
 
 export interface ComposedActivities {
   readonly activities: Activities;
-  /** To be told of each certificate that this worker issued. */
+  /** To be called for each certificate that this worker has issued. */
   certificateIssued(this: void): void;
-  /** Ends all connections. */
+  /** Closes all connections. */
   close(): Promise<void>;
 }
 
@@ -61,7 +61,7 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
     registry: input.registry,
     list: listCompletedIssuances(input.client),
     onError: (error) =>
-      logger.warn({ error }, 'the issued certificates could not be counted; the next count is in 5 minutes'),
+      logger.warn({ error }, 'could not count the issued certificates; the next count is in 5 minutes'),
   });
   return {
     activities: {
@@ -88,7 +88,7 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
         ca,
         metrics,
         exposeFleet: (fleet) => fleetMetrics.expose(fleet),
-        ...(crlCheck === undefined ? {} : { crlSource: crlCheck }),
+        crlSource: crlCheck,
         logger,
         stopping: input.stopping,
         settings: {
@@ -96,7 +96,7 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
           operatorNamespace,
           resyncIntervalMs: configuration.resyncIntervalMs,
           workerName: input.identity,
-          ...(configuration.extraRecord === undefined ? {} : { extraRecord: configuration.extraRecord }),
+          extraRecord: configuration.extraRecord,
         },
       }),
     },
@@ -115,7 +115,7 @@ function createPropagationCheck(configuration: Configuration, logger: Logger): P
     quorum: dohQuorum,
     authoritative: authoritativeServers,
     onWarning: (message) => logger.warn(message),
-    ...(dohCaBundle === undefined ? {} : { resolverCa: dohCaBundle.pem }),
+    resolverCa: dohCaBundle?.pem,
   });
 }
 
@@ -123,7 +123,7 @@ function createDnsProvider(
   configuration: Configuration,
   kubernetes: KubernetesClient,
   metrics: Metrics,
-  nameServersWanted: boolean,
+  needsNameServers: boolean,
 ): Route53Provider {
   const { fedramp, fedrampStandaloneRequests, hostedZoneId } = configuration;
   return new Route53Provider({
@@ -131,10 +131,11 @@ function createDnsProvider(
     operatorNamespace: configuration.namespace,
     requestsPerSecond: configuration.route53RequestsPerSecond,
     batchWindowMs: configuration.dnsBatchWindowMs,
-    needsNameServers: nameServersWanted,
+    needsNameServers,
     onRequest: (action) => metrics.route53Requests.inc({ action }),
-    ...(fedramp && hostedZoneId !== undefined
-      ? { fedramp: { hostedZoneId, standaloneRequests: fedrampStandaloneRequests } }
-      : {}),
+    fedramp:
+      fedramp && hostedZoneId !== undefined
+        ? { hostedZoneId, standaloneRequests: fedrampStandaloneRequests }
+        : undefined,
   });
 }

@@ -1,6 +1,6 @@
 /**
- * What must be there in Temporal for as long as a worker runs: the search attributes, and the watch on the hub. Looked at
- * again now and then, because somebody may have terminated the one, or put an empty server in the place of the other.
+ * Keeps the watch workflow running and the search attributes registered while the worker runs: a user can terminate the
+ * workflow, and a Temporal server can be replaced by an empty one.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
@@ -11,11 +11,10 @@ import { registerSearchAttributes } from './namespace-setup.ts';
 
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
+/** Each check makes two requests. */
+const CHECK_INTERVAL_MS = 2 * 60_000;
 
-/** Two requests each time. */
-const RECHECK_INTERVAL_MS = 2 * 60_000;
-
-/** Runs until `signal` is aborted. The search attributes have been registered by the caller once. */
+/** Starts the watch workflow and checks it until `signal` is aborted. The caller has registered the search attributes once. */
 export async function ensureWatchWorkflow(
   parts: {
     readonly client: Client;
@@ -26,24 +25,22 @@ export async function ensureWatchWorkflow(
   },
   signal: AbortSignal,
 ): Promise<void> {
-  const { logger } = parts;
-  let pause = MIN_BACKOFF_MS;
-  let first = true;
+  const { client, connection, namespace, managementCluster, logger } = parts;
+  let backoff = MIN_BACKOFF_MS;
+  let started = false;
   while (!signal.aborted) {
     try {
-      if (!first) await registerSearchAttributes(parts.connection, parts.namespace, logger);
-      await startWatchWorkflow(parts.client, parts.managementCluster);
-      first = false;
-      pause = MIN_BACKOFF_MS;
-      await sleep(RECHECK_INTERVAL_MS, undefined, { signal });
+      if (started) await registerSearchAttributes(connection, namespace, logger);
+      await startWatchWorkflow(client, managementCluster);
+      started = true;
+      backoff = MIN_BACKOFF_MS;
+      await sleep(CHECK_INTERVAL_MS, undefined, { signal });
     } catch (error) {
       if (signal.aborted) return;
-      logger.warn(
-        { error, workflowId: watchWorkflowId(parts.managementCluster), again: `in ${pause} ms` },
-        'the watch could not be started',
-      );
-      await sleep(pause, undefined, { signal }).catch(() => undefined);
-      pause = Math.min(pause * 2, MAX_BACKOFF_MS);
+      const workflowId = watchWorkflowId(managementCluster);
+      logger.warn({ error, workflowId, retry: `in ${backoff} ms` }, 'the watch workflow could not be started');
+      await sleep(backoff, undefined, { signal }).catch(() => undefined);
+      backoff = Math.min(backoff * 2, MAX_BACKOFF_MS);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The issuances that Temporal completed, from its visibility store. */
+/** Completed issuances, from Temporal's visibility store. */
 import type { Client } from '@temporalio/client';
 import { CertNameSet, CertNames, CertReason } from '../contract/search-attributes.ts';
 import { listExecutions } from '../controller/list-executions.ts';
@@ -6,10 +6,10 @@ import type { ListCompletedIssuances } from '../observability/issued-counts.ts';
 
 const PAGE_SIZE = 1_000;
 
-/** A page is given up after this; the next listing asks again. */
+/** A page that takes longer fails; the next listing asks for it again. */
 const PAGE_TIMEOUT_MS = 60_000;
 
-/** A page at a time, over the worker's own connection. */
+/** Lists page by page, over the worker's own connection. */
 export function listCompletedIssuances(client: Client, pageSize = PAGE_SIZE): ListCompletedIssuances {
   return async function* list(closedSince, signal) {
     const since = new Date(closedSince).toISOString();

@@ -1,12 +1,11 @@
-/** What certman needs of its Temporal namespace: its search attributes, and closed executions kept for a month. */
-
+/** What certman requires of its Temporal namespace: its search attributes, and a retention of a month. */
 import { SearchAttributeType } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { Logger } from '../observability/logging.ts';
 
-/** The longest look back: a month of what was done to a certificate. */
+/** People look back a month; the counts of issued certificates look back a week. */
 const MIN_RETENTION_DAYS = 30;
 
 /** temporal.api.enums.v1.IndexedValueType. Source: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
@@ -27,8 +26,8 @@ const PERMISSION_DENIED = 7;
 const UNIMPLEMENTED = 12;
 
 /**
- * Registers the search attributes that are missing.
- * @throws CertmanError `configuration/invalid` when they are missing and may not be registered, or exist with another type.
+ * Registers missing search attributes.
+ * @throws CertmanError `configuration/invalid` when the worker has no right to register them, or one has another type.
  */
 export async function registerSearchAttributes(
   connection: NativeConnection,
@@ -43,14 +42,14 @@ export async function registerSearchAttributes(
     logger.info({ searchAttributes: Object.keys(searchAttributes) }, 'registered the search attributes');
   } catch (error) {
     const code = grpcCode(error);
-    // Another worker was quicker.
+    // Another worker registered them in the meantime.
     if (code === ALREADY_EXISTS) return;
     if (code !== PERMISSION_DENIED && code !== UNIMPLEMENTED) throw error;
     const commands = missing.map(({ name, type }) => `--name ${name} --type ${commandLineType(type)}`).join(' ');
     throw new CertmanError({
       code: 'configuration/invalid',
-      message: `The Temporal namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(', ')}, and this worker may not register them.`,
-      remedy: `Have them registered, then start again: temporal operator search-attribute create --namespace ${namespace} ${commands}`,
+      message: `The Temporal namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(', ')}, and this worker has no right to register them.`,
+      remedy: `Register them, then start again: temporal operator search-attribute create --namespace ${namespace} ${commands}`,
       cause: error,
     });
   }
@@ -65,7 +64,7 @@ async function missingAttributes(
     const listed = await connection.operatorService.listSearchAttributes({ namespace });
     present = listed.customAttributes ?? {};
   } catch (error) {
-    // Some servers let nobody list them; adding answers for those that are there.
+    // Without the right to list them: adding those that exist answers ALREADY_EXISTS.
     const code = grpcCode(error);
     if (code === PERMISSION_DENIED || code === UNIMPLEMENTED) return [...SEARCH_ATTRIBUTES];
     if (code !== NOT_FOUND) throw error;
@@ -82,7 +81,7 @@ async function missingAttributes(
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The search attribute ${name} of the Temporal namespace ${namespace} has type number ${found}; certman needs ${commandLineType(type)}.`,
-      remedy: `Use a namespace of certman's own, or remove it: temporal operator search-attribute remove --namespace ${namespace} --name ${name}`,
+      remedy: `Use a separate namespace for certman, or remove it: temporal operator search-attribute remove --namespace ${namespace} --name ${name}`,
     });
   }
   return SEARCH_ATTRIBUTES.filter(({ name }) => present[name] === undefined);
@@ -96,7 +95,7 @@ function commandLineType(type: string): string {
     .join('');
 }
 
-/** Warns when closed executions are forgotten too early for the counts of a week and the look back of a month. */
+/** Warns when the retention is too short for people and counts. */
 export async function checkRetention(connection: NativeConnection, namespace: string, logger: Logger): Promise<void> {
   const described = await connection.workflowService.describeNamespace({ namespace });
   const seconds = Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0);
@@ -104,13 +103,13 @@ export async function checkRetention(connection: NativeConnection, namespace: st
   if (days >= MIN_RETENTION_DAYS) return;
   logger.warn(
     { namespace, retentionDays: Math.round(days * 10) / 10 },
-    `Temporal keeps closed executions for less than ${MIN_RETENTION_DAYS} days: what was done is forgotten early` +
-      `${days < 7 ? ', and certificates of the last week are counted too low' : ''}. ` +
-      `Lengthen it: temporal operator namespace update --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,
+    `Temporal keeps closed executions for less than ${MIN_RETENTION_DAYS} days, and with them the history of certificates` +
+      `${days < 7 ? '; the counts of the last week are too low' : ''}. ` +
+      `Increase the retention: temporal operator namespace update --namespace ${namespace} --retention ${MIN_RETENTION_DAYS}d`,
   );
 }
 
-/** gRPC status of an error of the native connection, whose errors are not those of the pure client. */
+/** gRPC status of an error of the native connection, whose error classes are not those of @temporalio/client. */
 function grpcCode(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined;
   return 'code' in error && typeof error.code === 'number' ? error.code : grpcCode(error.cause);

@@ -1,4 +1,4 @@
-/** Connecting to Temporal, however long it is not there yet. */
+/** The worker's connection to Temporal, retried until it succeeds. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { SettingValues } from '../configuration/settings.ts';
@@ -7,17 +7,18 @@ import type { Logger } from '../observability/logging.ts';
 
 const MIN_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 5_000;
-/** A frontend behind a black hole must not hold an attempt for ever. */
+/** For a frontend whose packets are dropped on the way. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
 /**
- * Tries until it succeeds or `signal` is aborted (then it throws the signal's reason). Each failed attempt is told to the
- * log, with what to look at; `waiting` is told why, for the readiness check.
+ * Retries with backoff, and logs each failed attempt with the settings to check.
+ * @param options.onWaiting called with the reason of each failed attempt, for the readiness probe.
+ * @throws the reason of `signal` when it is aborted.
  */
 export async function connectToTemporal(
   temporal: TemporalSettings,
   compression: SettingValues['temporalCompression'],
-  options: { readonly logger: Logger; readonly signal: AbortSignal; readonly waiting?: (reason: string) => void },
+  options: { readonly logger: Logger; readonly signal: AbortSignal; readonly onWaiting?: (reason: string) => void },
 ): Promise<NativeConnection> {
   const { logger, signal } = options;
   for (let attempt = 1, pause = MIN_BACKOFF_MS; ; attempt += 1, pause = Math.min(pause * 2, MAX_BACKOFF_MS)) {
@@ -27,9 +28,9 @@ export async function connectToTemporal(
     } catch (error) {
       signal.throwIfAborted();
       const reason = error instanceof Error ? reasonOf(error.message) : String(error);
-      options.waiting?.(`Temporal at ${temporal.address} is not reachable yet: ${reason}`);
+      options.onWaiting?.(`Temporal at ${temporal.address} is not reachable yet: ${reason}`);
       logger.warn(
-        { attempt, address: temporal.address, reason, again: `in ${pause} ms` },
+        { attempt, address: temporal.address, reason, retry: `in ${pause} ms` },
         'waiting for Temporal (settings TEMPORAL_ADDRESS, TEMPORAL_TLS_*, TEMPORAL_API_KEY)',
       );
       await sleep(pause, undefined, { signal });
@@ -55,7 +56,7 @@ async function connectOnce(
       }),
     ]);
   } catch (error) {
-    // The attempt that lost the race may still come to a connection that nobody would close.
+    // The losing attempt can still succeed; its connection must be closed.
     attempt.then(
       (late) => late.close(),
       () => undefined,
@@ -66,7 +67,7 @@ async function connectOnce(
   }
 }
 
-/** On one machine, compressing costs more than it saves. */
+/** `auto`: on one machine, compression costs more than it saves. */
 export function codecFor(compression: SettingValues['temporalCompression'], loopback: boolean): 'gzip' | 'none' {
   if (compression !== 'auto') return compression;
   return loopback ? 'none' : 'gzip';

@@ -1,25 +1,26 @@
-/** What /healthz and /readyz say of a worker. */
+/** The results of /healthz and /readyz for a worker. */
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import type { ProbedProcess, ProbeResult } from '../observability/http-server.ts';
 
-/** How long one answer of Temporal stands for the next questions. */
+/** How long one check of Temporal is reused. */
 const RESULT_TTL_MS = 3_000;
 const CHECK_TIMEOUT_MS = 1_500;
 
-/** The worker's way from start to end, told by the worker, asked by the probes. */
+/** The worker reports its state here; the probes read it. */
 export class WorkerHealth implements ProbedProcess {
-  #waitingFor: string | undefined = 'The worker is starting.';
+  #notReady: string | undefined = 'The worker is starting.';
   #worker: Worker | undefined;
   #connection: NativeConnection | undefined;
-  #checked: { readonly at: number; readonly verdict: Promise<ProbeResult> } | undefined;
+  #check: { readonly at: number; readonly result: Promise<ProbeResult> } | undefined;
 
-  /** Still on the way, and why. */
+  /** The worker starts or shuts down, with the reason for /readyz. */
   notReady(reason: string): void {
-    this.#waitingFor = reason;
+    this.#notReady = reason;
   }
 
+  /** The worker is polling. */
   running(worker: Worker, connection: NativeConnection): void {
-    this.#waitingFor = undefined;
+    this.#notReady = undefined;
     this.#worker = worker;
     this.#connection = connection;
   }
@@ -31,8 +32,8 @@ export class WorkerHealth implements ProbedProcess {
   }
 
   async ready(): Promise<ProbeResult> {
-    if (this.#worker === undefined || this.#waitingFor !== undefined) {
-      return { ok: false, reason: this.#waitingFor ?? 'The worker is starting.' };
+    if (this.#worker === undefined || this.#notReady !== undefined) {
+      return { ok: false, reason: this.#notReady ?? 'The worker is starting.' };
     }
     const { runState, workflowPollerState, activityPollerState } = this.#worker.getStatus();
     if (runState !== 'RUNNING') return { ok: false, reason: `The worker is ${runState}, not RUNNING.` };
@@ -41,10 +42,10 @@ export class WorkerHealth implements ProbedProcess {
     if (activityPollerState !== 'POLLING')
       return { ok: false, reason: `The activity poller is ${activityPollerState}.` };
     const now = performance.now();
-    if (this.#checked === undefined || now - this.#checked.at > RESULT_TTL_MS) {
-      this.#checked = { at: now, verdict: checkTemporal(this.#connection) };
+    if (this.#check === undefined || now - this.#check.at > RESULT_TTL_MS) {
+      this.#check = { at: now, result: checkTemporal(this.#connection) };
     }
-    return await this.#checked.verdict;
+    return await this.#check.result;
   }
 }
 
@@ -55,6 +56,6 @@ async function checkTemporal(connection: NativeConnection | undefined): Promise<
     return { ok: true };
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'unknown error';
-    return { ok: false, reason: `Temporal does not answer: ${reason.slice(0, 200)}` };
+    return { ok: false, reason: `Temporal does not respond: ${reason.slice(0, 200)}` };
   }
 }

@@ -1,12 +1,13 @@
-/** Where the worker's workflow code comes from: a bundle made beforehand, else the sources, bundled at start. */
+/** Where the worker's workflow code comes from: a bundle built in advance, else the sources, bundled at start. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+/** As `WorkerOptions` takes it. */
 export type WorkflowCode =
   | { readonly workflowBundle: { readonly codePath: string } }
   | { readonly workflowsPath: string; readonly bundlerOptions: { preloadModules: string[] } };
 
-/** Compiled code is one folder deeper in the tree of the build, and beside it lies the bundle of the same build. */
+/** The compiled code is in lib/, with the bundle of the same build. */
 const COMPILED = import.meta.url.endsWith('.js');
 
 /** Entry point of the workflows, compiled or not. */
@@ -25,8 +26,8 @@ export const BUNDLE_PATH = fileURLToPath(
 );
 
 /**
- * The bundle that is configured, else the one of this build. Sources are never run with a bundle they did not ask for: it
- * may be of another day.
+ * The configured bundle, else the bundle of this build. Sources never run with the bundle in lib/, which can be out of date.
+ * @param configured CERTMAN_WORKFLOW_BUNDLE.
  */
 export function findWorkflowCode(configured: string | undefined): WorkflowCode {
   if (configured !== undefined) return { workflowBundle: { codePath: configured } };

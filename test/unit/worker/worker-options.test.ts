@@ -1,16 +1,16 @@
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { describe, expect, it } from 'vitest';
-import { versioningOptions } from '../../../src/worker/versioning-options.ts';
+import { versioningOptions } from '../../../src/worker/worker-options.ts';
 
 const settings = { deploymentName: undefined, buildId: undefined, heldBackPatches: undefined };
 const asked = (patchId: string) => ({ patchId, workflowInfo: {} as WorkflowInfo });
 
 describe('a worker', () => {
-  it('is unversioned and holds nothing back by default', () => {
+  it('is unversioned and holds no patch back by default', () => {
     expect(versioningOptions(settings)).toEqual({});
   });
 
-  it('is versioned by the two variables of the Temporal worker controller, and its workflows move on with each version', () => {
+  it('is versioned by the two variables of the Temporal worker controller, with auto-upgrade of its workflows', () => {
     const versioned = { ...settings, deploymentName: 'certman-operator/certman', buildId: '0.2.0-1f2e' };
     expect(versioningOptions(versioned)).toEqual({
       workerDeploymentOptions: {
@@ -21,9 +21,9 @@ describe('a worker', () => {
     });
   });
 
-  it('has workflows begin without the patches that are held back, and with all others', () => {
-    const { patchActivationCallback: activates } = versioningOptions({ ...settings, heldBackPatches: ['held-back'] });
-    expect(activates?.(asked('held-back'))).toBe(false);
-    expect(activates?.(asked('another'))).toBe(true);
+  it('starts workflows without the patches that are held back, and with all others', () => {
+    const { patchActivationCallback: isActive } = versioningOptions({ ...settings, heldBackPatches: ['held-back'] });
+    expect(isActive?.(asked('held-back'))).toBe(false);
+    expect(isActive?.(asked('another'))).toBe(true);
   });
 });

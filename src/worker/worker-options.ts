@@ -1,0 +1,67 @@
+/** The settings as options of the Temporal worker. */
+import type { WorkerOptions } from '@temporalio/worker';
+import type { Configuration } from '../configuration/load-configuration.ts';
+import { TASK_QUEUE } from '../contract/ids.ts';
+import { findWorkflowCode } from './workflow-code.ts';
+
+/** Added to the grace period: time for cancelled activities to record that they were cancelled. */
+const FORCE_AFTER_GRACE_MS = 5_000;
+
+/**
+ * A task queue has four partitions, and a poll waits at one of them for up to a minute: with fewer polls, a task dispatched
+ * just after the server came back can wait for as long. A waiting poll costs one request a minute.
+ */
+const MIN_POLLERS = 4;
+
+/** Everything but the connection, the activities and the interceptors. */
+export function workerOptions(configuration: Configuration, identity: string): WorkerOptions {
+  const { maxPollers, shutdownGraceMs } = configuration;
+  const pollers = {
+    type: 'autoscaling',
+    minimum: Math.min(MIN_POLLERS, maxPollers),
+    initial: Math.min(5, maxPollers),
+    maximum: maxPollers,
+  } as const;
+  return {
+    ...findWorkflowCode(configuration.workflowBundle),
+    ...versioningOptions(configuration),
+    namespace: configuration.temporal.namespace,
+    taskQueue: TASK_QUEUE,
+    identity,
+    maxConcurrentActivityTaskExecutions: configuration.maxConcurrentActivities,
+    maxConcurrentWorkflowTaskExecutions: configuration.maxConcurrentWorkflowTasks,
+    maxCachedWorkflows: configuration.maxCachedWorkflows,
+    workflowTaskPollerBehavior: pollers,
+    activityTaskPollerBehavior: pollers,
+    // Activities throttle their periodic heartbeats themselves (activities/wrap-activity.ts). A heartbeat with progress, such
+    // as the URL of an order, must reach Temporal before the worker can crash.
+    maxHeartbeatThrottleInterval: '50 milliseconds',
+    shutdownGraceTime: shutdownGraceMs,
+    shutdownForceTime: shutdownGraceMs + FORCE_AFTER_GRACE_MS,
+  };
+}
+
+/** Unversioned, and with every patch active, unless the settings say otherwise (docs/decisions/upgrades.md). */
+export function versioningOptions({
+  deploymentName,
+  buildId,
+  heldBackPatches,
+}: Pick<Configuration, 'deploymentName' | 'buildId' | 'heldBackPatches'>): Pick<
+  WorkerOptions,
+  'workerDeploymentOptions' | 'patchActivationCallback'
+> {
+  const heldBack = new Set<string>(heldBackPatches);
+  return {
+    workerDeploymentOptions:
+      deploymentName === undefined || buildId === undefined
+        ? undefined
+        : {
+            version: { deploymentName, buildId },
+            useWorkerVersioning: true,
+            // A workflow sleeps longer than the pods of its version exist.
+            defaultVersioningBehavior: 'AUTO_UPGRADE',
+          },
+    // Called only when a run starts; for a run in progress, its history decides.
+    patchActivationCallback: heldBack.size === 0 ? undefined : ({ patchId }) => !heldBack.has(patchId),
+  };
+}
