@@ -1,14 +1,14 @@
-/** What the demo asserts, asked of those who know: the CA, the DNS and the API server. Each throws saying what was found instead. */
+/** What the demo asserts, read from the CA, the DNS and the API server. Each check throws {@link CheckFailed} with what it found. */
 import { X509Certificate } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../src/kubernetes/objects/secrets.ts';
 import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
+import { poll } from '../stack/poll.ts';
 import type { RunningStack } from '../stack/stack.ts';
 
-/** A check did not hold. */
+/** A check that does not hold; the message is what was found instead. */
 export class CheckFailed extends Error {
   constructor(message: string) {
     super(message);
@@ -16,35 +16,45 @@ export class CheckFailed extends Error {
   }
 }
 
+/** A certificate in its Secret. */
 export interface InstalledCertificate {
+  /** Decimal. */
   readonly serialNumber: string;
   readonly certificate: X509Certificate;
+  /** Public key, base64 of its SubjectPublicKeyInfo. */
   readonly keyFingerprint: string;
 }
 
-/** Polls until a look says it is so; the last objection is what the error says. */
-export async function waitFor<T>(seconds: number, what: string, look: () => Promise<T | string>): Promise<T> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look();
-    if (typeof found !== 'string') return found;
-    if (Date.now() > deadline) throw new CheckFailed(`${what}: not within ${seconds} s; ${found}`);
-    await sleep(100);
-  }
+const POLL_INTERVAL_MS = 100;
+/** A limit, not an expectation: each step takes seconds, the renewal a minute, and more on a busy machine. */
+const DEFAULT_TIMEOUT_SECONDS = 300;
+
+/** Polls until `check` returns something other than a text, which is the reason why it is not done yet. @throws CheckFailed */
+async function waitFor<T>(seconds: number, what: string, check: () => Promise<T | string>): Promise<T> {
+  let reason = '';
+  const look = async (): Promise<{ readonly found: T } | undefined> => {
+    const found = await check();
+    if (typeof found !== 'string') return { found };
+    reason = found;
+    return undefined;
+  };
+  const result = await poll(look, { timeoutMs: seconds * 1000, intervalMs: POLL_INTERVAL_MS });
+  if (result !== undefined) return result.found;
+  throw new CheckFailed(`${what}: not within ${seconds} s; ${reason}`);
 }
 
-/** The certificate in the Secret, once it is there and another than `previous`. */
+/** Waits for a certificate in the Secret with another serial number than `previous`. @throws CheckFailed */
 export async function waitForCertificate(
   kubernetes: KubernetesApi,
   cluster: SampleCluster,
-  previous: string | undefined,
-  seconds: number,
+  previous?: string,
+  seconds = DEFAULT_TIMEOUT_SECONDS,
 ): Promise<InstalledCertificate> {
   return await waitFor(seconds, `certificate in Secret ${cluster.namespace}/${cluster.secretName}`, async () => {
     const secret = await readTlsSecret(kubernetes, { namespace: cluster.namespace, name: cluster.secretName });
-    if (secret.kind === 'missing') return 'there is no Secret';
+    if (secret.kind === 'missing') return 'the Secret does not exist';
     if (secret.kind === 'broken') throw new CheckFailed(`the Secret is broken: ${secret.message}`);
-    if (secret.certificate.serialNumber === previous) return `it still holds ${previous}`;
+    if (secret.certificate.serialNumber === previous) return `it still contains ${previous}`;
     const lacking = cluster.dnsNames.filter((name) => !secret.certificate.dnsNames.includes(name));
     if (lacking.length > 0) throw new CheckFailed(`the certificate lacks ${lacking.join(', ')}`);
     const certificate = new X509Certificate(secret.chainPem);
@@ -56,40 +66,44 @@ export async function waitForCertificate(
   });
 }
 
-/** What the CA itself says of a certificate. */
+/** Checks the status of a certificate at the CA. @throws CheckFailed */
 export async function expectStatusAtCa(
   stack: RunningStack,
   serialNumber: string,
   expected: 'Valid' | 'Revoked',
 ): Promise<void> {
   const { Status: status } = await stack.acme.statusOf(serialNumber);
-  if (status !== expected) throw new CheckFailed(`the CA says ${status} of ${serialNumber}, expected ${expected}`);
+  if (status !== expected) throw new CheckFailed(`the CA has ${serialNumber} as ${status}, expected ${expected}`);
 }
 
-/** No TXT record of any name is left, as the DNS answers. */
-export async function waitForTxtRemoval(stack: RunningStack, cluster: SampleCluster, seconds: number): Promise<void> {
+/** Waits until DNS has no TXT record for any of the cluster's names. @throws CheckFailed */
+export async function waitForTxtRemoval(
+  stack: RunningStack,
+  cluster: SampleCluster,
+  seconds = DEFAULT_TIMEOUT_SECONDS,
+): Promise<void> {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
   resolver.setServers([stack.dns.address]);
   for (const name of cluster.dnsNames) {
     const record = `_acme-challenge.${name.replace(/^\*\./, '')}`;
-    await waitFor(seconds, `TXT ${record} is gone`, async () => {
+    await waitFor(seconds, `removal of TXT ${record}`, async () => {
       try {
-        return `the DNS still answers ${JSON.stringify(await resolver.resolveTxt(record))}`;
+        return `DNS still has ${JSON.stringify(await resolver.resolveTxt(record))}`;
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? '';
         if (code === 'ENOTFOUND' || code === 'ENODATA') return {};
-        return `the DNS does not answer (${code})`;
+        return `DNS does not respond (${code})`;
       }
     });
   }
 }
 
-/** The CertificateRequest says Ready, with our finalizer and the same serial. */
+/** Waits until the CertificateRequest is Ready with this serial number. @throws CheckFailed */
 export async function waitForReadyRequest(
   kubernetes: KubernetesApi,
   cluster: SampleCluster,
   serialNumber: string,
-  seconds: number,
+  seconds = DEFAULT_TIMEOUT_SECONDS,
 ): Promise<void> {
   await waitFor(seconds, `CertificateRequest ${cluster.namespace}/${cluster.requestName} is Ready`, async () => {
     const request = await kubernetes.get(CERTIFICATE_REQUESTS, {
@@ -108,11 +122,11 @@ export async function waitForReadyRequest(
   });
 }
 
-/** The ClusterDeployment (and so its finalizer), the request, the Secret and the staging Secret are all gone. */
+/** Waits until the ClusterDeployment, the request, the Secret and the staging Secret are removed. @throws CheckFailed */
 export async function waitForObjectRemoval(
   kubernetes: KubernetesApi,
   cluster: SampleCluster,
-  seconds: number,
+  seconds = DEFAULT_TIMEOUT_SECONDS,
 ): Promise<void> {
   const gone = [
     [CLUSTER_DEPLOYMENTS, cluster.name],
@@ -121,11 +135,9 @@ export async function waitForObjectRemoval(
     [SECRETS, `${cluster.requestName}-staging`],
   ] as const;
   for (const [resource, name] of gone) {
-    await waitFor(seconds, `${resource.kind} ${cluster.namespace}/${name} is gone`, async () => {
+    await waitFor(seconds, `${resource.kind} ${cluster.namespace}/${name} removed`, async () => {
       const found = await kubernetes.get(resource, { namespace: cluster.namespace, name });
-      return found === undefined
-        ? {}
-        : `it is there, with finalizers ${JSON.stringify(found.metadata.finalizers ?? [])}`;
+      return found === undefined ? {} : `it exists, with finalizers ${JSON.stringify(found.metadata.finalizers ?? [])}`;
     });
   }
 }

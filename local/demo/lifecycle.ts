@@ -1,4 +1,3 @@
-/** The whole life of certificates without staying: issue, renew, delete; every promise checked with those who know. */
 import type { Client } from '@temporalio/client';
 import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../src/kubernetes/objects/resources.ts';
@@ -16,6 +15,7 @@ import {
 import { describeCertificate, printFirstIssuance } from './output.ts';
 import { print, type Steps } from './steps.ts';
 
+/** What the steps of a run work on. */
 export interface DemoContext {
   readonly stack: RunningStack;
   readonly kubernetes: KubernetesApi;
@@ -24,39 +24,36 @@ export interface DemoContext {
   readonly steps: Steps;
 }
 
-/** Bounds, not expectations: each step takes seconds, the renewal a minute, and a busy machine longer. */
-const TIMEOUT_SECONDS = 300;
-
-export async function runLifecycle(life: DemoContext): Promise<void> {
-  const { stack, kubernetes, clusters, steps } = life;
+/** Issues, renews and deletes the certificates of all clusters, and checks each step. @throws CheckFailed */
+export async function runLifecycle(context: DemoContext): Promise<void> {
+  const { stack, kubernetes, clusters, steps } = context;
 
   const first = await steps.run('issued: in its Secret, valid at the CA', 3, async () => {
     const issued = eachCluster(clusters, async (cluster) => {
-      const installed = await waitForCertificate(kubernetes, cluster, undefined, TIMEOUT_SECONDS);
+      const installed = await waitForCertificate(kubernetes, cluster);
       await expectStatusAtCa(stack, installed.serialNumber, 'Valid');
-      await waitForReadyRequest(kubernetes, cluster, installed.serialNumber, TIMEOUT_SECONDS);
+      await waitForReadyRequest(kubernetes, cluster, installed.serialNumber);
       return installed;
     });
-    const [certificates] = await Promise.all([issued, printFirstIssuance(life, 1)]);
+    const [certificates] = await Promise.all([issued, printFirstIssuance(context, 1)]);
     return certificates;
   });
   print(describeCertificate(clusters[0], first[0]));
   await steps.run('TXT records withdrawn', 1, () =>
-    eachCluster(clusters, (cluster) => waitForTxtRemoval(stack, cluster, TIMEOUT_SECONDS)),
+    eachCluster(clusters, (cluster) => waitForTxtRemoval(stack, cluster)),
   );
 
   const second = await steps.run('renewed by its timer, with another key (a two-minute certificate)', 60, async () => {
-    const narrated = printFirstIssuance(life, 2);
+    const progress = printFirstIssuance(context, 2);
     const certificates = await eachCluster(clusters, async (cluster, index) => {
       const before = first[index];
-      const installed = await waitForCertificate(kubernetes, cluster, before?.serialNumber, TIMEOUT_SECONDS);
+      const installed = await waitForCertificate(kubernetes, cluster, before?.serialNumber);
       await expectStatusAtCa(stack, installed.serialNumber, 'Valid');
-      if (installed.keyFingerprint === before?.keyFingerprint)
-        throw new CheckFailed('the renewal used the old key again');
-      await waitForReadyRequest(kubernetes, cluster, installed.serialNumber, TIMEOUT_SECONDS);
+      if (installed.keyFingerprint === before?.keyFingerprint) throw new CheckFailed('the renewal reused the old key');
+      await waitForReadyRequest(kubernetes, cluster, installed.serialNumber);
       return installed;
     });
-    await narrated;
+    await progress;
     return certificates;
   });
   print(describeCertificate(clusters[0], second[0]));
@@ -65,7 +62,7 @@ export async function runLifecycle(life: DemoContext): Promise<void> {
     await eachCluster(clusters, async (cluster) => {
       await kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
     });
-    await eachCluster(clusters, (cluster) => waitForObjectRemoval(kubernetes, cluster, TIMEOUT_SECONDS));
+    await eachCluster(clusters, (cluster) => waitForObjectRemoval(kubernetes, cluster));
   });
   await steps.run('revoked at the CA: every certificate that was still valid', 1, async () => {
     await eachCluster(clusters, async (_cluster, index) => {
@@ -75,9 +72,7 @@ export async function runLifecycle(life: DemoContext): Promise<void> {
       }
     });
   });
-  await steps.run('TXT records gone', 1, () =>
-    eachCluster(clusters, (cluster) => waitForTxtRemoval(stack, cluster, TIMEOUT_SECONDS)),
-  );
+  await steps.run('TXT records gone', 1, () => eachCluster(clusters, (cluster) => waitForTxtRemoval(stack, cluster)));
 }
 
 function isExpired(installed: InstalledCertificate): boolean {

@@ -1,7 +1,6 @@
-/** Hosted zones in Route 53 that DNS answers for. Several processes may make zones at once: each zone is a file of its own. */
+/** Hosted zones of the local Route 53 that CoreDNS serves. Each zone is a file of its own, so several processes may create zones at once. */
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ChangeBatch,
   ChangeResourceRecordSetsCommand,
@@ -14,24 +13,28 @@ import { servesZone } from './dns-query.ts';
 import type { StackEndpoints } from './endpoints.ts';
 import { LocalStackError, messageOf } from './local-stack-error.ts';
 import { coreDnsZone, soaRecordValue } from './parts/flags.ts';
+import { poll } from './poll.ts';
 
+/** Options of {@link createZone}. */
 export interface ZoneOptions {
-  /** A private zone: in Route 53 only, DNS does not answer for it. */
+  /** A private zone exists in Route 53 only: CoreDNS does not serve it. */
   readonly private?: boolean;
 }
 
+/** A hosted zone. */
 export interface Zone {
   /** Without `/hostedzone/`. */
   readonly zoneId: string;
 }
 
+/** The endpoints that {@link createZone} needs. */
 export type ZoneEndpoints = Pick<StackEndpoints, 'route53' | 'dns'>;
 
 const SERVED_TIMEOUT_MS = 120_000;
 const SIGNAL_INTERVAL_MS = 2_000;
 const POLL_INTERVAL_MS = 50;
 
-/** Makes a hosted zone. @returns once DNS answers for it. */
+/** Creates a hosted zone. @returns once CoreDNS serves it. @throws LocalStackError */
 export async function createZone(endpoints: ZoneEndpoints, name: string, options: ZoneOptions = {}): Promise<Zone> {
   const { endpoint, region, credentials } = endpoints.route53;
   const route53 = new Route53Client({ endpoint, region, credentials });
@@ -61,7 +64,7 @@ async function createHostedZone(route53: Route53Client, name: string, options: Z
     }),
   );
   const id = HostedZone?.Id?.replace('/hostedzone/', '');
-  if (id === undefined) throw new LocalStackError({ message: `moto made no zone ${name}` });
+  if (id === undefined) throw new LocalStackError({ message: `moto did not create the zone ${name}.` });
   return id;
 }
 
@@ -76,7 +79,7 @@ async function putSoa(route53: Route53Client, name: string, zoneId: string): Pro
   await route53.send(new ChangeResourceRecordSetsCommand({ HostedZoneId: zoneId, ChangeBatch }));
 }
 
-/** One zone that is no longer in Route 53 would keep CoreDNS from loading any. */
+/** Removes the files of zones that are not in Route 53: CoreDNS loads no zone while one of them is missing there. */
 export async function removeDeletedZoneFiles(route53: Route53Client, zonesDir: string): Promise<void> {
   const files = (await readdir(zonesDir)).filter((file) => file.endsWith('.conf'));
   const present = new Set<string>();
@@ -90,23 +93,23 @@ export async function removeDeletedZoneFiles(route53: Route53Client, zonesDir: s
 
 async function waitUntilServed(endpoints: ZoneEndpoints, name: string): Promise<void> {
   const [host = '', port] = endpoints.dns.address.split(':');
-  const deadline = performance.now() + SERVED_TIMEOUT_MS;
   let signalAt = 0;
-  let last: unknown = 'it answered without an SOA';
-  while (performance.now() < deadline) {
+  let reason: unknown = 'its response has no SOA';
+  const isServed = async (): Promise<true | undefined> => {
     if (performance.now() >= signalAt) {
       await reloadCoreDns(endpoints);
       signalAt = performance.now() + SIGNAL_INTERVAL_MS;
     }
     try {
-      if (await servesZone({ host, port: Number(port) }, name)) return;
+      return (await servesZone({ host, port: Number(port) }, name)) ? true : undefined;
     } catch (error) {
-      last = error;
+      reason = error;
+      return undefined;
     }
-    await sleep(POLL_INTERVAL_MS);
-  }
+  };
+  if (await poll(isServed, { timeoutMs: SERVED_TIMEOUT_MS, intervalMs: POLL_INTERVAL_MS })) return;
   throw new LocalStackError({
-    message: `CoreDNS does not answer for ${name} after ${SERVED_TIMEOUT_MS / 1000} s (${messageOf(last)}).`,
+    message: `CoreDNS does not serve ${name} after ${SERVED_TIMEOUT_MS / 1000} s (${messageOf(reason)}).`,
     remedy: 'See logs/coredns.log in the state folder.',
   });
 }
@@ -115,6 +118,6 @@ async function reloadCoreDns({ dns }: ZoneEndpoints): Promise<void> {
   try {
     process.kill(Number(await readFile(dns.pidFile, 'utf8')), 'SIGUSR1');
   } catch (cause) {
-    throw new LocalStackError({ message: `CoreDNS does not run: there is no process of ${dns.pidFile}.`, cause });
+    throw new LocalStackError({ message: `CoreDNS does not run: ${dns.pidFile} names no process.`, cause });
   }
 }

@@ -1,10 +1,10 @@
-/** A certman worker as a process of its own, as it runs in production, ended with this one. */
+/** Starts a certman worker as in production: a process of its own, which ends with this one. */
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sendRequest } from './http.ts';
 import { LocalStackError, messageOf } from './local-stack-error.ts';
 import type { ManagementCluster } from './management-cluster/management-cluster.ts';
+import { poll } from './poll.ts';
 import { spawnGuarded } from './process/guarded-process.ts';
 import { lastLines } from './process/log-tail.ts';
 import { freePorts } from './process/ports.ts';
@@ -13,24 +13,26 @@ import type { Stack } from './stack.ts';
 /** As in deploy/base/deployment.yaml: a third less memory in a burst, at the same CPU. */
 const DEPLOYED_NODE_FLAGS = ['--max-semi-space-size=8'];
 
+/** Options of {@link startWorker}. */
 export interface WorkerOptions {
   readonly stack: Pick<Stack, 'stateDir'>;
   readonly managementCluster: Pick<ManagementCluster, 'environment'>;
-  /** Settings on top of the hub's; undefined takes one away. */
+  /** Settings on top of the management cluster's; undefined removes a setting. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** For the log and in messages. Default `worker`. */
+  /** Name of the log. Default `worker`. */
   readonly name?: string;
   /** Default `logs/<name>.log` of the stack's folder. */
   readonly logFile?: string;
-  /** Flags of Node itself, on top of those of the Deployment. */
+  /** Flags of Node.js, on top of those of the Deployment. */
   readonly nodeFlags?: readonly string[];
-  /** How long it may take until it is ready. Default five minutes: it bundles the workflow code first, on a machine that may be slow. */
+  /** Default five minutes: it bundles the workflow code first. */
   readonly readyWithinMs?: number;
   readonly signal?: AbortSignal;
-  /** Told of the process as soon as there is one; it is at work before it is known to be ready. */
+  /** Called when the process exists: it works before it is known to be ready. */
   readonly onSpawned?: (worker: Pick<WorkerProcess, 'pid' | 'kill' | 'ended'>) => void;
 }
 
+/** A worker that was ready once. */
 export interface WorkerProcess {
   readonly pid: number;
   readonly logFile: string;
@@ -51,7 +53,7 @@ const READY_TIMEOUT_MS = 300_000;
 const POLL_INTERVAL_MS = 50;
 const STOP_TIMEOUT_MS = 120_000;
 
-/** @throws LocalStackError with the last lines of its log when it does not become ready. */
+/** Starts a worker and waits until it is ready. @throws LocalStackError with the last lines of its log. */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   const name = options.name ?? 'worker';
   const logFile = options.logFile ?? join(options.stack.stateDir, 'logs', `${name}.log`);
@@ -70,24 +72,23 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   });
   options.onSpawned?.(worker);
   const readyUrl = `http://127.0.0.1:${metrics}/readyz`;
-  const withinMs = options.readyWithinMs ?? READY_TIMEOUT_MS;
-  const deadline = performance.now() + withinMs;
-  let last = 'no answer';
-  try {
-    for (;;) {
-      options.signal?.throwIfAborted();
-      const ended = worker.ended();
-      if (ended !== undefined) throw await failure(`ended with ${ended} instead of becoming ready`);
-      if (performance.now() > deadline) throw await failure(`was not ready within ${withinMs / 1000} s (${last})`);
-      try {
-        const answer = await sendRequest(readyUrl);
-        if (answer.status === 200) break;
-        last = `${answer.status} ${answer.body.slice(0, 500)}`;
-      } catch (error) {
-        last = messageOf(error);
-      }
-      await sleep(POLL_INTERVAL_MS);
+  const timeoutMs = options.readyWithinMs ?? READY_TIMEOUT_MS;
+  let reason = 'no response';
+  const isReady = async (): Promise<true | undefined> => {
+    const ended = worker.ended();
+    if (ended !== undefined) throw await failure(`ended with ${ended} instead of becoming ready`);
+    try {
+      const { status, body } = await sendRequest(readyUrl);
+      if (status === 200) return true;
+      reason = `${status} ${body.slice(0, 500)}`;
+    } catch (error) {
+      reason = messageOf(error);
     }
+    return undefined;
+  };
+  try {
+    const ready = await poll(isReady, { timeoutMs, intervalMs: POLL_INTERVAL_MS, signal: options.signal });
+    if (ready === undefined) throw await failure(`was not ready within ${timeoutMs / 1000} s (${reason})`);
   } catch (error) {
     await worker.kill();
     throw error;
@@ -109,7 +110,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   }
 }
 
-/** Settings of whoever starts the stack must not reach a worker that is meant for it. */
+/** This process's environment without settings of certman, Temporal, AWS and Kubernetes, which are for other systems. */
 function inheritedEnvironment(): Record<string, string | undefined> {
   const foreign = /^(CERTMAN_|TEMPORAL_|AWS_|KUBE|FEDRAMP$|HOSTED_ZONE_ID$|NODE_TLS_REJECT)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));

@@ -1,11 +1,11 @@
-/** `stack down`: ends a stack that runs in the background, or in another terminal. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { poll } from '../poll.ts';
 import { findSupervisor } from '../state-folder.ts';
 import type { Output } from './output.ts';
 
 const STOP_TIMEOUT_MS = 60_000;
 const POLL_INTERVAL_MS = 100;
 
+/** Stops the stack of a state folder and every process of it. */
 export async function down(stateDir: string, output: Output): Promise<void> {
   const supervisor = await findSupervisor(stateDir);
   if (supervisor === undefined) {
@@ -13,15 +13,12 @@ export async function down(stateDir: string, output: Output): Promise<void> {
     return;
   }
   process.kill(supervisor.pid, 'SIGTERM');
-  const deadline = performance.now() + STOP_TIMEOUT_MS;
-  while ((await findSupervisor(stateDir)) !== undefined) {
-    if (performance.now() > deadline) {
-      // Its parts end with it, however it ends.
-      output.note(`process ${supervisor.pid} does not end by itself; it is killed`);
-      process.kill(supervisor.pid, 'SIGKILL');
-      break;
-    }
-    await sleep(POLL_INTERVAL_MS);
+  const hasEnded = async (): Promise<true | undefined> =>
+    (await findSupervisor(stateDir)) === undefined ? true : undefined;
+  if ((await poll(hasEnded, { timeoutMs: STOP_TIMEOUT_MS, intervalMs: POLL_INTERVAL_MS })) === undefined) {
+    // Its parts end with it.
+    output.note(`process ${supervisor.pid} does not stop on SIGTERM; sending SIGKILL`);
+    process.kill(supervisor.pid, 'SIGKILL');
   }
   output.result('Ended.', { ended: true, stateDir });
 }

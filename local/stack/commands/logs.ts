@@ -1,4 +1,3 @@
-/** `stack logs`: what the parts wrote, each line with its part in front. */
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -6,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalStackError } from '../local-stack-error.ts';
 import { lastLines } from '../process/log-tail.ts';
 
+/** Options of `stack logs`. */
 export interface LogsOptions {
   readonly stateDir: string;
-  /** Names of parts; none: all. */
+  /** Names of parts; empty means all. */
   readonly parts: readonly string[];
   readonly lines: number;
   readonly follow: boolean;
@@ -16,6 +16,7 @@ export interface LogsOptions {
 
 const POLL_INTERVAL_MS = 300;
 
+/** Prints log lines, each with the name of its part in front; with `follow` until the signal is aborted. @throws LocalStackError */
 export async function logs(options: LogsOptions, write: (line: string) => void, signal: AbortSignal): Promise<void> {
   const folder = join(options.stateDir, 'logs');
   const present = await logFiles(folder);
@@ -51,7 +52,7 @@ async function logFiles(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** Whole lines only. @returns where the next look begins. */
+/** Prints complete lines only. @returns the offset after the last one. */
 async function printFrom(path: string, from: number, write: (line: string) => void): Promise<number> {
   const { size } = await stat(path);
   if (size <= from) return Math.min(size, from);

@@ -4,11 +4,12 @@ import type { ManagementCluster } from '../management-cluster/management-cluster
 
 /** Output of a command: the result on standard output, everything else on standard error. */
 export interface Output {
-  /** For a person, or with --json one object. */
+  /** The text, or with --json the data. */
   result(text: string, data: unknown): void;
   note(line: string): void;
 }
 
+/** @param json whether results are printed as JSON. */
 export function createOutput(json: boolean): Output {
   return {
     result: (text, data) => process.stdout.write(`${json ? JSON.stringify(data, undefined, 2) : text}\n`),
@@ -16,10 +17,10 @@ export function createOutput(json: boolean): Output {
   };
 }
 
-/** Sets a shell up for the certman CLI and a worker: `. <state folder>/env.sh`. */
+/** Shell script with the settings of a worker and the CLI: `. <state folder>/env.sh`. */
 export const ENVIRONMENT_FILE = 'env.sh';
 
-/** Where everything is, for a person. */
+/** Addresses, kubeconfigs and files of a stack as a table of two columns. */
 export function describeStack(stack: StackEndpoints, managementCluster: Pick<ManagementCluster, 'kubeconfig'>): string {
   const rows = [
     ['Temporal', stack.temporal.address],
@@ -38,6 +39,7 @@ export function describeStack(stack: StackEndpoints, managementCluster: Pick<Man
   return rows.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
+/** Content of {@link ENVIRONMENT_FILE}. */
 export function environmentScript(managementCluster: Pick<ManagementCluster, 'environment'>): string {
   const lines = Object.entries(managementCluster.environment).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,

@@ -1,4 +1,3 @@
-/** `stack status`: which parts run, and where. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,13 +8,14 @@ import { PART_NAMES } from '../versions.ts';
 import type { Output } from './output.ts';
 import { describeStack } from './output.ts';
 
+/** One part in the output of `stack status --json`. */
 export interface PartStatus {
   readonly name: string;
   readonly state: 'running' | 'stopped';
   readonly pid?: number;
 }
 
-/** @returns whether the stack is up with all its parts. */
+/** Prints which parts run, and their addresses. @returns whether all parts run. */
 export async function status(stateDir: string, output: Output): Promise<boolean> {
   const supervisor = await findSupervisor(stateDir);
   if (supervisor === undefined) {
@@ -29,14 +29,14 @@ export async function status(stateDir: string, output: Output): Promise<boolean>
   try {
     const stack = await readEndpoints(stateDir);
     endpoints = stack;
-    // A stack that is up has started every part that it is made of.
+    // A stack that is up has started each of its parts, and so has a log of it.
     parts = all.filter(({ name }) => existsSync(join(stateDir, 'logs', `${name}.log`)));
     const managementCluster = JSON.parse(await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8')) as {
       readonly kubeconfig: string;
     };
     where = describeStack(stack, managementCluster);
   } catch {
-    // Not written yet: what is known so far is shown.
+    // Not written yet: the stack is starting.
   }
   const running = parts.every(({ state }) => state === 'running');
   const table = parts.map(

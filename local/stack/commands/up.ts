@@ -1,19 +1,18 @@
-/** `stack up`: the stack in the foreground until Ctrl-C, or in the background. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readEndpoints } from '../endpoints.ts';
 import { LocalStackError } from '../local-stack-error.ts';
 import { type ManagementCluster, prepareManagementCluster } from '../management-cluster/management-cluster.ts';
+import { poll } from '../poll.ts';
 import { lastLines } from '../process/log-tail.ts';
 import { startStack } from '../stack.ts';
 import { findSupervisor, MANAGEMENT_CLUSTER_FILE } from '../state-folder.ts';
-import type { Output } from './output.ts';
-import { describeStack, ENVIRONMENT_FILE, environmentScript } from './output.ts';
+import { describeStack, ENVIRONMENT_FILE, environmentScript, type Output } from './output.ts';
 
+/** Options of `stack up`. */
 export interface UpOptions {
   readonly stateDir: string;
   readonly keep: boolean;
@@ -22,11 +21,11 @@ export interface UpOptions {
 }
 
 const SUPERVISOR_LOG = 'supervisor.log';
-/** The first start builds everything, on a slow machine too. */
+/** The first start may build every part. */
 const START_TIMEOUT_MS = 60 * 60_000;
 const POLL_INTERVAL_MS = 200;
 
-/** Until the signal is aborted. */
+/** Runs the stack until the signal is aborted. @throws LocalStackError when a part does not start. */
 export async function upInForeground(options: UpOptions, output: Output, signal: AbortSignal): Promise<void> {
   const { stateDir, keep } = options;
   const stack = await startStack({
@@ -44,15 +43,15 @@ export async function upInForeground(options: UpOptions, output: Output, signal:
       stack: await readEndpoints(stateDir),
       hub: managementCluster,
     });
-    output.note('Ctrl-C ends it.');
+    output.note('Ctrl-C stops it.');
     await untilAborted(signal);
-    output.note('ending …');
+    output.note('stopping …');
   } finally {
     await stack.stop();
   }
 }
 
-/** Returns once it is up; it then runs on by itself. */
+/** Starts the stack in a process of its own. @returns once it is up. @throws LocalStackError when it does not start. */
 export async function upInBackground(options: UpOptions, output: Output): Promise<void> {
   const { stateDir } = options;
   const running = await findSupervisor(stateDir);
@@ -70,16 +69,17 @@ export async function upInBackground(options: UpOptions, output: Output): Promis
   let ended: string | undefined;
   child.once('error', (error) => (ended = error.message));
   child.once('exit', (code, name) => (ended = name === null ? `code ${String(code)}` : `signal ${name}`));
-  const deadline = performance.now() + START_TIMEOUT_MS;
   let shown = 0;
-  while (!existsSync(join(stateDir, MANAGEMENT_CLUSTER_FILE)) || !existsSync(join(stateDir, ENVIRONMENT_FILE))) {
-    if (ended !== undefined || performance.now() > deadline) {
-      child.kill();
-      const lines = (await lastLines(logFile)).map((line) => `  ${line}`).join('\n');
-      throw new LocalStackError({ message: `The stack did not come up (${ended ?? 'it takes too long'}):\n${lines}` });
-    }
+  const isUp = async (): Promise<boolean | undefined> => {
+    if ([MANAGEMENT_CLUSTER_FILE, ENVIRONMENT_FILE].every((file) => existsSync(join(stateDir, file)))) return true;
+    if (ended !== undefined) return false;
     shown = await printNewLines(logFile, shown, output);
-    await sleep(POLL_INTERVAL_MS);
+    return undefined;
+  };
+  if (!(await poll(isUp, { timeoutMs: START_TIMEOUT_MS, intervalMs: POLL_INTERVAL_MS }))) {
+    child.kill();
+    const lines = (await lastLines(logFile)).map((line) => `  ${line}`).join('\n');
+    throw new LocalStackError({ message: `The stack did not start (${ended ?? 'timeout'}):\n${lines}` });
   }
   child.unref();
   const endpoints = await readEndpoints(stateDir);
@@ -87,7 +87,7 @@ export async function upInBackground(options: UpOptions, output: Output): Promis
     await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8'),
   ) as ManagementCluster;
   output.result(describeStack(endpoints, managementCluster), { stack: endpoints, hub: managementCluster });
-  output.note('It runs in the background. npm run stack -- down ends it.');
+  output.note('It runs in the background. npm run stack -- down stops it.');
 }
 
 async function printNewLines(file: string, shown: number, output: Output): Promise<number> {
@@ -99,7 +99,7 @@ async function printNewLines(file: string, shown: number, output: Output): Promi
 
 async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  // The signal alone keeps no process alive.
+  // An AbortSignal does not keep the process alive.
   const stay = setInterval(() => undefined, 60_000);
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   clearInterval(stay);

@@ -1,6 +1,5 @@
-/** The objects of deploy/ that the local management cluster has, applied without kubectl. */
+/** Installs the objects of deploy/ into the local management cluster, without kubectl. */
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
@@ -13,8 +12,9 @@ import {
   DNS_ZONES,
 } from '../../../src/kubernetes/objects/resources.ts';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
+import { poll } from '../poll.ts';
 
-/** What `kubectl kustomize deploy/overlays/local` renders, by file, in an order in which each can be applied. */
+/** The files that `kubectl kustomize deploy/overlays/local` renders, in an order in which each can be applied. */
 const FILES = [
   'base/namespace.yaml',
   'base/certificaterequest-crd.yaml',
@@ -36,7 +36,7 @@ const RESOURCES: Readonly<Record<string, Pick<ResourceType, 'group' | 'version' 
 };
 
 const HIVE_CRD = '.hive.openshift.io';
-/** The API server serves a new kind some seconds after its CRD; a busy machine takes longer. */
+/** The API server serves a new kind some seconds after its CRD, later on a busy machine. */
 const SERVED_TIMEOUT_MS = 120_000;
 const POLL_INTERVAL_MS = 100;
 
@@ -52,7 +52,7 @@ export async function localManifests(): Promise<readonly KubernetesObject[]> {
   return files.flat();
 }
 
-/** The kind of an object of a manifest. @throws LocalStackError when no file of deploy/ had that kind before. */
+/** The resource type of a manifest. @throws LocalStackError when its kind is not in the table of this file. */
 export function resourceOf(object: KubernetesObject): ResourceType {
   const kind = object.kind ?? '';
   const resource = RESOURCES[kind];
@@ -64,9 +64,8 @@ export function resourceOf(object: KubernetesObject): ResourceType {
 }
 
 /**
- * Applies them and waits until the API server serves the new kinds. A second call changes nothing. CRDs of Hive that
- * exist stay as they are: they are Hive's own.
- * @throws CertmanError when the API server refuses one, LocalStackError when a kind is not served in time.
+ * Applies them and waits until the API server serves the new kinds. Idempotent. Existing CRDs of Hive are not changed.
+ * @throws CertmanError when the API server refuses an object, LocalStackError when a kind is not served in time.
  */
 export async function installManifests(admin: KubernetesClient): Promise<void> {
   for (const object of await localManifests()) {
@@ -80,21 +79,17 @@ export async function installManifests(admin: KubernetesClient): Promise<void> {
 
 async function waitUntilServed(admin: KubernetesClient, resource: ResourceType): Promise<void> {
   const path = `/apis/${resource.group}/${resource.version}/${resource.plural}?limit=1`;
-  const deadline = performance.now() + SERVED_TIMEOUT_MS;
-  for (;;) {
+  let cause: unknown;
+  const isServed = async (): Promise<boolean | undefined> => {
     try {
       await admin.getJson(path);
-      return;
+      return true;
     } catch (error) {
-      const isRefused = error instanceof CertmanError && error.code === 'kubernetes/forbidden';
-      if (isRefused || performance.now() > deadline) {
-        const what = describeObject(resource, { name: 'any' });
-        throw new LocalStackError({
-          message: `The API server does not serve ${what}: ${messageOf(error)}`,
-          cause: error,
-        });
-      }
-      await sleep(POLL_INTERVAL_MS);
+      cause = error;
+      return error instanceof CertmanError && error.code === 'kubernetes/forbidden' ? false : undefined;
     }
-  }
+  };
+  if ((await poll(isServed, { timeoutMs: SERVED_TIMEOUT_MS, intervalMs: POLL_INTERVAL_MS })) === true) return;
+  const what = describeObject(resource, { name: 'any' });
+  throw new LocalStackError({ message: `The API server does not serve ${what}: ${messageOf(cause)}`, cause });
 }

@@ -1,52 +1,56 @@
-/** One program of the stack: started until it is healthy, stopped, killed, and brought back on the same ports. */
+/** The process of one part: start until healthy, stop, kill, and restart on the same ports. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
+import { poll } from '../poll.ts';
 import { type GuardedProcess, spawnGuarded } from '../process/guarded-process.ts';
 import { lastLines } from '../process/log-tail.ts';
 import { freePorts } from '../process/ports.ts';
 import { GO_RUNTIME } from '../versions.ts';
 
+/** How a part's program is run. */
 export interface PartCommand {
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to this process's environment. */
+  /** On top of this process's environment. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** What distinguishes one part from another. */
 export interface PartDefinition<Port extends string> {
   readonly name: string;
   readonly ports: readonly Port[];
-  /** Writes what the program reads, and says how it is run. Called before every start. */
+  /** Writes the program's files and returns its command. Called before every start. */
   launch(ports: Readonly<Record<Port, number>>): Promise<PartCommand>;
-  /** Whether it does its work by now; throwing means not yet. */
+  /** Whether the part is healthy; an error means not yet. */
   isReady(ports: Readonly<Record<Port, number>>, signal: AbortSignal): Promise<boolean>;
-  /** Default three minutes: the machine may be slow, and busy with something else. */
+  /** Default three minutes. */
   readonly startTimeoutMs?: number;
 }
 
+/** A program of the stack. */
 export interface Part {
   readonly name: string;
   readonly logFile: string;
-  /** Holds the process id while it runs, for other processes. */
+  /** Contains the process id while it runs, for other processes. */
   readonly pidFile: string;
   /** Undefined while it does not run. */
   pid(): number | undefined;
-  /** Ends it in order. */
+  /** SIGTERM, then SIGKILL. */
   stop(): Promise<void>;
-  /** Ends it by SIGKILL. */
+  /** SIGKILL. */
   kill(): Promise<void>;
-  /** Starts it again on the same ports, with the state it kept on disk, and waits until it is healthy. */
+  /** Starts it on the same ports, with its state on disk, and waits until it is healthy. */
   start(): Promise<void>;
-  /** SIGSTOP: it still listens, and answers nothing. */
+  /** SIGSTOP: it still accepts connections and does not respond. */
   pause(): void;
   /** SIGCONT. */
   resume(): void;
 }
 
+/** Where a part runs. */
 export interface PartContext {
-  /** Logs go to its folder `logs`, process ids to `run`. */
+  /** Has the folders `logs` and `run` (process ids). */
   readonly stateDir: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -57,7 +61,7 @@ const HEALTH_CHECK_TIMEOUT_MS = 5_000;
 const DEFAULT_START_TIMEOUT_MS = 180_000;
 const PORT_TAKEN = /address already in use|EADDRINUSE|port .{0,20}in use/i;
 
-/** Starts a part on ports that it has to itself; others are tried when somebody was quicker. */
+/** Starts a part on free ports; tries other ports when another process has taken one meanwhile. @throws LocalStackError */
 export async function startPart<Port extends string>(
   definition: PartDefinition<Port>,
   context: PartContext,
@@ -138,26 +142,26 @@ class RunningPart<Port extends string> implements Part {
   }
 
   async #healthy(running: GuardedProcess): Promise<void> {
-    const withinMs = this.#definition.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
-    const deadline = performance.now() + withinMs;
-    let last: unknown = 'it did not say why';
-    while (performance.now() < deadline) {
-      this.#signal?.throwIfAborted();
+    const timeoutMs = this.#definition.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
+    let reason: unknown = 'unknown reason';
+    const isReady = async (): Promise<true | undefined> => {
       const ended = running.ended();
       if (ended !== undefined) throw await this.#failure(`ended with ${ended} instead of starting`);
       try {
-        if (await this.#definition.isReady(this.ports, AbortSignal.timeout(HEALTH_CHECK_TIMEOUT_MS))) return;
+        const ready = await this.#definition.isReady(this.ports, AbortSignal.timeout(HEALTH_CHECK_TIMEOUT_MS));
+        return ready ? true : undefined;
       } catch (error) {
-        last = error;
+        reason = error;
+        return undefined;
       }
-      await sleep(HEALTH_CHECK_INTERVAL_MS);
-    }
-    throw await this.#failure(`was not ready within ${withinMs / 1000} s (${messageOf(last)})`);
+    };
+    if (await poll(isReady, { timeoutMs, intervalMs: HEALTH_CHECK_INTERVAL_MS, signal: this.#signal })) return;
+    throw await this.#failure(`was not ready within ${timeoutMs / 1000} s (${messageOf(reason)})`);
   }
 
   async #failure(what: string): Promise<LocalStackError> {
     const lines = await lastLines(this.logFile);
-    const log = lines.length === 0 ? 'It logged nothing.' : `Its last lines:\n${lines.map((l) => `  ${l}`).join('\n')}`;
+    const log = lines.length === 0 ? 'Its log is empty.' : `Its last lines:\n${lines.map((l) => `  ${l}`).join('\n')}`;
     const parts = { message: `${this.name} ${what}. Log: ${this.logFile}. ${log}` };
     return lines.some((line) => PORT_TAKEN.test(line)) ? new PortTaken(parts) : new LocalStackError(parts);
   }

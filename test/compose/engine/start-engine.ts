@@ -1,8 +1,8 @@
 /** A Docker engine of the tests' own, apart from any other: socket, data and processes, all gone when it is stopped. */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../../local/stack/local-stack-error.ts';
+import { poll } from '../../../local/stack/poll.ts';
 import { spawnGuarded } from '../../../local/stack/process/guarded-process.ts';
 import { lastLines } from '../../../local/stack/process/log-tail.ts';
 import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../../support/vitest/timeouts.ts';
@@ -60,26 +60,25 @@ export async function startEngine(folder: string): Promise<Engine> {
     }
   };
   const environment = { ...process.env, DOCKER_HOST: host };
-  const giveUp = performance.now() + WAIT_TIMEOUT_MS;
-  for (;;) {
+  const serverVersion = async (): Promise<string | undefined> => {
     const { code, stdout } = await tryCommand('docker', ['version', '--format', '{{.Server.Version}}'], {
       environment,
     });
-    if (code === 0) return { host, version: stdout.trim(), logFile, stop };
-    const ended = running.ended();
-    if (ended !== undefined || performance.now() > giveUp) {
-      const untidy = await stop().then(
-        () => '',
-        (error: unknown) => ` Nor could all of it be removed: ${messageOf(error)}`,
-      );
-      const how = ended === undefined ? `does not answer after ${WAIT_TIMEOUT_SECONDS} s` : `ended with ${ended}`;
-      const lines = await lastLines(logFile);
-      throw new EngineUnavailable(
-        `dockerd ${how}.${untidy} Its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`,
-      );
-    }
-    await sleep(POLL_INTERVAL_MS);
-  }
+    if (code === 0) return stdout.trim();
+    return running.ended() === undefined ? undefined : '';
+  };
+  const version = await poll(serverVersion, { timeoutMs: WAIT_TIMEOUT_MS, intervalMs: POLL_INTERVAL_MS });
+  if (version) return { host, version, logFile, stop };
+  const ended = running.ended();
+  const leftover = await stop().then(
+    () => '',
+    (error: unknown) => ` Its files could not be removed: ${messageOf(error)}`,
+  );
+  const how = ended === undefined ? `does not respond after ${WAIT_TIMEOUT_SECONDS} s` : `ended with ${ended}`;
+  const lines = await lastLines(logFile);
+  throw new EngineUnavailable(
+    `dockerd ${how}.${leftover} Its last lines:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+  );
 }
 
 async function mtuOfDefaultRoute(): Promise<string> {

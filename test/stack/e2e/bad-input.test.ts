@@ -18,7 +18,6 @@ import { BAD_INPUTS, type BadInput, type ClusterUnderTest } from '../../support/
 import {
   applyClusterObjects,
   describeClusterWorkflow,
-  eventually,
   orderUrlsOf,
   patchAsHive,
   readInstalledCertificate,
@@ -27,6 +26,7 @@ import {
 } from '../../support/e2e/cluster-objects.ts';
 import { type E2eHarness, useE2eHarness } from '../../support/e2e/harness.ts';
 import { rejectBadKeys } from '../../support/faults/rejected-aws-keys.ts';
+import { eventuallyFound } from '../../support/vitest/eventually.ts';
 
 const lab = useE2eHarness({ worker: false });
 
@@ -65,7 +65,7 @@ describe('an ACME account', () => {
 
   it('without a contact is told where there is no CertificateRequest yet, and is looked for once there is one', async () => {
     for (const { cluster } of places) {
-      await eventually(
+      await eventuallyFound(
         `${cluster.name} says that there is no contact`,
         async () =>
           (await readReportedState(lab(), cluster)).events.find(
@@ -200,7 +200,7 @@ describe('one cluster', () => {
     const orders = (await describeClusterWorkflow(lab(), cluster))?.record?.orders;
     const ingress = [{ name: 'default', domain: 'apps.$.example.com', servingCertificate: cluster.bundleName }];
     await patchAsHive(lab(), CLUSTER_DEPLOYMENTS, key, { spec: { ingress } });
-    const said = await eventually(
+    const said = await eventuallyFound(
       `${cluster.name} says that its names are invalid`,
       async () => {
         const seen = await readReportedState(lab(), cluster);
@@ -227,7 +227,7 @@ describe('one cluster', () => {
       await waitUntilFailing(place, expected.reason, culprit);
       return;
     }
-    const event = await eventually(
+    const event = await eventuallyFound(
       `${input.name} is explained`,
       async () =>
         (await readReportedState(lab(), place.cluster)).events.find(({ reason }) => reason === expected.reason),

@@ -14,7 +14,6 @@ import { readAccount, writeAccount } from '../../support/e2e/account-secret.ts';
 import {
   applyClusterObjects,
   type ClusterObjects,
-  eventually,
   identityOf,
   readInstalledCertificate,
   readReportedState,
@@ -29,6 +28,7 @@ import {
 } from '../../support/e2e/find-secrets.ts';
 import { type E2eHarness, useE2eHarness } from '../../support/e2e/harness.ts';
 import { recordRun, runTexts, workerTexts } from '../../support/e2e/run-texts.ts';
+import { eventuallyFound } from '../../support/vitest/eventually.ts';
 
 /** In the forms of real ones, unlike each other. */
 const newAwsKeys = () => ({
@@ -97,7 +97,7 @@ function refuseWithQuotations(at: E2eHarness): void {
 
 /** In its Secret, and told. */
 async function untilIssued(cluster: SampleCluster): Promise<string> {
-  return await eventually(
+  return await eventuallyFound(
     `a certificate for ${cluster.name}`,
     async () => {
       const [issued, { status }] = await Promise.all([
@@ -111,7 +111,7 @@ async function untilIssued(cluster: SampleCluster): Promise<string> {
 }
 
 async function untilFailing(cluster: SampleCluster, reason: string): Promise<void> {
-  await eventually(
+  await eventuallyFound(
     `${cluster.name} says ${reason}`,
     async () => (await readReportedState(lab(), cluster)).conditions.find((condition) => condition.reason === reason),
     () => readReportedState(lab(), cluster),
@@ -187,7 +187,7 @@ async function wholeRun(): Promise<Run> {
     [good, late].map(async ({ cluster }) => {
       const key = { namespace: cluster.namespace, name: cluster.name };
       await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
-      await eventually(
+      await eventuallyFound(
         `${cluster.name} is gone`,
         async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
         () => readReportedState(at, cluster),

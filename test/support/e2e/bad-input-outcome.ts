@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
+import { eventuallyFound } from '../vitest/eventually.ts';
 import type { ClusterUnderTest } from './bad-inputs.ts';
 import {
   describeClusterWorkflow,
-  eventually,
   type ReportedState,
   readInstalledCertificate,
   readReportedState,
@@ -52,7 +52,7 @@ export async function waitUntilFailing(
   culprit: string | RegExp,
 ): Promise<ReportedState> {
   const { cluster } = place;
-  return await eventually(
+  return await eventuallyFound(
     `${cluster.name} says ${reason} of ${String(culprit)}`,
     async () => {
       const said = await readReportedState(place.lab, cluster);
@@ -70,13 +70,13 @@ export async function waitUntilIssued(place: ClusterUnderTest): Promise<number> 
     said: await readReportedState(place.lab, cluster),
     is: await describeClusterWorkflow(place.lab, cluster),
   });
-  const issued = await eventually(
+  const issued = await eventuallyFound(
     `a certificate for ${cluster.name}`,
     () => readInstalledCertificate(place.lab, cluster),
     instead,
   );
   const took = (performance.now() - began) / 1000;
-  await eventually(
+  await eventuallyFound(
     `${cluster.name} says that it is well`,
     async () => {
       const { status, conditions } = await readReportedState(place.lab, cluster);
@@ -143,7 +143,7 @@ async function waitUntilIdle(
   places: readonly ClusterUnderTest[],
 ): Promise<readonly Awaited<ReturnType<typeof activitySnapshot>>[]> {
   const look = () => Promise.all(places.map(activitySnapshot));
-  return await eventually(
+  return await eventuallyFound(
     'nothing is under way about the clusters',
     async () => {
       const seen = await look();
@@ -160,7 +160,7 @@ export async function deleteUntilGone(places: readonly ClusterUnderTest[]): Prom
     places.map(async ({ lab: at, cluster, good }) => {
       const key = { namespace: cluster.namespace, name: cluster.name };
       await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
-      await eventually(
+      await eventuallyFound(
         `${cluster.name} is gone`,
         async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
         () => readReportedState(at, cluster),

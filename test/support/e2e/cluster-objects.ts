@@ -1,6 +1,5 @@
 /** A cluster on a hub where a worker is at work: put there as Hive and its users do, and read as people read it. */
 import { X509Certificate } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
@@ -20,7 +19,6 @@ import {
 } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import { NAMESPACES } from '../kubernetes/namespaces.ts';
-import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';
 import type { E2eHarness } from './harness.ts';
 
 /** What is on the hub for a cluster, each as a plain object to be changed. */
@@ -199,25 +197,6 @@ export async function readInstalledCertificate(lab: E2eHarness, cluster: SampleC
     serialNumber: secret.certificate.serialNumber,
     certificate: new X509Certificate(secret.chainPem),
   };
-}
-
-/** Polls until a look finds something. @param objection what the failure says when none does. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined>,
-  objection: () => Promise<unknown>,
-): Promise<T> {
-  const giveUp = performance.now() + WAIT_TIMEOUT_MS;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > giveUp) {
-      throw new Error(
-        `not within ${WAIT_TIMEOUT_SECONDS} s: ${what}. Instead: ${JSON.stringify(await objection(), undefined, 1)}`,
-      );
-    }
-    await sleep(100);
-  }
 }
 
 /** The orders that its issuances worked on at the CA, in order. */

@@ -1,30 +1,31 @@
-/** `certman worker` and other commands as processes of their own, for tests. */
+/** Runs `certman worker` and other commands as processes of their own. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { poll } from '../../../local/stack/poll.ts';
 import { type GuardedProcess, spawnGuarded } from '../../../local/stack/process/guarded-process.ts';
 import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';
 
 const CERTMAN_BIN = fileURLToPath(new URL('../../../bin/certman.js', import.meta.url));
-const POLL_INTERVAL_MS = 25;
+const POLL_OPTIONS = { timeoutMs: WAIT_TIMEOUT_MS, intervalMs: 25 } as const;
 
+/** A command that was started. */
 export interface CommandProcess {
   readonly pid: number;
-  /** Everything it has written so far, errors included. */
+  /** Standard output and error so far. */
   output(): string;
-  /** Waits until the output matches; fails with the output when it never does, or the process ends before. */
+  /** Waits until the output matches. @throws Error with the output when the process ends before, or after a timeout. */
   waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
-  /** Waits for its end. @returns `code 0`, `signal SIGKILL`. */
+  /** Waits until the process has ended. @returns `code 0`, `signal SIGKILL`. */
   waitForExit(): Promise<string>;
 }
 
 const running = new Set<GuardedProcess>();
 const folders: string[] = [];
 
-/** Nothing of the environment of the tests but what a process needs to run reaches it. */
+/** Starts certman with this environment and PATH only. */
 export function startCertman(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
@@ -32,7 +33,7 @@ export function startCertman(
   return startNode([CERTMAN_BIN, ...args], environment);
 }
 
-/** @param args a script and its arguments. */
+/** Starts Node.js with this environment and PATH only. @param args a script and its arguments. */
 export async function startNode(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
@@ -53,31 +54,25 @@ export async function startNode(
     pid: started.pid,
     output,
     waitForOutput: async (pattern) => {
-      const giveUp = performance.now() + WAIT_TIMEOUT_MS;
-      for (;;) {
-        // In this order: what it said last must not be missed.
-        const over = started.ended() !== undefined || performance.now() > giveUp;
-        const match = pattern.exec(output());
-        if (match !== null) return match;
-        if (over) throw new Error(`no ${String(pattern)} in:\n${output().slice(-8_000)}`);
-        await sleep(POLL_INTERVAL_MS);
-      }
+      const match = await poll(() => {
+        // In this order, so that the last output is not missed.
+        const isOver = started.ended() !== undefined;
+        const found = pattern.exec(output());
+        return Promise.resolve<RegExpExecArray | false | undefined>(found ?? (isOver ? false : undefined));
+      }, POLL_OPTIONS);
+      if (match) return match;
+      throw new Error(`no ${String(pattern)} in:\n${output().slice(-8_000)}`);
     },
     signal: (name) => started.signal(name),
     waitForExit: async () => {
-      const giveUp = performance.now() + WAIT_TIMEOUT_MS;
-      for (;;) {
-        const ended = started.ended();
-        if (ended !== undefined) return ended;
-        if (performance.now() > giveUp)
-          throw new Error(`still running after ${WAIT_TIMEOUT_SECONDS} s:\n${output().slice(-8_000)}`);
-        await sleep(POLL_INTERVAL_MS);
-      }
+      const ended = await poll(() => Promise.resolve(started.ended()), POLL_OPTIONS);
+      if (ended !== undefined) return ended;
+      throw new Error(`still running after ${WAIT_TIMEOUT_SECONDS} s:\n${output().slice(-8_000)}`);
     },
   };
 }
 
-/** Ends every process that was started here and is still running, and forgets what all of them said. */
+/** Kills every process that was started here, and removes their output. */
 export async function endProcesses(): Promise<void> {
   await Promise.all([...running].map((one) => one.kill()));
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });

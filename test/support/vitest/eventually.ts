@@ -1,23 +1,36 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { poll } from '../../../local/stack/poll.ts';
 import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from './timeouts.ts';
 
-/** Polls until a condition holds; fails with what it saw last when that does not come about. */
+const POLL_OPTIONS = { timeoutMs: WAIT_TIMEOUT_MS, intervalMs: 50 } as const;
+const MAX_SHOWN = 2_000;
+
+/** Polls until a condition holds; an error of `look` counts as not yet. @throws Error with what was seen last. */
 export async function eventually<T>(what: string, look: () => Promise<T>, holds: (seen: T) => boolean): Promise<T> {
-  const giveUp = performance.now() + WAIT_TIMEOUT_MS;
   let last: unknown;
-  for (;;) {
+  const found = await poll(async () => {
     try {
       const seen = await look();
-      if (holds(seen)) return seen;
+      if (holds(seen)) return { seen };
       last = seen;
     } catch (error) {
       last = error;
     }
-    if (performance.now() > giveUp) {
-      throw new Error(
-        `not within ${WAIT_TIMEOUT_SECONDS} s: ${what}; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)?.slice(0, 2000)}`,
-      );
-    }
-    await sleep(50);
-  }
+    return undefined;
+  }, POLL_OPTIONS);
+  if (found !== undefined) return found.seen;
+  const seen = last instanceof Error ? last.message : JSON.stringify(last)?.slice(0, MAX_SHOWN);
+  throw new Error(`not within ${WAIT_TIMEOUT_SECONDS} s: ${what}; last seen: ${seen}`);
+}
+
+/** Polls until `look` returns a value. @param actual what the error shows instead. @throws what `look` throws. */
+export async function eventuallyFound<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  actual: () => Promise<unknown>,
+): Promise<T> {
+  const found = await poll(look, POLL_OPTIONS);
+  if (found !== undefined) return found;
+  throw new Error(
+    `not within ${WAIT_TIMEOUT_SECONDS} s: ${what}. Instead: ${JSON.stringify(await actual(), undefined, 1)}`,
+  );
 }
