@@ -57,45 +57,41 @@ function directoryUrlOf(accountUrl: URL): string {
   return directory;
 }
 
-const KEY_EXPECTED =
-  'a PEM private key (PKCS#1 RSA, SEC1 EC or PKCS#8), RSA of at least 2048 bits or EC on P-256 or P-384';
 const KEY_LABELS = new Set(['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY']);
 const CURVES = new Set(['prime256v1', 'secp384r1']);
 
 /** Parses an account key. @throws CertmanError as {@link parseAccount}. */
 export function parseAccountKey(pem: string): KeyObject {
-  const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g)].map((match) => match[1] ?? '');
-  if (labels.length === 0)
-    throw accountInvalidError(`its key is ${pem.trim() === '' ? 'empty' : 'not PEM'}`, KEY_EXPECTED);
+  const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g)].map(([, found = '']) => found);
   const label = labels.find((candidate) => KEY_LABELS.has(candidate));
-  if (label === undefined) throw accountInvalidError(`its key is a PEM of type ${labels[0]}`, KEY_EXPECTED);
+  if (label === undefined) {
+    if (labels[0] !== undefined) throw keyInvalidError(`is a PEM of type ${labels[0]}`);
+    throw keyInvalidError(pem.trim() === '' ? 'is empty' : 'is not PEM');
+  }
   const block = new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----`).exec(pem)?.[0];
-  if (block === undefined) throw accountInvalidError(`its key, a PEM of type ${label}, has no end line`, KEY_EXPECTED);
-  if (/^Proc-Type:.*ENCRYPTED/m.test(block))
-    throw accountInvalidError('its key is encrypted with a passphrase', KEY_EXPECTED);
-  return checkKeyType(readKey(block, label));
+  if (block === undefined) throw keyInvalidError(`has no end line (PEM of type ${label})`);
+  if (/^Proc-Type:.*ENCRYPTED/m.test(block)) throw keyInvalidError('is encrypted with a passphrase');
+  const key = decodeKey(block, label);
+  const { modulusLength = 0, namedCurve = 'unknown' } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+      if (modulusLength >= 2048) return key;
+      throw keyInvalidError(`is RSA of ${modulusLength} bits`);
+    case 'ec':
+      if (CURVES.has(namedCurve)) return key;
+      throw keyInvalidError(`is EC on the curve ${namedCurve}`);
+    default:
+      throw keyInvalidError(`is of type ${key.asymmetricKeyType}`);
+  }
 }
 
-function readKey(block: string, label: string): KeyObject {
+function decodeKey(block: string, label: string): KeyObject {
   try {
     return createPrivateKey(block);
   } catch {
     // OpenSSL's message can quote the key, so it is dropped.
-    throw accountInvalidError(`its key, a PEM of type ${label}, cannot be decoded`, KEY_EXPECTED);
+    throw keyInvalidError(`cannot be decoded (PEM of type ${label})`);
   }
-}
-
-function checkKeyType(key: KeyObject): KeyObject {
-  const { modulusLength = 0, namedCurve = 'unknown' } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'rsa') {
-    if (modulusLength >= 2048) return key;
-    throw accountInvalidError(`its key is RSA of ${modulusLength} bits`, KEY_EXPECTED);
-  }
-  if (key.asymmetricKeyType === 'ec') {
-    if (CURVES.has(namedCurve)) return key;
-    throw accountInvalidError(`its key is EC on the curve ${namedCurve}`, KEY_EXPECTED);
-  }
-  throw accountInvalidError(`its key is of type ${key.asymmetricKeyType}`, KEY_EXPECTED);
 }
 
 /** Public key as a JWK with the required members in lexical order (RFC 7638 §3.2). */
@@ -110,4 +106,11 @@ function accountInvalidError(found: string, expected: string): CertmanError {
     message: `The ACME account Secret cannot be used: ${found}; expected ${expected}.`,
     remedy: 'Correct the ACME account Secret; certman retries by itself.',
   });
+}
+
+function keyInvalidError(found: string): CertmanError {
+  return accountInvalidError(
+    `its key ${found}`,
+    'a PEM private key (PKCS#1 RSA, SEC1 EC or PKCS#8), RSA of at least 2048 bits or EC on P-256 or P-384',
+  );
 }

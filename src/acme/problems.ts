@@ -92,8 +92,7 @@ export interface ErrorResponse {
 
 /** Converts a refusal to an error: code by problem type, the CA's detail as message, Retry-After as `notBefore`. */
 export function errorFromResponse(answer: ErrorResponse): AcmeProblemError {
-  const parsed = problemSchema.safeParse(answer.body);
-  const problem = parsed.success ? parsed.data : undefined;
+  const problem = problemSchema.safeParse(answer.body).data;
   const type = problemType(problem);
   const code = failureCodeOf(answer.status, type, problem);
   const words = describeProblem(problem) || `HTTP status ${answer.status} without a problem document`;
@@ -130,12 +129,9 @@ function isAccountProblem(type: string, detail: string): boolean {
 /** Failure code by problem type; of a `compound` problem that of its first known subproblem. */
 export function problemCode(problem: Problem | undefined): FailureCode | undefined {
   const type = problemType(problem);
-  if (type !== 'compound') return CODE_BY_TYPE[type];
-  for (const sub of problem?.subproblems ?? []) {
-    const code = CODE_BY_TYPE[problemType(sub)];
-    if (code !== undefined) return code;
-  }
-  return undefined;
+  const types = type === 'compound' ? (problem?.subproblems ?? []).map(problemType) : [type];
+  const known = types.find((candidate) => Object.hasOwn(CODE_BY_TYPE, candidate));
+  return known === undefined ? undefined : CODE_BY_TYPE[known];
 }
 
 const MAX_DETAIL_LENGTH = 500;
