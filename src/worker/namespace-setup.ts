@@ -1,5 +1,4 @@
 /** What certman requires of its Temporal namespace: its search attributes, and a retention of a month. */
-import { SearchAttributeType } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -8,16 +7,12 @@ import type { Logger } from '../observability/logging.ts';
 /** People look back a month; the counts of issued certificates look back a week. */
 const MIN_RETENTION_DAYS = 30;
 
-/** temporal.api.enums.v1.IndexedValueType. Source: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
-const INDEXED_VALUE_TYPES: Readonly<Record<string, number>> = {
-  [SearchAttributeType.TEXT]: 1,
-  [SearchAttributeType.KEYWORD]: 2,
-  [SearchAttributeType.INT]: 3,
-  [SearchAttributeType.DOUBLE]: 4,
-  [SearchAttributeType.BOOL]: 5,
-  [SearchAttributeType.DATETIME]: 6,
-  [SearchAttributeType.KEYWORD_LIST]: 7,
-};
+/** temporal.api.enums.v1.IndexedValueType, from 1. Source: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
+const INDEXED_VALUE_TYPES: readonly string[] = ['TEXT', 'KEYWORD', 'INT', 'DOUBLE', 'BOOL', 'DATETIME', 'KEYWORD_LIST'];
+
+function indexedValueType(type: string): number {
+  return INDEXED_VALUE_TYPES.indexOf(type) + 1;
+}
 
 /** gRPC status codes. Source: https://grpc.io/docs/guides/status-codes/ */
 const NOT_FOUND = 5;
@@ -36,7 +31,7 @@ export async function registerSearchAttributes(
 ): Promise<void> {
   const missing = await missingAttributes(connection, namespace);
   if (missing.length === 0) return;
-  const searchAttributes = Object.fromEntries(missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES[type] ?? 0]));
+  const searchAttributes = Object.fromEntries(missing.map(({ name, type }) => [name, indexedValueType(type)]));
   try {
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
     logger.info({ searchAttributes: Object.keys(searchAttributes) }, 'registered the search attributes');
@@ -77,7 +72,7 @@ async function missingAttributes(
   }
   for (const { name, type } of SEARCH_ATTRIBUTES) {
     const found = present[name];
-    if (found === undefined || found === INDEXED_VALUE_TYPES[type]) continue;
+    if (found === undefined || found === indexedValueType(type)) continue;
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The search attribute ${name} of the Temporal namespace ${namespace} has type number ${found}; certman needs ${commandLineType(type)}.`,

@@ -72,8 +72,9 @@ async function createAccount(options: CreateOptions): Promise<void> {
     note(`registered the account ${accountUrl}`);
     return { privateKeyPem, accountUrl };
   };
-  if (options.apply === true) await createSecret(namespace, create);
-  else process.stdout.write(await secretManifest(namespace, await create()));
+  if (options.apply === true) return await createSecret(namespace, create);
+  const { dumpYaml } = await import('@kubernetes/client-node');
+  print(dumpYaml(await accountSecret(namespace, await create())).trimEnd());
 }
 
 interface StoredAccount {
@@ -99,53 +100,43 @@ async function register(
   }
 }
 
-async function secretManifest(namespace: string, { privateKeyPem, accountUrl }: StoredAccount): Promise<string> {
+/** The Secret as the worker reads it. */
+async function accountSecret(namespace: string, { privateKeyPem, accountUrl }: StoredAccount) {
   const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import(
     '../../kubernetes/objects/operator-settings.ts'
   );
-  const block = privateKeyPem
-    .trim()
-    .split('\n')
-    .map((line) => `    ${line}\n`)
-    .join('');
-  return (
-    `apiVersion: v1\nkind: Secret\nmetadata:\n  name: ${ACCOUNT_SECRET}\n  namespace: ${namespace}\ntype: Opaque\n` +
-    `stringData:\n  ${ACCOUNT_URL_ENTRY}: ${JSON.stringify(accountUrl)}\n  ${ACCOUNT_KEY_ENTRY}: |\n${block}`
-  );
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace, name: ACCOUNT_SECRET },
+    type: 'Opaque',
+    stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
+  };
 }
 
 /**
  * Never overwrites: only the account's key can revoke the certificates that the account issued. Checks before registering, so
  * that no unused account is left at the CA.
  */
-async function createSecret(namespace: string, createAccountOnce: () => Promise<StoredAccount>): Promise<void> {
-  const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import(
-    '../../kubernetes/objects/operator-settings.ts'
-  );
+async function createSecret(namespace: string, registerAccount: () => Promise<StoredAccount>): Promise<void> {
+  const { ACCOUNT_SECRET } = await import('../../kubernetes/objects/operator-settings.ts');
   const { createKubernetesClient } = await import('../../kubernetes/api/client.ts');
   const { loadKubeConfig } = await import('../../kubernetes/api/kube-config.ts');
   const { SECRETS } = await import('../../kubernetes/objects/resources.ts');
   const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
-  const where = `${namespace}/${ACCOUNT_SECRET}`;
-  const existing = (): CertmanError =>
+  const secret = `${namespace}/${ACCOUNT_SECRET}`;
+  const conflict = (): CertmanError =>
     new CertmanError({
       code: 'kubernetes/conflict',
-      message: `The Secret ${where} exists already and was not changed.`,
+      message: `The Secret ${secret} exists already and was not changed.`,
       remedy:
         'Delete it first if its account is no longer needed: without its key, its certificates cannot be revoked.',
     });
   try {
-    if ((await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET })) !== undefined) throw existing();
-    const { privateKeyPem, accountUrl } = await createAccountOnce();
-    const created = await kubernetes.create(SECRETS, {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { namespace, name: ACCOUNT_SECRET },
-      type: 'Opaque',
-      stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
-    });
-    if (created === undefined) throw existing();
-    print(`Secret ${where} created. Certificates that wait for it are ordered now.`);
+    if ((await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET })) !== undefined) throw conflict();
+    const created = await kubernetes.create(SECRETS, await accountSecret(namespace, await registerAccount()));
+    if (created === undefined) throw conflict();
+    print(`Secret ${secret} created. Certificates that wait for it are ordered now.`);
   } finally {
     await kubernetes.close();
   }

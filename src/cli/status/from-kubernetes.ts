@@ -12,33 +12,16 @@ import { byUrgency, type CertificateRow, type ClusterReport, type FleetReport, t
 
 const text = z.string().max(8192).optional().catch(undefined);
 
-/** Each field is optional, so that one malformed field does not hide the others. */
-const requestSchema = z.looseObject({
-  spec: z
-    .looseObject({
-      dnsNames: z.array(z.string()).max(1000).catch([]),
-      certificateSecret: z.looseObject({ name: text }).optional().catch(undefined),
-    })
-    .optional()
-    .catch(undefined),
-  status: z
-    .looseObject({
-      status: text,
-      notAfter: text,
-      issuerName: text,
-      serialNumber: text,
-      renewalTime: text,
-      nextAttempt: text,
-      conditions: z
-        .array(z.looseObject({ type: z.string(), status: z.string(), reason: text, message: text }))
-        .max(100)
-        .catch([]),
-    })
-    .optional()
-    .catch(undefined),
-});
-
-type RequestStatus = z.infer<typeof requestSchema>;
+/** The fields that observeRequest() does not read. Each is optional, so that a malformed one does not hide the other. */
+const statusSchema = z
+  .looseObject({
+    status: text,
+    conditions: z
+      .array(z.looseObject({ type: z.string(), status: z.string(), reason: text, message: text }))
+      .max(100)
+      .catch([]),
+  })
+  .catch({ status: undefined, conditions: [] });
 
 /** One row for each cluster, of its most urgent certificate. */
 export async function fleetFromKubernetes(kubernetes: KubernetesApi): Promise<FleetReport> {
@@ -52,16 +35,15 @@ export async function fleetFromKubernetes(kubernetes: KubernetesApi): Promise<Fl
 }
 
 function fleetRow(object: KubernetesObject): FleetRow {
-  const request = requestSchema.parse(object);
-  const { notAfter, renewalTime, issuerName } = request.status ?? {};
-  const { state, reason } = stateOf(request, object.metadata.deletionTimestamp !== undefined);
+  const request = observeRequest(object);
+  const { state, reason } = stateOf(object);
   return {
-    cluster: `${object.metadata.namespace ?? ''}/${ownerOf(object) ?? object.metadata.name}`,
+    cluster: `${request.namespace}/${request.owner?.name ?? request.name}`,
     state,
     reason,
-    notAfter: rfc3339(notAfter),
-    renewalTime,
-    issuer: issuerName,
+    notAfter: rfc3339(request.notAfter),
+    renewalTime: request.renewalTime,
+    issuer: request.issuerName,
   };
 }
 
@@ -75,7 +57,7 @@ export async function clusterFromKubernetes(
   const certificates: CertificateRow[] = [];
   let standalone: KubernetesObject | undefined;
   for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace: name.namespace })) {
-    const owner = ownerOf(object);
+    const owner = clusterOwnersOf(object.metadata)[0]?.name;
     if (owner === name.name) certificates.push(certificateRow(object, name));
     else if (owner === undefined && object.metadata.name === name.name) standalone = object;
   }
@@ -98,17 +80,17 @@ function situationOf(
   return gate.kind === 'serve' ? gate.note : gate.message;
 }
 
-function certificateRow(object: KubernetesObject, { name }: ClusterName): CertificateRow {
-  const request = requestSchema.parse(object);
-  const { notAfter, renewalTime, nextAttempt, issuerName, serialNumber } = request.status ?? {};
-  const { state, message } = stateOf(request, object.metadata.deletionTimestamp !== undefined);
-  const prefix = `${name}-`;
+function certificateRow(object: KubernetesObject, cluster: ClusterName): CertificateRow {
+  const { name, dnsNames, secretName, issuerName, serialNumber, notAfter, renewalTime, nextAttempt } =
+    observeRequest(object);
+  const prefix = `${cluster.name}-`;
+  const { state, message } = stateOf(object);
   return {
-    bundle: object.metadata.name.startsWith(prefix) ? object.metadata.name.slice(prefix.length) : object.metadata.name,
+    bundle: name.startsWith(prefix) ? name.slice(prefix.length) : name,
     state,
     message,
-    dnsNames: request.spec?.dnsNames ?? [],
-    secretName: request.spec?.certificateSecret?.name,
+    dnsNames,
+    secretName: secretName === '' ? undefined : secretName,
     issuer: issuerName,
     serialNumber,
     notAfter: rfc3339(notAfter),
@@ -118,29 +100,24 @@ function certificateRow(object: KubernetesObject, { name }: ClusterName): Certif
 }
 
 /** The state that the conditions amount to, with reason and message of the condition that decides. */
-function stateOf(
-  request: RequestStatus,
-  deleting: boolean,
-): { readonly state: string; readonly reason?: string; readonly message: string } {
+function stateOf(object: KubernetesObject): Pick<FleetRow, 'state' | 'reason'> & { readonly message: string } {
+  const { status, conditions } = statusSchema.parse(object['status']);
   const [ready, renewing, failing] = ['Ready', 'Renewing', 'Failing'].map((type) =>
-    request.status?.conditions.find((condition) => condition.type === type),
+    conditions.find((condition) => condition.type === type),
   );
   const from = (state: string, condition: typeof ready) => ({
     state,
     message: condition?.message ?? '',
     reason: condition?.reason,
   });
-  if (deleting) return { state: 'Decommissioning', message: 'It is being deleted.' };
+  if (object.metadata.deletionTimestamp !== undefined)
+    return { state: 'Decommissioning', message: 'It is being deleted.' };
   if (failing?.status === 'True') return from('Failing', failing);
   if (renewing?.status === 'True') return from(ready?.status === 'True' ? 'Renewing' : 'Issuing', renewing);
   if (ready !== undefined) return from(ready.status === 'True' ? 'Ready' : 'Pending', ready);
-  return request.status?.status === 'Success'
+  return status === 'Success'
     ? { state: 'Ready', message: 'Issued by certman-operator.' }
     : { state: 'Pending', message: 'It has no status yet.' };
-}
-
-function ownerOf({ metadata }: KubernetesObject): string | undefined {
-  return clusterOwnersOf(metadata)[0]?.name;
 }
 
 /** certman-operator wrote `2026-01-01 00:00:00 +0000 UTC`. */
