@@ -1,4 +1,4 @@
-/** The command line as a process: what it prints and how it ends. */
+/** The command line as a process: output and exit code. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
 import { settingsAsMarkdown } from '../../../src/configuration/describe-settings.ts';
@@ -8,8 +8,8 @@ afterAll(endProcesses);
 
 async function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const command = await startCertman(args, { HOME: '/nonexistent', ...environment });
-  const end = await command.waitForExit();
-  return { code: Number(/^code (\d+)$/.exec(end)?.[1]), output: command.output() };
+  const exit = await command.waitForExit();
+  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
 }
 
 describe('wrong use', () => {
@@ -22,9 +22,9 @@ describe('wrong use', () => {
     [['account', 'create', '--directory', 'ftp://ca'], /--directory is "ftp:\/\/ca"; expected an https URL/],
     [['account', 'create', '--directory', 'letsencrypt'], /add --agree-tos/],
     [['account', 'create', '--directory', 'letsencrypt', '--key-type', 'dsa'], /--key-type is "dsa"; expected/],
-  ])('exits with 2 and says what is expected: %j', async (args, said) => {
+  ])('exits with 2 and says what is expected: %j', async (args, message) => {
     const { code, output } = await run(args);
-    expect(output).toMatch(said);
+    expect(output).toMatch(message);
     expect(code).toBe(2);
   });
 });

@@ -1,4 +1,4 @@
-/** The component for the Temporal worker controller: the same pods as the Deployment's, and nothing beside them. */
+/** The component for the Temporal worker controller: the same pods as the Deployment's, which it replaces. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What an overlay of somebody's own comes to. */
+/** The objects of a user's overlay. */
 async function render(more: object): Promise<readonly KubernetesObject[]> {
   const overlay = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
@@ -47,13 +47,13 @@ function specOf(objects: readonly KubernetesObject[], kind: string): Readonly<Re
   return theOnly(objects, kind)['spec'] as Readonly<Record<string, unknown>>;
 }
 
-test('the controller is told to run the pods of the Deployment, with the image of the overlay', () => {
+test('the controller runs the pods of the Deployment, with the image of the overlay', () => {
   const { template, replicas } = specOf(plain, 'Deployment');
   expect(JSON.stringify(template)).toContain('registry.example/certman:0.2.0');
   expect(specOf(versioned, 'WorkerDeployment')).toMatchObject({ template, replicas });
 });
 
-test('the controller reaches Temporal where the workers do', () => {
+test('the controller and the workers use the same Temporal address', () => {
   const data = theOnly(plain, 'ConfigMap')['data'] as Readonly<Record<string, string>>;
   expect(specOf(versioned, 'Connection')).toEqual({ hostPort: data['TEMPORAL_ADDRESS'] });
   expect(specOf(versioned, 'WorkerDeployment')).toMatchObject({
@@ -61,7 +61,7 @@ test('the controller reaches Temporal where the workers do', () => {
   });
 });
 
-test('the Deployment is gone, and all else is as without the component', () => {
+test('the Deployment is removed, and all other objects are unchanged', () => {
   const names = (objects: readonly KubernetesObject[]) =>
     objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
   const expected = names(plain).filter((name) => name !== 'Deployment certman');

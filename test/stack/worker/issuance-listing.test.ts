@@ -35,7 +35,7 @@ afterAll(async () => {
   await temporal?.remove();
 });
 
-/** An issuance that ends as told, without any code of ours: what visibility keeps of it is what counts. */
+/** An issuance without workflow code: only what visibility stores of it matters. */
 async function issuance(
   id: string,
   dnsNames: readonly string[],
@@ -82,7 +82,7 @@ async function listed(): Promise<readonly ClosedIssuance[]> {
   return found;
 }
 
-it('counts what was issued, whatever the number of pages, and nothing that failed', async () => {
+it('counts issued certificates on every page, and no failed issuances', async () => {
   const apps = ['api.a.openshiftapps.com', '*.apps.a.openshiftapps.com'];
   for (const id of ['1', '2', '3']) await issuance(`issue/${id}`, apps, 'digest-a', 'completed');
   await issuance('issue/4', ['api.b.openshift.com'], 'digest-b', 'completed');
@@ -96,8 +96,8 @@ it('counts what was issued, whatever the number of pages, and nothing that faile
     apps,
   ]);
 
-  const ledger = new IssuanceHistory(listCompletedIssuances(client, 2));
-  const counts = await ledger.refresh(Date.now(), signal);
+  const history = new IssuanceHistory(listCompletedIssuances(client, 2));
+  const counts = await history.refresh(Date.now(), signal);
   expect(counts).toEqual({
     lastDay: { openshiftCom: 1, openshiftAppsCom: 3 },
     lastWeek: { openshiftCom: 1, openshiftAppsCom: 3 },
@@ -107,5 +107,5 @@ it('counts what was issued, whatever the number of pages, and nothing that faile
   await issuance('issue/6', ['api.b.openshift.com'], 'digest-b', 'completed');
   await issuance('issue/7', ['api.b.openshift.com'], 'digest-b', 'completed', 'RenewalDue');
   await eventually('six in visibility', listed, (all) => all.length === 6);
-  expect((await ledger.refresh(Date.now(), signal)).duplicatesInLastWeek).toBe(3);
+  expect((await history.refresh(Date.now(), signal)).duplicatesInLastWeek).toBe(3);
 });

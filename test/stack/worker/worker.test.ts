@@ -1,4 +1,4 @@
-/** `certman worker` as a process, beside a real Temporal server that comes, goes and comes back. */
+/** `certman worker` as a process, with a real Temporal server that is stopped and started. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,16 +14,16 @@ import { eventually } from '../../support/vitest/eventually.ts';
 const folder = mkdtempSync(join(tmpdir(), 'certman-worker-'));
 let temporal: TemporalServer;
 
-/** A hub whose API server is away, for as long as this test runs: liveness must not care. */
-function kubeconfigToNowhere(port: number): string {
+/** For an API server that is unavailable throughout: liveness must not depend on it. */
+function unreachableKubeconfig(port: number): string {
   const path = join(folder, 'kubeconfig');
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'hub', cluster: { server: `https://127.0.0.1:${port}` } }],
+    clusters: [{ name: 'management-cluster', cluster: { server: `https://127.0.0.1:${port}` } }],
     users: [{ name: 'certman', user: { token: 'none' } }],
-    contexts: [{ name: 'hub', context: { cluster: 'hub', user: 'certman' } }],
-    'current-context': 'hub',
+    contexts: [{ name: 'management-cluster', context: { cluster: 'management-cluster', user: 'certman' } }],
+    'current-context': 'management-cluster',
   };
   writeFileSync(path, JSON.stringify(config));
   return path;
@@ -34,12 +34,12 @@ interface WorkerSettings extends Readonly<Record<string, string>> {
   readonly CERTMAN_SDK_METRICS_ADDRESS: string;
 }
 
-/** Of a worker with ports of its own. */
+/** For one worker, on free ports. */
 async function settings(): Promise<WorkerSettings> {
   return {
     TEMPORAL_ADDRESS: temporal.address,
-    KUBECONFIG: kubeconfigToNowhere(await freePort()),
-    CERTMAN_MANAGEMENT_CLUSTER: 'hub-1',
+    KUBECONFIG: unreachableKubeconfig(await freePort()),
+    CERTMAN_MANAGEMENT_CLUSTER: 'hive-1',
     CERTMAN_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SHUTDOWN_GRACE: '5s',
@@ -71,7 +71,7 @@ afterAll(async () => {
 });
 
 describe('a worker', () => {
-  it('registers the search attributes, starts the watch, warns of a short retention, serves its metrics and those of the SDK', async () => {
+  it('registers the search attributes, starts the watch workflow, warns of a short retention, serves its metrics and those of the SDK', async () => {
     const environment = await settings();
     const worker = await startCertman(['worker'], environment);
     const get = answersOf(environment);
@@ -84,8 +84,8 @@ describe('a worker', () => {
       });
       for (const { name } of SEARCH_ATTRIBUTES) expect(Object.keys(customAttributes ?? {})).toContain(name);
       const described = await eventually(
-        'the watch runs',
-        () => client.workflow.getHandle(watchWorkflowId('hub-1')).describe(),
+        'the watch workflow runs',
+        () => client.workflow.getHandle(watchWorkflowId('hive-1')).describe(),
         ({ status: state }) => state.name === 'RUNNING',
       );
       expect(described.type).toBe('managementClusterWatch');
@@ -97,7 +97,7 @@ describe('a worker', () => {
     expect(await sdk.text()).toContain('temporal_');
   });
 
-  it('refuses to be started twice on the same address, and names the setting', async () => {
+  it('fails to start twice on the same address, and names the setting', async () => {
     const environment = await settings();
     const first = await startCertman(['worker'], environment);
     await first.waitForOutput(/serving \/metrics/);
@@ -106,13 +106,13 @@ describe('a worker', () => {
     expect(second.output()).toContain('CERTMAN_METRICS_ADDRESS');
   });
 
-  it('says that a Temporal namespace is missing, and how to make it', async () => {
+  it('fails when the Temporal namespace is missing, with the command that creates it', async () => {
     const lost = await startCertman(['worker'], { ...(await settings()), TEMPORAL_NAMESPACE: 'nowhere' });
     expect(await lost.waitForExit()).toBe('code 2');
     expect(lost.output()).toContain('temporal operator namespace create --namespace nowhere');
   });
 
-  it('says everything that is wrong with its settings before it does anything', async () => {
+  it('reports every problem with its settings before it does anything else', async () => {
     const wrong = await startCertman(['worker'], {
       ...(await settings()),
       CERTMAN_KEY_TYPE: 'md5',
@@ -122,7 +122,7 @@ describe('a worker', () => {
     expect(wrong.output()).toMatch(/CERTMAN_MANAGEMENT_CLUSTER is "No!".*CERTMAN_KEY_TYPE is "md5"/s);
   });
 
-  it('ends on SIGTERM while it still waits for Temporal', async () => {
+  it('exits on SIGTERM while it waits for Temporal', async () => {
     const waiting = await startCertman(['worker'], {
       ...(await settings()),
       TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
@@ -133,7 +133,7 @@ describe('a worker', () => {
   });
 });
 
-describe('while Temporal comes, goes and comes back', () => {
+describe('while Temporal starts, stops and starts again', () => {
   let own: TemporalServer;
   let worker: CommandProcess;
   let get: ReturnType<typeof answersOf>;
@@ -147,7 +147,7 @@ describe('while Temporal comes, goes and comes back', () => {
   });
   afterEach(() => own?.remove());
 
-  it('a worker is always healthy, ready when Temporal is there, and ends in good order on SIGTERM', async () => {
+  it('a worker is always healthy, ready when Temporal is available, and exits gracefully on SIGTERM', async () => {
     await worker.waitForOutput(/waiting for Temporal/);
     expect(await get('/healthz')).toEqual({ status: 200, body: 'ok\n' });
     const waiting = await get('/readyz');
@@ -158,8 +158,8 @@ describe('while Temporal comes, goes and comes back', () => {
     await eventually('ready', () => get('/readyz'), status(200));
 
     await own.kill();
-    const away = await eventually('not ready', () => get('/readyz'), status(503));
-    expect(away.body).toContain('Temporal does not answer');
+    const unavailable = await eventually('not ready', () => get('/readyz'), status(503));
+    expect(unavailable.body).toContain('Temporal does not respond');
     expect((await get('/healthz')).status).toBe(200);
 
     await own.start();

@@ -24,7 +24,7 @@ describe('an instant', () => {
 });
 
 describe('a table', () => {
-  it('has columns as wide as their widest cell and no blanks at line ends', () => {
+  it('has columns as wide as their widest cell, without blanks at line ends', () => {
     expect(formatTable(['A', 'LONG'], [['wide cell', 'x']])).toBe('A          LONG\nwide cell  x');
   });
 });
@@ -85,7 +85,7 @@ describe('a cluster', () => {
         {
           bundle: 'primary',
           state: 'Failing',
-          message: 'The CA said no.',
+          message: 'The CA rejected the order.',
           dnsNames: ['api.demo.example.com'],
           nextAttempt: '2026-11-23T13:00:00Z',
         },
@@ -94,7 +94,7 @@ describe('a cluster', () => {
     for (const part of [
       'ns/demo',
       'primary: Failing',
-      'The CA said no.',
+      'The CA rejected the order.',
       '2026-11-23 13:00:00Z',
       'api.demo.example.com',
     ]) {

@@ -26,11 +26,11 @@ function problemsOf(environment: Environment): Readonly<Record<string, string>> 
     if (!(error instanceof ConfigurationError)) throw error;
     return Object.fromEntries(error.problems.map(({ setting, expected }) => [setting, expected]));
   }
-  throw new Error('nothing was found to be wrong');
+  throw new Error('the configuration is valid');
 }
 
 describe('a configuration', () => {
-  it('is whole and usable when nothing is set', () => {
+  it('is complete when nothing is set', () => {
     const configuration = loadConfiguration({});
     expect(configuration).toMatchObject({
       managementCluster: 'hive',
@@ -51,20 +51,20 @@ describe('a configuration', () => {
     expect(configuration.acmeDirectoryUrl).toBeUndefined();
   });
 
-  it('cannot be changed once it is read', () => {
+  it('is frozen', () => {
     const configuration = loadConfiguration({});
     expect(Object.isFrozen(configuration)).toBe(true);
     expect(Object.isFrozen(configuration.dohResolvers)).toBe(true);
     expect(Object.isFrozen(configuration.temporal.connectionOptions)).toBe(true);
   });
 
-  it('takes an empty value for none, and ignores blanks around a value', () => {
-    const configuration = loadConfiguration({ CERTMAN_EXTRA_RECORD: '', CERTMAN_MANAGEMENT_CLUSTER: ' hub-1\n' });
+  it('treats an empty value as not set, and ignores blanks around a value', () => {
+    const configuration = loadConfiguration({ CERTMAN_EXTRA_RECORD: '', CERTMAN_MANAGEMENT_CLUSTER: ' hive-1\n' });
     expect(configuration.extraRecord).toBeUndefined();
-    expect(configuration.managementCluster).toBe('hub-1');
+    expect(configuration.managementCluster).toBe('hive-1');
   });
 
-  it('has an example for every setting that the setting takes, files apart', () => {
+  it('has a valid example for every setting, except for files', () => {
     const files = new Set(['CERTMAN_ACME_CA_BUNDLE', 'CERTMAN_DOH_CA_BUNDLE', 'CERTMAN_WORKFLOW_BUNDLE']);
     for (const { name, example, schema } of Object.values(SETTINGS)) {
       if (!files.has(name)) expect([name, schema.safeParse(example).success]).toEqual([name, true]);
@@ -116,8 +116,8 @@ describe('a configuration', () => {
   });
 });
 
-describe('a wrong configuration', () => {
-  it('is told whole: every wrong setting at once', () => {
+describe('an invalid configuration', () => {
+  it('is reported with every problem at once', () => {
     const problems = problemsOf({
       CERTMAN_MANAGEMENT_CLUSTER: 'Not A Label',
       CERTMAN_KEY_TYPE: 'rsa-1024',
@@ -129,7 +129,7 @@ describe('a wrong configuration', () => {
     );
   });
 
-  it('says what was found, what is expected and where to read on', () => {
+  it('is reported with the value, what is expected and where settings are documented', () => {
     expect(() => loadConfiguration({ CERTMAN_KEY_TYPE: 'rsa-1024' })).toThrow(
       /CERTMAN_KEY_TYPE is "rsa-1024"; expected one of rsa-2048, p-256, p-384/,
     );
@@ -191,11 +191,11 @@ describe('a wrong configuration', () => {
     expect(problemsOf({ CERTMAN_METRICS_ADDRESS: ':9464' })).toHaveProperty('CERTMAN_SDK_METRICS_ADDRESS');
   });
 
-  it('shows no more of a long value than its beginning', () => {
+  it('is reported with the beginning of a long value only', () => {
     expect(() => loadConfiguration({ CERTMAN_MANAGEMENT_CLUSTER: 'X'.repeat(5_000) })).toThrow(/^.{0,400}$/s);
   });
 
-  it('shows nothing of the API key', () => {
+  it('is reported without the API key', () => {
     expect(() => loadConfiguration({ TEMPORAL_API_KEY: 'very-secret', TEMPORAL_ADDRESS: '::' })).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining('very-secret') as string }),
     );
@@ -203,9 +203,9 @@ describe('a wrong configuration', () => {
 });
 
 describe('some settings', () => {
-  it('are read without a look at the others', () => {
+  it('are read without checking the others', () => {
     expect(
-      loadSettings({ CERTMAN_MANAGEMENT_CLUSTER: 'hub', CERTMAN_KEY_TYPE: 'nonsense' }, ['managementCluster']),
-    ).toEqual({ managementCluster: 'hub' });
+      loadSettings({ CERTMAN_MANAGEMENT_CLUSTER: 'hive-1', CERTMAN_KEY_TYPE: 'nonsense' }, ['managementCluster']),
+    ).toEqual({ managementCluster: 'hive-1' });
   });
 });

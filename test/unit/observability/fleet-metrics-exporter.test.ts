@@ -7,7 +7,7 @@ import type { ClosedIssuance } from '../../../src/observability/issued-counts.ts
 const DAY = 86_400_000;
 
 /** Names that dashboards and alerts of certman-operator use. */
-const PROMISED = [
+const OPERATOR_NAMES = [
   'certman_operator_certs_in_last_day_openshift_com',
   'certman_operator_certs_in_last_day_openshift_apps_com',
   'certman_operator_certs_in_last_week_openshift_com',
@@ -24,7 +24,7 @@ function setUp() {
   const closed: ClosedIssuance[] = [];
   const errors: unknown[] = [];
   const state = { broken: false, listings: 0 };
-  const hub = {
+  const fleet = {
     clusters: [] as ClusterSeries[],
     standalone: [] as ClusterSeries[],
     requests: [] as RequestSeries[],
@@ -35,7 +35,7 @@ function setUp() {
     onError: (error) => errors.push(error),
     async *list(since) {
       state.listings += 1;
-      if (state.broken) throw new Error('visibility is away');
+      if (state.broken) throw new Error('visibility is unavailable');
       for (const one of closed) if (one.closeTime >= since) yield one;
     },
   });
@@ -50,7 +50,7 @@ function setUp() {
     });
   };
   const read = async (): Promise<string> => await registry.metrics();
-  return { registry, hub, metrics, issue, read, errors, state };
+  return { registry, fleet, metrics, issue, read, errors, state };
 }
 
 beforeEach(() => {
@@ -63,40 +63,40 @@ afterEach(() => {
 const REQUEST: RequestSeries = { namespace: 'ns', name: 'demo-primary', commonName: 'api.demo.example.com' };
 
 describe('the fleet gauges', () => {
-  it('have the names that were promised', async () => {
-    const { metrics, hub, read } = setUp();
-    metrics.expose(hub);
+  it('have the names of certman-operator', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
     const text = await read();
-    for (const name of PROMISED) expect(text).toContain(`# TYPE ${name} `);
+    for (const name of OPERATOR_NAMES) expect(text).toContain(`# TYPE ${name} `);
   });
 
-  it('are not there while another process watches', async () => {
-    const { metrics, hub, read } = setUp();
+  it('are absent while another process exposes the fleet', async () => {
+    const { metrics, fleet, read } = setUp();
     expect(await read()).not.toContain('certman');
-    const withdraw = metrics.expose(hub);
-    withdraw();
+    const conceal = metrics.expose(fleet);
+    conceal();
     expect(await read()).not.toContain('certman');
   });
 
-  it('can be shown again after they were taken away', async () => {
-    const { metrics, hub, read } = setUp();
-    metrics.expose(hub)();
-    metrics.expose(hub);
+  it('can be exposed again after they were removed', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet)();
+    metrics.expose(fleet);
     expect(await read()).toContain('certman_clusters');
   });
 
-  it('count nothing before the first listing has come', async () => {
-    const { metrics, hub, read } = setUp();
-    metrics.expose(hub);
+  it('have no counts before the first listing', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
     expect(await read()).not.toMatch(/^certman_operator_certs_in_last_day_openshift_com \d/m);
     await vi.advanceTimersByTimeAsync(1);
     expect(await read()).toMatch(/^certman_operator_certs_in_last_day_openshift_com 0$/m);
   });
 
-  it('show each request and lose its series with it', async () => {
-    const { metrics, hub, read } = setUp();
-    metrics.expose(hub);
-    hub.requests.push({ ...REQUEST, notAfter: Date.now() + 30 * DAY });
+  it('have a series for each request, which is removed with it', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
+    fleet.requests.push({ ...REQUEST, notAfter: Date.now() + 30 * DAY });
     const labels = 'certificaterequest_name="demo-primary",certificaterequest_namespace="ns"';
     const text = await read();
     expect(text).toContain(
@@ -106,13 +106,13 @@ describe('the fleet gauges', () => {
       `certman_certificate_not_after_timestamp_seconds{${labels}} ${(Date.now() + 30 * DAY) / 1000}\n`,
     );
     expect(text).toMatch(/^certman_operator_certificate_requests_count 1$/m);
-    hub.requests.pop();
+    fleet.requests.pop();
     expect(await read()).not.toContain('demo-primary');
   });
 
-  it('show a certificate whose renewal is held up, by how near its expiry is, and no healthy one', async () => {
-    const { metrics, hub, read } = setUp();
-    metrics.expose(hub);
+  it('show certificates whose renewal is held up, by expiry level, and no healthy one', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
     const now = Date.now();
     const lasting = (name: string, daysLeft: number, renewBeforeDays?: number): RequestSeries => ({
       ...REQUEST,
@@ -121,8 +121,8 @@ describe('the fleet gauges', () => {
       notAfter: now + daysLeft * DAY,
       ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
     });
-    hub.requests.push(lasting('healthy', 50), lasting('late', 20), lasting('later', 5), lasting('over', -1));
-    hub.requests.push(lasting('late-on-purpose', 20, 15), REQUEST);
+    fleet.requests.push(lasting('healthy', 50), lasting('late', 20), lasting('later', 5), lasting('over', -1));
+    fleet.requests.push(lasting('late-on-purpose', 20, 15), REQUEST);
     const series = [...(await read()).matchAll(/^certman_certificate_expiry_near\{(.*)\} 1$/gm)].map(
       ([, labels]) => labels,
     );
@@ -137,10 +137,10 @@ describe('the fleet gauges', () => {
     );
   });
 
-  it('show clusters by what is done for them', async () => {
-    const { metrics, hub, read } = setUp();
-    metrics.expose(hub);
-    hub.clusters.push(
+  it('count clusters by gate', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
+    fleet.clusters.push(
       { namespace: 'a', name: 'one', gate: 'Serve', limitedSupport: false },
       { namespace: 'b', name: 'two', gate: 'Serve', limitedSupport: true },
       { namespace: 'c', name: 'three', gate: 'NotManaged', limitedSupport: false },
@@ -152,10 +152,10 @@ describe('the fleet gauges', () => {
     expect(text).not.toContain('cluster_name="one"');
   });
 
-  it('show CertificateRequests that stand alone by what is done for them, apart from the clusters', async () => {
-    const { metrics, hub, read } = setUp();
-    metrics.expose(hub);
-    hub.standalone.push(
+  it('count standalone CertificateRequests by gate, apart from the clusters', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose(fleet);
+    fleet.standalone.push(
       { namespace: 'a', name: 'web', gate: 'Serve', limitedSupport: false },
       { namespace: 'a', name: 'mail', gate: 'ReconcilePaused', limitedSupport: false },
     );
@@ -166,20 +166,20 @@ describe('the fleet gauges', () => {
   });
 });
 
-test('renewal information is shown as how many certificates have it, and whether it can be had', async () => {
-  const { metrics, hub, read } = setUp();
-  metrics.expose(hub);
+test('ARI is shown as the number of certificates with a window, and whether fetching it fails', async () => {
+  const { metrics, fleet, read } = setUp();
+  metrics.expose(fleet);
   expect(await read()).toMatch(/^certman_ari_certificates 0$/m);
   expect(await read()).toMatch(/^certman_ari_failing 0$/m);
-  hub.ari = { certificates: 7, failing: true };
+  fleet.ari = { certificates: 7, failing: true };
   expect(await read()).toMatch(/^certman_ari_certificates 7$/m);
   expect(await read()).toMatch(/^certman_ari_failing 1$/m);
 });
 
-describe('what was issued', () => {
-  it('is counted soon after this process issued something', async () => {
-    const { metrics, hub, issue, read } = setUp();
-    metrics.expose(hub);
+describe('the count of issued certificates', () => {
+  it('is updated soon after this process issued a certificate', async () => {
+    const { metrics, fleet, issue, read } = setUp();
+    metrics.expose(fleet);
     await vi.advanceTimersByTimeAsync(1);
     issue('1');
     metrics.certificateIssued();
@@ -189,22 +189,22 @@ describe('what was issued', () => {
     expect(text).toMatch(/^certman_operator_certificate_issue_duration_sum 3$/m);
   });
 
-  it('is counted soon after a scrape has noticed that another process issued something', async () => {
-    const { metrics, hub, issue, read } = setUp();
-    metrics.expose(hub);
-    hub.requests.push(REQUEST);
+  it('is updated soon after a scrape detects a certificate of another process', async () => {
+    const { metrics, fleet, issue, read } = setUp();
+    metrics.expose(fleet);
+    fleet.requests.push(REQUEST);
     await vi.advanceTimersByTimeAsync(1);
     await read();
     issue('1');
-    hub.requests[0] = { ...REQUEST, notAfter: Date.now() + DAY };
+    fleet.requests[0] = { ...REQUEST, notAfter: Date.now() + DAY };
     await read();
     await vi.advanceTimersByTimeAsync(2_000);
     expect(await read()).toMatch(/^certman_operator_certs_in_last_week_openshift_apps_com 1$/m);
   });
 
-  it('is counted every five minutes at rest, with one listing each', async () => {
-    const { metrics, hub, state, read } = setUp();
-    metrics.expose(hub);
+  it('is updated every five minutes otherwise, with one listing each', async () => {
+    const { metrics, fleet, state, read } = setUp();
+    metrics.expose(fleet);
     for (let minute = 0; minute < 15; minute += 1) {
       await vi.advanceTimersByTimeAsync(60_000);
       await read();
@@ -214,20 +214,20 @@ describe('what was issued', () => {
 
   it('is the same for a process that takes over', async () => {
     const first = setUp();
-    first.metrics.expose(first.hub);
+    first.metrics.expose(first.fleet);
     for (const run of ['1', '2', '3']) first.issue(run);
     await vi.advanceTimersByTimeAsync(1);
     const before = await first.read();
     first.metrics.close();
-    first.metrics.expose(first.hub);
+    first.metrics.expose(first.fleet);
     await vi.advanceTimersByTimeAsync(1);
     expect(await first.read()).toBe(before);
     expect(before).toMatch(/^certman_operator_duplicate_certs_in_last_week 2$/m);
   });
 
-  it('leaves the day by itself, without a listing', async () => {
-    const { metrics, hub, issue, state, read } = setUp();
-    metrics.expose(hub);
+  it('drops certificates older than a day without a listing', async () => {
+    const { metrics, fleet, issue, state, read } = setUp();
+    metrics.expose(fleet);
     issue('1');
     await vi.advanceTimersByTimeAsync(1);
     state.broken = true;
@@ -237,9 +237,9 @@ describe('what was issued', () => {
     expect(text).toMatch(/^certman_operator_certs_in_last_week_openshift_apps_com 1$/m);
   });
 
-  it('keeps its numbers while visibility is away, says so, and goes on', async () => {
-    const { metrics, hub, issue, state, errors, read } = setUp();
-    metrics.expose(hub);
+  it('keeps its values while visibility is unavailable, reports the error, and recovers', async () => {
+    const { metrics, fleet, issue, state, errors, read } = setUp();
+    metrics.expose(fleet);
     issue('1');
     await vi.advanceTimersByTimeAsync(1);
     state.broken = true;

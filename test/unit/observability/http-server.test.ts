@@ -27,7 +27,7 @@ async function serve(verdicts: { healthy?: ProbeResult; ready?: () => Promise<Pr
 }
 
 describe('the server of a worker', () => {
-  it('serves the metrics in the format of Prometheus', async () => {
+  it("serves the metrics in Prometheus' text format", async () => {
     const get = await serve();
     expect(await get('/metrics')).toMatchObject({
       status: 200,
@@ -36,31 +36,31 @@ describe('the server of a worker', () => {
     });
   });
 
-  it('says why it is not ready, and is healthy all the same', async () => {
-    const get = await serve({ ready: () => Promise.resolve({ ok: false, reason: 'Temporal does not answer.' }) });
-    expect(await get('/readyz')).toMatchObject({ status: 503, body: 'Temporal does not answer.\n' });
+  it('gives the reason when it is not ready, and is still healthy', async () => {
+    const get = await serve({ ready: () => Promise.resolve({ ok: false, reason: 'Temporal does not respond.' }) });
+    expect(await get('/readyz')).toMatchObject({ status: 503, body: 'Temporal does not respond.\n' });
     expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
   });
 
-  it('says why it is not healthy', async () => {
+  it('gives the reason when it is not healthy', async () => {
     const get = await serve({ healthy: { ok: false, reason: 'The worker has failed.' } });
     expect(await get('/healthz')).toMatchObject({ status: 503, body: 'The worker has failed.\n' });
   });
 
-  it('answers 500 when a check breaks, and lives on', async () => {
+  it('responds 500 when a probe throws, and continues', async () => {
     const get = await serve({ ready: () => Promise.reject(new Error('broken')) });
     expect((await get('/readyz')).status).toBe(500);
     expect((await get('/healthz')).status).toBe(200);
   });
 
-  it('answers HEAD without a body, 404 elsewhere and 405 to a change', async () => {
+  it('responds to HEAD without a body, with 404 to other paths and 405 to other methods', async () => {
     const get = await serve();
     expect(await get('/healthz', 'HEAD')).toMatchObject({ status: 200, body: '' });
     expect((await get('/')).status).toBe(404);
     expect((await get('/metrics', 'POST')).status).toBe(405);
   });
 
-  it('says which setting is wrong when its address is taken', async () => {
+  it('names the setting when its address is in use', async () => {
     await serve();
     const port = Number(new URL(servers[0]?.url ?? '').port);
     const taken = startHttpServer({

@@ -23,7 +23,7 @@ const APPS = ['api.a.p1.openshiftapps.com', '*.apps.a.p1.openshiftapps.com'];
 const BOTH = ['api.b.openshift.com', '*.apps.b.openshiftapps.com'];
 
 describe('certificates issued', () => {
-  it('are counted by domain, once each however many names they have there', () => {
+  it('are counted once for each domain, whatever the number of names there', () => {
     const counts = countIssued([issuance(HOUR, APPS), issuance(HOUR, BOTH), issuance(HOUR, ['x.example.com'])], NOW);
     expect(counts.lastDay).toEqual({ openshiftCom: 1, openshiftAppsCom: 2 });
     expect(counts.lastWeek).toEqual({ openshiftCom: 1, openshiftAppsCom: 2 });
@@ -41,7 +41,7 @@ describe('certificates issued', () => {
     expect(counts.lastWeek.openshiftAppsCom).toBe(3);
   });
 
-  it('are under a domain only when a dot stands before it', () => {
+  it('are under a domain only when a dot precedes it', () => {
     const counts = countIssued([issuance(HOUR, ['api.notopenshift.com', 'openshift.com.evil.org'])], NOW);
     expect(counts.lastWeek).toEqual({ openshiftCom: 0, openshiftAppsCom: 0 });
   });
@@ -54,7 +54,7 @@ describe('certificates issued', () => {
   });
 });
 
-describe('renewals whose time had come', () => {
+describe('scheduled renewals', () => {
   const duplicates = (...issuances: readonly ClosedIssuance[]) => countIssued(issuances, NOW).duplicatesInLastWeek;
 
   it('are no duplicates: certificates of six days have two or three in a week', () => {
@@ -72,7 +72,7 @@ describe('renewals whose time had come', () => {
   });
 
   it.each(['SecretMissing', 'KeyMismatch', 'RenewRequested', 'Revoked', undefined])(
-    'do not hide one that was ordered beside them: %s',
+    'do not hide an order for another reason: %s',
     (reason) => {
       const due = issuance(3 * DAY, APPS, 'RenewalDue');
       const other = issuance(DAY, APPS, reason);
@@ -84,14 +84,14 @@ describe('renewals whose time had come', () => {
   );
 });
 
-/** A visibility store that remembers what it was asked. */
+/** A visibility store that records the listings. */
 function visibility(...issuances: ClosedIssuance[]) {
-  const asked: number[] = [];
+  const requested: number[] = [];
   return {
     issuances,
-    asked,
+    requested,
     async *list(this: void, closedSince: number) {
-      asked.push(closedSince);
+      requested.push(closedSince);
       for (const one of issuances) if (one.closeTime >= closedSince) yield one;
     },
   };
@@ -99,58 +99,58 @@ function visibility(...issuances: ClosedIssuance[]) {
 
 const signal = new AbortController().signal;
 
-describe('the ledger of issuances', () => {
-  it('lists the week at first, then only what closed since, with an overlap that is not counted twice', async () => {
+describe('the history of issuances', () => {
+  it('lists the week first, then only what closed since, and counts the overlap once', async () => {
     const store = visibility(issuance(3 * DAY, APPS), issuance(5 * 60_000, BOTH));
-    const ledger = new IssuanceHistory(store.list);
-    expect((await ledger.refresh(NOW, signal)).lastWeek.openshiftAppsCom).toBe(2);
+    const history = new IssuanceHistory(store.list);
+    expect((await history.refresh(NOW, signal)).lastWeek.openshiftAppsCom).toBe(2);
     store.issuances.push(issuance(-60_000, APPS));
-    const counts = await ledger.refresh(NOW + 5 * 60_000, signal);
+    const counts = await history.refresh(NOW + 5 * 60_000, signal);
     expect(counts.lastWeek.openshiftAppsCom).toBe(3);
     expect(counts.duplicatesInLastWeek).toBe(1);
-    expect(store.asked).toEqual([NOW - 7 * DAY, NOW - 10 * 60_000]);
+    expect(store.requested).toEqual([NOW - 7 * DAY, NOW - 10 * 60_000]);
   });
 
-  it('finds what visibility shows late', async () => {
+  it('finds issuances that visibility shows late', async () => {
     const store = visibility();
-    const ledger = new IssuanceHistory(store.list);
-    await ledger.refresh(NOW, signal);
+    const history = new IssuanceHistory(store.list);
+    await history.refresh(NOW, signal);
     store.issuances.push(issuance(60_000, APPS));
-    expect((await ledger.refresh(NOW + 60_000, signal)).lastDay.openshiftAppsCom).toBe(1);
+    expect((await history.refresh(NOW + 60_000, signal)).lastDay.openshiftAppsCom).toBe(1);
   });
 
-  it('tells of what is new after the first listing, and only of that', async () => {
-    const told: string[] = [];
+  it('reports new issuances only, after the first listing', async () => {
+    const reported: string[] = [];
     const store = visibility(issuance(HOUR, APPS));
-    const ledger = new IssuanceHistory(store.list, ({ runId }) => told.push(runId));
-    await ledger.refresh(NOW, signal);
+    const history = new IssuanceHistory(store.list, ({ runId }) => reported.push(runId));
+    await history.refresh(NOW, signal);
     const later = issuance(-1_000, BOTH);
     store.issuances.push(later);
-    await ledger.refresh(NOW + 2_000, signal);
-    await ledger.refresh(NOW + 4_000, signal);
-    expect(told).toEqual([later.runId]);
+    await history.refresh(NOW + 2_000, signal);
+    await history.refresh(NOW + 4_000, signal);
+    expect(reported).toEqual([later.runId]);
   });
 
-  it('keeps what it knows when a listing fails, and lists the rest again', async () => {
+  it('keeps its issuances when a listing fails, and lists the rest again', async () => {
     const store = visibility(issuance(HOUR, APPS));
     let broken = false;
-    const ledger = new IssuanceHistory(async function* list(since) {
+    const history = new IssuanceHistory(async function* list(since) {
       yield* store.list(since);
-      if (broken) throw new Error('away');
+      if (broken) throw new Error('unavailable');
     });
-    await ledger.refresh(NOW, signal);
+    await history.refresh(NOW, signal);
     store.issuances.push(issuance(-1_000, APPS));
     broken = true;
-    await expect(ledger.refresh(NOW + DAY / 24, signal)).rejects.toThrow('away');
-    expect(ledger.counts(NOW).lastDay.openshiftAppsCom).toBe(1);
+    await expect(history.refresh(NOW + DAY / 24, signal)).rejects.toThrow('unavailable');
+    expect(history.counts(NOW).lastDay.openshiftAppsCom).toBe(1);
     broken = false;
-    expect((await ledger.refresh(NOW + 2 * HOUR, signal)).lastDay.openshiftAppsCom).toBe(2);
+    expect((await history.refresh(NOW + 2 * HOUR, signal)).lastDay.openshiftAppsCom).toBe(2);
   });
 
   it('runs one listing at a time', async () => {
     const store = visibility(issuance(HOUR, APPS));
-    const ledger = new IssuanceHistory(store.list);
-    await Promise.all([ledger.refresh(NOW, signal), ledger.refresh(NOW, signal)]);
-    expect(store.asked.length).toBe(1);
+    const history = new IssuanceHistory(store.list);
+    await Promise.all([history.refresh(NOW, signal), history.refresh(NOW, signal)]);
+    expect(store.requested.length).toBe(1);
   });
 });

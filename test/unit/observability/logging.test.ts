@@ -8,11 +8,11 @@ function capture(format: 'json' | 'text' = 'json') {
   return { logger, lines, records: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
-describe('what an activity logs', () => {
-  it('carries cluster, bundle, workflow, step and attempt, and no task token', () => {
+describe('a record of an activity', () => {
+  it('has cluster, bundle, workflow, activity and attempt, and no task token', () => {
     const { logger, records } = capture();
     createTemporalLogger(logger).warn('not visible yet', {
-      workflowId: 'issue/hub/ns/demo/uid-1/primary/2',
+      workflowId: 'issue/hive/ns/demo/uid-1/primary/2',
       workflowRunId: 'run-1',
       activityType: 'verifyPropagation',
       attempt: 3,
@@ -25,7 +25,7 @@ describe('what an activity logs', () => {
       message: 'not visible yet',
       cluster: 'ns/demo',
       bundle: 'primary',
-      workflowId: 'issue/hub/ns/demo/uid-1/primary/2',
+      workflowId: 'issue/hive/ns/demo/uid-1/primary/2',
       runId: 'run-1',
       activity: 'verifyPropagation',
       attempt: 3,
@@ -34,7 +34,7 @@ describe('what an activity logs', () => {
     expect(Object.keys(record ?? {})).not.toContain('namespace');
   });
 
-  it('is left out below the level', () => {
+  it('is omitted below the level', () => {
     const { logger, lines } = capture();
     createTemporalLogger(logger).debug('detail');
     expect(lines).toEqual([]);
@@ -57,18 +57,18 @@ describe('an outage of Temporal', () => {
   });
 });
 
-describe('the subject of a workflow id', () => {
+describe('the cluster and bundle of a workflow ID', () => {
   it.each([
-    ['cluster/hub/ns/demo/uid', { cluster: 'ns/demo' }],
-    ['request/hub/ns/web/uid', { cluster: 'ns/web' }],
-    ['issue/hub/ns/demo/uid/primary/1', { cluster: 'ns/demo', bundle: 'primary' }],
-    ['watch/hub', {}],
+    ['cluster/hive/ns/demo/uid', { cluster: 'ns/demo' }],
+    ['request/hive/ns/web/uid', { cluster: 'ns/web' }],
+    ['issue/hive/ns/demo/uid/primary/1', { cluster: 'ns/demo', bundle: 'primary' }],
+    ['watch/hive', {}],
     ['something else', {}],
   ])('%s', (id, subject) => expect(subjectOf(id)).toEqual(subject));
 });
 
-describe('the log for eyes', () => {
-  it('is a line with the fields behind the message, and the stack below', () => {
+describe('the text log', () => {
+  it('is a line with the fields after the message, and the stack below', () => {
     const { logger, lines } = capture('text');
     logger.info({ cluster: 'ns/demo', error: new Error('bad') }, 'hello');
     expect(lines.join('')).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}hello {2}cluster=ns\/demo\n {4}Error: bad\n/);

@@ -8,7 +8,7 @@ const pem = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
 const inner = pem.split('\n')[3] ?? '';
 
-/** Everything that logging this writes. */
+/** The output of logging this. */
 function written(format: 'json' | 'text', fields: object, message: string): string {
   let all = '';
   const logger = createLogger({ level: 'trace', format, output: { write: (line: string) => void (all += line) } });
@@ -20,10 +20,10 @@ describe.each(['json', 'text'] as const)('the %s log', (format) => {
   it.each([
     ['a key in the message', {}, `found ${pem}`],
     ['a key in a field', { found: pem }, 'm'],
-    ['a key cut off in the middle', { found: pem.slice(0, 600) }, 'm'],
+    ['a truncated key', { found: pem.slice(0, 600) }, 'm'],
     ['a key in the message of a cause', { error: new Error('x', { cause: new Error(pem) }) }, 'm'],
     ['a key deep in a record', { a: { b: [{ c: pem }] } }, 'm'],
-    ['a key under a name that says so', { privateKey: inner, 'tls.key': inner }, 'm'],
+    ['a key in a field named like one', { privateKey: inner, 'tls.key': inner }, 'm'],
   ])('holds nothing of %s', (_what, fields, message) => {
     const text = written(format, fields, message);
     expect(text).not.toContain(inner);
@@ -44,7 +44,7 @@ describe.each(['json', 'text'] as const)('the %s log', (format) => {
     for (const secret of ['wJalr', 'hidden', 'abc.def.ghi', 'AKIAIOSFODNN7EXAMPLE']) expect(text).not.toContain(secret);
   });
 
-  it('holds none of what AWS and Kubernetes quote at the beginning of a line', () => {
+  it('holds no secrets that AWS and Kubernetes quote at the beginning of a line', () => {
     const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(20)}.${'c'.repeat(20)}`;
     const session = 'IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUCIQD';
     const words = `refused\nAKIAIOSFODNN7EXAMPLE\nx-amz-security-token:${session}\nBearer abc.def.ghi\n${token}\nend`;
@@ -59,7 +59,7 @@ describe.each(['json', 'text'] as const)('the %s log', (format) => {
     }
   });
 
-  it('keeps what only sounds secret', () => {
+  it('keeps fields that are only named like secrets', () => {
     const text = written(format, { secretName: 'primary-cert', credentialsSecret: 'aws', keyType: 'p-256' }, 'm');
     for (const name of ['primary-cert', 'aws', 'p-256']) expect(text).toContain(name);
   });

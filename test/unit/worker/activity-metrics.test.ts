@@ -11,8 +11,8 @@ function setUp() {
   const observe = createActivityMetricsInterceptor(createMetrics(registry), () => {
     issued += 1;
   });
-  const run = async (step: string, args: unknown[], next: () => Promise<unknown>): Promise<unknown> => {
-    const { inbound } = observe({ info: { activityType: step } } as Context);
+  const run = async (activity: string, args: unknown[], next: () => Promise<unknown>): Promise<unknown> => {
+    const { inbound } = observe({ info: { activityType: activity } } as Context);
     return await inbound?.execute?.({ args, headers: {} }, next);
   };
   return { registry, run, issued: () => issued, read: () => registry.metrics() };
@@ -25,15 +25,15 @@ function report(event: object | undefined, failing = 'False') {
 
 const done = () => Promise.resolve('result');
 
-describe('an activity that is observed', () => {
-  it('gives its result and its failure on unchanged', async () => {
+describe('an intercepted activity', () => {
+  it('keeps its result and its failure', async () => {
     const { run } = setUp();
     expect(await run('placeOrder', [], done)).toBe('result');
     const failure = ApplicationFailure.create({ type: 'acme/rateLimited', message: 'later' });
     await expect(run('placeOrder', [], () => Promise.reject(failure))).rejects.toBe(failure);
   });
 
-  it('is counted by step, and its failures by code', async () => {
+  it('is counted by activity, and its failures by code', async () => {
     const { run, read } = setUp();
     await run('placeOrder', [], done);
     const failure = ApplicationFailure.create({ type: 'acme/rateLimited', message: 'later' });
@@ -43,7 +43,7 @@ describe('an activity that is observed', () => {
     expect(text).toContain('certman_activity_failures_total{activity="placeOrder",code="acme/rateLimited"} 1');
   });
 
-  it('is no failure when it is cancelled', async () => {
+  it('is not a failure when it is cancelled', async () => {
     const { run, read } = setUp();
     await run('placeOrder', [], () => Promise.reject(new CancelledFailure('ending'))).catch(() => undefined);
     expect(await read()).not.toContain('activity="placeOrder"');
@@ -54,7 +54,7 @@ describe('issuances', () => {
   it.each([
     ['Issued', 'create'],
     ['Renewed', 'renew'],
-  ])('are counted when they are announced: %s', async (reason, action) => {
+  ])('are counted when their Event is recorded: %s', async (reason, action) => {
     const { run, read, issued } = setUp();
     await run('reportStatus', report({ type: 'Normal', reason, message: '' }), done);
     await run('reportStatus', report(undefined), done);
@@ -64,20 +64,20 @@ describe('issuances', () => {
     expect(issued()).toBe(1);
   });
 
-  it('are not counted by an announcement that failed', async () => {
+  it('are not counted when the report fails', async () => {
     const { run, issued } = setUp();
     const args = report({ type: 'Normal', reason: 'Issued', message: '' });
-    await run('reportStatus', args, () => Promise.reject(new Error('away'))).catch(() => undefined);
+    await run('reportStatus', args, () => Promise.reject(new Error('unavailable'))).catch(() => undefined);
     expect(issued()).toBe(0);
   });
 
-  it('that fail are counted by the reason that the resource shows', async () => {
+  it('that fail are counted by the reason on the resource', async () => {
     const { run, read } = setUp();
     await run('reportStatus', report({ type: 'Warning', reason: 'Failing', message: '' }, 'True'), done);
     expect(await read()).toContain('certman_issuances_total{result="AcmeRateLimited"} 1');
   });
 
-  it('that meet a maintenance of the CA are counted as such', async () => {
+  it('that fail because of maintenance at the CA are counted', async () => {
     const { run, read } = setUp();
     const failure = ApplicationFailure.create({
       type: 'acme/serverError',
@@ -90,13 +90,13 @@ describe('issuances', () => {
 
 describe('deleted clusters', () => {
   const cluster = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid: 'u1' };
-  const left = [{ code: 'acme/accountMissing', message: 'there is no account', retry: 'onChange' }];
+  const failures = [{ code: 'acme/accountMissing', message: 'there is no account', retry: 'onChange' }];
 
   it.each([
     ['complete', [cluster, []]],
     ['complete', [cluster]],
-    ['incomplete', [cluster, left]],
-  ])('are counted as %s when they are let go', async (outcome, args) => {
+    ['incomplete', [cluster, failures]],
+  ])('are counted as %s when they are released', async (outcome, args) => {
     const { run, read } = setUp();
     await run('removeFinalizer', args, done);
     const text = await read();
@@ -105,15 +105,17 @@ describe('deleted clusters', () => {
     expect(text).toContain(counted('incomplete'));
   });
 
-  it('are not counted when it is a request that lives, and so keeps its finalizer', async () => {
+  it('are not counted for a request that is not being deleted and keeps its finalizer', async () => {
     const { run, read } = setUp();
     await run('removeFinalizer', [cluster, []], () => Promise.resolve('kept'));
     expect(await read()).toContain('certman_decommissions_total{outcome="complete"} 0');
   });
 
-  it('are not counted before their finalizer is off', async () => {
+  it('are not counted before their finalizer is removed', async () => {
     const { run, read } = setUp();
-    await run('removeFinalizer', [cluster, left], () => Promise.reject(new Error('away'))).catch(() => undefined);
+    await run('removeFinalizer', [cluster, failures], () => Promise.reject(new Error('unavailable'))).catch(
+      () => undefined,
+    );
     expect(await read()).toContain('certman_decommissions_total{outcome="incomplete"} 0');
   });
 });

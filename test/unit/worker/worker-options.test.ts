@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { versioningOptions } from '../../../src/worker/worker-options.ts';
 
 const settings = { deploymentName: undefined, buildId: undefined, heldBackPatches: undefined };
-const asked = (patchId: string) => ({ patchId, workflowInfo: {} as WorkflowInfo });
+const activationOf = (patchId: string) => ({ patchId, workflowInfo: {} as WorkflowInfo });
 
 describe('a worker', () => {
   it('is unversioned and holds no patch back by default', () => {
@@ -23,7 +23,7 @@ describe('a worker', () => {
 
   it('starts workflows without the patches that are held back, and with all others', () => {
     const { patchActivationCallback: isActive } = versioningOptions({ ...settings, heldBackPatches: ['held-back'] });
-    expect(isActive?.(asked('held-back'))).toBe(false);
-    expect(isActive?.(asked('another'))).toBe(true);
+    expect(isActive?.(activationOf('held-back'))).toBe(false);
+    expect(isActive?.(activationOf('another'))).toBe(true);
   });
 });
