@@ -1,4 +1,4 @@
-/** Route 53: the TXT records that answer DNS-01 challenges (RFC 8555 §8.4). */
+/** The DNS service of a zone: the TXT records that answer DNS-01 challenges (RFC 8555 §8.4). */
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { DnsActivities, PublishedRecords } from '../src/contract/activities.ts';
@@ -10,26 +10,26 @@ export interface DnsActivityDeps {
   readonly dns: DnsProvider;
 }
 
-/** What an attempt leaves for the next one: the change that is still to become INSYNC. */
-const pendingChangeSchema = z.object({
-  zoneId: z.string().max(64),
+/** What an attempt records for the next one: the publication whose change is not live yet. */
+const pendingPublicationSchema = z.object({
+  zoneId: z.string().max(512),
   nameServers: z.array(z.string().max(255)).max(32),
-  changeId: z.string().max(64),
+  change: z.string().max(512),
 });
 
 export function createDnsActivities({ dns }: DnsActivityDeps): DnsActivities {
   return {
     publishTxtRecords: wrapActivity(async ({ zone, records }): Promise<PublishedRecords> => {
       const { info, cancellationSignal: signal } = Context.current();
-      const earlier = pendingChangeSchema.safeParse(info.heartbeatDetails);
-      // An attempt whose worker died may have sent its change without having said so.
+      const pending = pendingPublicationSchema.safeParse(info.heartbeatDetails).data;
+      // An attempt whose worker died may have sent its change without recording it.
       let mayBeSent = info.attempt > 1;
       try {
-        const { changeId, ...published } = earlier.success ? earlier.data : await dns.publish(zone, records, signal);
-        if (changeId === undefined) return published;
+        const { change, ...published } = pending ?? (await dns.publish(zone, records, signal));
+        if (change === undefined) return published;
         mayBeSent = true;
-        heartbeat({ ...published, changeId });
-        await dns.awaitChange(zone, changeId, signal);
+        heartbeat({ ...published, change });
+        await dns.awaitLive(zone, change, signal);
         return published;
       } catch (error) {
         throw mayBeSent && error instanceof CertmanError ? withOutcomeUnknown(error) : error;

@@ -12,7 +12,7 @@ export async function workerCounts(metricsUrl: string): Promise<WorkerCounts> {
   const body = await fetchMetrics(metricsUrl);
   return {
     acme: sumByLabel(body, 'certman_acme_request_duration_seconds_count', 'resource'),
-    route53: sumByLabel(body, 'certman_route53_requests_total', 'action'),
+    route53: sumByLabel(body, 'certman_dns_requests_total', 'action'),
   };
 }
 

@@ -18,7 +18,7 @@ const CONTRACT = [...PURE, 'src/contract'];
 /** What every client may import. */
 const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache'];
 /** Clients of the outside systems. */
-const CLIENTS = ['src/acme', 'src/crl', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns', 'src/dns/route53'];
+const CLIENTS = ['src/acme', 'src/crl', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'];
 const SERVICES = [...BELOW_CLIENTS, ...CLIENTS, 'src/version.ts', 'src/configuration'];
 const WORKER = [...SERVICES, 'src/issuance', 'src/controller', 'src/observability', 'activities', 'workflows'];
 const SRC = [...WORKER, 'src/worker', 'src/cli'];
@@ -41,9 +41,8 @@ export const LAYERS: readonly Layer[] = [
   { path: 'src/crl', imports: BELOW_CLIENTS },
   { path: 'src/kubernetes/api', imports: BELOW_CLIENTS },
   { path: 'src/kubernetes/objects', imports: [...BELOW_CLIENTS, 'src/kubernetes/api'] },
-  { path: 'src/dns', imports: BELOW_CLIENTS },
   // A provider reads its zone and its credentials from Kubernetes objects.
-  { path: 'src/dns/route53', imports: [...BELOW_CLIENTS, 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'] },
+  { path: 'src/dns', imports: [...BELOW_CLIENTS, 'src/kubernetes/api', 'src/kubernetes/objects'] },
   { path: 'src/version.ts', imports: [] },
   { path: 'src/configuration', imports: [...CONTRACT, 'src/dns'] },
   { path: 'src/issuance', imports: SERVICES },

@@ -38,7 +38,7 @@ export const { answerChallenges, finalizeOrder, installCertificate } = proxyActi
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
-/** Route 53 answers INSYNC within a minute as a rule; ten are a fault worth telling. */
+/** A change is live within a minute as a rule; after ten, the failure is recorded. */
 export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',

@@ -4,7 +4,7 @@
  */
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
 import type { CertificateFacts, IssuedCertificate } from '../src/certificates/certificate-facts.ts';
-import type { TxtRecord } from '../src/certificates/dns-name.ts';
+import { isInZone, type TxtRecord } from '../src/certificates/dns-name.ts';
 import type { PlacedOrder, PublishedRecords } from '../src/contract/activities.ts';
 import {
   CANCELLED_WITH_LEFTOVERS,
@@ -69,7 +69,7 @@ class Issuance {
   openOrder: string | undefined;
   /** Records that could not be withdrawn in time. */
   leftoverRecords: readonly TxtRecord[] = [];
-  /** Whether Route 53 may have this order's records. */
+  /** Whether the zone may have this order's records. */
   #mayBePublished = false;
   /** Whether it is known to have them. */
   #published = false;
@@ -177,7 +177,7 @@ class Issuance {
   async #prove(order: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
     const { zone } = this.#input;
     const what = `${records.length} TXT record${records.length === 1 ? '' : 's'}`;
-    const outside = records.find((record) => !isWithin(record.name, zone.zoneName));
+    const outside = records.find((record) => !isInZone(record.name, zone.zoneName));
     if (outside !== undefined) {
       const info = {
         code: 'dns/nameOutsideZone',
@@ -265,12 +265,6 @@ function orderInHeartbeat(error: unknown): string | undefined {
   const recorded = lastHeartbeatDetailsIn(error);
   if (typeof recorded !== 'object' || recorded === null || !('orderUrl' in recorded)) return undefined;
   return typeof recorded.orderUrl === 'string' ? recorded.orderUrl : undefined;
-}
-
-/** Whether a record's name lies in a zone. */
-function isWithin(name: string, zoneName: string): boolean {
-  const zone = zoneName.toLowerCase().replace(/\.$/, '');
-  return name.toLowerCase() === zone || name.toLowerCase().endsWith(`.${zone}`);
 }
 
 function uniqueRecords(records: readonly TxtRecord[]): readonly TxtRecord[] {

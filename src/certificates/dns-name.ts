@@ -23,10 +23,16 @@ export function dnsNameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** Whether `name` (a wildcard or not) is the zone or below it. Both lower case, without trailing dot. */
+/** `name` in lower case, without a trailing dot. */
+export function normalizeName(name: string): string {
+  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase();
+}
+
+/** Whether `name` (a wildcard or not) is the zone or below it. */
 export function isInZone(name: string, zone: string): boolean {
-  const host = name.startsWith('*.') ? name.slice(2) : name;
-  return host === zone || host.endsWith(`.${zone}`);
+  const host = normalizeName(name).replace(/^\*\./, '');
+  const apex = normalizeName(zone);
+  return host === apex || host.endsWith(`.${apex}`);
 }
 
 /** Quotes untrusted text for a message: truncated, without control and invisible characters. */

@@ -118,11 +118,11 @@ export interface PublishedRecords {
   readonly nameServers: readonly string[];
 }
 
-/** One outside system: Route 53. */
+/** One outside system: the DNS service of a zone. */
 export interface DnsActivities {
   /**
-   * All values in one change, beside foreign values of the same names; returns once the change is INSYNC. Its failure says by
-   * `sent` that the records may be there all the same.
+   * Publishes all values in one change, beside foreign values of the same names; returns once the change is live. Its failure
+   * has `outcomeUnknown` when the records may be there all the same.
    */
   publishTxtRecords(input: {
     readonly zone: ZoneTarget;

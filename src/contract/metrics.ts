@@ -96,7 +96,10 @@ export const METRICS = {
     'Certificates in use that were found on a CRL of their CA.',
     {},
   ),
-  route53Requests: counter('certman_route53_requests_total', 'Requests to Route 53, by action.', { action: [] }),
+  dnsRequests: counter('certman_dns_requests_total', 'Requests to DNS services, by service and action.', {
+    service: [],
+    action: [],
+  }),
 };
 
 type Recorder<Row> =

@@ -1,6 +1,6 @@
 /** TXT questions and answers in DNS wire format (RFC 1035 §4). Pure. */
 import packet from 'dns-packet';
-import { normalizeName } from './txt-record.ts';
+import { normalizeName } from '../certificates/dns-name.ts';
 
 /** No DNS message is longer (RFC 1035 §4.2.2: its length over TCP is 16 bits). */
 export const MAX_MESSAGE_BYTES = 65_535;

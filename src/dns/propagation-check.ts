@@ -3,7 +3,7 @@
  * One look; what is not visible yet is a failure that says who sees what, and when looking again makes sense.
  */
 import { LRUCache } from 'lru-cache';
-import type { TxtRecord } from '../certificates/dns-name.ts';
+import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from './abortable.ts';
 import { AuthoritativeServer } from './authoritative-server.ts';
@@ -11,7 +11,6 @@ import type { TxtResponse } from './dns-message.ts';
 import { createDohConnections, type DohOptions, DohResolver } from './doh-resolver.ts';
 import type { HostAndPort } from './host-and-port.ts';
 import { evaluateQuorum, type Quorum, type TxtObservation } from './quorum.ts';
-import { normalizeName } from './txt-record.ts';
 import { coalesceQueries, queryFollowingCnames, type TxtSource } from './txt-source.ts';
 
 /** Questions to one server that are so close together share an answer. */

@@ -1,25 +1,57 @@
-/**
- * The seam between certman and whoever serves a cluster's zone. Route 53 is the one implementation so far; Cloud DNS and
- * Azure DNS would be others, and `dns-persist-01` (one standing TXT value per name) is publish without withdraw.
- */
-
+/** The seam between certman and DNS services: a service is one folder with a {@link DnsProvider}, and one line in registry.ts. */
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/cluster-view.ts';
+import { CertmanError } from '../failures/failure.ts';
+import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 
-export interface PublishResult {
+/** A change, in a form that only the provider that made it reads. At most 512 characters: heartbeats carry it. */
+export type ChangeHandle = string;
+
+export interface Publication {
+  /** The provider's id of the zone. */
   readonly zoneId: string;
-  /** Authoritative servers of the zone; empty when nobody asks them. */
+  /** Authoritative servers of the zone; empty where {@link DnsProviderOptions.needsNameServers} is false. */
   readonly nameServers: readonly string[];
-  /** The change to wait for with {@link DnsProvider.awaitChange}; absent when all is known to be served already. */
-  readonly changeId?: string;
+  /** For {@link DnsProvider.awaitLive}; absent when every value is known to be live. */
+  readonly change?: ChangeHandle;
 }
 
-/** Errors of all methods: `CertmanError` with a `dns/…` code, or `kubernetes/…` while looking up zone and credentials. */
+/**
+ * Publishes TXT records to one DNS service. Names of records are normalized and lie in the target's zone.
+ *
+ * Every method throws `CertmanError` with a `dns/…` code, or `kubernetes/…` while it looks up zone and credentials;
+ * `outcomeUnknown` when records may be in the zone all the same.
+ */
 export interface DnsProvider {
-  /** Adds the values to whatever else the names hold. A request that is aborted before its change is sent leaves no trace. */
-  publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<PublishResult>;
-  /** Takes exactly these values away. A missing value, name or zone is no error. */
+  /** Adds the values to those that the names have. A request that is aborted before its change is sent leaves nothing behind. */
+  publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication>;
+  /** Removes exactly these values. A missing value or name is no error. @throws `dns/zoneNotFound`, which counts as removed. */
   withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
-  /** Returns once the change is served by all of the provider's servers; `dns/pending` when that takes more than some seconds. */
-  awaitChange(target: ZoneTarget, changeId: string, signal: AbortSignal): Promise<void>;
+  /** Returns once all servers of the zone answer with the change. @throws `dns/pending` when that takes more than some seconds. */
+  awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void>;
+}
+
+/** What every provider is created with. */
+export interface DnsProviderOptions {
+  readonly kubernetes: KubernetesApi;
+  /** Namespace of certman's own Secrets. */
+  readonly operatorNamespace: string;
+  /** How long changes of one zone are collected into one request. */
+  readonly batchWindowMs: number;
+  /** Whether the zone's own servers are queried, so that their names must be looked up. */
+  readonly needsNameServers: boolean;
+  /** Between polls of a pending change; absent: as the provider sees fit. */
+  readonly pollIntervalMs?: number;
+  /** Records a request to a service, for metrics. */
+  readonly onRequest?: (service: string, action: string) => void;
+}
+
+/** The failure of a target whose platform has no provider. */
+export function platformUnsupported({ namespace, clusterName, platform }: ZoneTarget): CertmanError {
+  return new CertmanError({
+    code: 'dns/platformUnsupported',
+    message: `Cluster ${namespace}/${clusterName} is on ${platform.kind === 'unsupported' ? platform.found : platform.kind}, whose DNS certman cannot write yet.`,
+    remedy: 'Only clusters with spec.platform.aws are served.',
+    neverSent: true,
+  });
 }

@@ -12,7 +12,7 @@ import type { Activities } from '../contract/activities.ts';
 import type { Metrics } from '../contract/metrics.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
-import { Route53Provider } from '../dns/route53/provider.ts';
+import { PlatformProvider } from '../dns/registry.ts';
 import { createKubernetesClient, type KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
@@ -124,18 +124,17 @@ function createDnsProvider(
   kubernetes: KubernetesClient,
   metrics: Metrics,
   needsNameServers: boolean,
-): Route53Provider {
+): PlatformProvider {
   const { fedramp, fedrampStandaloneRequests, hostedZoneId } = configuration;
-  return new Route53Provider({
+  const ownZone =
+    fedramp && hostedZoneId !== undefined ? { hostedZoneId, standaloneRequests: fedrampStandaloneRequests } : undefined;
+  return new PlatformProvider({
     kubernetes,
     operatorNamespace: configuration.namespace,
-    requestsPerSecond: configuration.route53RequestsPerSecond,
     batchWindowMs: configuration.dnsBatchWindowMs,
     needsNameServers,
-    onRequest: (action) => metrics.route53Requests.inc({ action }),
-    fedramp:
-      fedramp && hostedZoneId !== undefined
-        ? { hostedZoneId, standaloneRequests: fedrampStandaloneRequests }
-        : undefined,
+    onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
+    platform: ownZone && 'aws',
+    settings: { route53: { requestsPerSecond: configuration.route53RequestsPerSecond, fedramp: ownZone } },
   });
 }

@@ -132,7 +132,7 @@ function temporalKind({ path, body }: ExternalRequest): RequestKind | undefined 
 /** Details are JSON inside the protocol buffer, as Temporal's default converter writes them. */
 function heartbeatKind(body: Buffer): RequestKind | undefined {
   if (body.includes('"orderUrl"')) return 'recordOrder';
-  if (body.includes('"changeId"')) return 'recordChange';
+  if (body.includes('"change"')) return 'recordChange';
   if (body.includes('"answered"')) return 'recordAnswer';
   return body.includes('"clusterdeployments"') ? 'watchHeartbeat' : undefined;
 }

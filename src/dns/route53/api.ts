@@ -1,4 +1,4 @@
-/** The few calls that certman makes to Route 53 with one set of credentials: paced, typed, bounded; never retried here. */
+/** The calls that certman makes to Route 53 with one set of credentials: rate limited, bounded, with typed failures; not retried here. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import {
@@ -13,18 +13,18 @@ import {
   type Route53ClientConfig,
 } from '@aws-sdk/client-route-53';
 import { CertmanError } from '../../failures/failure.ts';
-import { compareNamesByLabel, normalizeName } from '../txt-record.ts';
 import { fromAwsError } from './aws-error.ts';
 import type { SubmittedChange, TxtChange, TxtRecordSet } from './change-batch.ts';
 import type { Route53RateLimiter } from './rate-limiter.ts';
+import { compareNamesByLabel, decodeName } from './record-format.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 20_000;
 
-/** The most that one ListResourceRecordSets answers (Route 53 API reference). */
+/** Maximum of one ListResourceRecordSets (Route 53 API reference). */
 const MAX_PAGE_SIZE = 300;
 
-/** More hosted zones than any AWS account may have by default (500), with room; the end of a server that pages in circles. */
+/** Ends a listing that pages in circles. An AWS account has at most 500 hosted zones by default, 100 in a page. */
 const MAX_ZONE_PAGES = 1_000;
 
 /** One pool of connections for all credentials. */
@@ -44,28 +44,32 @@ export interface ListedZone {
 }
 
 export interface Route53Options {
-  /** Absent: the default chain. */
+  /** Equal for equal credentials. */
+  readonly credentialsId: string;
+  /** Absent: the SDK's default chain. */
   readonly credentials?: Route53ClientConfig['credentials'];
-  /** Shared by all clients that count against the same AWS account. */
+  /** Shared by all clients of the same AWS account. */
   readonly rateLimiter: Route53RateLimiter;
-  /** Told of each request, for metrics. */
-  readonly onRequest?: (action: string) => void;
+  /** Records each request, for metrics. */
+  readonly onRequest?: (service: string, action: string) => void;
 }
 
 /** All methods throw `CertmanError` with a `dns/…` code. */
 export class Route53Api {
+  readonly credentialsId: string;
   readonly #client: Route53Client;
-  readonly #pace: Route53RateLimiter;
-  readonly #onRequest: ((action: string) => void) | undefined;
+  readonly #rateLimiter: Route53RateLimiter;
+  readonly #onRequest: Route53Options['onRequest'];
 
-  constructor(options: Route53Options) {
-    this.#pace = options.rateLimiter;
-    this.#onRequest = options.onRequest;
+  constructor({ credentialsId, credentials, rateLimiter, onRequest }: Route53Options) {
+    this.credentialsId = credentialsId;
+    this.#rateLimiter = rateLimiter;
+    this.#onRequest = onRequest;
     this.#client = new Route53Client({
       region: 'us-east-1', // Route 53 is one global service, addressed by this region
       maxAttempts: 1,
       requestHandler: AWS_CONNECTIONS,
-      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+      credentials,
     });
   }
 
@@ -74,15 +78,15 @@ export class Route53Api {
     const zones: ListedZone[] = [];
     let marker: string | undefined;
     for (let page = 0; page < MAX_ZONE_PAGES; page++) {
-      const input = { MaxItems: 100, ...(marker === undefined ? {} : { Marker: marker }) };
-      const answer = await this.#ask('ListHostedZones', 'list the hosted zones', () =>
+      const input = { MaxItems: 100, Marker: marker };
+      const answer = await this.#request('ListHostedZones', 'list the hosted zones', () =>
         this.#client.send(new ListHostedZonesCommand(input)),
       );
       for (const zone of answer.HostedZones ?? []) {
         if (zone.Id === undefined || zone.Name === undefined) continue;
         zones.push({
           id: stripIdPrefix(zone.Id),
-          name: normalizeName(zone.Name),
+          name: decodeName(zone.Name),
           private: zone.Config?.PrivateZone === true,
         });
       }
@@ -97,15 +101,15 @@ export class Route53Api {
 
   /** The authoritative servers of a public zone. */
   async nameServers(zoneId: string): Promise<readonly string[]> {
-    const answer = await this.#ask('GetHostedZone', `describe hosted zone ${zoneId}`, () =>
+    const answer = await this.#request('GetHostedZone', `describe hosted zone ${zoneId}`, () =>
       this.#client.send(new GetHostedZoneCommand({ Id: zoneId })),
     );
-    return (answer.DelegationSet?.NameServers ?? []).map(normalizeName);
+    return (answer.DelegationSet?.NameServers ?? []).map(decodeName);
   }
 
   /**
-   * The TXT sets of these names; those without one are absent. Pages are started at the first name that no page has covered
-   * yet, so it takes never more requests than names, nor more than the pages of the zone between them.
+   * The TXT sets of these names; names without one are absent. Each page starts at the first name that no page has covered
+   * yet, so that this takes no more requests than names, and no more than the zone has pages between them.
    */
   async readTxtSets(zoneId: string, names: Iterable<string>): Promise<Map<string, TxtRecordSet>> {
     const sets = new Map<string, TxtRecordSet>();
@@ -123,8 +127,8 @@ export class Route53Api {
       const nextName = page.IsTruncated === true ? page.NextRecordName : undefined;
       next++;
       if (nextName === undefined) break;
-      // A name equal to the page's end may have its TXT on either side of it: it is asked again, unless it was found.
-      const covered = normalizeName(nextName);
+      // A name that equals the end of a page may have its TXT set on the next one: it is read again, unless it was found.
+      const covered = decodeName(nextName);
       while (next < sought.length) {
         const name = sought[next] ?? '';
         const order = compareNamesByLabel(name, covered);
@@ -136,7 +140,7 @@ export class Route53Api {
   }
 
   async #readPage(zoneId: string, start: string, size: number): Promise<ListResourceRecordSetsCommandOutput> {
-    return this.#ask('ListResourceRecordSets', `list records of hosted zone ${zoneId}`, () =>
+    return this.#request('ListResourceRecordSets', `list records of hosted zone ${zoneId}`, () =>
       this.#client.send(
         new ListResourceRecordSetsCommand({
           HostedZoneId: zoneId,
@@ -148,9 +152,9 @@ export class Route53Api {
     );
   }
 
-  /** @throws ChangeRefusedError when the batch is not acceptable; nothing of it is done then. */
+  /** @throws ChangeRefusedError when Route 53 rejects the batch, of which nothing is done then. */
   async change(zoneId: string, changes: readonly TxtChange[]): Promise<SubmittedChange> {
-    const answer = await this.#ask('ChangeResourceRecordSets', `change TXT records of hosted zone ${zoneId}`, () =>
+    const answer = await this.#request('ChangeResourceRecordSets', `change TXT records of hosted zone ${zoneId}`, () =>
       this.#client.send(
         new ChangeResourceRecordSetsCommand({
           HostedZoneId: zoneId,
@@ -177,20 +181,20 @@ export class Route53Api {
   }
 
   async isInSync(changeId: string): Promise<boolean> {
-    const answer = await this.#ask('GetChange', `describe change ${changeId}`, () =>
+    const answer = await this.#request('GetChange', `describe change ${changeId}`, () =>
       this.#client.send(new GetChangeCommand({ Id: changeId })),
     );
     return answer.ChangeInfo?.Status === 'INSYNC';
   }
 
-  async #ask<T>(action: string, doing: string, send: () => Promise<T>): Promise<T> {
-    await this.#pace.acquire();
-    this.#onRequest?.(action);
+  async #request<T>(action: string, doing: string, send: () => Promise<T>): Promise<T> {
+    await this.#rateLimiter.acquire();
+    this.#onRequest?.('route53', action);
     try {
       return await send();
     } catch (error) {
       const problem = fromAwsError(doing, error);
-      if (problem.code === 'dns/throttled') this.#pace.backOff(1_000);
+      if (problem.code === 'dns/throttled') this.#rateLimiter.backOff(1_000);
       throw problem;
     }
   }
@@ -198,7 +202,7 @@ export class Route53Api {
 
 function readTxtSet(found: ResourceRecordSet): TxtRecordSet | undefined {
   const values = (found.ResourceRecords ?? []).flatMap(({ Value }) => (Value === undefined ? [] : [Value]));
-  const name = normalizeName(found.Name ?? '');
+  const name = decodeName(found.Name ?? '');
   if (found.SetIdentifier !== undefined || found.TTL === undefined || values.length === 0) return undefined;
   return { name, ttlSeconds: found.TTL, values };
 }

@@ -9,7 +9,7 @@
  */
 
 import { type TxtRecord } from '../../certificates/dns-name.ts';
-import { quoteTxt } from '../txt-record.ts';
+import { quoteTxt } from './record-format.ts';
 
 /** TTL in seconds of the record sets that certman makes. */
 export const TXT_TTL_SECONDS = 60;

@@ -1,4 +1,4 @@
-/** What the DNS tests hand to {@link Route53Provider}: objects of a hub, and a front of Route 53 that counts and refuses. */
+/** What the DNS tests hand to the Route 53 provider: objects of a hub, and a front of Route 53 that counts and refuses. */
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ZoneTarget } from '../../../src/clusters/cluster-view.ts';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createDnsActivities } from '../../../../activities/dns.ts';
 import { type PlatformView, type ZoneTarget } from '../../../../src/clusters/cluster-view.ts';
-import { Route53Provider, type Route53ProviderOptions } from '../../../../src/dns/route53/provider.ts';
+import { PlatformProvider, type PlatformProviderOptions } from '../../../../src/dns/registry.ts';
+import type { Route53Settings } from '../../../../src/dns/route53/provider.ts';
 import { type Moto, startMoto } from '../../../support/dns/dns-servers.ts';
 import {
   FakeKubernetesApi,
@@ -42,13 +43,17 @@ beforeEach(async () => {
   front.requests.length = 0;
 });
 
-function provider(options: Partial<Route53ProviderOptions> = {}): Route53Provider {
-  return new Route53Provider({
+function provider(
+  options: Partial<PlatformProviderOptions> = {},
+  fedramp?: Route53Settings['fedramp'],
+): PlatformProvider {
+  return new PlatformProvider({
     kubernetes: hub.asApi(),
     operatorNamespace: 'certman-operator',
-    requestsPerSecond: 1_000,
     batchWindowMs: 50,
     needsNameServers: false,
+    platform: fedramp && 'aws',
+    settings: { route53: { requestsPerSecond: 1_000, fedramp } },
     ...options,
   });
 }
@@ -60,8 +65,8 @@ const recordsOf = (namespace: string) =>
   );
 const input = () => ({ zone: here(), records: [record(zoneName)] });
 type Input = ReturnType<typeof input>;
-const publishing = (dns: Route53Provider) => (given: Input) => createDnsActivities({ dns }).publishTxtRecords(given);
-const withdrawing = (dns: Route53Provider) => (given: Input) => createDnsActivities({ dns }).withdrawTxtRecords(given);
+const publishing = (dns: PlatformProvider) => (given: Input) => createDnsActivities({ dns }).publishTxtRecords(given);
+const withdrawing = (dns: PlatformProvider) => (given: Input) => createDnsActivities({ dns }).withdrawTxtRecords(given);
 
 describe('publishing and withdrawing', () => {
   it('has both values of x and *.x there, with TTL 60, and takes both away', async () => {
@@ -69,7 +74,7 @@ describe('publishing and withdrawing', () => {
     const name = `apps.${zoneName}`;
     const records = [record(name, 'one'), record(name, 'two')];
     const published = await dns.publish(here(), records, signal);
-    expect(published).toMatchObject({ zoneId, changeId: expect.any(String) });
+    expect(published).toMatchObject({ zoneId, change: expect.any(String) });
     expect(await moto.txtSets(zoneId)).toEqual({ [`_acme-challenge.${name}`]: ['"one"', '"two"'] });
     await dns.withdraw(here(), records, signal);
     expect(await moto.txtSets(zoneId)).toEqual({});
@@ -221,7 +226,7 @@ describe('credentials', () => {
   it('are certman’s own in FedRAMP mode, with one zone for all', async () => {
     hub.objects.clear();
     hub.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
-    const dns = provider({ fedramp: { hostedZoneId: `/hostedzone/${zoneId}`, standaloneRequests: false } });
+    const dns = provider({}, { hostedZoneId: `/hostedzone/${zoneId}`, standaloneRequests: false });
     const deep = zoneTarget({ zoneName: `deep.${zoneName}` });
     expect(await dns.publish(deep, [record(`deep.${zoneName}`)], signal)).toMatchObject({ zoneId });
     expect(front.counts()).toEqual({ ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
@@ -237,11 +242,11 @@ describe('credentials', () => {
       });
 
     /** By everything that takes a target. */
-    async function expectRefused(dns: Route53Provider, asked: ZoneTarget, said: RegExp): Promise<void> {
+    async function expectRefused(dns: PlatformProvider, asked: ZoneTarget, said: RegExp): Promise<void> {
       const refusal = { code: 'dns/credentialsMissing', message: expect.stringMatching(said) as string };
       await expect(dns.publish(asked, [record(zoneName)], signal)).rejects.toMatchObject(refusal);
       await expect(dns.withdraw(asked, [record(zoneName)], signal)).rejects.toMatchObject(refusal);
-      await expect(dns.awaitChange(asked, 'C1', signal)).rejects.toMatchObject(refusal);
+      await expect(dns.awaitLive(asked, 'C1', signal)).rejects.toMatchObject(refusal);
     }
 
     it('are those of its Secret, never the worker’s own, however well these are known', async () => {
@@ -252,7 +257,7 @@ describe('credentials', () => {
       const lent = zoneTarget({ zoneName, platform: { kind: 'aws', region: 'us-east-1', sts: false } });
       await dns.publish(lent, [record(zoneName)], signal);
       const { length } = front.requests;
-      await expectRefused(dns, alone(), /^CertificateRequest ns\/web stands alone, .*names no Secret/);
+      await expectRefused(dns, alone(), /^CertificateRequest ns\/web is standalone, .*names no Secret/);
       expect(front.requests).toHaveLength(length);
       await dns.publish(alone({ credentialsSecret: 'aws' }), [record(zoneName)], signal);
     });
@@ -268,10 +273,10 @@ describe('credentials', () => {
       hub.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
       const fedramp = { hostedZoneId: zoneId, standaloneRequests: false };
       const asked = alone({ credentialsSecret: 'aws' });
-      const dns = provider({ fedramp });
+      const dns = provider({}, fedramp);
       await dns.publish(zoneTarget({ zoneName }), [record(zoneName)], signal);
       await expectRefused(dns, asked, /in FedRAMP mode/);
-      const allowed = provider({ fedramp: { ...fedramp, standaloneRequests: true } });
+      const allowed = provider({}, { ...fedramp, standaloneRequests: true });
       expect(await allowed.publish(asked, [record(zoneName)], signal)).toMatchObject({ zoneId });
     });
   });
@@ -367,7 +372,7 @@ describe('the activities', () => {
     };
     const failure = await failureOf(runActivity(publishTxtRecords, input(), { onHeartbeat }));
     expect(failure).toMatchObject({ code: 'dns/pending', retryDelayMs: expect.any(Number) });
-    expect(details).toMatchObject({ zoneId, changeId: expect.any(String) });
+    expect(details).toMatchObject({ zoneId, change: expect.any(String) });
     front.rewrite = (body) => body;
     front.requests.length = 0;
     const published = await runActivity(publishTxtRecords, input(), { attempt: 2, heartbeatDetails: details });
@@ -381,7 +386,7 @@ describe('the activities', () => {
     const first = await failureOf(runActivity(publishTxtRecords, input()));
     expect(first).toMatchObject({ code: 'dns/credentialsMissing' });
     expect(first).not.toHaveProperty('outcomeUnknown');
-    const heartbeatDetails = { zoneId, nameServers: [], changeId: 'C1' };
+    const heartbeatDetails = { zoneId, nameServers: [], change: 'C1' };
     const sent = { code: 'dns/credentialsMissing', message: first.message, remedy: first.remedy, outcomeUnknown: true };
     expect(await failureOf(runActivity(publishTxtRecords, input(), { heartbeatDetails }))).toMatchObject(sent);
     // The worker of the first attempt may have died between the change and the heartbeat.

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { compareNamesByLabel, normalizeName, quoteTxt } from '../../../src/dns/txt-record.ts';
+import { compareNamesByLabel, decodeName, quoteTxt } from '../../../../src/dns/route53/record-format.ts';
 
 describe('names', () => {
   it('lose case, trailing dot and octal escapes', () => {
-    expect(normalizeName('\\052.Example.COM.')).toBe('*.example.com');
+    expect(decodeName('\\052.Example.COM.')).toBe('*.example.com');
   });
 
   it('sort by labels from the right, a parent before what is below it', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ListedZone } from '../../../../src/dns/route53/api.ts';
-import { selectZone } from '../../../../src/dns/route53/hosted-zone.ts';
+import { selectZone } from '../../../../src/dns/route53/hosted-zones.ts';
 
 const zone = (id: string, name: string, hidden = false): ListedZone => ({ id, name, private: hidden });
 

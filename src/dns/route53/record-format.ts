@@ -1,15 +1,17 @@
-/** TXT records in the forms that meet here: plain text, Route 53's quoted form, names as people and as APIs write them. Pure. */
+/** How Route 53 writes and orders names and TXT values. Pure. */
+import { normalizeName } from '../../certificates/dns-name.ts';
 
 /** Longest character-string of a TXT record (RFC 1035 §3.3.14). */
 const MAX_CHARACTER_STRING_BYTES = 255;
 
-/** Lower case, no trailing dot, Route 53's octal escapes undone (`\052` is `*`). */
-export function normalizeName(name: string): string {
-  const plain = name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-  return (plain.endsWith('.') ? plain.slice(0, -1) : plain).toLowerCase();
+/** A name of an API answer, normalized, its octal escapes decoded (`\052` is `*`). */
+export function decodeName(name: string): string {
+  return normalizeName(
+    name.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+  );
 }
 
-/** Text as the Value element of a TXT record: quoted character-strings of at most 255 bytes each. */
+/** A text as the Value element of a TXT record: quoted character-strings of at most 255 bytes each. */
 export function quoteTxt(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   const strings: string[] = [];

@@ -1,0 +1,96 @@
+/** The DNS services that certman publishes to, and which of them has a zone. */
+import { isInZone, MAX_NAME_LENGTH, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
+import type { PlatformView, ZoneTarget } from '../clusters/cluster-view.ts';
+import { CertmanError } from '../failures/failure.ts';
+import {
+  type ChangeHandle,
+  type DnsProvider,
+  type DnsProviderOptions,
+  type Publication,
+  platformUnsupported,
+} from './provider.ts';
+import type { Route53Settings } from './route53/provider.ts';
+
+/** Settings of single services. */
+export interface DnsSettings {
+  readonly route53: Route53Settings;
+}
+
+type DnsProviderFactory = (options: DnsProviderOptions, settings: DnsSettings) => Promise<DnsProvider>;
+
+/** One line per service, by the platform whose zones it has. A service's SDK is loaded when a zone first needs it. */
+const DNS_PROVIDERS: Readonly<Partial<Record<PlatformView['kind'], DnsProviderFactory>>> = {
+  aws: async (options, { route53 }) => new (await import('./route53/provider.ts')).Route53Provider(options, route53),
+};
+
+export interface PlatformProviderOptions extends DnsProviderOptions {
+  readonly settings: DnsSettings;
+  /** The platform whose service has the zones of all clusters (FedRAMP); absent: each cluster's own. */
+  readonly platform?: PlatformView['kind'];
+}
+
+/** Publishes the TXT records of each zone by the DNS service of its platform. */
+export class PlatformProvider implements DnsProvider {
+  readonly #options: PlatformProviderOptions;
+  readonly #providers = new Map<PlatformView['kind'], Promise<DnsProvider>>();
+
+  constructor(options: PlatformProviderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CertmanError `dns/nameOutsideZone`, `dns/platformUnsupported`, and what the provider throws. */
+  async publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication> {
+    const normalized = records.map(normalizeRecord);
+    for (const { name } of normalized) checkName(name, target);
+    return (await this.#providerOf(target)).publish(target, normalized, signal);
+  }
+
+  async withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {
+    // What cannot be in the zone was never published there.
+    const normalized = records.map(normalizeRecord).filter(({ name }) => nameProblem(name, target) === undefined);
+    if (normalized.length === 0) return;
+    try {
+      await (await this.#providerOf(target)).withdraw(target, normalized, signal);
+    } catch (error) {
+      if (!(error instanceof CertmanError) || error.code !== 'dns/zoneNotFound') throw error;
+    }
+  }
+
+  async awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
+    await (await this.#providerOf(target)).awaitLive(target, change, signal);
+  }
+
+  async #providerOf(target: ZoneTarget): Promise<DnsProvider> {
+    const kind = this.#options.platform ?? target.platform.kind;
+    const provider = this.#providers.get(kind) ?? DNS_PROVIDERS[kind]?.(this.#options, this.#options.settings);
+    if (provider === undefined) throw platformUnsupported(target);
+    this.#providers.set(kind, provider);
+    return await provider;
+  }
+}
+
+function normalizeRecord({ name, value }: TxtRecord): TxtRecord {
+  return { name: normalizeName(name), value };
+}
+
+function checkName(name: string, target: ZoneTarget): void {
+  const problem = nameProblem(name, target);
+  if (problem === undefined) return;
+  throw new CertmanError({
+    code: 'dns/nameOutsideZone',
+    message: `TXT record ${JSON.stringify(name.slice(0, MAX_NAME_LENGTH))} cannot be put into zone ${target.zoneName}: ${problem}.`,
+    remedy:
+      target.kind === undefined
+        ? 'Correct the domains of the ClusterDeployment, or its base domain.'
+        : 'Correct spec.dnsNames of the CertificateRequest, or name the zone that they are in in spec.acmeDNSDomain.',
+  });
+}
+
+const LABEL = /^[a-z0-9_-]{1,63}$/;
+
+/** @returns why a zone cannot hold a name, as the end of a sentence. */
+function nameProblem(name: string, { zoneName }: ZoneTarget): string | undefined {
+  if (!isInZone(name, zoneName)) return 'it is outside of it';
+  if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, more than ${MAX_NAME_LENGTH}`;
+  return name.split('.').every((label) => LABEL.test(label)) ? undefined : 'it is no valid name';
+}

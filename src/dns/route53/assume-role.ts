@@ -1,0 +1,57 @@
+/** Temporary AWS credentials by STS AssumeRole. */
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { CertmanError } from '../../failures/failure.ts';
+import type { AwsCredentials } from '../../kubernetes/objects/aws-credentials.ts';
+import { AWS_CONNECTIONS } from './api.ts';
+import { fromAwsError } from './aws-error.ts';
+
+/** AWS's minimum (STS API reference, AssumeRole); enough, since sessions are renewed as they are used. */
+const SESSION_SECONDS = 900;
+/** A session is not used when it expires sooner than this. */
+const EXPIRY_MARGIN_MS = 120_000;
+
+export interface SessionCredentials extends AwsCredentials {
+  readonly sessionToken?: string;
+}
+
+export interface Session {
+  readonly credentials: SessionCredentials;
+  /** Epoch milliseconds. */
+  readonly expires: number;
+}
+
+/** How long a session may be used from now on, in milliseconds. */
+export function usableMs(session: Session): number {
+  return session.expires - Date.now() - EXPIRY_MARGIN_MS;
+}
+
+/** @throws CertmanError `dns/accessDenied` when the role may not be assumed, and other `dns/…`. */
+export async function assumeRole(
+  credentials: SessionCredentials,
+  role: { readonly arn: string; readonly region: string; readonly externalId?: string },
+): Promise<Session> {
+  const client = new STSClient({ region: role.region, credentials, maxAttempts: 2, requestHandler: AWS_CONNECTIONS });
+  try {
+    const answer = await client.send(
+      new AssumeRoleCommand({
+        RoleArn: role.arn,
+        RoleSessionName: 'certman',
+        DurationSeconds: SESSION_SECONDS,
+        ExternalId: role.externalId,
+      }),
+    );
+    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
+    if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined) {
+      throw new CertmanError({
+        code: 'dns/unexpected',
+        message: `AWS let role ${role.arn} be assumed without giving credentials.`,
+      });
+    }
+    return {
+      credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
+      expires: Expiration?.getTime() ?? Date.now() + SESSION_SECONDS * 1_000,
+    };
+  } catch (error) {
+    throw fromAwsError(`let role ${role.arn} be assumed`, error);
+  }
+}

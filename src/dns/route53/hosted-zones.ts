@@ -1,0 +1,152 @@
+/** Which hosted zone takes a cluster's TXT records. */
+import { z } from 'zod';
+import { LoadingCache } from '../../cache/loading-cache.ts';
+import { isInZone, normalizeName } from '../../certificates/dns-name.ts';
+import type { ZoneTarget } from '../../clusters/cluster-view.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
+import { DNS_ZONES } from '../../kubernetes/objects/resources.ts';
+import { type ListedZone, type Route53Api, stripIdPrefix } from './api.ts';
+
+const CACHE_OPTIONS = { max: 2_000, ttlMs: 10 * 60_000 };
+
+export interface HostedZone {
+  readonly id: string;
+  /** Name servers, where the source knows them already. */
+  readonly nameServers?: readonly string[];
+}
+
+export interface HostedZonesOptions {
+  readonly kubernetes: KubernetesApi;
+  readonly needsNameServers: boolean;
+  /** The zone of all clusters (FedRAMP). */
+  readonly hostedZoneId?: string;
+}
+
+interface ZoneListing {
+  readonly zones: readonly ListedZone[];
+  readonly listedAt: number;
+}
+
+/** Looks zones up by Hive's DNSZone, else among all of the AWS account, and caches what it finds. */
+export class HostedZones {
+  readonly #options: HostedZonesOptions;
+  readonly #zones = new LoadingCache<HostedZone>(CACHE_OPTIONS);
+  readonly #listings = new LoadingCache<ZoneListing>(CACHE_OPTIONS);
+  readonly #nameServers = new LoadingCache<readonly string[]>(CACHE_OPTIONS);
+
+  constructor(options: HostedZonesOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CertmanError `dns/zoneNotFound`, `dns/zoneAmbiguous`, and what AWS or Kubernetes answer. */
+  find(api: Route53Api, target: ZoneTarget): Promise<HostedZone> {
+    return this.#zones.get(keyOf(api, target), async () => {
+      const { hostedZoneId, kubernetes } = this.#options;
+      if (hostedZoneId !== undefined) return { id: stripIdPrefix(hostedZoneId) };
+      return (await findHiveZone(kubernetes, target)) ?? (await this.#findListed(api, target.zoneName));
+    });
+  }
+
+  /** The zone that was found does not exist: the next lookup reads everything anew. */
+  invalidate(api: Route53Api, target: ZoneTarget): void {
+    this.#zones.delete(keyOf(api, target));
+    this.#listings.delete(api.credentialsId);
+  }
+
+  /** Authoritative servers of a zone; none where they are not needed. */
+  async nameServers(api: Route53Api, zone: HostedZone): Promise<readonly string[]> {
+    if (!this.#options.needsNameServers) return [];
+    return zone.nameServers ?? (await this.#nameServers.get(zone.id, () => api.nameServers(zone.id)));
+  }
+
+  async #findListed(api: Route53Api, zoneName: string): Promise<HostedZone> {
+    const from = performance.now();
+    const list = (): Promise<ZoneListing> =>
+      this.#listings.get(api.credentialsId, async () => ({
+        zones: await api.listZones(),
+        listedAt: performance.now(),
+      }));
+    const listing = await list();
+    try {
+      return selectZone(listing.zones, zoneName);
+    } catch (error) {
+      if (listing.listedAt >= from) throw error;
+      // The cached list may be older than the zone, or than the deletion of its double.
+      this.#listings.delete(api.credentialsId);
+      return selectZone((await list()).zones, zoneName);
+    }
+  }
+}
+
+function keyOf(api: Route53Api, { namespace, zoneName }: ZoneTarget): string {
+  return `${api.credentialsId} ${namespace} ${normalizeName(zoneName)}`;
+}
+
+/** Hive's DNSZone (hive.openshift.io/v1), as far as it is used. */
+const dnsZoneSchema = z.looseObject({
+  spec: z.looseObject({ zone: z.string().max(255) }),
+  status: z
+    .looseObject({
+      nameServers: z.array(z.string().max(255)).max(32).optional().catch(undefined),
+      aws: z.looseObject({ zoneID: z.string().max(64).optional() }).optional(),
+    })
+    .optional(),
+});
+
+/**
+ * The zone that Hive manages for the cluster: the DNSZone in its namespace of that name.
+ * @returns undefined when there is none (`manageDNS: false`). @throws CertmanError `dns/zoneNotFound` when Hive has not created it yet.
+ */
+async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Promise<HostedZone | undefined> {
+  const name = normalizeName(target.zoneName);
+  try {
+    for await (const object of kubernetes.list(DNS_ZONES, { namespace: target.namespace })) {
+      const dnsZone = dnsZoneSchema.safeParse(object).data;
+      if (dnsZone === undefined || normalizeName(dnsZone.spec.zone) !== name) continue;
+      const { aws, nameServers = [] } = dnsZone.status ?? {};
+      if (aws?.zoneID) {
+        const id = stripIdPrefix(aws.zoneID);
+        return nameServers.length === 0 ? { id } : { id, nameServers: nameServers.map(normalizeName) };
+      }
+      throw new CertmanError({
+        code: 'dns/zoneNotFound',
+        message: `Hive has not created the hosted zone of ${name} yet: DNSZone ${target.namespace}/${object.metadata.name} has no status.aws.zoneID.`,
+        remedy: 'It goes on once Hive has.',
+      });
+    }
+  } catch (error) {
+    // Hive without managed DNS need not have this kind of resource.
+    if (!(error instanceof CertmanError) || error.code !== 'kubernetes/notFound') throw error;
+  }
+  return undefined;
+}
+
+/**
+ * The public zone with the longest name that is the wanted one or a parent of it. Pure.
+ * @throws CertmanError `dns/zoneNotFound`; `dns/zoneAmbiguous` when two have that name, since only one can be the delegated one.
+ */
+export function selectZone(zones: readonly ListedZone[], zoneName: string): Pick<ListedZone, 'id' | 'name'> {
+  const candidates = zones.filter((zone) => isInZone(zoneName, zone.name));
+  const publicZones = candidates.filter((zone) => !zone.private && zone.name !== '');
+  const longest = Math.max(0, ...publicZones.map((zone) => zone.name.length));
+  const [only, ...others] = publicZones.filter((zone) => zone.name.length === longest);
+  if (only === undefined) {
+    const hidden =
+      candidates.length === 0 ? '' : `; ${candidates.map((zone) => zone.id).join(', ')} would match, but is private`;
+    throw new CertmanError({
+      code: 'dns/zoneNotFound',
+      message: `None of the ${zones.length} hosted zones of the AWS account is ${normalizeName(zoneName)} or a parent of it${hidden}.`,
+      remedy: 'Create the public hosted zone, or correct the base domain or the credentials of the ClusterDeployment.',
+    });
+  }
+  if (others.length > 0) {
+    const ids = [only, ...others].map((zone) => zone.id).toSorted();
+    throw new CertmanError({
+      code: 'dns/zoneAmbiguous',
+      message: `The AWS account has ${ids.length} public hosted zones of the name ${only.name}: ${ids.join(' and ')}.`,
+      remedy: 'Delete all but the one that the domain is delegated to, or let Hive manage the zone.',
+    });
+  }
+  return { id: only.id, name: only.name };
+}
