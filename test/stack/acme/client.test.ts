@@ -51,14 +51,14 @@ async function refusal(work: Promise<unknown>): Promise<CertmanError> {
 }
 
 describe('requests to the CA', () => {
-  it('ask for the directory once and for a nonce hardly ever', async () => {
+  it('fetch the directory once and hardly any nonce', async () => {
     for (let round = 0; round < 10; round += 1) await order();
     const all = paths();
     expect(all.filter((path) => path === '/dir')).toHaveLength(1);
     expect(all.filter((path) => path.startsWith('/nonce'))).toHaveLength(1);
   });
 
-  it('share one fetch of the directory when many start at once', async () => {
+  it('share one fetch of the directory', async () => {
     await Promise.all(Array.from({ length: 10 }, () => order()));
     expect(paths().filter((path) => path === '/dir')).toHaveLength(1);
   });
@@ -97,7 +97,7 @@ describe('requests to the CA', () => {
 });
 
 describe('a refused nonce', () => {
-  it('is replaced by the one that came with the refusal', async () => {
+  it('is replaced by that of the refusal', async () => {
     const strict = await startPebble({ nonceReject: 60 });
     const stored = await newAccount(strict);
     const trying = caSource(strict, { stored });
@@ -106,7 +106,7 @@ describe('a refused nonce', () => {
     );
     await trying.close();
     await strict.stop();
-    // 0.6^9: about one in a hundred gives up, and then says so.
+    // 0.6^9: about one in a hundred fails.
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled').length).toBeGreaterThanOrEqual(17);
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'acme/serverError' });
@@ -114,8 +114,8 @@ describe('a refused nonce', () => {
   });
 });
 
-describe('a CA in trouble', () => {
-  it('that limits the rate is left alone until the instant it names, and not asked again at once', async () => {
+describe('a CA', () => {
+  it('that limits the rate is not retried at once, and its Retry-After is returned', async () => {
     const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many new orders recently' };
     const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '1800' }, body } as const;
     const injected = proxy.inject({ when: isNewOrder, fault });
@@ -128,7 +128,7 @@ describe('a CA in trouble', () => {
     expect(injected.hits()).toBe(1);
   });
 
-  it('that is overloaded is a passing fault with its Retry-After', async () => {
+  it('that is overloaded is a transient failure with its Retry-After', async () => {
     const date = new Date(Date.now() + 60_000).toUTCString();
     const fault = { kind: 'answer', status: 503, headers: { 'retry-after': date }, body: 'maintenance' } as const;
     const injected = proxy.inject({ when: isNewOrder, fault });
@@ -146,13 +146,13 @@ describe('a CA in trouble', () => {
     expect((await order()).status).toBe('pending');
   });
 
-  it('whose answer breaks off is unreachable', async () => {
+  it('whose answer is cut off is unreachable', async () => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'cutInside', bytes: 20 }, times: 1 });
     expect((await refusal(order())).code).toBe('acme/unreachable');
     injected.remove();
   });
 
-  it('that does not answer is given up after the time limit', async () => {
+  it('that does not answer times out', async () => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'hang' } });
     const impatient = caSource(server, account, { timeoutMs: 300 });
     const error = await refusal(impatient.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
@@ -162,7 +162,7 @@ describe('a CA in trouble', () => {
     expect(error.message).toContain('0.3 s');
   });
 
-  it('that answers without end is not read to the end', async () => {
+  it('that sends an endless answer is not read to the end', async () => {
     const body = { identifiers: 'x'.repeat(400_000) };
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 201, body } });
     const error = await refusal(order());
@@ -174,7 +174,7 @@ describe('a CA in trouble', () => {
   it.each([
     [{ status: 'odd' }, "not ACME's"],
     ['<html>a captive portal</html>', "not ACME's"],
-  ])('that answers something else than an order is told by its schema (%#)', async (body, words) => {
+  ])('that does not answer with an order is unexpected (%#)', async (body, words) => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 201, body } });
     const error = await refusal(order());
     injected.remove();
@@ -183,14 +183,14 @@ describe('a CA in trouble', () => {
     expect(error.message).not.toContain('captive');
   });
 
-  it('stops nobody by an outage of its directory alone', async () => {
+  it('is used with the cached directory while that is unavailable', async () => {
     await order();
     const injected = proxy.inject({ when: (request) => request.path === '/dir', fault: { kind: 'cutBefore' } });
     expect((await order()).status).toBe('pending');
     injected.remove();
   });
 
-  it('is asked for its directory again when the first try failed', async () => {
+  it('whose directory failed once is asked for it again', async () => {
     const injected = proxy.inject({
       when: (request) => request.path === '/dir',
       fault: { kind: 'answer', status: 500 },
@@ -201,7 +201,7 @@ describe('a CA in trouble', () => {
     injected.remove();
   });
 
-  it('is not talked to at all when nobody listens', async () => {
+  it('that does not listen is unreachable', async () => {
     proxy.down();
     const error = await refusal(order());
     proxy.up();
@@ -209,7 +209,7 @@ describe('a CA in trouble', () => {
     expect(error.message).toContain(new URL(proxy.url).host);
   });
 
-  it('whose TLS certificate is not trusted says which setting to look at', async () => {
+  it('whose TLS certificate is not trusted yields the setting to check', async () => {
     const distrustful = caSource(server, account, { caBundlePem: undefined });
     const error = await refusal(distrustful.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
     await distrustful.close();
@@ -219,7 +219,7 @@ describe('a CA in trouble', () => {
 });
 
 describe('a request that is cancelled', () => {
-  it('ends at once with the reason of the cancellation', async () => {
+  it('throws the reason of the cancellation at once', async () => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'hang' } });
     const abort = new AbortController();
     const running = source.withClient((ca) => placeNewOrder(ca, { dnsNames: names() }), abort.signal);
@@ -230,7 +230,7 @@ describe('a request that is cancelled', () => {
 });
 
 describe('the account', () => {
-  it('whose key is another one is invalid, and is read anew', async () => {
+  it('with another key is invalid, and is read again', async () => {
     let invalidated = 0;
     const wrong = caSource(server, account, {
       accounts: {
@@ -260,7 +260,7 @@ describe('the account', () => {
     expect(error.code).toBe('acme/accountInvalid');
   });
 
-  it('is used as it is now once it was exchanged', async () => {
+  it('is used after it was replaced', async () => {
     const exchanged = { stored: { ...account.stored, privateKeyPem: newAccountKey() } };
     const correcting = caSource(server, exchanged);
     await refusal(correcting.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
@@ -278,7 +278,7 @@ describe('an order', () => {
     expect(error.message).toContain('api.blocked.example.com');
   });
 
-  it('with a profile that the CA does not have is a matter of the configuration', async () => {
+  it('with an unknown profile is a configuration failure', async () => {
     const error = await refusal(order({ profile: 'nonsense' }));
     expect(error.info).toMatchObject({ code: 'configuration/invalid', retry: 'onChange' });
     expect(error.message).toContain('nonsense');
@@ -292,7 +292,7 @@ describe('an order', () => {
     expect(error.code).toBe('acme/orderGone');
   });
 
-  it('that never was is gone', async () => {
+  it('that never existed is gone', async () => {
     const error = await refusal(source.withClient((ca) => fetchOrder(ca, `${proxy.url}/my-order/nothing-there`)));
     expect(error.code).toBe('acme/orderGone');
   });

@@ -13,7 +13,7 @@ import { expectAfter, timed } from '../../support/vitest/timed.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Of a client that is to meet a CA which does not answer. */
+/** Time-out of a client whose CA does not answer. */
 const TIMEOUT_MS = 700;
 
 let pebble: Pebble;
@@ -48,7 +48,7 @@ beforeEach(() => {
 const asksForIt = ({ path }: { path: string }): boolean => path.includes('/renewalInfo/');
 const look = (certId = certificate.certId, by = ca) => fetchRenewalInfo(by, certId);
 
-/** What the one next look comes to when this happens to it. */
+/** The result of the next poll with this fault. */
 async function lookThrough(fault: Fault, by = ca): Promise<CertmanError> {
   const injected = proxy.inject({ when: asksForIt, fault });
   try {
@@ -62,7 +62,7 @@ async function lookThrough(fault: Fault, by = ca): Promise<CertmanError> {
   throw new Error('it was answered');
 }
 
-/** When the next look is when the answer carries these headers. */
+/** The next poll after an answer with these headers. */
 async function nextPollAfter(headers: Readonly<Record<string, string>>): Promise<Date> {
   const body = { suggestedWindow: { start: '2027-01-01T00:00:00Z', end: '2027-01-02T00:00:00Z' } };
   const injected = proxy.inject({ when: asksForIt, fault: { kind: 'answer', status: 200, headers, body } });
@@ -73,7 +73,7 @@ async function nextPollAfter(headers: Readonly<Record<string, string>>): Promise
 }
 
 describe("a CA's renewal information", () => {
-  it('is the window that it suggests by itself, about two thirds into the lifetime', async () => {
+  it('is a window about two thirds into the lifetime by default', async () => {
     const looked = await timed(() => look());
     const info = looked.value;
     if (info.kind !== 'window') throw new Error(info.kind);
@@ -82,11 +82,11 @@ describe("a CA's renewal information", () => {
     expect(Math.abs(Date.parse(info.window.start) + DAY_MS - twoThirds)).toBeLessThan(60_000);
     expect(Date.parse(info.window.end) - Date.parse(info.window.start)).toBeLessThanOrEqual(2 * DAY_MS + 1_000);
     expect(info.window).toMatchObject({ certId: certificate.certId });
-    // Pebble says six hours.
+    // Pebble's Retry-After is six hours.
     expectAfter(looked, info.nextPoll, 6 * HOUR_MS);
   });
 
-  it('costs one unsigned request by the identifier of the certificate, which is counted', async () => {
+  it('takes one unsigned request, which is counted', async () => {
     await look();
     expect(proxy.seen.map(({ method, path }) => `${method} ${path}`)).toEqual([
       `GET /draft-ietf-acme-ari-03/renewalInfo/${certificate.certId}`,
@@ -94,7 +94,7 @@ describe("a CA's renewal information", () => {
     expect(counted).toEqual([['renewalInfo', 200]]);
   });
 
-  it('is what the CA is told to suggest, to whole seconds, with the page that explains it', async () => {
+  it('is rounded to whole seconds and has the page that explains it', async () => {
     await pebble.setRenewalInfo(certificate.chainPem, {
       suggestedWindow: { start: '2026-03-01T10:00:00.250+02:00', end: '2026-03-01T08:00:00.750Z' },
       explanationURL: 'https://ca.example/incident/7',
@@ -110,7 +110,7 @@ describe("a CA's renewal information", () => {
     });
   });
 
-  it('is the window alone when the page is at no address that a person should open', async () => {
+  it('omits a page whose URL is not http', async () => {
     const suggestedWindow = { start: '2026-03-01T08:00:00Z', end: '2026-03-02T08:00:00Z' };
     await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow, explanationURL: 'javascript:alert(1)' });
     expect(await look()).toMatchObject({ window: { certId: certificate.certId, ...suggestedWindow } });
@@ -123,7 +123,7 @@ describe("a CA's renewal information", () => {
     ['a window of something else than instants', { start: 'soon', end: 'later' }],
     ['a window without an end', { start: '2026-03-01T08:00:00Z' }],
     ['no window', undefined],
-  ])('that is %s counts as none', async (_what, suggestedWindow) => {
+  ])('that is %s is rejected', async (_what, suggestedWindow) => {
     await pebble.setRenewalInfo(certificate.chainPem, JSON.stringify({ suggestedWindow }));
     await expect(look()).rejects.toMatchObject({ code: 'acme/unexpected' });
   });
@@ -131,7 +131,7 @@ describe("a CA's renewal information", () => {
   it.each([
     ['no JSON', 'tomorrow, perhaps'],
     ['larger than any such answer', `{"suggestedWindow":{},"explanationURL":"${'x'.repeat(300_000)}"}`],
-  ])('that is %s counts as none', async (_what, text) => {
+  ])('that is %s is rejected', async (_what, text) => {
     await pebble.setRenewalInfo(certificate.chainPem, text);
     await expect(look()).rejects.toMatchObject({ code: 'acme/unexpected' });
   });
@@ -149,14 +149,14 @@ describe('a certificate', () => {
   it.each([
     ['that the CA never issued', () => `${certificate.certId.split('.')[0]}.AIdlQyE`],
     ['of another issuer', () => 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE'],
-  ])('%s is unknown, and asked for again in six hours', async (_what, certId) => {
+  ])('%s is unknown, and polled again in six hours', async (_what, certId) => {
     const looked = await timed(() => look(certId()));
     const info = looked.value;
     if (info.kind !== 'unknownCertificate') throw new Error(info.kind);
     expectAfter(looked, info.nextPoll, 6 * HOUR_MS);
   });
 
-  it('of a CA that has no renewal information is not asked for', async () => {
+  it('of a CA without renewal information is not polled', async () => {
     const plain = withoutRenewalInfo(proxy, await ca.directory());
     const fresh = caSource({ directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem }, { stored: account });
     expect(await fresh.withClient((of) => fetchRenewalInfo(of, certificate.certId))).toEqual({ kind: 'notOffered' });
@@ -166,7 +166,7 @@ describe('a certificate', () => {
   });
 });
 
-describe('when the CA wants to be asked again', () => {
+describe('the next poll', () => {
   it.each([
     ['is what it says', { 'retry-after': '7200' }, 2 * HOUR_MS],
     ['is a minute when it says less', { 'retry-after': '5' }, 60_000],
@@ -178,7 +178,7 @@ describe('when the CA wants to be asked again', () => {
     expectAfter(looked, looked.value, expected);
   });
 
-  it('is a date that it says', async () => {
+  it('is at the date of Retry-After', async () => {
     const date = new Date(Date.now() + 3 * HOUR_MS).toUTCString();
     expect((await nextPollAfter({ 'retry-after': date })).getTime()).toBe(Date.parse(date));
   });
@@ -188,14 +188,14 @@ describe('a CA that does not answer', () => {
   it.each([
     ['is limiting', { status: 429, headers: { 'retry-after': '120' } }, 'acme/rateLimited', 120_000],
     ['is down for maintenance', { status: 503, headers: { 'retry-after': '600' } }, 'acme/serverError', 600_000],
-  ])('since it %s is a typed failure with the instant that it names', async (_what, answer, code, waitMs) => {
+  ])('since it %s is a typed failure with its Retry-After', async (_what, answer, code, waitMs) => {
     const looked = await timed(() => lookThrough({ kind: 'answer', ...answer }));
     const { info } = looked.value;
     expect(info).toMatchObject({ code });
     expectAfter(looked, info.notBefore, waitMs);
   });
 
-  it('because it hangs is a typed failure once the time limit is over', async () => {
+  it('because it hangs is a typed failure after the time-out', async () => {
     const impatient = caSource(server, { stored: account }, { timeoutMs: TIMEOUT_MS });
     const { info } = await lookThrough({ kind: 'hang' }, await clientOf(impatient));
     await impatient.close();
@@ -209,7 +209,7 @@ describe('a CA that does not answer', () => {
   it.each<[string, Fault]>([
     ['cuts the connection', { kind: 'cutBefore' }],
     ['cuts its answer', { kind: 'cutInside', bytes: 10 }],
-  ])('because it %s is a typed failure before the time limit', async (_what, fault) => {
+  ])('because it %s is a typed failure before the time-out', async (_what, fault) => {
     const { info } = await lookThrough(fault);
     expect(info).toMatchObject({ code: 'acme/unreachable', retry: 'transient' });
     expect(info.message).not.toContain('no answer within');

@@ -1,4 +1,4 @@
-/** Orders that say which certificate they replace (RFC 9773 §5), and what becomes of them when the CA will not have it. */
+/** Orders with `replaces` (RFC 9773 §5), accepted and rejected. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredAccount } from '../../../src/acme/account.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
@@ -49,12 +49,12 @@ beforeEach(async () => {
 const isNewOrder = ({ path }: { path: string }): boolean => path === '/order-plz';
 const ordersAsked = (): number => proxy.seen.filter(isNewOrder).length;
 
-/** Ready at once where the CA uses the valid authorization again, as Pebble does one time in a hundred even at 0 percent. */
+/** Ready at once where the CA reuses an authorization, as Pebble does one time in a hundred even at 0 percent. */
 function expectPlaced({ status }: Order): void {
   expect(['pending', 'ready']).toContain(status);
 }
 
-/** An order that says it replaces a certificate; with what the CA had against it. */
+/** Places an order with `replaces`. @returns it, with the CA's rejections of `replaces`. */
 async function replacing(
   replaces: string,
   options: { of?: AcmeClient; names?: readonly string[] } = {},
@@ -67,19 +67,19 @@ async function replacing(
 }
 
 describe('an order that replaces a certificate', () => {
-  it('is taken as that, in one request', async () => {
+  it('is accepted in one request', async () => {
     const { order, refusals } = await replacing(certificate.certId);
     expectPlaced(order);
     expect(refusals).toEqual([]);
     expect(ordersAsked()).toBe(1);
   });
 
-  it('is taken when it has a name more', async () => {
+  it('is accepted with an additional name', async () => {
     const { refusals } = await replacing(certificate.certId, { names: [...dnsNames, `more.${dnsNames[0]}`] });
     expect(refusals).toEqual([]);
   });
 
-  it('that was replaced already is placed as an order of its own', async () => {
+  it('that was replaced already is placed without replaces', async () => {
     await completeOrder(ca, (await replacing(certificate.certId)).order);
     proxy.clearSeen();
     const { order, refusals } = await replacing(certificate.certId);
@@ -88,7 +88,7 @@ describe('an order that replaces a certificate', () => {
     expect(ordersAsked()).toBe(2);
   });
 
-  it('of another account is placed as an order of its own', async () => {
+  it('of another account is placed without replaces', async () => {
     const stranger = caSource(server, { stored: await newAccount(server) });
     const { order, refusals } = await replacing(certificate.certId, { of: await clientOf(stranger) });
     await stranger.close();
@@ -100,26 +100,26 @@ describe('an order that replaces a certificate', () => {
     ['that the CA never issued', () => `${certificate.certId.split('.')[0]}.AIdlQyE`],
     ['of another CA', () => 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE'],
     ['that none can be', () => 'nonsense'],
-  ])('%s is placed as an order of its own', async (_what, replaces) => {
+  ])('%s is placed without replaces', async (_what, replaces) => {
     const { order, refusals } = await replacing(replaces());
     expectPlaced(order);
     expect(refusals).toHaveLength(1);
     expect(ordersAsked()).toBe(2);
   });
 
-  it('of which it has no name is placed as an order of its own', async () => {
+  it('with no common name is placed without replaces', async () => {
     const { order, refusals } = await replacing(certificate.certId, { names: ['api.elsewhere.example.com'] });
     expect(order.identifiers).toEqual([{ type: 'dns', value: 'api.elsewhere.example.com' }]);
     expect(refusals).toHaveLength(1);
   });
 
-  // As Boulder words them (wfe2, orderMatchesReplacement and validateReplacementOrder).
+  // Boulder's details (wfe2, orderMatchesReplacement and validateReplacementOrder).
   it.each([
     [404, 'malformed', 'request included `replaces` field, but no current certificate with serial "00" exists'],
     [400, 'malformed', 'identifiers in this order do not match any identifiers in the certificate being replaced'],
     [403, 'unauthorized', 'requester account did not request the certificate being replaced by this order'],
     [409, 'alreadyReplaced', 'cannot indicate an order replaces certificate with serial "00", which already has one'],
-  ])("that Let's Encrypt refuses with %i %s is placed as an order of its own", async (status, type, detail) => {
+  ])("that Let's Encrypt rejects with %i %s is placed without replaces", async (status, type, detail) => {
     const body = { type: `urn:ietf:params:acme:error:${type}`, detail, status };
     const refusing = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status, body }, times: 1 });
     const { order, refusals } = await replacing(certificate.certId);
@@ -137,7 +137,7 @@ describe('an order that replaces a certificate', () => {
     [403, 'unauthorized', 'An account has been deactivated', 'acme/accountInvalid'],
     [403, 'userActionRequired', 'agree to the terms of service', 'acme/accountInvalid'],
     [400, 'accountDoesNotExist', 'unknown account', 'acme/accountUnknown'],
-  ])('is not asked for again when %i %s has nothing to do with that', async (status, type, detail, code) => {
+  ])('is not retried after %i %s, which replaces cannot cause', async (status, type, detail, code) => {
     const body = { type: `urn:ietf:params:acme:error:${type}`, detail, status };
     const refusing = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status, body } });
     const failed = await replacing(certificate.certId).catch((error: unknown) => error);
@@ -147,10 +147,10 @@ describe('an order that replaces a certificate', () => {
     expect(ordersAsked()).toBe(1);
   });
 
-  it('does not say so to a CA that has no renewal information', async () => {
+  it('omits replaces for a CA without renewal information', async () => {
     const plain = withoutRenewalInfo(proxy, await ca.directory());
     const fresh = caSource(server, { stored: account });
-    // Said, this would be refused.
+    // The CA would reject this.
     const { order, refusals } = await replacing('nonsense', { of: await clientOf(fresh) });
     plain.remove();
     await fresh.close();

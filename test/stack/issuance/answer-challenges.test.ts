@@ -9,7 +9,7 @@ import { expectAfter, timed } from '../../support/vitest/timed.ts';
 
 const issuance = useIssuance();
 
-/** The CA is not done with the order yet. */
+/** The CA still validates the order. */
 function stillPending(order: PlacedOrder, headers: Readonly<Record<string, string>> = {}): Fault {
   const authorizations = order.challenges.map((challenge) => challenge.authorizationUrl);
   const finalize = `${issuance().lab.proxy.url}/finalize-order/x`;
@@ -26,7 +26,7 @@ async function answerTheFirst(order: PlacedOrder): Promise<void> {
 }
 
 describe('answering challenges', () => {
-  it("leaves a long wait to the activity's retry, at the instant that the CA names", async () => {
+  it('leaves a long wait to the retry of the activity, at the Retry-After', async () => {
     const { activities, lab } = issuance();
     const order = await issuance().placeOrder();
     const slow = lab.proxy.inject({
@@ -43,7 +43,7 @@ describe('answering challenges', () => {
     expect(failure).toMatchObject({ code: 'acme/pending', retry: 'transient' });
     expectAfter(attempt, failure.notBefore, 240_000);
     expect(failure.retryDelayMs).toBeGreaterThan(240_000 - 1_000 - (attempt.to - attempt.from));
-    // It looked once, and did not wait for a second look.
+    // It polled once.
     expect(issuance().requestCounts()).toMatchObject({ order: 1 });
 
     lab.proxy.clearSeen();
@@ -52,7 +52,7 @@ describe('answering challenges', () => {
     expect(issuance().requestCounts()).toMatchObject({ challenge: 0, order: 1 });
   });
 
-  it('waits a second at a time when the CA names no instant', async () => {
+  it('retries after a second without a Retry-After', async () => {
     const { activities, lab } = issuance();
     const order = await issuance().placeOrder();
     const slow = lab.proxy.inject({ when: isRequestFor('order'), fault: stillPending(order) });
@@ -62,14 +62,14 @@ describe('answering challenges', () => {
     expect(failure.retryDelayMs).toBeLessThanOrEqual(1_000);
   });
 
-  it('that were answered before is no failure', async () => {
+  it('that were answered before does not fail', async () => {
     const order = await issuance().placeOrder();
     await answerTheFirst(order);
     await runAcmeActivity(issuance().activities, 'answerChallenges', order);
     expect((await issuance().placeOrder(order.orderUrl)).challenges).toEqual([]);
   });
 
-  it('answers after a crash only what is not answered yet', async () => {
+  it('answers after a crash only the unanswered ones', async () => {
     const order = await issuance().placeOrder();
     await answerTheFirst(order);
     issuance().lab.proxy.clearSeen();
@@ -77,7 +77,7 @@ describe('answering challenges', () => {
     expect(issuance().requestCounts()['challenge']).toBe(2);
   });
 
-  it('that do not exist is a failure', async () => {
+  it('that do not exist fails', async () => {
     const { activities, lab } = issuance();
     const order = await issuance().placeOrder();
     const challenges = order.challenges.map((one) => ({ ...one, challengeUrl: `${lab.proxy.url}/chalZ/none` }));

@@ -6,7 +6,7 @@ import { failureOf } from '../../support/temporal/run-activity.ts';
 const issuance = useIssuance();
 
 describe('finalizing', () => {
-  it('has the key in the staging Secret before the CA is asked, and keeps to it', async () => {
+  it('stages the key before the request to the CA, and reuses it', async () => {
     const { activities, lab } = issuance();
     const input = issuance().finalizeInput(await issuance().placeReadyOrder());
     const busy = lab.proxy.inject({ when: isRequestFor('finalize'), fault: { kind: 'answer', status: 503 }, times: 1 });
@@ -18,7 +18,7 @@ describe('finalizing', () => {
     expect((await issuance().stagingSecret())?.['data']).toEqual(staged?.['data']);
   });
 
-  it('is not done twice when the answer to it was lost', async () => {
+  it('is not repeated when its answer was lost', async () => {
     const { activities, lab } = issuance();
     const input = issuance().finalizeInput(await issuance().placeReadyOrder());
     const cut = lab.proxy.inject({ when: isRequestFor('finalize'), fault: { kind: 'cutAfter' }, times: 1 });
@@ -31,27 +31,27 @@ describe('finalizing', () => {
     expect(await issuance().tlsSecret()).toMatchObject({ kind: 'valid', certificate: facts });
   });
 
-  it('goes on in another worker', async () => {
-    const { hub, lab } = issuance();
+  it('continues in another worker', async () => {
+    const { managementCluster, lab } = issuance();
     const input = issuance().finalizeInput(await issuance().placeReadyOrder());
-    const { certificateUrl } = await runAcmeActivity(lab.activities(hub.certman), 'finalizeOrder', input);
+    const { certificateUrl } = await runAcmeActivity(lab.activities(managementCluster.certman), 'finalizeOrder', input);
     expect(certificateUrl).toContain('/certZ/');
   });
 
-  it('finds out by itself that the order has moved on since it was ready', async () => {
-    const { activities, hub, lab } = issuance();
+  it('continues with an order that is no longer ready', async () => {
+    const { activities, managementCluster, lab } = issuance();
     const input = issuance().finalizeInput(await issuance().placeReadyOrder());
-    const elsewhere = await runAcmeActivity(lab.activities(hub.certman), 'finalizeOrder', input);
+    const elsewhere = await runAcmeActivity(lab.activities(managementCluster.certman), 'finalizeOrder', input);
     expect(await runAcmeActivity(activities, 'finalizeOrder', input)).toEqual(elsewhere);
   });
 
-  it('an order whose names are not proved yet is a passing failure', async () => {
+  it('a pending order is a transient failure', async () => {
     const input = issuance().finalizeInput(await issuance().placeOrder());
     const failure = await failureOf(runAcmeActivity(issuance().activities, 'finalizeOrder', input, { once: true }));
     expect(failure).toMatchObject({ code: 'acme/pending', retry: 'transient' });
   });
 
-  it('an order that the CA forgot says so', async () => {
+  it('an order that the CA no longer has fails', async () => {
     const { activities, lab } = issuance();
     const input = {
       ...issuance().finalizeInput(await issuance().placeOrder()),

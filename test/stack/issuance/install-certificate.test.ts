@@ -13,7 +13,7 @@ import { failureOf } from '../../support/temporal/run-activity.ts';
 
 const issuance = useIssuance();
 
-/** A worker that is killed just before it would let go of the staged key. */
+/** A worker that is killed just before it deletes the staging Secret. */
 function dyingBeforeDeletion(kubernetes: KubernetesApi): KubernetesApi {
   return {
     get: (...args) => kubernetes.get(...args),
@@ -26,7 +26,7 @@ function dyingBeforeDeletion(kubernetes: KubernetesApi): KubernetesApi {
 }
 
 describe('installing', () => {
-  it('writes the chain byte for byte as the CA sends it', async () => {
+  it('writes the chain exactly as the CA sends it', async () => {
     const { activities, lab } = issuance();
     const input = await issuance().finalizeOrder();
     const facts = await runAcmeActivity(activities, 'installCertificate', input);
@@ -46,10 +46,10 @@ describe('installing', () => {
     expect(await issuance().tlsSecret()).toEqual(before);
   });
 
-  it('is finished by the next attempt when it was killed before the staged key was let go', async () => {
-    const { activities, hub, lab } = issuance();
+  it('is completed by the next attempt when it was killed before the staging Secret was deleted', async () => {
+    const { activities, managementCluster, lab } = issuance();
     const input = await issuance().finalizeOrder();
-    const dying = lab.activities(dyingBeforeDeletion(hub.certman));
+    const dying = lab.activities(dyingBeforeDeletion(managementCluster.certman));
     await failureOf(runAcmeActivity(dying, 'installCertificate', input));
     expect(await issuance().stagingSecret()).toBeDefined();
     const before = await issuance().tlsSecret();
@@ -58,20 +58,20 @@ describe('installing', () => {
     expect(await issuance().tlsSecret()).toEqual(before);
   });
 
-  it('is given up for a new order when the staged key is gone', async () => {
-    const { activities, hub, request } = issuance();
+  it('fails for a new order when the staged key is gone', async () => {
+    const { activities, managementCluster, request } = issuance();
     const input = await issuance().finalizeOrder();
-    await hub.admin.delete(SECRETS, { namespace: request.namespace, name: 'c1-primary-staging' });
+    await managementCluster.admin.delete(SECRETS, { namespace: request.namespace, name: 'c1-primary-staging' });
     const failure = await failureOf(runAcmeActivity(activities, 'installCertificate', input));
     expect(failure).toMatchObject({ code: 'acme/orderInvalid', retry: 'backoff' });
     expect(failure.message).toContain('staging Secret');
     expect(await issuance().tlsSecret()).toEqual({ kind: 'missing' });
   });
 
-  it('refuses a certificate for another key than the staged one, and leaves the Secret alone', async () => {
-    const { activities, hub, request } = issuance();
+  it('rejects a certificate for another key than the staged one, and does not write the Secret', async () => {
+    const { activities, managementCluster, request } = issuance();
     const input = await issuance().finalizeOrder();
-    const otherRequest = await createRequest(hub.admin, request.namespace, 'c1-other');
+    const otherRequest = await createRequest(managementCluster.admin, request.namespace, 'c1-other');
     const other = { ...issuance().finalizeInput(await issuance().placeReadyOrder()), request: otherRequest };
     await runAcmeActivity(activities, 'finalizeOrder', other);
     const mixed = { ...input, orderUrl: other.orderUrl, request: other.request };
@@ -81,7 +81,7 @@ describe('installing', () => {
     expect(await issuance().tlsSecret()).toEqual({ kind: 'missing' });
   });
 
-  it('refuses a certificate that lacks a name', async () => {
+  it('rejects a certificate that lacks a name', async () => {
     const input = await issuance().finalizeOrder();
     const wanting = { ...input, dnsNames: [...input.dnsNames, 'more.example.com'] };
     const failure = await failureOf(runAcmeActivity(issuance().activities, 'installCertificate', wanting));
@@ -90,8 +90,8 @@ describe('installing', () => {
   });
 });
 
-describe('a certificate that was not issued here', () => {
-  /** The Secret as somebody else has filled it, and a new certificate to replace that. */
+describe('a replaced certificate', () => {
+  /** A Secret with a foreign certificate, and a new certificate to replace it. */
   const replacing = async () => {
     const { activities } = issuance();
     const first = await runAcmeActivity(activities, 'installCertificate', await issuance().finalizeOrder());
@@ -99,7 +99,7 @@ describe('a certificate that was not issued here', () => {
     return { activities, first, input };
   };
 
-  it('is said when it is replaced, so that it can be revoked at the end', async () => {
+  it('is returned, so that it can be revoked at decommission', async () => {
     const { activities, first, input } = await replacing();
     const { replaced, ...facts } = await runAcmeActivity(activities, 'installCertificate', input);
     expect(replaced).toEqual({
@@ -123,9 +123,9 @@ describe('a certificate that was not issued here', () => {
     expect(await issuance().lab.pebble.statusOf(first.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
   });
 
-  it('is not forgotten by an attempt that is killed once the Secret is written', async () => {
+  it('is not lost by an attempt that is killed after the Secret is written', async () => {
     const { activities, first, input } = await replacing();
-    const dying = issuance().lab.activities(dyingBeforeDeletion(issuance().hub.certman));
+    const dying = issuance().lab.activities(dyingBeforeDeletion(issuance().managementCluster.certman));
     let heartbeatDetails: unknown;
     const onHeartbeat = (details: unknown): void => {
       heartbeatDetails = details;
@@ -135,7 +135,7 @@ describe('a certificate that was not issued here', () => {
     expect(again.replaced?.serialNumber).toBe(first.serialNumber);
   });
 
-  it('is not said when nobody asks, when there is none, or when it cannot be read', async () => {
+  it('is not returned when not requested, absent or malformed', async () => {
     const { activities } = issuance();
     const ask = async () => ({ ...(await issuance().finalizeOrder()), returnReplaced: true as const });
     const first = await runAcmeActivity(activities, 'installCertificate', await ask());
@@ -144,7 +144,9 @@ describe('a certificate that was not issued here', () => {
       await runAcmeActivity(activities, 'installCertificate', await issuance().finalizeOrder()),
     ).not.toHaveProperty('replaced');
     const key = { namespace: issuance().request.namespace, name: 'primary-cert' };
-    await issuance().hub.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.crt', value: 'YWJj' }]);
+    await issuance().managementCluster.admin.patch(SECRETS, key, [
+      { op: 'replace', path: '/data/tls.crt', value: 'YWJj' },
+    ]);
     expect(await runAcmeActivity(activities, 'installCertificate', await ask())).not.toHaveProperty('replaced');
   });
 
@@ -159,15 +161,15 @@ describe('a certificate that was not issued here', () => {
       if (secret.kind !== 'valid') throw new Error('not installed');
       const value = Buffer.from(keyFor(new X509Certificate(secret.chainPem))).toString('base64');
       const key = { namespace: input.request.namespace, name: input.secretName };
-      await issuance().hub.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.key', value }]);
+      await issuance().managementCluster.admin.patch(SECRETS, key, [{ op: 'replace', path: '/data/tls.key', value }]);
       expect(await runAcmeActivity(activities, 'installCertificate', input)).not.toHaveProperty('replaced');
     },
   );
 
-  it('is not said when it has expired', async () => {
-    const { activities, hub, request } = issuance();
+  it('is not returned when it has expired', async () => {
+    const { activities, managementCluster, request } = issuance();
     const expired = selfSigned({ notAfter: new Date(Date.now() - 1_000) });
-    await applyTlsSecret(hub.certman, {
+    await applyTlsSecret(managementCluster.certman, {
       namespace: request.namespace,
       name: 'primary-cert',
       requestName: request.name,

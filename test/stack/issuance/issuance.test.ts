@@ -7,7 +7,7 @@ import { useIssuance } from '../../support/acme/use-issuance.ts';
 
 const issuance = useIssuance();
 
-/** Pause before the first look at an order that the CA works on. */
+/** Pause before the first poll of an order. */
 const FIRST_LOOK_MS = 120;
 
 const KEY_DETAILS: Readonly<Record<KeyType, object>> = {
@@ -17,35 +17,38 @@ const KEY_DETAILS: Readonly<Record<KeyType, object>> = {
 };
 
 describe('an issuance', () => {
-  it.each(KEY_TYPES)('with keys of type %s ends with a pair in the Secret and nothing staged', async (keyType) => {
-    const { hub, lab, request, dnsNames } = issuance();
-    const { facts } = await issue(lab.activities(hub.certman, { keyType }), request, dnsNames);
-    expect(facts.dnsNames.toSorted()).toEqual(dnsNames.toSorted());
-    expect(await issuance().stagingSecret()).toBeUndefined();
-    const secret = await issuance().tlsSecret();
-    expect(secret).toMatchObject({ kind: 'valid', certificate: facts });
-    if (secret.kind !== 'valid') return;
-    const key = createPrivateKey(secret.keyPem);
-    expect(key.asymmetricKeyDetails).toMatchObject(KEY_DETAILS[keyType]);
-    expect(new X509Certificate(secret.chainPem).checkPrivateKey(key)).toBe(true);
-  });
+  it.each(KEY_TYPES)(
+    'with keys of type %s ends with certificate and key in the Secret and no staging Secret',
+    async (keyType) => {
+      const { managementCluster, lab, request, dnsNames } = issuance();
+      const { facts } = await issue(lab.activities(managementCluster.certman, { keyType }), request, dnsNames);
+      expect(facts.dnsNames.toSorted()).toEqual(dnsNames.toSorted());
+      expect(await issuance().stagingSecret()).toBeUndefined();
+      const secret = await issuance().tlsSecret();
+      expect(secret).toMatchObject({ kind: 'valid', certificate: facts });
+      if (secret.kind !== 'valid') return;
+      const key = createPrivateKey(secret.keyPem);
+      expect(key.asymmetricKeyDetails).toMatchObject(KEY_DETAILS[keyType]);
+      expect(new X509Certificate(secret.chainPem).checkPrivateKey(key)).toBe(true);
+    },
+  );
 
-  it('of three names asks the CA no more than it must', async () => {
-    const { activities, hub, lab, request, dnsNames } = issuance();
+  it('of three names takes the minimum of requests', async () => {
+    const { activities, managementCluster, lab, request, dnsNames } = issuance();
     await issue(activities, request, uniqueDnsNames());
     lab.proxy.clearSeen();
-    const another = await hub.request();
+    const another = await managementCluster.request();
     const began = performance.now();
     await issue(activities, another, dnsNames);
     const took = performance.now() - began;
     const asked = issuance().requestCounts();
     expect(asked).toMatchObject({ directory: 0, newNonce: 0, newOrder: 1, authorization: 3, challenge: 3 });
     expect(asked).toMatchObject({ finalize: 1, certificate: 1 });
-    // One look after the answers and one after finalizing; more only of a CA that takes long, at pauses that double.
+    // One poll after the answers and one after finalizing; more only for a slow CA, with doubling pauses.
     expect(asked['order']).toBeLessThanOrEqual(2 * Math.max(1, Math.floor(Math.log2(took / FIRST_LOOK_MS + 1))));
   });
 
-  it('hands out neither keys nor tokens', async () => {
+  it('returns neither keys nor tokens', async () => {
     const { activities, dnsNames } = issuance();
     const recorded: unknown[] = [];
     const onHeartbeat = (details: unknown): void => void recorded.push(details);

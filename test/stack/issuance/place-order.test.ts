@@ -8,7 +8,7 @@ import { expectAfter, timed } from '../../support/vitest/timed.ts';
 
 const issuance = useIssuance();
 
-/** Orders that an attempt must not go on with. */
+/** Orders that cannot be resumed. */
 const UNUSABLE: readonly (readonly [why: string, earlier: () => Promise<string>])[] = [
   [
     'is for other names',
@@ -20,7 +20,7 @@ const UNUSABLE: readonly (readonly [why: string, earlier: () => Promise<string>]
 ];
 
 describe('placing an order', () => {
-  it('tells the TXT record of every name, those of x and *.x under one name', async () => {
+  it('returns the TXT record of every name, those of x and *.x under one name', async () => {
     const { activities, lab } = issuance();
     const dnsNames = ['apps.both.example.com', '*.apps.both.example.com'];
     const { challenges, caHost, expires } = await runAcmeActivity(activities, 'placeOrder', { dnsNames });
@@ -35,19 +35,19 @@ describe('placing an order', () => {
   });
 
   it('skips names that are authorized already', async () => {
-    const { hub, request, dnsNames } = issuance();
+    const { managementCluster, request, dnsNames } = issuance();
     const reusing = await startAcmeHarness({ authzReuse: 100 });
-    const worker = reusing.activities(hub.certman);
+    const worker = reusing.activities(managementCluster.certman);
     await issue(worker, request, dnsNames);
     const again = await runAcmeActivity(worker, 'placeOrder', { dnsNames });
     await reusing.stop();
     expect(again.challenges).toEqual([]);
   });
 
-  it('tells of a request that stands alone what proves every name to be its maker’s, whatever is authorized', async () => {
-    const { hub, request, dnsNames } = issuance();
+  it('returns ownership records of a standalone request for every name, authorized or not', async () => {
+    const { managementCluster, request, dnsNames } = issuance();
     const reusing = await startAcmeHarness({ authzReuse: 100 });
-    const worker = reusing.activities(hub.certman);
+    const worker = reusing.activities(managementCluster.certman);
     await issue(worker, request, dnsNames);
     const order = await runAcmeActivity(worker, 'placeOrder', { dnsNames, standaloneRequestUid: 'uid-1' });
     const resumed = await runAcmeActivity(worker, 'placeOrder', {
@@ -65,14 +65,14 @@ describe('placing an order', () => {
     expect(another.ownershipRecords?.[0]?.value).not.toBe(order.ownershipRecords?.[0]?.value);
   });
 
-  it('goes on with the order of an earlier attempt of the workflow', async () => {
+  it('resumes the order of an earlier attempt of the workflow', async () => {
     const first = await issuance().placeOrder();
     issuance().lab.proxy.clearSeen();
     expect(await issuance().placeOrder(first.orderUrl)).toEqual(first);
     expect(issuance().requestCounts()['newOrder']).toBe(0);
   });
 
-  it('goes on with the order that an attempt which was cut off had placed', async () => {
+  it('resumes the order of an interrupted attempt of the activity', async () => {
     const { activities, lab, dnsNames } = issuance();
     const cut = lab.proxy.inject({ when: isRequestFor('authorization'), fault: { kind: 'cutBefore' }, times: 3 });
     const heartbeats: unknown[] = [];
@@ -88,7 +88,7 @@ describe('placing an order', () => {
     expect(issuance().requestCounts()['newOrder']).toBe(0);
   });
 
-  it('asks for nothing more when the earlier order is valid', async () => {
+  it('returns no challenges when the earlier order is valid', async () => {
     const { activities, lab, request, dnsNames } = issuance();
     const { order } = await issue(activities, request, dnsNames);
     lab.proxy.clearSeen();
@@ -96,7 +96,7 @@ describe('placing an order', () => {
     expect(issuance().requestCounts()['newOrder']).toBe(0);
   });
 
-  it.each(UNUSABLE)('places a new one when the earlier order %s', async (_why, earlier) => {
+  it.each(UNUSABLE)('places a new order when the earlier one %s', async (_why, earlier) => {
     const resume = await earlier();
     const order = await issuance().placeOrder(resume);
     expect(order.orderUrl).not.toBe(resume);
@@ -111,7 +111,7 @@ describe('placing an order', () => {
     hang.remove();
   });
 
-  it('that the CA limits is not tried again before the instant it names', async () => {
+  it('that is rate limited is not retried before the Retry-After', async () => {
     const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many certificates for example.com' };
     const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '7200' }, body } as const;
     const limit = issuance().lab.proxy.inject({ when: isRequestFor('newOrder'), fault });

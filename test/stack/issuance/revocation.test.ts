@@ -18,7 +18,7 @@ import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 
-const hub = useManagementCluster();
+const managementCluster = useManagementCluster();
 let lab: AcmeHarness;
 let activities: AcmeActivities;
 let request: ObjectRef;
@@ -28,9 +28,9 @@ beforeAll(async () => {
 });
 afterAll(() => lab.stop());
 beforeEach(async () => {
-  // Pebble takes any of its profiles when none is named.
-  activities = lab.activities(hub().certman, { profile: 'default' });
-  request = await hub().request();
+  // Pebble picks any profile by default.
+  activities = lab.activities(managementCluster().certman, { profile: 'default' });
+  request = await managementCluster().request();
 });
 
 const issueOne = async (worker = activities): Promise<IssuedCertificate> => {
@@ -46,7 +46,7 @@ const revoke = (issued: readonly IssuedCertificate[] = [], worker = activities):
   });
 const outcomes = (entries: readonly RevocationEntry[]): string[] => entries.map((entry) => entry.outcome);
 const put = (chainPem: string, keyPem: string): Promise<void> =>
-  applyTlsSecret(hub().certman, {
+  applyTlsSecret(managementCluster().certman, {
     namespace: request.namespace,
     name: 'primary-cert',
     requestName: request.name,
@@ -55,8 +55,8 @@ const put = (chainPem: string, keyPem: string): Promise<void> =>
     keyPem,
   });
 
-describe('revoking at the end of a cluster', () => {
-  it('revokes the certificate in the Secret and those before it, each once, as cessationOfOperation', async () => {
+describe('revoking at decommission', () => {
+  it('revokes the certificate in the Secret and earlier ones, each once, as cessationOfOperation', async () => {
     const earlier = await issueOne();
     const current = await issueOne();
     const entries = await revoke([earlier, current]);
@@ -69,11 +69,14 @@ describe('revoking at the end of a cluster', () => {
     }
   });
 
-  it('revokes what was not issued here by the certificate itself, and needs nothing when that has expired', async () => {
+  it('revokes a replaced certificate without its URL, unless it has expired', async () => {
     const { facts } = await issue(activities, request, uniqueDnsNames());
-    const secret = await readTlsSecret(hub().admin, { namespace: request.namespace, name: 'primary-cert' });
+    const secret = await readTlsSecret(managementCluster().admin, {
+      namespace: request.namespace,
+      name: 'primary-cert',
+    });
     if (secret.kind !== 'valid') throw new Error('not issued');
-    // Since then replaced by one that was issued here.
+    // Replaced by an issued one.
     const current = await issueOne();
     const leafOf = (chainPem: string) => new X509Certificate(chainPem).raw.toString('base64');
     const notAfter = new Date(Date.now() - 1_000).toISOString();
@@ -91,17 +94,17 @@ describe('revoking at the end of a cluster', () => {
     expect(await lab.pebble.statusOf(facts.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
   });
 
-  it('is done when all is revoked already', async () => {
+  it('succeeds when all are revoked already', async () => {
     const current = await issueOne();
     await revoke([current]);
     expect(outcomes(await revoke([current]))).toEqual(['alreadyRevoked']);
   });
 
-  it('leaves the certificate in a Secret alone that belongs to another request, and revokes those listed', async () => {
+  it('does not revoke the certificate in a Secret of another request, but those listed', async () => {
     const earlier = await issueOne();
     const current = await issueOne();
-    const other = await createRequest(hub().admin, request.namespace, 'other');
-    await hub().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
+    const other = await createRequest(managementCluster().admin, request.namespace, 'other');
+    await managementCluster().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
       { op: 'replace', path: '/metadata/labels', value: { certificate_request: other.name } },
       { op: 'replace', path: '/metadata/ownerReferences', value: [controllerReferenceTo(other)] },
     ]);
@@ -117,7 +120,7 @@ describe('revoking at the end of a cluster', () => {
     expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
   });
 
-  it('of a request that names no Secret has only those listed to revoke', async () => {
+  it('of a request without a Secret name revokes only those listed', async () => {
     const listed = await issueOne();
     const entries = await runAcmeActivity(activities, 'revokeCertificates', {
       namespace: request.namespace,
@@ -128,8 +131,8 @@ describe('revoking at the end of a cluster', () => {
     expect(outcomes(entries)).toEqual(['missing', 'revoked']);
   });
 
-  it('asks the CA nothing about certificates that have expired', async () => {
-    const worker = lab.activities(hub().certman, { profile: 'blink' });
+  it('sends no request for expired certificates', async () => {
+    const worker = lab.activities(managementCluster().certman, { profile: 'blink' });
     const earlier = await issueOne(worker);
     const current = await issueOne(worker);
     await sleep(Date.parse(current.notAfter) - Date.now() + 1_100);
@@ -139,13 +142,17 @@ describe('revoking at the end of a cluster', () => {
     expect(outcomes(entries)).toEqual(['expired', 'expired']);
   });
 
-  it('needs no account when there is nothing to revoke', async () => {
+  it('needs no account without a valid certificate', async () => {
     const missing = new CertmanError({ code: 'acme/accountMissing', message: 'no account' });
     const ca = new AcmeClientSource({
       accounts: { account: () => Promise.reject(missing), invalidate: () => undefined },
       version: 'test',
     });
-    const without = createAcmeActivities({ ca, kubernetes: hub().certman, settings: { keyType: 'p-256' } });
+    const without = createAcmeActivities({
+      ca,
+      kubernetes: managementCluster().certman,
+      settings: { keyType: 'p-256' },
+    });
     expect(outcomes(await revoke([], without))).toEqual(['missing']);
     await ca.close();
   });
@@ -158,10 +165,13 @@ describe('revoking at the end of a cluster', () => {
     'of a Secret whose key is %s, revokes the certificate where it was issued here, else not',
     async (_what, keyFor) => {
       const current = await issueOne();
-      const secret = await readTlsSecret(hub().admin, { namespace: request.namespace, name: 'primary-cert' });
+      const secret = await readTlsSecret(managementCluster().admin, {
+        namespace: request.namespace,
+        name: 'primary-cert',
+      });
       if (secret.kind !== 'valid') throw new Error('not issued');
       const key = keyFor(new X509Certificate(secret.chainPem));
-      await hub().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
+      await managementCluster().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
         { op: 'replace', path: '/data/tls.key', value: Buffer.from(key).toString('base64') },
       ]);
       const [left] = await revoke();
@@ -172,7 +182,7 @@ describe('revoking at the end of a cluster', () => {
     },
   );
 
-  it("counts a certificate of somebody else's as done", async () => {
+  it("succeeds for another CA's certificate", async () => {
     const own = selfSigned({ dnsNames: ['api.c1.example.com'], notAfter: new Date(Date.now() + 86_400_000) });
     await put(own.chainPem, own.keyPem);
     const [entry] = await revoke();
@@ -180,14 +190,16 @@ describe('revoking at the end of a cluster', () => {
     expect(entry?.message).toContain('Unable to find');
   });
 
-  it('counts a certificate of another account as done', async () => {
+  it('succeeds for a certificate of another account', async () => {
     const stranger = { stored: await newAccount(lab.server) };
-    const current = await issueOne(lab.activities(hub().certman, { account: stranger, profile: 'default' }));
+    const current = await issueOne(
+      lab.activities(managementCluster().certman, { account: stranger, profile: 'default' }),
+    );
     expect(outcomes(await revoke())).toEqual(['unknownToAccount']);
     expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
   });
 
-  it('counts what the CA no longer has, or another CA has, as done', async () => {
+  it('succeeds for certificates that the CA does not have', async () => {
     const notAfter = new Date(Date.now() + 86_400_000).toISOString();
     const gone = { certificateUrl: `${lab.proxy.url}/certZ/abcdef`, serialNumber: '1', notAfter };
     const elsewhere = { certificateUrl: 'https://ca.example/cert/2', serialNumber: '2', notAfter };
@@ -195,7 +207,7 @@ describe('revoking at the end of a cluster', () => {
     expect(outcomes(entries)).toEqual(['missing', 'unknownToAccount']);
   });
 
-  it('is tried again when the CA cannot be reached, and then finishes', async () => {
+  it('fails while the CA is unreachable, and succeeds when retried', async () => {
     const earlier = await issueOne();
     const current = await issueOne();
     const cut = lab.proxy.inject({
@@ -208,9 +220,9 @@ describe('revoking at the end of a cluster', () => {
     expect(outcomes(await revoke([earlier, current]))).toEqual(['alreadyRevoked', 'alreadyRevoked']);
   });
 
-  it('does not take the refusal of a deactivated account for a certificate that needs no revocation', async () => {
+  it('fails for a deactivated account', async () => {
     const current = await issueOne();
-    // Boulder's words; Pebble lets a deactivated account revoke.
+    // Boulder's detail; Pebble lets a deactivated account revoke.
     const body = {
       type: 'urn:ietf:params:acme:error:unauthorized',
       detail: 'Account is not valid, has status "deactivated"',

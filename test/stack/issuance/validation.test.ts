@@ -6,7 +6,7 @@ import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 
-const hub = useManagementCluster();
+const managementCluster = useManagementCluster();
 const ZONE = 'v1.example.com';
 const DNS_NAMES = [`api.${ZONE}`, `apps.${ZONE}`, `*.apps.${ZONE}`];
 let zone: ServedZone | undefined;
@@ -21,7 +21,7 @@ afterAll(async () => {
   await zone?.stop();
 });
 
-/** Puts the values there, those of one name together, and waits until DNS has them. */
+/** Publishes the values, those of one name together, and waits until DNS returns them. */
 async function publish(order: PlacedOrder): Promise<void> {
   for (const name of new Set(order.challenges.map((challenge) => challenge.record.name))) {
     const values = order.challenges.flatMap(({ record }) => (record.name === name ? [record.value] : []));
@@ -34,14 +34,19 @@ async function publish(order: PlacedOrder): Promise<void> {
   }
 }
 
-describe('a CA that really looks into DNS', () => {
-  it('issues for x and *.x, whose values stand under one name', async () => {
-    const { facts } = await issue(lab.activities(hub().certman), await hub().request(), DNS_NAMES, publish);
+describe('a CA that validates over DNS', () => {
+  it('issues for x and *.x, whose values have one name', async () => {
+    const { facts } = await issue(
+      lab.activities(managementCluster().certman),
+      await managementCluster().request(),
+      DNS_NAMES,
+      publish,
+    );
     expect(facts.dnsNames.toSorted()).toEqual(DNS_NAMES.toSorted());
   });
 
-  it('says which name it could not validate, and why', async () => {
-    const worker = lab.activities(hub().certman);
+  it('names the identifier that it could not validate, and why', async () => {
+    const worker = lab.activities(managementCluster().certman);
     const order = await runAcmeActivity(worker, 'placeOrder', { dnsNames: [`api.${ZONE}`, `nothing-there.${ZONE}`] });
     const failure = await failureOf(runAcmeActivity(worker, 'answerChallenges', order));
     expect(failure).toMatchObject({ code: 'acme/challengeFailed', retry: 'backoff' });

@@ -1,7 +1,7 @@
 import type { ManagementCluster } from '../../../local/stack/management-cluster/management-cluster.ts';
 import type { Stack } from '../../../local/stack/stack.ts';
 
-/** Pebble holds an account's URL to the host that it was called by: for workers that reach the CA by another URL than the stack's. */
+/** The account URL for workers that reach Pebble by another URL than the stack's: Pebble checks its host. */
 export async function useAccountBehindProxy(
   ca: { readonly url: string },
   stack: Stack,

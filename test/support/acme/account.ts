@@ -11,7 +11,7 @@ export function newAccountKey(): string {
     .toString();
 }
 
-/** A new account at a CA. */
+/** Registers a new account at a CA. */
 export async function newAccount(server: { directoryUrl: string; caPem: string }): Promise<StoredAccount> {
   const transport = new AcmeTransport({ caBundlePem: server.caPem, userAgent: 'certman/test' });
   const privateKeyPem = newAccountKey();
@@ -23,7 +23,7 @@ export async function newAccount(server: { directoryUrl: string; caPem: string }
   }
 }
 
-/** The source of a CA's client that the worker would build, for an account that a test may exchange. */
+/** A client source as a worker creates it, with an account that a test may replace. */
 export function caSource(
   server: { directoryUrl: string; caPem: string },
   account: { stored: StoredAccount },
@@ -38,7 +38,7 @@ export function caSource(
   });
 }
 
-/** The client itself. */
+/** A client of the source. */
 export function clientOf(source: AcmeClientSource): Promise<AcmeClient> {
   return source.withClient((ca) => Promise.resolve(ca));
 }

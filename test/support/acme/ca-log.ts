@@ -1,4 +1,4 @@
-/** What the CA's own log tells: it knows also what nobody else came to know. */
+/** Orders and certificates by the CA's own log, which also has those that no worker received. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -10,15 +10,15 @@ export interface IssuedByCa {
 }
 
 export interface CaLog {
-  /** Orders that the CA took. */
+  /** Placed orders. */
   readonly orders: number;
-  /** Those of them that it took for the replacement of a certificate (RFC 9773 §5). */
+  /** Orders that replace a certificate (RFC 9773 §5). */
   readonly replacing: number;
-  /** Everything it ever issued, in order. */
+  /** Issued certificates, in order. */
   readonly issued: readonly IssuedByCa[];
 }
 
-/** @param stateDir folder of the stack that the CA is part of. */
+/** Reads the CA's log. @param stateDir of the stack. */
 export async function readCaLog(stateDir: string): Promise<CaLog> {
   const text = await readFile(join(stateDir, 'logs', 'pebble.log'), 'utf8');
   const issued = [...text.matchAll(/Issued certificate serial ([0-9a-f]+) for order (\S+)/g)];

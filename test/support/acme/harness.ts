@@ -1,4 +1,4 @@
-/** The ACME activities as a worker has them: on a real CA behind a fault proxy, and on the hub with certman's own rights. */
+/** The ACME activities of a worker, on a real CA behind a fault proxy and on a management cluster with certman's own rights. */
 
 import { createAcmeActivities } from '../../../activities/acme.ts';
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
@@ -20,7 +20,7 @@ export interface AcmeHarness {
   readonly server: { readonly directoryUrl: string; readonly caPem: string };
   readonly account: { stored: StoredAccount };
   readonly source: AcmeClientSource;
-  /** A worker of its own: nothing remembered. */
+  /** Of a new worker. */
   activities(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeActivities;
   stop(): Promise<void>;
 }
@@ -64,13 +64,13 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
 
 let clusters = 0;
 
-/** The three names of a cluster that no other test has. */
+/** Three names of a cluster, unique to a test. */
 export function uniqueDnsNames(): string[] {
   const cluster = `c${(clusters += 1)}.example.com`;
   return [`api.${cluster}`, `rh-api.${cluster}`, `*.apps.${cluster}`];
 }
 
-/** All steps of an issuance in their order. */
+/** Runs all steps of an issuance. */
 export async function issue(
   activities: AcmeActivities,
   request: ObjectRef,

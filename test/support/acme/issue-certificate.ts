@@ -1,4 +1,4 @@
-/** Certificates straight from a CA that holds every challenge to be met: no workflow, no Secret. */
+/** Issues certificates without workflow and Secret, at a CA that validates nothing. */
 import { answerChallenge, dns01Challenge, fetchAuthorization } from '../../../src/acme/authorization.ts';
 import { downloadChain } from '../../../src/acme/certificate.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
@@ -19,8 +19,8 @@ export interface CaCertificate {
 }
 
 /**
- * Whether the identifier has the octet that keeps a serial number positive, as 1 in 256 of Pebble's have. Pebble itself keeps
- * serial numbers without it, and does not find an order by such an identifier; renewal information it does.
+ * Whether the serial number in the identifier has a sign octet, as 1 in 256 of Pebble's have. Pebble finds no order by such an
+ * identifier, because it stores serial numbers without the octet; it does find renewal information.
  */
 export function hasSignOctet(certId: string): boolean {
   return Buffer.from(certId.split('.')[1] ?? '', 'base64url')[0] === 0;
@@ -30,7 +30,7 @@ export async function issueCertificate(ca: AcmeClient, wanted: NewOrder): Promis
   return await completeOrder(ca, await placeNewOrder(ca, wanted));
 }
 
-/** Proves the names of an order that was placed, and takes the certificate. */
+/** Completes a placed order. @returns its certificate. */
 export async function completeOrder(ca: AcmeClient, placed: Order): Promise<CaCertificate> {
   const authorizations = await Promise.all(placed.authorizations.map((url) => fetchAuthorization(ca, url)));
   await Promise.all(
@@ -57,7 +57,7 @@ function waitForOrderStatus(ca: AcmeClient, { url }: Order, wanted: Order['statu
   );
 }
 
-/** Makes the CA behind a proxy one that has no renewal information, for clients that do not know its directory yet. */
+/** Removes renewalInfo from the CA's directory, for clients that have not cached it. */
 export function withoutRenewalInfo(proxy: FaultProxy, directory: AcmeDirectory): { remove: () => void } {
   const { renewalInfo: _, ...body } = directory;
   return proxy.inject({ when: ({ path }) => path === '/dir', fault: { kind: 'answer', status: 200, body } });

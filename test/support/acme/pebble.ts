@@ -1,4 +1,4 @@
-/** A Pebble of its own for a test file: the real CA with the settings that a test needs, ended with the file. */
+/** A Pebble for one test file, with its own settings. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,22 +14,21 @@ import { tlsFiles } from '../../../local/stack/tls.ts';
 
 export interface Pebble {
   readonly directoryUrl: string;
-  /** Base URL of the server itself, for a proxy in front of it. */
+  /** Base URL, for a proxy in front of it. */
   readonly url: string;
-  /** PEM that its TLS certificate is trusted by. */
+  /** PEM of the CA of its TLS certificate. */
   readonly caPem: string;
-  /** That certificate and its key, good for any server on this machine. */
+  /** That certificate and its key, valid for any server on loopback. */
   readonly tls: { readonly certPem: string; readonly keyPem: string };
-  /** What Pebble says of a certificate, by its serial in decimal. */
+  /** Status of a certificate, by its serial in decimal. */
   statusOf(serialNumber: string): Promise<CertificateStatus>;
-  /** What it answers from now on when it is asked for a certificate's renewal information; a text is sent as it is. */
+  /** Sets the renewal information of a certificate; a text is sent verbatim. */
   setRenewalInfo(chainPem: string, answer: SuggestedRenewal | string): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * Unlike the stack's Pebble, it holds every challenge to be met and uses no authorization again, unless told otherwise, so
- * that tests know what comes.
+ * Starts a Pebble that, unlike the stack's, accepts every challenge and reuses no authorization by default.
  */
 export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> {
   const stateDir = await mkdtemp(join(tmpdir(), 'certman-pebble-'));

@@ -3,13 +3,13 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { AcmeActivities } from '../../../src/contract/activities.ts';
 import { type Attempt, runActivity } from '../temporal/run-activity.ts';
 
-/** How a run of an activity begins, and whether it may go on. */
+/** How a run of an activity starts, and whether it is retried. */
 export interface AcmeAttempt extends Attempt {
-  /** Default false: while the CA is not done yet, the next attempt follows, as Temporal has it. */
+  /** Default false: `acme/pending` is retried, as by Temporal. */
   readonly once?: boolean;
 }
 
-/** Runs an ACME activity, by its name. */
+/** Runs an ACME activity by name. */
 export async function runAcmeActivity<Name extends keyof AcmeActivities>(
   activities: AcmeActivities,
   name: Name,
@@ -17,7 +17,7 @@ export async function runAcmeActivity<Name extends keyof AcmeActivities>(
   { once = false, ...first }: AcmeAttempt = {},
 ): Promise<Awaited<ReturnType<AcmeActivities[Name]>>> {
   type Result = Awaited<ReturnType<AcmeActivities[Name]>>;
-  // The name ties input and result together; TypeScript cannot see that through a union of functions.
+  // TypeScript does not relate input and result of a union of functions.
   const activity = activities[name] as unknown as (given: typeof input) => Promise<Result>;
   let recorded: { readonly heartbeatDetails?: unknown } = {};
   const onHeartbeat = (heartbeatDetails: unknown): void => {

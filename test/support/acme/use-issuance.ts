@@ -1,4 +1,4 @@
-/** One CertificateRequest, one worker and one set of names for each test, on a CA and a hub for the whole file. */
+/** A CertificateRequest, a worker and a set of names for each test, on one CA and one management cluster for each file. */
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { ObjectRef } from '../../../src/clusters/cluster-view.ts';
 import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
@@ -10,7 +10,7 @@ import { type TestManagementCluster, useManagementCluster } from '../kubernetes/
 import { type AcmeHarness, startAcmeHarness, uniqueDnsNames } from './harness.ts';
 import { runAcmeActivity } from './run-activity.ts';
 
-/** What is asked of Pebble, by the first part of its paths. */
+/** Pebble's resources, by the first segment of the path. */
 const RESOURCES: Readonly<Record<string, string>> = {
   dir: 'directory',
   'nonce-plz': 'newNonce',
@@ -30,20 +30,20 @@ export function isRequestFor(resource: string): (seen: SeenRequest) => boolean {
 }
 
 export class IssuanceHarness {
-  readonly hub: TestManagementCluster;
+  readonly managementCluster: TestManagementCluster;
   readonly lab: AcmeHarness;
   readonly request: ObjectRef;
   readonly dnsNames: readonly string[] = uniqueDnsNames();
   readonly activities: AcmeActivities;
 
-  constructor(hub: TestManagementCluster, lab: AcmeHarness, request: ObjectRef) {
-    this.hub = hub;
+  constructor(managementCluster: TestManagementCluster, lab: AcmeHarness, request: ObjectRef) {
+    this.managementCluster = managementCluster;
     this.lab = lab;
     this.request = request;
-    this.activities = lab.activities(hub.certman);
+    this.activities = lab.activities(managementCluster.certman);
   }
 
-  /** Requests that the CA got, by resource. */
+  /** Requests to the CA, by resource. */
   requestCounts(): Readonly<Record<string, number>> {
     const all = Object.values(RESOURCES).map((resource) => [
       resource,
@@ -57,7 +57,7 @@ export class IssuanceHarness {
     return runAcmeActivity(this.activities, 'placeOrder', input);
   }
 
-  /** An order whose names are all proved. */
+  /** Places an order and validates its names. */
   async placeReadyOrder(): Promise<PlacedOrder> {
     const order = await this.placeOrder();
     await runAcmeActivity(this.activities, 'answerChallenges', order);
@@ -68,7 +68,7 @@ export class IssuanceHarness {
     return { orderUrl: order.orderUrl, dnsNames: this.dnsNames, request: this.request };
   }
 
-  /** The input of installCertificate for an order that was issued. */
+  /** Finalizes an order. @returns the input of installCertificate. */
   async finalizeOrder() {
     const input = this.finalizeInput(await this.placeReadyOrder());
     const { certificateUrl } = await runAcmeActivity(this.activities, 'finalizeOrder', input);
@@ -76,31 +76,31 @@ export class IssuanceHarness {
   }
 
   tlsSecret(): Promise<TlsSecret> {
-    return readTlsSecret(this.hub.admin, { namespace: this.request.namespace, name: 'primary-cert' });
+    return readTlsSecret(this.managementCluster.admin, { namespace: this.request.namespace, name: 'primary-cert' });
   }
 
   stagingSecret(): Promise<KubernetesObject | undefined> {
-    return this.hub.admin.get(SECRETS, { namespace: this.request.namespace, name: 'c1-primary-staging' });
+    return this.managementCluster.admin.get(SECRETS, { namespace: this.request.namespace, name: 'c1-primary-staging' });
   }
 }
 
-/** For a whole test file: `const issuance = useIssuance();`, then `issuance()` inside tests. */
+/** Sets up a test file: `const issuance = useIssuance();`, then `issuance()` within tests. */
 export function useIssuance(): () => IssuanceHarness {
-  const hub = useManagementCluster();
+  const managementCluster = useManagementCluster();
   let lab: AcmeHarness | undefined;
   let current: IssuanceHarness | undefined;
   beforeAll(async () => {
-    // Nonces are refused in client.test.ts; here requests are counted.
+    // Requests are counted; client.test.ts tests refused nonces.
     lab = await startAcmeHarness({ nonceReject: 0 });
   });
   afterAll(() => lab?.stop());
   beforeEach(async () => {
     if (lab === undefined) return;
-    current = new IssuanceHarness(hub(), lab, await hub().request());
+    current = new IssuanceHarness(managementCluster(), lab, await managementCluster().request());
     lab.proxy.clearSeen();
   });
   return () => {
-    if (current === undefined) throw new Error('an issuance is there only while tests run');
+    if (current === undefined) throw new Error('call it within a test');
     return current;
   };
 }

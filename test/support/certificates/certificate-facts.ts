@@ -2,10 +2,10 @@ import type { CertificateFacts } from '../../../src/certificates/certificate-fac
 
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
-/** When the certificates of these tests begin, unless told otherwise. */
+/** Default notBefore of test certificates. */
 export const NOT_BEFORE = Date.parse('2026-01-01T00:00:00Z');
 
-/** A certificate of this lifetime as it is read out of a Secret. */
+/** Facts of a certificate with this lifetime. */
 export function certificateWithLifetime(lifetimeMs: number, change: Partial<CertificateFacts> = {}): CertificateFacts {
   const begin = change.notBefore === undefined ? NOT_BEFORE : Date.parse(change.notBefore);
   return {

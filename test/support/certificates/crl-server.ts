@@ -7,9 +7,9 @@ export type CrlHandler = (response: ServerResponse, request: IncomingMessage) =>
 export interface CrlServer {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
-  /** Paths asked for, in order. */
+  /** Requested paths, in order. */
   readonly seen: string[];
-  /** What is at a path from now on. */
+  /** Sets the content of a path. */
   put(path: string, answer: Buffer | CrlHandler, headers?: Readonly<Record<string, string>>): void;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
-/** Keys in PEM that carry the public half of a key pair that their writer has no private half of. */
+/** Forged private keys in PEM: with the public key of a pair whose private key is not known. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 
-/** PKCS#8 PEM of some other private half beside this public one (EC on P-256, or RSA); OpenSSL reads it without complaint. */
+/** PKCS#8 PEM of another private key beside this public key (EC on P-256, or RSA); OpenSSL accepts it. */
 export function forgedKeyOf(publicKey: KeyObject): string {
   return (publicKey.asymmetricKeyType === 'rsa' ? forgedRsa(publicKey) : forgedEc(publicKey))
     .export({ type: 'pkcs8', format: 'pem' })
@@ -14,7 +14,7 @@ function forgedRsa(publicKey: KeyObject): KeyObject {
   return createPrivateKey({ key: { ...own, n, e }, format: 'jwk' });
 }
 
-/** ECPrivateKey (RFC 5915 §3) ends with the public point, uncompressed: it is overwritten. */
+/** Overwrites the public point at the end of ECPrivateKey (RFC 5915 §3). */
 function forgedEc(publicKey: KeyObject): KeyObject {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const der = own.privateKey.export({ type: 'sec1', format: 'der' });

@@ -1,4 +1,4 @@
-/** A CA of the tests' own, for what Pebble does not do: certificates that name a CRL, and the CRL (RFC 5280 §5). */
+/** A CA that does what Pebble does not: certificates with a CRL distribution point, and CRLs (RFC 5280 §5). */
 import { webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
@@ -23,7 +23,7 @@ const ALGORITHMS = {
 const VALIDITY = { notBefore: new Date('2026-01-01T00:00:00Z'), notAfter: new Date('2126-01-01T00:00:00Z') };
 
 export interface IssueOptions {
-  /** Hex, as it stands in the DER: with a zero octet where the first bit would be set. */
+  /** Hex, as encoded in DER: with a leading zero octet where the first bit would be set. */
   readonly serialHex: string;
   readonly crlUrl?: string;
   readonly dnsNames?: readonly string[];
@@ -31,17 +31,17 @@ export interface IssueOptions {
 }
 
 export interface IssuedKeyPair {
-  /** The certificate and that of its CA. */
+  /** The certificate followed by that of its CA. */
   readonly chainPem: string;
   readonly leafPem: string;
   readonly keyPem: string;
 }
 
 export interface CrlOptions {
-  /** Hex, as it stands in the DER. */
+  /** Hex, as encoded in DER. */
   readonly serials?: readonly string[];
   readonly nextUpdate?: Date;
-  /** Beside the authority key identifier. */
+  /** In addition to the authority key identifier. */
   readonly extensions?: readonly Extension[];
 }
 

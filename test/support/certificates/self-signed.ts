@@ -1,4 +1,4 @@
-/** A certificate with its key, signed by itself, with exactly the fields that a test cares about (RFC 5280 §4.1). */
+/** A self-signed certificate with its key, with the fields that a test sets (RFC 5280 §4.1). */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import {
   bitString,
@@ -16,7 +16,7 @@ export interface SelfSignedOptions {
   readonly serialHex?: string;
   /** Absent: the issuer has an O and no CN. */
   readonly issuerCommonName?: string;
-  /** keyIdentifier of the authorityKeyIdentifier extension in hex; absent: there is no such extension. */
+  /** keyIdentifier of the authorityKeyIdentifier extension in hex; absent: no such extension. */
   readonly authorityKeyHex?: string;
   readonly notBefore?: Date;
   readonly notAfter?: Date;

@@ -51,13 +51,13 @@ describe('the account key', () => {
     [pem(small, 'pkcs8'), '1024 bits'],
     [pem(p521, 'pkcs8'), 'secp521r1'],
     [pem(ed25519, 'pkcs8'), 'ed25519'],
-  ])('is refused with what was found instead (%#)', (text, found) => {
+  ])('is rejected with what was found instead (%#)', (text, found) => {
     const error = refusal(() => parseAccountKey(text));
     expect(error.code).toBe('acme/accountInvalid');
     expect(error.message).toContain(found);
   });
 
-  it('is never quoted in a refusal', () => {
+  it('is never quoted in an error', () => {
     const broken = pem(rsa, 'pkcs8').replace('MII', 'AAA');
     const error = refusal(() => parseAccountKey(broken));
     for (const line of broken.split('\n').slice(1, -2)) {
@@ -65,7 +65,7 @@ describe('the account key', () => {
     }
   });
 
-  it('shows as a JWK of the required members alone, in the order of RFC 7638', () => {
+  it('is exported as a JWK with the required members in the order of RFC 7638', () => {
     expect(Object.keys(publicJwk(rsa))).toEqual(['e', 'kty', 'n']);
     expect(Object.keys(publicJwk(ec))).toEqual(['crv', 'kty', 'x', 'y']);
   });
@@ -80,15 +80,15 @@ describe('the account URL', () => {
       ' https://acme-staging-v02.api.letsencrypt.org/acme/acct/5',
       'https://acme-staging-v02.api.letsencrypt.org/directory',
     ],
-  ])('chooses the environment by its host: %j', (accountUrl, directoryUrl) => {
+  ])('determines the directory by its host: %j', (accountUrl, directoryUrl) => {
     expect(parseAccount({ privateKeyPem, accountUrl }).directoryUrl).toBe(directoryUrl);
   });
 
-  it('loses the white space around it', () => {
+  it('is trimmed', () => {
     expect(parseAccount({ privateKeyPem, accountUrl: `${ACCOUNT_URL}\n\n` }).url).toBe(ACCOUNT_URL);
   });
 
-  it('does not matter for the directory when one is configured', () => {
+  it('does not determine the directory when one is configured', () => {
     const account = parseAccount({ privateKeyPem, accountUrl: 'https://ca.example/acct/1' }, 'https://ca.example/dir');
     expect(account.directoryUrl).toBe('https://ca.example/dir');
   });
@@ -99,7 +99,7 @@ describe('the account URL', () => {
     ['https://acme-v02.api.letsencrypt.org', 'letsencrypt.org"'],
     ['mailto:ops@example.com', 'mailto'],
     ['https://ca.example/acct/1', 'whose ACME directory is not known'],
-  ])('is refused with what was found: %j', (accountUrl, found) => {
+  ])('is rejected with what was found: %j', (accountUrl, found) => {
     const error = refusal(() => parseAccount({ privateKeyPem, accountUrl }));
     expect(error.code).toBe('acme/accountInvalid');
     expect(error.message).toContain(found);

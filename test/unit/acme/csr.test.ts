@@ -38,13 +38,13 @@ describe('a CSR', () => {
     expect(acmeCrypto.readCsrDomains(csr)).toEqual({ commonName: null, altNames: NAMES });
   });
 
-  it('holds a hundred names', async () => {
+  it('contains a hundred names', async () => {
     const many = Array.from({ length: 100 }, (_, index) => `n${index}.a-long-enough-label.example.com`);
     const csr = pemOf(await createCsr(parsePrivateKey(await generatePrivateKey('p-256')), { dnsNames: many }));
     expect(acmeCrypto.readCsrDomains(csr).altNames).toEqual(many);
   });
 
-  it('is refused a common name over 64 characters', async () => {
+  it('rejects a common name of more than 64 characters', async () => {
     const key = parsePrivateKey(await generatePrivateKey('p-256'));
     const long = `${'a'.repeat(60)}.example.com`;
     await expect(createCsr(key, { dnsNames: [long], commonName: long })).rejects.toMatchObject({
@@ -52,7 +52,7 @@ describe('a CSR', () => {
     });
   });
 
-  it('is not made with a key of a kind that certman does not make', async () => {
+  it('rejects a key type that certman does not generate', async () => {
     const { privateKey } = generateKeyPairSync('ed25519');
     await expect(createCsr(privateKey, { dnsNames: NAMES })).rejects.toBeInstanceOf(CertmanError);
   });
@@ -64,7 +64,7 @@ describe('a private key', () => {
     expect(one).not.toBe(other);
   });
 
-  it('that cannot be read is refused without being quoted', () => {
+  it('that cannot be decoded is rejected without being quoted', () => {
     const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQ=';
     try {
       parsePrivateKey(`-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`);

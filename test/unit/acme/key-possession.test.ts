@@ -6,14 +6,14 @@ import { selfSigned } from '../../support/certificates/self-signed.ts';
 
 const publicHalf = (pem: string): KeyObject => createPublicKey(createPrivateKey(pem));
 
-describe('the key of a certificate', () => {
-  it.each(KEY_TYPES)('of %s is shown to be there by what it signs', async (type) => {
+describe('possession of a private key', () => {
+  it.each(KEY_TYPES)('of type %s is proved by a signature', async (type) => {
     const pem = await generatePrivateKey(type);
     expect(await isPrivateKeyOf(pem, publicHalf(pem))).toBe(true);
     expect(await isPrivateKeyOf(await generatePrivateKey(type), publicHalf(pem))).toBe(false);
   });
 
-  it('is not there in a text that only says so, though OpenSSL takes the two for a pair', async () => {
+  it('is not proved by a forged PEM that OpenSSL accepts as the pair', async () => {
     const leaf = new X509Certificate(selfSigned().chainPem);
     const forged = forgedKeyOf(leaf.publicKey);
     expect(leaf.checkPrivateKey(createPrivateKey(forged))).toBe(true);
@@ -33,7 +33,7 @@ describe('the key of a certificate', () => {
       'a key of another kind',
       generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     ],
-  ])('is not there in %s', async (_what, text) => {
+  ])('is not proved by %s', async (_what, text) => {
     expect(await isPrivateKeyOf(text, publicHalf(await generatePrivateKey('p-256')))).toBe(false);
   });
 });

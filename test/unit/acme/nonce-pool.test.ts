@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { NoncePool } from '../../../src/acme/session.ts';
 
 describe('the nonce pool', () => {
-  it('gives each nonce once, the freshest first', () => {
+  it('returns each nonce once, the newest first', () => {
     const pool = new NoncePool();
     pool.put('older');
     pool.put('newer');
     expect([pool.take(), pool.take(), pool.take()]).toEqual(['newer', 'older', undefined]);
   });
 
-  it('forgets nonces that have grown old', () => {
+  it('drops old nonces', () => {
     let now = 0;
     const pool = new NoncePool(() => now);
     pool.put('nonce');
@@ -18,13 +18,16 @@ describe('the nonce pool', () => {
     expect(pool.size).toBe(0);
   });
 
-  it.each([undefined, '', 'with space', 'pl+us', 'n'.repeat(300)])('ignores %j, which is no nonce', (nonce) => {
-    const pool = new NoncePool();
-    pool.put(nonce);
-    expect(pool.size).toBe(0);
-  });
+  it.each([undefined, '', 'with space', 'pl+us', 'n'.repeat(300)])(
+    'ignores %j, which is not a valid nonce',
+    (nonce) => {
+      const pool = new NoncePool();
+      pool.put(nonce);
+      expect(pool.size).toBe(0);
+    },
+  );
 
-  it('keeps no more than it can use', () => {
+  it('is bounded', () => {
     const pool = new NoncePool();
     for (let count = 0; count < 1000; count += 1) pool.put(`n${count}`);
     expect(pool.size).toBe(256);

@@ -50,11 +50,11 @@ describe('a refusal of the CA', () => {
     expect(error.message).not.toContain('html');
   });
 
-  it('is a rate limit by its status whatever type a proxy in between claims', () => {
+  it('with status 429 is a rate limit, whatever its type', () => {
     expect(refused(429, { type: `${NS}malformed`, detail: 'x' }).code).toBe('acme/rateLimited');
   });
 
-  it('carries the instant that Retry-After names', () => {
+  it('carries the Retry-After', () => {
     const error = refused(429, { type: `${NS}rateLimited`, detail: 'too many' }, '3600');
     expect(error.info.notBefore).toBe('2026-03-01T13:00:00.000Z');
   });
@@ -65,11 +65,11 @@ describe('a refusal of the CA', () => {
     ['malformed', 'KeyID header contained an invalid account URL: "https://x"'],
     ['unauthorized', 'Account has been deactivated'],
     ['unauthorized', 'Account is not valid, has status "deactivated"'],
-  ])('of type %s saying %j is about the account', (type, detail) => {
+  ])('of type %s with detail %j concerns the account', (type, detail) => {
     expect(refused(400, { type: `${NS}${type}`, detail }).code).toBe('acme/accountInvalid');
   });
 
-  it('of a compound kind takes the code of what it is made of', () => {
+  it('of type compound has the code of its subproblem', () => {
     const subproblems = [{ type: `${NS}caa`, detail: 'CAA forbids', identifier: { type: 'dns', value: 'a.example' } }];
     const error = refused(403, { type: `${NS}compound`, detail: 'Errors during finalization', subproblems });
     expect(error.code).toBe('acme/rejectedIdentifier');
@@ -77,15 +77,15 @@ describe('a refusal of the CA', () => {
   });
 });
 
-describe('the words of a problem', () => {
-  it('fit one line of bounded length', () => {
+describe('the description of a problem', () => {
+  it('is one line of bounded length', () => {
     const detail = `one\r\ntwo\u0000${'x'.repeat(5_000)}`;
     const words = describeProblem({ type: `${NS}malformed`, detail });
     expect(words).toMatch(/^one two x+… \[malformed\]$/);
     expect(words.length).toBeLessThan(600);
   });
 
-  it('name five subproblems and count the rest', () => {
+  it('names five subproblems and counts the rest', () => {
     const subproblems = Array.from({ length: 8 }, (_, index) => ({
       type: `${NS}rejectedIdentifier`,
       detail: 'no',

@@ -21,8 +21,8 @@ const KEY = 'aYhba4dGQEHhs3uEe6CuLN4ByNQ';
 const made = (options: SelfSignedOptions): string | undefined =>
   ariCertId(new X509Certificate(selfSigned(options).chainPem).raw);
 
-describe('the identifier of a certificate in renewal information', () => {
-  test("is that of RFC 9773 for the RFC's own example", () => {
+describe('the ARI certificate identifier', () => {
+  test('equals that of the example in RFC 9773', () => {
     expect(ariCertId(new X509Certificate(EXAMPLE).raw)).toBe(`${KEY}.AIdlQyE`);
   });
 
@@ -43,15 +43,15 @@ describe('the identifier of a certificate in renewal information', () => {
     expect(made({ authorityKeyHex: 'fb', serialHex: '05' })).toBe('-w.BQ');
   });
 
-  test('is not there for a certificate that does not name the key of its issuer', () => {
+  test('is undefined for a certificate without an authority key identifier', () => {
     expect(made({})).toBeUndefined();
   });
 
-  test('is not there for what is no certificate', () => {
+  test('is undefined for input that is not a certificate', () => {
     expect(ariCertId(Buffer.from('3003020101', 'hex'))).toBeUndefined();
   });
 
-  test('is among the facts of a certificate that has one, and only of such', () => {
+  test('is part of the facts of a certificate that has one', () => {
     const pair = selfSigned({ authorityKeyHex: KEY_HEX, serialHex: '0087654321' });
     expect(certificateFacts(pair.chainPem)).toMatchObject({ certId: `${KEY}.AIdlQyE`, serialNumber: '2271560481' });
     expect(certificateFacts(selfSigned().chainPem)).not.toHaveProperty('certId');

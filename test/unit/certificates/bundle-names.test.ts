@@ -14,7 +14,7 @@ function namesOf(change: Partial<ServingNames>, bundle = 'primary', extraRecord?
   return namesOfBundle(bundle, { ...serving, ...change }, extraRecord);
 }
 
-/** A cluster name with which the API's name has so many characters. */
+/** A cluster name for which the API's name has the given length. */
 function label(length: number): string {
   return 'x'.repeat(length - 'api..example.com'.length);
 }
@@ -24,7 +24,7 @@ function ingressOf(count: number) {
 }
 
 describe('namesOfBundle', () => {
-  it('gives the usual bundle: API, extra API, apps wildcard, and the first as CN', () => {
+  it('returns the usual names: API, extra API, apps wildcard, with the first as CN', () => {
     expect(namesOf({}, 'primary', 'rh-api')).toEqual({
       kind: 'valid',
       dnsNames: ['api.c1.example.com', 'rh-api.c1.example.com', '*.apps.c1.example.com'],
@@ -32,7 +32,7 @@ describe('namesOfBundle', () => {
     });
   });
 
-  it('leaves the extra name out when none is configured', () => {
+  it('omits the extra name when none is configured', () => {
     expect(namesOf({})).toMatchObject({ dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'] });
     expect(namesOf({}, 'primary', '')).toMatchObject({ dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'] });
   });
@@ -56,14 +56,14 @@ describe('namesOfBundle', () => {
     });
   });
 
-  it('gives the API names only to the default bundle', () => {
+  it('adds the API names only to the default bundle', () => {
     expect(namesOf({ ingress: [{ bundle: 'second', domain: 'apps.example.com' }] }, 'second', 'rh-api')).toMatchObject({
       dnsNames: ['*.apps.example.com'],
       commonName: '*.apps.example.com',
     });
   });
 
-  it('lower-cases and takes each name once, whatever its case', () => {
+  it('lower-cases names and removes duplicates', () => {
     expect(
       namesOf({
         clusterName: 'C1',
@@ -83,7 +83,7 @@ describe('namesOfBundle', () => {
     expect(namesOf({ clusterName: label(65) })).toMatchObject({ kind: 'valid' });
   });
 
-  it('says where to name a bundle that nothing uses', () => {
+  it('says how to use a bundle that nothing uses', () => {
     expect(namesOf({}, 'unused')).toEqual({
       kind: 'invalid',
       code: 'names/none',
@@ -91,7 +91,7 @@ describe('namesOfBundle', () => {
     });
   });
 
-  it('takes 100 names and no more', () => {
+  it('accepts 100 names and no more', () => {
     expect(namesOf({ ingress: ingressOf(100) }, 'many')).toMatchObject({ kind: 'valid' });
     expect(namesOf({ ingress: ingressOf(101) }, 'many')).toMatchObject({
       code: 'names/tooMany',
@@ -99,7 +99,7 @@ describe('namesOfBundle', () => {
     });
   });
 
-  it('counts names, not mentions, towards the hundred', () => {
+  it('counts duplicates once towards the limit', () => {
     const ingress = Array.from({ length: 300 }, (_, index) => ({
       bundle: 'many',
       domain: `n${index % 100}.example.com`,
@@ -127,21 +127,21 @@ describe('namesOfBundle', () => {
     ['*.0.2.7', /IP address/],
     ['2001:db8::1', /letters/],
     ['', /empty/],
-  ])('refuses %j and says why', (domain, why) => {
+  ])('rejects %j and says why', (domain, why) => {
     const names = namesOf({ additional: [{ bundle: 'primary', domain }] });
     expect(names).toMatchObject({ kind: 'invalid', code: 'names/invalid', message: expect.stringMatching(why) });
   });
 
-  it('refuses an ingress without a domain instead of making a wildcard of nothing', () => {
+  it('rejects an ingress without a domain', () => {
     expect(namesOf({ ingress: [{ bundle: 'primary', domain: '' }] })).toMatchObject({ code: 'names/invalid' });
   });
 
-  it.each(['other.org', 'badexample.com', '*.org.example', 'com'])('refuses %s, outside the zone', (domain) => {
+  it.each(['other.org', 'badexample.com', '*.org.example', 'com'])('rejects %s, outside the zone', (domain) => {
     const names = namesOf({ additional: [{ bundle: 'primary', domain: domain === 'com' ? 'x.com' : domain }] });
     expect(names).toMatchObject({ code: 'dns/nameOutsideZone', message: expect.stringContaining('"example.com"') });
   });
 
-  it('takes the zone itself and a wildcard right below it', () => {
+  it('accepts the zone itself and a wildcard directly below it', () => {
     expect(
       namesOf({
         additional: [
@@ -152,15 +152,15 @@ describe('namesOfBundle', () => {
     ).toMatchObject({ kind: 'valid' });
   });
 
-  it('names the offending value shortened, with nothing that could play tricks on a terminal', () => {
+  it('quotes the invalid value, truncated and without control characters', () => {
     const names = namesOf({ additional: [{ bundle: 'primary', domain: `\u001b[31m\u202e${'x'.repeat(3000)}` }] });
     const message = names.kind === 'invalid' ? names.message : '';
     expect(message.length).toBeLessThan(400);
-    // oxlint-disable-next-line no-control-regex -- it is what must not be there
+    // oxlint-disable-next-line no-control-regex -- matches what must not occur
     expect(message).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
   });
 
-  it('never lets a name through that is not lower case, unique and in the zone, whatever it is given', () => {
+  it('only returns names that are lower case, unique and in the zone, for any input', () => {
     const domain = fc.oneof(
       fc.domain(),
       fc.string(),

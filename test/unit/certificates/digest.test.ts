@@ -34,7 +34,7 @@ test('a stable fraction lies in [0, 1)', () => {
   );
 });
 
-test('a fleet is spread evenly: a tenth of it in each tenth', () => {
+test('stable fractions are uniformly distributed', () => {
   const tenths = Array.from({ length: 10 }, () => 0);
   for (let index = 0; index < 10_000; index += 1) {
     const tenth = Math.floor(stableFraction(`uhc-production-${index}/c${index}-primary-cert-bundle`) * 10);
@@ -54,7 +54,7 @@ test('another set has another digest', () => {
 });
 
 describe('digestOf', () => {
-  it('is 16 hex digits and always the same', () => {
+  it('is 16 hexadecimal digits and deterministic', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         expect(digestOf(text)).toMatch(/^[0-9a-f]{16}$/);
@@ -63,14 +63,14 @@ describe('digestOf', () => {
     );
   });
 
-  it('tells a hundred thousand similar texts apart', () => {
+  it('differs for a hundred thousand similar texts', () => {
     const digests = new Set(
       Array.from({ length: 100_000 }, (_, index) => digestOf(`{"name":"c${index}","installed":true}`)),
     );
     expect(digests.size).toBe(100_000);
   });
 
-  it('uses both halves: neither alone repeats more often than chance', () => {
+  it('has two halves that each collide no more often than chance', () => {
     const digests = Array.from({ length: 20_000 }, (_, index) => digestOf(`cluster-${index}`));
     for (const half of [digests.map((d) => d.slice(0, 8)), digests.map((d) => d.slice(8))]) {
       expect(new Set(half).size).toBeGreaterThan(19_990);

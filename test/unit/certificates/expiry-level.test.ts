@@ -7,7 +7,7 @@ import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certi
 const SECOND_MS = 1000;
 
 describe.each([
-  // lifetime, renewBeforeDays, near and critical at so many days left
+  // lifetime, renewBeforeDays, days left from which it is near and critical
   ['90 days', 90, undefined, 22.5, 7.5],
   ['64 days', 64, undefined, 16, 64 / 12],
   ['45 days', 45, undefined, 11.25, 3.75],
@@ -19,7 +19,7 @@ describe.each([
   const left = (days: number) => Date.parse(certificate.notAfter) - days * DAY_MS;
   const nearness = (at: number) => expiryLevel(certificate, at, renewBeforeDays);
 
-  test('is near, critical and expired from exactly these instants on', () => {
+  test('the level is near, critical and expired from exactly these instants on', () => {
     expect(nearness(NOT_BEFORE)).toBe('far');
     expect(nearness(left(near) - SECOND_MS)).toBe('far');
     expect(nearness(left(near) + SECOND_MS)).toBe('near');
@@ -29,7 +29,7 @@ describe.each([
     expect(nearness(left(0))).toBe('expired');
   });
 
-  test('says when it changes next, and has changed then', () => {
+  test('the next change is returned, and the level changes then', () => {
     const story: string[] = [];
     let at: number | undefined = NOT_BEFORE;
     while (at !== undefined) {
@@ -40,7 +40,7 @@ describe.each([
   });
 });
 
-test('nothing is near as long as renewals happen in time', () => {
+test('the level is far while renewals are in time', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 3_600, max: 398 * 86_400 }),

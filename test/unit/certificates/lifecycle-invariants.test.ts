@@ -31,7 +31,7 @@ describe('for any lifetime, any renewBeforeDays and any order of events', () => 
   });
 });
 
-/** The orders of ten years with nothing but these disturbances, each so long after the beginning. */
+/** The orders of ten years with only these disturbances, each at its time after the start. */
 function tenYears(lifetimeMs: number, ...disturbances: readonly (readonly [number, Disturbance])[]): readonly Issued[] {
   let last = 0;
   const scenario: Scenario = {
@@ -55,7 +55,7 @@ describe.each([
 ])('%s', (_what, lifetime) => {
   const spread = Math.min(DAY_MS, lifetime / 50);
 
-  test('is renewed at half of its life for ten years, and not once more', () => {
+  test('is renewed at half of its lifetime for ten years, and never otherwise', () => {
     const orders = tenYears(lifetime);
     const [first, ...renewals] = orders;
     expect(first?.reason).toBe('SecretMissing');
@@ -75,12 +75,12 @@ describe.each([
     const orders = tenYears(lifetime, [HOUR_MS, trouble], [well, { kind: 'caWell' }]);
     const renewal = orders[1];
     expect(renewal?.reason).toBe('RenewalDue');
-    // A quarter of what was left at the last attempt that failed, which is no more than 0.1 / (1 - 1/4) of the life.
+    // A quarter of the time left at the last failed attempt, which is at most 0.1 / (1 - 1/4) of the lifetime.
     expect((renewal?.at ?? Number.NaN) - NOT_BEFORE - well).toBeLessThanOrEqual(lifetime * (0.1 / 3));
     expect(renewal?.at).toBeLessThan(Date.parse(renewal?.replaced?.notAfter ?? ''));
   });
 
-  test('whose Secret somebody deletes hourly for two days is ordered as often as the limit allows, no more', () => {
+  test('whose Secret is deleted hourly for two days is ordered as often as the rate limit allows', () => {
     const deletions = Array.from(
       { length: 48 },
       (_, hour) => [(hour + 1) * HOUR_MS, { kind: 'secretDeleted' }] as const,

@@ -8,23 +8,26 @@ function terms(change: Partial<RenewalTerms> = {}): RenewalTerms {
   return { jitterKey: 'ns/c1-primary', now: NOT_BEFORE + DAY_MS, ...change };
 }
 
-/** Days that a certificate has left at its renewal. */
+/** Days left at the renewal of a certificate. */
 function daysLeft(lifetimeDays: number, change: Partial<RenewalTerms> = {}): number {
   const certificate = certificateWithLifetime(lifetimeDays * DAY_MS);
   return (Date.parse(certificate.notAfter) - plannedRenewal(certificate, terms(change)).at) / DAY_MS;
 }
 
-describe('by the policy', () => {
+describe('a renewal by the policy', () => {
   test.each([
     [90, 45],
     [64, 32],
     [45, 22.5],
     [6.7, 3.35],
     [398, 45],
-  ])('one of %s days with %s days left, at most a day (or a fiftieth) earlier', (lifetime, left) => {
-    expect(daysLeft(lifetime)).toBeGreaterThanOrEqual(left - 0.001);
-    expect(daysLeft(lifetime)).toBeLessThanOrEqual(left + Math.min(1, lifetime / 50) + 0.001);
-  });
+  ])(
+    'of a certificate of %s days is %s days before expiry, at most a day (or a fiftieth) earlier',
+    (lifetime, left) => {
+      expect(daysLeft(lifetime)).toBeGreaterThanOrEqual(left - 0.001);
+      expect(daysLeft(lifetime)).toBeLessThanOrEqual(left + Math.min(1, lifetime / 50) + 0.001);
+    },
+  );
 
   test.each([
     ['as the user says', 90, 30, 30, 'RenewBeforeDays'],
@@ -40,7 +43,7 @@ describe('by the policy', () => {
     expect(plannedRenewal(certificateWithLifetime(lifetime * DAY_MS), terms(change)).reason).toBe(reason);
   });
 
-  test('says why then', () => {
+  test('states its reason', () => {
     const message = (days: number, change?: Partial<RenewalTerms>) =>
       plannedRenewal(certificateWithLifetime(days * DAY_MS), terms(change)).message;
     expect(message(90, { renewBeforeDays: 30 })).toBe('30 days are then left, as renewBeforeDays says');
@@ -48,14 +51,14 @@ describe('by the policy', () => {
     expect(message(64)).toBe('half of its lifetime is then left, the most there may be (45 days were wanted)');
   });
 
-  test('always at the same instant for the same request, and spread over requests', () => {
+  test('is at the same instant for the same request, and spread over requests', () => {
     const certificate = certificateWithLifetime(90 * DAY_MS);
     const at = (jitterKey: string) => plannedRenewal(certificate, terms({ jitterKey })).at;
     expect(at('a/b')).toBe(at('a/b'));
     expect(new Set(Array.from({ length: 200 }, (_, index) => at(`ns/c${index}`))).size).toBeGreaterThan(190);
   });
 
-  test('from an hour to 398 days: inside its life, with at least nearly half of it behind', () => {
+  test('lies in the second half of any lifetime from an hour to 398 days, less jitter', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 3_600, max: 398 * 86_400 }),
@@ -73,7 +76,7 @@ describe('by the policy', () => {
   });
 });
 
-describe('with a window that the CA suggests', () => {
+describe('a window that the CA suggests', () => {
   const certificate = certificateWithLifetime(90 * DAY_MS);
   const byPolicy = plannedRenewal(certificate, terms());
 
@@ -86,7 +89,7 @@ describe('with a window that the CA suggests', () => {
     };
   }
 
-  test('an earlier one wins', () => {
+  test('decides when it is earlier', () => {
     const suggestedWindow = windowOfDays(20, 22);
     expect(plannedRenewal(certificate, terms({ suggestedWindow }))).toEqual({
       at: selectTimeInWindow(suggestedWindow, NOT_BEFORE),
@@ -95,7 +98,7 @@ describe('with a window that the CA suggests', () => {
     });
   });
 
-  test('one that is over: now, with the page that says why', () => {
+  test('in the past makes the renewal due, with the page that explains it', () => {
     const suggestedWindow = windowOfDays(-2, -1, { explanationUrl: 'https://ca.example/incident' });
     const planned = plannedRenewal(certificate, terms({ suggestedWindow }));
     expect(planned.at).toBe(NOT_BEFORE + DAY_MS);
@@ -110,7 +113,7 @@ describe('with a window that the CA suggests', () => {
     expect(plannedRenewal(certificate, terms({ suggestedWindow }))).toEqual(byPolicy);
   });
 
-  test('never delays a renewal that is due', () => {
+  test('never delays a due renewal', () => {
     const now = NOT_BEFORE + 50 * DAY_MS;
     expect(plannedRenewal(certificate, terms({ suggestedWindow: windowOfDays(59, 61), now }))).toEqual(byPolicy);
   });

@@ -89,7 +89,7 @@ describe('an order now', () => {
   });
 
   test('for the most urgent of several reasons', () => {
-    // Everything is wrong at once; one after the other is put right.
+    // Every reason applies; they are resolved one by one.
     const wrong: RenewalInputs = inputs({
       secret: valid(staged),
       dnsNames: ['other.example.com'],
@@ -128,23 +128,23 @@ describe('no order', () => {
       'for the same CA, however its host is written',
       { issuedByCaHost: PRODUCTION, caHost: 'ACME-v02.api.LetsEncrypt.org' },
     ],
-    ['where nothing says who issued it', { caHost: PRODUCTION }],
-    ['where nothing says who would issue it', { issuedByCaHost: STAGING }],
+    ['when the issuing CA is not recorded', { caHost: PRODUCTION }],
+    ['when the CA of an order is unknown', { issuedByCaHost: STAGING }],
     ['for a staging certificate in staging', { secret: valid(staged), caHost: STAGING }],
-    ['for a staging certificate while the environment is not known', { secret: valid(staged) }],
+    ['for a staging certificate while the CA is unknown', { secret: valid(staged) }],
     ['for the window of another certificate', { suggestedWindow: windowOver('of.another') }],
-    ['where it is said not to be revoked', { revoked: false }],
-    ['where nobody asked for it', { renewRequested: false }],
+    ['when it is not revoked', { revoked: false }],
+    ['when no operator asked for it', { renewRequested: false }],
   ])('%s', (_what, change) => {
     expect(nextAction(inputs(change)).kind).toBe('sleep');
   });
 
-  test('but sleep until the planned instant, with the rule that gives it', () => {
+  test('but sleep until the planned instant, with its rule', () => {
     const { at, reason, message } = plannedRenewal(good, inputs());
     expect(nextAction(inputs())).toEqual({ kind: 'sleep', until: at, certificate: good, reason, message });
   });
 
-  test('for a certificate just issued, however skewed the clock by minutes', () => {
+  test('for a certificate just issued, with a clock skew of minutes', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 3_600, max: 398 * 86_400 }),
@@ -165,6 +165,6 @@ describe('no order', () => {
   });
 });
 
-test('names are compared without regard to case', () => {
+test('names are compared case-insensitively', () => {
   expect(missingNames(['API.C1.example.com'], ['api.c1.example.com', 'b'])).toEqual(['b']);
 });

@@ -16,62 +16,62 @@ const window = (fromDay: number, toDay: number, change: Partial<RenewalWindow> =
   ...change,
 });
 
-describe('a window that the workflow was never told of', () => {
-  test('is news when it lies before the renewal that is planned', () => {
+describe('a window that the workflow does not know', () => {
+  test('changes the renewal time when it is before the planned renewal', () => {
     expect(changesRenewalTime(window(1, 2), { renewalTime: at(10) }, NOW)).toBe(true);
   });
 
-  test('is news when it has passed, with the renewal planned for later', () => {
+  test('changes it when the window has passed and the renewal is planned for later', () => {
     expect(changesRenewalTime(window(-2, -1), { renewalTime: at(10) }, NOW)).toBe(true);
   });
 
-  test('is none when it lies behind the renewal that is planned', () => {
+  test('changes nothing when it is after the planned renewal', () => {
     expect(changesRenewalTime(window(20, 21), { renewalTime: at(10) }, NOW)).toBe(false);
   });
 
-  test('is none when the renewal is due anyway', () => {
+  test('changes nothing when the renewal is due', () => {
     expect(changesRenewalTime(window(-2, -1), { renewalTime: at(-1) }, NOW)).toBe(false);
   });
 
-  test('is none while no renewal is planned: one is under way, or failing', () => {
+  test('changes nothing while no renewal is planned: one is in progress, or failing', () => {
     expect(changesRenewalTime(window(-2, -1), {}, NOW)).toBe(false);
   });
 
-  test('is none when it is no window', () => {
+  test('changes nothing when it is malformed', () => {
     expect(changesRenewalTime(window(2, 1), { renewalTime: at(10) }, NOW)).toBe(false);
   });
 
-  test('is judged as one, although it was told of the window of the certificate before', () => {
-    const told = { suggestedWindow: window(20, 21, { certId: 'AQ.AQ' }), renewalTime: at(10) };
-    expect(changesRenewalTime(window(30, 31), told, NOW)).toBe(false);
-    expect(changesRenewalTime(window(1, 2), told, NOW)).toBe(true);
+  test('counts as unknown when the known window is that of the previous certificate', () => {
+    const known = { suggestedWindow: window(20, 21, { certId: 'AQ.AQ' }), renewalTime: at(10) };
+    expect(changesRenewalTime(window(30, 31), known, NOW)).toBe(false);
+    expect(changesRenewalTime(window(1, 2), known, NOW)).toBe(true);
   });
 });
 
-describe('a window that the workflow was told of', () => {
-  const told = { suggestedWindow: window(5, 6), renewalTime: at(5.5) };
+describe('a window that the workflow knows', () => {
+  const known = { suggestedWindow: window(5, 6), renewalTime: at(5.5) };
 
-  test('is none while it stays', () => {
-    expect(changesRenewalTime(window(5, 6), told, NOW)).toBe(false);
+  test('changes nothing while it is the same', () => {
+    expect(changesRenewalTime(window(5, 6), known, NOW)).toBe(false);
   });
 
-  test('is news when it moves, be it to later: the renewal is planned by the one before', () => {
-    expect(changesRenewalTime(window(1, 2), told, NOW)).toBe(true);
-    expect(changesRenewalTime(window(30, 31), told, NOW)).toBe(true);
+  test('changes the renewal time when it moves, even to later', () => {
+    expect(changesRenewalTime(window(1, 2), known, NOW)).toBe(true);
+    expect(changesRenewalTime(window(30, 31), known, NOW)).toBe(true);
   });
 
-  test('is news when the CA explains it otherwise', () => {
-    expect(changesRenewalTime(window(5, 6, { explanationUrl: 'https://ca.example/7' }), told, NOW)).toBe(true);
+  test('is signalled when its explanation changes', () => {
+    expect(changesRenewalTime(window(5, 6, { explanationUrl: 'https://ca.example/7' }), known, NOW)).toBe(true);
   });
 
-  test('is none when it has passed and moves within the past, as that of a revoked certificate does at every look', () => {
+  test('changes nothing when it moves within the past, as that of a revoked certificate does at every poll', () => {
     expect(changesRenewalTime(window(-2, -1), { suggestedWindow: window(-4, -3), renewalTime: at(-4) }, NOW)).toBe(
       false,
     );
   });
 });
 
-test('once told, the same window is never news again, whatever becomes of the planned renewal', () => {
+test('a known window never changes the renewal time again, whatever the planned renewal', () => {
   const day = double({ min: -100, max: 400, noNaN: true });
   assert(
     property(day, double({ min: 0.01, max: 30, noNaN: true }), day, day, (from, days, planned, later) => {
@@ -82,7 +82,7 @@ test('once told, the same window is never news again, whatever becomes of the pl
   );
 });
 
-test('what is news to a workflow never told before is so exactly when the renewal comes earlier by it', () => {
+test('an unknown window changes the renewal time exactly when it makes the renewal earlier', () => {
   const day = double({ min: -100, max: 400, noNaN: true });
   assert(
     property(day, double({ min: 0.01, max: 30, noNaN: true }), day, (from, days, planned) => {

@@ -14,33 +14,33 @@ function windowAt(start: number, end: number, certId = certificate.certId ?? '')
 const MALFORMED: readonly (readonly [string, RenewalWindow])[] = [
   ['ends before it starts', windowAt(END, START)],
   ['ends as it starts', windowAt(START, START)],
-  ['has a start that cannot be read', { ...windowAt(START, END), start: 'soon' }],
-  ['has an end that cannot be read', { ...windowAt(START, END), end: '' }],
+  ['has a malformed start', { ...windowAt(START, END), start: 'soon' }],
+  ['has a malformed end', { ...windowAt(START, END), end: '' }],
 ];
 
-describe('a window is obeyed', () => {
-  test('that is of the certificate', () => {
+describe('a window applies', () => {
+  test('to its own certificate', () => {
     const window = windowAt(START, END);
     expect(applicableWindow(window, certificate)).toBe(window);
   });
 
   test.each<readonly [string, RenewalWindow | undefined]>([
     ...MALFORMED.map(([what, window]) => [`which ${what}`, window] as const),
-    ['of another certificate', windowAt(START, END, 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyF')],
-    ['that there is not', undefined],
-  ])('but none %s', (_what, window) => {
+    ['that belongs to another certificate', windowAt(START, END, 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyF')],
+    ['that is undefined', undefined],
+  ])('but not one %s', (_what, window) => {
     expect(applicableWindow(window, certificate)).toBeUndefined();
   });
 
-  test('by no certificate that the CA cannot be asked about', () => {
+  test('to no certificate without an ARI identifier', () => {
     const { certId: _unknown, ...rest } = certificate;
     const nameless: CertificateFacts = rest;
     expect(applicableWindow(windowAt(START, END, ''), nameless)).toBeUndefined();
   });
 });
 
-describe('the instant in a window', () => {
-  test('lies in it, the same every time', () => {
+describe('the time selected in a window', () => {
+  test('lies in it and is deterministic', () => {
     const window = windowAt(START, END);
     const at = selectTimeInWindow(window, NOT_BEFORE);
     expect(at).toBeGreaterThanOrEqual(START);
@@ -48,7 +48,7 @@ describe('the instant in a window', () => {
     expect(selectTimeInWindow(window, NOT_BEFORE + DAY_MS)).toBe(at);
   });
 
-  test('is uniform over it for a fleet', () => {
+  test('is uniformly distributed over certificates', () => {
     const quarters = [0, 0, 0, 0];
     for (let serial = 0; serial < 2_000; serial += 1) {
       const at =
@@ -61,12 +61,12 @@ describe('the instant in a window', () => {
 
   test.each([
     ['is over', END + DAY_MS],
-    ['is almost over, the instant past', END - 1],
+    ['is almost over and the selected time has passed', END - 1],
   ])('is now when the window %s', (_what, now) => {
     expect(selectTimeInWindow(windowAt(START, END), now)).toBe(now);
   });
 
-  test.each(MALFORMED)('there is none in a window that %s', (_what, window) => {
+  test.each(MALFORMED)('is undefined for a window that %s', (_what, window) => {
     expect(selectTimeInWindow(window, NOT_BEFORE)).toBeUndefined();
   });
 });

@@ -14,7 +14,7 @@ const failure = (stance: FailureInfo['retry'], notBefore?: number): FailureInfo 
   ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore).toISOString() }),
 });
 
-describe('a refusal is tried again after', () => {
+describe('a refusal is retried after', () => {
   test.each([
     [1, 1],
     [2, 10],
@@ -27,7 +27,7 @@ describe('a refusal is tried again after', () => {
   });
 });
 
-test('an outage is never left alone for longer than ten minutes', () => {
+test('during an outage the delay never exceeds ten minutes', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1000 }), (attempts) => {
       expect(nextAttemptAt(failure('transient'), attempts, NOW) - NOW).toBeLessThanOrEqual(10 * MINUTE_MS);
@@ -35,21 +35,21 @@ test('an outage is never left alone for longer than ten minutes', () => {
   );
 });
 
-test('the CA’s own instant goes before the schedule, and never makes it earlier', () => {
+test('Retry-After delays the schedule, and never advances it', () => {
   expect(nextAttemptAt(failure('backoff', NOW + 3_600_000), 1, NOW)).toBe(NOW + 3_600_000);
   expect(nextAttemptAt(failure('backoff', NOW + 1_000), 1, NOW)).toBe(NOW + MINUTE_MS);
 });
 
-test('the instant that the limit on the exact set gives is exact, however often it was reached', () => {
+test('the rate limit of an exact set gives the exact instant, for any number of attempts', () => {
   const limit: FailureInfo = { ...failure('backoff', NOW + 5 * MINUTE_MS), code: 'rateLimit/exactSet' };
   expect(nextAttemptAt(limit, 9, NOW)).toBe(NOW + 5 * MINUTE_MS);
 });
 
-test('an instant that cannot be read is ignored', () => {
+test('a malformed notBefore is ignored', () => {
   expect(nextAttemptAt({ ...failure('backoff'), notBefore: 'soon' }, 1, NOW)).toBe(NOW + MINUTE_MS);
 });
 
-test('every failure has its next attempt in the future', () => {
+test('the next attempt is in the future for every failure', () => {
   fc.assert(
     fc.property(fc.constantFrom(...FAILURE_CODES), fc.integer({ min: 0, max: 50 }), (code, attempts) => {
       expect(nextAttemptAt({ code, message: '', retry: retryModeOf(code) }, attempts, NOW)).toBeGreaterThan(NOW);
@@ -82,24 +82,24 @@ describe('with a certificate in use', () => {
     expect(delayWhen(end + since)).toBe(delay);
   });
 
-  test('the schedule still goes first where it is sooner', () => {
+  test('the schedule applies when it is sooner', () => {
     expect(delayWhen(end - DAY_MS, 1)).toBe(MINUTE_MS);
     expect(delayWhen(end + DAY_MS, 2)).toBe(10 * MINUTE_MS);
     expect(delayWhen(end - DAY_MS, 9, failure('transient'))).toBe(10 * MINUTE_MS);
   });
 
-  test('the CA’s own instant goes before all haste', () => {
+  test('Retry-After takes precedence', () => {
     const now = end - HOUR_MS;
     expect(delayWhen(now, 9, failure('backoff', end + HOUR_MS))).toBe(2 * HOUR_MS);
   });
 
-  test('of an hour: a fiftieth of it is the shortest haste', () => {
+  test('of an hour: a fiftieth of it is the shortest delay', () => {
     const short = certificateWithLifetime(HOUR_MS);
     const now = NOT_BEFORE + HOUR_MS - MINUTE_MS;
     expect(nextAttemptAt(failure('backoff'), 9, now, short) - now).toBe(72_000);
   });
 
-  test('of any lifetime: between two attempts passes at most a quarter of the time left, or the shortest haste', () => {
+  test('of any lifetime: the delay is at most a quarter of the time left, or the shortest delay', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 3_600, max: 398 * 86_400 }),

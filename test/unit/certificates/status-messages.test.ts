@@ -38,12 +38,12 @@ function condition(of: BundleSummary, type: string) {
   return conditionsFor(of, NOW).find((one) => one.type === type);
 }
 
-test('Failing does not speak of a success before there was one', () => {
+test('Failing does not claim a success before there was one', () => {
   expect(condition(story({ state: 'Issuing' }), 'Failing')?.message).toBe('No attempt has failed.');
   expect(condition(story({ certificate: CERTIFICATE }), 'Failing')?.message).toBe('The last attempt succeeded.');
 });
 
-describe('an end that is held up', () => {
+describe('a blocked decommission', () => {
   const nextAttempt = '2026-02-01T00:01:00.000Z';
   const heldUp = (deadline: number, of: BlockedDecommission['of'] = 'cluster'): BundleSummary =>
     story({
@@ -55,7 +55,7 @@ describe('an end that is held up', () => {
       message: blockedMessage(FAILURE, 1, nextAttempt, { of, deadline }),
     });
 
-  test('says why, when it is tried again, and what becomes of it by the limit', () => {
+  test('says why, when the next attempt is, and what happens at the deadline', () => {
     expect(condition(heldUp(NOW + 86_400_000), 'Failing')).toEqual({
       type: 'Failing',
       status: 'True',
@@ -66,13 +66,13 @@ describe('an end that is held up', () => {
     });
   });
 
-  test('says what an operator can do where there is no limit', () => {
+  test('says what an operator can do when there is no deadline', () => {
     expect(condition(heldUp(Number.POSITIVE_INFINITY), 'Failing')?.message).toMatch(
       /It is tried until it can be done; to let the cluster go without it: certman release\.$/,
     );
   });
 
-  test('of a bundle alone speaks of the bundle: the finalizer of the cluster is not at stake', () => {
+  test('of a bundle does not mention the finalizer of the cluster', () => {
     expect(condition(heldUp(NOW + 86_400_000, 'bundle'), 'Failing')?.message).toMatch(
       /If it cannot be done by 2026-02-02T00:00:00.000Z, the bundle is given up without it\.$/,
     );
@@ -81,7 +81,7 @@ describe('an end that is held up', () => {
     );
   });
 
-  test('is no longer Ready: the certificate may be revoked while something else is left to do', () => {
+  test('is not Ready: the certificate may be revoked already', () => {
     expect(condition(heldUp(NOW), 'Ready')).toMatchObject({ status: 'False', reason: 'Decommissioning' });
   });
 });
@@ -94,7 +94,7 @@ describe('Ready', () => {
     });
   });
 
-  test('stays True through a failing renewal', () => {
+  test('stays True during a failing renewal', () => {
     const failing = story({ state: 'Failing', certificate: CERTIFICATE, failure: FAILURE, failedAttempts: 2 });
     expect(condition(failing, 'Ready')).toMatchObject({ status: 'True' });
     expect(condition(failing, 'Failing')).toMatchObject({ status: 'True', reason: 'AcmeRateLimited' });
@@ -118,14 +118,14 @@ describe('Ready', () => {
 });
 
 describe('Renewing', () => {
-  test('is True while an order is under way', () => {
+  test('is True while an order is in progress', () => {
     expect(condition(story({ state: 'Renewing', certificate: CERTIFICATE }), 'Renewing')).toMatchObject({
       status: 'True',
     });
     expect(condition(story({ state: 'Issuing' }), 'Renewing')).toMatchObject({ status: 'True' });
   });
 
-  test('says when the renewal will be', () => {
+  test('states the renewal time', () => {
     const at = '2026-02-15T00:00:00Z';
     expect(condition(story({ state: 'Ready', certificate: CERTIFICATE, renewalTime: at }), 'Renewing')).toMatchObject({
       status: 'False',
@@ -142,7 +142,7 @@ describe('ExpiryNear', () => {
     return condition(story({ state: 'Failing', message: 'The CA is away.', certificate, ...change }), 'ExpiryNear');
   };
 
-  test('is False while there is time, and where there is no certificate', () => {
+  test('is False in time, and without a certificate', () => {
     expect(expiring(40)).toMatchObject({ status: 'False', reason: 'NotExpiring' });
     expect(condition(story({}), 'ExpiryNear')).toMatchObject({ status: 'False' });
   });
@@ -151,18 +151,18 @@ describe('ExpiryNear', () => {
     [20, 'Near'],
     [5, 'Critical'],
     [-1, 'Expired'],
-  ])('with %s days left is True: %s, and says why nothing was done about it', (daysLeft, reason) => {
+  ])('with %s days left is True: %s, and says why', (daysLeft, reason) => {
     expect(expiring(daysLeft)).toMatchObject({ status: 'True', reason });
     expect(expiring(daysLeft)?.message).toContain('The CA is away.');
   });
 
-  test('comes later for who renews late on purpose', () => {
+  test('is later for a small renewBeforeDays', () => {
     expect(expiring(20, { renewBeforeDays: 15 })).toMatchObject({ status: 'False' });
   });
 });
 
 describe('Failing', () => {
-  test('says what, what next, and when it is tried again', () => {
+  test('states failure, remedy and next attempt', () => {
     const at = '2026-02-01T00:10:00Z';
     const message =
       condition(story({ failure: FAILURE, failedAttempts: 2, nextAttempt: at }), 'Failing')?.message ?? '';
@@ -176,16 +176,16 @@ describe('Failing', () => {
   });
 });
 
-test('every reason has the form that Kubernetes asks of a condition', () => {
+test('every reason is valid for a Kubernetes condition', () => {
   for (const code of FAILURE_CODES) expect(conditionReason(code)).toMatch(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/);
 });
 
 describe('the details page', () => {
-  test('says so where there is nothing to do', () => {
+  test('says when there are no bundles', () => {
     expect(workflowDetails('ns/c1', 'Served.', {})).toContain('No certificate bundle');
   });
 
-  test('shows each bundle with its sentence, and keeps the wildcard of a name', () => {
+  test('shows each bundle with its message, and escapes wildcards', () => {
     const page = workflowDetails('ns/c1', 'Served.', {
       primary: {
         ...story({ state: 'Ready', message: 'All is well.', certificate: CERTIFICATE }),
@@ -197,7 +197,7 @@ describe('the details page', () => {
       expect(page).toContain(part);
   });
 
-  test('says that the resources do not say so, where they could not be written', () => {
+  test('shows the status write error', () => {
     const statusWriteError = 'The ServiceAccount may not write the status.';
     const page = workflowDetails('ns/c1', 'Served.', {
       b: { ...story({ message: 'Seen.', statusWriteError }), dnsNames: [], secretName: 's' },

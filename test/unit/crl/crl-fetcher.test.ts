@@ -27,29 +27,26 @@ function sourceOf(options: { readonly timeoutMs?: number; readonly maxBytes?: nu
 
 const from = (path: string, options = {}) => sourceOf(options).fetch(server.url + path, never);
 
-describe('a list', () => {
-  test('is fetched and read, with how long it may be kept', async () => {
+describe('a CRL', () => {
+  test('is fetched and parsed, with its max-age', async () => {
     server.put('/1.crl', der, { 'cache-control': 'public, max-age=3600, s-maxage=7' });
     const { crl, maxAgeMs } = await from('/1.crl');
     expect([...crl.revokedAmong(['5', '6'])]).toEqual(['5']);
     expect(maxAgeMs).toBe(3_600_000);
   });
 
-  test.each([undefined, 'no-store', 'max-age=soon'])(
-    'is kept as long as one likes with Cache-Control %s',
-    async (value) => {
-      server.put('/2.crl', der, value === undefined ? {} : { 'cache-control': value });
-      expect(await from('/2.crl')).not.toHaveProperty('maxAgeMs');
-    },
-  );
+  test.each([undefined, 'no-store', 'max-age=soon'])('has no max-age with Cache-Control %s', async (value) => {
+    server.put('/2.crl', der, value === undefined ? {} : { 'cache-control': value });
+    expect(await from('/2.crl')).not.toHaveProperty('maxAgeMs');
+  });
 
-  test('of exactly the largest size is read', async () => {
+  test('of exactly the maximum size is accepted', async () => {
     server.put('/exact.crl', der);
     expect(await from('/exact.crl', { maxBytes: der.length })).toHaveProperty('crl');
   });
 });
 
-describe('an answer cannot be used', () => {
+describe('an unusable answer', () => {
   const page: CrlHandler = (response) => response.writeHead(200).end('<html>secret of the inside</html>');
   test.each<[string, CrlHandler]>([
     ['that is a page', page],
@@ -61,7 +58,7 @@ describe('an answer cannot be used', () => {
     await expect(from('/odd.crl')).rejects.toMatchObject({ code: 'crl/unusable' });
   });
 
-  test('and is not quoted, nor a redirect followed', async () => {
+  test('is not quoted, and no redirect is followed', async () => {
     server.put('/page.crl', page);
     server.put('/redirect.crl', (response) => response.writeHead(302, { location: `${server.url}/page.crl` }).end());
     await expect(from('/page.crl')).rejects.toThrow(/^(?!.*secret)/);
@@ -85,7 +82,7 @@ describe('an answer cannot be used', () => {
           response.end();
         },
     ],
-  ])('larger than is read, when it %s', async (_what, answer) => {
+  ])('is too large: it %s', async (_what, answer) => {
     server.put('/large.crl', answer(Buffer.alloc(1_100_000)));
     await expect(from('/large.crl', { maxBytes: 1024 * 1024 })).rejects.toMatchObject({
       code: 'crl/unusable',
@@ -94,8 +91,8 @@ describe('an answer cannot be used', () => {
   });
 });
 
-describe('a server is in trouble', () => {
-  test.each([429, 503])('that answers %i, until when it says', async (status) => {
+describe('an unreachable server', () => {
+  test.each([429, 503])('that answers %i, with its Retry-After', async (status) => {
     server.put('/busy.crl', (response) => response.writeHead(status, { 'retry-after': '120' }).end());
     const attempt = await timed(() => from('/busy.crl').catch((error: unknown) => error));
     const failure = attempt.value;
@@ -104,7 +101,7 @@ describe('a server is in trouble', () => {
     expectAfter(attempt, notBefore, 120_000);
   });
 
-  test('that cuts the connection in the middle of a list', async () => {
+  test('that closes the connection within a CRL', async () => {
     server.put('/cut.crl', (response) => {
       response.writeHead(200, { 'content-length': String(der.length) }).write(der.subarray(0, 20));
       setTimeout(() => response.destroy(), 50);
@@ -112,7 +109,7 @@ describe('a server is in trouble', () => {
     await expect(from('/cut.crl')).rejects.toMatchObject({ code: 'crl/unreachable' });
   });
 
-  test('that never comes to the end of a list', async () => {
+  test('that never finishes a CRL', async () => {
     server.put('/slow.crl', (response) => {
       response.writeHead(200).write(der.subarray(0, 20));
       const drip = setInterval(() => response.write(Buffer.alloc(1)), 20);
@@ -121,14 +118,14 @@ describe('a server is in trouble', () => {
     await expect(from('/slow.crl', { timeoutMs: 300 })).rejects.toThrow('no whole answer within 0.3 s');
   });
 
-  test('that is not there', async () => {
+  test('that does not listen', async () => {
     const gone = await startCrlServer();
     await gone.close();
     await expect(sourceOf().fetch(`${gone.url}/1.crl`, never)).rejects.toThrow(/cannot be fetched: ECONNREFUSED/);
   });
 });
 
-test('what is called off ends with the reason, and is no trouble', async () => {
+test('a cancelled fetch throws the reason of the cancellation', async () => {
   server.put('/hanging.crl', (response) => response.writeHead(200).write('x'));
   const abort = new AbortController();
   const fetching = sourceOf().fetch(`${server.url}/hanging.crl`, abort.signal);

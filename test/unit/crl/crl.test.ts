@@ -21,7 +21,7 @@ async function foundAmong(wanted: readonly string[], listed: readonly string[]):
   return [...list.revokedAmong(wanted.map(decimal))];
 }
 
-describe('the certificates on a list', () => {
+describe('listed certificates', () => {
   test.each([
     ['a serial number whose first bit is set, with the zero octet before it', '0087654321'],
     ['a serial number of one octet', '01'],
@@ -32,11 +32,11 @@ describe('the certificates on a list', () => {
     expect(await foundAmong([hex], ['05', hex, '7fffff'])).toEqual([decimal(hex)]);
   });
 
-  test('are not those whose serial number only looks alike', async () => {
+  test('do not include similar serial numbers', async () => {
     expect(await foundAmong(['87654321', '8765432100', '654321', '02'], ['0007654321', '0200', '43'])).toEqual([]);
   });
 
-  test('are exactly those listed, whatever the numbers', async () => {
+  test('are exactly those in the CRL, for any serial numbers', async () => {
     const serial = fc.bigInt({ min: 1n, max: 2n ** 159n - 1n });
     await fc.assert(
       fc.asyncProperty(
@@ -53,7 +53,7 @@ describe('the certificates on a list', () => {
     );
   });
 
-  test('are none of an empty list, and a serial number that is none is on no list', async () => {
+  test('are none of an empty CRL, and exclude malformed serial numbers', async () => {
     expect(await foundAmong(['01'], [])).toEqual([]);
     expect(new Crl(await ca.crl({ serials: ['01'] })).revokedAmong(['one', '', '-1'])).toEqual(new Set());
   });
@@ -68,25 +68,25 @@ describe('the certificates on a list', () => {
   });
 });
 
-test('says when the next list comes', async () => {
+test('nextUpdate is returned', async () => {
   const nextUpdate = new Date('2026-03-01T00:00:00Z');
   expect(new Crl(await ca.crl({ nextUpdate })).nextUpdate).toEqual(nextUpdate);
   expect(new Crl(unsigned([1n])).nextUpdate).toBeUndefined();
 });
 
-describe("a list is the certificate's own CA's", () => {
-  test.each(['ecdsa', 'rsa'] as const)('when that has signed it (%s)', async (key) => {
+describe('a CRL is from the issuer of a certificate', () => {
+  test.each(['ecdsa', 'rsa'] as const)('that signed it (%s)', async (key) => {
     const issuer = await IssuingCa.create('Test R98', key);
     const { chainPem } = await issuer.issue({ serialHex: '05' });
     expect(new Crl(await issuer.crl()).isFromIssuerOf(chainPem)).toBe(true);
   });
 
-  test('not when another CA of the same name has', async () => {
+  test('not when another CA of the same name signed it', async () => {
     const { chainPem } = await ca.issue({ serialHex: '05' });
     expect(new Crl(await (await IssuingCa.create()).crl()).isFromIssuerOf(chainPem)).toBe(false);
   });
 
-  test('not when it was changed afterwards', async () => {
+  test('not when it was modified', async () => {
     const { chainPem } = await ca.issue({ serialHex: '0504' });
     const der = await ca.crl({ serials: ['0503'] });
     const at = der.indexOf(Buffer.from('02020503', 'hex')) + 3;
@@ -96,7 +96,7 @@ describe("a list is the certificate's own CA's", () => {
     expect(list.isFromIssuerOf(chainPem)).toBe(false);
   });
 
-  test("not when the chain is that of another certificate's CA, or has none", async () => {
+  test('not when the chain has another CA, or none', async () => {
     const other = await IssuingCa.create();
     const { leafPem, chainPem } = await ca.issue({ serialHex: '05' });
     const list = new Crl(await ca.crl());
@@ -108,7 +108,7 @@ describe("a list is the certificate's own CA's", () => {
   });
 });
 
-describe('what cannot be used', () => {
+describe('an unusable CRL', () => {
   test.each([
     ['nothing', Buffer.alloc(0)],
     ['a page', Buffer.from('<html><body>Not found</body></html>')],
@@ -120,30 +120,30 @@ describe('what cannot be used', () => {
     expect(() => new Crl(der)).toThrow(UNUSABLE);
   });
 
-  test('is a list that is cut short', async () => {
+  test('is truncated', async () => {
     const der = await ca.crl({ serials: ['05'] });
     expect(() => new Crl(der.subarray(0, der.length - 1))).toThrow(UNUSABLE);
   });
 
-  test('is a list that covers the certificates of other CAs', async () => {
+  test('is indirect', async () => {
     const point = AsnConvert.serialize(new IssuingDistributionPoint({ indirectCRL: true }));
     const der = await ca.crl({ extensions: [new Extension(id_ce_issuingDistributionPoint, true, point)] });
     expect(() => new Crl(der)).toThrow(/other issuers/);
   });
 
-  test('is a list of changes only, as whatever is critical and unknown', async () => {
+  test('is a delta CRL, or has another unknown critical extension', async () => {
     const der = await ca.crl({ extensions: [new Extension('2.5.29.27', true, Buffer.from('020101', 'hex'))] });
     expect(() => new Crl(der)).toThrow(/critical extension 2\.5\.29\.27/);
   });
 
-  test('is not a part of the list of a CA, as its distribution point says (RFC 5280 §5.2.5)', async () => {
+  test('is not one of several shards (RFC 5280 §5.2.5)', async () => {
     const point = AsnConvert.serialize(new IssuingDistributionPoint({ onlyContainsUserCerts: true }));
     const extensions = [new Extension(id_ce_issuingDistributionPoint, true, point)];
     const list = new Crl(await ca.crl({ serials: ['05'], extensions }));
     expect([...list.revokedAmong(['5'])]).toEqual(['5']);
   });
 
-  test('is said so, whatever octets are changed', async () => {
+  test('is rejected for any modified octets', async () => {
     const der = await ca.crl({ serials: ['05', '0087654321'] });
     const { chainPem } = await ca.issue({ serialHex: '05' });
     const change = fc.record({ at: fc.nat(der.length - 1), to: fc.nat(255) });
@@ -168,14 +168,14 @@ describe('what cannot be used', () => {
 
 const UNUSABLE = expect.objectContaining({ code: 'crl/unusable' }) as Error;
 
-/** As it stands in DER: a zero octet where the first bit would be set. */
+/** As encoded in DER: with a leading zero octet where the first bit would be set. */
 function octetsOf(serial: bigint): string {
   const hex = serial.toString(16);
   const whole = hex.length % 2 === 0 ? hex : `0${hex}`;
   return Number.parseInt(whole.slice(0, 2), 16) >= 0x80 ? `00${whole}` : whole;
 }
 
-/** As a CA would write it that does not say when the next one comes (RFC 5280 §5.1), with a signature that means nothing. */
+/** A CRL without nextUpdate (RFC 5280 §5.1) and with an invalid signature. */
 function unsigned(serials: readonly bigint[]): Buffer {
   const algorithm = sequence(objectIdentifier('1.2.840.10045.4.3.2'));
   const then = tlv(0x17, Buffer.from('260101000000Z'));

@@ -4,9 +4,9 @@ import { intervalAfterFailure, intervalAfterFetch } from '../../../src/crl/fetch
 
 const HOUR_MS = 3_600_000;
 const chance = fc.double({ min: 0, max: 1, noNaN: true });
-const told = fc.option(fc.nat(400 * 24 * HOUR_MS), { nil: undefined });
+const serverInterval = fc.option(fc.nat(400 * 24 * HOUR_MS), { nil: undefined });
 
-describe('a list that was fetched', () => {
+describe('a fetched CRL', () => {
   test.each([
     ['nothing said', undefined, 6],
     ["a shorter time said, as Let's Encrypt does", HOUR_MS, 6],
@@ -17,9 +17,9 @@ describe('a list that was fetched', () => {
     expect(intervalAfterFetch(maxAgeMs, 1)).toBeCloseTo(1.1 * hours * HOUR_MS);
   });
 
-  test('is never fetched within six hours, nor left for more than 27', () => {
+  test('is fetched again after 6 to 27 hours', () => {
     fc.assert(
-      fc.property(told, chance, (maxAgeMs, by) => {
+      fc.property(serverInterval, chance, (maxAgeMs, by) => {
         const interval = intervalAfterFetch(maxAgeMs, by);
         expect(interval).toBeGreaterThanOrEqual(6 * HOUR_MS);
         expect(interval).toBeLessThan(27 * HOUR_MS);
@@ -28,15 +28,15 @@ describe('a list that was fetched', () => {
   });
 });
 
-describe('a server that did not answer', () => {
-  test('is asked again within the hour, when it does not say', () => {
+describe('a server that does not answer', () => {
+  test('is retried within an hour without a Retry-After', () => {
     expect(intervalAfterFailure(undefined, 0)).toBe(HOUR_MS / 2);
     expect(intervalAfterFailure(undefined, 1)).toBe(HOUR_MS);
   });
 
-  test('is never asked before it says, up to a day, nor at once', () => {
+  test('is never retried before its Retry-After, up to a day, nor at once', () => {
     fc.assert(
-      fc.property(told, chance, (retryAfterMs, by) => {
+      fc.property(serverInterval, chance, (retryAfterMs, by) => {
         const interval = intervalAfterFailure(retryAfterMs, by);
         expect(interval).toBeGreaterThanOrEqual(Math.min(retryAfterMs ?? 0, 24 * HOUR_MS));
         expect(interval).toBeGreaterThanOrEqual(HOUR_MS / 2);

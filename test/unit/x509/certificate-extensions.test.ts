@@ -24,17 +24,17 @@ const named = (...urls: readonly string[]): DistributionPointName =>
     fullName: urls.map((uniformResourceIdentifier) => new GeneralName({ uniformResourceIdentifier })),
   });
 
-describe('where a certificate says that its CA lists what it has revoked', () => {
-  test('is the URL of its distribution point', async () => {
+describe('the CRL URL of a certificate', () => {
+  test('is that of its distribution point', async () => {
     expect(await urlIn(new CRLDistributionPointsExtension([URL]))).toBe(URL);
   });
 
-  test('is the first that is http, since the others cannot be fetched', async () => {
+  test('is the first http URL', async () => {
     const point = new DistributionPoint({ distributionPoint: named('ldap://ca.example/cn=R99', URL) });
     expect(await urlIn(new CRLDistributionPointsExtension([point]))).toBe(URL);
   });
 
-  test('is not a list of some reasons only, nor one of another issuer', async () => {
+  test('is not that of a point limited to some reasons or with another issuer', async () => {
     const partial = new DistributionPoint({
       distributionPoint: named('http://ca.example/compromised.crl'),
       reasons: new Reason(ReasonFlags.keyCompromise),
@@ -46,12 +46,12 @@ describe('where a certificate says that its CA lists what it has revoked', () =>
     expect(await urlIn(new CRLDistributionPointsExtension([partial, indirect]))).toBeUndefined();
   });
 
-  test('is nowhere for a certificate without distribution points, and for what is no certificate', async () => {
+  test('is undefined without distribution points, and for input that is not a certificate', async () => {
     expect(await urlIn()).toBeUndefined();
     expect(crlUrlOf(Buffer.from('3003020101', 'hex'))).toBeUndefined();
   });
 
-  test('is among the facts of the certificate, and only where there is one', async () => {
+  test('is part of the facts of a certificate that has one', async () => {
     const { chainPem } = await ca.issue({ serialHex: '02', crlUrl: URL });
     expect(certificateFacts(chainPem)).toMatchObject({ serialNumber: '2', crlUrl: URL });
     expect(certificateFacts((await ca.issue({ serialHex: '03' })).chainPem)).not.toHaveProperty('crlUrl');
@@ -64,6 +64,6 @@ test.each([
   ['one without a host', 'http:/1.crl'],
   ['one without end', `http://ca.example/${'1'.repeat(3000)}.crl`],
   ['what is none', 'crl'],
-])('%s is no URL of a list', (_what, url) => {
+])('%s is not a CRL URL', (_what, url) => {
   expect(isCrlUrl(url)).toBe(false);
 });
