@@ -1,4 +1,4 @@
-/** What the documents say is there, is there. */
+/** Checks that files, scripts, commands and settings named in the documents exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ const DOCUMENTS = [
     .map((file) => join('docs', file)),
 ];
 
-/** Of `code`, in its line or in a block, so that a sentence's own words are not taken for arguments. */
+/** @returns the arguments of commands that start with `start`, from inline code and code blocks only. */
 function commandsIn(text: string, start: string): readonly string[][] {
   const blocks = [...text.matchAll(/```\w*\n([^]*?)```/g)].flatMap(([, block = '']) => block.split(/\n|&&/));
   const spans = [...text.replaceAll(/```[^]*?```/g, '').matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
@@ -28,8 +28,8 @@ function commandsIn(text: string, start: string): readonly string[][] {
     .map((line) => line.slice(start.length + 1).split(/\s+/));
 }
 
-/** What of a command line certman does not know; undefined when it knows all. */
-function unknownTo(words: readonly string[]): string | undefined {
+/** @returns the first command or option that certman does not have; undefined when it has all. */
+function firstUnknownWord(words: readonly string[]): string | undefined {
   let command = createProgram();
   for (const word of words) {
     if (word.startsWith('--')) {
@@ -44,7 +44,7 @@ function unknownTo(words: readonly string[]): string | undefined {
   return undefined;
 }
 
-it("README's table of settings is `certman config --markdown`", () => {
+it('the settings table in README is the output of `certman config --markdown`', () => {
   const table = /<!-- settings: npx certman config --markdown -->\n([^]*?)<!-- \/settings -->/.exec(read('README.md'));
   expect(table?.[1]).toBe(settingsAsMarkdown());
 });
@@ -52,21 +52,21 @@ it("README's table of settings is `certman config --markdown`", () => {
 describe.each(DOCUMENTS)('%s', (document) => {
   const text = read(document);
 
-  it('links to files that are there', () => {
+  it('links to existing files only', () => {
     const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link.replace(/#.*$/, ''));
     const here = links.filter((link) => link !== '' && !/^[a-z]+:/.test(link));
     expect(here.filter((link) => !existsSync(join(ROOT, dirname(document), link)))).toEqual([]);
   });
 
-  it('names scripts of package.json', () => {
+  it('names existing npm scripts only', () => {
     const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
     const named = commandsIn(text, 'npm run').map(([script = '']) => script);
     expect(named.filter((script) => scripts[script] === undefined)).toEqual([]);
   });
 
-  it('names commands and options of certman', () => {
+  it('names existing certman commands and options only', () => {
     const wrong = commandsIn(text, 'npx certman').flatMap((words) => {
-      const unknown = unknownTo(words);
+      const unknown = firstUnknownWord(words);
       return unknown === undefined ? [] : [`${words.join(' ')}: ${unknown}`];
     });
     expect(wrong).toEqual([]);

@@ -13,7 +13,7 @@ import { readCaLog } from '../../support/acme/ca-log.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { waitForCertificate } from '../../support/e2e/checks.ts';
 import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { revokeAtCa, untilCertified } from '../../support/e2e/evidence.ts';
+import { revokeAtCa, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   const [one, other] = await createClusters(lab(), 'checked', 2);
   if (one === undefined || other === undefined) throw new Error('two clusters were to be made');
   clusters = [one, other];
-  const [first, second] = [await untilCertified(lab(), one), await untilCertified(lab(), other)];
+  const [first, second] = [await waitUntilCertified(lab(), one), await waitUntilCertified(lab(), other)];
   serials = [first.serialNumber, second.serialNumber];
   await eventually(
     'both certificates in the journal',

@@ -1,4 +1,4 @@
-/** The CA, Route 53 and DNS away for a while and back: said on the resources meanwhile, and gone on with by itself. */
+/** Outages of the CA, Route 53 and DNS: reported on the resources meanwhile, and issuance continues without intervention afterwards. */
 import { expect, test } from 'vitest';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { waitFor, waitForTxtRemoval } from '../../support/e2e/checks.ts';
@@ -9,7 +9,7 @@ import {
   expectIdle,
   getRequest,
   statusOf,
-  untilCertified,
+  waitUntilCertified,
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 
@@ -25,60 +25,60 @@ async function failingCondition(cluster: E2eCluster): Promise<string> {
   return failing?.status === 'True' ? failing.reason : 'none';
 }
 
-test('the CA away: said on the resource, and issued and revoked once it is back', async () => {
+test('a CA outage is reported on the resource, and issuance and revocation continue once the CA is back', async () => {
   const doomed = await createCluster(lab(), 'ca-doomed');
-  const { serialNumber } = await untilCertified(lab(), doomed);
+  const { serialNumber } = await waitUntilCertified(lab(), doomed);
   lab().ca.down();
   const waiting = await createCluster(lab(), 'ca-waiting');
   await deleteCluster(lab(), doomed);
-  await waitFor('the request says so', async () => {
+  await waitFor('the request reports the outage', async () => {
     const reason = await failingCondition(waiting);
-    return reason === 'AcmeUnreachable' ? {} : `it says ${reason}`;
+    return reason === 'AcmeUnreachable' ? {} : `its reason is ${reason}`;
   });
   lab().ca.up();
-  await untilCertified(lab(), waiting);
+  await waitUntilCertified(lab(), waiting);
   await expectDecommissioned(lab(), doomed, { revoked: [serialNumber] });
 });
 
-test('a CA that takes connections and never answers is not waited for without end', async () => {
+test('requests to a CA that accepts connections but never answers time out and are retried', async () => {
   const before = lab().ca.seen.length;
   const hanging = lab().ca.inject({ when: () => true, fault: { kind: 'hang' } });
   const waiting = await createCluster(lab(), 'ca-hangs');
-  await waitFor('the CA is asked', async () => (lab().ca.seen.length > before ? {} : 'it is not'));
+  await waitFor('the CA receives a request', async () => (lab().ca.seen.length > before ? {} : 'it has not'));
   await sleep(3_000);
   hanging.remove();
-  await untilCertified(lab(), waiting);
+  await waitUntilCertified(lab(), waiting);
 });
 
-test('Route 53 away in the middle of orders: the records come and go once it is back', async () => {
+test('a Route 53 outage during an order delays it: TXT records are published and withdrawn once Route 53 is back', async () => {
   const before = (await caLog(lab())).orders;
   lab().route53.down();
   const waiting = await createCluster(lab(), 'dns-waiting');
   await waitFor('the order is placed', async () => ((await caLog(lab())).orders > before ? {} : 'it is not'));
   await sleep(10_000);
   lab().route53.up();
-  await untilCertified(lab(), waiting);
+  await waitUntilCertified(lab(), waiting);
   await waitForTxtRemoval(lab().stack, waiting);
   expect((await caLog(lab())).orders).toBe(before + 1);
 });
 
-test('DNS resolvers away: the CA is not asked to look before they are back', async () => {
+test('challenges are not answered while DNS resolvers are unavailable', async () => {
   await lab().stack.part('coredns').stop();
   const challenges = () => lab().ca.seen.filter(({ path }) => path.startsWith('/chalZ/')).length;
   const before = challenges();
   const waiting = await createCluster(lab(), 'doh-waiting');
   const order = lab().client.workflow.getHandle(issuanceWorkflowId(waiting.identity, 'primary', 1));
-  await waitFor('DNS was asked in vain, and again', async () => {
+  await waitFor('the propagation check is retried', async () => {
     const description = await order.describe().catch(() => undefined);
-    const looks = description?.raw.pendingActivities?.find(
+    const verification = description?.raw.pendingActivities?.find(
       ({ activityType }) => activityType?.name === 'verifyPropagation',
     );
-    return Number(looks?.attempt ?? 0) > 2 ? {} : `attempt ${looks?.attempt ?? 0}`;
+    return Number(verification?.attempt ?? 0) > 2 ? {} : `attempt ${verification?.attempt ?? 0}`;
   });
   expect((await statusOf(lab(), waiting)).bundles['primary']?.state).toBe('Issuing');
   expect(challenges()).toBe(before);
   await lab().stack.part('coredns').start();
-  await untilCertified(lab(), waiting);
+  await waitUntilCertified(lab(), waiting);
 });
 
-test('of all this nothing is stuck, and the worker is the one that began', () => expectIdle(lab()));
+test('after the outages no issuance is running and the first worker is ready', () => expectIdle(lab()));

@@ -1,4 +1,4 @@
-/** Clusters that certman-operator managed so far are taken over as they are, and could be given back. */
+/** Adoption of clusters that certman-operator managed, without a new order and without preventing a rollback to it. */
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -43,17 +43,20 @@ interface OperatorCluster {
 
 const newOrders = (): number => lab().ca.seen.filter(({ path }) => path.startsWith('/order-plz')).length;
 
-async function createOperatorCluster(cluster: E2eCluster, left: OperatorObjectsOptions = {}): Promise<OperatorCluster> {
+async function createOperatorCluster(
+  cluster: E2eCluster,
+  options: OperatorObjectsOptions = {},
+): Promise<OperatorCluster> {
   const certificate = await issueAsOperator(lab(), cluster);
-  await writeOperatorObjects(lab(), cluster, certificate, left);
+  await writeOperatorObjects(lab(), cluster, certificate, options);
   await patchCluster(lab(), cluster, { spec: { installed: true } });
   return { cluster, certificate, secret: await getSecret(lab(), cluster), request: await getRequest(lab(), cluster) };
 }
 
-/** Served, with the certificate that it had. */
+/** Waits until certman serves the cluster with the adopted certificate. */
 async function expectAdopted({ cluster, certificate }: OperatorCluster): Promise<void> {
   await waitForReadyRequest(lab().kubernetes, cluster, certificate.serialNumber);
-  await waitFor(`${cluster.name} is whole`, () => describeDrift(lab(), cluster));
+  await waitFor(`${cluster.name} has no drift`, () => describeDrift(lab(), cluster));
 }
 
 let whole: OperatorCluster;
@@ -73,11 +76,11 @@ beforeAll(async () => {
   lab().ca.clearSeen();
   await lab().startWorker({ environment: { CERTMAN_RESYNC_INTERVAL: '5s' } });
   await Promise.all([whole, ownerless, failing, neighbour].map(expectAdopted));
-  // Time for two comparisons, which may have nothing to say.
+  // Two resync intervals.
   await sleep(12_000);
 });
 
-describe('taking over from certman-operator', () => {
+describe('adopting clusters of certman-operator', () => {
   test('orders nothing at the CA', async () => {
     expect(newOrders()).toBe(0);
     for (const { cluster } of [whole, ownerless, failing, neighbour]) {
@@ -85,7 +88,7 @@ describe('taking over from certman-operator', () => {
     }
   });
 
-  test('is no drift: neither the watch nor the comparison has anything to tell afterwards', async () => {
+  test('causes no drift signal from watch or resync', async () => {
     for (const { cluster } of [whole, ownerless, failing, neighbour]) {
       const workflow = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
       const { events } = await workflow.fetchHistory();
@@ -94,12 +97,12 @@ describe('taking over from certman-operator', () => {
     }
   });
 
-  test('leaves the Secret as it was, to the byte and to the version', async () => {
+  test('leaves the Secret unchanged, including its resourceVersion', async () => {
     for (const { cluster, secret } of [whole, failing, neighbour])
       expect(await getSecret(lab(), cluster)).toEqual(secret);
   });
 
-  test('leaves the request’s spec and finalizers as they were', async () => {
+  test('leaves spec and finalizers of the CertificateRequest unchanged', async () => {
     for (const { cluster, request } of [whole, ownerless, failing, neighbour]) {
       const now = await getRequest(lab(), cluster);
       expect(now?.metadata.uid).toBe(request?.metadata.uid);
@@ -112,7 +115,7 @@ describe('taking over from certman-operator', () => {
     ]);
   });
 
-  test('puts on the owner references that were missing, and nothing else', async () => {
+  test('adds missing owner references and changes nothing else', async () => {
     const { cluster, secret } = ownerless;
     const [request, now] = [await getRequest(lab(), cluster), await getSecret(lab(), cluster)];
     expect(request?.metadata.ownerReferences).toMatchObject([{ name: cluster.name, uid: cluster.identity.uid }]);
@@ -122,7 +125,7 @@ describe('taking over from certman-operator', () => {
     expect(now?.metadata.labels).toEqual(secret?.metadata.labels);
   });
 
-  test('writes the status anew: dates in RFC 3339, our conditions, the operator’s gone', async () => {
+  test('rewrites the status with dates in RFC 3339 and certman’s conditions instead of the operator’s', async () => {
     for (const { cluster, certificate } of [whole, ownerless, failing, neighbour]) {
       const status = (await getRequest(lab(), cluster))?.['status'] as Readonly<Record<string, unknown>>;
       expect(status).toMatchObject({
@@ -140,8 +143,8 @@ describe('taking over from certman-operator', () => {
   });
 });
 
-describe('what was taken over', () => {
-  test('is renewed into the same Secret, by one order', async () => {
+describe('an adopted cluster', () => {
+  test('is renewed into the same Secret by one order', async () => {
     const { cluster, certificate, secret } = whole;
     const workflow = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
     await workflow.executeUpdate(renew, { args: [{}] });
@@ -149,22 +152,22 @@ describe('what was taken over', () => {
     expect(renewed.serialNumber).not.toBe(certificate.serialNumber);
     expect((await getSecret(lab(), cluster))?.metadata.uid).toBe(secret?.metadata.uid);
     expect((await orderCountAndReason(lab(), cluster)).count).toBe(1);
-    await waitFor('its status is whole', () => describeDrift(lab(), cluster));
+    await waitFor('it has no drift', () => describeDrift(lab(), cluster));
   });
 
-  test('could be given back: everything is as certman-operator looks for it', async () => {
+  test('can be returned to certman-operator: spec, Secret and status are as it expects them', async () => {
     const { cluster } = whole;
     const [request, secret] = [await getRequest(lab(), cluster), await getSecret(lab(), cluster)];
-    // Else it would rewrite the request, or take it for one that nobody wants and delete it.
+    // With another spec, certman-operator would rewrite the request, or consider it unused and delete it.
     expect(request?.['spec']).toEqual(operatorSpec(cluster));
-    // It takes the first block for the certificate, and orders anew when a name is missing or 45 days are left.
+    // It parses the first PEM block only, and reissues when a name is missing or 45 days are left.
     const data = secret?.['data'] as Readonly<Record<string, string>>;
     const leaf = new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64'));
     for (const name of cluster.dnsNames) expect(leaf.subjectAltName).toContain(`DNS:${name}`);
     expect((leaf.validToDate.getTime() - Date.now()) / 86_400_000).toBeGreaterThan(46);
     expect(secret?.metadata.labels).toEqual({ certificate_request: cluster.requestName });
     expect(secret?.metadata.ownerReferences).toMatchObject([{ uid: request?.metadata.uid, controller: true }]);
-    // Its conditions' times are decoded as metav1.Time: RFC 3339 or nothing.
+    // It decodes the conditions' times as metav1.Time, which accepts RFC 3339 only.
     const status = request?.['status'] as { readonly conditions: readonly Record<string, string>[] } | undefined;
     for (const { lastProbeTime, lastTransitionTime } of status?.conditions ?? []) {
       expect(lastProbeTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
@@ -173,7 +176,7 @@ describe('what was taken over', () => {
     expect(formatGoTime(leaf.validToDate)).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC$/);
   });
 
-  test('and is deleted: revoked before and after its renewal, cleared away, its neighbour untouched', async () => {
+  test('is decommissioned when it is deleted: original and renewed certificate are revoked, its neighbour is unaffected', async () => {
     const { cluster, certificate } = whole;
     const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster, undefined);
     await deleteCluster(lab(), cluster);
@@ -182,7 +185,7 @@ describe('what was taken over', () => {
     await expectStatusAtCa(lab().stack, neighbour.certificate.serialNumber, 'Valid');
   });
 
-  test('and is deleted without ever having been renewed', async () => {
+  test('is decommissioned when it is deleted before its first renewal', async () => {
     await deleteCluster(lab(), ownerless.cluster);
     await expectDecommissioned(lab(), ownerless.cluster, { revoked: [ownerless.certificate.serialNumber] });
   });

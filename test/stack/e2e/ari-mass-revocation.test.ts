@@ -1,6 +1,6 @@
 /**
- * A CA that has to revoke the certificates of a whole fleet says so by their renewal windows (RFC 9773): every cluster gets
- * another certificate, none gets two, and those that are left alone hear nothing.
+ * Mass revocation announced by renewal windows (RFC 9773): every affected cluster gets exactly one new certificate, and the other
+ * clusters get no signal.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setRenewalInfo } from '../../../local/stack/parts/pebble.ts';
@@ -23,7 +23,7 @@ const SPARED = 5;
 const EXPLANATION = 'https://ca.example/incident/7';
 
 const lab = useE2eHarness({
-  // As with Let's Encrypt, names that were proved lately need not be proved again.
+  // Like Let's Encrypt, reuse valid authorizations.
   pebble: { nonceReject: 0, authzReuse: 100, profiles: { default: 90 * 86_400 } },
   temporal: 'inMemory',
   worker: { CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50' },
@@ -33,7 +33,7 @@ let spared: readonly E2eCluster[];
 let before: ReadonlyMap<string, ObservedRequest>;
 let figures = '';
 
-/** All CertificateRequests, by namespace: each cluster has one of its name. */
+/** @returns the CertificateRequest of each cluster, by namespace. */
 async function requests(): Promise<ReadonlyMap<string, ObservedRequest>> {
   const listed = await collect(lab().kubernetes.list(CERTIFICATE_REQUESTS));
   return new Map(listed.map(observeRequest).map((request) => [request.namespace, request]));
@@ -41,7 +41,7 @@ async function requests(): Promise<ReadonlyMap<string, ObservedRequest>> {
 
 function worker(): WorkerProcess {
   const [only] = lab().workers();
-  if (only === undefined) throw new Error('there is no worker');
+  if (only === undefined) throw new Error('no worker is running');
   return only;
 }
 
@@ -49,7 +49,7 @@ async function metric(name: string, labels: Readonly<Record<string, string>> = {
   return (await scrape(worker().metricsUrl)).value(name, labels) ?? 0;
 }
 
-const looks = (): number => lab().ca.seen.filter(({ path }) => path.includes('/renewalInfo/')).length;
+const renewalInfoRequests = (): number => lab().ca.seen.filter(({ path }) => path.includes('/renewalInfo/')).length;
 
 /** @returns seconds since `began`. */
 function secondsSince(began: number): string {
@@ -57,7 +57,7 @@ function secondsSince(began: number): string {
 }
 
 beforeAll(async () => {
-  // The shortest that is obeyed: the test need not wait for the six hours that Pebble says.
+  // The shortest Retry-After that certman honours; Pebble's is six hours.
   lab().ca.inject({
     when: ({ path }) => path.includes('/renewalInfo/'),
     fault: { kind: 'changeHeaders', headers: { 'retry-after': '60' } },
@@ -68,14 +68,14 @@ beforeAll(async () => {
   before = await waitFor('every cluster has its certificate', async () => {
     const found = await requests();
     const ready = [...found.values()].filter(({ issued, certId }) => issued && certId !== undefined).length;
-    return ready === AFFECTED + SPARED ? found : `${ready} have`;
+    return ready === AFFECTED + SPARED ? found : `${ready} have one`;
   });
   figures += `${AFFECTED + SPARED} certificates issued in ${secondsSince(began)} s`;
 });
 afterAll(() => void process.stdout.write(`${figures}\n`));
 
-test('every certificate is asked about once it is issued, and nobody hears of a window that changes nothing', async () => {
-  await waitFor('all are asked about', async () => {
+test('every issued certificate is polled, and an unchanged renewal window causes no signal', async () => {
+  await waitFor('all are polled', async () => {
     const count = await metric('certman_ari_certificates');
     return count === AFFECTED + SPARED ? {} : `${count} are`;
   });
@@ -83,12 +83,12 @@ test('every certificate is asked about once it is issued, and nobody hears of a 
   expect((await caLog(lab())).serials).toHaveLength(AFFECTED + SPARED);
 });
 
-test('all certificates whose windows the CA moves into the past are replaced, none of them twice', async () => {
+test('certificates whose renewal window the CA moves into the past are replaced exactly once', async () => {
   const [start, end] = [-2, -1].map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString());
-  if (start === undefined || end === undefined) throw new Error('no instants');
+  if (start === undefined || end === undefined) throw new Error('no window');
   const answer = { suggestedWindow: { start, end }, explanationURL: EXPLANATION };
   const chains = await Promise.all(affected.map(chainOf));
-  const looksBefore = looks();
+  const renewalInfoBefore = renewalInfoRequests();
   const requestsBefore = lab().ca.seen.length;
   const began = performance.now();
   await Promise.all(chains.map((chain) => setRenewalInfo(lab().stack.acme, chain, answer)));
@@ -100,17 +100,17 @@ test('all certificates whose windows the CA moves into the past are replaced, no
     });
     return replaced.length === AFFECTED ? found : `${replaced.length} are`;
   });
-  const looked = looks() - looksBefore;
-  const others = lab().ca.seen.length - requestsBefore - looked;
-  figures += `; ${AFFECTED} replaced within ${secondsSince(began)} s of the CA's change of mind, with ${looked} looks and ${(others / AFFECTED).toFixed(1)} other requests to the CA for each`;
+  const polls = renewalInfoRequests() - renewalInfoBefore;
+  const others = lab().ca.seen.length - requestsBefore - polls;
+  figures += `; ${AFFECTED} replaced within ${secondsSince(began)} s of the CA's change, with ${polls} renewalInfo requests and ${(others / AFFECTED).toFixed(1)} other requests to the CA per certificate`;
   for (const { namespace } of spared) {
     expect(after.get(namespace)?.serialNumber).toBe(before.get(namespace)?.serialNumber);
   }
-  // The new certificates are asked about as well, and the old ones no more: what is late would show now.
-  await waitFor('all are asked about again', async () => {
+  // Once the new certificates are polled, a second order for an old one would have been placed.
+  await waitFor('all new certificates are polled', async () => {
     const { seen } = lab().ca;
-    const asked = (certId = ''): boolean => seen.some(({ path }) => path.endsWith(certId));
-    const missing = affected.filter(({ namespace }) => !asked(after.get(namespace)?.certId));
+    const polled = (certId = ''): boolean => seen.some(({ path }) => path.endsWith(certId));
+    const missing = affected.filter(({ namespace }) => !polled(after.get(namespace)?.certId));
     return missing.length === 0 ? {} : `${missing.length} are not`;
   });
   const { serials } = await caLog(lab());
@@ -121,17 +121,17 @@ test('all certificates whose windows the CA moves into the past are replaced, no
   expect(await metric('certman_ari_window_changes_total')).toBe(AFFECTED);
 });
 
-test('each of these orders said which certificate it replaces, and the CA took it for that', async () => {
+test('each order names the certificate it replaces, and the CA accepts it as a replacement', async () => {
   const { orders, replacing } = await caLog(lab());
   expect(orders).toBe(2 * AFFECTED + SPARED);
   const unknownToPebble = affected.filter(({ namespace }) => hasSignOctet(before.get(namespace)?.certId ?? ''));
   expect(replacing).toBe(AFFECTED - unknownToPebble.length);
 });
 
-test('a window of the certificate that was replaced causes nothing, however late it comes', async () => {
+test('a late signal with the window of a replaced certificate has no effect', async () => {
   const [first] = affected;
   const old = before.get(first?.namespace ?? '');
-  if (first === undefined || old?.certId === undefined) throw new Error('there is no such certificate');
+  if (first === undefined || old?.certId === undefined) throw new Error('the first cluster has no certificate');
   const window: RenewalWindow = {
     certId: old.certId,
     start: '2026-01-01T00:00:00Z',

@@ -1,7 +1,6 @@
 /**
- * A CertificateRequest that stands alone gets no certificate for names that are not its maker's, not even where the CA holds
- * them for proved: the account's authorizations, which serve every cluster, are always reused here (RFC 8555 §7.4.1). Nor does
- * the account revoke for it what is not its own.
+ * A standalone CertificateRequest gets no certificate for names of others, even when the shared account already has a valid
+ * authorization for them, which the CA always reuses here (RFC 8555 §7.4.1). Nor does certman revoke certificates of others.
  */
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
@@ -20,7 +19,7 @@ import {
   getRequest,
   getSecret,
   txtRecords,
-  untilCertified,
+  waitUntilCertified,
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { conditionOf, createRequest, deleteRequest } from '../../support/e2e/standalone-requests.ts';
@@ -28,26 +27,26 @@ import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
 
 const lab = useE2eHarness({ pebble: { authzReuse: 100 } });
 
-/** Why the step that an order is at has not succeeded yet. */
-async function inVain(workflowId: string): Promise<string> {
+/** @returns the last failure of an order's pending activity. */
+async function pendingFailure(workflowId: string): Promise<string> {
   const { raw } = await lab().client.workflow.getHandle(workflowId).describe();
   return raw.pendingActivities?.[0]?.lastFailure?.message ?? '';
 }
 
-test('a name that a cluster has proved is not had by who cannot publish in its zone', async () => {
+test('a request that cannot publish in a zone gets no certificate for names with a reusable authorization', async () => {
   const cluster = await createCluster(lab(), 'prey');
-  await untilCertified(lab(), cluster);
+  await waitUntilCertified(lab(), cluster);
   const { serials } = await caLog(lab());
-  // Anybody can make a hosted zone of any name in an AWS account of their own; nothing is delegated to it.
+  // Any AWS account can create a hosted zone of any name; it has no delegation.
   const zone = `prey.${lab().zone.name}`;
   const zoneId = await createDouble(lab(), zone);
   const dnsNames = cluster.dnsNames.filter((name) => name.startsWith('api.'));
   const thief = await createRequest(lab(), 'thief', { dnsNames, spec: { acmeDNSDomain: zone } });
 
   const order = issuanceWorkflowId(thief.identity, 'thief', 1);
-  await waitFor('the proof is looked for in vain', async () => {
-    const why = await inVain(order).catch(() => '');
-    return why.includes('_acme-challenge.api.prey') ? {} : why;
+  await waitFor('the propagation check fails', async () => {
+    const failure = await pendingFailure(order).catch(() => '');
+    return failure.includes('_acme-challenge.api.prey') ? {} : failure;
   });
   expect((await activitiesOf(lab(), order)).map(({ type }) => type)).toEqual([
     'placeOrder',
@@ -61,11 +60,11 @@ test('a name that a cluster has proved is not had by who cannot publish in its z
   expect([...(await txtRecords(lab(), zoneId)).keys()]).toEqual([]);
 });
 
-test('names that are its maker’s are proved again, without the CA having to look', async () => {
+test('a second request for the same names verifies its own TXT records and answers no challenges', async () => {
   const first = await createRequest(lab(), 'mine');
-  await untilCertified(lab(), first);
+  await waitUntilCertified(lab(), first);
   const second = await createRequest(lab(), 'also-mine', { namespace: 'mine', dnsNames: first.dnsNames });
-  await untilCertified(lab(), second);
+  await waitUntilCertified(lab(), second);
   const order = issuanceWorkflowId(second.identity, 'also-mine', 1);
   expect((await activitiesOf(lab(), order)).map(({ type }) => type).toSorted()).toEqual([
     'finalizeOrder',
@@ -79,15 +78,15 @@ test('names that are its maker’s are proved again, without the CA having to lo
   for (const request of [first, second]) await expectDecommissioned(lab(), request);
 });
 
-test('a certificate that its maker has no key of is not revoked at the end of a request whose Secret holds it', async () => {
+test('deleting a request does not revoke a foreign certificate in its Secret without the matching key', async () => {
   const cluster = await createCluster(lab(), 'victim');
-  const { serialNumber } = await untilCertified(lab(), cluster);
+  const { serialNumber } = await waitUntilCertified(lab(), cluster);
   const data = (await getSecret(lab(), cluster))?.['data'] as Readonly<Record<string, string>>;
   const { publicKey } = new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64'));
   const keys = { robber: selfSigned().keyPem, forger: forgedKeyOf(publicKey) };
   for (const [name, keyPem] of Object.entries(keys)) {
-    // With names that cannot be proved, so that nothing takes the place of what is in the Secret.
-    // The Secret is there first: nothing that comes later has the order tried again while the request is deleted.
+    // Without credentials no order succeeds, so the Secret keeps its content. The Secret is created first: a later change would
+    // trigger another attempt during the deletion.
     await lab().kubernetes.create(NAMESPACES, { metadata: { name } });
     await lab().kubernetes.create(SECRETS, {
       metadata: { namespace: name, name: `${name}-cert` },
@@ -97,9 +96,9 @@ test('a certificate that its maker has no key of is not revoked at the end of a 
     const robber = await createRequest(lab(), name, {
       spec: { platform: { aws: { credentials: {}, region: 'us-east-1' } } },
     });
-    await waitFor(`the ${name} shows that there are no credentials`, async () => {
+    await waitFor(`${name} reports missing credentials`, async () => {
       const failing = conditionOf(await getRequest(lab(), robber), 'Failing');
-      return failing?.reason === 'DnsCredentialsMissing' ? {} : `it says ${JSON.stringify(failing)}`;
+      return failing?.reason === 'DnsCredentialsMissing' ? {} : `its condition is ${JSON.stringify(failing)}`;
     });
     await deleteRequest(lab(), robber);
     const { bundles } = await decommissionResultOf(lab(), robber);

@@ -1,6 +1,6 @@
 /**
- * A certificate that its CA revokes is replaced, without anybody's doing. Pebble publishes no list, so the certificate is one
- * that was there before certman, of another CA, which does.
+ * A certificate that its CA lists in a CRL is replaced. Pebble publishes no CRL, so the test installs a certificate of another CA
+ * that does.
  */
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,12 +11,12 @@ import { REQUEST_LABEL } from '../../../src/kubernetes/objects/secret-ownership.
 import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { caLog, untilCertified } from '../../support/e2e/evidence.ts';
+import { caLog, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
-/** With the first bit set. */
+/** The first bit of the number is set, so DER adds a zero byte. */
 const REVOKED_HEX = '00f00d';
 const REVOKED = String(0xf00d);
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** What the first order of a cluster's bundle was given. */
+/** @returns the input of the bundle's first issuance. */
 async function firstOrder(cluster: E2eCluster): Promise<unknown> {
   const workflowId = issuanceWorkflowId(cluster.identity, cluster.bundleName, 1);
   const { events } = await lab().client.workflow.getHandle(workflowId).fetchHistory();
@@ -36,7 +36,7 @@ async function firstOrder(cluster: E2eCluster): Promise<unknown> {
   return input === undefined ? undefined : defaultPayloadConverter.fromPayload(input);
 }
 
-test('a revoked certificate is replaced, by one order that says why', async () => {
+test('a certificate on a CRL is replaced by one order with the revocation as its reason', async () => {
   const ca = await IssuingCa.create();
   const crlUrl = `${server.url}/1.crl`;
   const cluster = await createCluster(lab(), 'revoked', { installed: false });
@@ -54,8 +54,8 @@ test('a revoked certificate is replaced, by one order that says why', async () =
   await installSampleClusters(lab().stack, [cluster]);
   const worker = await lab().startWorker();
   const { serialNumber } = await eventually(
-    'another certificate is in its place',
-    () => untilCertified(lab(), cluster),
+    'the certificate is replaced',
+    () => waitUntilCertified(lab(), cluster),
     (installed) => installed.serialNumber !== REVOKED,
   );
   expect(await firstOrder(cluster)).toMatchObject({ reason: `The CA has revoked certificate ${REVOKED}.` });

@@ -1,6 +1,6 @@
 /**
- * Clusters deleted in every state of their certificates, with everything wrong that can be, on the real parts: what becomes of
- * each is held against the CA, Route 53, the API server and its audit log, and the table in docs/deletion.md.
+ * Deletes clusters in every state of their certificates and with every fault, and compares each outcome with the CA, Route 53,
+ * the API server, its audit log and the table in docs/deletion.md.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,7 @@ import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 const DOCUMENT = fileURLToPath(new URL('../../../docs/deletion.md', import.meta.url));
 
 const SHORT_S = 30;
-/** `1m`, the shortest that may be configured. */
+/** `1m`, the shortest CERTMAN_DECOMMISSION_LIMIT. */
 const LIMIT_S = 60;
 
 const lab = useE2eHarness({
@@ -53,12 +53,12 @@ const lab = useE2eHarness({
 });
 
 const outcomes = new Map<string, Outcome>();
-/** Serial numbers that may be valid at the end. */
+/** Serial numbers of certificates that are expected to stay valid. */
 const leftValid = new Set<string>();
 let zones: Zones;
 let doomed: Zones;
 let expired: readonly MatrixCluster[];
-/** Certificates that were made to expire. */
+/** Number of certificates with the short lifetime, which were issued first. */
 let shortLived: number;
 
 beforeAll(async () => {
@@ -76,14 +76,14 @@ async function newZone(name: string, served: boolean): Promise<ZoneRef> {
   return { name, served, ...(await lab().stack.createZone(name, { private: !served })) };
 }
 
-/** One that has nothing cached: what was changed while none ran is what it finds. */
+/** Replaces the worker by one with empty caches. @param whileStopped changes to make while no worker runs. */
 async function restartWorker(
   policy: Policy,
-  whileNoneRuns = async (): Promise<void> => undefined,
+  whileStopped = async (): Promise<void> => undefined,
   limit = '1m',
 ): Promise<void> {
   await lab().stopWorkers();
-  await whileNoneRuns();
+  await whileStopped();
   await lab().startWorker({
     environment: {
       CERTMAN_ACME_PROFILE: 'default',
@@ -93,42 +93,42 @@ async function restartWorker(
   });
 }
 
-/** While something of the hub is lost, for a worker that has not known it before. */
-async function withLoss(
+/** Runs `body` with a new worker while something is missing from the management cluster. @param remove returns a function that restores it. */
+async function withMissing(
   policy: Policy,
-  lose: () => Promise<() => Promise<void>>,
-  body: (putBack: () => Promise<void>) => Promise<void>,
+  remove: () => Promise<() => Promise<void>>,
+  body: (restore: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  let putBack = async (): Promise<void> => undefined;
+  let restore = async (): Promise<void> => undefined;
   await restartWorker(policy, async () => {
-    putBack = await lose();
+    restore = await remove();
   });
   try {
-    await body(putBack);
+    await body(restore);
   } finally {
-    await restartWorker(policy, putBack);
+    await restartWorker(policy, restore);
   }
 }
 
-async function bring(...faults: readonly Fault[]): Promise<readonly MatrixCluster[]> {
+async function createMatrixClusters(...faults: readonly Fault[]): Promise<readonly MatrixCluster[]> {
   const cells = cellsOf(...faults).filter(({ state }) => state !== 'expired');
   const zonesOf = ({ fault }: Cell): Zones => (fault === 'zone' ? doomed : zones);
-  const brought = await prepareClusters(lab(), cells, zonesOf);
-  return [...brought, ...expired.filter(({ fault }) => faults.includes(fault))];
+  const created = await prepareClusters(lab(), cells, zonesOf);
+  return [...created, ...expired.filter(({ fault }) => faults.includes(fault))];
 }
 
-async function untilExpired(subjects: readonly MatrixCluster[]): Promise<void> {
-  await waitFor('what is to be expired is', async () =>
+async function waitUntilExpired(subjects: readonly MatrixCluster[]): Promise<void> {
+  await waitFor('the expired clusters have expired certificates', async () =>
     subjects.every(
       ({ state, installed }) => state !== 'expired' || Number(installed?.certificate.validToDate) < Date.now(),
     )
       ? {}
-      : 'it is not',
+      : 'not yet',
   );
 }
 
 async function deleteAll(subjects: readonly MatrixCluster[]): Promise<void> {
-  await untilExpired(subjects);
+  await waitUntilExpired(subjects);
   await mapConcurrently(subjects, (subject) => deleteWithFault(lab(), subject));
 }
 
@@ -139,9 +139,9 @@ async function blockedReasons(subjects: readonly MatrixCluster[], policy: Policy
   return new Map(subjects.map((subject, index) => [subject, reasons[index]]));
 }
 
-/** The limit of each begins with its deletion, so each is looked at as soon as it is deleted. */
-async function deleteAndLook(subjects: readonly MatrixCluster[], policy: Policy): Promise<BlockedReasons> {
-  await untilExpired(subjects);
+/** Reads each reason right after the deletion, because each decommission's limit starts with its deletion. */
+async function deleteAndReadReasons(subjects: readonly MatrixCluster[], policy: Policy): Promise<BlockedReasons> {
+  await waitUntilExpired(subjects);
   const reasons = await mapConcurrently(subjects, async (subject) => {
     await deleteWithFault(lab(), subject);
     return await blockedReason(lab(), subject, policy);
@@ -149,17 +149,17 @@ async function deleteAndLook(subjects: readonly MatrixCluster[], policy: Policy)
   return new Map(subjects.map((subject, index) => [subject, reasons[index]]));
 }
 
-/** How many events the history of each has by now. */
-async function eventsBefore(subjects: readonly MatrixCluster[]): Promise<ReadonlyMap<MatrixCluster, number>> {
+/** @returns the current history length of each workflow. */
+async function historyLengths(subjects: readonly MatrixCluster[]): Promise<ReadonlyMap<MatrixCluster, number>> {
   return new Map(
     await mapConcurrently(subjects, async (subject) => [subject, (await historyOf(subject)).length] as const),
   );
 }
 
-/** Their workflows were woken by a change after these events, and did not go on by the retry schedule alone. */
-async function expectWoken(before: ReadonlyMap<MatrixCluster, number>): Promise<void> {
-  for (const [subject, seen] of before) {
-    const events = (await historyOf(subject)).slice(seen);
+/** Checks that the workflows got a `dependencyChanged` signal and did not continue by the retry schedule alone. */
+async function expectDependencySignals(before: ReadonlyMap<MatrixCluster, number>): Promise<void> {
+  for (const [subject, length] of before) {
+    const events = (await historyOf(subject)).slice(length);
     const signals = events.map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
     expect(signals, subject.cluster.name).toContain(dependencyChanged.name);
   }
@@ -170,12 +170,12 @@ async function historyOf({ cluster }: MatrixCluster) {
   return events ?? [];
 }
 
-/** Notes what became of each, once it is over. */
-async function settle(subjects: readonly MatrixCluster[], heldUp: BlockedReasons): Promise<void> {
-  const settled = await mapConcurrently(subjects, (subject) => verifyOutcome(lab(), subject, heldUp.get(subject)));
+/** Waits until all clusters are gone and records their outcomes. */
+async function recordOutcomes(subjects: readonly MatrixCluster[], reasons: BlockedReasons): Promise<void> {
+  const verified = await mapConcurrently(subjects, (subject) => verifyOutcome(lab(), subject, reasons.get(subject)));
   const requests = await auditedRequests(lab());
   await mapConcurrently(subjects, (subject) => checkOrder(lab(), subject, requests));
-  for (const [index, outcome] of settled.entries()) {
+  for (const [index, outcome] of verified.entries()) {
     const subject = subjects[index] as MatrixCluster;
     outcomes.set(cellKey(subject), outcome);
     if (outcome.keptValid) leftValid.add(subject.installed?.serialNumber ?? '');
@@ -184,97 +184,97 @@ async function settle(subjects: readonly MatrixCluster[], heldUp: BlockedReasons
 
 const NOT_BLOCKED: BlockedReasons = new Map();
 
-test('with nothing wrong outside, or only around the cluster itself, each is cleared away at once', async () => {
+test('without a fault of the management cluster, every decommission completes at once', async () => {
   await restartWorker('release');
-  const staying = await bring('none', 'secret', 'revoked', 'zone', 'forced', 'unmanaged');
+  const others = await createMatrixClusters('none', 'secret', 'revoked', 'zone', 'forced', 'unmanaged');
   await Promise.all([deleteZone(lab(), doomed.served), deleteZone(lab(), doomed.unserved)]);
-  // Credentials go with the namespace: what was published is withdrawn by those that the worker read less than a minute ago.
-  const leaving = await bring('namespace');
-  await deleteAll(leaving);
-  await deleteAll(staying);
-  await settle([...staying, ...leaving], NOT_BLOCKED);
-  for (const { cluster } of leaving)
+  // The namespace takes the credentials with it: TXT records are withdrawn with those that the worker read within a minute.
+  const terminating = await createMatrixClusters('namespace');
+  await deleteAll(terminating);
+  await deleteAll(others);
+  await recordOutcomes([...others, ...terminating], NOT_BLOCKED);
+  for (const { cluster } of terminating)
     await lab().stack.kubectl(['wait', '--for=delete', `namespace/${cluster.namespace}`, '--timeout=5m'], {
       timeoutMs: WAIT_TIMEOUT_MS,
     });
 });
 
-test('without AWS credentials TXT records hold one up until the limit; while the CA is away, valid certificates until it is back', async () => {
-  const subjects = await bring('keys', 'outage');
-  const keyless = subjects.filter(({ fault }) => fault === 'keys');
+test('missing AWS credentials block leftover TXT records until the limit, and a CA outage blocks revocations until the CA is back', async () => {
+  const subjects = await createMatrixClusters('keys', 'outage');
+  const withoutCredentials = subjects.filter(({ fault }) => fault === 'keys');
   const others = subjects.filter(({ fault }) => fault === 'outage');
   await restartWorker('release', async () => {
-    await mapConcurrently(keyless, (subject) => removeCredentials(lab(), subject));
+    await mapConcurrently(withoutCredentials, (subject) => removeCredentials(lab(), subject));
   });
-  const withoutKeys = await deleteAndLook(keyless, 'release');
+  const credentialsReasons = await deleteAndReadReasons(withoutCredentials, 'release');
 
-  // The limit of an end is the one of its begin: those above keep theirs.
+  // A decommission keeps the limit of its start, so this setting does not affect the ones above.
   await restartWorker('release', undefined, '24h');
   lab().ca.down();
-  const withoutCa = await deleteAndLook(others, 'release');
+  const outageReasons = await deleteAndReadReasons(others, 'release');
   lab().ca.up();
-  await settle(others, withoutCa);
-  await settle(keyless, withoutKeys);
+  await recordOutcomes(others, outageReasons);
+  await recordOutcomes(withoutCredentials, credentialsReasons);
 });
 
-test('a certificate of another account counts as done, and stays valid', async () => {
-  const subjects = await bring('stranger');
-  const lose = () => replaceAccount(lab(), 'stranger');
-  await withLoss('release', lose, async () => {
+test('a certificate of another account stays valid and does not block the decommission', async () => {
+  const subjects = await createMatrixClusters('stranger');
+  const replace = () => replaceAccount(lab(), 'stranger');
+  await withMissing('release', replace, async () => {
     await deleteAll(subjects);
-    await settle(subjects, NOT_BLOCKED);
+    await recordOutcomes(subjects, NOT_BLOCKED);
   });
 });
 
-test('an account that the CA does not know holds up what is valid until the limit, and is counted', async () => {
-  const subjects = await bring('unknown');
-  const lose = () => replaceAccount(lab(), 'unknown');
-  await withLoss('release', lose, async () => {
-    const heldUp = await deleteAndLook(subjects, 'release');
-    await settle(subjects, heldUp);
+test('an account unknown to the CA blocks revocations until the limit, and the metric counts these decommissions as incomplete', async () => {
+  const subjects = await createMatrixClusters('unknown');
+  const replace = () => replaceAccount(lab(), 'unknown');
+  await withMissing('release', replace, async () => {
+    const reasons = await deleteAndReadReasons(subjects, 'release');
+    await recordOutcomes(subjects, reasons);
 
     const metrics = await scrape(lab().workers().at(-1)?.metricsUrl ?? '');
     const counted = (outcome: string) => metrics.value('certman_decommissions_total', { outcome });
-    const given = subjects.filter((subject) => heldUp.get(subject) !== undefined);
-    expect(counted('incomplete')).toBe(given.length);
-    expect(counted('complete')).toBe(subjects.length - given.length);
+    const blocked = subjects.filter((subject) => reasons.get(subject) !== undefined);
+    expect(counted('incomplete')).toBe(blocked.length);
+    expect(counted('complete')).toBe(subjects.length - blocked.length);
   });
 });
 
-test('by the policy to wait nothing is given up but by an operator, and what is put right goes on at once', async () => {
-  const subjects = await bring('missing', 'mislaid', 'operator');
-  const mislaid = subjects.filter(({ fault }) => fault === 'mislaid');
+test('with CERTMAN_DECOMMISSION_POLICY=wait a decommission waits for its dependency or for `certman release`', async () => {
+  const subjects = await createMatrixClusters('missing', 'mislaid', 'operator');
+  const withoutCredentials = subjects.filter(({ fault }) => fault === 'mislaid');
   const others = subjects.filter(({ fault }) => fault !== 'mislaid');
-  await withLoss(
+  await withMissing(
     'wait',
     () => removeAccount(lab()),
-    async (putBack) => {
-      const heldUp = await deleteAndLook(others, 'wait');
+    async (restore) => {
+      const reasons = await deleteAndReadReasons(others, 'wait');
       await new Promise((resolve) => setTimeout(resolve, LIMIT_S * 1000));
-      expect(await blockedReasons(others, 'wait')).toEqual(heldUp);
+      expect(await blockedReasons(others, 'wait')).toEqual(reasons);
       for (const { fault, cluster } of others)
-        if (fault === 'operator') await releaseByHand(`${cluster.namespace}/${cluster.name}`);
-      const waiting = others.filter((subject) => heldUp.get(subject) !== undefined && subject.fault !== 'operator');
-      const before = await eventsBefore(waiting);
-      await putBack();
-      await settle(others, heldUp);
-      await expectWoken(before);
+        if (fault === 'operator') await runRelease(`${cluster.namespace}/${cluster.name}`);
+      const waiting = others.filter((subject) => reasons.get(subject) !== undefined && subject.fault !== 'operator');
+      const before = await historyLengths(waiting);
+      await restore();
+      await recordOutcomes(others, reasons);
+      await expectDependencySignals(before);
     },
   );
-  const loseAll = async () => {
-    const putBack = await mapConcurrently(mislaid, (subject) => removeCredentials(lab(), subject));
-    return async () => void (await Promise.all(putBack.map((put) => put())));
+  const removeAllCredentials = async () => {
+    const restores = await mapConcurrently(withoutCredentials, (subject) => removeCredentials(lab(), subject));
+    return async () => void (await Promise.all(restores.map((restore) => restore())));
   };
-  await withLoss('wait', loseAll, async (putBack) => {
-    const heldUp = await deleteAndLook(mislaid, 'wait');
-    const before = await eventsBefore(mislaid);
-    await putBack();
-    await settle(mislaid, heldUp);
-    await expectWoken(before);
+  await withMissing('wait', removeAllCredentials, async (restore) => {
+    const reasons = await deleteAndReadReasons(withoutCredentials, 'wait');
+    const before = await historyLengths(withoutCredentials);
+    await restore();
+    await recordOutcomes(withoutCredentials, reasons);
+    await expectDependencySignals(before);
   });
 });
 
-test('no certificate is forgotten, and the table in docs/deletion.md says what was seen', async () => {
+test('only the expected certificates stay valid, and the table in docs/deletion.md matches the outcomes', async () => {
   const { serials } = await caLog(lab());
   const valid: string[] = [];
   for (const serial of serials.slice(shortLived)) {
@@ -286,7 +286,7 @@ test('no certificate is forgotten, and the table in docs/deletion.md says what w
   expect(table?.[1]).toBe(matrixTable(outcomes));
 });
 
-async function releaseByHand(cluster: string): Promise<void> {
+async function runRelease(cluster: string): Promise<void> {
   const command = await startCertman(['release', cluster, '--yes'], lab().commandEnvironment());
   try {
     expect(await command.waitForExit()).toBe('code 0');

@@ -1,6 +1,6 @@
 /**
- * Ends of clusters that come at a special moment, or are held up by a refusal. Every state with everything that can be wrong is in
- * deletion-matrix.test.ts, those that wait for something missing or refused in bad-input.test.ts.
+ * Deletion at special moments, and blocked by Route 53. deletion-matrix.test.ts covers every state with every fault,
+ * bad-input.test.ts clusters that wait for missing or rejected input.
  */
 import { describe, expect, test } from 'vitest';
 import { waitFor, waitForCertificate } from '../../support/e2e/checks.ts';
@@ -26,28 +26,28 @@ const ACCESS_DENIED = `<?xml version="1.0"?>
 
 const lab = useE2eHarness({ worker: { CERTMAN_RESYNC_INTERVAL: '10s' } });
 
-async function issued(name: string) {
+async function createIssued(name: string) {
   const cluster = await createCluster(lab(), name);
   return { cluster, ...(await waitForCertificate(lab().kubernetes, cluster, undefined)) };
 }
 
-async function published(zoneId: string): Promise<void> {
+async function waitForPublication(zoneId: string): Promise<void> {
   await waitFor('the TXT records are published', async () => {
     const records = await txtRecords(lab(), zoneId);
-    return records.size > 0 ? {} : 'there is none';
+    return records.size > 0 ? {} : 'there are none';
   });
 }
 
-const outcomes = (ledger: Awaited<ReturnType<typeof expectDecommissioned>>) =>
-  ledger.bundles.flatMap(({ revocations }) => revocations.map(({ serialNumber, outcome }) => [serialNumber, outcome]));
+const outcomes = (result: Awaited<ReturnType<typeof expectDecommissioned>>) =>
+  result.bundles.flatMap(({ revocations }) => revocations.map(({ serialNumber, outcome }) => [serialNumber, outcome]));
 
-describe('a cluster that is deleted', () => {
-  test('asleep is revoked and cleared away, and its workflow ends with a ledger', async () => {
-    const { cluster, serialNumber } = await issued('asleep');
+describe('a ClusterDeployment that is deleted', () => {
+  test('while Ready has its certificate revoked and its Secret deleted, and the workflow returns the result', async () => {
+    const { cluster, serialNumber } = await createIssued('asleep');
     await deleteCluster(lab(), cluster);
-    const ledger = await expectDecommissioned(lab(), cluster, { revoked: [serialNumber] });
+    const result = await expectDecommissioned(lab(), cluster, { revoked: [serialNumber] });
     expect(await lab().stack.acme.statusOf(serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
-    expect(ledger).toEqual({
+    expect(result).toEqual({
       cluster: cluster.identity,
       bundles: [
         {
@@ -61,61 +61,61 @@ describe('a cluster that is deleted', () => {
     });
   });
 
-  test('in the moment of its installation leaves nothing', async () => {
+  test('right after it was installed leaves no Secret and no CertificateRequest', async () => {
     const cluster = await createCluster(lab(), 'hasty');
     await deleteCluster(lab(), cluster);
     await waitFor('it is gone', async () =>
       (await getClusterDeployment(lab(), cluster)) === undefined ? {} : 'it is there',
     );
-    // What had begun before it was seen to be gone has its time.
+    // Activities that were in progress at the deletion may still write.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    await waitFor('nothing is left', async () => {
+    await waitFor('no object is left', async () => {
       const left = [await getSecret(lab(), cluster), await getRequest(lab(), cluster)].filter(Boolean);
-      return left.length + (await stagingSecrets(lab(), cluster)).length === 0 ? {} : 'something is left';
+      return left.length + (await stagingSecrets(lab(), cluster)).length === 0 ? {} : 'objects are left';
     });
   });
 
-  test('while its new certificate is still at the CA has that revoked too', async () => {
+  test('before its issued certificate is downloaded has that certificate revoked', async () => {
     const before = (await caLog(lab())).serials.length;
     const withheld = lab().ca.inject({
       when: ({ path }) => path.startsWith('/certZ/'),
       fault: { kind: 'answer', status: 503, headers: { 'retry-after': '2' } },
     });
     const cluster = await createCluster(lab(), 'mid-install');
-    const serial = await waitFor('the CA has issued', async () => {
+    const serial = await waitFor('the CA has issued the certificate', async () => {
       const serials = (await caLog(lab())).serials.slice(before);
       return withheld.hits() > 0 && serials[0] !== undefined ? { serial: serials[0] } : 'it has not';
     });
     await deleteCluster(lab(), cluster);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     withheld.remove();
-    const ledger = await expectDecommissioned(lab(), cluster, { revoked: [serial.serial] });
-    expect(outcomes(ledger)).toContainEqual([serial.serial, 'revoked']);
+    const result = await expectDecommissioned(lab(), cluster, { revoked: [serial.serial] });
+    expect(outcomes(result)).toContainEqual([serial.serial, 'revoked']);
   });
 });
 
-test('TXT records that AWS refuses to have withdrawn hold the end up, say so, and go when that is put right', async () => {
+test('TXT records that Route 53 refuses to delete block the decommission with an Event until the credentials are corrected', async () => {
   const zone = await createUnservedZone(lab(), 'locked.example.com');
   const cluster = await createCluster(lab(), 'locked', { zone });
-  await published(zone.zoneId);
-  const refusal = lab().route53.inject({
+  await waitForPublication(zone.zoneId);
+  const rejection = lab().route53.inject({
     when: () => true,
     fault: { kind: 'answer', status: 403, headers: { 'content-type': 'text/xml' }, body: ACCESS_DENIED },
   });
   await deleteCluster(lab(), cluster);
-  await waitFor('an Event says what holds it up', async () => {
-    const said = await eventsOf(lab(), cluster);
-    return said.some((one) => one.startsWith('DecommissionBlocked: ')) ? {} : `Events: ${said.join('; ')}`;
+  await waitFor('an Event reports the block', async () => {
+    const events = await eventsOf(lab(), cluster);
+    return events.some((event) => event.startsWith('DecommissionBlocked: ')) ? {} : `Events: ${events.join('; ')}`;
   });
   expect(await getClusterDeployment(lab(), cluster)).toBeDefined();
-  refusal.remove();
-  // As somebody would who corrects the credentials.
+  rejection.remove();
+  // A change of the credentials Secret triggers the next attempt.
   await lab().stack.kubectl(['annotate', 'secret', 'aws', '-n', cluster.namespace, 'example.com/corrected=true']);
   await expectDecommissioned(lab(), cluster, { zoneId: zone.zoneId });
 });
 
-test('a cluster that was forced away while no worker ran is revoked and cleared away by the next one', async () => {
-  const { cluster, serialNumber } = await issued('unwatched');
+test('a ClusterDeployment deleted without its finalizer while no worker runs is decommissioned by the next worker', async () => {
+  const { cluster, serialNumber } = await createIssued('unwatched');
   await lab().stopWorkers();
   await deleteCluster(lab(), cluster);
   await patchCluster(lab(), cluster, { metadata: { finalizers: null } });
@@ -126,7 +126,7 @@ test('a cluster that was forced away while no worker ran is revoked and cleared 
   await expectDecommissioned(lab(), cluster, { revoked: [serialNumber] });
 });
 
-test('no workflow that has ended is begun again by what the watch still sees', async () => {
+test('no completed workflow is started again by late watch events', async () => {
   const query = `WorkflowType = 'clusterCertificates'`;
   const all = await collect(lab().client.workflow.list({ query }));
   const ids = all.map(({ workflowId }) => workflowId);

@@ -1,6 +1,6 @@
 /**
- * What becomes of a certificate when somebody lays hands on what belongs to it: while the watch looks, and while nobody does.
- * With the garbage collector running, and asked of the API server and the CA afterwards.
+ * Changes of certman's objects by others, detected by the watch and by the resync, with the garbage collector running; checked at
+ * the API server and the CA.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -9,23 +9,24 @@ import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-ap
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { DRIFTS, type Drift, describeDrift, orderCountAndReason } from '../../support/e2e/drifts.ts';
-import { caLog, getRequest, getSecret, statusOf, untilCertified } from '../../support/e2e/evidence.ts';
+import { caLog, getRequest, getSecret, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 
-/** So long that nothing but the watch can have seen it. */
+/** So long that only the watch can detect drift. */
 const NEVER = { CERTMAN_RESYNC_INTERVAL: '24h' };
 const OFTEN = { CERTMAN_RESYNC_INTERVAL: '5s' };
 
 const lab = useE2eHarness({ worker: NEVER });
 
-const seconds: { drift: string; seenBy: string; repairedAfter: number }[] = [];
+const repairs: { drift: string; detectedBy: string; seconds: number }[] = [];
 afterAll(() => {
-  const lines = seconds.map(
-    ({ drift, seenBy, repairedAfter }) => `  ${drift.padEnd(50)} ${seenBy.padEnd(11)} ${repairedAfter.toFixed(1)} s`,
+  const lines = repairs.map(
+    ({ drift, detectedBy, seconds }) => `  ${drift.padEnd(50)} ${detectedBy.padEnd(11)} ${seconds.toFixed(1)} s`,
   );
   process.stdout.write(`Drift repaired after:\n${lines.join('\n')}\n`);
 });
 
+/** A cluster before its drift. */
 interface Before {
   readonly drift: Drift;
   readonly cluster: E2eCluster;
@@ -33,14 +34,14 @@ interface Before {
   readonly request: KubernetesObject | undefined;
 }
 
-/** A certified cluster for each kind of drift. */
-async function oneForEach(prefix: string): Promise<readonly Before[]> {
+/** Creates a cluster with a certificate for each kind of drift. */
+async function createOnePerDrift(prefix: string): Promise<readonly Before[]> {
   const clusters = await createClusters(lab(), prefix, DRIFTS.length);
   return await Promise.all(
     DRIFTS.map(async (drift, index) => {
       const cluster = clusters[index];
-      if (cluster === undefined) throw new Error('there is a cluster for each');
-      await untilCertified(lab(), cluster);
+      if (cluster === undefined) throw new Error('too few clusters');
+      await waitUntilCertified(lab(), cluster);
       return { drift, cluster, secret: await getSecret(lab(), cluster), request: await getRequest(lab(), cluster) };
     }),
   );
@@ -48,29 +49,30 @@ async function oneForEach(prefix: string): Promise<readonly Before[]> {
 
 const dataOf = (secret: KubernetesObject | undefined): string => JSON.stringify(secret?.['data'] ?? null);
 
-/** @returns what is wrong so far; anything but a text once it is repaired. */
-async function describeState({ drift, cluster, secret, request }: Before) {
-  const [after, made] = await Promise.all([getSecret(lab(), cluster), getRequest(lab(), cluster)]);
-  if ((made?.metadata.uid !== request?.metadata.uid) !== (drift.requestRecreated ?? false)) {
-    return 'the request is as it was';
+/** @returns what is missing as a string; an object once the drift is repaired. */
+async function checkRepair({ drift, cluster, secret, request }: Before) {
+  const [secretNow, requestNow] = await Promise.all([getSecret(lab(), cluster), getRequest(lab(), cluster)]);
+  if ((requestNow?.metadata.uid !== request?.metadata.uid) !== (drift.requestRecreated ?? false)) {
+    return drift.requestRecreated ? 'the request is not recreated' : 'the request was recreated';
   }
-  if ((dataOf(after) === dataOf(secret)) !== (drift.effect === 'kept')) return 'the certificate is as it was';
+  if ((dataOf(secretNow) === dataOf(secret)) !== (drift.effect === 'kept'))
+    return `the certificate is to be ${drift.effect}`;
   return await describeDrift(lab(), cluster);
 }
 
-/** Repaired, and by no more than it takes. */
-async function untilRepaired(before: Before): Promise<void> {
-  await waitFor(`${before.cluster.name}: ${before.drift.name}`, () => describeState(before));
-  await expectNoMore(before);
+/** Waits until the drift is repaired, with only the expected effect. */
+async function waitUntilRepaired(before: Before): Promise<void> {
+  await waitFor(`${before.cluster.name}: ${before.drift.name}`, () => checkRepair(before));
+  await expectEffect(before);
 }
 
-/** Still repaired: what repairs must not have to repair its own writes. */
+/** Checks that the drift is still repaired: certman's own writes must not count as drift. */
 async function expectRepaired(before: Before): Promise<void> {
-  expect(await describeState(before), `${before.cluster.name}: ${before.drift.name}`).not.toBeTypeOf('string');
-  await expectNoMore(before);
+  expect(await checkRepair(before), `${before.cluster.name}: ${before.drift.name}`).not.toBeTypeOf('string');
+  await expectEffect(before);
 }
 
-async function expectNoMore({ drift, cluster, secret }: Before): Promise<void> {
+async function expectEffect({ drift, cluster, secret }: Before): Promise<void> {
   if (drift.effect === 'kept') {
     const after = await getSecret(lab(), cluster);
     expect(after?.metadata.uid).toBe(secret?.metadata.uid);
@@ -79,27 +81,27 @@ async function expectNoMore({ drift, cluster, secret }: Before): Promise<void> {
   } else {
     expect(await orderCountAndReason(lab(), cluster)).toMatchObject({
       count: 2,
-      why: expect.stringContaining(drift.reason ?? '') as string,
+      reason: expect.stringContaining(drift.reason ?? '') as string,
     });
   }
 }
 
-describe('a change by foreign hands', () => {
-  test('is seen by the watch and put right within seconds, without an order where the certificate is good', async () => {
-    const all = await oneForEach('seen');
+describe('a change by another manager', () => {
+  test('is detected by the watch and repaired within seconds, without an order if the certificate is valid', async () => {
+    const all = await createOnePerDrift('seen');
     for (const one of all) {
       const began = performance.now();
       await one.drift.apply(lab(), one.cluster);
-      await untilRepaired(one);
-      seconds.push({ drift: one.drift.name, seenBy: 'watch', repairedAfter: (performance.now() - began) / 1000 });
+      await waitUntilRepaired(one);
+      repairs.push({ drift: one.drift.name, detectedBy: 'watch', seconds: (performance.now() - began) / 1000 });
     }
     await sleep(3_000);
     for (const one of all) await expectRepaired(one);
   });
 
-  test('of labels and annotations is left alone: nothing is written, nothing is ordered', async () => {
+  test('of other labels and annotations causes no write and no order', async () => {
     const cluster = await createCluster(lab(), 'labelled');
-    await untilCertified(lab(), cluster);
+    await waitUntilCertified(lab(), cluster);
     const theirs = ['-n', cluster.namespace, 'example.com/theirs=x'];
     await lab().stack.kubectl(['label', 'secret', cluster.secretName, ...theirs]);
     await lab().stack.kubectl(['annotate', 'secret', cluster.secretName, ...theirs]);
@@ -110,9 +112,9 @@ describe('a change by foreign hands', () => {
     expect((await orderCountAndReason(lab(), cluster)).count).toBe(1);
   });
 
-  test('of renewBeforeDays is the user’s right: obeyed at once, and kept', async () => {
+  test('of renewBeforeDays takes effect at once and is kept', async () => {
     const cluster = await createCluster(lab(), 'sooner');
-    await untilCertified(lab(), cluster);
+    await waitUntilCertified(lab(), cluster);
     const renewalOf = async () => (await statusOf(lab(), cluster)).bundles['primary']?.renewalTime ?? '';
     const before = Date.parse(await renewalOf());
     const edit = JSON.stringify({ spec: { renewBeforeDays: 10, dnsNames: ['api.elsewhere.example.com'] } });
@@ -126,29 +128,29 @@ describe('a change by foreign hands', () => {
       '-p',
       edit,
     ]);
-    await waitFor('it renews 35 days later', async () => {
+    await waitFor('the renewal is 35 days later', async () => {
       const days = (Date.parse(await renewalOf()) - before) / 86_400_000;
       return Math.abs(days - 35) < 1.1 ? {} : `it is ${days.toFixed(2)} days later`;
     });
-    await waitFor('the names are those of the cluster again', () => describeDrift(lab(), cluster));
+    await waitFor('the names are repaired', () => describeDrift(lab(), cluster));
     expect((await getRequest(lab(), cluster))?.['spec']).toMatchObject({ renewBeforeDays: 10 });
     expect((await getRequest(lab(), cluster))?.['status']).toMatchObject({ renewalTime: await renewalOf() });
   });
 });
 
-test('what happened while nobody watched, and whose events are lost, is found by the comparison', async () => {
-  const all = await oneForEach('missed');
+test('drift whose watch events are lost is detected by the resync', async () => {
+  const all = await createOnePerDrift('missed');
   const before = await caLog(lab());
   await lab().stopWorkers();
   for (const { drift, cluster } of all) await drift.apply(lab(), cluster);
-  // Its successor knows no position to go on from: it lists, and what a list shows for the first time is no news.
-  await lab().client.workflow.getHandle(watchWorkflowId('hive')).terminate('the test loses its positions');
+  // Without its resource version checkpoint the next watch starts with a list, whose objects count as known.
+  await lab().client.workflow.getHandle(watchWorkflowId('hive')).terminate('the test discards the checkpoint');
   await lab().startWorker({ environment: OFTEN });
   const began = performance.now();
   await Promise.all(
     all.map(async (one) => {
-      await untilRepaired(one);
-      seconds.push({ drift: one.drift.name, seenBy: 'comparison', repairedAfter: (performance.now() - began) / 1000 });
+      await waitUntilRepaired(one);
+      repairs.push({ drift: one.drift.name, detectedBy: 'resync', seconds: (performance.now() - began) / 1000 });
     }),
   );
   await sleep(12_000);

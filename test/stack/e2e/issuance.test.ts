@@ -1,4 +1,4 @@
-/** The life of certificates while their cluster lives: issued, followed, renewed; asked of the CA, the DNS and the API server. */
+/** Issuance and renewal for a living ClusterDeployment, and changes of its spec; checked at the CA, in DNS and on the API server. */
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { clusterWorkflowId, issuanceWorkflowId } from '../../../src/contract/ids.ts';
@@ -39,9 +39,9 @@ const DAY_MS = 86_400_000;
 const lab = useE2eHarness();
 let cluster: E2eCluster;
 let firstSerial: string;
-/** Values that were seen at once under the name that `apps.X` and `*.apps.X` share. */
-const seenTogether = new Set<number>();
-let changesOfRoute53: number;
+/** Numbers of TXT values observed at the record that `apps.X` and `*.apps.X` share. */
+const txtValueCounts = new Set<number>();
+let route53Changes: number;
 
 beforeAll(async () => {
   const made = await createCluster(lab(), 'first', { installed: false });
@@ -56,29 +56,27 @@ beforeAll(async () => {
       },
     },
   });
-  // The CA is not asked to look at the records before they were seen here.
-  const seen = new Gate();
-  lab().ca.inject({ when: ({ path }) => path.startsWith('/chalZ/'), fault: { kind: 'hold', until: seen.opened } });
+  // Holds the challenge responses until the test has observed the records.
+  const observed = new Gate();
+  lab().ca.inject({ when: ({ path }) => path.startsWith('/chalZ/'), fault: { kind: 'hold', until: observed.opened } });
   const issued = new AbortController();
   const sampling = (async () => {
     while (!issued.signal.aborted) {
       const values = (await txtRecords(lab())).get(`_acme-challenge.${apps}`);
       if (values === undefined) continue;
-      seenTogether.add(values.length);
-      seen.open();
+      txtValueCounts.add(values.length);
+      observed.open();
     }
   })();
   firstSerial = (await waitForCertificate(lab().kubernetes, cluster, undefined)).serialNumber;
   issued.abort();
   await sampling;
   await waitForTxtRemoval(lab().stack, cluster);
-  changesOfRoute53 = lab().route53.seen.filter(
-    ({ method, path }) => method === 'POST' && path.includes('/rrset'),
-  ).length;
+  route53Changes = lab().route53.seen.filter(({ method, path }) => method === 'POST' && path.includes('/rrset')).length;
 });
 
 describe('an installed cluster', () => {
-  test('has the whole chain with its key in a Secret that Hive can use', async () => {
+  test('has chain and key in a TLS Secret owned by the CertificateRequest', async () => {
     const secret = await getSecret(lab(), cluster);
     const request = await getRequest(lab(), cluster);
     expect(secret).toMatchObject({
@@ -101,7 +99,7 @@ describe('an installed cluster', () => {
     await expectStatusAtCa(lab().stack, firstSerial, 'Valid');
   });
 
-  test('has a CertificateRequest that says so, owned by the ClusterDeployment and held by the finalizer', async () => {
+  test('has a Ready CertificateRequest with the finalizer, owned by the ClusterDeployment', async () => {
     await waitForReadyRequest(lab().kubernetes, cluster, firstSerial);
     const request = await getRequest(lab(), cluster);
     expect(request).toMatchObject({
@@ -135,7 +133,7 @@ describe('an installed cluster', () => {
     expect(request).toHaveProperty('spec.dnsNames', expect.arrayContaining([...cluster.dnsNames]));
   });
 
-  test('shows by kubectl whether it is fine', async () => {
+  test('is shown by `kubectl get certificaterequests` with readiness, expiry and renewal', async () => {
     const [header = '', row = ''] = (
       await lab().stack.kubectl(['get', 'certificaterequests', '-n', cluster.namespace])
     ).split('\n');
@@ -145,7 +143,7 @@ describe('an installed cluster', () => {
     );
   });
 
-  test('tells Hive in its status, and is held by the finalizer', async () => {
+  test('has certificateBundles in its status and the finalizer', async () => {
     const found = await waitFor('status.certificateBundles', async () => {
       const deployment = await getClusterDeployment(lab(), cluster);
       return deployment?.['status'] === undefined ? 'there is no status' : deployment;
@@ -156,33 +154,33 @@ describe('an installed cluster', () => {
     });
   });
 
-  test('had the TXT values of `x` and `*.x` published together in one change, and withdrawn in one', () => {
-    expect([...seenTogether]).toEqual([2]);
-    expect(changesOfRoute53).toBe(2);
+  test('has the TXT values of `x` and `*.x` published in one Route 53 change and withdrawn in another', () => {
+    expect([...txtValueCounts]).toEqual([2]);
+    expect(route53Changes).toBe(2);
   });
 
-  test('can be read in the Web UI: details, summaries of each step, search attributes', async () => {
+  test('has current details, a static summary and a summary of each activity for the Web UI', async () => {
     const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
     const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
     expect(currentDetails).toContain('### first/first');
     expect(currentDetails).toMatch(
-      /\| primary \| \*\*Ready\*\* \| api\.first\.life\.example\.com, .+ \| 20\S+Z \| 20\S+Z \|/,
+      /\| primary \| \*\*Ready\*\* \| api\.first\.e2e\.example\.com, .+ \| 20\S+Z \| 20\S+Z \|/,
     );
     expect(await (await handle.describe()).staticSummary()).toBe('Certificates of first/first on hive');
 
     const issuance = issuanceWorkflowId(cluster.identity, 'primary', 1);
-    const steps = await activitiesOf(lab(), issuance);
-    expect(steps.length).toBeGreaterThanOrEqual(6);
-    expect(steps.filter(({ summary }) => summary === '')).toEqual([]);
-    const story = await lab()
+    const activities = await activitiesOf(lab(), issuance);
+    expect(activities.length).toBeGreaterThanOrEqual(6);
+    expect(activities.filter(({ summary }) => summary === '')).toEqual([]);
+    const metadata = await lab()
       .client.workflow.getHandle(issuance)
       .query<{ currentDetails: string }>('__temporal_workflow_metadata');
-    expect(story.currentDetails).toMatch(
-      /^Issued api\.first\.life\.example\.com and 3 more by Pebble.+, serial \d+, valid until/,
+    expect(metadata.currentDetails).toMatch(
+      /^Issued api\.first\.e2e\.example\.com and 3 more by Pebble.+, serial \d+, valid until/,
     );
   });
 
-  test('is found by search attributes, which the worker registered', async () => {
+  test('is found by the search attributes that the worker registered', async () => {
     const registered = await lab().client.connection.operatorService.listSearchAttributes({ namespace: 'default' });
     for (const { name } of SEARCH_ATTRIBUTES) expect(Object.keys(registered.customAttributes ?? {})).toContain(name);
 
@@ -207,8 +205,8 @@ describe('an installed cluster', () => {
   });
 });
 
-describe('what a user writes', () => {
-  test('renewBeforeDays is obeyed at once', async () => {
+describe('a renewal', () => {
+  test('is rescheduled at once when renewBeforeDays changes', async () => {
     const patch = JSON.stringify({ spec: { renewBeforeDays: 30 } });
     await lab().stack.kubectl([
       'patch',
@@ -220,16 +218,16 @@ describe('what a user writes', () => {
       '-p',
       patch,
     ]);
-    await waitFor('it renews 30 days before its end', async () => {
+    await waitFor('the renewal is 30 days before the expiry', async () => {
       const request = await getRequest(lab(), cluster);
       const status = request?.['status'] as { readonly notAfter: string; readonly renewalTime: string } | undefined;
       if (status === undefined) return 'it has no status';
       const before = (Date.parse(status.notAfter) - Date.parse(status.renewalTime)) / DAY_MS;
-      return before >= 30 && before <= 31 ? {} : `it renews ${before} days before its end`;
+      return before >= 30 && before <= 31 ? {} : `it is ${before} days before the expiry`;
     });
   });
 
-  test('`certman renew` gives another serial and another key; what others wrote stays', async () => {
+  test('by `certman renew` replaces certificate and key, and keeps labels and annotations of other managers', async () => {
     const at = ['secret', cluster.secretName, '-n', cluster.namespace];
     await lab().stack.kubectl(['label', ...at, 'team=sre']);
     await lab().stack.kubectl(['annotate', ...at, 'example.com/note=keep me']);
@@ -252,28 +250,28 @@ describe('what a user writes', () => {
     await waitForTxtRemoval(lab().stack, cluster);
   });
 
-  test('a renewal closes the run and leaves the next one as readable', async () => {
+  test('continues the workflow as new with the same details and search attributes', async () => {
     const handle = lab().client.workflow.getHandle(clusterWorkflowId(cluster.identity));
-    const second = await waitFor('a run of its own', async () => {
+    const second = await waitFor('the workflow continues as new', async () => {
       const now = await handle.describe();
       return now.raw.workflowExecutionInfo?.firstRunId === now.runId ? 'it is still the first run' : now;
     });
     expect(second.typedSearchAttributes.get(CertState)).toBe('Ready');
     expect(second.historyLength).toBeLessThan(15);
-    const details = await waitFor('answers', async () => {
+    const details = await waitFor('the new run has details', async () => {
       const { currentDetails } = await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
-      return currentDetails === '' ? 'it has no details' : { currentDetails };
+      return currentDetails === '' ? 'there are none' : { currentDetails };
     });
     expect(details.currentDetails).toContain('**Ready**');
   });
 });
 
-/** As `spec.certificateBundles` has them. */
+/** @returns entries of `spec.certificateBundles`. */
 function bundles(...names: readonly string[]) {
   return names.map((name) => ({ name, generate: true, certificateSecretRef: { name: `first-${name}-cert` } }));
 }
 
-/** As `spec.ingress` has them: those given are the second bundle's. */
+/** @returns entries of `spec.ingress`; the given domains are those of the second bundle. */
 function ingress(...domains: readonly string[]) {
   return [
     { name: 'default', domain: `apps.first.${lab().zone.name}`, servingCertificate: 'primary' },
@@ -281,7 +279,7 @@ function ingress(...domains: readonly string[]) {
   ];
 }
 
-/** The second bundle as if it were a cluster, for the checks. */
+/** @returns the second bundle in the shape of a cluster, for the checks. */
 function secondBundle(): E2eCluster {
   return {
     ...cluster,
@@ -291,11 +289,11 @@ function secondBundle(): E2eCluster {
   };
 }
 
-describe('a ClusterDeployment that is changed', () => {
+describe('a changed ClusterDeployment', () => {
   let untouched: string | undefined;
   const serials: string[] = [];
 
-  test('by a bundle gets its certificate', async () => {
+  test('gets a certificate for an added bundle', async () => {
     untouched = (await getSecret(lab(), cluster))?.metadata.resourceVersion;
     await patchCluster(lab(), cluster, {
       spec: { certificateBundles: bundles('primary', 'second'), ingress: ingress(`more.first.${lab().zone.name}`) },
@@ -304,7 +302,7 @@ describe('a ClusterDeployment that is changed', () => {
     await waitForReadyRequest(lab().kubernetes, secondBundle(), serials[0] ?? '');
   });
 
-  test('by a name gets another certificate with it', async () => {
+  test('gets another certificate for an added name', async () => {
     const another = `another.first.${lab().zone.name}`;
     await patchCluster(lab(), cluster, { spec: { ingress: ingress(`more.first.${lab().zone.name}`, another) } });
     const found = await waitFor('a certificate with the new name', async () => {
@@ -317,7 +315,7 @@ describe('a ClusterDeployment that is changed', () => {
     await waitForCertificate(lab().kubernetes, secondBundle(), serials[0]);
   });
 
-  test('by taking the bundle out has it revoked and removed, and nothing else touched', async () => {
+  test('has the certificates of a removed bundle revoked and its objects deleted, and no others', async () => {
     await patchCluster(lab(), cluster, { spec: { certificateBundles: bundles('primary'), ingress: ingress() } });
     await waitFor('Secret and CertificateRequest are gone', async () => {
       const left = [await getSecret(lab(), secondBundle()), await getRequest(lab(), secondBundle())].filter(Boolean);
@@ -332,8 +330,8 @@ describe('a ClusterDeployment that is changed', () => {
   });
 });
 
-// That each kind of key is made right is in test/stack/acme/issuance.test.ts.
-test('a worker set to another key type makes keys of that type', async () => {
+// test/stack/acme/issuance.test.ts covers every key type.
+test('a worker with CERTMAN_KEY_TYPE=p-384 issues certificates with P-384 keys', async () => {
   await lab().stopWorkers();
   await lab().startWorker({ environment: { CERTMAN_KEY_TYPE: 'p-384' } });
   const other = await createCluster(lab(), 'key-p-384');

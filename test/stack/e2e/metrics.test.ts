@@ -1,25 +1,25 @@
-/** What the metrics say, against what was done; and which probes fail when the parts are away. */
+/** Metrics compared with what was issued, and the probes during outages. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sendRequest } from '../../../local/stack/http.ts';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { expectDecommissioned, statusOf, untilCertified } from '../../support/e2e/evidence.ts';
+import { expectDecommissioned, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { scrape } from '../../support/e2e/prometheus.ts';
 import { startCertman } from '../../support/process/certman-process.ts';
 
 const VALID_DAYS = 'certman_operator_certificate_valid_duration_days';
 
-const lab = useE2eHarness({ zoneName: 'life.openshift.com', worker: false });
+const lab = useE2eHarness({ zoneName: 'e2e.openshift.com', worker: false });
 let worker: WorkerProcess;
 let first: E2eCluster;
 let second: E2eCluster;
 let apps: E2eCluster;
 let elsewhere: E2eCluster;
 
-/** The five of certman-operator: openshift.com and openshiftapps.com of a day, of a week, and duplicates of a week. */
-async function fiveMetrics(of: WorkerProcess): Promise<readonly (number | undefined)[]> {
+/** @returns certman-operator's counts: openshift.com and openshiftapps.com within a day, within a week, duplicates within a week. */
+async function issuedCounts(of: WorkerProcess): Promise<readonly (number | undefined)[]> {
   const found = await scrape(of.metricsUrl);
   return [
     found.value('certman_operator_certs_in_last_day_openshift_com'),
@@ -30,9 +30,9 @@ async function fiveMetrics(of: WorkerProcess): Promise<readonly (number | undefi
   ];
 }
 
-async function metricsBecome(of: WorkerProcess, expected: readonly number[]): Promise<void> {
-  await waitFor(`the five metrics are ${expected.join(', ')}`, async () => {
-    const found = await fiveMetrics(of);
+async function waitForIssuedCounts(of: WorkerProcess, expected: readonly number[]): Promise<void> {
+  await waitFor(`the counts are ${expected.join(', ')}`, async () => {
+    const found = await issuedCounts(of);
     return JSON.stringify(found) === JSON.stringify(expected) ? {} : `they are ${found.join(', ')}`;
   });
 }
@@ -40,23 +40,23 @@ async function metricsBecome(of: WorkerProcess, expected: readonly number[]): Pr
 beforeAll(async () => {
   worker = await lab().startWorker();
   const zone = async (name: string) => ({ name, ...(await lab().stack.createZone(name)) });
-  const [appsZone, otherZone] = [await zone('life.openshiftapps.com'), await zone('life.example.com')];
+  const [appsZone, otherZone] = [await zone('e2e.openshiftapps.com'), await zone('e2e.example.com')];
   first = await createCluster(lab(), 'first');
   second = await createCluster(lab(), 'second');
   apps = await createCluster(lab(), 'apps', { zone: appsZone });
   elsewhere = await createCluster(lab(), 'elsewhere', { zone: otherZone });
-  for (const cluster of [first, second, apps, elsewhere]) await untilCertified(lab(), cluster);
+  for (const cluster of [first, second, apps, elsewhere]) await waitUntilCertified(lab(), cluster);
 });
 
 describe('the metrics of certman-operator', () => {
-  test('count what was issued, each once', async () => {
-    await metricsBecome(worker, [2, 1, 2, 1, 0]);
+  test('count each issued certificate once', async () => {
+    await waitForIssuedCounts(worker, [2, 1, 2, 1, 0]);
   });
 
-  test('count a renewal as issued, and as a duplicate', async () => {
+  test('count a renewal as issued and as a duplicate', async () => {
     const command = await startCertman(['renew', 'first/first'], lab().commandEnvironment());
     expect(await command.waitForExit()).toBe('code 0');
-    await metricsBecome(worker, [3, 1, 3, 1, 1]);
+    await waitForIssuedCounts(worker, [3, 1, 3, 1, 1]);
     const found = await scrape(worker.metricsUrl);
     expect(found.value('certman_operator_issued_certificates_count', { action: 'create' })).toBe(4);
     expect(found.value('certman_operator_issued_certificates_count', { action: 'renew' })).toBe(1);
@@ -64,7 +64,7 @@ describe('the metrics of certman-operator', () => {
     expect(found.value('certman_operator_certificate_issue_duration_count')).toBeGreaterThanOrEqual(1);
   });
 
-  test('tell for how long each certificate is valid', async () => {
+  test('report the validity of each certificate in days', async () => {
     const series = (await scrape(worker.metricsUrl)).all(VALID_DAYS);
     expect(new Set(series.map(({ labels }) => labels['certificaterequest_name']))).toEqual(
       new Set([first, second, apps, elsewhere].map(({ requestName }) => requestName)),
@@ -74,30 +74,30 @@ describe('the metrics of certman-operator', () => {
       expect(value).toBeLessThanOrEqual(90);
     }
     expect(series.find(({ labels }) => labels['certificaterequest_namespace'] === 'apps')?.labels).toMatchObject({
-      cn: 'api.apps.life.openshiftapps.com',
+      cn: 'api.apps.e2e.openshiftapps.com',
     });
   });
 
-  test('forget the series of a deleted cluster, not what was issued for it', async () => {
+  test('drop the series of a deleted cluster and keep counting its certificates', async () => {
     await deleteCluster(lab(), second);
     await expectDecommissioned(lab(), second);
-    await waitFor('its series vanish', async () => {
+    await waitFor('its series are gone', async () => {
       const { text } = await scrape(worker.metricsUrl);
       return text.includes(second.requestName) ? 'they are there' : {};
     });
     expect((await scrape(worker.metricsUrl)).value('certman_operator_certificate_requests_count')).toBe(3);
-    await metricsBecome(worker, [3, 1, 3, 1, 1]);
+    await waitForIssuedCounts(worker, [3, 1, 3, 1, 1]);
   });
 });
 
-test('attempts are counted by result, a refusal by its reason', async () => {
+test('certman_issuances_total counts issuances by result, failed ones by the condition reason', async () => {
   const blocked = { name: 'blocked-domain.example', ...(await lab().stack.createZone('blocked-domain.example')) };
-  const refused = await createCluster(lab(), 'refused', { zone: blocked });
-  await waitFor('it is refused', async () => {
-    const state = (await statusOf(lab(), refused).catch(() => undefined))?.bundles['primary'];
+  const rejected = await createCluster(lab(), 'rejected', { zone: blocked });
+  await waitFor('the order is rejected', async () => {
+    const state = (await statusOf(lab(), rejected).catch(() => undefined))?.bundles['primary'];
     return state?.failure?.code === 'acme/rejectedIdentifier' ? {} : JSON.stringify(state ?? null);
   });
-  await waitFor('it is counted', async () => {
+  await waitFor('the rejection is counted', async () => {
     const found = await scrape(worker.metricsUrl);
     const counts = Object.fromEntries(
       found.all('certman_issuances_total').map(({ labels, value }) => [labels['result'], value]),
@@ -107,42 +107,42 @@ test('attempts are counted by result, a refusal by its reason', async () => {
       : JSON.stringify(counts);
   });
   const found = await scrape(worker.metricsUrl);
-  expect(found.all(VALID_DAYS, { certificaterequest_name: refused.requestName })).toEqual([]);
-  await metricsBecome(worker, [3, 1, 3, 1, 1]);
-  await deleteCluster(lab(), refused);
+  expect(found.all(VALID_DAYS, { certificaterequest_name: rejected.requestName })).toEqual([]);
+  await waitForIssuedCounts(worker, [3, 1, 3, 1, 1]);
+  await deleteCluster(lab(), rejected);
 });
 
-test("the SDK's own metrics are on a port of their own", async () => {
+test('the Temporal SDK’s metrics are served on a separate port', async () => {
   const sdk = await scrape(worker.sdkMetricsUrl);
   expect(sdk.samples.filter(({ name }) => name.startsWith('temporal_')).length).toBeGreaterThan(10);
   expect(sdk.text).not.toContain('certman_operator_');
   expect((await scrape(worker.metricsUrl)).text).not.toContain('temporal_worker_task_slots');
 });
 
-test('another process that takes over says the same, and no two say it at once', async () => {
+test('after a failover the new worker alone reports the same counts', async () => {
   const next = await lab().startWorker();
-  expect(await fiveMetrics(next)).toEqual([undefined, undefined, undefined, undefined, undefined]);
+  expect(await issuedCounts(next)).toEqual([undefined, undefined, undefined, undefined, undefined]);
   await worker.stop();
-  await metricsBecome(next, [3, 1, 3, 1, 1]);
-  // The counts are Temporal's; the certificates are the watch's, which has to list them first.
-  await waitFor('it shows every certificate', async () => {
-    const shown = (await scrape(next.metricsUrl)).all(VALID_DAYS).length;
-    return shown === 3 ? {} : `it shows ${shown}`;
+  await waitForIssuedCounts(next, [3, 1, 3, 1, 1]);
+  // The counts come from Temporal, but the certificates from the watch, which lists them first.
+  await waitFor('every certificate has a series', async () => {
+    const series = (await scrape(next.metricsUrl)).all(VALID_DAYS).length;
+    return series === 3 ? {} : `there are ${series}`;
   });
   const found = await scrape(next.metricsUrl);
-  // What a process did itself begins anew; Prometheus knows how to add that up.
+  // Counters of the process itself start at zero.
   expect(found.value('certman_operator_issued_certificates_count', { action: 'create' })).toBe(0);
   worker = next;
 });
 
-test('without Temporal and the API server the process is healthy and not ready, and ready again without a restart', async () => {
+test('during an outage of Temporal and the API server the worker is healthy but not ready, and becomes ready without a restart', async () => {
   const health = worker.readyUrl.replace('/readyz', '/healthz');
   await Promise.all([lab().stack.part('temporal').kill(), lab().stack.part('kube-apiserver').stop()]);
   await waitFor('it is not ready', async () => {
     const { status, body } = await sendRequest(worker.readyUrl);
     return status === 503 && body.includes('Temporal') ? {} : `${status} ${body}`;
   });
-  for (let look = 0; look < 10; look += 1) {
+  for (let attempt = 0; attempt < 10; attempt += 1) {
     expect((await sendRequest(health)).status).toBe(200);
     expect((await sendRequest(worker.metricsUrl)).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -150,5 +150,5 @@ test('without Temporal and the API server the process is healthy and not ready, 
   await Promise.all([lab().stack.part('temporal').start(), lab().stack.part('kube-apiserver').start()]);
   await waitFor('it is ready', async () => ((await sendRequest(worker.readyUrl)).status === 200 ? {} : 'it is not'));
   expect(worker.ended()).toBeUndefined();
-  await metricsBecome(worker, [3, 1, 3, 1, 1]);
+  await waitForIssuedCounts(worker, [3, 1, 3, 1, 1]);
 });

@@ -1,6 +1,6 @@
 /**
- * Nothing secret leaves the places that are made for it. A whole run (issued, renewed, failed in ways that tempt, deleted)
- * is searched for every key, credential and token that the worker had in its hands.
+ * Secrets stay in Kubernetes Secrets. The histories, logs, metrics and objects of a run (issuance, renewal, failures that quote
+ * secrets, deletion) are searched for every key, credential and token that the worker used.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -30,21 +30,21 @@ import { type E2eHarness, useE2eHarness } from '../../support/e2e/harness.ts';
 import { recordRun, runTexts, workerTexts } from '../../support/e2e/run-texts.ts';
 import { eventuallyFound } from '../../support/vitest/eventually.ts';
 
-/** In the forms of real ones, unlike each other. */
+/** Random AWS credentials in the real format. */
 const newAwsKeys = () => ({
   aws_access_key_id: `AKIA${randomBytes(16).toString('hex').toUpperCase().slice(0, 16)}`,
   aws_secret_access_key: randomBytes(30).toString('base64'),
 });
 const OWN_KEYS = newAwsKeys();
 const GOOD_KEYS = newAwsKeys();
-const REFUSED_KEYS = newAwsKeys();
+const REJECTED_KEYS = newAwsKeys();
 const UNSIGNED_KEYS = newAwsKeys();
 const SESSION_TOKEN = randomBytes(150).toString('base64');
 
 const lab = useE2eHarness({ worker: false });
 
-/** Says everything that it ever says. */
-const startTalkativeWorker = (keyType: string) =>
+/** Starts a worker that logs everything. */
+const startTracingWorker = (keyType: string) =>
   lab().startWorker({
     environment: {
       CERTMAN_KEY_TYPE: keyType,
@@ -67,20 +67,20 @@ function withKeys(objects: ClusterObjects, stringData: Readonly<Record<string, s
   };
 }
 
-/** Refusals of AWS that quote what they were sent (IAM User Guide, "Troubleshooting signed requests"). */
-function refuseWithQuotations(at: E2eHarness): void {
-  const words = {
+/** AWS errors that quote parts of the request (IAM User Guide, "Troubleshooting signed requests"). */
+function injectQuotingErrors(at: E2eHarness): void {
+  const messages = {
     SignatureDoesNotMatch:
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key ' +
       `and signing method.\n\nThe Canonical String for this request should have been\n'GET\n/2013-04-01/hostedzone\n\n` +
       `host:route53.amazonaws.com\nx-amz-security-token:${SESSION_TOKEN}\n\nhost;x-amz-date'\n\nThe String-to-Sign should ` +
-      `have been\n'AWS4-HMAC-SHA256\n20260101T000000Z\n${REFUSED_KEYS.aws_access_key_id}'`,
+      `have been\n'AWS4-HMAC-SHA256\n20260101T000000Z\n${REJECTED_KEYS.aws_access_key_id}'`,
     IncompleteSignature:
       `Authorization header requires 'Signature' parameter. Authorization=AWS4-HMAC-SHA256 ` +
       `Credential=${UNSIGNED_KEYS.aws_access_key_id}/20260101/us-east-1/route53/aws4_request, X-Amz-Security-Token=${SESSION_TOKEN}`,
   };
   for (const [code, keys] of [
-    ['SignatureDoesNotMatch', REFUSED_KEYS],
+    ['SignatureDoesNotMatch', REJECTED_KEYS],
     ['IncompleteSignature', UNSIGNED_KEYS],
   ] as const) {
     at.route53.inject({
@@ -89,14 +89,14 @@ function refuseWithQuotations(at: E2eHarness): void {
         kind: 'answer',
         status: 403,
         headers: { 'content-type': 'text/xml' },
-        body: `<ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${words[code]}</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
+        body: `<ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${messages[code]}</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
       },
     });
   }
 }
 
-/** In its Secret, and told. */
-async function untilIssued(cluster: SampleCluster): Promise<string> {
+/** Waits until the certificate is in its Secret and in the status. @returns its serial number. */
+async function waitUntilIssued(cluster: SampleCluster): Promise<string> {
   return await eventuallyFound(
     `a certificate for ${cluster.name}`,
     async () => {
@@ -110,16 +110,16 @@ async function untilIssued(cluster: SampleCluster): Promise<string> {
   );
 }
 
-async function untilFailing(cluster: SampleCluster, reason: string): Promise<void> {
+async function waitUntilFailing(cluster: SampleCluster, reason: string): Promise<void> {
   await eventuallyFound(
-    `${cluster.name} says ${reason}`,
+    `${cluster.name} reports ${reason}`,
     async () => (await readReportedState(lab(), cluster)).conditions.find((condition) => condition.reason === reason),
     () => readReportedState(lab(), cluster),
   );
 }
 
-/** A Secret that a user made with key and certificate the wrong way round. */
-function mixedUp(cluster: SampleCluster, keyPem: string): KubernetesObject {
+/** A user's Secret with key and certificate swapped. */
+function swappedSecret(cluster: SampleCluster, keyPem: string): KubernetesObject {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -134,54 +134,60 @@ function textOf(secret: KubernetesObject, entry: string): string | undefined {
   return data[entry] === undefined ? undefined : Buffer.from(data[entry], 'base64').toString();
 }
 
+/** A finished run and what to search it for. */
 interface Run {
-  readonly straws: readonly SearchableText[];
+  readonly texts: readonly SearchableText[];
   readonly needles: readonly SecretPattern[];
   readonly keys: number;
   readonly serials: readonly string[];
   readonly cluster: SampleCluster;
 }
 
-async function wholeRun(): Promise<Run> {
+async function performRun(): Promise<Run> {
   const at = lab();
-  refuseWithQuotations(at);
+  injectQuotingErrors(at);
   const recording = recordRun(at);
-  const first = await startTalkativeWorker('rsa-2048');
-  const place = (name: string) => {
+  const first = await startTracingWorker('rsa-2048');
+  const newCluster = (name: string) => {
     const cluster = sampleCluster(name, at.zone.name);
     return { cluster, good: validClusterObjects(cluster, at.zone.zoneId) };
   };
-  const [good, refused, unsigned, late] = [place('good'), place('refused'), place('unsigned'), place('late')];
+  const [good, rejected, unsigned, late] = [
+    newCluster('good'),
+    newCluster('rejected'),
+    newCluster('unsigned'),
+    newCluster('late'),
+  ];
   const usersKey = newKey();
 
   await Promise.all([
     applyClusterObjects(at, {
       ...withKeys(good.good, GOOD_KEYS),
-      others: [[SECRETS, mixedUp(good.cluster, usersKey)]],
+      others: [[SECRETS, swappedSecret(good.cluster, usersKey)]],
     }),
-    applyClusterObjects(at, withKeys(refused.good, REFUSED_KEYS)),
+    applyClusterObjects(at, withKeys(rejected.good, REJECTED_KEYS)),
     applyClusterObjects(at, withKeys(unsigned.good, UNSIGNED_KEYS)),
   ]);
-  const issued = await untilIssued(good.cluster);
-  await untilFailing(refused.cluster, 'DnsAccessDenied');
-  await untilFailing(unsigned.cluster, 'DnsAccessDenied');
+  const issued = await waitUntilIssued(good.cluster);
+  await waitUntilFailing(rejected.cluster, 'DnsAccessDenied');
+  await waitUntilFailing(unsigned.cluster, 'DnsAccessDenied');
 
   const handle = at.client.workflow.getHandle(clusterWorkflowId(await identityOf(at, good.cluster)));
   const [renewed] = await handle.executeUpdate(renew, { args: [{}] });
   const renewal = renewed?.certificate.serialNumber ?? '';
 
-  // An account whose entries are mixed up, and one whose key is damaged; another worker begins with what is there then.
+  // A new worker starts with an account Secret whose entries are swapped; then its key is damaged.
   const { 'private-key': accountKey, 'account-url': accountUrl } = await readAccount(at);
   const early = await workerTexts(first);
   await at.stopWorkers();
   await writeAccount(lab(), { 'private-key': accountUrl, 'account-url': accountKey });
-  const second = await startTalkativeWorker('p-256');
+  const second = await startTracingWorker('p-256');
   await applyClusterObjects(at, withKeys(late.good, GOOD_KEYS));
-  await untilFailing(late.cluster, 'AcmeAccountInvalid');
+  await waitUntilFailing(late.cluster, 'AcmeAccountInvalid');
   await writeAccount(lab(), { 'private-key': accountKey.replace(/\n(.{20})/, '\n!$1'), 'account-url': accountUrl });
-  await untilFailing(late.cluster, 'AcmeAccountInvalid');
+  await waitUntilFailing(late.cluster, 'AcmeAccountInvalid');
   await writeAccount(lab(), { 'private-key': accountKey, 'account-url': accountUrl });
-  const other = await untilIssued(late.cluster);
+  const other = await waitUntilIssued(late.cluster);
 
   await Promise.all(
     [good, late].map(async ({ cluster }) => {
@@ -194,7 +200,7 @@ async function wholeRun(): Promise<Run> {
       );
     }),
   );
-  const straws = [...early, ...(await workerTexts(second)), ...(await runTexts(at, recording))];
+  const texts = [...early, ...(await workerTexts(second)), ...(await runTexts(at, recording))];
   await recording.stop();
 
   const keyPems = new Set(
@@ -202,15 +208,15 @@ async function wholeRun(): Promise<Run> {
       .flatMap((secret) => textOf(secret, 'tls.key') ?? [])
       .filter((text) => text.includes('PRIVATE')),
   );
-  const kubeconfig = await readFile(at.hub.kubeconfig, 'utf8');
+  const kubeconfig = await readFile(at.managementCluster.kubeconfig, 'utf8');
   const token = /"token":\s*"([^"]+)"/.exec(kubeconfig)?.[1] ?? '';
   return {
-    straws,
+    texts,
     needles: [
       ...[...keyPems].flatMap((pem, index) => privateKeyPatterns(`certificate key ${index + 1}`, pem)),
       ...privateKeyPatterns("a user's key", usersKey),
       ...privateKeyPatterns('account key', accountKey),
-      ...[OWN_KEYS, GOOD_KEYS, REFUSED_KEYS, UNSIGNED_KEYS].flatMap((keys) => [
+      ...[OWN_KEYS, GOOD_KEYS, REJECTED_KEYS, UNSIGNED_KEYS].flatMap((keys) => [
         secretPattern('an AWS key id', keys.aws_access_key_id),
         secretPattern('an AWS secret key', keys.aws_secret_access_key),
       ]),
@@ -225,14 +231,14 @@ async function wholeRun(): Promise<Run> {
   };
 }
 
-describe('a whole run', () => {
+describe('the texts of a run', () => {
   let run: Run;
   beforeAll(async () => {
-    run = await wholeRun();
+    run = await performRun();
   });
 
-  it('has been searched where public values are found: it could fail', () => {
-    const placesOf = (value: string) => findSecrets(run.straws, [{ what: 'it', forms: [value] }]).join('\n');
+  it('contain public values, which the same search finds in every place', () => {
+    const placesOf = (value: string) => findSecrets(run.texts, [{ what: 'it', forms: [value] }]).join('\n');
     for (const serial of run.serials) {
       expect(placesOf(serial)).toMatch(/history of issue\//);
       expect(placesOf(serial)).toMatch(/history of cluster\//);
@@ -248,14 +254,14 @@ describe('a whole run', () => {
     expect(placesOf('temporal_')).toMatch(/^it in metrics of the SDK$/m);
   });
 
-  it('had keys of both kinds, credentials and a token in its hands', () => {
-    // Two certificates of one cluster, one of another; each key is in its staging Secret and in its Secret.
+  it('belong to a run with three certificate keys, AWS credentials and a ServiceAccount token', () => {
+    // Two certificates of one cluster and one of another.
     expect(new Set(run.serials).size).toBe(3);
     expect(run.keys).toBe(3);
     expect(run.needles.length).toBeGreaterThan(60);
   });
 
-  it('left nothing secret in any history, log, metric, Event or status', () => {
-    expect(findSecrets(run.straws, run.needles)).toEqual([]);
+  it('contain no secret in any history, log, metric, Event or status', () => {
+    expect(findSecrets(run.texts, run.needles)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Workers of the present version are replaced by workers of a next one while the fleet is in the middle of everything, and the
- * other way round. The next version has the workflow code of test/support/replay/next-workflows.ts.
+ * Replaces workers of the current version by workers of the next one, and back, under a fleet in every state. The next version
+ * has the workflow code of test/support/replay/next-workflows.ts.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { renew } from '../../../src/contract/cluster-certificates.ts';
@@ -8,7 +8,13 @@ import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
-import { caLog, expectDecommissioned, stagingSecrets, txtRecords, untilCertified } from '../../support/e2e/evidence.ts';
+import {
+  caLog,
+  expectDecommissioned,
+  stagingSecrets,
+  txtRecords,
+  waitUntilCertified,
+} from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { createMixedFleet, type MixedFleet, ORDERS_OF_MIXED_FLEET } from '../../support/e2e/mixed-fleet.ts';
 import {
@@ -46,20 +52,20 @@ describe('a rolling upgrade to the next version', () => {
     late = await createCluster(lab(), 'late');
     const certified = await Promise.all(
       [...fleet.asleep, fleet.installing, fleet.publishing, fleet.waiting, late].map((cluster) =>
-        untilCertified(lab(), cluster),
+        waitUntilCertified(lab(), cluster),
       ),
     );
     serials = certified.map(({ serialNumber }) => serialNumber);
   });
 
-  test('continues the runs that the present version started, and starts its own', async () => {
+  test('continues runs of the current version without the change and starts new runs with it', async () => {
     for (const cluster of [...fleet.asleep, fleet.installing, fleet.publishing, fleet.waiting, fleet.decommissioning]) {
       expect(await patchesOf(cluster), cluster.name).toEqual([]);
     }
     expect(await patchesOf(late)).toEqual([NEXT_PATCH]);
   });
 
-  test('loses nothing: every certificate is in its place, and the cluster that was leaving has left', async () => {
+  test('completes every issuance and decommission in progress', async () => {
     expect(new Set(serials)).toHaveLength(6);
     await expectDecommissioned(lab(), fleet.decommissioning, { revoked: [fleet.decommissioningSerial] });
     for (const cluster of [fleet.installing, fleet.publishing, fleet.waiting]) {
@@ -68,7 +74,7 @@ describe('a rolling upgrade to the next version', () => {
     expect([...(await txtRecords(lab())).keys()]).toEqual([]);
   });
 
-  test('orders nothing twice', async () => {
+  test('places no order twice', async () => {
     const { orders, serials: issued } = await caLog(lab());
     expect(orders).toBe(ORDERS_OF_MIXED_FLEET + 1);
     expect(issued).toHaveLength(ORDERS_OF_MIXED_FLEET + 1);
@@ -79,7 +85,7 @@ describe('a rolling upgrade to the next version', () => {
     expect(status.holder?.worker).toBe('next');
   });
 
-  test('continues sleeping runs without the change, and with it from their next renewal on', async () => {
+  test('continues sleeping runs without the change until their next renewal', async () => {
     const [drifted, renewed] = fleet.asleep as readonly [E2eCluster, E2eCluster];
     await deleteSecret(lab(), drifted);
     await waitForReissue(lab(), drifted, serials[0] ?? '');
@@ -99,11 +105,11 @@ describe('a rolling upgrade to the next version', () => {
 });
 
 describe('an upgrade that is reverted', () => {
-  test('leaves nothing that the present version cannot continue, while its patches were held back', async () => {
+  test('starts only runs that the current version can continue while its patches are held back', async () => {
     await lab().stopWorkers();
     await versions.startNext('careful', { CERTMAN_HELD_BACK_PATCHES: NEXT_PATCH });
     const cluster = await createCluster(lab(), 'careful');
-    const { serialNumber } = await untilCertified(lab(), cluster);
+    const { serialNumber } = await waitUntilCertified(lab(), cluster);
     await lab().stopWorker('careful');
     await versions.startPresent('present-again');
     await deleteSecret(lab(), cluster);
@@ -113,18 +119,18 @@ describe('an upgrade that is reverted', () => {
     expect(failedTasksIn(history)).toEqual([]);
   });
 
-  test('without that stops the clusters whose runs it started, unharmed, until it is back', async () => {
+  test('blocks the runs that it started with the patch, without harm, until the next version is back', async () => {
     await lab().stopWorkers();
     await versions.startNext('hasty');
     const cluster = await createCluster(lab(), 'hasty');
-    const { serialNumber } = await untilCertified(lab(), cluster);
+    const { serialNumber } = await waitUntilCertified(lab(), cluster);
     await lab().stopWorker('hasty');
     await versions.startPresent('present-once-more');
     const before = (await caLog(lab())).orders;
     await deleteSecret(lab(), cluster);
-    await waitFor('its task fails', async () => {
+    await waitFor('its workflow task fails', async () => {
       const failed = failedTasksIn(await historyOf(lab(), cluster));
-      return failed.some((why) => /nondeterminism/i.test(why)) ? {} : `it has not: ${failed.join(', ')}`;
+      return failed.some((failure) => /nondeterminism/i.test(failure)) ? {} : `it has not: ${failed.join(', ')}`;
     });
     expect((await caLog(lab())).orders).toBe(before);
     await lab().stopWorker('present-once-more');

@@ -1,6 +1,6 @@
 /**
- * What a person sees of a certificate in the Temporal Web UI, in a real browser. The pictures that it leaves in
- * `.certman/screenshots` are those of docs/images.
+ * What the Temporal Web UI shows of a certificate, in a real browser. Writes the screenshots of docs/images to
+ * `.certman/screenshots`.
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -16,13 +16,13 @@ import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 const SCREENSHOTS = resolve('.certman/screenshots');
 const SIZE = { width: 1600, height: 1000 };
-/** What the page keeps at its top. */
+/** Height of the fixed page header. */
 const HEADER_PX = 48;
 
 const executable = findBrowser();
 if (executable === undefined) process.stderr.write(`The Web UI is not tested: ${NO_BROWSER}.\n`);
 
-describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', () => {
+describe.skipIf(executable === undefined)('the Temporal Web UI', () => {
   const lab = useE2eHarness({ zoneName: 'example.com' });
   let browser: Browser;
   let cluster: E2eCluster;
@@ -37,51 +37,51 @@ describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', ()
 
   afterAll(() => browser?.close());
 
-  test('finds the cluster in the list of those that are Ready', async () => {
+  test('lists the cluster in a search for CertState="Ready"', async () => {
     const query = `${CertState.name}="Ready"`;
-    await waitFor('the cluster is found by its state', async () => {
+    await waitFor('visibility finds the workflow', async () => {
       const { count } = await lab().client.workflow.count(query);
       return count === 1 ? {} : `${count} workflows are`;
     });
-    await looking(`?query=${encodeURIComponent(query)}`, async (page) => {
-      await seen(page.getByRole('link', { name: clusterWorkflowId(cluster.identity) }));
-      await seen(page.getByTestId('workflow-status-Running'));
-      await picture(page, 'list');
+    await withPage(`?query=${encodeURIComponent(query)}`, async (page) => {
+      await waitUntilVisible(page.getByRole('link', { name: clusterWorkflowId(cluster.identity) }));
+      await waitUntilVisible(page.getByTestId('workflow-status-Running'));
+      await screenshot(page, 'list');
     });
   });
 
-  test("reads in the cluster's timeline what was ordered and when it is renewed", async () => {
-    await looking(`/${encodeURIComponent(clusterWorkflowId(cluster.identity))}`, async (page) => {
-      await seen(timeline(page).getByText('Issue api.payments.example.com and 2 more'));
-      await seen(timeline(page).getByText(/primary: renew at 20\d\d-/));
-      await picture(page, 'cluster-timeline');
+  test('shows the issuance and the renewal timer in the timeline of the cluster’s workflow', async () => {
+    await withPage(`/${encodeURIComponent(clusterWorkflowId(cluster.identity))}`, async (page) => {
+      await waitUntilVisible(timeline(page).getByText('Issue api.payments.example.com and 2 more'));
+      await waitUntilVisible(timeline(page).getByText(/primary: renew at 20\d\d-/));
+      await screenshot(page, 'cluster-timeline');
     });
   });
 
-  test("reads in the cluster's details where each certificate is and what happens next", async () => {
-    await looking(`/${encodeURIComponent(clusterWorkflowId(cluster.identity))}`, async (page) => {
+  test('shows the state of each bundle in the details of the cluster’s workflow', async () => {
+    await withPage(`/${encodeURIComponent(clusterWorkflowId(cluster.identity))}`, async (page) => {
       await page.getByTestId('user-metadata-tab').filter({ visible: true }).click();
       const [summary, details] = [0, 1].map((index) =>
         page.locator('iframe[title="output"]').nth(index).contentFrame(),
       );
-      await seen(summary?.getByText('Certificates of payments/payments on hive'));
-      await seen(details?.getByRole('heading', { name: 'payments/payments' }));
+      await waitUntilVisible(summary?.getByText('Certificates of payments/payments on hive'));
+      await waitUntilVisible(details?.getByRole('heading', { name: 'payments/payments' }));
       const row = details?.getByRole('row', { name: 'primary' });
-      await seen(row?.getByRole('cell', { name: 'Ready', exact: true }));
+      await waitUntilVisible(row?.getByRole('cell', { name: 'Ready', exact: true }));
       for (const name of cluster.dnsNames) expect(await row?.innerText()).toContain(name);
       expect(await details?.locator('body').innerText()).toMatch(/Valid until 20\S+Z; renews at 20\S+Z: .+ then left/);
-      // Nothing of the table is cut off by its frame.
+      // The frame does not cut off the table.
       const [frame, last] = [
         await page.locator('iframe[title="output"]').nth(1).boundingBox(),
         await row?.boundingBox(),
       ];
       expect(bottom(last)).toBeLessThanOrEqual(bottom(frame));
-      await picture(page, 'workflow');
+      await screenshot(page, 'workflow');
     });
   });
 
-  test('reads in the timeline of the issuance each step in words', async () => {
-    await looking(`/${encodeURIComponent(issuanceWorkflowId(cluster.identity, 'primary', 1))}`, async (page) => {
+  test('shows a summary of each activity in the timeline of the issuance', async () => {
+    await withPage(`/${encodeURIComponent(issuanceWorkflowId(cluster.identity, 'primary', 1))}`, async (page) => {
       for (const step of [
         'order api.payments.example.com and 2 more',
         'publish 3 TXT records in example.com',
@@ -91,29 +91,29 @@ describe.skipIf(executable === undefined)('in the Temporal Web UI, somebody', ()
         'withdraw 3 TXT records',
         'write Secret payments/payments-primary-cert',
       ]) {
-        await seen(timeline(page).getByText(step));
+        await waitUntilVisible(timeline(page).getByText(step));
       }
       await page.getByTestId('compact').filter({ visible: true }).click();
-      await seen(page.getByTestId('event-summary-table').getByText('publish 3 TXT records in example.com'));
+      await waitUntilVisible(page.getByTestId('event-summary-table').getByText('publish 3 TXT records in example.com'));
       await scrollTo(page, page.getByTestId('zoom-in').filter({ visible: true }));
-      await picture(page, 'issuance');
+      await screenshot(page, 'issuance');
     });
   });
 
-  /** At a place below the list of workflows. */
-  async function looking(path: string, look: (page: Page) => Promise<void>): Promise<void> {
+  /** Opens a page below the list of workflows. */
+  async function withPage(path: string, use: (page: Page) => Promise<void>): Promise<void> {
     const page = await browser.newPage({ viewport: SIZE });
     page.setDefaultTimeout(WAIT_TIMEOUT_MS);
     try {
       await page.goto(`${lab().stack.temporal.uiUrl}/namespaces/default/workflows${path}`);
-      await look(page);
+      await use(page);
     } finally {
       await page.close();
     }
   }
 });
 
-/** The drawing, not the table below it, which says the same. */
+/** Texts of the timeline graph, not of the event table below it. */
 function timeline(page: Page): Locator {
   return page.locator('svg text');
 }
@@ -122,22 +122,22 @@ function bottom(box: { readonly y: number; readonly height: number } | null | un
   return box === null || box === undefined ? Number.NaN : box.y + box.height;
 }
 
-async function seen(what: Locator | undefined): Promise<void> {
-  if (what === undefined) throw new TypeError('there is nothing to look at');
+async function waitUntilVisible(what: Locator | undefined): Promise<void> {
+  if (what === undefined) throw new TypeError('there is no such element');
   await what.first().waitFor({ state: 'visible' });
 }
 
-/** By the wheel, with the pointer where nothing else scrolls. */
+/** Scrolls with the wheel; the pointer is over the header, where no inner element scrolls. */
 async function scrollTo(page: Page, what: Locator): Promise<void> {
   const { x, y } = (await what.boundingBox()) ?? { x: 0, y: 0 };
   await page.mouse.move(x, HEADER_PX + 20);
   await page.mouse.wheel(0, y - HEADER_PX - 20);
-  await waitFor('scrolled', async () => {
+  await waitFor('the element is in the upper half', async () => {
     const now = (await what.boundingBox())?.y ?? y;
     return now < SIZE.height / 2 ? {} : `it is at ${now}`;
   });
 }
 
-async function picture(page: Page, name: string): Promise<void> {
+async function screenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), animations: 'disabled' });
 }

@@ -1,4 +1,4 @@
-/** A hub on which Hive is not installed: CertificateRequests that stand alone are served; Hive may come later. */
+/** A management cluster without Hive: standalone CertificateRequests are served, and Hive can be installed later. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { AWS } from '../../../local/stack/versions.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster } from '../../support/e2e/clusters.ts';
-import { expectDecommissioned, untilCertified } from '../../support/e2e/evidence.ts';
+import { expectDecommissioned, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { createRequest, deleteRequest } from '../../support/e2e/standalone-requests.ts';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
@@ -16,8 +16,8 @@ const HIVE_CRDS = fileURLToPath(new URL('../../../deploy/overlays/local/hive-crd
 
 const lab = useE2eHarness({ worker: false });
 
-/** Messages of the worker's log, in order. */
-async function logged(): Promise<readonly string[]> {
+/** @returns the messages of the worker's log, oldest first. */
+async function logMessages(): Promise<readonly string[]> {
   const [worker] = lab().workers();
   const lines = (await readFile(worker?.logFile ?? '', 'utf8')).split('\n').filter((line) => line.startsWith('{'));
   return lines.map((line) => (JSON.parse(line) as { readonly message: string }).message);
@@ -28,30 +28,30 @@ beforeAll(async () => {
   await lab().startWorker({ environment: { CERTMAN_RESYNC_INTERVAL: '2s', CERTMAN_LOG_FORMAT: 'json' } });
 });
 
-test('a request is issued, and at its end revoked and cleared away', async () => {
+test('a standalone CertificateRequest is issued, and decommissioned when it is deleted', async () => {
   const request = await createRequest(lab(), 'alone');
-  const { serialNumber } = await untilCertified(lab(), request);
+  const { serialNumber } = await waitUntilCertified(lab(), request);
   await deleteRequest(lab(), request);
   await expectDecommissioned(lab(), request, { revoked: [serialNumber] });
 });
 
-test('the worker says once that there is no Hive, is ready, and compares what there is', async () => {
-  await waitFor('the picture was compared', async () =>
-    (await logged()).includes('The whole picture was compared') ? {} : 'not yet',
+test('the worker logs once that Hive is missing, becomes ready and resyncs', async () => {
+  await waitFor('a resync is logged', async () =>
+    (await logMessages()).includes('The whole picture was compared') ? {} : 'not yet',
   );
   const [worker] = lab().workers();
   await waitFor('the worker is ready', async () => {
     const { status, body } = await sendRequest(worker?.readyUrl ?? '');
     return status === 200 ? {} : body;
   });
-  const said = await logged();
-  expect(said.filter((one) => one.includes('does not know clusterdeployments.hive.openshift.io'))).toHaveLength(1);
-  expect(said).not.toContain('The whole picture could not be compared');
+  const messages = await logMessages();
+  expect(messages.filter((one) => one.includes('does not know clusterdeployments.hive.openshift.io'))).toHaveLength(1);
+  expect(messages).not.toContain('The whole picture could not be compared');
 });
 
-test('Hive that is installed later is noticed, its clusters are served beside the requests', async () => {
+test('once Hive is installed its ClusterDeployments are served as well', async () => {
   const request = await createRequest(lab(), 'beside');
-  const { serialNumber } = await untilCertified(lab(), request);
+  const { serialNumber } = await waitUntilCertified(lab(), request);
   await lab().stack.kubectl(['apply', '-f', HIVE_CRDS]);
   await lab().stack.kubectl(
     [
@@ -64,11 +64,11 @@ test('Hive that is installed later is noticed, its clusters are served beside th
     { timeoutMs: WAIT_TIMEOUT_MS },
   );
   const cluster = await createCluster(lab(), 'late');
-  await untilCertified(lab(), cluster);
-  expect((await untilCertified(lab(), request)).serialNumber).toBe(serialNumber);
+  await waitUntilCertified(lab(), cluster);
+  expect((await waitUntilCertified(lab(), request)).serialNumber).toBe(serialNumber);
 });
 
-test('a request that a vanished cluster left behind under a name of its own is cleared away, once', async () => {
+test('an orphaned CertificateRequest of a deleted ClusterDeployment is decommissioned, and reported once', async () => {
   const key = { namespace: 'alone', name: 'left-over' };
   const owner = { apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'vanished' };
   await lab().kubernetes.create(CERTIFICATE_REQUESTS, {
@@ -84,8 +84,8 @@ test('a request that a vanished cluster left behind under a name of its own is c
   await waitFor('it is gone', async () =>
     (await lab().kubernetes.get(CERTIFICATE_REQUESTS, key)) === undefined ? {} : 'it is there',
   );
-  const compared = async () => (await logged()).filter((one) => one === 'The whole picture was compared').length;
-  const since = await compared();
-  await waitFor('the picture was compared again', async () => ((await compared()) >= since + 2 ? {} : 'not yet'));
-  expect((await logged()).filter((one) => one === 'CertificateRequests were left behind')).toHaveLength(1);
+  const resyncs = async () => (await logMessages()).filter((one) => one === 'The whole picture was compared').length;
+  const before = await resyncs();
+  await waitFor('two more resyncs ran', async () => ((await resyncs()) >= before + 2 ? {} : 'not yet'));
+  expect((await logMessages()).filter((one) => one === 'CertificateRequests were left behind')).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-/** Workers that are killed or told to end in the middle of the work: another one goes on, and nothing is lost or done twice. */
+/** Workers killed or terminated during issuance and decommission: another worker continues, and nothing is lost or repeated. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { issuanceWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
@@ -23,28 +23,28 @@ import {
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 
 const CLUSTERS = 10;
-/** So many of their orders are at the CA when the worker is killed. */
+/** Number of orders held at the CA when the worker is killed. */
 const HELD = 3;
 
 const lab = useE2eHarness({ worker: false });
 
-const watcher = async (): Promise<string> => {
+const watchHolder = async (): Promise<string> => {
   const status = await lab().client.workflow.getHandle(watchWorkflowId('hive')).query(watchStatus);
-  return status.holder?.worker ?? 'nobody';
+  return status.holder?.worker ?? 'none';
 };
 
 async function startNamed(name: string): Promise<WorkerProcess> {
   return await lab().startWorker({ name, environment: { CERTMAN_IDENTITY: name } });
 }
 
-async function watchedBy(name: string): Promise<void> {
-  await waitFor(`${name} watches`, async () => {
-    const who = await watcher().catch(() => 'nobody');
-    return who === name ? {} : `${who} does`;
+async function waitForWatchHolder(name: string): Promise<void> {
+  await waitFor(`${name} runs the watch`, async () => {
+    const holder = await watchHolder().catch(() => 'none');
+    return holder === name ? {} : `its holder is ${holder}`;
   });
 }
 
-async function allIssued(clusters: readonly E2eCluster[]) {
+async function waitForAllIssued(clusters: readonly E2eCluster[]) {
   return await Promise.all(
     clusters.map(async (cluster) => {
       const installed = await waitForCertificate(lab().kubernetes, cluster, undefined);
@@ -54,51 +54,51 @@ async function allIssued(clusters: readonly E2eCluster[]) {
   );
 }
 
-describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} clusters`, () => {
+describe(`killing a worker during the issuances of ${CLUSTERS} clusters`, () => {
   let clusters: readonly E2eCluster[];
   let late: E2eCluster;
-  let issued: Awaited<ReturnType<typeof allIssued>>;
+  let issued: Awaited<ReturnType<typeof waitForAllIssued>>;
 
   beforeAll(async () => {
     const first = await startNamed('first');
-    await watchedBy('first');
+    await waitForWatchHolder('first');
     const held = lab().ca.inject({
       when: ({ path }) => path.startsWith('/finalize-order'),
       fault: { kind: 'hang' },
       times: HELD,
     });
     clusters = await createClusters(lab(), 'killed', CLUSTERS);
-    // Some orders are done, some are held at the CA, some are perhaps not placed.
-    await waitFor('some certificates are made, others are being made', async () => {
+    // At the kill some orders are complete, some are held at the CA, and some may not be placed yet.
+    await waitFor('some certificates are issued and some orders are held', async () => {
       const { serials } = await caLog(lab());
-      return serials.length > 0 && held.hits() === HELD ? {} : `${serials.length} are made, ${held.hits()} are held`;
+      return serials.length > 0 && held.hits() === HELD ? {} : `${serials.length} are issued, ${held.hits()} are held`;
     });
     await startNamed('second');
     await first.kill();
     late = await createCluster(lab(), 'late');
     await waitForCertificate(lab().kubernetes, late);
-    issued = await allIssued(clusters);
+    issued = await waitForAllIssued(clusters);
   });
 
-  test('leaves the watch to the other one within seconds: a cluster installed after the kill is served', async () => {
-    await watchedBy('second');
-    // Otherwise Temporal would wait for the activity of the watch to end by itself.
+  test('moves the watch to the other worker within the heartbeat timeout', async () => {
+    await waitForWatchHolder('second');
+    // Without a heartbeat timeout Temporal would wait for the activity's start-to-close timeout.
     expect(await watchAttempt(lab().client, 'hive')).toEqual({ heartbeatTimeoutSeconds: 10, afterSilence: true });
   });
 
-  test('costs no certificate: each cluster has one that is valid at the CA', async () => {
+  test('loses no certificate: each cluster has a valid one', async () => {
     expect(issued).toHaveLength(CLUSTERS);
     for (const { serialNumber } of issued) await expectStatusAtCa(lab().stack, serialNumber, 'Valid');
   });
 
-  test('has nothing ordered twice, but for orders that were cut off inside the request to the CA', async () => {
+  test('places no order twice, except those interrupted within the request to the CA', async () => {
     const { orders, serials } = await caLog(lab());
     let repeated = 0;
-    let cut = 0;
+    let interrupted = 0;
     for (const cluster of [...clusters, late]) {
-      const steps = await activitiesOf(lab(), issuanceWorkflowId(cluster.identity, 'primary', 1));
-      cut += steps.filter(({ attempt }) => attempt > 1).length;
-      repeated += steps.filter(({ type, attempt }) => type === 'placeOrder' && attempt > 1).length;
+      const activities = await activitiesOf(lab(), issuanceWorkflowId(cluster.identity, 'primary', 1));
+      interrupted += activities.filter(({ attempt }) => attempt > 1).length;
+      repeated += activities.filter(({ type, attempt }) => type === 'placeOrder' && attempt > 1).length;
       // Each cluster needed one issuance.
       await expect(
         lab()
@@ -106,13 +106,13 @@ describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} 
           .describe(),
       ).rejects.toThrow();
     }
-    // Otherwise the kill hit nothing, and this proves nothing.
-    expect(cut).toBeGreaterThan(0);
+    // The kill interrupted at least one activity.
+    expect(interrupted).toBeGreaterThan(0);
     expect(orders - (CLUSTERS + 1)).toBeLessThanOrEqual(repeated);
     expect(serials).toHaveLength(CLUSTERS + 1);
   });
 
-  test('leaves no staged key and no TXT record behind', async () => {
+  test('leaves no staging Secret and no TXT record', async () => {
     for (const cluster of clusters) {
       expect(await stagingSecrets(lab(), cluster)).toEqual([]);
       await waitForTxtRemoval(lab().stack, cluster);
@@ -121,9 +121,9 @@ describe(`a worker that is killed in the middle of the issuances of ${CLUSTERS} 
   });
 });
 
-test('a worker that is killed in the middle of the end of clusters leaves it to the next one', async () => {
-  const clusters = await createClusters(lab(), 'ended', 4);
-  const issued = await allIssued(clusters);
+test('the next worker completes decommissions after a worker is killed during them', async () => {
+  const clusters = await createClusters(lab(), 'deleted', 4);
+  const issued = await waitForAllIssued(clusters);
   const third = await startNamed('third');
   await lab().stopWorker('second');
   const held = lab().ca.inject({
@@ -131,7 +131,7 @@ test('a worker that is killed in the middle of the end of clusters leaves it to 
     fault: { kind: 'cutAfter' },
   });
   await Promise.all(clusters.map((cluster) => deleteCluster(lab(), cluster)));
-  await waitFor('revocations are under way', async () => (held.hits() >= 4 ? {} : `${held.hits()} are`));
+  await waitFor('revocations are in progress', async () => (held.hits() >= 4 ? {} : `${held.hits()} are`));
   await third.kill();
   held.remove();
   await startNamed('fourth');
@@ -140,19 +140,19 @@ test('a worker that is killed in the middle of the end of clusters leaves it to 
   }
 });
 
-test('SIGTERM in the middle of the work ends in good order within the grace, and the next worker finishes it', async () => {
-  await watchedBy('fourth');
+test('a worker with orders in progress exits with code 0 on SIGTERM, and the next worker completes them', async () => {
+  await waitForWatchHolder('fourth');
   const clusters = await createClusters(lab(), 'rolled', 4);
   await waitFor('orders are placed', async () => ((await txtRecords(lab())).size > 0 ? {} : 'none is'));
   const [stopped] = await Promise.all([lab().stopWorker('fourth'), startNamed('fifth')]);
-  // What is not done within the grace would be abandoned, and end the worker with another code.
+  // Activities still running after the grace period would change the exit code.
   expect(stopped).toBe('code 0');
-  await allIssued(clusters);
-  await watchedBy('fifth');
+  await waitForAllIssued(clusters);
+  await waitForWatchHolder('fifth');
   expect((await caLog(lab())).serials).toHaveLength(CLUSTERS + 1 + 4 + 4);
 });
 
-test('of all this the histories tell nothing that failed for good', async () => {
+test('no workflow has failed, timed out or been terminated', async () => {
   const query = `ExecutionStatus = 'Failed' OR ExecutionStatus = 'Terminated' OR ExecutionStatus = 'TimedOut'`;
   const failed = await collect(lab().client.workflow.list({ query }));
   expect(failed.map(({ workflowId }) => workflowId)).toEqual([]);

@@ -1,4 +1,4 @@
-/** What must be true of a cluster with something wrong: said everywhere, quiet, and well once it is put right. */
+/** Checks for clusters with bad input: the failure is reported everywhere, waiting causes no work, and repair leads to issuance. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
@@ -13,98 +13,102 @@ import {
 import { txtRecords } from './evidence.ts';
 import type { E2eHarness } from './harness.ts';
 
-/** Id of a hosted zone that is not there. */
+/** Id that stands for a missing hosted zone. */
 export const NO_ZONE = 'none';
 const IDLE_MS = 5_000;
-/** Requests to the CA and to Route 53 that one attempt makes at most before it fails. */
+/** Most requests that one failing attempt sends to the CA and Route 53. */
 const MAX_REQUESTS_PER_ATTEMPT = 12;
 
-/** Whether a text says who is to blame. */
-export function mentions(text: string, culprit: string | RegExp): boolean {
-  return typeof culprit === 'string' ? text.includes(culprit) : culprit.test(text);
+/** Whether a text contains a string or matches a pattern. */
+export function mentions(text: string, expected: string | RegExp): boolean {
+  return typeof expected === 'string' ? text.includes(expected) : expected.test(text);
 }
 
-/** Whether the failure is said everywhere where it should be. */
-function isReportedFailing(said: ReportedState, reason: string, culprit: string | RegExp): boolean {
-  const condition = (type: string) => said.conditions.find((one) => one.type === type);
+/** Whether conditions, status fields and Events of both resources report the failure. */
+function isReportedFailing(reported: ReportedState, reason: string, expectedMessage: string | RegExp): boolean {
+  const condition = (type: string) => reported.conditions.find((one) => one.type === type);
   const [failing, ready] = [condition('Failing'), condition('Ready')];
-  const told = (kind: string) =>
-    said.events.some(
-      ({ involvedKind, type, message }) => involvedKind === kind && type === 'Warning' && mentions(message, culprit),
+  const hasWarning = (kind: string) =>
+    reported.events.some(
+      ({ involvedKind, type, message }) =>
+        involvedKind === kind && type === 'Warning' && mentions(message, expectedMessage),
     );
   return (
     failing?.status === 'True' &&
     failing.reason === reason &&
-    mentions(failing.message, culprit) &&
+    mentions(failing.message, expectedMessage) &&
     ready?.status === 'False' &&
     ready.reason === reason &&
-    said.status['status'] === 'Error' &&
-    typeof said.status['nextAttempt'] === 'string' &&
-    told('CertificateRequest') &&
-    told('ClusterDeployment')
+    reported.status['status'] === 'Error' &&
+    typeof reported.status['nextAttempt'] === 'string' &&
+    hasWarning('CertificateRequest') &&
+    hasWarning('ClusterDeployment')
   );
 }
 
-/** @returns once the failure is said everywhere. */
+/** Waits until the failure is reported everywhere. @returns what is reported. */
 export async function waitUntilFailing(
-  place: ClusterUnderTest,
+  subject: ClusterUnderTest,
   reason: string,
-  culprit: string | RegExp,
+  expectedMessage: string | RegExp,
 ): Promise<ReportedState> {
-  const { cluster } = place;
+  const { cluster } = subject;
   return await eventuallyFound(
-    `${cluster.name} says ${reason} of ${String(culprit)}`,
+    `${cluster.name} reports ${reason} with ${String(expectedMessage)}`,
     async () => {
-      const said = await readReportedState(place.lab, cluster);
-      return isReportedFailing(said, reason, culprit) ? said : undefined;
+      const reported = await readReportedState(subject.lab, cluster);
+      return isReportedFailing(reported, reason, expectedMessage) ? reported : undefined;
     },
-    () => readReportedState(place.lab, cluster),
+    () => readReportedState(subject.lab, cluster),
   );
 }
 
-/** Issued, valid at the CA, and nothing but success said any more. @returns after how many seconds it was in its Secret. */
-export async function waitUntilIssued(place: ClusterUnderTest): Promise<number> {
+/**
+ * Waits until the certificate is installed and only success is reported; checks that it is valid at the CA.
+ * @returns seconds until the certificate was in its Secret.
+ */
+export async function waitUntilIssued(subject: ClusterUnderTest): Promise<number> {
   const began = performance.now();
-  const { cluster } = place;
-  const instead = async () => ({
-    said: await readReportedState(place.lab, cluster),
-    is: await describeClusterWorkflow(place.lab, cluster),
+  const { cluster } = subject;
+  const lastSeen = async () => ({
+    reported: await readReportedState(subject.lab, cluster),
+    workflow: await describeClusterWorkflow(subject.lab, cluster),
   });
   const issued = await eventuallyFound(
     `a certificate for ${cluster.name}`,
-    () => readInstalledCertificate(place.lab, cluster),
-    instead,
+    () => readInstalledCertificate(subject.lab, cluster),
+    lastSeen,
   );
   const took = (performance.now() - began) / 1000;
   await eventuallyFound(
-    `${cluster.name} says that it is well`,
+    `${cluster.name} reports success`,
     async () => {
-      const { status, conditions } = await readReportedState(place.lab, cluster);
+      const { status, conditions } = await readReportedState(subject.lab, cluster);
       const is = (type: string) => conditions.find((one) => one.type === type)?.status;
-      const well = is('Ready') === 'True' && is('Failing') === 'False' && is('Renewing') === 'False';
-      return well && status['serialNumber'] === issued.serialNumber && status['nextAttempt'] === undefined
+      const succeeded = is('Ready') === 'True' && is('Failing') === 'False' && is('Renewing') === 'False';
+      return succeeded && status['serialNumber'] === issued.serialNumber && status['nextAttempt'] === undefined
         ? status
         : undefined;
     },
-    instead,
+    lastSeen,
   );
-  expect((await place.lab.stack.acme.statusOf(issued.serialNumber)).Status).toBe('Valid');
+  expect((await subject.lab.stack.acme.statusOf(issued.serialNumber)).Status).toBe('Valid');
   return took;
 }
 
-/** Everything that grows when something is done about a cluster. */
-async function activitySnapshot({ lab: at, cluster }: ClusterUnderTest) {
+/** Counters and versions that change when certman does anything for a cluster. */
+async function activitySnapshot({ lab, cluster }: ClusterUnderTest) {
   const key = { namespace: cluster.namespace, name: cluster.name };
-  // First: what it has under way when it is looked at may be seen in what is read later.
-  const workflow = await describeClusterWorkflow(at, cluster);
-  const [said, request, deployment] = await Promise.all([
-    readReportedState(at, cluster),
-    at.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName }),
-    at.kubernetes.get(CLUSTER_DEPLOYMENTS, key),
+  // The workflow is read first: activities in progress at this instant may still show in what is read afterwards.
+  const workflow = await describeClusterWorkflow(lab, cluster);
+  const [reported, request, deployment] = await Promise.all([
+    readReportedState(lab, cluster),
+    lab.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName }),
+    lab.kubernetes.get(CLUSTER_DEPLOYMENTS, key),
   ]);
   return {
     busy: workflow?.busy === true,
-    events: said.events.reduce((sum, event) => sum + event.count, 0),
+    events: reported.events.reduce((sum, event) => sum + event.count, 0),
     history: workflow?.events,
     orders: workflow?.record?.orders,
     nextAttempt: workflow?.record?.nextAttempt,
@@ -114,60 +118,61 @@ async function activitySnapshot({ lab: at, cluster }: ClusterUnderTest) {
 }
 
 /**
- * Once nothing is under way about these clusters, looks twice: between the two, only what was due was done.
- * @param beside other clusters of the lab that wait: what is due of them is asked of the CA and of Route 53 as well.
+ * Takes two snapshots while the clusters are idle and checks that in between only attempts that were due ran.
+ * @param beside other waiting clusters of the harness, whose due attempts also send requests to the CA and Route 53.
  */
 export async function expectQuiet(
-  at: E2eHarness,
-  places: readonly ClusterUnderTest[],
+  lab: E2eHarness,
+  subjects: readonly ClusterUnderTest[],
   beside: readonly ClusterUnderTest[] = [],
 ): Promise<void> {
-  // Renewal information is asked for by the watch, for the whole fleet and when the CA said.
-  const aboutOrders = () => at.ca.seen.filter(({ path }) => !path.includes('/renewalInfo/'));
-  const requests = () => aboutOrders().length + at.route53.seen.length;
-  const before = await waitUntilIdle([...places, ...beside]);
-  const askedBefore = requests();
+  // The ARI poller reads renewal information for the whole fleet at the times that the CA sets.
+  const orderRequests = () => lab.ca.seen.filter(({ path }) => !path.includes('/renewalInfo/'));
+  const requests = () => orderRequests().length + lab.route53.seen.length;
+  const before = await waitUntilIdle([...subjects, ...beside]);
+  const requestsBefore = requests();
   await sleep(IDLE_MS);
-  const asked = requests() - askedBefore;
-  const after = await Promise.all(places.map(activitySnapshot));
+  const sent = requests() - requestsBefore;
+  const after = await Promise.all(subjects.map(activitySnapshot));
   const due = before.filter(({ nextAttempt }) => nextAttempt !== undefined && Date.parse(nextAttempt) < Date.now());
   for (const [index, later] of after.entries()) {
     const earlier = before[index];
-    if (earlier === undefined || !due.includes(earlier)) expect(later, places[index]?.cluster.name).toEqual(earlier);
+    if (earlier === undefined || !due.includes(earlier)) expect(later, subjects[index]?.cluster.name).toEqual(earlier);
   }
-  expect(asked).toBeLessThanOrEqual(due.length * MAX_REQUESTS_PER_ATTEMPT);
+  expect(sent).toBeLessThanOrEqual(due.length * MAX_REQUESTS_PER_ATTEMPT);
 }
 
-/** Waits until the workflows of all wait for a timer or a signal and for nothing else. @returns how they are then. */
+/** Waits until every workflow waits for a timer or a signal only. @returns their snapshots. */
 async function waitUntilIdle(
-  places: readonly ClusterUnderTest[],
+  subjects: readonly ClusterUnderTest[],
 ): Promise<readonly Awaited<ReturnType<typeof activitySnapshot>>[]> {
-  const look = () => Promise.all(places.map(activitySnapshot));
+  const takeSnapshots = () => Promise.all(subjects.map(activitySnapshot));
   return await eventuallyFound(
-    'nothing is under way about the clusters',
+    'all workflows are idle',
     async () => {
-      const seen = await look();
-      return seen.some(({ busy }) => busy) ? undefined : seen;
+      const snapshots = await takeSnapshots();
+      return snapshots.some(({ busy }) => busy) ? undefined : snapshots;
     },
-    look,
+    takeSnapshots,
   );
 }
 
-export async function deleteUntilGone(places: readonly ClusterUnderTest[]): Promise<void> {
-  // An order that the deletion cuts short in the middle of its publication leaves TXT records in doubt, which hold it up.
-  await waitUntilIdle(places);
+/** Deletes clusters, waits until they are gone, and checks that no CertificateRequest or TXT record is left. */
+export async function deleteUntilGone(subjects: readonly ClusterUnderTest[]): Promise<void> {
+  // Deleting in the middle of a Route 53 change leaves it unknown whether TXT records exist, which blocks the decommission.
+  await waitUntilIdle(subjects);
   await Promise.all(
-    places.map(async ({ lab: at, cluster, good }) => {
+    subjects.map(async ({ lab, cluster, good }) => {
       const key = { namespace: cluster.namespace, name: cluster.name };
-      await at.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
+      await lab.kubernetes.delete(CLUSTER_DEPLOYMENTS, key);
       await eventuallyFound(
         `${cluster.name} is gone`,
-        async () => ((await at.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
-        () => readReportedState(at, cluster),
+        async () => ((await lab.kubernetes.get(CLUSTER_DEPLOYMENTS, key)) === undefined ? true : undefined),
+        () => readReportedState(lab, cluster),
       );
-      expect(await at.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName })).toBeUndefined();
+      expect(await lab.kubernetes.get(CERTIFICATE_REQUESTS, { ...key, name: cluster.requestName })).toBeUndefined();
       if (good.zoneId === undefined || good.zoneId === NO_ZONE) return;
-      const records = [...(await txtRecords(at, good.zoneId)).keys()];
+      const records = [...(await txtRecords(lab, good.zoneId)).keys()];
       expect(records.filter((record) => record.endsWith(`.${cluster.name}.${cluster.zone}`))).toEqual([]);
     }),
   );

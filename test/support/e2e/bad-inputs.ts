@@ -1,4 +1,4 @@
-/** What Hive, users and the outside can get wrong about one cluster: what certman must say, and how it is put right. */
+/** Bad input for one cluster from Hive, users and outside systems: what certman must report, and how it is repaired. */
 import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { PEBBLE_BLOCKED_DOMAINS } from '../../../local/stack/parts/flags.ts';
@@ -16,43 +16,42 @@ import {
 } from './cluster-objects.ts';
 import type { E2eHarness } from './harness.ts';
 
-/** One cluster with something wrong. */
+/** A cluster that is given bad input. */
 export interface ClusterUnderTest {
   readonly lab: E2eHarness;
   readonly cluster: SampleCluster;
-  /** What would be there if nothing were wrong. */
+  /** Its valid objects. */
   readonly good: ClusterObjects;
 }
 
+/** One kind of bad input. */
 export interface BadInput {
-  /** Lower case with dashes: also the cluster's name. */
+  /** Also the cluster's name, so a DNS label. */
   readonly name: string;
-  /** Zone that the cluster is in; default: the one that all share. `made`: by the test, as a good cluster has it. */
+  /** Zone of the cluster; default: the shared zone. `made`: whether the test creates the hosted zone beforehand. */
   readonly zone?: { readonly name: string; readonly made: boolean };
-  /** What is put there instead. */
-  corrupt(place: ClusterUnderTest): ClusterObjects | Promise<ClusterObjects>;
+  /** @returns the objects to apply instead of the valid ones. */
+  corrupt(subject: ClusterUnderTest): ClusterObjects | Promise<ClusterObjects>;
   readonly expected: ExpectedOutcome;
-  /** Puts it right. Absent: it is no obstacle. */
-  repair?(place: ClusterUnderTest): Promise<void>;
-  /** Default: nothing but the watch is needed, so within seconds. */
-  readonly repairedBy?: 'schedule';
+  /** Repairs the input. Absent: the input does not prevent issuance. */
+  repair?(subject: ClusterUnderTest): Promise<void>;
 }
 
-/** `culprit`: what the message must name. */
+/** `message`: what the condition's or Event's message must contain. */
 export type ExpectedOutcome =
-  /** Condition Failing of this reason, Ready False, and an Event on both resources. */
+  /** Condition Failing with this reason, Ready False, and an Event on both resources. */
   | {
       readonly kind: 'failing';
       readonly reason: string;
-      readonly culprit: (place: ClusterUnderTest) => string | RegExp;
+      readonly message: (subject: ClusterUnderTest) => string | RegExp;
     }
-  /** There is no CertificateRequest and no workflow: an Event on the ClusterDeployment alone. */
+  /** Neither CertificateRequest nor workflow; an Event on the ClusterDeployment only. */
   | {
       readonly kind: 'explained';
       readonly reason: string;
-      readonly culprit: (place: ClusterUnderTest) => string | RegExp;
+      readonly message: (subject: ClusterUnderTest) => string | RegExp;
     }
-  /** A certificate is issued all the same, perhaps with an Event. */
+  /** A certificate is issued, optionally with an Event. */
   | { readonly kind: 'issued'; readonly event?: string };
 
 const BUNDLE = 'primary';
@@ -68,8 +67,8 @@ const noAdditional = { controlPlaneConfig: { servingCertificates: { default: BUN
 const domainOf = ({ cluster }: ClusterUnderTest): string => `${cluster.name}.${cluster.zone}`;
 const clusterKey = ({ cluster }: ClusterUnderTest) => ({ namespace: cluster.namespace, name: cluster.name });
 
-async function repairSpec(place: ClusterUnderTest, spec: Readonly<Record<string, unknown>>): Promise<void> {
-  await patchAsHive(place.lab, CLUSTER_DEPLOYMENTS, clusterKey(place), { spec });
+async function repairSpec(subject: ClusterUnderTest, spec: Readonly<Record<string, unknown>>): Promise<void> {
+  await patchAsHive(subject.lab, CLUSTER_DEPLOYMENTS, clusterKey(subject), { spec });
 }
 
 async function restoreValidObjects({ lab, good }: ClusterUnderTest): Promise<void> {
@@ -87,54 +86,58 @@ function secret({ cluster }: ClusterUnderTest, name: string, type: string, data:
   return object;
 }
 
-function credentials(place: ClusterUnderTest, data: Readonly<Record<string, string>>): ClusterObjects {
-  return { ...place.good, credentials: secret(place, 'aws', 'Opaque', data) };
+function credentials(subject: ClusterUnderTest, data: Readonly<Record<string, string>>): ClusterObjects {
+  return { ...subject.good, credentials: secret(subject, 'aws', 'Opaque', data) };
 }
 
 function rejectedCredentials(code: keyof typeof BAD_KEYS): Pick<BadInput, 'corrupt' | 'expected' | 'repair'> {
   return {
-    corrupt: (place) =>
-      credentials(place, { aws_access_key_id: BAD_KEYS[code], aws_secret_access_key: 'wrong-secret' }),
-    expected: { kind: 'failing', reason: 'DnsAccessDenied', culprit: () => code },
+    corrupt: (subject) =>
+      credentials(subject, { aws_access_key_id: BAD_KEYS[code], aws_secret_access_key: 'wrong-secret' }),
+    expected: { kind: 'failing', reason: 'DnsAccessDenied', message: () => code },
     repair: restoreValidObjects,
   };
 }
 
+/** Every kind of bad input that the tests try. */
 export const BAD_INPUTS: readonly BadInput[] = [
   {
     name: 'invalid-name',
-    corrupt: (place) => withSpec(place.good, additional(`under_score.${domainOf(place)}`)),
-    expected: { kind: 'failing', reason: 'NamesInvalid', culprit: (place) => `under_score.${domainOf(place)}` },
-    repair: (place) => repairSpec(place, noAdditional),
+    corrupt: (subject) => withSpec(subject.good, additional(`under_score.${domainOf(subject)}`)),
+    expected: { kind: 'failing', reason: 'NamesInvalid', message: (subject) => `under_score.${domainOf(subject)}` },
+    repair: (subject) => repairSpec(subject, noAdditional),
   },
   {
     name: 'no-names',
     corrupt: ({ good }) => withSpec(good, { controlPlaneConfig: {}, ingress: [] }),
-    expected: { kind: 'failing', reason: 'NamesNone', culprit: () => `"${BUNDLE}"` },
-    repair: (place) => repairSpec(place, place.good.clusterDeployment.spec),
+    expected: { kind: 'failing', reason: 'NamesNone', message: () => `"${BUNDLE}"` },
+    repair: (subject) => repairSpec(subject, subject.good.clusterDeployment.spec),
   },
   {
     name: 'too-many-names',
-    corrupt: (place) =>
-      withSpec(place.good, additional(...Array.from({ length: 101 }, (_, index) => `n${index}.${domainOf(place)}`))),
-    expected: { kind: 'failing', reason: 'NamesTooMany', culprit: () => /104 names.*at most 100/ },
-    repair: (place) => repairSpec(place, noAdditional),
+    corrupt: (subject) =>
+      withSpec(
+        subject.good,
+        additional(...Array.from({ length: 101 }, (_, index) => `n${index}.${domainOf(subject)}`)),
+      ),
+    expected: { kind: 'failing', reason: 'NamesTooMany', message: () => /104 names.*at most 100/ },
+    repair: (subject) => repairSpec(subject, noAdditional),
   },
   {
     name: 'name-outside-the-zone',
     corrupt: ({ good }) => withSpec(good, additional('www.somewhere-else.example.org')),
-    expected: { kind: 'failing', reason: 'DnsNameOutsideZone', culprit: () => 'www.somewhere-else.example.org' },
-    repair: (place) => repairSpec(place, noAdditional),
+    expected: { kind: 'failing', reason: 'DnsNameOutsideZone', message: () => 'www.somewhere-else.example.org' },
+    repair: (subject) => repairSpec(subject, noAdditional),
   },
   {
-    name: 'base-domain-that-is-none',
+    name: 'invalid-base-domain',
     corrupt: ({ good }) => withSpec(good, { baseDomain: 'not a domain' }),
     expected: {
       kind: 'explained',
       reason: 'InvalidClusterDeployment',
-      culprit: () => 'spec.baseDomain: it is no domain name',
+      message: () => 'spec.baseDomain: it is no domain name',
     },
-    repair: (place) => repairSpec(place, { baseDomain: place.cluster.zone }),
+    repair: (subject) => repairSpec(subject, { baseDomain: subject.cluster.zone }),
   },
   {
     name: 'no-region',
@@ -142,11 +145,11 @@ export const BAD_INPUTS: readonly BadInput[] = [
     expected: { kind: 'issued' },
   },
   {
-    name: 'credentials-of-an-impossible-name',
+    name: 'invalid-credentials-name',
     corrupt: ({ good }) =>
       withSpec(good, { platform: { aws: { region: 'us-east-1', credentialsSecretRef: { name: '../Aws' } } } }),
-    expected: { kind: 'failing', reason: 'DnsCredentialsMissing', culprit: () => '../Aws' },
-    repair: (place) => repairSpec(place, { platform: place.good.clusterDeployment.spec['platform'] }),
+    expected: { kind: 'failing', reason: 'DnsCredentialsMissing', message: () => '../Aws' },
+    repair: (subject) => repairSpec(subject, { platform: subject.good.clusterDeployment.spec['platform'] }),
   },
   {
     name: 'no-credentials',
@@ -154,39 +157,39 @@ export const BAD_INPUTS: readonly BadInput[] = [
     expected: {
       kind: 'failing',
       reason: 'DnsCredentialsMissing',
-      culprit: ({ cluster }) => `Secret ${cluster.namespace}/aws`,
+      message: ({ cluster }) => `Secret ${cluster.namespace}/aws`,
     },
     repair: restoreValidObjects,
   },
   {
     name: 'credentials-without-a-key',
-    corrupt: (place) => credentials(place, { aws_access_key_id: 'AKIASOMETHING00001' }),
+    corrupt: (subject) => credentials(subject, { aws_access_key_id: 'AKIASOMETHING00001' }),
     expected: {
       kind: 'failing',
       reason: 'DnsCredentialsMalformed',
-      culprit: ({ cluster }) => `Secret ${cluster.namespace}/aws has no aws_secret_access_key`,
+      message: ({ cluster }) => `Secret ${cluster.namespace}/aws has no aws_secret_access_key`,
     },
     repair: restoreValidObjects,
   },
-  { name: 'credentials-that-may-not', ...rejectedCredentials('AccessDenied') },
-  { name: 'credentials-that-aws-does-not-know', ...rejectedCredentials('InvalidClientTokenId') },
+  { name: 'credentials-without-permission', ...rejectedCredentials('AccessDenied') },
+  { name: 'credentials-unknown-to-aws', ...rejectedCredentials('InvalidClientTokenId') },
   {
     name: 'platform-without-aws',
     corrupt: ({ good }) => withSpec(good, { platform: { openstack: {} } }),
-    expected: { kind: 'failing', reason: 'DnsPlatformUnsupported', culprit: () => 'openstack' },
-    repair: (place) => repairSpec(place, { platform: { ...specField(place.good, 'platform'), openstack: null } }),
+    expected: { kind: 'failing', reason: 'DnsPlatformUnsupported', message: () => 'openstack' },
+    repair: (subject) => repairSpec(subject, { platform: { ...specField(subject.good, 'platform'), openstack: null } }),
   },
   {
-    name: 'zone-that-hive-has-not-made',
+    name: 'dnszone-without-hosted-zone',
     corrupt: ({ good }) => ({ ...good, zoneId: undefined }),
     expected: {
       kind: 'failing',
       reason: 'DnsZoneNotFound',
-      culprit: ({ cluster }) => `DNSZone ${cluster.namespace}/${cluster.name}-zone`,
+      message: ({ cluster }) => `DNSZone ${cluster.namespace}/${cluster.name}-zone`,
     },
     repair: async ({ lab, good }) => {
       const { dnsZone, zoneId } = good;
-      if (dnsZone === undefined || zoneId === undefined) throw new Error('a good cluster has a zone');
+      if (dnsZone === undefined || zoneId === undefined) throw new Error('the valid objects include no hosted zone');
       await withHiveClient(lab.stack.kubernetes.adminKubeconfig, (hive) =>
         hive.mergePatch([zoneStatus(dnsZone, zoneId)]),
       );
@@ -196,11 +199,10 @@ export const BAD_INPUTS: readonly BadInput[] = [
     name: 'no-hosted-zone',
     zone: { name: 'absent.example.net', made: false },
     corrupt: ({ good }) => withoutDnsZone(good),
-    expected: { kind: 'failing', reason: 'DnsZoneNotFound', culprit: () => 'absent.example.net' },
+    expected: { kind: 'failing', reason: 'DnsZoneNotFound', message: () => 'absent.example.net' },
     repair: async ({ lab, cluster }) => {
       await lab.stack.createZone(cluster.zone);
     },
-    repairedBy: 'schedule',
   },
   {
     name: 'two-hosted-zones',
@@ -209,11 +211,11 @@ export const BAD_INPUTS: readonly BadInput[] = [
       await createDouble(lab, cluster.zone);
       return withoutDnsZone(good);
     },
-    expected: { kind: 'failing', reason: 'DnsZoneAmbiguous', culprit: ({ good }) => good.zoneId ?? '' },
+    expected: { kind: 'failing', reason: 'DnsZoneAmbiguous', message: ({ good }) => good.zoneId ?? '' },
     repair: restoreValidObjects,
   },
   {
-    name: 'private-zone-of-the-same-name',
+    name: 'private-zone-of-same-name',
     zone: { name: 'split.example.net', made: true },
     corrupt: async ({ lab, cluster, good }) => {
       await lab.stack.createZone(cluster.zone, { private: true });
@@ -229,9 +231,9 @@ export const BAD_INPUTS: readonly BadInput[] = [
   {
     name: 'unmanaged-cluster',
     corrupt: ({ good }) => withMetadata(good, { labels: { 'api.openshift.com/managed': 'yes' } }),
-    expected: { kind: 'explained', reason: 'NotManaged', culprit: () => 'api.openshift.com/managed' },
-    repair: async (place) =>
-      patchAsHive(place.lab, CLUSTER_DEPLOYMENTS, clusterKey(place), {
+    expected: { kind: 'explained', reason: 'NotManaged', message: () => 'api.openshift.com/managed' },
+    repair: async (subject) =>
+      patchAsHive(subject.lab, CLUSTER_DEPLOYMENTS, clusterKey(subject), {
         metadata: { labels: { 'api.openshift.com/managed': 'true' } },
       }),
   },
@@ -241,49 +243,55 @@ export const BAD_INPUTS: readonly BadInput[] = [
     expected: {
       kind: 'explained',
       reason: 'InvalidClusterDeployment',
-      culprit: () => /"primary".*certificateSecretRef\.name/,
+      message: () => /"primary".*certificateSecretRef\.name/,
     },
-    repair: (place) =>
-      repairSpec(place, { certificateBundles: place.good.clusterDeployment.spec['certificateBundles'] }),
+    repair: (subject) =>
+      repairSpec(subject, { certificateBundles: subject.good.clusterDeployment.spec['certificateBundles'] }),
   },
   {
     name: 'garbage-in-the-tls-secret',
-    corrupt: (place) => ({
-      ...place.good,
+    corrupt: (subject) => ({
+      ...subject.good,
       others: [
         [
           SECRETS,
-          secret(place, place.cluster.secretName, 'kubernetes.io/tls', { 'tls.crt': 'no certificate', 'tls.key': '?' }),
+          secret(subject, subject.cluster.secretName, 'kubernetes.io/tls', {
+            'tls.crt': 'no certificate',
+            'tls.key': '?',
+          }),
         ],
       ],
     }),
     expected: { kind: 'issued' },
   },
   {
-    name: 'secret-of-another-type',
-    corrupt: (place) => ({
-      ...place.good,
-      others: [[SECRETS, secret(place, place.cluster.secretName, 'Opaque', { password: 'of somebody' })]],
+    name: 'secret-of-other-type',
+    corrupt: (subject) => ({
+      ...subject.good,
+      others: [[SECRETS, secret(subject, subject.cluster.secretName, 'Opaque', { password: 'of an application' })]],
     }),
     expected: {
       kind: 'failing',
       reason: 'KubernetesSecretBroken',
-      culprit: ({ cluster }) => `Secret ${cluster.namespace}/${cluster.secretName} is of type Opaque`,
+      message: ({ cluster }) => `Secret ${cluster.namespace}/${cluster.secretName} is of type Opaque`,
     },
     repair: async ({ lab, cluster }) => {
       await lab.kubernetes.delete(SECRETS, { namespace: cluster.namespace, name: cluster.secretName });
     },
   },
   {
-    name: 'garbage-that-is-immutable',
-    corrupt: (place) => {
-      const garbage = secret(place, place.cluster.secretName, 'kubernetes.io/tls', { 'tls.crt': '?', 'tls.key': '?' });
-      return { ...place.good, others: [[SECRETS, { ...garbage, immutable: true }]] };
+    name: 'immutable-garbage-secret',
+    corrupt: (subject) => {
+      const garbage = secret(subject, subject.cluster.secretName, 'kubernetes.io/tls', {
+        'tls.crt': '?',
+        'tls.key': '?',
+      });
+      return { ...subject.good, others: [[SECRETS, { ...garbage, immutable: true }]] };
     },
     expected: {
       kind: 'failing',
       reason: 'KubernetesInvalid',
-      culprit: ({ cluster }) => new RegExp(`${cluster.secretName}.*immutable`),
+      message: ({ cluster }) => new RegExp(`${cluster.secretName}.*immutable`),
     },
     repair: async ({ lab, cluster }) => {
       await lab.kubernetes.delete(SECRETS, { namespace: cluster.namespace, name: cluster.secretName });
@@ -301,15 +309,15 @@ export const BAD_INPUTS: readonly BadInput[] = [
     expected: { kind: 'issued' },
   },
   {
-    name: 'name-that-the-ca-refuses',
+    name: 'name-rejected-by-ca',
     zone: { name: 'example', made: true },
     corrupt: ({ good }) => withSpec(good, additional(`www.${BLOCKED}`)),
-    expected: { kind: 'failing', reason: 'AcmeRejectedIdentifier', culprit: () => `www.${BLOCKED}` },
-    repair: (place) => repairSpec(place, noAdditional),
+    expected: { kind: 'failing', reason: 'AcmeRejectedIdentifier', message: () => `www.${BLOCKED}` },
+    repair: (subject) => repairSpec(subject, noAdditional),
   },
 ];
 
-/** `manageDNS: false`: the zone is looked up by its name. */
+/** With `manageDNS: false`, so that certman finds the zone by its name. */
 function withoutDnsZone(good: ClusterObjects): ClusterObjects {
   return withSpec({ ...good, dnsZone: undefined, zoneId: undefined }, { manageDNS: false });
 }

@@ -1,4 +1,4 @@
-/** A real browser for what people look at: Debian's Chromium, or whichever the machine has. */
+/** Finds and starts a local browser for tests of web pages. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -6,7 +6,6 @@ import { WAIT_TIMEOUT_MS } from '../vitest/timeouts.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** Nothing but what the test asks for: no graphics card, no calls home. */
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -18,16 +17,17 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-export const NO_BROWSER = `no browser: install Chromium (Debian: apt-get install chromium), or say with CHROMIUM_PATH where it is`;
+export const NO_BROWSER = 'no browser: install Chromium (Debian: apt-get install chromium), or set CHROMIUM_PATH';
 
-/** @returns the path of `CHROMIUM_PATH` or of the first browser on the PATH; undefined where there is none. */
+/** @returns `CHROMIUM_PATH`, or the path of the first browser on the PATH; undefined when there is none. */
 export function findBrowser(): string | undefined {
-  const told = process.env['CHROMIUM_PATH'];
-  if (told !== undefined && told !== '') return told;
+  const configured = process.env['CHROMIUM_PATH'];
+  if (configured !== undefined && configured !== '') return configured;
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
 }
 
+/** Starts a headless browser that sends no requests of its own. */
 export function startBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, args: FLAGS, timeout: WAIT_TIMEOUT_MS });
 }

@@ -1,6 +1,6 @@
 /**
- * A cluster as openshift/certman-operator leaves it, object by object: certificate obtained as it does (RSA 2048, one TXT record
- * per name), written under its field manager, with the dates of Go's `Time.String()`.
+ * Creates a cluster's objects as openshift/certman-operator does: the certificate (RSA 2048, one TXT record per name), its field
+ * manager, and dates in the format of Go's `Time.String()`.
  * Source: github.com/openshift/certman-operator, controllers/ (createCertificateRequest, IssueCertificate, updateStatus).
  */
 import { X509Certificate } from 'node:crypto';
@@ -16,6 +16,7 @@ import type { E2eHarness } from './harness.ts';
 
 const FIELD_MANAGER = 'certman-operator';
 
+/** A certificate issued as certman-operator issues it. */
 export interface OperatorCertificate {
   readonly chainPem: string;
   readonly keyPem: string;
@@ -27,11 +28,11 @@ export interface OperatorCertificate {
 export interface OperatorObjectsOptions {
   /** Default true. */
   readonly ownerReferences?: boolean;
-  /** What a failed renewal of its own left in the status. */
+  /** Writes the status of a failed renewal. Default false. */
   readonly failedBefore?: boolean;
 }
 
-/** Writes everything; the ClusterDeployment is there already. */
+/** Creates CertificateRequest and Secret and adds the finalizer to the ClusterDeployment, which must exist. */
 export async function writeOperatorObjects(
   lab: E2eHarness,
   cluster: E2eCluster,
@@ -97,7 +98,7 @@ export async function writeOperatorObjects(
   await patch(['certificaterequest', requestName, '--subresource=status'], { status });
 }
 
-/** As its controller compares it with what is there (reflect.DeepEqual). */
+/** The spec that its controller compares with the existing one (reflect.DeepEqual). */
 export function operatorSpec(cluster: E2eCluster): Readonly<Record<string, unknown>> {
   return {
     acmeDNSDomain: cluster.zone,
@@ -117,7 +118,7 @@ function owner(apiVersion: string, kind: string, name: string, uid: string) {
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
-/** By a client that knows nothing of certman, in the name of the hub's account. */
+/** Issues a certificate with acme-client, on the account of the management cluster. */
 export async function issueAsOperator(lab: E2eHarness, cluster: E2eCluster): Promise<OperatorCertificate> {
   acme.axios.defaults.httpsAgent = new Agent({ ca: await readFile(lab.stack.acme.caFile), keepAlive: true });
   const account = await lab.kubernetes.get(SECRETS, { namespace: 'certman-operator', name: 'lets-encrypt-account' });
@@ -136,7 +137,7 @@ export async function issueAsOperator(lab: E2eHarness, cluster: E2eCluster): Pro
   const resolver = new Resolver({ timeout: 2_000, tries: 1 });
   resolver.setServers([lab.stack.dns.address]);
   const identifiers = cluster.dnsNames.map((value) => ({ type: 'dns', value }));
-  // Pebble takes any of its profiles, one of a minute among them, when none is named. acme-client passes on what it does not know.
+  // Without a profile Pebble picks any, also one of a minute. acme-client's type lacks the field, but it sends the object as is.
   const wanted: Parameters<typeof client.createOrder>[0] & { profile: string } = { identifiers, profile: 'default' };
   const order = await client.createOrder(wanted);
   for (const authorization of await client.getAuthorizations(order)) {

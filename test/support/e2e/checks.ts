@@ -14,9 +14,8 @@ export {
 const POLL_INTERVAL_MS = 100;
 
 /**
- * Polls until `look` returns something other than a text, which is the reason why it is not done yet. Waits again as long
- * each time the reason changes, twice as long at most.
- * @throws CheckFailed with the last reason.
+ * Polls until `look` returns anything but a string; a string is the reason why the condition does not hold yet.
+ * @throws CheckFailed when the reason stays the same for WAIT_TIMEOUT_MS, or after twice that time.
  */
 export async function waitFor<T>(what: string, look: () => Promise<T | string>): Promise<T> {
   let reason = '';

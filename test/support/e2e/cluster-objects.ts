@@ -1,4 +1,4 @@
-/** A cluster on a hub where a worker is at work: put there as Hive and its users do, and read as people read it. */
+/** Objects of a cluster: applied as Hive and its users apply them, and what users can read about them. */
 import { X509Certificate } from 'node:crypto';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
@@ -21,19 +21,19 @@ import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
 import { NAMESPACES } from '../kubernetes/namespaces.ts';
 import type { E2eHarness } from './harness.ts';
 
-/** What is on the hub for a cluster, each as a plain object to be changed. */
+/** The objects of a cluster on the management cluster, as plain objects that tests can change. */
 export interface ClusterObjects {
-  /** Absent: not there. */
+  /** Absent: not created. */
   readonly credentials?: KubernetesObject | undefined;
   readonly dnsZone?: KubernetesObject | undefined;
-  /** What Hive says of the DNSZone; without it, Hive has not made the hosted zone yet. */
+  /** Id in the DNSZone's status. Absent: Hive has not created the hosted zone yet. */
   readonly zoneId?: string | undefined;
   readonly clusterDeployment: KubernetesObject & { readonly spec: Readonly<Record<string, unknown>> };
-  /** Anything else in the cluster's namespace. */
+  /** More objects in the cluster's namespace. */
   readonly others?: readonly (readonly [ResourceType, KubernetesObject])[];
 }
 
-/** Those of an installed, managed cluster with nothing wrong. */
+/** The objects of an installed, managed cluster with valid input. */
 export function validClusterObjects(cluster: SampleCluster, zoneId: string): ClusterObjects {
   const manifests = sampleManifests(cluster, { installed: true });
   const ofKind = (kind: string): KubernetesObject => {
@@ -49,6 +49,7 @@ export function validClusterObjects(cluster: SampleCluster, zoneId: string): Clu
   };
 }
 
+/** @returns the objects with fields of the ClusterDeployment's spec replaced. */
 export function withSpec(objects: ClusterObjects, change: Readonly<Record<string, unknown>>): ClusterObjects {
   const { clusterDeployment } = objects;
   return {
@@ -57,6 +58,7 @@ export function withSpec(objects: ClusterObjects, change: Readonly<Record<string
   };
 }
 
+/** @returns the objects with fields of the ClusterDeployment's metadata replaced. */
 export function withMetadata(objects: ClusterObjects, change: Partial<KubernetesObject['metadata']>): ClusterObjects {
   const { clusterDeployment } = objects;
   return {
@@ -65,7 +67,7 @@ export function withMetadata(objects: ClusterObjects, change: Partial<Kubernetes
   };
 }
 
-/** The ClusterDeployment comes last, as Hive says that it is installed once everything else is there. */
+/** Applies all objects, the ClusterDeployment last: Hive sets it to installed when everything else exists. */
 export async function applyClusterObjects(lab: E2eHarness, objects: ClusterObjects): Promise<void> {
   const { namespace = '' } = objects.clusterDeployment.metadata;
   await withHiveClient(lab.stack.kubernetes.adminKubeconfig, async (hive) => {
@@ -84,7 +86,7 @@ export async function applyClusterObjects(lab: E2eHarness, objects: ClusterObjec
   });
 }
 
-/** What Hive writes once it has made the hosted zone. */
+/** The status patch that Hive sends once it has created the hosted zone. */
 export function zoneStatus(dnsZone: KubernetesObject, zoneId: string) {
   return {
     path: `${objectPath(DNS_ZONES, dnsZone.metadata)}/status`,
@@ -92,7 +94,7 @@ export function zoneStatus(dnsZone: KubernetesObject, zoneId: string) {
   };
 }
 
-/** A change by Hive or a user, by JSON merge patch. */
+/** JSON merge patch by Hive or a user. */
 export async function patchAsHive(
   lab: E2eHarness,
   resource: ResourceType,
@@ -104,6 +106,7 @@ export async function patchAsHive(
   );
 }
 
+/** A condition in a CertificateRequest's status. */
 export interface Condition {
   readonly type: string;
   readonly status: string;
@@ -111,6 +114,7 @@ export interface Condition {
   readonly message: string;
 }
 
+/** The fields of an Event that the tests compare. */
 export interface ReportedEvent {
   readonly involvedKind: string;
   readonly type: string;
@@ -119,13 +123,14 @@ export interface ReportedEvent {
   readonly count: number;
 }
 
-/** Everything a person can read about a cluster's certificate. */
+/** What the API server shows users about a cluster's certificate. */
 export interface ReportedState {
   readonly conditions: readonly Condition[];
   readonly status: Readonly<Record<string, unknown>>;
   readonly events: readonly ReportedEvent[];
 }
 
+/** Reads the CertificateRequest's status and all Events of the namespace. */
 export async function readReportedState(lab: E2eHarness, cluster: SampleCluster): Promise<ReportedState> {
   const { namespace } = cluster;
   const request = await lab.kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name: cluster.requestName });
@@ -146,19 +151,20 @@ export async function readReportedState(lab: E2eHarness, cluster: SampleCluster)
   return { conditions: status.conditions ?? [], status, events };
 }
 
-/** The cluster as workflows name it. */
+/** @returns the identity that is the workflow's input. */
 export async function identityOf(lab: E2eHarness, cluster: SampleCluster): Promise<ClusterIdentity> {
   const { namespace, name } = cluster;
   const found = await lab.kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace, name });
   return { managementCluster: 'hive', namespace, name, uid: found?.metadata.uid ?? '' };
 }
 
+/** State of a cluster's workflow. */
 export interface WorkflowState {
-  /** What it knows of the bundle. */
+  /** Its record of the bundle. */
   readonly record: BundleRecord | undefined;
   /** Length of its history. */
   readonly events: number;
-  /** Whether a workflow task, an activity or an issuance is under way. */
+  /** Whether a workflow task, an activity or a child workflow is pending. */
   readonly busy: boolean;
 }
 
@@ -170,13 +176,13 @@ export async function describeClusterWorkflow(
   const handle = lab.client.workflow.getHandle(clusterWorkflowId(await identityOf(lab, cluster)));
   try {
     const { bundles } = await handle.query(clusterStatus);
-    // After the query, which is a workflow task of its own.
+    // Described after the query, because a query is a workflow task too.
     const { historyLength, raw } = await handle.describe();
-    const underWay = (raw.pendingActivities?.length ?? 0) + (raw.pendingChildren?.length ?? 0);
+    const pending = (raw.pendingActivities?.length ?? 0) + (raw.pendingChildren?.length ?? 0);
     return {
       record: bundles[cluster.bundleName],
       events: historyLength,
-      busy: underWay > 0 || Boolean(raw.pendingWorkflowTask),
+      busy: pending > 0 || Boolean(raw.pendingWorkflowTask),
     };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
@@ -184,12 +190,13 @@ export async function describeClusterWorkflow(
   }
 }
 
+/** A certificate in its Secret. */
 export interface Issued {
   readonly serialNumber: string;
   readonly certificate: X509Certificate;
 }
 
-/** The certificate in the Secret, once there is a good one. @returns undefined while there is none. */
+/** @returns the certificate in the Secret; undefined while it holds no valid one. */
 export async function readInstalledCertificate(lab: E2eHarness, cluster: SampleCluster): Promise<Issued | undefined> {
   const secret = await readTlsSecret(lab.kubernetes, { namespace: cluster.namespace, name: cluster.secretName });
   if (secret.kind !== 'valid') return undefined;
@@ -199,12 +206,12 @@ export async function readInstalledCertificate(lab: E2eHarness, cluster: SampleC
   };
 }
 
-/** The orders that its issuances worked on at the CA, in order. */
+/** URLs of the CA's orders that the cluster's issuances worked on, oldest first. */
 export async function orderUrlsOf(lab: E2eHarness, cluster: SampleCluster): Promise<readonly string[]> {
   const identity = await identityOf(lab, cluster);
-  const made = (await describeClusterWorkflow(lab, cluster))?.record?.orders ?? 0;
+  const issuances = (await describeClusterWorkflow(lab, cluster))?.record?.orders ?? 0;
   const orders: string[] = [];
-  for (let attempt = 1; attempt <= made; attempt += 1) {
+  for (let attempt = 1; attempt <= issuances; attempt += 1) {
     const id = issuanceWorkflowId(identity, cluster.bundleName, attempt);
     const { events } = await lab.client.workflow.getHandle(id).fetchHistory();
     for (const event of events ?? []) {

@@ -1,4 +1,4 @@
-/** ClusterDeployments of the tests of a life, made and changed as Hive and its users would. */
+/** Creates and changes ClusterDeployments as Hive and its users do. */
 import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import {
   installSampleClusters,
@@ -11,6 +11,7 @@ import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import type { E2eHarness } from './harness.ts';
 
+/** A sample cluster on the API server. */
 export interface E2eCluster extends SampleCluster {
   readonly identity: ClusterIdentity;
 }
@@ -23,14 +24,14 @@ export interface ClusterOptions {
   readonly installed?: boolean;
 }
 
-/** One cluster in a namespace of its name. */
+/** Creates one cluster in a namespace of the same name. */
 export async function createCluster(lab: E2eHarness, name: string, options: ClusterOptions = {}): Promise<E2eCluster> {
   const [cluster] = await createClusters(lab, name, 1, options);
-  if (cluster === undefined) throw new Error('no cluster was made');
+  if (cluster === undefined) throw new Error('no cluster was created');
   return cluster;
 }
 
-/** `count` clusters, named `<prefix>-<n>` when there are several. */
+/** Creates `count` clusters, named `<prefix>-<n>` when there are several. */
 export async function createClusters(
   lab: E2eHarness,
   prefix: string,
@@ -48,14 +49,14 @@ export async function createClusters(
   return clusters;
 }
 
-/** One more cluster in the namespace of another, not installed yet. */
+/** Creates a cluster in the namespace of another one, not installed yet. */
 export async function createClusterBeside(lab: E2eHarness, other: E2eCluster, name: string): Promise<E2eCluster> {
   const cluster = { ...sampleCluster(name, other.zone), namespace: other.namespace };
   const items = sampleManifests(cluster);
   await lab.stack.kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
   const zone = { status: { aws: { zoneID: lab.zone.zoneId } } };
   const path = `/apis/hive.openshift.io/v1/namespaces/${cluster.namespace}/dnszones/${name}-zone/status`;
-  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, (hub) => hub.mergePatch([{ path, body: zone }]));
+  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, (hive) => hive.mergePatch([{ path, body: zone }]));
   return { ...cluster, identity: await identityOf(lab, cluster) };
 }
 
@@ -66,9 +67,10 @@ export async function patchCluster(
   patch: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const path = `/apis/hive.openshift.io/v1/namespaces/${cluster.namespace}/clusterdeployments/${cluster.name}`;
-  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, (hub) => hub.mergePatch([{ path, body: patch }]));
+  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, (hive) => hive.mergePatch([{ path, body: patch }]));
 }
 
+/** Deletes a ClusterDeployment without waiting for its finalizers. */
 export async function deleteCluster(
   lab: E2eHarness,
   cluster: Pick<SampleCluster, 'namespace' | 'name'>,
@@ -76,7 +78,7 @@ export async function deleteCluster(
   await lab.kubernetes.delete(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
 }
 
-/** A zone that Route 53 has and DNS does not answer for: a verification in it never ends. */
+/** Creates a hosted zone that DNS does not serve, so that verifying propagation in it never succeeds. */
 export async function createUnservedZone(
   lab: E2eHarness,
   name: string,

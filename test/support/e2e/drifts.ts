@@ -1,4 +1,4 @@
-/** What people and programs do to what certman looks after, with kubectl, and what is to become of the certificate. */
+/** Changes made with kubectl to objects that certman owns, and the expected effect on the certificate. */
 import { generateKeyPairSync } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
@@ -8,14 +8,15 @@ import type { E2eCluster } from './clusters.ts';
 import { getClusterDeployment, getRequest, statusOf } from './evidence.ts';
 import type { E2eHarness } from './harness.ts';
 
+/** One kind of drift. */
 export interface Drift {
   readonly name: string;
   readonly apply: (lab: E2eHarness, cluster: E2eCluster) => Promise<unknown>;
   /** `kept`: the same Secret with the same data, and nothing ordered. `ordered`: a new certificate, by one order. */
   readonly effect: 'kept' | 'ordered';
-  /** Part of the words that say why it was ordered. */
+  /** Part of the issuance's reason. */
   readonly reason?: string;
-  /** The request is another object afterwards. */
+  /** The CertificateRequest is recreated, with another UID. */
   readonly requestRecreated?: true;
 }
 
@@ -96,8 +97,8 @@ export const DRIFTS: readonly Drift[] = [
     requestRecreated: true,
   },
   {
-    // As certman-operator made the reference, the garbage collector deletes the Secret at once: none is left to be kept. With
-    // certman's own reference, which does not block, it depends on which of the collector's workers is first.
+    // With blockOwnerDeletion, as certman-operator sets it, the garbage collector deletes the Secret at once. With certman's own
+    // reference, which does not block, the result depends on the order of the collector's workers.
     name: 'CertificateRequest deleted, in the foreground',
     apply: async (lab, cluster) => {
       const blocking = [{ op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true }];
@@ -141,19 +142,19 @@ export const DRIFTS: readonly Drift[] = [
   },
 ];
 
-/** Says what is not as certman wants it for a cluster whose certificate is good; an empty object when all is. */
+/** @returns how a cluster with a valid certificate differs from the desired state; an empty object when it does not. */
 export async function describeDrift(lab: E2eHarness, cluster: E2eCluster): Promise<object | string> {
   const [deployment, request, secret] = await Promise.all([
     getClusterDeployment(lab, cluster),
     getRequest(lab, cluster),
     readTlsSecret(lab.kubernetes, { namespace: cluster.namespace, name: cluster.secretName }),
   ]);
-  if (deployment?.metadata.finalizers?.includes(FINALIZER) !== true) return 'the ClusterDeployment is not held';
+  if (deployment?.metadata.finalizers?.includes(FINALIZER) !== true) return 'the ClusterDeployment has no finalizer';
   if (request === undefined) return 'there is no request';
   const { metadata } = request;
   if (metadata.deletionTimestamp !== undefined) return 'the request is being deleted';
-  if (metadata.finalizers?.includes(FINALIZER) !== true) return 'the request is not held';
-  if (metadata.ownerReferences?.[0]?.['uid'] !== cluster.identity.uid) return 'the request is not owned';
+  if (metadata.finalizers?.includes(FINALIZER) !== true) return 'the request has no finalizer';
+  if (metadata.ownerReferences?.[0]?.['uid'] !== cluster.identity.uid) return 'the request has no owner reference';
   const spec = request['spec'] as { dnsNames: unknown; certificateSecret: { name: string } };
   if (JSON.stringify(spec.dnsNames) !== JSON.stringify(cluster.dnsNames)) return `names are ${String(spec.dnsNames)}`;
   if (spec.certificateSecret.name !== cluster.secretName) return `the Secret is ${spec.certificateSecret.name}`;
@@ -163,20 +164,20 @@ export async function describeDrift(lab: E2eHarness, cluster: E2eCluster): Promi
   if (owners.length !== 1 || owners[0]?.['uid'] !== metadata.uid) return 'the Secret is not owned by the request';
   const status = request['status'] as Readonly<Record<string, unknown>> | undefined;
   const { serialNumber, notAfter } = secret.certificate;
-  const told =
+  const current =
     status?.['state'] === 'Ready' && status['serialNumber'] === serialNumber && status['notAfter'] === notAfter;
-  return told ? {} : `the status is ${JSON.stringify(status ?? null)}`;
+  return current ? {} : `the status is ${JSON.stringify(status ?? null)}`;
 }
 
-/** How many orders the cluster's workflow has begun, and the words in which it said why the last one was. */
+/** @returns how many issuances the cluster's workflow has started, and the reason of the last one. */
 export async function orderCountAndReason(
   lab: E2eHarness,
   cluster: E2eCluster,
-): Promise<{ count: number; why: string }> {
+): Promise<{ count: number; reason: string }> {
   const count = (await statusOf(lab, cluster)).bundles[cluster.bundleName]?.orders ?? 0;
   const workflowId = issuanceWorkflowId(cluster.identity, cluster.bundleName, count);
   const { events } = await lab.client.workflow.getHandle(workflowId).fetchHistory();
   const [input] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
   if (!input) throw new Error(`the history of ${workflowId} does not begin with its input`);
-  return { count, why: defaultPayloadConverter.fromPayload<{ reason: string }>(input).reason };
+  return { count, reason: defaultPayloadConverter.fromPayload<{ reason: string }>(input).reason };
 }

@@ -1,4 +1,4 @@
-/** What became of a certificate, asked of those who know: the CA and its log, Route 53, the API server, Temporal. */
+/** Reads the state of certificates from the CA and its log, Route 53, the API server and Temporal. */
 import type { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Route53Client } from '@aws-sdk/client-route-53';
@@ -46,34 +46,38 @@ export async function txtRecords(
   }
 }
 
+/** What the CA's log records. */
 export interface CaLog {
-  /** Orders that the CA took. */
+  /** Orders that the CA accepted. */
   readonly orders: number;
-  /** Those of them that it took for the replacement of a certificate (RFC 9773 §5). */
+  /** Orders that the CA accepted as the replacement of a certificate (RFC 9773 §5). */
   readonly replacing: number;
-  /** Serial numbers (decimal) of everything it ever issued, in order. */
+  /** Serial numbers (decimal) of all certificates issued, oldest first. */
   readonly serials: readonly string[];
 }
 
-/** From the CA's own log: it knows also what nobody else came to know. */
+/** Reads the CA's log, which also records certificates that certman never received. */
 export async function caLog(lab: E2eHarness): Promise<CaLog> {
   const { orders, replacing, issued } = await readCaLog(lab.stack.stateDir);
   return { orders, replacing, serials: issued.map(({ serialNumber }) => serialNumber) };
 }
 
+/** @returns the certificate's Secret. */
 export function getSecret(lab: E2eHarness, cluster: E2eCluster): Promise<KubernetesObject | undefined> {
   return lab.kubernetes.get(SECRETS, { namespace: cluster.namespace, name: cluster.secretName });
 }
 
+/** @returns the cluster's CertificateRequest. */
 export function getRequest(lab: E2eHarness, cluster: E2eCluster): Promise<KubernetesObject | undefined> {
   return lab.kubernetes.get(CERTIFICATE_REQUESTS, { namespace: cluster.namespace, name: cluster.requestName });
 }
 
+/** @returns the ClusterDeployment. */
 export function getClusterDeployment(lab: E2eHarness, cluster: E2eCluster): Promise<KubernetesObject | undefined> {
   return lab.kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
 }
 
-/** Names of the Secrets in the cluster's namespace that hold a key whose certificate is not installed. */
+/** Names of the staging Secrets in the cluster's namespace. */
 export async function stagingSecrets(lab: E2eHarness, cluster: E2eCluster): Promise<readonly string[]> {
   const names: string[] = [];
   const options = { namespace: cluster.namespace, labelSelector: 'certman.managed.openshift.io/staging=true' };
@@ -83,22 +87,22 @@ export async function stagingSecrets(lab: E2eHarness, cluster: E2eCluster): Prom
 
 /** `reason: message` of the Events in the cluster's namespace. */
 export async function eventsOf(lab: E2eHarness, cluster: E2eCluster): Promise<readonly string[]> {
-  const said: string[] = [];
+  const events: string[] = [];
   for await (const event of lab.kubernetes.list(EVENTS, { namespace: cluster.namespace })) {
-    said.push(`${String(event['reason'])}: ${String(event['message'])}`);
+    events.push(`${String(event['reason'])}: ${String(event['message'])}`);
   }
-  return said;
+  return events;
 }
 
-/** Where the cluster's workflow says it is. */
+/** Queries the cluster's workflow for its status. */
 export function statusOf(lab: E2eHarness, cluster: E2eCluster): Promise<ClusterStatus> {
   return lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity)).query(clusterStatus);
 }
 
-/** Waits until the workflow has ended. @returns what it says it did. */
+/** Waits until the workflow has completed. @returns its result. */
 export async function decommissionResultOf(lab: E2eHarness, cluster: E2eCluster): Promise<DecommissionResult> {
   const handle = lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity));
-  await waitFor(`the workflow of ${cluster.name} has ended`, async () => {
+  await waitFor(`the workflow of ${cluster.name} has completed`, async () => {
     const { status, historyLength, raw } = await handle.describe();
     const pending = raw.pendingActivities?.map(({ activityType, lastFailure }) => [
       activityType?.name,
@@ -109,14 +113,15 @@ export async function decommissionResultOf(lab: E2eHarness, cluster: E2eCluster)
   return (await handle.result()) as DecommissionResult;
 }
 
-/** An activity as its issuance's history tells of it. */
+/** An activity in a workflow's history. */
 export interface RecordedActivity {
   readonly type: string;
   readonly summary: string;
-  /** Of the attempt that ended it; 0 while it has not. */
+  /** Number of the last attempt; 0 while the activity runs. */
   readonly attempt: number;
 }
 
+/** @returns the activities in a workflow's history, in the order of scheduling. */
 export async function activitiesOf(lab: E2eHarness, workflowId: string): Promise<readonly RecordedActivity[]> {
   const { events } = await lab.client.workflow.getHandle(workflowId).fetchHistory();
   const found = new Map<string, RecordedActivity>();
@@ -138,17 +143,17 @@ export async function activitiesOf(lab: E2eHarness, workflowId: string): Promise
   return [...found.values()];
 }
 
-/** All that an asynchronous listing brings. */
+/** Collects an asynchronous iterable. */
 export async function collect<T>(listing: AsyncIterable<T>): Promise<readonly T[]> {
   const all: T[] = [];
   for await (const one of listing) all.push(one);
   return all;
 }
 
-/** Waits until the request is Ready with the certificate that is in the Secret, which the CA calls valid. */
-export async function untilCertified(lab: E2eHarness, cluster: E2eCluster): Promise<InstalledCertificate> {
-  const installed = await waitFor(`${cluster.name} is certified`, async () => {
-    // Both are read anew each time: a short-lived certificate may be renewed in between.
+/** Waits until the request is Ready with the certificate in the Secret, and checks that it is valid at the CA. */
+export async function waitUntilCertified(lab: E2eHarness, cluster: E2eCluster): Promise<InstalledCertificate> {
+  const installed = await waitFor(`${cluster.name} has its certificate`, async () => {
+    // Both are read in each poll: a short-lived certificate may be renewed in between.
     const found = await waitForCertificate(lab.kubernetes, cluster);
     const status = (await getRequest(lab, cluster))?.['status'] as RequestStatus | undefined;
     const ready = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
@@ -164,20 +169,26 @@ interface RequestStatus {
   readonly conditions?: readonly { readonly type: string; readonly status: string }[];
 }
 
-/** Every order has come to its end, and the first worker still takes work. */
+/** Checks that no issuance is running and that the first worker still runs and is ready. */
 export async function expectIdle(lab: E2eHarness): Promise<void> {
   const query = `ExecutionStatus = 'Running' AND WorkflowType = 'certificateIssuance'`;
   const running = await collect(lab.client.workflow.list({ query }));
-  if (running.length > 0) throw new Error(`still running: ${running.map(({ workflowId }) => workflowId).join(', ')}`);
+  if (running.length > 0)
+    throw new Error(`issuances still running: ${running.map(({ workflowId }) => workflowId).join(', ')}`);
   const [worker] = lab.workers();
-  if (worker === undefined || worker.ended() !== undefined) throw new Error(`the worker ended: ${worker?.ended()}`);
+  if (worker === undefined || worker.ended() !== undefined)
+    throw new Error(`the worker is not running: ${worker?.ended()}`);
   await waitFor('the worker is ready', async () => {
     const { status, body } = await sendRequest(worker.readyUrl);
     return status === 200 ? {} : body;
   });
 }
 
-/** Nothing of a cluster is left on the API server, at Route 53 and in DNS; each certificate is as the CA should have it. */
+/**
+ * Waits until no object or TXT record of a cluster is left on the API server, at Route 53 and in DNS, and checks that the CA
+ * has revoked the expected certificates.
+ * @returns the result of the decommission.
+ */
 export async function expectDecommissioned(
   lab: E2eHarness,
   cluster: E2eCluster,
@@ -188,16 +199,17 @@ export async function expectDecommissioned(
   if (left.length > 0) throw new Error(`Route 53 still has ${left.join(', ')}`);
   if (expected.zoneId === undefined) await waitForTxtRemoval(lab.stack, cluster);
   for (const serial of expected.revoked ?? []) await expectStatusAtCa(lab.stack, serial, 'Revoked');
-  const ledger = await decommissionResultOf(lab, cluster);
-  if (!ledger.finalizerRemoved) throw new Error(`the ledger says otherwise: ${JSON.stringify(ledger)}`);
-  return ledger;
+  const result = await decommissionResultOf(lab, cluster);
+  if (!result.finalizerRemoved)
+    throw new Error(`the result says that the finalizer was not removed: ${JSON.stringify(result)}`);
+  return result;
 }
 
 function belongsTo(record: string, cluster: E2eCluster): boolean {
   return record.endsWith(`.${cluster.name}.${cluster.zone}`);
 }
 
-/** Revokes a certificate in the account's name, past certman. */
+/** Revokes a certificate with the account's key, bypassing certman. */
 export async function revokeAtCa(lab: E2eHarness, certificate: X509Certificate): Promise<void> {
   const secret = await lab.kubernetes.get(SECRETS, { namespace: 'certman-operator', name: 'lets-encrypt-account' });
   const data = secret?.['data'] as Readonly<Record<string, string>>;

@@ -1,22 +1,23 @@
-/** Looks for secrets in whatever a run left behind, in every form in which they could have been written down. */
+/** Searches texts for secrets in every encoding in which they may occur. */
 import { createPrivateKey } from 'node:crypto';
 
-/** A piece of a secret, long enough to be nothing else. */
+/** Part of a secret, long enough not to occur by chance. */
 export interface SecretPattern {
-  /** For people: whose it is, never what it is. */
+  /** Names the secret without revealing it. */
   readonly what: string;
   readonly forms: readonly string[];
 }
 
+/** A text and where it was found. */
 export interface SearchableText {
   readonly where: string;
   readonly text: string;
 }
 
-/** Shorter forms turn up by chance. */
+/** Shorter forms may occur by chance. */
 const MIN_FORM_LENGTH = 14;
 
-/** Any bytes: as text, escaped, base64 of either alphabet wherever they begin in what is encoded, hexadecimal, a list of numbers. */
+/** Forms of a secret: text, JSON and URL escapes, base64 and base64url at every offset, hexadecimal, a list of numbers. */
 export function secretPattern(what: string, secret: string | Uint8Array): SecretPattern {
   const bytes = Buffer.from(secret);
   const encoded = [0, 1, 2].map((offset) => base64Inside(bytes, offset));
@@ -37,7 +38,7 @@ export function secretPattern(what: string, secret: string | Uint8Array): Secret
   return { what, forms: [...forms].filter((form) => form.length >= MIN_FORM_LENGTH) };
 }
 
-/** The base64 of bytes that come `offset` bytes after a multiple of three, without the characters that depend on their neighbours. */
+/** Base64 of bytes at `offset` modulo 3 of the input, without the characters that depend on neighbouring bytes. */
 function base64Inside(bytes: Uint8Array, offset: number): string {
   const before = offset === 0 ? 0 : offset + 1;
   const whole = Buffer.concat([Buffer.alloc(offset), bytes])
@@ -47,7 +48,7 @@ function base64Inside(bytes: Uint8Array, offset: number): string {
   return whole.slice(before, whole.length - partial);
 }
 
-/** A private key: every line of its PEM, and the numbers that make it private (RFC 7518 §6.2.2, §6.3.2). */
+/** Patterns of a private key: every line of its PEM and its private numbers (RFC 7518 §6.2.2, §6.3.2). */
 export function privateKeyPatterns(what: string, pem: string): readonly SecretPattern[] {
   const lines = pem.split('\n').filter((line) => line !== '' && !line.startsWith('-----'));
   const jwk = createPrivateKey(pem).export({ format: 'jwk' });
@@ -57,12 +58,12 @@ export function privateKeyPatterns(what: string, pem: string): readonly SecretPa
   });
   return [
     ...lines.map((line, index) => secretPattern(`${what}, line ${index + 1}`, line)),
-    // A part of each will do, and is found where the rest is cut off.
+    // A prefix is also found in a truncated text.
     ...numbers.map(([member, bytes]) => secretPattern(`${what}, ${member}`, bytes.subarray(0, 24))),
   ].filter(({ forms }) => forms.length > 0);
 }
 
-/** @returns what was found where: `<what> in <where>`. */
+/** @returns `<what> in <where>` for each secret found. */
 export function findSecrets(haystack: Iterable<SearchableText>, needles: readonly SecretPattern[]): readonly string[] {
   const found: string[] = [];
   for (const { where, text } of haystack) {
@@ -73,7 +74,7 @@ export function findSecrets(haystack: Iterable<SearchableText>, needles: readonl
   return found;
 }
 
-/** Every text in a value, bytes as UTF-8, on lines of their own. */
+/** @returns every string, field name and scalar in a value, one per line; bytes as UTF-8. */
 export function textOf(value: unknown): string {
   const texts: string[] = [];
   const visit = (part: unknown): void => {

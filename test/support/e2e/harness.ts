@@ -1,7 +1,6 @@
 /**
- * A whole installation for the tests of a life: a stack of its own, prepared as a hub, and workers as processes of their own
- * with the rights of certman's ServiceAccount. The CA and Route 53 are reached through proxies that can take them away;
- * every other part is taken away by ending it.
+ * End-to-end harness: a local stack with a management cluster, and workers as separate processes with the rights of certman's
+ * ServiceAccount. Workers reach the CA and Route 53 through fault proxies; other parts are made unavailable by stopping them.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,43 +21,45 @@ import { useAccountBehindProxy } from '../acme/account-behind-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { workflowBundle } from '../temporal/workflow-bundle.ts';
 
+/** A running stack with workers. */
 export interface E2eHarness {
   readonly stack: RunningStack;
-  readonly hub: ManagementCluster;
-  /** May do everything; plays Hive, the users and the one who looks. */
+  readonly managementCluster: ManagementCluster;
+  /** Cluster-admin client, for what Hive and users do and for reading the state. */
   readonly kubernetes: KubernetesClient;
   readonly client: Client;
-  /** In front of the CA: what the workers call by its URL. */
+  /** Proxy in front of the CA; workers use its URL. */
   readonly ca: FaultProxy;
-  /** In front of Route 53. */
+  /** Proxy in front of Route 53. */
   readonly route53: FaultProxy;
-  /** Zone of the clusters, answered for by DNS. */
+  /** Default zone of the clusters, served by DNS. */
   readonly zone: { readonly name: string; readonly zoneId: string };
-  /** A worker beside those that run. */
+  /** Starts another worker. */
   startWorker(options?: Pick<WorkerOptions, 'name' | 'environment'>): Promise<WorkerProcess>;
-  /** All that were started, in this order. */
+  /** All workers, oldest first. */
   workers(): readonly WorkerProcess[];
-  /** Ends those that run, in good order. */
+  /** Stops all running workers with SIGTERM. */
   stopWorkers(): Promise<void>;
-  /** @returns how it ended. */
+  /** Stops a worker with SIGTERM. @returns `code <exit code>`. */
   stopWorker(name: string): Promise<string | undefined>;
-  /** The environment of `certman` commands, as of a person on this hub. */
+  /** Environment for `certman` commands of an operator of the management cluster. */
   commandEnvironment(): Readonly<Record<string, string>>;
   stop(options?: { readonly keepLogs?: boolean }): Promise<void>;
 }
 
+/** How to start the harness. */
 export interface E2eHarnessOptions {
   readonly kubernetes?: KubeApiServerOptions;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
-  /** Default `life.example.com`. */
+  /** Default `e2e.example.com`. */
   readonly zoneName?: string;
-  /** Default `onDisk`: it can be ended and brought back with what it knew. In memory it takes many clusters faster. */
+  /** Default `onDisk`, which keeps its state over a restart. `inMemory` is faster with many clusters. */
   readonly temporal?: 'onDisk' | 'inMemory';
-  /** Of the first worker; `false`: none is started. */
+  /** Environment of the first worker; `false`: no worker is started. */
   readonly worker?: Readonly<Record<string, string>> | false;
 }
 
-/** For a whole test file: `const lab = useLifeLab();`, then `lab()` inside tests. */
+/** Starts a harness for a test file: `const lab = useE2eHarness();`, then `lab()` inside tests. */
 export function useE2eHarness(options: E2eHarnessOptions = {}): () => E2eHarness {
   let lab: E2eHarness | undefined;
   let allPassed = true;
@@ -71,44 +72,45 @@ export function useE2eHarness(options: E2eHarnessOptions = {}): () => E2eHarness
     ran = true;
     if (task.result?.state === 'fail') allPassed = false;
   });
-  // Logs of what failed, if only in a hook before the first test, are what somebody will want to read.
+  // A failed hook before the first test keeps the logs as well.
   afterAll(() => lab?.stop({ keepLogs: !ran || !allPassed }));
   return () => {
-    if (lab === undefined) throw new Error('the lab is there only while tests run');
+    if (lab === undefined) throw new Error('the harness exists only while tests run');
     return lab;
   };
 }
 
+/** Starts the stack, the proxies and the management cluster, without a worker. */
 export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<E2eHarness> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'certman-life-'));
+  const stateDir = await mkdtemp(join(tmpdir(), 'certman-e2e-'));
   const stack = await startStack({
     stateDir,
     ...(options.temporal === 'inMemory' ? {} : { temporal: { dbFilename: 'temporal.db' } }),
     kubernetes: options.kubernetes ?? {},
     ...(options.pebble === undefined ? {} : { pebble: options.pebble }),
   });
-  const ending: (() => Promise<unknown>)[] = [() => stack.stop()];
-  const stop: E2eHarness['stop'] = async (how = {}) => {
-    for (const end of ending.splice(0).toReversed()) await end();
-    if (how.keepLogs === true) process.stderr.write(`Logs of the life lab: ${join(stateDir, 'logs')}\n`);
+  const cleanups: (() => Promise<unknown>)[] = [() => stack.stop()];
+  const stop: E2eHarness['stop'] = async ({ keepLogs = false } = {}) => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+    if (keepLogs) process.stderr.write(`Logs of the e2e harness: ${join(stateDir, 'logs')}\n`);
     else await rm(stateDir, { recursive: true, force: true });
   };
   try {
     const [ca, route53] = await Promise.all([startCaProxy(stack), startFaultProxy({ target: stack.route53.endpoint })]);
-    ending.push(
+    cleanups.push(
       () => ca.close(),
       () => route53.close(),
     );
-    const zoneName = options.zoneName ?? 'life.example.com';
+    const zoneName = options.zoneName ?? 'e2e.example.com';
     const { zoneId } = await stack.createZone(zoneName);
-    const hub = await prepareManagementCluster(stack);
+    const managementCluster = await prepareManagementCluster(stack);
     const kubernetes = createKubernetesClient({
       kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
     });
-    ending.push(() => kubernetes.close());
-    await useAccountBehindProxy(ca, stack, hub);
+    cleanups.push(() => kubernetes.close());
+    await useAccountBehindProxy(ca, stack, managementCluster);
     const connection = await Connection.connect({ address: stack.temporal.address });
-    ending.push(() => connection.close());
+    cleanups.push(() => connection.close());
     const environment = {
       CERTMAN_ACME_DIRECTORY_URL: `${ca.url}/dir`,
       AWS_ENDPOINT_URL: route53.url,
@@ -118,7 +120,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
     const workers = new Map<string, WorkerProcess>();
     return {
       stack,
-      hub,
+      managementCluster,
       kubernetes,
       client: new Client({ connection, namespace: stack.temporal.namespace }),
       ca,
@@ -128,12 +130,12 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
         const name = more.name ?? `worker-${workers.size + 1}`;
         const worker = await startWorker({
           stack,
-          managementCluster: hub,
+          managementCluster,
           name,
           environment: { ...environment, ...more.environment },
         });
         workers.set(name, worker);
-        ending.push(() => worker.kill());
+        cleanups.push(() => worker.kill());
         return worker;
       },
       workers: () => [...workers.values()],
@@ -145,7 +147,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
         await worker?.stop();
         return worker?.ended();
       },
-      commandEnvironment: () => ({ ...hub.environment, HOME: stateDir }),
+      commandEnvironment: () => ({ ...managementCluster.environment, HOME: stateDir }),
       stop,
     };
   } catch (error) {
@@ -154,7 +156,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
   }
 }
 
-/** With the stack's own server certificate, so that the CA file of the stack is right for both. */
+/** Uses Pebble's own server certificate, so that the stack's CA file verifies both. */
 async function startCaProxy(stack: RunningStack): Promise<FaultProxy> {
   const folder = join(stack.stateDir, 'tls');
   const [certPem, keyPem, targetCaPem] = await Promise.all([

@@ -1,5 +1,4 @@
-/** Clusters in every state that the end of a worker can meet, held there until they are let go on. */
-
+/** Clusters in every state in which a worker can stop, held there by faults. */
 import { AWS } from '../../../local/stack/versions.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { waitFor, waitForCertificate } from './checks.ts';
@@ -7,28 +6,30 @@ import { createCluster, createClusters, deleteCluster, type E2eCluster, patchClu
 import { statusOf } from './evidence.ts';
 import type { E2eHarness } from './harness.ts';
 
+/** Clusters in different states. */
 export interface MixedFleet {
-  /** With a certificate, until its renewal is due. */
+  /** Certificates issued; the workflows sleep until the renewal. */
   readonly asleep: readonly E2eCluster[];
-  /** Its certificate is issued; the CA does not hand it out. */
+  /** Certificate issued; its download fails. */
   readonly installing: E2eCluster;
-  /** Its order is placed; Route 53 takes no records. */
+  /** Order placed; Route 53 rejects the records. */
   readonly publishing: E2eCluster;
   /** Its AWS Secret is missing. */
   readonly waiting: E2eCluster;
-  /** Being deleted; the CA does not answer its revocation. */
+  /** Being deleted; the CA does not answer the revocation. */
   readonly decommissioning: E2eCluster;
-  /** Serial number of the certificate that is to be revoked. */
+  /** Serial number of the certificate to revoke. */
   readonly decommissioningSerial: string;
-  /** Puts everything right. */
+  /** Removes all faults and creates the missing Secret. */
   resume(): Promise<void>;
 }
 
-/** How many orders the fleet needs, the one being revoked included. */
+/** Orders that the fleet needs, including the one of the certificate to revoke. */
 export const ORDERS_OF_MIXED_FLEET = 6;
 
 const CREDENTIALS_SECRET = 'aws';
 
+/** Creates the fleet and waits until every fault has been hit. */
 export async function createMixedFleet(lab: E2eHarness, prefix: string): Promise<MixedFleet> {
   const asleep = await createClusters(lab, `${prefix}-asleep`, 2);
   const leaving = await createCluster(lab, `${prefix}-leaving`);
@@ -60,9 +61,9 @@ export async function createMixedFleet(lab: E2eHarness, prefix: string): Promise
   const installing = await createCluster(lab, `${prefix}-installing`);
   await deleteCluster(lab, leaving);
   const faults = [unpublished, withheld, unrevoked];
-  await waitFor('all are held', async () => {
-    const free = faults.filter(({ hits }) => hits() === 0);
-    return free.length === 0 ? {} : `${free.length} of ${faults.length} faults have hit nothing`;
+  await waitFor('every fault is hit', async () => {
+    const unused = faults.filter(({ hits }) => hits() === 0);
+    return unused.length === 0 ? {} : `${unused.length} of ${faults.length} faults are not hit`;
   });
 
   return {
@@ -80,10 +81,10 @@ export async function createMixedFleet(lab: E2eHarness, prefix: string): Promise
   };
 }
 
-/** Until its bundle is in this state. */
+/** Waits until the primary bundle is in a state. */
 export async function waitForState(lab: E2eHarness, cluster: E2eCluster, expected: string): Promise<void> {
   await waitFor(`${cluster.name} is ${expected}`, async () => {
     const { state } = (await statusOf(lab, cluster).catch(() => undefined))?.bundles['primary'] ?? {};
-    return state === expected ? {} : `it is ${state ?? 'not known'}`;
+    return state === expected ? {} : `it is ${state ?? 'unknown'}`;
   });
 }

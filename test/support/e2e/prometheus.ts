@@ -1,12 +1,14 @@
-/** Metrics as Prometheus would read them (text exposition format). */
+/** Reads metrics in Prometheus' text exposition format. */
 import { sendRequest } from '../../../local/stack/http.ts';
 
+/** One sample of a series. */
 export interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
+/** The samples of one scrape. */
 export class Scrape {
   readonly text: string;
   readonly samples: readonly Sample[];
@@ -19,19 +21,20 @@ export class Scrape {
       .map(readSample);
   }
 
-  /** All series of a name with at least these labels. */
+  /** @returns all samples with this name and at least these labels. */
   all(name: string, labels: Readonly<Record<string, string>> = {}): readonly Sample[] {
     const wanted = Object.entries(labels);
     return this.samples.filter((one) => one.name === name && wanted.every(([key, value]) => one.labels[key] === value));
   }
 
-  /** Sum over the series; undefined when there is none. */
+  /** @returns the sum of the samples; undefined when there are none. */
   value(name: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
     const found = this.all(name, labels);
     return found.length === 0 ? undefined : found.reduce((sum, { value }) => sum + value, 0);
   }
 }
 
+/** Scrapes an endpoint. */
 export async function scrape(url: string): Promise<Scrape> {
   const { status, body } = await sendRequest(url);
   if (status !== 200) throw new Error(`${url} answered ${status}`);

@@ -1,4 +1,4 @@
-/** Everything that a run of certman leaves where somebody could read it, and the secrets that it had in its hands. */
+/** Collects every text that a run of certman leaves (histories, logs, metrics, objects), and the Secrets that existed. */
 import { readFile } from 'node:fs/promises';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { type KubernetesObject, type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -13,40 +13,43 @@ import {
 import { type SearchableText, textOf } from './find-secrets.ts';
 import type { E2eHarness } from './harness.ts';
 
-/** Every version of the objects of a kind, as the API server sent it. */
+/** Every version of the objects of a kind that the API server sent. */
 export interface ObjectRecording {
   readonly objects: readonly KubernetesObject[];
   stop(): Promise<void>;
 }
 
+/** Lists and watches a kind until stopped. */
 export function recordObjects(lab: E2eHarness, resource: ResourceType): ObjectRecording {
   const stop = new AbortController();
   const objects: KubernetesObject[] = [];
-  const follow = async (): Promise<void> => {
+  const record = async (): Promise<void> => {
     for await (const event of listAndWatch(lab.kubernetes, resource, { signal: stop.signal })) {
       if (event.kind === 'page') objects.push(...event.objects);
       if (event.kind === 'applied' || event.kind === 'deleted') objects.push(event.object);
     }
   };
-  const following = follow().catch((error: unknown) => {
+  const recording = record().catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });
   return {
     objects,
     stop: async () => {
       stop.abort(new Error('the run is over'));
-      await following;
+      await recording;
     },
   };
 }
 
+/** Recordings of all kinds that a run writes. */
 export interface RunRecording {
   readonly secrets: ObjectRecording;
-  /** What anybody may read who may look at the hub. */
+  /** Kinds that hold no secrets, by name of the kind. */
   readonly open: readonly (readonly [string, ObjectRecording])[];
   stop(): Promise<void>;
 }
 
+/** Starts to record a run. */
 export function recordRun(lab: E2eHarness): RunRecording {
   const secrets = recordObjects(lab, SECRETS);
   const open = [CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, EVENTS, CONFIG_MAPS].map(
@@ -66,7 +69,7 @@ async function scrape(url: string): Promise<string> {
   return await answer.text();
 }
 
-/** Its log so far, and its metrics as they are. */
+/** @returns a worker's log and its current metrics. */
 export async function workerTexts(worker: WorkerProcess): Promise<readonly SearchableText[]> {
   return [
     { where: 'log', text: await readFile(worker.logFile, 'utf8') },
@@ -75,23 +78,23 @@ export async function workerTexts(worker: WorkerProcess): Promise<readonly Searc
   ];
 }
 
-/** All histories of all runs with their descriptions and details; everything that was said on the hub. */
+/** @returns the histories, descriptions and details of all workflow runs, and every version of the recorded objects. */
 export async function runTexts(lab: E2eHarness, run: RunRecording): Promise<readonly SearchableText[]> {
-  const straws: SearchableText[] = [];
+  const texts: SearchableText[] = [];
   for await (const { workflowId, runId } of lab.client.workflow.list()) {
     const handle = lab.client.workflow.getHandle(workflowId, runId);
     const description = await handle.describe();
-    straws.push({ where: `history of ${workflowId}`, text: textOf(await handle.fetchHistory()) });
-    straws.push({ where: `description of ${workflowId}`, text: textOf(description.raw) });
+    texts.push({ where: `history of ${workflowId}`, text: textOf(await handle.fetchHistory()) });
+    texts.push({ where: `description of ${workflowId}`, text: textOf(description.raw) });
     if (description.status.name === 'RUNNING') {
-      straws.push({
+      texts.push({
         where: `details of ${workflowId}`,
         text: textOf(await handle.query('__temporal_workflow_metadata')),
       });
     }
   }
   for (const [kind, { objects }] of run.open) {
-    for (const object of objects) straws.push({ where: `${kind} ${object.metadata.name}`, text: textOf(object) });
+    for (const object of objects) texts.push({ where: `${kind} ${object.metadata.name}`, text: textOf(object) });
   }
-  return straws;
+  return texts;
 }

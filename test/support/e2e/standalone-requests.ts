@@ -1,4 +1,4 @@
-/** CertificateRequests that stand alone in the tests of a life, made and changed as their users would. */
+/** Creates and changes standalone CertificateRequests as their users do. */
 import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import { AWS } from '../../../local/stack/versions.ts';
 import { type KubernetesObject, type ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -8,6 +8,7 @@ import { NAMESPACES } from '../kubernetes/namespaces.ts';
 import type { E2eCluster } from './clusters.ts';
 import type { E2eHarness } from './harness.ts';
 
+/** How a request differs from the default. */
 export interface RequestOptions {
   /** Default: its own name. */
   readonly namespace?: string;
@@ -19,7 +20,7 @@ export interface RequestOptions {
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
-/** A request as its user makes it, with the credentials for its zone beside it; there is no DNSZone. */
+/** Creates a request and the Secret with the credentials for its zone; no DNSZone. */
 export async function createRequest(lab: E2eHarness, name: string, options: RequestOptions = {}): Promise<E2eCluster> {
   const namespace = options.namespace ?? name;
   const secretName = options.secretName ?? `${name}-cert`;
@@ -81,17 +82,18 @@ export async function createRequest(lab: E2eHarness, name: string, options: Requ
   };
 }
 
-/** JSON merge patch of a CertificateRequest, by its user. */
+/** JSON merge patch of a CertificateRequest. */
 export async function patchRequest(lab: E2eHarness, { namespace, name }: E2eCluster, body: object): Promise<void> {
   const path = objectPath(CERTIFICATE_REQUESTS, { namespace, name });
   await withHiveClient(lab.stack.kubernetes.adminKubeconfig, (user) => user.mergePatch([{ path, body }]));
 }
 
+/** Deletes a CertificateRequest without waiting for its finalizer. */
 export async function deleteRequest(lab: E2eHarness, { namespace, name }: ObjectKey): Promise<void> {
-  await lab.kubernetes.delete(CERTIFICATE_REQUESTS, { name, ...(namespace === undefined ? {} : { namespace }) });
+  await lab.kubernetes.delete(CERTIFICATE_REQUESTS, { name, namespace });
 }
 
-/** Condition of a type, as the request's status has it. */
+/** @returns a condition in the request's status. */
 export function conditionOf(request: KubernetesObject | undefined, type: string) {
   const status = request?.['status'] as
     | {

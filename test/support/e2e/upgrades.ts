@@ -1,5 +1,4 @@
-/** Workers of the present and of a next version side by side, and the histories of the tasks they ran. */
-
+/** Starts workers of the current and of the next version, and reads the histories of their workflows. */
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -13,15 +12,17 @@ import type { E2eHarness } from './harness.ts';
 
 type Settings = Readonly<Record<string, string>>;
 
+/** Starts workers of either version. */
 export interface Versions {
   startPresent(name: string, settings?: Settings): Promise<WorkerProcess>;
-  /** With the workflow code of test/support/replay/next-workflows.ts. */
+  /** Uses the workflow code of test/support/replay/next-workflows.ts. */
   startNext(name: string, settings?: Settings): Promise<WorkerProcess>;
 }
 
-/** Activities that hang at shutdown are cancelled after this; a change at Route 53 that meets faults is given up in 7 s. */
+/** Longer than the 7 s after which a failing Route 53 change gives up; hanging activities are cancelled after it. */
 const SHORT_GRACE = { CERTMAN_SHUTDOWN_GRACE: '8s' };
 
+/** Bundles the next version's workflows. */
 export async function prepareVersions(lab: E2eHarness): Promise<Versions> {
   const CERTMAN_WORKFLOW_BUNDLE = await writeWorkflowBundle('next', lab.stack.stateDir);
   const startPresent: Versions['startPresent'] = (name, settings = {}) =>
@@ -32,12 +33,12 @@ export async function prepareVersions(lab: E2eHarness): Promise<Versions> {
   };
 }
 
-/** History of the cluster's latest run. */
+/** @returns the history of the latest run of the cluster's workflow. */
 export function historyOf(lab: E2eHarness, { identity }: E2eCluster): Promise<History> {
   return lab.client.workflow.getHandle(clusterWorkflowId(identity)).fetchHistory();
 }
 
-/** Why workflow tasks failed, over all runs. */
+/** @returns why workflow tasks failed, in all runs of all workflows. */
 export async function failedTasks(lab: E2eHarness): Promise<readonly string[]> {
   const failures: string[] = [];
   for (const { workflowId, runId } of await collect(lab.client.workflow.list())) {
@@ -52,7 +53,7 @@ export async function deleteSecret(lab: E2eHarness, { namespace, secretName }: E
   await lab.kubernetes.delete(SECRETS, { namespace, name: secretName });
 }
 
-/** Waits until the Secret exists again, with another certificate. */
+/** Waits until the Secret holds another certificate than `before`. */
 export async function waitForReissue(lab: E2eHarness, cluster: E2eCluster, before: string): Promise<void> {
   await waitForCertificate(lab.kubernetes, cluster, before);
 }

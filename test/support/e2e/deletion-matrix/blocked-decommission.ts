@@ -1,4 +1,4 @@
-/** What the resources say of an end that is held up. */
+/** Reads from the resources why a decommission is blocked. */
 import { waitFor } from '../checks.ts';
 import type { E2eCluster } from '../clusters.ts';
 import { eventsOf, getClusterDeployment, getRequest } from '../evidence.ts';
@@ -6,7 +6,7 @@ import type { E2eHarness } from '../harness.ts';
 import { instantsIn } from './instants.ts';
 import type { MatrixCluster } from './states.ts';
 
-/** By which policy the worker goes. */
+/** Value of CERTMAN_DECOMMISSION_POLICY. */
 export type Policy = 'release' | 'wait';
 
 interface Condition {
@@ -17,30 +17,31 @@ interface Condition {
 }
 
 /**
- * Waits until the end of a cluster is over, or told to be held up.
- * @returns the reason that the CertificateRequest gives; undefined when it is over.
- * @throws CheckFailed when what is told does not say why, when it is tried again, and what happens otherwise.
+ * Waits until a cluster is gone or its decommission is reported as blocked.
+ * @returns the reason of the condition Failing; undefined when the cluster is gone.
+ * @throws CheckFailed when the report lacks the reason, the time of the next attempt, or what happens otherwise.
  */
 export async function blockedReason(
   lab: E2eHarness,
   { cluster }: MatrixCluster,
   policy: Policy,
 ): Promise<string | undefined> {
-  const { reason } = await waitFor(`${cluster.name} is gone, or told to be held up`, async () => {
+  const { reason } = await waitFor(`${cluster.name} is gone or reported as blocked`, async () => {
     if ((await getClusterDeployment(lab, cluster)) === undefined) return { reason: undefined };
     const failing = await failingCondition(lab, cluster);
     if (failing?.status !== 'True' || !failing.message.includes(OUTCOME_WITHOUT_REPAIR[policy])) {
       return `its condition is ${JSON.stringify(failing)}`;
     }
-    const said = await eventsOf(lab, cluster);
-    if (!said.some((event) => event.startsWith('DecommissionBlocked: '))) return `its Events say ${said.join('; ')}`;
-    if (instantsIn(failing.message).length === 0) return `it does not say until when: ${failing.message}`;
+    const events = await eventsOf(lab, cluster);
+    if (!events.some((event) => event.startsWith('DecommissionBlocked: ')))
+      return `its Events are ${events.join('; ')}`;
+    if (instantsIn(failing.message).length === 0) return `the message has no instant: ${failing.message}`;
     return { reason: failing.reason };
   });
   return reason;
 }
 
-/** What becomes of it if it never can be done. */
+/** What the message says happens if the step never succeeds. */
 const OUTCOME_WITHOUT_REPAIR: Readonly<Record<Policy, string>> = {
   release: 'the finalizer is released without it.',
   wait: 'to let the cluster go without it: certman release.',

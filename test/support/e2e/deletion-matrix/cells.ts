@@ -1,6 +1,6 @@
-/** The matrix of docs/deletion.md: in which state a cluster's certificate is when the cluster is deleted, and what is wrong. */
+/** The matrix of docs/deletion.md: the states in which a cluster is deleted, and the faults during the deletion. */
 
-/** By key; the words are the table's. */
+/** Column titles of the table. */
 export const STATES = {
   uninstalled: 'not installed',
   issuing: 'first order under way',
@@ -13,9 +13,10 @@ export const STATES = {
   expired: 'expired',
 } as const;
 
+/** State of a cluster when it is deleted. */
 export type State = keyof typeof STATES;
 
-/** By key; the words are the table's. */
+/** Row titles of the table. */
 export const FAULTS = {
   none: 'nothing',
   secret: 'Secret gone first',
@@ -33,8 +34,10 @@ export const FAULTS = {
   operator: 'account gone, `certman release` (`wait`)',
 } as const;
 
+/** What is wrong during the deletion. */
 export type Fault = keyof typeof FAULTS;
 
+/** A combination that is tested. */
 export interface Cell {
   readonly state: State;
   readonly fault: Fault;
@@ -44,8 +47,8 @@ const WITH_CERTIFICATE = ['ready', 'renewing', 'failing', 'paused'] as const;
 const SERVED = ['issuing', ...WITH_CERTIFICATE, 'waiting', 'expired'] as const;
 
 /**
- * What makes sense together. A cluster that is not installed has nothing that a fault could meet; what is between orders needs
- * neither AWS nor a zone; what has no certificate has none that somebody could revoke or take away.
+ * The combinations that can occur. A cluster that is not installed has nothing that a fault affects; a cluster with no order in
+ * progress needs neither AWS nor a zone; a cluster without a certificate has none to revoke or delete.
  */
 const COMBINATIONS: Readonly<Record<Fault, readonly State[]>> = {
   none: ['uninstalled', ...SERVED, 'outgoing'],
@@ -64,16 +67,19 @@ const COMBINATIONS: Readonly<Record<Fault, readonly State[]>> = {
   operator: ['ready'],
 };
 
+/** @returns the cells in the rows of these faults. */
 export function cellsOf(...faults: readonly Fault[]): readonly Cell[] {
   return faults.flatMap((fault) => COMBINATIONS[fault].map((state) => ({ state, fault })));
 }
 
+/** Every fault, in the order of the rows. */
 export const ALL_FAULTS = Object.keys(FAULTS) as readonly Fault[];
 
+/** Content of a cell. */
 export interface CellOutcome {
-  /** What became of it, in the words of the table. */
+  /** Outcome in the words of the table. */
   readonly words: string;
-  /** The reason that its CertificateRequest gave while its end was held up. */
+  /** Reason of the condition Failing while the decommission was blocked. */
   readonly blockedReason?: string;
 }
 
@@ -97,6 +103,7 @@ function cellText(outcome: CellOutcome | undefined): string {
   return outcome.blockedReason === undefined ? outcome.words : `waits, ${outcome.words}`;
 }
 
+/** @returns the key of a cell, which is also the name of its cluster. */
 export function cellKey({ state, fault }: Cell): string {
   return `${fault}-${state}`;
 }

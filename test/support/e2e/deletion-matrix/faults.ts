@@ -1,4 +1,4 @@
-/** What is wrong when a cluster of the matrix is deleted. Faults of the whole hub are done once, for all clusters of a round. */
+/** Faults of the deletion matrix. Faults of the management cluster are injected once for all clusters of a round. */
 import { readFile } from 'node:fs/promises';
 import {
   ChangeResourceRecordSetsCommand,
@@ -14,18 +14,15 @@ import { revokeAtCa } from '../evidence.ts';
 import type { E2eHarness } from '../harness.ts';
 import { type MatrixCluster, waitForState, type ZoneRef } from './states.ts';
 
-/** Deletes the cluster of a cell, with what is wrong around it alone. */
-export async function deleteWithFault(
-  lab: E2eHarness,
-  { fault, cluster, installed: held }: MatrixCluster,
-): Promise<void> {
+/** Deletes a cluster, with the faults that affect this cluster only. */
+export async function deleteWithFault(lab: E2eHarness, { fault, cluster, installed }: MatrixCluster): Promise<void> {
   const { namespace, name, secretName } = cluster;
   if (fault === 'namespace') {
     await lab.stack.kubectl(['delete', 'namespace', namespace, '--wait=false']);
     return;
   }
   if (fault === 'secret') await lab.kubernetes.delete(SECRETS, { namespace, name: secretName });
-  if (fault === 'revoked' && held !== undefined) await revokeAtCa(lab, held.certificate);
+  if (fault === 'revoked' && installed !== undefined) await revokeAtCa(lab, installed.certificate);
   if (fault === 'unmanaged') {
     await patchCluster(lab, cluster, { metadata: { labels: { 'api.openshift.com/managed': null } } });
     await waitForState(lab, cluster, 'Paused');
@@ -33,11 +30,11 @@ export async function deleteWithFault(
   if (fault === 'forced') await patchCluster(lab, cluster, { metadata: { finalizers: null } });
   await deleteCluster(lab, cluster);
   if (fault === 'forced' && (await lab.kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace, name })) !== undefined) {
-    throw new Error(`${name} has its finalizer again already: it did not go before certman saw it go`);
+    throw new Error(`${name} still exists: certman added the finalizer again before the deletion`);
   }
 }
 
-/** As somebody does who gives a domain up. Route 53 deletes only what is empty. */
+/** Deletes a hosted zone after its TXT records: Route 53 deletes empty zones only. */
 export async function deleteZone(lab: E2eHarness, { zoneId }: ZoneRef): Promise<void> {
   const { endpoint, region, credentials } = lab.stack.route53;
   const client = new Route53Client({ endpoint, region, credentials });
@@ -56,14 +53,14 @@ export async function deleteZone(lab: E2eHarness, { zoneId }: ZoneRef): Promise<
   }
 }
 
-/** @returns what puts it back. */
+/** Deletes the account Secret. @returns a function that restores it. */
 export async function removeAccount(lab: E2eHarness): Promise<() => Promise<void>> {
   const account = await readAccount(lab);
   await lab.kubernetes.delete(SECRETS, ACCOUNT);
   return () => writeAccount(lab, account);
 }
 
-/** Another account of the same CA, or one that the CA does not know. @returns what puts the right one back. */
+/** Replaces the account by another one of the same CA, or by one unknown to it. @returns a function that restores it. */
 export async function replaceAccount(lab: E2eHarness, by: 'stranger' | 'unknown'): Promise<() => Promise<void>> {
   const account = await readAccount(lab);
   if (by === 'stranger') {
@@ -79,7 +76,7 @@ export async function replaceAccount(lab: E2eHarness, by: 'stranger' | 'unknown'
   return () => writeAccount(lab, account);
 }
 
-/** The cluster's AWS credentials. @returns what puts them back. */
+/** Deletes the cluster's AWS credentials. @returns a function that restores them. */
 export async function removeCredentials(lab: E2eHarness, { cluster }: MatrixCluster): Promise<() => Promise<void>> {
   const key = { namespace: cluster.namespace, name: 'aws' };
   const secret = await lab.kubernetes.get(SECRETS, key);

@@ -1,8 +1,7 @@
 /**
- * What became of a cluster of the matrix, asked of those who know: the CA, Route 53, the API server and its audit log, and the
- * workflow's ledger. What does not agree is thrown; what does is said in the words of the table.
+ * Determines the outcome of a deletion from the CA, Route 53, the API server, its audit log and the workflow's result. Throws
+ * when these contradict each other.
  */
-
 import { conditionReason } from '../../../../src/certificates/status-messages.ts';
 import type { DecommissionResult } from '../../../../src/contract/cluster-certificates.ts';
 import type { AuditedRequest } from '../../kubernetes/audit-log.ts';
@@ -13,8 +12,9 @@ import type { CellOutcome } from './cells.ts';
 import { goInstant } from './instants.ts';
 import { type MatrixCluster, recordsOf } from './states.ts';
 
+/** Outcome of a deletion. */
 export interface Outcome extends CellOutcome {
-  /** The certificate is valid at the CA, as it should be. */
+  /** Whether the certificate is still valid at the CA, as expected. */
   readonly keptValid: boolean;
 }
 
@@ -26,28 +26,31 @@ const KEPT_VALID: ReadonlySet<string> = new Set([
   'kept, in use elsewhere',
 ]);
 
-/** @param heldUp the reason that its resources gave while it was held up. */
+/**
+ * Waits until the cluster is gone and determines its outcome.
+ * @param blockedReason the reason on its resources while the decommission was blocked.
+ */
 export async function verifyOutcome(
   lab: E2eHarness,
   subject: MatrixCluster,
-  heldUp: string | undefined,
+  blockedReason: string | undefined,
 ): Promise<Outcome> {
   const { cluster, state, fault, zone } = subject;
   await waitForObjectRemoval(lab.kubernetes, cluster);
   if (state === 'uninstalled') return { words: 'released at once', keptValid: false };
-  const ledger = await decommissionResultOf(lab, cluster);
-  if (!ledger.finalizerRemoved) throw new Error(`${cluster.name}: the ledger says that the finalizer is still on`);
-  const given = new Set(ledger.bundles.flatMap((bundle) => bundle.failures ?? []).map(({ code }) => code));
-  for (const code of given) {
-    if (conditionReason(code) !== heldUp)
-      throw new Error(`${cluster.name}: ${code} is given up, and told was ${heldUp}`);
+  const result = await decommissionResultOf(lab, cluster);
+  if (!result.finalizerRemoved) throw new Error(`${cluster.name}: the result says that the finalizer was not removed`);
+  const failedCodes = new Set(result.bundles.flatMap((bundle) => bundle.failures ?? []).map(({ code }) => code));
+  for (const code of failedCodes) {
+    if (conditionReason(code) !== blockedReason)
+      throw new Error(`${cluster.name}: the result has ${code}, but the reported reason was ${blockedReason}`);
   }
-  const certificate = await describeCertificate(lab, subject, ledger);
+  const certificate = await describeCertificate(lab, subject, result);
   const words: string[] = [certificate];
   const left = fault === 'zone' ? [] : await recordsOf(lab, cluster, zone);
   if (left.length > 0) {
-    if (![...given].some((code) => code.startsWith('dns/'))) {
-      throw new Error(`${cluster.name}: ${left.join(', ')} are left, and the ledger does not say so`);
+    if (![...failedCodes].some((code) => code.startsWith('dns/'))) {
+      throw new Error(`${cluster.name}: ${left.join(', ')} are left, but the result does not list them`);
     }
     words.push('TXT records left');
   } else if (fault !== 'zone' && zone.served) {
@@ -55,23 +58,23 @@ export async function verifyOutcome(
   }
   return {
     words: words.join(', '),
-    ...(heldUp === undefined ? {} : { blockedReason: heldUp }),
+    blockedReason,
     keptValid: KEPT_VALID.has(certificate),
   };
 }
 
-/** What the CA says of the certificate that was in the Secret, held against the ledger. */
+/** Compares the certificate's status at the CA with the workflow's result. */
 async function describeCertificate(
   lab: E2eHarness,
-  { cluster, installed: held, state }: MatrixCluster,
-  ledger: DecommissionResult,
+  { cluster, installed, state }: MatrixCluster,
+  result: DecommissionResult,
 ): Promise<string> {
-  if (held === undefined) return 'no certificate';
-  const { serialNumber, certificate } = held;
+  if (installed === undefined) return 'no certificate';
+  const { serialNumber, certificate } = installed;
   const { Status, Reason } = await lab.stack.acme.statusOf(serialNumber);
-  const entries = ledger.bundles.flatMap(({ revocations }) => revocations);
+  const entries = result.bundles.flatMap(({ revocations }) => revocations);
   const outcome = entries.find((entry) => entry.serialNumber === serialNumber)?.outcome;
-  const problem = ledger.bundles.some(({ failures }) => failures?.some(({ code }) => code.startsWith('acme/')));
+  const problem = result.bundles.some(({ failures }) => failures?.some(({ code }) => code.startsWith('acme/')));
   const found = `${Status} ${Reason ?? ''} ${outcome ?? ''}`.trim();
   const expired = certificate.validToDate.getTime() < Date.now();
   switch (found) {
@@ -91,40 +94,40 @@ async function describeCertificate(
     default:
       break;
   }
-  throw new Error(`${cluster.name}: CA and ledger say "${found}"; ledger: ${JSON.stringify(ledger)}`);
+  throw new Error(`${cluster.name}: CA status, reason and outcome are "${found}"; result: ${JSON.stringify(result)}`);
 }
 
 /**
- * Revocation, then the Secret, then the CertificateRequest, and the finalizer of the ClusterDeployment last.
- * @param requests all that certman asked of the API server, in order.
+ * Checks the order: revocation, Secret, CertificateRequest, finalizer of the ClusterDeployment.
+ * @param requests certman's requests to the API server, oldest first.
  */
 export async function checkOrder(
   lab: E2eHarness,
   subject: MatrixCluster,
   requests: readonly AuditedRequest[],
 ): Promise<void> {
-  const { cluster, installed: held, fault } = subject;
-  const mine = requests.filter(({ namespace }) => namespace === cluster.namespace);
+  const { cluster, installed, fault } = subject;
+  const own = requests.filter(({ namespace }) => namespace === cluster.namespace);
   const deletedAt = (resource: string, name: string): number | undefined =>
-    mine.find((one) => one.verb === 'delete' && one.resource === resource && one.name === name)?.at;
+    own.find((one) => one.verb === 'delete' && one.resource === resource && one.name === name)?.at;
   const secretDeleted = deletedAt('secrets', cluster.secretName);
   const steps: (readonly [string, number | undefined])[] = [
-    ['revocation', await revokedAt(lab, held?.serialNumber)],
+    ['revocation', await revokedAt(lab, installed?.serialNumber)],
     ['deletion of the Secret', secretDeleted],
     ['deletion of the CertificateRequest', deletedAt('certificaterequests', cluster.requestName)],
     [
-      'release of the finalizer',
+      'removal of the finalizer',
       fault === 'forced'
         ? undefined
-        : mine.findLast(({ verb, resource }) => verb === 'patch' && resource === 'clusterdeployments')?.at,
+        : own.findLast(({ verb, resource }) => verb === 'patch' && resource === 'clusterdeployments')?.at,
     ],
   ];
-  if (held !== undefined && fault !== 'secret' && fault !== 'namespace' && secretDeleted === undefined) {
+  if (installed !== undefined && fault !== 'secret' && fault !== 'namespace' && secretDeleted === undefined) {
     throw new Error(`${cluster.name}: certman did not delete the Secret`);
   }
-  const taken = steps.filter((step): step is readonly [string, number] => step[1] !== undefined);
-  for (const [index, [what, at]] of taken.entries()) {
-    const [before, earlier] = taken[index - 1] ?? ['', 0];
+  const done = steps.filter((step): step is readonly [string, number] => step[1] !== undefined);
+  for (const [index, [what, at]] of done.entries()) {
+    const [before, earlier] = done[index - 1] ?? ['', 0];
     if (at < earlier) throw new Error(`${cluster.name}: ${what} came ${earlier - at} ms before ${before}`);
   }
 }

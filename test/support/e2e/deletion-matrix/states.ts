@@ -1,4 +1,4 @@
-/** Clusters brought into the states of the matrix, many at once, on the real parts. */
+/** Brings clusters into the states of the deletion matrix, several at a time. */
 import type { X509Certificate } from 'node:crypto';
 import pLimit from 'p-limit';
 import { withHiveClient } from '../../../../local/stack/management-cluster/clients.ts';
@@ -6,29 +6,30 @@ import { renew } from '../../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../../../src/contract/ids.ts';
 import { waitFor, waitForCertificate } from '../checks.ts';
 import { createCluster, type E2eCluster, patchCluster } from '../clusters.ts';
-import { statusOf, txtRecords, untilCertified } from '../evidence.ts';
+import { statusOf, txtRecords, waitUntilCertified } from '../evidence.ts';
 import type { E2eHarness } from '../harness.ts';
 import { type Cell, cellKey, type State } from './cells.ts';
 
+/** A hosted zone. */
 export interface ZoneRef {
   readonly name: string;
   readonly zoneId: string;
-  /** Whether DNS answers for it. */
+  /** Whether DNS serves it. */
   readonly served: boolean;
 }
 
-/** Where clusters are: a zone that DNS answers for, and one in which a verification never ends. */
+/** Zones of a round: one that DNS serves, and one in which verifying propagation never succeeds. */
 export interface Zones {
   readonly served: ZoneRef;
   readonly unserved: ZoneRef;
 }
 
-/** A cluster of the matrix, in its state. */
+/** A cluster of the matrix. */
 export interface MatrixCluster extends Cell {
   readonly cluster: E2eCluster;
-  /** Where TXT records of its last order are. */
+  /** Zone of its last order's TXT records. */
   readonly zone: ZoneRef;
-  /** In its Secret. */
+  /** The certificate in its Secret. */
   readonly installed?: { readonly serialNumber: string; readonly certificate: X509Certificate };
 }
 
@@ -36,32 +37,30 @@ const MAX_CONCURRENCY = 8;
 const CERTIFIED_STATES: ReadonlySet<State> = new Set(['ready', 'renewing', 'failing', 'paused', 'outgoing', 'expired']);
 
 const PAUSE = { metadata: { annotations: { 'hive.openshift.io/reconcile-pause': 'true' } } };
-const OUTGOING = { metadata: { annotations: { 'hive.openshift.io/relocate': 'other-hub/outgoing' } } };
+const OUTGOING = { metadata: { annotations: { 'hive.openshift.io/relocate': 'other-cluster/outgoing' } } };
 
-/** Brings one cluster for each cell into its state, except the expired ones. */
+/** Creates a cluster for each cell and brings it into its state, except the expired ones. */
 export async function prepareClusters(
   lab: E2eHarness,
   cells: readonly Cell[],
   zonesOf: (cell: Cell) => Zones,
 ): Promise<readonly MatrixCluster[]> {
-  const subjects: MatrixCluster[] = [];
-  const holders = cells.filter(({ state }) => CERTIFIED_STATES.has(state) && state !== 'expired');
-  const held = await mapConcurrently(holders, async (cell) => prepareCertifiedCluster(lab, cell, zonesOf(cell)));
-  // The CA refuses every order for as long as these are asked for: nobody else may order meanwhile.
-  await refuseRenewals(
+  const certified = cells.filter(({ state }) => CERTIFIED_STATES.has(state) && state !== 'expired');
+  const issued = await mapConcurrently(certified, async (cell) => prepareCertifiedCluster(lab, cell, zonesOf(cell)));
+  // The CA rejects every order meanwhile, so no other cluster may order now.
+  await rejectRenewals(
     lab,
-    held.filter(({ state }) => state === 'failing'),
+    issued.filter(({ state }) => state === 'failing'),
   );
   const others = cells.filter(({ state }) => !CERTIFIED_STATES.has(state));
-  const [moved, begun] = await Promise.all([
-    mapConcurrently(held, (subject) => advanceToState(lab, subject, zonesOf(subject).unserved)),
+  const [advanced, uncertified] = await Promise.all([
+    mapConcurrently(issued, (subject) => advanceToState(lab, subject, zonesOf(subject).unserved)),
     mapConcurrently(others, async (cell) => prepareUncertifiedCluster(lab, cell, zonesOf(cell))),
   ]);
-  subjects.push(...moved, ...begun);
-  return subjects;
+  return [...advanced, ...uncertified];
 }
 
-/** Those that are asked for under a worker whose certificates live for some seconds, paused before they would be renewed. */
+/** Creates clusters under a worker with certificates of some seconds, and pauses them before the renewal. */
 export async function prepareExpiredClusters(
   lab: E2eHarness,
   cells: readonly Cell[],
@@ -71,28 +70,28 @@ export async function prepareExpiredClusters(
     const subject = await prepareCertifiedCluster(lab, cell, { served: zone, unserved: zone });
     await patchCluster(lab, subject.cluster, PAUSE);
     await waitForState(lab, subject.cluster, 'Paused');
-    // A renewal may have come between.
-    return { ...subject, held: await waitForCertificate(lab.kubernetes, subject.cluster, undefined) };
+    // It may have been renewed before the pause.
+    return { ...subject, installed: await waitForCertificate(lab.kubernetes, subject.cluster, undefined) };
   });
 }
 
-/** Waits until the bundle of a cluster is in a state. */
+/** Waits until the primary bundle is in one of the states. */
 export async function waitForState(lab: E2eHarness, cluster: E2eCluster, ...states: readonly string[]): Promise<void> {
   await waitFor(`${cluster.name} is ${states.join(' or ')}`, async () => {
     const { state, message } = (await statusOf(lab, cluster).catch(() => undefined))?.bundles['primary'] ?? {};
-    return state !== undefined && states.includes(state) ? {} : `it is ${state ?? 'not known'}: ${message}`;
+    return state !== undefined && states.includes(state) ? {} : `it is ${state ?? 'unknown'}: ${message}`;
   });
 }
 
 async function prepareCertifiedCluster(lab: E2eHarness, cell: Cell, { served }: Zones): Promise<MatrixCluster> {
   const cluster = await createCluster(lab, cellKey(cell), { zone: served });
-  const held = await untilCertified(lab, cluster);
-  return { ...cell, cluster, zone: served, installed: held };
+  const installed = await waitUntilCertified(lab, cluster);
+  return { ...cell, cluster, zone: served, installed };
 }
 
-/** Their renewals fail, and the CA does not want to be asked again for an hour. */
-async function refuseRenewals(lab: E2eHarness, subjects: readonly MatrixCluster[]): Promise<void> {
-  const refusal = lab.ca.inject({
+/** Makes the renewals of these clusters fail, with a Retry-After of an hour. */
+async function rejectRenewals(lab: E2eHarness, subjects: readonly MatrixCluster[]): Promise<void> {
+  const rejection = lab.ca.inject({
     when: ({ path }) => path.startsWith('/order-plz'),
     fault: {
       kind: 'answer',
@@ -103,17 +102,17 @@ async function refuseRenewals(lab: E2eHarness, subjects: readonly MatrixCluster[
   });
   await mapConcurrently(subjects, async ({ cluster }) => {
     const handle = lab.client.workflow.getHandle(clusterWorkflowId(cluster.identity));
-    const refused = await handle.executeUpdate(renew, { args: [{}] }).then(
+    const rejected = await handle.executeUpdate(renew, { args: [{}] }).then(
       () => false,
       () => true,
     );
-    if (!refused) throw new Error(`${cluster.name} was renewed although the CA refuses every order`);
+    if (!rejected) throw new Error(`${cluster.name} was renewed although the CA rejects every order`);
     await waitForState(lab, cluster, 'Failing');
   });
-  refusal.remove();
+  rejection.remove();
 }
 
-/** From a valid certificate to where a cell wants it. */
+/** Brings a cluster with a valid certificate into the state of its cell. */
 async function advanceToState(lab: E2eHarness, subject: MatrixCluster, unserved: ZoneRef): Promise<MatrixCluster> {
   const { state, cluster } = subject;
   if (state === 'renewing') {
@@ -148,19 +147,18 @@ async function prepareUncertifiedCluster(
   return { ...cell, cluster, zone: served };
 }
 
-/** Other names, so that a certificate is ordered while the old one is valid. */
+/** Changes the names, so that a certificate is ordered while the old one is valid. */
 async function moveToZone(lab: E2eHarness, { namespace, name }: E2eCluster, zone: ZoneRef): Promise<void> {
-  const hive = `/apis/hive.openshift.io/v1/namespaces/${namespace}`;
-  const dnsZone = `${hive}/dnszones/${name}-zone`;
-  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, async (hub) => {
-    await hub.mergePatch([{ path: dnsZone, body: { spec: { zone: zone.name } } }]);
-    await hub.mergePatch([{ path: `${dnsZone}/status`, body: { status: { aws: { zoneID: zone.zoneId } } } }]);
+  const dnsZone = `/apis/hive.openshift.io/v1/namespaces/${namespace}/dnszones/${name}-zone`;
+  await withHiveClient(lab.stack.kubernetes.adminKubeconfig, async (hive) => {
+    await hive.mergePatch([{ path: dnsZone, body: { spec: { zone: zone.name } } }]);
+    await hive.mergePatch([{ path: `${dnsZone}/status`, body: { status: { aws: { zoneID: zone.zoneId } } } }]);
   });
   const ingress = [{ name: 'default', domain: `apps.${name}.${zone.name}`, servingCertificate: 'primary' }];
   await patchCluster(lab, { namespace, name }, { spec: { baseDomain: zone.name, ingress } });
 }
 
-/** TXT records of a cluster's names. */
+/** @returns the names of a cluster's TXT records in a zone. */
 export async function recordsOf(lab: E2eHarness, { name }: E2eCluster, zone: ZoneRef): Promise<readonly string[]> {
   return [...(await txtRecords(lab, zone.zoneId)).keys()].filter((record) => record.endsWith(`.${name}.${zone.name}`));
 }
@@ -172,7 +170,7 @@ async function waitForPublishedRecords(lab: E2eHarness, cluster: E2eCluster, zon
   });
 }
 
-/** All, some at once; the first failure is thrown when all have ended. */
+/** Runs `work` for all items with a limited concurrency; throws the first failure once all have settled. */
 export async function mapConcurrently<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
