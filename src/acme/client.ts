@@ -51,31 +51,22 @@ export class AcmeClient {
   readonly host: string;
   /** Cancels every request of this client. */
   readonly signal: AbortSignal | undefined;
-  readonly #session: AcmeSession;
+  readonly session: AcmeSession;
 
   constructor(session: AcmeSession, signal?: AbortSignal) {
     this.host = new URL(session.account.directoryUrl).host;
     this.signal = signal;
-    this.#session = session;
+    this.session = session;
   }
 
   /** The same client without a signal, for requests that must not be cancelled once sent. */
   uncancelled(): AcmeClient {
-    return new AcmeClient(this.#session);
-  }
-
-  /** Account key thumbprint (RFC 8555 §8.1). */
-  get thumbprint(): string {
-    return this.#session.thumbprint;
-  }
-
-  get readyOrders(): AcmeSession['readyOrders'] {
-    return this.#session.readyOrders;
+    return new AcmeClient(this.session);
   }
 
   /** The CA's directory, cached. @throws CertmanError when there is none to return. */
   directory(): Promise<AcmeDirectory> {
-    return this.#session.directory.get();
+    return this.session.directory.get();
   }
 
   /** Whether a URL belongs to this CA: its host is that of the directory or of newOrder. */
@@ -87,7 +78,7 @@ export class AcmeClient {
 
   /** Sends a request signed under the account's URL. @throws CertmanError of any `acme/` code. */
   post<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#signed(options, this.#session.account.url);
+    return this.#signed(options, this.session.account.url);
   }
 
   /** Sends a request signed by the key alone, as newAccount requires (RFC 8555 §7.3). @throws like {@link post}. */
@@ -97,19 +88,19 @@ export class AcmeClient {
 
   /** Sends an unsigned GET, as renewal information allows (RFC 9773 §4.1). @throws like {@link post}. */
   get<Body>(options: GetOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#answer(options, () => this.#session.transport.send('GET', options.url, undefined, this.signal));
+    return this.#answer(options, () => this.session.transport.send('GET', options.url, undefined, this.signal));
   }
 
   #signed<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeResponse<Body>> {
     return this.#answer(options, () =>
-      new SignedRequest(this.#session, this.signal).signedRequest(options.url, options.payload, { kid }),
+      new SignedRequest(this.session, this.signal).signedRequest(options.url, options.payload, { kid }),
     );
   }
 
   async #answer<Body>(options: GetOptions<Body>, send: () => Promise<TransportResponse>): Promise<AcmeResponse<Body>> {
     const started = performance.now();
     const { status, headers, data } = await send();
-    this.#session.observe?.(options.resource, status, (performance.now() - started) / 1000);
+    this.session.observe?.(options.resource, status, (performance.now() - started) / 1000);
     const what = REQUEST_DESCRIPTIONS[options.resource];
     const now = new Date();
     const retryAfter = headers['retry-after'];

@@ -11,12 +11,6 @@ const directorySchema = z.object({
   revokeCert: z.url(),
   /** RFC 9773 §3; absent: the CA offers no renewal information. */
   renewalInfo: z.url().optional(),
-  meta: z
-    .object({
-      termsOfService: z.string().max(2000).optional(),
-      profiles: z.record(z.string().max(200), z.string().max(2000)).optional(),
-    })
-    .optional(),
 });
 export type AcmeDirectory = z.infer<typeof directorySchema>;
 

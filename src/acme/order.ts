@@ -143,7 +143,7 @@ export async function orderFailure(ca: AcmeClient, order: Order): Promise<Certma
 
 function toOrder(ca: AcmeClient, answer: AcmeResponse<z.infer<typeof orderSchema>>, url: string): Order {
   const order = { ...answer.body, url, retryAfter: answer.retryAfter };
-  if (order.status === 'ready') ca.readyOrders.set(url, order.finalize);
-  else ca.readyOrders.delete(url);
+  if (order.status === 'ready') ca.session.readyOrders.set(url, order.finalize);
+  else ca.session.readyOrders.delete(url);
   return order;
 }

@@ -58,7 +58,7 @@ const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
 };
 
 /** The problem type without its prefix (`malformed`); '' for a type that is not ACME's. */
-export function problemType(problem: Problem | undefined): string {
+function problemType(problem: Problem | undefined): string {
   return problem?.type?.startsWith(ACME_ERROR_PREFIX) === true ? problem.type.slice(ACME_ERROR_PREFIX.length) : '';
 }
 

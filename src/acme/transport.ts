@@ -4,6 +4,8 @@ import { CertmanError } from '../failures/failure.ts';
 
 /** An order of 100 names has about 12 KB, a chain about 6 KB. */
 const MAX_BODY_BYTES = 256 * 1024;
+/** Let's Encrypt allows 250 requests a second per address. */
+const CONNECTIONS = 32;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -14,15 +16,13 @@ export interface TransportOptions {
   readonly userAgent: string;
   /** For a whole request. Default 30 s. */
   readonly timeoutMs?: number | undefined;
-  /** Default 32: Let's Encrypt allows 250 requests a second per address. */
-  readonly connections?: number;
 }
 
 export interface TransportResponse {
   readonly status: number;
   /** By lower-case name; the first of repeated headers. */
   readonly headers: Readonly<Record<string, string | undefined>>;
-  /** Parsed JSON, or text for other content types. */
+  /** Parsed JSON; text for other content types and malformed JSON. */
   readonly data: unknown;
 }
 
@@ -36,7 +36,7 @@ export class AcmeTransport {
     this.#userAgent = options.userAgent;
     this.#timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     this.#agent = new Agent({
-      connections: options.connections ?? 32,
+      connections: CONNECTIONS,
       allowH2: false,
       keepAliveTimeout: 20_000,
       maxResponseSize: MAX_BODY_BYTES,
@@ -47,7 +47,7 @@ export class AcmeTransport {
   /**
    * Sends one request.
    * @param body JSON text of a JWS.
-   * @throws CertmanError `acme/unreachable` without an answer, `acme/unexpected` for an answer that is too large or malformed;
+   * @throws CertmanError `acme/unreachable` without an answer, `acme/unexpected` for an answer that is too large;
    * the signal's reason.
    */
   async send(
@@ -71,7 +71,7 @@ export class AcmeTransport {
       });
       const headers = firstValues(answer.headers);
       const text = await answer.body.text();
-      return { status: answer.statusCode, headers, data: parseBody(url, headers['content-type'], text) };
+      return { status: answer.statusCode, headers, data: parseBody(headers['content-type'], text) };
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
       throw toCertmanError(url, error, this.#timeoutMs);
@@ -95,16 +95,12 @@ function firstValues(headers: Record<string, string | string[] | undefined>): Re
   );
 }
 
-function parseBody(url: string, contentType: string | undefined, text: string): unknown {
-  if (text === '' || contentType === undefined || !/^application\/([\w.+-]*\+)?json\b/i.test(contentType)) return text;
+function parseBody(contentType: string | undefined, text: string): unknown {
+  if (!/^application\/([\w.+-]*\+)?json\b/i.test(contentType ?? '')) return text;
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new CertmanError({
-      code: 'acme/unexpected',
-      message: `The answer of ${new URL(url).host} is labelled as JSON but cannot be parsed (${text.length} characters).`,
-      cause: error,
-    });
+  } catch {
+    return text;
   }
 }
 

@@ -2,7 +2,7 @@
 import { dnsNameProblem, isInZone, MAX_COMMON_NAME_LENGTH, quoted } from './dns-name.ts';
 
 /** Names per certificate. Source: https://letsencrypt.org/docs/rate-limits/ */
-export const MAX_NAMES = 100;
+const MAX_NAMES = 100;
 
 /** Names of a bundle in order, the first of which is the CN if it has at most 64 characters; or why there are none. */
 export type BundleNames =

@@ -23,12 +23,12 @@ export type SecretObservation =
   | { readonly kind: 'broken'; readonly message: string; readonly keyMismatch?: true }
   | { readonly kind: 'valid'; readonly certificate: CertificateFacts };
 
-/** A certificate that may still be valid, by where the CA keeps it, or by itself where nobody knows that. */
+/** A certificate that may still be valid, by its URL at the CA, or by itself if that is unknown. */
 export interface IssuedCertificate {
-  /** Absent: it was not issued here; then `leaf` is there. */
+  /** Absent: certman did not issue it; `leaf` is present. */
   readonly certificateUrl?: string;
   readonly serialNumber: string;
   readonly notAfter: string;
-  /** DER of the certificate in base64. Nothing secret: it was sent to everybody who connected. */
+  /** DER of the certificate in base64; public. */
   readonly leaf?: string;
 }

@@ -5,10 +5,10 @@ import { applicableWindow, type RenewalWindow, selectTimeInWindow } from './rene
 
 const DAY_MS = 24 * 3_600_000;
 
-export const DEFAULT_RENEW_BEFORE_DAYS = 45;
+const DEFAULT_RENEW_BEFORE_DAYS = 45;
 
 /** Renewals are up to this much earlier, so that certificates issued together are not renewed together. */
-export const MAX_JITTER_MS = DAY_MS;
+const MAX_JITTER_MS = DAY_MS;
 
 /** Share of the lifetime that the jitter does not exceed: short-lived certificates keep most of their life. */
 const MAX_JITTER_SHARE = 1 / 50;

@@ -34,8 +34,8 @@ export async function finalizeOrder(
 async function finalizeIfReady(context: IssuanceContext, input: FinalizeOrderInput): Promise<Order> {
   const { ca } = context;
   const { orderUrl: url } = input;
-  const finalizeUrl = ca.readyOrders.get(url);
-  ca.readyOrders.delete(url);
+  const finalizeUrl = ca.session.readyOrders.get(url);
+  ca.session.readyOrders.delete(url);
   if (finalizeUrl !== undefined) {
     try {
       return await finalize(context, { url, finalize: finalizeUrl }, input);

@@ -68,7 +68,7 @@ function pendingChallenge(ca: AcmeClient, authorization: Authorization): Pending
     wildcard: authorization.wildcard === true,
     authorizationUrl: authorization.url,
     challengeUrl: challenge.url,
-    record: { name: dns01RecordName(identifier), value: dns01RecordValue(challenge.token, ca.thumbprint) },
+    record: { name: dns01RecordName(identifier), value: dns01RecordValue(challenge.token, ca.session.thumbprint) },
   };
 }
 
