@@ -1,8 +1,7 @@
-/** certman's version, from its package.json. */
 import { existsSync, readFileSync } from 'node:fs';
 
 function readVersion(): string {
-  // One folder up from the sources, two from compiled code.
+  // The sources are one folder below package.json, compiled code is two.
   for (const path of ['../package.json', '../../package.json']) {
     const url = new URL(path, import.meta.url);
     if (!existsSync(url)) continue;
@@ -12,4 +11,5 @@ function readVersion(): string {
   return '0.0.0';
 }
 
+/** certman's version, from its package.json. */
 export const VERSION = readVersion();

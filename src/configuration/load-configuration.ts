@@ -60,7 +60,6 @@ function readInto<Key extends SettingKey>(
     else
       problems.push({ setting: setting.name, found: shorten(text), expected: result.error.issues[0]?.message ?? '' });
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each value came out of the schema of its own key
   return values as Pick<SettingValues, Key>;
 }
 

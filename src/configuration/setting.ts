@@ -1,6 +1,7 @@
 /** A setting: what a person reads about it, and how its text becomes a value. */
 import type { ValueSchema } from './values.ts';
 
+/** Headings of the list of settings. */
 export type SettingGroup =
   | 'Management cluster'
   | 'Certificate authority'
@@ -21,6 +22,7 @@ export interface SettingDescription {
   readonly example: string;
 }
 
+/** A setting with its schema; its group is that of the table it is in. */
 export interface Setting<T> extends Omit<SettingDescription, 'group'> {
   readonly schema: ValueSchema<T>;
   /** Text that is read when it is not set; undefined: the value is undefined. */

@@ -251,6 +251,7 @@ const TEMPORAL = {
   ),
 };
 
+/** By the key of its value in {@link SettingValues}. */
 export const SETTINGS = {
   ...MANAGEMENT_CLUSTER,
   ...CERTIFICATE_AUTHORITY,
@@ -272,9 +273,10 @@ export const SETTING_GROUPS: readonly (readonly [SettingGroup, Readonly<Record<s
   ['Temporal', TEMPORAL],
 ];
 
+/** Key of a setting's value. */
 export type SettingKey = keyof typeof SETTINGS;
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the table is frozen by its type, so these are its keys
+/** Every key. */
 export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
 /** The value of each setting. */

@@ -8,6 +8,7 @@ import type { ConfigurationProblem, Environment } from './configuration-error.ts
 
 type ConnectOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
 
+/** How to connect to Temporal. */
 export interface TemporalSettings {
   /** host:port. */
   readonly address: string;

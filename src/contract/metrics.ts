@@ -3,9 +3,8 @@
  * the whole fleet, and only the worker that runs the controller may expose, is in src/observability/fleet-gauges.ts.
  */
 
-/** Results of fetching a CRL. */
+/** Outcomes of fetching a CRL. */
 export const CRL_FETCH_OUTCOMES = ['fetched', 'outdated', 'untrusted', 'unusable', 'unreachable'] as const;
-export type CrlFetchOutcome = (typeof CRL_FETCH_OUTCOMES)[number];
 
 /** Label names, each with the values whose series start at 0: rate() then sees the first increase. */
 type Labels = Readonly<Record<string, readonly string[]>>;
@@ -43,6 +42,7 @@ function histogram<const L extends Labels>(
   return { kind: 'histogram', name, help, labels, buckets };
 }
 
+/** Every metric of a worker process, by the key it is recorded with. */
 export const METRICS = {
   issuedCertificates: counter(
     'certman_operator_issued_certificates_count',

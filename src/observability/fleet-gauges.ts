@@ -143,6 +143,7 @@ function expiryLevelOf({ notBefore, notAfter, renewBeforeDays }: RequestSeries, 
   return expiryLevel(validity, now, renewBeforeDays);
 }
 
+/** The registered gauges. */
 export interface FleetGauges {
   /** Records the seconds from the start of an issuance until its certificate was installed. */
   observeIssueDuration(seconds: number): void;

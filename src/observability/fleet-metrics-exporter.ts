@@ -4,6 +4,7 @@ import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.
 import { type FleetGauges, registerFleetGauges } from './fleet-gauges.ts';
 import { IssuanceHistory, type IssuedCounts, type ListCompletedIssuances } from './issued-counts.ts';
 
+/** Registry and source of counts. */
 export interface FleetMetricsExporterOptions {
   readonly registry: Registry;
   readonly list: ListCompletedIssuances;

@@ -11,6 +11,7 @@ import { CertmanError } from '../failures/failure.ts';
 /** Result of a probe; the reason is a sentence. */
 export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
+/** The process that the probes are about. */
 export interface ProbedProcess {
   /** Liveness, without I/O. */
   healthy(): ProbeResult;
@@ -18,6 +19,7 @@ export interface ProbedProcess {
   ready(): Promise<ProbeResult>;
 }
 
+/** Where to listen, and what to serve. */
 export interface HttpServerOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -26,6 +28,7 @@ export interface HttpServerOptions {
   readonly process: ProbedProcess;
 }
 
+/** A listening server. */
 export interface RunningServer {
   /** `http://host:port`, reachable from this machine. */
   readonly url: string;

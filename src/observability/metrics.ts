@@ -8,7 +8,6 @@ export function createMetrics(registry: Registry): Metrics {
     key,
     register(row, registry),
   ]);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each recorder is made from the row of its own key
   return Object.fromEntries(metrics) as Metrics;
 }
 

@@ -21,6 +21,7 @@ import type { Logger } from '../observability/logging.ts';
 import { VERSION } from '../version.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 
+/** What the activities are created from. */
 export interface CompositionInput {
   readonly configuration: Configuration;
   readonly client: Client;
@@ -33,6 +34,7 @@ export interface CompositionInput {
   readonly stopping: AbortSignal;
 }
 
+/** The activities with their resources. */
 export interface ComposedActivities {
   readonly activities: Activities;
   /** To be called for each certificate that this worker has issued. */

@@ -8,34 +8,32 @@ const CHECK_TIMEOUT_MS = 1_500;
 
 /** The worker reports its state here; the probes read it. */
 export class WorkerHealth implements ProbedProcess {
-  #notReady: string | undefined = 'The worker is starting.';
-  #worker: Worker | undefined;
-  #connection: NativeConnection | undefined;
+  #reason: string | undefined = 'The worker is starting.';
+  #running: { readonly worker: Worker; readonly connection: NativeConnection } | undefined;
   #check: { readonly at: number; readonly result: Promise<ProbeResult> } | undefined;
 
   /** The worker starts or shuts down, with the reason for /readyz. */
   notReady(reason: string): void {
-    this.#notReady = reason;
+    this.#reason = reason;
   }
 
   /** The worker is polling. */
   running(worker: Worker, connection: NativeConnection): void {
-    this.#notReady = undefined;
-    this.#worker = worker;
-    this.#connection = connection;
+    this.#reason = undefined;
+    this.#running = { worker, connection };
   }
 
   healthy(): ProbeResult {
-    return this.#worker?.getState() === 'FAILED'
-      ? { ok: false, reason: 'The worker has failed; its log says why.' }
-      : { ok: true };
+    if (this.#running?.worker.getState() !== 'FAILED') return { ok: true };
+    return { ok: false, reason: 'The worker has failed; see its log.' };
   }
 
   async ready(): Promise<ProbeResult> {
-    if (this.#worker === undefined || this.#notReady !== undefined) {
-      return { ok: false, reason: this.#notReady ?? 'The worker is starting.' };
+    if (this.#running === undefined || this.#reason !== undefined) {
+      return { ok: false, reason: this.#reason ?? 'The worker is starting.' };
     }
-    const { runState, workflowPollerState, activityPollerState } = this.#worker.getStatus();
+    const { worker, connection } = this.#running;
+    const { runState, workflowPollerState, activityPollerState } = worker.getStatus();
     if (runState !== 'RUNNING') return { ok: false, reason: `The worker is ${runState}, not RUNNING.` };
     if (workflowPollerState !== 'POLLING')
       return { ok: false, reason: `The workflow poller is ${workflowPollerState}.` };
@@ -43,14 +41,13 @@ export class WorkerHealth implements ProbedProcess {
       return { ok: false, reason: `The activity poller is ${activityPollerState}.` };
     const now = performance.now();
     if (this.#check === undefined || now - this.#check.at > RESULT_TTL_MS) {
-      this.#check = { at: now, result: checkTemporal(this.#connection) };
+      this.#check = { at: now, result: checkTemporal(connection) };
     }
     return await this.#check.result;
   }
 }
 
-async function checkTemporal(connection: NativeConnection | undefined): Promise<ProbeResult> {
-  if (connection === undefined) return { ok: false, reason: 'There is no connection to Temporal.' };
+async function checkTemporal(connection: NativeConnection): Promise<ProbeResult> {
   try {
     await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () => connection.workflowService.getSystemInfo({}));
     return { ok: true };

@@ -1,4 +1,3 @@
-/** `certman account create`: registers an ACME account and stores it in the Secret that the worker reads. */
 import { Command } from 'commander';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
@@ -20,6 +19,7 @@ interface CreateOptions {
   readonly apply?: true;
 }
 
+/** `certman account create`: registers an ACME account and stores it in the Secret that the worker reads. */
 export function accountCommand(): Command {
   const create = new Command('create')
     .summary('register an ACME account')

@@ -1,4 +1,3 @@
-/** `certman config`: lists the settings, or checks those of this environment. */
 import { Command } from 'commander';
 import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
@@ -10,6 +9,7 @@ interface ConfigOptions {
   readonly json?: true;
 }
 
+/** `certman config`: lists the settings, or checks those of this environment. */
 export function configCommand(): Command {
   return new Command('config')
     .summary('list the settings, or check those of this environment')

@@ -1,4 +1,3 @@
-/** `certman release`: ends a blocked decommission and gives up what cannot be done. */
 import { Command } from 'commander';
 import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
@@ -6,6 +5,7 @@ import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
 import { print } from '../output.ts';
 
+/** `certman release`: ends a blocked decommission and gives up what cannot be done. */
 export function releaseCommand(): Command {
   return new Command('release')
     .summary('release a deleted cluster or a removed bundle whose decommission is blocked')

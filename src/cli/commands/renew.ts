@@ -1,4 +1,3 @@
-/** `certman renew`: orders a new certificate now, ahead of schedule. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
@@ -14,6 +13,7 @@ interface RenewOptions {
   readonly json?: true;
 }
 
+/** `certman renew`: orders a new certificate now, ahead of schedule. */
 export function renewCommand(): Command {
   return new Command('renew')
     .summary('renew certificates of a cluster now')

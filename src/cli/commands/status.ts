@@ -1,4 +1,3 @@
-/** `certman status`: where each certificate is, why, and what happens next. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
@@ -16,6 +15,7 @@ interface StatusOptions {
   readonly kubernetes?: true;
 }
 
+/** `certman status`: where each certificate is, why, and what happens next. */
 export function statusCommand(): Command {
   return new Command('status')
     .summary('show where certificates are, why, and what happens next')

@@ -1,4 +1,3 @@
-/** `certman worker`: runs a worker until SIGTERM. Every pod runs this command. */
 import { Command } from 'commander';
 import { unknownSettings } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
@@ -9,6 +8,7 @@ import { unknownSettingText } from './config.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
+/** `certman worker`: runs a worker until SIGTERM. Every pod runs this command. */
 export function workerCommand(): Command {
   return new Command('worker')
     .summary('run a worker')
