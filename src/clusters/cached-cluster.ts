@@ -50,8 +50,10 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
   };
 }
 
-/** Identity of a cached cluster. */
-export function identityOf(managementCluster: string, { kind, namespace, name, uid }: CachedCluster): ClusterIdentity {
+/** A cluster of a management cluster that is known from the context. */
+export type ClusterRef = Omit<ClusterIdentity, 'managementCluster'>;
+
+export function identityOf(managementCluster: string, { kind, namespace, name, uid }: ClusterRef): ClusterIdentity {
   return { managementCluster, namespace, name, uid, kind };
 }
 

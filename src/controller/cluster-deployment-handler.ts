@@ -1,81 +1,68 @@
-/** What is done about each ClusterDeployment that the watch sees: one that can be read is served, of the others it is said why not. */
-
-import { type KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
+/** Handles ClusterDeployments: those that can be read are reconciled, of the others the problem is reported. */
+import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
-import { keyOf, type NamespacedName } from './controller-cache.ts';
-import type { PrimaryReconciler, PrimaryReconcilerOptions } from './primary-reconciler.ts';
+import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
+import type { ControllerContext } from './controller-context.ts';
+import type { ResourceEventHandler } from './informer.ts';
+import type { PrimaryReconciler } from './primary-reconciler.ts';
 
-export interface ClusterDeploymentHandlerOptions
-  extends Pick<PrimaryReconcilerOptions, 'settings' | 'fleet' | 'work' | 'teller' | 'logger'> {
-  readonly served: PrimaryReconciler;
-  /** Told of a namespace in which a ClusterDeployment came, changed or went. @returns whether that was dealt with. */
-  readonly onOwnersChanged: (namespace: string) => Promise<boolean>;
-}
+export class ClusterDeploymentHandler implements ResourceEventHandler {
+  readonly #context: ControllerContext;
+  readonly #reconciler: PrimaryReconciler;
+  readonly #onOwnersChanged: (namespace: string) => Promise<void>;
 
-export class ClusterDeploymentHandler {
-  readonly #options: ClusterDeploymentHandlerOptions;
-
-  constructor(options: ClusterDeploymentHandlerOptions) {
-    this.#options = options;
+  /** @param onOwnersChanged called when a ClusterDeployment of the namespace was created, changed or deleted. */
+  constructor(
+    context: ControllerContext,
+    reconciler: PrimaryReconciler,
+    onOwnersChanged: (namespace: string) => Promise<void>,
+  ) {
+    this.#context = context;
+    this.#reconciler = reconciler;
+    this.#onOwnersChanged = onOwnersChanged;
   }
 
-  /** Part of a list of what was dealt with before: remember it, tell nobody. */
   onListed(object: KubernetesObject): void {
-    const { served, fleet, settings } = this.#options;
+    const { cache, settings } = this.#context;
     const projected = projectClusterDeployment(object, settings);
-    if (projected.kind === 'cluster') served.restore(projected.view);
-    else fleet.setMalformed(nameOf(object), projected.message);
+    if (projected.kind === 'cluster') this.#reconciler.restore(projected.view);
+    else cache.setMalformed(nameOf(object), projected.message);
   }
 
-  /** @returns whether it was dealt with. */
-  async onUpsert(object: KubernetesObject): Promise<boolean> {
-    const { served, work, settings, onOwnersChanged } = this.#options;
-    // Projected before it waits its turn: the rest of the object is let go at once.
-    const projected = projectClusterDeployment(object, settings);
+  async onUpsert(object: KubernetesObject): Promise<void> {
+    // Projected before it is queued, so that the rest of the object can be freed.
+    const projected = projectClusterDeployment(object, this.#context.settings);
+    const { uid = '' } = object.metadata;
     const name = nameOf(object);
-    const uid = object.metadata.uid ?? '';
-    const dealtWith =
-      projected.kind === 'cluster'
-        ? await served.reconcile(projected.view)
-        : await work.add(keyOf(name), () => this.#recordMalformed(name, uid, projected.message));
-    return (await onOwnersChanged(name.namespace)) && dealtWith;
+    if (projected.kind === 'cluster') await this.#reconciler.reconcile(projected.view);
+    else await this.#context.queue.add(keyOf(name), () => this.#reportMalformed(name, uid, projected.message));
+    await this.#onOwnersChanged(name.namespace);
   }
 
-  /** @returns whether it was dealt with. */
-  async onDelete(object: KubernetesObject): Promise<boolean> {
-    const { served, settings, onOwnersChanged } = this.#options;
-    const projected = projectClusterDeployment(object, settings);
+  async onDelete(object: KubernetesObject): Promise<void> {
+    const projected = projectClusterDeployment(object, this.#context.settings);
     const name = nameOf(object);
-    const dealtWith = await served.reconcileDeleted(name, projected.kind === 'cluster' ? projected.view : undefined);
-    return (await onOwnersChanged(name.namespace)) && dealtWith;
+    await this.#reconciler.reconcileDeleted(name, projected.kind === 'cluster' ? projected.view : undefined);
+    await this.#onOwnersChanged(name.namespace);
   }
 
-  /** It no longer exists, and nobody saw it go. @returns whether it was dealt with. */
-  async onMissedDelete(name: NamespacedName): Promise<boolean> {
-    const { served, onOwnersChanged } = this.#options;
-    const dealtWith = await served.reconcileDeleted(name);
-    return (await onOwnersChanged(name.namespace)) && dealtWith;
+  /** Handles a deletion that was not watched. */
+  async onMissedDelete(name: NamespacedName): Promise<void> {
+    await this.#reconciler.reconcileDeleted(name);
+    await this.#onOwnersChanged(name.namespace);
   }
 
-  /** A list is complete. @param keys of those that exist. */
-  async onSynced(keys: ReadonlySet<string>): Promise<boolean> {
-    const { fleet } = this.#options;
-    const vanished = [...fleet.allDeployments(), ...fleet.malformed()].filter((object) => !keys.has(keyOf(object)));
-    return (await Promise.all(vanished.map((object) => this.onMissedDelete(object)))).every(Boolean);
+  async onSynced(keys: ReadonlySet<string>): Promise<void> {
+    const { deployments, malformed } = this.#context.cache;
+    const deleted = [...deployments.all(), ...malformed.names()].filter((name) => !keys.has(keyOf(name)));
+    await Promise.all(deleted.map((name) => this.onMissedDelete(name)));
   }
 
-  async #recordMalformed(name: NamespacedName, uid: string, message: string): Promise<void> {
-    const { fleet, teller, logger } = this.#options;
-    if (!fleet.setMalformed(name, message)) return;
-    logger.warn({ cluster: keyOf(name), problem: message }, 'ClusterDeployment cannot be read');
-    await teller.record(
-      { resource: CLUSTER_DEPLOYMENTS, ...name, uid },
-      { type: 'Warning', reason: 'InvalidClusterDeployment', message },
-    );
+  async #reportMalformed(name: NamespacedName, uid: string, problem: string): Promise<void> {
+    const { cache, events, logger } = this.#context;
+    if (!cache.setMalformed(name, problem)) return;
+    logger.warn({ cluster: keyOf(name), problem }, 'ClusterDeployment cannot be read');
+    await events.warn({ resource: CLUSTER_DEPLOYMENTS, ...name, uid }, 'InvalidClusterDeployment', problem);
   }
-}
-
-function nameOf(object: KubernetesObject): NamespacedName {
-  return { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
 }

@@ -1,14 +1,18 @@
-/** Telling the workflows of the clusters: the watch's only way of having anything done. */
+/** The controller's client of the workflows of clusters: signals, lookups and lists. */
 import {
   type Client,
   isGrpcServiceError,
+  type ListOptions,
   WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionInfo,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import type { clusterCertificates } from '../../workflows/cluster-certificates.ts';
+import type { SignalDefinition } from '@temporalio/common';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
+import { type ClusterRef, identityOf } from '../clusters/cached-cluster.ts';
 import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
 import {
+  type ClusterCertificatesInput,
   certificateRevoked,
   clusterGone,
   clusterObserved,
@@ -20,201 +24,207 @@ import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contrac
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
-import { listExecutions } from './list-executions.ts';
+import { keyOf } from './controller-cache.ts';
 
 const MAX_ATTEMPTS = 6;
 const BACKOFF_MS = { first: 200, longest: 3_000 } as const;
 
-/** One call, or one page of a listing, retries of the client's own included. */
+/** For one call, or one page of a list, including the retries of Temporal's client. */
 const CALL_TIMEOUT_MS = 20_000;
+const PAGE_SIZE = 1_000;
 
-/** gRPC codes that say the request itself is wrong: another try would get the same answer. */
+/** gRPC codes of requests that fail however often they are sent. */
 const NON_RETRYABLE_CODES = new Set([3, 9, 11, 12]);
 
-/** A workflow refused the signal; the other clusters are not concerned. */
+/** Temporal rejected a request about one cluster; other clusters are not affected. */
 export class SignalRejected extends Error {
   override readonly name = 'SignalRejected';
 }
 
-export class ClusterWorkflowClient {
-  readonly #client: () => Client;
-  readonly #managementCluster: string;
-  readonly #taskQueue: string;
-  readonly #signal: AbortSignal;
+export interface ClusterWorkflowClientOptions {
+  readonly client: () => Client;
+  readonly managementCluster: string;
+  readonly taskQueue: string;
+  readonly signal: AbortSignal;
+}
 
-  constructor(options: {
-    readonly client: () => Client;
-    readonly managementCluster: string;
-    readonly taskQueue: string;
-    readonly signal: AbortSignal;
-  }) {
-    this.#client = options.client;
-    this.#managementCluster = options.managementCluster;
-    this.#taskQueue = options.taskQueue;
-    this.#signal = options.signal;
+/** Every method throws `SignalRejected`, CertmanError `temporal/unreachable` after some attempts, or the signal's reason. */
+export class ClusterWorkflowClient {
+  readonly #options: ClusterWorkflowClientOptions;
+
+  constructor(options: ClusterWorkflowClientOptions) {
+    this.#options = options;
   }
 
   /**
-   * The cluster as it is now; starts its workflow when there is none.
-   * @param evenIfCompleted start it again although one has completed: the end of it was not the end.
+   * Signals the current view of a cluster, and starts its workflow when none runs.
+   * @param evenIfCompleted also when one has completed, since the cluster still needs it.
    */
   async signalObserved(view: ClusterView, evenIfCompleted = !view.deleting): Promise<void> {
-    await this.#retry(`tell the workflow of ${nameOf(view.identity)} what changed`, () =>
-      this.#client().workflow.signalWithStart<typeof clusterCertificates, [ClusterView]>('clusterCertificates', {
-        ...this.#startOptions(view),
-        signal: clusterObserved,
-        signalArgs: [view],
-        // Once decommissioned, it stays so: a uid never comes back. What failed or was terminated is begun again.
-        workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
-      }),
-    );
+    await this.#signalWithStart(view, clusterObserved, [view], evenIfCompleted);
   }
 
   /**
-   * It has vanished.
-   * @param evenIfCompleted start a workflow although one has completed: something was left behind.
+   * Signals that a cluster is gone, and starts its workflow when none runs.
+   * @param evenIfCompleted also when one has completed, since it left something behind.
    */
   async signalGone(view: ClusterView, evenIfCompleted = false): Promise<void> {
-    await this.#retry(`tell the workflow of ${nameOf(view.identity)} that it is gone`, () =>
-      this.#client().workflow.signalWithStart<typeof clusterCertificates>('clusterCertificates', {
-        ...this.#startOptions(view),
-        signal: clusterGone,
-        signalArgs: [],
-        workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
-      }),
-    );
+    await this.#signalWithStart(view, clusterGone, [], evenIfCompleted);
   }
 
-  /** A CertificateRequest that stood alone belongs to a ClusterDeployment. Without a workflow there is nothing to let go of. */
-  async signalClaimed(request: ClusterIdentity, clusterDeployment: string): Promise<void> {
-    await this.#retry(`tell the workflow of ${nameOf(request)} whose it is`, () =>
-      this.#client().workflow.getHandle(clusterWorkflowId(request)).signal(requestClaimed, { clusterDeployment }),
-    );
+  /** Signals that a standalone CertificateRequest now belongs to a ClusterDeployment. */
+  async signalClaimed(request: ClusterRef, clusterDeployment: string): Promise<void> {
+    await this.#signal(request, requestClaimed, { clusterDeployment });
   }
 
-  /** Look again now. A cluster whose workflow does not run has nothing to look at. */
-  async signalDependencyChanged(cluster: ClusterIdentity, what: string): Promise<void> {
-    await this.#retry(`wake the workflow of ${nameOf(cluster)}`, () =>
-      this.#client().workflow.getHandle(clusterWorkflowId(cluster)).signal(dependencyChanged, { what }),
-    );
+  /** Signals a cluster to re-evaluate. */
+  async signalDependencyChanged(cluster: ClusterRef, what: string): Promise<void> {
+    await this.#signal(cluster, dependencyChanged, { what });
   }
 
-  /** The CA suggests another time for the renewal of a bundle's certificate. A cluster without a workflow renews nothing. */
-  async signalRenewalWindowMoved(cluster: ClusterIdentity, bundleName: string, window: RenewalWindow): Promise<void> {
-    await this.#retry(`tell the workflow of ${nameOf(cluster)} of a renewal window`, () =>
-      this.#client()
-        .workflow.getHandle(clusterWorkflowId(cluster))
-        .signal(renewalWindowChanged, { bundleName, window }),
-    );
+  /** Signals that the CA suggests another time for the renewal of a bundle's certificate. */
+  async signalRenewalWindowMoved(cluster: ClusterRef, bundleName: string, window: RenewalWindow): Promise<void> {
+    await this.#signal(cluster, renewalWindowChanged, { bundleName, window });
   }
 
-  /** The CA has revoked a bundle's certificate. A cluster without a workflow replaces nothing. */
-  async signalCertificateRevoked(cluster: ClusterIdentity, bundleName: string, serialNumber: string): Promise<void> {
-    await this.#retry(`tell the workflow of ${nameOf(cluster)} of a revoked certificate`, () =>
-      this.#client()
-        .workflow.getHandle(clusterWorkflowId(cluster))
-        .signal(certificateRevoked, { bundleName, serialNumber }),
-    );
+  /** Signals that the CA has revoked a bundle's certificate. */
+  async signalCertificateRevoked(cluster: ClusterRef, bundleName: string, serialNumber: string): Promise<void> {
+    await this.#signal(cluster, certificateRevoked, { bundleName, serialNumber });
   }
 
-  /** This hub's clusters whose workflows wait for something or fail, those whose end is held up included. */
+  /** Clusters whose workflows wait for something or fail, or whose decommission is held up. */
   async listWaitingOrFailing(): Promise<readonly ClusterIdentity[]> {
     const blocked = `(${CertState.name} = "Decommissioning" AND ${CertReason.name} != "Decommissioning")`;
     return await this.#list(`(${CertState.name} IN ("Waiting", "Failing") OR ${blocked})`);
   }
 
-  /** This hub's clusters that have a running workflow. Visibility lags by a second or so. */
+  /** Clusters with a running workflow; visibility is about a second behind. */
   async listRunning(): Promise<readonly ClusterIdentity[]> {
     return await this.#list();
   }
 
-  /** What a cluster's workflow says of itself; undefined when none runs at this moment. */
-  async describeState(cluster: ClusterIdentity): Promise<string | undefined> {
+  /** State of a cluster's workflow by its search attribute; undefined when none runs. */
+  async describeState(cluster: ClusterRef): Promise<string | undefined> {
     let state: string | undefined;
-    await this.#retry(`look up the workflow of ${nameOf(cluster)}`, async () => {
-      const { status, typedSearchAttributes } = await this.#client()
-        .workflow.getHandle(clusterWorkflowId(cluster))
-        .describe();
+    await this.#retry(`describe the workflow of ${keyOf(cluster)}`, async () => {
+      const { status, typedSearchAttributes } = await this.#handle(cluster).describe();
       state = status.name === 'RUNNING' ? (typedSearchAttributes.get(CertState) ?? 'Pending') : undefined;
     });
     return state;
   }
 
   async #list(condition?: string): Promise<readonly ClusterIdentity[]> {
-    const query =
-      'WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"' +
-      (condition === undefined ? '' : ` AND ${condition}`);
+    const running = 'WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"';
+    const query = condition === undefined ? running : `${running} AND ${condition}`;
+    const { client, managementCluster, signal } = this.#options;
     let clusters: ClusterIdentity[] = [];
-    await this.#retry('list the workflows of the clusters', async () => {
+    await this.#retry('list the workflows of clusters', async () => {
       clusters = [];
-      const client = this.#client();
-      for await (const execution of listExecutions(client, { query, pageSize: 1000 }, CALL_TIMEOUT_MS)) {
-        this.#signal.throwIfAborted();
-        const cluster = identityOfWorkflow(this.#managementCluster, execution);
+      for await (const execution of listExecutions(client(), { query, pageSize: PAGE_SIZE }, CALL_TIMEOUT_MS)) {
+        signal.throwIfAborted();
+        const cluster = identityOfWorkflow(managementCluster, execution);
         if (cluster !== undefined) clusters.push(cluster);
       }
     });
     return clusters;
   }
 
-  #startOptions(view: ClusterView) {
-    const { identity } = view;
-    return {
-      workflowId: clusterWorkflowId(identity),
-      taskQueue: this.#taskQueue,
-      args: [{ cluster: view }] as [{ cluster: ClusterView }],
-      typedSearchAttributes: [
-        { key: CertCluster, value: certClusterOf(identity) },
-        { key: CertState, value: view.deleting ? 'Decommissioning' : 'Pending' },
-      ],
-      memo: {
-        managementCluster: identity.managementCluster,
-        namespace: identity.namespace,
-        name: identity.name,
-        uid: identity.uid,
-      },
-      staticSummary: `Certificates of ${nameOf(identity)} on ${identity.managementCluster}`.slice(0, 180),
-    };
+  #handle(cluster: ClusterRef) {
+    const { client, managementCluster } = this.#options;
+    return client().workflow.getHandle(clusterWorkflowId(identityOf(managementCluster, cluster)));
   }
 
-  #withDeadline(call: () => Promise<unknown>): Promise<unknown> {
-    const client = this.#client();
-    return client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.withAbortSignal(this.#signal, call));
+  /** A cluster without a running workflow is skipped: one that is started re-evaluates anyway. */
+  async #signal<Argument>(
+    cluster: ClusterRef,
+    signal: SignalDefinition<[Argument]>,
+    argument: Argument,
+  ): Promise<void> {
+    await this.#retry(`signal ${signal.name} to the workflow of ${keyOf(cluster)}`, () =>
+      this.#handle(cluster).signal(signal, argument),
+    );
+  }
+
+  async #signalWithStart<Args extends unknown[]>(
+    view: ClusterView,
+    signal: SignalDefinition<Args>,
+    signalArgs: Args,
+    evenIfCompleted: boolean,
+  ): Promise<void> {
+    const { identity } = view;
+    const { managementCluster, namespace, name, uid } = identity;
+    await this.#retry(`signal ${signal.name} to the workflow of ${keyOf(identity)}`, () =>
+      this.#options
+        .client()
+        .workflow.signalWithStart<(input: ClusterCertificatesInput) => Promise<unknown>, unknown[]>(
+          'clusterCertificates',
+          {
+            workflowId: clusterWorkflowId(identity),
+            taskQueue: this.#options.taskQueue,
+            args: [{ cluster: view }],
+            signal: signal.name,
+            signalArgs,
+            // A decommissioned uid does not come back; a workflow that failed or was terminated is started again.
+            workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+            typedSearchAttributes: [
+              { key: CertCluster, value: certClusterOf(identity) },
+              { key: CertState, value: view.deleting ? 'Decommissioning' : 'Pending' },
+            ],
+            memo: { managementCluster, namespace, name, uid },
+            staticSummary: `Certificates of ${keyOf(identity)} on ${managementCluster}`.slice(0, 180),
+          },
+        ),
+    );
   }
 
   async #retry(what: string, call: () => Promise<unknown>): Promise<void> {
+    const { signal } = this.#options;
     const backoff = new Backoff(BACKOFF_MS.first, BACKOFF_MS.longest);
     for (;;) {
-      this.#signal.throwIfAborted();
+      signal.throwIfAborted();
       try {
-        await this.#withDeadline(call);
+        const client = this.#options.client();
+        await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.withAbortSignal(signal, call));
         return;
       } catch (error) {
-        this.#signal.throwIfAborted();
+        signal.throwIfAborted();
         if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError) return;
         const cause = error instanceof Error ? error.cause : undefined;
         const grpc = isGrpcServiceError(error) ? error : isGrpcServiceError(cause) ? cause : undefined;
-        const said = grpc?.details ?? (error instanceof Error ? error.message : 'unknown reason');
-        if (grpc !== undefined && NON_RETRYABLE_CODES.has(grpc.code)) {
-          throw new SignalRejected(`Temporal refused to ${what}: ${said.slice(0, 500)}`, { cause: error });
-        }
         if (grpc === undefined) throw error;
-        if (backoff.failures + 1 >= MAX_ATTEMPTS) throw unreachable(what, said, error);
+        const details = grpc.details.slice(0, 500);
+        if (NON_RETRYABLE_CODES.has(grpc.code)) {
+          throw new SignalRejected(`Temporal refused to ${what}: ${details}`, { cause: error });
+        }
+        if (backoff.failures + 1 >= MAX_ATTEMPTS) {
+          throw new CertmanError({
+            code: 'temporal/unreachable',
+            message: `Temporal could not be reached to ${what}: ${details}.`,
+            remedy: 'The watch resumes from its checkpoint, on this or another worker; no event is lost.',
+            cause: error,
+          });
+        }
       }
-      await pause(backoff.next(), this.#signal);
+      await pause(backoff.next(), signal);
     }
   }
 }
 
-function nameOf(cluster: ClusterIdentity): string {
-  return `${cluster.namespace}/${cluster.name}`;
-}
-
-function unreachable(what: string, said: string, cause: unknown): CertmanError {
-  return new CertmanError({
-    code: 'temporal/unreachable',
-    message: `Temporal could not be reached to ${what}: ${said.slice(0, 500)}.`,
-    remedy: 'The watch goes on from where it was, on this or another worker; nothing is missed.',
-    cause,
-  });
+/**
+ * Lists workflow executions page by page.
+ * @param pageTimeoutMs for each page, so that a long list has as much time as it needs.
+ * @throws the client's error.
+ */
+export async function* listExecutions(
+  client: Pick<Client, 'withDeadline' | 'workflow'>,
+  options: ListOptions,
+  pageTimeoutMs: number,
+): AsyncGenerator<WorkflowExecutionInfo> {
+  const executions = client.workflow.list(options)[Symbol.asyncIterator]();
+  for (;;) {
+    // The server is asked only at the end of a page, with the deadline of that call.
+    const next = await client.withDeadline(Date.now() + pageTimeoutMs, () => executions.next());
+    if (next.done === true) return;
+    yield next.value;
+  }
 }

@@ -1,41 +1,55 @@
 /**
- * What the watch remembers of the hub: every cluster and every CertificateRequest, each reduced to what decides. A request
- * that stands alone is there twice: as a request, and as what is served in its own name.
+ * The controller's cache of the management cluster: every ClusterDeployment and CertificateRequest, reduced to what decides
+ * about certificates. A standalone request is in it twice: as a request, and as a cluster of one bundle.
  */
 
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 import type { CachedOwners } from '../clusters/owning-cluster.ts';
+import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { parseTimestamp } from '../kubernetes/objects/request-status.ts';
-import type { AriCoverage, ClusterSeries, FleetSnapshot, RequestSeries } from './fleet-snapshot.ts';
-import { NamespacedMap } from './namespaced-map.ts';
 
 export interface NamespacedName {
   readonly namespace: string;
   readonly name: string;
 }
 
-/** Name of what is served: a ClusterDeployment, or, where the kind says so, a CertificateRequest that stands alone. */
+/** Name of a primary resource: a ClusterDeployment, or a standalone CertificateRequest when `kind` says so. */
 export interface PrimaryName extends NamespacedName {
   readonly kind?: ClusterIdentity['kind'];
 }
 
-export function keyOf(object: NamespacedName): string {
-  return `${object.namespace}/${object.name}`;
+/** A certificate that a workflow renews. */
+export interface CertificateInUse {
+  readonly request: ObservedRequest;
+  readonly cluster: CachedCluster;
+  readonly bundleName: string;
 }
 
-export class ControllerCache implements FleetSnapshot {
+/** @returns `namespace/name`. */
+export function keyOf({ namespace, name }: NamespacedName): string {
+  return `${namespace}/${name}`;
+}
+
+export function nameOf({ metadata }: { readonly metadata: ObjectMeta }): NamespacedName {
+  return { namespace: metadata.namespace ?? '', name: metadata.name };
+}
+
+type ReadonlyNamespacedMap<Value> = Omit<NamespacedMap<Value>, 'set' | 'delete'>;
+
+export class ControllerCache {
   readonly #deployments = new NamespacedMap<CachedCluster>();
   readonly #standalone = new NamespacedMap<CachedCluster>();
-  /** The problem with each ClusterDeployment that cannot be read: each is said once. */
   readonly #malformed = new NamespacedMap<string>();
-  readonly #requests = new NamespacedMap<ObservedRequest>();
+  readonly deployments: ReadonlyNamespacedMap<CachedCluster> = this.#deployments;
+  readonly standalone: ReadonlyNamespacedMap<CachedCluster> = this.#standalone;
+  /** What is wrong with each ClusterDeployment that cannot be read. */
+  readonly malformed: ReadonlyNamespacedMap<string> = this.#malformed;
+  readonly requests = new NamespacedMap<ObservedRequest>();
 
-  // --- what is served ---
-
-  getCluster(object: PrimaryName): CachedCluster | undefined {
-    return this.#of(object).get(object);
+  getCluster(name: PrimaryName): CachedCluster | undefined {
+    return this.#of(name).get(name);
   }
 
   setCluster(cluster: CachedCluster): void {
@@ -43,126 +57,93 @@ export class ControllerCache implements FleetSnapshot {
     if (cluster.kind === undefined) this.#malformed.delete(cluster);
   }
 
-  deleteCluster(object: PrimaryName): void {
-    this.#of(object).delete(object);
-    if (object.kind === undefined) this.#malformed.delete(object);
+  deleteCluster(name: PrimaryName): void {
+    this.#of(name).delete(name);
+    if (name.kind === undefined) this.#malformed.delete(name);
   }
 
   #of({ kind }: PrimaryName): NamespacedMap<CachedCluster> {
     return kind === 'CertificateRequest' ? this.#standalone : this.#deployments;
   }
 
-  /** Of both kinds. */
+  /** @returns whether this problem is new. */
+  setMalformed(name: NamespacedName, problem: string): boolean {
+    if (this.#malformed.get(name) === problem) return false;
+    this.#malformed.set(name, problem);
+    return true;
+  }
+
+  /** ClusterDeployments and standalone requests. */
   clustersIn(namespace: string): readonly CachedCluster[] {
     return [...this.#deployments.in(namespace), ...this.#standalone.in(namespace)];
   }
 
-  /** Of both kinds. */
+  /** ClusterDeployments and standalone requests. */
   *allClusters(): Generator<CachedCluster> {
     yield* this.#deployments.all();
     yield* this.#standalone.all();
   }
 
-  *allDeployments(): Generator<CachedCluster> {
-    yield* this.#deployments.all();
-  }
-
-  *allStandalone(): Generator<CachedCluster> {
-    yield* this.#standalone.all();
-  }
-
-  /** Who could lay claim to the CertificateRequests of a namespace. */
+  /** The possible owners of CertificateRequests in a namespace. */
   ownersIn(namespace: string): CachedOwners {
     return { clusters: [...this.#deployments.in(namespace)], unreadable: [...this.#malformed.namesIn(namespace)] };
   }
 
-  // --- ClusterDeployments that cannot be read ---
-
-  /** @returns whether this problem is news. */
-  setMalformed(object: NamespacedName, problem: string): boolean {
-    if (this.#malformed.get(object) === problem) return false;
-    this.#malformed.set(object, problem);
-    return true;
-  }
-
-  malformed(): Iterable<NamespacedName> {
-    return this.#malformed.names();
-  }
-
-  // --- CertificateRequests ---
-
-  getRequest(object: NamespacedName): ObservedRequest | undefined {
-    return this.#requests.get(object);
-  }
-
-  setRequest(request: ObservedRequest): void {
-    this.#requests.set(request, request);
-  }
-
-  deleteRequest(object: NamespacedName): void {
-    this.#requests.delete(object);
-  }
-
-  requestsIn(namespace: string): readonly ObservedRequest[] {
-    return [...this.#requests.in(namespace)];
-  }
-
-  allRequests(): Iterable<ObservedRequest> {
-    return this.#requests.all();
-  }
-
-  // --- as gauges show it ---
-
-  /** Kept by the sweep of renewal windows. */
-  ari: AriCoverage = { certificates: 0, failing: false };
-
-  get clusters(): Iterable<ClusterSeries> {
-    return this.#clusterSeries();
-  }
-
-  get standalone(): Iterable<ClusterSeries> {
-    return this.#standaloneSeries();
-  }
-
-  get requests(): Iterable<RequestSeries> {
-    return this.#requestSeries();
-  }
-
-  *#clusterSeries(): Generator<ClusterSeries> {
-    for (const cluster of this.#deployments.all()) {
-      // One that was readable once and no longer is counts as what is wrong with it now.
-      if (this.#malformed.get(cluster) === undefined) yield seriesOf(cluster);
+  /**
+   * The issued, unexpired certificates of clusters that are served.
+   * @param now epoch milliseconds.
+   */
+  *certificatesInUse(now: number): Generator<CertificateInUse> {
+    const users = new Map<string, Omit<CertificateInUse, 'request'>>();
+    for (const cluster of this.allClusters()) {
+      if (!cluster.served || cluster.gate !== 'serve') continue;
+      for (const { requestName: name, bundleName } of cluster.certificates) {
+        const key = keyOf({ namespace: cluster.namespace, name });
+        if (!users.has(key)) users.set(key, { cluster, bundleName });
+      }
     }
-    for (const object of this.malformed()) {
-      yield {
-        ...object,
-        gate: 'InvalidClusterDeployment',
-        limitedSupport: this.getCluster(object)?.limitedSupport === true,
-      };
-    }
-  }
-
-  *#standaloneSeries(): Generator<ClusterSeries> {
-    for (const request of this.#standalone.all()) yield seriesOf(request);
-  }
-
-  *#requestSeries(): Generator<RequestSeries> {
-    for (const { namespace, name, dnsNames, notBefore, notAfter, renewBeforeDays } of this.#requests.all()) {
-      const begins = notBefore === undefined ? undefined : parseTimestamp(notBefore);
-      const ends = notAfter === undefined ? undefined : parseTimestamp(notAfter);
-      yield {
-        namespace,
-        name,
-        commonName: dnsNames[0] ?? '',
-        ...(begins === undefined ? {} : { notBefore: begins.getTime() }),
-        ...(ends === undefined ? {} : { notAfter: ends.getTime() }),
-        ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
-      };
+    for (const request of this.requests.all()) {
+      const { issued, deleting, notAfter } = request;
+      const user = users.get(keyOf(request));
+      if (!issued || deleting || notAfter === undefined || user === undefined) continue;
+      if ((parseTimestamp(notAfter)?.getTime() ?? 0) > now) yield { request, ...user };
     }
   }
 }
 
-function seriesOf({ namespace, name, gate, reason, limitedSupport }: CachedCluster): ClusterSeries {
-  const label = gate === 'serve' ? 'Serve' : gate === 'decommission' ? 'Decommission' : (reason ?? gate);
-  return { namespace, name, gate: label, limitedSupport };
+/** Values by namespace and name; those of one namespace are found without a scan. */
+class NamespacedMap<Value> {
+  readonly #namespaces = new Map<string, Map<string, Value>>();
+
+  get({ namespace, name }: NamespacedName): Value | undefined {
+    return this.#namespaces.get(namespace)?.get(name);
+  }
+
+  set({ namespace, name }: NamespacedName, value: Value): void {
+    const values = this.#namespaces.get(namespace) ?? new Map<string, Value>();
+    values.set(name, value);
+    this.#namespaces.set(namespace, values);
+  }
+
+  delete({ namespace, name }: NamespacedName): void {
+    const values = this.#namespaces.get(namespace);
+    values?.delete(name);
+    if (values?.size === 0) this.#namespaces.delete(namespace);
+  }
+
+  in(namespace: string): Iterable<Value> {
+    return this.#namespaces.get(namespace)?.values() ?? [];
+  }
+
+  namesIn(namespace: string): Iterable<string> {
+    return this.#namespaces.get(namespace)?.keys() ?? [];
+  }
+
+  *all(): Generator<Value> {
+    for (const values of this.#namespaces.values()) yield* values.values();
+  }
+
+  *names(): Generator<NamespacedName> {
+    for (const [namespace, values] of this.#namespaces) for (const name of values.keys()) yield { namespace, name };
+  }
 }

@@ -1,9 +1,10 @@
-/** Events that the watch itself puts on objects: said if they can be, never in the way of the rest. */
+/** Records the controller's Events on objects. */
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { type EventDetails, type InvolvedObject, recordEvent } from '../kubernetes/objects/events.ts';
-import type { ControllerLogger } from './controller-dependencies.ts';
+import { keyOf } from './controller-cache.ts';
+import type { ControllerLogger } from './outage-log.ts';
 
 const MAX_ATTEMPTS = 4;
 
@@ -18,26 +19,21 @@ export class EventRecorder {
     this.#signal = signal;
   }
 
-  /** An Event that cannot be written after some tries is in the log instead: the state it tells of is in the gauges too. */
-  async record(subject: InvolvedObject, words: EventDetails): Promise<void> {
+  /** Records a warning. One that cannot be written after some attempts is logged: gauges report the same state. */
+  async warn(object: InvolvedObject, reason: string, message: string): Promise<void> {
+    const event: EventDetails = { type: 'Warning', reason, message };
     const backoff = new Backoff(200, 2_000);
     for (;;) {
       try {
-        await recordEvent(this.#kubernetes, subject, words, this.#signal);
+        await recordEvent(this.#kubernetes, object, event, this.#signal);
         return;
       } catch (error) {
         this.#signal.throwIfAborted();
         if (!(error instanceof CertmanError)) throw error;
         const waitMs = backoff.next();
         if (error.info.retry !== 'transient' || backoff.failures >= MAX_ATTEMPTS) {
-          this.#logger.warn(
-            {
-              object: `${subject.resource.kind} ${subject.namespace}/${subject.name}`,
-              event: words,
-              problem: error.message,
-            },
-            'An Event could not be written',
-          );
+          const fields = { object: `${object.resource.kind} ${keyOf(object)}`, event, problem: error.message };
+          this.#logger.warn(fields, 'An Event could not be recorded');
           return;
         }
         await pause(waitMs, this.#signal);

@@ -1,172 +1,131 @@
-/** One kind of object, followed for as long as the watch lasts: each event is given to its handler, and its position kept. */
+/** Lists and watches one kind of object, and passes each event to the handler of that kind. */
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesObject, ResourceType } from '../kubernetes/api/kubernetes-api.ts';
 import { type ListAndWatchOptions, listAndWatch, type WatchConnection } from '../kubernetes/api/list-and-watch.ts';
-import type { ControllerLogger } from './controller-dependencies.ts';
+import { keyOf, nameOf } from './controller-cache.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
-import type { ResourceVersionCheckpoint } from './resource-version-checkpoint.ts';
+import { type ControllerLogger, OutageLog } from './outage-log.ts';
+import { ResourceVersionCheckpoint } from './resource-version-checkpoint.ts';
 
-/** What is done about the objects of a kind. Each answers whether it was dealt with. */
+/** Handles the events of one kind. An event is handled when its promise resolves; a rejection stops the controller. */
 export interface ResourceEventHandler {
-  /** In a list of what was dealt with before. */
-  onListed(object: KubernetesObject): void;
-  onUpsert(object: KubernetesObject, from: 'list' | 'watch'): Promise<boolean>;
-  onDelete(object: KubernetesObject): Promise<boolean>;
-  /** A list is complete: what is remembered and not among `keys` (`namespace/name`) has vanished. */
-  onSynced?(keys: ReadonlySet<string>): Promise<boolean>;
+  /** An object of a list that an earlier worker has handled: to be cached only. */
+  onListed?(object: KubernetesObject): void;
+  onUpsert(object: KubernetesObject, from: 'list' | 'watch'): Promise<void>;
+  onDelete(object: KubernetesObject): Promise<void>;
+  /** A list is complete. @param keys `namespace/name` of every object that exists. */
+  onSynced?(keys: ReadonlySet<string>): Promise<void>;
+}
+
+/** A kind that the controller informs itself of. */
+export interface InformedResource
+  extends Pick<ListAndWatchOptions, 'namespace' | 'fieldSelector' | 'metadataOnly' | 'resumeMode' | 'optional'> {
+  readonly resource: ResourceType;
+  readonly handler: ResourceEventHandler;
 }
 
 export interface InformerOptions {
   readonly source: WatchConnection;
-  readonly resource: ResourceType;
-  readonly watchOptions: Omit<ListAndWatchOptions, 'signal' | 'onFailure' | 'onRecovery'>;
-  readonly handler: ResourceEventHandler;
-  readonly checkpoint: ResourceVersionCheckpoint;
-  readonly work: KeyedWorkQueue;
+  readonly queue: KeyedWorkQueue;
   readonly logger: ControllerLogger;
   readonly signal: AbortSignal;
+  /** Checkpoint of an earlier worker. */
+  readonly resumeFrom: string | undefined;
+  /** Called when an event could not be handled. */
   readonly onError: (error: unknown) => void;
-  /** The first list has been dealt with, or there is nothing to list. */
-  readonly onReady: () => void;
 }
 
-const REPEAT_LOG_INTERVAL_MS = 60_000;
-
-/** Ends only with the signal, whose reason it throws. */
-export async function runInformer(options: InformerOptions): Promise<never> {
-  const { handler, checkpoint: position, work, signal } = options;
-  let keys = new Set<string>();
-  let open = new PendingList();
-  let absent = false;
-  const events = listAndWatch(options.source, options.resource, {
-    ...options.watchOptions,
-    signal,
-    ...outageLogger(options.logger, options.resource.plural),
+export class Informer {
+  readonly #informed: InformedResource;
+  readonly #options: InformerOptions;
+  readonly #checkpoint: ResourceVersionCheckpoint;
+  #onSynced: () => void = () => undefined;
+  /** Resolves when the first list is handled, or the API server does not know the kind. */
+  readonly synced = new Promise<void>((resolve) => {
+    this.#onSynced = resolve;
   });
-  const settle = (dealtWith: Promise<boolean>, done: () => void): void => {
-    void whenHandled(dealtWith, done, options.onError);
-  };
-  for await (const event of events) {
-    switch (event.kind) {
-      case 'listing':
-        absent = false;
-        keys = new Set();
-        open = new PendingList();
-        if (!event.known) position.reset();
-        break;
-      case 'page':
-        for (const object of event.objects) {
-          keys.add(`${object.metadata.namespace ?? ''}/${object.metadata.name}`);
-          if (event.known) handler.onListed(object);
-          else {
-            settle(handler.onUpsert(object, 'list'), open.begin());
-            await work.waitForCapacity();
+
+  constructor(informed: InformedResource, options: InformerOptions) {
+    this.#informed = informed;
+    this.#options = options;
+    this.#checkpoint = new ResourceVersionCheckpoint(options.resumeFrom);
+  }
+
+  /** The last resourceVersion up to which every event is handled. */
+  get resourceVersion(): string | undefined {
+    return this.#checkpoint.resourceVersion;
+  }
+
+  /** Runs until the signal, whose reason it throws. */
+  async run(): Promise<never> {
+    const { resource, handler, ...selection } = this.#informed;
+    const { source, logger, signal, resumeFrom } = this.#options;
+    const messages = { failing: 'The watch is interrupted', recovered: 'The watch has resumed' };
+    const outage = new OutageLog(logger, { kind: resource.plural }, messages);
+    let listed = new Set<string>();
+    let absent = false;
+    const events = listAndWatch(source, resource, {
+      ...selection,
+      resumeFrom,
+      signal,
+      onFailure: (failure, waitMs) => outage.failed(failure, waitMs),
+      onRecovery: () => outage.recovered(),
+    });
+    for await (const event of events) {
+      switch (event.kind) {
+        case 'listing':
+          absent = false;
+          listed = new Set();
+          if (!event.known) this.#checkpoint.reset();
+          break;
+        case 'page':
+          for (const object of event.objects) {
+            listed.add(keyOf(nameOf(object)));
+            if (event.known) handler.onListed?.(object);
+            else await this.#handle(handler.onUpsert(object, 'list'));
           }
-        }
-        break;
-      case 'listed': {
-        if (!event.known && handler.onSynced !== undefined) settle(handler.onSynced(keys), open.begin());
-        const done = position.begin(event.resourceVersion);
-        open.complete(() => {
-          done();
-          options.onReady();
-        });
-        keys = new Set();
-        break;
+          break;
+        case 'listed':
+          if (!event.known) await this.#handle(handler.onSynced?.(listed));
+          this.#checkpoint.begin(event.resourceVersion, this.#onSynced)();
+          listed = new Set();
+          break;
+        case 'applied':
+          await this.#handle(handler.onUpsert(event.object, 'watch'), event.resourceVersion);
+          break;
+        case 'deleted':
+          await this.#handle(handler.onDelete(event.object), event.resourceVersion);
+          break;
+        case 'bookmark':
+          this.#checkpoint.begin(event.resourceVersion)();
+          break;
+        case 'absent':
+          if (!absent) {
+            logger.info(
+              { kind: resource.plural },
+              `The API server does not know ${resource.plural}.${resource.group}; it is asked again every minute`,
+            );
+          }
+          absent = true;
+          this.#onSynced();
+          break;
       }
-      case 'applied':
-        settle(handler.onUpsert(event.object, 'watch'), position.begin(event.resourceVersion));
-        await work.waitForCapacity();
-        break;
-      case 'deleted':
-        settle(handler.onDelete(event.object), position.begin(event.resourceVersion));
-        await work.waitForCapacity();
-        break;
-      case 'bookmark':
-        position.begin(event.resourceVersion)();
-        break;
-      case 'absent':
-        if (!absent) logAbsentResource(options);
-        absent = true;
-        options.onReady();
-        break;
     }
-    // A watch that is resumed without a list is ready at once.
-    if (options.watchOptions.resumeMode === 'watch' && options.watchOptions.resumeFrom !== undefined) options.onReady();
-  }
-  signal.throwIfAborted();
-  throw new CertmanError({ code: 'internal/unexpected', message: `The watch of ${options.resource.plural} ended.` });
-}
-
-function logAbsentResource({ logger, resource }: InformerOptions): void {
-  const { plural, group } = resource;
-  logger.info(
-    { kind: plural },
-    `The API server does not know ${plural}.${group}: the watch goes on without them, and looks again every minute`,
-  );
-}
-
-async function whenHandled(
-  dealtWith: Promise<boolean>,
-  done: () => void,
-  onError: (error: unknown) => void,
-): Promise<void> {
-  try {
-    if (await dealtWith) done();
-  } catch (error) {
-    onError(error);
-  }
-}
-
-/** Counts what of a list is still being dealt with. */
-class PendingList {
-  #pending = 1;
-  #onDone: (() => void) | undefined;
-
-  begin(): () => void {
-    this.#pending += 1;
-    return () => this.#end();
+    signal.throwIfAborted();
+    throw new CertmanError({ code: 'internal/unexpected', message: `The watch of ${resource.plural} ended.` });
   }
 
-  complete(onDone: () => void): void {
-    this.#onDone = onDone;
-    this.#end();
+  /** Lets an event be handled beside the next ones; waits only while the work queue is full. */
+  async #handle(handled: Promise<void> | undefined, resourceVersion?: string): Promise<void> {
+    const done = this.#checkpoint.begin(resourceVersion);
+    void (async () => {
+      try {
+        await handled;
+        done();
+      } catch (error) {
+        this.#options.onError(error);
+      }
+    })();
+    await this.#options.queue.waitForCapacity();
   }
-
-  #end(): void {
-    this.#pending -= 1;
-    if (this.#pending === 0) this.#onDone?.();
-  }
-}
-
-/** Says a trouble when it begins, when it becomes another one, once a minute while it lasts, and when it is over. */
-function outageLogger(logger: ControllerLogger, kind: string): Pick<ListAndWatchOptions, 'onFailure' | 'onRecovery'> {
-  let since: number | undefined;
-  let said: { readonly code: string; readonly at: number } | undefined;
-  return {
-    onFailure: (trouble, waitMs) => {
-      const now = performance.now();
-      since ??= now;
-      if (said?.code === trouble.code && now - said.at < REPEAT_LOG_INTERVAL_MS) return;
-      // Losing the position happens to every watch now and then, and is mended by listing again.
-      const level = trouble.code === 'kubernetes/gone' ? 'info' : 'warn';
-      said = { code: trouble.code, at: now };
-      logger[level](
-        {
-          kind,
-          code: trouble.code,
-          problem: trouble.message,
-          next: trouble.info.remedy,
-          retryInMs: Math.round(waitMs),
-        },
-        'The watch is interrupted',
-      );
-    },
-    onRecovery: () => {
-      if (since === undefined) return;
-      logger.info({ kind, seconds: Math.round((performance.now() - since) / 1000) }, 'The watch goes on');
-      since = undefined;
-      said = undefined;
-    },
-  };
 }

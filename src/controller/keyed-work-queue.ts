@@ -1,55 +1,51 @@
-/** Work in the order it came for each key, at once for different keys, bounded in number. The first error ends it all. */
+/** Runs work of the same key in order and of different keys concurrently, up to a limit. */
 import pLimit, { type LimitFunction } from 'p-limit';
 
 export class KeyedWorkQueue {
   readonly #limit: LimitFunction;
-  readonly #lastByKey = new Map<string, Promise<void>>();
   readonly #maxPending: number;
-  readonly #onError: (error: unknown) => void;
-  #size = 0;
+  /** The last work of each key; settles, but never rejects. */
+  readonly #lastByKey = new Map<string, Promise<unknown>>();
+  #pending = 0;
   #capacityWaiters: (() => void)[] = [];
 
   /**
-   * @param concurrency of work at one time.
-   * @param mostWaiting work accepted before {@link waitForCapacity} makes its caller wait.
+   * @param concurrency pieces of work that run at the same time.
+   * @param maxPending unfinished pieces of work from which on {@link waitForCapacity} waits.
    */
-  constructor(concurrency: number, mostWaiting: number, onError: (error: unknown) => void) {
+  constructor(concurrency: number, maxPending: number) {
     this.#limit = pLimit(concurrency);
-    this.#maxPending = mostWaiting;
-    this.#onError = onError;
+    this.#maxPending = maxPending;
   }
 
-  /** Never rejects: an error goes to `onError`, and the work counts as not done. @returns whether it was done. */
-  async add(key: string, work: () => Promise<void>): Promise<boolean> {
-    const before = this.#lastByKey.get(key) ?? Promise.resolve();
-    let done = false;
-    this.#size += 1;
-    const inTurn = async (): Promise<void> => {
-      await before;
-      try {
-        await this.#limit(work);
-        done = true;
-      } catch (error) {
-        this.#onError(error);
-      }
-    };
-    const mine = inTurn();
-    this.#lastByKey.set(key, mine);
-    await mine;
-    if (this.#lastByKey.get(key) === mine) this.#lastByKey.delete(key);
-    this.#size -= 1;
-    if (this.#size < this.#maxPending) for (const wake of this.#capacityWaiters.splice(0)) wake();
-    return done;
+  /** @returns the result of the work. @throws its error, after which the key's next work runs all the same. */
+  async add<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const result = this.#runAfter(this.#lastByKey.get(key), work);
+    const settled = result.catch(() => undefined);
+    this.#lastByKey.set(key, settled);
+    this.#pending += 1;
+    try {
+      return await result;
+    } finally {
+      if (this.#lastByKey.get(key) === settled) this.#lastByKey.delete(key);
+      this.#pending -= 1;
+      if (this.#pending < this.#maxPending) for (const resume of this.#capacityWaiters.splice(0)) resume();
+    }
   }
 
-  /** Returns once there is room for more. */
+  async #runAfter<T>(previous: Promise<unknown> | undefined, work: () => Promise<T>): Promise<T> {
+    await previous;
+    return await this.#limit(work);
+  }
+
+  /** Waits while there is as much unfinished work as may be. */
   async waitForCapacity(): Promise<void> {
-    while (this.#size >= this.#maxPending) {
+    while (this.#pending >= this.#maxPending) {
       await new Promise<void>((resolve) => this.#capacityWaiters.push(resolve));
     }
   }
 
-  /** Returns once all that was accepted has ended. */
+  /** Waits for all unfinished work. */
   async drain(): Promise<void> {
     while (this.#lastByKey.size > 0) await Promise.all(this.#lastByKey.values());
   }

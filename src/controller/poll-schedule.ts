@@ -1,67 +1,64 @@
-/** When each of the things that somebody outside is asked about is asked about next: kept in memory for as long as it is in use. */
+/** When each polled subject is due next; kept in memory while the subject is in use. */
 export class PollSchedule<Subject> {
   readonly #keyOf: (subject: Subject) => string;
-  readonly #entries = new Map<string, PollEntry>();
+  readonly #entries = new Map<string, Entry>();
   #round = 0;
 
-  /** @param keyOf what two sightings of the same thing have in common. */
   constructor(keyOf: (subject: Subject) => string) {
     this.#keyOf = keyOf;
   }
 
   /**
-   * Those whose time has come, longest due first; one that is seen for the first time is due at once. What is not among those
-   * present any more is forgotten.
-   * @param present all that are in use.
+   * Subjects that are due, longest due first; a new one is due at once. Forgets subjects that are not in use.
+   * @param inUse all subjects; of several with the same key, the first counts.
    * @param now epoch milliseconds.
-   * @param most of them that are wanted.
+   * @param max number of subjects to return.
    */
-  due(present: Iterable<Subject>, now: number, most: number): readonly Subject[] {
+  due(inUse: Iterable<Subject>, now: number, max: number): readonly Subject[] {
     this.#round += 1;
     const due: { readonly subject: Subject; readonly since: number }[] = [];
-    for (const subject of present) {
+    for (const subject of inUse) {
       const key = this.#keyOf(subject);
-      const look: PollEntry = this.#entries.get(key) ?? { nextPoll: now, recordAnswer: false, round: 0 };
-      // Told of by two objects, it is asked about once.
-      if (look.round === this.#round) continue;
-      look.round = this.#round;
-      this.#entries.set(key, look);
-      if (look.nextPoll <= now) due.push({ subject, since: look.nextPoll });
+      const entry: Entry = this.#entries.get(key) ?? { nextPollAt: now, answered: false, round: 0 };
+      if (entry.round === this.#round) continue;
+      entry.round = this.#round;
+      this.#entries.set(key, entry);
+      if (entry.nextPollAt <= now) due.push({ subject, since: entry.nextPollAt });
     }
     for (const [key, { round }] of this.#entries) if (round !== this.#round) this.#entries.delete(key);
     return due
-      .sort((one, other) => one.since - other.since)
-      .slice(0, most)
+      .sort((left, right) => left.since - right.since)
+      .slice(0, max)
       .map(({ subject }) => subject);
   }
 
-  /** There was an answer. @param nextPoll epoch milliseconds. */
-  answered(key: string, nextPoll: number): void {
-    this.#set(key, { nextPoll, recordAnswer: true });
+  /** Records an answer. @param nextPollAt epoch milliseconds. */
+  answered(key: string, nextPollAt: number): void {
+    this.#update(key, { nextPollAt, answered: true });
   }
 
-  /** There was none, or nobody was asked. @param nextPoll epoch milliseconds. */
-  postpone(key: string, nextPoll: number): void {
-    this.#set(key, { nextPoll });
+  /** Postpones a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
+  postpone(key: string, nextPollAt: number): void {
+    this.#update(key, { nextPollAt });
   }
 
-  /** Of how many of those in use there has been an answer. */
+  /** Number of subjects in use with at least one answer. */
   get answeredCount(): number {
     let count = 0;
-    for (const { recordAnswer } of this.#entries.values()) count += Number(recordAnswer);
+    for (const { answered } of this.#entries.values()) count += Number(answered);
     return count;
   }
 
-  #set(key: string, change: Partial<PollEntry>): void {
-    const look = this.#entries.get(key);
-    if (look !== undefined) Object.assign(look, change);
+  #update(key: string, change: Partial<Entry>): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) Object.assign(entry, change);
   }
 }
 
-interface PollEntry {
+interface Entry {
   /** Epoch milliseconds. */
-  nextPoll: number;
-  recordAnswer: boolean;
-  /** The round in which it was last seen. */
+  nextPollAt: number;
+  answered: boolean;
+  /** Last round in which the subject was in use. */
   round: number;
 }

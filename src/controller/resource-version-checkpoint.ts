@@ -1,40 +1,47 @@
 /**
- * How far one stream of events has been dealt with, when several are dealt with at once: the position of the last event
- * before which nothing is outstanding. Only that may be handed to the next worker.
+ * How far one informer has come while it handles several events at once: the resourceVersion of the last event before which
+ * none is unfinished. Only from there may another worker resume.
  */
 export class ResourceVersionCheckpoint {
-  readonly #outstanding: { readonly position: string; done: boolean }[] = [];
+  readonly #unfinished: { readonly resourceVersion?: string; readonly onReached?: () => void; done: boolean }[] = [];
   #resourceVersion: string | undefined;
 
   constructor(resumeFrom: string | undefined) {
     this.#resourceVersion = resumeFrom;
   }
 
-  /** Where to go on from; undefined: nowhere, list. */
+  /** Undefined: there is nothing to resume from, list. */
   get resourceVersion(): string | undefined {
     return this.#resourceVersion;
   }
 
-  /** @returns what to call when everything that came with `position` is done. */
-  begin(position: string): () => void {
-    const entry = { position, done: false };
-    this.#outstanding.push(entry);
+  /**
+   * Records an event whose handling begins.
+   * @param resourceVersion undefined: an item of a list, which has no position of its own.
+   * @param onReached called when this event and all before it are handled.
+   * @returns to be called when the event is handled.
+   */
+  begin(resourceVersion?: string, onReached?: () => void): () => void {
+    const event = { resourceVersion, onReached, done: false };
+    this.#unfinished.push(event);
     return () => {
-      entry.done = true;
+      event.done = true;
       this.#advance();
     };
   }
 
-  /** The stream was lost and is listed afresh: what was handled before says nothing about what comes now. */
+  /** Forgets everything: a list starts afresh. */
   reset(): void {
     this.#resourceVersion = undefined;
-    this.#outstanding.length = 0;
+    this.#unfinished.length = 0;
   }
 
   #advance(): void {
-    while (this.#outstanding[0]?.done === true) {
-      this.#resourceVersion = this.#outstanding[0].position;
-      this.#outstanding.shift();
+    while (this.#unfinished[0]?.done === true) {
+      const { resourceVersion, onReached } = this.#unfinished[0];
+      this.#unfinished.shift();
+      this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
+      onReached?.();
     }
   }
 }

@@ -1,10 +1,14 @@
 /**
- * The safety net under the watch: the whole picture, from paged lists, against what was signalled and what runs. Only what
- * differs is looked at again, each at its source, and only then told. In a fleet at rest nothing is told.
+ * The periodic resync: compares the management cluster, by paged lists, with the cache and the running workflows. Each
+ * difference is read again at its source before it is signalled; a fleet at rest gets no signal.
  */
-import { type ClusterIdentity, type ClusterView, clusterDigest } from '../clusters/cluster-view.ts';
+
+import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { ClusterView } from '../clusters/cluster-view.ts';
+import { clusterDigest } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { type ResourceType } from '../kubernetes/api/kubernetes-api.ts';
+import { pause } from '../kubernetes/api/backoff.ts';
+import type { ResourceType } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { listCertificateRequests } from '../kubernetes/objects/list-certificate-requests.ts';
 import { clusterViewOfOrphans, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
@@ -12,140 +16,158 @@ import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects
 import { standaloneView } from '../kubernetes/objects/standalone-view.ts';
 import type { CertificateRequestHandler } from './certificate-request-handler.ts';
 import type { ClusterDeploymentHandler } from './cluster-deployment-handler.ts';
-import type { ClusterWorkflowClient } from './cluster-workflow-client.ts';
-import { keyOf, type NamespacedName } from './controller-cache.ts';
-import type { KeyedWorkQueue } from './keyed-work-queue.ts';
-import { OwnedObjectsResync, type OwnedObjectsResyncOptions } from './resync-owned-objects.ts';
-import { LOOKUP_REJECTED, SIGNAL_REJECTED, WorkflowResync } from './resync-workflows.ts';
-import { signalInOrder, unlessRejected } from './signal-in-order.ts';
+import { type ClusterSignaller, signalInOrder, unlessRejected } from './cluster-signaller.ts';
+import { SignalRejected } from './cluster-workflow-client.ts';
+import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
+import type { ControllerContext } from './controller-context.ts';
+import { OwnedObjectsResync } from './resync-owned-objects.ts';
+import { WorkflowResync } from './resync-workflows.ts';
 
-export interface ResyncOptions extends OwnedObjectsResyncOptions {
-  readonly clusters: ClusterDeploymentHandler;
-  readonly requests: CertificateRequestHandler;
-  readonly signals: ClusterWorkflowClient;
-  readonly work: KeyedWorkQueue;
-}
+/** The first resync comes soon, since a take-over often follows an outage. */
+const FIRST_DELAY_MS = 60_000;
+const RETRY_DELAY_MS = 30_000;
 
 export class Resync {
-  readonly #options: ResyncOptions;
+  readonly #context: ControllerContext;
+  readonly #clusters: ClusterDeploymentHandler;
+  readonly #requests: CertificateRequestHandler;
   readonly #workflows: WorkflowResync;
   readonly #ownedObjects: OwnedObjectsResync;
 
-  constructor(options: ResyncOptions) {
-    this.#options = options;
-    this.#workflows = new WorkflowResync(options);
-    this.#ownedObjects = new OwnedObjectsResync(options);
+  /** @param caHost host of the CA's directory that an order would go to now. */
+  constructor(
+    context: ControllerContext,
+    parts: {
+      readonly clusters: ClusterDeploymentHandler;
+      readonly requests: CertificateRequestHandler;
+      readonly signaller: ClusterSignaller;
+      readonly caHost: () => Promise<string | undefined>;
+    },
+  ) {
+    this.#context = context;
+    this.#clusters = parts.clusters;
+    this.#requests = parts.requests;
+    this.#workflows = new WorkflowResync(context, parts.requests);
+    this.#ownedObjects = new OwnedObjectsResync(context, parts.signaller, parts.caHost);
   }
 
-  /** @returns how much differed, by kind of difference. @throws CertmanError when the API server or Temporal cannot be asked. */
-  async run(): Promise<Readonly<Record<string, number>>> {
-    const { kubernetes, fleet, signal } = this.#options;
-    const began = performance.now();
+  /** Runs until the signal, whose reason it throws. @throws CertmanError `temporal/unreachable`. */
+  async run(): Promise<never> {
+    const { settings, signal, logger } = this.#context;
+    let waitMs = Math.min(settings.resyncIntervalMs, FIRST_DELAY_MS);
+    for (;;) {
+      await pause(waitMs, signal);
+      try {
+        await this.#resync();
+        waitMs = settings.resyncIntervalMs;
+      } catch (error) {
+        signal.throwIfAborted();
+        const retryable =
+          error instanceof SignalRejected || (error instanceof CertmanError && error.code !== 'temporal/unreachable');
+        if (!retryable) throw error;
+        waitMs = Math.min(settings.resyncIntervalMs, RETRY_DELAY_MS);
+        logger.warn({ problem: error.message, retryInMs: waitMs }, 'The resync failed');
+      }
+    }
+  }
+
+  async #resync(): Promise<void> {
+    const { kubernetes, cache, signal, logger } = this.#context;
+    const start = performance.now();
     const clusters = await this.#resyncClusters();
-    const hiveIsServed = clusters !== undefined;
+    const hiveInstalled = clusters !== undefined;
     const requests = await listCertificateRequests(kubernetes, { signal });
-    const drift = {
+    const differences = {
       clusters: clusters ?? 0,
       standalone: await this.#resyncStandalone(requests),
-      workflows: await this.#workflows.run(hiveIsServed),
-      // Whether a ClusterDeployment is gone cannot be seen where there are none to be seen.
-      orphans: hiveIsServed ? await this.#resyncOrphans(requests) : 0,
-      belongings: await this.#ownedObjects.run(requests),
+      workflows: await this.#workflows.run(hiveInstalled),
+      // Without Hive, nothing shows whether a ClusterDeployment is gone.
+      orphans: hiveInstalled ? await this.#resyncOrphans(requests) : 0,
+      ownedObjects: await this.#ownedObjects.run(requests),
     };
     signal.throwIfAborted();
-    const ms = Math.round(performance.now() - began);
-    this.#options.logger.info(
-      { ms, clusters: [...fleet.allClusters()].length, drift },
-      'The whole picture was compared',
-    );
-    return drift;
+    const ms = Math.round(performance.now() - start);
+    logger.info({ ms, clusters: [...cache.allClusters()].length, differences }, 'Resynced');
   }
 
-  /** ClusterDeployments as listed against what was last dealt with. @returns undefined when the API server knows none. */
+  /** @returns the number of differences; undefined when the API server does not know ClusterDeployments. */
   async #resyncClusters(): Promise<number | undefined> {
-    const { kubernetes, settings, fleet, clusters, signal } = this.#options;
-    const seen = new Set<string>();
-    const suspects = new Map<string, NamespacedName>();
+    const { kubernetes, settings, cache, signal } = this.#context;
+    const listed = new Set<string>();
+    const differing: NamespacedName[] = [];
     try {
       for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS, { signal })) {
-        const name = { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
-        seen.add(keyOf(name));
+        const name = nameOf(object);
+        listed.add(keyOf(name));
         const projected = projectClusterDeployment(object, settings);
-        if (projected.kind === 'malformed') continue;
-        const known = fleet.getCluster(name);
-        const { view } = projected;
-        if (known?.uid !== view.identity.uid || known.digest !== clusterDigest(view)) suspects.set(keyOf(name), name);
+        if (projected.kind === 'cluster' && differs(cache.getCluster(name), projected.view)) differing.push(name);
       }
     } catch (error) {
       if (error instanceof CertmanError && error.code === 'kubernetes/notFound') return undefined;
       throw error;
     }
-    for (const known of fleet.allDeployments()) if (!seen.has(keyOf(known))) suspects.set(keyOf(known), known);
-    for (const name of suspects.values()) await this.#reconcileCurrent(CLUSTER_DEPLOYMENTS, name, clusters);
-    return suspects.size;
+    const unlisted = [...cache.deployments.all()].filter((cluster) => !listed.has(keyOf(cluster)));
+    return await this.#reconcile(CLUSTER_DEPLOYMENTS, [...differing, ...unlisted], this.#clusters);
   }
 
-  /** CertificateRequests that stand alone as listed against what was last dealt with; and whether they still do. */
-  async #resyncStandalone(listed: readonly ObservedRequest[]): Promise<number> {
-    const { settings, fleet, requests } = this.#options;
-    const suspects = new Map<string, NamespacedName>();
-    const seen = new Set<string>();
-    for (const request of listed) {
-      seen.add(keyOf(request));
-      const known = fleet.getCluster({ kind: 'CertificateRequest', namespace: request.namespace, name: request.name });
-      const view =
-        requests.ownerOf(request) === undefined ? standaloneView(settings.managementCluster, request) : undefined;
-      const digest = view === undefined ? undefined : clusterDigest(view);
-      if (known?.digest !== digest || known?.uid !== view?.identity.uid) suspects.set(keyOf(request), request);
-    }
-    for (const known of fleet.allStandalone()) if (!seen.has(keyOf(known))) suspects.set(keyOf(known), known);
-    for (const name of suspects.values()) await this.#reconcileCurrent(CERTIFICATE_REQUESTS, name, requests);
-    return suspects.size;
+  /** @returns the number of differences, requests that became or ceased to be standalone included. */
+  async #resyncStandalone(requests: readonly ObservedRequest[]): Promise<number> {
+    const { settings, cache } = this.#context;
+    const listed = new Set(requests.map(keyOf));
+    const differing = requests.filter((request) => {
+      const isStandalone = this.#requests.ownerOf(request) === undefined;
+      const view = isStandalone ? standaloneView(settings.managementCluster, request) : undefined;
+      return differs(cache.standalone.get(request), view);
+    });
+    const unlisted = [...cache.standalone.all()].filter((cluster) => !listed.has(keyOf(cluster)));
+    return await this.#reconcile(CERTIFICATE_REQUESTS, [...differing, ...unlisted], this.#requests);
   }
 
-  /** The list may be behind the watch: what counts is the object itself, and whether the watch has dealt with that. */
-  async #reconcileCurrent(
+  /** Reads each object again, since the list may be behind the watch. @returns their number. */
+  async #reconcile(
     resource: ResourceType,
-    { namespace, name }: NamespacedName,
-    watch: Pick<ClusterDeploymentHandler, 'onUpsert' | 'onMissedDelete'>,
-  ): Promise<void> {
-    const object = await this.#options.kubernetes.get(resource, { namespace, name }, this.#options.signal);
-    if (object === undefined) await watch.onMissedDelete({ namespace, name });
-    else await watch.onUpsert(object);
+    names: readonly NamespacedName[],
+    handler: Pick<ClusterDeploymentHandler, 'onUpsert' | 'onMissedDelete'>,
+  ): Promise<number> {
+    for (const { namespace, name } of names) {
+      const object = await this.#context.kubernetes.get(resource, { namespace, name }, this.#context.signal);
+      if (object === undefined) await handler.onMissedDelete({ namespace, name });
+      else await handler.onUpsert(object);
+    }
+    return names.length;
   }
 
-  async #isGone(cluster: ClusterIdentity): Promise<boolean> {
-    const { kubernetes, signal } = this.#options;
-    const object = await kubernetes.get(CLUSTER_DEPLOYMENTS, cluster, signal);
-    return object?.metadata.uid !== cluster.uid;
-  }
-
-  /** CertificateRequests whose ClusterDeployment is gone and that no workflow is clearing away. */
+  /** Finds CertificateRequests whose ClusterDeployment is gone and that no workflow decommissions. @returns their clusters' number. */
   async #resyncOrphans(requests: readonly ObservedRequest[]): Promise<number> {
-    const { fleet, settings, logger } = this.#options;
+    const { cache, settings, logger } = this.#context;
     const orphans = new Map<string, ObservedRequest[]>();
     for (const request of requests) {
       const { owner, namespace } = request;
-      if (owner === undefined || fleet.getCluster({ namespace, name: owner.name })?.uid === owner.uid) continue;
+      if (owner === undefined || cache.getCluster({ namespace, name: owner.name })?.uid === owner.uid) continue;
       const id = `${namespace}/${owner.name}/${owner.uid}`;
       orphans.set(id, [...(orphans.get(id) ?? []), request]);
     }
-    let drift = 0;
+    let differences = 0;
     for (const siblings of orphans.values()) {
       const view = clusterViewOfOrphans(settings.managementCluster, siblings);
-      if (view === undefined || !(await this.#isGone(view.identity))) continue;
-      const clear = () => this.#signalOrphans(view, siblings.length);
-      if (await unlessRejected(logger, view.identity, LOOKUP_REJECTED, clear)) drift += 1;
+      if (view && (await unlessRejected(logger, view.identity, () => this.#decommissionOrphans(view))))
+        differences += 1;
     }
-    return drift;
+    return differences;
   }
 
-  /** @returns whether nobody was at it. */
-  async #signalOrphans(view: ClusterView, requests: number): Promise<boolean> {
-    const { signals, logger } = this.#options;
+  /** @returns whether the cluster is gone and no workflow decommissions it. */
+  async #decommissionOrphans(view: ClusterView): Promise<boolean> {
+    const { kubernetes, workflows, logger, signal } = this.#context;
     const { identity } = view;
-    if ((await signals.describeState(identity)) !== undefined) return false;
-    logger.warn({ cluster: keyOf(identity), requests }, 'CertificateRequests were left behind');
-    return await signalInOrder(this.#options, identity, SIGNAL_REJECTED, () => signals.signalGone(view, true));
+    const object = await kubernetes.get(CLUSTER_DEPLOYMENTS, identity, signal);
+    if (object?.metadata.uid === identity.uid || (await workflows.describeState(identity)) !== undefined) return false;
+    logger.warn({ cluster: keyOf(identity), requests: view.bundles.length }, 'CertificateRequests are orphaned');
+    await signalInOrder(this.#context, identity, () => workflows.signalGone(view, true));
+    return true;
   }
+}
+
+function differs(cached: CachedCluster | undefined, view: ClusterView | undefined): boolean {
+  return cached?.uid !== view?.identity.uid || cached?.digest !== (view && clusterDigest(view));
 }

@@ -1,7 +1,7 @@
 /** Completed issuances, from Temporal's visibility store. */
 import type { Client } from '@temporalio/client';
 import { CertNameSet, CertNames, CertReason } from '../contract/search-attributes.ts';
-import { listExecutions } from '../controller/list-executions.ts';
+import { listExecutions } from '../controller/cluster-workflow-client.ts';
 import type { ListCompletedIssuances } from '../observability/issued-counts.ts';
 
 const PAGE_SIZE = 1_000;

@@ -14,8 +14,8 @@ export function primaryResource(served: Pick<ClusterIdentity, 'kind'>): Resource
   return isStandalone(served) ? CERTIFICATE_REQUESTS : CLUSTER_DEPLOYMENTS;
 }
 
-/** The object itself, to say an Event of. */
-export function involvedObjectOf(served: ClusterIdentity): InvolvedObject {
-  const { namespace, name, uid } = served;
-  return { resource: primaryResource(served), namespace, name, uid };
+/** The object that Events about it are recorded on. */
+export function involvedObjectOf(cluster: Omit<ClusterIdentity, 'managementCluster'>): InvolvedObject {
+  const { namespace, name, uid } = cluster;
+  return { resource: primaryResource(cluster), namespace, name, uid };
 }

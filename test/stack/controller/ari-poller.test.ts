@@ -268,7 +268,7 @@ describe('a CA that', () => {
     await run.untilReceived(fine.cluster, MOVED);
     await eventually(
       'it is said',
-      () => Promise.resolve(run.logs.filter((line) => line.startsWith('Renewal information of the CA means nothing'))),
+      () => Promise.resolve(run.logs.filter((line) => line.startsWith('Renewal information of the CA is unusable'))),
       (lines) => lines.length === 1,
     );
     expect(looksAt(odd.certificate)).toBe(1);

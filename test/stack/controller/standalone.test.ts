@@ -238,7 +238,7 @@ test('while the API server says that it knows no ClusterDeployments, nothing is 
   await expect.poll(() => unknown.hits()).toBeGreaterThan(3);
   expect((await run.receivedSignals(cluster))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
   expect((await run.receivedSignals(request))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
-  expect(run.logs.filter((line) => line.startsWith('The whole picture could not be compared'))).toEqual([]);
+  expect(run.logs.filter((line) => line.startsWith('The resync failed'))).toEqual([]);
   await run.stop();
   await proxied.close();
 });

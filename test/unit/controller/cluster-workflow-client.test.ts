@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Client } from '@temporalio/client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { listExecutions } from '../../../src/controller/list-executions.ts';
+import { listExecutions } from '../../../src/controller/cluster-workflow-client.ts';
 
 const PAGE_LIMIT_MS = 20_000;
 const PAGE_TAKES_MS = 15_000;

@@ -1,0 +1,89 @@
+/** Signals clusters, each in order: one signal to a cluster at a time, and drift at a limited rate. */
+import type { CachedCluster, ClusterRef } from '../clusters/cached-cluster.ts';
+import { pause } from '../kubernetes/api/backoff.ts';
+import { involvedObjectOf } from '../kubernetes/objects/primary-resource.ts';
+import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
+import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
+import { SignalRejected } from './cluster-workflow-client.ts';
+import { keyOf, type NamespacedName } from './controller-cache.ts';
+import type { ControllerContext } from './controller-context.ts';
+import type { ControllerLogger } from './outage-log.ts';
+
+export class ClusterSignaller {
+  readonly #context: ControllerContext;
+  readonly #rateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
+  /** By uid: the delayed signal of a cluster, which covers further drift. */
+  readonly #delayed = new Map<string, Promise<void>>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+  }
+
+  /** Signals the clusters among these that are served to re-evaluate. */
+  async dependencyChanged(clusters: readonly CachedCluster[], what: string): Promise<void> {
+    const served = clusters.filter((cluster) => cluster.served && cluster.gate !== 'handsOff');
+    await Promise.all(served.map((cluster) => this.reevaluate(cluster, what)));
+  }
+
+  /** As {@link dependencyChanged}, for a change by another field manager to what certman manages. */
+  async drifted(clusters: readonly CachedCluster[], what: string, manager?: string): Promise<void> {
+    await Promise.all(clusters.map((cluster) => this.#limitDrift(cluster, what, manager)));
+  }
+
+  /** Signals one cluster to re-evaluate. */
+  async reevaluate(cluster: ClusterRef, what: string): Promise<void> {
+    const { workflows, logger } = this.#context;
+    await signalInOrder(this.#context, cluster, async () => {
+      await workflows.signalDependencyChanged(cluster, what);
+      logger.info({ cluster: keyOf(cluster), what }, 'Signalled a cluster to re-evaluate');
+    });
+  }
+
+  async #limitDrift(cluster: CachedCluster, what: string, manager?: string): Promise<void> {
+    const waitMs = this.#rateLimiter.tryAcquire(cluster.uid, performance.now());
+    if (waitMs === 0) return await this.dependencyChanged([cluster], what);
+    const delayed = this.#delayed.get(cluster.uid) ?? this.#driftedLater(cluster, what, manager, waitMs);
+    this.#delayed.set(cluster.uid, delayed);
+    await delayed;
+  }
+
+  async #driftedLater(cluster: CachedCluster, what: string, manager = 'unknown', waitMs: number): Promise<void> {
+    const { events, logger, signal } = this.#context;
+    logger.warn(
+      { cluster: keyOf(cluster), what, fieldManager: manager },
+      'Another field manager keeps undoing repairs',
+    );
+    await events.warn(
+      involvedObjectOf(cluster),
+      'FieldManagerConflict',
+      `Field manager ${manager} keeps changing what certman manages. ${what} Until that ends, certman repairs it every two minutes only: make sure that nothing else manages these certificates.`,
+    );
+    await pause(waitMs, signal);
+    this.#delayed.delete(cluster.uid);
+    await this.#limitDrift(cluster, what, manager);
+  }
+}
+
+/** Runs `signal` after the signals to this cluster that were begun before; logs what Temporal rejects. */
+export async function signalInOrder(
+  { queue, logger }: Pick<ControllerContext, 'queue' | 'logger'>,
+  cluster: NamespacedName,
+  signal: () => Promise<void>,
+): Promise<void> {
+  await queue.add(keyOf(cluster), () => unlessRejected(logger, cluster, signal));
+}
+
+/** @returns the result of `request`; undefined when Temporal rejected it, which is logged and affects no other cluster. */
+export async function unlessRejected<T>(
+  logger: ControllerLogger,
+  cluster: NamespacedName,
+  request: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await request();
+  } catch (error) {
+    if (!(error instanceof SignalRejected)) throw error;
+    logger.error({ cluster: keyOf(cluster), error: error.message }, 'Temporal rejected a request about a cluster');
+    return undefined;
+  }
+}

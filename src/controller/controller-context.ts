@@ -1,0 +1,57 @@
+/** What the controller needs from the process that runs it, and what its parts share. */
+import type { Client } from '@temporalio/client';
+import type { AcmeClientSource } from '../acme/client-source.ts';
+import type { Metrics } from '../contract/metrics.ts';
+import type { CrlFetcher } from '../crl/crl-fetcher.ts';
+import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
+import type { WatchConnection } from '../kubernetes/api/list-and-watch.ts';
+import type { ClusterWorkflowClient } from './cluster-workflow-client.ts';
+import type { ControllerCache } from './controller-cache.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import type { FleetSnapshot } from './fleet-snapshot.ts';
+import type { KeyedWorkQueue } from './keyed-work-queue.ts';
+import type { ControllerLogger } from './outage-log.ts';
+
+export interface ControllerSettings {
+  /** Name of the management cluster. */
+  readonly managementCluster: string;
+  /** Label of a second API name (`rh-api`); undefined: none. */
+  readonly extraRecord?: string;
+  /** Namespace of the account Secret and the ConfigMap. */
+  readonly operatorNamespace: string;
+  /** Milliseconds from the end of one resync to the next. */
+  readonly resyncIntervalMs: number;
+  /** Name of this worker (its pod), for logs. */
+  readonly workerName: string;
+}
+
+/** Provided by the process. */
+export interface ControllerDependencies {
+  readonly kubernetes: KubernetesApi;
+  readonly source: WatchConnection;
+  readonly client: () => Client;
+  /** Host of the CA's directory that an order would go to now; undefined while there is no usable account. */
+  readonly caHost: () => Promise<string | undefined>;
+  /** The CA under the current account, asked for renewal information. */
+  readonly ca: Pick<AcmeClientSource, 'withClient'>;
+  /** Undefined: CRLs are not checked. */
+  readonly crlSource?: Pick<CrlFetcher, 'fetch'>;
+  readonly settings: ControllerSettings;
+  readonly metrics: Metrics;
+  /** Exposes the fleet gauges while this worker runs the controller. @returns a function that removes them. */
+  readonly exposeFleet: (fleet: FleetSnapshot) => () => void;
+  readonly logger: ControllerLogger;
+}
+
+/** Shared by the parts of one running controller. */
+export interface ControllerContext {
+  readonly settings: ControllerSettings;
+  readonly kubernetes: KubernetesApi;
+  readonly cache: ControllerCache;
+  readonly workflows: ClusterWorkflowClient;
+  readonly queue: KeyedWorkQueue;
+  readonly events: EventRecorder;
+  readonly logger: ControllerLogger;
+  /** Aborted when the controller stops. */
+  readonly signal: AbortSignal;
+}

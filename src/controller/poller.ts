@@ -1,0 +1,143 @@
+/** The loop that polls external servers about subjects of the fleet: when due, in batches, with pauses after failures. */
+import { CertmanError } from '../failures/failure.ts';
+import { Backoff, pause } from '../kubernetes/api/backoff.ts';
+import { type ControllerLogger, OutageLog } from './outage-log.ts';
+import { PollSchedule } from './poll-schedule.ts';
+
+/** Milliseconds between two rounds. */
+const ROUND_INTERVAL_MS = 5_000;
+const MAX_PER_ROUND = 500;
+/** Milliseconds from the start of one batch to the next. */
+const BATCH_INTERVAL_MS = 200;
+/** A longer Retry-After is cut to this. */
+const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+
+/** What became of polling one subject; `nextPollAt` in epoch milliseconds. */
+export type PollResult =
+  | { readonly kind: 'answered' | 'skipped'; readonly nextPollAt: number }
+  | { readonly kind: 'failed'; readonly nextPollAt: number; readonly failure: CertmanError };
+
+/** What is polled, and how. */
+export interface PollClient<Subject> {
+  /** Subjects per batch, all of one host. */
+  readonly concurrency: number;
+  /** Milliseconds of the pauses after failures, randomly reduced by up to half. */
+  readonly failurePauseMs: { readonly first: number; readonly max: number };
+  readonly outageMessages: { readonly failing: string; readonly recovered: string };
+  /** All subjects in use. */
+  subjects(): Iterable<Subject>;
+  keyOf(subject: Subject): string;
+  /** The server that is asked; while it is failing, one subject at a time is tried. */
+  hostOf(subject: Subject): string;
+  /** @returns a result for each subject. @throws CertmanError when the host fails whatever the subject, which stays due. */
+  poll(batch: readonly Subject[]): Promise<readonly PollResult[]>;
+}
+
+interface HostOutage {
+  readonly backoff: Backoff;
+  readonly log: OutageLog;
+  /** Epoch milliseconds. */
+  nextAttemptAt: number;
+}
+
+export class Poller<Subject> {
+  readonly #client: PollClient<Subject>;
+  readonly #logger: ControllerLogger;
+  readonly #signal: AbortSignal;
+  readonly #schedule: PollSchedule<Subject>;
+  /** By host; none while it answers. */
+  readonly #outages = new Map<string, HostOutage>();
+
+  constructor(client: PollClient<Subject>, { logger, signal }: { logger: ControllerLogger; signal: AbortSignal }) {
+    this.#client = client;
+    this.#logger = logger;
+    this.#signal = signal;
+    this.#schedule = new PollSchedule((subject) => client.keyOf(subject));
+  }
+
+  /** Whether a host fails. */
+  get failing(): boolean {
+    return this.#outages.size > 0;
+  }
+
+  /** Number of subjects in use with at least one answer. */
+  get answeredCount(): number {
+    return this.#schedule.answeredCount;
+  }
+
+  /** Runs until the signal, whose reason it throws. @throws what `poll` throws beside failures of hosts. */
+  async run(): Promise<never> {
+    for (;;) {
+      await pause(ROUND_INTERVAL_MS, this.#signal);
+      const byHost = new Map<string, Subject[]>();
+      for (const subject of this.#schedule.due(this.#client.subjects(), Date.now(), MAX_PER_ROUND)) {
+        const host = this.#client.hostOf(subject);
+        byHost.set(host, [...(byHost.get(host) ?? []), subject]);
+      }
+      for (const [host, subjects] of byHost) await this.#pollHost(host, subjects);
+    }
+  }
+
+  async #pollHost(host: string, due: readonly Subject[]): Promise<void> {
+    for (let next = 0; next < due.length; ) {
+      const outage = this.#outages.get(host);
+      if (outage !== undefined && outage.nextAttemptAt > Date.now()) {
+        for (const subject of due.slice(next))
+          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt);
+        return;
+      }
+      const batch = due.slice(next, next + (outage === undefined ? this.#client.concurrency : 1));
+      next += batch.length;
+      await Promise.all([this.#pollBatch(host, batch), pause(BATCH_INTERVAL_MS, this.#signal)]);
+    }
+  }
+
+  async #pollBatch(host: string, batch: readonly Subject[]): Promise<void> {
+    let failure: CertmanError | undefined;
+    let answered = false;
+    try {
+      for (const [index, result] of (await this.#client.poll(batch)).entries()) {
+        const key = this.#client.keyOf(batch[index] as Subject);
+        if (result.kind === 'failed') failure ??= result.failure;
+        if (result.kind === 'answered') {
+          answered = true;
+          this.#schedule.answered(key, result.nextPollAt);
+        } else this.#schedule.postpone(key, result.nextPollAt);
+      }
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      // Without Temporal, no result could be signalled.
+      if (!(error instanceof CertmanError) || error.code === 'temporal/unreachable') throw error;
+      failure = error;
+    }
+    if (failure !== undefined) this.#recordFailure(host, failure);
+    else if (answered) this.#recordRecovery(host);
+  }
+
+  #recordFailure(host: string, failure: CertmanError): void {
+    const { failurePauseMs, outageMessages } = this.#client;
+    const outage = this.#outages.get(host) ?? {
+      backoff: new Backoff(failurePauseMs.first, failurePauseMs.max),
+      log: new OutageLog(this.#logger, { host }, outageMessages),
+      nextAttemptAt: 0,
+    };
+    this.#outages.set(host, outage);
+    const pauseMs = pauseAfterFailure(outage.backoff.next(), failure, Date.now());
+    outage.nextAttemptAt = Date.now() + pauseMs;
+    outage.log.failed(failure, pauseMs);
+  }
+
+  #recordRecovery(host: string): void {
+    this.#outages.get(host)?.log.recovered();
+    this.#outages.delete(host);
+  }
+}
+
+/**
+ * Milliseconds to wait after a failure: the back-off, but not less than the server's Retry-After, up to a day.
+ * @param now epoch milliseconds.
+ */
+export function pauseAfterFailure(backoffMs: number, { info }: CertmanError, now: number): number {
+  const retryAfterMs = info.notBefore === undefined ? 0 : Date.parse(info.notBefore) - now;
+  return Math.max(backoffMs, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+}

@@ -1,0 +1,53 @@
+/** Signals the clusters that wait or fail when something changed that may affect all of them. */
+import { pause } from '../kubernetes/api/backoff.ts';
+import type { ClusterSignaller } from './cluster-signaller.ts';
+import type { ControllerContext } from './controller-context.ts';
+
+/** Visibility is about a second behind: a second pass finds the clusters that began to wait before the change. */
+const SECOND_PASS_DELAY_MS = 5_000;
+
+export class StuckClusterSignaller {
+  readonly #context: ControllerContext;
+  readonly #signaller: ClusterSignaller;
+  #latestRound: Promise<void> = Promise.resolve();
+  /** The round that has not begun yet. */
+  #nextRound: Promise<void> | undefined;
+  /** Aborted to end the running round without its second pass. */
+  #superseded = new AbortController();
+
+  constructor(context: ControllerContext, signaller: ClusterSignaller) {
+    this.#context = context;
+    this.#signaller = signaller;
+  }
+
+  /** Signals them in two passes. Changes that arrive before a round begins share it. */
+  async signal(what: string): Promise<void> {
+    if (this.#nextRound === undefined) {
+      this.#superseded.abort();
+      this.#nextRound = this.#runRound(what, this.#latestRound);
+      this.#latestRound = this.#nextRound;
+    }
+    await this.#nextRound;
+  }
+
+  async #runRound(what: string, previous: Promise<void>): Promise<void> {
+    const { logger, signal } = this.#context;
+    await previous;
+    this.#nextRound = undefined;
+    this.#superseded = new AbortController();
+    const aborted = AbortSignal.any([signal, this.#superseded.signal]);
+    logger.info({ what }, 'Signalling the clusters that wait or fail');
+    const signalled = new Set<string>();
+    await this.#runPass(what, signalled);
+    await pause(SECOND_PASS_DELAY_MS, aborted).catch(() => undefined);
+    if (!aborted.aborted) await this.#runPass(what, signalled);
+  }
+
+  /** @param signalled uids to skip: each signal to a failing cluster counts one more failed attempt. */
+  async #runPass(what: string, signalled: Set<string>): Promise<void> {
+    const stuck = await this.#context.workflows.listWaitingOrFailing();
+    const missed = stuck.filter(({ uid }) => !signalled.has(uid));
+    for (const { uid } of missed) signalled.add(uid);
+    await Promise.all(missed.map((cluster) => this.#signaller.reevaluate(cluster, what)));
+  }
+}
