@@ -9,7 +9,7 @@ import type { StatusReport } from '../certificates/status-report.ts';
 import type { BundleView, ClusterIdentity, ClusterView, ObjectRef, ZoneTarget } from '../clusters/cluster-view.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 
-/** A DNS-01 challenge that is still to be answered (RFC 8555 §8.4). */
+/** An unanswered DNS-01 challenge (RFC 8555 §8.4). */
 export interface PendingChallenge {
   /** The identifier without `*.`. */
   readonly identifier: string;
@@ -21,25 +21,25 @@ export interface PendingChallenge {
 
 export interface PlacedOrder {
   readonly orderUrl: string;
-  /** RFC 3339; the CA forgets the order after it. */
+  /** RFC 3339. */
   readonly expires: string;
-  /** Host of the CA's directory, as a person would name the environment. */
+  /** Host of the CA's directory. */
   readonly caHost: string;
-  /** Empty when every authorization is already valid: DNS is skipped. */
+  /** Empty when every authorization is valid: nothing to publish. */
   readonly challenges: readonly PendingChallenge[];
-  /** With `standaloneRequestUid`: a record for each name, to be published and seen before the order is gone on with. */
+  /** With `standaloneRequestUid`: one for each name; must be visible before the order is finalized. */
   readonly ownershipRecords?: readonly TxtRecord[];
 }
 
 export interface PlaceOrderInput {
   readonly dnsNames: readonly string[];
-  /** An order of an earlier attempt; resumed when it is still pending, ready, processing or valid, else a new one is placed. */
+  /** URL of an earlier order, which is resumed if it is still usable. */
   readonly resume?: string;
-  /** `certId` of the certificate that a new order replaces (RFC 9773 §5); left out again when the CA refuses it. */
+  /** `certId` of the certificate that a new order replaces (RFC 9773 §5); omitted when the CA rejects it. */
   readonly replaces?: string;
   /**
-   * uid of a CertificateRequest that stands alone: its maker is to prove every name, those included that the CA holds for
-   * proved. An authorization is of the account (RFC 8555 §7.4.1), which serves all clusters, and so proves nothing of him.
+   * uid of a standalone CertificateRequest: its owner must prove control of every name. An authorization that the CA reuses
+   * proves nothing, because it belongs to the account, which serves all clusters (RFC 8555 §7.4.1).
    */
   readonly standaloneRequestUid?: string;
 }
@@ -53,7 +53,7 @@ export interface FinalizeOrderInput {
   readonly orderUrl: string;
   readonly dnsNames: readonly string[];
   readonly commonName?: string;
-  /** The CertificateRequest: owner of the staging Secret, which is named after it. */
+  /** The CertificateRequest, which owns the staging Secret. */
   readonly request: ObjectRef;
 }
 
@@ -63,12 +63,12 @@ export interface InstallCertificateInput {
   readonly dnsNames: readonly string[];
   readonly request: ObjectRef;
   readonly secretName: string;
-  /** The Secret may hold a certificate that the workflow did not issue: say which, since nobody could revoke it later otherwise. */
+  /** Return a certificate in the Secret that the workflow did not issue, so that it can be revoked later. */
   readonly returnReplaced?: true;
 }
 
 export interface InstalledCertificate extends CertificateFacts {
-  /** With `returnReplaced`: the certificate that was in the Secret before, when its key was there as well and it has not expired. */
+  /** With `returnReplaced`: the certificate that was in the Secret, if it had not expired and its key was there as well. */
   readonly replaced?: IssuedCertificate;
 }
 
@@ -77,7 +77,7 @@ export type RevocationOutcome =
   | 'alreadyRevoked'
   | 'expired'
   | 'unknownToAccount'
-  /** Found in the Secret without its key, and not one of those listed: left valid. */
+  /** Not listed, and found in the Secret without its key: left valid. */
   | 'notIssuedHere'
   | 'missing';
 
@@ -88,27 +88,29 @@ export interface RevocationEntry {
 }
 
 export interface RevokeCertificatesInput {
-  /** Its current certificate, read from the Secret, is revoked as well as those listed, where its key is there or it is one of them. */
+  /** The certificate in the Secret is revoked too, if it is listed or its key is there as well. */
   readonly namespace: string;
   readonly secretName: string;
-  /** The CertificateRequest whose certificates they are: what is in a Secret that says it belongs to another is left alone. */
+  /** The CertificateRequest; the certificate in a Secret of another one is not revoked. */
   readonly requestName?: string;
   readonly issued: readonly IssuedCertificate[];
-  /** URLs of orders that the CA may have fulfilled without anybody having taken the certificate. */
+  /** URLs of orders whose certificate the CA may have issued but no attempt has downloaded. */
   readonly orders?: readonly string[];
   /** RFC 5280 §5.3.1 CRLReason; 5 = cessationOfOperation. */
   readonly reason: 0 | 1 | 4 | 5;
 }
 
-/** One outside system: the CA (RFC 8555). `finalizeOrder`, `installCertificate` and `revokeCertificates` also touch the Secrets that hold the keys, so that no key leaves the worker. */
+/** One outside system: the CA (RFC 8555). Some also read and write the Secrets with the keys, so that no key leaves the worker. */
 export interface AcmeActivities {
+  /** Resumes or places an order. */
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
-  /** Tells the CA to look, and returns once every authorization is valid. */
+  /** Answers the challenges, and returns once every authorization is valid. */
   answerChallenges(input: AnswerChallengesInput): Promise<void>;
-  /** Writes a new key to the staging Secret (or finds the one of this order there), finalizes, returns once the CA has issued. */
+  /** Stages a key for the order, finalizes the order, and returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
-  /** Downloads the chain, writes it with the staged key to the Secret, deletes the staging Secret. */
+  /** Writes the chain and the staged key to the Secret, and deletes the staging Secret. */
   installCertificate(input: InstallCertificateInput): Promise<InstalledCertificate>;
+  /** Revokes every certificate that is still valid; fails until all are settled. */
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
 }
 
