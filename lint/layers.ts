@@ -72,9 +72,4 @@ export const EXCEPTIONS: readonly { readonly file: string; readonly imports: str
     imports: 'activities/wrap-activity.ts',
     reason: 'The heartbeat belongs to the activity: activities pass what records progress to the use cases.',
   },
-  {
-    file: 'src/controller/cluster-workflow-client.ts',
-    imports: 'workflows/cluster-certificates.ts',
-    reason: 'A type, for signalWithStart: src/contract can declare the signature of the workflow.',
-  },
 ];

@@ -56,7 +56,7 @@ export class ClusterSignaller {
     await events.warn(
       involvedObjectOf(cluster),
       'FieldManagerConflict',
-      `Field manager ${manager} keeps changing what certman manages. ${what} Until that ends, certman repairs it every two minutes only: make sure that nothing else manages these certificates.`,
+      `Another program (field manager ${manager}) keeps changing what certman manages. ${what} Until that ends, certman repairs it every two minutes only: make sure that nothing else manages these certificates.`,
     );
     await pause(waitMs, signal);
     this.#delayed.delete(cluster.uid);
