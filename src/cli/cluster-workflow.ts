@@ -1,8 +1,10 @@
 /** The workflow of the cluster that is named on the command line. */
 import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import { loadSettings } from '../configuration/load-configuration.ts';
 import { clusterWorkflowPrefixes, identityOfWorkflow, workflowIdPrefixesOf } from '../contract/ids.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { ClusterName } from './arguments.ts';
+import { withTemporal } from './temporal-client.ts';
 
 /** Visibility query for the running workflows of all clusters and standalone CertificateRequests, or of one name. */
 export function runningClustersQuery(managementCluster: string, named?: ClusterName): string {
@@ -32,19 +34,24 @@ export async function findClusterWorkflow(
   return best === undefined ? undefined : client.workflow.getHandle(best.workflowId);
 }
 
-/** @throws CertmanError `kubernetes/notFound` when the cluster has no workflow. */
-export async function requireClusterWorkflow(
-  client: Client,
-  managementCluster: string,
+/**
+ * Connects to Temporal and runs `work` with the workflow of a cluster.
+ * @throws CertmanError `kubernetes/notFound` when the cluster has none.
+ */
+export async function withClusterWorkflow<Result>(
   cluster: ClusterName,
-): Promise<WorkflowHandle> {
-  const handle = await findClusterWorkflow(client, managementCluster, cluster);
-  if (handle !== undefined) return handle;
-  const text = `${cluster.namespace}/${cluster.name}`;
-  throw new CertmanError({
-    code: 'kubernetes/notFound',
-    message: `${text} has no certificates that certman manages on the management cluster ${managementCluster}.`,
-    remedy: `See why with "certman status ${text}". CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
+  work: (handle: WorkflowHandle, client: Client) => Promise<Result>,
+): Promise<Result> {
+  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+  return await withTemporal(async (client) => {
+    const handle = await findClusterWorkflow(client, managementCluster, cluster);
+    if (handle !== undefined) return await work(handle, client);
+    const text = `${cluster.namespace}/${cluster.name}`;
+    throw new CertmanError({
+      code: 'kubernetes/notFound',
+      message: `${text} has no certificates that certman manages on the management cluster ${managementCluster}.`,
+      remedy: `See why with "certman status ${text}". CERTMAN_MANAGEMENT_CLUSTER selects another management cluster.`,
+    });
   });
 }
 

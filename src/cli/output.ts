@@ -7,6 +7,15 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** A command's result, as JSON with --json, else as text. */
+export function printResult<Result>(
+  options: { readonly json?: true },
+  result: Result,
+  asText: (result: Result) => string,
+): void {
+  print(options.json === true ? JSON.stringify(result) : asText(result));
+}
+
 /** Progress, hints and errors, to stderr: piped output holds results only. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);

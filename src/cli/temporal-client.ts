@@ -1,6 +1,6 @@
 /** Connections of the commands to Temporal: short-lived, with a short time-out. */
 import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
-import type { TemporalSettings } from '../configuration/temporal-settings.ts';
+import { loadTemporal } from '../configuration/load-configuration.ts';
 import { CertmanError } from '../failures/failure.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';
@@ -19,12 +19,13 @@ class TemporalUnavailableError extends CertmanError {
   }
 }
 
-/** @throws TemporalUnavailableError when Temporal does not respond within 3 s. */
-export async function withTemporal<Result>(
-  temporal: TemporalSettings,
-  work: (client: Client) => Promise<Result>,
-): Promise<Result> {
-  const { address, tls, apiKey, metadata } = temporal.connectionOptions;
+/**
+ * Connects as the environment says, for the duration of `work`.
+ * @throws ConfigurationError, or TemporalUnavailableError when Temporal does not respond within 3 s.
+ */
+export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
+  const { namespace, connectionOptions } = loadTemporal(process.env);
+  const { address, tls, apiKey, metadata } = connectionOptions;
   let connection: Connection;
   try {
     connection = await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT, tls, apiKey, metadata });
@@ -32,7 +33,7 @@ export async function withTemporal<Result>(
     throw new TemporalUnavailableError(address, cause);
   }
   try {
-    return await work(new Client({ connection, namespace: temporal.namespace }));
+    return await work(new Client({ connection, namespace }));
   } finally {
     await connection.close();
   }

@@ -120,10 +120,8 @@ async function accountSecret(namespace: string, { privateKeyPem, accountUrl }: S
  */
 async function createSecret(namespace: string, registerAccount: () => Promise<StoredAccount>): Promise<void> {
   const { ACCOUNT_SECRET } = await import('../../kubernetes/objects/operator-settings.ts');
-  const { createKubernetesClient } = await import('../../kubernetes/api/client.ts');
-  const { loadKubeConfig } = await import('../../kubernetes/api/kube-config.ts');
   const { SECRETS } = await import('../../kubernetes/objects/resources.ts');
-  const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
+  const { withKubernetes } = await import('../kubernetes-client.ts');
   const secret = `${namespace}/${ACCOUNT_SECRET}`;
   const conflict = (): CertmanError =>
     new CertmanError({
@@ -132,12 +130,10 @@ async function createSecret(namespace: string, registerAccount: () => Promise<St
       remedy:
         'Delete it first if its account is no longer needed: without its key, its certificates cannot be revoked.',
     });
-  try {
+  await withKubernetes(async (kubernetes) => {
     if ((await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET })) !== undefined) throw conflict();
     const created = await kubernetes.create(SECRETS, await accountSecret(namespace, await registerAccount()));
     if (created === undefined) throw conflict();
-    print(`Secret ${secret} created. Certificates that wait for it are ordered now.`);
-  } finally {
-    await kubernetes.close();
-  }
+  });
+  print(`Secret ${secret} created. Certificates that wait for it are ordered now.`);
 }

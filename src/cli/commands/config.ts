@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
-import { note, print } from '../output.ts';
+import type { SettingDescription } from '../../configuration/setting.ts';
+import { note, printResult } from '../output.ts';
 
 interface ConfigOptions {
   readonly check?: true;
@@ -22,8 +23,7 @@ export function configCommand(): Command {
     .action((options: ConfigOptions) => {
       if (options.check === true) check(options);
       else if (options.markdown === true) process.stdout.write(settingsAsMarkdown());
-      else if (options.json === true) print(JSON.stringify({ settings: describeSettings() }));
-      else print(asText());
+      else printResult(options, { settings: describeSettings() }, asText);
     });
 }
 
@@ -31,7 +31,7 @@ function check(options: ConfigOptions): void {
   loadConfiguration(process.env);
   const unknown = unknownSettings(process.env);
   for (const { name, meant } of unknown) note(unknownSettingText(name, meant));
-  print(options.json === true ? JSON.stringify({ ok: true, unknown }) : 'All settings are valid.');
+  printResult(options, { ok: true, unknown }, () => 'All settings are valid.');
 }
 
 /** A warning about a variable that is named like a setting but is none. */
@@ -44,9 +44,9 @@ function plain(text: string): string {
   return text.replaceAll('`', '');
 }
 
-function asText(): string {
+function asText({ settings }: { readonly settings: readonly SettingDescription[] }): string {
   let group = '';
-  return describeSettings()
+  return settings
     .map((setting) => {
       const heading = setting.group === group ? '' : `${group === '' ? '' : '\n'}${setting.group}\n`;
       group = setting.group;

@@ -1,9 +1,8 @@
 import { Command } from 'commander';
-import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
-import { print } from '../output.ts';
+import { printResult } from '../output.ts';
 
 /** `certman release`: ends a blocked decommission and gives up what cannot be done. */
 export function releaseCommand(): Command {
@@ -25,15 +24,10 @@ export function releaseCommand(): Command {
           remedy: `See what blocks the decommission with "certman status ${text}"; add --yes to release it anyway.`,
         });
       }
-      const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-      const { withTemporal } = await import('../temporal-client.ts');
-      const released = await withTemporal(loadTemporal(process.env), async (client) => {
-        const { release } = await import('../../contract/cluster-certificates.ts');
-        const { updateResult, requireClusterWorkflow } = await import('../cluster-workflow.ts');
-        const handle = await requireClusterWorkflow(client, managementCluster, cluster);
-        return await updateResult(handle.executeUpdate(release));
-      });
-      print(options.json === true ? JSON.stringify(released) : formatReleased(text, released));
+      const { release } = await import('../../contract/cluster-certificates.ts');
+      const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
+      const released = await withClusterWorkflow(cluster, (handle) => updateResult(handle.executeUpdate(release)));
+      printResult(options, released, () => formatReleased(text, released));
     });
 }
 

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
-import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
-import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../arguments.ts';
-import { formatInstant, note, print } from '../output.ts';
+import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
+import { formatInstant, note, printResult } from '../output.ts';
 
 const POLL_INTERVAL_MS = 500;
 
@@ -26,24 +25,19 @@ export function renewCommand(): Command {
     .addHelpText('after', '\nExample:\n  certman renew uhc-production-1/demo --bundle primary')
     .action(async (text: string, options: RenewOptions) => {
       const cluster = parseClusterName(text);
-      const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-      const { withTemporal } = await import('../temporal-client.ts');
-      const renewed = await withTemporal(loadTemporal(process.env), (client) =>
-        renew(client, managementCluster, cluster, options.bundle),
-      );
-      print(options.json === true ? JSON.stringify({ renewed }) : renewed.map(asText).join('\n'));
+      const { withClusterWorkflow } = await import('../cluster-workflow.ts');
+      const renewed = await withClusterWorkflow(cluster, (handle, client) => renew(client, handle, options.bundle));
+      printResult(options, { renewed }, () => renewed.map(asText).join('\n'));
     });
 }
 
 async function renew(
   client: Client,
-  managementCluster: string,
-  cluster: ClusterName,
+  handle: WorkflowHandle,
   bundleName: string | undefined,
 ): Promise<readonly RenewedCertificate[]> {
   const contract = await import('../../contract/cluster-certificates.ts');
-  const { updateResult, requireClusterWorkflow } = await import('../cluster-workflow.ts');
-  const handle = await requireClusterWorkflow(client, managementCluster, cluster);
+  const { updateResult } = await import('../cluster-workflow.ts');
   const finished = new AbortController();
   const update = updateResult(handle.executeUpdate(contract.renew, { args: [{ bundleName }] }));
   const [result] = await Promise.allSettled([

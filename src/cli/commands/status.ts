@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { loadSettings, loadTemporal } from '../../configuration/load-configuration.ts';
+import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import type { KubernetesClient } from '../../kubernetes/api/client.ts';
 import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../arguments.ts';
 import { note, print } from '../output.ts';
 import { type ClusterReport, type FleetReport, formatCluster, formatFleet } from '../status/status-view.ts';
@@ -52,10 +51,11 @@ async function fleetReport(options: StatusOptions): Promise<FleetReport> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
   const { fleetFromTemporal } = await import('../status/from-temporal.ts');
   const { fleetFromKubernetes } = await import('../status/from-kubernetes.ts');
+  const { withKubernetes } = await import('../kubernetes-client.ts');
   const { withTemporal } = await import('../temporal-client.ts');
   return await temporalElseKubernetes(
     options,
-    () => withTemporal(loadTemporal(process.env), (client) => fleetFromTemporal(client, managementCluster)),
+    () => withTemporal((client) => fleetFromTemporal(client, managementCluster)),
     () => withKubernetes((kubernetes) => fleetFromKubernetes(kubernetes)),
   );
 }
@@ -65,10 +65,11 @@ async function clusterReport(name: ClusterName, options: StatusOptions): Promise
   const { managementCluster } = settings;
   const { clusterFromTemporal } = await import('../status/from-temporal.ts');
   const { clusterFromKubernetes } = await import('../status/from-kubernetes.ts');
+  const { withKubernetes } = await import('../kubernetes-client.ts');
   const { withTemporal } = await import('../temporal-client.ts');
   const report = await temporalElseKubernetes(
     options,
-    () => withTemporal(loadTemporal(process.env), (client) => clusterFromTemporal(client, managementCluster, name)),
+    () => withTemporal((client) => clusterFromTemporal(client, managementCluster, name)),
     () => withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
   );
   if (report !== undefined) return report;
@@ -94,16 +95,5 @@ async function temporalElseKubernetes<Report>(
     const message = error instanceof Error ? error.message : 'Temporal does not respond.';
     note(`${message} Showing the resources of the management cluster.`);
     return await fromKubernetes();
-  }
-}
-
-async function withKubernetes<Result>(work: (kubernetes: KubernetesClient) => Promise<Result>): Promise<Result> {
-  const { createKubernetesClient } = await import('../../kubernetes/api/client.ts');
-  const { loadKubeConfig } = await import('../../kubernetes/api/kube-config.ts');
-  const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
-  try {
-    return await work(kubernetes);
-  } finally {
-    await kubernetes.close();
   }
 }
