@@ -1,75 +1,44 @@
 /**
- * What AWS answers and what goes wrong on the way to it, as typed failures.
- * Codes: Route 53 API reference, "Common Errors" and the errors of each action; STS API reference likewise.
+ * Failures of AWS calls, typed. Names: Route 53 API reference, "Common Errors" and the errors of each action; STS API reference
+ * likewise.
  */
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 
-const ACCESS_DENIED = new Set([
-  'AccessDenied',
-  'AccessDeniedException',
-  'AuthFailure',
-  'ExpiredToken',
-  'ExpiredTokenException',
-  'IncompleteSignature',
-  'InvalidAccessKeyId',
-  'InvalidClientTokenId',
-  'InvalidSignatureException',
-  'MissingAuthenticationToken',
-  'MissingAuthenticationTokenException',
-  'NotAuthorized',
-  'NotAuthorizedException',
-  'OptInRequired',
-  'RequestExpired',
-  'SignatureDoesNotMatch',
-  'UnauthorizedAccess',
-  'UnrecognizedClientException',
-]);
-
-const THROTTLED = new Set([
-  'Throttling',
-  'ThrottlingException',
-  'ThrottledException',
-  'RequestLimitExceeded',
-  'RequestThrottled',
-  'TooManyRequestsException',
-  'SlowDown',
-  'PriorRequestNotComplete',
-]);
-
-const REJECTED = new Set(['InvalidChangeBatch', 'InvalidInput', 'ValidationError']);
-
-/** Of Node's sockets and of the SDK's HTTP handler. */
-const UNREACHABLE_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EPIPE',
-  'ETIMEDOUT',
-  'NetworkingError',
-  'RequestTimeout',
-  'RequestTimeoutException',
-  'TimeoutError',
-]);
+/** Failures by the name of AWS's error, its suffix `Exception` left out; the last two by Node's or the SDK's code too. */
+const CODES: readonly (readonly [RegExp, FailureCode])[] = [
+  [
+    /^(AccessDenied|AuthFailure|ExpiredToken|IncompleteSignature|InvalidAccessKeyId|InvalidClientTokenId|InvalidSignature|MissingAuthenticationToken|NotAuthorized|OptInRequired|RequestExpired|SignatureDoesNotMatch|UnauthorizedAccess|UnrecognizedClient)$/,
+    'dns/accessDenied',
+  ],
+  [
+    /^(Throttling|Throttled|RequestLimitExceeded|RequestThrottled|TooManyRequests|SlowDown|PriorRequestNotComplete)$/,
+    'dns/throttled',
+  ],
+  [/^(InvalidChangeBatch|InvalidInput|ValidationError)$/, 'dns/changeRefused'],
+  [/^NoSuchHostedZone$/, 'dns/zoneNotFound'],
+  [/^CredentialsProviderError$/, 'dns/credentialsMissing'],
+  [
+    /^(ECONNREFUSED|ECONNRESET|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EPIPE|ETIMEDOUT|NetworkingError|RequestTimeout|TimeoutError)$/,
+    'dns/unreachable',
+  ],
+];
 
 const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'dns/accessDenied':
-    'Give these credentials route53:ListHostedZones, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and GetChange, or put right ones in; it then goes on by itself.',
+    'Give these credentials route53:ListHostedZones, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and GetChange, or replace them; issuance then continues.',
   'dns/credentialsMissing':
     'Name a Secret with credentials in the ClusterDeployment, or give the worker a role of its own.',
-  'dns/throttled': 'It is tried again in some seconds.',
-  'dns/unreachable': 'It is tried again until it answers.',
+  'dns/throttled': 'It is retried in some seconds.',
+  'dns/unreachable': 'It is retried until AWS answers.',
   'dns/zoneNotFound': 'Create the hosted zone, or correct the base domain of the ClusterDeployment.',
 };
 
-/** How soon after "Throttling" another request has a chance. */
+/** After throttling, a request is retried no sooner. */
 const THROTTLE_BACKOFF_MS = 2_000;
 
 const MAX_MESSAGE_LENGTH = 300;
 
-/** A refusal of a change batch, with all that AWS said: it names the records that it minds. */
+/** A refusal of a change batch. `details` is AWS's whole answer, which usually names the refused records. */
 export class ChangeRefusedError extends CertmanError {
   readonly details: string;
 
@@ -78,7 +47,7 @@ export class ChangeRefusedError extends CertmanError {
       code: 'dns/changeRefused',
       message,
       remedy:
-        'Look at the records of that name in the hosted zone (a CNAME or a routing policy leaves no room for a TXT record); it is tried again by the retry schedule.',
+        'Check the records of that name in the hosted zone (a CNAME or a routing policy excludes a TXT record); it is retried by the schedule.',
       cause,
     });
     this.name = 'ChangeRefusedError';
@@ -86,31 +55,29 @@ export class ChangeRefusedError extends CertmanError {
   }
 }
 
-/** @param doing what was being done, as in "Route 53 did not …". */
+/** @param doing what was being done, as in "AWS did not …". */
 export function fromAwsError(doing: string, error: unknown): CertmanError {
   if (error instanceof CertmanError) return error;
-  const { name, code, message, messages, status } = readAwsError(error);
+  const found = readAwsError(error);
+  const { name, message, messages } = found;
   const said = sanitizedMessage(name, message);
-  if (REJECTED.has(name)) {
+  const cause = sanitizedCause(error, said);
+  const code = failureCodeOf(found);
+  if (code === 'dns/changeRefused') {
     const details = [...messages, message].join('\n').slice(0, 1 << 20);
-    return new ChangeRefusedError(
-      `AWS refused to ${doing}: ${sanitizedMessage(name, messages[0] ?? message)}`,
-      details,
-      sanitizedCause(error, said),
-    );
+    const first = sanitizedMessage(name, messages[0] ?? message);
+    return new ChangeRefusedError(`AWS refused to ${doing}: ${first}`, details, cause);
   }
-  const failure = failureCodeOf(name, code, status);
-  const next = REMEDIES[failure];
   return new CertmanError({
-    code: failure,
-    message: `${failure === 'dns/unreachable' ? 'AWS could not be asked to' : 'AWS did not'} ${doing}: ${said}`,
-    ...(next === undefined ? {} : { remedy: next }),
-    ...(failure === 'dns/throttled' ? { notBefore: new Date(Date.now() + THROTTLE_BACKOFF_MS) } : {}),
-    cause: sanitizedCause(error, said),
+    code,
+    message: `${code === 'dns/unreachable' ? 'AWS could not be asked to' : 'AWS did not'} ${doing}: ${said}`,
+    remedy: REMEDIES[code],
+    notBefore: code === 'dns/throttled' ? new Date(Date.now() + THROTTLE_BACKOFF_MS) : undefined,
+    cause,
   });
 }
 
-/** What of an error may go into the log: its cleaned words and where it happened, without the fields of requests and answers. */
+/** What of an error may be logged: its sanitized message and its stack, without the fields of requests and answers. */
 function sanitizedCause(error: unknown, said: string): unknown {
   if (!(error instanceof Error)) return undefined;
   const { stack = '', message } = error;
@@ -121,15 +88,14 @@ function sanitizedCause(error: unknown, said: string): unknown {
   return copy;
 }
 
-function failureCodeOf(name: string, code: string | undefined, status: number | undefined): FailureCode {
-  if (ACCESS_DENIED.has(name)) return 'dns/accessDenied';
-  if (THROTTLED.has(name) || status === 429) return 'dns/throttled';
-  if (name === 'NoSuchHostedZone') return 'dns/zoneNotFound';
-  if (name === 'CredentialsProviderError') return 'dns/credentialsMissing';
-  if (UNREACHABLE_CODES.has(name) || (code !== undefined && UNREACHABLE_CODES.has(code))) return 'dns/unreachable';
+function failureCodeOf({ name, code, status }: AwsError): FailureCode {
+  for (const found of [name, code]) {
+    const known = CODES.find(([names]) => names.test((found ?? '').replace(/Exception$/, '')));
+    if (known !== undefined) return known[1];
+  }
+  if (status === 429) return 'dns/throttled';
   if (status === 401 || status === 403) return 'dns/accessDenied';
-  if (status !== undefined && status >= 500) return 'dns/unreachable';
-  return 'dns/unexpected';
+  return status !== undefined && status >= 500 ? 'dns/unreachable' : 'dns/unexpected';
 }
 
 interface AwsError {
@@ -156,8 +122,8 @@ function readAwsError(error: unknown): AwsError {
 }
 
 /**
- * AWS's own sentence, short and without what must not be written down: a refused signature is explained with the whole
- * canonical request (session token included), a refused key with the key's id.
+ * AWS's own sentence, shortened, without secrets: AWS explains a refused signature with the whole canonical request (session
+ * token included), a refused key with the key's id.
  */
 function sanitizedMessage(name: string, message: string): string {
   const cut = message.replace(/\s*The Canonical String[\s\S]*$/i, '').replaceAll(/\s+/g, ' ');

@@ -118,6 +118,11 @@ export function hasSameValues(a: TxtRecordSet | undefined, b: TxtRecordSet | und
   return a.values.length === b.values.length && a.values.every((value) => b.values.includes(value));
 }
 
+function fits(changes: readonly TxtChange[], limits: BatchLimits): boolean {
+  const { elements, characters } = quotaCost(changes);
+  return elements <= limits.elements && characters <= limits.characters;
+}
+
 /** What changes count towards the limits. */
 export function quotaCost(changes: readonly TxtChange[]): BatchLimits {
   let elements = 0;
@@ -135,10 +140,9 @@ export function namesOf(requests: readonly TxtRequest[]): ReadonlySet<string> {
 }
 
 /**
- * Cuts requests, in their order, into groups that fit one batch each. A request that does not fit alone is cut by names
- * into parts of its own; a name that does not fit alone is a group for the API to refuse.
- *
- * `known` is what is there before the first group; the plan of each further group starts where the one before left off.
+ * Packs requests, in their order, into groups that fit one batch each. A request that does not fit alone is split by names; a
+ * name that does not fit alone is a group for the API to refuse.
+ * @param known what the zone has before the first group; each further group is planned on the result of the one before.
  */
 export function packRequests<Request extends TxtRequest>(
   known: TxtRecordSets,
@@ -146,67 +150,37 @@ export function packRequests<Request extends TxtRequest>(
   mode: ChangeMode = 'compare',
   limits: BatchLimits = ROUTE53_BATCH_LIMITS,
 ): readonly (readonly Request[])[] {
-  const groups: Request[][] = [];
-  let group: Request[] = [];
-  /** What is there when the group is sent, and once it has been; the latter only where it differs. */
+  const groups: (readonly Request[])[] = [];
+  let rest = requests;
   let before = known;
-  let after = new Map<string, TxtRecordSet | undefined>();
-  const costs = new Map<string, BatchLimits>();
-  const close = (): void => {
+  while (rest.length > 0) {
+    const start = before;
+    const size = longestFit(rest, (group) => fits(planChanges(start, group, mode), limits));
+    const [first, ...others] = rest;
+    const parts = size === 0 && first !== undefined ? splitByName(first) : [];
+    if (parts.length > 1) {
+      rest = [...parts, ...others];
+      continue;
+    }
+    const group = rest.slice(0, Math.max(1, size));
     groups.push(group);
     before = applyRequests(before, group);
-    after = new Map();
-    costs.clear();
-    group = [];
-  };
-  const add = (request: Request): boolean => {
-    const names = namesOf([request]);
-    const now = new Map<string, TxtRecordSet>();
-    for (const name of names) {
-      const set = after.has(name) ? after.get(name) : before.get(name);
-      if (set !== undefined) now.set(name, set);
-    }
-    const then = applyRequests(now, [request]);
-    const changed = [...names].map(
-      (name) => [name, quotaCost(changesOf(before.get(name), then.get(name), mode))] as const,
-    );
-    const total = totalCost(costs, new Map(changed));
-    if (total.elements > limits.elements || total.characters > limits.characters) return false;
-    for (const [name, cost] of changed) costs.set(name, cost);
-    for (const name of names) after.set(name, then.get(name));
-    group.push(request);
-    return true;
-  };
-  const take = (request: Request): void => {
-    if (add(request)) return;
-    if (group.length > 0) {
-      close();
-      take(request);
-      return;
-    }
-    const parts = splitByName(request);
-    if (parts.length > 1) for (const part of parts) take(part);
-    else {
-      group.push(request);
-      close();
-    }
-  };
-  for (const request of requests) take(request);
-  if (group.length > 0) close();
+    rest = rest.slice(group.length);
+  }
   return groups;
 }
 
-/** Costs by name, those of `changed` in the place of the earlier ones. */
-function totalCost(costs: ReadonlyMap<string, BatchLimits>, changed: ReadonlyMap<string, BatchLimits>): BatchLimits {
-  let elements = 0;
-  let characters = 0;
-  const add = (cost: BatchLimits): void => {
-    elements += cost.elements;
-    characters += cost.characters;
-  };
-  for (const [name, cost] of costs) if (!changed.has(name)) add(cost);
-  for (const cost of changed.values()) add(cost);
-  return { elements, characters };
+/** @returns how many of the first requests fit together, by bisection. */
+function longestFit<Request>(requests: readonly Request[], fit: (group: readonly Request[]) => boolean): number {
+  let fitting = 0;
+  let tooMany = requests.length + 1;
+  while (tooMany - fitting > 1) {
+    // All of them first, which is the usual case.
+    const size = tooMany > requests.length ? requests.length : Math.ceil((fitting + tooMany) / 2);
+    if (fit(requests.slice(0, size))) fitting = size;
+    else tooMany = size;
+  }
+  return fitting;
 }
 
 /** Two requests with half of the names each, or the request itself when it has one name. */

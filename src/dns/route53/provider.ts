@@ -6,11 +6,11 @@ import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
 import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication } from '../provider.ts';
 import { Route53Api } from './api.ts';
-import type { BatchOutcome } from './batch-outcomes.ts';
 import type { TxtRequest } from './change-batch.ts';
 import { ChangePoller } from './change-poller.ts';
 import { CredentialSource, type ResolvedCredentials } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
+import type { BatchOutcome } from './queued-request.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
 import { type ZoneApi, ZoneBatcher } from './zone-batcher.ts';
 

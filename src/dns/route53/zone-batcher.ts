@@ -1,14 +1,13 @@
 /**
- * Collects what all activities of a worker want done in one hosted zone into few changes.
+ * Collects what all activities of a worker want to change in one hosted zone into few batches.
  *
- * A round: wait for some more requests, read the sets concerned, plan, send; then the next round. One round at a time, so
- * that this worker never competes with itself. Every caller gets an answer of its own: a batch that Route 53 refuses is
- * tried again on what is there now, then cut until the request it minds is alone.
+ * A round: collect requests for a while, read the record sets concerned, plan, send. One round at a time, so that a worker
+ * never competes with itself. Each caller gets an answer of its own: a batch that Route 53 refuses is planned again on what
+ * the zone has now, then bisected until the refused request is alone.
  */
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 import { sleep } from '../abortable.ts';
 import { ChangeRefusedError } from './aws-error.ts';
-import { type BatchOutcome, BatchOutcomes, type QueuedRequest } from './batch-outcomes.ts';
 import {
   applyRequests,
   type ChangeMode,
@@ -22,6 +21,7 @@ import {
   type TxtRecordSets,
   type TxtRequest,
 } from './change-batch.ts';
+import { type BatchOutcome, Caller, type QueuedRequest } from './queued-request.ts';
 
 /** What the batcher needs of a zone's API. */
 export interface ZoneApi {
@@ -33,17 +33,18 @@ export interface ZoneApi {
 export interface ZoneBatcherOptions {
   /** How long requests are collected, from the first one on. */
   readonly windowMs: number;
-  /** Waits between attempts at a request that met a passing fault; when they are used up the callers are told. */
+  /** Delays between attempts at a call that meets a transient failure. */
   readonly retryDelaysMs?: readonly number[];
 }
 
 const RETRY_DELAYS_MS = [300, 800, 2_000, 4_000];
 
-/** Requests of one round, so that a round reads and plans a bounded number of names. */
+/** Requests of one round, so that it reads and plans a bounded number of names. */
 const MAX_ROUND_SIZE = 400;
 
-/** How often one lone request may find the zone changed between reading and writing. */
-const MAX_CONFLICT_RETRIES = 5;
+/** Batches with one request that are sent while another program changes the same names. */
+const MAX_ATTEMPTS = 7;
+const CONFLICT_RETRY_MS = 5_000;
 
 export class ZoneBatcher {
   readonly #api: ZoneApi;
@@ -59,211 +60,169 @@ export class ZoneBatcher {
     this.#retryDelaysMs = options.retryDelaysMs ?? RETRY_DELAYS_MS;
   }
 
-  get idle(): boolean {
-    return !this.#running;
-  }
-
   /**
-   * @throws CertmanError with `sent` when it, or a part of it, is in the zone or may be.
-   * @param signal a request that is aborted while it still waits for its batch leaves it; one whose batch is under way is
-   *   carried to its end first, so that whoever withdraws it afterwards finds what there is.
+   * @throws CertmanError with `outcomeUnknown` when the request, or a part of it, is or may be in the zone.
+   * @param signal removes the request while it is queued. One whose batch is under way is finished first, so that a later
+   *   withdrawal finds all of it.
    */
   async submit(request: TxtRequest, signal: AbortSignal): Promise<BatchOutcome> {
     signal.throwIfAborted();
     if (request.records.length === 0) return {};
-    let queued: QueuedRequest | undefined;
-    const answer = new Promise<BatchOutcome>((resolve, reject) => {
-      queued = { ...request, caller: { resolve, reject } };
-      this.#queue.push(queued);
-    });
-    const leave = (): void => {
-      const at = queued === undefined ? -1 : this.#queue.indexOf(queued);
-      if (at !== -1) this.#queue.splice(at, 1)[0]?.caller.reject(signal.reason);
+    const caller = new Caller();
+    const queued: QueuedRequest = { ...request, caller };
+    this.#queue.push(queued);
+    const dequeue = (): void => {
+      const at = this.#queue.indexOf(queued);
+      if (at === -1) return;
+      this.#queue.splice(at, 1);
+      caller.fail(signal.reason);
+      caller.settle();
     };
-    signal.addEventListener('abort', leave, { once: true });
-    if (!this.#running) {
-      this.#running = true;
-      void this.#run();
-    }
+    signal.addEventListener('abort', dequeue, { once: true });
+    if (!this.#running) void this.#run();
     try {
-      const outcome = await answer;
+      const outcome = await caller.answer;
       signal.throwIfAborted();
       return outcome;
     } finally {
-      signal.removeEventListener('abort', leave);
+      signal.removeEventListener('abort', dequeue);
     }
   }
 
   async #run(): Promise<void> {
+    this.#running = true;
     while (this.#queue.length > 0) {
       await sleep(this.#windowMs);
       const round = this.#queue.splice(0, MAX_ROUND_SIZE);
-      if (round.length > 0) await this.#carryOut(round);
+      if (round.length > 0) await this.#runRound(round);
+      for (const { caller } of round) caller.settle();
     }
     this.#running = false;
   }
 
-  /** One round. Never rejects: every failure goes to the callers it concerns. */
-  async #carryOut(round: readonly QueuedRequest[]): Promise<void> {
-    const outcomes = new BatchOutcomes(round);
-    await this.#process(round, outcomes);
-    outcomes.settle();
-  }
-
-  async #process(round: readonly QueuedRequest[], outcomes: BatchOutcomes): Promise<void> {
-    let known: TxtRecordSets;
+  /** Never rejects: each failure goes to the callers that it concerns. */
+  async #runRound(round: readonly QueuedRequest[]): Promise<void> {
     try {
-      known = await this.#read(round);
+      const known = await this.#read(round);
+      await this.#sendEach(packRequests(known, round), known);
     } catch (error) {
-      if (!(error instanceof ChangeRefusedError) || round.length === 1) return outcomes.fail(round, error);
-      for (const part of splitBySuspects(round, error)) await this.#process(part, outcomes);
-      return;
-    }
-    for (const group of packRequests(known, round)) {
-      await this.#send(group, known, outcomes);
-      known = applyRequests(known, group);
+      if (!(error instanceof ChangeRefusedError) || round.length === 1) return failAll(round, error);
+      for (const part of splitBySuspects(round, error)) await this.#runRound(part);
     }
   }
 
-  async #send(group: readonly QueuedRequest[], known: TxtRecordSets, outcomes: BatchOutcomes): Promise<void> {
-    try {
-      const refusal = await this.#attempt(group, known, 'compare', outcomes);
-      if (refusal === undefined) return;
-      let fresh = await this.#read(group);
-      const mode = modeAfterRefusal(group, known, fresh);
-      // Packed again: overwriting counts for more.
-      for (const part of packRequests(fresh, group, mode)) {
-        const second = await this.#attempt(part, fresh, mode, outcomes);
-        if (second !== undefined) await this.#isolate(part, fresh, second, outcomes);
-        fresh = applyRequests(fresh, part);
+  /** Sends groups one after the other. Never rejects. @param known what the zone has before the first one. */
+  async #sendEach(
+    groups: readonly (readonly QueuedRequest[])[],
+    known: TxtRecordSets,
+    mode: ChangeMode = 'compare',
+    attempt = 1,
+  ): Promise<void> {
+    let before = known;
+    for (const group of groups) {
+      try {
+        await this.#send(group, before, mode, attempt);
+      } catch (error) {
+        failAll(group, error);
       }
-    } catch (error) {
-      outcomes.fail(group, error);
+      before = applyRequests(before, group);
     }
   }
 
-  /** @returns why the batch was refused; undefined when it is done. */
-  async #attempt(
+  async #send(group: readonly QueuedRequest[], known: TxtRecordSets, mode: ChangeMode, attempt: number): Promise<void> {
+    const refusal = await this.#trySend(group, known, mode);
+    if (refusal === undefined) return;
+    const alone = group.length === 1;
+    if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), known, 'compare', attempt);
+    const now = await this.#read(group);
+    const next = modeAfterRefusal(group, known, now);
+    if (alone && mode === 'overwrite' && next === 'overwrite') throw refusal;
+    if (attempt === MAX_ATTEMPTS) throw conflict(group);
+    // Packed again: overwriting counts for more.
+    await this.#sendEach(packRequests(now, group, next), now, next, attempt + 1);
+  }
+
+  /** @returns why the batch was refused; undefined when it was accepted or had nothing to change. */
+  async #trySend(
     group: readonly QueuedRequest[],
     known: TxtRecordSets,
     mode: ChangeMode,
-    outcomes: BatchOutcomes,
   ): Promise<ChangeRefusedError | undefined> {
     const changes = planChanges(known, group, mode);
-    if (changes.length === 0) {
-      // What is there already may have come with a change that is not served everywhere yet.
-      outcomes.succeed(group, this.#lastChange === undefined ? {} : { change: this.#lastChange });
-      return undefined;
-    }
     try {
-      this.#lastChange = await this.#patiently(() => this.#change(group, changes, outcomes));
-      outcomes.succeed(group, { change: this.#lastChange });
-      return undefined;
+      // Without changes, what the zone has may have come with the last change, which need not be live yet.
+      if (changes.length > 0) this.#lastChange = await this.#withRetries(() => this.#change(group, changes));
     } catch (error) {
       if (error instanceof ChangeRefusedError) return error;
       throw error;
     }
+    for (const { caller } of group) caller.succeed(this.#lastChange);
+    return undefined;
   }
 
-  /** A change without an answer may have been carried out, and what fails after it says nothing of that. */
-  async #change(
-    group: readonly QueuedRequest[],
-    changes: readonly TxtChange[],
-    outcomes: BatchOutcomes,
-  ): Promise<SubmittedChange> {
+  async #change(group: readonly QueuedRequest[], changes: readonly TxtChange[]): Promise<SubmittedChange> {
     try {
       return await this.#api.change(changes);
     } catch (error) {
-      if (error instanceof CertmanError && error.code === 'dns/unreachable') outcomes.markOutcomeUnknown(group);
+      if (isFailure(error, 'dns/unreachable')) for (const { caller } of group) caller.markOutcomeUnknown();
       throw error;
     }
   }
 
-  /** Cuts a refused group until what is refused is one request. */
-  async #isolate(
-    group: readonly QueuedRequest[],
-    found: TxtRecordSets,
-    refusal: ChangeRefusedError,
-    outcomes: BatchOutcomes,
-  ): Promise<void> {
-    if (group.length === 1) return this.#insist(group, outcomes);
-    let known = found;
-    for (const part of splitBySuspects(group, refusal)) {
-      try {
-        const again = await this.#attempt(part, known, 'compare', outcomes);
-        if (again === undefined) known = applyRequests(known, part);
-        else await this.#isolate(part, known, again, outcomes);
-      } catch (error) {
-        outcomes.fail(part, error);
-      }
-    }
-  }
-
-  /** A lone request: as long as somebody else keeps changing the names it is only late, else it is refused for good. */
-  async #insist(lone: readonly QueuedRequest[], outcomes: BatchOutcomes): Promise<void> {
-    let known: TxtRecordSets = await this.#read(lone);
-    let mode: ChangeMode = 'compare';
-    for (let race = 0; race < MAX_CONFLICT_RETRIES; race++) {
-      const refusal = await this.#attempt(lone, known, mode, outcomes);
-      if (refusal === undefined) return;
-      const fresh = await this.#read(lone);
-      const next = modeAfterRefusal(lone, known, fresh);
-      if (next === 'overwrite' && mode === 'overwrite') {
-        outcomes.fail(lone, refusal);
-        return;
-      }
-      mode = next;
-      known = fresh;
-    }
-    outcomes.fail(
-      lone,
-      new CertmanError({
-        code: 'dns/throttled',
-        message: `Somebody else keeps changing ${[...namesOf(lone)].join(', ').slice(0, 300)}.`,
-        remedy: 'It is tried again in some seconds.',
-        notBefore: new Date(Date.now() + 5_000),
-      }),
-    );
-  }
-
   #read(group: readonly TxtRequest[]): Promise<TxtRecordSets> {
-    return this.#patiently(() => this.#api.readTxtSets(namesOf(group)));
+    return this.#withRetries(() => this.#api.readTxtSets(namesOf(group)));
   }
 
-  /** Passing faults (throttling, a change of somebody else still under way, a lost connection) cost a short wait. */
-  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+  /** Retries throttling, a change that is still under way, and lost connections. */
+  async #withRetries<T>(call: () => Promise<T>): Promise<T> {
     for (const delay of this.#retryDelaysMs) {
       try {
-        return await work();
+        return await call();
       } catch (error) {
-        if (!(error instanceof CertmanError)) throw error;
-        if (error.code !== 'dns/throttled' && error.code !== 'dns/unreachable') throw error;
+        if (!isFailure(error, 'dns/throttled') && !isFailure(error, 'dns/unreachable')) throw error;
         await sleep(delay * (0.75 + Math.random() / 2));
       }
     }
-    return work();
+    return call();
   }
 }
 
+function isFailure(error: unknown, code: FailureCode): boolean {
+  return error instanceof CertmanError && error.code === code;
+}
+
+function failAll(group: readonly QueuedRequest[], error: unknown): void {
+  for (const { caller } of group) caller.fail(error);
+}
+
+function conflict(group: readonly TxtRequest[]): CertmanError {
+  return new CertmanError({
+    code: 'dns/throttled',
+    message: `Another program keeps changing ${[...namesOf(group)].join(', ').slice(0, 300)}.`,
+    remedy: 'It is retried in some seconds.',
+    notBefore: new Date(Date.now() + CONFLICT_RETRY_MS),
+  });
+}
+
 /**
- * After a refusal: when the zone has changed meanwhile, that explains it, and comparing again is right. When it has not,
- * the API contradicts its own list (an emulator that remembers withdrawn records does), or minds something else, which
- * the overwriting form shows.
+ * When the zone has changed since it was read, that explains a refusal, and comparing again is right. When it has not, the API
+ * contradicts its own list (an emulator that remembers withdrawn records does), or objects to something else, which
+ * overwriting shows.
  */
 function modeAfterRefusal(group: readonly TxtRequest[], before: TxtRecordSets, now: TxtRecordSets): ChangeMode {
   return [...namesOf(group)].every((name) => hasSameValues(before.get(name), now.get(name))) ? 'overwrite' : 'compare';
 }
 
-/** Those that the refusal names apart from the others; halves, when it names none or all. */
+/** Splits off the requests that the refusal names; in halves when it names none or all. */
 function splitBySuspects(
   group: readonly QueuedRequest[],
   refusal: ChangeRefusedError,
 ): readonly (readonly QueuedRequest[])[] {
-  const said = refusal.details.toLowerCase();
-  const suspect = (request: QueuedRequest): boolean => request.records.some((record) => said.includes(record.name));
-  const suspects = group.filter(suspect);
+  const details = refusal.details.toLowerCase();
+  const isSuspect = ({ records }: QueuedRequest): boolean => records.some(({ name }) => details.includes(name));
+  const suspects = group.filter(isSuspect);
   if (suspects.length > 0 && suspects.length < group.length) {
-    return [group.filter((request) => !suspects.includes(request)), suspects];
+    return [group.filter((request) => !isSuspect(request)), suspects];
   }
   const half = Math.ceil(group.length / 2);
   return [group.slice(0, half), group.slice(half)];
