@@ -1,4 +1,4 @@
-/** `npm run stack -- up|status|logs|down`: real counterparts of everything that certman talks to, on this machine. */
+/** `npm run stack -- up|status|logs|down`: the systems that certman talks to, as real programs on this machine. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { executables } from './build/executables.ts';
@@ -23,7 +23,7 @@ function lines(text: string): number {
   throw new InvalidArgumentError('a whole number from 0 to 10000');
 }
 
-const ending = new AbortController();
+const interrupted = new AbortController();
 
 function program(): Command {
   const root = new Command('stack')
@@ -35,58 +35,58 @@ function program(): Command {
     root
       .command(name)
       .description(description)
-      .option('--state <folder>', 'folder of everything that the stack writes', DEFAULT_STATE)
-      .option('--json', 'the result as JSON', false);
+      .option('--state <folder>', 'folder for everything that the stack writes', DEFAULT_STATE)
+      .option('--json', 'print the result as JSON', false);
   command(
     'up',
-    'Starts the stack; Ctrl-C ends it. The first time, the parts are downloaded, or built where that cannot be.',
+    'Starts the stack until Ctrl-C. The first start downloads the parts, or builds those that cannot be downloaded.',
   )
-    .option('--detach', 'go on in the background; `down` ends it', false)
-    .option('--keep', 'go on with the objects and workflows of the last time', false)
-    .option('--zone <name>', 'a hosted zone to begin with', 'demo.example.com')
+    .option('--detach', 'run in the background until `down`', false)
+    .option('--keep', 'keep the objects and workflows of the last run', false)
+    .option('--zone <name>', 'name of the first hosted zone', 'demo.example.com')
     .action(async ({ detach, keep, zone, state, json }: Common & { detach: boolean; keep: boolean; zone: string }) => {
-      // What it needs takes a second to load, and no other command needs it.
+      // Loaded here: it takes a second, and no other command needs it.
       const { upInBackground, upInForeground } = await import('./commands/up.ts');
       const options: UpOptions = { stateDir: resolve(state), keep, zone, json };
       if (detach) await upInBackground(options, createOutput(json));
-      else await upInForeground(options, createOutput(json), ending.signal);
+      else await upInForeground(options, createOutput(json), interrupted.signal);
     });
-  command('status', 'Which parts run, and where. Exit code 1 when not all do.').action(
+  command('status', 'Shows which parts run, and their addresses. Exit code 1 unless all run.').action(
     async ({ state, json }: Common) => {
       if (!(await status(resolve(state), createOutput(json)))) process.exitCode = 1;
     },
   );
-  command('logs', 'What the parts wrote.')
+  command('logs', 'Prints the logs of the parts.')
     .argument('[parts...]', 'only these, such as pebble or worker')
-    .option('-f, --follow', 'go on until Ctrl-C', false)
-    .option('-n, --lines <count>', 'of each part', lines, 10)
+    .option('-f, --follow', 'print new lines until Ctrl-C', false)
+    .option('-n, --lines <count>', 'lines of each part', lines, 10)
     .action(async (parts: string[], { state, follow, lines: count }: Common & { follow: boolean; lines: number }) => {
       const options = { stateDir: resolve(state), parts, follow, lines: count };
-      await logs(options, (line) => process.stdout.write(`${line}\n`), ending.signal);
+      await logs(options, (line) => process.stdout.write(`${line}\n`), interrupted.signal);
     });
-  command('down', 'Ends the stack and every process of it.').action(async ({ state, json }: Common) => {
+  command('down', 'Stops the stack and every process of it.').action(async ({ state, json }: Common) => {
     await down(resolve(state), createOutput(json));
   });
   root
     .command('build')
-    .description('Downloads or builds what is missing, prints where each is, and starts nothing.')
-    .argument('[tools...]', `of: ${ALL_TOOLS.join(', ')}`)
+    .description('Downloads or builds missing parts, and prints their paths; starts nothing.')
+    .argument('[tools...]', `any of ${ALL_TOOLS.join(', ')}`)
     .action(async (tools: string[]) => {
       const unknown = tools.filter((tool) => !(tool in TOOLS));
-      if (unknown.length > 0) throw new LocalStackError({ message: `There is no tool ${unknown.join(', ')}.` });
+      if (unknown.length > 0) throw new LocalStackError({ message: `Unknown tools: ${unknown.join(', ')}.` });
       const names = tools.length === 0 ? ALL_TOOLS : (tools as readonly ToolName[]);
-      const paths = await executables(names, { signal: ending.signal });
+      const paths = await executables(names, { signal: interrupted.signal });
       for (const [index, name] of names.entries()) process.stdout.write(`${name.padEnd(24)} ${paths[index]}\n`);
     });
   return root;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort());
 
 try {
   await program().parseAsync();
 } catch (error) {
-  if (ending.signal.aborted) {
+  if (interrupted.signal.aborted) {
     process.exitCode = 130;
   } else {
     process.stderr.write(`${error instanceof LocalStackError ? error.message : messageOf(error)}\n`);

@@ -1,4 +1,4 @@
-/** What is known of a running stack from outside its process: plain data, also in `endpoints.json` of the state folder. */
+/** Addresses and files of a running stack: plain data, also in `endpoints.json` of the state folder. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -17,7 +17,7 @@ const endpointsSchema = z.object({
   kubernetes: z.object({
     server: z.string(),
     caFile: z.string(),
-    /** Kubeconfig of one who may do everything. */
+    /** Kubeconfig of a member of `system:masters`. */
     adminKubeconfig: z.string(),
     etcdUrl: z.string(),
   }),
@@ -33,14 +33,15 @@ const endpointsSchema = z.object({
     dohUrl: z.string(),
     caFile: z.string(),
     zonesDir: z.string(),
-    /** Holds the process id of CoreDNS, which reads its zones again at SIGUSR1. */
+    /** Contains the process id of CoreDNS, which reloads its zones on SIGUSR1. */
     pidFile: z.string(),
   }),
 });
 
+/** Endpoints of a stack, as every process can read them. */
 export type StackEndpoints = z.infer<typeof endpointsSchema>;
 
-/** Of a stack that somebody else runs. @throws LocalStackError when none has been started in the folder. */
+/** Reads the endpoints of a stack that another process runs. @throws LocalStackError when there is none in the folder. */
 export async function readEndpoints(stateDir: string): Promise<StackEndpoints> {
   const file = join(stateDir, ENDPOINTS_FILE);
   try {

@@ -1,19 +1,21 @@
-/** Single requests to the parts, which are trusted by the stack's own CA. */
+/** Single HTTP requests to the parts. */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
 
+/** Options of {@link sendRequest}. */
 export interface RequestOptions {
-  /** PEM file that the server is trusted by. */
+  /** PEM file of the CA that signed the server's certificate. */
   readonly caFile?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent by POST; absent: a GET. */
+  /** Body of a POST; absent for a GET. */
   readonly body?: string;
   readonly signal?: AbortSignal;
 }
 
+/** Status and body of a response. */
 export interface HttpResponse {
   readonly status: number;
   readonly body: string;
@@ -21,7 +23,7 @@ export interface HttpResponse {
 
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** One request on a connection of its own. @throws Error when there is no answer within half a minute, or the signal is aborted. */
+/** Sends one request on its own connection. @throws Error when there is no response within 30 s, or the signal is aborted. */
 export async function sendRequest(url: string, options: RequestOptions = {}): Promise<HttpResponse> {
   const ca = options.caFile === undefined ? {} : { ca: await readFile(options.caFile) };
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
@@ -33,6 +35,6 @@ export async function sendRequest(url: string, options: RequestOptions = {}): Pr
     signal: options.signal ?? AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   request.end(options.body);
-  const [answer] = (await once(request, 'response')) as [IncomingMessage];
-  return { status: answer.statusCode ?? 0, body: await text(answer) };
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, body: await text(response) };
 }

@@ -1,4 +1,4 @@
-/** A failure of the local stack that a person can act on: what, where, why, and what to do next. */
+/** A failure of the local stack: what, where, why, and the remedy, if there is one. */
 export class LocalStackError extends Error {
   readonly remedy: string | undefined;
 
@@ -12,7 +12,7 @@ export class LocalStackError extends Error {
   }
 }
 
-/** Message of whatever was thrown. */
+/** Message of a thrown value, with that of its cause. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error && !error.message.includes(error.cause.message) ? error.cause.message : '';

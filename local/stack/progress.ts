@@ -1,22 +1,24 @@
-/** What a person sees of work that takes a while: lines that a terminal rewrites, plain lines elsewhere. */
+/** Progress of long work: rewritten lines on a terminal, plain lines elsewhere. */
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 
+/** Shows work that is under way. */
 export interface Progress {
-  /** Begins a piece of work. @param note what else is worth knowing, such as how long it takes. */
+  /** Starts an item. @param note such as how long it takes. */
   begin(name: string, note: string): ProgressItem;
-  /** A line that stays. */
+  /** Prints a permanent line. */
   note(line: string): void;
 }
 
+/** One piece of work. */
 export interface ProgressItem {
-  /** Another note, shown at the next tick. */
+  /** Replaces the note, from the next tick on. */
   update(note: string): void;
   done(): void;
   failed(): void;
 }
 
-/** Shows work from its beginning to its end. @throws what the work throws. */
+/** Runs work and shows it until it is done or has failed. @throws what the work throws. */
 export async function withProgress<T>(
   progress: Progress,
   name: string,
@@ -37,12 +39,12 @@ export async function withProgress<T>(
 const TICK_INTERVAL_MS = 15_000;
 const REDRAW_INTERVAL_MS = 200;
 
-/** Progress on a stream: in place on a terminal, else {@link lineProgress}. */
+/** Progress on a stream: rewritten in place on a terminal, else {@link lineProgress}. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? terminalProgress(stream) : lineProgress((line) => stream.write(`${line}\n`));
 }
 
-/** A line at the beginning, every 15 s, and at the end. */
+/** Prints a line at the start, every 15 s, and at the end. */
 export function lineProgress(write: (line: string) => void, tickMs = TICK_INTERVAL_MS): Progress {
   return {
     note: write,
@@ -61,7 +63,7 @@ export function lineProgress(write: (line: string) => void, tickMs = TICK_INTERV
 }
 
 function terminalProgress(stream: NodeJS.WriteStream): Progress {
-  // Hiding the cursor would install handlers of signals that end the process before its own clean-up.
+  // Hiding the cursor would install signal handlers that exit before the process has cleaned up.
   const log = createLogUpdate(stream, { showCursor: true });
   const rows = new Set<() => string>();
   let redraw: NodeJS.Timeout | undefined;

@@ -1,5 +1,4 @@
-/** The local stack: every outside system that certman talks to, as real programs on loopback, ended with this process. */
-
+/** The local stack: every system that certman talks to, as real programs on loopback, which end with this process. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -19,67 +18,71 @@ import { startParts } from './start-parts.ts';
 import { ENDPOINTS_FILE, lockStateFolder } from './state-folder.ts';
 import { type PartName, type ToolName } from './versions.ts';
 
+/** Options of {@link startStack}. */
 export interface StackOptions {
-  /** Folder of everything that the stack writes: keys, kubeconfigs, data, logs. Made when absent. */
+  /** Folder for everything that the stack writes: keys, kubeconfigs, data, logs. Created when absent. */
   readonly stateDir: string;
-  /** Whether etcd and a Temporal server with a file go on with what they knew. Default: everything begins anew. */
+  /** Whether etcd and a Temporal server with a file keep their data. Default false. */
   readonly keepData?: boolean;
   readonly kubernetes?: KubeApiServerOptions;
   readonly temporal?: TemporalOptions;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
   /**
-   * Whether kube-controller-manager runs, which collects garbage by owner reference and ends namespaces. Default true.
-   * Nothing that certman promises to delete depends on it.
+   * Whether kube-controller-manager runs, which collects garbage by owner reference and removes namespaces. Default true.
+   * certman's deletions do not depend on it.
    */
   readonly controllerManager?: boolean;
-  /** Shows downloads and builds of what is missing. Default: lines on standard error. */
+  /** For downloads and builds of missing parts. Default: on standard error. */
   readonly progress?: Progress;
-  /** Told when a part is healthy, with the milliseconds it took. */
+  /** Called when a part is healthy, with the milliseconds it took. */
   readonly onStarted?: (part: PartName, tookMs: number) => void;
-  /** Gives up starting, and ends what was started. */
+  /** Aborts the start, and stops the parts that run. */
   readonly signal?: AbortSignal;
 }
 
-/** What can be done with a stack from any process. */
+/** Operations on a stack that this or another process runs. */
 export interface Stack extends StackEndpoints {
   readonly acme: StackEndpoints['acme'] & {
-    /** What the CA says of a certificate, by its serial number in decimal. */
+    /** Status of a certificate at the CA. @param serialNumber decimal. */
     statusOf(serialNumber: string): Promise<CertificateStatus>;
   };
-  /** Makes a hosted zone in Route 53. @returns once DNS answers for it. */
+  /** Creates a hosted zone in Route 53. @returns once CoreDNS serves it. */
   createZone(name: string, options?: ZoneOptions): Promise<Zone>;
-  /** Runs kubectl as one who may do everything. @returns its standard output. @throws LocalStackError with what it complained of. */
+  /** Runs kubectl as administrator. @returns standard output. @throws LocalStackError with standard error. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<string>;
-  /** Variables by which a worker or the CLI of certman finds this stack, as its administrator. */
+  /** Settings of a worker or the CLI for this stack, with the administrator's kubeconfig. */
   environment(): Record<string, string>;
 }
 
+/** Options of {@link Stack.kubectl}. */
 export interface KubectlOptions {
+  /** Standard input. */
   readonly input?: string;
-  /** Default five minutes: some commands wait for what a busy machine does. */
+  /** Default five minutes. */
   readonly timeoutMs?: number;
 }
 
+/** A stack that this process runs. */
 export interface RunningStack extends Stack {
-  /** One of its programs, to be stopped, killed, paused and brought back on the same ports. */
+  /** One of its programs, to stop, kill, pause and restart on the same ports. */
   part(name: PartName): Part;
-  /** Ends every program, in order. */
+  /** Stops every program. */
   stop(): Promise<void>;
 }
 
-/** Programs of a stack without kube-controller-manager. */
+/** Programs of a stack, without kube-controller-manager. */
 export const STACK_TOOLS: readonly ToolName[] = ['kube-apiserver', 'etcd', 'temporal', 'coredns', 'pebble', 'moto'];
 
 /**
- * Starts every part and waits until all are healthy, fetching or building what is missing.
- * @throws LocalStackError naming the part that did not start, after ending the others.
+ * Downloads or builds missing parts, starts every part and waits until all are healthy.
+ * @throws LocalStackError naming the part that did not start, after stopping the others.
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const stateDir = resolve(options.stateDir);
   const release = await lockStateFolder(stateDir, options.keepData ?? false);
   const parts = new Map<PartName, Part>();
   const stop = async (): Promise<void> => {
-    // The store goes last: the API server still writes to it.
+    // etcd stops last: the API server still writes to it.
     const others = [...parts].filter(([name]) => name !== 'etcd');
     await Promise.all(others.map(([, part]) => part.stop()));
     await parts.get('etcd')?.stop();
@@ -117,7 +120,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   }
 }
 
-/** A stack that this or another process runs. */
+/** Operations on a stack by its endpoints. */
 export function openStack(endpoints: StackEndpoints): Stack {
   return {
     ...endpoints,
@@ -128,7 +131,7 @@ export function openStack(endpoints: StackEndpoints): Stack {
   };
 }
 
-/** Names are those of src/configuration/settings.ts. */
+/** Names of settings are those of src/configuration/settings.ts. */
 function environmentOf({ acme, dns, kubernetes, route53, temporal }: StackEndpoints): Record<string, string> {
   return {
     ...awsEnvironment(route53.endpoint),
@@ -137,12 +140,12 @@ function environmentOf({ acme, dns, kubernetes, route53, temporal }: StackEndpoi
     TEMPORAL_NAMESPACE: temporal.namespace,
     CERTMAN_ACME_DIRECTORY_URL: acme.directoryUrl,
     CERTMAN_ACME_CA_BUNDLE: acme.caFile,
-    // Pebble takes any of its profiles for an order that names none.
+    // For an order without a profile, Pebble picks one at random.
     CERTMAN_ACME_PROFILE: 'default',
     CERTMAN_DOH_RESOLVERS: dns.dohUrl,
     CERTMAN_DOH_CA_BUNDLE: dns.caFile,
     CERTMAN_AUTHORITATIVE_SERVERS: dns.address,
-    // moto is nobody else's, and has no limit of five a second.
+    // moto has no rate limit.
     CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '100',
   };
 }
@@ -155,12 +158,12 @@ async function kubectl(kubeconfig: string, args: readonly string[], options: Kub
     timeout: options.timeoutMs ?? KUBECTL_TIMEOUT_MS,
     killSignal: 'SIGKILL',
   });
-  // A kubectl that fails early reads no more of it; its exit code says so.
+  // A kubectl that fails early closes its standard input; its exit code reports the failure.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
-  const [output, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   if (code === 0) return output;
   throw new LocalStackError({
-    message: `kubectl ${args.join(' ')} ended with code ${String(code)}: ${complaint.trim()}`,
+    message: `kubectl ${args.join(' ')} ended with code ${String(code)}: ${errors.trim()}`,
   });
 }

@@ -1,4 +1,4 @@
-/** In which order the parts start, and what each is told of the others. */
+/** Starts the parts in order, each with the addresses of those it needs. */
 import { join } from 'node:path';
 import type { StackEndpoints } from './endpoints.ts';
 import { startCoreDns } from './parts/coredns.ts';
@@ -12,6 +12,7 @@ import { startTemporal, type TemporalOptions } from './parts/temporal.ts';
 import { type TlsFiles, tlsFiles } from './tls.ts';
 import { AWS, type PartName } from './versions.ts';
 
+/** Options of {@link startParts}. */
 export interface StartOptions {
   readonly stateDir: string;
   readonly kubernetes?: KubeApiServerOptions | undefined;
@@ -19,13 +20,13 @@ export interface StartOptions {
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'> | undefined;
   readonly controllerManager: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Told of each part once it is healthy, with the milliseconds it took. */
+  /** Called when a part is healthy, with the milliseconds it took. */
   readonly onStarted: (name: PartName, part: Part, tookMs: number) => void;
 }
 
 /**
- * Three groups at once; within a group, what stands on another part starts after it.
- * @returns once all are healthy. @throws the first failure, once nothing is starting any more.
+ * Starts three groups at once; within a group, a part starts after those it needs.
+ * @returns once all are healthy. @throws the first failure, once no part is starting.
  */
 export async function startParts(options: StartOptions): Promise<StackEndpoints> {
   const failed = new AbortController();
@@ -33,9 +34,9 @@ export async function startParts(options: StartOptions): Promise<StackEndpoints>
   const context: PartContext = { stateDir: options.stateDir, signal };
   const tls = await tlsFiles(join(options.stateDir, 'tls'));
   const started: ReportStarted = async (name, starting) => {
-    const begun = performance.now();
+    const startedAt = performance.now();
     const part = await starting;
-    options.onStarted(name, part, performance.now() - begun);
+    options.onStarted(name, part, performance.now() - startedAt);
     return part;
   };
   const groups = [

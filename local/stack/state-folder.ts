@@ -1,18 +1,19 @@
-/** The folder of a stack: one process at a time has it, and each start finds it without the data of the last. */
+/** The state folder of a stack: one process at a time uses it, and each start removes the data of the last one. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LocalStackError } from './local-stack-error.ts';
 import { processStartTime } from './process/process-start-time.ts';
 
+/** File of the endpoints, while the stack runs. */
 export const ENDPOINTS_FILE = 'endpoints.json';
-/** Says that the hub is prepared, and what a worker has to know. */
+/** Settings of a worker; exists once the management cluster is prepared. */
 export const MANAGEMENT_CLUSTER_FILE = 'management-cluster.json';
 const SUPERVISOR_FILE = 'supervisor.json';
 
-/** What a start leaves behind, on purpose: the data of the parts that keep some. */
+/** Data of etcd and Temporal. */
 const DATA_FILES = ['etcd', 'temporal.db', 'temporal.db-shm', 'temporal.db-wal'];
-/** What is only true of a stack that runs. */
+/** Files that describe a running stack. */
 const RUN_FILES = ['logs', 'run', ENDPOINTS_FILE, MANAGEMENT_CLUSTER_FILE];
 
 const supervisorSchema = z.object({ pid: z.number().int().positive(), identity: z.string(), since: z.string() });
@@ -21,9 +22,9 @@ const supervisorSchema = z.object({ pid: z.number().int().positive(), identity: 
 export type Supervisor = z.infer<typeof supervisorSchema>;
 
 /**
- * Takes the folder for this process.
- * @param keepData whether etcd and Temporal go on with what they knew.
- * @returns gives the folder back. @throws LocalStackError when a stack runs in it.
+ * Takes the folder for this process and removes what the last run left.
+ * @param keepData whether the data of etcd and Temporal stays.
+ * @returns releases the folder. @throws LocalStackError when a stack runs in it.
  */
 export async function lockStateFolder(stateDir: string, keepData: boolean): Promise<() => Promise<void>> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -31,7 +32,7 @@ export async function lockStateFolder(stateDir: string, keepData: boolean): Prom
   if (other !== undefined) {
     throw new LocalStackError({
       message: `A stack runs in ${stateDir} already, since ${other.since} (process ${other.pid}).`,
-      remedy: `End it with npm run stack -- down --state ${stateDir}, or name another folder with --state.`,
+      remedy: `Stop it with npm run stack -- down --state ${stateDir}, or name another folder with --state.`,
     });
   }
   for (const name of [...RUN_FILES, ...(keepData ? [] : DATA_FILES)]) {
@@ -51,7 +52,7 @@ export async function lockStateFolder(stateDir: string, keepData: boolean): Prom
   };
 }
 
-/** The living process that runs a stack in the folder; undefined when none does. */
+/** The process that runs a stack in the folder; undefined when there is none. */
 export async function findSupervisor(stateDir: string): Promise<Supervisor | undefined> {
   let content: string;
   try {

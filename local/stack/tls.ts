@@ -1,4 +1,4 @@
-/** The local stack's own CA, and a server certificate by it for 127.0.0.1 and localhost, which all parts share. */
+/** The stack's CA, and one server certificate for 127.0.0.1 and localhost that all parts share. */
 import { webcrypto } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -15,8 +15,8 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 
+/** PEM files. */
 export interface TlsFiles {
-  /** PEM that the servers are trusted by. */
   readonly caFile: string;
   readonly certFile: string;
   readonly keyFile: string;
@@ -26,12 +26,12 @@ const DAY_MS = 86_400_000;
 const LIFETIME_MS = 825 * DAY_MS;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-/** Made once per folder. @param names further DNS names, such as the services of a compose file. */
+/** Creates the CA and the certificate, once per folder. @param names further DNS names, such as services of docker-compose.yml. */
 export async function tlsFiles(folder: string, names: readonly string[] = []): Promise<TlsFiles> {
   const files = { caFile: join(folder, 'ca.crt'), certFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') };
   if (existsSync(files.certFile)) return files;
   await mkdir(folder, { recursive: true });
-  // An hour back, for clocks that differ.
+  // An hour back, for clock skew.
   const notBefore = new Date(Date.now() - 3_600_000);
   const validity = { notBefore, notAfter: new Date(notBefore.getTime() + LIFETIME_MS), signingAlgorithm: ALGORITHM };
   const caKeys = await keyPair();
@@ -68,7 +68,7 @@ export async function tlsFiles(folder: string, names: readonly string[] = []): P
   });
   await writeFile(files.caFile, `${ca.toString('pem')}\n`);
   await writeFile(files.keyFile, await privateKeyPem(keys), { mode: 0o600 });
-  // Last: its presence says that all are there.
+  // Written last: once it exists, all files do.
   await writeFile(files.certFile, `${certificate.toString('pem')}\n`);
   return files;
 }

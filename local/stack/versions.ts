@@ -1,9 +1,9 @@
 /**
- * The one place of versions, build recipes and flags of the local parts. The native stack (npm run stack), the tests and
- * docker-compose.yml all come from here; test/unit/local/compose.test.ts holds the last to it.
+ * Versions and build recipes of the local parts, for the native stack, the tests and docker-compose.yml, which
+ * test/unit/local/compose.test.ts compares with this.
  */
 
-/** Executables of the stack. `CERTMAN_LOCAL_<NAME>` (`kube-apiserver` → `CERTMAN_LOCAL_KUBE_APISERVER`) overrides each. */
+/** Executables. `CERTMAN_LOCAL_<NAME>` names another one (`kube-apiserver` → `CERTMAN_LOCAL_KUBE_APISERVER`). */
 export type ToolName =
   | 'etcd'
   | 'kube-apiserver'
@@ -15,28 +15,26 @@ export type ToolName =
   | 'temporal'
   | 'temporal-test-server';
 
-/** How an executable is made from the pinned files in `local/tools/<folder>`. */
+/** How an executable is built from the pinned files in `local/tools/<folder>`. */
 export type Recipe =
   | {
       readonly kind: 'go';
       readonly folder: string;
       readonly package: string;
-      /** Variables that the linker sets, so that the binary says its version. */
+      /** Variables that the linker sets, such as the version that the program prints. */
       readonly stamps: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'python'; readonly folder: string; readonly module: string }
   | { readonly kind: 'maven'; readonly folder: string; readonly mainClass: string };
 
+/** An executable, its version and how to get it. */
 export interface Tool {
   readonly name: ToolName;
   readonly version: string;
   readonly recipe: Recipe;
-  /**
-   * Processor seconds of a build with nothing cached, for the estimate; of a further program of the same module, the
-   * seconds that it adds.
-   */
+  /** CPU seconds of a build without a cache; for a further program of the same module, the seconds that it adds. */
   readonly buildCpuSeconds: number;
-  /** How one found on the PATH is asked for its version; absent: none of the PATH is used. */
+  /** How to read the version of one on the PATH; absent when one on the PATH is never used. */
   readonly onPath?: { readonly command: string; readonly args: readonly string[]; readonly pattern: RegExp };
 }
 
@@ -48,6 +46,7 @@ const COREDNS = '1.15.0';
 const TEMPORAL_CLI = '1.5.1';
 const TEMPORAL_TEST_SERVER = '1.38.0';
 
+/** Every tool by name. */
 export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name } } = {
   etcd: {
     name: 'etcd',
@@ -122,6 +121,7 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
   },
 };
 
+/** Names of all tools. */
 export const ALL_TOOLS = Object.keys(TOOLS) as readonly ToolName[];
 
 function kubernetes(program: string): Recipe {
@@ -133,7 +133,7 @@ function kubernetes(program: string): Recipe {
   };
 }
 
-/** The same parts as published images, for docker-compose.yml. */
+/** Published images of the same versions, for docker-compose.yml. */
 export const IMAGES = {
   temporal: `temporalio/temporal:${TEMPORAL_CLI}`,
   pebble: `ghcr.io/letsencrypt/pebble:${PEBBLE}`,
@@ -145,21 +145,21 @@ export const IMAGES = {
   kubectl: `registry.k8s.io/kubectl:v${KUBERNETES}`,
 } as const;
 
-/** What the parts take for AWS credentials: moto knows no others, and none is worth keeping secret. */
+/** Region and credentials for moto; not secret. */
 export const AWS = { region: 'us-east-1', accessKeyId: 'AKIACERTMANLOCAL', secretAccessKey: 'certman-local' } as const;
 
 /**
- * For the parts that are written in Go: memory for processor time, since all share two cores. Measured with 400 instead of
- * Go's 100: Pebble takes 23 % less of it for a certificate and 14 MiB more, Temporal 9 % less for a workflow and 200 MiB more.
- * The limit has them collect more often before it is a nuisance.
+ * For the parts in Go: more memory for less CPU time. Measured with 400 instead of Go's 100: Pebble takes 23 % less CPU time
+ * for a certificate and 14 MiB more, Temporal 9 % less for a workflow and 200 MiB more. Near the limit they collect more often.
  */
 export const GO_RUNTIME = { GOGC: '400', GOMEMLIMIT: '1GiB' } as const;
 
+/** The development server's namespace. */
 export const TEMPORAL_NAMESPACE = 'default';
-/** The worker warns of less: it counts and looks back by closed workflows. */
+/** The worker warns below this: it reads closed workflows of the last 30 days. */
 export const TEMPORAL_RETENTION_DAYS = 30;
 
-/** The parts of the stack, in the order in which they can be understood. */
+/** The parts of a stack. */
 export const PART_NAMES = [
   'etcd',
   'kube-apiserver',
@@ -170,4 +170,5 @@ export const PART_NAMES = [
   'temporal',
 ] as const;
 
+/** Name of a part, and of its log. */
 export type PartName = (typeof PART_NAMES)[number];

@@ -1,4 +1,4 @@
-/** Builds parts from their pinned sources: the programs of one Go module, a Python package, a Java package. */
+/** Builds tools from their pinned sources: programs of one Go module, Python packages, Java packages. */
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LimitFunction } from 'p-limit';
@@ -9,10 +9,11 @@ import { buildPrograms, fetchModules, type GoTool } from './go-build.ts';
 import { goCommand } from './go-toolchain.ts';
 import { type InstallTarget, installMaven, installPython } from './install-packages.ts';
 
+/** What the builds of one call share. */
 export interface BuildContext {
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
-  /** One Go build at a time: each uses every core, and two would compile the standard library twice. */
+  /** Runs one Go build at a time: each uses every core, and two would both compile the standard library. */
   readonly compiling: LimitFunction;
   readonly fetching: LimitFunction;
   /** Called with the fraction of a tool's build that is done. */
@@ -20,8 +21,8 @@ export interface BuildContext {
 }
 
 /**
- * Builds tools whose recipes have one folder of pinned files, each into its place in the cache.
- * @throws LocalStackError with the end of the log of what failed.
+ * Builds tools that share one folder of pinned files into the cache.
+ * @throws LocalStackError with the last lines of the log.
  */
 export async function buildTools(tools: readonly Tool[], context: BuildContext): Promise<void> {
   const goTools = tools.filter((tool): tool is GoTool => tool.recipe.kind === 'go');

@@ -7,7 +7,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Tool } from '../versions.ts';
 
-/** `$CERTMAN_CACHE`, `$XDG_CACHE_HOME/certman`, or `~/.cache/certman`. Relative ones are not taken, as the XDG specification has it. */
+/** `$CERTMAN_CACHE`, `$XDG_CACHE_HOME/certman` or `~/.cache/certman`. Relative paths are ignored, as in the XDG specification. */
 export function cacheFolder(environment: Readonly<NodeJS.ProcessEnv> = process.env): string {
   const own = environment['CERTMAN_CACHE'];
   if (own !== undefined && isAbsolute(own)) return own;
@@ -21,7 +21,7 @@ export function pinnedFolder(tool: Tool): string {
   return fileURLToPath(new URL(`../../tools/${tool.recipe.folder}`, import.meta.url));
 }
 
-/** Folder of a built tool. Another one as soon as a pinned file or the recipe changes. */
+/** Folder of a built tool: another one when a pinned file or the recipe changes. */
 export function toolFolder(tool: Tool, cache = cacheFolder()): string {
   const hash = createHash('sha256').update(JSON.stringify(tool.recipe));
   const folder = pinnedFolder(tool);
@@ -35,7 +35,7 @@ export function executableIn(folder: string, tool: Tool): string {
   return join(folder, tool.name);
 }
 
-/** Fills a folder beside this one, and moves it here as a whole. @throws what `fill` throws, leaving nothing. */
+/** Fills a temporary folder and renames it, so that the folder is never incomplete. @throws what `fill` throws. */
 export async function createFolderAtomically(
   folder: string,
   fill: (workFolder: string) => Promise<void>,
@@ -44,11 +44,10 @@ export async function createFolderAtomically(
   const workFolder = await mkdtemp(`${folder}.making-`);
   try {
     await fill(workFolder);
-    // mkdtemp keeps others out, and a cache may be shared.
+    // mkdtemp creates a private folder, and a cache may be shared.
     await chmod(workFolder, 0o755);
     await rm(folder, { recursive: true, force: true });
     await rename(workFolder, folder);
-    // What a download has begun is of no use any more.
     await rm(`${folder}.download.part`, { force: true });
   } finally {
     await rm(workFolder, { recursive: true, force: true });
@@ -56,12 +55,11 @@ export async function createFolderAtomically(
 }
 
 /**
- * Removes what processes that were killed have left of {@link createFolderAtomically} and of builds. The lock of what is made has to be
- * held, so that no process works on it.
- * @param beginnings of the names in the folder.
+ * Removes temporary folders that killed processes have left. The caller holds the lock, so that no process uses them.
+ * @param prefixes of the names in the folder.
  */
-export async function removeTemporaryFolders(folder: string, beginnings: readonly string[]): Promise<void> {
+export async function removeTemporaryFolders(folder: string, prefixes: readonly string[]): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const left = (await readdir(folder)).filter((name) => beginnings.some((beginning) => name.startsWith(beginning)));
+  const left = (await readdir(folder)).filter((name) => prefixes.some((prefix) => name.startsWith(prefix)));
   for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-/** Parts as their publishers offer them: asked for all at once, then downloaded, checked and unpacked. */
+/** Downloads tools from their publishers. */
 import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { extract } from 'tar';
@@ -11,7 +11,7 @@ import { DownloadError, type HttpTimeouts } from './http-client.ts';
 import { publishedChecksum } from './published-checksum.ts';
 import { downloadSettings, mirroredUrl, platformOf, publishedFileOf } from './publishers.ts';
 
-/** A file that its publisher has, by its checksum. */
+/** A published file and its checksum. */
 export interface ToolDownload {
   readonly url: string;
   readonly host: string;
@@ -19,6 +19,7 @@ export interface ToolDownload {
   readonly member: string | undefined;
 }
 
+/** Options of {@link findDownloads}. */
 export interface ToolDownloadOptions {
   readonly progress: Progress;
   readonly limits?: HttpTimeouts;
@@ -26,8 +27,8 @@ export interface ToolDownloadOptions {
 }
 
 /**
- * Asks the publisher of each tool for its checksum. One that gives none within seconds offers nothing.
- * @throws LocalStackError when the settings of downloads have no usable value.
+ * Fetches the checksum of each tool from its publisher. A tool without a checksum after some seconds has no download.
+ * @throws LocalStackError when a setting of downloads is invalid.
  */
 export async function findDownloads(
   tools: readonly Tool[],
@@ -56,7 +57,7 @@ export async function findDownloads(
   return offers;
 }
 
-/** Puts the executable into the folder. @throws DownloadError when the file cannot be had or is not what was offered. */
+/** Downloads the executable into the folder. @throws DownloadError when the file is unavailable or has another checksum. */
 export async function downloadTool(
   tool: Tool,
   offer: ToolDownload,
@@ -79,7 +80,7 @@ async function unpack(archive: string, { member = '', url }: ToolDownload, progr
   const folder = `${archive}.unpacked`;
   await mkdir(folder, { recursive: true });
   try {
-    // Some archives name their members ./name.
+    // Some archives have members named ./name.
     await extract({ file: archive, cwd: folder, strict: true, filter: (path) => path.replace(/^\.\//, '') === member });
     await copyFile(join(folder, member), program);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** One file by HTTP: resumed where a broken-off transfer ended, and kept only if its checksum is right. */
+/** Downloads one file by HTTP, resuming an interrupted transfer, and verifies its checksum. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -6,21 +6,21 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DownloadError, failureOf, get, HTTP_TIMEOUTS, type HttpTimeouts } from './http-client.ts';
 
+/** Options of {@link download}. */
 export interface DownloadOptions {
   readonly limits?: HttpTimeouts;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the bytes there are by now, and the bytes of the whole file where the server says so. */
+  /** Called with the bytes so far, and the bytes of the whole file if the server sends its length. */
   readonly onBytes?: (bytes: number, total: number | undefined) => void;
 }
 
-/** The largest part, kube-apiserver, has less than 100 MB. */
+/** The largest file, kube-apiserver, has less than 100 MB. */
 const MAX_BYTES = 500_000_000;
-/** A transfer that is cut goes on this many times, if each brings something. */
+/** An interrupted transfer is continued while each attempt adds bytes. */
 const MAX_ATTEMPTS = 4;
 
 /**
- * Downloads a file. What a broken-off transfer has brought is kept beside it as `<file>.part`, and the next call goes on
- * from there.
+ * Downloads a file. The bytes of an interrupted transfer are kept in `<file>.part`, and the next call continues there.
  * @param sha256 the published checksum, in hex.
  * @throws DownloadError naming the host and the reason; the signal's reason when aborted.
  */
@@ -36,7 +36,7 @@ export async function download(
   await transfer(url, part, options);
   if (!(await hasChecksum(part, sha256))) {
     await rm(part, { force: true });
-    // The publisher may have another file by now than the one whose beginning was kept.
+    // The publisher may have replaced the file whose first bytes were kept.
     if (resumed) return await download(url, sha256, file, options);
     throw new DownloadError({
       message: `${url} does not have the checksum that ${new URL(url).host} publishes for it`,
@@ -52,11 +52,10 @@ async function transfer(url: string, part: string, options: DownloadOptions): Pr
       return await continueTransfer(url, part, before, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      // An error of the file system is none of the network's.
       if (error instanceof LocalFileError) throw error.cause;
       const failure = failureOf(new URL(url).host, error);
-      const isWorthAnother = !(failure instanceof TransferTooSlow) && (await sizeOf(part)) > before;
-      if (attempt === MAX_ATTEMPTS || !isWorthAnother) throw failure;
+      const isWorthRetrying = !(failure instanceof TransferTooSlow) && (await sizeOf(part)) > before;
+      if (attempt === MAX_ATTEMPTS || !isWorthRetrying) throw failure;
     }
   }
 }
@@ -67,13 +66,13 @@ async function continueTransfer(url: string, part: string, before: number, optio
   const { response, abort } = await get(url, {
     limits,
     signal,
-    // Without an encoding, the bytes are those of the checksum, and their number is known.
+    // Without content coding, the bytes are those of the checksum, and Content-Length is their number.
     headers: { 'accept-encoding': 'identity', ...(before === 0 ? {} : { range: `bytes=${before}-` }) },
   });
   const { status, body } = response;
   if (status === 416) {
-    // What is kept is longer than the file, or all of it; the checksum decides.
-    abort(new DownloadError({ message: 'the whole file is there' }));
+    // The kept bytes are the whole file or more; the checksum decides.
+    abort(new DownloadError({ message: 'the file is complete' }));
     return;
   }
   if ((status !== 200 && status !== 206) || body === null) {
@@ -82,9 +81,9 @@ async function continueTransfer(url: string, part: string, before: number, optio
   }
   const begin = status === 206 ? firstByteOf(response.headers.get('content-range')) : 0;
   if (begin !== 0 && begin !== before) {
-    abort(new DownloadError({ message: 'another range' }));
+    abort(new DownloadError({ message: 'wrong range' }));
     await rm(part, { force: true });
-    throw new DownloadError({ message: `${host} sent another range of ${url} than the one asked for` });
+    throw new DownloadError({ message: `${host} sent another range of ${url} than requested` });
   }
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   const total = Number.isFinite(length) ? begin + length : undefined;
@@ -103,7 +102,7 @@ async function continueTransfer(url: string, part: string, before: number, optio
       stalled.refresh();
       bytes += chunk.length;
       if (bytes > MAX_BYTES) throw new DownloadError({ message: `${url} has more than ${MAX_BYTES} bytes` });
-      // Written piece by piece, so that what has come is kept whatever comes next.
+      // Written chunk by chunk, so that an interrupted transfer keeps its bytes.
       await handle.write(chunk).catch((cause: unknown) => {
         throw new LocalFileError(url, { cause });
       });
@@ -119,7 +118,7 @@ async function continueTransfer(url: string, part: string, before: number, optio
   } finally {
     clearTimeout(stalled);
     await handle?.close();
-    // Nothing where the body is read to its end.
+    // Has no effect when the body is complete.
     abort(new DownloadError({ message: 'the transfer has ended' }));
   }
   if (total !== undefined && bytes !== total) {
@@ -127,12 +126,12 @@ async function continueTransfer(url: string, part: string, before: number, optio
   }
 }
 
-/** Carries an error of the file system, its cause, past those of the network. */
+/** An error of the file system, distinct from those of the network; its cause is the original one. */
 class LocalFileError extends Error {}
 
 class TransferTooSlow extends DownloadError {}
 
-/** @throws TransferTooSlow when the file takes longer than it may, or will at the pace so far. */
+/** @throws TransferTooSlow when the file takes longer than the limit, or will at the current speed. */
 function assertTransferSpeed(
   url: string,
   bytes: number,

@@ -1,30 +1,30 @@
-/** How long the work that is left takes: first by what it took elsewhere, then by the pace of what is done. */
+/** Estimates the time of the remaining work: first by measured CPU seconds, then by the speed so far. */
 import { availableParallelism } from 'node:os';
 
-/** One thing to make. */
+/** One task of an {@link Estimate}. */
 export interface EstimatedTask {
-  /** @param fraction of it that is done, 0 to 1; never goes back. */
+  /** @param fraction that is done, 0 to 1; lower values than before are ignored. */
   advance(fraction: number): void;
 }
 
-/** Below this part of the whole, the pace says more about the start than about the machine. */
+/** Below this fraction, the speed so far is not representative. */
 const MIN_MEASURED_FRACTION = 0.05;
 
-/** An estimate of works that share the cores of this machine. */
+/** Estimates tasks that share the cores of this machine. */
 export class Estimate {
   readonly #works: { readonly cpuSeconds: number; fraction: number }[] = [];
   readonly #cores: number;
   readonly #now: () => number;
   readonly #begin: number;
 
-  /** @param now milliseconds of a clock that never goes back. */
+  /** @param now milliseconds of a monotonic clock. */
   constructor(cores = availableParallelism(), now: () => number = () => performance.now()) {
     this.#cores = cores;
     this.#now = now;
     this.#begin = now();
   }
 
-  /** @param cpuSeconds processor seconds that it takes on the machine that the figures come from. */
+  /** Adds a task. @param cpuSeconds CPU seconds on the machine where they were measured. */
   add(cpuSeconds: number): EstimatedTask {
     const work = { cpuSeconds, fraction: 0 };
     this.#works.push(work);
@@ -35,7 +35,7 @@ export class Estimate {
     };
   }
 
-  /** Seconds until all that was added is done. */
+  /** Seconds until all tasks are done. */
   remainingSeconds(): number {
     const total = this.#sum(({ cpuSeconds }) => cpuSeconds);
     const done = this.#sum(({ cpuSeconds, fraction }) => cpuSeconds * fraction);
@@ -50,7 +50,7 @@ export class Estimate {
   }
 }
 
-/** `about 7 min`, `about 40 s`: as exact as an estimate is. */
+/** Rounded text of an estimate: `about 7 min`, `about 40 s`. */
 export function aboutSeconds(seconds: number): string {
   if (seconds >= 90) return `about ${Math.round(seconds / 60)} min`;
   if (seconds >= 10) return `about ${Math.round(seconds / 10) * 10} s`;

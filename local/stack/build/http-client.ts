@@ -1,34 +1,35 @@
-/** Requests to publishers: by TLS, through the proxy of the environment, given up within seconds where nothing answers. */
+/** Requests to publishers: TLS, the proxy of the environment, short time-outs. */
 import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, type Response } from 'undici';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
 import { isLoopback, isTrusted } from './publishers.ts';
 
-/** A publisher's file cannot be had: what is offered, and why it was not taken. */
+/** A published file is unavailable or invalid. */
 export class DownloadError extends LocalStackError {}
 
+/** Time-outs of a transfer, in milliseconds. */
 export interface HttpTimeouts {
-  /** Until a connection is made and the headers have come. */
+  /** Until the headers have arrived. */
   readonly answerMs: number;
-  /** The longest pause between two pieces of the body. */
+  /** Between two chunks of the body. */
   readonly stallMs: number;
-  /** The longest that one transfer may take. */
+  /** For one transfer. */
   readonly fileMs: number;
-  /** After this time, a transfer whose pace exceeds that is given up. */
+  /** After this time, a transfer that will exceed `fileMs` at its current speed is aborted. */
   readonly paceMs: number;
 }
 
-/** A first answer takes a second over slow links, and a person waits for it. Several files share one link. */
+/** A first response takes a second over slow links. Several files share one link. */
 export const HTTP_TIMEOUTS: HttpTimeouts = { answerMs: 5_000, stallMs: 10_000, fileMs: 20 * 60_000, paceMs: 30_000 };
 
 const CONNECTIONS = { connections: 8 };
 const MAX_REDIRECTS = 5;
 const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** For this machine itself, which no proxy reaches. */
+/** For loopback addresses, which a proxy cannot reach. */
 const loopbackAgent = new Agent(CONNECTIONS);
 let proxyAgent: EnvHttpProxyAgent | undefined;
 
-/** Follows HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Made at the first use, since a value that is no URL makes it throw. */
+/** Follows HTTP_PROXY, HTTPS_PROXY and NO_PROXY. Created at the first use, since an invalid URL makes it throw. */
 function dispatcherFor(url: URL): Dispatcher {
   if (isLoopback(url)) return loopbackAgent;
   try {
@@ -43,15 +44,16 @@ function dispatcherFor(url: URL): Dispatcher {
   }
 }
 
+/** A response whose body is not read yet. */
 export interface OpenResponse {
   readonly response: Response;
-  /** Ends the transfer. */
+  /** Aborts the transfer. */
   readonly abort: (reason: Error) => void;
 }
 
 /**
- * One GET, redirects followed. Every address on the way is one by TLS or of this machine.
- * @throws DownloadError when no answer comes in time, or not by TLS; LocalStackError when the proxy's address is no URL.
+ * Sends a GET and follows redirects. Every URL uses TLS or is loopback.
+ * @throws DownloadError on a time-out or a URL without TLS; LocalStackError when the proxy's URL is invalid.
  */
 export async function get(
   url: string,
@@ -63,19 +65,19 @@ export async function get(
 ): Promise<OpenResponse> {
   const { answerMs } = options.limits ?? HTTP_TIMEOUTS;
   const { host } = new URL(url);
-  const ending = new AbortController();
+  const aborted = new AbortController();
   const late = setTimeout(
-    () => ending.abort(new DownloadError({ message: `${host} did not answer within ${answerMs / 1000} s` })),
+    () => aborted.abort(new DownloadError({ message: `${host} did not answer within ${answerMs / 1000} s` })),
     answerMs,
   );
-  const signal = options.signal === undefined ? ending.signal : AbortSignal.any([options.signal, ending.signal]);
+  const signal = options.signal === undefined ? aborted.signal : AbortSignal.any([options.signal, aborted.signal]);
   try {
     const response = await fetchFollowingRedirects(
       new URL(url),
       { ...options.headers, 'user-agent': 'certman-local' },
       signal,
     );
-    return { response, abort: (reason) => ending.abort(reason) };
+    return { response, abort: (reason) => aborted.abort(reason) };
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof LocalStackError) throw error;
@@ -98,7 +100,7 @@ async function fetchFollowingRedirects(
     const location = response.headers.get('location') ?? '';
     if (!URL.canParse(location, url.href)) {
       throw new DownloadError({
-        message: `${url.host} redirects to "${location.slice(0, 200)}", which is no address`,
+        message: `${url.host} redirects to "${location.slice(0, 200)}", which is not a URL`,
       });
     }
     const next = new URL(location, url);
@@ -110,13 +112,13 @@ async function fetchFollowingRedirects(
   throw new DownloadError({ message: `${first.host} redirects more than ${MAX_REDIRECTS} times` });
 }
 
-/** The typed failure of whatever a transfer ended with. */
+/** The typed error of a failed transfer. */
 export function failureOf(host: string, error: unknown): DownloadError {
   if (error instanceof DownloadError) return error;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (cause instanceof DownloadError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
-  // An attempt at several addresses ends with an error that has a code and no message.
-  const why = message === '' ? code : message;
-  return new DownloadError({ message: `${host} cannot be reached: ${why}`, cause });
+  // An attempt at several addresses fails with a code and no message.
+  const reason = message === '' ? code : message;
+  return new DownloadError({ message: `${host} cannot be reached: ${reason}`, cause });
 }

@@ -1,18 +1,19 @@
-/** How the parts that are Python or Java packages are installed into a folder. */
+/** Installs tools that are Python or Java packages into a folder. */
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recipe, Tool } from '../versions.ts';
 import { executableIn, pinnedFolder } from './cache.ts';
 import { runBuildCommand } from './run-build-command.ts';
 
+/** Where a package is installed. */
 export interface InstallTarget {
-  /** Empty folder, moved to its place in the cache afterwards. */
+  /** Empty; renamed to its name in the cache afterwards. */
   readonly folder: string;
   readonly logFile: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A virtual environment with the pinned packages. @throws LocalStackError. */
+/** Installs the pinned packages into a virtual environment. @throws LocalStackError */
 export async function installPython(
   tool: Tool,
   recipe: Extract<Recipe, { kind: 'python' }>,
@@ -22,7 +23,7 @@ export async function installPython(
   await writeWrapper(executableIn(target.folder, tool), `exec "$here/venv/bin/python" -m ${recipe.module} "$@"`);
 }
 
-/** Installs a `requirements.txt` into the virtual environment `venv` of the workplace. @throws LocalStackError. */
+/** Installs a `requirements.txt` into the virtual environment `venv` of the folder. @throws LocalStackError */
 export async function installRequirements(what: string, pinned: string, target: InstallTarget): Promise<void> {
   const venv = join(target.folder, 'venv');
   const { logFile, signal } = target;
@@ -44,11 +45,11 @@ export async function installRequirements(what: string, pinned: string, target: 
     logFile,
     signal,
     remedy:
-      'The log names the package that could not be installed. pip needs a way to PyPI, or its own settings for a mirror.',
+      'The log names the package that could not be installed. pip needs access to PyPI, or to a mirror by its own settings.',
   });
 }
 
-/** The jar and all it depends on. @throws LocalStackError. */
+/** Installs the jar and its dependencies. @throws LocalStackError */
 export async function installMaven(
   tool: Tool,
   recipe: Extract<Recipe, { kind: 'maven' }>,
@@ -63,12 +64,12 @@ export async function installMaven(
     logFile: target.logFile,
     signal: target.signal,
     remedy:
-      'The log names the artifact that could not be had. Maven needs a way to Maven Central, or its own settings for a mirror.',
+      'The log names the missing artifact. Maven needs access to Maven Central, or to a mirror by its own settings.',
   });
   await writeWrapper(executableIn(target.folder, tool), `exec java -cp "$here/jars/*" ${recipe.mainClass} "$@"`);
 }
 
-/** Finds its neighbours wherever the folder is moved to. */
+/** The script refers to files beside it, so that the folder can be renamed. */
 async function writeWrapper(file: string, line: string): Promise<void> {
   await writeFile(file, `#!/bin/sh\nhere=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)\n${line}\n`);
   await chmod(file, 0o755);

@@ -1,4 +1,4 @@
-/** Makes the parts that are missing: downloads what publishers offer, builds the rest, both cores busy, nothing twice. */
+/** Installs missing tools: downloads those that publishers offer and builds the others, in parallel. */
 import { basename, dirname, join } from 'node:path';
 import pLimit from 'p-limit';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
@@ -13,31 +13,33 @@ import { cachedExecutable } from './locate-executable.ts';
 import { withLock } from './lock-file.ts';
 import { requireToolchains } from './toolchains.ts';
 
+/** Options of {@link installTools}. */
 export interface InstallOptions {
   /** Default: on standard error. */
   readonly progress?: Progress | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Of requests to publishers. */
+  /** For requests to publishers. */
   readonly limits?: HttpTimeouts;
 }
 
-/** Two lists of packages at once keep the network busy and leave the processor to the compiler. */
+/** Two at once use the network and leave the CPU to the compiler. */
 const MAX_CONCURRENT_MODULE_FETCHES = 2;
 const ESTIMATE_INTERVAL_MS = 1_000;
-/** Errors of the file system that are of the cache's place, not of one file. */
+/** Errors of the file system that concern the cache as a whole. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR']);
 
 interface InstallContext extends BuildContext {
   readonly limits: HttpTimeouts;
   readonly offers: ReadonlyMap<ToolName, ToolDownload>;
   readonly estimate: Estimate;
-  /** The work of each tool that is built. */
+  /** The task of each tool that is built. */
   readonly work: Map<ToolName, EstimatedTask>;
 }
 
 /**
- * @returns once it is known how each is made, the executable of each, or its failure.
- * @throws LocalStackError naming every toolchain that is missing, before anything is downloaded or built.
+ * Starts to install tools.
+ * @returns a promise of the path of each executable.
+ * @throws LocalStackError naming every missing toolchain, before anything is downloaded or built.
  */
 export async function installTools(
   tools: readonly Tool[],
@@ -61,12 +63,12 @@ export async function installTools(
     onAdvance: ({ name }, fraction) => work.get(name)?.advance(fraction),
   };
   const made = new Map<ToolName, Promise<string>>();
-  // The quickest first: the compiler then works while the modules of the large ones are fetched.
+  // The quickest first: the compiler works while the modules of the large ones are fetched.
   for (const group of groupsOf(tools)) {
     const paths = installGroup(group, context);
     for (const { name } of group) {
       const path = paths.then((all) => requireEntry(all, name));
-      // The caller awaits each; one that fails while others are awaited is not unhandled.
+      // The caller awaits each; a rejection while others are awaited is not unhandled.
       path.catch(() => undefined);
       made.set(name, path);
     }
@@ -75,44 +77,46 @@ export async function installTools(
   return made;
 }
 
-/** What is made from one folder of pinned files belongs together. */
+/** Tools of one folder of pinned files are installed together. */
 function groupsOf(tools: readonly Tool[]): readonly (readonly Tool[])[] {
   const groups = Map.groupBy(tools, ({ recipe }) => recipe.folder);
   const cost = (group: readonly Tool[]): number => group.reduce((sum, { buildCpuSeconds }) => sum + buildCpuSeconds, 0);
   return [...groups.values()].toSorted((one, other) => cost(one) - cost(other));
 }
 
-/** The executable or promise of a tool that is in the map by construction. */
+/** The value of a tool that is in the map by construction. @throws LocalStackError */
 export function requireEntry<Value>(made: ReadonlyMap<ToolName, Value>, name: ToolName): Value {
   const value = made.get(name);
-  if (value === undefined) throw new LocalStackError({ message: `${name} was not made.` });
+  if (value === undefined) throw new LocalStackError({ message: `${name} was not installed.` });
   return value;
 }
 
 async function showEstimate(made: readonly Promise<string>[], estimate: Estimate, progress: Progress): Promise<void> {
-  const left = (): string => {
+  const remaining = (): string => {
     const seconds = estimate.remainingSeconds();
-    return seconds === 0 ? 'downloads take as long as the network needs' : `${aboutSeconds(seconds)} of building left`;
+    return seconds === 0
+      ? 'downloads take as long as the network needs'
+      : `${aboutSeconds(seconds)} of building left`;
   };
   const item = progress.begin(
     `${made.length} local part${made.length === 1 ? '' : 's'}`,
-    `to be fetched or built, this once, into ${cacheFolder()}; ${left()}`,
+    `to download or build once, into ${cacheFolder()}; ${remaining()}`,
   );
-  const updates = setInterval(() => item.update(left()), ESTIMATE_INTERVAL_MS).unref();
+  const updates = setInterval(() => item.update(remaining()), ESTIMATE_INTERVAL_MS).unref();
   const all = await Promise.allSettled(made);
   clearInterval(updates);
   if (all.every(({ status }) => status === 'fulfilled')) item.done();
   else item.failed();
 }
 
-/** @returns the executable of each tool of the group. @throws the first failure, once all of the group have ended. */
+/** @returns the path of each tool of the group. @throws the first failure, once all of the group have ended. */
 async function installGroup(group: readonly Tool[], context: InstallContext): Promise<ReadonlyMap<ToolName, string>> {
   const [first] = group;
   if (first === undefined) return new Map();
   const cacheRoot = dirname(toolFolder(first));
   const lockFile = join(cacheRoot, `${first.recipe.folder}.lock`);
   const onWait = (holder: string): void => {
-    context.progress.note(`${group.map(({ name }) => name).join(', ')}: waiting for ${holder}, which makes it`);
+    context.progress.note(`${group.map(({ name }) => name).join(', ')}: waiting for ${holder}, which installs it`);
   };
   try {
     return await withLock(lockFile, makeMissing, { signal: context.signal, onWait });
@@ -122,7 +126,7 @@ async function installGroup(group: readonly Tool[], context: InstallContext): Pr
 
   async function makeMissing(): Promise<ReadonlyMap<ToolName, string>> {
     await removeTemporaryFolders(cacheRoot, group.flatMap(temporaryPrefixesOf));
-    // Another process may have made some while this one waited for the lock.
+    // Another process may have installed some while this one waited for the lock.
     const missing = group.filter((tool) => cachedExecutable(tool) === undefined);
     const downloaded = await Promise.all(
       missing.map(async (tool) => [tool, await tryDownload(tool, context)] as const),
@@ -138,24 +142,24 @@ async function installGroup(group: readonly Tool[], context: InstallContext): Pr
   }
 }
 
-/** Beginnings of the names of what a process that was killed may have left of a tool. */
+/** Prefixes of temporary folders that a killed process may have left of a tool. */
 function temporaryPrefixesOf(tool: Tool): readonly string[] {
   const name = basename(toolFolder(tool));
   return [`${name}.making-`, `${name}.download.unpacked`, `${tool.recipe.folder}.building-`];
 }
 
-/** @returns an error that says what to do where the cache itself cannot be written; any other as it is. */
+/** @returns an error with a remedy when the cache cannot be written; any other error unchanged. */
 function explainUnwritableCache(error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined || !UNWRITABLE.has(code)) return error;
   return new LocalStackError({
     message: `The cache ${cacheFolder()} cannot be written: ${messageOf(error)}.`,
-    remedy: 'Make room or give it to this user, or set CERTMAN_CACHE to another folder, by an absolute path.',
+    remedy: 'Free some space or change its owner, or set CERTMAN_CACHE to the absolute path of another folder.',
     cause: error,
   });
 }
 
-/** @returns whether it is in its place now; when not, it has to be built. */
+/** @returns whether the download succeeded; if not, the tool has to be built. */
 async function tryDownload(tool: Tool, context: InstallContext): Promise<boolean> {
   const offer = context.offers.get(tool.name);
   if (offer === undefined) return false;

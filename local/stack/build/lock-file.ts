@@ -1,4 +1,4 @@
-/** Keeps two processes from making the same thing at once. What is made is put in place atomically, so a lock that fails costs time, never a broken result. */
+/** A lock between processes. What it protects is written atomically, so that a lost lock costs time only. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -6,28 +6,29 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processStartTime } from '../process/process-start-time.ts';
 
-/** The holder touches the file this often … */
+/** The holder touches the file at this interval … */
 const TOUCH_INTERVAL_MS = 2_000;
-/** … so one of another machine that was not touched for this long was left behind. */
+/** … so a lock of another machine that is older has no holder. */
 const STALE_AFTER_MS = 20_000;
 const POLL_INTERVAL_MS = 500;
 
 interface LockHolder {
   readonly token: string;
   readonly pid: number;
-  /** Tells the process from a later one with its id. */
+  /** Start time: distinguishes the process from a later one with its id. */
   readonly identity?: string | undefined;
   readonly host: string;
 }
 
+/** Options of {@link withLock}. */
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called once when another process has it. */
+  /** Called once when another process holds the lock. */
   readonly onWait?: ((holder: string) => void) | undefined;
   readonly staleMs?: number;
 }
 
-/** Runs `body` while no other process holds the lock. */
+/** Runs `body` while this process holds the lock. @throws what `body` throws, and the signal's reason. */
 export async function withLock<T>(file: string, body: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
   const identity = await processStartTime(process.pid);
@@ -35,7 +36,7 @@ export async function withLock<T>(file: string, body: () => Promise<T>, options:
   await acquire(file, holder, options);
   const touch = setInterval(() => {
     const now = new Date();
-    // A lock file that was taken away is found out at the end.
+    // A removed lock file is noticed at the end.
     utimes(file, now, now).catch(() => undefined);
   }, TOUCH_INTERVAL_MS).unref();
   try {
@@ -67,7 +68,7 @@ async function acquire(file: string, holder: LockHolder, options: LockOptions): 
   }
 }
 
-/** Of this machine, a holder is gone when its process is: one that is stopped for a while still has the lock. */
+/** On this machine, a lock is stale when its process has ended; a stopped process keeps it. */
 async function isStale(file: string, holder: LockHolder | undefined, staleMs: number): Promise<boolean> {
   if (holder?.host === hostname()) {
     const identity = await processStartTime(holder.pid);
@@ -81,7 +82,7 @@ async function isStale(file: string, holder: LockHolder | undefined, staleMs: nu
   }
 }
 
-/** Takes the file away by a rename, which one of several processes wins; a lock that was taken meanwhile is put back. */
+/** Removes the file by a rename, in which one of several processes succeeds; a newer lock is renamed back. */
 async function removeStale(file: string, stale: LockHolder | undefined, token: string): Promise<void> {
   const aside = `${file}.${token}`;
   try {
@@ -99,7 +100,7 @@ async function readHolder(file: string): Promise<LockHolder | undefined> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as LockHolder;
   } catch {
-    // Gone, or being written at this moment: its age tells.
+    // Removed, or being written: its age decides.
     return undefined;
   }
 }

@@ -1,10 +1,10 @@
-/** The SHA-256 that a publisher gives for a file of its own. */
+/** Fetches the SHA-256 of a published file. */
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { DownloadError, failureOf, get, HTTP_TIMEOUTS, type HttpTimeouts } from './http-client.ts';
 import { type ChecksumForm, mirroredUrl, type PublishedFile } from './publishers.ts';
 
-/** A list of all files of a release has some kilobytes, GitHub's JSON some dozens. */
+/** A list of all files of a release has some kilobytes, GitHub's JSON dozens. */
 const MAX_BYTES = 2 * 1024 * 1024;
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -13,8 +13,9 @@ const releaseSchema = z.object({
 });
 
 /**
+ * Fetches the SHA-256 of a published file.
  * @returns 64 hexadecimal digits.
- * @throws DownloadError when the publisher does not answer, has no such file, or gives no checksum for it.
+ * @throws DownloadError when the publisher does not respond, or has no checksum of the file.
  */
 export async function publishedChecksum(
   published: PublishedFile,
@@ -57,7 +58,7 @@ async function readBounded(body: unknown, host: string, abort: (reason: Error) =
   }
 }
 
-/** @returns undefined when the content has no SHA-256 for the file. */
+/** Finds a file's SHA-256 in the publisher's document. @returns undefined when there is none. */
 export function checksumIn(content: string, form: ChecksumForm, fileName: string): string | undefined {
   const digest = digestIn(content, form, fileName)?.toLowerCase();
   return digest !== undefined && SHA256.test(digest) ? digest : undefined;
@@ -87,7 +88,7 @@ function parseJson(content: string): unknown {
   try {
     return JSON.parse(content);
   } catch {
-    // The schema says then that it is not a release.
+    // The schema rejects undefined.
     return undefined;
   }
 }

@@ -24,13 +24,13 @@ export interface PublishedFile {
 const OS_OF: Readonly<Record<string, Platform['os']>> = { linux: 'linux', darwin: 'darwin' };
 const ARCH_OF: Readonly<Record<string, Platform['arch']>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** @returns undefined on a platform that no publisher has binaries for. */
+/** Names of a platform in Go. @returns undefined when no publisher has binaries for it. */
 export function platformOf(os: string = process.platform, arch: string = process.arch): Platform | undefined {
   const [goOs, goArch] = [OS_OF[os], ARCH_OF[arch]];
   return goOs === undefined || goArch === undefined ? undefined : { os: goOs, arch: goArch };
 }
 
-/** @returns undefined where the publisher offers no binary of the tool for the platform: it is built then. */
+/** The published file of a tool. @returns undefined when there is none for the platform. */
 export function publishedFileOf(tool: ToolName, at: Platform): PublishedFile | undefined {
   const { version } = TOOLS[tool];
   const platform = `${at.os}-${at.arch}`;
@@ -42,7 +42,7 @@ export function publishedFileOf(tool: ToolName, at: Platform): PublishedFile | u
     case 'kubectl':
       return kubernetes(tool, version, at);
     case 'etcd': {
-      // The archive for macOS is a zip, and the API server has to be built there anyway.
+      // The archive for macOS is a zip, and Go is needed there for the API server anyway.
       if (at.os !== 'linux') return undefined;
       const folder = `etcd-v${version}-${platform}`;
       const release = github('etcd-io/etcd', version);
@@ -67,7 +67,7 @@ export function publishedFileOf(tool: ToolName, at: Platform): PublishedFile | u
     }
     case 'moto':
     case 'temporal-test-server':
-      // Python and Java packages: pip and Maven fetch them.
+      // Python and Java packages: pip and Maven download them.
       return undefined;
   }
 }
@@ -82,14 +82,14 @@ function github(repository: string, version: string): string {
   return `https://github.com/${repository}/releases/download/v${version}`;
 }
 
-/** Whether and from where downloads are taken. */
+/** Whether and from where tools are downloaded. */
 export interface DownloadSettings {
   readonly allowed: boolean;
-  /** Base address that has each publisher's files below its host name; absent: the publishers themselves. */
+  /** Base URL with each publisher's files below its host name; absent: the publishers themselves. */
   readonly mirror?: string;
 }
 
-/** @throws LocalStackError when `CERTMAN_LOCAL_DOWNLOADS` or `CERTMAN_LOCAL_MIRROR` has no usable value. */
+/** Reads the settings. @throws LocalStackError when `CERTMAN_LOCAL_DOWNLOADS` or `CERTMAN_LOCAL_MIRROR` is invalid. */
 export function downloadSettings(environment: Readonly<NodeJS.ProcessEnv> = process.env): DownloadSettings {
   const allowed = environment['CERTMAN_LOCAL_DOWNLOADS'] ?? '';
   if (!['', 'on', 'off'].includes(allowed)) {
@@ -105,34 +105,34 @@ export function downloadSettings(environment: Readonly<NodeJS.ProcessEnv> = proc
     throw new LocalStackError({
       message: `CERTMAN_LOCAL_MIRROR ${problem}.`,
       remedy:
-        'Set it to an https address below which each publisher has a folder, such as https://mirror.example.com/files.',
+        'Set it to an https URL below which each publisher has a folder, such as https://mirror.example.com/files.',
     });
   }
   return { allowed: allowed !== 'off', mirror: mirror.replace(/\/+$/, '') };
 }
 
-/** What is wrong with it. Credentials are refused, and not repeated: addresses stand in messages and logs. */
+/** Why a mirror is invalid. Credentials are refused and not repeated, since URLs appear in messages and logs. */
 function mirrorProblem(mirror: string): string | undefined {
-  if (!URL.canParse(mirror)) return `is "${mirror}", which is no address`;
+  if (!URL.canParse(mirror)) return `is "${mirror}", which is not a URL`;
   const url = new URL(mirror);
   if (url.username !== '' || url.password !== '') return 'has credentials in it';
   if (url.search !== '' || url.hash !== '') return 'has a query or a fragment';
   return isTrusted(url) ? undefined : `is "${mirror}", which is not TLS`;
 }
 
-/** The address of a publisher's file at the mirror: `https://host/path` is at `<mirror>/host/path`. */
+/** URL of a published file at the mirror: `https://host/path` is at `<mirror>/host/path`. */
 export function mirroredUrl(url: string, mirror: string | undefined): string {
   return mirror === undefined ? url : url.replace(/^https:\//, mirror);
 }
 
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
-/** Whether an address is this machine's own. */
+/** Whether the host of a URL is loopback. */
 export function isLoopback(url: URL): boolean {
   return LOOPBACK.has(url.hostname);
 }
 
-/** TLS, or this machine itself: a checksum is worth as much as the way it came by. */
+/** Whether a checksum from this URL can be trusted: TLS, or loopback. */
 export function isTrusted(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
 }

@@ -1,8 +1,8 @@
-/** One command of a build: its output goes to the build's log, and a failure shows the end of that log. */
 import { LocalStackError } from '../local-stack-error.ts';
 import { spawnGuarded } from '../process/guarded-process.ts';
 import { lastLines } from '../process/log-tail.ts';
 
+/** One command of a build. */
 export interface BuildCommand {
   /** What is built, for messages. */
   readonly what: string;
@@ -17,10 +17,13 @@ export interface BuildCommand {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The longest build takes a quarter of an hour on two cores; a command that hangs must not hang its caller. */
+/** The longest build takes a quarter of an hour on two cores; a command that hangs is killed. */
 const MAX_COMMAND_MS = 2 * 60 * 60_000;
 
-/** @throws LocalStackError when it fails or takes more than two hours; the signal's reason when aborted. */
+/**
+ * Runs a command with its output in the log.
+ * @throws LocalStackError with the last lines of the log when it fails or takes more than two hours; the signal's reason.
+ */
 export async function runBuildCommand(step: BuildCommand): Promise<void> {
   step.signal?.throwIfAborted();
   const running = await spawnGuarded({
@@ -33,7 +36,7 @@ export async function runBuildCommand(step: BuildCommand): Promise<void> {
   const abort = (): void => void running.kill();
   step.signal?.addEventListener('abort', abort, { once: true });
   if (step.signal?.aborted === true) abort();
-  // It also keeps this process alive, which a guarded process does not.
+  // The timer also keeps this process alive, which a guarded process does not.
   const late = setTimeout(abort, MAX_COMMAND_MS);
   try {
     await running.end;

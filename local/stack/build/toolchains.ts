@@ -1,13 +1,13 @@
-/** The compilers and package managers that making the missing parts takes, looked for before anything is begun. */
+/** Checks for the compilers and package managers that builds need, before any of them starts. */
 import { LocalStackError } from '../local-stack-error.ts';
 import type { Recipe, Tool } from '../versions.ts';
 import { locateGo } from './go-toolchain.ts';
 import { onPath, outputOf } from './locate-executable.ts';
 
 interface MissingToolchain {
-  /** What is missing, and what for. */
+  /** The toolchain, and the tools that need it. */
   readonly message: string;
-  /** Packages that bring it, by package manager. */
+  /** Packages that contain it, by package manager. */
   readonly packages: Readonly<Record<PackageManager, readonly string[]>>;
 }
 
@@ -23,8 +23,8 @@ const PYTHON_CHECK = 'import sys, venv, ensurepip; sys.exit(sys.version_info < (
 const MIN_JAVA_VERSION = 17;
 
 /**
- * @param tools those that are built here.
- * @throws LocalStackError naming every toolchain that is missing, and the one line that installs them all.
+ * Checks that tools can be built.
+ * @throws LocalStackError naming every missing toolchain, and one command that installs all.
  */
 export async function requireToolchains(tools: readonly Tool[]): Promise<void> {
   const users = (kind: Recipe['kind']): string =>
@@ -74,10 +74,10 @@ function missingToolchainsError(lacks: readonly MissingToolchain[]): LocalStackE
   const list = lacks.map(({ message }) => `  - ${message}`).join('\n');
   const packages = manager === undefined ? [] : lacks.flatMap((lack) => lack.packages[manager]);
   return new LocalStackError({
-    message: `This machine lacks what some local parts are made with:\n${list}`,
+    message: `Some local parts cannot be built without:\n${list}`,
     remedy:
       manager === undefined
-        ? 'Install these, and run this again.'
-        : `${process.getuid?.() === 0 || manager === 'brew' ? '' : 'sudo '}${INSTALL_COMMANDS[manager]} ${packages.join(' ')}\n  Then run this again.`,
+        ? 'Install these, and try again.'
+        : `${process.getuid?.() === 0 || manager === 'brew' ? '' : 'sudo '}${INSTALL_COMMANDS[manager]} ${packages.join(' ')}\n  Then try again.`,
   });
 }

@@ -7,16 +7,17 @@ import { createKubernetesClient, type KubernetesClient } from '../../../src/kube
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { LocalStackError } from '../local-stack-error.ts';
 
-/** Path of an object, such as `/api/v1/namespaces/sample`, and what is written there. */
+/** Path of an object, such as `/api/v1/namespaces/sample`, and the body of the request. */
 export interface ObjectPatch {
   readonly path: string;
   readonly body: unknown;
 }
 
+/** Writes objects as Hive and its users do. */
 export interface HiveClient {
-  /** Server-side apply, 16 at once, in no order. */
+  /** Server-side apply, 16 at once, in any order. */
   apply(writes: readonly ObjectPatch[]): Promise<void>;
-  /** JSON merge patch (RFC 7386), 16 at once, in no order. */
+  /** JSON merge patch (RFC 7386), 16 at once, in any order. */
   mergePatch(writes: readonly ObjectPatch[]): Promise<void>;
 }
 
@@ -30,7 +31,7 @@ const kubeconfigSchema = z.object({
   users: z.array(z.object({ user: z.object({ token: z.string() }) })).min(1),
 });
 
-/** @param kubeconfig one that the stack wrote. */
+/** Runs `body` with a client of field manager `hive`. @param kubeconfig path of a kubeconfig of the stack. @throws LocalStackError */
 export async function withHiveClient<T>(kubeconfig: string, body: (api: HiveClient) => Promise<T>): Promise<T> {
   const { clusters, users } = kubeconfigSchema.parse(JSON.parse(await readFile(kubeconfig, 'utf8')));
   const [[entry], [user]] = [clusters, users];
@@ -57,7 +58,7 @@ export async function withHiveClient<T>(kubeconfig: string, body: (api: HiveClie
     const text = await answer.body.text();
     if (answer.statusCode < 300) return;
     throw new LocalStackError({
-      message: `The hub answered ${answer.statusCode} to ${write.path}: ${text.slice(0, 500)}`,
+      message: `The management cluster answered ${answer.statusCode} for ${write.path}: ${text.slice(0, 500)}`,
     });
   };
   try {
@@ -70,7 +71,7 @@ export async function withHiveClient<T>(kubeconfig: string, body: (api: HiveClie
   }
 }
 
-/** Runs `body` with a client, and closes its connections. @param kubeconfig path of the administrator's. */
+/** Runs `body` with certman's own client. @param kubeconfig path of the administrator's kubeconfig. */
 export async function withAdmin<T>(kubeconfig: string, body: (admin: KubernetesClient) => Promise<T>): Promise<T> {
   const admin = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: kubeconfig }) });
   try {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 
+/** Content of a kubeconfig. */
 export interface KubeconfigParts {
   readonly server: string;
   readonly caFile: string;
@@ -7,7 +8,7 @@ export interface KubeconfigParts {
   readonly token: string;
 }
 
-/** A kubeconfig with one context, readable by its owner only. JSON is YAML. */
+/** Writes a kubeconfig with one context, as JSON, readable by its owner only. */
 export async function writeKubeconfig(file: string, parts: KubeconfigParts): Promise<void> {
   const config = {
     apiVersion: 'v1',

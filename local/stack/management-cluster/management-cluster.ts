@@ -1,4 +1,4 @@
-/** Makes the stack's API server a hub that certman can work on: CRDs, rights, settings, an ACME account, an identity. */
+/** Prepares the stack's API server as a management cluster: CRDs, rights, settings, an ACME account, a ServiceAccount. */
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,16 +13,18 @@ import { installManifests } from './manifests.ts';
 import { SAMPLE_EXTRA_RECORD, sampleCluster, sampleManifests } from './sample-cluster.ts';
 import { CERTMAN_SERVICE_ACCOUNT, serviceAccountToken } from './service-account.ts';
 
+/** What a worker needs. */
 export interface ManagementCluster {
   /** Variables for a worker: the stack's, with the ServiceAccount's kubeconfig. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Kubeconfig of certman's ServiceAccount, with exactly the rights of deploy/base. */
+  /** Kubeconfig of certman's ServiceAccount, with the rights of deploy/base. */
   readonly kubeconfig: string;
   readonly accountUrl: string;
   /** File with one more installed cluster, for `kubectl apply -f`. */
   readonly sampleManifest: string;
 }
 
+/** Options of {@link prepareManagementCluster}. */
 export interface ManagementClusterOptions {
   /** Zone of the cluster in {@link ManagementCluster.sampleManifest}. Default `demo.example.com`. */
   readonly sampleZone?: string;
@@ -33,7 +35,7 @@ const IN_NAMESPACE = `/api/v1/namespaces/${NAMESPACE}`;
 const CONTACT = 'sre@example.com';
 const YEAR_S = 365 * 86_400;
 
-/** Done again, it gives new credentials and an account on the CA as it is now, and leaves everything else. */
+/** Prepares the management cluster. A second call creates new credentials and a new ACME account, and changes nothing else. */
 export async function prepareManagementCluster(
   stack: Stack,
   options: ManagementClusterOptions = {},
@@ -61,7 +63,7 @@ export async function prepareManagementCluster(
   return managementCluster;
 }
 
-/** A new account with the CA, where certman looks for it. @returns the account URL. */
+/** Registers a new account at the CA and writes it where certman reads it. @returns the account URL. */
 async function installAcmeAccount(stack: Stack): Promise<string> {
   const privateKeyPem = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     .privateKey.export({ type: 'pkcs8', format: 'pem' })

@@ -1,4 +1,4 @@
-/** Sample clusters: what Hive and its users put on the hub for a managed cluster. */
+/** Sample clusters: the objects of Hive and its users for a managed cluster. */
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { requestName } from '../../../src/clusters/cluster-view.ts';
 import { LocalStackError } from '../local-stack-error.ts';
@@ -6,9 +6,10 @@ import type { Stack } from '../stack.ts';
 import { AWS } from '../versions.ts';
 import { type ObjectPatch, withHiveClient } from './clients.ts';
 
-/** Further name of the control plane in the samples: value for `CERTMAN_EXTRA_RECORD`. */
+/** Additional name of the control plane of samples: value of `CERTMAN_EXTRA_RECORD`. */
 export const SAMPLE_EXTRA_RECORD = 'rh-api';
 
+/** Names of a sample. */
 export interface SampleCluster {
   readonly namespace: string;
   /** Of the ClusterDeployment. */
@@ -16,27 +17,28 @@ export interface SampleCluster {
   readonly bundleName: string;
   /** Of the CertificateRequest. */
   readonly requestName: string;
-  /** The Secret that the certificate goes into. */
+  /** Secret of the certificate. */
   readonly secretName: string;
-  /** What the certificate is for, with {@link SAMPLE_EXTRA_RECORD}. */
+  /** DNS names of the certificate, with {@link SAMPLE_EXTRA_RECORD}. */
   readonly dnsNames: readonly string[];
   readonly zone: string;
 }
 
+/** Options of {@link createSampleClusters}. */
 export interface SampleClustersOptions {
   readonly count: number;
-  /** Hosted zone that the clusters' names are in. */
+  /** Hosted zone of the clusters' names. */
   readonly zone: string;
-  /** Default: looked up by name. */
+  /** Default: the zone of that name. */
   readonly zoneId?: string;
-  /** Names are `<prefix>-<n>`, or the prefix alone for the only one. Default `sample`. */
+  /** Names are `<prefix>-<n>`, or the prefix for a single cluster. Default `sample`. */
   readonly prefix?: string;
 }
 
 const BUNDLE = 'primary';
 const CREDENTIALS_SECRET = 'aws';
 
-/** Installed clusters, so that certman goes to work. */
+/** Creates installed clusters. */
 export async function createSampleClusters(
   stack: Stack,
   options: SampleClustersOptions,
@@ -46,7 +48,7 @@ export async function createSampleClusters(
   return clusters;
 }
 
-/** Clusters that Hive is still installing: everything is there, and certman leaves them alone. */
+/** Creates clusters that are not installed yet, which certman ignores. */
 export async function prepareSampleClusters(
   stack: Stack,
   options: SampleClustersOptions,
@@ -70,7 +72,7 @@ export async function prepareSampleClusters(
   return clusters;
 }
 
-/** Says of each that Hive has installed it. */
+/** Marks clusters as installed. */
 export async function installSampleClusters(stack: Stack, clusters: readonly SampleCluster[]): Promise<void> {
   const installed = clusters.map(({ namespace, name }) => ({
     path: `/apis/hive.openshift.io/v1/namespaces/${namespace}/clusterdeployments/${name}`,
@@ -79,7 +81,7 @@ export async function installSampleClusters(stack: Stack, clusters: readonly Sam
   await withHiveClient(stack.kubernetes.adminKubeconfig, (hive) => hive.mergePatch(installed));
 }
 
-/** Names of one, in a namespace of its own. */
+/** Names of a sample in its own namespace. */
 export function sampleCluster(name: string, zone: string): SampleCluster {
   const domain = `${name}.${zone}`;
   return {
@@ -104,7 +106,7 @@ interface Manifest {
   readonly [field: string]: unknown;
 }
 
-/** @param options.installed whether Hive is done with it; without a DNSZone, certman looks the zone up by name. */
+/** Manifests of a sample. @param options.dnsZone without a DNSZone, certman finds the zone by name. */
 export function sampleManifests(
   cluster: SampleCluster,
   options: { readonly installed?: boolean; readonly dnsZone?: boolean } = {},
@@ -167,7 +169,7 @@ async function zoneIdOf(stack: Stack, zone: string): Promise<string> {
     if (found?.Id !== undefined) return found.Id.replace('/hostedzone/', '');
     throw new LocalStackError({
       message: `Route 53 has no hosted zone ${zone}.`,
-      remedy: 'Make it with stack.createZone.',
+      remedy: 'Create it with stack.createZone.',
     });
   } finally {
     route53.destroy();

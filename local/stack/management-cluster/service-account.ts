@@ -1,15 +1,17 @@
-/** The identity that certman has in a cluster: its ServiceAccount, with a real token and the rights of deploy/base. */
+/** certman's ServiceAccount, with the rights of deploy/base. */
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 
+/** Name of a ServiceAccount. */
 export interface ServiceAccountRef {
   readonly namespace: string;
   readonly name: string;
 }
 
+/** The ServiceAccount of deploy/base. */
 export const CERTMAN_SERVICE_ACCOUNT: ServiceAccountRef = { namespace: 'certman-operator', name: 'certman' };
 
 /**
- * A token of the ServiceAccount, by the TokenRequest API.
+ * Creates a token by the TokenRequest API.
  * @param admin may create tokens.
  */
 export async function serviceAccountToken(
@@ -27,7 +29,7 @@ export async function serviceAccountToken(
 }
 
 /**
- * A KubeConfig that is the ServiceAccount, by a token of the TokenRequest API.
+ * A KubeConfig with a token of the ServiceAccount.
  * @param admin may create tokens; its cluster (address and CA) is used.
  */
 export async function serviceAccountKubeConfig(

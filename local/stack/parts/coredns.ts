@@ -7,6 +7,7 @@ import type { TlsFiles } from '../tls.ts';
 import { awsEnvironment, coreDnsFlags, corefile } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
+/** A running CoreDNS. */
 export interface CoreDns extends Part {
   readonly host: string;
   readonly port: number;
@@ -14,18 +15,18 @@ export interface CoreDns extends Part {
   readonly address: string;
   readonly dohUrl: string;
   readonly caFile: string;
-  /** Folder of a file per zone; read at SIGUSR1. */
+  /** Folder of one file per zone, which CoreDNS reloads on SIGUSR1. */
   readonly zonesDir: string;
 }
 
-/** DNS and DoH of the zones that Route 53 has. */
+/** Starts CoreDNS, which serves the zones of Route 53 by DNS and DoH. */
 export async function startCoreDns(
   context: PartContext & { readonly route53Endpoint: string; readonly tls: TlsFiles },
 ): Promise<CoreDns> {
   const folder = join(context.stateDir, 'coredns');
   const zonesDir = join(folder, 'zones');
   const { caFile, certFile, keyFile } = context.tls;
-  // Zones of an earlier run are not in Route 53 any more, and one such keeps CoreDNS from starting.
+  // Zones of the last run are not in Route 53, and CoreDNS does not start with such a zone.
   await rm(zonesDir, { recursive: true, force: true });
   await mkdir(zonesDir, { recursive: true });
   const part = await startPart(

@@ -4,11 +4,12 @@ import { sendRequest } from '../http.ts';
 import { etcdFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
+/** A running etcd. */
 export interface Etcd extends Part {
   readonly url: string;
 }
 
-/** The store of the API server; keeps its data in the state folder. */
+/** Starts etcd with its data in the state folder. */
 export async function startEtcd(context: PartContext): Promise<Etcd> {
   const part = await startPart(
     {

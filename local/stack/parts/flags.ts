@@ -6,6 +6,7 @@ export interface ListenAddress {
   readonly host: string;
 }
 
+/** Flags of etcd. */
 export function etcdFlags(
   at: ListenAddress & { readonly client: number; readonly peer: number; readonly dataDir: string },
 ) {
@@ -22,6 +23,7 @@ export function etcdFlags(
   ];
 }
 
+/** Files of the API server, and its store. */
 export interface ApiServerPaths {
   readonly etcdUrl: string;
   readonly certFile: string;
@@ -29,12 +31,13 @@ export interface ApiServerPaths {
   /** Signs the tokens of ServiceAccounts. */
   readonly serviceAccountKeyFile: string;
   readonly tokensFile: string;
-  /** For what the server generates by itself. */
+  /** For certificates that the server generates. */
   readonly dataDir: string;
-  /** Whom to write a line about for every request that they make; absent: nobody. */
+  /** Writes a line for each request of the policy's user; absent for no audit log. */
   readonly audit?: { readonly policyFile: string; readonly logFile: string };
 }
 
+/** Flags of kube-apiserver. */
 export function apiServerFlags(at: ListenAddress & ApiServerPaths & { readonly port: number }): readonly string[] {
   return [
     `--etcd-servers=${at.etcdUrl}`,
@@ -46,11 +49,11 @@ export function apiServerFlags(at: ListenAddress & ApiServerPaths & { readonly p
     `--service-account-key-file=${at.serviceAccountKeyFile}`,
     `--service-account-signing-key-file=${at.serviceAccountKeyFile}`,
     '--service-account-issuer=https://kubernetes.default.svc',
-    // Tokens of years, so that a stack that is left running keeps working.
+    // Tokens of years, for stacks that run for long.
     '--service-account-max-token-expiration=87600h',
     '--authorization-mode=RBAC',
     `--token-auth-file=${at.tokensFile}`,
-    // No controller makes the `default` ServiceAccount before the first object of a namespace.
+    // No controller creates the `default` ServiceAccount before the first object of a namespace.
     '--disable-admission-plugins=ServiceAccount',
     '--service-cluster-ip-range=10.0.0.0/24',
     '--endpoint-reconciler-type=none',
@@ -60,7 +63,7 @@ export function apiServerFlags(at: ListenAddress & ApiServerPaths & { readonly p
   ];
 }
 
-/** Content of an audit policy by which one user's requests are written down, each with verb and object and without its content. */
+/** Audit policy that logs one user's requests with verb and object, without content. */
 export function auditPolicy(user: string): object {
   return {
     apiVersion: 'audit.k8s.io/v1',
@@ -70,6 +73,7 @@ export function auditPolicy(user: string): object {
   };
 }
 
+/** Flags of kube-controller-manager. */
 export function controllerManagerFlags(
   at: ListenAddress & { readonly port: number; readonly kubeconfig: string; readonly dataDir: string },
 ): readonly string[] {
@@ -85,7 +89,7 @@ export function controllerManagerFlags(
 
 const DAY_S = 86_400;
 
-/** Profiles of the CA: lifetimes in seconds. */
+/** Profiles of the CA and their lifetimes in seconds. */
 export const PEBBLE_PROFILES: Readonly<Record<string, number>> = {
   default: 90 * DAY_S,
   'two-minutes': 120,
@@ -94,15 +98,16 @@ export const PEBBLE_PROFILES: Readonly<Record<string, number>> = {
   d45: 45 * DAY_S,
 };
 
-/** Names that the CA refuses, below these. */
+/** Domains below which the CA rejects names. */
 export const PEBBLE_BLOCKED_DOMAINS: readonly string[] = ['blocked-domain.example'];
 
+/** What {@link pebbleConfiguration} is built from. */
 export interface PebbleConfiguration extends ListenAddress {
   readonly port: number;
   readonly managementPort: number;
   readonly certFile: string;
   readonly keyFile: string;
-  /** Seconds by name; default {@link PEBBLE_PROFILES}. */
+  /** Lifetimes in seconds by name; default {@link PEBBLE_PROFILES}. */
   readonly profiles?: Readonly<Record<string, number>>;
   readonly blockedDomains?: readonly string[];
   /** Seconds in Retry-After; default 1. */
@@ -133,15 +138,17 @@ export function pebbleConfiguration(at: PebbleConfiguration): object {
   };
 }
 
+/** Deviations of Pebble's behaviour. */
 export interface PebbleBehaviour {
-  /** Every challenge is held to be met. */
+  /** Accepts every challenge without validation. */
   readonly alwaysValid?: boolean;
-  /** Percent of nonces that are refused on purpose. Default 5, Pebble's own. */
+  /** Percent of nonces that Pebble rejects. Default 5, as Pebble's. */
   readonly nonceReject?: number;
-  /** Percent of valid authorizations that are used again, at least one. Default 50, Pebble's own. */
+  /** Percent of valid authorizations that Pebble reuses. Default 50, as Pebble's. */
   readonly authzReuse?: number;
 }
 
+/** Environment of Pebble. */
 export function pebbleEnvironment(behaviour: PebbleBehaviour = {}): Readonly<Record<string, string>> {
   return {
     PEBBLE_VA_NOSLEEP: '1',
@@ -151,25 +158,27 @@ export function pebbleEnvironment(behaviour: PebbleBehaviour = {}): Readonly<Rec
   };
 }
 
-/** @param at.dnsServer `host:port`, asked over TCP. */
+/** Flags of Pebble. @param at.dnsServer `host:port`, queried over TCP. */
 export function pebbleFlags(at: { readonly configFile: string; readonly dnsServer?: string }): readonly string[] {
   return ['-config', at.configFile, ...(at.dnsServer === undefined ? [] : ['-dnsserver', at.dnsServer])];
 }
 
+/** Flags of moto. */
 export function motoFlags(at: ListenAddress & { readonly port: number }): readonly string[] {
   return ['-H', at.host, '-p', String(at.port)];
 }
 
+/** What {@link corefile} is built from. */
 export interface CoreDnsConfiguration extends ListenAddress {
   readonly dnsPort: number;
   readonly dohPort: number;
   readonly certFile: string;
   readonly keyFile: string;
-  /** Folder of a `<zone id>.conf` each, see {@link coreDnsZone}. */
+  /** Folder of one `<zone id>.conf` per zone, see {@link coreDnsZone}. */
   readonly zonesDir: string;
 }
 
-/** Content of the Corefile: zones by DNS, and by DoH just what DNS answers. */
+/** Content of the Corefile: the zones by DNS, and the same by DoH. */
 export function corefile(at: CoreDnsConfiguration): string {
   return `.:${at.dnsPort} {
   bind ${at.host}
@@ -187,16 +196,17 @@ https://.:${at.dohPort} {
 `;
 }
 
-/** One zone of Route 53, a second old at most. */
+/** Configuration of one zone, read from Route 53 every second. */
 export function coreDnsZone(name: string, zoneId: string): string {
   return `route53 ${name}.:${zoneId} {\n  refresh 1s\n}\n`;
 }
 
+/** Flags of CoreDNS. */
 export function coreDnsFlags(at: { readonly corefile: string }): readonly string[] {
   return ['-conf', at.corefile];
 }
 
-/** The AWS SDKs' own variables; the `aws_endpoint` option of CoreDNS' plugin has no effect. */
+/** Variables of the AWS SDKs; the option `aws_endpoint` of CoreDNS's plugin has no effect. */
 export function awsEnvironment(endpoint: string): Readonly<Record<string, string>> {
   return {
     AWS_ENDPOINT_URL: endpoint,
@@ -206,17 +216,19 @@ export function awsEnvironment(endpoint: string): Readonly<Record<string, string
   };
 }
 
-/** An SOA that CoreDNS accepts (moto's own has no MNAME to speak of), by which nothing is remembered as absent for more than a second. */
+/** Value of an SOA that CoreDNS accepts, unlike moto's, which lacks an MNAME. Negative caching lasts one second (RFC 2308 §5). */
 export function soaRecordValue(zone: string): string {
   return `ns-1.${zone}. hostmaster.${zone}. 1 7200 900 1209600 1`;
 }
 
+/** Ports of the development server. */
 export interface TemporalPorts {
   readonly port: number;
   readonly uiPort: number;
   readonly metricsPort: number;
 }
 
+/** Flags of the Temporal CLI for the development server. */
 export function temporalFlags(at: ListenAddress & TemporalPorts & { readonly dbFilename?: string }): readonly string[] {
   return [
     'server',

@@ -9,19 +9,21 @@ import type { TlsFiles } from '../tls.ts';
 import { apiServerFlags, auditPolicy } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
+/** A running API server. */
 export interface KubeApiServer extends Part {
   readonly server: string;
   readonly caFile: string;
-  /** Kubeconfig of one who may do everything. */
+  /** Kubeconfig of a member of `system:masters`. */
   readonly adminKubeconfig: string;
 }
 
+/** Options of the API server. */
 export interface KubeApiServerOptions {
-  /** Has every request of this user written to `kube-apiserver/audit.log`, one JSON object a line. */
+  /** Every request of this user is logged in `kube-apiserver/audit.log`, one JSON object a line. */
   readonly auditUser?: string;
 }
 
-/** The hub's API server, on a store of its own. */
+/** Starts the management cluster's API server. */
 export async function startKubeApiServer(
   context: PartContext & KubeApiServerOptions & { readonly etcdUrl: string; readonly tls: TlsFiles },
 ): Promise<KubeApiServer> {
@@ -51,7 +53,7 @@ export async function startKubeApiServer(
           ...(audit === undefined ? {} : { audit }),
         }),
       }),
-      // It says that it is ready while lists are still answered 429 "storage is (re)initializing".
+      // /readyz succeeds while lists still fail with 429 "storage is (re)initializing".
       isReady: async ({ port }, signal) => {
         for (const path of [
           '/readyz',
@@ -72,7 +74,7 @@ export async function startKubeApiServer(
   return Object.assign(part, { server, caFile, adminKubeconfig });
 }
 
-/** Token of the administrator: of the file where there is one already, so that kubeconfigs outlive a restart. */
+/** The administrator's token: that of the file, if it exists, so that kubeconfigs stay valid over a restart. */
 export async function adminToken(tokensFile: string): Promise<string> {
   if (existsSync(tokensFile)) {
     const [token] = (await readFile(tokensFile, 'utf8')).split(',');
@@ -92,6 +94,7 @@ async function auditFiles(
   return { policyFile, logFile: join(folder, 'audit.log') };
 }
 
+/** Creates the key that signs tokens of ServiceAccounts, unless the file exists. @returns the file. */
 export async function serviceAccountKey(file: string): Promise<string> {
   if (!existsSync(file)) {
     const { privateKey } = generateKeyPairSync('ec', {

@@ -5,7 +5,7 @@ import { sendRequest } from '../http.ts';
 import { controllerManagerFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
-/** What collects by owner reference, ends namespaces, and gives each namespace its `default` ServiceAccount. */
+/** Starts the controllers for garbage collection, removal of namespaces and `default` ServiceAccounts. */
 export async function startKubeControllerManager(
   context: PartContext & { readonly adminKubeconfig: string },
 ): Promise<Part> {
@@ -19,7 +19,7 @@ export async function startKubeControllerManager(
         command: await executable('kube-controller-manager'),
         args: controllerManagerFlags({ host: '127.0.0.1', port, kubeconfig: context.adminKubeconfig, dataDir }),
       }),
-      // Its certificate, made at its first start, is by itself.
+      // Its certificate is self-signed, created at its first start.
       isReady: async ({ port }, signal) => {
         const caFile = join(dataDir, 'kube-controller-manager.crt');
         return (await sendRequest(`https://localhost:${port}/healthz`, { caFile, signal })).status === 200;

@@ -3,12 +3,13 @@ import { sendRequest } from '../http.ts';
 import { motoFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
+/** A running moto. */
 export interface Moto extends Part {
-  /** For `AWS_ENDPOINT_URL`. */
+  /** Value of `AWS_ENDPOINT_URL`. */
   readonly endpoint: string;
 }
 
-/** Route 53 and STS. It keeps everything in memory: started again, it has no zones. */
+/** Starts moto for Route 53 and STS. It keeps everything in memory: after a restart it has no zones. */
 export async function startMoto(context: PartContext): Promise<Moto> {
   const part = await startPart(
     {

@@ -14,35 +14,39 @@ import {
 } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
+/** Options of {@link startPebble}. */
 export interface PebbleOptions
   extends PebbleBehaviour,
     Pick<PebbleConfiguration, 'profiles' | 'blockedDomains' | 'retryAfter'> {
-  /** `host:port` that is asked, over TCP. Not needed where every challenge is held to be met. */
+  /** `host:port`, queried over TCP. Not needed with `alwaysValid`. */
   readonly dnsServer?: string;
   /** Default `pebble`; another name for a second CA beside it. */
   readonly name?: string;
 }
 
+/** Status of a certificate at Pebble's management endpoint. */
 export interface CertificateStatus {
   /** `Valid` or `Revoked`. */
   readonly Status: string;
-  /** Of a revoked one (RFC 5280 §5.3.1). */
+  /** Reason of the revocation (RFC 5280 §5.3.1). */
   readonly Reason?: number | undefined;
-  /** Of a revoked one, as Go prints it: `2026-11-24 13:00:13.420418489 +0000 UTC`. */
+  /** Time of the revocation, as Go prints it: `2026-11-24 13:00:13.420418489 +0000 UTC`. */
   readonly RevokedAt?: string | undefined;
 }
 
+/** URLs of a CA, and the CA file for their TLS certificate. */
 export interface AcmeEndpoints {
   readonly directoryUrl: string;
   readonly managementUrl: string;
   readonly caFile: string;
 }
 
+/** A running Pebble. */
 export interface Pebble extends Part, AcmeEndpoints {}
 
 /**
- * The ACME CA. It keeps everything in memory: started again, it is a new CA that knows no accounts.
- * @param options.tls Default: made in `stateDir`.
+ * Starts the ACME CA. It keeps everything in memory: after a restart it is a new CA without accounts.
+ * @param options.tls Default: created in `stateDir`.
  */
 export async function startPebble(
   options: PartContext & PebbleOptions & { readonly tls?: TlsFiles | undefined },
@@ -90,7 +94,7 @@ const statusSchema = z.object({
 });
 
 /**
- * What the CA says of a certificate.
+ * Reads the status of a certificate from the CA.
  * @param serialNumber decimal, as in `status.serialNumber`.
  */
 export async function certificateStatus(acme: AcmeEndpoints, serialNumber: string): Promise<CertificateStatus> {
@@ -99,34 +103,34 @@ export async function certificateStatus(acme: AcmeEndpoints, serialNumber: strin
   const { status, body } = await sendRequest(url, { caFile: acme.caFile });
   if (status === 200) return statusSchema.parse(JSON.parse(body));
   throw new LocalStackError({
-    message: `The CA answered ${status} when asked for certificate ${serialNumber}: ${body}`,
+    message: `The CA answered ${status} for certificate ${serialNumber}: ${body}`,
   });
 }
 
-/** What a CA suggests as the time for a renewal (RFC 9773 §4.2). */
+/** Renewal information (RFC 9773 §4.2). */
 export interface SuggestedRenewal {
   readonly suggestedWindow: { readonly start: string; readonly end: string };
   readonly explanationURL?: string;
 }
 
 /**
- * Has the CA answer this, from now on, when it is asked for a certificate's renewal information.
+ * Sets the CA's response to requests for a certificate's renewal information.
  * @param chainPem the certificate, with or without its issuers.
- * @param answer a text is sent as it is, be it JSON or not.
+ * @param response a text is sent as it is, JSON or not.
  */
 export async function setRenewalInfo(
   acme: AcmeEndpoints,
   chainPem: string,
-  answer: SuggestedRenewal | string,
+  response: SuggestedRenewal | string,
 ): Promise<void> {
   const { status, body } = await sendRequest(`${acme.managementUrl}/set-renewal-info/`, {
     caFile: acme.caFile,
     body: JSON.stringify({
       Certificate: chainPem,
-      ARIResponse: typeof answer === 'string' ? answer : JSON.stringify(answer),
+      ARIResponse: typeof response === 'string' ? response : JSON.stringify(response),
     }),
   });
   if (status !== 200) {
-    throw new LocalStackError({ message: `The CA answered ${status} when given renewal information: ${body}` });
+    throw new LocalStackError({ message: `The CA answered ${status} to new renewal information: ${body}` });
   }
 }

@@ -6,11 +6,13 @@ import { TEMPORAL_NAMESPACE, TEMPORAL_RETENTION_DAYS } from '../versions.ts';
 import { temporalFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
+/** Options of {@link startTemporal}. */
 export interface TemporalOptions {
-  /** File that keeps workflows over a restart, taken from the state folder where it is relative. Absent: memory. */
+  /** File of the server's store, relative to the state folder. Default: in memory. */
   readonly dbFilename?: string;
 }
 
+/** Addresses of the server. */
 export interface TemporalEndpoints {
   /** `host:port` of the frontend. */
   readonly address: string;
@@ -18,12 +20,13 @@ export interface TemporalEndpoints {
   readonly uiUrl: string;
 }
 
+/** A running development server. */
 export interface Temporal extends Part, TemporalEndpoints {
   /** Prometheus metrics of the server. */
   readonly metricsUrl: string;
 }
 
-/** The development server: one process with the Web UI. */
+/** Starts Temporal's development server, with the Web UI. */
 export async function startTemporal(context: PartContext, options: TemporalOptions = {}): Promise<Temporal> {
   const { dbFilename } = options;
   const part = await startPart(
@@ -53,7 +56,7 @@ export async function startTemporal(context: PartContext, options: TemporalOptio
   });
 }
 
-/** Lengthens the retention of the development server, a day, to what the worker wants. Fails until the namespace is there. */
+/** Sets the namespace's retention, a day by default, to what the worker needs. @throws until the namespace exists. */
 export async function setWorkflowRetention(address: string): Promise<void> {
   const connection = await Connection.connect({ address, connectTimeout: '5s' });
   try {

@@ -1,4 +1,4 @@
-/** A child process that ends when this process does, however that ends: even by SIGKILL. */
+/** A child process that ends when this process ends, even by SIGKILL. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { close, open } from 'node:fs';
@@ -9,54 +9,55 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 /**
- * Standard input is a pipe whose other end only this process has. A watcher in the background waits for its end, which
- * the kernel brings about when this process dies, and kills the group; the shell itself becomes the program, so that the
- * process id, the exit code and signals are the program's own. The group's id is not used again while the watcher is in
- * it, so nothing else can be hit.
+ * Standard input is a pipe whose other end only this process holds. A background process waits until the kernel closes the
+ * pipe, when this process ends, and kills the group. The shell itself becomes the program, so that the process id, the exit
+ * code and signals are the program's. The group's id is not reused while the background process is in it.
  */
 const GUARD_SCRIPT = `exec 3<&0 </dev/null
 ( while read -r _; do :; done <&3; kill -KILL -$$ ) >/dev/null 2>&1 &
 exec 3<&- "$@"`;
 
+/** The command of {@link spawnGuarded}. */
 export interface GuardedCommand {
   readonly command: string;
   readonly args: readonly string[];
   /** The whole environment of the process. Default: this process's. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Standard output and error are appended to it. */
+  /** Standard output and error are appended to this file. */
   readonly logFile: string;
 }
 
+/** A process that {@link spawnGuarded} has started. */
 export interface GuardedProcess {
   readonly pid: number;
   /** How it ended, `code 1` or `signal SIGKILL`; undefined while it runs. */
   readonly ended: () => string | undefined;
-  /** Resolves, never rejects, when it has ended. */
+  /** Resolves when the process has ended; never rejects. */
   readonly end: Promise<void>;
-  /** SIGTERM, and SIGKILL after the grace. Resolves when it has ended; what it started itself ends with it. */
+  /** SIGTERM, then SIGKILL to the group after the grace period. Resolves when the process has ended. */
   stop(graceMs?: number): Promise<void>;
-  /** SIGKILL. Resolves when it has ended. */
+  /** SIGKILL. Resolves when the process has ended. */
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
 }
 
 const DEFAULT_STOP_TIMEOUT_MS = 10_000;
 
-/** @throws Error when the program cannot be started at all. */
+/** Starts a program that ends with this process. @throws Error when it cannot be started. */
 export async function spawnGuarded(command: GuardedCommand): Promise<GuardedProcess> {
   await mkdir(dirname(command.logFile), { recursive: true });
   const log = await promisify(open)(command.logFile, 'a', 0o600);
   try {
     const child = spawn('sh', ['-c', GUARD_SCRIPT, 'guard', command.command, ...command.args], {
-      // A group of its own, which a Ctrl-C in the terminal does not reach: who started it ends it, in order.
+      // A process group of its own, so that Ctrl-C in the terminal does not reach it: this process stops it in order.
       detached: true,
       stdio: ['pipe', log, log],
       env: { ...(command.environment ?? process.env) },
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     });
     const spawned = once(child, 'spawn');
-    // At once: one that ends at once must not be missed.
+    // Before the first await, so that an immediate exit is not missed.
     const end = observeExit(child);
     await spawned;
     return guarded(child, end);
@@ -75,7 +76,7 @@ function observeExit(child: ChildProcess): ProcessExit {
   const end = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
       ended = signal === null ? `code ${String(code)}` : `signal ${signal}`;
-      // The watcher ends what is left of the group, itself included.
+      // Lets the background process kill the rest of the group.
       child.stdin?.destroy();
       resolve();
     });
@@ -87,11 +88,11 @@ function guarded(child: ChildProcess, { ended, end }: ProcessExit): GuardedProce
   const { pid } = child;
   if (pid === undefined) throw new Error('a process without an id');
   child.unref();
-  const lifeline = child.stdin;
-  // It is a socket, whatever its type says.
-  if (lifeline instanceof Socket) lifeline.unref();
-  // Its end is told by `exit`; an EPIPE of the pipe says the same.
-  lifeline?.on('error', () => undefined);
+  const pipe = child.stdin;
+  // Its type is Writable, but it is a socket.
+  if (pipe instanceof Socket) pipe.unref();
+  // EPIPE means that the process has ended, as `exit` does.
+  pipe?.on('error', () => undefined);
   const signal = (name: NodeJS.Signals): void => {
     if (ended() === undefined) child.kill(name);
   };

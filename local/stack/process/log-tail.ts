@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 const TAIL_BYTES = 16_384;
 const MAX_LINE_LENGTH = 1_000;
 
-/** The last lines of a file, long ones cut; none when it cannot be read. */
+/** The last lines of a file, long ones truncated; empty when it cannot be read. */
 export async function lastLines(file: string, lines = 12): Promise<readonly string[]> {
   try {
     const handle = await open(file);
@@ -21,7 +21,7 @@ export async function lastLines(file: string, lines = 12): Promise<readonly stri
       await handle.close();
     }
   } catch {
-    // No log is not what went wrong; the message that carries these lines says that.
+    // The message that contains these lines reports the actual failure.
     return [];
   }
 }

@@ -1,17 +1,17 @@
-/** Loopback ports that nobody listens on. */
+/** Allocates free loopback ports. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { LocalStackError } from '../local-stack-error.ts';
 
-/** Below the range that systems take ports of outgoing connections from, so that a part finds its port again after a restart. */
+/** Below the range of ephemeral ports, so that a part's port stays free over a restart. */
 const FIRST_PORT = 17_000;
 const LAST_PORT = 31_999;
 const MAX_ATTEMPTS = 200;
 
 const allocatedPorts = new Set<number>();
 
-/** A port free for TCP and UDP, and not given out by this process before. */
+/** A port that is free for TCP and UDP, and new to this process. @throws LocalStackError */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
@@ -23,11 +23,11 @@ export async function freePort(): Promise<number> {
   }
   throw new LocalStackError({
     message: `No free port on 127.0.0.1 between ${FIRST_PORT} and ${LAST_PORT} in ${MAX_ATTEMPTS} attempts.`,
-    remedy: 'End other stacks that are left running (npm run stack -- down).',
+    remedy: 'Stop other running stacks (npm run stack -- down).',
   });
 }
 
-/** As many ports as names. */
+/** One free port for each name. @throws LocalStackError */
 export async function freePorts<Name extends string>(names: readonly Name[]): Promise<Record<Name, number>> {
   const entries: [Name, number][] = [];
   for (const name of names) entries.push([name, await freePort()]);

@@ -100,7 +100,7 @@ describe('a redirect', () => {
 
   test.each([
     ['in a circle', '/elsewhere', /redirects more than 5 times/],
-    ['to no address', 'https://', /which is no address/],
+    ['to no address', 'https://', /which is not a URL/],
   ])('%s ends', async (_words, location, message) => {
     site.redirect('/elsewhere', location);
     await expect(download(`${site.mirror}/elsewhere`, '0', file, { limits: PATIENT })).rejects.toThrow(message);
