@@ -94,9 +94,7 @@ export function requireEntry<Value>(made: ReadonlyMap<ToolName, Value>, name: To
 async function showEstimate(made: readonly Promise<string>[], estimate: Estimate, progress: Progress): Promise<void> {
   const remaining = (): string => {
     const seconds = estimate.remainingSeconds();
-    return seconds === 0
-      ? 'downloads take as long as the network needs'
-      : `${aboutSeconds(seconds)} of building left`;
+    return seconds === 0 ? 'downloads take as long as the network needs' : `${aboutSeconds(seconds)} of building left`;
   };
   const item = progress.begin(
     `${made.length} local part${made.length === 1 ? '' : 's'}`,
