@@ -67,9 +67,4 @@ export const EXCEPTIONS: readonly { readonly file: string; readonly imports: str
     imports: 'src/kubernetes/objects/resources.ts',
     reason: 'The finalizer of the ClusterDeployment belongs to the objects.',
   },
-  {
-    file: 'src/issuance/progress.ts',
-    imports: 'activities/wrap-activity.ts',
-    reason: 'The heartbeat belongs to the activity: activities pass what records progress to the use cases.',
-  },
 ];
