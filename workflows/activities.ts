@@ -1,7 +1,7 @@
 /**
- * The activities as workflows call them: time-outs and retry policies, each in one place with its reason.
+ * The activities as workflows call them: time-outs and retry policies, each with its reason.
  *
- * Every activity heartbeats (see activities/boundary.ts), so one whose worker was killed is started again elsewhere after
+ * Every activity heartbeats (activities/wrap-activity.ts), so if its worker is killed, it is retried elsewhere after
  * `HEARTBEAT_TIMEOUT`, not after its whole time-out.
  */
 import { ActivityCancellationType, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
@@ -17,19 +17,19 @@ import { failureIn } from './failures.ts';
 const HEARTBEAT_TIMEOUT = '10 seconds';
 
 /**
- * What writes is waited for when it is cancelled, so that what clears away behind it finds what it wrote. To be said each
- * time: left out, the SDK sends 0, which is TRY_CANCEL, whatever its documentation says of the default.
+ * For activities that write: the clean-up after a cancellation must find what they wrote. Stated each time because the SDK
+ * sends 0, which is TRY_CANCEL, when it is left out, whatever its documentation says about the default.
  */
 const AWAIT_CANCELLATION = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
-/** The CA. Passing faults are retried for some seconds; what lasts longer is told on the resource and goes by the retry schedule. */
+/** Transient faults are retried for some seconds; what lasts longer is reported and retried by the retry schedule. */
 export const { placeOrder } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds', maximumAttempts: 5 },
 });
 
-/** Steps of an order that is open: each attempt goes on where the last one was, by the CA's own Retry-After. */
+/** Steps of an open order: each attempt continues where the last one stopped, paced by the CA's Retry-After. */
 export const { answerChallenges, finalizeOrder, installCertificate } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
@@ -38,7 +38,7 @@ export const { answerChallenges, finalizeOrder, installCertificate } = proxyActi
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
-/** A change is live within a minute as a rule; after ten, the failure is recorded. */
+/** A change is usually live within a minute; ten minutes are a fault to report. */
 export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
@@ -47,7 +47,7 @@ export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activit
   retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
 });
 
-/** It only looks, so nobody waits for its end. */
+/** It only reads, so a cancellation need not wait for it. */
 export const { verifyPropagation } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
@@ -56,7 +56,7 @@ export const { verifyPropagation } = proxyActivities<Activities>({
   retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
 });
 
-/** The API server may be away for as long as an upgrade takes: nothing else can be told to anybody until it is back. */
+/** Retried without limit: the API server can be unavailable for as long as its upgrade takes. */
 const kubernetesActivities = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
@@ -66,9 +66,9 @@ const kubernetesActivities = proxyActivities<Activities>({
 export const { removeBundle, removeFinalizer } = kubernetesActivities;
 
 /**
- * The two steps that every look at a bundle takes are tried within the workflow task first: they are quick and idempotent,
- * and two thirds of what they would cost as ordinary activities is the passing to and fro. When the API server does not
- * answer, the ordinary, patient activity takes over, so that no outage is waited for inside a worker.
+ * The two steps of every evaluation run as local activities first: they are quick and idempotent, and scheduling is two thirds
+ * of the cost of a regular activity. When the API server does not answer, the regular activity takes over, so that no outage is
+ * waited for inside a worker.
  */
 const localActivities = proxyLocalActivities<Activities>({
   startToCloseTimeout: '5 seconds',
@@ -76,6 +76,7 @@ const localActivities = proxyLocalActivities<Activities>({
   retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
 });
 
+/** Applies the CertificateRequest and reads the Secret. */
 export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
   return await localThenRegular(
     () => localActivities.applyCertificateRequest(input),
@@ -87,6 +88,7 @@ export async function applyCertificateRequest(input: ApplyCertificateRequestInpu
   );
 }
 
+/** Writes a bundle's status and Event. */
 export async function reportStatus(input: ReportStatusInput): Promise<void> {
   const { bundleName, state } = input.report;
   await localThenRegular(
@@ -98,27 +100,27 @@ export async function reportStatus(input: ReportStatusInput): Promise<void> {
   );
 }
 
-/** Read from the worker's own settings: nothing to be waited for. */
+/** Reads the worker's settings. */
 export async function decommissionRules(): Promise<DecommissionRules> {
   return await localActivities.decommissionRules();
 }
 
-async function localThenRegular<T>(quickly: () => Promise<T>, patiently: () => Promise<T>): Promise<T> {
+async function localThenRegular<T>(local: () => Promise<T>, regular: () => Promise<T>): Promise<T> {
   try {
-    return await quickly();
+    return await local();
   } catch (error) {
     if (isCancellation(error) || !isTransient(error)) throw error;
-    return await patiently();
+    return await regular();
   }
 }
 
-/** A time-out, whose stance is to try again soon, says as little about the request as a connection that was cut. */
+/** A time-out is transient, too: it says nothing about the request. */
 function isTransient(error: unknown): boolean {
-  const { code, retry: stance } = failureIn(error);
-  return stance === 'transient' || code === 'internal/unexpected';
+  const { code, retry } = failureIn(error);
+  return retry === 'transient' || code === 'internal/unexpected';
 }
 
-/** Revocation at the end of a cluster's life: some tries at once, the rest by the decommission's own schedule. */
+/** Revocation by a decommission: a few attempts at once, then by the decommission's retry schedule. */
 export const { revokeCertificates } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,

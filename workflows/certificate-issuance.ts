@@ -1,7 +1,4 @@
-/**
- * One order from beginning to end: place it, publish the TXT records, see them visible, answer, finalize, install;
- * and, whatever happens, withdraw the records.
- */
+/** One order: place it, publish and verify TXT records, answer challenges, finalize, install; and always withdraw the records. */
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
 import type { CertificateFacts, IssuedCertificate } from '../src/certificates/certificate-facts.ts';
 import { isInZone, type TxtRecord } from '../src/certificates/dns-name.ts';
@@ -12,7 +9,7 @@ import {
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
-import type { FailureCode } from '../src/failures/failure.ts';
+import { type FailureCode, type FailureInfo, retryModeOf } from '../src/failures/failure.ts';
 import {
   answerChallenges,
   finalizeOrder,
@@ -24,186 +21,130 @@ import {
 } from './activities.ts';
 import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
 
-/** After these the order is dead at the CA; the next attempt needs a new one. */
-const DEAD_ORDER_CODES = new Set<FailureCode>([
+/** The order is invalid after these: the next attempt needs a new one. */
+const INVALID_ORDER_CODES = new Set<FailureCode>([
   'acme/challengeFailed',
   'acme/orderInvalid',
   'acme/orderGone',
   'acme/badCsr',
 ]);
 
+/**
+ * Issues one certificate and installs it.
+ * @throws ApplicationFailure of a `FailureCode`, or `CANCELLED_WITH_LEFTOVERS`; `details[1]` is an {@link IssuanceFailureContext}.
+ */
 export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {
   const issuance = new Issuance(input);
   try {
     return await issuance.run();
   } catch (error) {
-    const left = issuance.leftovers();
+    const context = issuance.failureContext();
     if (isCancellation(error)) {
-      const carried: IssuanceFailureContext = { ...left, ...issuance.resumableOrder() };
-      if (Object.keys(carried).length === 0) throw error;
-      // A cancellation carries nothing; its cluster must know what is left to clear away, and what to go on with.
+      if (Object.values(context).every((value) => value === undefined)) throw error;
+      // A cancellation has no details.
       throw ApplicationFailure.create({
         type: CANCELLED_WITH_LEFTOVERS,
-        message: 'The issuance was cut short; its cluster clears away what it left behind, or goes on with its order.',
-        details: [null, carried],
+        message: 'The issuance was cancelled; its cluster cleans up what is left, or resumes the order.',
+        details: [null, context],
         nonRetryable: true,
       });
     }
     const failure = failureIn(error);
-    const context: IssuanceFailureContext = {
-      ...(DEAD_ORDER_CODES.has(failure.code) ? {} : issuance.resumableOrder()),
-      ...left,
-    };
-    throw ApplicationFailure.create({
-      type: failure.code,
-      message: failure.message,
-      details: [failure, context],
-      nonRetryable: true,
-    });
+    const openOrder = INVALID_ORDER_CODES.has(failure.code) ? undefined : context.openOrder;
+    throw failureWith(failure, { ...context, openOrder });
   }
 }
 
 class Issuance {
   readonly #input: CertificateIssuanceInput;
-  /** The order at the CA, once there is one. */
-  openOrder: string | undefined;
-  /** Records that could not be withdrawn in time. */
-  leftoverRecords: readonly TxtRecord[] = [];
+  readonly #names: string;
+  /** URL of the order, once there is one. */
+  #order: string | undefined;
+  /** Records that could not be withdrawn. */
+  #leftoverRecords: readonly TxtRecord[] = [];
   /** Whether the zone may have this order's records. */
   #mayBePublished = false;
-  /** Whether it is known to have them. */
-  #published = false;
+  /** Whether the zone is known to have them. */
+  #isPublished = false;
   /** Whether the CA may have issued a certificate that is not in its Secret. */
   #mayBeIssued = false;
+  #withdrawal: Promise<void> | undefined;
 
   constructor(input: CertificateIssuanceInput) {
     this.#input = input;
-    this.openOrder = input.resumeOrder;
+    this.#names = describeNames(input.dnsNames);
+    this.#order = input.resumeOrder;
   }
 
-  /** The order at the CA, as what the next attempt may go on with. */
-  resumableOrder(): Pick<IssuanceFailureContext, 'openOrder'> {
-    return this.openOrder === undefined ? {} : { openOrder: this.openOrder };
-  }
-
-  /** What outlives an issuance that did not succeed. */
-  leftovers(): Pick<IssuanceFailureContext, 'leftoverRecords' | 'unclaimedOrder'> {
+  /** What an issuance that did not succeed leaves. */
+  failureContext(): IssuanceFailureContext {
     return {
-      ...(this.leftoverRecords.length === 0 ? {} : { leftoverRecords: this.leftoverRecords }),
-      ...(this.#mayBeIssued && this.openOrder !== undefined ? { unclaimedOrder: this.openOrder } : {}),
+      openOrder: this.#order,
+      leftoverRecords: this.#leftoverRecords.length === 0 ? undefined : this.#leftoverRecords,
+      unclaimedOrder: this.#mayBeIssued ? this.#order : undefined,
     };
   }
 
   async run(): Promise<CertificateIssuanceResult> {
-    const { dnsNames, returnReplaced, reason } = this.#input;
-    const described = describeNames(dnsNames);
-    setCurrentDetails(`Ordering ${described}.\n\nWhy: ${reason}`);
-    const order = await this.#place(described);
-
-    const proofs = recordsToVerify(order);
-    const records = uniqueRecords([...proofs, ...(this.#input.leftoverRecords ?? [])]);
-    let certificate: CertificateFacts;
-    let replaced: IssuedCertificate | undefined;
-    let certificateUrl: string;
-    let withdrawn: Promise<void> = Promise.resolve();
+    const { leftoverRecords = [], dnsNames, reason } = this.#input;
+    setCurrentDetails(`Ordering ${this.#names}.\n\nReason: ${reason}`);
+    const order = await this.#place();
+    const proofs = [...order.challenges.map(({ record }) => record), ...(order.ownershipRecords ?? [])];
+    const records = uniqueRecords([...proofs, ...leftoverRecords]);
     try {
       if (proofs.length > 0) await this.#prove(order, proofs);
-      // The proof is done: the records are of no more use, and taking them away need not hold the certificate up.
-      withdrawn = this.#withdraw(records);
+      // The records have served their purpose. Their withdrawal need not delay the certificate.
+      const withdrawn = this.#withdraw(records);
       this.#mayBeIssued = true;
+      setCurrentDetails(`Order ${order.orderUrl}\n\nControl of all ${dnsNames.length} names is proved; finalizing.`);
+      const { certificate, issued, replaced } = await this.#finalize(order);
+      this.#mayBeIssued = false;
+      await withdrawn;
       setCurrentDetails(
-        `Order ${order.orderUrl}\n\nAll ${dnsNames.length} names are proved; the CA is issuing ${described}.`,
+        `Issued ${this.#names} by ${certificate.issuerName}, serial ${certificate.serialNumber}, valid until ${certificate.notAfter}.`,
       );
-      ({ certificateUrl } = await finalizeOrder.executeWithOptions({ summary: `finalize the order for ${described}` }, [
-        {
-          orderUrl: order.orderUrl,
-          dnsNames,
-          ...(this.#input.commonName === undefined ? {} : { commonName: this.#input.commonName }),
-          request: this.#input.request,
-        },
-      ]));
-      ({ replaced, ...certificate } = await installCertificate.executeWithOptions(
-        { summary: `write Secret ${this.#input.request.namespace}/${this.#input.secretName}` },
-        [
-          {
-            orderUrl: order.orderUrl,
-            certificateUrl,
-            dnsNames,
-            request: this.#input.request,
-            secretName: this.#input.secretName,
-            ...(returnReplaced === undefined ? {} : { returnReplaced }),
-          },
-        ],
-      ));
+      const { leftoverRecords: notWithdrawn } = this.failureContext();
+      const { caHost, orderUrl } = order;
+      return { certificate, issued, replaced, caHost, orderUrl, leftoverRecords: notWithdrawn };
     } catch (error) {
       await this.#withdraw(records);
       throw error;
     }
-    this.#mayBeIssued = false;
-    await withdrawn;
-    setCurrentDetails(
-      `Issued ${described} by ${certificate.issuerName}, serial ${certificate.serialNumber}, valid until ${certificate.notAfter}.`,
-    );
-    return {
-      certificate,
-      issued: { certificateUrl, serialNumber: certificate.serialNumber, notAfter: certificate.notAfter },
-      ...(replaced === undefined ? {} : { replaced }),
-      caHost: order.caHost,
-      orderUrl: order.orderUrl,
-      ...(this.leftoverRecords.length === 0 ? {} : { leftoverRecords: this.leftoverRecords }),
-    };
   }
 
-  async #place(described: string): Promise<PlacedOrder> {
+  async #place(): Promise<PlacedOrder> {
     const { cluster, dnsNames, resumeOrder, replaces } = this.#input;
+    const standaloneRequestUid = cluster.kind === 'CertificateRequest' ? cluster.uid : undefined;
     try {
-      const order = await placeOrder.executeWithOptions({ summary: `order ${described}` }, [
-        {
-          dnsNames,
-          ...(resumeOrder === undefined ? {} : { resume: resumeOrder }),
-          ...(replaces === undefined ? {} : { replaces }),
-          ...(cluster.kind === 'CertificateRequest' ? { standaloneRequestUid: cluster.uid } : {}),
-        },
+      const order = await placeOrder.executeWithOptions({ summary: `order ${this.#names}` }, [
+        { dnsNames, resume: resumeOrder, replaces, standaloneRequestUid },
       ]);
-      this.openOrder = order.orderUrl;
+      this.#order = order.orderUrl;
       return order;
     } catch (error) {
-      this.openOrder = orderInHeartbeat(error) ?? this.openOrder;
+      this.#order = orderInHeartbeat(error) ?? this.#order;
       throw error;
     }
   }
 
-  /** Publishes the TXT records, waits until they are seen, and has the CA look. */
-  async #prove(order: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
+  /** Publishes the TXT records, waits until they have propagated, and answers the challenges. */
+  async #prove({ orderUrl, challenges }: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
     const { zone } = this.#input;
-    const what = `${records.length} TXT record${records.length === 1 ? '' : 's'}`;
-    const outside = records.find((record) => !isInZone(record.name, zone.zoneName));
-    if (outside !== undefined) {
-      const info = {
-        code: 'dns/nameOutsideZone',
-        message: `The TXT record ${outside.name} is not in the zone ${zone.zoneName}, so the name cannot be proved.`,
-        retry: 'onChange',
-        remedy:
-          zone.kind === undefined
-            ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
-            : 'Take the name out of spec.dnsNames, or name the zone that it is in in spec.acmeDNSDomain.',
-      } as const;
-      throw ApplicationFailure.create({ type: info.code, message: info.message, details: [info], nonRetryable: true });
-    }
-    setCurrentDetails(`Order ${order.orderUrl}\n\nPublishing ${what} in ${zone.zoneName}.`);
-    const published = await this.#publish(what, records);
-    setCurrentDetails(
-      `Order ${order.orderUrl}\n\n${what} published in ${zone.zoneName}; waiting until the world sees them.`,
-    );
+    const what = count(records.length, 'TXT record');
+    const show = (progress: string): void => setCurrentDetails(`Order ${orderUrl}\n\n${progress}`);
+    const outside = records.find(({ name }) => !isInZone(name, zone.zoneName));
+    if (outside !== undefined) throw failureWith(outsideZoneFailure(outside.name, this.#input));
+    show(`Publishing ${what} in ${zone.zoneName}.`);
+    const { nameServers } = await this.#publish(what, records);
+    show(`${what} published in ${zone.zoneName}; verifying propagation.`);
     await verifyPropagation.executeWithOptions({ summary: `verify propagation of ${what}` }, [
-      { records, zoneName: zone.zoneName, nameServers: published.nameServers },
+      { records, zoneName: zone.zoneName, nameServers },
     ]);
-    if (order.challenges.length === 0) return;
-    setCurrentDetails(`Order ${order.orderUrl}\n\n${what} visible; the CA is looking.`);
-    await answerChallenges.executeWithOptions(
-      { summary: `answer ${order.challenges.length} challenge${order.challenges.length === 1 ? '' : 's'}` },
-      [{ orderUrl: order.orderUrl, challenges: order.challenges }],
-    );
+    if (challenges.length === 0) return;
+    show(`${what} propagated; the CA is validating.`);
+    await answerChallenges.executeWithOptions({ summary: `answer ${count(challenges.length, 'challenge')}` }, [
+      { orderUrl, challenges },
+    ]);
   }
 
   async #publish(what: string, records: readonly TxtRecord[]): Promise<PublishedRecords> {
@@ -213,19 +154,37 @@ class Issuance {
       const published = await publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zone.zoneName}` }, [
         { zone, records },
       ]);
-      this.#published = true;
+      this.#isPublished = true;
       return published;
     } catch (error) {
-      // Without credentials or a zone nothing was published: nothing that a cluster's end would have to wait for. A cancellation
-      // says nothing of the kind: one before the first attempt looks like one between two attempts, of which the first had sent.
       const { retry, outcomeUnknown } = failureIn(error);
-      this.#published = outcomeUnknown === true;
+      this.#isPublished = outcomeUnknown === true;
+      // Without credentials or a zone, nothing was published. A cancellation says nothing: one before the first attempt looks
+      // like one between two attempts.
       if (!isCancellation(error) && retry === 'onChange' && outcomeUnknown !== true) this.#mayBePublished = false;
       throw error;
     }
   }
 
-  /** Once per order; never throws and is never cancelled. */
+  async #finalize({ orderUrl }: PlacedOrder): Promise<{
+    readonly certificate: CertificateFacts;
+    readonly issued: IssuedCertificate;
+    readonly replaced?: IssuedCertificate;
+  }> {
+    const { dnsNames, commonName, request, secretName, returnReplaced } = this.#input;
+    const { certificateUrl } = await finalizeOrder.executeWithOptions(
+      { summary: `finalize the order for ${this.#names}` },
+      [{ orderUrl, dnsNames, commonName, request }],
+    );
+    const { replaced, ...certificate } = await installCertificate.executeWithOptions(
+      { summary: `write Secret ${request.namespace}/${secretName}` },
+      [{ orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
+    );
+    const { serialNumber, notAfter } = certificate;
+    return { certificate, issued: { certificateUrl, serialNumber, notAfter }, replaced };
+  }
+
+  /** Once per order; never throws, and is never cancelled. */
   #withdraw(records: readonly TxtRecord[]): Promise<void> {
     this.#withdrawal ??= this.#withdrawOnce(records);
     return this.#withdrawal;
@@ -233,43 +192,62 @@ class Issuance {
 
   async #withdrawOnce(records: readonly TxtRecord[]): Promise<void> {
     if (records.length === 0) return;
+    const { zone, leftoverRecords = [] } = this.#input;
     try {
       await CancellationScope.nonCancellable(() =>
-        withdrawTxtRecords.executeWithOptions(
-          { summary: `withdraw ${records.length} TXT record${records.length === 1 ? '' : 's'}` },
-          [{ zone: this.#input.zone, records }],
-        ),
+        withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${count(records.length, 'TXT record')}` }, [
+          { zone, records },
+        ]),
       );
     } catch (error) {
-      // A publication cancelled before its first attempt reports nothing. A failure that rules out sending speaks for it,
-      // but not against what is known: the worker's settings may have changed since.
-      const ruledOut = failureIn(error).neverSent === true && !this.#published;
-      this.leftoverRecords = this.#mayBePublished && !ruledOut ? records : (this.#input.leftoverRecords ?? []);
-      log.warn('TXT records could not be withdrawn; they are tried again with the next order or at the end', {
-        records: records.map((record) => record.name),
-        failure: failureIn(error).message,
+      const { neverSent, message } = failureIn(error);
+      // A publication that was cancelled before its first attempt reports nothing. A withdrawal that can never have been sent
+      // rules it out, unless the records are known to be published: the worker's settings may have changed since.
+      const isRuledOut = neverSent === true && !this.#isPublished;
+      this.#leftoverRecords = this.#mayBePublished && !isRuledOut ? records : leftoverRecords;
+      log.warn('TXT records could not be withdrawn; the next order or the decommission retries', {
+        records: records.map(({ name }) => name),
+        failure: message,
       });
     }
   }
-
-  #withdrawal: Promise<void> | undefined;
 }
 
-/** What is to be seen in the DNS before the order is gone on with: for the CA, and for us. */
-function recordsToVerify({ challenges, ownershipRecords: ownership = [] }: PlacedOrder): readonly TxtRecord[] {
-  return [...challenges.map((challenge) => challenge.record), ...ownership];
+function failureWith(failure: FailureInfo, context?: IssuanceFailureContext): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: failure.code,
+    message: failure.message,
+    details: context === undefined ? [failure] : [failure, context],
+    nonRetryable: true,
+  });
 }
 
-/** The order that an attempt at placing one had recorded before its worker died. */
+function outsideZoneFailure(recordName: string, { zone }: CertificateIssuanceInput): FailureInfo {
+  return {
+    code: 'dns/nameOutsideZone',
+    message: `The TXT record ${recordName} is not in the zone ${zone.zoneName}, so control of the name cannot be proved.`,
+    retry: retryModeOf('dns/nameOutsideZone'),
+    remedy:
+      zone.kind === undefined
+        ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
+        : 'Remove the name from spec.dnsNames, or set spec.acmeDNSDomain to the zone that contains it.',
+  };
+}
+
+/** The order that an attempt to place one had recorded before its worker died. */
 function orderInHeartbeat(error: unknown): string | undefined {
-  const recorded = lastHeartbeatDetailsIn(error);
-  if (typeof recorded !== 'object' || recorded === null || !('orderUrl' in recorded)) return undefined;
-  return typeof recorded.orderUrl === 'string' ? recorded.orderUrl : undefined;
+  const details = lastHeartbeatDetailsIn(error);
+  if (typeof details !== 'object' || details === null || !('orderUrl' in details)) return undefined;
+  return typeof details.orderUrl === 'string' ? details.orderUrl : undefined;
 }
 
 function uniqueRecords(records: readonly TxtRecord[]): readonly TxtRecord[] {
-  const seen = new Map(records.map((record) => [`${record.name} ${record.value}`, record]));
-  return [...seen.values()];
+  const unique = new Map(records.map((record) => [`${record.name} ${record.value}`, record]));
+  return [...unique.values()];
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** `api.x.example.com and 2 more`: fits a summary (200 bytes). */

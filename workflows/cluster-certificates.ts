@@ -1,17 +1,8 @@
 /**
- * The life of one cluster's certificates: from the first sight of an installed ClusterDeployment until its deletion, when
- * they are revoked and everything is cleared away. The only writer of this cluster's certificates. A CertificateRequest that
- * stands alone is served in the same way, as a cluster of one bundle.
+ * The life of one cluster's certificates, from its ClusterDeployment's first observation to its decommission. The only writer
+ * of these certificates. A standalone CertificateRequest is a cluster of one bundle.
  */
-import {
-  ApplicationFailure,
-  allHandlersFinished,
-  condition,
-  continueAsNew,
-  setHandler,
-  sleep,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, setHandler, sleep } from '@temporalio/workflow';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -20,150 +11,94 @@ import {
   clusterStatus,
   type DecommissionResult,
   dependencyChanged,
-  type RenewedCertificate,
-  type RenewRequest,
   release,
   renew,
   renewalWindowChanged,
   requestClaimed,
 } from '../src/contract/cluster-certificates.ts';
-import { runBundle } from './cluster/bundle.ts';
-import { ClusterState } from './cluster/cluster-state.ts';
-import { decommission, decommissionRemovedBundle } from './cluster/decommission.ts';
-import { handOver } from './cluster/hand-over.ts';
-import { rejectUpdate } from './cluster/reject-update.ts';
-import { handleRelease, validateRelease } from './cluster/release.ts';
+import type { Bundle } from './cluster/bundle.ts';
+import { ClusterCertificates } from './cluster/cluster.ts';
+import { decommission, handOver } from './cluster/decommission.ts';
+import { decommissionRemovedBundle } from './cluster/decommission-bundle.ts';
+import { runBundle } from './cluster/evaluate.ts';
+import { handleRelease, handleRenew, validateRelease, validateRenew } from './cluster/updates.ts';
 
+/** Runs until the cluster is decommissioned, or a standalone request is claimed. */
 export async function clusterCertificates(input: ClusterCertificatesInput): Promise<DecommissionResult> {
   const cluster = setup(input);
   return await run(cluster);
 }
 
-/** Restores the state and registers every handler before the first await, so that no message finds nobody at home. */
-function setup(input: ClusterCertificatesInput): ClusterState {
-  const cluster = new ClusterState(input);
+/** Restores the state. Registers every handler before the first await. */
+function setup(input: ClusterCertificatesInput): ClusterCertificates {
+  const cluster = new ClusterCertificates(input);
   setHandler(clusterObserved, (view) => cluster.onClusterObserved(view), {
-    description: 'The ClusterDeployment, or the CertificateRequest that stands alone, as the watch sees it now.',
+    description: 'The ClusterDeployment, or the standalone CertificateRequest, has changed.',
   });
   setHandler(clusterGone, () => cluster.onClusterGone(), {
-    description: 'It has vanished from the API server.',
+    description: 'It is gone from the API server: decommission it.',
   });
   setHandler(requestClaimed, ({ clusterDeployment }) => cluster.onRequestClaimed(clusterDeployment), {
-    description: 'The request stands alone no longer: let go of it, for the cluster it belongs to has it now.',
+    description: 'The standalone request belongs to a ClusterDeployment now: hand it over.',
   });
-  setHandler(dependencyChanged, ({ what }) => cluster.onDependencyChanged(what), {
-    description: 'Something a certificate depends on changed: look again now.',
+  setHandler(dependencyChanged, () => cluster.onDependencyChanged(), {
+    description: 'A dependency of its certificates has changed: re-evaluate now.',
   });
   setHandler(renewalWindowChanged, ({ bundleName, window }) => cluster.onRenewalWindowChanged(bundleName, window), {
-    description: 'The CA suggests another time for a renewal (RFC 9773).',
+    description: 'The CA has moved the renewal window of a certificate (RFC 9773).',
   });
   setHandler(
     certificateRevoked,
     ({ bundleName, serialNumber }) => cluster.onCertificateRevoked(bundleName, serialNumber),
-    {
-      description: 'A certificate was found revoked at its CA.',
-    },
+    { description: 'The CA has revoked a certificate: replace it.' },
   );
   setHandler(clusterStatus, () => cluster.status(), {
-    description: 'Where each certificate is, why, and what happens next.',
+    description: 'The state of each bundle, the reason, and what happens next.',
   });
   setHandler(renew, (request) => handleRenew(cluster, request), {
-    description: 'Renew now; answers when the new certificate is in its Secret, or with why not.',
+    description: 'Renews now, and returns when the new certificate is in its Secret.',
     validator: (request) => validateRenew(cluster, request),
   });
   setHandler(release, () => handleRelease(cluster), {
     description:
-      'Let the cluster that is being deleted, or bundles that were taken out of it, go without what cannot be done; answers with what that was.',
+      'Gives up what the decommission of the cluster, or of removed bundles, cannot do, and returns what that is.',
     validator: () => validateRelease(cluster),
   });
   return cluster;
 }
 
-async function run(cluster: ClusterState): Promise<DecommissionResult> {
+async function run(cluster: ClusterCertificates): Promise<DecommissionResult> {
   cluster.updateDetails();
   while (!cluster.stopping) {
-    for (const name of cluster.wantedBundles()) {
-      if (!cluster.loops.has(name)) cluster.loops.start(name, () => runBundle(cluster, name));
-    }
-    for (const name of cluster.removedBundles()) {
-      if (!cluster.loops.has(name)) cluster.loops.start(name, () => decommissionRemovedBundle(cluster, name));
-    }
-    await condition(() => cluster.stopping || cluster.hasBundlesToStart() || cluster.mayContinueAsNew(workflowInfo()));
-    if (!cluster.stopping && !cluster.hasBundlesToStart()) {
-      await condition(allHandlersFinished);
-      await drainSignals();
-      // A message may have arrived meanwhile.
-      if (cluster.mayContinueAsNew(workflowInfo()) && allHandlersFinished()) {
-        await continueAsNew<typeof clusterCertificates>(cluster.continueAsNewInput());
-      }
-    }
+    cluster.startBundles((bundle) => runOrDecommission(cluster, bundle));
+    await condition(() => cluster.stopping || cluster.hasBundlesToStart() || cluster.mayContinueAsNew());
+    if (cluster.mayContinueAsNew()) await continueAsNewUnless(cluster, () => !cluster.mayContinueAsNew());
   }
-  await cluster.loops.stopAll();
-  let ledger =
+  await cluster.stopBundles();
+  let result =
     cluster.claimedBy === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claimedBy);
-  while (ledger === undefined) {
-    await condition(() => allHandlersFinished() || cluster.releaseRequests.wholeCluster);
-    await drainSignals();
-    if (!cluster.releaseRequests.wholeCluster)
-      await continueAsNew<typeof clusterCertificates>(cluster.continueAsNewInput());
-    ledger = await decommission(cluster);
+  while (result === undefined) {
+    await continueAsNewUnless(cluster, () => cluster.released);
+    result = await decommission(cluster);
   }
   await condition(allHandlersFinished);
-  return ledger;
+  return result;
+}
+
+async function runOrDecommission(cluster: ClusterCertificates, bundle: Bundle): Promise<void> {
+  if (bundle.wanted !== undefined) await runBundle(bundle);
+  else if (await decommissionRemovedBundle(bundle)) cluster.forget(bundle);
 }
 
 /**
- * Waits until every message that has arrived is heard. A run must not end on the result of a local activity: when the task in
- * which it ends is done again because of a message, the result, which is recorded already, is given to the workflow before the
- * message is; the run ends on it, and the message is lost. The end of a timer is told after the messages before it.
+ * Drains signals, then continues as new, unless `isOvertaken`.
+ *
+ * Ends the run on a timer: a run that ends on a local activity's result can lose a signal, because on a task retry the recorded
+ * result is delivered first.
  */
-async function drainSignals(): Promise<void> {
+async function continueAsNewUnless(cluster: ClusterCertificates, isOvertaken: () => boolean): Promise<void> {
+  await condition(() => allHandlersFinished() || isOvertaken());
   await sleep(1, { summary: 'drain signals, then continue as new' });
-}
-
-/** Synchronous by necessity: an asynchronous validator would wedge the workflow. */
-function validateRenew(cluster: ClusterState, request: RenewRequest): void {
-  if (cluster.claimedBy !== undefined)
-    rejectUpdate(
-      'renew/rejected',
-      `${cluster.name} belongs to ClusterDeployment ${cluster.claimedBy}: renew that one.`,
-    );
-  if (cluster.decommissioning)
-    rejectUpdate('renew/rejected', `${cluster.name} is being deleted: its certificates are revoked, not renewed.`);
-  const gate = cluster.gate();
-  if (gate.kind !== 'serve' && gate.kind !== 'decommission')
-    rejectUpdate('renew/rejected', `${cluster.name} is not served now: ${gate.message}`);
-  const names = cluster.wantedBundles();
-  if (request?.bundleName !== undefined && !names.includes(request.bundleName)) {
-    rejectUpdate(
-      'renew/rejected',
-      `${cluster.name} has no bundle ${request.bundleName} to be generated; it has ${names.length === 0 ? 'none' : names.join(', ')}.`,
-    );
-  }
-  if (names.length === 0) rejectUpdate('renew/rejected', `${cluster.name} has no bundle to be generated.`);
-}
-
-async function handleRenew(cluster: ClusterState, request: RenewRequest): Promise<readonly RenewedCertificate[]> {
-  const names = request?.bundleName === undefined ? cluster.wantedBundles() : [request.bundleName];
-  return await Promise.all(names.map((name) => renewBundle(cluster, name)));
-}
-
-async function renewBundle(cluster: ClusterState, bundleName: string): Promise<RenewedCertificate> {
-  const before = cluster.attempts.finishedOf(bundleName).count;
-  cluster.requestRenewal(bundleName);
-  await condition(
-    () =>
-      cluster.attempts.finishedOf(bundleName).count > before ||
-      cluster.stopping ||
-      cluster.bundle(bundleName) === undefined,
-  );
-  const { failure, certificate, message } = cluster.record(bundleName);
-  const { count, last } = cluster.attempts.finishedOf(bundleName);
-  if (count > before && last === 'issued' && certificate !== undefined) return { bundleName, certificate };
-  throw ApplicationFailure.create({
-    type: failure?.code ?? 'renew/aborted',
-    message: failure?.message ?? `The renewal was given up: ${message}`,
-    nonRetryable: true,
-    ...(failure === undefined ? {} : { details: [failure] }),
-  });
+  if (allHandlersFinished() && !isOvertaken())
+    await continueAsNew<typeof clusterCertificates>(cluster.continueAsNewInput());
 }

@@ -1,4 +1,4 @@
-/** What a workflow makes of a failed activity or child: the typed failure inside it. */
+/** The typed failure inside the error of an activity or a child workflow. */
 import {
   ActivityFailure,
   ApplicationFailure,
@@ -10,7 +10,7 @@ import {
 import { CANCELLED_WITH_LEFTOVERS, type IssuanceFailureContext } from '../src/contract/certificate-issuance.ts';
 import { type FailureInfo, isFailureCode, retryModeOf } from '../src/failures/failure.ts';
 
-/** The typed failure inside whatever was thrown, however deeply Temporal wrapped it. */
+/** The typed failure inside an error, however deeply Temporal wrapped it; `internal/unexpected` when there is none. */
 export function failureIn(error: unknown): FailureInfo {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof ApplicationFailure) {
@@ -24,48 +24,45 @@ export function failureIn(error: unknown): FailureInfo {
       code: 'internal/unexpected',
       message: `${failedStep(error)}: ${rootMessage(error)}`,
       retry: retryModeOf('internal/unexpected'),
-      remedy: 'It is tried again by the retry schedule.',
+      remedy: 'It is retried by the retry schedule.',
     }
   );
 }
 
-/** An issuance that a person ended, in the Web UI or with Temporal's CLI: as a failure of it. */
+/** The failure of an issuance that a person ended, in the Web UI or with Temporal's CLI. */
 function operatorInterruptionIn(error: unknown): FailureInfo | undefined {
   if (!(error instanceof ChildWorkflowFailure)) return undefined;
   if (isIssuanceCancelled(error)) {
     return {
       code: 'issuance/cancelled',
-      message: 'Somebody cancelled the issuance before it had come to its end.',
+      message: 'A person cancelled the issuance.',
       retry: retryModeOf('issuance/cancelled'),
-      remedy:
-        'To go on at once: certman renew. To have nothing ordered, pause it with the annotation hive.openshift.io/reconcile-pause.',
+      remedy: 'To order at once: certman renew. To prevent orders: the annotation hive.openshift.io/reconcile-pause.',
     };
   }
   if (!(error.cause instanceof TerminatedFailure)) return undefined;
   return {
     code: 'issuance/terminated',
-    message:
-      'Somebody terminated the issuance before it had come to its end, so that it could not clear away behind itself.',
+    message: 'A person terminated the issuance, so that it could not clean up.',
     retry: retryModeOf('issuance/terminated'),
     remedy:
-      'Take TXT records of the order that are left in the zone away by hand, and cancel, rather than terminate, the next one. To go on at once: certman renew.',
+      'Delete the TXT records that the order left in the zone. Cancel issuances rather than terminate them. To order at once: certman renew.',
   };
 }
 
-/** A time-out says nothing about the outside world: only that no worker has told what became of it. */
+/** The failure of a time-out: no worker reported a result, so the outcome of the activity is unknown. */
 function workerLostIn(error: unknown): FailureInfo | undefined {
   const timeOut = timeoutIn(error);
   if (timeOut === undefined) return undefined;
   const how =
     timeOut.timeoutType === 'HEARTBEAT'
-      ? 'each worker that took it up stopped answering in the middle of it'
-      : `no worker came to its end within the time limit (${timeOut.timeoutType})`;
+      ? 'every worker that ran it stopped heartbeating'
+      : `no worker finished it within the time limit (${timeOut.timeoutType})`;
   return {
     code: 'worker/lost',
     message: `${failedStep(error)}: ${how}.`,
     retry: retryModeOf('worker/lost'),
-    remedy:
-      'It is tried again soon; if this goes on, look at the worker pods: their restarts, their memory, their logs.',
+    remedy: 'It is retried soon. If this persists, check the worker pods: restarts, memory, logs.',
   };
 }
 
@@ -76,7 +73,7 @@ function timeoutIn(error: unknown): TimeoutFailure | undefined {
   return undefined;
 }
 
-/** What an issuance left behind when it failed; undefined when it was something else that failed. */
+/** What a failed issuance left behind; undefined for any other error. */
 export function issuanceContextIn(error: unknown): IssuanceFailureContext | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current instanceof ApplicationFailure) {
@@ -87,15 +84,12 @@ export function issuanceContextIn(error: unknown): IssuanceFailureContext | unde
   return undefined;
 }
 
-/**
- * What the last attempt of an activity had recorded with its heartbeats, when all of them ended by time-outs: their workers
- * died, and nobody is left to return it.
- */
+/** The heartbeat details of an activity's last attempt, when it timed out. */
 export function lastHeartbeatDetailsIn(error: unknown): unknown {
   return timeoutIn(error)?.lastHeartbeatDetails;
 }
 
-/** Whether a child was cancelled, with or without something left behind. */
+/** Whether an issuance was cancelled, with or without leftovers. */
 export function isIssuanceCancelled(error: unknown): boolean {
   if (isCancellation(error)) return true;
   for (let current = error; current instanceof Error; current = current.cause) {

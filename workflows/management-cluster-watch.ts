@@ -1,6 +1,6 @@
 /**
- * The watch on a hub, for ever: one long activity, which Temporal keeps running exactly once, on whichever worker lives.
- * It tells the workflows of the clusters what changed; it does nothing to a certificate itself.
+ * The watch on a management cluster: one long activity, the controller, which Temporal keeps running exactly once, on any
+ * worker. It signals changes to the workflows of clusters, and never changes a certificate.
  */
 import {
   type ActivityCancellationType,
@@ -22,23 +22,26 @@ import {
   watchTakenOver,
 } from '../src/contract/management-cluster-watch.ts';
 
-/** How often the watch may change hands within one run before the history is begun afresh. */
+/** Takeovers after which a run continues as new. */
 const MAX_TAKEOVERS_PER_RUN = 200;
 
-/** After a failure that retrying by itself does not mend (a defect, a missing right): long enough not to be hot. */
+/** Between attempts after a failure that is not transient (a defect, a missing permission). */
 const PAUSE_AFTER_FAILURE_MS = 10_000;
 
-export async function managementClusterWatch(input: ManagementClusterWatchInput): Promise<never> {
-  let status: WatchStatus = {
-    takeovers: input.carried?.takeovers ?? 0,
-    ...(input.carried?.watching === undefined ? {} : { holder: input.carried.watching }),
-  };
+/** Runs for ever: until a person cancels it. */
+export async function managementClusterWatch({
+  managementCluster,
+  carried,
+}: ManagementClusterWatchInput): Promise<never> {
+  let status: WatchStatus = { takeovers: carried?.takeovers ?? 0, holder: carried?.holder };
   let takeoversOfRun = 0;
   const show = (next: WatchStatus): void => {
     status = next;
-    setCurrentDetails(watchDetails(input.managementCluster, next));
+    setCurrentDetails(watchDetails(managementCluster, next));
   };
-  setHandler(watchStatus, () => status, { description: 'Who watches the hub, since when, and what went wrong last.' });
+  setHandler(watchStatus, () => status, {
+    description: 'The worker that watches the management cluster, since when, and the last failure.',
+  });
   setHandler(
     watchTakenOver,
     ({ worker }) => {
@@ -49,65 +52,58 @@ export async function managementClusterWatch(input: ManagementClusterWatchInput)
   );
   show(status);
 
-  const due = (): boolean => takeoversOfRun >= MAX_TAKEOVERS_PER_RUN || workflowInfo().continueAsNewSuggested;
-  let resumeFrom = input.carried?.resumeFrom;
+  const isDue = (): boolean => takeoversOfRun >= MAX_TAKEOVERS_PER_RUN || workflowInfo().continueAsNewSuggested;
+  let resumeFrom: WatchCheckpoint | undefined;
   try {
-    resumeFrom = await watchUntil(due, input.managementCluster, resumeFrom);
+    resumeFrom = await watchUntil(isDue, managementCluster, carried?.resumeFrom);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    // Listing afresh is always right; the position may be what was wrong.
-    resumeFrom = undefined;
+    // The next run lists: the checkpoint may be the cause.
     show({ ...status, lastFailure: messageOf(error) });
-    await sleep(PAUSE_AFTER_FAILURE_MS, { summary: 'Pause before the watch is started again after a failure' });
+    await sleep(PAUSE_AFTER_FAILURE_MS, { summary: 'restart the watch after a failure' });
   }
+  const { takeovers, holder } = status;
   return await continueAsNew<typeof managementClusterWatch>({
-    managementCluster: input.managementCluster,
-    carried: {
-      takeovers: status.takeovers,
-      ...(resumeFrom === undefined ? {} : { resumeFrom }),
-      ...(status.holder === undefined ? {} : { watching: status.holder }),
-    },
+    managementCluster,
+    carried: { takeovers, holder, resumeFrom },
   });
 }
 
-/** Runs the activity; when the run is due to end it is asked to stop, and still says how far it came. */
+/** Runs the activity. Cancels it when the run is due to end. @returns its checkpoint. */
 async function watchUntil(
-  due: () => boolean,
+  isDue: () => boolean,
   managementCluster: string,
   resumeFrom: WatchCheckpoint | undefined,
 ): Promise<WatchCheckpoint> {
   const { watchManagementCluster } = proxyActivities<Activities>({
     startToCloseTimeout: '24 hours',
     heartbeatTimeout: '10 seconds',
-    // The type is an enumeration by name; its answer is awaited because it carries the position.
+    // Its result, the checkpoint, is awaited. (The SDK exports this enumeration as a type.)
     cancellationType: 'WAIT_CANCELLATION_COMPLETED' satisfies ActivityCancellationType,
-    // Every death of a worker counts as a failed attempt: the hundredth take-over of a day is to be as quick as the third.
+    // A worker's death counts as a failed attempt, so the interval must not grow with the takeovers of a day.
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '3 seconds' },
-    summary: `Watch ClusterDeployments and what belongs to them on ${managementCluster}`,
+    summary: `watch ${managementCluster}`,
   });
   const scope = new CancellationScope();
-  let over = false;
+  let isOver = false;
   const watching = scope
-    .run(() => watchManagementCluster(resumeFrom === undefined ? {} : { resumeFrom }))
+    .run(() => watchManagementCluster({ resumeFrom }))
     .finally(() => {
-      over = true;
+      isOver = true;
     });
   const stopWhenDue = async (): Promise<void> => {
-    await condition(() => over || due());
-    if (!over) scope.cancel();
+    await condition(() => isOver || isDue());
+    if (!isOver) scope.cancel();
   };
-  const [positions] = await Promise.all([watching, stopWhenDue()]);
-  return positions;
+  const [checkpoint] = await Promise.all([watching, stopWhenDue()]);
+  return checkpoint;
 }
 
-function watchDetails(managementCluster: string, status: WatchStatus): string {
-  const who =
-    status.holder === undefined
-      ? 'No worker has taken the watch yet.'
-      : `Watched by **${status.holder.worker}** since ${status.holder.since}.`;
-  const problem =
-    status.lastFailure === undefined ? '' : `\n\nThe last attempt failed: ${status.lastFailure} It is begun again.`;
-  return `### Watch on ${managementCluster}\n\n${who} Taken over ${status.takeovers} time${status.takeovers === 1 ? '' : 's'} so far.${problem}`;
+function watchDetails(managementCluster: string, { holder, takeovers, lastFailure }: WatchStatus): string {
+  const watcher =
+    holder === undefined ? 'No worker watches yet.' : `Watched by **${holder.worker}** since ${holder.since}.`;
+  const failure = lastFailure === undefined ? '' : `\n\nThe last attempt failed: ${lastFailure} It is retried.`;
+  return `### Watch on ${managementCluster}\n\n${watcher} Taken over ${takeovers} time${takeovers === 1 ? '' : 's'} so far.${failure}`;
 }
 
 function messageOf(error: unknown): string {

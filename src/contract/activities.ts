@@ -123,20 +123,20 @@ export interface PublishedRecords {
 /** One outside system: the DNS service of a zone. */
 export interface DnsActivities {
   /**
-   * Publishes all values in one change, beside foreign values of the same names; returns once the change is live. Its failure
-   * has `outcomeUnknown` when the records may be there all the same.
+   * Adds all values in one change, beside values of others, and returns once the change is live. A failure with
+   * `outcomeUnknown` may have published the records.
    */
   publishTxtRecords(input: {
     readonly zone: ZoneTarget;
     readonly records: readonly TxtRecord[];
   }): Promise<PublishedRecords>;
-  /** Takes exactly these values away, leaving foreign ones; a missing record, name or zone counts as done. */
+  /** Removes exactly these values. A missing record, name or zone counts as done. */
   withdrawTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<void>;
 }
 
 /** One outside system: the public DNS. */
 export interface PropagationActivities {
-  /** Returns once every value is seen by the authoritative servers and a quorum of DoH resolvers; else fails `dns/notVisible` with what was seen. */
+  /** Returns once the authoritative servers and a quorum of DoH resolvers return every value. @throws `dns/notVisible` */
   verifyPropagation(input: {
     readonly records: readonly TxtRecord[];
     readonly zoneName: string;
@@ -159,15 +159,15 @@ export interface RequestObservation {
   /** `spec.renewBeforeDays` as the user set it. */
   readonly renewBeforeDays?: number;
   readonly secret: SecretObservation;
-  /** Host of the CA's directory that an order would go to now; absent while there is no usable account. */
+  /** Directory host of the CA of the present account; absent while there is no usable account. */
   readonly caHost?: string;
 }
 
-/** What is done about a deletion that cannot be finished. */
+/** What is done about a decommission that cannot be completed. */
 export interface DecommissionRules {
-  /** `release`: after the limit the finalizer is let go without it. `wait`: never; it is tried until it can be done. */
+  /** `release`: after the limit, the finalizer is removed anyway. `wait`: it is retried without limit. */
   readonly policy: 'wait' | 'release';
-  /** Milliseconds from the beginning of the end. */
+  /** Milliseconds from the start of the decommission. */
   readonly limitMs: number;
 }
 
@@ -181,46 +181,45 @@ export interface RemoveBundleInput {
 }
 
 /**
- * What became of our finalizer on a ClusterDeployment, or on a request that stands alone. `absent`: the object is gone, or it
- * was off already. `kept`: a user's request that lives is not let go.
+ * The result of removing certman's finalizer from a ClusterDeployment or a standalone request. `absent`: the object is gone, or
+ * has no such finalizer. `kept`: a standalone request that is not being deleted keeps it.
  */
 export type FinalizerOutcome = 'released' | 'absent' | 'kept';
 
 /**
- * One outside system: the management cluster's API server. A CertificateRequest that stands alone is in the place of both
- * ClusterDeployment and request: it is held and released by its finalizer, told its status, and otherwise left to its user.
+ * One outside system: the management cluster's API server. A standalone CertificateRequest takes the place of both
+ * ClusterDeployment and request: certman writes its finalizer and status, and nothing else.
  */
 export interface KubernetesActivities {
   /**
-   * Puts the finalizer on the ClusterDeployment, applies the CertificateRequest (user's renewBeforeDays kept), reads the Secret
-   * and puts back what ties it to the request, its data untouched.
+   * Adds the finalizer to the ClusterDeployment, applies the CertificateRequest (keeping the user's renewBeforeDays), reads the
+   * Secret and restores its ownership, without touching its data.
    */
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
   /** Writes conditions and status of the CertificateRequest, the bundle's status on the ClusterDeployment, and an Event on both. */
   reportStatus(input: ReportStatusInput): Promise<void>;
-  /** Deletes the Secret (only if it is ours), the staging Secret and the CertificateRequest with its finalizer. What is gone counts as done. */
+  /** Deletes the Secret if certman owns it, the staging Secret and the CertificateRequest with its finalizer. Missing objects count as done. */
   removeBundle(input: RemoveBundleInput): Promise<{ readonly removed: readonly string[] }>;
   /**
-   * Takes our finalizer off the ClusterDeployment, or off the request that stands alone and is being deleted; nothing to do
-   * when it is gone.
-   * @param left what could not be done before: told as an Event while there is still an object to tell it of.
+   * Removes certman's finalizer from the ClusterDeployment, or from a standalone request that is being deleted.
+   * @param failures what the decommission could not do: recorded as an Event on the object.
    */
-  removeFinalizer(cluster: ClusterIdentity, left?: readonly FailureInfo[]): Promise<FinalizerOutcome>;
-  /** How the worker is configured to deal with a deletion that cannot be finished. */
+  removeFinalizer(cluster: ClusterIdentity, failures?: readonly FailureInfo[]): Promise<FinalizerOutcome>;
+  /** The rules of decommissions, from the worker's settings. */
   decommissionRules(): Promise<DecommissionRules>;
 }
 
 /**
- * How far the watch has come: per kind of object (its plural), the resourceVersion up to which everything has been handled.
- * Also the heartbeat's details, so that the next attempt goes on from there.
+ * Per kind of object (its plural), the resourceVersion up to which everything has been handled. Also the heartbeat details, so
+ * that the next attempt resumes there.
  */
 export type WatchCheckpoint = Readonly<Record<string, string>>;
 
-/** The long-running watch on the hub. */
+/** The controller on the management cluster's API server. */
 export interface WatchActivities {
   /**
-   * Lists and watches until its turn is over or it is cancelled, and then returns how far it came. A retry goes on from the
-   * last heartbeat, a first attempt from `resumeFrom`, else it lists.
+   * Lists and watches until its turn is over or it is cancelled, and returns its checkpoint. A retry resumes from the last
+   * heartbeat, a first attempt from `resumeFrom`; without either, it lists.
    */
   watchManagementCluster(input: { readonly resumeFrom?: WatchCheckpoint }): Promise<WatchCheckpoint>;
 }

@@ -2,70 +2,153 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
-import type { CertificateState } from '../certificates/status-report.ts';
+import type { BundleSummary } from '../certificates/status-messages.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type { DecommissionRules, RevocationEntry } from './activities.ts';
 
-/** A bundle's story so far, small enough to carry through continue-as-new. */
-export interface BundleRecord {
-  readonly state: CertificateState;
+/** What is known about a bundle in every state. Instants are RFC 3339. */
+export interface BundleFacts {
   /** One sentence for a person: what is going on and what happens next. */
   readonly message: string;
-  /** Why the resources do not say so: what their API answered when it was last to be written there. */
-  readonly statusWriteError?: string;
+  /** Start of the present state. */
   readonly since: string;
+  /** The API server's answer to the last status write, if that failed. */
+  readonly statusWriteError?: string;
   readonly secretName: string;
   readonly requestName: string;
   readonly dnsNames: readonly string[];
+  /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;
-  /** Host of the directory of the CA that issued the certificate, where that is known. */
+  /** Directory host of the CA that issued the certificate, where that is known. */
   readonly caHost?: string;
-  /** What the CA last suggested for the certificate. */
+  /** The CA's latest renewal window for the certificate. */
   readonly suggestedWindow?: RenewalWindow;
   /** Serial number of a certificate that was found revoked. */
   readonly revokedSerialNumber?: string;
-  readonly renewalTime?: string;
   /** As the user set it on the CertificateRequest. */
   readonly renewBeforeDays?: number;
-  readonly failure?: FailureInfo;
-  /** RFC 3339: when the last attempt failed. */
-  readonly failedAt?: string;
-  /** Host of the directory of the CA that the account named at that attempt, where that is known. */
-  readonly failedCaHost?: string;
-  readonly failedAttempts: number;
-  readonly nextAttempt?: string;
-  /** What was used of the limit on orders for one exact set of names. */
+  /** Use of the rate limit for exact sets of names. */
   readonly rateLimitState?: RateLimitState;
-  /** An order that a failed attempt left open; the next attempt resumes it. */
-  readonly openOrder?: string;
   /** Orders started so far; numbers the child workflows. */
   readonly orders: number;
-  /** Certificates issued here that have not expired: all are revoked at the end. */
+  /** Certificates issued here that have not expired: revoked by the decommission. */
   readonly issued: readonly IssuedCertificate[];
-  /** TXT records that an order could not withdraw in time; withdrawn with the next order, or at the end. */
+  /** TXT records that an order could not withdraw: withdrawn with the next order, or by the decommission. */
   readonly leftoverRecords?: readonly TxtRecord[];
-  /** Orders that the CA may have fulfilled without the certificate having come to its Secret: revoked at the end. */
+  /** Orders that the CA may have fulfilled without the certificate having reached its Secret: revoked by the decommission. */
   readonly unclaimedOrders?: readonly string[];
-  /** Once its own end has begun, the cluster living on. */
-  readonly decommissionStarted?: DecommissionStarted;
-  /** Once its end is over. */
-  readonly decommissionResult?: BundleDecommissionResult;
 }
 
-/** When the end of a cluster began, and by which rules it goes. */
+/** The last failed attempt since the last success. */
+export interface LastAttempt {
+  readonly failure: FailureInfo;
+  readonly failedAt: string;
+  /** Directory host of the CA that the account named at the attempt, where that is known. */
+  readonly caHost?: string;
+  /** Failed attempts since the last success. */
+  readonly attempts: number;
+  /** An order that the attempt left open; the next attempt resumes it. */
+  readonly openOrder?: string;
+}
+
+/** Why a step of a decommission is not done yet. */
+export interface BlockedStep {
+  readonly failure: FailureInfo;
+  readonly failedAt: string;
+  readonly attempts: number;
+  /** Absent while a closed gate keeps it from being retried. */
+  readonly nextAttempt?: string;
+}
+
+/** When a decommission started, and its rules. */
 export interface DecommissionStarted extends DecommissionRules {
-  /** RFC 3339. */
   readonly since: string;
 }
 
-/** What was done at the end of a bundle. */
+/** What the decommission of a bundle did. */
 export interface BundleDecommissionResult {
   readonly bundleName: string;
   readonly revocations: readonly RevocationEntry[];
+  /** Names of the objects that were deleted. */
   readonly removed: readonly string[];
-  /** The first thing that could not be done, where there was anything. */
-  readonly failure?: FailureInfo;
-  /** Everything that could not be done, in order. */
-  readonly failures?: readonly FailureInfo[];
+  /** What could not be done, in order. */
+  readonly failures: readonly FailureInfo[];
+}
+
+/** The state of a bundle with what only that state has. */
+export type BundleState =
+  | { readonly state: 'Pending' }
+  | { readonly state: 'Issuing' | 'Renewing'; readonly lastAttempt?: LastAttempt; readonly renewalTime?: string }
+  | { readonly state: 'Ready'; readonly certificate: CertificateFacts; readonly renewalTime: string }
+  | {
+      readonly state: 'Failing' | 'Waiting';
+      readonly lastAttempt: LastAttempt;
+      readonly nextAttempt: string;
+      /** When the certificate in the Secret was due. */
+      readonly renewalTime?: string;
+    }
+  | { readonly state: 'Paused'; readonly lastAttempt?: LastAttempt }
+  | {
+      readonly state: 'Decommissioning';
+      readonly started: DecommissionStarted;
+      readonly blocked?: BlockedStep;
+      /** Set once every step is done or given up. */
+      readonly result?: BundleDecommissionResult;
+    };
+
+/** A bundle's facts and state, small enough to carry through continue-as-new. */
+export type BundleRecord = BundleFacts & BundleState;
+
+/** What belongs to a state, of every state. */
+const NO_STATE = {
+  state: undefined,
+  lastAttempt: undefined,
+  renewalTime: undefined,
+  nextAttempt: undefined,
+  started: undefined,
+  blocked: undefined,
+  result: undefined,
+};
+
+/** The facts of a record, without what belongs to its state. */
+export function factsOf(record: BundleRecord): BundleFacts {
+  return { ...record, ...NO_STATE };
+}
+
+/** The last failed attempt, in the states that remember one. */
+export function lastAttemptOf(record: BundleRecord): LastAttempt | undefined {
+  return 'lastAttempt' in record ? record.lastAttempt : undefined;
+}
+
+/** When the certificate is, or was, due for renewal (RFC 3339). */
+export function renewalTimeOf(record: BundleRecord): string | undefined {
+  return 'renewalTime' in record ? record.renewalTime : undefined;
+}
+
+/** When a failed attempt is repeated (RFC 3339). */
+export function nextAttemptOf(record: BundleRecord): string | undefined {
+  if (record.state === 'Decommissioning') return record.blocked?.nextAttempt;
+  return 'nextAttempt' in record ? record.nextAttempt : undefined;
+}
+
+/** What prevents a bundle from what it is to do next: the last attempt's failure, or what a decommission could not do. */
+export function failureOf(record: BundleRecord): FailureInfo | undefined {
+  if (record.state !== 'Decommissioning') return lastAttemptOf(record)?.failure;
+  return record.blocked?.failure ?? record.result?.failures[0];
+}
+
+/** A record as conditions, details page and CLI word it. */
+export function summaryOf(
+  record: BundleRecord,
+): BundleSummary & Pick<BundleFacts, 'dnsNames' | 'secretName' | 'caHost' | 'suggestedWindow'> {
+  const attempt = record.state === 'Decommissioning' ? record.blocked : lastAttemptOf(record);
+  return {
+    ...factsOf(record),
+    state: record.state,
+    failure: failureOf(record),
+    failedAttempts: attempt?.attempts ?? 0,
+    nextAttempt: nextAttemptOf(record),
+    renewalTime: renewalTimeOf(record),
+  };
 }

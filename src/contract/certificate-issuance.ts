@@ -3,6 +3,7 @@ import type { CertificateFacts, IssuedCertificate } from '../certificates/certif
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity, ObjectRef, ZoneTarget } from '../clusters/cluster-view.ts';
 
+/** Input of the workflow. */
 export interface CertificateIssuanceInput {
   readonly cluster: ClusterIdentity;
   readonly bundleName: string;
@@ -13,35 +14,37 @@ export interface CertificateIssuanceInput {
   readonly zone: ZoneTarget;
   /** Why it is ordered, in a sentence. */
   readonly reason: string;
-  /** Left open by an earlier attempt. */
+  /** URL of an order that an earlier attempt left open. */
   readonly resumeOrder?: string;
-  /** Left in the zone by an earlier attempt; withdrawn with this one's. */
+  /** Records that an earlier attempt left in the zone: withdrawn with this one's. */
   readonly leftoverRecords?: readonly TxtRecord[];
   /** `certId` of the certificate that this one replaces (RFC 9773 §5). */
   readonly replaces?: string;
-  /** The Secret holds a certificate that was not issued here. */
+  /** The Secret holds a certificate that certman did not issue: return it. */
   readonly returnReplaced?: true;
 }
 
+/** Result of the workflow. */
 export interface CertificateIssuanceResult {
   readonly certificate: CertificateFacts;
   readonly issued: IssuedCertificate;
-  /** The certificate that was in the Secret before and that nobody here had issued. */
+  /** With `returnReplaced`: the certificate that was in the Secret. */
   readonly replaced?: IssuedCertificate;
   readonly caHost: string;
   readonly orderUrl: string;
+  /** Records that could not be withdrawn. */
   readonly leftoverRecords?: readonly TxtRecord[];
 }
 
 /** `details[1]` of the failure of an issuance. */
 export interface IssuanceFailureContext {
-  /** The order that the next attempt should resume, when it is still open. */
+  /** URL of the order, if it is still open: the next attempt resumes it. */
   readonly openOrder?: string;
   /** Records that could not be withdrawn. */
   readonly leftoverRecords?: readonly TxtRecord[];
-  /** The order, when the CA may have issued a certificate that did not come to its Secret. */
+  /** URL of the order, if the CA may have issued a certificate that did not reach its Secret. */
   readonly unclaimedOrder?: string;
 }
 
-/** Type of the failure of an issuance that was cancelled and left something behind, or an order open. Another one is just cancelled. */
+/** Failure type of a cancelled issuance with an {@link IssuanceFailureContext}: a cancellation itself has no details. */
 export const CANCELLED_WITH_LEFTOVERS = 'issuance/cancelledWithLeftovers';

@@ -1,6 +1,6 @@
 /**
- * Ids of the workflows, and what can be read out of them. Never longer than what SQL-backed persistence of Temporal keeps
- * (VARCHAR(255); names of Kubernetes objects are ASCII), which the default limit of the server on ids does not guard.
+ * Workflow ids, and the identities they contain. Never longer than what Temporal's SQL-backed persistence stores (VARCHAR(255);
+ * names of Kubernetes objects are ASCII), which the server's default limit on ids exceeds.
  */
 
 import { digestOf } from '../certificates/digest.ts';
@@ -9,27 +9,27 @@ import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 /** The task queue that every worker polls. */
 export const TASK_QUEUE = 'certman';
 
-/** Of an id, and of the value of a Keyword search attribute. */
+/** Maximum length of an id, and of a Keyword search attribute. */
 export const MAX_KEYWORD_LENGTH = 255;
 
 /**
- * Of each name in an id that would be too long. With hub and namespace of 63 characters, a uid of 36 and ten digits of orders
- * it is within the limit then.
+ * Maximum length of a name in an id that would be too long. With 63 characters each for management cluster and namespace, 36 for
+ * the uid and ten digits for orders, the id is within the limit.
  */
 const MAX_NAME_IN_CLUSTER_ID = 64;
 const MAX_NAME_IN_ISSUANCE_ID = 36;
 
-/** Between the beginning of a name and the digest of the whole of it; in no name of an object. */
+/** Between the start of a truncated name and its digest; object names cannot contain it. */
 const TRUNCATION_MARK = '~';
 
-/** Workflow id of the watch on a hub: one per hub, so that Temporal keeps exactly one running. */
+/** Workflow id of the watch: one per management cluster, so that Temporal keeps exactly one running. */
 export function watchWorkflowId(managementCluster: string): string {
   return `watch/${managementCluster}`;
 }
 
 /**
- * Workflow id of a cluster, or of a CertificateRequest that stands alone. The uid keeps a cluster made again under its old
- * name apart from the old one's revocation, and names that begin alike apart where they are cut.
+ * Workflow id of a cluster or a standalone CertificateRequest. The uid distinguishes a cluster that was created again from its
+ * namesake, and truncated names from each other.
  */
 export function clusterWorkflowId(cluster: ClusterIdentity): string {
   const { clusters, requests } = clusterWorkflowPrefixes(cluster.managementCluster);
@@ -40,7 +40,7 @@ export function clusterWorkflowId(cluster: ClusterIdentity): string {
   );
 }
 
-/** Workflow id of one issuance: the cluster's, the bundle, and the how-manieth order of that bundle it is. */
+/** Workflow id of an issuance. @param attempt number of the bundle's order. */
 export function issuanceWorkflowId(cluster: ClusterIdentity, bundleName: string, attempt: number): string {
   const { managementCluster, namespace, name, uid } = cluster;
   return withinMaxLength(
@@ -49,7 +49,7 @@ export function issuanceWorkflowId(cluster: ClusterIdentity, bundleName: string,
   );
 }
 
-/** What the ids of a hub's clusters, and of its CertificateRequests that stand alone, begin with. */
+/** Prefixes of the workflow ids of a management cluster's clusters and standalone requests. */
 export function clusterWorkflowPrefixes(managementCluster: string): {
   readonly clusters: string;
   readonly requests: string;
@@ -57,7 +57,7 @@ export function clusterWorkflowPrefixes(managementCluster: string): {
   return { clusters: `cluster/${managementCluster}/`, requests: `request/${managementCluster}/` };
 }
 
-/** What the ids of all clusters and requests of one name begin with, whatever their uid. */
+/** Prefixes of the workflow ids of all clusters and requests of a name, with any uid. */
 export function workflowIdPrefixesOf(
   managementCluster: string,
   { namespace, name }: Pick<ClusterIdentity, 'namespace' | 'name'>,
@@ -67,14 +67,14 @@ export function workflowIdPrefixesOf(
   return [clusters, requests].flatMap((prefix) => [...names].map((one) => `${prefix}${namespace}/${one}/`));
 }
 
-/** A cluster's workflow as Temporal lists it. */
+/** A workflow execution as Temporal lists it. */
 export interface ListedWorkflow {
   readonly workflowId: string;
-  /** As given at its start. Has the name where the id has only the beginning of it. */
+  /** Has the `name` that is truncated in the id. */
   readonly memo?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The reverse of {@link clusterWorkflowId}; undefined when the workflow is of another hub or something else. */
+/** The inverse of {@link clusterWorkflowId}; undefined for workflows of another management cluster or of another type. */
 export function identityOfWorkflow(
   managementCluster: string,
   { workflowId, memo }: ListedWorkflow,
@@ -82,7 +82,7 @@ export function identityOfWorkflow(
   const { clusters, requests } = clusterWorkflowPrefixes(managementCluster);
   const prefix = [clusters, requests].find((one) => workflowId.startsWith(one));
   if (prefix === undefined) return undefined;
-  // Only the hub's name may hold a slash.
+  // Only the management cluster's name can contain a slash.
   const [namespace, name, uid, ...more] = workflowId.slice(prefix.length).split('/');
   if (namespace === undefined || name === undefined || uid === undefined || more.length > 0) return undefined;
   const identity: ClusterIdentity = {
@@ -99,12 +99,12 @@ export function identityOfWorkflow(
   return clusterWorkflowId(remembered) === workflowId ? remembered : undefined;
 }
 
-/** Value of the search attribute CertCluster: `<namespace>/<name>`, as much of it as a Keyword may have. */
+/** Value of the search attribute CertCluster: `<namespace>/<name>`, truncated to the length of a Keyword. */
 export function certClusterOf({ namespace, name }: Pick<ClusterIdentity, 'namespace' | 'name'>): string {
   return `${namespace}/${name}`.slice(0, MAX_KEYWORD_LENGTH);
 }
 
-/** @param write the id, with each name as it is given. Names are cut only where they do not fit: running workflows keep their ids. */
+/** Truncates names only in ids that would be too long. @param write writes the id with each name as `name` returns it. */
 function withinMaxLength(write: (name: (whole: string) => string) => string, nameInLongId: number): string {
   const id = write((whole) => whole);
   return id.length <= MAX_KEYWORD_LENGTH ? id : write((whole) => truncated(whole, nameInLongId));

@@ -2,32 +2,31 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { WatchCheckpoint } from './activities.ts';
 
-/** Sent by the watch's activity when it begins: who watches from now on. */
+/** Sent by the watch's activity when it starts. */
 export const watchTakenOver = defineSignal<[{ readonly worker: string }]>('watchTakenOver');
+/** The worker that watches, and the last failure. */
 export const watchStatus = defineQuery<WatchStatus>('watchStatus');
 
+/** Input of the workflow. */
 export interface ManagementClusterWatchInput {
-  /** Name of the hub. */
   readonly managementCluster: string;
-  /** Absent from callers; filled when the workflow continues as new. */
-  readonly carried?: {
-    readonly resumeFrom?: WatchCheckpoint;
-    readonly watching?: WatchHolder;
-    readonly takeovers: number;
-  };
+  /** Set by continue-as-new only. */
+  readonly carried?: Pick<WatchStatus, 'holder' | 'takeovers'> & { readonly resumeFrom?: WatchCheckpoint };
 }
 
+/** The worker that watches. */
 export interface WatchHolder {
-  /** Name of the worker (its pod). */
+  /** Identity of the worker: its pod's name. */
   readonly worker: string;
   /** RFC 3339. */
   readonly since: string;
 }
 
+/** Result of the query `watchStatus`. */
 export interface WatchStatus {
   readonly holder?: WatchHolder;
-  /** How often the watch has changed hands, over all runs. */
+  /** Takeovers in all runs. */
   readonly takeovers: number;
-  /** Why the last attempt ended, when it failed. */
+  /** Why the last attempt failed. */
   readonly lastFailure?: string;
 }

@@ -4,15 +4,21 @@
  */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 
+/** State of a cluster's most urgent bundle (`CertificateState`). */
 export const CertState = defineSearchAttributeKey('CertState', SearchAttributeType.KEYWORD);
+/** `<namespace>/<name>` */
 export const CertCluster = defineSearchAttributeKey('CertCluster', SearchAttributeType.KEYWORD);
-/** Of a cluster, what holds up its most urgent bundle, else its state; of an issuance, why it was ordered (`OrderReason`). */
+/** Of a cluster, the failure of its most urgent bundle, else its state; of an issuance, its `OrderReason`. */
 export const CertReason = defineSearchAttributeKey('CertReason', SearchAttributeType.KEYWORD);
+/** Issuer of the most urgent bundle's certificate. */
 export const CertIssuer = defineSearchAttributeKey('CertIssuer', SearchAttributeType.KEYWORD);
-/** Digest of the exact set of names, on issuances: what the CA's exact-set limit counts by. */
+/** Digest of an issuance's exact set of names, by which the CA's rate limit counts. */
 export const CertNameSet = defineSearchAttributeKey('CertNameSet', SearchAttributeType.KEYWORD);
+/** The first ten names. */
 export const CertNames = defineSearchAttributeKey('CertNames', SearchAttributeType.KEYWORD_LIST);
+/** When the most urgent bundle's certificate expires. */
 export const CertExpiry = defineSearchAttributeKey('CertExpiry', SearchAttributeType.DATETIME);
+/** When it is renewed. */
 export const CertRenewAt = defineSearchAttributeKey('CertRenewAt', SearchAttributeType.DATETIME);
 
 /** All of them, for registration. */

@@ -1,7 +1,9 @@
-/** An operator who lets bundles go that were taken out of a cluster that lives on, and whose end is held up. */
+/** Releases of removed bundles whose decommission is blocked, in a cluster that is not being deleted. */
+
 import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { failureOf } from '../../src/contract/bundle-record.ts';
 import { type ClusterStatus, clusterObserved, release } from '../../src/contract/cluster-certificates.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
@@ -20,8 +22,8 @@ function withoutRevocation(lab: WorkflowHarness): void {
   );
 }
 
-/** All issued; then all but `primary` are taken out, and their ends are held up. */
-async function heldUp(lab: WorkflowHarness, ...names: readonly string[]) {
+/** All are issued; then all but `primary` are removed, and their decommission is blocked. */
+async function withBlockedBundles(lab: WorkflowHarness, ...names: readonly string[]) {
   withoutRevocation(lab);
   const view = clusterView({ bundles: [STAYS, ...names.map((name) => bundleView(name, `${name}.example.com`))] });
   const handle = await lab.start(view);
@@ -32,7 +34,7 @@ async function heldUp(lab: WorkflowHarness, ...names: readonly string[]) {
   return { view, without, handle };
 }
 
-/** The order is given, and the try that follows it is under way. @returns what has that one fail. */
+/** Releases, and waits for the attempt that follows. @returns what fails that attempt. */
 async function orderedAndUnderWay(lab: WorkflowHarness, handle: Pick<WorkflowHandle, 'executeUpdate'>) {
   const asked = lab.doubles.countOf('revokeCertificates');
   let refuse = (): void => undefined;
@@ -44,10 +46,10 @@ async function orderedAndUnderWay(lab: WorkflowHarness, handle: Pick<WorkflowHan
     throw activityFailure('acme/accountUnknown', 'refused late');
   });
   const answer = handle.executeUpdate(release);
-  // Whoever waits for it hears of a refusal.
+  // Rejections are handled by the test.
   answer.catch(() => undefined);
   await eventually(
-    'it is tried once more',
+    'it is retried',
     async () => lab.doubles.countOf('revokeCertificates'),
     (count) => count > asked,
   );
@@ -56,16 +58,16 @@ async function orderedAndUnderWay(lab: WorkflowHarness, handle: Pick<WorkflowHan
 
 async function blocked(lab: WorkflowHarness, view: ClusterView, name: string): Promise<ClusterStatus> {
   return await eventually(
-    `${name} is held up`,
+    `${name} is blocked`,
     () => lab.status(view),
-    ({ bundles }) => bundles[name]?.state === 'Decommissioning' && bundles[name].failure !== undefined,
+    ({ bundles }) => bundles[name]?.state === 'Decommissioning' && failureOf(bundles[name]) !== undefined,
   );
 }
 
-describe('an operator who lets bundles go', () => {
-  test('is told what was left of each; the cluster lives on', async () => {
+describe('a release of bundles', () => {
+  test('gets what could not be done for each; the cluster is not touched', async () => {
     await withLab(async (lab) => {
-      const { view, handle } = await heldUp(lab, 'one', 'two');
+      const { view, handle } = await withBlockedBundles(lab, 'one', 'two');
       expect((await lab.status(view)).bundles['one']?.message).toMatch(
         /to let the bundle go without it: certman release\.$/,
       );
@@ -88,9 +90,9 @@ describe('an operator who lets bundles go', () => {
     });
   });
 
-  test('has let go of those alone: the end of the cluster, when that comes, is held up as any other', async () => {
+  test('releases only those: a later decommission of the cluster is blocked again', async () => {
     await withLab(async (lab) => {
-      const { view, without, handle } = await heldUp(lab, 'one');
+      const { view, without, handle } = await withBlockedBundles(lab, 'one');
       await handle.executeUpdate(release);
       await handle.signal(clusterObserved, { ...without, deleting: true });
       await blocked(lab, view, 'primary');
@@ -100,9 +102,9 @@ describe('an operator who lets bundles go', () => {
     });
   });
 
-  test('is answered when the bundle is put back meanwhile, and has not let go of its next end', async () => {
+  test('gets an answer when the bundle is restored meanwhile, and does not release its next decommission', async () => {
     await withLab(async (lab) => {
-      const { view, without, handle } = await heldUp(lab, 'one');
+      const { view, without, handle } = await withBlockedBundles(lab, 'one');
       const { answer, refuse } = await orderedAndUnderWay(lab, handle);
       await handle.signal(clusterObserved, view);
       refuse();
@@ -118,29 +120,29 @@ describe('an operator who lets bundles go', () => {
   test.each([
     ['one bundle', ['one']],
     ['two bundles', ['one', 'two']],
-  ])('is refused when the cluster is paused meanwhile, and the order is not kept for later: %s', async (_, names) => {
+  ])('is rejected when the cluster is paused meanwhile, and is not kept for later: %s', async (_, names) => {
     await withLab(async (lab) => {
-      const { without, handle } = await heldUp(lab, ...names);
+      const { without, handle } = await withBlockedBundles(lab, ...names);
       const { answer, refuse } = await orderedAndUnderWay(lab, handle);
       await handle.signal(clusterObserved, { ...without, paused: true });
       await expect(answer).rejects.toMatchObject({
         cause: {
           type: 'release/rejected',
           message: expect.stringMatching(
-            /^The end of bundle one stands still\. ns-c1\/c1 is not served now: Paused by the annotation/,
+            /^The decommission of bundle one waits\. ns-c1\/c1 is not served now: Paused by the annotation/,
           ) as string,
         },
       });
       refuse();
       await eventually(
-        'they are held',
+        'they wait',
         () => lab.status(without),
         ({ bundles }) => names.every((name) => bundles[name]?.message.startsWith('Paused by') === true),
       );
       const asked = lab.doubles.countOf('revokeCertificates');
       await handle.signal(clusterObserved, without);
       await eventually(
-        'they are tried again, and held up as before',
+        'they are retried, and blocked as before',
         () => lab.status(without),
         ({ bundles }) =>
           lab.doubles.countOf('revokeCertificates') === asked + names.length &&
@@ -150,9 +152,9 @@ describe('an operator who lets bundles go', () => {
     });
   });
 
-  test('is refused while the cluster is paused', async () => {
+  test('is rejected while the cluster is paused', async () => {
     await withLab(async (lab) => {
-      const { without, handle } = await heldUp(lab, 'one');
+      const { without, handle } = await withBlockedBundles(lab, 'one');
       await handle.signal(clusterObserved, { ...without, paused: true });
       await expect(handle.executeUpdate(release)).rejects.toMatchObject({
         cause: {

@@ -1,7 +1,7 @@
 /** A bundle that is taken out of a living cluster and put back before its end is over. */
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { type BundleRecord } from '../../src/contract/bundle-record.ts';
+import { type BundleRecord, failureOf } from '../../src/contract/bundle-record.ts';
 import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { CERTIFICATES_PER_EXACT_SET } from '../../src/rate-limit/limits.ts';
@@ -15,14 +15,14 @@ const withLab = useWorkflowHarness();
 const BOTH = clusterView({ bundles: [bundleView('primary'), bundleView('other', 'other.example.com')] }).bundles;
 
 /** Both issued; then `other` is taken out. */
-async function takenOut(lab: WorkflowHarness) {
+async function removeOther(lab: WorkflowHarness) {
   lab.doubles.override('decommissionRules', () => Promise.resolve({ policy: 'wait', limitMs: 86_400_000 }));
   const view = clusterView({ bundles: BOTH });
   const handle = await lab.start(view);
   await untilReady(lab, view);
   const { certificate } = await ready(lab, view);
   await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
-  return { view, handle, before: certificate?.serialNumber, putBack: () => handle.signal(clusterObserved, view) };
+  return { view, handle, before: certificate?.serialNumber, restore: () => handle.signal(clusterObserved, view) };
 }
 
 async function ready(lab: WorkflowHarness, view: ClusterView): Promise<BundleRecord> {
@@ -31,7 +31,7 @@ async function ready(lab: WorkflowHarness, view: ClusterView): Promise<BundleRec
 
 async function blockedBy(lab: WorkflowHarness, activity: 'revokeCertificates' | 'removeBundle'): Promise<void> {
   await eventually(
-    `told that ${activity} is refused`,
+    `reported that ${activity} is refused`,
     async () => lab.doubles.reports.at(-1)?.event,
     (event) => event?.reason === 'DecommissionBlocked' && event.message.includes(activity),
   );
@@ -43,22 +43,23 @@ function refuse(lab: WorkflowHarness, activity: 'revokeCertificates' | 'removeBu
   );
 }
 
-function expectServedAnew({ state, certificate, ...record }: BundleRecord, before: string | undefined): void {
+function expectIssuedAgain({ state, certificate, ...record }: BundleRecord, before: string | undefined): void {
   expect(state).toBe('Ready');
   expect(certificate?.serialNumber).toBeDefined();
   expect(certificate?.serialNumber).not.toBe(before);
-  for (const left of ['ending', 'ended', 'revoked', 'failure', 'nextAttempt']) expect(record).not.toHaveProperty(left);
+  for (const field of ['started', 'blocked', 'result', 'revokedSerialNumber', 'lastAttempt', 'nextAttempt'])
+    expect(record).not.toHaveProperty(field);
 }
 
-describe('a bundle that is put back', () => {
-  test('while its revocation is held up is not ended any more, and gets another certificate', async () => {
+describe('a bundle that is restored', () => {
+  test('while its revocation is blocked is not decommissioned, and gets another certificate', async () => {
     await withLab(async (lab) => {
       refuse(lab, 'revokeCertificates');
-      const { view, before, putBack } = await takenOut(lab);
+      const { view, before, restore } = await removeOther(lab);
       await blockedBy(lab, 'revokeCertificates');
       const asked = lab.doubles.countOf('revokeCertificates');
-      await putBack();
-      expectServedAnew(await ready(lab, view), before);
+      await restore();
+      expectIssuedAgain(await ready(lab, view), before);
       expect(lab.doubles.issued).toHaveLength(3);
       expect(lab.doubles.countOf('revokeCertificates')).toBe(asked);
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
@@ -68,10 +69,10 @@ describe('a bundle that is put back', () => {
   test('once its certificate is revoked keeps its Secret until the next certificate is in it', async () => {
     await withLab(async (lab) => {
       refuse(lab, 'removeBundle');
-      const { view, handle, before, putBack } = await takenOut(lab);
+      const { view, handle, before, restore } = await removeOther(lab);
       await blockedBy(lab, 'removeBundle');
-      await putBack();
-      expectServedAnew(await ready(lab, view), before);
+      await restore();
+      expectIssuedAgain(await ready(lab, view), before);
       expect(lab.doubles.countOf('removeBundle')).toBe(1);
       // Its end, when that comes, is a whole one.
       lab.doubles.override('removeBundle', undefined);
@@ -96,26 +97,26 @@ describe('a bundle that is put back', () => {
         lab.doubles.secrets.delete(secretName);
         return { removed: [secretName] };
       });
-      const { view, before, putBack } = await takenOut(lab);
+      const { view, before, restore } = await removeOther(lab);
       await eventually(
         'it is being deleted',
         async () => lab.doubles.countOf('removeBundle'),
         (count) => count === 1,
       );
-      await putBack();
+      await restore();
       finish();
-      expectServedAnew(await ready(lab, view), before);
+      expectIssuedAgain(await ready(lab, view), before);
       expect(lab.doubles.secrets.has('other-cert')).toBe(true);
     });
   });
 
-  test('between two runs is served anew by the next one', async () => {
+  test('between two runs is issued again by the next one', async () => {
     await withLab(async (lab) => {
       refuse(lab, 'revokeCertificates');
-      const { view, handle, before } = await takenOut(lab);
+      const { view, handle, before } = await removeOther(lab);
       await blockedBy(lab, 'revokeCertificates');
       const { bundles } = await lab.status(view);
-      expect(bundles['other']?.decommissionStarted).toBeDefined();
+      expect(bundles['other']?.state).toBe('Decommissioning');
       await handle.terminate('its state goes on in another run');
       await lab.env.client.workflow.signalWithStart('clusterCertificates', {
         workflowId: clusterWorkflowId(view.identity),
@@ -124,7 +125,7 @@ describe('a bundle that is put back', () => {
         signal: clusterObserved,
         signalArgs: [view],
       });
-      expectServedAnew(await ready(lab, view), before);
+      expectIssuedAgain(await ready(lab, view), before);
       expect(lab.doubles.countOf('removeBundle')).toBe(0);
     });
   });
@@ -132,7 +133,7 @@ describe('a bundle that is put back', () => {
 
 test('a bundle that is taken out, cleared away and put back again and again gets no more certificates than the limit allows', async () => {
   await withLab(async (lab) => {
-    const { view, handle, putBack } = await takenOut(lab);
+    const { view, handle, restore } = await removeOther(lab);
     const cleared = async (): Promise<void> => {
       await eventually(
         'it is cleared away',
@@ -142,7 +143,7 @@ test('a bundle that is taken out, cleared away and put back again and again gets
     };
     await cleared();
     for (let issued = 2; issued <= CERTIFICATES_PER_EXACT_SET.burst; issued += 1) {
-      await putBack();
+      await restore();
       await ready(lab, view);
       await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
       await cleared();
@@ -160,19 +161,19 @@ test('a bundle that is taken out, cleared away and put back again and again gets
     const { bundles } = await eventually(
       'it is held',
       () => lab.status(view),
-      (status) => status.bundles['other']?.failure !== undefined,
+      ({ bundles: { other } }) => other !== undefined && failureOf(other) !== undefined,
     );
-    expect(bundles['other']?.failure?.code).toBe('rateLimit/exactSet');
+    expect(bundles['other']).toMatchObject({ lastAttempt: { failure: { code: 'rateLimit/exactSet' } } });
     expect(lab.doubles.issued.filter(({ dnsNames }) => dnsNames[0] === 'other.example.com')).toHaveLength(
       CERTIFICATES_PER_EXACT_SET.burst,
     );
   });
 });
 
-test('the end of a bundle that is held up stands still while the cluster is paused, and says so', async () => {
+test('a blocked decommission of a bundle waits while the cluster is paused, and reports it', async () => {
   await withLab(async (lab) => {
     refuse(lab, 'revokeCertificates');
-    const { view, handle } = await takenOut(lab);
+    const { view, handle } = await removeOther(lab);
     await blockedBy(lab, 'revokeCertificates');
     const asked = lab.doubles.countOf('revokeCertificates');
     const served = { ...view, bundles: [bundleView('primary')] };

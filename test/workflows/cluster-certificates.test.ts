@@ -69,8 +69,10 @@ describe('a cluster that is served', () => {
         () => lab.status(view),
         (seen) => seen.bundles['bad']?.state === 'Waiting',
       );
-      expect(status.bundles['bad']?.failure?.code).toBe('acme/rejectedIdentifier');
-      expect(status.bundles['bad']?.nextAttempt).toBeDefined();
+      expect(status.bundles['bad']).toMatchObject({
+        lastAttempt: { failure: { code: 'acme/rejectedIdentifier' } },
+        nextAttempt: expect.any(String) as string,
+      });
     });
   });
 
@@ -122,7 +124,7 @@ describe('a cluster that is served', () => {
       });
       const handle = await lab.start(view);
       await eventually(
-        'a look that missed',
+        'an evaluation that found nothing',
         async () => misses,
         (count) => count > 0,
       );
@@ -172,7 +174,7 @@ describe('a failure', () => {
         (seen) => seen.bundles['primary']?.state === 'Waiting',
       );
       const [report] = await eventually(
-        'told',
+        'reported',
         async () => lab.doubles.reports,
         (reports) => reports.length > 0,
       );
@@ -240,7 +242,7 @@ describe('an operator', () => {
     });
   });
 
-  test('is told why a renewal failed', async () => {
+  test('gets the failure of the renewal', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);
@@ -275,7 +277,7 @@ describe('an operator', () => {
     });
   });
 
-  test('is told when the gate closes before the renewal is done', async () => {
+  test('gets a failure when a gate closes before the renewal is done', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);

@@ -1,4 +1,4 @@
-/** A run continues as new after each renewal. Whatever is told to the workflow at that instant has its effect, once. */
+/** A run continues as new after each renewal. A message at that instant takes effect, once. */
 import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
@@ -25,7 +25,7 @@ const DAY_MS = 86_400_000;
 
 interface Moment {
   readonly what: string;
-  /** Milliseconds after the end of the run is on its way to the server; undefined: before it arrives. */
+  /** Milliseconds after the last workflow task was sent to the server; undefined: before it arrives. */
   readonly after?: number;
   /**
    * Somebody asks for the status while the renewal is reported, the last thing a run does. The server then closes the task
@@ -83,7 +83,7 @@ function windowThatIsOver({ certId = '' }: CertificateFacts): RenewalWindow {
 function ask(lab: WorkflowHarness, view: ClusterView): () => Promise<void> {
   const over = new AbortController();
   const askers = Array.from({ length: ASKERS }, async () => {
-    // Between two runs there may be nobody to answer.
+    // Between two runs, a query may fail.
     while (!over.signal.aborted) await lab.status(view).catch(() => undefined);
   });
   return async () => {
@@ -124,7 +124,7 @@ describe('a signal that arrives', () => {
         await stopAsking?.();
 
         expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ bundleName: 'primary' }] });
-        // The first one, the one that was asked for, and one for each signal but the last.
+        // The first, the requested one, and one for each signal but the last.
         expect(lab.doubles.issued.map(({ dnsNames }) => dnsNames[0])).toEqual([
           'api.c1.example.com',
           'api.c1.example.com',
@@ -150,7 +150,7 @@ describe('a renewal that is asked for', () => {
         const answers: RenewedCertificate[] = [];
         const stopAsking = moment.asked === true ? ask(lab, view) : undefined;
         ends.onContinueAsNew(moment.after, async ({ serialNumber }) => {
-          // At the end of the first renewal only.
+          // After the first renewal only.
           if (serialNumber === '1001') answers.push(...(await handle.executeUpdate(renew, { args: [{}] })));
         });
         answers.unshift(...(await handle.executeUpdate(renew, { args: [{}] })));

@@ -95,7 +95,7 @@ describe('deletion', () => {
     });
   });
 
-  test('of a cluster that moves to another hub revokes nothing', async () => {
+  test('of a cluster that moves to another management cluster revokes nothing', async () => {
     await withLab(async (lab) => {
       const view = clusterView();
       const handle = await lab.start(view);

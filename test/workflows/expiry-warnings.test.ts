@@ -1,4 +1,4 @@
-/** What is told while nothing can be done about a certificate that draws near its end. */
+/** What is reported while a certificate near its expiry cannot be renewed. */
 import { expect, test } from 'vitest';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import { clusterObserved } from '../../src/contract/cluster-certificates.ts';
@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 const withLab = useWorkflowHarness(startTimeSkippingEnvironment);
 
 /** `status/reason` of a condition in each report, repetitions left out. */
-function told(reports: readonly StatusReport[], type: string): readonly string[] {
+function reportedOf(reports: readonly StatusReport[], type: string): readonly string[] {
   return reports
     .map(({ conditions }) => conditions.find((condition) => condition.type === type))
     .map((condition) => `${condition?.status}/${condition?.reason}`)
@@ -28,17 +28,17 @@ async function issued(lab: WorkflowHarness, count: number): Promise<void> {
   );
 }
 
-/** Leaps, then waits until what came of it is told. */
+/** Advances the time, and waits for the report. */
 async function leap(lab: WorkflowHarness, days: number, type: string, expected: string): Promise<void> {
   await lab.advanceTime(days * DAY_MS);
   await eventually(
     `${type} ${expected}`,
-    async () => told(lab.doubles.reports, type).at(-1),
+    async () => reportedOf(lab.doubles.reports, type).at(-1),
     (said) => said === expected,
   );
 }
 
-test('a cluster that is paused is told near, critical and expired as it comes, in the middle of its pause, and renewed once it is over', async () => {
+test('a paused cluster is reported near, critical and expired during its pause, and renewed after it', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     const handle = await lab.start(view);
@@ -47,7 +47,7 @@ test('a cluster that is paused is told near, critical and expired as it comes, i
     await leap(lab, 70, 'ExpiryNear', 'True/Near');
     await leap(lab, 14, 'ExpiryNear', 'True/Critical');
     await leap(lab, 8, 'Ready', 'False/Expired');
-    expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual([
+    expect(reportedOf(lab.doubles.reports, 'ExpiryNear')).toEqual([
       'False/NotExpiring',
       'True/Near',
       'True/Critical',
@@ -61,21 +61,21 @@ test('a cluster that is paused is told near, critical and expired as it comes, i
     await issued(lab, 2);
     await eventually(
       'all well again',
-      async () => told(lab.doubles.reports, 'ExpiryNear').at(-1),
+      async () => reportedOf(lab.doubles.reports, 'ExpiryNear').at(-1),
       (said) => said === 'False/NotExpiring',
     );
-    expect(told(lab.doubles.reports, 'Ready').at(-1)).toBe('True/Issued');
+    expect(reportedOf(lab.doubles.reports, 'Ready').at(-1)).toBe('True/Issued');
   });
 });
 
-test('a healthy certificate is never told to be near its expiry', async () => {
+test('a healthy certificate is never reported near its expiry', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     await lab.start(view);
     await issued(lab, 1);
     await lab.advanceTime(46 * DAY_MS);
     await issued(lab, 2);
-    expect(told(lab.doubles.reports, 'ExpiryNear')).toEqual(['False/NotExpiring']);
+    expect(reportedOf(lab.doubles.reports, 'ExpiryNear')).toEqual(['False/NotExpiring']);
   });
 });
 
@@ -104,8 +104,8 @@ test('a renewal that keeps failing is tried more often as the expiry nears, each
     }
     const lastDay = attempts.filter((at) => at < notAfter && at > notAfter - DAY_MS);
     expect(lastDay.length).toBeGreaterThan(4);
-    expect(told(lab.doubles.reports, 'Ready')).toEqual(['True/Issued', 'False/Expired']);
-    expect(told(lab.doubles.reports, 'ExpiryNear').at(-1)).toBe('True/Expired');
+    expect(reportedOf(lab.doubles.reports, 'Ready')).toEqual(['True/Issued', 'False/Expired']);
+    expect(reportedOf(lab.doubles.reports, 'ExpiryNear').at(-1)).toBe('True/Expired');
     const last = lab.doubles.reports.at(-1);
     expect(last).toMatchObject({ state: 'Failing', failedAttempts: attempts.length });
     expect(Date.parse(last?.nextAttempt ?? '')).toBeGreaterThan(await lab.env.currentTimeMs());

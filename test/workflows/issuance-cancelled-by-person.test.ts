@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { PlaceOrderInput } from '../../src/contract/activities.ts';
-import { type BundleRecord } from '../../src/contract/bundle-record.ts';
+import { type BundleRecord, lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { clusterObserved, dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { untilCancelled } from '../support/temporal/until-cancelled.ts';
@@ -15,7 +15,7 @@ const withLab = useWorkflowHarness();
 
 const MINUTE_MS = 60_000;
 
-/** Its records are published, and nobody sees them. */
+/** An order whose records are published and do not propagate. */
 async function inMidOrder(lab: WorkflowHarness) {
   const view = clusterView();
   lab.doubles.override('verifyPropagation', () => Promise.reject(retryableFailure()));
@@ -32,7 +32,7 @@ function issuanceOf(lab: WorkflowHarness, view: ClusterView, attempt: number) {
   return lab.env.client.workflow.getHandle(issuanceWorkflowId(view.identity, 'primary', attempt));
 }
 
-/** For each order that was placed, the one that it was to go on with. */
+/** The order that each placed order resumed. */
 function resumed(lab: WorkflowHarness): readonly (string | undefined)[] {
   const orders = lab.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
   return orders.map(({ input }) => (input as PlaceOrderInput).resume);
@@ -47,75 +47,81 @@ async function failing(lab: WorkflowHarness, view: ClusterView): Promise<BundleR
   return bundles['primary'] as BundleRecord;
 }
 
-/** The cluster has looked again, and reports that nothing is to be ordered yet. */
-async function untilLookedAgain(lab: WorkflowHarness, looks: number): Promise<void> {
+/** Waits until the cluster has been evaluated again. */
+async function untilEvaluatedAgain(lab: WorkflowHarness, evaluations: number): Promise<void> {
   await eventually(
-    'looked again',
+    'evaluated again',
     async () => lab.doubles.countOf('applyCertificateRequest'),
-    (count) => count > looks,
+    (count) => count > evaluations,
   );
 }
 
-describe.each(['cancel', 'terminate'] as const)('an issuance that a person ends by %s waits for its turn', (end) => {
-  async function ended(lab: WorkflowHarness) {
-    const { view, cluster, issuance } = await inMidOrder(lab);
-    lab.doubles.override('verifyPropagation', undefined);
-    await issuance[end]();
-    const { nextAttempt } = await failing(lab, view);
-    return { view, cluster, nextAttempt };
-  }
+describe.each(['cancel', 'terminate'] as const)(
+  'an issuance that a person ends by %s is retried by the schedule',
+  (end) => {
+    async function ended(lab: WorkflowHarness) {
+      const { view, cluster, issuance } = await inMidOrder(lab);
+      lab.doubles.override('verifyPropagation', undefined);
+      await issuance[end]();
+      const nextAttempt = nextAttemptOf(await failing(lab, view));
+      return { view, cluster, nextAttempt };
+    }
 
-  const other = (view: ClusterView): ClusterView => ({ ...view, bundles: [bundleView('primary', 'new.example.com')] });
-
-  test('whatever else is changed, a pause that is over and another CA included', async () => {
-    await withLab(async (lab) => {
-      const { view, cluster, nextAttempt } = await ended(lab);
-      const changes: (() => Promise<void>)[] = [
-        () => cluster.signal(dependencyChanged, { what: 'The Secret aws was changed.' }),
-        () => cluster.signal(clusterObserved, { ...view, limitedSupport: true }),
-        async () => {
-          await cluster.signal(clusterObserved, { ...view, paused: true });
-          await eventually(
-            'paused',
-            () => lab.status(view),
-            ({ bundles }) => bundles['primary']?.state === 'Paused',
-          );
-          await cluster.signal(clusterObserved, view);
-        },
-        async () => {
-          lab.doubles.caHost = 'other-ca.test';
-          await cluster.signal(dependencyChanged, { what: 'The account was changed.' });
-        },
-        // The look before would show by now.
-        () => cluster.signal(dependencyChanged, { what: 'Something.' }),
-      ];
-      for (const change of changes) {
-        const looks = lab.doubles.countOf('applyCertificateRequest');
-        await change();
-        await untilLookedAgain(lab, looks);
-        expect(await failing(lab, view)).toMatchObject({ nextAttempt, orders: 1 });
-      }
-      expect(lab.doubles.countOf('placeOrder')).toBe(1);
+    const other = (view: ClusterView): ClusterView => ({
+      ...view,
+      bundles: [bundleView('primary', 'new.example.com')],
     });
-  });
 
-  test('unless an operator asks', async () => {
-    await withLab(async (lab) => {
-      const { view, cluster } = await ended(lab);
-      expect(await cluster.executeUpdate(renew, { args: [{}] })).toHaveLength(1);
-      expect((await untilReady(lab, view)).bundles['primary']?.orders).toBe(2);
+    test('whatever else is changed, a pause that is over and another CA included', async () => {
+      await withLab(async (lab) => {
+        const { view, cluster, nextAttempt } = await ended(lab);
+        const changes: (() => Promise<void>)[] = [
+          () => cluster.signal(dependencyChanged, { what: 'The Secret aws was changed.' }),
+          () => cluster.signal(clusterObserved, { ...view, limitedSupport: true }),
+          async () => {
+            await cluster.signal(clusterObserved, { ...view, paused: true });
+            await eventually(
+              'paused',
+              () => lab.status(view),
+              ({ bundles }) => bundles['primary']?.state === 'Paused',
+            );
+            await cluster.signal(clusterObserved, view);
+          },
+          async () => {
+            lab.doubles.caHost = 'other-ca.test';
+            await cluster.signal(dependencyChanged, { what: 'The account was changed.' });
+          },
+          // A premature order would show by now.
+          () => cluster.signal(dependencyChanged, { what: 'Something.' }),
+        ];
+        for (const change of changes) {
+          const evaluations = lab.doubles.countOf('applyCertificateRequest');
+          await change();
+          await untilEvaluatedAgain(lab, evaluations);
+          expect(await failing(lab, view)).toMatchObject({ nextAttempt, orders: 1 });
+        }
+        expect(lab.doubles.countOf('placeOrder')).toBe(1);
+      });
     });
-  });
 
-  test('unless other names are wanted', async () => {
-    await withLab(async (lab) => {
-      const { view, cluster } = await ended(lab);
-      await cluster.signal(clusterObserved, other(view));
-      const { bundles } = await untilReady(lab, view);
-      expect(bundles['primary']).toMatchObject({ dnsNames: ['new.example.com'], orders: 2 });
+    test('unless an operator asks', async () => {
+      await withLab(async (lab) => {
+        const { view, cluster } = await ended(lab);
+        expect(await cluster.executeUpdate(renew, { args: [{}] })).toHaveLength(1);
+        expect((await untilReady(lab, view)).bundles['primary']?.orders).toBe(2);
+      });
     });
-  });
-});
+
+    test('unless other names are wanted', async () => {
+      await withLab(async (lab) => {
+        const { view, cluster } = await ended(lab);
+        await cluster.signal(clusterObserved, other(view));
+        const { bundles } = await untilReady(lab, view);
+        expect(bundles['primary']).toMatchObject({ dnsNames: ['new.example.com'], orders: 2 });
+      });
+    });
+  },
+);
 
 describe('an issuance that is cancelled by a person', () => {
   test('with its order placed and nothing published has that order gone on with', async () => {
@@ -131,11 +137,13 @@ describe('an issuance that is cancelled by a person', () => {
       await issuanceOf(lab, view, 1).cancel();
       const record = await failing(lab, view);
       expect(record).toMatchObject({
-        failure: { code: 'issuance/cancelled' },
-        openOrder: 'https://ca.test/order/1',
-        failedAttempts: 1,
+        lastAttempt: {
+          failure: { code: 'issuance/cancelled' },
+          openOrder: 'https://ca.test/order/1',
+          attempts: 1,
+        },
       });
-      expect(record).not.toHaveProperty('leftRecords');
+      expect(record).not.toHaveProperty('leftoverRecords');
       lab.doubles.override('publishTxtRecords', undefined);
       await cluster.executeUpdate(renew, { args: [{}] });
       expect(resumed(lab)).toEqual([undefined, 'https://ca.test/order/1']);
@@ -147,10 +155,15 @@ describe('an issuance that is cancelled by a person', () => {
       const { view, issuance } = await inMidOrder(lab);
       await issuance.cancel();
       const record = await failing(lab, view);
-      expect(record).toMatchObject({ failure: { code: 'issuance/cancelled' }, failedAttempts: 1, orders: 1 });
-      expect(Date.parse(record.nextAttempt ?? '') - Date.parse(record.failedAt ?? '')).toBeGreaterThan(MINUTE_MS / 2);
+      expect(record).toMatchObject({
+        lastAttempt: { failure: { code: 'issuance/cancelled' }, attempts: 1 },
+        orders: 1,
+      });
+      expect(
+        Date.parse(nextAttemptOf(record) ?? '') - Date.parse(lastAttemptOf(record)?.failedAt ?? ''),
+      ).toBeGreaterThan(MINUTE_MS / 2);
       expect(record.message).toMatch(
-        /^Somebody cancelled the issuance.*certman renew.*reconcile-pause.*next one is at/,
+        /^A person cancelled the issuance.*certman renew.*reconcile-pause.*next one is at/,
       );
       expect(lab.doubles.published.size).toBe(0);
       expect(lab.doubles.countOf('placeOrder')).toBe(1);
@@ -162,9 +175,9 @@ describe('an issuance that is cancelled by a person', () => {
     await withLab(async (lab) => {
       const { view, cluster, issuance } = await inMidOrder(lab);
       const renewal = cluster.executeUpdate(renew, { args: [{}] });
-      const told = expect(renewal).rejects.toMatchObject({ cause: { type: 'issuance/cancelled' } });
+      const rejection = expect(renewal).rejects.toMatchObject({ cause: { type: 'issuance/cancelled' } });
       await issuance.cancel();
-      await told;
+      await rejection;
       lab.doubles.override('verifyPropagation', undefined);
       expect(await cluster.executeUpdate(renew, { args: [{}] })).toHaveLength(1);
       await untilReady(lab, view);
@@ -195,7 +208,7 @@ test('an issuance that is terminated by a person counts as a failed attempt, and
     const { view, issuance } = await inMidOrder(lab);
     await issuance.terminate('a test');
     const record = await failing(lab, view);
-    expect(record).toMatchObject({ failure: { code: 'issuance/terminated' }, failedAttempts: 1, orders: 1 });
+    expect(record).toMatchObject({ lastAttempt: { failure: { code: 'issuance/terminated' }, attempts: 1 }, orders: 1 });
     expect(record.message).toContain('TXT records of the order that are left in the zone');
   });
 });

@@ -14,14 +14,14 @@ import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
 import { MessageStorm } from '../support/workflows/message-storm.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
-/** Renewed after three seconds of its own accord, so that runs end whatever is told. */
+/** Renewed by its timer after three seconds, so that runs end whatever the messages are. */
 const LIFETIME_DAYS = 6 / 86_400;
 const MIN_SECONDS_TO_RENEWAL = 1;
 const STORMS = 8;
 
 const withLab = useWorkflowHarness();
 
-/** Why an order was placed, as its workflow was told. */
+/** The reason of an order, from its workflow's input. */
 async function reasonOf(lab: WorkflowHarness, view: ClusterView, order: number): Promise<string> {
   const workflowId = issuanceWorkflowId(view.identity, 'primary', order);
   const { events } = await lab.env.client.workflow.getHandle(workflowId).fetchHistory();

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts, SecretObservation } from '../../src/certificates/certificate-facts.ts';
 import type { PlaceOrderInput } from '../../src/contract/activities.ts';
-import type { BundleRecord } from '../../src/contract/bundle-record.ts';
+import { type BundleRecord, lastAttemptOf, summaryOf } from '../../src/contract/bundle-record.ts';
 import {
   certificateRevoked,
   clusterObserved,
@@ -29,14 +29,16 @@ async function begun(lab: WorkflowHarness): Promise<View> {
   return view;
 }
 
-async function record(lab: WorkflowHarness, view: View): Promise<BundleRecord> {
+type SummarizedRecord = BundleRecord & ReturnType<typeof summaryOf>;
+
+async function record(lab: WorkflowHarness, view: View): Promise<SummarizedRecord> {
   const found = (await lab.status(view)).bundles['primary'];
   if (found === undefined) throw new Error('no record');
-  return found;
+  return { ...found, ...summaryOf(found) } as SummarizedRecord;
 }
 
 /** Waits until this many certificates were issued and the last one is in its place. */
-async function issuedAndReady(lab: WorkflowHarness, view: View, count: number): Promise<BundleRecord> {
+async function issuedAndReady(lab: WorkflowHarness, view: View, count: number): Promise<SummarizedRecord> {
   await eventually(
     `certificate ${count}`,
     async () => lab.doubles.issued.length,
@@ -54,12 +56,12 @@ function handleOf(lab: WorkflowHarness, view: View) {
   return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
 }
 
-/** Has the workflow look, and waits until it has. */
-async function lookAgain(lab: WorkflowHarness, view: View): Promise<void> {
+/** Signals a change, and waits for the evaluation. */
+async function evaluateAgain(lab: WorkflowHarness, view: View): Promise<void> {
   const before = lab.doubles.countOf('applyCertificateRequest');
   await handleOf(lab, view).signal(dependencyChanged, { what: 'a test' });
   await eventually(
-    'looked',
+    'evaluated',
     async () => lab.doubles.countOf('applyCertificateRequest'),
     (count) => count > before,
   );
@@ -92,15 +94,15 @@ describe('a window that the CA moved', () => {
     });
   });
 
-  test('told again of the replaced certificate causes nothing', async () => {
+  test('a window of a replaced certificate changes nothing', async () => {
     await withLab(async (lab) => {
       const view = await begun(lab);
       const stale = window((await record(lab, view)).certificate?.certId ?? '', -2 * HOUR_MS, -HOUR_MS);
-      const told = { bundleName: 'primary', window: stale };
-      await handleOf(lab, view).signal(renewalWindowChanged, told);
+      const outdated = { bundleName: 'primary', window: stale };
+      await handleOf(lab, view).signal(renewalWindowChanged, outdated);
       await issuedAndReady(lab, view, 2);
-      await handleOf(lab, view).signal(renewalWindowChanged, told);
-      await lookAgain(lab, view);
+      await handleOf(lab, view).signal(renewalWindowChanged, outdated);
+      await evaluateAgain(lab, view);
       expect(lab.doubles.issued).toHaveLength(2);
     });
   });
@@ -131,7 +133,7 @@ describe('a window that the CA moved', () => {
   });
 });
 
-test('what is told to a run before its first task is looked at, although the run goes on asleep', async () => {
+test('a signal before the first task of a run is evaluated, although the run sleeps on', async () => {
   await withLab(async (lab) => {
     const view = await begun(lab);
     const { bundles } = await lab.status(view);
@@ -149,31 +151,31 @@ test('what is told to a run before its first task is looked at, although the run
   });
 });
 
-test('a certificate that was found revoked is replaced; one that is not in place any more is no news', async () => {
+test('a revoked certificate is replaced; a revocation of a replaced one is ignored', async () => {
   await withLab(async (lab) => {
     const view = await begun(lab);
     await handleOf(lab, view).signal(certificateRevoked, { bundleName: 'primary', serialNumber: '4711' });
-    await lookAgain(lab, view);
+    await evaluateAgain(lab, view);
     expect(lab.doubles.issued).toHaveLength(1);
     await handleOf(lab, view).signal(certificateRevoked, { bundleName: 'primary', serialNumber: '1000' });
     expect((await issuedAndReady(lab, view, 2)).revokedSerialNumber).toBeUndefined();
   });
 });
 
-test('a change of the CA environment replaces the certificate, without naming what the new CA does not know', async () => {
+test('a change of the CA replaces the certificate, without naming what the new CA does not know', async () => {
   await withLab(async (lab) => {
     const view = await begun(lab);
     lab.doubles.caHost = 'another-ca.test';
-    await lookAgain(lab, view);
+    await evaluateAgain(lab, view);
     expect((await issuedAndReady(lab, view, 2)).caHost).toBe('another-ca.test');
     expect(lastOrder(lab).replaces).toBeUndefined();
-    await lookAgain(lab, view);
+    await evaluateAgain(lab, view);
     expect(lab.doubles.issued).toHaveLength(2);
   });
 });
 
 describe('the limit on one set of names', () => {
-  test('holds whoever keeps taking the certificate away, says until when, and holds neither another set nor the same at another CA', async () => {
+  test('limits orders after repeated deletions of the Secret, reports until when, and limits neither other names nor another CA', async () => {
     await withLab(async (lab) => {
       const view = await begun(lab);
       for (let count = 2; count <= 5; count += 1) {
@@ -191,7 +193,7 @@ describe('the limit on one set of names', () => {
       expect(held.failure?.code).toBe('rateLimit/exactSet');
       expect(Date.parse(held.nextAttempt ?? '') - Date.now()).toBeGreaterThan(HOUR_MS);
       expect(held.message).toContain(held.nextAttempt ?? 'an instant');
-      await lookAgain(lab, view);
+      await evaluateAgain(lab, view);
       expect(lab.doubles.issued).toHaveLength(5);
       lab.doubles.caHost = 'another-ca.test';
       await handleOf(lab, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
@@ -226,7 +228,7 @@ describe('while the CA forbids an attempt', () => {
     return view;
   }
 
-  test('a certificate that was put into its Secret by somebody is taken', async () => {
+  test('a certificate that another writer installs is used', async () => {
     await withLab(async (lab) => {
       const view = await forbidden(lab);
       lab.doubles.secrets.set('primary-cert', certificateOf(view, '77'));
@@ -245,7 +247,7 @@ describe('while the CA forbids an attempt', () => {
     await withLab(async (lab) => {
       const view = await forbidden(lab);
       const orders = lab.doubles.countOf('placeOrder');
-      await lookAgain(lab, view);
+      await evaluateAgain(lab, view);
       expect(lab.doubles.countOf('placeOrder')).toBe(orders);
       expect(await record(lab, view)).toMatchObject({ state: 'Failing', failedAttempts: 1 });
     });
@@ -265,11 +267,11 @@ describe('while the CA forbids an attempt', () => {
         ({ failure }) => failure?.notBefore === until.toISOString(),
       );
       lab.doubles.override('placeOrder', undefined);
-      await lookAgain(lab, view);
+      await evaluateAgain(lab, view);
       expect(lab.doubles.countOf('placeOrder')).toBe(orders + 1);
       lab.doubles.caHost = 'ca.test';
       await handleOf(lab, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
-      expect((await issuedAndReady(lab, view, 1)).failedCaHost).toBeUndefined();
+      expect(lastAttemptOf(await issuedAndReady(lab, view, 1))).toBeUndefined();
     });
   });
 
@@ -301,7 +303,7 @@ test('a cluster that keeps changing while the CA refuses to validate is not trie
       const before = lab.doubles.countOf('applyCertificateRequest');
       await handle.signal(clusterObserved, { ...view, limitedSupport });
       await eventually(
-        'looked',
+        'evaluated',
         async () => lab.doubles.countOf('applyCertificateRequest'),
         (count) => count > before,
       );
@@ -314,7 +316,7 @@ test('a cluster that keeps changing while the CA refuses to validate is not trie
   });
 });
 
-test('a certificate that was taken over is revoked at the end, also when it was renewed meanwhile', async () => {
+test('an adopted certificate is revoked by the decommission, even after its renewal', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     const adopted = certificateOf(view, '77', -50 * 24 * HOUR_MS);

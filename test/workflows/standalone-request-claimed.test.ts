@@ -1,4 +1,4 @@
-/** A CertificateRequest that stands alone until a ClusterDeployment lays claim to it: its workflow lets go of it as it is. */
+/** A standalone CertificateRequest that a ClusterDeployment claims: its workflow hands it over unchanged. */
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import {
@@ -69,7 +69,7 @@ describe('a request that is claimed', () => {
     });
   });
 
-  test('in the middle of an order has that cut short and its records withdrawn, and who waits for it told', async () => {
+  test('during an order: the order is cancelled, its records are withdrawn, and a pending renew fails', async () => {
     await withLab(async (lab) => {
       const view = standalone();
       const handle = await lab.start(view);
@@ -123,7 +123,7 @@ describe('a request that is claimed', () => {
       await waitForState(lab, view, 'Ready');
       await handle.signal(requestClaimed, CLAIM);
       await eventually(
-        'it lets go',
+        'it is handed over',
         async () => withdrawals,
         (count) => count === 2,
       );

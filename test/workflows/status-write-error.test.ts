@@ -1,4 +1,4 @@
-/** A status that the API server refuses is told elsewhere, apart from what it would have said. */
+/** A status that the API server rejects is recorded as an error, apart from the message. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { type BundleRecord } from '../../src/contract/bundle-record.ts';
@@ -18,7 +18,7 @@ function until(lab: WorkflowHarness, view: ClusterView, what: string, holds: (re
   );
 }
 
-test('a status that is refused again and again is told once, without being taken into what is said, until it is written', async () => {
+test('a status that is rejected repeatedly is recorded once, apart from the message, until it is written', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     const limit = new Date(Date.now() + 3_600_000);
@@ -33,7 +33,7 @@ test('a status that is refused again and again is told once, without being taken
     });
     const handle = await lab.start(view);
     await until(lab, view, 'refused', ({ statusWriteError }) => statusWriteError === 'refusal 1');
-    // The same is to be told again once the pause is over.
+    // After the pause, the same status is reported again.
     await handle.signal(clusterObserved, { ...view, paused: true });
     await until(
       lab,

@@ -35,7 +35,7 @@ function waitForState(lab: WorkflowHarness, view: ClusterView, state: string): P
   );
 }
 
-test('an order whose certificate nobody took is handed to the revocation at the end', async () => {
+test('an order whose certificate was not installed is revoked by the decommission', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     const asked = neverIssued(lab.doubles);
@@ -93,7 +93,7 @@ test('records that a cancelled order could not withdraw are withdrawn before the
     );
     await handle.signal(clusterObserved, { ...view, deleting: true });
     await eventually(
-      'told',
+      'reported',
       () => Promise.resolve(lab.doubles.reports.map(({ event }) => event?.reason)),
       (reasons) => reasons.includes('DecommissionBlocked'),
     );
@@ -107,7 +107,7 @@ test('records that a cancelled order could not withdraw are withdrawn before the
   });
 });
 
-test('an order that could not publish its records does not hold the end up', async () => {
+test('an order that could not publish its records does not block the decommission', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     const refuse = (): Promise<never> =>
@@ -121,11 +121,11 @@ test('an order that could not publish its records does not hold the end up', asy
   });
 });
 
-test('an order that was cut short before it could say that it cannot publish does not hold the end up', async () => {
+test('an order that was cancelled before it could report that it cannot publish does not block the decommission', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     let publishing = false;
-    // As one that no worker had taken up yet: cancelled, it says nothing of what it sent.
+    // As an activity that no worker has started: its cancellation says nothing about what it sent.
     lab.doubles.override('publishTxtRecords', async () => {
       publishing = true;
       return await untilCancelled();
@@ -140,7 +140,7 @@ test('an order that was cut short before it could say that it cannot publish doe
   });
 });
 
-test('records that were published hold the end up, also where the withdrawal rules out that any were sent', async () => {
+test('published records block the decommission, even if the withdrawal rules out that any were sent', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     let looking = false;
@@ -156,7 +156,7 @@ test('records that were published hold the end up, also where the withdrawal rul
     await eventually('looking', () => Promise.resolve(looking), Boolean);
     await handle.signal(clusterObserved, { ...view, deleting: true });
     await eventually(
-      'the end is held up',
+      'the decommission is blocked',
       () => Promise.resolve(lab.doubles.reports.map(({ event }) => event?.reason)),
       (reasons) => reasons.includes('DecommissionBlocked'),
     );
@@ -168,7 +168,7 @@ test('records that were published hold the end up, also where the withdrawal rul
   });
 });
 
-test('records that were sent before the credentials were lost hold the end up until they are withdrawn', async () => {
+test('records that were sent before the credentials were lost block the decommission until they are withdrawn', async () => {
   await withLab(async (lab) => {
     const view = clusterView();
     const missing = activityFailure('dns/credentialsMissing', 'The Secret aws is missing.');
@@ -187,7 +187,7 @@ test('records that were sent before the credentials were lost hold the end up un
     await waitForState(lab, view, 'Waiting');
     await handle.signal(clusterObserved, { ...view, deleting: true });
     await eventually(
-      'told',
+      'reported',
       () => Promise.resolve(lab.doubles.reports.map(({ event }) => event?.reason)),
       (reasons) => reasons.includes('DecommissionBlocked'),
     );
@@ -198,7 +198,7 @@ test('records that were sent before the credentials were lost hold the end up un
   });
 });
 
-/** As an activity whose request is on its way when it is told to stop: what it asked for is done all the same. */
+/** As an activity that is cancelled after its request was sent: the request succeeds. */
 async function doneAlthoughCancelled(progress: Progress, work: () => void): Promise<never> {
   progress.begun = true;
   try {
@@ -234,7 +234,7 @@ test.each([
         }),
       ),
   ],
-])('the end waits for %s before it clears away', async (_what, delay) => {
+])('the decommission waits for %s before it cleans up', async (_what, delay) => {
   await withLab(async (lab) => {
     const view = clusterView();
     const progress: Progress = { begun: false, done: false };

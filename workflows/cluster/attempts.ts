@@ -1,92 +1,89 @@
-/** Attempts at certificates: those asked for by an operator, those under way, and how the ended ones ended. */
+/** The attempts at a bundle's certificate: requested, under way, finished. */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 
+/** Attempts that finished in this run. */
 export interface FinishedAttempts {
   readonly count: number;
-  readonly last: 'none' | 'issued' | 'failed';
+  readonly last: 'none' | AttemptOutcome;
 }
 
+export type AttemptOutcome = 'issued' | 'renewed' | 'failed';
+
+/** The attempts of one bundle, one at a time. */
 export class Attempts {
-  /** Bundles whose renewal was asked for, until an attempt has ended: one that is cut short is begun anew. */
-  readonly #requested = new Set<string>();
-  /** Orders under way, to be cut short when what they were placed for is no longer wanted. */
-  readonly #underWay = new Map<string, { readonly names: string; readonly scope: CancellationScope }>();
-  /** Bundles whose last order was ended by {@link cancelOutdated}. */
-  readonly #cutShort = new Set<string>();
-  readonly #ended = new Map<string, FinishedAttempts>();
+  #requested = false;
+  #underWay: { readonly names: string; readonly scope: CancellationScope } | undefined;
+  #outdated = false;
+  #finished: FinishedAttempts = { count: 0, last: 'none' };
+  #renewals = 0;
 
-  /** @returns whether an attempt has to be begun for it; one that is under way is the one that was asked for. */
-  request(bundleName: string): boolean {
-    this.#requested.add(bundleName);
-    return !this.#underWay.has(bundleName);
+  /** Whether an operator's request for a renewal waits for an attempt to finish. */
+  get requested(): boolean {
+    return this.#requested;
   }
 
-  isRequested(bundleName: string): boolean {
-    return this.#requested.has(bundleName);
+  get finished(): FinishedAttempts {
+    return this.#finished;
   }
 
-  hasRequests(): boolean {
-    return this.#requested.size > 0;
+  /** Renewals that succeeded in this run. */
+  get renewals(): number {
+    return this.#renewals;
   }
 
-  /** How many have ended in this run, and how the last one did. */
-  finishedOf(bundleName: string): FinishedAttempts {
-    return this.#ended.get(bundleName) ?? { count: 0, last: 'none' };
+  /** Whether {@link cancelIfOutdated} cancelled the last order. If not, a person did. */
+  get outdated(): boolean {
+    return this.#outdated;
   }
 
-  /** Whoever asked for a renewal is answered by it. */
-  finish(bundleName: string, how: 'issued' | 'failed'): void {
-    this.#requested.delete(bundleName);
-    this.#ended.set(bundleName, { count: this.finishedOf(bundleName).count + 1, last: how });
+  /** Requests a renewal. An attempt under way answers it. @returns whether a new attempt is needed. */
+  request(): boolean {
+    this.#requested = true;
+    return this.#underWay === undefined;
   }
 
-  /** What was asked for cannot be attempted now: who asked is told so, and it is not kept for later. */
-  rejectRequest(bundleName: string): void {
-    if (this.isRequested(bundleName)) this.finish(bundleName, 'failed');
+  /** Answers a request. */
+  finish(how: AttemptOutcome): void {
+    this.#requested = false;
+    if (how === 'renewed') this.#renewals += 1;
+    this.#finished = { count: this.#finished.count + 1, last: how };
   }
 
-  forget(bundleName: string): void {
-    this.#requested.delete(bundleName);
+  /** Answers a request that cannot be attempted now; it is not kept for later. */
+  rejectRequest(): void {
+    if (this.#requested) this.finish('failed');
   }
 
-  /** Runs an order that {@link cancelOutdated} may end early. */
-  async run<T>(bundle: BundleView, order: () => Promise<T>): Promise<T> {
+  /** Runs an order that {@link cancelIfOutdated} may cancel. */
+  async run<T>(view: BundleView, order: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
-    this.#cutShort.delete(bundle.name);
-    this.#underWay.set(bundle.name, { names: namesKey(bundle), scope });
+    this.#outdated = false;
+    this.#underWay = { names: namesKey(view), scope };
     try {
       return await scope.run(order);
     } finally {
-      this.#underWay.delete(bundle.name);
+      this.#underWay = undefined;
     }
   }
 
   /**
-   * Waits while an order is under way. Nobody here knows then whether its certificate is in the Secret already, and so whether
-   * what is said of a certificate is said of the one in place.
+   * Waits while an order is under way: until it ends, it is unknown whether its certificate is in the Secret, and so which
+   * certificate is the present one.
    */
-  async waitUntilIdle(bundleName: string): Promise<void> {
-    await condition(() => !this.#underWay.has(bundleName));
+  async waitUntilIdle(): Promise<void> {
+    await condition(() => this.#underWay === undefined);
   }
 
-  /** Ends every order whose bundle is not as it was when it was placed. @param bundleOf undefined: it is not wanted now. */
-  cancelOutdated(bundleOf: (name: string) => BundleView | undefined): void {
-    for (const [name, { names, scope }] of this.#underWay) {
-      const bundle = bundleOf(name);
-      if (bundle !== undefined && namesKey(bundle) === names) continue;
-      this.#cutShort.add(name);
-      scope.cancel();
-    }
-  }
-
-  /** Whether the last order was ended from here; one that was cancelled all the same was cancelled by somebody. */
-  wasOutdated(bundleName: string): boolean {
-    return this.#cutShort.has(bundleName);
+  /** Cancels an order for other names. @param wanted undefined: nothing is to be ordered now. */
+  cancelIfOutdated(wanted: BundleView | undefined): void {
+    if (this.#underWay === undefined) return;
+    if (wanted !== undefined && namesKey(wanted) === this.#underWay.names) return;
+    this.#outdated = true;
+    this.#underWay.scope.cancel();
   }
 }
 
-/** What an order was made for: another set of names makes it pointless. */
-function namesKey(bundle: BundleView): string {
-  return bundle.names.kind === 'valid' ? bundle.names.dnsNames.join(' ') : bundle.names.code;
+function namesKey({ names }: BundleView): string {
+  return names.kind === 'valid' ? names.dnsNames.join(' ') : names.code;
 }

@@ -1,117 +1,236 @@
-/** One bundle's life while its cluster is served: look, order when something is due, sleep until the exact instant. */
-import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
-import type { NextAction } from '../../src/certificates/renewal-policy.ts';
-import type { BundleView } from '../../src/clusters/cluster-view.ts';
+/** A bundle: its record, the one way to change its state, and the loop that runs it. */
+import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
+import { conditionsFor } from '../../src/certificates/status-messages.ts';
+import type { StatusReport } from '../../src/certificates/status-report.ts';
+import { type BundleView, type ClusterView, requestName } from '../../src/clusters/cluster-view.ts';
+import type { Gate } from '../../src/clusters/gate.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
-import { retryModeOf } from '../../src/failures/failure.ts';
-import { applyCertificateRequest } from '../activities.ts';
-import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.ts';
-import type { ClusterState } from './cluster-state.ts';
-import { reinstateBundle } from './decommission.ts';
-import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
-import { isOrderable, type OrderableBundle, orderCertificate, rateLimitFailure } from './order.ts';
-import { readyRecord } from './ready-record.ts';
-import { decideRenewal } from './renewal-decision.ts';
-import { initialWakeTime, sleepUntil } from './sleep-until.ts';
-import { reportBundle } from './status-reporting.ts';
+import {
+  type BundleFacts,
+  type BundleRecord,
+  type BundleState,
+  factsOf,
+  summaryOf,
+} from '../../src/contract/bundle-record.ts';
+import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
+import { reportStatus } from '../activities.ts';
+import { failureIn } from '../failures.ts';
+import { Attempts } from './attempts.ts';
+import { Changes } from './changes.ts';
 
-/** Serves until the bundle is no longer wanted or the cluster's end begins (then this scope is cancelled). */
-export async function runBundle(cluster: ClusterState, name: string): Promise<void> {
-  reinstateBundle(cluster, name);
-  // Messages that came with the first task of a run have been heard before anything is served: none of them is seen yet.
-  let seen = 0;
-  let until = initialWakeTime(cluster, name);
-  for (;;) {
-    if (until === undefined || until > Date.now()) await sleepUntil(cluster, name, seen, until);
-    const bundle = cluster.bundle(name);
-    if (bundle === undefined || cluster.stopping) return;
-    seen = cluster.changeCount(name);
-    until = await evaluate(cluster, bundle);
-  }
+/** A step that takes longer is worth a status of its own. */
+const SLOW_STEP = '30 seconds';
+
+/** What a bundle knows of its cluster. */
+export interface ClusterContext {
+  readonly view: ClusterView;
+  /** `<namespace>/<name>` */
+  readonly name: string;
+  readonly resourceKind: 'ClusterDeployment' | 'CertificateRequest';
+  /** Deleted, being deleted, or gone. */
+  readonly decommissioning: boolean;
+  /** Decommissioning, or claimed by another workflow: bundles are not renewed any more. */
+  readonly stopping: boolean;
+  /** Whether an operator has released the whole cluster. */
+  readonly released: boolean;
+  gate(): Gate;
+  updateDetails(): void;
+  publishSearchAttributes(): void;
 }
 
-/** One look: what is there, what does it need, do it. @returns when to look again; undefined: only when something changes. */
-async function evaluate(cluster: ClusterState, bundle: BundleView): Promise<number | undefined> {
-  if (cluster.gate().kind !== 'serve') return await pauseBundle(cluster, bundle);
-  let caHost: string | undefined;
-  try {
-    const held = notBeforeOf(cluster, bundle);
-    const observation = await applyCertificateRequest({ cluster: cluster.view, bundle });
-    ({ caHost } = observation);
-    if (!isOrderable(bundle)) return await failInvalidNames(cluster, bundle);
-    recordObservation(cluster, bundle, observation);
-    const requested = cluster.attempts.isRequested(bundle.name);
-    const action = decideRenewal(cluster, bundle.name, bundle.names.dnsNames, observation, requested);
-    if (action.kind === 'sleep') return await waitForRenewal(cluster, bundle, action);
-    if (held !== undefined && !isOtherCa(cluster, bundle.name, caHost)) return await keepWaiting(cluster, bundle, held);
-    const limit = rateLimitFailure(cluster, bundle, observation);
-    if (limit !== undefined) return await recordFailure(cluster, bundle, limit, { caHost });
-    return await orderCertificate(cluster, bundle, observation, action);
-  } catch (error) {
-    const left = issuanceContextIn(error);
-    if (left !== undefined) recordLeftovers(cluster, bundle.name, left, caHost);
-    if (isIssuanceCancelled(error)) {
-      // The cluster's end has begun.
-      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the bundle is no longer served');
-      // What it was for has changed: look again at once. Otherwise a person cancelled it, who would not have it begun anew.
-      if (cluster.attempts.wasOutdated(bundle.name)) return 0;
+/** Event on the cluster's resources. */
+export type StatusEvent = NonNullable<StatusReport['event']>;
+
+/** Facts that change together with the state. */
+export type FactsChange = Partial<Omit<BundleFacts, 'since' | 'message'>> & Pick<BundleFacts, 'message'>;
+
+/** A bundle whose names a certificate can have. */
+export interface OrderableView extends BundleView {
+  readonly names: Extract<BundleView['names'], { readonly kind: 'valid' }>;
+}
+
+/** Whether a certificate can have the bundle's names. */
+export function isOrderable(view: BundleView): view is OrderableView {
+  return view.names.kind === 'valid';
+}
+
+/** One bundle of a cluster. */
+export class Bundle {
+  readonly cluster: ClusterContext;
+  readonly name: string;
+  readonly changes = new Changes();
+  readonly attempts = new Attempts();
+  /** Whether an operator has released its decommission. */
+  released = false;
+  #record: BundleRecord | undefined;
+  #rateLimitState: RateLimitState | undefined;
+  #loop: { readonly scope: CancellationScope; done: Promise<void> } | undefined;
+
+  /**
+   * @param record what an earlier run recorded.
+   * @param rateLimitState rate limit use of an earlier bundle of this name.
+   */
+  constructor(cluster: ClusterContext, name: string, record?: BundleRecord, rateLimitState?: RateLimitState) {
+    this.cluster = cluster;
+    this.name = name;
+    this.#record = record;
+    this.#rateLimitState = rateLimitState;
+  }
+
+  /** As the cluster wants it now; undefined: it does not. */
+  get wanted(): BundleView | undefined {
+    return this.cluster.view.bundles.find(({ name }) => name === this.name);
+  }
+
+  /** Whether anything has been done for it. */
+  get isRecorded(): boolean {
+    return this.#record !== undefined;
+  }
+
+  get record(): BundleRecord {
+    return this.#record ?? this.#blankRecord();
+  }
+
+  // --- changes of the record ---
+
+  /** Changes the state: updates the record, publishes search attributes, reports the status and records the Event. */
+  async transition(state: BundleState, facts: FactsChange, event?: StatusEvent): Promise<void> {
+    this.enter(state, facts);
+    await this.show(event);
+  }
+
+  /** The first part of {@link transition}: for a state that is shown only if it lasts, or not on the resources. */
+  enter(state: BundleState, facts: FactsChange): void {
+    const before = this.record;
+    const since = state.state === before.state ? before.since : now();
+    this.#set({ ...factsOf(before), ...facts, ...state, since });
+  }
+
+  /** The second part of {@link transition}: shows the present state. */
+  async show(event?: StatusEvent): Promise<void> {
+    this.cluster.publishSearchAttributes();
+    await this.#reportStatus(event);
+  }
+
+  /** Records a fact that does not change the state. */
+  learn(facts: Partial<Omit<BundleFacts, 'since' | 'message' | 'certificate'>>): void {
+    this.#set({ ...this.record, ...facts });
+  }
+
+  /** Records what the Secret holds. Facts about another certificate than before are dropped. */
+  observe(view: OrderableView, { secret, renewBeforeDays }: RequestObservation): void {
+    const { record } = this;
+    const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
+    const isSame = certificate === undefined || certificate.fingerprint === record.certificate?.fingerprint;
+    const facts = {
+      dnsNames: view.names.dnsNames,
+      secretName: view.secretName,
+      renewBeforeDays,
+      ...(isSame ? {} : { caHost: undefined, suggestedWindow: undefined, revokedSerialNumber: undefined }),
+    };
+    if (record.state !== 'Ready') this.#set({ ...record, ...facts, certificate });
+    else if (certificate !== undefined) this.#set({ ...record, ...facts, certificate });
+    else this.#set({ ...factsOf(record), ...facts, certificate, state: 'Pending', since: now() });
+  }
+
+  /** Does something, and shows the present state if it is slow. */
+  async showIfSlow<T>(work: () => Promise<T>): Promise<T> {
+    const notice = new CancellationScope();
+    const shown = notice
+      .run(async () => {
+        await sleep(SLOW_STEP, { summary: `write the status of ${this.name} if the step is slow` });
+        await this.show();
+      })
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      });
+    try {
+      return await work();
+    } finally {
+      notice.cancel();
+      await shown;
     }
-    return await recordFailure(cluster, bundle, failureIn(error), { leftovers: left, caHost });
+  }
+
+  #set(record: BundleRecord): void {
+    this.#record = record;
+    this.cluster.updateDetails();
+  }
+
+  #blankRecord(): BundleRecord {
+    const view = this.wanted;
+    return {
+      state: 'Pending',
+      message: 'Seen; nothing has been done yet.',
+      since: now(),
+      secretName: view?.secretName ?? '',
+      requestName: view?.requestName ?? requestName(this.cluster.view.identity.name, this.name),
+      dnsNames: view?.names.kind === 'valid' ? view.names.dnsNames : [],
+      orders: 0,
+      issued: [],
+      rateLimitState: this.#rateLimitState,
+    };
+  }
+
+  /** A failure is recorded until a later write succeeds, for the Web UI and the CLI. */
+  async #reportStatus(event: StatusEvent | undefined): Promise<void> {
+    const summary = summaryOf(this.record);
+    try {
+      await reportStatus({
+        cluster: this.cluster.view.identity,
+        report: {
+          bundleName: this.name,
+          requestName: this.record.requestName,
+          secretName: summary.secretName,
+          workflowId: workflowInfo().workflowId,
+          state: summary.state,
+          conditions: conditionsFor(summary, Date.now()),
+          certificate: summary.certificate,
+          caHost: summary.caHost,
+          suggestedWindow: summary.suggestedWindow,
+          renewalTime: summary.renewalTime,
+          nextAttempt: summary.nextAttempt,
+          failedAttempts: summary.failedAttempts,
+          event,
+        },
+      });
+      if (summary.statusWriteError !== undefined) this.learn({ statusWriteError: undefined });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const failure = failureIn(error);
+      // The controller signals that a resource is gone.
+      if (failure.code !== 'kubernetes/notFound') this.learn({ statusWriteError: failure.message });
+    }
+  }
+
+  // --- the loop ---
+
+  get isRunning(): boolean {
+    return this.#loop !== undefined;
+  }
+
+  /** Starts the loop. An error that it throws is a defect: left unhandled, it fails the workflow task visibly. */
+  start(work: () => Promise<void>): void {
+    const loop = { scope: new CancellationScope(), done: Promise.resolve() };
+    // Set before the work starts, which may sleep before this returns.
+    this.#loop = loop;
+    loop.done = loop.scope
+      .run(work)
+      .catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      })
+      .finally(() => {
+        this.#loop = undefined;
+      });
+  }
+
+  /** Cancels the loop and waits until what was under way has cleaned up. */
+  async stop(): Promise<void> {
+    this.#loop?.scope.cancel();
+    await this.#loop?.done;
   }
 }
 
-/** Takes in what the Secret holds. Where another certificate is in it than before, what was known of that one is no more. */
-function recordObservation(cluster: ClusterState, bundle: OrderableBundle, observation: RequestObservation): void {
-  const { secret, renewBeforeDays } = observation;
-  const before = cluster.record(bundle.name).certificate;
-  const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
-  const same = certificate === undefined || certificate.fingerprint === before?.fingerprint;
-  cluster.update(bundle.name, {
-    certificate,
-    dnsNames: bundle.names.dnsNames,
-    secretName: bundle.secretName,
-    renewBeforeDays,
-    ...(same ? {} : { caHost: undefined, suggestedWindow: undefined, revokedSerialNumber: undefined }),
-  });
-}
-
-async function failInvalidNames(cluster: ClusterState, bundle: BundleView): Promise<number> {
-  if (bundle.names.kind === 'valid') throw new TypeError('names that can be served are no failure');
-  return await recordFailure(cluster, bundle, {
-    code: bundle.names.code,
-    message: bundle.names.message,
-    retry: retryModeOf(bundle.names.code),
-    remedy: `Correct the names in the ${cluster.resourceKind}; it goes on by itself then.`,
-  });
-}
-
-/** A gate is closed: say so, touch nothing, wait for a change. */
-async function pauseBundle(cluster: ClusterState, bundle: BundleView): Promise<undefined> {
-  const gate = cluster.gate();
-  if (gate.kind === 'serve' || gate.kind === 'decommission') return;
-  cluster.update(bundle.name, {
-    state: 'Paused',
-    message: gate.message,
-    nextAttempt: undefined,
-    renewalTime: undefined,
-  });
-  // Whoever waits for a renewal, asked for or under way when the gate closed, is told now.
-  cluster.attempts.finish(bundle.name, 'failed');
-  cluster.publishSearchAttributes();
-  // Hands off means off: another hub writes these resources now.
-  if (gate.reason !== 'RelocatingOut') {
-    await reportBundle(cluster, bundle.name, { type: 'Normal', reason: gate.reason, message: gate.message });
-  }
-}
-
-/** The certificate in the Secret is good: sleep until it is due. */
-async function waitForRenewal(
-  cluster: ClusterState,
-  bundle: BundleView,
-  { until, certificate, message }: Extract<NextAction, { readonly kind: 'sleep' }>,
-): Promise<number> {
-  cluster.update(bundle.name, readyRecord(certificate, { at: until, message }));
-  cluster.publishSearchAttributes();
-  await reportBundle(cluster, bundle.name);
-  return until;
+function now(): string {
+  return new Date(Date.now()).toISOString();
 }

@@ -1,148 +1,145 @@
-/** What becomes of a bundle when an attempt at its certificate failed, or may not be made yet. */
-
+/** What is recorded of a failed attempt, and how long the next one has to wait. */
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
+import { type LastAttempt, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
 import type { FailureCode, FailureInfo } from '../../src/failures/failure.ts';
 import { recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
-import type { ClusterState } from './cluster-state.ts';
-import { reportBundle } from './status-reporting.ts';
+import type { Bundle } from './bundle.ts';
+import type { Wake } from './sleep-until.ts';
 
-/** Each is a certificate that nobody has the key of any more; the newest matter most. */
+/** Certificates without a key. The newest matter most. */
 const MAX_UNCLAIMED_ORDERS = 20;
 
-/** Failures that a CA counts: Let's Encrypt gives back one validation per name in 12 minutes (domain limit of 5 an hour). */
+/** Failures that a CA counts: Let's Encrypt restores one validation per name in 12 minutes (5 failures an hour). */
 const CA_COUNTED_CODES = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid']);
 const MIN_ATTEMPT_INTERVAL_MS = 12 * 60_000;
 
-/** A person ended the order: what changes otherwise is no reason to have it begun anew before its turn. */
+/** A person ended the order: other changes are no reason for an earlier attempt. */
 const ENDED_BY_OPERATOR_CODES = new Set<FailureCode>(['issuance/cancelled', 'issuance/terminated']);
 
-/** What is known of an attempt beside why it failed. */
+/** What is known of a failed attempt besides its failure. */
 export interface FailedAttempt {
-  /** Undefined: it was not its order that failed. */
+  /** Undefined when it was not the order that failed. */
   readonly leftovers?: IssuanceFailureContext | undefined;
-  /** Host of the directory of the CA that would have issued, where that is known. */
+  /** Directory host of the CA that would have issued, where that is known. */
   readonly caHost?: string | undefined;
 }
 
-/** Records a failure, tells it, and says when it is tried again (epoch milliseconds). */
+/** Records and reports a failure. */
 export async function recordFailure(
-  cluster: ClusterState,
-  bundle: BundleView,
+  bundle: Bundle,
+  view: BundleView,
   failure: FailureInfo,
-  { leftovers: left, caHost }: FailedAttempt = {},
-): Promise<number> {
-  const before = cluster.record(bundle.name);
+  { leftovers, caHost }: FailedAttempt = {},
+): Promise<Wake> {
+  const { record } = bundle;
+  const before = lastAttemptOf(record);
   const now = Date.now();
-  // Counted until a success, whatever fails: two faults in turn must not start the schedule anew each time.
-  // Waiting for a limit is no attempt.
-  const failedAttempts = before.failedAttempts + (failure.code === 'rateLimit/exactSet' ? 0 : 1);
-  const until = nextAttemptAt(failure, failedAttempts, now, before.certificate);
-  const nextAttempt = new Date(until).toISOString();
-  cluster.update(bundle.name, {
-    state: stateOf(failure),
-    message: failureMessage(failure, failedAttempts, nextAttempt),
-    dnsNames: bundle.names.kind === 'valid' ? bundle.names.dnsNames : [],
-    secretName: bundle.secretName,
-    failure,
-    failedAt: new Date(now).toISOString(),
-    failedCaHost: caHost,
-    failedAttempts,
-    nextAttempt,
-    // What failed beside an order says nothing about it: its certificate may wait at the CA, with its key staged.
-    openOrder: left === undefined ? before.openOrder : left.openOrder,
-  });
-  cluster.attempts.finish(bundle.name, 'failed');
-  cluster.publishSearchAttributes();
-  await reportBundle(cluster, bundle.name, { type: 'Warning', reason: 'Failing', message: failure.message });
-  return until;
+  // Counted until a success, so that two alternating failures do not restart the schedule. Waiting for a limit is no attempt.
+  const attempts = (before?.attempts ?? 0) + (failure.code === 'rateLimit/exactSet' ? 0 : 1);
+  const at = nextAttemptAt(failure, attempts, now, record.certificate);
+  const nextAttempt = new Date(at).toISOString();
+  bundle.attempts.finish('failed');
+  await bundle.transition(
+    {
+      state: failingStateOf(failure),
+      lastAttempt: {
+        failure,
+        failedAt: new Date(now).toISOString(),
+        caHost,
+        attempts,
+        // A failure before the order says nothing about it: its certificate may wait at the CA, with its key staged.
+        openOrder: leftovers === undefined ? before?.openOrder : leftovers.openOrder,
+      },
+      nextAttempt,
+      renewalTime: renewalTimeOf(record),
+    },
+    {
+      message: failureMessage(failure, attempts, nextAttempt),
+      dnsNames: view.names.kind === 'valid' ? view.names.dnsNames : [],
+      secretName: view.secretName,
+    },
+    { type: 'Warning', reason: 'Failing', message: failure.message },
+  );
+  return { kind: 'at', at };
 }
 
 /**
- * The instant before which trying is useless, because the outside world has said so (Retry-After, a limit of the CA), or would
- * only use up what the CA grants. Undefined when there is none, or it is about other names than those wanted now.
+ * The instant before which an attempt is useless because of Retry-After or a limit of the CA, or would only use up what the CA
+ * grants (epoch milliseconds). Undefined when there is none, or when it is about other names than those wanted now.
  */
-export function notBeforeOf(cluster: ClusterState, bundle: BundleView): number | undefined {
-  const { failure, dnsNames } = cluster.record(bundle.name);
-  if (failure === undefined) return undefined;
-  if (bundle.names.kind === 'valid' && bundle.names.dnsNames.join(' ') !== dnsNames.join(' ')) return undefined;
-  const told = failure.notBefore === undefined ? 0 : Date.parse(failure.notBefore);
-  const until = Math.max(told, earliestAttempt(cluster, bundle.name));
-  return until > Date.now() ? until : undefined;
+export function notBeforeOf(bundle: Bundle, { names }: BundleView): number | undefined {
+  const { record } = bundle;
+  const last = lastAttemptOf(record);
+  if (last === undefined) return undefined;
+  if (names.kind === 'valid' && names.dnsNames.join(' ') !== record.dnsNames.join(' ')) return undefined;
+  const notBefore = last.failure.notBefore === undefined ? 0 : Date.parse(last.failure.notBefore);
+  const at = Math.max(notBefore, earliestAttempt(bundle, last));
+  return at > Date.now() ? at : undefined;
+}
+
+/** Whether an order would go to another CA than the failed one, whose Retry-After and limits do not apply there. */
+export function isOtherCa(last: LastAttempt, caHost: string | undefined): boolean {
+  if (ENDED_BY_OPERATOR_CODES.has(last.failure.code)) return false;
+  return caHost !== undefined && last.caHost !== undefined && caHost !== last.caHost;
 }
 
 /**
- * Whether an order would go to another CA now than the one that the last failure is of: what that one said holds no longer. What a
- * person did was not said by a CA.
+ * A change brings the next attempt forward, but not every change of a cluster that keeps changing is ordered at once, and an
+ * order that a person ended waits for its turn. An operator's renewal request is always allowed.
  */
-export function isOtherCa(cluster: ClusterState, name: string, caHost: string | undefined): boolean {
-  const { failure, failedCaHost: failedWith } = cluster.record(name);
-  if (failure !== undefined && ENDED_BY_OPERATOR_CODES.has(failure.code)) return false;
-  return caHost !== undefined && failedWith !== undefined && caHost !== failedWith;
-}
-
-/**
- * What somebody changed brings the next attempt forward, but a cluster that keeps changing must not have every change ordered,
- * and an order that a person ended waits for its turn. An operator may have it at once.
- */
-function earliestAttempt(cluster: ClusterState, name: string): number {
-  const { failure, failedAt, failedAttempts, nextAttempt, certificate } = cluster.record(name);
-  if (cluster.attempts.isRequested(name)) return 0;
-  if (failure === undefined || failedAt === undefined) return 0;
+function earliestAttempt({ record, attempts }: Bundle, { failure, failedAt, attempts: count }: LastAttempt): number {
+  if (attempts.requested) return 0;
   const failed = Date.parse(failedAt);
-  // A gate that was closed meanwhile has taken the instant off.
-  const planned =
-    nextAttempt === undefined ? nextAttemptAt(failure, failedAttempts, failed, certificate) : Date.parse(nextAttempt);
+  const isScheduled = record.state === 'Failing' || record.state === 'Waiting';
+  const planned = isScheduled
+    ? Date.parse(record.nextAttempt)
+    : nextAttemptAt(failure, count, failed, record.certificate);
   if (ENDED_BY_OPERATOR_CODES.has(failure.code)) return planned;
   return CA_COUNTED_CODES.has(failure.code) ? Math.min(planned, failed + MIN_ATTEMPT_INTERVAL_MS) : 0;
 }
 
-/** Goes on waiting for that instant, and says so where something else was said before. */
-export async function keepWaiting(cluster: ClusterState, bundle: BundleView, until: number): Promise<number> {
-  const record = cluster.record(bundle.name);
-  const { failure, failedAttempts } = record;
-  cluster.attempts.rejectRequest(bundle.name);
-  const nextAttempt = new Date(until).toISOString();
-  const said = record.state !== 'Paused' && record.nextAttempt === nextAttempt;
-  if (said || failure === undefined) return until;
-  cluster.update(bundle.name, {
-    state: stateOf(failure),
-    message: failureMessage(failure, failedAttempts, nextAttempt),
-    nextAttempt,
-  });
-  cluster.publishSearchAttributes();
-  await reportBundle(cluster, bundle.name);
-  return until;
+/** Waits until an instant (epoch milliseconds), and reports it unless that was reported before. */
+export async function keepWaiting(bundle: Bundle, lastAttempt: LastAttempt, at: number): Promise<Wake> {
+  const { record } = bundle;
+  const { failure, attempts } = lastAttempt;
+  const wake: Wake = { kind: 'at', at };
+  bundle.attempts.rejectRequest();
+  const nextAttempt = new Date(at).toISOString();
+  const isScheduled = record.state === 'Failing' || record.state === 'Waiting';
+  if (isScheduled && record.nextAttempt === nextAttempt) return wake;
+  await bundle.transition(
+    { state: failingStateOf(failure), lastAttempt, nextAttempt, renewalTime: renewalTimeOf(record) },
+    { message: failureMessage(failure, attempts, nextAttempt) },
+  );
+  return wake;
 }
 
 /**
- * Whatever becomes of the bundle, it is cleared away at the end.
- * @param environment as in {@link FailedAttempt}.
+ * Records what an order left behind, so that the next order or the decommission cleans it up.
+ * @param caHost as in {@link FailedAttempt}.
  */
 export function recordLeftovers(
-  cluster: ClusterState,
-  name: string,
-  left: IssuanceFailureContext,
+  bundle: Bundle,
+  { leftoverRecords, unclaimedOrder }: IssuanceFailureContext,
   caHost: string | undefined,
 ): void {
-  const { leftoverRecords: leftRecords, unclaimedOrder } = left;
-  if (leftRecords !== undefined) cluster.update(name, { leftoverRecords: leftRecords });
-  if (unclaimedOrder === undefined) return;
-  const { unclaimedOrders = [], rateLimitState: allowances = [], certificate, dnsNames } = cluster.record(name);
-  const set = { nameSet: nameSetDigest(dnsNames), caHost };
+  if (leftoverRecords !== undefined) bundle.learn({ leftoverRecords });
+  const { unclaimedOrders = [], rateLimitState = [], certificate, dnsNames } = bundle.record;
   // Each order counts once, however often it fails.
-  if (unclaimedOrders.includes(unclaimedOrder)) return;
-  cluster.update(name, {
+  if (unclaimedOrder === undefined || unclaimedOrders.includes(unclaimedOrder)) return;
+  const set = { nameSet: nameSetDigest(dnsNames), caHost };
+  bundle.learn({
     unclaimedOrders: [...unclaimedOrders, unclaimedOrder].slice(-MAX_UNCLAIMED_ORDERS),
-    // The CA may have issued it, and then counts it.
-    rateLimitState: recordIssuance(allowances, set, certificate && lifetimeOf(certificate), Date.now()),
+    // The CA may have issued it, and counts it then.
+    rateLimitState: recordIssuance(rateLimitState, set, certificate && lifetimeOf(certificate), Date.now()),
   });
 }
 
-function stateOf(failure: FailureInfo): 'Waiting' | 'Failing' {
+function failingStateOf(failure: FailureInfo): 'Waiting' | 'Failing' {
   return failure.retry === 'onChange' ? 'Waiting' : 'Failing';
 }

@@ -1,38 +1,40 @@
-/** The tries to release a cluster's finalizer: what became of them, for whoever orders the cluster to be let go. */
+/** The attempts at removing a cluster's finalizer, and their results, which the update `release` returns. */
 import { isCancellation } from '@temporalio/workflow';
 import type { FinalizerOutcome } from '../../src/contract/activities.ts';
 import type { ReleaseResult } from '../../src/contract/cluster-certificates.ts';
 import { failureIn } from '../failures.ts';
 
+/** The part of a release result that is about the finalizer. */
 export type FinalizerResult = Pick<ReleaseResult, 'finalizer' | 'blockedBy'>;
 
+/** Counts attempts of this run. */
 export class FinalizerAttempts {
-  #begun = 0;
-  #last: (FinalizerResult & { readonly number: number }) | undefined;
+  #started = 0;
+  #last: { readonly number: number; readonly result: FinalizerResult } | undefined;
 
-  /** How many have begun in this run. */
   get started(): number {
-    return this.#begun;
+    return this.#started;
   }
 
-  /** One try. @throws what `release` throws. */
-  async run(release: () => Promise<FinalizerOutcome>): Promise<FinalizerOutcome> {
-    this.#begun += 1;
-    const number = this.#begun;
+  /** Runs one attempt. @throws what `remove` throws. */
+  async run(remove: () => Promise<FinalizerOutcome>): Promise<FinalizerOutcome> {
+    this.#started += 1;
+    const number = this.#started;
     try {
-      const outcome = await release();
-      this.#last = { number, finalizer: outcome };
-      return outcome;
+      const finalizer = await remove();
+      this.#last = { number, result: { finalizer } };
+      return finalizer;
     } catch (error) {
-      if (!isCancellation(error)) this.#last = { number, finalizer: 'blocked', blockedBy: failureIn(error) };
+      if (!isCancellation(error))
+        this.#last = { number, result: { finalizer: 'blocked', blockedBy: failureIn(error) } };
       throw error;
     }
   }
 
-  /** @returns what became of a try that began after the first `begun`, or of an earlier one that succeeded; undefined: not known yet. */
-  resultAfter(begun: number): FinalizerResult | undefined {
+  /** Result of an attempt after the first `started`, or of an earlier one that succeeded; undefined: none yet. */
+  resultAfter(started: number): FinalizerResult | undefined {
     if (this.#last === undefined) return undefined;
-    const { number, ...tried } = this.#last;
-    return number > begun || tried.finalizer !== 'blocked' ? tried : undefined;
+    const { number, result } = this.#last;
+    return number > started || result.finalizer !== 'blocked' ? result : undefined;
   }
 }

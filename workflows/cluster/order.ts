@@ -1,157 +1,148 @@
-/** One order for a bundle, through its child workflow: what it is asked for, and what is kept of a success. */
+/** One order for a bundle, by its child workflow, and what is recorded of a success. */
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
-import { type BundleView, zoneTargetOf } from '../../src/clusters/cluster-view.ts';
+import type { OrderCause } from '../../src/certificates/renewal-policy.ts';
+import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
-import {
-  type CertificateIssuanceInput,
-  type CertificateIssuanceResult,
-} from '../../src/contract/certificate-issuance.ts';
+import { lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
+import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, retryModeOf } from '../../src/failures/failure.ts';
 import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
-import type { ClusterState } from './cluster-state.ts';
-import { readyRecord } from './ready-record.ts';
-import { plannedRenewalOf } from './renewal-decision.ts';
-import { reportBundle, reportWhenSlow } from './status-reporting.ts';
+import type { Bundle, OrderableView } from './bundle.ts';
+import { plannedRenewalOf, readyMessage } from './renewal-decision.ts';
+import type { Wake } from './sleep-until.ts';
 
-type ValidNames = Extract<BundleView['names'], { readonly kind: 'valid' }>;
-
-/** A bundle whose names a certificate can carry. */
-export interface OrderableBundle extends BundleView {
-  readonly names: ValidNames;
-}
-
-export function isOrderable(bundle: BundleView): bundle is OrderableBundle {
-  return bundle.names.kind === 'valid';
-}
-
-/** Orders, and records the certificate once it is in its Secret. @returns when it is to be renewed (epoch milliseconds). */
+/** Orders, and records the certificate once it is in its Secret. */
 export async function orderCertificate(
-  cluster: ClusterState,
-  bundle: OrderableBundle,
+  bundle: Bundle,
+  view: OrderableView,
   observation: RequestObservation,
-  why: { readonly reason: string; readonly message: string },
-): Promise<number> {
-  const { dnsNames } = bundle.names;
-  const before = cluster.record(bundle.name);
-  const renewing = before.certificate !== undefined;
-  const attempt = before.orders + 1;
-  cluster.update(bundle.name, {
-    state: renewing ? 'Renewing' : 'Issuing',
-    message: `Ordering ${describeNames(dnsNames)}: ${why.message}`,
-    orders: attempt,
-    nextAttempt: undefined,
-  });
-  const result = await cluster.attempts.run(bundle, () =>
-    reportWhenSlow(cluster, bundle.name, () =>
+  cause: OrderCause,
+): Promise<Wake> {
+  const { record, cluster } = bundle;
+  const { dnsNames } = view.names;
+  const { identity } = cluster.view;
+  const isRenewal = record.certificate !== undefined;
+  const orders = record.orders + 1;
+  const input = issuanceInput(bundle, view, observation, cause);
+  bundle.enter(
+    {
+      state: isRenewal ? 'Renewing' : 'Issuing',
+      lastAttempt: lastAttemptOf(record),
+      renewalTime: renewalTimeOf(record),
+    },
+    { message: `Ordering ${describeNames(dnsNames)}: ${cause.message}`, orders },
+  );
+  const result = await bundle.attempts.run(view, () =>
+    bundle.showIfSlow(() =>
       executeChild(certificateIssuance, {
-        workflowId: issuanceWorkflowId(cluster.view.identity, bundle.name, attempt),
-        staticSummary: `${renewing ? 'Renew' : 'Issue'} ${describeNames(dnsNames)}`,
+        workflowId: issuanceWorkflowId(identity, bundle.name, orders),
+        staticSummary: `${isRenewal ? 'Renew' : 'Issue'} ${describeNames(dnsNames)}`,
         typedSearchAttributes: [
-          { key: CertCluster, value: certClusterOf(cluster.view.identity) },
+          { key: CertCluster, value: certClusterOf(identity) },
           { key: CertNames, value: dnsNames.slice(0, 10) },
           { key: CertNameSet, value: nameSetDigest(dnsNames) },
-          { key: CertReason, value: why.reason },
+          { key: CertReason, value: cause.reason },
         ],
-        // An operator who terminates the cluster's workflow must not leave TXT records behind.
+        // If an operator terminates the cluster's workflow, the order still withdraws its TXT records.
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        args: [issuanceInput(cluster, bundle, observation, why)],
+        args: [input],
       }),
     ),
   );
-  return await recordIssued(cluster, bundle, observation, result, renewing);
+  return await recordIssued(bundle, view, observation, result, isRenewal);
 }
 
-/** @returns why nothing may be ordered yet, when the limit on the exact set of names is used up. */
+/** The failure of an order that would exceed the CA's rate limit for exact sets of names; undefined when it would not. */
 export function rateLimitFailure(
-  cluster: ClusterState,
-  bundle: OrderableBundle,
+  { record }: Bundle,
+  view: OrderableView,
   { caHost }: RequestObservation,
 ): FailureInfo | undefined {
-  const { rateLimitState: allowances = [], certificate, openOrder } = cluster.record(bundle.name);
-  // An order that is open is gone on with: nothing new is asked of the CA.
-  if (openOrder !== undefined) return undefined;
+  // Resuming an order counts nothing at the CA.
+  if (lastAttemptOf(record)?.openOrder !== undefined) return undefined;
+  const { rateLimitState = [], certificate } = record;
   const now = Date.now();
-  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), caHost };
-  const at = orderAllowedAt(allowances, set, certificate && lifetimeOf(certificate), now);
+  const set = { nameSet: nameSetDigest(view.names.dnsNames), caHost };
+  const at = orderAllowedAt(rateLimitState, set, certificate && lifetimeOf(certificate), now);
   if (at <= now) return undefined;
-  const instant = new Date(at).toISOString();
+  const notBefore = new Date(at).toISOString();
   return {
     code: 'rateLimit/exactSet',
-    message: `Certificates for exactly these names were ordered so often lately that the CA's limit for one set of names (5 in 7 days) would be passed.`,
+    message: 'Rate limit: five certificates for exactly these names within 7 days.',
     retry: retryModeOf('rateLimit/exactSet'),
-    remedy: `The next one is ordered at ${instant}; find out meanwhile who keeps taking the certificate out of Secret ${bundle.secretName}.`,
-    notBefore: instant,
+    remedy: `The next certificate is ordered at ${notBefore}. Find out meanwhile what removes the certificate from Secret ${view.secretName}.`,
+    notBefore,
   };
 }
 
 function issuanceInput(
-  cluster: ClusterState,
-  bundle: OrderableBundle,
-  observation: RequestObservation,
-  why: { readonly reason: string; readonly message: string },
+  { record, cluster, name }: Bundle,
+  view: OrderableView,
+  { request }: RequestObservation,
+  cause: OrderCause,
 ): CertificateIssuanceInput {
-  const { certificate, issued, openOrder, leftoverRecords: leftRecords } = cluster.record(bundle.name);
-  const { dnsNames, commonName } = bundle.names;
-  // The account of another CA has nothing that could be replaced.
-  const replaces = why.reason === 'CaChanged' ? undefined : certificate?.certId;
-  const foreign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
+  const { certificate, issued, leftoverRecords } = record;
+  const { dnsNames, commonName } = view.names;
+  const isForeign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
   return {
     cluster: cluster.view.identity,
-    bundleName: bundle.name,
-    request: observation.request,
-    secretName: bundle.secretName,
+    bundleName: name,
+    request,
+    secretName: view.secretName,
     dnsNames,
-    ...(commonName === undefined ? {} : { commonName }),
+    commonName,
     zone: zoneTargetOf(cluster.view),
-    reason: why.message,
-    ...(openOrder === undefined ? {} : { resumeOrder: openOrder }),
-    ...(leftRecords === undefined ? {} : { leftoverRecords: leftRecords }),
-    ...(replaces === undefined ? {} : { replaces }),
-    ...(foreign ? { returnReplaced: true } : {}),
+    reason: cause.message,
+    resumeOrder: lastAttemptOf(record)?.openOrder,
+    leftoverRecords,
+    // Another CA does not know the certificate.
+    replaces: cause.reason === 'CaChanged' ? undefined : certificate?.certId,
+    returnReplaced: isForeign ? true : undefined,
   };
 }
 
 async function recordIssued(
-  cluster: ClusterState,
-  bundle: OrderableBundle,
+  bundle: Bundle,
+  view: OrderableView,
   observation: RequestObservation,
-  result: CertificateIssuanceResult,
-  renewed: boolean,
-): Promise<number> {
-  const { certificate, issued, replaced } = result;
+  { certificate, issued, replaced, caHost, orderUrl, leftoverRecords }: CertificateIssuanceResult,
+  isRenewal: boolean,
+): Promise<Wake> {
+  const { record } = bundle;
   const now = Date.now();
-  const before = cluster.record(bundle.name);
   const renewal = plannedRenewalOf(certificate, observation);
-  const others = (before.unclaimedOrders ?? []).filter((url) => url !== result.orderUrl);
-  const known = before.issued.filter((one) => Date.parse(one.notAfter) > now);
-  const set = { nameSet: nameSetDigest(bundle.names.dnsNames), caHost: result.caHost };
-  cluster.update(bundle.name, {
-    ...readyRecord(certificate, renewal),
-    certificate,
-    caHost: result.caHost,
-    suggestedWindow: undefined,
-    revokedSerialNumber: undefined,
-    leftoverRecords: result.leftoverRecords,
-    issued: [...known, ...(replaced === undefined ? [] : [replaced]), issued],
-    unclaimedOrders: others.length === 0 ? undefined : others,
-    // One that failed after the CA was asked has been counted then.
-    rateLimitState:
-      before.rateLimitState !== undefined && before.unclaimedOrders?.includes(result.orderUrl) === true
-        ? before.rateLimitState
-        : recordIssuance(before.rateLimitState ?? [], set, lifetimeOf(certificate), now),
-  });
-  cluster.publishSearchAttributes();
-  cluster.attempts.finish(bundle.name, 'issued');
-  if (renewed) cluster.countRenewal();
-  await reportBundle(cluster, bundle.name, {
-    type: 'Normal',
-    reason: renewed ? 'Renewed' : 'Issued',
-    message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${bundle.secretName}, valid until ${certificate.notAfter}.`,
-  });
-  return renewal.at;
+  const renewalTime = new Date(renewal.at).toISOString();
+  const { unclaimedOrders = [], rateLimitState = [] } = record;
+  const stillUnclaimed = unclaimedOrders.filter((url) => url !== orderUrl);
+  const unexpired = record.issued.filter((one) => Date.parse(one.notAfter) > now);
+  const set = { nameSet: nameSetDigest(view.names.dnsNames), caHost };
+  bundle.attempts.finish(isRenewal ? 'renewed' : 'issued');
+  await bundle.transition(
+    { state: 'Ready', certificate, renewalTime },
+    {
+      message: readyMessage(certificate, renewalTime, renewal.message),
+      certificate,
+      caHost,
+      suggestedWindow: undefined,
+      revokedSerialNumber: undefined,
+      leftoverRecords,
+      issued: [...unexpired, ...(replaced === undefined ? [] : [replaced]), issued],
+      unclaimedOrders: stillUnclaimed.length === 0 ? undefined : stillUnclaimed,
+      // An unclaimed order was counted when it failed.
+      rateLimitState: unclaimedOrders.includes(orderUrl)
+        ? rateLimitState
+        : recordIssuance(rateLimitState, set, lifetimeOf(certificate), now),
+    },
+    {
+      type: 'Normal',
+      reason: isRenewal ? 'Renewed' : 'Issued',
+      message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${view.secretName}, valid until ${certificate.notAfter}.`,
+    },
+  );
+  return { kind: 'at', at: renewal.at };
 }

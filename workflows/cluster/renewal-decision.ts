@@ -1,43 +1,41 @@
-/** What a bundle's certificate needs, asked of the pure renewal policy with what the workflow knows. */
-
+/** What a bundle's certificate needs: the pure renewal policy, with what the workflow knows. */
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { type PlannedRenewal, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
-import type { ClusterState } from './cluster-state.ts';
+import type { Bundle } from './bundle.ts';
 
-/** The decision of this moment. @param renewRequested an operator asked for a new certificate. */
+/** The decision at this instant. */
 export function decideRenewal(
-  cluster: ClusterState,
-  bundleName: string,
+  { record, attempts }: Bundle,
   dnsNames: readonly string[],
   observation: RequestObservation,
-  renewRequested: boolean,
 ): NextAction {
-  const { caHost, suggestedWindow, revokedSerialNumber: revoked } = cluster.record(bundleName);
+  const { caHost, suggestedWindow, revokedSerialNumber } = record;
   const { secret } = observation;
   return nextAction({
-    ...policyInputOf(observation),
+    ...termsOf(observation),
     secret,
     dnsNames,
-    renewRequested,
-    ...(suggestedWindow === undefined ? {} : { suggestedWindow }),
-    ...(caHost === undefined ? {} : { issuedByCaHost: caHost }),
-    ...(observation.caHost === undefined ? {} : { caHost: observation.caHost }),
-    revoked: secret.kind === 'valid' && secret.certificate.serialNumber === revoked,
+    renewRequested: attempts.requested,
+    suggestedWindow,
+    issuedByCaHost: caHost,
+    caHost: observation.caHost,
+    revoked: secret.kind === 'valid' && secret.certificate.serialNumber === revokedSerialNumber,
   });
 }
 
-/** When a certificate that was just issued is renewed, and why then. */
+/** When a new certificate is renewed, and by which rule. */
 export function plannedRenewalOf(certificate: CertificateFacts, observation: RequestObservation): PlannedRenewal {
-  return plannedRenewal(certificate, policyInputOf(observation));
+  return plannedRenewal(certificate, termsOf(observation));
 }
 
-/** The key of the spread is the same for a request as long as it lives, another for each. */
-function policyInputOf({ request, renewBeforeDays }: RequestObservation) {
-  return {
-    jitterKey: `${request.namespace}/${request.name}`,
-    now: Date.now(),
-    ...(renewBeforeDays === undefined ? {} : { renewBeforeDays }),
-  };
+/** The jitter of a request is the same for its whole life. */
+function termsOf({ request, renewBeforeDays }: RequestObservation) {
+  return { jitterKey: `${request.namespace}/${request.name}`, now: Date.now(), renewBeforeDays };
+}
+
+/** The message of a bundle that is Ready. @param rule why it is renewed then, as a clause. */
+export function readyMessage({ notAfter }: CertificateFacts, renewalTime: string, rule: string): string {
+  return `Valid until ${notAfter}; renews at ${renewalTime}: ${rule}.`;
 }

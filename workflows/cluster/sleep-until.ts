@@ -1,71 +1,79 @@
-/** How a bundle sleeps: until the exact instant, or until something unseen happens; and tells when its expiry comes near. */
-import { condition } from '@temporalio/workflow';
+/** How a bundle sleeps: until an exact instant or a change, and with a report when the expiry comes near. */
+import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
 import { expiryMessage } from '../../src/certificates/status-messages.ts';
-import type { ClusterState } from './cluster-state.ts';
-import { reportBundle } from './status-reporting.ts';
+import { nextAttemptOf } from '../../src/contract/bundle-record.ts';
+import type { Bundle } from './bundle.ts';
 
-/** A run that continues an earlier one goes back to sleep without looking; a new one looks at once (0). */
-export function initialWakeTime(cluster: ClusterState, name: string): number | undefined {
-  const { renewalTime, nextAttempt } = cluster.record(name);
-  const wake = nextAttempt ?? renewalTime;
-  return wake === undefined ? 0 : Date.parse(wake);
-}
+/** When a bundle is evaluated next; always at a change, too. */
+export type Wake =
+  | { readonly kind: 'now' }
+  /** Epoch milliseconds. */
+  | { readonly kind: 'at'; readonly at: number }
+  | { readonly kind: 'onChange' };
 
-/**
- * Sleeps until `until` (epoch milliseconds; undefined: for ever), or until more has happened to the bundle than `seen`.
- * A certificate whose renewal is held up expires while nobody looks at it: each step nearer is told on the resource when it
- * comes, in the middle of the sleep.
- */
-export async function sleepUntil(
-  cluster: ClusterState,
-  name: string,
-  seen: number,
-  until: number | undefined,
-): Promise<void> {
-  const awake = () => cluster.changeCount(name) !== seen;
-  while (!awake()) {
-    const telling = nextExpiryReport(cluster, name, until);
-    const wake = telling ?? until;
-    cluster.loops.setSleeping(name, true);
-    try {
-      if (wake === undefined) await condition(awake);
-      else {
-        const summary = telling === undefined ? timerSummary(cluster, name, wake) : `${name}: its expiry comes near`;
-        await condition(awake, Math.max(1, wake - Date.now()), { summary });
-      }
-    } finally {
-      cluster.loops.setSleeping(name, false);
-    }
-    if (telling === undefined) return;
-    if (!awake() && Date.now() >= telling) await reportExpiry(cluster, name);
+/** The first wake of a run: a bundle that slept when the previous run ended sleeps on. */
+export function initialWake({ record }: Bundle): Wake {
+  switch (record.state) {
+    case 'Ready':
+      return { kind: 'at', at: Date.parse(record.renewalTime) };
+    case 'Failing':
+    case 'Waiting':
+      return { kind: 'at', at: Date.parse(record.nextAttempt) };
+    case 'Pending':
+    case 'Issuing':
+    case 'Renewing':
+    case 'Paused':
+    case 'Decommissioning':
+      return { kind: 'now' };
   }
 }
 
-/** The instant of the next step nearer to the expiry, when it comes before the bundle is looked at anyway. */
-function nextExpiryReport(cluster: ClusterState, name: string, until: number | undefined): number | undefined {
-  const { certificate, renewBeforeDays } = cluster.record(name);
-  const gate = cluster.gate();
-  // Another hub writes the resources of a cluster that is moving out.
-  const silent = gate.kind !== 'serve' && 'reason' in gate && gate.reason === 'RelocatingOut';
-  if (certificate === undefined || silent) return undefined;
-  const next = nextExpiryLevelChange(certificate, Date.now(), renewBeforeDays);
-  return next !== undefined && (until === undefined || next < until) ? next : undefined;
+/**
+ * Sleeps until `wake`, or until there is a change after the count that was `seen`. A certificate whose renewal is prevented
+ * expires while its bundle sleeps: every new expiry level is reported when it is reached.
+ */
+export async function sleepUntil(bundle: Bundle, seen: number, wake: Wake): Promise<void> {
+  const { changes, name } = bundle;
+  if (wake.kind === 'now' || (wake.kind === 'at' && wake.at <= Date.now())) return;
+  while (changes.count === seen) {
+    const report = nextExpiryReport(bundle, wake);
+    if (report === undefined) {
+      await changes.sleep(
+        seen,
+        wake.kind === 'at' ? { until: wake.at, summary: timerSummary(bundle, wake.at) } : undefined,
+      );
+      return;
+    }
+    await changes.sleep(seen, { until: report.at, summary: `${name}: report that the expiry is near` });
+    if (changes.count === seen && Date.now() >= report.at) await reportExpiry(bundle, report.certificate);
+  }
 }
 
-async function reportExpiry(cluster: ClusterState, name: string): Promise<void> {
-  const { certificate, message } = cluster.record(name);
-  if (certificate === undefined) return;
-  const expired = Date.parse(certificate.notAfter) <= Date.now();
-  cluster.publishSearchAttributes();
-  await reportBundle(cluster, name, {
+/** The next expiry level, when it is reached before the bundle is evaluated anyway. */
+function nextExpiryReport(
+  { record, cluster }: Bundle,
+  wake: Wake,
+): { readonly at: number; readonly certificate: CertificateFacts } | undefined {
+  const { certificate, renewBeforeDays } = record;
+  const gate = cluster.gate();
+  // The other management cluster writes the resources of a cluster that moves there.
+  const isSilent = gate.kind !== 'serve' && 'reason' in gate && gate.reason === 'RelocatingOut';
+  if (certificate === undefined || isSilent) return undefined;
+  const at = nextExpiryLevelChange(certificate, Date.now(), renewBeforeDays);
+  return at !== undefined && (wake.kind !== 'at' || at < wake.at) ? { at, certificate } : undefined;
+}
+
+async function reportExpiry(bundle: Bundle, certificate: CertificateFacts): Promise<void> {
+  const isExpired = Date.parse(certificate.notAfter) <= Date.now();
+  await bundle.show({
     type: 'Warning',
-    reason: expired ? 'Expired' : 'ExpiryNear',
-    message: `${expiryMessage(certificate, Date.now())} ${message}`,
+    reason: isExpired ? 'Expired' : 'ExpiryNear',
+    message: `${expiryMessage(certificate, Date.now())} ${bundle.record.message}`,
   });
 }
 
-function timerSummary(cluster: ClusterState, name: string, until: number): string {
-  const at = new Date(until).toISOString();
-  return cluster.record(name).nextAttempt === undefined ? `${name}: renew at ${at}` : `${name}: try again at ${at}`;
+function timerSummary({ name, record }: Bundle, at: number): string {
+  const instant = new Date(at).toISOString();
+  return nextAttemptOf(record) === undefined ? `${name}: renew at ${instant}` : `${name}: try again at ${instant}`;
 }

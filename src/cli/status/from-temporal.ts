@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { summaryMessage } from '../../certificates/status-messages.ts';
 import { gateOf } from '../../clusters/gate.ts';
+import { nextAttemptOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
 import { identityOfWorkflow, issuanceWorkflowId } from '../../contract/ids.ts';
 import { CertExpiry, CertIssuer, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
@@ -59,7 +60,7 @@ async function certificateRow(
   bundle: string,
   record: ClusterStatus['bundles'][string],
 ): Promise<CertificateRow> {
-  const { state, dnsNames, secretName, certificate, renewalTime, nextAttempt } = record;
+  const { state, dnsNames, secretName, certificate } = record;
   return {
     bundle,
     state,
@@ -69,8 +70,8 @@ async function certificateRow(
     issuer: certificate?.issuerName,
     serialNumber: certificate?.serialNumber,
     notAfter: certificate?.notAfter,
-    renewalTime,
-    nextAttempt,
+    renewalTime: renewalTimeOf(record),
+    nextAttempt: nextAttemptOf(record),
     activity:
       state === 'Issuing' || state === 'Renewing'
         ? await describeCurrentActivity(client, issuanceWorkflowId(status.cluster.identity, bundle, record.orders))

@@ -1,4 +1,5 @@
 /** The reports of `certman status`, from either source, as text. */
+import { compareUrgency } from '../../certificates/urgency.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 
 /** One cluster of the fleet. */
@@ -45,21 +46,9 @@ export interface ClusterReport {
   readonly certificates: readonly CertificateRow[];
 }
 
-/** Most urgent first; before them come states that are not listed. */
-const URGENCY = ['Failing', 'Waiting', 'Decommissioning', 'Issuing', 'Pending', 'Renewing', 'Paused', 'Ready'];
-
-/** Compares by state, then by expiry. */
+/** Most urgent first, then by name. */
 export function byUrgency(left: FleetRow, right: FleetRow): number {
-  return (
-    URGENCY.indexOf(left.state) - URGENCY.indexOf(right.state) ||
-    expiry(left) - expiry(right) ||
-    left.cluster.localeCompare(right.cluster)
-  );
-}
-
-function expiry({ notAfter }: FleetRow): number {
-  const at = notAfter === undefined ? Number.NaN : Date.parse(notAfter);
-  return Number.isNaN(at) ? 0 : at;
+  return compareUrgency(left, right) || left.cluster.localeCompare(right.cluster);
 }
 
 /** A table, most urgent first. */

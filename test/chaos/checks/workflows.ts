@@ -56,7 +56,7 @@ export async function decommissionFindings(
       const { status } = await handle.describe();
       if (status.name !== 'COMPLETED') return [{ kind: 'stuck', what: `${workflowId} is ${status.name}` }];
       const ledger = await decommissionResultOf(handle);
-      const problems = ledger.bundles.flatMap(({ failure }) => failure?.message ?? []);
+      const problems = ledger.bundles.flatMap(({ failures }) => failures.map(({ message }) => message));
       if (!ledger.finalizerRemoved) problems.push('the finalizer was not released');
       return problems.map((problem) => ({ kind: 'leftover', what: `${workflowId}: ${problem}` }));
     }),

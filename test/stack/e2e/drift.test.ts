@@ -2,8 +2,10 @@
  * Changes of certman's objects by others, detected by the watch and by the resync, with the garbage collector running; checked at
  * the API server and the CA.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
+import { renewalTimeOf } from '../../../src/contract/bundle-record.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
@@ -115,7 +117,10 @@ describe('a change by another manager', () => {
   test('of renewBeforeDays takes effect at once and is kept', async () => {
     const cluster = await createCluster(lab(), 'sooner');
     await waitUntilCertified(lab(), cluster);
-    const renewalOf = async () => (await statusOf(lab(), cluster)).bundles['primary']?.renewalTime ?? '';
+    const renewalOf = async () => {
+      const record = (await statusOf(lab(), cluster)).bundles['primary'];
+      return (record && renewalTimeOf(record)) ?? '';
+    };
     const before = Date.parse(await renewalOf());
     const edit = JSON.stringify({ spec: { renewBeforeDays: 10, dnsNames: ['api.elsewhere.example.com'] } });
     await lab().stack.kubectl([

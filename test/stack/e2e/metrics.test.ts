@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sendRequest } from '../../../local/stack/http.ts';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
+import { failureOf } from '../../../src/contract/bundle-record.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { expectDecommissioned, statusOf, waitUntilCertified } from '../../support/e2e/evidence.ts';
@@ -94,8 +95,8 @@ test('certman_issuances_total counts issuances by result, failed ones by the con
   const blocked = { name: 'blocked-domain.example', ...(await lab().stack.createZone('blocked-domain.example')) };
   const rejected = await createCluster(lab(), 'rejected', { zone: blocked });
   await waitFor('the order is rejected', async () => {
-    const state = (await statusOf(lab(), rejected).catch(() => undefined))?.bundles['primary'];
-    return state?.failure?.code === 'acme/rejectedIdentifier' ? {} : JSON.stringify(state ?? null);
+    const record = (await statusOf(lab(), rejected).catch(() => undefined))?.bundles['primary'];
+    return (record && failureOf(record))?.code === 'acme/rejectedIdentifier' ? {} : JSON.stringify(record ?? null);
   });
   await waitFor('the rejection is counted', async () => {
     const found = await scrape(worker.metricsUrl);

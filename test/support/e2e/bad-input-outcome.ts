@@ -1,6 +1,7 @@
 /** Checks for clusters with bad input: the failure is reported everywhere, waiting causes no work, and repair leads to issuance. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { nextAttemptOf } from '../../../src/contract/bundle-record.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import { eventuallyFound } from '../vitest/eventually.ts';
 import type { ClusterUnderTest } from './bad-inputs.ts';
@@ -111,7 +112,7 @@ async function activitySnapshot({ lab, cluster }: ClusterUnderTest) {
     events: reported.events.reduce((sum, event) => sum + event.count, 0),
     history: workflow?.events,
     orders: workflow?.record?.orders,
-    nextAttempt: workflow?.record?.nextAttempt,
+    nextAttempt: workflow?.record && nextAttemptOf(workflow.record),
     request: request?.metadata.resourceVersion,
     deployment: deployment?.metadata.resourceVersion,
   };

@@ -1,6 +1,6 @@
 /**
- * Activities for tests of workflow code alone: they answer at once, keep what was asked, and fail where a test says so.
- * They issue by the clock they are given, which is how 45 days can pass in a second.
+ * Activities for tests of workflow code: they return at once, record their calls, and fail where a test overrides them. They
+ * issue by the clock they are given, so that 45 days can pass in a second.
  */
 import { ApplicationFailure } from '@temporalio/common';
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
@@ -27,7 +27,7 @@ export class ActivityDoubles {
   readonly secrets = new Map<string, SecretObservation>();
   readonly issued: CertificateFacts[] = [];
   lifetimeDays = 90;
-  /** Host of the CA's directory. */
+  /** Directory host of the CA. */
   caHost = 'ca.test';
   renewBeforeDays: number | undefined;
   readonly #now: () => Promise<number>;
@@ -37,7 +37,7 @@ export class ActivityDoubles {
     this.#now = now;
   }
 
-  /** Replaces one activity's behaviour; `undefined` brings the ordinary one back. */
+  /** Replaces one activity's behaviour; `undefined` restores it. */
   override<Name extends keyof Activities>(name: Name, behaviour: Activities[Name] | undefined): void {
     if (behaviour === undefined) delete this.#overrides[name];
     else this.#overrides[name] = behaviour as Behaviour[Name];
@@ -126,7 +126,7 @@ export class ActivityDoubles {
   }
 }
 
-/** What an activity throws when the outside says no. */
+/** The error of an activity that is not retried. */
 export function activityFailure(code: FailureCode, message: string, notBefore?: Date): ApplicationFailure {
   const retry = retryModeOf(code);
   return ApplicationFailure.create({
@@ -141,7 +141,7 @@ function recordKey(record: TxtRecord): string {
   return `${record.name} ${record.value}`;
 }
 
-/** One that Temporal tries again, 200 ms later. */
+/** A failure that Temporal retries after 200 ms. */
 export function retryableFailure(): Error {
   const failure = activityFailure('dns/notVisible', 'not visible yet');
   return Object.assign(failure, { nonRetryable: false, nextRetryDelay: 200 });

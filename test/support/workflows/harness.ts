@@ -1,4 +1,4 @@
-/** A worker with activity doubles beside a Temporal server, and what starts and asks a cluster's workflow there. */
+/** A worker with activity doubles, and helpers that start and query a cluster's workflow. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -18,15 +18,15 @@ export interface WorkflowHarness {
   start(view: ClusterView): Promise<Awaited<ReturnType<typeof startCluster>>>;
   status(view: ClusterView): Promise<ClusterStatus>;
   /**
-   * Has the clock of a time-skipping server go on, once all clusters are at rest: no workflow task and no order under way. One
-   * that is caught in between can hold that clock for ever.
+   * Advances the clock of a time-skipping server once every cluster is idle: no workflow task and no order under way, which
+   * could stop that clock for ever.
    */
   advanceTime(milliseconds: number): Promise<void>;
 }
 
 /**
- * Runs `body` beside a worker of its own on a queue of its own; the clusters that it started are ended behind it.
- * @param payloadCodecs of the worker alone: what it sends must be read as it is by anybody else.
+ * Runs `body` with a worker on a task queue of its own, and terminates the clusters that it started.
+ * @param payloadCodecs of the worker only: clients read its payloads without them.
  */
 export async function withWorkflowHarness<T>(
   env: TestWorkflowEnvironment,
@@ -66,7 +66,7 @@ export async function withWorkflowHarness<T>(
     try {
       return await body(lab);
     } finally {
-      // A workflow left without a worker would have the time-skipping server go through its task time-outs one by one.
+      // Without a worker, a workflow makes the time-skipping server wait for each of its task time-outs.
       for (const view of started) await terminate(env, view);
     }
   });
@@ -81,7 +81,7 @@ export async function untilReady(lab: WorkflowHarness, view: ClusterView, bundle
   );
 }
 
-/** Waits until no workflow task of the cluster is under way. A query would not do, since it makes such a task itself. */
+/** Waits until the cluster has no workflow task. A query would start one. */
 async function waitForWorkflowTask(env: TestWorkflowEnvironment, view: ClusterView): Promise<void> {
   await eventually('no workflow task under way', async () => hasNoPendingTask(await eventsOf(env, view)), Boolean);
 }
@@ -100,7 +100,7 @@ async function waitUntilIdle(env: TestWorkflowEnvironment, view: ClusterView): P
   );
 }
 
-/** Of the cluster's latest run. */
+/** Events of the cluster's latest run. */
 async function eventsOf(env: TestWorkflowEnvironment, { identity }: ClusterView): Promise<readonly HistoryEvent[]> {
   const { events } = await env.client.workflow.getHandle(clusterWorkflowId(identity)).fetchHistory();
   return events ?? [];

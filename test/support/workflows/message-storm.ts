@@ -1,4 +1,4 @@
-/** Everybody who tells a cluster's workflow something, all at once. */
+/** Every sender of messages to a cluster's workflow, all at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
@@ -39,7 +39,7 @@ export class MessageStorm {
   async send({ certId = '' }: CertificateFacts): Promise<void> {
     // No reason to renew it: the window lies beyond its life.
     const window = { certId, start: instantIn(DAY_MS), end: instantIn(2 * DAY_MS) };
-    // Storms may overlap; the watch tells one thing after the other, so that it is known what it said last.
+    // Storms may overlap. The controller signals in order, so that its last signal is known.
     this.#watching = this.#watching.then(() => this.#watch());
     await Promise.all([
       this.#watching,
@@ -65,9 +65,9 @@ export class MessageStorm {
     }
   }
 
-  async #repeat(tell: () => Promise<void>): Promise<void> {
+  async #repeat(send: () => Promise<void>): Promise<void> {
     for (let count = 0; count < OBSERVATIONS_PER_STORM; count += 1) {
-      await tell();
+      await send();
       await sleep(PAUSE_MS);
     }
   }

@@ -1,4 +1,4 @@
-/** A Temporal server for a test file, and a lab on it for each of its tests. */
+/** A Temporal server for a test file, and a harness on it for each of its tests. */
 import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll } from 'vitest';
@@ -14,8 +14,8 @@ export type WithHarness = (
 ) => Promise<void>;
 
 /**
- * For a whole test file: `const withLab = useLab();` runs the body of a test beside a worker of its own on a queue of its
- * own. The server is the file's.
+ * For a test file: `const withHarness = useWorkflowHarness();` runs the body of a test with a worker on a task queue of its own.
+ * The server is shared by the file.
  */
 export function useWorkflowHarness(start: () => Promise<TestWorkflowEnvironment> = startEnvironment): WithHarness {
   let env: TestWorkflowEnvironment | undefined;
@@ -24,7 +24,7 @@ export function useWorkflowHarness(start: () => Promise<TestWorkflowEnvironment>
   });
   afterAll(() => env?.teardown());
   return async (body, payloadCodecs) => {
-    if (env === undefined) throw new Error('the lab is there only while tests run');
+    if (env === undefined) throw new Error('the harness exists only while tests run');
     await withWorkflowHarness(env, workflowBundle(), body, payloadCodecs);
   };
 }

@@ -77,7 +77,7 @@ describe('ids of workflows', () => {
     expect(clusterWorkflowId({ ...fits, name: `${fits.name}n` })).toMatch(/\/n{47}~[0-9a-f]{16}\//);
   });
 
-  it('tell apart clusters, requests, bundles and orders, where their names are cut too', () => {
+  it('distinguish clusters, requests, bundles and orders, even with truncated names', () => {
     const names = ['a', 'b', 'c'].map((last) => `${'n'.repeat(252)}${last}`);
     const ids = names.flatMap((name) => {
       const request = { ...LONGEST_IDENTITY, name };
@@ -116,9 +116,9 @@ describe('ids of workflows', () => {
         ).toBe(true);
       }),
     );
-    expect(workflowIdPrefixesOf('hub', { namespace: 'ns', name: 'demo' })).toEqual([
-      'cluster/hub/ns/demo/',
-      'request/hub/ns/demo/',
+    expect(workflowIdPrefixesOf('mc', { namespace: 'ns', name: 'demo' })).toEqual([
+      'cluster/mc/ns/demo/',
+      'request/mc/ns/demo/',
     ]);
   });
 });

@@ -21,13 +21,10 @@ describe('what an activity had recorded before all its attempts ended by time-ou
 
 describe('an activity that no worker has ended', () => {
   test.each([
-    [
-      TimeoutType.HEARTBEAT,
-      'The step placeOrder failed: each worker that took it up stopped answering in the middle of it.',
-    ],
+    [TimeoutType.HEARTBEAT, 'The step placeOrder failed: every worker that ran it stopped heartbeating.'],
     [
       TimeoutType.START_TO_CLOSE,
-      'The step placeOrder failed: no worker came to its end within the time limit (START_TO_CLOSE).',
+      'The step placeOrder failed: no worker finished it within the time limit (START_TO_CLOSE).',
     ],
   ])('has a code of its own and is tried again soon: %s', (type, message) => {
     const failure = failureIn(failed(new TimeoutFailure('activity timeout', undefined, type)));

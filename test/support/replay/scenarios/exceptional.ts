@@ -33,7 +33,7 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
     run: async (context) => {
       const view = clusterView();
       const handle = await startAndWaitReady(context, view);
-      // Later than the policy first, which delays nothing.
+      // A window after the planned renewal delays nothing.
       await handle.signal(renewalWindowChanged, { bundleName: 'primary', window: windowAround(context, 80) });
       await handle.signal(renewalWindowChanged, { bundleName: 'primary', window: windowAround(context, -1) });
       return await waitForContinueAsNew(context, view);
@@ -73,12 +73,12 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
       await waitForState(context, view, 'Failing');
       await handle.signal(dependencyChanged, { what: 'The Secret aws was changed.' });
       await waitForEvaluations(context, 2);
-      await renewalIsDeclined(handle);
+      await expectRenewalRejected(handle);
       await handle.signal(clusterObserved, { ...view, paused: true });
       await waitForState(context, view, 'Paused');
       await handle.signal(clusterObserved, view);
       await waitForState(context, view, 'Failing');
-      // What it was held from ordering, somebody else put there.
+      // Another writer installs a certificate before notBefore has passed.
       context.doubles.secrets.set('primary-cert', { kind: 'valid', certificate: foreignCertificate(60) });
       await handle.signal(dependencyChanged, { what: 'The Secret primary-cert was made.' });
       await waitForState(context, view, 'Ready');
@@ -108,7 +108,7 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
       const handle = await startAndWaitReady(context, view);
       await handle.signal(clusterObserved, { ...view, paused: true });
       await waitFor(
-        'told that it has expired',
+        'reported that it has expired',
         () => hasReported(context.doubles, 'ExpiryNear') && hasReported(context.doubles, 'Expired'),
       );
       context.doubles.lifetimeDays = 90;
@@ -171,7 +171,7 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
       while ((await handle.describe()).runId === first.runId) {
         const before = context.doubles.countOf('revokeCertificates');
         await handle.signal(dependencyChanged, { what: 'The CA answered again.' });
-        await waitFor('tried again', () => context.doubles.countOf('revokeCertificates') > before);
+        await waitFor('retried', () => context.doubles.countOf('revokeCertificates') > before);
       }
       context.doubles.override('revokeCertificates', undefined);
       await handle.signal(dependencyChanged, { what: 'The CA answers.' });
@@ -181,7 +181,7 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
   },
 ];
 
-/** A deletion that goes as far as the CA, which is away. */
+/** Deletes a cluster while the CA is unavailable. */
 async function blockDecommission(context: ScenarioContext): Promise<ClusterView> {
   const view = clusterView();
   const handle = await startAndWaitReady(context, view);
@@ -189,7 +189,7 @@ async function blockDecommission(context: ScenarioContext): Promise<ClusterView>
     rejectNonRetryable('acme/unreachable', 'The CA does not answer.'),
   );
   await handle.signal(clusterObserved, { ...view, deleting: true });
-  await waitFor('told that it is blocked', () => hasReported(context.doubles, 'DecommissionBlocked'));
+  await waitFor('reported as blocked', () => hasReported(context.doubles, 'DecommissionBlocked'));
   return view;
 }
 
@@ -226,14 +226,14 @@ function foreignCertificate(daysLeft: number): CertificateFacts {
   };
 }
 
-async function renewalIsDeclined(handle: Handle): Promise<void> {
+async function expectRenewalRejected(handle: Handle): Promise<void> {
   const answer = handle.executeUpdate(renew, { args: [{}] });
   const declined = await answer.then(() => false).catch((error: unknown) => error instanceof WorkflowUpdateFailedError);
-  if (!declined) throw new Error('a renewal that is held was not declined');
+  if (!declined) throw new Error('a renewal before notBefore was not rejected');
 }
 
 async function waitForEvaluations({ doubles }: ScenarioContext, count: number): Promise<void> {
-  await waitFor('looked at', () => doubles.countOf('applyCertificateRequest') >= count);
+  await waitFor('evaluated', () => doubles.countOf('applyCertificateRequest') >= count);
 }
 
 async function deleteSecret({ doubles }: ScenarioContext, handle: Handle): Promise<void> {

@@ -57,7 +57,7 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
       await waitForStatus(
         context,
         view,
-        'served anew',
+        'issued again',
         ({ bundles }) => bundles['goes']?.certificate?.serialNumber === '1002',
       );
       return [idOf(view)];
@@ -74,7 +74,7 @@ export const INTERVENTIONS: readonly HistoryScenario[] = [
   },
 ];
 
-/** Two bundles, of which one was taken out while the CA is away. @returns the view that has both. */
+/** Removes one of two bundles while the CA is unavailable. @returns the view with both. */
 async function removeOneBundle(context: ScenarioContext): Promise<ClusterView> {
   const stays = bundleView('stays', 'a.example.com');
   const view = clusterView({ bundles: [stays, bundleView('goes', 'b.example.com')] });
@@ -83,7 +83,7 @@ async function removeOneBundle(context: ScenarioContext): Promise<ClusterView> {
     rejectNonRetryable('acme/unreachable', 'The CA does not answer.'),
   );
   await handle.signal(clusterObserved, { ...view, bundles: [stays] });
-  await waitFor('told that it is blocked', () =>
+  await waitFor('reported as blocked', () =>
     context.doubles.reports.some(({ event }) => event?.reason === 'DecommissionBlocked'),
   );
   return view;

@@ -1,0 +1,43 @@
+/** Counts what happened to a bundle or a cluster from outside. Whoever has seen the latest count may sleep. */
+import { condition } from '@temporalio/workflow';
+
+/** When a sleep ends at the latest, and what its timer is for. */
+export interface SleepTimer {
+  /** Epoch milliseconds. */
+  readonly until: number;
+  readonly summary: string;
+}
+
+/** Changes from outside, and whether their reader sleeps. */
+export class Changes {
+  #count = 0;
+  #sleeping = false;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether the reader sleeps with every change seen. */
+  get sleeping(): boolean {
+    return this.#sleeping;
+  }
+
+  /** Adds a change. */
+  notify(): void {
+    this.#count += 1;
+    this.#sleeping = false;
+  }
+
+  /** Sleeps until there is a change after the count that was `seen`, or the timer fires. */
+  async sleep(seen: number, timer?: SleepTimer): Promise<void> {
+    const changed = (): boolean => this.#count !== seen;
+    if (changed()) return;
+    this.#sleeping = true;
+    try {
+      if (timer === undefined) await condition(changed);
+      else await condition(changed, Math.max(1, timer.until - Date.now()), { summary: timer.summary });
+    } finally {
+      this.#sleeping = false;
+    }
+  }
+}

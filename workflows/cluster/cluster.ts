@@ -1,0 +1,250 @@
+/** A cluster's workflow state: its view, its bundles, what messages change, and what is carried to the next run. */
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
+import { type ClusterView, sameView } from '../../src/clusters/cluster-view.ts';
+import { type Gate, gateOf } from '../../src/clusters/gate.ts';
+import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import type { ClusterCertificatesInput, ClusterStatus } from '../../src/contract/cluster-certificates.ts';
+import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
+import { Bundle, type ClusterContext } from './bundle.ts';
+import { Changes } from './changes.ts';
+import { FinalizerAttempts } from './finalizer-attempts.ts';
+import { clusterDetails, searchAttributesOf } from './visibility.ts';
+
+/** Renewals after which a run continues as new: its history is that of one renewal cycle. */
+const MAX_RENEWALS_PER_RUN = 1;
+
+/** Decommissioned bundles whose rate limit use is remembered. */
+const MAX_FORGOTTEN_BUNDLES = 10;
+
+/** Starts bundles and routes messages to them. */
+export class ClusterCertificates implements ClusterContext {
+  #view: ClusterView;
+  #gone: boolean;
+  #claimedBy: string | undefined;
+  readonly #bundles = new Map<string, Bundle>();
+  /** Rate limit use of forgotten bundles, which must not exceed the limit by being added again. Oldest first. */
+  readonly #rateLimitState: Map<string, RateLimitState>;
+  /** Changes of the cluster as a whole. */
+  readonly changes = new Changes();
+  readonly finalizerAttempts = new FinalizerAttempts();
+  decommissionStarted: DecommissionStarted | undefined;
+  released = false;
+  #published = '';
+
+  constructor({ cluster, carried }: ClusterCertificatesInput) {
+    this.#view = cluster;
+    this.#gone = carried?.gone ?? false;
+    this.decommissionStarted = carried?.decommissionStarted;
+    this.#rateLimitState = new Map(Object.entries(carried?.rateLimitState ?? {}));
+    for (const [name, record] of Object.entries(carried?.bundles ?? {}))
+      this.#bundles.set(name, new Bundle(this, name, record));
+    this.#addWantedBundles();
+  }
+
+  get view(): ClusterView {
+    return this.#view;
+  }
+
+  get name(): string {
+    return `${this.#view.identity.namespace}/${this.#view.identity.name}`;
+  }
+
+  get resourceKind(): 'ClusterDeployment' | 'CertificateRequest' {
+    return this.#view.identity.kind ?? 'ClusterDeployment';
+  }
+
+  get decommissioning(): boolean {
+    return this.#gone || this.#view.deleting;
+  }
+
+  get stopping(): boolean {
+    return this.decommissioning || this.#claimedBy !== undefined;
+  }
+
+  /** The ClusterDeployment that claimed this standalone request. */
+  get claimedBy(): string | undefined {
+    return this.#claimedBy;
+  }
+
+  gate(): Gate {
+    return gateOf(this.#view);
+  }
+
+  // --- messages ---
+
+  onClusterObserved(view: ClusterView): void {
+    // Signals can arrive out of order after a retry. A deletion is final.
+    if (this.#view.deleting && !view.deleting) return;
+    if (this.#claimedBy !== undefined || sameView(this.#view, view)) return;
+    this.#view = view;
+    this.#addWantedBundles();
+    const isServed = this.gate().kind === 'serve';
+    for (const bundle of this.#bundles.values()) bundle.attempts.cancelIfOutdated(isServed ? bundle.wanted : undefined);
+    this.#notifyAll();
+  }
+
+  onClusterGone(): void {
+    if (this.#claimedBy !== undefined) return;
+    this.#gone = true;
+    this.#notifyAll();
+  }
+
+  onDependencyChanged(): void {
+    this.#notifyAll();
+  }
+
+  /** Ignores a window of another certificate than the present one. */
+  async onRenewalWindowChanged(bundleName: string, window: RenewalWindow): Promise<void> {
+    const bundle = this.#bundles.get(bundleName);
+    await bundle?.attempts.waitUntilIdle();
+    if (bundle?.record.certificate?.certId !== window.certId) return;
+    bundle.learn({ suggestedWindow: window });
+    bundle.changes.notify();
+  }
+
+  /** Ignores the revocation of another certificate than the present one. */
+  async onCertificateRevoked(bundleName: string, serialNumber: string): Promise<void> {
+    const bundle = this.#bundles.get(bundleName);
+    await bundle?.attempts.waitUntilIdle();
+    if (bundle?.record.certificate?.serialNumber !== serialNumber) return;
+    bundle.learn({ revokedSerialNumber: serialNumber });
+    bundle.changes.notify();
+  }
+
+  /** Ignored once the decommission has started. */
+  onRequestClaimed(clusterDeployment: string): void {
+    if (this.decommissioning) return;
+    this.#claimedBy = clusterDeployment;
+    this.#notifyAll();
+    this.updateDetails();
+  }
+
+  /** Releases the cluster that is decommissioned, else its bundles that are. */
+  onRelease(): void {
+    if (this.decommissioning) {
+      this.released = true;
+      this.#notifyAll();
+      return;
+    }
+    for (const bundle of this.decommissioningBundles()) {
+      bundle.released = true;
+      bundle.changes.notify();
+    }
+  }
+
+  #notifyAll(): void {
+    this.changes.notify();
+    for (const bundle of this.#bundles.values()) bundle.changes.notify();
+  }
+
+  // --- bundles ---
+
+  #addWantedBundles(): void {
+    for (const { name } of this.#view.bundles) {
+      if (this.#bundles.has(name)) continue;
+      this.#bundles.set(name, new Bundle(this, name, undefined, this.#rateLimitState.get(name)));
+      this.#rateLimitState.delete(name);
+    }
+  }
+
+  bundle(name: string): Bundle | undefined {
+    return this.#bundles.get(name);
+  }
+
+  /** Bundles that are wanted, and those that something was done for. */
+  bundles(): readonly Bundle[] {
+    return [...this.#bundles.values()].filter((bundle) => bundle.wanted !== undefined || bundle.isRecorded);
+  }
+
+  wantedBundles(): readonly Bundle[] {
+    return this.bundles().filter(({ wanted }) => wanted !== undefined);
+  }
+
+  /** Bundles whose decommission has started, with the cluster's or because they were removed. */
+  decommissioningBundles(): readonly Bundle[] {
+    if (this.decommissioning) return this.bundles();
+    return this.bundles().filter(({ wanted, record }) => wanted === undefined && record.state === 'Decommissioning');
+  }
+
+  /** Forgets a decommissioned bundle, unless it is wanted again. */
+  forget(bundle: Bundle): void {
+    if (bundle.wanted !== undefined) return;
+    const { name, record } = bundle;
+    this.#bundles.delete(name);
+    this.#rateLimitState.delete(name);
+    if (record.rateLimitState !== undefined) this.#rateLimitState.set(name, record.rateLimitState);
+    for (const oldest of [...this.#rateLimitState.keys()].slice(0, -MAX_FORGOTTEN_BUNDLES))
+      this.#rateLimitState.delete(oldest);
+    this.updateDetails();
+  }
+
+  /** Starts the loop of every bundle that has none. */
+  startBundles(run: (bundle: Bundle) => Promise<void>): void {
+    for (const bundle of this.bundles()) if (!bundle.isRunning) bundle.start(() => run(bundle));
+  }
+
+  hasBundlesToStart(): boolean {
+    return this.bundles().some(({ isRunning }) => !isRunning);
+  }
+
+  async stopBundles(): Promise<void> {
+    await Promise.all([...this.#bundles.values()].map((bundle) => bundle.stop()));
+  }
+
+  // --- continue-as-new ---
+
+  mayContinueAsNew(): boolean {
+    const bundles = this.bundles();
+    if (this.stopping || bundles.some(({ attempts }) => attempts.requested)) return false;
+    const renewals = bundles.reduce((sum, { attempts }) => sum + attempts.renewals, 0);
+    if (renewals < MAX_RENEWALS_PER_RUN && !workflowInfo().continueAsNewSuggested) return false;
+    return bundles.every(({ isRunning, changes }) => isRunning && changes.sleeping);
+  }
+
+  continueAsNewInput(): ClusterCertificatesInput {
+    const used = [...this.#rateLimitState].filter(([, sets]) =>
+      sets.some(({ theoreticalArrival }) => Date.parse(theoreticalArrival) > Date.now()),
+    );
+    return {
+      cluster: this.#view,
+      carried: {
+        bundles: this.#records(),
+        rateLimitState: used.length === 0 ? undefined : Object.fromEntries(used),
+        gone: this.#gone,
+        decommissionStarted: this.decommissionStarted,
+      },
+    };
+  }
+
+  // --- what is shown ---
+
+  #records(): Readonly<Record<string, BundleRecord>> {
+    const recorded = this.bundles().filter(({ isRecorded }) => isRecorded);
+    return Object.fromEntries(recorded.map(({ name, record }) => [name, record]));
+  }
+
+  status(): ClusterStatus {
+    return {
+      cluster: this.#view,
+      decommissioning: this.decommissioning,
+      decommissionStarted: this.decommissionStarted,
+      bundles: this.#records(),
+    };
+  }
+
+  /** Updates the details page, which costs no event. */
+  updateDetails(): void {
+    const situation = { view: this.#view, gone: this.#gone, claimedBy: this.#claimedBy };
+    setCurrentDetails(clusterDetails(this.name, situation, this.#records()));
+  }
+
+  /** Publishes search attributes. Each upsert is an event, so nothing is sent when nothing changed. */
+  publishSearchAttributes(): void {
+    const attributes = searchAttributesOf(Object.values(this.#records()), this.decommissioning);
+    const published = JSON.stringify(attributes);
+    if (published === this.#published || attributes.length === 0) return;
+    this.#published = published;
+    upsertSearchAttributes(attributes);
+  }
+}

@@ -1,0 +1,186 @@
+/** The decommission of one bundle: revoke its certificates, withdraw leftover TXT records, delete its objects. */
+import { workflowInfo } from '@temporalio/workflow';
+import { blockedMessage } from '../../src/certificates/status-messages.ts';
+import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
+import type { RevocationEntry } from '../../src/contract/activities.ts';
+import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import type { FailureInfo } from '../../src/failures/failure.ts';
+import { decommissionRules, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';
+import type { Bundle, StatusEvent } from './bundle.ts';
+import { type RetryInterruption, type RetryOptions, retryUntil } from './retry-until.ts';
+
+/** RFC 5280 §5.3.1: the cluster of these certificates operates no more. */
+const CESSATION_OF_OPERATION = 5;
+
+/** A fault that lasts longer is reported on the resource, and retried by the retry schedule. */
+const STEP_TIMEOUT = '1 minute';
+
+/** The rules of a decommission that starts now, as the worker is configured. */
+export async function startDecommission(): Promise<DecommissionStarted> {
+  return { ...(await decommissionRules()), since: new Date(Date.now()).toISOString() };
+}
+
+/** Decommissions a bundle that its cluster does not want any more. @returns whether it is done. */
+export async function decommissionRemovedBundle(bundle: Bundle): Promise<boolean> {
+  const gate = bundle.cluster.gate();
+  if (gate.kind !== 'serve') {
+    await waitForGate(bundle, gate.message);
+    return false;
+  }
+  const { record } = bundle;
+  const started = record.state === 'Decommissioning' ? record.started : await startDecommission();
+  if (isAborted(bundle)) return false;
+  const outcome = await decommissionBundle(bundle, started);
+  if (outcome.kind !== 'done') return false;
+  // The record is removed with the bundle: its failures are reported nowhere else.
+  for (const failure of outcome.result.failures) await bundle.show(incompleteEvent(failure));
+  return true;
+}
+
+/** A closed gate: a decommission that has started records why it waits. */
+async function waitForGate(bundle: Bundle, message: string): Promise<void> {
+  const { record, changes } = bundle;
+  const seen = changes.count;
+  if (record.state === 'Decommissioning') {
+    const { started, blocked, result } = record;
+    bundle.enter(
+      { state: 'Decommissioning', started, blocked: blocked && { ...blocked, nextAttempt: undefined }, result },
+      { message },
+    );
+  }
+  await changes.sleep(seen);
+}
+
+/** @returns its result, or why it was interrupted. A bundle that was decommissioned before keeps its result. */
+export async function decommissionBundle(
+  bundle: Bundle,
+  started: DecommissionStarted,
+): Promise<{ readonly kind: 'done'; readonly result: BundleDecommissionResult } | RetryInterruption> {
+  const { record, cluster } = bundle;
+  if (record.state === 'Decommissioning' && record.result !== undefined) return { kind: 'done', result: record.result };
+  bundle.enter(
+    { state: 'Decommissioning', started },
+    { message: `Revoking its certificates, then deleting ${objectsOf(bundle)}.` },
+  );
+  cluster.publishSearchAttributes();
+  const done: Done = { revocations: [], removed: [] };
+  const failures: FailureInfo[] = [];
+  const options = retryOptions(bundle, started);
+  for (const { run, isSlow } of stepsOf(bundle, record)) {
+    const attempt = () => retryUntil(options, () => run(done));
+    const outcome = await (isSlow ? bundle.showIfSlow(attempt) : attempt());
+    if (outcome.kind === 'failed') failures.push(outcome.failure);
+    else if (outcome.kind !== 'done') return outcome;
+  }
+  const result: BundleDecommissionResult = { bundleName: bundle.name, ...done, failures };
+  const message =
+    failures.length === 0 ? 'Decommissioned.' : `Given up: ${failures.map((failure) => failure.message).join(' ')}`;
+  bundle.enter({ state: 'Decommissioning', started, result }, { message });
+  return { kind: 'done', result };
+}
+
+/** What the steps have done so far. */
+interface Done {
+  revocations: readonly RevocationEntry[];
+  removed: readonly string[];
+}
+
+interface Step {
+  readonly run: (done: Done) => Promise<void>;
+  /** Whether its status is written while it runs. */
+  readonly isSlow?: true;
+}
+
+/** In order; each is tried even if the one before was given up. */
+function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
+  const { cluster, name } = bundle;
+  const objects = objectsOf(bundle);
+  const { identity, relocation } = cluster.view;
+  const { secretName, requestName, issued, unclaimedOrders, leftoverRecords = [] } = record;
+  const revoke: Step = {
+    isSlow: true,
+    run: async (done) => {
+      done.revocations = await revokeCertificates.executeWithOptions(
+        { summary: `revoke the certificates of ${name}` },
+        [
+          {
+            namespace: identity.namespace,
+            secretName,
+            requestName,
+            issued,
+            orders: unclaimedOrders,
+            reason: CESSATION_OF_OPERATION,
+          },
+        ],
+      );
+    },
+  };
+  const withdraw: Step = {
+    run: () =>
+      withdrawTxtRecords.executeWithOptions(
+        {
+          summary: `withdraw ${leftoverRecords.length} leftover TXT records`,
+          scheduleToCloseTimeout: STEP_TIMEOUT,
+        },
+        [{ zone: zoneTargetOf(cluster.view), records: leftoverRecords }],
+      ),
+  };
+  const remove: Step = {
+    run: async (done) => {
+      ({ removed: done.removed } = await removeBundle.executeWithOptions(
+        { summary: `delete ${objects}`, scheduleToCloseTimeout: STEP_TIMEOUT },
+        [{ cluster: identity, bundleName: name, secretName, requestName }],
+      ));
+    },
+  };
+  return [
+    // The cluster uses its certificates on the other management cluster.
+    ...(relocation === 'outgoing' ? [] : [revoke]),
+    ...(leftoverRecords.length === 0 ? [] : [withdraw]),
+    remove,
+  ];
+}
+
+function retryOptions(bundle: Bundle, started: DecommissionStarted): RetryOptions {
+  const { cluster, name, changes } = bundle;
+  const deadline = started.policy === 'wait' ? Number.POSITIVE_INFINITY : Date.parse(started.since) + started.limitMs;
+  return {
+    name,
+    changes,
+    deadline,
+    isAborted: () => isAborted(bundle),
+    isReleased: () => cluster.released || bundle.released,
+    // A released decommission has nothing left to wait for.
+    isContinueAsNewDue: () => cluster.decommissioning && !cluster.released && workflowInfo().continueAsNewSuggested,
+    onBlocked: async (blocked) => {
+      const { failure, attempts, nextAttempt } = blocked;
+      const of = cluster.decommissioning ? 'cluster' : 'bundle';
+      const message = blockedMessage(failure, attempts, nextAttempt, { of, deadline });
+      await bundle.transition({ state: 'Decommissioning', started, blocked }, { message }, blockedEvent(failure));
+    },
+  };
+}
+
+/** Whether a bundle of a cluster that is not decommissioned is wanted again, or a gate is closed. */
+function isAborted({ cluster, wanted }: Bundle): boolean {
+  return !cluster.stopping && (wanted !== undefined || cluster.gate().kind !== 'serve');
+}
+
+/** A standalone request is deleted by its user; it is gone once its finalizer is removed. */
+function objectsOf({ cluster, record }: Bundle): string {
+  const request = cluster.resourceKind === 'CertificateRequest' ? '' : ' and its CertificateRequest';
+  return `Secret ${record.secretName}${request}`;
+}
+
+/** Event of a step that is retried. */
+export function blockedEvent({ message }: FailureInfo): StatusEvent {
+  return { type: 'Warning', reason: 'DecommissionBlocked', message };
+}
+
+function incompleteEvent({ message }: FailureInfo): StatusEvent {
+  return {
+    type: 'Warning',
+    reason: 'DecommissionIncomplete',
+    message: `The decommission is complete, but this could not be done: ${message}`,
+  };
+}
