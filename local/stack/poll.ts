@@ -17,6 +17,7 @@ export async function poll<T>(check: () => Promise<T | undefined>, options: Poll
     options.signal?.throwIfAborted();
     const found = await check();
     if (found !== undefined || performance.now() > deadline) return found;
-    await sleep(options.intervalMs, undefined, { signal: options.signal });
+    // An aborted sleep rejects with an AbortError; the loop throws the signal's reason.
+    await sleep(options.intervalMs, undefined, { signal: options.signal }).catch(() => undefined);
   }
 }
