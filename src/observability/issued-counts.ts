@@ -54,27 +54,24 @@ const MAX_RENEWALS_PER_WEEK = 3;
 
 /** @param now epoch milliseconds. */
 export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): IssuedCounts {
-  const day = { openshiftCom: 0, openshiftAppsCom: 0 };
-  const week = { openshiftCom: 0, openshiftAppsCom: 0 };
-  const bySet = new Map<string, ClosedIssuance[]>();
-  for (const issuance of issuances) {
-    const age = now - issuance.closeTime;
-    if (age >= WEEK_MS) continue;
-    const openshiftCom = issuance.dnsNames.some((name) => isSubdomainOf(name, 'openshift.com'));
-    const openshiftAppsCom = issuance.dnsNames.some((name) => isSubdomainOf(name, 'openshiftapps.com'));
-    week.openshiftCom += Number(openshiftCom);
-    week.openshiftAppsCom += Number(openshiftAppsCom);
-    if (age < DAY_MS) {
-      day.openshiftCom += Number(openshiftCom);
-      day.openshiftAppsCom += Number(openshiftAppsCom);
-    }
+  const lastWeek = [...issuances].filter(({ closeTime }) => now - closeTime < WEEK_MS);
+  const lastDay = lastWeek.filter(({ closeTime }) => now - closeTime < DAY_MS);
+  const byNameSet = new Map<string, ClosedIssuance[]>();
+  for (const issuance of lastWeek) {
     if (issuance.nameSet === undefined) continue;
-    const siblings = bySet.get(issuance.nameSet) ?? [];
-    siblings.push(issuance);
-    bySet.set(issuance.nameSet, siblings);
+    byNameSet.set(issuance.nameSet, [...(byNameSet.get(issuance.nameSet) ?? []), issuance]);
   }
-  const duplicates = [...bySet.values()].map(duplicatesAmong);
-  return { lastDay: day, lastWeek: week, duplicatesInLastWeek: duplicates.reduce((sum, count) => sum + count, 0) };
+  return {
+    lastDay: domainCounts(lastDay),
+    lastWeek: domainCounts(lastWeek),
+    duplicatesInLastWeek: [...byNameSet.values()].reduce((sum, same) => sum + duplicatesAmong(same), 0),
+  };
+}
+
+function domainCounts(issuances: readonly ClosedIssuance[]): DomainCounts {
+  const under = (domain: string) =>
+    issuances.filter(({ dnsNames }) => dnsNames.some((name) => name.toLowerCase().endsWith(`.${domain}`))).length;
+  return { openshiftCom: under('openshift.com'), openshiftAppsCom: under('openshiftapps.com') };
 }
 
 /** @param issuances of one set of names in one week, at least one. */
@@ -83,10 +80,6 @@ function duplicatesAmong(issuances: readonly ClosedIssuance[]): number {
   const first = issuances.reduce((one, other) => (other.closeTime < one.closeTime ? other : one));
   const expected = Math.min(due.length, MAX_RENEWALS_PER_WEEK) + Number(!RENEWAL_REASONS.has(first.reason));
   return issuances.length - expected;
-}
-
-function isSubdomainOf(name: string, domain: string): boolean {
-  return name.toLowerCase().endsWith(`.${domain}`);
 }
 
 /**
