@@ -73,16 +73,13 @@ export function parseAccountKey(pem: string): KeyObject {
   if (/^Proc-Type:.*ENCRYPTED/m.test(block)) throw keyInvalidError('is encrypted with a passphrase');
   const key = decodeKey(block, label);
   const { modulusLength = 0, namedCurve = 'unknown' } = key.asymmetricKeyDetails ?? {};
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      if (modulusLength >= 2048) return key;
-      throw keyInvalidError(`is RSA of ${modulusLength} bits`);
-    case 'ec':
-      if (CURVES.has(namedCurve)) return key;
-      throw keyInvalidError(`is EC on the curve ${namedCurve}`);
-    default:
-      throw keyInvalidError(`is of type ${key.asymmetricKeyType}`);
+  if (key.asymmetricKeyType === 'rsa') {
+    if (modulusLength >= 2048) return key;
+    throw keyInvalidError(`is RSA of ${modulusLength} bits`);
   }
+  if (key.asymmetricKeyType !== 'ec') throw keyInvalidError(`is of type ${key.asymmetricKeyType}`);
+  if (CURVES.has(namedCurve)) return key;
+  throw keyInvalidError(`is EC on the curve ${namedCurve}`);
 }
 
 function decodeKey(block: string, label: string): KeyObject {
