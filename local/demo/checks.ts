@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../src/kubernetes/objects/resources.ts';
-import { readTlsSecret } from '../../src/kubernetes/objects/secrets.ts';
+import { readTlsSecret } from '../../src/kubernetes/objects/tls-secret.ts';
 import type { SampleCluster } from '../stack/management-cluster/sample-cluster.ts';
 import { poll } from '../stack/poll.ts';
 import type { RunningStack } from '../stack/stack.ts';

@@ -1,7 +1,7 @@
 /** Signals clusters, each in order: one signal to a cluster at a time, and drift at a limited rate. */
 import type { CachedCluster, ClusterRef } from '../clusters/cached-cluster.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
-import { involvedObjectOf } from '../kubernetes/objects/primary-resource.ts';
+import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';

@@ -8,7 +8,7 @@ import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 import type { CachedOwners } from '../clusters/owning-cluster.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
-import { parseTimestamp } from '../kubernetes/objects/request-status.ts';
+import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 
 export interface NamespacedName {
   readonly namespace: string;

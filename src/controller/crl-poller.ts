@@ -8,7 +8,7 @@ import type { Crl } from '../crl/crl.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { readTlsSecret } from '../kubernetes/objects/secrets.ts';
+import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { signalInOrder } from './cluster-signaller.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';

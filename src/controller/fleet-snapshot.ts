@@ -1,6 +1,6 @@
 /** The fleet as the controller's cache holds it: what the fleet gauges are computed from at each scrape. */
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
-import { parseTimestamp } from '../kubernetes/objects/request-status.ts';
+import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 import type { ControllerCache } from './controller-cache.ts';
 
 /** A cluster, or a standalone CertificateRequest. */

@@ -1,7 +1,7 @@
 /** Lists and watches one kind of object, and passes each event to the handler of that kind. */
 import { CertmanError } from '../failures/failure.ts';
-import type { KubernetesObject, ResourceType } from '../kubernetes/api/kubernetes-api.ts';
-import { type ListAndWatchOptions, listAndWatch, type WatchConnection } from '../kubernetes/api/list-and-watch.ts';
+import { type KubernetesObject, type ResourceType, type WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
+import { type ListAndWatchOptions, listAndWatch } from '../kubernetes/api/list-and-watch.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
 import { type ControllerLogger, OutageLog } from './outage-log.ts';

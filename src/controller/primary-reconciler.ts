@@ -5,7 +5,7 @@ import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.t
 import { gateOf } from '../clusters/gate.ts';
 import { decideSignal } from '../clusters/signal-decision.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
-import { involvedObjectOf, primaryResource } from '../kubernetes/objects/primary-resource.ts';
+import { involvedObjectOf, primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';

@@ -5,8 +5,7 @@
 import type { CachedCertificate, CachedCluster } from '../clusters/cached-cluster.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { type Drift, driftOf } from '../kubernetes/objects/drift.ts';
-import { listCertificateRequests } from '../kubernetes/objects/list-certificate-requests.ts';
-import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
+import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../kubernetes/objects/resources.ts';
 import type { ClusterSignaller } from './cluster-signaller.ts';

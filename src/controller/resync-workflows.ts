@@ -5,8 +5,8 @@ import { type ClusterIdentity, type ClusterView, deletedClusterView } from '../c
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { observeRequest } from '../kubernetes/objects/observed-request.ts';
-import { primaryResource } from '../kubernetes/objects/primary-resource.ts';
-import { standaloneView } from '../kubernetes/objects/standalone-view.ts';
+import { primaryResource } from '../kubernetes/objects/primary-object.ts';
+import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import type { CertificateRequestHandler } from './certificate-request-handler.ts';
 import { signalInOrder, unlessRejected } from './cluster-signaller.ts';
 import { keyOf } from './controller-cache.ts';

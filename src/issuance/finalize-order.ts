@@ -6,7 +6,7 @@ import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { FinalizeOrderInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { ensureStagingKey } from '../kubernetes/objects/secrets.ts';
+import { ensureStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import type { IssuanceContext } from './context.ts';
 
 /**

@@ -4,13 +4,8 @@ import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
-import {
-  applyTlsSecret,
-  deleteStagingKey,
-  readStagingKey,
-  readTlsSecret,
-  type TlsSecret,
-} from '../kubernetes/objects/secrets.ts';
+import { deleteStagingKey, readStagingKey } from '../kubernetes/objects/staging-secret.ts';
+import { applyTlsSecret, readTlsSecret, type TlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { certificateFacts } from '../kubernetes/objects/tls-secret-data.ts';
 import type { IssuanceContext } from './context.ts';
 

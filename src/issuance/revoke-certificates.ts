@@ -9,7 +9,7 @@ import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { secretOwnershipOf } from '../kubernetes/objects/secret-ownership.ts';
-import { readTlsSecret } from '../kubernetes/objects/secrets.ts';
+import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import type { AttemptContext } from './context.ts';
 
 /** An attempt that asks for a client of the CA only when it needs one. */
@@ -75,7 +75,7 @@ async function readInstalled(
   const secret = await readTlsSecret(kubernetes, { namespace, name: secretName }, signal);
   if (secret.kind === 'missing') return missing('', `${where} does not exist: nothing to revoke.`);
   const ownership = requestName === undefined ? undefined : secretOwnershipOf(secret.metadata, { name: requestName });
-  if (ownership?.kind === 'foreign') return missing('', `${where} belongs to ${ownership.holder}: nothing is revoked.`);
+  if (ownership?.kind === 'foreign') return missing('', `${where} belongs to ${ownership.owner}: nothing is revoked.`);
   if (secret.chainPem === undefined) return missing('', `${where} contains no certificate that could be revoked.`);
   const leaf = readLeaf(secret.chainPem);
   const serialNumber = serialNumberOf(leaf);

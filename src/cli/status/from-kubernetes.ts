@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { gateOf } from '../../clusters/gate.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
+import { clusterOwnersOf } from '../../kubernetes/objects/certificate-request.ts';
 import { projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
-import { clusterOwnersOf } from '../../kubernetes/objects/cluster-owners.ts';
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
+import { standaloneView } from '../../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
-import { standaloneView } from '../../kubernetes/objects/standalone-view.ts';
 import type { ClusterName } from '../arguments.ts';
 import { byUrgency, type CertificateRow, type ClusterReport, type FleetReport, type FleetRow } from './status-view.ts';
 

@@ -1,33 +1,30 @@
-/** What the API server answers when it refuses, as `CertmanError`. */
+/** Converts the API server's refusals to `CertmanError`. */
 import { z } from 'zod';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
-/** A Retry-After beyond this is taken as a mistake: the API server asks for seconds. */
+/** A longer Retry-After is taken as a mistake: the API server asks for seconds. */
 const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
 const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'kubernetes/forbidden':
-    'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and whether its token is still valid.',
-  'kubernetes/notFound': 'If this kind of resource is unknown to the API server, install its CRD (deploy/base).',
-  'kubernetes/invalid': 'Correct the object that the message names; it is looked at again when something changes.',
+    'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and check that its token is valid.',
+  'kubernetes/notFound': 'If the API server does not know this kind of resource, install its CRD (deploy/base).',
+  'kubernetes/invalid': 'Correct the object that the message names; certman retries when something changes.',
+  'kubernetes/unexpected': 'Check what stands between certman and the API server; certman retries by its schedule.',
 };
+
+const optionalText = z.string().optional().catch(undefined);
 
 /** `meta/v1 Status`: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
 const statusSchema = z.looseObject({
   kind: z.literal('Status'),
   message: z.string().catch(''),
-  reason: z.string().optional().catch(undefined),
+  reason: optionalText,
   details: z
     .looseObject({
-      name: z.string().optional().catch(undefined),
       causes: z
-        .array(
-          z.looseObject({
-            reason: z.string().optional().catch(undefined),
-            field: z.string().optional().catch(undefined),
-          }),
-        )
+        .array(z.looseObject({ reason: optionalText, field: optionalText }))
         .optional()
         .catch(undefined),
       retryAfterSeconds: z.number().optional().catch(undefined),
@@ -36,29 +33,32 @@ const statusSchema = z.looseObject({
     .catch(undefined),
 });
 
-export interface ApiErrorResponse {
+type Status = z.infer<typeof statusSchema>;
+
+/** A response of the API server, its body read. */
+export interface ApiResponse {
   readonly status: number;
   readonly retryAfter?: string;
   readonly text: string;
 }
 
-/** @param what the action in words: `apply CertificateRequest ns/name`. */
-export function apiError(what: string, answer: ApiErrorResponse, now = Date.now()): CertmanError {
-  const status = readStatus(answer.text);
-  const said = status?.message === undefined || status.message === '' ? firstLine(answer.text) : status.message;
-  const code = codeOf(answer.status, status);
-  const notBefore = code === 'kubernetes/unreachable' ? retryAfterOf(answer, status, now) : undefined;
+/** The API server refused. @param what the action in words: `apply CertificateRequest ns/name`. */
+export function apiError(what: string, response: ApiResponse, now = Date.now()): CertmanError {
+  const status = parseStatus(response.text);
+  const code = codeOf(response.status, status);
+  const reason = status?.reason === undefined ? '' : ` ${status.reason}`;
+  const message = redact(status?.message || firstLine(response.text));
   return new CertmanError({
     code,
-    message: `The Kubernetes API refused to ${what} (${answer.status}${status?.reason === undefined ? '' : ` ${status.reason}`}): ${redact(said)}`,
+    message: `The Kubernetes API refused to ${what} (${response.status}${reason}): ${message}`,
     remedy: remedyOf(code),
-    ...(notBefore === undefined ? {} : { notBefore }),
+    notBefore: code === 'kubernetes/unreachable' ? retryAfterOf(response, status, now) : undefined,
   });
 }
 
-/** No answer: connection refused or lost, time-out, answer too large. */
+/** There was no response: connection refused or lost, time-out, response too large. */
 export function unreachableError(origin: string, cause: unknown): CertmanError {
-  const why = cause instanceof Error ? reasonOf(cause) : 'unknown reason';
+  const why = cause instanceof Error ? describeCause(cause) : 'unknown reason';
   return new CertmanError({
     code: 'kubernetes/unreachable',
     message: `The Kubernetes API at ${origin} did not answer: ${why}.`,
@@ -67,86 +67,96 @@ export function unreachableError(origin: string, cause: unknown): CertmanError {
   });
 }
 
-/** An answer that is no API object, whatever its status says: a proxy's page, a cut body. */
+/** A response that is no API object, whatever its status: a proxy's page, a cut body. */
 export function malformedResponseError(what: string, why: string): CertmanError {
   return new CertmanError({
     code: 'kubernetes/unexpected',
-    message: `The Kubernetes API answered the request to ${what} with something that is no API object: ${why}.`,
-    remedy: 'Check what stands between certman and the API server; it is tried again by the retry schedule.',
+    message: `The Kubernetes API answered the request to ${what} with ${why}.`,
+    remedy: remedyOf('kubernetes/unexpected'),
   });
 }
 
-type Status = z.infer<typeof statusSchema>;
-
-function readStatus(text: string): Status | undefined {
+/** Parses a body. @throws CertmanError `kubernetes/unexpected`; the parser's message is dropped, as it may quote a Secret. */
+export function parseJson(what: string, text: string): unknown {
   try {
-    const parsed = statusSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
+    return JSON.parse(text);
   } catch {
-    // Not JSON (a proxy's error page): its first line is quoted instead.
+    throw malformedResponseError(what, `${text.length} characters that are not JSON`);
+  }
+}
+
+/** The `Status` in a body; undefined when it is none, such as a proxy's page. */
+export function parseStatus(text: string): Status | undefined {
+  try {
+    return statusSchema.safeParse(JSON.parse(text)).data;
+  } catch {
     return undefined;
   }
 }
 
 function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
-  // Nothing can be made in a namespace that is going: what it was wanted for goes with it.
-  if (
-    httpStatus === 403 &&
-    status?.details?.causes?.some((cause) => cause.reason === 'NamespaceTerminating') === true
-  ) {
-    return 'kubernetes/notFound';
+  const causes = status?.details?.causes ?? [];
+  switch (httpStatus) {
+    case 400:
+    case 413:
+      return 'kubernetes/invalid';
+    case 401:
+      return 'kubernetes/forbidden';
+    case 403:
+      // Nothing can be created in a namespace that is being deleted, and nothing there is needed any more.
+      return causes.some(({ reason }) => reason === 'NamespaceTerminating')
+        ? 'kubernetes/notFound'
+        : 'kubernetes/forbidden';
+    case 404:
+      return 'kubernetes/notFound';
+    case 409:
+      return 'kubernetes/conflict';
+    case 410:
+      return 'kubernetes/gone';
+    case 422:
+      return isFailedPrecondition(status) ? 'kubernetes/conflict' : 'kubernetes/invalid';
+    default:
+      return httpStatus === 408 || httpStatus === 429 || httpStatus >= 500
+        ? 'kubernetes/unreachable'
+        : 'kubernetes/unexpected';
   }
-  if (httpStatus === 401 || httpStatus === 403) return 'kubernetes/forbidden';
-  if (httpStatus === 404) return 'kubernetes/notFound';
-  if (httpStatus === 410) return 'kubernetes/gone';
-  if (httpStatus === 409) return 'kubernetes/conflict';
-  if (httpStatus === 422) {
-    return isFailedTest(status) || isUidMismatch(status) ? 'kubernetes/conflict' : 'kubernetes/invalid';
-  }
-  if (httpStatus === 400 || httpStatus === 413) return 'kubernetes/invalid';
-  if (httpStatus === 408 || httpStatus === 429 || httpStatus >= 500) return 'kubernetes/unreachable';
-  return 'kubernetes/unexpected';
 }
 
 /**
- * A JSON patch whose `test` does not hold: the API server says 422 for it as for an invalid object, but names no field.
- * Source: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch).
+ * A write for another uid than the object's, or a JSON patch with a failed `test`: the API server answers 422 to that as to an
+ * invalid object, but names no field. Source: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch).
  */
-function isFailedTest(status: Status | undefined): boolean {
+function isFailedPrecondition(status: Status | undefined): boolean {
   const causes = status?.details?.causes ?? [];
-  return causes.length === 0 && status?.message.startsWith('the server rejected our request') === true;
-}
-
-/** A write that names the uid it is meant for, and there is another object of that name now. */
-function isUidMismatch(status: Status | undefined): boolean {
-  return status?.details?.causes?.some((cause) => cause.field === 'metadata.uid') === true;
+  return (
+    causes.some(({ field }) => field === 'metadata.uid') ||
+    (causes.length === 0 && status?.message.startsWith('the server rejected our request') === true)
+  );
 }
 
 function remedyOf(code: FailureCode): string {
-  return REMEDIES[code] ?? 'It is tried again shortly.';
+  return REMEDIES[code] ?? 'certman retries shortly.';
 }
 
-/** RFC 9110 §10.2.3: seconds or an HTTP date; the API server also says it in the Status. */
-function retryAfterOf(answer: ApiErrorResponse, status: Status | undefined, now: number): Date | undefined {
-  const text = answer.retryAfter?.trim();
-  const seconds = text !== undefined && /^\d+$/.test(text) ? Number(text) : status?.details?.retryAfterSeconds;
-  const at = seconds === undefined ? Date.parse(text ?? '') : now + seconds * 1_000;
-  if (!Number.isFinite(at) || at <= now) return undefined;
-  return new Date(Math.min(at, now + MAX_RETRY_AFTER_MS));
+/** RFC 9110 §10.2.3: seconds or an HTTP date; the API server repeats it in the Status. */
+function retryAfterOf({ retryAfter }: ApiResponse, status: Status | undefined, now: number): Date | undefined {
+  const text = retryAfter?.trim() ?? '';
+  const seconds = /^\d+$/.test(text) ? Number(text) : status?.details?.retryAfterSeconds;
+  const at = seconds === undefined ? Date.parse(text) : now + seconds * 1_000;
+  return at > now ? new Date(Math.min(at, now + MAX_RETRY_AFTER_MS)) : undefined;
 }
 
-function reasonOf(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  const text = error.message === '' ? error.name : error.message;
-  return redact(code === undefined || text.includes(code) ? text : `${text} (${code})`);
+function describeCause(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const text = error.message || error.name;
+  return redact(text.includes(code) ? text : `${text} (${code})`);
 }
 
 function firstLine(text: string): string {
-  const line = text.trim().split('\n', 1)[0] ?? '';
-  return line === '' ? 'no reason given' : line;
+  return text.trim().split('\n', 1)[0] || 'no reason given';
 }
 
-/** An admission plugin may quote a field's value: anything that could be key material is left out. */
+/** Without anything that could be key material: an admission plugin may quote a field's value. */
 function redact(text: string): string {
   return text.replaceAll(/[A-Za-z0-9+/_=-]{80,}/g, '[…]').slice(0, MAX_MESSAGE_LENGTH);
 }

@@ -1,29 +1,30 @@
-/** Waiting between tries: grows, is bounded, is spread, ends at once when it is called off. */
-import { setTimeout as delay } from 'node:timers/promises';
+/** Waiting between attempts. */
+import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Exponential backoff with jitter. */
 export class Backoff {
   readonly #initialMs: number;
   readonly #maxMs: number;
   #failures = 0;
 
-  constructor(firstMs: number, longestMs: number) {
-    this.#initialMs = firstMs;
-    this.#maxMs = longestMs;
+  constructor(initialMs: number, maxMs: number) {
+    this.#initialMs = initialMs;
+    this.#maxMs = maxMs;
   }
 
-  /** How often in a row {@link next} was asked. */
+  /** Calls of {@link next} since the last {@link reset}. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** @returns milliseconds: twice as long each time, up to the longest, less up to a half at random. */
+  /** @returns milliseconds: twice as long each time, up to the maximum, less up to a half at random. */
   next(): number {
     const whole = Math.min(this.#maxMs, this.#initialMs * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;
     return whole * (0.5 + Math.random() / 2);
   }
 
-  /** All is well again. */
+  /** After a success. */
   reset(): void {
     this.#failures = 0;
   }
@@ -31,9 +32,8 @@ export class Backoff {
 
 /** @throws the signal's reason when it is aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
   try {
-    await delay(ms, undefined, { signal });
+    await sleep(ms, undefined, { signal });
   } catch (error) {
     signal.throwIfAborted();
     throw error;

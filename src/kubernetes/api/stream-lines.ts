@@ -1,7 +1,9 @@
-/** The lines of a streaming answer (a watch sends one JSON object a line). */
+/** The lines of a streaming response (a watch sends one JSON object a line). */
 import { StringDecoder } from 'node:string_decoder';
 import { CertmanError } from '../../failures/failure.ts';
 import { apiError, unreachableError } from './api-error.ts';
+import { IdleTimeout } from './idle-timeout.ts';
+import type { StreamOptions } from './kubernetes-api.ts';
 import type { Transport } from './transport.ts';
 
 /** One event carries one object: etcd's 1.5 MiB with room for JSON's escapes. */
@@ -10,76 +12,42 @@ const MAX_ERROR_BODY_LENGTH = 64 * 1024;
 /** Longer than the API server's own bookmarks, which come about once a minute. */
 const IDLE_TIMEOUT_MS = 5 * 60_000;
 
+/** @throws CertmanError when the request is refused, the stream is cut or silent; the signal's reason when aborted. */
 export async function* streamLines(
   transport: Transport,
   path: string,
   signal: AbortSignal,
-  options: { readonly accept?: string; readonly silenceMs?: number },
+  { accept, silenceMs = IDLE_TIMEOUT_MS }: StreamOptions,
 ): AsyncGenerator<string> {
-  const limit = new AbortController();
-  const forward = (): void => limit.abort(signal.reason);
-  signal.throwIfAborted();
-  signal.addEventListener('abort', forward, { once: true });
-  const silenceMs = options.silenceMs ?? IDLE_TIMEOUT_MS;
-  const watchdog = new Watchdog(silenceMs, () => limit.abort(new Error(`nothing came for ${silenceMs / 1000} s`)));
+  const timeout = new IdleTimeout(signal, silenceMs, `nothing came for ${silenceMs / 1000} s`);
   try {
-    const request = options.accept === undefined ? { path } : { path, accept: options.accept };
-    const answer = await transport.stream(request, limit.signal);
-    if (answer.statusCode !== 200) {
-      if (answer.statusCode === 401) transport.invalidateCredentials();
-      const retryAfter = answer.headers['retry-after'];
-      throw apiError(`watch ${path.split('?', 1)[0]}`, {
-        status: answer.statusCode,
-        text: await readErrorBody(answer.body),
-        ...(typeof retryAfter === 'string' ? { retryAfter } : {}),
-      });
+    const response = await transport.stream({ path, accept }, timeout.signal);
+    if (response.status !== 200) {
+      const text = await readErrorBody(response.body);
+      throw apiError(`watch ${path.split('?', 1)[0]}`, { ...response, text });
     }
-    yield* lines(answer.body, watchdog);
+    yield* lines(response.body, timeout);
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof CertmanError ? error : unreachableError(transport.origin, error);
   } finally {
-    watchdog.stop();
-    signal.removeEventListener('abort', forward);
-    limit.abort();
+    timeout.abort();
   }
 }
 
-/** Runs while something is waited for. */
-class Watchdog {
-  readonly #ms: number;
-  readonly #onSilence: () => void;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(ms: number, onSilence: () => void) {
-    this.#ms = ms;
-    this.#onSilence = onSilence;
-    this.start();
-  }
-
-  start(): void {
-    this.stop();
-    this.#timer = setTimeout(this.#onSilence, this.#ms);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-}
-
-async function* lines(body: AsyncIterable<Buffer>, watchdog: Watchdog): AsyncGenerator<string> {
+async function* lines(body: AsyncIterable<Buffer>, timeout: IdleTimeout): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for await (const chunk of body) {
-    // The time that the reader takes says nothing about the other side.
-    watchdog.stop();
+    // The time that the consumer takes is not the server's silence.
+    timeout.stop();
     const parts = (rest + decoder.write(chunk)).split('\n');
     rest = parts.pop() ?? '';
     if (rest.length > MAX_LINE_LENGTH) throw new Error(`a line longer than ${MAX_LINE_LENGTH} characters`);
     for (const part of parts) if (part !== '') yield part;
-    watchdog.start();
+    timeout.start();
   }
-  // A last line without its end is a cut one: the reader resumes from the one before.
+  // A last line without its newline is cut: the consumer resumes from the one before.
 }
 
 async function readErrorBody(body: AsyncIterable<Buffer>): Promise<string> {

@@ -1,16 +1,18 @@
 /**
- * HTTP to the API server: kept-alive connections, who we are (from the KubeConfig), bounds on time and size.
+ * HTTP to the API server: kept-alive connections, credentials from the KubeConfig, bounds on time and size.
  * Why not client-node's generated client: docs/decisions/kubernetes-client.md.
  */
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, errors, ProxyAgent } from 'undici';
 import { CertmanError } from '../../failures/failure.ts';
-import { unreachableError } from './api-error.ts';
+import { type ApiResponse, unreachableError } from './api-error.ts';
+import { IdleTimeout } from './idle-timeout.ts';
 
 /** One page of a list (500 objects) fits with room; one object is at most etcd's 1.5 MiB. */
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** Connections of short requests; streams have their own. Each is cheap for the API server, a TLS handshake is not. */
 const MAX_CONNECTIONS = 32;
 /** Shorter than the idle time-outs of common load balancers (AWS NLB 350 s, HAProxy and ELB 60 s). */
@@ -18,9 +20,11 @@ const KEEP_ALIVE_TIMEOUT_MS = 50_000;
 /** How long headers made from the KubeConfig are used: a rotated token is picked up within this and client-node's own minute. */
 const CREDENTIALS_TTL_MS = 10_000;
 
+const TLS_OPTIONS = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;
+
+/** A request; its path is absolute, with query, below the server's address. */
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Absolute, with query, below the server's address. */
   readonly path: string;
   readonly accept?: string;
   readonly contentType?: string;
@@ -31,24 +35,13 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
 }
 
-export interface ApiResponse {
-  readonly status: number;
-  readonly retryAfter?: string;
-  readonly text: string;
-}
-
 interface Credentials {
   readonly headers: Record<string, string>;
-  readonly tls: TlsOptions;
+  readonly tls: Pick<RequestOptions, (typeof TLS_OPTIONS)[number]>;
   /** Equal for equal {@link tls}. */
   readonly tlsKey: string;
-  readonly madeAt: number;
+  readonly createdAt: number;
 }
-
-type TlsOptions = Pick<
-  RequestOptions,
-  'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'
->;
 
 interface Dispatchers {
   readonly tlsKey: string;
@@ -56,9 +49,11 @@ interface Dispatchers {
   readonly streams: Dispatcher;
 }
 
+/** Connections to one API server. */
 export class Transport {
+  /** Address of the API server, for messages. */
+  readonly origin: string;
   readonly #kubeConfig: KubeConfig;
-  readonly #origin: string;
   readonly #prefix: string;
   #credentials: Promise<Credentials> | undefined;
   #dispatchers: Dispatchers | undefined;
@@ -66,113 +61,96 @@ export class Transport {
   constructor(kubeConfig: KubeConfig) {
     this.#kubeConfig = kubeConfig;
     const server = new URL(kubeConfig.getCurrentCluster()?.server ?? '');
-    this.#origin = server.origin;
+    this.origin = server.origin;
     this.#prefix = server.pathname.replace(/\/$/, '');
   }
 
-  /** Where the API server is, for messages. */
-  get origin(): string {
-    return this.#origin;
-  }
-
-  /** @throws CertmanError `kubernetes/unreachable` when there is no answer in time; the signal's reason when it is aborted. */
+  /** @throws CertmanError `kubernetes/unreachable` when there is no response in time; the signal's reason when it is aborted. */
   async send(request: ApiRequest): Promise<ApiResponse> {
-    try {
-      return await this.#sendOnce(request);
-    } catch (error) {
-      request.signal?.throwIfAborted();
-      if (error instanceof CertmanError) throw error;
-      if (request.idempotent !== true || !isDeadConnection(error)) throw unreachableError(this.#origin, error);
-    }
-    try {
-      return await this.#sendOnce(request);
-    } catch (error) {
-      request.signal?.throwIfAborted();
-      throw error instanceof CertmanError ? error : unreachableError(this.#origin, error);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#sendOnce(request);
+      } catch (error) {
+        request.signal?.throwIfAborted();
+        if (error instanceof CertmanError) throw error;
+        if (attempt > 1 || request.idempotent !== true || !isDeadConnection(error)) {
+          throw unreachableError(this.origin, error);
+        }
+      }
     }
   }
 
-  /** A GET whose body is read as it comes (a watch); ends with the signal. The caller reads or destroys the body. */
-  async stream(request: Pick<ApiRequest, 'path' | 'accept'>, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  /** A GET whose body is read as it arrives (a watch); ends with the signal. The caller reads the body or aborts. */
+  async stream(
+    { path, accept }: Pick<ApiRequest, 'path' | 'accept'>,
+    signal: AbortSignal,
+  ): Promise<Omit<ApiResponse, 'text'> & { readonly body: AsyncIterable<Buffer> }> {
     const credentials = await this.#authenticate();
-    try {
-      return await this.#dispatchersFor(credentials).streams.request({
-        origin: this.#origin,
-        path: this.#prefix + request.path,
-        method: 'GET',
-        headers: { ...credentials.headers, accept: request.accept ?? 'application/json' },
-        headersTimeout: REQUEST_TIMEOUT_MS,
-        bodyTimeout: 0,
-        signal,
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      throw unreachableError(this.#origin, error);
-    }
-  }
-
-  /** Who we are is asked anew at the next request: the API server did not know us. */
-  invalidateCredentials(): void {
-    this.#credentials = undefined;
+    const { streams } = this.#dispatchersFor(credentials);
+    const options = { headersTimeout: REQUEST_TIMEOUT_MS, bodyTimeout: 0, signal };
+    const response = await this.#request(streams, credentials, { method: 'GET', path, accept }, options);
+    return { ...this.#statusOf(response), body: response.body };
   }
 
   /** Ends all connections; requests under way fail. */
   async close(): Promise<void> {
-    const held = this.#dispatchers;
+    const { requests, streams } = this.#dispatchers ?? {};
     this.#dispatchers = undefined;
-    if (held !== undefined) await Promise.all([held.requests.destroy(), held.streams.destroy()]);
+    await Promise.all([requests?.destroy(), streams?.destroy()]);
   }
 
   async #sendOnce(request: ApiRequest): Promise<ApiResponse> {
     const credentials = await this.#authenticate();
-    const timeoutMs = request.timeoutMs ?? REQUEST_TIMEOUT_MS;
-    const limit = new AbortController();
-    // Not AbortSignal.any: it keeps every signal it ever made alive as long as its source lives.
-    const forward = (): void => limit.abort(request.signal?.reason);
-    request.signal?.throwIfAborted();
-    request.signal?.addEventListener('abort', forward, { once: true });
-    const timer = setTimeout(() => limit.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    const { signal, timeoutMs = REQUEST_TIMEOUT_MS } = request;
+    const timeout = new IdleTimeout(signal, timeoutMs, `no answer within ${timeoutMs / 1000} s`);
     try {
-      const answer = await this.#dispatchersFor(credentials).requests.request({
-        origin: this.#origin,
-        path: this.#prefix + request.path,
-        method: request.method,
-        headers: {
-          ...credentials.headers,
-          accept: request.accept ?? 'application/json',
-          ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
-        },
-        body: request.body ?? null,
-        signal: limit.signal,
-      });
-      const retryAfter = answer.headers['retry-after'];
-      const text = await answer.body.text();
-      return { status: answer.statusCode, text, ...(typeof retryAfter === 'string' ? { retryAfter } : {}) };
+      const { requests } = this.#dispatchersFor(credentials);
+      const response = await this.#request(requests, credentials, request, { signal: timeout.signal });
+      const text = await response.body.text();
+      return { ...this.#statusOf(response), text };
     } finally {
-      clearTimeout(timer);
-      request.signal?.removeEventListener('abort', forward);
+      timeout.close();
     }
   }
 
-  #authenticate(): Promise<Credentials> {
-    const held = this.#credentials;
-    if (held !== undefined) {
-      return held.then((credentials) =>
-        performance.now() - credentials.madeAt < CREDENTIALS_TTL_MS || this.#credentials !== held
-          ? credentials
-          : this.#renewCredentials(),
-      );
-    }
-    return this.#renewCredentials();
+  #request(
+    dispatcher: Dispatcher,
+    { headers }: Credentials,
+    { method, path, accept = 'application/json', contentType, body }: ApiRequest,
+    options: Partial<Dispatcher.RequestOptions>,
+  ): Promise<Dispatcher.ResponseData> {
+    return dispatcher.request({
+      origin: this.origin,
+      path: this.#prefix + path,
+      method,
+      headers: { ...headers, accept, ...(contentType !== undefined && { 'content-type': contentType }) },
+      body,
+      ...options,
+    });
+  }
+
+  #statusOf({ statusCode: status, headers }: Dispatcher.ResponseData): Omit<ApiResponse, 'text'> {
+    // The API server did not accept the credentials: the next request reads them again.
+    if (status === 401) this.#credentials = undefined;
+    const retryAfter = headers['retry-after'];
+    return { status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined };
+  }
+
+  async #authenticate(): Promise<Credentials> {
+    const cached = this.#credentials;
+    if (cached === undefined) return this.#renewCredentials();
+    const credentials = await cached;
+    const expired = performance.now() - credentials.createdAt >= CREDENTIALS_TTL_MS;
+    return expired && this.#credentials === cached ? this.#renewCredentials() : credentials;
   }
 
   #renewCredentials(): Promise<Credentials> {
-    const made = this.#readCredentials();
-    this.#credentials = made;
-    made.catch(() => {
-      if (this.#credentials === made) this.#credentials = undefined;
+    const renewed = this.#readCredentials();
+    this.#credentials = renewed;
+    renewed.catch(() => {
+      if (this.#credentials === renewed) this.#credentials = undefined;
     });
-    return made;
+    return renewed;
   }
 
   async #readCredentials(): Promise<Credentials> {
@@ -182,7 +160,7 @@ export class Transport {
     } catch (cause) {
       throw new CertmanError({
         code: 'configuration/invalid',
-        message: `The credentials for the Kubernetes API at ${this.#origin} could not be read: ${cause instanceof Error ? cause.message.slice(0, 300) : 'unknown reason'}.`,
+        message: `The credentials for the Kubernetes API at ${this.origin} could not be read: ${cause instanceof Error ? cause.message.slice(0, 300) : 'unknown reason'}.`,
         remedy: 'Check the token file, certificate files or the credential plugin that the kubeconfig names.',
         cause,
       });
@@ -194,47 +172,41 @@ export class Transport {
     if (typeof options.auth === 'string') {
       headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
     }
-    const tls: TlsOptions = {};
-    for (const name of ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const) {
-      const value = options[name];
-      if (value !== undefined) Object.assign(tls, { [name]: value });
-    }
-    const tlsKey = JSON.stringify(tls);
-    return { headers, tls, tlsKey, madeAt: performance.now() };
+    const tls = Object.fromEntries(
+      TLS_OPTIONS.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined),
+    );
+    return { headers, tls, tlsKey: JSON.stringify(tls), createdAt: performance.now() };
   }
 
   /** New connections only when the client certificate or the CA changed. */
   #dispatchersFor({ tls, tlsKey }: Credentials): Dispatchers {
-    const held = this.#dispatchers;
-    if (held?.tlsKey === tlsKey) return held;
-    const made: Dispatchers = {
+    const current = this.#dispatchers;
+    if (current?.tlsKey === tlsKey) return current;
+    this.#dispatchers = {
       tlsKey,
       requests: this.#dispatcher(tls, { connections: MAX_CONNECTIONS, maxResponseSize: MAX_RESPONSE_BYTES }),
       streams: this.#dispatcher(tls, {}),
     };
-    this.#dispatchers = made;
-    // Graceful: what is under way on the old connections ends there.
-    if (held !== undefined) void Promise.allSettled([held.requests.close(), held.streams.close()]);
-    return made;
+    // Graceful: requests under way on the old connections end there.
+    if (current !== undefined) void Promise.allSettled([current.requests.close(), current.streams.close()]);
+    return this.#dispatchers;
   }
 
-  #dispatcher(tls: TlsOptions, limits: { connections?: number; maxResponseSize?: number }): Dispatcher {
-    const proxy = this.#kubeConfig.getCurrentCluster()?.proxyUrl;
+  #dispatcher(tls: Credentials['tls'], limits: { connections?: number; maxResponseSize?: number }): Dispatcher {
+    const uri = this.#kubeConfig.getCurrentCluster()?.proxyUrl ?? '';
     const common = { ...limits, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS };
-    if (proxy === undefined || proxy === '') {
-      return new Agent({
-        ...common,
-        connect: { ...tls, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
-      });
+    if (uri === '') {
+      const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: 30_000 };
+      return new Agent({ ...common, connect });
     }
-    if (!/^https?:/.test(proxy)) {
+    if (!/^https?:/.test(uri)) {
       throw new CertmanError({
         code: 'configuration/invalid',
-        message: `The kubeconfig reaches the API server through ${proxy}; only http and https proxies are supported.`,
+        message: `The kubeconfig reaches the API server through ${uri}; only http and https proxies are supported.`,
         remedy: 'Set proxy-url to an http(s) proxy.',
       });
     }
-    return new ProxyAgent({ ...common, uri: proxy, requestTls: tls });
+    return new ProxyAgent({ ...common, uri, requestTls: tls });
   }
 }
 

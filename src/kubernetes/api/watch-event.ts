@@ -1,76 +1,55 @@
-/** One line of a watch, read. Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
+/** Parses a line of a watch. Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
 import { z } from 'zod';
-import { CertmanError } from '../../failures/failure.ts';
-import { apiError } from './api-error.ts';
+import type { CertmanError } from '../../failures/failure.ts';
+import { apiError, malformedResponseError, parseJson } from './api-error.ts';
 import type { KubernetesObject } from './kubernetes-api.ts';
+import { isKubernetesObject } from './list-pages.ts';
 
+/** What a line says. */
 export type WatchEvent =
   | { readonly kind: 'applied' | 'deleted'; readonly object: KubernetesObject; readonly resourceVersion: string }
   | { readonly kind: 'bookmark'; readonly resourceVersion: string }
   /** The server ends the watch and says why. */
   | { readonly kind: 'refused'; readonly error: CertmanError };
 
-const metadataSchema = z.looseObject({ resourceVersion: z.string().min(1) });
+const MAX_STATUS_LENGTH = 64 * 1024;
+
 const lineSchema = z.object({
   type: z.string(),
-  object: z.looseObject({ metadata: z.looseObject({}).optional() }),
+  object: z.looseObject({
+    code: z.unknown(),
+    metadata: z.looseObject({ resourceVersion: z.string().optional().catch(undefined) }).optional(),
+  }),
 });
-const statusSchema = z.looseObject({ code: z.number().int() });
 
-const EVENT_KINDS = { ADDED: 'applied', MODIFIED: 'applied', DELETED: 'deleted' } as const;
+const EVENT_KINDS: ReadonlyMap<string, 'applied' | 'deleted'> = new Map([
+  ['ADDED', 'applied'],
+  ['MODIFIED', 'applied'],
+  ['DELETED', 'deleted'],
+]);
 
 /**
  * @param path of the watch, for messages.
- * @throws CertmanError `kubernetes/unexpected` when the line is no watch event: what it said is lost, so that the reader
- * must list again.
+ * @throws CertmanError `kubernetes/unexpected` when the line is no watch event: its change is lost, so the caller must list
+ * again.
  */
 export function parseWatchEvent(line: string, path: string): WatchEvent {
-  const event = lineSchema.safeParse(parse(line, path));
-  if (!event.success) throw malformedEventError(path, `${line.length} characters that are no watch event`);
+  const what = `watch ${path}`;
+  const event = lineSchema.safeParse(parseJson(what, line));
+  if (!event.success) throw malformedResponseError(what, `${line.length} characters that are no watch event`);
   const { type, object } = event.data;
   if (type === 'ERROR') {
-    const status = statusSchema.safeParse(object);
-    return {
-      kind: 'refused',
-      error: apiError(`go on with the watch of ${path}`, {
-        status: status.success ? status.data.code : 500,
-        text: JSON.stringify(object).slice(0, 64 * 1024),
-      }),
-    };
+    const status = typeof object.code === 'number' ? object.code : 500;
+    const text = JSON.stringify(object).slice(0, MAX_STATUS_LENGTH);
+    return { kind: 'refused', error: apiError(`continue the watch of ${path}`, { status, text }) };
   }
-  const metadata = metadataSchema.safeParse(object.metadata);
-  if (!metadata.success) throw malformedEventError(path, `an event ${type.slice(0, 20)} without a resourceVersion`);
-  const { resourceVersion } = metadata.data;
+  const resourceVersion = object.metadata?.resourceVersion ?? '';
+  if (resourceVersion === '') {
+    throw malformedResponseError(what, `an event ${type.slice(0, 20)} without a resourceVersion`);
+  }
   if (type === 'BOOKMARK') return { kind: 'bookmark', resourceVersion };
-  if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED') {
-    throw malformedEventError(path, `an event of the unknown type ${type.slice(0, 20)}`);
-  }
-  const checked = asKubernetesObject(object);
-  if (checked === undefined) throw malformedEventError(path, `an event ${type} whose object has no name`);
-  return { kind: EVENT_KINDS[type], object: checked, resourceVersion };
-}
-
-/** @returns undefined when `value` is no API object with a name. */
-export function asKubernetesObject(value: unknown): KubernetesObject | undefined {
-  if (typeof value !== 'object' || value === null || !('metadata' in value)) return undefined;
-  const { metadata } = value;
-  if (typeof metadata !== 'object' || metadata === null || !('name' in metadata)) return undefined;
-  return typeof metadata.name === 'string' && metadata.name !== '' ? (value as KubernetesObject) : undefined;
-}
-
-function parse(line: string, path: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    // The parser's message quotes the line, which may be part of a Secret.
-    throw malformedEventError(path, `${line.length} characters that are not JSON`);
-  }
-}
-
-function malformedEventError(path: string, what: string): CertmanError {
-  return new CertmanError({
-    code: 'kubernetes/unexpected',
-    message: `The watch of ${path} brought ${what}.`,
-    remedy: 'The objects are listed afresh, so that nothing is missed.',
-  });
+  const kind = EVENT_KINDS.get(type);
+  if (kind === undefined) throw malformedResponseError(what, `an event of the unknown type ${type.slice(0, 20)}`);
+  if (!isKubernetesObject(object)) throw malformedResponseError(what, `an event ${type} whose object has no name`);
+  return { kind, object, resourceVersion };
 }

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
 import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
-import { isObjectName } from '../api/object-name.ts';
+import { isObjectName } from '../api/resource-path.ts';
 import { ACCOUNT_CLAIMS, CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 

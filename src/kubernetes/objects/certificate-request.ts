@@ -1,5 +1,5 @@
 /**
- * The CertificateRequest (certman.managed.openshift.io/v1alpha1) that certman applies for a bundle, and what it reads of one.
+ * The CertificateRequest (certman.managed.openshift.io/v1alpha1) that certman applies for a bundle, and its owners.
  * Its schema is deploy/base/certificaterequest-crd.yaml.
  */
 import { z } from 'zod';
@@ -11,104 +11,105 @@ import {
   requestName,
 } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
-import { clusterOwnersOf } from './cluster-owners.ts';
+import type { KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
+import { apiVersionOf, isObjectName } from '../api/resource-path.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resources.ts';
 
 /** As in the CRD. */
 const MAX_NAMES_PROBLEM_LENGTH = 1024;
 
-const specSchema = z.looseObject({ renewBeforeDays: z.number().int().optional().catch(undefined) });
-
 /**
- * The object to apply. `renewBeforeDays` is never in it: it is the user's. Names that cannot be served leave `dnsNames` out
- * and say why in `namesProblem`, so that there is a resource to show the problem on.
+ * The object to apply, without `renewBeforeDays`, which belongs to the user. Invalid names go into `namesProblem` in place of
+ * `dnsNames`, so that there is an object to show the problem on.
  */
 export function buildCertificateRequest(cluster: ClusterView, bundle: BundleView, email: string): KubernetesObject {
-  const { identity, platform } = cluster;
+  const { namespace, name, uid } = cluster.identity;
+  const owner = { apiVersion: apiVersionOf(CLUSTER_DEPLOYMENTS), kind: CLUSTER_DEPLOYMENTS.kind, name, uid };
   return {
-    apiVersion: `${CERTIFICATE_REQUESTS.group}/${CERTIFICATE_REQUESTS.version}`,
+    apiVersion: apiVersionOf(CERTIFICATE_REQUESTS),
     kind: CERTIFICATE_REQUESTS.kind,
     metadata: {
-      namespace: identity.namespace,
-      name: requestName(identity.name, bundle.name),
+      namespace,
+      name: requestName(name, bundle.name),
       finalizers: [FINALIZER],
-      ownerReferences: [
-        {
-          apiVersion: `${CLUSTER_DEPLOYMENTS.group}/${CLUSTER_DEPLOYMENTS.version}`,
-          kind: CLUSTER_DEPLOYMENTS.kind,
-          name: identity.name,
-          uid: identity.uid,
-          controller: true,
-        },
-      ],
+      ownerReferences: [{ ...owner, controller: true }],
     },
     spec: {
       acmeDNSDomain: cluster.zoneName,
-      // The kind in lower case, as certman-operator writes it: what it left is taken over unchanged, and finds it so again.
-      certificateSecret: { kind: 'secret', namespace: identity.namespace, name: bundle.secretName },
+      // The kind in lower case, as certman-operator writes it: its requests are adopted unchanged.
+      certificateSecret: { kind: 'secret', namespace, name: bundle.secretName },
       ...(bundle.names.kind === 'valid'
         ? { dnsNames: bundle.names.dnsNames }
         : { namesProblem: bundle.names.message.slice(0, MAX_NAMES_PROBLEM_LENGTH) }),
       email,
-      platform: platformOf(platform),
-      ...(cluster.apiURL === undefined ? {} : { apiURL: cluster.apiURL }),
-      ...(cluster.webConsoleURL === undefined ? {} : { webConsoleURL: cluster.webConsoleURL }),
+      platform: platformSpec(cluster.platform),
+      apiURL: cluster.apiURL,
+      webConsoleURL: cluster.webConsoleURL,
     },
   };
 }
 
-function platformOf(platform: PlatformView): Readonly<Record<string, unknown>> {
+function platformSpec(platform: PlatformView): Readonly<Record<string, unknown>> {
+  if (platform.kind === 'unsupported') return {};
+  const credentials = { name: platform.credentialsSecret };
   switch (platform.kind) {
     case 'aws':
-      return {
-        aws: {
-          credentials: platform.credentialsSecret === undefined ? {} : { name: platform.credentialsSecret },
-          region: platform.region,
-        },
-      };
+      return { aws: { credentials, region: platform.region } };
     case 'gcp':
-      return { gcp: { credentials: { name: platform.credentialsSecret } } };
+      return { gcp: { credentials } };
     case 'azure':
-      return {
-        azure: { credentials: { name: platform.credentialsSecret }, resourceGroupName: platform.resourceGroupName },
-      };
-    case 'unsupported':
-      return {};
+      return { azure: { credentials, resourceGroupName: platform.resourceGroupName } };
   }
 }
 
-/** `spec.renewBeforeDays` as the user set it. */
-export function renewBeforeDaysOf(request: KubernetesObject): number | undefined {
-  const spec = specSchema.safeParse(request['spec']);
-  return spec.success ? spec.data.renewBeforeDays : undefined;
+/** A ClusterDeployment among the owners of an object. */
+export interface ClusterOwner {
+  readonly name: string;
+  readonly uid: string;
 }
 
-/** Whose a CertificateRequest is. `nobody`: no ClusterDeployment is among its owners. */
-export type RequestOwnership =
-  | { readonly kind: 'ours' }
-  | { readonly kind: 'nobody' }
-  | { readonly kind: 'other'; readonly ownerName: string; readonly ownerUid: string };
+/** Of any version of Hive's group. Users can write any owner into an object. */
+const ownerSchema = z.object({
+  apiVersion: z.string().startsWith(`${CLUSTER_DEPLOYMENTS.group}/`),
+  kind: z.literal(CLUSTER_DEPLOYMENTS.kind),
+  name: z.string().refine(isObjectName),
+  // At most as long as a UUID: workflow ids contain it and have room for no more.
+  uid: z.string().regex(/^[A-Za-z0-9-]{1,36}$/),
+});
 
+/** The ClusterDeployments among the owners of an object. */
+export function clusterOwnersOf({ ownerReferences = [] }: ObjectMeta): readonly ClusterOwner[] {
+  return ownerReferences.flatMap((reference) => {
+    const { data } = ownerSchema.safeParse(reference);
+    return data === undefined ? [] : [{ name: data.name, uid: data.uid }];
+  });
+}
+
+/** Ownership of a CertificateRequest, from a cluster's point of view. `orphaned`: no ClusterDeployment is among its owners. */
+export type RequestOwnership =
+  | { readonly kind: 'owned' | 'orphaned' }
+  | { readonly kind: 'foreign'; readonly ownerName: string; readonly ownerUid: string };
+
+/** Whose a CertificateRequest is. */
 export function requestOwnershipOf(metadata: ObjectMeta, cluster: Pick<ClusterIdentity, 'uid'>): RequestOwnership {
   const owners = clusterOwnersOf(metadata);
   const other = owners.find((owner) => owner.uid !== cluster.uid);
-  if (other !== undefined) return { kind: 'other', ownerName: other.name, ownerUid: other.uid };
-  return owners.length === 0 ? { kind: 'nobody' } : { kind: 'ours' };
+  if (other !== undefined) return { kind: 'foreign', ownerName: other.name, ownerUid: other.uid };
+  return { kind: owners.length === 0 ? 'orphaned' : 'owned' };
 }
 
-/** Two ClusterDeployments lay claim to one name of a CertificateRequest; the first has it. */
+/** Two ClusterDeployments need a CertificateRequest of the same name; the first keeps it. */
 export function foreignRequestError(
-  metadata: ObjectMeta,
-  owner: { readonly ownerName: string; readonly ownerUid: string },
+  { namespace, name }: ObjectMeta,
+  { ownerName, ownerUid }: RequestOwnership & { kind: 'foreign' },
   cluster: ClusterIdentity,
 ): CertmanError {
-  const again = owner.ownerName === cluster.name;
   return new CertmanError({
     code: 'kubernetes/ownedByOther',
-    message: `CertificateRequest ${metadata.namespace}/${metadata.name}, which ClusterDeployment ${cluster.name} (uid ${cluster.uid}) needs, belongs to ClusterDeployment ${owner.ownerName} (uid ${owner.ownerUid}) and is left alone.`,
-    remedy: again
-      ? 'It is from an earlier cluster of the same name; once its removal is finished, it goes on by itself.'
-      : 'Rename the bundle of one of the two clusters: <cluster>-<bundle> must be unique in a namespace.',
+    message: `CertificateRequest ${namespace}/${name}, which ClusterDeployment ${cluster.name} (uid ${cluster.uid}) needs, belongs to ClusterDeployment ${ownerName} (uid ${ownerUid}) and is left unchanged.`,
+    remedy:
+      ownerName === cluster.name
+        ? 'It belongs to an earlier cluster of the same name; once that is removed, certman continues by itself.'
+        : 'Rename the bundle of one of the two clusters: <cluster>-<bundle> must be unique in a namespace.',
   });
 }

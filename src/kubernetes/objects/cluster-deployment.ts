@@ -13,7 +13,7 @@ import {
   requestName,
 } from '../../clusters/cluster-view.ts';
 import { type KubernetesObject } from '../api/kubernetes-api.ts';
-import { isObjectName } from '../api/object-name.ts';
+import { isObjectName } from '../api/resource-path.ts';
 import { FINALIZER } from './resources.ts';
 
 /** What the projection needs to know beside the object. */

@@ -1,85 +1,72 @@
-/** Takes away what a bundle left on the API server: certificate Secret, staging Secret, CertificateRequest. */
-
+/** Deletes the objects of a bundle: certificate Secret, staging Secret, CertificateRequest. */
 import { type ClusterIdentity, requestName } from '../../clusters/cluster-view.ts';
 import type { RemoveBundleInput } from '../../contract/activities.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
-import { type KubernetesApi, type KubernetesObject, type ObjectMeta } from '../api/kubernetes-api.ts';
+import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
 import { requestOwnershipOf } from './certificate-request.ts';
-import { isStandalone } from './primary-resource.ts';
-import { CERTIFICATE_REQUESTS, SECRETS } from './resources.ts';
+import { isStandalone } from './primary-object.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from './resources.ts';
 import { REQUEST_LABEL } from './secret-ownership.ts';
-import { STAGING_LABEL, stagingSecretName } from './secrets.ts';
+import { STAGING_LABEL, stagingSecretName } from './staging-secret.ts';
 
 /**
- * Deletes only what is this cluster's. The finalizer goes last: as long as it is on, what is left can be found again.
- * Owner references are not relied on: without a garbage collector everything is gone as well.
- * @returns what was removed, in words; what was gone before is not among it.
+ * Deletes only what is this cluster's. The finalizer goes last: while the request has it, the rest can be found again. Does not
+ * rely on owner references, so that it works without a garbage collector. A standalone request is its user's to delete.
+ * @returns what was deleted, in words; not what was gone before.
  */
 export async function deleteBundleObjects(
   kubernetes: KubernetesApi,
-  input: RemoveBundleInput,
+  { cluster, bundleName, secretName, requestName: givenName }: RemoveBundleInput,
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
-  const { namespace } = input.cluster;
-  const alone = isStandalone(input.cluster);
-  const usualName = alone ? input.cluster.name : requestName(input.cluster.name, input.bundleName);
-  const name = input.requestName ?? usualName;
-  const removed: string[] = [];
+  const { namespace } = cluster;
+  const standalone = isStandalone(cluster);
+  const defaultName = standalone ? cluster.name : requestName(cluster.name, bundleName);
+  const name = givenName ?? defaultName;
+  const deleted: string[] = [];
   const request = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }, signal);
-  if (request !== undefined && isRetained(request.metadata, input.cluster, name === usualName)) return removed;
+  if (request !== undefined && isRetained(request.metadata, cluster, name === defaultName)) return deleted;
 
-  const deleteIf = async (secretName: string, isOurs: (metadata: ObjectMeta) => boolean): Promise<void> => {
-    if (secretName === '') return;
-    const secret = await kubernetes.get(SECRETS, { namespace, name: secretName }, signal);
-    if (secret === undefined || !isOurs(secret.metadata)) return;
-    if (await deleteByUid(kubernetes, secret, signal)) removed.push(`Secret ${namespace}/${secretName}`);
+  const deleteSecret = async (secret: string, isOwn: (metadata: ObjectMeta) => boolean): Promise<void> => {
+    if (secret === '') return;
+    const found = await kubernetes.get(SECRETS, { namespace, name: secret }, signal);
+    if (found === undefined || !isOwn(found.metadata)) return;
+    const { uid } = found.metadata;
+    if (await kubernetes.delete(SECRETS, found.metadata, { uid, signal }))
+      deleted.push(`Secret ${namespace}/${secret}`);
   };
-  await deleteIf(
-    input.secretName,
+  await deleteSecret(
+    secretName,
     (secret) => secret.labels?.[REQUEST_LABEL] === name || isOwnedBy(secret, name, request?.metadata.uid),
   );
-  await deleteIf(stagingSecretName(name), (secret) => secret.labels?.[STAGING_LABEL] === 'true');
+  await deleteSecret(stagingSecretName(name), (secret) => secret.labels?.[STAGING_LABEL] === 'true');
 
-  // One that stands alone is its user's to delete, and goes with its finalizer, which is released when all is done.
-  if (request !== undefined && !alone) {
+  if (request !== undefined && !standalone) {
     const { uid } = request.metadata;
-    const options = { ...(uid === undefined ? {} : { uid }), ...(signal === undefined ? {} : { signal }) };
-    const deleted = await kubernetes.delete(CERTIFICATE_REQUESTS, { namespace, name }, options);
-    await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, signal);
-    if (deleted) removed.push(`CertificateRequest ${namespace}/${name}`);
+    const isDeleted = await kubernetes.delete(CERTIFICATE_REQUESTS, { namespace, name }, { uid, signal });
+    await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, FINALIZER, signal);
+    if (isDeleted) deleted.push(`CertificateRequest ${namespace}/${name}`);
   }
-  return removed;
+  return deleted;
 }
 
 /**
- * Whether the request is not the one whose end has come, so that its Secrets are its own too: another ClusterDeployment has
- * one of this name now (a cluster made again), or it stands alone and was made again, or lives.
- * @param named whether it is called after the cluster and its bundle; if not, only its owner reference makes it the cluster's.
+ * Whether the request, with its Secrets, outlives the decommissioned cluster: it belongs to another ClusterDeployment (a
+ * re-created cluster), or is standalone and was re-created or is not being deleted.
+ * @param hasDefaultName whether it is named after the cluster and its bundle; if not, only its owner reference makes it the
+ * cluster's.
  */
-function isRetained(request: ObjectMeta, cluster: ClusterIdentity, named: boolean): boolean {
-  if (!isStandalone(cluster)) {
-    const { kind } = requestOwnershipOf(request, cluster);
-    return kind === 'other' || (kind === 'nobody' && !named);
-  }
-  return request.uid !== cluster.uid || request.deletionTimestamp === undefined;
+function isRetained(request: ObjectMeta, cluster: ClusterIdentity, hasDefaultName: boolean): boolean {
+  if (isStandalone(cluster)) return request.uid !== cluster.uid || request.deletionTimestamp === undefined;
+  const { kind } = requestOwnershipOf(request, cluster);
+  return kind === 'foreign' || (kind === 'orphaned' && !hasDefaultName);
 }
 
-/** Of a request that is gone, the name has to do. */
-function isOwnedBy(secret: ObjectMeta, request: string, uid: string | undefined): boolean {
-  return (secret.ownerReferences ?? []).some((owner) =>
-    uid === undefined ? owner['kind'] === CERTIFICATE_REQUESTS.kind && owner['name'] === request : owner['uid'] === uid,
-  );
-}
-
-async function deleteByUid(
-  kubernetes: KubernetesApi,
-  secret: KubernetesObject,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const { namespace, name, uid } = secret.metadata;
-  return kubernetes.delete(
-    SECRETS,
-    { name, ...(namespace === undefined ? {} : { namespace }) },
-    { ...(uid === undefined ? {} : { uid }), ...(signal === undefined ? {} : { signal }) },
+/** Without the request, whose uid is then unknown, its name decides. */
+function isOwnedBy({ ownerReferences = [] }: ObjectMeta, requestName: string, requestUid: string | undefined): boolean {
+  return ownerReferences.some((owner) =>
+    requestUid === undefined
+      ? owner['kind'] === CERTIFICATE_REQUESTS.kind && owner['name'] === requestName
+      : owner['uid'] === requestUid,
   );
 }

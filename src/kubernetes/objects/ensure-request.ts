@@ -1,24 +1,30 @@
-/** Makes the CertificateRequest of a bundle be what it should be, without ever taking another cluster's. */
+/** Creates or corrects the CertificateRequest of a bundle, without ever touching another cluster's. */
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
-import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
-import { buildCertificateRequest, foreignRequestError, requestOwnershipOf } from './certificate-request.ts';
+import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
+import { isFailure } from '../api/retry-on-conflict.ts';
+import {
+  buildCertificateRequest,
+  clusterOwnersOf,
+  foreignRequestError,
+  requestOwnershipOf,
+} from './certificate-request.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
 import { orphanSecret } from './secret-ownership.ts';
-import { stagingSecretName } from './secrets.ts';
+import { stagingSecretName } from './staging-secret.ts';
 
 const MAX_ATTEMPTS = 3;
 
-/** Put on by the API server itself for a deletion that waits for the garbage collector; gone within moments. */
+/** Added by the API server for a deletion that waits for the garbage collector, which removes them soon. */
 const GARBAGE_COLLECTOR_FINALIZERS = new Set(['foregroundDeletion', 'orphan']);
 const GARBAGE_COLLECTOR_RETRY_MS = 500;
 
 /**
- * One request as a rule. One that somebody deleted is let go and made again, its Secrets kept: with the reference to it still
- * on them, the garbage collector would delete them. @returns the CertificateRequest as it is now.
- * @throws CertmanError `kubernetes/ownedByOther` when it belongs to another ClusterDeployment, or is being deleted and somebody
- * else holds it; `kubernetes/conflict` while the garbage collector holds it.
+ * One request as a rule. A CertificateRequest that is being deleted is released and created anew; its Secrets stay.
+ * @returns the CertificateRequest as it is now.
+ * @throws CertmanError `kubernetes/ownedByOther` when it belongs to another ClusterDeployment, or another's finalizer delays
+ * its deletion; `kubernetes/conflict` while the garbage collector delays it.
  */
 export async function ensureCertificateRequest(
   kubernetes: KubernetesApi,
@@ -27,69 +33,66 @@ export async function ensureCertificateRequest(
   email: string,
   signal?: AbortSignal,
 ): Promise<KubernetesObject> {
-  const wanted = buildCertificateRequest(cluster, bundle, email);
+  const desired = buildCertificateRequest(cluster, bundle, email);
   for (let attempt = 1; ; attempt += 1) {
-    const applied = await applyUnlessForeign(kubernetes, cluster, wanted, signal);
-    if (applied !== undefined && applied.metadata.deletionTimestamp === undefined) return applied;
-    if (applied !== undefined) await releaseRequest(kubernetes, applied, bundle.secretName, signal);
-    if (attempt >= MAX_ATTEMPTS) throw beingDeletedError(applied ?? wanted);
+    const request = await applyUnlessForeign(kubernetes, cluster, desired, signal);
+    if (request.metadata.deletionTimestamp === undefined) return request;
+    await releaseRequest(kubernetes, cluster, request, bundle.secretName, signal);
+    if (attempt >= MAX_ATTEMPTS) throw deletionDelayedError(request);
   }
 }
 
+/** @returns the request; or one that is being deleted, this cluster's or a leftover of an earlier cluster of the same name. */
+async function applyUnlessForeign(
+  kubernetes: KubernetesApi,
+  { identity }: ClusterView,
+  desired: KubernetesObject,
+  signal?: AbortSignal,
+): Promise<KubernetesObject> {
+  try {
+    return await kubernetes.apply(CERTIFICATE_REQUESTS, desired, { signal });
+  } catch (error) {
+    // Refused: a second controlling owner, or a new finalizer on an object that is being deleted.
+    if (!isFailure(error, 'kubernetes/invalid')) throw error;
+    const found = await kubernetes.get(CERTIFICATE_REQUESTS, desired.metadata, signal);
+    if (found === undefined) throw error;
+    const ownership = requestOwnershipOf(found.metadata, identity);
+    const deleting = found.metadata.deletionTimestamp !== undefined;
+    if (ownership.kind === 'foreign' && !(deleting && ownership.ownerName === identity.name)) {
+      throw foreignRequestError(found.metadata, ownership, identity);
+    }
+    if (!deleting) throw error;
+    return found;
+  }
+}
+
+/** Lets a deletion finish. The garbage collector would delete the Secrets that the request owns, so their reference goes first. */
 async function releaseRequest(
   kubernetes: KubernetesApi,
+  { identity }: ClusterView,
   request: KubernetesObject,
   secretName: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { namespace = '', name, uid } = request.metadata;
-  for (const secret of [secretName, stagingSecretName(name)]) {
+  const { namespace, name, uid } = request.metadata;
+  const owners = clusterOwnersOf(request.metadata);
+  const isLeftover = owners.length > 0 && owners.every((owner) => owner.uid !== identity.uid);
+  for (const secret of isLeftover ? [] : [secretName, stagingSecretName(name)]) {
     await orphanSecret(kubernetes, { namespace, name: secret }, uid, signal);
   }
-  await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, signal);
+  await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, FINALIZER, signal);
 }
 
-function beingDeletedError({ metadata }: KubernetesObject): CertmanError {
+function deletionDelayedError({ metadata }: KubernetesObject): CertmanError {
   const { namespace, name } = metadata;
-  const holders = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER);
-  const passing = holders.every((holder) => GARBAGE_COLLECTOR_FINALIZERS.has(holder));
+  const finalizers = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER);
+  const transient = finalizers.every((finalizer) => GARBAGE_COLLECTOR_FINALIZERS.has(finalizer));
   return new CertmanError({
-    code: passing ? 'kubernetes/conflict' : 'kubernetes/ownedByOther',
-    message: `CertificateRequest ${namespace}/${name} is being deleted, and cannot be made again before it is gone (finalizers: ${holders.join(', ') || 'none'}).`,
-    remedy: passing
-      ? 'It is made again as soon as the garbage collector has let it go.'
-      : 'See by its finalizers who holds it; once it is gone, it goes on by itself.',
-    ...(passing ? { notBefore: new Date(Date.now() + GARBAGE_COLLECTOR_RETRY_MS) } : {}),
+    code: transient ? 'kubernetes/conflict' : 'kubernetes/ownedByOther',
+    message: `CertificateRequest ${namespace}/${name} is being deleted, and cannot be created anew before it is gone (finalizers: ${finalizers.join(', ') || 'none'}).`,
+    remedy: transient
+      ? 'It is created as soon as the garbage collector has released it.'
+      : 'Its finalizers name what delays its deletion; once it is gone, certman continues by itself.',
+    notBefore: transient ? new Date(Date.now() + GARBAGE_COLLECTOR_RETRY_MS) : undefined,
   });
-}
-
-/** @returns the request, being deleted or not; undefined when a leftover of an earlier cluster of the same name was let go, so that the next try creates it. */
-async function applyUnlessForeign(
-  kubernetes: KubernetesApi,
-  cluster: ClusterView,
-  wanted: KubernetesObject,
-  signal?: AbortSignal,
-): Promise<KubernetesObject | undefined> {
-  const { identity } = cluster;
-  try {
-    return await kubernetes.apply(CERTIFICATE_REQUESTS, wanted, signal === undefined ? {} : { signal });
-  } catch (error) {
-    // The API server allows one controlling owner only: with another's there, ours is refused and nothing was changed.
-    if (!(error instanceof CertmanError) || error.code !== 'kubernetes/invalid') throw error;
-    const { name, namespace } = wanted.metadata;
-    const key = { name, ...(namespace === undefined ? {} : { namespace }) };
-    const found = await kubernetes.get(CERTIFICATE_REQUESTS, key, signal);
-    const owner = found === undefined ? undefined : requestOwnershipOf(found.metadata, identity);
-    if (found === undefined || owner === undefined) throw error;
-    const deleting = found.metadata.deletionTimestamp !== undefined;
-    if (owner.kind !== 'other') {
-      // An object on its way out takes no new finalizer: that, and nothing about ours, is what was refused.
-      if (deleting) return found;
-      throw error;
-    }
-    const leftover = owner.ownerName === identity.name && deleting;
-    if (!leftover) throw foreignRequestError(found.metadata, owner, identity);
-    await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, found, signal);
-    return undefined;
-  }
 }

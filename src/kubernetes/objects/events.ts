@@ -1,20 +1,24 @@
 /**
- * Events (core/v1) beside the objects they are about. The name follows from what is said about what, so that saying it again
- * counts up instead of adding another; the API server forgets Events after an hour.
+ * Events (core/v1) on the objects that they concern. The name follows from the content, so that a repeated Event counts up
+ * instead of adding another; the API server deletes Events after an hour.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { CertmanError } from '../../failures/failure.ts';
-import { type KubernetesApi, type KubernetesObject, type ResourceType } from '../api/kubernetes-api.ts';
-import { truncateName } from '../api/object-name.ts';
+import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
+import { apiVersionOf, truncateName } from '../api/resource-path.ts';
+import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
 import { EVENTS } from './resources.ts';
+import { toRfc3339 } from './timestamp.ts';
 
 /** Limit of the API server: k8s.io/kubernetes pkg/apis/core/validation (NoteLengthLimit). */
 const MAX_MESSAGE_BYTES = 1024;
+const MAX_REASON_LENGTH = 128;
+/** Leaves room for `.` and the digest. */
+const MAX_SUBJECT_LENGTH = 230;
 const MAX_ATTEMPTS = 4;
 const COMPONENT = 'certman';
 
-/** What an Event is about. */
+/** The object that an Event concerns. */
 export interface InvolvedObject {
   readonly resource: ResourceType;
   readonly namespace: string;
@@ -22,86 +26,68 @@ export interface InvolvedObject {
   readonly uid: string;
 }
 
+/** Content of an Event. */
 export interface EventDetails {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
 }
 
-const countSchema = z.looseObject({ count: z.number().int().optional().catch(undefined) });
+const countSchema = z.looseObject({ count: z.number().int().catch(1) });
 
-/** One request when it is new, three when it is said again. In a namespace that is being deleted there is nobody to tell. */
+/** One request for a new Event, three for a repeated one. Does nothing in a namespace that is gone or being deleted. */
 export async function recordEvent(
   kubernetes: KubernetesApi,
-  subject: InvolvedObject,
-  words: EventDetails,
+  involvedObject: InvolvedObject,
+  details: EventDetails,
   signal?: AbortSignal,
 ): Promise<void> {
-  const event = buildEvent(subject, words, new Date());
-  const key = { namespace: subject.namespace, name: event.metadata.name };
+  const event = buildEvent(involvedObject, details, new Date());
   try {
-    for (let attempt = 1; ; attempt += 1) {
-      if ((await kubernetes.create(EVENTS, event, signal)) !== undefined) return;
-      const found = await kubernetes.get(EVENTS, key, signal);
-      if (found === undefined) continue;
-      if (await incrementCount(kubernetes, found, String(event['lastTimestamp']), attempt < MAX_ATTEMPTS, signal))
-        return;
-    }
+    await retryOnConflict(MAX_ATTEMPTS, async () => {
+      // Gone between two requests, it is created after all.
+      while ((await kubernetes.create(EVENTS, event, signal)) === undefined) {
+        const found = await kubernetes.get(EVENTS, event.metadata, signal);
+        if (found !== undefined && (await incrementCount(kubernetes, found, event['lastTimestamp'], signal))) return;
+      }
+    });
   } catch (error) {
-    if (error instanceof CertmanError && error.code === 'kubernetes/notFound') return;
-    throw error;
+    if (!isFailure(error, 'kubernetes/notFound')) throw error;
   }
 }
 
 async function incrementCount(
   kubernetes: KubernetesApi,
-  found: KubernetesObject,
-  lastTimestamp: string,
-  mayRetry: boolean,
+  { metadata, ...found }: KubernetesObject,
+  lastTimestamp: unknown,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const { namespace, name, resourceVersion } = found.metadata;
-  const count = countSchema.parse(found).count ?? 1;
-  try {
-    const patched = await kubernetes.patch(
-      EVENTS,
-      { name, ...(namespace === undefined ? {} : { namespace }) },
-      [
-        { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-        { op: 'add', path: '/count', value: count + 1 },
-        { op: 'add', path: '/lastTimestamp', value: lastTimestamp },
-      ],
-      signal === undefined ? {} : { signal },
-    );
-    return patched !== undefined;
-  } catch (error) {
-    if (mayRetry && error instanceof CertmanError && error.code === 'kubernetes/conflict') return false;
-    throw error;
-  }
+  const operations = [
+    { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
+    { op: 'add', path: '/count', value: countSchema.parse(found).count + 1 },
+    { op: 'add', path: '/lastTimestamp', value: lastTimestamp },
+  ] as const;
+  return (await kubernetes.patch(EVENTS, metadata, operations, { signal })) !== undefined;
 }
 
-/** The object to create; the same subject and words give the same name. */
-export function buildEvent(subject: InvolvedObject, words: EventDetails, now: Date): KubernetesObject {
-  const { resource, namespace, name, uid } = subject;
-  const message = truncateMessage(words.message);
-  const digest = createHash('sha256')
-    .update(JSON.stringify([uid, words.type, words.reason, message]))
-    .digest('hex')
-    .slice(0, 16);
-  const instant = now.toISOString().replace(/\.\d{3}Z$/, 'Z');
+/** The object to create; the same involved object and details give the same name. */
+export function buildEvent(involvedObject: InvolvedObject, details: EventDetails, now: Date): KubernetesObject {
+  const { resource, ...reference } = involvedObject;
+  const { type, reason } = details;
+  const message = truncateMessage(details.message);
+  const content = JSON.stringify([reference.uid, type, reason, message]);
+  const digest = createHash('sha256').update(content).digest('hex').slice(0, 16);
+  const instant = toRfc3339(now);
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { namespace, name: `${truncateName(name, 230)}.${digest}` },
-    involvedObject: {
-      apiVersion: resource.group === '' ? resource.version : `${resource.group}/${resource.version}`,
-      kind: resource.kind,
-      namespace,
-      name,
-      uid,
+    metadata: {
+      namespace: reference.namespace,
+      name: `${truncateName(reference.name, MAX_SUBJECT_LENGTH)}.${digest}`,
     },
-    type: words.type,
-    reason: words.reason.slice(0, 128),
+    involvedObject: { apiVersion: apiVersionOf(resource), kind: resource.kind, ...reference },
+    type,
+    reason: reason.slice(0, MAX_REASON_LENGTH),
     message,
     firstTimestamp: instant,
     lastTimestamp: instant,
@@ -115,6 +101,6 @@ export function buildEvent(subject: InvolvedObject, words: EventDetails, now: Da
 function truncateMessage(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= MAX_MESSAGE_BYTES) return text;
-  // A character cut in two becomes U+FFFD (3 bytes): leave room for it and the ellipsis.
+  // A character cut in two becomes U+FFFD (3 bytes): room for it and the ellipsis.
   return `${bytes.subarray(0, MAX_MESSAGE_BYTES - 6).toString('utf8')}…`;
 }

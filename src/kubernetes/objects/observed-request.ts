@@ -1,27 +1,27 @@
-/** What the watch reads of a CertificateRequest: what the gauges show, and whose it is. */
+/** What the controller reads of a CertificateRequest, checked and limited, and which of its changes concern its workflow. */
 import { z } from 'zod';
 import { canonicalJson, digestOf } from '../../certificates/digest.ts';
 import type { RenewalWindow } from '../../certificates/renewal-window.ts';
-import {
-  type BundleView,
-  type ClusterView,
-  deletedClusterView,
-  type PlatformView,
-  requestName,
-} from '../../clusters/cluster-view.ts';
+import type { PlatformView } from '../../clusters/cluster-view.ts';
 import { isCrlUrl } from '../../x509/certificate-extensions.ts';
-import { type FieldWrites, fieldWritesOf, lastOtherManager } from '../api/field-writes.ts';
-import { type KubernetesObject } from '../api/kubernetes-api.ts';
-import { isObjectName } from '../api/object-name.ts';
-import { ownedFieldsOf, unownedFields } from '../api/owned-fields.ts';
-import { type ClusterOwner, clusterOwnersOf } from './cluster-owners.ts';
-import { FINALIZER } from './resources.ts';
+import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
+import {
+  type FieldWrites,
+  fieldWritesOf,
+  isOtherManagersChange,
+  lastOtherManager,
+  ownedFieldsOf,
+  unownedFields,
+} from '../api/managed-fields.ts';
+import { type ClusterOwner, clusterOwnersOf } from './certificate-request.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
 
+/** A CertificateRequest as last observed. Instants are RFC 3339. */
 export interface ObservedRequest {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** The ClusterDeployment that owns it; undefined when it is nobody's. */
+  /** The ClusterDeployment that owns it; undefined when it is orphaned or standalone. */
   readonly owner?: ClusterOwner;
   readonly deleting: boolean;
   /** Annotation `hive.openshift.io/reconcile-pause: "true"`. */
@@ -33,16 +33,15 @@ export interface ObservedRequest {
   readonly platform: PlatformView;
   readonly specDigest: string;
   readonly specWrites: FieldWrites;
-  /** Fields of the spec that certman does not own: somebody changed them, or it has never written them. */
+  /** Fields of the spec that certman does not own: another manager changed them, or certman never wrote them. */
   readonly unownedSpecFields: readonly string[];
-  /** Fields of the status that somebody else wrote. */
   readonly unownedStatusFields: readonly string[];
   readonly statusWrites: FieldWrites;
-  /** Field manager of whoever else wrote anything in it last. */
+  /** The other field manager that wrote last. */
   readonly otherManager?: string;
-  /** When certman last wrote the status (RFC 3339); undefined when nothing in it is its own. */
+  /** When certman last wrote the status; undefined when it owns nothing of it. */
   readonly statusWrittenAt?: string;
-  /** Everything that certman always says is there. */
+  /** Whether every field that certman always writes is there. */
   readonly statusComplete: boolean;
   /** As the user set it. */
   readonly renewBeforeDays?: number;
@@ -56,178 +55,162 @@ export interface ObservedRequest {
   readonly acmeServer?: string;
   /** `certId` of its `CertificateFacts`. */
   readonly certId?: string;
-  /** Where its CA lists what it has revoked. */
+  /** URL of the CRL that would list it. */
   readonly crlUrl?: string;
-  /** Of this certificate, as far as it was ever of consequence. */
+  /** ARI window of this certificate, where it has changed its renewal. */
   readonly suggestedWindow?: RenewalWindow;
-  /** RFC 3339. */
   readonly renewalTime?: string;
-  /** RFC 3339. */
   readonly nextAttempt?: string;
 }
 
-/** Of the spec: certman never writes the first, and the others are for information. */
+/** certman never writes the first; the others are for information. */
 const UNMANAGED_SPEC_FIELDS = new Set(['renewBeforeDays', 'apiURL', 'webConsoleURL']);
 
 const text = z.string().max(4096);
-const optionalText = text.optional().catch(undefined);
-const secretRef = z.object({ name: text.optional() }).optional().catch(undefined);
-const platformSchema = z
-  .looseObject({
-    aws: z.looseObject({ credentials: secretRef, region: optionalText }).optional().catch(undefined),
-    gcp: z.looseObject({ credentials: secretRef }).optional().catch(undefined),
-    azure: z.looseObject({ credentials: secretRef, resourceGroupName: optionalText }).optional().catch(undefined),
-  })
-  .optional()
-  .catch(undefined);
+/** Empty text counts as absent. */
+const optionalText = text.min(1).optional().catch(undefined);
+const credentials = z.object({ name: optionalText }).catch({});
 
-/** Every field on its own: an odd one is as if absent, since the watch of all the others must go on. */
-const requestSchema = z.looseObject({
-  spec: z
+/** An invalid field counts as absent: one odd object must not end the watch of all others. */
+const specSchema = z.object({
+  acmeDNSDomain: text.catch(''),
+  certificateSecret: z.object({ name: text }).catch({ name: '' }),
+  dnsNames: z.array(text).max(1000).catch([]),
+  renewBeforeDays: z.number().int().optional().catch(undefined),
+  platform: z
     .looseObject({
-      acmeDNSDomain: text.catch(''),
-      certificateSecret: secretRef,
-      dnsNames: z.array(text).max(1000).catch([]),
-      renewBeforeDays: z.number().int().optional().catch(undefined),
-      platform: platformSchema,
-    })
-    .optional()
-    .catch(undefined),
-  status: z
-    .looseObject({
-      issued: z.boolean().optional().catch(undefined),
-      notBefore: optionalText,
-      notAfter: optionalText,
-      issuerName: optionalText,
-      serialNumber: optionalText,
-      acmeServer: optionalText,
-      certID: z
-        .string()
-        .max(256)
-        .regex(/^[\w-]+\.[\w-]+$/)
+      aws: z
+        .object({ credentials, region: text.catch('') })
         .optional()
         .catch(undefined),
-      crlURL: z.string().refine(isCrlUrl).optional().catch(undefined),
-      suggestedWindow: z
-        .looseObject({ start: text, end: text, explanationURL: optionalText })
+      gcp: z.object({ credentials }).optional().catch(undefined),
+      azure: z
+        .object({ credentials, resourceGroupName: text.catch('') })
         .optional()
         .catch(undefined),
-      renewalTime: optionalText,
-      nextAttempt: optionalText,
-      state: optionalText,
-      conditions: z.array(z.unknown()).optional().catch(undefined),
     })
+    .catch({}),
+});
+const statusSchema = z.object({
+  issued: z.boolean().optional().catch(undefined),
+  notBefore: optionalText,
+  notAfter: optionalText,
+  issuerName: optionalText,
+  serialNumber: optionalText,
+  acmeServer: optionalText,
+  certID: z
+    .string()
+    .max(256)
+    .regex(/^[\w-]+\.[\w-]+$/)
     .optional()
     .catch(undefined),
+  crlURL: z.string().refine(isCrlUrl).optional().catch(undefined),
+  suggestedWindow: z.object({ start: text, end: text, explanationURL: optionalText }).optional().catch(undefined),
+  renewalTime: optionalText,
+  nextAttempt: optionalText,
+  state: optionalText,
+  conditions: z.array(z.unknown()).catch([]),
 });
 
+const NO_SPEC = specSchema.parse({});
+const NO_STATUS = statusSchema.parse({});
+
+/** Never fails: an invalid field counts as absent. */
 export function observeRequest(object: KubernetesObject): ObservedRequest {
   const { metadata } = object;
-  const { spec, status } = requestSchema.parse(object);
+  const spec = specSchema.catch(NO_SPEC).parse(object['spec']);
+  const status = statusSchema.catch(NO_STATUS).parse(object['status']);
   const ownStatus = ownedFieldsOf(object, 'status');
-  const stranger = lastOtherManager(object);
-  const [owner] = clusterOwnersOf(metadata);
+  const { certID: certId, issued } = status;
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid ?? '',
-    ...(owner === undefined ? {} : { owner }),
+    owner: clusterOwnersOf(metadata)[0],
     deleting: metadata.deletionTimestamp !== undefined,
     paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
     finalizer: metadata.finalizers?.includes(FINALIZER) === true,
-    secretName: spec?.certificateSecret?.name ?? '',
-    dnsNames: spec?.dnsNames ?? [],
-    zoneName: spec?.acmeDNSDomain ?? '',
-    platform: platformOf(spec?.platform),
+    secretName: spec.certificateSecret.name,
+    dnsNames: spec.dnsNames,
+    zoneName: spec.acmeDNSDomain,
+    platform: platformOf(spec.platform),
     specDigest: digestOf(canonicalJson(object['spec'])),
     specWrites: fieldWritesOf(object, 'spec'),
     unownedSpecFields: unownedFields(ownedFieldsOf(object), 'spec', object['spec'], UNMANAGED_SPEC_FIELDS),
     unownedStatusFields: unownedFields(ownStatus, 'status', object['status']),
     statusWrites: fieldWritesOf(object, 'status', 'status'),
-    ...(stranger === undefined ? {} : { otherManager: stranger }),
-    ...(ownStatus.time === undefined ? {} : { statusWrittenAt: ownStatus.time }),
-    statusComplete: isStatusComplete(status),
-    ...(spec?.renewBeforeDays === undefined ? {} : { renewBeforeDays: spec.renewBeforeDays }),
-    issued: status?.issued === true,
-    ...(status?.notBefore ? { notBefore: status.notBefore } : {}),
-    ...(status?.notAfter ? { notAfter: status.notAfter } : {}),
-    ...(status?.issuerName ? { issuerName: status.issuerName } : {}),
-    ...(status?.serialNumber ? { serialNumber: status.serialNumber } : {}),
-    ...(status?.acmeServer ? { acmeServer: status.acmeServer } : {}),
-    ...(status?.certID ? { certId: status.certID, ...suggestedWindowOf(status.certID, status.suggestedWindow) } : {}),
-    ...(status?.crlURL ? { crlUrl: status.crlURL } : {}),
-    ...(status?.renewalTime ? { renewalTime: status.renewalTime } : {}),
-    ...(status?.nextAttempt ? { nextAttempt: status.nextAttempt } : {}),
+    otherManager: lastOtherManager(object),
+    statusWrittenAt: ownStatus.time,
+    statusComplete:
+      status.state !== undefined &&
+      status.conditions.length > 0 &&
+      (issued === false || Boolean(issued && status.notBefore && status.notAfter && status.serialNumber)),
+    renewBeforeDays: spec.renewBeforeDays,
+    issued: issued === true,
+    notBefore: status.notBefore,
+    notAfter: status.notAfter,
+    issuerName: status.issuerName,
+    serialNumber: status.serialNumber,
+    acmeServer: status.acmeServer,
+    certId,
+    crlUrl: status.crlURL,
+    suggestedWindow: certId === undefined ? undefined : suggestedWindowOf(certId, status.suggestedWindow),
+    renewalTime: status.renewalTime,
+    nextAttempt: status.nextAttempt,
   };
-}
-
-function isStatusComplete(status: z.infer<typeof requestSchema>['status']): boolean {
-  if (!status?.state || status.issued === undefined || !status.conditions?.length) return false;
-  return !status.issued || Boolean(status.notBefore && status.notAfter && status.serialNumber);
 }
 
 function suggestedWindowOf(
   certId: string,
-  window: { readonly start: string; readonly end: string; readonly explanationURL?: string | undefined } | undefined,
-): Pick<ObservedRequest, 'suggestedWindow'> {
-  if (window === undefined) return {};
-  const { start, end, explanationURL } = window;
-  return {
-    suggestedWindow: { certId, start, end, ...(explanationURL ? { explanationUrl: explanationURL } : {}) },
-  };
+  window: z.infer<typeof statusSchema>['suggestedWindow'],
+): RenewalWindow | undefined {
+  if (window === undefined) return undefined;
+  const { start, end, explanationURL: explanationUrl } = window;
+  return { certId, start, end, explanationUrl };
 }
 
-function platformOf(platform: z.infer<typeof platformSchema>): PlatformView {
-  const { aws, gcp, azure } = platform ?? {};
+function platformOf(platform: z.infer<typeof specSchema>['platform']): PlatformView {
+  const { aws, gcp, azure } = platform;
   if (aws !== undefined) {
-    const credentialsSecret = aws.credentials?.name;
-    return {
-      kind: 'aws',
-      region: aws.region ?? '',
-      sts: false,
-      ...(credentialsSecret ? { credentialsSecret } : {}),
-    };
+    return { kind: 'aws', region: aws.region, sts: false, credentialsSecret: aws.credentials.name };
   }
-  if (gcp !== undefined) return { kind: 'gcp', credentialsSecret: gcp.credentials?.name ?? '' };
+  if (gcp !== undefined) return { kind: 'gcp', credentialsSecret: gcp.credentials.name ?? '' };
   if (azure !== undefined) {
-    return {
-      kind: 'azure',
-      credentialsSecret: azure.credentials?.name ?? '',
-      resourceGroupName: azure.resourceGroupName ?? '',
-    };
+    const { resourceGroupName } = azure;
+    return { kind: 'azure', credentialsSecret: azure.credentials.name ?? '', resourceGroupName };
   }
-  return { kind: 'unsupported', found: (Object.keys(platform ?? {})[0] ?? 'none').slice(0, 64) };
+  return { kind: 'unsupported', found: (Object.keys(platform)[0] ?? 'none').slice(0, 64) };
 }
 
-/**
- * A cluster as its orphaned CertificateRequests tell of it, its ClusterDeployment being gone: enough to revoke and clear away.
- * @param requests of one owner, at least one.
- */
-export function clusterViewOfOrphans(
-  managementCluster: string,
-  requests: readonly ObservedRequest[],
-): ClusterView | undefined {
-  const [first] = requests;
-  if (first?.owner === undefined) return undefined;
-  const { owner } = first;
-  return {
-    ...deletedClusterView({ managementCluster, namespace: first.namespace, name: owner.name, uid: owner.uid }),
-    zoneName: first.zoneName,
-    platform: first.platform,
-    bundles: requests.map((request) => orphanedBundleView(owner.name, request)),
-  };
+/** All CertificateRequests, or those of one namespace. @throws CertmanError `kubernetes/…`. */
+export async function listCertificateRequests(
+  kubernetes: KubernetesApi,
+  options: { readonly namespace?: string; readonly signal: AbortSignal },
+): Promise<readonly ObservedRequest[]> {
+  const requests: ObservedRequest[] = [];
+  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, options)) requests.push(observeRequest(object));
+  return requests;
 }
 
-function orphanedBundleView(clusterDeployment: string, request: ObservedRequest): BundleView {
-  const prefix = requestName(clusterDeployment, '');
-  const { name, secretName, dnsNames } = request;
-  return {
-    // Not called after the cluster, it was made by somebody else: in words that are the name of no other bundle.
-    ...(name.startsWith(prefix)
-      ? { name: name.slice(prefix.length) }
-      : { name: `CertificateRequest ${name}`, requestName: name }),
-    // Of any other name there can be no Secret: as part of a path it could lead to something else.
-    secretName: isObjectName(secretName) ? secretName : '',
-    names: { kind: 'valid', dnsNames },
-  };
+/** Why the workflow must evaluate its request again; undefined when the change is certman's own or has no consequence. */
+export function describeRequestChange(previous: ObservedRequest, now: ObservedRequest): string | undefined {
+  const { name } = now;
+  if (now.deleting && !previous.deleting) return `The CertificateRequest ${name} is being deleted.`;
+  if (now.specDigest !== previous.specDigest && isOtherManagersChange(previous.specWrites, now.specWrites)) {
+    return `The spec of the CertificateRequest ${name} was changed by another field manager.`;
+  }
+  if (now.deleting) return undefined;
+  if (previous.finalizer && !now.finalizer) return `The finalizer of the CertificateRequest ${name} was removed.`;
+  if (previous.owner !== undefined && now.owner?.uid !== previous.owner.uid) {
+    return `The owner reference of the CertificateRequest ${name} was removed.`;
+  }
+  return describeStatusChange(previous, now);
+}
+
+/** As {@link describeRequestChange}, of the status alone. */
+export function describeStatusChange(previous: ObservedRequest, now: ObservedRequest): string | undefined {
+  const changed =
+    now.unownedStatusFields.some((field) => !previous.unownedStatusFields.includes(field)) ||
+    (previous.statusComplete && !now.statusComplete);
+  return changed ? `The status of the CertificateRequest ${now.name} was changed by another field manager.` : undefined;
 }

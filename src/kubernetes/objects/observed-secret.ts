@@ -1,61 +1,60 @@
-/** What the watch reads of a certificate's Secret: its metadata only, so that no key comes into its hands. */
-import { type FieldWrites, fieldWritesOf, isOtherManagersChange, lastOtherManager } from '../api/field-writes.ts';
+/** What the controller reads of a certificate's Secret, from its metadata alone, so that it never sees a key. */
 import type { KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
-import { ownedFieldsOf, ownsFields } from '../api/owned-fields.ts';
-import { REQUEST_LABEL, type SecretOwner, secretOwnershipOf } from './secret-ownership.ts';
+import {
+  type FieldWrites,
+  fieldWritesOf,
+  isOtherManagersChange,
+  lastOtherManager,
+  ownedFieldsOf,
+  ownsFields,
+} from '../api/managed-fields.ts';
+import { REQUEST_LABEL, secretOwnershipOf } from './secret-ownership.ts';
 
+/** A certificate's Secret as last observed. */
 export interface ObservedSecret {
   readonly resourceVersion: string;
   /** Label and owner references; no more of the metadata is kept. */
   readonly ownershipMetadata: ObjectMeta;
-  /** Who wrote its data. */
   readonly dataWrites: FieldWrites;
-  /** Field manager of whoever else wrote anything in it last. */
+  /** The other field manager that wrote last. */
   readonly otherManager?: string;
-  /** Certman wrote all of its data, and nobody else has since. */
+  /** Whether certman wrote all of its data last. */
   readonly ownsData: boolean;
 }
 
 const TLS_ENTRIES = ['tls.crt', 'tls.key'] as const;
 
+/** @param object metadata suffices. */
 export function observeSecret(object: KubernetesObject): ObservedSecret {
   const { name, resourceVersion = '', labels, ownerReferences } = object.metadata;
   const label = labels?.[REQUEST_LABEL];
-  const stranger = lastOtherManager(object);
   return {
     resourceVersion,
-    ownershipMetadata: {
-      name,
-      ...(label === undefined ? {} : { labels: { [REQUEST_LABEL]: label } }),
-      ...(ownerReferences === undefined ? {} : { ownerReferences }),
-    },
+    ownershipMetadata: { name, labels: label === undefined ? undefined : { [REQUEST_LABEL]: label }, ownerReferences },
     dataWrites: fieldWritesOf(object, 'data'),
-    ...(stranger === undefined ? {} : { otherManager: stranger }),
+    otherManager: lastOtherManager(object),
     ownsData: ownsFields(ownedFieldsOf(object), 'data', TLS_ENTRIES),
   };
 }
 
 /**
- * Why the workflow has to look at its Secret again; undefined when the change was certman's own or means nothing.
- * @param request that it is for; undefined when it is not there, or about to be made again.
+ * Why the workflow must evaluate its Secret again; undefined when the change is certman's own or has no consequence.
+ * @param request that owns it; undefined when it does not exist, or is to be created anew.
  */
 export function describeSecretChange(
   previous: ObservedSecret | undefined,
   now: ObservedSecret,
-  request: Pick<SecretOwner, 'name' | 'uid'> | undefined,
+  request: { readonly name: string; readonly uid: string } | undefined,
 ): string | undefined {
+  const { name } = now.ownershipMetadata;
   const before = previous?.dataWrites ?? {};
-  const rewritten =
-    now.dataWrites.otherWrite !== undefined &&
-    now.dataWrites.otherWrite !== before.otherWrite &&
-    isOtherManagersChange(before, now.dataWrites);
-  if (rewritten) return `The certificate Secret ${now.ownershipMetadata.name} was changed by somebody.`;
-  if (request === undefined) return undefined;
-  const tie = secretOwnershipOf(now.ownershipMetadata, request);
-  const isNews =
-    tie.kind !== 'owned' &&
-    (previous === undefined || secretOwnershipOf(previous.ownershipMetadata, request).kind === 'owned');
-  return isNews
-    ? `What ties the Secret ${now.ownershipMetadata.name} to its CertificateRequest was changed by somebody.`
+  const { otherWrite } = now.dataWrites;
+  if (otherWrite !== undefined && otherWrite !== before.otherWrite && isOtherManagersChange(before, now.dataWrites)) {
+    return `The certificate Secret ${name} was changed by another field manager.`;
+  }
+  const isOwned = (secret: ObservedSecret): boolean =>
+    request === undefined || secretOwnershipOf(secret.ownershipMetadata, request).kind === 'owned';
+  return !isOwned(now) && (previous === undefined || isOwned(previous))
+    ? `The Secret ${name} no longer belongs to its CertificateRequest: label or owner reference was changed.`
     : undefined;
 }

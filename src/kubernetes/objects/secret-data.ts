@@ -1,14 +1,15 @@
-/** Reading an entry of a Secret's `data`, which anybody may have written: bounded, decoded, never quoted in a message. */
+/** Entries of a Secret's `data`. Users can write anything there: it is bounded, decoded, and never quoted in a message. */
 
-/** API server's own limit for a whole Secret is 1 MiB (k8s.io/api core/v1 MaxSecretSize); nothing read here comes near it. */
+/** The API server's limit for a whole Secret is 1 MiB (k8s.io/api core/v1 MaxSecretSize); no entry read here comes near it. */
 const MAX_ENTRY_BYTES = 256 * 1024;
 
+/** An entry as text. */
 export type SecretText =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unusable'; readonly why: string };
 
-/** One entry as text. @param data the Secret's `data` as the API sent it. */
+/** Reads one entry. @param data the Secret's `data` as the API sent it. */
 export function readSecretText(data: unknown, entry: string): SecretText {
   if (typeof data !== 'object' || data === null) return { kind: 'absent' };
   const value: unknown = (data as Readonly<Record<string, unknown>>)[entry];
@@ -19,4 +20,9 @@ export function readSecretText(data: unknown, entry: string): SecretText {
   }
   const text = Buffer.from(value, 'base64').toString('utf8');
   return text === '' ? { kind: 'unusable', why: `${entry} is not base64` } : { kind: 'text', text };
+}
+
+/** A text as an entry of `data`. */
+export function encodeSecretText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
 }

@@ -1,10 +1,14 @@
 /**
- * What ties a certificate's Secret to its CertificateRequest: a label and an owner reference, as certman-operator set them.
+ * Ownership of a certificate's Secret by its CertificateRequest: a label and an owner reference, as certman-operator set them.
  * Both are only ever changed by JSON patch: Hive redeploys a cluster's API server when the data changes, and a server-side
- * apply without the data would take it away.
+ * apply without the data would remove it.
  */
+import type { ObjectRef } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { type JsonPatchOperation, type KubernetesApi, type ObjectKey, type ObjectMeta } from '../api/kubernetes-api.ts';
+import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta } from '../api/kubernetes-api.ts';
+import { apiVersionOf } from '../api/resource-path.ts';
+import { retryOnConflict } from '../api/retry-on-conflict.ts';
+import { observeRequest } from './observed-request.ts';
 import { CERTIFICATE_REQUESTS, SECRETS } from './resources.ts';
 
 /** Label on a certificate's Secret; its value is the name of the CertificateRequest. Shared with certman-operator. */
@@ -12,149 +16,141 @@ export const REQUEST_LABEL = 'certificate_request';
 
 /** Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
 const MAX_LABEL_LENGTH = 63;
-
 const MAX_ATTEMPTS = 3;
 
-/** The label of a request's Secret. None when the request's name is longer than a label may be: its owner reference tells. */
+/** Ownership of a Secret, from a request's point of view. */
+export type SecretOwnership =
+  | { readonly kind: 'owned' }
+  /** To be adopted; `missing` says in words what it lacks. */
+  | { readonly kind: 'orphaned'; readonly missing: string }
+  /** `owner`: kind and name; `request`: name of the CertificateRequest, when it is one. */
+  | { readonly kind: 'foreign'; readonly owner: string; readonly request?: string };
+
+/** The label of a request's Secret. None when the request's name is longer than a label may be: the owner reference decides. */
 export function requestLabel(requestName: string): Readonly<Record<string, string>> {
   return requestName.length <= MAX_LABEL_LENGTH ? { [REQUEST_LABEL]: requestName } : {};
 }
 
-/** The CertificateRequest that a Secret belongs to. */
-export interface SecretOwner {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-}
-
-export type SecretOwnership =
-  | { readonly kind: 'owned' }
-  /** Ours to tie; `lacks` says in words what is missing. */
-  | { readonly kind: 'orphaned'; readonly lacks: string }
-  /** Somebody else's, by what it says itself. `request`: the CertificateRequest that it names, where it names one. */
-  | { readonly kind: 'foreign'; readonly holder: string; readonly request?: string };
-
-export function controllerReferenceTo(request: Pick<SecretOwner, 'name' | 'uid'>): Readonly<Record<string, unknown>> {
-  return {
-    apiVersion: `${CERTIFICATE_REQUESTS.group}/${CERTIFICATE_REQUESTS.version}`,
-    kind: CERTIFICATE_REQUESTS.kind,
-    name: request.name,
-    uid: request.uid,
-    controller: true,
-  };
+/** Owner reference to a CertificateRequest. */
+export function controllerReferenceTo({
+  name,
+  uid,
+}: Pick<ObjectRef, 'name' | 'uid'>): Readonly<Record<string, unknown>> {
+  const { kind } = CERTIFICATE_REQUESTS;
+  return { apiVersion: apiVersionOf(CERTIFICATE_REQUESTS), kind, name, uid, controller: true };
 }
 
 /**
- * How a Secret stands to the request whose certificate is to be in it. Metadata is enough: the watch asks as well.
- * @param request without a uid, only whether the Secret is another's is told apart.
+ * Whose a Secret is, from its metadata alone.
+ * @param request without a uid, only `foreign` is told from the rest.
  */
 export function secretOwnershipOf(
-  secret: ObjectMeta,
+  { ownerReferences = [], labels }: ObjectMeta,
   request: { readonly name: string; readonly uid?: string },
 ): SecretOwnership {
-  const owners = secret.ownerReferences ?? [];
-  const label = secret.labels?.[REQUEST_LABEL];
-  const owned = owners.some((owner) => owner['uid'] === request.uid);
-  // To a request of this name that was made again since: that is ours too.
-  const stale = owners.filter((owner) => owner['uid'] !== request.uid && isRequestReference(owner, request.name));
-  if (!owned && stale.length === 0) {
-    const controller = owners.find((owner) => owner['controller'] === true);
-    if (controller !== undefined) return foreignOwnership(String(controller['kind']), String(controller['name']));
-    if (label !== undefined && label !== request.name) return foreignOwnership(CERTIFICATE_REQUESTS.kind, label);
+  const label = labels?.[REQUEST_LABEL];
+  const owned = ownerReferences.some((owner) => owner['uid'] === request.uid);
+  // References to an earlier request of this name, which was re-created since.
+  const stale = ownerReferences.some((owner) => owner['uid'] !== request.uid && isRequest(owner, request.name));
+  if (!owned && !stale) {
+    const controller = ownerReferences.find((owner) => owner['controller'] === true);
+    if (controller !== undefined) return foreign(String(controller['kind']), String(controller['name']));
+    if (label !== undefined && label !== request.name) return foreign(CERTIFICATE_REQUESTS.kind, label);
   }
-  const lacks = [
+  const missing = [
     ...(label === requestLabel(request.name)[REQUEST_LABEL] ? [] : [`its label ${REQUEST_LABEL}`]),
-    ...(owned && stale.length === 0 ? [] : ['its owner reference']),
+    ...(owned && !stale ? [] : ['its owner reference']),
   ];
-  return lacks.length === 0 ? { kind: 'owned' } : { kind: 'orphaned', lacks: lacks.join(' and ') };
+  return missing.length === 0 ? { kind: 'owned' } : { kind: 'orphaned', missing: missing.join(' and ') };
 }
 
-function foreignOwnership(kind: string, name: string): SecretOwnership {
-  return {
-    kind: 'foreign',
-    holder: `${kind} ${name}`,
-    ...(kind === CERTIFICATE_REQUESTS.kind ? { request: name } : {}),
-  };
+function foreign(kind: string, name: string): SecretOwnership {
+  return { kind: 'foreign', owner: `${kind} ${name}`, request: kind === CERTIFICATE_REQUESTS.kind ? name : undefined };
 }
 
 /**
- * Puts label and owner reference on a Secret that lacks them.
+ * Adds label and owner reference to an orphaned Secret, or to that of a request that is gone.
  * @param found as it was just read.
- * @throws CertmanError `kubernetes/ownedByOther` when it is somebody else's, `kubernetes/conflict` when it changed meanwhile.
+ * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, `kubernetes/conflict` when it changed meanwhile.
  */
 export async function adoptSecret(
   kubernetes: KubernetesApi,
   found: ObjectMeta,
-  request: SecretOwner,
+  request: ObjectRef,
   signal?: AbortSignal,
 ): Promise<void> {
-  const tie = secretOwnershipOf(found, request);
-  if (tie.kind === 'owned') return;
-  const key = { namespace: request.namespace, name: found.name };
-  if (tie.kind === 'foreign') {
-    const leftBehind =
-      tie.request !== undefined &&
-      (await kubernetes.get(CERTIFICATE_REQUESTS, { namespace: request.namespace, name: tie.request }, signal)) ===
-        undefined;
-    if (!leftBehind) throw foreignSecretError(key, request, tie.holder);
+  const { namespace } = request;
+  const ownership = secretOwnershipOf(found, request);
+  if (ownership.kind === 'owned') return;
+  if (ownership.kind === 'foreign') {
+    const { owner, request: name } = ownership;
+    const abandoned =
+      name !== undefined && (await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }, signal)) === undefined;
+    if (!abandoned) {
+      throw new CertmanError({
+        code: 'kubernetes/ownedByOther',
+        message: `Secret ${namespace}/${found.name}, which CertificateRequest ${request.name} names, belongs to ${owner} and is left unchanged.`,
+        remedy: 'Name another Secret in one of the two, or delete that Secret; certman then continues by itself.',
+      });
+    }
   }
-  const owners = (found.ownerReferences ?? []).filter((owner) => !isRequestReference(owner));
-  const { [REQUEST_LABEL]: _before, ...others } = found.labels ?? {};
-  const labels = { ...others, ...requestLabel(request.name) };
-  await kubernetes.patch(
-    SECRETS,
-    key,
-    [
-      testResourceVersion(found),
-      { op: 'add', path: '/metadata/labels', value: labels },
-      { op: 'add', path: '/metadata/ownerReferences', value: [...owners, controllerReferenceTo(request)] },
-    ],
-    signal === undefined ? {} : { signal },
-  );
+  const owners = (found.ownerReferences ?? []).filter((owner) => !isRequest(owner));
+  const { [REQUEST_LABEL]: _replaced, ...labels } = found.labels ?? {};
+  const operations = [
+    { op: 'test', path: '/metadata/resourceVersion', value: found.resourceVersion },
+    { op: 'add', path: '/metadata/labels', value: { ...labels, ...requestLabel(request.name) } },
+    { op: 'add', path: '/metadata/ownerReferences', value: [...owners, controllerReferenceTo(request)] },
+  ] as const;
+  await kubernetes.patch(SECRETS, { namespace, name: found.name }, operations, { signal });
 }
 
-/**
- * Takes the reference to a CertificateRequest off a Secret, before that request is let go: what is owned by an object that is
- * gone is deleted by the garbage collector.
- */
+/** Removes a request's owner reference from a Secret, so that the garbage collector does not delete it after the request. */
 export async function orphanSecret(
   kubernetes: KubernetesApi,
   key: ObjectKey,
   requestUid: string | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    const metadata = (await kubernetes.get(SECRETS, key, signal))?.metadata;
-    const owners = metadata?.ownerReferences ?? [];
-    const kept = owners.filter((owner) => owner['uid'] !== requestUid);
-    if (metadata === undefined || kept.length === owners.length) return;
-    try {
-      await kubernetes.patch(
-        SECRETS,
-        key,
-        [testResourceVersion(metadata), { op: 'add', path: '/metadata/ownerReferences', value: kept }],
-        signal === undefined ? {} : { signal },
-      );
-      return;
-    } catch (error) {
-      if (!(error instanceof CertmanError) || error.code !== 'kubernetes/conflict' || attempt >= MAX_ATTEMPTS)
-        throw error;
-    }
+  await retryOnConflict(MAX_ATTEMPTS, async () => {
+    const { resourceVersion, ownerReferences = [] } = (await kubernetes.get(SECRETS, key, signal))?.metadata ?? {};
+    const others = ownerReferences.filter((owner) => owner['uid'] !== requestUid);
+    if (others.length === ownerReferences.length) return;
+    const operations = [
+      { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+      { op: 'add', path: '/metadata/ownerReferences', value: others },
+    ] as const;
+    await kubernetes.patch(SECRETS, key, operations, { signal });
+  });
+}
+
+/**
+ * Of several CertificateRequests that name one Secret, the oldest owns it. For use while the Secret does not exist: two requests
+ * that were created together must not both order a certificate.
+ * @throws CertmanError `kubernetes/ownedByOther` when an older request names it.
+ */
+export async function requireExclusiveSecret(
+  kubernetes: KubernetesApi,
+  request: KubernetesObject,
+  secretName: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { namespace, name } = request.metadata;
+  for await (const other of kubernetes.list(CERTIFICATE_REQUESTS, { namespace, signal })) {
+    if (observeRequest(other).secretName !== secretName || !isOlder(other.metadata, request.metadata)) continue;
+    throw new CertmanError({
+      code: 'kubernetes/ownedByOther',
+      message: `Secret ${namespace}/${secretName}, which CertificateRequest ${name} names, is also named by the older CertificateRequest ${other.metadata.name}, whose certificate it holds.`,
+      remedy: 'Name another Secret in spec.certificateSecret of one of the two; certman then continues by itself.',
+    });
   }
 }
 
-function testResourceVersion(metadata: ObjectMeta): JsonPatchOperation {
-  return { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion };
+/** By the second of their creation, and within it by name. */
+function isOlder(left: ObjectMeta, right: ObjectMeta): boolean {
+  const [leftTime, rightTime] = [left.creationTimestamp ?? '', right.creationTimestamp ?? ''];
+  return leftTime === rightTime ? left.name < right.name : leftTime < rightTime;
 }
 
-function isRequestReference(owner: Readonly<Record<string, unknown>>, name?: string): boolean {
+function isRequest(owner: Readonly<Record<string, unknown>>, name?: string): boolean {
   return owner['kind'] === CERTIFICATE_REQUESTS.kind && (name === undefined || owner['name'] === name);
-}
-
-function foreignSecretError(secret: ObjectKey, request: SecretOwner, holder: string): CertmanError {
-  return new CertmanError({
-    code: 'kubernetes/ownedByOther',
-    message: `Secret ${secret.namespace}/${secret.name}, which CertificateRequest ${request.name} names, belongs to ${holder} and is left alone.`,
-    remedy: 'Name another Secret in one of the two, or delete that Secret; it goes on by itself then.',
-  });
 }

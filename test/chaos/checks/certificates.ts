@@ -1,7 +1,7 @@
 /** Whether clusters that live have their certificate: asked of the API server and of the CA. */
 import { CheckFailed, waitForReadyRequest } from '../../../local/demo/checks.ts';
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import type { ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 

@@ -3,7 +3,7 @@ import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clusterWorkflowId, TASK_QUEUE } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { STAGING_LABEL } from '../../../src/kubernetes/objects/secrets.ts';
+import { STAGING_LABEL } from '../../../src/kubernetes/objects/staging-secret.ts';
 import { certificateFindings } from '../../chaos/checks/certificates.ts';
 import { issuedFindings } from '../../chaos/checks/issued.ts';
 import { objectFindings, recordFindings, stagingFindings } from '../../chaos/checks/leftovers.ts';

@@ -10,7 +10,7 @@ import { renewalWindowChanged } from '../../../src/contract/cluster-certificates
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { type ObservedRequest, observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
-import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { hasSignOctet } from '../../support/acme/issue-certificate.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createClusters, type E2eCluster } from '../../support/e2e/clusters.ts';

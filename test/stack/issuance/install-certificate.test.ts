@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { downloadChain } from '../../../src/acme/certificate.ts';
 import { type KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { useIssuance } from '../../support/acme/use-issuance.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';

@@ -9,7 +9,7 @@ import type { AcmeActivities, RevocationEntry } from '../../../src/contract/acti
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
-import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { newAccount } from '../../support/acme/account.ts';
 import { type AcmeHarness, issue, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';

@@ -8,7 +8,7 @@ import {
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,

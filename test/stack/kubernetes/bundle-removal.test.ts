@@ -6,7 +6,8 @@ import {
   FINALIZER,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
-import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
+import { ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,

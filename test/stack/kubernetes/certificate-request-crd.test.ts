@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
-import { renewBeforeDaysOf } from '../../../src/kubernetes/objects/certificate-request.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
-import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
 const hub = useManagementCluster();
@@ -136,5 +135,5 @@ test('the example of one that stands alone is taken, and says what it should', a
       { secretName: 'web-cert', names: { kind: 'valid', dnsNames: ['www.example.com', '*.apps.example.com'] } },
     ],
   });
-  expect(renewBeforeDaysOf(made)).toBe(30);
+  expect(observeRequest(made).renewBeforeDays).toBe(30);
 });

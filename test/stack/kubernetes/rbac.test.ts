@@ -11,6 +11,7 @@ import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
 import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
@@ -19,13 +20,8 @@ import {
   EVENTS,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
-import {
-  applyTlsSecret,
-  deleteStagingKey,
-  ensureStagingKey,
-  readTlsSecret,
-} from '../../../src/kubernetes/objects/secrets.ts';
-import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
+import { deleteStagingKey, ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import {

@@ -1,12 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import {
-  applyTlsSecret,
-  deleteStagingKey,
-  ensureStagingKey,
-  readStagingKey,
-  readTlsSecret,
-} from '../../../src/kubernetes/objects/secrets.ts';
+import { deleteStagingKey, ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 

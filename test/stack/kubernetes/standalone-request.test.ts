@@ -4,9 +4,10 @@ import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { applyTlsSecret, ensureStagingKey } from '../../../src/kubernetes/objects/secrets.ts';
-import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
+import { ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   createRequest,

@@ -4,7 +4,7 @@ import type { ObjectRef } from '../../../src/clusters/cluster-view.ts';
 import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import type { SeenRequest } from '../faults/fault-proxy.ts';
 import { type TestManagementCluster, useManagementCluster } from '../kubernetes/management-cluster.ts';
 import { type AcmeHarness, startAcmeHarness, uniqueDnsNames } from './harness.ts';

@@ -1,6 +1,5 @@
 /** The API server as the watch follows it, with what has come of each event, for tests that wait for that. */
-import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import type { WatchConnection } from '../../../src/kubernetes/api/list-and-watch.ts';
+import { type KubernetesObject, type WatchConnection } from '../../../src/kubernetes/api/kubernetes-api.ts';
 
 /** By the plural in the path: all that the watch follows. */
 const WATCHED_PLURALS = ['clusterdeployments', 'certificaterequests', 'secrets', 'configmaps', 'dnszones'] as const;

@@ -17,7 +17,7 @@ import {
   EVENTS,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
-import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { NAMESPACES } from '../kubernetes/namespaces.ts';
 import type { E2eHarness } from './harness.ts';
 

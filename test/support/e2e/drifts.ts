@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
-import { readTlsSecret } from '../../../src/kubernetes/objects/secrets.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import type { E2eCluster } from './clusters.ts';
 import { getClusterDeployment, getRequest, statusOf } from './evidence.ts';
 import type { E2eHarness } from './harness.ts';

@@ -1,11 +1,10 @@
 /** Follows a kind of object with {@link listAndWatch} and keeps what it saw, for tests that wait for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { type ResourceType, type WatchConnection } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import {
   type ListAndWatchEvent,
   type ListAndWatchOptions,
   listAndWatch,
-  type WatchConnection,
 } from '../../../src/kubernetes/api/list-and-watch.ts';
 import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';
 

@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  buildCertificateRequest,
-  renewBeforeDaysOf,
-  requestOwnershipOf,
-} from '../../../src/kubernetes/objects/certificate-request.ts';
+import { buildCertificateRequest, requestOwnershipOf } from '../../../src/kubernetes/objects/certificate-request.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 const specOf = (object: ReturnType<typeof buildCertificateRequest>) => object['spec'] as Record<string, unknown>;
@@ -72,20 +69,19 @@ test.each([
   [{ renewBeforeDays: 'soon' }, undefined],
   [undefined, undefined],
 ])('renewBeforeDays of %j is %j', (spec, expected) => {
-  expect(renewBeforeDaysOf({ metadata: { name: 'x' }, spec })).toBe(expected);
+  expect(observeRequest({ metadata: { name: 'x' }, spec }).renewBeforeDays).toBe(expected);
 });
 
 const DEPLOYMENT = { kind: 'ClusterDeployment', name: 'c1', uid: 'u1' };
 
 test.each([
-  ['ours', [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }], 'ours'],
-  ['another’s', [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u2' }], 'other'],
-  ['of an earlier version of Hive', [{ ...DEPLOYMENT, apiVersion: 'hive.openshift.io/v1alpha1' }], 'ours'],
-  ['owned by a kind of that name in another group', [{ ...DEPLOYMENT, apiVersion: 'example.com/v1' }], 'nobody'],
-  ['owned by a kind of that name in the core group', [{ ...DEPLOYMENT, apiVersion: 'v1' }], 'nobody'],
-  ['owned by something else', [{ kind: 'Gadget', name: 'g', uid: 'u3' }], 'nobody'],
-  ['owned by nothing', undefined, 'nobody'],
+  ['owned', [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }], 'owned'],
+  ['another’s', [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u2' }], 'foreign'],
+  ['of an earlier version of Hive', [{ ...DEPLOYMENT, apiVersion: 'hive.openshift.io/v1alpha1' }], 'owned'],
+  ['owned by a kind of that name in another group', [{ ...DEPLOYMENT, apiVersion: 'example.com/v1' }], 'orphaned'],
+  ['owned by a kind of that name in the core group', [{ ...DEPLOYMENT, apiVersion: 'v1' }], 'orphaned'],
+  ['owned by something else', [{ kind: 'Gadget', name: 'g', uid: 'u3' }], 'orphaned'],
+  ['owned by nothing', undefined, 'orphaned'],
 ])('a request that is %s', (_name, ownerReferences, expected) => {
-  const metadata = { name: 'x', ...(ownerReferences === undefined ? {} : { ownerReferences }) };
-  expect(requestOwnershipOf(metadata, { uid: 'u1' }).kind).toBe(expected);
+  expect(requestOwnershipOf({ name: 'x', ownerReferences }, { uid: 'u1' }).kind).toBe(expected);
 });

@@ -108,7 +108,7 @@ describe('a certificate on the hub', () => {
 
   test('whose request is not there', () => {
     expect(driftOf({ certificate: { requestName: 'c1-primary', secretName: 's' }, now: NOW })?.message).toBe(
-      'The CertificateRequest c1-primary is not there.',
+      'The CertificateRequest c1-primary is missing.',
     );
   });
 
@@ -125,11 +125,11 @@ describe('a certificate on the hub', () => {
       },
       'lacks its owner reference',
     ],
-    ['has other names', { specFields: without(SPEC_FIELDS, 'f:dnsNames') }, 'changed by somebody: dnsNames'],
+    ['has other names', { specFields: without(SPEC_FIELDS, 'f:dnsNames') }, 'changed by another field manager: dnsNames'],
     [
       'has another region',
       { specFields: { ...SPEC_FIELDS, 'f:platform': { 'f:aws': { 'f:credentials': {} } } } },
-      'changed by somebody: platform.aws.region',
+      'changed by another field manager: platform.aws.region',
     ],
     [
       'has a state that somebody wrote',
@@ -145,12 +145,12 @@ describe('a certificate on the hub', () => {
     [
       'is of another CA than orders go to now',
       { status: { ...STATUS, acmeServer: 'staging.example' } },
-      'is of staging.example; orders go to ca.example now',
+      'is from staging.example; orders go to ca.example now',
     ],
     [
       'is past its renewal for long',
       { status: { ...STATUS, renewalTime: '2026-01-31T22:59:59Z' } },
-      'should have been dealt with at 2026-01-31T22:59:59Z',
+      'was due at 2026-01-31T22:59:59Z',
     ],
   ])('whose request %s', (_what, change, said) => {
     expect(ofRequest(change)).toContain(said);
@@ -183,7 +183,7 @@ describe('a certificate on the hub', () => {
         request: observeRequest(request()),
         now: NOW,
       })?.message,
-    ).toBe('The certificate Secret primary-cert is not there.');
+    ).toBe('The certificate Secret primary-cert is missing.');
   });
 
   test('whose Secret lacks what ties it to the request', () => {
@@ -198,7 +198,7 @@ describe('a certificate on the hub', () => {
   test('whose key somebody else wrote after the status was last told', () => {
     const mine = entry('certman', EARLIER, { 'f:data': { 'f:tls.crt': {} } });
     const theirs = (time: string) => entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
-    expect(drift({ secret: secret({ fields: [mine, theirs(LATER)] }) })).toContain('was changed by somebody');
+    expect(drift({ secret: secret({ fields: [mine, theirs(LATER)] }) })).toContain('was changed by another field manager');
   });
 
   test('whose Secret certman-operator wrote before it was taken over has not drifted', () => {

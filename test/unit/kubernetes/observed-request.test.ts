@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { clusterViewOfOrphans, observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { clusterViewOfOrphans } from '../../../src/kubernetes/objects/request-views.ts';
 
 const SPEC = {
   acmeDNSDomain: 'example.com',

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
-import { describeRequestChange } from '../../../src/kubernetes/objects/request-change.ts';
+import { describeRequestChange, observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 
 const SPEC = {
   acmeDNSDomain: 'example.com',
@@ -49,7 +48,7 @@ describe('a change of a CertificateRequest', () => {
   test('of the status by somebody else is told once', () => {
     const own = { status: { issued: true }, metadata: { managedFields: [OWN_STATUS] } };
     const edited = { ...own, status: { issued: true, notAfter: '2030-01-01T00:00:00Z' } };
-    expect(changed(own, edited)).toContain('status of the CertificateRequest c1-primary was changed by somebody');
+    expect(changed(own, edited)).toContain('status of the CertificateRequest c1-primary was changed by another field manager');
     expect(changed(edited, edited)).toBeUndefined();
   });
 
@@ -73,14 +72,14 @@ describe('a change of a CertificateRequest', () => {
     const metadata = {
       managedFields: [written('certman', '2026-01-01T00:00:00Z'), written('kubectl-edit', '2026-01-01T00:00:09Z')],
     };
-    expect(changed({}, { spec: renew, metadata })).toContain('changed by somebody');
+    expect(changed({}, { spec: renew, metadata })).toContain('changed by another field manager');
   });
 
   test('by somebody else in the same second as one of certman’s is told, to be safe', () => {
     const metadata = {
       managedFields: [written('certman', '2026-01-01T00:00:09Z'), written('kubectl-edit', '2026-01-01T00:00:09Z')],
     };
-    expect(changed({}, { spec: renew, metadata })).toContain('changed by somebody');
+    expect(changed({}, { spec: renew, metadata })).toContain('changed by another field manager');
   });
 
   test('by certman after somebody else’s is its own', () => {
@@ -91,7 +90,7 @@ describe('a change of a CertificateRequest', () => {
   });
 
   test('that takes a field away and leaves no trace of who did it is told', () => {
-    expect(changed({ spec: renew }, {})).toContain('changed by somebody');
+    expect(changed({ spec: renew }, {})).toContain('changed by another field manager');
   });
 
   test('into being deleted is told once', () => {

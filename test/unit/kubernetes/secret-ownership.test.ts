@@ -7,74 +7,72 @@ import {
 } from '../../../src/kubernetes/objects/secret-ownership.ts';
 
 const REQUEST = { name: 'c1-primary', uid: 'u1' };
-const OURS = { certificate_request: 'c1-primary' };
+const OWN_LABEL = { certificate_request: 'c1-primary' };
 const OLD = controllerReferenceTo({ name: 'c1-primary', uid: 'u0' });
 const OTHER = controllerReferenceTo({ name: 'c2-primary', uid: 'u2' });
 const VAULT = { apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', name: 'v', uid: 'u3', controller: true };
-const BYSTANDER = { apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'u4' };
+const OTHER_OWNER = { apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'u4' };
 
 const BOTH = 'its label certificate_request and its owner reference';
 
 describe('a Secret and its CertificateRequest', () => {
   test.each<[string, Record<string, string> | undefined, readonly Record<string, unknown>[], SecretOwnership]>([
-    ['label and reference', OURS, [controllerReferenceTo(REQUEST)], { kind: 'owned' }],
+    ['label and reference', OWN_LABEL, [controllerReferenceTo(REQUEST)], { kind: 'owned' }],
     [
-      'those and what others put on',
-      { ...OURS, a: 'b' },
-      [BYSTANDER, controllerReferenceTo(REQUEST)],
+      'those and labels and owners of others',
+      { ...OWN_LABEL, a: 'b' },
+      [OTHER_OWNER, controllerReferenceTo(REQUEST)],
       { kind: 'owned' },
     ],
     [
       'no label',
       undefined,
       [controllerReferenceTo(REQUEST)],
-      { kind: 'orphaned', lacks: 'its label certificate_request' },
+      { kind: 'orphaned', missing: 'its label certificate_request' },
     ],
     [
       'another label',
       { certificate_request: 'x' },
       [controllerReferenceTo(REQUEST)],
-      { kind: 'orphaned', lacks: 'its label certificate_request' },
+      { kind: 'orphaned', missing: 'its label certificate_request' },
     ],
-    ['no reference', OURS, [], { kind: 'orphaned', lacks: 'its owner reference' }],
+    ['no reference', OWN_LABEL, [], { kind: 'orphaned', missing: 'its owner reference' }],
     [
-      'a reference to the request before it was made again',
-      OURS,
+      'a reference to the request before it was re-created',
+      OWN_LABEL,
       [OLD],
-      { kind: 'orphaned', lacks: 'its owner reference' },
+      { kind: 'orphaned', missing: 'its owner reference' },
     ],
     [
       'references to both',
-      OURS,
+      OWN_LABEL,
       [OLD, controllerReferenceTo(REQUEST)],
-      { kind: 'orphaned', lacks: 'its owner reference' },
+      { kind: 'orphaned', missing: 'its owner reference' },
     ],
-    ['neither', undefined, [BYSTANDER], { kind: 'orphaned', lacks: BOTH }],
+    ['neither', undefined, [OTHER_OWNER], { kind: 'orphaned', missing: BOTH }],
     [
       'the label of another',
       { certificate_request: 'c2-primary' },
       [],
-      { kind: 'foreign', holder: 'CertificateRequest c2-primary', request: 'c2-primary' },
+      { kind: 'foreign', owner: 'CertificateRequest c2-primary', request: 'c2-primary' },
     ],
     [
       'the reference of another',
-      OURS,
+      OWN_LABEL,
       [OTHER],
-      { kind: 'foreign', holder: 'CertificateRequest c2-primary', request: 'c2-primary' },
+      { kind: 'foreign', owner: 'CertificateRequest c2-primary', request: 'c2-primary' },
     ],
-    ['a controller of another kind', undefined, [VAULT], { kind: 'foreign', holder: 'ExternalSecret v' }],
-  ])('with %s', (_what, labels, ownerReferences, tie) => {
-    expect(
-      secretOwnershipOf({ name: 's', ...(labels === undefined ? {} : { labels }), ownerReferences }, REQUEST),
-    ).toEqual(tie);
+    ['a controller of another kind', undefined, [VAULT], { kind: 'foreign', owner: 'ExternalSecret v' }],
+  ])('with %s', (_what, labels, ownerReferences, ownership) => {
+    expect(secretOwnershipOf({ name: 's', labels, ownerReferences }, REQUEST)).toEqual(ownership);
   });
 
-  test('whose name is longer than a label may be are tied by the reference alone', () => {
+  test('with a name longer than a label may be belong together by the reference alone', () => {
     const request = { name: 'n'.repeat(64), uid: 'u1' };
     expect(requestLabel(request.name)).toEqual({});
     expect(secretOwnershipOf({ name: 's', ownerReferences: [controllerReferenceTo(request)] }, request)).toEqual({
       kind: 'owned',
     });
-    expect(secretOwnershipOf({ name: 's' }, request)).toEqual({ kind: 'orphaned', lacks: 'its owner reference' });
+    expect(secretOwnershipOf({ name: 's' }, request)).toEqual({ kind: 'orphaned', missing: 'its owner reference' });
   });
 });

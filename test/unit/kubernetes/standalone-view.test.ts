@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
 import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
-import { standaloneView } from '../../../src/kubernetes/objects/standalone-view.ts';
 
 const SPEC = {
   acmeDNSDomain: 'Example.com.',

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isObjectName } from '../../../src/kubernetes/api/object-name.ts';
+import { isObjectName } from '../../../src/kubernetes/api/resource-path.ts';
 import { buildEvent } from '../../../src/kubernetes/objects/events.ts';
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
-import { stagingSecretName } from '../../../src/kubernetes/objects/secrets.ts';
+import { stagingSecretName } from '../../../src/kubernetes/objects/staging-secret.ts';
 
 /** Names of an object, those that the API server would take no character more for among them. */
 const objectName = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/).filter(isObjectName);

@@ -1,0 +1,80 @@
+/** Lists objects page by page. Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
+import { z } from 'zod';
+import { malformedResponseError } from './api-error.ts';
+import type { KubernetesObject, ListOptions, ResourceType, WatchConnection } from './kubernetes-api.ts';
+import { collectionPath } from './resource-path.ts';
+
+const PAGE_SIZE = 500;
+
+/** One page of a list. */
+export interface ListPage {
+  readonly objects: readonly KubernetesObject[];
+  /** Of the whole list. */
+  readonly resourceVersion: string;
+}
+
+const pageSchema = z.looseObject({
+  metadata: z.looseObject({ resourceVersion: z.string().min(1), continue: z.string().default('') }),
+  items: z.array(z.unknown()).nullable(),
+});
+
+/**
+ * @param options `resourceVersion`: the state at exactly this version.
+ * @throws CertmanError as `getJson`; `kubernetes/gone` when the list took longer than the API server keeps its version.
+ */
+export async function* listPages(
+  connection: Pick<WatchConnection, 'getJson'>,
+  resource: ResourceType,
+  options: ListOptions & { readonly resourceVersion?: string },
+): AsyncGenerator<ListPage, void> {
+  const { namespace, resourceVersion, signal } = options;
+  const path = collectionPath(resource, namespace);
+  const what = `list ${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`;
+  const accept = acceptMetadata(options, 'PartialObjectMetadataList');
+  const query = buildQuery(options, { limit: String(PAGE_SIZE) });
+  if (resourceVersion !== undefined) {
+    query.set('resourceVersion', resourceVersion);
+    query.set('resourceVersionMatch', 'Exact');
+  }
+  for (;;) {
+    const page = pageSchema.safeParse(
+      await connection.getJson(`${path}?${query.toString()}`, { accept, what, signal }),
+    );
+    if (!page.success) throw malformedResponseError(what, 'something that is no list');
+    const { metadata, items } = page.data;
+    const objects = (items ?? []).map((item) => {
+      if (!isKubernetesObject(item)) throw malformedResponseError(what, 'a list with an item that has no name');
+      return item;
+    });
+    yield { objects, resourceVersion: metadata.resourceVersion };
+    if (metadata.continue === '') return;
+    // The token carries the version; the API server refuses both together.
+    query.delete('resourceVersion');
+    query.delete('resourceVersionMatch');
+    query.set('continue', metadata.continue);
+  }
+}
+
+/** Query of a list or a watch. */
+export function buildQuery(
+  { labelSelector, fieldSelector }: ListOptions,
+  parameters: Record<string, string>,
+): URLSearchParams {
+  const query = new URLSearchParams(parameters);
+  if (labelSelector !== undefined) query.set('labelSelector', labelSelector);
+  if (fieldSelector !== undefined) query.set('fieldSelector', fieldSelector);
+  return query;
+}
+
+/** Media type for metadata only, where the options want that. */
+export function acceptMetadata({ metadataOnly }: ListOptions, kind: string): string | undefined {
+  return metadataOnly === true ? `application/json;as=${kind};g=meta.k8s.io;v=v1,application/json` : undefined;
+}
+
+/** Whether a value is an API object with a name. The API server guarantees the types in `metadata`. */
+export function isKubernetesObject(value: unknown): value is KubernetesObject {
+  if (typeof value !== 'object' || value === null || !('metadata' in value)) return false;
+  const { metadata } = value;
+  if (typeof metadata !== 'object' || metadata === null || !('name' in metadata)) return false;
+  return typeof metadata.name === 'string' && metadata.name !== '';
+}

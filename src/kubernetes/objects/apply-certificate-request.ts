@@ -1,0 +1,72 @@
+/** Brings the objects of a bundle into the desired state: finalizer, CertificateRequest, ownership of the Secret. */
+import type { StatusReport } from '../../certificates/status-report.ts';
+import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
+import type { RequestObservation } from '../../contract/activities.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
+import { ensureCertificateRequest } from './ensure-request.ts';
+import { observeRequest } from './observed-request.ts';
+import type { OperatorSettings } from './operator-settings.ts';
+import { addClusterDeploymentFinalizer, addStandaloneFinalizer, isStandalone } from './primary-object.ts';
+import { adoptSecret, requireExclusiveSecret } from './secret-ownership.ts';
+import type { BundleStatus, StatusWriter } from './status-writer.ts';
+import { readTlsSecret } from './tls-secret.ts';
+import { observationOf } from './tls-secret-data.ts';
+
+/** Access to the management cluster, shared by all activities of a process. */
+export interface ManagementClusterAccess {
+  readonly kubernetes: KubernetesApi;
+  readonly settings: OperatorSettings;
+  readonly requestStatus: StatusWriter<StatusReport>;
+  readonly bundleStatus: StatusWriter<BundleStatus>;
+}
+
+/**
+ * Two requests and a read as a rule. A standalone CertificateRequest gets nothing but the finalizer.
+ * @returns the request and what its Secret holds.
+ * @throws CertmanError `kubernetes/secretBroken`, `kubernetes/ownedByOther`, `configuration/invalid`: nothing may be ordered.
+ */
+export async function applyCertificateRequest(
+  access: ManagementClusterAccess,
+  { cluster, bundle }: { readonly cluster: ClusterView; readonly bundle: BundleView },
+  signal?: AbortSignal,
+): Promise<RequestObservation> {
+  const { kubernetes } = access;
+  const { namespace } = cluster.identity;
+  const object = await ensureRequest(access, cluster, bundle, signal);
+  access.requestStatus.cache(object);
+  const { name, uid, renewBeforeDays } = observeRequest(object);
+  const request = { namespace, name, uid };
+  if (bundle.secretName === '') {
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `CertificateRequest ${namespace}/${name} names no valid Secret: spec.certificateSecret.name is missing or is no name of an object.`,
+      remedy: 'Correct it: lower case letters, digits, hyphens and dots. certman then continues by itself.',
+    });
+  }
+  const secret = await readTlsSecret(kubernetes, { namespace, name: bundle.secretName }, signal);
+  if (secret.kind === 'broken' && !secret.replaceable) {
+    throw new CertmanError({
+      code: 'kubernetes/secretBroken',
+      message: `The certificate cannot be installed: ${secret.message}`,
+      remedy: 'Delete that Secret, or name another; nothing is ordered before that.',
+    });
+  }
+  if (secret.kind !== 'missing') await adoptSecret(kubernetes, secret.metadata, request, signal);
+  else if (isStandalone(cluster.identity)) await requireExclusiveSecret(kubernetes, object, bundle.secretName, signal);
+  return { request, renewBeforeDays, secret: observationOf(secret) };
+}
+
+/** The bundle's CertificateRequest with certman's finalizer: the user's own, or the one that is applied for the cluster. */
+async function ensureRequest(
+  { kubernetes, settings, bundleStatus }: ManagementClusterAccess,
+  cluster: ClusterView,
+  bundle: BundleView,
+  signal?: AbortSignal,
+): Promise<KubernetesObject> {
+  if (isStandalone(cluster.identity)) return await addStandaloneFinalizer(kubernetes, cluster.identity, signal);
+  const email = await settings.notificationEmail();
+  // Even when the view has the finalizer: it may have been removed since.
+  bundleStatus.cache(await addClusterDeploymentFinalizer(kubernetes, cluster.identity, signal));
+  return await ensureCertificateRequest(kubernetes, cluster, bundle, email, signal);
+}

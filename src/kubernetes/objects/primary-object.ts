@@ -1,0 +1,121 @@
+/** The object that a workflow serves, a ClusterDeployment or a standalone CertificateRequest, and certman's finalizer on it. */
+import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
+import type { FinalizerOutcome } from '../../contract/activities.ts';
+import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
+import { removeFinalizer } from '../api/finalizers.ts';
+import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
+import { describeObject } from '../api/resource-path.ts';
+import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
+import { type InvolvedObject, recordEvent } from './events.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resources.ts';
+
+const MAX_ATTEMPTS = 3;
+
+/** Whether it is a standalone CertificateRequest, not a ClusterDeployment. */
+export function isStandalone({ kind }: Pick<ClusterIdentity, 'kind'>): boolean {
+  return kind === 'CertificateRequest';
+}
+
+/** Its kind. */
+export function primaryResource(identity: Pick<ClusterIdentity, 'kind'>): ResourceType {
+  return isStandalone(identity) ? CERTIFICATE_REQUESTS : CLUSTER_DEPLOYMENTS;
+}
+
+/** The object itself, to record an Event on. */
+export function involvedObjectOf(identity: ClusterIdentity): InvolvedObject {
+  const { namespace, name, uid } = identity;
+  return { resource: primaryResource(identity), namespace, name, uid };
+}
+
+/**
+ * Adds the finalizer to exactly this ClusterDeployment, by server-side apply: one request, nothing to read before.
+ * @returns it as it is now.
+ * @throws CertmanError `kubernetes/notFound` when it is gone or was re-created; `kubernetes/conflict` when it is being deleted.
+ */
+export async function addClusterDeploymentFinalizer(
+  kubernetes: KubernetesApi,
+  identity: ClusterIdentity,
+  signal?: AbortSignal,
+): Promise<KubernetesObject> {
+  const { namespace, name, uid } = identity;
+  try {
+    const metadata = { namespace, name, uid, finalizers: [FINALIZER] };
+    return await kubernetes.apply(CLUSTER_DEPLOYMENTS, { metadata }, { signal });
+  } catch (error) {
+    if (isFailure(error, 'kubernetes/notFound') || isFailure(error, 'kubernetes/conflict')) {
+      throw goneError(identity, error);
+    }
+    // "no new finalizers can be added if the object is being deleted"
+    if (isFailure(error, 'kubernetes/invalid') && error.message.includes('being deleted')) {
+      throw deletingError(identity, error);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Adds the finalizer to exactly this standalone CertificateRequest, and changes nothing else. By JSON patch: a server-side apply
+ * would remove what certman applied while the request belonged to a cluster. One request when the finalizer is there.
+ * @returns it as it is now.
+ * @throws CertmanError `kubernetes/notFound` when it is gone or was re-created; `kubernetes/conflict` when it is being deleted.
+ */
+export async function addStandaloneFinalizer(
+  kubernetes: KubernetesApi,
+  identity: ClusterIdentity,
+  signal?: AbortSignal,
+): Promise<KubernetesObject> {
+  const request = await retryOnConflict(MAX_ATTEMPTS, async () => {
+    const found = await kubernetes.get(CERTIFICATE_REQUESTS, identity, signal);
+    if (found?.metadata.uid !== identity.uid) throw goneError(identity);
+    const { finalizers = [], resourceVersion, deletionTimestamp } = found.metadata;
+    if (deletionTimestamp !== undefined || finalizers.includes(FINALIZER)) return found;
+    const operations = [
+      { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+      { op: 'add', path: '/metadata/finalizers', value: [...finalizers, FINALIZER] },
+    ] as const;
+    return await kubernetes.patch(CERTIFICATE_REQUESTS, identity, operations, { signal });
+  });
+  if (request === undefined) throw goneError(identity);
+  if (request.metadata.deletionTimestamp !== undefined) throw deletingError(identity);
+  return request;
+}
+
+/**
+ * Removes the finalizer from exactly this object, after an Event for each leftover of its decommissioning.
+ * @returns `kept` for a standalone request that is not being deleted.
+ */
+export async function releasePrimaryObject(
+  kubernetes: KubernetesApi,
+  identity: ClusterIdentity,
+  leftovers: readonly FailureInfo[],
+  signal?: AbortSignal,
+): Promise<FinalizerOutcome> {
+  const resource = primaryResource(identity);
+  const found = await kubernetes.get(resource, identity, signal);
+  if (found?.metadata.uid !== identity.uid) return 'absent';
+  if (isStandalone(identity) && found.metadata.deletionTimestamp === undefined) return 'kept';
+  for (const failure of leftovers) {
+    const message = `The finalizer is removed although this could not be done: ${failure.message}`;
+    const details = { type: 'Warning', reason: 'DecommissionIncomplete', message } as const;
+    await recordEvent(kubernetes, involvedObjectOf(identity), details, signal);
+  }
+  return (await removeFinalizer(kubernetes, resource, found, FINALIZER, signal)) ? 'released' : 'absent';
+}
+
+function goneError(identity: ClusterIdentity, cause?: unknown): CertmanError {
+  return new CertmanError({
+    code: 'kubernetes/notFound',
+    message: `${describeObject(primaryResource(identity), identity)} with uid ${identity.uid} does not exist any more.`,
+    remedy: 'certman does nothing for it until the controller observes it again.',
+    cause,
+  });
+}
+
+function deletingError(identity: ClusterIdentity, cause?: unknown): CertmanError {
+  return new CertmanError({
+    code: 'kubernetes/conflict',
+    message: `${describeObject(primaryResource(identity), identity)} is being deleted, so no certificate is started for it.`,
+    remedy: 'The controller signals the deletion to the workflow.',
+    cause,
+  });
+}

@@ -1,0 +1,68 @@
+/** ClusterViews made of CertificateRequests: of a standalone one, and of those whose ClusterDeployment is gone. */
+import { certificateNames } from '../../certificates/bundle-names.ts';
+import { type BundleView, type ClusterView, deletedClusterView, requestName } from '../../clusters/cluster-view.ts';
+import { isObjectName } from '../api/resource-path.ts';
+import type { ObservedRequest } from './observed-request.ts';
+
+/** A standalone request as a cluster of one bundle. Never fails: its workflow reports what is wrong with it on its status. */
+export function standaloneView(managementCluster: string, request: ObservedRequest): ClusterView {
+  const { namespace, name, uid, deleting, paused, finalizer, platform } = request;
+  const zoneName = request.zoneName.toLowerCase().replace(/\.$/, '');
+  const names = certificateNames(request.dnsNames, zoneName, {
+    subject: 'spec.dnsNames',
+    zone: 'spec.acmeDNSDomain, the zone',
+    whenNone: 'spec.dnsNames is empty or cannot be read: list the names that the certificate must carry.',
+    whenTooMany: 'Spread them over more CertificateRequests.',
+    whenWrong: 'Correct it.',
+    whenOutside: 'Remove it, or name the zone that it is in.',
+  });
+  return {
+    identity: { managementCluster, namespace, name, uid, kind: 'CertificateRequest' },
+    deleting,
+    installed: true,
+    managed: true,
+    fake: false,
+    paused,
+    limitedSupport: false,
+    relocation: 'none',
+    finalizer,
+    zoneName,
+    platform,
+    bundles: [{ name, requestName: name, secretName: secretNameOf(request), names }],
+  };
+}
+
+/**
+ * A cluster whose ClusterDeployment is gone, with what its orphaned requests say: enough to revoke and delete.
+ * @param requests of one owner.
+ * @returns undefined when there is none.
+ */
+export function clusterViewOfOrphans(
+  managementCluster: string,
+  requests: readonly ObservedRequest[],
+): ClusterView | undefined {
+  const [first] = requests;
+  if (first?.owner === undefined) return undefined;
+  const { namespace, zoneName, platform, owner } = first;
+  return {
+    ...deletedClusterView({ managementCluster, namespace, name: owner.name, uid: owner.uid }),
+    zoneName,
+    platform,
+    bundles: requests.map((request) => orphanedBundleView(owner.name, request)),
+  };
+}
+
+function orphanedBundleView(clusterDeployment: string, request: ObservedRequest): BundleView {
+  const { name, dnsNames } = request;
+  const prefix = requestName(clusterDeployment, '');
+  // Not named after the cluster, a user created it: these words are the name of no other bundle.
+  const naming = name.startsWith(prefix)
+    ? { name: name.slice(prefix.length) }
+    : { name: `CertificateRequest ${name}`, requestName: name };
+  return { ...naming, secretName: secretNameOf(request), names: { kind: 'valid', dnsNames } };
+}
+
+/** There can be no Secret of any other name; as part of a path it could lead elsewhere. */
+function secretNameOf({ secretName }: ObservedRequest): string {
+  return isObjectName(secretName) ? secretName : '';
+}

@@ -1,0 +1,122 @@
+/**
+ * The staging Secret of a CertificateRequest: it holds a new key from before the order is finalized until the certificate is
+ * installed, so that a crash between the two loses nothing.
+ */
+import { createHash } from 'node:crypto';
+import type { ObjectRef } from '../../clusters/cluster-view.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import type { KubernetesApi, KubernetesObject, ObjectKey } from '../api/kubernetes-api.ts';
+import { MAX_OBJECT_NAME_LENGTH, truncateName } from '../api/resource-path.ts';
+import { SECRETS } from './resources.ts';
+import { encodeSecretText, readSecretText } from './secret-data.ts';
+import { controllerReferenceTo } from './secret-ownership.ts';
+
+/** Label on the Secret that holds a key whose certificate is not installed yet. */
+export const STAGING_LABEL = 'certman.managed.openshift.io/staging';
+/** Annotation on the staging Secret: URL of the order that its key belongs to. */
+export const STAGING_ORDER_ANNOTATION = 'certman.managed.openshift.io/order-url';
+
+const STAGING_KEY = 'tls.key';
+const NAME_SUFFIX = '-staging';
+const MAX_ATTEMPTS = 3;
+
+type RequestKey = Pick<ObjectRef, 'namespace' | 'name'>;
+
+/** Name of the staging Secret of a CertificateRequest; of a long name, its beginning and a digest. */
+export function stagingSecretName(requestName: string): string {
+  const name = `${requestName}${NAME_SUFFIX}`;
+  if (name.length <= MAX_OBJECT_NAME_LENGTH) return name;
+  const tail = `-${createHash('sha256').update(requestName).digest('hex').slice(0, 16)}${NAME_SUFFIX}`;
+  return `${truncateName(requestName, MAX_OBJECT_NAME_LENGTH - tail.length)}${tail}`;
+}
+
+/** The order that a key is for. */
+export interface EnsureStagingKeyInput {
+  readonly request: ObjectRef;
+  readonly orderUrl: string;
+  /** Generates a private key, PEM. */
+  readonly makeKey: () => Promise<string>;
+}
+
+/**
+ * The key of an order: the one that an earlier attempt staged for it, else a new one, staged before it is returned. One request
+ * when there is none yet. Replaces a key that was staged for another order. Concurrent callers get the same key.
+ */
+export async function ensureStagingKey(
+  kubernetes: KubernetesApi,
+  { request, orderUrl, makeKey }: EnsureStagingKeyInput,
+  signal?: AbortSignal,
+): Promise<string> {
+  const keyPem = await makeKey();
+  const secret = buildStagingSecret(request, orderUrl, keyPem);
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    if ((await kubernetes.create(SECRETS, secret, signal)) !== undefined) return keyPem;
+    const found = await getStagingSecret(kubernetes, request, signal);
+    if (found === undefined) continue;
+    const staged = stagedKey(found, orderUrl);
+    if (staged !== undefined) return staged;
+    await kubernetes.delete(SECRETS, found.metadata, { uid: found.metadata.uid, signal });
+  }
+  throw new CertmanError({
+    code: 'kubernetes/conflict',
+    message: `Secret ${request.namespace}/${secret.metadata.name} was written by another ${MAX_ATTEMPTS} times while a new key was to be staged in it.`,
+    remedy: 'certman retries shortly.',
+  });
+}
+
+/** @returns the key staged for this order, PEM; undefined when there is none. */
+export async function readStagingKey(
+  kubernetes: KubernetesApi,
+  { request, orderUrl }: { readonly request: RequestKey; readonly orderUrl: string },
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const found = await getStagingSecret(kubernetes, request, signal);
+  return found && stagedKey(found, orderUrl);
+}
+
+/** Deletes the staging Secret. @returns whether there was one. */
+export async function deleteStagingKey(
+  kubernetes: KubernetesApi,
+  request: RequestKey,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  return kubernetes.delete(SECRETS, stagingKeyOf(request), { signal });
+}
+
+async function getStagingSecret(
+  kubernetes: KubernetesApi,
+  request: RequestKey,
+  signal?: AbortSignal,
+): Promise<KubernetesObject | undefined> {
+  const key = stagingKeyOf(request);
+  const found = await kubernetes.get(SECRETS, key, signal);
+  if (found === undefined || found.metadata.labels?.[STAGING_LABEL] === 'true') return found;
+  throw new CertmanError({
+    code: 'kubernetes/secretBroken',
+    message: `Secret ${key.namespace}/${key.name} exists and is not certman's (no label ${STAGING_LABEL}), but certman needs that name to keep a new key safe.`,
+    remedy: 'Delete or rename that Secret; issuance then continues by itself.',
+  });
+}
+
+function stagingKeyOf({ namespace, name }: RequestKey): ObjectKey {
+  return { namespace, name: stagingSecretName(name) };
+}
+
+function stagedKey({ metadata, data }: KubernetesObject, orderUrl: string): string | undefined {
+  if (metadata.annotations?.[STAGING_ORDER_ANNOTATION] !== orderUrl) return undefined;
+  const key = readSecretText(data, STAGING_KEY);
+  return key.kind === 'text' && key.text.includes('PRIVATE KEY') ? key.text : undefined;
+}
+
+function buildStagingSecret(request: ObjectRef, orderUrl: string, keyPem: string): KubernetesObject {
+  return {
+    metadata: {
+      ...stagingKeyOf(request),
+      labels: { [STAGING_LABEL]: 'true' },
+      annotations: { [STAGING_ORDER_ANNOTATION]: orderUrl },
+      ownerReferences: [controllerReferenceTo(request)],
+    },
+    type: 'Opaque',
+    data: { [STAGING_KEY]: encodeSecretText(keyPem) },
+  };
+}

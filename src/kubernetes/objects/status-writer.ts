@@ -1,0 +1,150 @@
+/** Writes the status of CertificateRequests and ClusterDeployments, without a read where this process has seen the object lately. */
+import { isDeepStrictEqual } from 'node:util';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { StatusReport } from '../../certificates/status-report.ts';
+import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta, ResourceType } from '../api/kubernetes-api.ts';
+import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
+import { buildRequestStatus } from './request-status.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from './resources.ts';
+
+const MAX_ATTEMPTS = 5;
+const MAX_CACHED = 5_000;
+
+type Status = Readonly<Record<string, unknown>>;
+
+interface StatusKind<Desired> {
+  readonly resource: ResourceType;
+  /** What the next status depends on; only that is cached. */
+  current(status: unknown): unknown;
+  /** The status to apply; equal to the current one when there is nothing to write. */
+  build(current: unknown, desired: Desired): Status;
+  /** How long a cached status that needs no change is trusted; after that it is read again. */
+  readonly trustMs: number;
+  /** Whether fields of other managers are removed. */
+  readonly exclusive: boolean;
+}
+
+interface CachedObject {
+  /** `performance.now()` */
+  readonly at: number;
+  readonly metadata: ObjectMeta;
+  readonly status: unknown;
+}
+
+/** Optimistic concurrency: each write carries the resourceVersion of what it is based on, a conflict reads anew. */
+export class StatusWriter<Desired> {
+  readonly #kubernetes: KubernetesApi;
+  readonly #kind: StatusKind<Desired>;
+  readonly #cache = new LRUCache<string, CachedObject>({ max: MAX_CACHED });
+
+  constructor(kubernetes: KubernetesApi, kind: StatusKind<Desired>) {
+    this.#kubernetes = kubernetes;
+    this.#kind = kind;
+  }
+
+  /** Remembers an object as the API server just returned it. */
+  cache({ metadata, status }: KubernetesObject): CachedObject {
+    const { namespace, name, uid, resourceVersion, ownerReferences } = metadata;
+    const cached = {
+      at: performance.now(),
+      metadata: { namespace, name, uid, resourceVersion, ownerReferences },
+      status: this.#kind.current(status),
+    };
+    this.#cache.set(`${namespace}/${name}`, cached);
+    return cached;
+  }
+
+  /**
+   * Writes the desired status; no request when it is there already.
+   * @param isTarget whether the object found is the intended one; another of the same name is left unchanged.
+   * @returns the object's metadata; undefined when it does not exist or is another.
+   */
+  async write(
+    key: ObjectKey,
+    desired: Desired,
+    isTarget: (metadata: ObjectMeta) => boolean,
+    signal?: AbortSignal,
+  ): Promise<ObjectMeta | undefined> {
+    const { namespace, name } = key;
+    const { resource, build, exclusive, trustMs } = this.#kind;
+    const cacheKey = `${namespace}/${name}`;
+    const attempt = async (): Promise<ObjectMeta | undefined> => {
+      let seen = this.#cache.get(cacheKey);
+      this.#cache.delete(cacheKey);
+      // The cached one may be an earlier object of the same name.
+      if (seen === undefined || !isTarget(seen.metadata)) {
+        const found = await this.#kubernetes.get(resource, { namespace, name }, signal);
+        if (found === undefined || !isTarget(found.metadata)) return undefined;
+        seen = this.cache(found);
+      }
+      const status = build(seen.status, desired);
+      if (isDeepStrictEqual(seen.status, status)) {
+        if (performance.now() - seen.at >= trustMs) return await attempt();
+        this.#cache.set(cacheKey, seen);
+        return seen.metadata;
+      }
+      const { resourceVersion } = seen.metadata;
+      const object = { metadata: { namespace, name, resourceVersion }, status };
+      const applied = await this.#kubernetes.apply(resource, object, { subresource: 'status', signal });
+      const written = exclusive ? await this.#removeOtherFields(applied, status, signal) : applied;
+      return this.cache(written).metadata;
+    };
+    try {
+      return await retryOnConflict(MAX_ATTEMPTS, attempt);
+    } catch (error) {
+      if (isFailure(error, 'kubernetes/notFound')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Server-side apply leaves the fields of other managers. */
+  async #removeOtherFields(applied: KubernetesObject, status: Status, signal?: AbortSignal): Promise<KubernetesObject> {
+    if (isDeepStrictEqual(applied['status'], status)) return applied;
+    const operations = [
+      { op: 'test', path: '/metadata/resourceVersion', value: applied.metadata.resourceVersion },
+      { op: 'add', path: '/status', value: status },
+    ] as const;
+    const options = { subresource: 'status', signal } as const;
+    return (await this.#kubernetes.patch(this.#kind.resource, applied.metadata, operations, options)) ?? applied;
+  }
+}
+
+/** The whole status of a CertificateRequest. An evaluation reads the request and reports within seconds; later it may differ. */
+export const REQUEST_STATUS: StatusKind<StatusReport> = {
+  resource: CERTIFICATE_REQUESTS,
+  current: (status) => status,
+  build: (current, report) => buildRequestStatus(report, current, new Date()),
+  trustMs: 10_000,
+  exclusive: true,
+};
+
+/** An entry of `status.certificateBundles`. */
+export interface BundleStatus {
+  readonly name: string;
+  readonly generated: boolean;
+}
+
+const bundlesSchema = z
+  .object({ certificateBundles: z.array(z.object({ name: z.string(), generated: z.boolean().catch(false) })) })
+  .catch({ certificateBundles: [] });
+
+/** `status.certificateBundles` of a ClusterDeployment: which bundles have a certificate. Hive waits for it. */
+export const BUNDLE_STATUS: StatusKind<BundleStatus> = {
+  resource: CLUSTER_DEPLOYMENTS,
+  current: (status) => bundlesSchema.parse(status),
+  build: (current, bundle) => ({
+    certificateBundles: withBundle(bundlesSchema.parse(current).certificateBundles, bundle),
+  }),
+  trustMs: Number.POSITIVE_INFINITY,
+  exclusive: false,
+};
+
+/** The list with the bundle in it; entries of others stay. A bundle that is not listed has no certificate. */
+export function withBundle(bundles: readonly BundleStatus[], bundle: BundleStatus): readonly BundleStatus[] {
+  const known = bundles.find(({ name }) => name === bundle.name);
+  if ((known?.generated ?? false) === bundle.generated) return bundles;
+  return known === undefined
+    ? [...bundles, bundle]
+    : bundles.map((entry) => (entry.name === bundle.name ? bundle : entry));
+}

@@ -1,0 +1,65 @@
+/** The Secret of a certificate (`kubernetes.io/tls`, read by Hive). */
+import type { CertificateFacts } from '../../certificates/certificate-facts.ts';
+import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
+import { SECRETS } from './resources.ts';
+import { encodeSecretText } from './secret-data.ts';
+import { controllerReferenceTo, requestLabel } from './secret-ownership.ts';
+import { parseTlsData, type TlsData } from './tls-secret-data.ts';
+
+const TLS_TYPE = 'kubernetes.io/tls';
+
+/** What a certificate's Secret holds. */
+export type TlsSecret =
+  | { readonly kind: 'missing' }
+  | (TlsData & {
+      readonly metadata: ObjectMeta;
+      /** Of type `kubernetes.io/tls`, so a certificate can be written to it; the type of a Secret is immutable. */
+      readonly replaceable: boolean;
+    });
+
+/** Reads and checks a certificate's Secret: both entries there and small enough, parsable, key and certificate a pair. */
+export async function readTlsSecret(
+  kubernetes: KubernetesApi,
+  secret: { readonly namespace: string; readonly name: string },
+  signal?: AbortSignal,
+): Promise<TlsSecret> {
+  const found = await kubernetes.get(SECRETS, secret, signal);
+  if (found === undefined) return { kind: 'missing' };
+  const { metadata, type, data } = found;
+  if (type === TLS_TYPE) return { metadata, replaceable: true, ...parseTlsData(data) };
+  const message = `Secret ${secret.namespace}/${secret.name} is of type ${String(type)}, not ${TLS_TYPE}.`;
+  return { kind: 'broken', replaceable: false, metadata, message };
+}
+
+/** A certificate to install. */
+export interface ApplyTlsSecretInput {
+  readonly namespace: string;
+  readonly name: string;
+  readonly requestName: string;
+  readonly requestUid: string;
+  /** The whole chain as the CA sent it. */
+  readonly chainPem: string;
+  readonly keyPem: string;
+}
+
+/**
+ * Writes certificate and key in one request; labels and annotations of others stay.
+ * `data` has `tls.crt` and `tls.key` only: Hive hashes all of it and redeploys the cluster's API server on a change.
+ */
+export async function applyTlsSecret(
+  kubernetes: KubernetesApi,
+  { namespace, name, requestName, requestUid, chainPem, keyPem }: ApplyTlsSecretInput,
+  signal?: AbortSignal,
+): Promise<void> {
+  const secret = {
+    metadata: {
+      namespace,
+      name,
+      labels: requestLabel(requestName),
+      ownerReferences: [controllerReferenceTo({ name: requestName, uid: requestUid })],
+    },
+    type: TLS_TYPE,
+    data: { 'tls.crt': encodeSecretText(chainPem), 'tls.key': encodeSecretText(keyPem) },
+  };
+  await kubernetes.apply(SECRETS, secret, { signal });
+}
