@@ -17,7 +17,7 @@ const MAX_STATUS_LENGTH = 64 * 1024;
 const lineSchema = z.object({
   type: z.string(),
   object: z.looseObject({
-    code: z.unknown(),
+    code: z.unknown().optional(),
     metadata: z.looseObject({ resourceVersion: z.string().optional().catch(undefined) }).optional(),
   }),
 });

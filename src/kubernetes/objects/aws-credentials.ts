@@ -1,26 +1,28 @@
 /**
- * Where AWS credentials for a cluster's DNS come from: a Secret in its namespace, or, for STS clusters, the chain of roles
- * that aws-account-operator describes.
+ * The AWS credentials for a cluster's DNS: a Secret in its namespace, or, for STS clusters, the chain of roles that
+ * aws-account-operator describes.
  */
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
-import { type KubernetesApi, type KubernetesObject } from '../api/kubernetes-api.ts';
+import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/resource-path.ts';
 import { ACCOUNT_CLAIMS, CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
 /** Secret in certman's namespace whose credentials assume the jump role. */
 export const OPERATOR_AWS_SECRET = 'certman-operator-aws-credentials';
+/** Names the jump role. */
 export const STS_CONFIG_MAP = { namespace: 'aws-account-operator', name: 'aws-account-operator-configmap' } as const;
 const JUMP_ROLE_ENTRY = 'sts-jump-role';
 
+/** Static credentials. */
 export interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
 
 /**
- * Static credentials out of a Secret (`aws_access_key_id`, `aws_secret_access_key`; surrounding white space ignored).
+ * Static credentials from a Secret (`aws_access_key_id`, `aws_secret_access_key`; surrounding white space ignored).
  * @throws CertmanError `dns/credentialsMissing` when the Secret does not exist, `dns/credentialsMalformed` when an entry is missing or unusable.
  */
 export async function readAwsCredentials(
@@ -29,32 +31,31 @@ export async function readAwsCredentials(
   signal?: AbortSignal,
 ): Promise<AwsCredentials> {
   const where = `Secret ${secret.namespace}/${secret.name}`;
-  // Of any other name there is none, and as part of a path it could lead to something else.
+  // There can be no Secret of any other name; as part of a path it could lead elsewhere.
   const found = isObjectName(secret.name) ? await kubernetes.get(SECRETS, secret, signal) : undefined;
   if (found === undefined) {
-    throw new CertmanError({
-      code: 'dns/credentialsMissing',
-      message: `${where}, which should hold the AWS credentials for the cluster's DNS, does not exist.`,
-      remedy: 'Create it with aws_access_key_id and aws_secret_access_key; issuance then goes on by itself.',
-    });
+    throw missingError(
+      `${where}, which should hold the AWS credentials for the cluster's DNS, does not exist.`,
+      'Create it with aws_access_key_id and aws_secret_access_key; issuance then continues by itself.',
+    );
   }
   const entry = (name: string, form: RegExp): string => {
-    const read = readSecretText(found['data'], name);
-    const text = read.kind === 'text' ? read.text.trim() : '';
+    const value = readSecretText(found['data'], name);
+    const text = value.kind === 'text' ? value.text.trim() : '';
     if (form.test(text)) return text;
-    throw new CertmanError({
-      code: 'dns/credentialsMalformed',
-      message: `${where} ${text === '' ? `has no ${name}` : `has a ${name} that is not in the form AWS uses`}.`,
-      remedy: `Put the ${name} of an IAM user or role that may change the cluster's hosted zone there.`,
-    });
+    throw malformedError(
+      `${where} ${text === '' ? `has no ${name}` : `has a ${name} that is not in the form AWS uses`}.`,
+      `Put the ${name} of an IAM user or role that may change the cluster's hosted zone there.`,
+    );
   };
-  // Loose on purpose: length limits of https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html.
+  // Wider than the limits of https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html.
   return {
     accessKeyId: entry('aws_access_key_id', /^\w{4,128}$/),
     secretAccessKey: entry('aws_secret_access_key', /^[\x21-\x7e]{4,256}$/),
   };
 }
 
+/** Roles to assume one after the other. */
 export interface StsRoles {
   /** Assumed first, with the credentials in Secret {@link OPERATOR_AWS_SECRET}. */
   readonly jumpRoleArn: string;
@@ -68,14 +69,16 @@ const roleArnSchema = z
   .trim()
   .max(2048)
   .regex(/^arn:[\w-]+:iam::\d{12}:role\/.+$/);
-const claimSpecSchema = z.looseObject({
+const claimSpecSchema = z.object({
   stsRoleARN: roleArnSchema,
   stsExternalID: z.string().trim().max(1224).optional(),
 });
+const configMapDataSchema = z.record(z.string(), z.string()).catch({});
 
 /**
- * The roles for an STS cluster. @param claim the AccountClaim's namespace, and its name; without one, the only claim there.
- * @throws CertmanError `dns/credentialsMissing` or `dns/credentialsMalformed`, saying which object lacks what.
+ * The roles for an STS cluster.
+ * @param claim namespace of the AccountClaim, and its name; without one, the only claim there.
+ * @throws CertmanError `dns/credentialsMissing` or `dns/credentialsMalformed`, with the object that is wrong.
  */
 export async function readStsRoles(
   kubernetes: KubernetesApi,
@@ -86,58 +89,56 @@ export async function readStsRoles(
     readJumpRole(kubernetes, signal),
     findClaim(kubernetes, claim.namespace, claim.claimName, signal),
   ]);
-  const spec = claimSpecSchema.safeParse(found['spec']);
-  if (!spec.success) {
-    throw new CertmanError({
-      code: 'dns/credentialsMalformed',
-      message: `AccountClaim ${claim.namespace}/${found.metadata.name} has no usable spec.stsRoleARN (${spec.error.issues[0]?.path.join('.')}: ${spec.error.issues[0]?.message}).`,
-      remedy: 'Set spec.stsRoleARN to the ARN of the role in the cluster’s AWS account.',
-    });
+  const { data, error } = claimSpecSchema.safeParse(found['spec']);
+  if (data !== undefined) {
+    return { jumpRoleArn, customerRoleArn: data.stsRoleARN, externalId: data.stsExternalID || undefined };
   }
-  const externalId = spec.data.stsExternalID;
-  return {
-    jumpRoleArn,
-    customerRoleArn: spec.data.stsRoleARN,
-    ...(externalId === undefined || externalId === '' ? {} : { externalId }),
-  };
+  const [issue] = error.issues;
+  throw malformedError(
+    `AccountClaim ${claim.namespace}/${found.metadata.name} has no usable spec.stsRoleARN (${issue?.path.join('.')}: ${issue?.message}).`,
+    'Set spec.stsRoleARN to the ARN of the role in the cluster’s AWS account.',
+  );
 }
 
 async function readJumpRole(kubernetes: KubernetesApi, signal?: AbortSignal): Promise<string> {
   const where = `ConfigMap ${STS_CONFIG_MAP.namespace}/${STS_CONFIG_MAP.name}`;
+  const remedy = `Set ${JUMP_ROLE_ENTRY} there to the ARN of the role that may assume the customers' roles.`;
   const configMap = await kubernetes.get(CONFIG_MAPS, STS_CONFIG_MAP, signal);
-  const data = z.record(z.string(), z.string()).catch({}).parse(configMap?.['data']);
-  const role = roleArnSchema.safeParse(data[JUMP_ROLE_ENTRY]);
-  if (role.success) return role.data;
-  const missing = configMap === undefined || data[JUMP_ROLE_ENTRY] === undefined;
-  throw new CertmanError({
-    code: missing ? 'dns/credentialsMissing' : 'dns/credentialsMalformed',
-    message: `${where} ${configMap === undefined ? 'does not exist' : missing ? `has no ${JUMP_ROLE_ENTRY}` : `has a ${JUMP_ROLE_ENTRY} that is no role's ARN`}.`,
-    remedy: `Set ${JUMP_ROLE_ENTRY} there to the ARN of the role that may assume the customers' roles.`,
-  });
+  if (configMap === undefined) throw missingError(`${where} does not exist.`, remedy);
+  const value = configMapDataSchema.parse(configMap['data'])[JUMP_ROLE_ENTRY];
+  if (value === undefined) throw missingError(`${where} has no ${JUMP_ROLE_ENTRY}.`, remedy);
+  const role = roleArnSchema.safeParse(value);
+  if (!role.success) throw malformedError(`${where} has a ${JUMP_ROLE_ENTRY} that is no role's ARN.`, remedy);
+  return role.data;
 }
 
 async function findClaim(
   kubernetes: KubernetesApi,
   namespace: string,
-  claimName: string | undefined,
+  name: string | undefined,
   signal?: AbortSignal,
 ): Promise<KubernetesObject> {
-  const found: KubernetesObject[] = [];
-  if (claimName === undefined) {
-    const options = { namespace, ...(signal === undefined ? {} : { signal }) };
-    for await (const claim of kubernetes.list(ACCOUNT_CLAIMS, options)) found.push(claim);
+  const claims: KubernetesObject[] = [];
+  if (name === undefined) {
+    for await (const claim of kubernetes.list(ACCOUNT_CLAIMS, { namespace, signal })) claims.push(claim);
   } else {
-    const claim = await kubernetes.get(ACCOUNT_CLAIMS, { namespace, name: claimName }, signal);
-    if (claim !== undefined) found.push(claim);
+    const claim = await kubernetes.get(ACCOUNT_CLAIMS, { namespace, name }, signal);
+    if (claim !== undefined) claims.push(claim);
   }
-  const [only, ...others] = found;
-  if (only !== undefined && others.length === 0) return only;
-  throw new CertmanError({
-    code: 'dns/credentialsMissing',
-    message:
-      only === undefined
-        ? `The cluster uses STS, but there is no AccountClaim ${namespace}/${claimName ?? '*'} that names its role.`
-        : `The cluster uses STS, but namespace ${namespace} has ${found.length} AccountClaims, so its role is not known.`,
-    remedy: 'Exactly one AccountClaim with spec.stsRoleARN is expected in the namespace of the ClusterDeployment.',
-  });
+  const [only] = claims;
+  if (only !== undefined && claims.length === 1) return only;
+  throw missingError(
+    only === undefined
+      ? `The cluster uses STS, but there is no AccountClaim ${namespace}/${name ?? '*'} that names its role.`
+      : `The cluster uses STS, but namespace ${namespace} has ${claims.length} AccountClaims, so its role is not known.`,
+    'Exactly one AccountClaim with spec.stsRoleARN is expected in the namespace of the ClusterDeployment.',
+  );
+}
+
+function missingError(message: string, remedy: string): CertmanError {
+  return new CertmanError({ code: 'dns/credentialsMissing', message, remedy });
+}
+
+function malformedError(message: string, remedy: string): CertmanError {
+  return new CertmanError({ code: 'dns/credentialsMalformed', message, remedy });
 }

@@ -1,6 +1,6 @@
 /**
- * Reading a Hive ClusterDeployment (hive.openshift.io/v1): only the fields that decide about certificates, checked and
- * limited here, at the edge. Everything else in the object is dropped at once.
+ * Projects a Hive ClusterDeployment (hive.openshift.io/v1) on the fields that decide about certificates, checked and limited
+ * here, at the edge.
  */
 import { z } from 'zod';
 import { namesOfBundle, type ServingNames } from '../../certificates/bundle-names.ts';
@@ -12,42 +12,42 @@ import {
   type RelocationState,
   requestName,
 } from '../../clusters/cluster-view.ts';
-import { type KubernetesObject } from '../api/kubernetes-api.ts';
+import type { KubernetesObject } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/resource-path.ts';
 import { FINALIZER } from './resources.ts';
 
-/** What the projection needs to know beside the object. */
+/** What the projection needs beside the object. */
 export interface ProjectionSettings {
-  /** Name of the hub. */
+  /** Name of the management cluster. */
   readonly managementCluster: string;
   /** Label of a second API name (`rh-api`); none when absent. */
   readonly extraRecord?: string;
 }
 
+/** Result of the projection. `malformed`: the object lacks what certman needs, or has it in a form that cannot be parsed. */
 export type ProjectedCluster =
   | { readonly kind: 'cluster'; readonly view: ClusterView }
-  /** The object does not say what certman needs, or says it in a form that it cannot be read in. */
   | { readonly kind: 'malformed'; readonly message: string };
+
+const MAX_REPORTED_ISSUES = 3;
 
 const name = z.string().max(253);
 const text = z.string().max(4096);
-/** Hive writes absent lists as null now and then. */
-const listOf = <T extends z.ZodType>(item: T, most: number) => z.array(item).max(most).nullish();
+const strings = z.record(z.string(), z.string()).nullish();
+/** Hive sometimes writes absent lists as null. */
+const listOf = <T extends z.ZodType>(item: T, max: number) => z.array(item).max(max).nullish();
 
-const identitySchema = z.object({
+const metadataSchema = z.object({
   name: name.min(1),
   namespace: name.min(1),
   uid: z.string().min(1).max(128),
-});
-
-const metadataSchema = z.object({
-  labels: z.record(z.string(), z.string()).nullish(),
-  annotations: z.record(z.string(), z.string()).nullish(),
+  labels: strings,
+  annotations: strings,
   finalizers: z.array(z.string()).nullish(),
   deletionTimestamp: z.string().nullish(),
 });
 
-/** As the CertificateRequest's `acmeDNSDomain`: with anything else there could be no request to say so on. */
+/** As the CertificateRequest's `acmeDNSDomain`: any other value could not be shown on a request. */
 const domain = name
   .min(1)
   .regex(
@@ -55,7 +55,11 @@ const domain = name
     'it is no domain name',
   );
 
-const secretRef = z.object({ name: name.nullish() }).nullish();
+/** Name of the Secret that is referred to. */
+const secretRef = z
+  .object({ name: name.nullish() })
+  .nullish()
+  .transform((ref) => ref?.name ?? '');
 
 const specSchema = z.object({
   clusterName: name.min(1),
@@ -74,7 +78,7 @@ const specSchema = z.object({
   certificateBundles: listOf(
     z.object({ name: name.min(1), generate: z.boolean().nullish(), certificateSecretRef: secretRef }),
     32,
-  ),
+  ).transform((bundles) => (bundles ?? []).filter(({ generate }) => generate === true)),
   controlPlaneConfig: z
     .object({
       servingCertificates: z
@@ -88,114 +92,93 @@ const specSchema = z.object({
   ingress: listOf(z.object({ domain: text.nullish(), servingCertificate: name.nullish() }), 1000),
 });
 
-const statusSchema = z.object({ apiURL: text.nullish(), webConsoleURL: text.nullish() });
+const url = text.nullish().transform((value) => value || undefined);
+const statusSchema = z
+  .object({ apiURL: url, webConsoleURL: url })
+  .catch({ apiURL: undefined, webConsoleURL: undefined });
 
 type Spec = z.infer<typeof specSchema>;
 
 /**
- * @returns the view, or a problem in words for a person. An object that is being deleted is never malformed as long as its
- * identity can be read: what is in the way of its deletion must not be a spec that nobody can correct any more.
+ * An object that is being deleted is never malformed as long as its metadata can be parsed: a spec that cannot be corrected any
+ * more must not block its deletion.
  */
 export function projectClusterDeployment(object: KubernetesObject, settings: ProjectionSettings): ProjectedCluster {
-  const identity = identitySchema.safeParse(object.metadata);
-  if (!identity.success) return malformedCluster('metadata', identity.error);
   const metadata = metadataSchema.safeParse(object.metadata);
-  if (!metadata.success) return malformedCluster('metadata', metadata.error);
-  const deleting = typeof metadata.data.deletionTimestamp === 'string';
-  const spec = specSchema.safeParse(object['spec']);
-  const problem = spec.success ? bundleProblem(spec.data, identity.data.name) : describeIssues('spec', spec.error);
+  if (!metadata.success) return { kind: 'malformed', message: describeIssues('metadata', metadata.error) };
+  const { name, namespace, uid, labels, annotations, finalizers, deletionTimestamp } = metadata.data;
+  const deleting = typeof deletionTimestamp === 'string';
+  const parsed = specSchema.safeParse(object['spec']);
+  const problem = parsed.success ? bundleProblem(parsed.data, name) : describeIssues('spec', parsed.error);
   if (problem !== undefined && !deleting) return { kind: 'malformed', message: problem };
-  const status = statusSchema.safeParse(object['status'] ?? {});
-  const labels = metadata.data.labels ?? {};
-  const annotations = metadata.data.annotations ?? {};
-  const readable = spec.success && problem === undefined ? spec.data : undefined;
+  const spec = problem === undefined ? parsed.data : undefined;
   const view: ClusterView = {
-    identity: { managementCluster: settings.managementCluster, ...identity.data },
+    identity: { managementCluster: settings.managementCluster, name, namespace, uid },
     deleting,
-    installed: readable?.installed === true,
-    managed: labels['api.openshift.com/managed'] === 'true',
-    fake: annotations['managed.openshift.com/fake'] === 'true',
-    paused: annotations['hive.openshift.io/reconcile-pause'] === 'true',
-    limitedSupport: labels['api.openshift.com/limited-support'] === 'true',
-    ...(readable?.powerState === 'Hibernating' ? { hibernating: true } : {}),
-    relocation: relocationOf(annotations['hive.openshift.io/relocate']),
-    finalizer: metadata.data.finalizers?.includes(FINALIZER) === true,
-    zoneName: (readable?.baseDomain ?? '').toLowerCase(),
-    platform: platformOf(readable, labels['api.openshift.com/sts'] === 'true'),
-    bundles: readable === undefined ? [] : bundlesOf(readable, settings.extraRecord),
-    ...(status.success && status.data.apiURL ? { apiURL: status.data.apiURL } : {}),
-    ...(status.success && status.data.webConsoleURL ? { webConsoleURL: status.data.webConsoleURL } : {}),
+    installed: spec?.installed === true,
+    managed: labels?.['api.openshift.com/managed'] === 'true',
+    fake: annotations?.['managed.openshift.com/fake'] === 'true',
+    paused: annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
+    limitedSupport: labels?.['api.openshift.com/limited-support'] === 'true',
+    hibernating: spec?.powerState === 'Hibernating' ? true : undefined,
+    relocation: relocationOf(annotations?.['hive.openshift.io/relocate']),
+    finalizer: finalizers?.includes(FINALIZER) === true,
+    zoneName: (spec?.baseDomain ?? '').toLowerCase(),
+    platform: platformOf(spec?.platform ?? {}, labels?.['api.openshift.com/sts'] === 'true'),
+    bundles: spec === undefined ? [] : bundlesOf(spec, settings.extraRecord),
+    ...statusSchema.parse(object['status'] ?? {}),
   };
   return { kind: 'cluster', view };
 }
 
 function relocationOf(value: string | undefined): RelocationState {
   if (value === undefined) return 'none';
-  const state = value.slice(value.lastIndexOf('/') + 1);
-  return value.includes('/') && (state === 'outgoing' || state === 'incoming' || state === 'complete')
-    ? state
-    : 'malformed';
+  const [, state] = /\/(outgoing|incoming|complete)$/.exec(value) ?? [];
+  return (state as RelocationState | undefined) ?? 'malformed';
 }
 
-function platformOf(spec: Spec | undefined, sts: boolean): PlatformView {
-  const platform = spec?.platform ?? {};
-  if (platform.aws) {
-    const credentialsSecret = platform.aws.credentialsSecretRef?.name;
-    return {
-      kind: 'aws',
-      region: platform.aws.region ?? '',
-      sts,
-      ...(credentialsSecret ? { credentialsSecret } : {}),
-    };
+function platformOf(platform: NonNullable<Spec['platform']>, sts: boolean): PlatformView {
+  const { aws, gcp, azure } = platform;
+  if (aws) {
+    return { kind: 'aws', region: aws.region ?? '', sts, credentialsSecret: aws.credentialsSecretRef || undefined };
   }
-  if (platform.gcp) return { kind: 'gcp', credentialsSecret: platform.gcp.credentialsSecretRef?.name ?? '' };
-  if (platform.azure) {
-    return {
-      kind: 'azure',
-      credentialsSecret: platform.azure.credentialsSecretRef?.name ?? '',
-      resourceGroupName: platform.azure.baseDomainResourceGroupName ?? '',
-    };
+  if (gcp) return { kind: 'gcp', credentialsSecret: gcp.credentialsSecretRef };
+  if (azure) {
+    const { credentialsSecretRef: credentialsSecret, baseDomainResourceGroupName } = azure;
+    return { kind: 'azure', credentialsSecret, resourceGroupName: baseDomainResourceGroupName ?? '' };
   }
   return { kind: 'unsupported', found: (Object.keys(platform)[0] ?? 'none').slice(0, 64) };
 }
 
 function bundlesOf(spec: Spec, extraRecord: string | undefined): readonly BundleView[] {
-  const serving = servingNames(spec);
-  return (spec.certificateBundles ?? [])
-    .filter((bundle) => bundle.generate === true)
-    .map((bundle) => ({
-      name: bundle.name,
-      secretName: bundle.certificateSecretRef?.name ?? '',
-      names: namesOfBundle(bundle.name, serving, extraRecord),
-    }));
-}
-
-function servingNames(spec: Spec): ServingNames {
   const certificates = spec.controlPlaneConfig?.servingCertificates;
-  return {
+  const serving: ServingNames = {
     clusterName: spec.clusterName,
     baseDomain: spec.baseDomain,
-    ...(certificates?.default ? { defaultBundle: certificates.default } : {}),
+    defaultBundle: certificates?.default || undefined,
     additional: (certificates?.additional ?? []).map((entry) => ({
       bundle: entry.name ?? '',
       domain: entry.domain ?? '',
     })),
     ingress: (spec.ingress ?? []).map((entry) => ({
-      ...(entry.servingCertificate ? { bundle: entry.servingCertificate } : {}),
+      bundle: entry.servingCertificate || undefined,
       domain: entry.domain ?? '',
     })),
   };
+  return spec.certificateBundles.map(({ name, certificateSecretRef: secretName }) => ({
+    name,
+    secretName,
+    names: namesOfBundle(name, serving, extraRecord),
+  }));
 }
 
-/** Why the bundles to be generated cannot each have a CertificateRequest and a Secret of their own. */
+/** Why the bundles cannot each have a CertificateRequest and a Secret of their own. */
 function bundleProblem(spec: Spec, clusterDeployment: string): string | undefined {
   const requests = new Set<string>();
   const secrets = new Set<string>();
-  for (const bundle of spec.certificateBundles ?? []) {
-    if (bundle.generate !== true) continue;
-    const where = `spec.certificateBundles: the bundle ${quoted(bundle.name)}`;
-    const request = requestName(clusterDeployment, bundle.name);
-    const secret = bundle.certificateSecretRef?.name ?? '';
+  for (const { name, certificateSecretRef: secret } of spec.certificateBundles) {
+    const where = `spec.certificateBundles: the bundle ${quoted(name)}`;
+    const request = requestName(clusterDeployment, name);
     if (!isObjectName(request)) {
       return `${where} cannot be part of an object's name (${quoted(request)}). Use lower case letters, digits and hyphens.`;
     }
@@ -203,24 +186,20 @@ function bundleProblem(spec: Spec, clusterDeployment: string): string | undefine
     if (!isObjectName(secret)) {
       return `${where} has no usable certificateSecretRef.name (${quoted(secret)}). Name the Secret that the certificate goes into.`;
     }
-    if (secrets.has(secret))
+    if (secrets.has(secret)) {
       return `${where} shares its Secret ${quoted(secret)} with another. Give each a Secret of its own.`;
+    }
     requests.add(request);
     secrets.add(secret);
   }
   return undefined;
 }
 
-function malformedCluster(where: string, error: z.ZodError): ProjectedCluster {
-  return { kind: 'malformed', message: describeIssues(where, error) };
-}
-
-/** Paths and zod's own words, never the values: an object can hold anything. */
-function describeIssues(where: string, error: z.ZodError): string {
-  const issues = error.issues.slice(0, 3).map((issue) => {
-    const path = [where, ...issue.path.map(String)].join('.').slice(0, 200);
-    return `${path}: ${issue.message}`;
-  });
-  const more = error.issues.length > 3 ? ` and ${error.issues.length - 3} more` : '';
-  return `The ClusterDeployment cannot be read: ${issues.join('; ')}${more}. Correct it, and it is looked at again.`;
+/** Paths and zod's own words, never values: an object can hold anything. */
+function describeIssues(where: string, { issues }: z.ZodError): string {
+  const described = issues
+    .slice(0, MAX_REPORTED_ISSUES)
+    .map(({ path, message }) => `${[where, ...path.map(String)].join('.').slice(0, 200)}: ${message}`);
+  const more = issues.length > MAX_REPORTED_ISSUES ? ` and ${issues.length - MAX_REPORTED_ISSUES} more` : '';
+  return `The ClusterDeployment cannot be read: ${described.join('; ')}${more}. certman evaluates it again once it is corrected.`;
 }

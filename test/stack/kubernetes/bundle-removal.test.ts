@@ -19,8 +19,8 @@ import {
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 
-const hub = useManagementCluster();
-const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
+const managementCluster = useManagementCluster();
+const { activities, apply, getCluster, getRequest } = useKubernetesActivities(managementCluster);
 
 const remove = (view: ClusterView, cluster = view.identity) =>
   runActivity((input) => activities().removeBundle(input), {
@@ -33,11 +33,11 @@ const release = (cluster: ClusterView['identity']) =>
   runActivity((input) => activities().removeFinalizer(input), cluster);
 
 const withEverything = async () => {
-  const { view } = await hub().cluster();
+  const { view } = await managementCluster().cluster();
   const { request } = await apply(view);
   const owner = { requestName: request.name, requestUid: request.uid };
-  await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...selfSigned() });
-  await ensureStagingKey(hub().certman, {
+  await applyTlsSecret(managementCluster().certman, { ...secretKey(view), ...owner, ...selfSigned() });
+  await ensureStagingKey(managementCluster().certman, {
     request,
     orderUrl: 'https://ca.example/order/1',
     makeKey: async () => selfSigned().keyPem,
@@ -46,7 +46,7 @@ const withEverything = async () => {
 };
 
 describe('removeBundle', () => {
-  test('removes Secret, staging Secret and request, and says so', async () => {
+  test('deletes Secret, staging Secret and request, and returns their names', async () => {
     const view = await withEverything();
     const { namespace } = view.identity;
     expect(await remove(view)).toEqual({
@@ -57,38 +57,38 @@ describe('removeBundle', () => {
       ],
     });
     expect(await getRequest(view)).toBeUndefined();
-    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeUndefined();
+    expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeUndefined();
   });
 
-  test('done again, it has nothing to do', async () => {
+  test('repeated does nothing', async () => {
     const view = await withEverything();
     await remove(view);
     expect(await remove(view)).toEqual({ removed: [] });
   });
 
-  test('finishes what was deleted but is held by our finalizer', async () => {
+  test('finishes a deletion that waits for certman’s finalizer', async () => {
     const view = await withEverything();
-    await hub().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
     await remove(view);
     expect(await getRequest(view)).toBeUndefined();
   });
 
-  test('leaves a Secret that is not certman’s', async () => {
-    const { view } = await hub().cluster();
+  test('leaves a foreign Secret', async () => {
+    const { view } = await managementCluster().cluster();
     await apply(view);
-    await hub().admin.create(SECRETS, { metadata: secretKey(view), type: 'Opaque', data: { a: 'Yg==' } });
+    await managementCluster().admin.create(SECRETS, { metadata: secretKey(view), type: 'Opaque', data: { a: 'Yg==' } });
     await remove(view);
-    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+    expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeDefined();
   });
 
-  test('of a cluster that was made again leaves everything to its successor', async () => {
+  test('of a re-created cluster leaves everything to its successor', async () => {
     const view = await withEverything();
     expect(await remove(view, { ...view.identity, uid: crypto.randomUUID() })).toEqual({ removed: [] });
     expect(await getRequest(view)).toBeDefined();
-    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+    expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeDefined();
   });
 
-  describe('of a request that is not called after its cluster', () => {
+  describe('of a request that is not named after its cluster', () => {
     const removeForeign = (view: ClusterView) =>
       runActivity((input) => activities().removeBundle(input), {
         cluster: { ...view.identity, name: 'gone' },
@@ -102,12 +102,12 @@ describe('removeBundle', () => {
       const { removed } = await removeForeign(view);
       expect(removed).toHaveLength(3);
       expect(await getRequest(view)).toBeUndefined();
-      expect(await hub().admin.get(SECRETS, secretKey(view))).toBeUndefined();
+      expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeUndefined();
     });
 
-    test('leaves it once it is nobody’s', async () => {
+    test('leaves it once it is orphaned', async () => {
       const view = await withEverything();
-      await hub().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
         { op: 'remove', path: '/metadata/ownerReferences' },
       ]);
       expect(await removeForeign(view)).toEqual({ removed: [] });
@@ -118,7 +118,7 @@ describe('removeBundle', () => {
   test('keeps finalizers of others on the request', async () => {
     const view = await withEverything();
     const finalizers = ['example.com/theirs', FINALIZER];
-    await hub().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
       { op: 'replace', path: '/metadata/finalizers', value: finalizers },
     ]);
     await remove(view);
@@ -127,10 +127,10 @@ describe('removeBundle', () => {
 });
 
 describe('removeFinalizer', () => {
-  test('takes off our finalizer and no other; done again, it has nothing to do', async () => {
-    const { view } = await hub().cluster();
+  test('removes certman’s finalizer and no other; repeated does nothing', async () => {
+    const { view } = await managementCluster().cluster();
     await apply(view);
-    await hub().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
+    await managementCluster().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
       { op: 'add', path: '/metadata/finalizers/0', value: 'hive.openshift.io/deprovision' },
     ]);
     expect(await release(view.identity)).toBe('released');
@@ -138,8 +138,8 @@ describe('removeFinalizer', () => {
     expect((await getCluster(view))?.metadata.finalizers).toEqual(['hive.openshift.io/deprovision']);
   });
 
-  test('leaves a cluster that was made again alone; one that is gone needs nothing', async () => {
-    const { view } = await hub().cluster();
+  test('leaves a re-created cluster unchanged; for a deleted one does nothing', async () => {
+    const { view } = await managementCluster().cluster();
     await apply(view);
     expect(await release({ ...view.identity, uid: crypto.randomUUID() })).toBe('absent');
     expect((await getCluster(view))?.metadata.finalizers).toEqual([FINALIZER]);

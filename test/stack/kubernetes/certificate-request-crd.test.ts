@@ -5,7 +5,7 @@ import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts
 import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
-const hub = useManagementCluster();
+const managementCluster = useManagementCluster();
 
 const spec = {
   acmeDNSDomain: 'example.com',
@@ -16,16 +16,16 @@ const spec = {
 };
 
 const create = async (changed: object) =>
-  hub().admin.create(CERTIFICATE_REQUESTS, {
-    metadata: { namespace: await hub().namespace(), name: 'c1-primary' },
+  managementCluster().admin.create(CERTIFICATE_REQUESTS, {
+    metadata: { namespace: await managementCluster().namespace(), name: 'c1-primary' },
     spec: { ...spec, ...changed },
   });
 
-describe('an object as certman-operator left it', () => {
-  test('is taken as it is, status and all', async () => {
-    const namespace = await hub().namespace();
+describe('an object of certman-operator', () => {
+  test('is accepted unchanged, with its status', async () => {
+    const namespace = await managementCluster().namespace();
     const key = { namespace, name: 'c1-primary' };
-    await hub().admin.create(CERTIFICATE_REQUESTS, {
+    await managementCluster().admin.create(CERTIFICATE_REQUESTS, {
       metadata: key,
       spec: {
         ...spec,
@@ -55,15 +55,19 @@ describe('an object as certman-operator left it', () => {
         },
       ],
     };
-    const written = await hub().admin.apply(CERTIFICATE_REQUESTS, { metadata: key, status }, { subresource: 'status' });
+    const written = await managementCluster().admin.apply(
+      CERTIFICATE_REQUESTS,
+      { metadata: key, status },
+      { subresource: 'status' },
+    );
     expect(written['status']).toMatchObject({ ...status, conditions: [{ type: 'acme error', status: 'Error' }] });
-    const found = await hub().admin.get(CERTIFICATE_REQUESTS, key);
+    const found = await managementCluster().admin.get(CERTIFICATE_REQUESTS, key);
     expect(found?.['spec']).toMatchObject({ renewBeforeDays: -1, platform: { gcp: { credentials: { name: 'gcp' } } } });
   });
 
   test('keeps every field of status that certman reports', async () => {
-    const key = { namespace: await hub().namespace(), name: 'c1-primary' };
-    await hub().admin.create(CERTIFICATE_REQUESTS, { metadata: key, spec });
+    const key = { namespace: await managementCluster().namespace(), name: 'c1-primary' };
+    await managementCluster().admin.create(CERTIFICATE_REQUESTS, { metadata: key, spec });
     const status = {
       state: 'Failing',
       renewalTime: '2026-05-01T00:00:00Z',
@@ -79,15 +83,19 @@ describe('an object as certman-operator left it', () => {
         explanationURL: 'https://ca.example/incident/7',
       },
     };
-    const applied = await hub().admin.apply(CERTIFICATE_REQUESTS, { metadata: key, status }, { subresource: 'status' });
+    const applied = await managementCluster().admin.apply(
+      CERTIFICATE_REQUESTS,
+      { metadata: key, status },
+      { subresource: 'status' },
+    );
     expect(applied['status']).toEqual(status);
   });
 });
 
-test('names that cannot be served are replaced by what is wrong with them', async () => {
+test('invalid names are replaced by namesProblem', async () => {
   const { dnsNames: _none, ...rest } = spec;
-  const created = await hub().admin.create(CERTIFICATE_REQUESTS, {
-    metadata: { namespace: await hub().namespace(), name: 'c1-primary' },
+  const created = await managementCluster().admin.create(CERTIFICATE_REQUESTS, {
+    metadata: { namespace: await managementCluster().namespace(), name: 'c1-primary' },
     spec: { ...rest, namesProblem: 'The bundle has no names.' },
   });
   expect(created).toBeDefined();
@@ -112,18 +120,18 @@ test.each([
     'only one of aws, azure and gcp',
   ],
   ['half a day', { renewBeforeDays: 0.5 }, 'spec.renewBeforeDays'],
-])('a request with %s is refused, naming the field', async (_name, changed, field) => {
+])('a request with %s is rejected, with the field', async (_name, changed, field) => {
   await expect(create(changed)).rejects.toMatchObject({
     code: 'kubernetes/invalid',
     message: expect.stringContaining(field),
   });
 });
 
-test('the example of one that stands alone is taken, and says what it should', async () => {
+test('the example of a standalone request is accepted, with the intended values', async () => {
   const [example] = await readManifests('examples/certificate-request.yaml');
   if (example === undefined) throw new Error('there is no example');
-  const namespace = await hub().namespace();
-  const made = await hub().admin.create(CERTIFICATE_REQUESTS, {
+  const namespace = await managementCluster().namespace();
+  const made = await managementCluster().admin.create(CERTIFICATE_REQUESTS, {
     ...example,
     metadata: { ...example.metadata, namespace },
   });

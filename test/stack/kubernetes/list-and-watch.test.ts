@@ -10,7 +10,7 @@ import { type ProxiedApiServer, startApiServerProxy } from '../../support/kubern
 import { recordWatch, type WatchRecorder } from '../../support/kubernetes/watch-recorder.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
-const hub = useManagementCluster();
+const managementCluster = useManagementCluster();
 const observers: WatchRecorder[] = [];
 let proxied: ProxiedApiServer;
 let proxy: FaultProxy;
@@ -18,9 +18,9 @@ let api: KubernetesClient;
 let namespace: string;
 
 beforeEach(async () => {
-  proxied = await startApiServerProxy(hub().adminConfig);
+  proxied = await startApiServerProxy(managementCluster().adminConfig);
   ({ proxy, api } = proxied);
-  namespace = await hub().namespace();
+  namespace = await managementCluster().namespace();
 });
 
 afterEach(async () => {
@@ -39,7 +39,7 @@ async function listed(observer: WatchRecorder): Promise<void> {
 }
 
 async function make(...names: readonly string[]): Promise<void> {
-  for (const name of names) await hub().admin.create(CONFIG_MAPS, { metadata: { namespace, name } });
+  for (const name of names) await managementCluster().admin.create(CONFIG_MAPS, { metadata: { namespace, name } });
 }
 
 const isWatch = (request: { readonly path: string }): boolean => request.path.includes('watch=true');
@@ -51,28 +51,30 @@ describe('a list of 1,200', () => {
   let full: string;
 
   beforeAll(async () => {
-    full = await hub().namespace();
+    full = await managementCluster().namespace();
     for (let start = 0; start < all.length; start += 100) {
       const names = all.slice(start, start + 100);
-      await Promise.all(names.map((name) => hub().admin.create(CONFIG_MAPS, { metadata: { namespace: full, name } })));
+      await Promise.all(
+        names.map((name) => managementCluster().admin.create(CONFIG_MAPS, { metadata: { namespace: full, name } })),
+      );
     }
   });
   beforeEach(() => {
     namespace = full;
   });
 
-  test('comes in pages, each object once, and goes over into the watch', async () => {
+  test('comes in pages, each object once, and continues as a watch', async () => {
     const observer = observeMaps();
     await listed(observer);
     expect(observer.names).toEqual(new Set(all));
     expect(observer.events.map((event) => event.kind)).toEqual(['listing', 'page', 'page', 'page', 'listed']);
-    onTestFinished(async () => void (await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'late' })));
+    onTestFinished(async () => void (await managementCluster().admin.delete(CONFIG_MAPS, { namespace, name: 'late' })));
     await make('late');
     await observer.until('the late one', () => observer.changes.includes('applied late'));
     expect(observer.changes).toEqual(['applied late']);
   });
 
-  test('begins again when its continue token has expired', async () => {
+  test('restarts when its continue token has expired', async () => {
     const hit = proxy.inject({
       when: ({ path }) => path.includes('continue='),
       fault: {
@@ -90,7 +92,7 @@ describe('a list of 1,200', () => {
     expect(observer.errorCodes).toEqual(['kubernetes/gone']);
   });
 
-  test('is taken up again where it was cut', async () => {
+  test('is repeated where it was cut', async () => {
     proxy.inject({ when: isList, fault: { kind: 'cutInside', bytes: 10_000 }, times: 2 });
     const observer = observeMaps();
     await listed(observer);
@@ -99,7 +101,7 @@ describe('a list of 1,200', () => {
 });
 
 describe('resuming', () => {
-  test('brings what happened in between, in order, without listing', async () => {
+  test('yields the changes since, in order, without listing', async () => {
     await make('a', 'b');
     const first = observeMaps();
     await listed(first);
@@ -109,7 +111,7 @@ describe('resuming', () => {
     await first.stop();
 
     await make('d', 'e');
-    await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
+    await managementCluster().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
     proxy.clearSeen();
     const second = observeMaps({ resumeFrom: position, resumeMode: 'watch' });
     await second.until('the deletion', () => second.changes.includes('deleted a'));
@@ -117,7 +119,7 @@ describe('resuming', () => {
     expect(proxy.seen.filter(isList)).toEqual([]);
   });
 
-  test('with a list gives the state at the position as known, and only then what is new', async () => {
+  test('with a list yields the state at the position as known, then the changes', async () => {
     await make('a', 'b');
     const first = observeMaps();
     await listed(first);
@@ -125,7 +127,7 @@ describe('resuming', () => {
     await first.stop();
 
     await make('c');
-    await hub().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
+    await managementCluster().admin.delete(CONFIG_MAPS, { namespace, name: 'a' });
     const second = observeMaps({ resumeFrom: position, resumeMode: 'list' });
     await second.until('the deletion', () => second.changes.includes('deleted a'));
     const pages = second.events.filter((event) => event.kind === 'page');
@@ -134,7 +136,7 @@ describe('resuming', () => {
     expect(second.names).toEqual(new Set(['b', 'c']));
   });
 
-  test('a position too old for a watch ends in a fresh list', async () => {
+  test('at a position too old for a watch lists anew', async () => {
     await make('a');
     const observer = observeMaps({ resumeFrom: '1', resumeMode: 'watch' });
     await listed(observer);
@@ -143,7 +145,7 @@ describe('resuming', () => {
     expect(observer.events[0]).toEqual({ kind: 'listing', known: false });
   });
 
-  test('a position that the store has compacted away ends in a fresh list', async () => {
+  test('at a compacted position lists anew', async () => {
     await make('a');
     await compactEtcd();
     const observer = observeMaps({ resumeFrom: '2', resumeMode: 'list' });
@@ -171,7 +173,7 @@ async function expectGrowingPauses(): Promise<void> {
 }
 
 describe('an interruption', () => {
-  test('is gone over without a gap and without listing again', async () => {
+  test('is followed by a watch without a gap and without a list', async () => {
     const observer = observeMaps();
     await listed(observer);
     proxy.clearSeen();
@@ -187,7 +189,7 @@ describe('an interruption', () => {
     expect(proxy.seen.filter(isList)).toEqual([]);
   });
 
-  test('in the middle of an event loses nothing and repeats nothing', async () => {
+  test('within an event loses nothing and repeats nothing', async () => {
     await make('a');
     proxy.inject({ when: isWatch, fault: { kind: 'cutInside', bytes: 700 }, times: 6 });
     const observer = observeMaps();
@@ -198,7 +200,7 @@ describe('an interruption', () => {
     expect(observer.changes).toEqual(names.map((name) => `applied ${name}`));
   });
 
-  test('does not end in a hail of requests', async () => {
+  test('does not cause a burst of requests', async () => {
     const observer = observeMaps();
     await listed(observer);
     proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 500 } });
@@ -208,7 +210,7 @@ describe('an interruption', () => {
     await expectGrowingPauses();
   });
 
-  test('by a server that ends every watch at once does not end in a hail of requests', async () => {
+  test('by a server that ends every watch at once does not cause a burst of requests', async () => {
     proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 200, body: '' } });
     const observer = observeMaps();
     await listed(observer);
@@ -218,7 +220,7 @@ describe('an interruption', () => {
 });
 
 describe('a refusal', () => {
-  test('of an API server that is still starting is waited out', async () => {
+  test('of an API server that is still starting is retried', async () => {
     const hit = proxy.inject({
       when: isList,
       fault: {
@@ -238,7 +240,7 @@ describe('a refusal', () => {
     expect(observer.errorCodes).toEqual(['kubernetes/unreachable', 'kubernetes/unreachable']);
   });
 
-  test('for want of rights is told and tried again', async () => {
+  test('for missing rights is reported and retried', async () => {
     proxy.inject({
       when: isList,
       fault: { kind: 'answer', status: 403, body: { kind: 'Status', code: 403 } },
@@ -249,7 +251,7 @@ describe('a refusal', () => {
     expect(observer.errorCodes).toEqual(['kubernetes/forbidden', 'kubernetes/forbidden']);
   });
 
-  test('410 within the stream ends in a fresh list', async () => {
+  test('410 within the stream causes a new list', async () => {
     await make('a');
     const gone = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } };
     proxy.inject({
@@ -262,7 +264,7 @@ describe('a refusal', () => {
     expect(observer.errorCodes).toEqual(['kubernetes/gone']);
   });
 
-  test('another error within the stream is waited out without listing', async () => {
+  test('another error within the stream is retried without a list', async () => {
     const busy = { type: 'ERROR', object: { kind: 'Status', code: 500, reason: 'InternalError', message: 'busy' } };
     proxy.inject({
       when: isWatch,
@@ -282,14 +284,14 @@ describe('a refusal', () => {
     ['is no event', '{"hello":"world"}\n'],
     ['has an object without a name', '{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"}}}\n'],
     ['is of an unknown type', '{"type":"SHOUTED","object":{"metadata":{"name":"a","resourceVersion":"5"}}}\n'],
-  ])('a line that %s is not passed over: all is listed again', async (_what, body) => {
+  ])('a line that %s is not skipped: it causes a new list', async (_what, body) => {
     proxy.inject({ when: isWatch, fault: { kind: 'answer', status: 200, body }, times: 1 });
     const observer = observeMaps();
     await observer.until('two lists', () => observer.events.filter((event) => event.kind === 'listed').length === 2);
     expect(observer.errorCodes).toEqual(['kubernetes/unexpected']);
   });
 
-  test('a list that is none is told and asked for again', async () => {
+  test('a malformed list is reported and retried', async () => {
     proxy.inject({ when: isList, fault: { kind: 'answer', status: 200, body: { items: 'none' } }, times: 1 });
     const observer = observeMaps();
     await listed(observer);
@@ -297,7 +299,7 @@ describe('a refusal', () => {
   });
 });
 
-test('a kind that is unknown and may be is absent, without noise', async () => {
+test('an unknown optional kind is absent, without failures', async () => {
   const unknown = { ...DNS_ZONES, plural: 'nonesuches' };
   const observer = recordWatch(api, unknown, { optional: true });
   observers.push(observer);
@@ -306,7 +308,7 @@ test('a kind that is unknown and may be is absent, without noise', async () => {
   expect(observer.errorCodes).toEqual([]);
 });
 
-test('a kind that is unknown and may not be is told', async () => {
+test('an unknown required kind is a failure', async () => {
   const observer = recordWatch(api, { ...DNS_ZONES, plural: 'nonesuches' });
   observers.push(observer);
   await observer.until('trouble', () => observer.errorCodes.length > 0);
@@ -314,11 +316,17 @@ test('a kind that is unknown and may not be is told', async () => {
 });
 
 test('Secrets are watched without their data', async () => {
-  await hub().admin.create(SECRETS, { metadata: { namespace, name: 'old' }, stringData: { password: 'secret-1' } });
+  await managementCluster().admin.create(SECRETS, {
+    metadata: { namespace, name: 'old' },
+    stringData: { password: 'secret-1' },
+  });
   const observer = recordWatch(api, SECRETS, { namespace, metadataOnly: true });
   observers.push(observer);
   await listed(observer);
-  await hub().admin.create(SECRETS, { metadata: { namespace, name: 'new' }, stringData: { password: 'secret-2' } });
+  await managementCluster().admin.create(SECRETS, {
+    metadata: { namespace, name: 'new' },
+    stringData: { password: 'secret-2' },
+  });
   await observer.until('the new one', () => observer.changes.includes('applied new'));
   expect(observer.names).toEqual(new Set(['old', 'new']));
   for (const event of observer.events) {
@@ -327,7 +335,7 @@ test('Secrets are watched without their data', async () => {
   }
 });
 
-test('it ends at once when it is called off, also in the middle of a wait', async () => {
+test('it ends at once when it is aborted, even during a wait', async () => {
   proxy.down();
   const observer = observeMaps();
   await observer.until('trouble', () => observer.errorCodes.length > 2);

@@ -4,17 +4,17 @@ import { createOperatorSettings } from '../../../src/kubernetes/objects/operator
 import { CONFIG_MAPS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
-const hub = useManagementCluster();
+const managementCluster = useManagementCluster();
 const encode = (data: Record<string, string>) =>
   Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
 const putSecret = (namespace: string, name: string, data: Record<string, string>) =>
-  hub().admin.apply(SECRETS, { metadata: { namespace, name }, data: encode(data) });
+  managementCluster().admin.apply(SECRETS, { metadata: { namespace, name }, data: encode(data) });
 const settingsIn = (operatorNamespace: string) =>
-  createOperatorSettings({ kubernetes: hub().admin, operatorNamespace });
+  createOperatorSettings({ kubernetes: managementCluster().admin, operatorNamespace });
 
 describe('the ACME account', () => {
-  test('is read with its trailing newlines cut', async () => {
-    const namespace = await hub().namespace();
+  test('is read without trailing newlines', async () => {
+    const namespace = await managementCluster().namespace();
     await putSecret(namespace, 'lets-encrypt-account', {
       'account-url': 'https://ca.example/acct/1\n\n',
       'private-key': '-----BEGIN X-----\n-----END X-----\n\n',
@@ -25,8 +25,8 @@ describe('the ACME account', () => {
     });
   });
 
-  test('that is missing is asked for with Secret, namespace and keys; once it is there, it is found at once', async () => {
-    const namespace = await hub().namespace();
+  test('when missing is reported with Secret, namespace and keys; once created it is found at once', async () => {
+    const namespace = await managementCluster().namespace();
     const settings = settingsIn(namespace);
     await expect(settings.account()).rejects.toMatchObject({
       code: 'acme/accountMissing',
@@ -44,8 +44,8 @@ describe('the ACME account', () => {
     [{ 'private-key': 'x' }, 'acme/accountMissing', 'has no account-url'],
     [{ 'account-url': 'https://ca.example/acct/1', 'private-key': '\n' }, 'acme/accountMissing', 'has no private-key'],
     [{ 'account-url': 'my account', 'private-key': 'x' }, 'acme/accountInvalid', 'is not an http(s) URL'],
-  ])('in the form %j is refused as %s', async (data, code, words) => {
-    const namespace = await hub().namespace();
+  ])('in the form %j is rejected as %s', async (data, code, words) => {
+    const namespace = await managementCluster().namespace();
     await putSecret(namespace, 'lets-encrypt-account', data);
     await expect(settingsIn(namespace).account()).rejects.toMatchObject({
       code,
@@ -53,8 +53,8 @@ describe('the ACME account', () => {
     });
   });
 
-  test('is read once a minute, or when it is said to have changed', async () => {
-    const namespace = await hub().namespace();
+  test('is read once a minute, or after an invalidation', async () => {
+    const namespace = await managementCluster().namespace();
     const put = (url: string) =>
       putSecret(namespace, 'lets-encrypt-account', { 'account-url': url, 'private-key': 'x' });
     const settings = settingsIn(namespace);
@@ -70,9 +70,9 @@ describe('the ACME account', () => {
 test.each([
   [{}, 'has no default_notification_email_address'],
   [{ default_notification_email_address: 'nobody' }, 'is not an e-mail address'],
-])('the ConfigMap with %j is refused', async (data, words) => {
-  const namespace = await hub().namespace();
-  await hub().admin.create(CONFIG_MAPS, { metadata: { namespace, name: 'certman-operator' }, data });
+])('the ConfigMap with %j is rejected', async (data, words) => {
+  const namespace = await managementCluster().namespace();
+  await managementCluster().admin.create(CONFIG_MAPS, { metadata: { namespace, name: 'certman-operator' }, data });
   await expect(settingsIn(namespace).notificationEmail()).rejects.toMatchObject({
     code: 'configuration/invalid',
     message: expect.stringContaining(words),
@@ -82,18 +82,18 @@ test.each([
 describe('AWS credentials', () => {
   const good = { aws_access_key_id: 'AKIAEXAMPLE\n', aws_secret_access_key: 'abc/DEF+123\n' };
 
-  test('are read without white space around them', async () => {
-    const namespace = await hub().namespace();
+  test('are read without surrounding white space', async () => {
+    const namespace = await managementCluster().namespace();
     await putSecret(namespace, 'aws', good);
-    expect(await readAwsCredentials(hub().certman, { namespace, name: 'aws' })).toEqual({
+    expect(await readAwsCredentials(managementCluster().certman, { namespace, name: 'aws' })).toEqual({
       accessKeyId: 'AKIAEXAMPLE',
       secretAccessKey: 'abc/DEF+123',
     });
   });
 
-  test('that are missing are asked for by the Secret’s name', async () => {
-    const namespace = await hub().namespace();
-    await expect(readAwsCredentials(hub().certman, { namespace, name: 'aws' })).rejects.toMatchObject({
+  test('when missing are reported with the Secret’s name', async () => {
+    const namespace = await managementCluster().namespace();
+    await expect(readAwsCredentials(managementCluster().certman, { namespace, name: 'aws' })).rejects.toMatchObject({
       code: 'dns/credentialsMissing',
       message: expect.stringContaining(`Secret ${namespace}/aws`),
     });
@@ -102,10 +102,10 @@ describe('AWS credentials', () => {
   test.each([
     [{ aws_access_key_id: 'AKIAEXAMPLE' }, 'has no aws_secret_access_key'],
     [{ ...good, aws_access_key_id: 'two words' }, 'aws_access_key_id that is not in the form AWS uses'],
-  ])('in another form are refused without being quoted', async (data, words) => {
-    const namespace = await hub().namespace();
+  ])('in another form are rejected without being quoted', async (data, words) => {
+    const namespace = await managementCluster().namespace();
     await putSecret(namespace, 'aws', data);
-    const error = await readAwsCredentials(hub().certman, { namespace, name: 'aws' }).catch(
+    const error = await readAwsCredentials(managementCluster().certman, { namespace, name: 'aws' }).catch(
       (caught: unknown) => caught,
     );
     expect(error).toMatchObject({ code: 'dns/credentialsMalformed', message: expect.stringContaining(words) });

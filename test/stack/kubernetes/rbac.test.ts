@@ -32,14 +32,14 @@ import {
 import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 
-const hub = useManagementCluster();
+const managementCluster = useManagementCluster();
 let proxy: FaultProxy;
 let certman: KubernetesClient;
 
 /** Certman's ServiceAccount, through a proxy that keeps count of what is asked. */
 beforeAll(async () => {
-  const cluster = hub().certmanConfig.getCurrentCluster();
-  const user = hub().certmanConfig.getCurrentUser();
+  const cluster = managementCluster().certmanConfig.getCurrentCluster();
+  const user = managementCluster().certmanConfig.getCurrentUser();
   if (cluster === null || user === null) throw new Error('no ServiceAccount');
   const ca =
     cluster.caData === undefined
@@ -57,13 +57,13 @@ afterAll(async () => {
 
 /** Everything that certman asks the API server for in the life of a certificate. */
 async function wholeLife(): Promise<void> {
-  const { view } = await hub().cluster();
+  const { view } = await managementCluster().cluster();
   const { namespace } = view.identity;
-  await hub().admin.create(SECRETS, {
+  await managementCluster().admin.create(SECRETS, {
     metadata: { namespace, name: 'aws' },
     data: { aws_access_key_id: 'QUtJQUVYQU1QTEU=', aws_secret_access_key: 'ZXhhbXBsZQ==' },
   });
-  await hub().admin.apply(SECRETS, {
+  await managementCluster().admin.apply(SECRETS, {
     metadata: { namespace: OPERATOR_NAMESPACE, name: 'lets-encrypt-account' },
     data: { 'account-url': 'aHR0cHM6Ly9jYS5leGFtcGxlL2FjY3QvMQ==', 'private-key': 'LS0tLS1CRUdJTg==' },
   });
@@ -78,16 +78,16 @@ async function wholeLife(): Promise<void> {
   await lifeOf(view);
 }
 
-/** The same of a CertificateRequest that stands alone, as far as it is another life. */
+/** The same for a standalone CertificateRequest, as far as it differs. */
 async function standaloneLife(): Promise<void> {
-  const namespace = await hub().namespace();
-  await createRequest(hub().admin, namespace, 'other');
-  await createRequest(hub().admin, namespace, 'web');
+  const namespace = await managementCluster().namespace();
+  await createRequest(managementCluster().admin, namespace, 'other');
+  await createRequest(managementCluster().admin, namespace, 'web');
   await lifeOf(await viewOf({ namespace, name: 'other' }));
 }
 
 async function viewOf(key: { readonly namespace: string; readonly name: string }): Promise<ClusterView> {
-  const found = await hub().admin.get(CERTIFICATE_REQUESTS, key);
+  const found = await managementCluster().admin.get(CERTIFICATE_REQUESTS, key);
   if (found === undefined) throw new Error('it is gone');
   return standaloneView('hive', observeRequest(found));
 }
@@ -118,7 +118,7 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
   } as const;
   await runActivity((input) => acts.reportStatus(input), { cluster: identity, report });
   await runActivity((input) => acts.reportStatus(input), { cluster: identity, report });
-  if (identity.kind === 'CertificateRequest') await hub().admin.delete(CERTIFICATE_REQUESTS, request);
+  if (identity.kind === 'CertificateRequest') await managementCluster().admin.delete(CERTIFICATE_REQUESTS, request);
   await runActivity((input) => acts.removeBundle(input), {
     cluster: identity,
     bundleName: bundle.name,
@@ -164,7 +164,7 @@ function permissionsIn(role: KubernetesObject): readonly string[] {
     );
 }
 
-test('a CertificateRequest that stands alone needs no right that a cluster does not need', async () => {
+test('a standalone CertificateRequest needs no right that a cluster does not need', async () => {
   proxy.clearSeen();
   await standaloneLife();
   const roles = (await readManifests('base/rbac.yaml')).filter((object) => object.kind?.endsWith('Role'));
@@ -176,7 +176,7 @@ test('a CertificateRequest that stands alone needs no right that a cluster does 
 });
 
 describe('the rights in deploy/base/rbac.yaml', () => {
-  test('are all that a certificate’s life takes, and no more', async () => {
+  test('are those that a certificate’s life cycle needs, and no more', async () => {
     proxy.clearSeen();
     await wholeLife();
     const roles = (await readManifests('base/rbac.yaml')).filter((object) => object.kind?.endsWith('Role'));
@@ -200,7 +200,7 @@ describe('the rights in deploy/base/rbac.yaml', () => {
     ['read a Namespace', () => certman.get(NAMESPACES, { name: 'default' })],
     ['list pods', () => certman.getJson('/api/v1/pods')],
     ['read roles', () => certman.getJson('/apis/rbac.authorization.k8s.io/v1/clusterroles')],
-  ])('do not allow to %s', async (_name, attempt) => {
+  ])('do not include: %s', async (_name, attempt) => {
     await expect(attempt()).rejects.toMatchObject({ code: 'kubernetes/forbidden', info: { retry: 'onChange' } });
   });
 });

@@ -14,8 +14,8 @@ import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
 
-const hub = useManagementCluster();
-const { activities, apply, getCluster, getRequest } = useKubernetesActivities(hub);
+const managementCluster = useManagementCluster();
+const { activities, apply, getCluster, getRequest } = useKubernetesActivities(managementCluster);
 
 const report = (change: Partial<StatusReport> = {}): StatusReport => ({
   bundleName: 'primary',
@@ -45,13 +45,14 @@ const say = (view: ClusterView, what: StatusReport, acts = activities()) =>
   runActivity((input) => acts.reportStatus(input), { cluster: view.identity, report: what });
 const eventsOf = async (view: ClusterView) => {
   const found = [];
-  for await (const event of hub().admin.list(EVENTS, { namespace: view.identity.namespace })) found.push(event);
+  for await (const event of managementCluster().admin.list(EVENTS, { namespace: view.identity.namespace }))
+    found.push(event);
   return found;
 };
 
 describe('reportStatus', () => {
-  test('puts conditions, status and the bundle’s status on the resources', async () => {
-    const { view } = await hub().cluster();
+  test('writes conditions, status and the bundle’s status', async () => {
+    const { view } = await managementCluster().cluster();
     await apply(view);
     await say(view, ready);
     expect((await getRequest(view))?.['status']).toMatchObject({
@@ -67,11 +68,11 @@ describe('reportStatus', () => {
   });
 
   test('keeps what Hive and other bundles have in the ClusterDeployment’s status', async () => {
-    const { view } = await hub().cluster();
+    const { view } = await managementCluster().cluster();
     const status = { apiURL: 'https://api', certificateBundles: [{ name: 'other', generated: true }] };
     const path = { group: 'hive.openshift.io', version: 'v1', plural: 'clusterdeployments', ...clusterKey(view) };
     const body = [{ op: 'add', path: '/status', value: status }];
-    const hive = hub().adminConfig.makeApiClient(CustomObjectsApi);
+    const hive = managementCluster().adminConfig.makeApiClient(CustomObjectsApi);
     await hive.patchNamespacedCustomObjectStatus({ ...path, body, fieldManager: 'hive' });
     await apply(view);
     await say(view, ready);
@@ -85,7 +86,7 @@ describe('reportStatus', () => {
   });
 
   test('keeps lastTransitionTime while nothing changes, whichever worker writes', async () => {
-    const { view } = await hub().cluster();
+    const { view } = await managementCluster().cluster();
     const [one, two] = [activities(), activities()];
     await apply(view, one);
     await say(view, report(), one);
@@ -102,11 +103,11 @@ describe('reportStatus', () => {
     });
   });
 
-  test('clears what certman-operator left in the conditions', async () => {
-    const { view } = await hub().cluster();
+  test('removes certman-operator’s conditions', async () => {
+    const { view } = await managementCluster().cluster();
     await apply(view);
     const old = { status: 'Error', conditions: [{ type: 'acme error', status: 'Error', reason: 'x', message: 'y' }] };
-    await hub().admin.apply(
+    await managementCluster().admin.apply(
       CERTIFICATE_REQUESTS,
       { metadata: requestKey(view), status: old },
       { subresource: 'status' },
@@ -116,7 +117,7 @@ describe('reportStatus', () => {
     expect(status.conditions.map((condition) => condition.type)).toEqual(['Ready']);
   });
 
-  describe('puts right what somebody did to the status', () => {
+  describe('repairs the status', () => {
     const edit = (view: ClusterView, change: unknown) =>
       useStack().kubectl([
         'patch',
@@ -135,8 +136,8 @@ describe('reportStatus', () => {
       ['changed a field', { status: { notAfter: '2099-01-01T00:00:00Z' } }],
       ['put a field in', { status: { nextAttempt: '2099-01-01T00:00:00Z', renewalTime: '2099-01-01T00:00:00Z' } }],
       ['took a field away', { status: { serialNumber: null } }],
-    ])('who %s', async (_what, change) => {
-      const { view } = await hub().cluster();
+    ])('after another manager %s', async (_what, change) => {
+      const { view } = await managementCluster().cluster();
       const worker = activities();
       await apply(view, worker);
       await say(view, ready, worker);
@@ -150,8 +151,8 @@ describe('reportStatus', () => {
       });
     });
 
-    test('also by a worker that has not looked since', async () => {
-      const { view } = await hub().cluster();
+    test('by a worker that has not read it since', async () => {
+      const { view } = await managementCluster().cluster();
       const worker = activities();
       await apply(view, worker);
       await say(view, ready, worker);
@@ -163,8 +164,8 @@ describe('reportStatus', () => {
     });
   });
 
-  test('tells an Event on both resources, and counts when it is told again', async () => {
-    const { view } = await hub().cluster();
+  test('records an Event on both objects, and counts repetitions', async () => {
+    const { view } = await managementCluster().cluster();
     await apply(view);
     const failing = report({ event: { type: 'Warning', reason: 'Failing', message: 'no hosted zone' } });
     for (let times = 0; times < 3; times += 1) await say(view, failing);
@@ -178,18 +179,18 @@ describe('reportStatus', () => {
     );
   });
 
-  test('tells the ClusterDeployment when there is no request to tell', async () => {
-    const { view } = await hub().cluster();
+  test('records the Event on the ClusterDeployment when there is no request', async () => {
+    const { view } = await managementCluster().cluster();
     await say(view, report({ event: { type: 'Warning', reason: 'Failing', message: 'no address' } }));
     expect((await eventsOf(view)).map((event) => (event['involvedObject'] as { kind: string }).kind)).toEqual([
       'ClusterDeployment',
     ]);
   });
 
-  test('a cluster that is gone, its namespace ending, is nobody to tell', async () => {
-    const { view } = await hub().cluster();
+  test('does nothing for a cluster that is gone, with its namespace', async () => {
+    const { view } = await managementCluster().cluster();
     await apply(view);
-    await hub().admin.delete(NAMESPACES, { name: view.identity.namespace });
+    await managementCluster().admin.delete(NAMESPACES, { name: view.identity.namespace });
     await say(view, report({ event: { type: 'Normal', reason: 'X', message: 'y' } }));
     expect(await eventsOf(view)).toEqual([]);
   });

@@ -12,16 +12,16 @@ import { failureOf } from '../../support/temporal/run-activity.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
 
-const hub = useManagementCluster();
-const { apply, getRequest } = useKubernetesActivities(hub);
+const managementCluster = useManagementCluster();
+const { apply, getRequest } = useKubernetesActivities(managementCluster);
 
-const getSecret = (view: ClusterView) => hub().admin.get(SECRETS, secretKey(view));
+const getSecret = (view: ClusterView) => managementCluster().admin.get(SECRETS, secretKey(view));
 
 /** A cluster whose certificate is in its place. */
 async function certified() {
-  const { view } = await hub().cluster();
+  const { view } = await managementCluster().cluster();
   const { request } = await apply(view);
-  await applyTlsSecret(hub().certman, {
+  await applyTlsSecret(managementCluster().certman, {
     ...secretKey(view),
     requestName: request.name,
     requestUid: request.uid,
@@ -40,10 +40,10 @@ function expectOwned(secret: KubernetesObject | undefined, request: KubernetesOb
   });
 }
 
-describe('what ties the Secret to its request', () => {
-  test('is left alone while it is there, whatever others put on', async () => {
+describe('ownership of a Secret', () => {
+  test('is not written while it is complete, whatever others add', async () => {
     const { view } = await certified();
-    await hub().admin.patch(SECRETS, secretKey(view), [
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
       { op: 'add', path: '/metadata/labels/theirs', value: 'kept' },
       { op: 'add', path: '/metadata/annotations', value: { theirs: 'kept' } },
     ]);
@@ -63,9 +63,9 @@ describe('what ties the Secret to its request', () => {
         { op: 'remove' as const, path: '/metadata/labels/certificate_request' },
       ],
     ],
-  ])('is put back when somebody took off %s, the data and what is not ours untouched', async (_what, removal) => {
+  ])('is restored after another removed %s; data and foreign metadata stay', async (_what, removal) => {
     const { view, secret } = await certified();
-    await hub().admin.patch(SECRETS, secretKey(view), [
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
       ...removal,
       { op: 'add', path: '/metadata/annotations', value: { theirs: 'kept' } },
     ]);
@@ -76,29 +76,31 @@ describe('what ties the Secret to its request', () => {
     expect(after?.metadata.annotations).toEqual({ theirs: 'kept' });
   });
 
-  test('survives the renewal that comes after it was put back', async () => {
+  test('survives the renewal after it was restored', async () => {
     const { view, request } = await certified();
-    await hub().admin.patch(SECRETS, secretKey(view), [{ op: 'remove', path: '/metadata/ownerReferences' }]);
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
+      { op: 'remove', path: '/metadata/ownerReferences' },
+    ]);
     await apply(view);
     const renewed = selfSigned({ serialHex: '07' });
     const owner = { requestName: request.name, requestUid: request.uid };
-    await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...renewed });
+    await applyTlsSecret(managementCluster().certman, { ...secretKey(view), ...owner, ...renewed });
     expectOwned(await getSecret(view), await getRequest(view));
     expect(await apply(view)).toMatchObject({ secret: { kind: 'valid', certificate: { serialNumber: '7' } } });
   });
 });
 
-describe('a Secret of somebody else', () => {
+describe('a foreign Secret', () => {
   const label = async (view: ClusterView, value: string): Promise<void> => {
-    await hub().admin.patch(SECRETS, secretKey(view), [
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
       { op: 'remove', path: '/metadata/ownerReferences' },
       { op: 'replace', path: '/metadata/labels/certificate_request', value },
     ]);
   };
 
-  test('is left alone, and nothing is ordered for it', async () => {
+  test('is not written, and nothing is ordered for it', async () => {
     const { view } = await certified();
-    await createRequest(hub().admin, view.identity.namespace, 'c2-primary');
+    await createRequest(managementCluster().admin, view.identity.namespace, 'c2-primary');
     await label(view, 'c2-primary');
     const before = await getSecret(view);
     expect(await failureOf(apply(view))).toMatchObject({
@@ -109,7 +111,7 @@ describe('a Secret of somebody else', () => {
     expect(await getSecret(view)).toEqual(before);
   });
 
-  test('is taken over when that is gone', async () => {
+  test('is adopted when its owner is gone', async () => {
     const { view } = await certified();
     await label(view, 'long-gone');
     await apply(view);
@@ -117,19 +119,19 @@ describe('a Secret of somebody else', () => {
   });
 });
 
-describe('a CertificateRequest that somebody deleted is made again, and its Secret', () => {
+describe('a deleted CertificateRequest is created anew, and its Secret', () => {
   /** Owned by the request as the Secret was: once it is gone, the garbage collector has been there. */
   const canary = async (view: ClusterView): Promise<() => Promise<unknown>> => {
     const request = await getRequest(view);
     const key = { namespace: view.identity.namespace, name: 'canary' };
     const { name = '', uid = '' } = request?.metadata ?? {};
-    await hub().admin.create(SECRETS, {
+    await managementCluster().admin.create(SECRETS, {
       metadata: { ...key, ownerReferences: [controllerReferenceTo({ name, uid })] },
     });
     return () =>
       eventually(
         'the garbage collector has been there',
-        () => hub().admin.get(SECRETS, key),
+        () => managementCluster().admin.get(SECRETS, key),
         (found) => found === undefined,
       );
   };
@@ -144,10 +146,10 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
       '--wait=false',
     ]);
 
-  test('stays, with everything that is in it, tied to the new one', async () => {
+  test('stays with its content, owned by the new one', async () => {
     const { view, request, secret } = await certified();
     const staged = { request, orderUrl: 'https://ca.example/order/1', makeKey: async () => selfSigned().keyPem };
-    const key = await ensureStagingKey(hub().certman, staged);
+    const key = await ensureStagingKey(managementCluster().certman, staged);
     const collected = await canary(view);
     await kubectlDelete(view, 'background');
     const again = await apply(view);
@@ -157,21 +159,21 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
     expect(after?.metadata.uid).toBe(secret.metadata.uid);
     expect(after?.['data']).toEqual(secret['data']);
     expectOwned(after, await getRequest(view));
-    expect(await readStagingKey(hub().certman, staged)).toBe(key);
+    expect(await readStagingKey(managementCluster().certman, staged)).toBe(key);
   });
 
   test('stays with --cascade=orphan', async () => {
     const { view, secret } = await certified();
     await kubectlDelete(view, 'orphan');
-    await eventually('it is made again', () => apply(view), Boolean);
+    await eventually('it is created anew', () => apply(view), Boolean);
     const after = await getSecret(view);
     expect(after?.metadata.uid).toBe(secret.metadata.uid);
     expectOwned(after, await getRequest(view));
   });
 
-  test('goes with --cascade=foreground where its reference blocks, as certman-operator’s does', async () => {
+  test('is deleted with --cascade=foreground where its reference blocks, as certman-operator’s does', async () => {
     const { view, request } = await certified();
-    await hub().admin.patch(SECRETS, secretKey(view), [
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
       { op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true },
     ]);
     await kubectlDelete(view, 'foreground');
@@ -180,16 +182,18 @@ describe('a CertificateRequest that somebody deleted is made again, and its Secr
       () => getSecret(view),
       (found) => found === undefined,
     );
-    const again = await eventually('it is made again', () => apply(view), Boolean);
+    const again = await eventually('it is created anew', () => apply(view), Boolean);
     expect(again).toMatchObject({ secret: { kind: 'missing' } });
     expect(again.request.uid).not.toBe(request.uid);
-    expect((await hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view)))?.metadata.uid).toBe(again.request.uid);
+    expect((await managementCluster().admin.get(CERTIFICATE_REQUESTS, requestKey(view)))?.metadata.uid).toBe(
+      again.request.uid,
+    );
   });
 
-  test('is tied to the new one with --cascade=foreground, if it is there', async () => {
+  test('belongs to the new one with --cascade=foreground, if it exists', async () => {
     const { view, request } = await certified();
     await kubectlDelete(view, 'foreground');
-    const again = await eventually('it is made again', () => apply(view), Boolean);
+    const again = await eventually('it is created anew', () => apply(view), Boolean);
     expect(again.request.uid).not.toBe(request.uid);
     const after = await getSecret(view);
     expect(after === undefined).toBe(again.secret.kind === 'missing');

@@ -17,17 +17,21 @@ import {
 } from '../../support/kubernetes/management-cluster.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
-const hub = useManagementCluster();
+const managementCluster = useManagementCluster();
 
 const activities = () =>
-  createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace: OPERATOR_NAMESPACE });
+  createKubernetesActivities({ kubernetes: managementCluster().certman, operatorNamespace: OPERATOR_NAMESPACE });
 const keyOf = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
-const find = (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, keyOf(view));
+const find = (view: ClusterView) => managementCluster().admin.get(CERTIFICATE_REQUESTS, keyOf(view));
 const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namespace, name: 'primary-cert' });
 
 async function make(namespace?: string, name = 'web'): Promise<ClusterView> {
-  const made = await createRequest(hub().admin, namespace ?? (await hub().namespace()), name);
-  const object = await hub().admin.get(CERTIFICATE_REQUESTS, made);
+  const made = await createRequest(
+    managementCluster().admin,
+    namespace ?? (await managementCluster().namespace()),
+    name,
+  );
+  const object = await managementCluster().admin.get(CERTIFICATE_REQUESTS, made);
   if (object === undefined) throw new Error('not made');
   return standaloneView('hive', observeRequest(object));
 }
@@ -47,19 +51,19 @@ const remove = ({ identity }: ClusterView) =>
   });
 const release = ({ identity }: ClusterView) => runActivity((input) => activities().removeFinalizer(input), identity);
 const patch = (view: ClusterView, path: string, value: unknown) =>
-  hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(view), [{ op: 'add', path, value }]);
-const deleteByUser = (view: ClusterView) => hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(view));
+  managementCluster().admin.patch(CERTIFICATE_REQUESTS, keyOf(view), [{ op: 'add', path, value }]);
+const deleteByUser = (view: ClusterView) => managementCluster().admin.delete(CERTIFICATE_REQUESTS, keyOf(view));
 
 /** As after an issuance. */
 async function issued(view: ClusterView): Promise<ClusterView> {
   const { request } = await look(view);
   const owner = { requestName: request.name, requestUid: request.uid };
-  await applyTlsSecret(hub().certman, { ...secretKey(view), ...owner, ...selfSigned() });
+  await applyTlsSecret(managementCluster().certman, { ...secretKey(view), ...owner, ...selfSigned() });
   return view;
 }
 
-describe('a look at a request that stands alone', () => {
-  test('holds it by the finalizer, beside those of others, and writes nothing else', async () => {
+describe('applyCertificateRequest for a standalone request', () => {
+  test('adds the finalizer beside those of others, and writes nothing else', async () => {
     const view = await make();
     await patch(view, '/metadata/finalizers', ['example.com/theirs']);
     const before = await find(view);
@@ -72,7 +76,7 @@ describe('a look at a request that stands alone', () => {
     expect(after?.['spec']).toEqual(before?.['spec']);
   });
 
-  test('done again changes nothing, and tells renewBeforeDays and the certificate', async () => {
+  test('repeated changes nothing, and returns renewBeforeDays and the certificate', async () => {
     const view = await issued(await make());
     await patch(view, '/spec/renewBeforeDays', 12);
     const before = await find(view);
@@ -80,9 +84,9 @@ describe('a look at a request that stands alone', () => {
     expect((await find(view))?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
   });
 
-  test('keeps what certman applied to it while it still belonged to a cluster', async () => {
-    const namespace = await hub().namespace();
-    const applied = await hub().certman.apply(CERTIFICATE_REQUESTS, {
+  test('keeps what certman applied to it while it belonged to a cluster', async () => {
+    const namespace = await managementCluster().namespace();
+    const applied = await managementCluster().certman.apply(CERTIFICATE_REQUESTS, {
       metadata: { namespace, name: 'c1-primary' },
       spec: requestSpec('c1'),
     });
@@ -92,18 +96,20 @@ describe('a look at a request that stands alone', () => {
     expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
   });
 
-  test('is not taken at one that is gone, was made again, or is being deleted', async () => {
+  test('fails for one that is gone, was re-created, or is being deleted', async () => {
     const view = await make();
     const again = { ...view, identity: { ...view.identity, uid: crypto.randomUUID() } };
     expect(await failureOf(look(again))).toMatchObject({ code: 'kubernetes/notFound' });
     await patch(view, '/metadata/finalizers', ['example.com/theirs']);
     await deleteByUser(view);
     expect(await failureOf(look(view))).toMatchObject({ code: 'kubernetes/conflict' });
-    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(view), [{ op: 'remove', path: '/metadata/finalizers' }]);
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, keyOf(view), [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
     expect(await failureOf(look(view))).toMatchObject({ code: 'kubernetes/notFound' });
   });
 
-  test('refuses the younger of two that name one Secret, before there is one and after', async () => {
+  test('rejects the younger of two that name one Secret, before it exists and after', async () => {
     const older = await make(undefined, 'older');
     const younger = await make(older.identity.namespace, 'younger');
     const refusal = { code: 'kubernetes/ownedByOther', retry: 'onChange' };
@@ -120,7 +126,7 @@ describe('a look at a request that stands alone', () => {
   });
 });
 
-describe('a report on a request that stands alone', () => {
+describe('reportStatus for a standalone request', () => {
   const report: StatusReport = {
     bundleName: 'web',
     requestName: 'web',
@@ -130,32 +136,33 @@ describe('a report on a request that stands alone', () => {
     conditions: [{ type: 'Ready', status: 'False', reason: 'Pending', message: 'soon' }],
     event: { type: 'Normal', reason: 'Seen', message: 'seen' },
   };
-  const tell = (view: ClusterView, cluster = view.identity) =>
+  const write = (view: ClusterView, cluster = view.identity) =>
     runActivity((input) => activities().reportStatus(input), { cluster, report });
 
-  test('is on the request and nowhere else', async () => {
+  test('writes to the request only', async () => {
     const view = await make();
-    await tell(view);
+    await write(view);
     expect((await find(view))?.['status']).toMatchObject({ state: 'Pending', workflowID: 'w' });
     const events: KubernetesObject[] = [];
-    for await (const event of hub().admin.list(EVENTS, { namespace: view.identity.namespace })) events.push(event);
+    for await (const event of managementCluster().admin.list(EVENTS, { namespace: view.identity.namespace }))
+      events.push(event);
     expect(events.map((event) => event['involvedObject'])).toMatchObject([
       { kind: 'CertificateRequest', name: 'web', uid: view.identity.uid },
     ]);
   });
 
-  test('is not put on one that was made again under its name', async () => {
+  test('does not write to one that was re-created', async () => {
     const view = await make();
-    await tell(view, { ...view.identity, uid: crypto.randomUUID() });
+    await write(view, { ...view.identity, uid: crypto.randomUUID() });
     expect((await find(view))?.['status']).toBeUndefined();
   });
 });
 
-describe('the end of a request that stands alone', () => {
-  test('takes Secret and staging Secret, then releases it; done again, it has nothing to do', async () => {
+describe('decommissioning a standalone request', () => {
+  test('deletes Secret and staging Secret, then removes the finalizer; repeated does nothing', async () => {
     const view = await issued(await make());
     const { namespace, name, uid } = view.identity;
-    await ensureStagingKey(hub().certman, {
+    await ensureStagingKey(managementCluster().certman, {
       request: { namespace, name, uid },
       orderUrl: 'https://ca.example/order/1',
       makeKey: async () => selfSigned().keyPem,
@@ -171,30 +178,30 @@ describe('the end of a request that stands alone', () => {
     expect(await release(view)).toBe('absent');
   });
 
-  test('leaves one that lives as it is', async () => {
+  test('leaves one that is not being deleted unchanged', async () => {
     const view = await issued(await make());
     expect(await remove(view)).toEqual({ removed: [] });
     expect(await release(view)).toBe('kept');
     expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
-    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+    expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeDefined();
   });
 
-  test('leaves one that was made again under its name as it is', async () => {
+  test('leaves one that was re-created unchanged', async () => {
     const view = await issued(await make());
     await deleteByUser(view);
     const old = { ...view, identity: { ...view.identity, uid: crypto.randomUUID() } };
     expect(await remove(old)).toEqual({ removed: [] });
     expect(await release(old)).toBe('absent');
     expect(await find(view)).toBeDefined();
-    expect(await hub().admin.get(SECRETS, secretKey(view))).toBeDefined();
+    expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeDefined();
   });
 
-  test('leaves a Secret alone that belongs to another request', async () => {
+  test('leaves a Secret of another request unchanged', async () => {
     const holder = await issued(await make(undefined, 'holder'));
     const loser = await make(holder.identity.namespace, 'loser');
     await patch(loser, '/metadata/finalizers', [FINALIZER]);
     await deleteByUser(loser);
     expect(await remove(loser)).toEqual({ removed: [] });
-    expect(await hub().admin.get(SECRETS, secretKey(holder))).toBeDefined();
+    expect(await managementCluster().admin.get(SECRETS, secretKey(holder))).toBeDefined();
   });
 });

@@ -1,4 +1,4 @@
-/** The store behind the hub's API server, for tests that need it to have forgotten. */
+/** etcd behind the API server, for tests that compact its history. */
 import { useStack } from '../vitest/use-stack.ts';
 
 /** Compacts everything up to now, as the API server does every five minutes. */

@@ -12,15 +12,15 @@ export const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({
 export const requestKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name: `${name}-primary` });
 export const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namespace, name: bundle.secretName });
 
-/** For a whole test file, whose hub is given. */
-export function useKubernetesActivities(hub: () => TestManagementCluster) {
+/** For a whole test file, on its management cluster. */
+export function useKubernetesActivities(managementCluster: () => TestManagementCluster) {
   const activities = (operatorNamespace = OPERATOR_NAMESPACE) =>
-    createKubernetesActivities({ kubernetes: hub().certman, operatorNamespace });
+    createKubernetesActivities({ kubernetes: managementCluster().certman, operatorNamespace });
   return {
     activities,
     apply: (view: ClusterView, acts = activities()) =>
       runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle }),
-    getRequest: (view: ClusterView) => hub().admin.get(CERTIFICATE_REQUESTS, requestKey(view)),
-    getCluster: (view: ClusterView) => hub().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view)),
+    getRequest: (view: ClusterView) => managementCluster().admin.get(CERTIFICATE_REQUESTS, requestKey(view)),
+    getCluster: (view: ClusterView) => managementCluster().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view)),
   };
 }

@@ -1,4 +1,4 @@
-/** A hub for tests: a real API server with deploy/ installed, and the two identities that tests act as. */
+/** A management cluster for tests: a real API server with deploy/ installed, and the two identities that tests act as. */
 import type { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll } from 'vitest';
 import { installManifests } from '../../../local/stack/management-cluster/manifests.ts';
@@ -31,19 +31,19 @@ export interface TestManagementCluster {
   cluster(change?: Partial<ClusterView>): Promise<{ readonly object: KubernetesObject; readonly view: ClusterView }>;
 }
 
-/** For a whole test file: `const hub = useHub();`, then `hub()` inside tests. */
+/** For a whole test file: `const managementCluster = useManagementCluster();`, then `managementCluster()` inside tests. */
 export function useManagementCluster(): () => TestManagementCluster {
-  let hub: TestManagementCluster | undefined;
+  let open: TestManagementCluster | undefined;
   beforeAll(async () => {
-    hub = await openManagementCluster();
+    open = await openManagementCluster();
   });
   afterAll(async () => {
-    await hub?.clear();
-    await Promise.all([hub?.admin.close(), hub?.certman.close()]);
+    await open?.clear();
+    await Promise.all([open?.admin.close(), open?.certman.close()]);
   });
   return () => {
-    if (hub === undefined) throw new Error('the hub is there only while tests run');
-    return hub;
+    if (open === undefined) throw new Error('the management cluster exists only while tests run');
+    return open;
   };
 }
 

@@ -1,4 +1,4 @@
-/** The hub behind a proxy that can do it harm, for tests of outages. */
+/** The API server behind a proxy that injects faults, for tests of outages. */
 import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';

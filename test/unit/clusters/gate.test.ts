@@ -29,14 +29,14 @@ describe('gateOf', () => {
       'NotManaged',
       /label api\.openshift\.com\/managed is missing/,
     ],
-    ['keeps its hands off one that moves out', { relocation: 'outgoing' }, 'handsOff', 'RelocatingOut', /relocate/],
-    ['honours the pause of Hive', { paused: true }, 'handsOff', 'ReconcilePaused', /reconcile-pause/],
+    ['is hands-off for an outgoing relocation', { relocation: 'outgoing' }, 'handsOff', 'RelocatingOut', /relocate/],
+    ['is hands-off for Hive’s pause', { paused: true }, 'handsOff', 'ReconcilePaused', /reconcile-pause/],
     ['waits for the installation', { installed: false }, 'wait', 'NotInstalled', /not installed yet/],
-  ])('%s, and says what it would take', (_name, change, kind, reason, message) => {
+  ])('%s, and names the condition', (_name, change, kind, reason, message) => {
     expect(gateOf(clusterView(change))).toEqual({ kind, reason, message: expect.stringMatching(message) });
   });
 
-  it('names the very command that makes an unmanaged cluster managed', () => {
+  it('names the command that makes an unmanaged cluster managed', () => {
     expect(gateOf(clusterView({ managed: false }))).toMatchObject({
       message: expect.stringContaining('oc label clusterdeployment c1 -n ns-c1 api.openshift.com/managed=true'),
     });
@@ -46,24 +46,24 @@ describe('gateOf', () => {
     expect(gateOf(clusterView({ relocation }))).toEqual({ kind: 'serve' });
   });
 
-  it('serves in spite of a malformed relocation, and mentions it', () => {
+  it('serves despite a malformed relocation, with a note', () => {
     expect(gateOf(clusterView({ relocation: 'malformed' }))).toEqual({
       kind: 'serve',
       note: expect.stringContaining('hive.openshift.io/relocate'),
     });
   });
 
-  it('serves a cluster in limited support as any other', () => {
+  it('serves a cluster in limited support', () => {
     expect(gateOf(clusterView({ limitedSupport: true }))).toEqual({ kind: 'serve' });
   });
 
-  it('decommissions whatever is being deleted, whatever the other gates say', () => {
+  it('decommissions an object that is being deleted before all other gates', () => {
     fc.assert(
       fc.property(anyState, (state) => gateOf(clusterView({ ...state, deleting: true })).kind === 'decommission'),
     );
   });
 
-  it('gives a CamelCase reason and a sentence for every cluster that it leaves alone', () => {
+  it('gives a CamelCase reason and a sentence for every cluster that is not served', () => {
     fc.assert(
       fc.property(anyState, (state) => {
         const gate = gateOf(clusterView(state));

@@ -9,12 +9,12 @@ const claimed = (name: string, there: Partial<Parameters<typeof owningCluster>[1
   owningCluster({ name }, { clusters: [], unreadable: [], ...there });
 
 describe('a CertificateRequest', () => {
-  it('that nobody asks for stands alone', () => {
+  it('that no ClusterDeployment needs is standalone', () => {
     expect(claimed('web')).toBeUndefined();
     expect(claimed('web', { clusters: [cluster()] })).toBeUndefined();
   });
 
-  it('belongs to its owner, whether that one exists or not', () => {
+  it('belongs to its owner, whether that exists or not', () => {
     const request = { name: 'web', owner: { name: 'c9' } };
     expect(owningCluster(request, { clusters: [cluster()], unreadable: [] })).toBe('c9');
   });
@@ -29,24 +29,24 @@ describe('a CertificateRequest', () => {
     ['not installed', { installed: false }],
     ['paused', { paused: true }],
     ['being deleted', { deleting: true }],
-  ])('belongs to its cluster also while that one is %s', (_name, change) => {
+  ])('belongs to its cluster while that is %s', (_name, change) => {
     expect(claimed('c1-primary', { clusters: [cluster(change)] })).toBe('c1');
   });
 
-  it('whose name begins with a cluster that cannot be read is left to that one', () => {
+  it('belongs to a malformed cluster whose name is its prefix', () => {
     expect(claimed('c1-second', { unreadable: ['c1'] })).toBe('c1');
     expect(claimed('c10-second', { unreadable: ['c1'] })).toBeUndefined();
     expect(claimed('c1', { unreadable: ['c1'] })).toBeUndefined();
   });
 
-  it('whose name begins with a cluster that is being deleted without readable bundles is left to that one', () => {
+  it('belongs to a deleting cluster without readable bundles whose name is its prefix', () => {
     const emptied = cluster({ deleting: true, bundles: [] });
     expect(claimed('c1-second', { clusters: [emptied] })).toBe('c1');
     expect(claimed('c1-second', { clusters: [cluster({ deleting: true })] })).toBeUndefined();
     expect(claimed('c1-second', { clusters: [cluster({ bundles: [] })] })).toBeUndefined();
   });
 
-  it('is known by the name in lower case that a bundle gives it', () => {
+  it('is found by the lower-case name that a bundle gives it', () => {
     expect(claimed('c1-big', { clusters: [cluster({ bundles: [bundleView('Big')] })] })).toBe('c1');
   });
 });

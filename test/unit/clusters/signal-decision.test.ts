@@ -15,28 +15,28 @@ function decisions(...views: readonly ClusterView[]): readonly string[] {
   });
 }
 
-describe('whatToSignal', () => {
+describe('decideSignal', () => {
   const served = clusterView();
   const finalized = { ...served, finalizer: true };
 
-  it('tells of a cluster to be served once, and no more while nothing changes', () => {
+  it('signals a new cluster once, and not again while nothing changes', () => {
     expect(decisions(served, served, served)).toEqual(['observed', 'nothing', 'nothing']);
   });
 
-  it('does not tell of our own finalizer', () => {
+  it('does not signal certman’s own finalizer', () => {
     expect(decisions(served, finalized)).toEqual(['observed', 'nothing']);
   });
 
-  it('tells of every change of a served cluster', () => {
+  it('signals every change of a served cluster', () => {
     const changed = { ...finalized, bundles: [bundleView(), bundleView('second')] };
     expect(decisions(finalized, changed, { ...changed, paused: true }, changed)).toEqual(Array(4).fill('observed'));
   });
 
-  it('tells of a finalizer that somebody took off', () => {
+  it('signals a finalizer that another removed', () => {
     expect(decisions(served, finalized, served)).toEqual(['observed', 'nothing', 'finalizerLost']);
   });
 
-  it('has nothing to tell when the finalizer is released at the end', () => {
+  it('does not signal the removal of the finalizer after decommissioning', () => {
     expect(decisions(finalized, { ...finalized, deleting: true }, { ...served, deleting: true })).toEqual([
       'observed',
       'observed',
@@ -44,11 +44,11 @@ describe('whatToSignal', () => {
     ]);
   });
 
-  it('tells of the deletion of a cluster that was served and has no finalizer yet', () => {
+  it('signals the deletion of a served cluster without a finalizer', () => {
     expect(decisions(served, { ...served, deleting: true })).toEqual(['observed', 'observed']);
   });
 
-  it('tells of a deletion seen for the first time when our finalizer holds it', () => {
+  it('signals a deletion that is observed first when the finalizer is there', () => {
     expect(decisions({ ...finalized, deleting: true })).toEqual(['observed']);
   });
 
@@ -58,7 +58,7 @@ describe('whatToSignal', () => {
     ['moving out', { relocation: 'outgoing' }],
     ['paused', { paused: true }],
     ['not installed', { installed: false }],
-  ])('tells of the deletion of a finalized cluster that is %s: the gates must not hold it up', (_name, gate) => {
+  ])('signals the deletion of a cluster with finalizer that is %s: gates do not delay it', (_name, gate) => {
     expect(decisions({ ...finalized, ...gate, deleting: true })).toEqual(['observed']);
   });
 
@@ -68,15 +68,15 @@ describe('whatToSignal', () => {
     ['without bundles to generate', { bundles: [] }],
     ['paused from the beginning', { paused: true }],
     ['being deleted and never served', { deleting: true }],
-  ])('has nothing to tell of a cluster that is %s', (_name, change) => {
+  ])('does not signal a cluster that is %s', (_name, change) => {
     expect(decisions({ ...served, ...change })).toEqual(['nothing']);
   });
 
-  it('tells of a cluster once it is installed', () => {
+  it('signals a cluster once it is installed', () => {
     expect(decisions({ ...served, installed: false }, served)).toEqual(['nothing', 'observed']);
   });
 
-  it('explains an unmanaged, installed cluster once, and again only when it has become unmanaged again', () => {
+  it('explains an unmanaged, installed cluster once, and again after it was managed', () => {
     const unmanaged = clusterView({ managed: false });
     const other = { ...unmanaged, apiURL: 'https://api.example.com' };
     expect(decisions(unmanaged, unmanaged, other, { ...other, fake: true }, other)).toEqual([
@@ -89,21 +89,21 @@ describe('whatToSignal', () => {
     expect(decideSignal(undefined, unmanaged)).toMatchObject({ reason: 'NotManaged' });
   });
 
-  it('tells a served cluster that loses its label instead of explaining it: its workflow says why', () => {
+  it('signals a served cluster that loses its label instead of explaining it: its workflow reports why', () => {
     expect(decisions(served, { ...served, managed: false })).toEqual(['observed', 'observed']);
   });
 
-  it('takes a cluster made again under its old name for another one', () => {
+  it('treats a re-created cluster as another', () => {
     const again = { ...served, identity: { ...served.identity, uid: 'another' } };
     expect(decisions(served, again, again)).toEqual(['observed', 'observed', 'nothing']);
     expect(decisions(finalized, { ...again, deleting: true })).toEqual(['observed', 'nothing']);
   });
 
-  it('tells of the last bundle that a served cluster gives up', () => {
+  it('signals a served cluster that loses its last bundle', () => {
     expect(decisions(served, { ...served, bundles: [] })).toEqual(['observed', 'observed']);
   });
 
-  it('never has anything to say about the same state twice', () => {
+  it('never signals the same state twice', () => {
     const state = fc.record({
       deleting: fc.boolean(),
       installed: fc.boolean(),

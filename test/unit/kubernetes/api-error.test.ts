@@ -49,7 +49,7 @@ test('the message has the action, the status and the server’s own words', () =
   );
 });
 
-describe('when to come back', () => {
+describe('the earliest next attempt', () => {
   test.each([
     ['seconds', { status: 429, retryAfter: '7', text: '' }, '2026-05-01T10:00:07.000Z'],
     ['a date', { status: 503, retryAfter: 'Fri, 01 May 2026 10:00:09 GMT', text: '' }, '2026-05-01T10:00:09.000Z'],
@@ -60,20 +60,20 @@ describe('when to come back', () => {
   });
 
   test.each([['soon'], ['-1'], ['Thu, 01 Jan 1970 00:00:00 GMT'], ['0']])(
-    'is left open for Retry-After: %s',
+    'is undefined for Retry-After: %s',
     (retryAfter) => {
       expect(apiError('x', { status: 503, retryAfter, text: '' }, NOW).info.notBefore).toBeUndefined();
     },
   );
 });
 
-test('a page of a proxy is quoted by its first line, cut', () => {
+test('a proxy’s page is quoted by its first line, truncated', () => {
   const { message } = apiError('x', { status: 502, text: `<html>bad gateway</html>\n${'x'.repeat(5000)}` });
   expect(message).toContain('<html>bad gateway</html>');
   expect(message.length).toBeLessThan(200);
 });
 
-test('what looks like key material is not repeated', () => {
+test('text that looks like key material is left out', () => {
   const secret = 'QUJD'.repeat(40);
   expect(apiError('x', { status: 400, text: status({ message: `bad value ${secret}` }) }).message).not.toContain(
     secret,

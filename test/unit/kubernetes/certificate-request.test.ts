@@ -9,7 +9,7 @@ describe('the CertificateRequest of a bundle', () => {
   const cluster = clusterView({ apiURL: 'https://api.c1.example.com:6443' });
   const applied = buildCertificateRequest(cluster, bundleView('Primary'), 'sre@example.com');
 
-  test('is named <cluster>-<bundle> in lower case, owned and held', () => {
+  test('is named <cluster>-<bundle> in lower case, with owner and finalizer', () => {
     expect(applied.metadata).toMatchObject({
       namespace: 'ns-c1',
       name: 'c1-primary',
@@ -37,11 +37,11 @@ describe('the CertificateRequest of a bundle', () => {
     });
   });
 
-  test('never has renewBeforeDays: that is the user’s', () => {
+  test('never has renewBeforeDays, which belongs to the user', () => {
     expect(JSON.stringify(applied)).not.toContain('renewBeforeDays');
   });
 
-  test('says what is wrong with the names instead of the names', () => {
+  test('has namesProblem in place of invalid names', () => {
     const bundle = { ...bundleView(), names: { kind: 'invalid', code: 'names/none', message: 'no names' } } as const;
     const spec = specOf(buildCertificateRequest(cluster, bundle, 'sre@example.com'));
     expect(spec).toMatchObject({ namesProblem: 'no names' });

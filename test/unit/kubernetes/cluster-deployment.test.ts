@@ -4,7 +4,7 @@ import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-ap
 import { projectClusterDeployment } from '../../../src/kubernetes/objects/cluster-deployment.ts';
 import { FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 
-const SETTINGS = { managementCluster: 'hub-1', extraRecord: 'rh-api' };
+const SETTINGS = { managementCluster: 'mc-1', extraRecord: 'rh-api' };
 
 const SPEC = {
   clusterName: 'c1',
@@ -44,9 +44,9 @@ function problemOf(spec: unknown): string {
   return projected.kind === 'malformed' ? projected.message : 'none';
 }
 
-test('a usual object gives the whole view', () => {
+test('a complete object gives a complete view', () => {
   expect(viewOf({ status: { apiURL: 'https://api', webConsoleURL: 'https://console', more: 1 } })).toEqual({
-    identity: { managementCluster: 'hub-1', namespace: 'ns', name: 'c1', uid: 'u1' },
+    identity: { managementCluster: 'mc-1', namespace: 'ns', name: 'c1', uid: 'u1' },
     deleting: false,
     installed: true,
     managed: true,
@@ -73,7 +73,7 @@ test('a usual object gives the whole view', () => {
   });
 });
 
-test('labels, annotations, finalizers and the deletion are read', () => {
+test('labels, annotations, finalizers and deletion are projected', () => {
   expect(
     viewOf({
       metadata: {
@@ -102,15 +102,15 @@ test.each(['True', 'yes', '', 'false'])('a label of %j is not "true"', (value) =
 });
 
 test.each([
-  ['hub-2/outgoing', 'outgoing'],
-  ['hub-2/incoming', 'incoming'],
-  ['hub-2/complete', 'complete'],
+  ['mc-2/outgoing', 'outgoing'],
+  ['mc-2/incoming', 'incoming'],
+  ['mc-2/complete', 'complete'],
   ['outgoing', 'malformed'],
   ['', 'malformed'],
   ['/', 'malformed'],
-  ['hub-2/', 'malformed'],
-  ['hub-2/Outgoing', 'malformed'],
-  ['hub-2/something', 'malformed'],
+  ['mc-2/', 'malformed'],
+  ['mc-2/Outgoing', 'malformed'],
+  ['mc-2/something', 'malformed'],
   ['a/b/outgoing', 'outgoing'],
 ])('relocation %j is %s', (value, expected) => {
   expect(viewOf({ metadata: { annotations: { 'hive.openshift.io/relocate': value } } }).relocation).toBe(expected);
@@ -145,12 +145,12 @@ test('absent lists may be null or missing', () => {
   expect([certificateBundles, ingress, controlPlaneConfig, installed]).toBeDefined();
 });
 
-test('a bundle whose names cannot stand in a certificate is in the view, with why', () => {
+test('a bundle with invalid names is in the view, with the reason', () => {
   const ingress = [{ domain: 'apps.other.org', servingCertificate: 'primary' }];
   expect(viewOf({ spec: { ...SPEC, ingress } }).bundles[0]?.names).toMatchObject({ code: 'dns/nameOutsideZone' });
 });
 
-describe('a malformed object is named with where and what', () => {
+describe('a malformed object is reported with path and problem', () => {
   const bundle = SPEC.certificateBundles[0];
   test.each([
     ['no spec', undefined, /spec: /],
@@ -177,12 +177,12 @@ describe('a malformed object is named with where and what', () => {
     expect(problemOf(spec)).toMatch(expected);
   });
 
-  test('without quoting what it holds', () => {
+  test('without its values', () => {
     expect(problemOf({ ...SPEC, clusterName: { password: 'hunter2' } })).not.toContain('hunter2');
   });
 });
 
-test('what is being deleted is never malformed: its decommission needs no spec', () => {
+test('an object that is being deleted is never malformed: its decommission needs no spec', () => {
   const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: [FINALIZER] };
   expect(viewOf({ metadata, spec: { certificateBundles: 'none' } })).toMatchObject({
     deleting: true,
@@ -192,12 +192,12 @@ test('what is being deleted is never malformed: its decommission needs no spec',
   });
 });
 
-test('an odd status is no reason to leave a cluster alone', () => {
-  expect(viewOf({ status: { apiURL: 7 } })).not.toHaveProperty('apiURL');
+test('an invalid status does not prevent serving', () => {
+  expect(viewOf({ status: { apiURL: 7 } }).apiURL).toBeUndefined();
   expect(viewOf({ status: 'none' }).installed).toBe(true);
 });
 
-test('nothing that an API server could send makes it throw', () => {
+test('no input makes it throw', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (spec, status) => {
       const projected = projectClusterDeployment(object({ spec, status }), SETTINGS);

@@ -100,13 +100,13 @@ function drift(change: Partial<OwnedObjects> = {}): string | undefined {
 
 const ofRequest = (change: Change): string | undefined => drift({ request: observeRequest(request(change)) });
 
-describe('a certificate on the hub', () => {
-  test('as certman left it has not drifted, whatever else its user and others wrote', () => {
+describe('drift of a certificate', () => {
+  test('is none when certman wrote last, whatever fields others own', () => {
     expect(drift()).toBeUndefined();
     expect(drift({ secret: secret({ labels: { certificate_request: 'c1-primary', theirs: 'x' } }) })).toBeUndefined();
   });
 
-  test('whose request is not there', () => {
+  test('is a missing request', () => {
     expect(driftOf({ certificate: { requestName: 'c1-primary', secretName: 's' }, now: NOW })?.message).toBe(
       'The CertificateRequest c1-primary is missing.',
     );
@@ -125,14 +125,18 @@ describe('a certificate on the hub', () => {
       },
       'lacks its owner reference',
     ],
-    ['has other names', { specFields: without(SPEC_FIELDS, 'f:dnsNames') }, 'changed by another field manager: dnsNames'],
+    [
+      'has other names',
+      { specFields: without(SPEC_FIELDS, 'f:dnsNames') },
+      'changed by another field manager: dnsNames',
+    ],
     [
       'has another region',
       { specFields: { ...SPEC_FIELDS, 'f:platform': { 'f:aws': { 'f:credentials': {} } } } },
       'changed by another field manager: platform.aws.region',
     ],
     [
-      'has a state that somebody wrote',
+      'has a state that another manager wrote',
       { statusFields: without(STATUS_FIELDS, 'f:state') },
       'The status of the CertificateRequest c1-primary was changed',
     ],
@@ -152,15 +156,15 @@ describe('a certificate on the hub', () => {
       { status: { ...STATUS, renewalTime: '2026-01-31T22:59:59Z' } },
       'was due at 2026-01-31T22:59:59Z',
     ],
-  ])('whose request %s', (_what, change, said) => {
+  ])('is a request that %s', (_what, change, said) => {
     expect(ofRequest(change)).toContain(said);
   });
 
-  test('whose ClusterDeployment is not held', () => {
+  test('is a ClusterDeployment without the finalizer', () => {
     expect(drift({ cluster: { ...CLUSTER, finalizer: false } })).toBe('The ClusterDeployment c1 lacks its finalizer.');
   });
 
-  test('that waits for its next attempt is not overdue, however long ago its renewal was due', () => {
+  test('is none before the next attempt, however long ago the renewal was due', () => {
     const status = { ...STATUS, renewalTime: EARLIER, nextAttempt: '2026-02-01T01:00:00Z' };
     const statusFields = { ...STATUS_FIELDS, 'f:nextAttempt': {} };
     expect(ofRequest({ status, statusFields })).toBeUndefined();
@@ -169,13 +173,13 @@ describe('a certificate on the hub', () => {
     );
   });
 
-  test('whose request stands alone has a spec and an owner that are its user’s', () => {
-    const alone = observeRequest(request({ specFields: {}, metadata: { ownerReferences: [] } }));
+  test('is none in spec or owner of a standalone request', () => {
+    const standalone = observeRequest(request({ specFields: {}, metadata: { ownerReferences: [] } }));
     const certificate = { requestName: 'c1-primary', secretName: 'primary-cert' };
-    expect(driftOf({ certificate, request: alone, secret: secret(), now: NOW })).toBeUndefined();
+    expect(driftOf({ certificate, request: standalone, secret: secret(), now: NOW })).toBeUndefined();
   });
 
-  test('whose Secret is gone', () => {
+  test('is a missing Secret', () => {
     expect(
       driftOf({
         certificate: { requestName: 'c1-primary', secretName: 'primary-cert' },
@@ -186,7 +190,7 @@ describe('a certificate on the hub', () => {
     ).toBe('The certificate Secret primary-cert is missing.');
   });
 
-  test('whose Secret lacks what ties it to the request', () => {
+  test('is a Secret without label or owner reference', () => {
     expect(drift({ secret: secret({ labels: {}, owners: [] }) })).toBe(
       'The certificate Secret primary-cert lacks its label certificate_request and its owner reference.',
     );
@@ -195,13 +199,15 @@ describe('a certificate on the hub', () => {
     );
   });
 
-  test('whose key somebody else wrote after the status was last told', () => {
+  test('is a key that another manager wrote after the last status', () => {
     const mine = entry('certman', EARLIER, { 'f:data': { 'f:tls.crt': {} } });
     const theirs = (time: string) => entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
-    expect(drift({ secret: secret({ fields: [mine, theirs(LATER)] }) })).toContain('was changed by another field manager');
+    expect(drift({ secret: secret({ fields: [mine, theirs(LATER)] }) })).toContain(
+      'was changed by another field manager',
+    );
   });
 
-  test('whose Secret certman-operator wrote before it was taken over has not drifted', () => {
+  test('is none in a Secret that certman-operator wrote before its adoption', () => {
     const fields = [
       entry('certman-operator', '2025-12-01T00:00:00Z', { 'f:data': { 'f:tls.crt': {}, 'f:tls.key': {} } }),
     ];
@@ -209,7 +215,7 @@ describe('a certificate on the hub', () => {
   });
 });
 
-test('a drift keeps its mark while it is the same one', () => {
+test('the same drift has the same key', () => {
   const markOf = (time: string) => {
     const theirs = entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
     const belongings = { certificate: { requestName: 'c1-primary', secretName: 's' }, cluster: CLUSTER, now: NOW };

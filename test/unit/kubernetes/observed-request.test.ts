@@ -25,7 +25,7 @@ function request(change: { spec?: unknown; status?: unknown; metadata?: object }
   };
 }
 
-test('odd fields are as if absent', () => {
+test('invalid fields count as absent', () => {
   expect(observeRequest(request({ spec: { dnsNames: 'x', platform: 7 }, status: [] }))).toMatchObject({
     dnsNames: [],
     secretName: '',
@@ -39,13 +39,13 @@ test.each([
   ['a certID of one part', { certID: 'AQ' }],
   ['a certID without end', { certID: `${'A'.repeat(300)}.AQ` }],
   ['a window without a certificate', { suggestedWindow: { start: 'a', end: 'b' } }],
-])('%s is as if absent', (_what, status) => {
+])('%s counts as absent', (_what, status) => {
   const observed = observeRequest(request({ status }));
   expect(observed.certId).toBeUndefined();
   expect(observed.suggestedWindow).toBeUndefined();
 });
 
-test.each(['file:///etc/passwd', 'http://user@ca.example/1.crl', 7])('a crlURL of %j is as if absent', (crlURL) => {
+test.each(['file:///etc/passwd', 'http://user@ca.example/1.crl', 7])('a crlURL of %j counts as absent', (crlURL) => {
   expect(observeRequest(request({ status: { crlURL } })).crlUrl).toBeUndefined();
 });
 
@@ -58,13 +58,13 @@ test.each([{ start: '2026-05-02T00:00:00Z' }, 'tomorrow', { start: 1, end: 2 }])
   },
 );
 
-test('orphans of one owner tell of their cluster', () => {
+test('orphaned requests of one owner give a view of their cluster', () => {
   const second = request({
     spec: { ...SPEC, certificateSecret: { name: 'second-cert' } },
     metadata: { name: 'c1-second' },
   });
-  expect(clusterViewOfOrphans('hub-1', [observeRequest(request()), observeRequest(second)])).toMatchObject({
-    identity: { managementCluster: 'hub-1', namespace: 'ns', name: 'c1', uid: 'u1' },
+  expect(clusterViewOfOrphans('mc-1', [observeRequest(request()), observeRequest(second)])).toMatchObject({
+    identity: { managementCluster: 'mc-1', namespace: 'ns', name: 'c1', uid: 'u1' },
     deleting: true,
     zoneName: 'example.com',
     platform: { kind: 'aws', credentialsSecret: 'aws' },
@@ -74,34 +74,34 @@ test('orphans of one owner tell of their cluster', () => {
     ],
   });
   expect(
-    clusterViewOfOrphans('hub-1', [observeRequest(request({ metadata: { ownerReferences: [] } }))]),
+    clusterViewOfOrphans('mc-1', [observeRequest(request({ metadata: { ownerReferences: [] } }))]),
   ).toBeUndefined();
 });
 
-test('orphans that are not called after their cluster are told apart from those that are, and by their own name', () => {
+test('orphaned requests that are not named after their cluster keep their own names', () => {
   const orphans = ['c1-web', 'web'].map((name) => observeRequest(request({ metadata: { name } })));
-  expect(clusterViewOfOrphans('hub-1', orphans)?.bundles).toMatchObject([
+  expect(clusterViewOfOrphans('mc-1', orphans)?.bundles).toMatchObject([
     { name: 'web' },
     { name: 'CertificateRequest web', requestName: 'web' },
   ]);
-  expect(clusterViewOfOrphans('hub-1', orphans)?.bundles[0]).not.toHaveProperty('requestName');
+  expect(clusterViewOfOrphans('mc-1', orphans)?.bundles[0]).not.toHaveProperty('requestName');
 });
 
-test('an orphan that names a Secret of a name that there cannot be has none', () => {
+test('an orphaned request with an invalid Secret name has no Secret', () => {
   const orphan = observeRequest(request({ spec: { ...SPEC, certificateSecret: { name: '../configmaps/x' } } }));
-  expect(clusterViewOfOrphans('hub-1', [orphan])?.bundles).toMatchObject([{ secretName: '' }]);
+  expect(clusterViewOfOrphans('mc-1', [orphan])?.bundles).toMatchObject([{ secretName: '' }]);
 });
 
 test.each([
   ['a name that no object has', { name: 'c1/../c2', uid: 'u1' }],
   ['a uid that would make ids of workflows too long', { name: 'c1', uid: 'u'.repeat(37) }],
   ['a uid with a slash', { name: 'c1', uid: 'u/1' }],
-])('an owner with %s is none: somebody has invented it', (_what, owner) => {
+])('an owner with %s does not count: a user invented it', (_what, owner) => {
   const ownerReferences = [{ apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', ...owner }];
   expect(observeRequest(request({ metadata: { ownerReferences } })).owner).toBeUndefined();
 });
 
-test('a ClusterDeployment of another group than Hive’s is no owner', () => {
+test('a ClusterDeployment of another API group is no owner', () => {
   const ownerReferences = [{ apiVersion: 'example.com/v1', kind: 'ClusterDeployment', name: 'c1', uid: 'u1' }];
   expect(observeRequest(request({ metadata: { ownerReferences } })).owner).toBeUndefined();
 });

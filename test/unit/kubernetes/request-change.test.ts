@@ -41,59 +41,61 @@ function changed(before: Parameters<typeof request>[0], after: Parameters<typeof
 describe('a change of a CertificateRequest', () => {
   const renew = { ...SPEC, renewBeforeDays: 30 };
 
-  test('of the status by certman is its own', () => {
+  test('of the status by certman has no consequence', () => {
     expect(changed({}, { status: { issued: true }, metadata: { managedFields: [OWN_STATUS] } })).toBeUndefined();
   });
 
-  test('of the status by somebody else is told once', () => {
+  test('of the status by another manager is described once', () => {
     const own = { status: { issued: true }, metadata: { managedFields: [OWN_STATUS] } };
     const edited = { ...own, status: { issued: true, notAfter: '2030-01-01T00:00:00Z' } };
-    expect(changed(own, edited)).toContain('status of the CertificateRequest c1-primary was changed by another field manager');
+    expect(changed(own, edited)).toContain(
+      'status of the CertificateRequest c1-primary was changed by another field manager',
+    );
     expect(changed(edited, edited)).toBeUndefined();
   });
 
-  test('that wipes the status is told', () => {
+  test('that removes the status is described', () => {
     const status = { issued: false, state: 'Failing', conditions: [{ type: 'Ready', status: 'False' }] };
     const fields = { 'f:issued': {}, 'f:state': {}, 'f:conditions': {} };
     const managedFields = [{ ...OWN_STATUS, fieldsV1: { 'f:status': fields } }];
     expect(changed({ status, metadata: { managedFields } }, {})).toContain('status');
   });
 
-  test('that takes its owner away is told', () => {
+  test('that removes its owner is described', () => {
     expect(changed({}, { metadata: { ownerReferences: [] } })).toContain('owner reference');
   });
 
-  test('of the spec by certman is its own', () => {
+  test('of the spec by certman has no consequence', () => {
     const metadata = { managedFields: [written('certman', '2026-01-01T00:00:09Z')] };
     expect(changed({}, { spec: renew, metadata })).toBeUndefined();
   });
 
-  test('of the spec by somebody else is told', () => {
+  test('of the spec by another manager is described', () => {
     const metadata = {
       managedFields: [written('certman', '2026-01-01T00:00:00Z'), written('kubectl-edit', '2026-01-01T00:00:09Z')],
     };
     expect(changed({}, { spec: renew, metadata })).toContain('changed by another field manager');
   });
 
-  test('by somebody else in the same second as one of certman’s is told, to be safe', () => {
+  test('by another manager in the same second as certman’s is described, to be safe', () => {
     const metadata = {
       managedFields: [written('certman', '2026-01-01T00:00:09Z'), written('kubectl-edit', '2026-01-01T00:00:09Z')],
     };
     expect(changed({}, { spec: renew, metadata })).toContain('changed by another field manager');
   });
 
-  test('by certman after somebody else’s is its own', () => {
+  test('by certman after another manager’s has no consequence', () => {
     const foreign = written('kubectl-edit', '2026-01-01T00:00:05Z');
     const before = { spec: renew, metadata: { managedFields: [written('certman', '2026-01-01T00:00:00Z'), foreign] } };
     const after = { metadata: { managedFields: [written('certman', '2026-01-01T00:00:09Z'), foreign] } };
     expect(changed(before, after)).toBeUndefined();
   });
 
-  test('that takes a field away and leaves no trace of who did it is told', () => {
+  test('that removes a field and names no manager is described', () => {
     expect(changed({ spec: renew }, {})).toContain('changed by another field manager');
   });
 
-  test('into being deleted is told once', () => {
+  test('to being deleted is described once', () => {
     const deleting = { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } };
     expect(changed({}, deleting)).toContain('being deleted');
     expect(changed(deleting, deleting)).toBeUndefined();

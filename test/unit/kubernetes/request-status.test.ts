@@ -31,7 +31,7 @@ const conditionsOf = (status: Readonly<Record<string, unknown>>) =>
   status['conditions'] as readonly Record<string, string>[];
 
 describe('times of a condition', () => {
-  test('are kept while its status stays, even when its message changes', () => {
+  test('stay while its status stays, even when its message changes', () => {
     const current = {
       conditions: [
         {
@@ -54,7 +54,7 @@ describe('times of a condition', () => {
     });
   });
 
-  test('start anew when its status changes', () => {
+  test('are reset when its status changes', () => {
     const current = {
       conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: EARLIER, lastProbeTime: EARLIER }],
     };
@@ -63,24 +63,24 @@ describe('times of a condition', () => {
     });
   });
 
-  test('an unreadable status counts as none', () => {
+  test('an invalid status counts as absent', () => {
     expect(conditionsOf(buildRequestStatus(ready, { conditions: 'nonsense' }, NOW))).toHaveLength(1);
   });
 });
 
-test('conditions of certman-operator do not stay behind', () => {
+test('conditions of certman-operator are removed', () => {
   const current = { conditions: [{ type: 'acme error', status: 'Error', reason: 'x', message: 'y' }] };
   expect(conditionsOf(buildRequestStatus(ready, current, NOW)).map((condition) => condition['type'])).toEqual([
     'Ready',
   ]);
 });
 
-test('what is not reported any more is not in the status any more', () => {
+test('fields that are no longer reported are removed', () => {
   const { renewalTime: _gone, ...failing } = { ...ready, state: 'Failing' as const, nextAttempt: EARLIER };
   expect(buildRequestStatus(failing, buildRequestStatus(ready, {}, NOW), NOW)).not.toHaveProperty('renewalTime');
 });
 
-describe('where the certificate is from', () => {
+describe('the certificate in the status', () => {
   const certId = 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE';
   const window = { certId, start: '2026-05-02T00:00:00Z', end: '2026-05-03T00:00:00Z' };
   const known: StatusReport = {
@@ -89,7 +89,7 @@ describe('where the certificate is from', () => {
     caHost: 'acme-v02.api.letsencrypt.org',
   };
 
-  test('is the CA, and what the CA knows it by', () => {
+  test('has its CA and its ARI identifier', () => {
     expect(buildRequestStatus(known, {}, NOW)).toMatchObject({
       acmeServer: 'acme-v02.api.letsencrypt.org',
       certID: certId,
@@ -101,7 +101,7 @@ describe('where the certificate is from', () => {
     );
   });
 
-  test('is when the CA suggests that it be renewed, and why', () => {
+  test('has the window that the CA suggests, and why', () => {
     const explanationUrl = 'https://ca.example/incident/7';
     const { start, end } = window;
     expect(buildRequestStatus({ ...known, suggestedWindow: window }, {}, NOW)['suggestedWindow']).toEqual({
@@ -117,13 +117,13 @@ describe('where the certificate is from', () => {
     });
   });
 
-  test('is not the window of another certificate', () => {
+  test('has no window of another certificate', () => {
     const suggestedWindow = { ...window, certId: 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AQ' };
     expect(buildRequestStatus({ ...known, suggestedWindow }, {}, NOW)).not.toHaveProperty('suggestedWindow');
     expect(buildRequestStatus({ ...ready, suggestedWindow }, {}, NOW)).not.toHaveProperty('suggestedWindow');
   });
 
-  test('is read again by the watch as it was written', () => {
+  test('is observed as it was written', () => {
     const suggestedWindow = { ...window, explanationUrl: 'https://ca.example/incident/7' };
     const status = buildRequestStatus({ ...known, suggestedWindow }, {}, NOW);
     const observed = observeRequest({ metadata: { namespace: 'ns', name: 'c1-primary' }, status });
@@ -154,7 +154,7 @@ test.each([
   expect(buildRequestStatus(report, {}, NOW)).toMatchObject({ status: word, issued: withCertificate });
 });
 
-test('the same report said again changes nothing', () => {
+test('an equal report changes nothing', () => {
   const status = buildRequestStatus(ready, {}, NOW);
   const asTheServerSendsIt: unknown = JSON.parse(JSON.stringify(status));
   expect(buildRequestStatus(ready, asTheServerSendsIt, new Date())).toStrictEqual(asTheServerSendsIt);
@@ -165,7 +165,7 @@ test.each([
   ['2026-01-01 02:30:00.5 +0230 XYZ', '2026-01-01T00:00:00.000Z'],
   ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00.000Z'],
   ['2026-01-01T01:00:00+01:00', '2026-01-01T00:00:00.000Z'],
-])('reads the instant %s', (text, expected) => {
+])('parses the instant %s', (text, expected) => {
   expect(parseTimestamp(text)?.toISOString()).toBe(expected);
 });
 

@@ -9,8 +9,8 @@ import { stagingSecretName } from '../../../src/kubernetes/objects/staging-secre
 const objectName = fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/).filter(isObjectName);
 const longName = fc.stringMatching(/^[a-z]([a-z]{4}[.-]?){41}[a-z]{5}$/).filter(isObjectName);
 
-describe('names of objects that are made of the name of a request', () => {
-  it('are names of objects, however long that is and wherever it is cut', () => {
+describe('object names derived from the name of a request', () => {
+  it('are valid, however long it is and wherever it is truncated', () => {
     fc.assert(
       fc.property(fc.oneof(objectName, longName), (name) => {
         expect(stagingSecretName(name)).toSatisfy(isObjectName);
@@ -21,11 +21,11 @@ describe('names of objects that are made of the name of a request', () => {
     );
   });
 
-  it('are the whole name and the ending as long as there is room', () => {
+  it('are the whole name and the suffix where they fit', () => {
     expect(stagingSecretName('n'.repeat(245))).toBe(`${'n'.repeat(245)}-staging`);
   });
 
-  it('are told apart by what is cut off', () => {
+  it('differ by what is cut off', () => {
     const names = ['a', 'b'].map((last) => stagingSecretName(`${'n'.repeat(252)}${last}`));
     expect(new Set(names).size).toBe(2);
     expect(stagingSecretName(`${'n'.repeat(220)}.${'n'.repeat(32)}`)).toSatisfy(isObjectName);

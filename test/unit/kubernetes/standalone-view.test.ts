@@ -17,15 +17,15 @@ function viewOf(change: { spec?: unknown; metadata?: object } = {}) {
     metadata: { name: 'web', namespace: 'ns', uid: 'u1', ...change.metadata },
     spec: 'spec' in change ? change.spec : SPEC,
   };
-  return standaloneView('hub-1', observeRequest(object));
+  return standaloneView('mc-1', observeRequest(object));
 }
 
 const namesOf = (dnsNames: unknown, acmeDNSDomain = 'example.com') =>
   viewOf({ spec: { ...SPEC, dnsNames, acmeDNSDomain } }).bundles[0]?.names;
 
-test('a usual request gives the whole view: itself, with one certificate', () => {
+test('a complete request gives a complete view of one certificate', () => {
   expect(viewOf()).toEqual({
-    identity: { managementCluster: 'hub-1', namespace: 'ns', name: 'web', uid: 'u1', kind: 'CertificateRequest' },
+    identity: { managementCluster: 'mc-1', namespace: 'ns', name: 'web', uid: 'u1', kind: 'CertificateRequest' },
     deleting: false,
     installed: true,
     managed: true,
@@ -51,7 +51,7 @@ test('a usual request gives the whole view: itself, with one certificate', () =>
   });
 });
 
-test('the pause, the finalizer and the deletion are read', () => {
+test('pause, finalizer and deletion are projected', () => {
   const metadata = {
     annotations: { 'hive.openshift.io/reconcile-pause': 'true' },
     finalizers: ['example.com/theirs', FINALIZER],
@@ -60,7 +60,7 @@ test('the pause, the finalizer and the deletion are read', () => {
   expect(viewOf({ metadata })).toMatchObject({ paused: true, finalizer: true, deleting: true });
 });
 
-describe('names that no certificate can carry', () => {
+describe('invalid names', () => {
   test.each([
     ['none', [], 'names/none', /^spec\.dnsNames is empty or cannot be read/],
     ['no list', 'www.example.com', 'names/none', /^spec\.dnsNames is empty or cannot be read/],
@@ -77,12 +77,12 @@ describe('names that no certificate can carry', () => {
       'names/tooMany',
       /^spec\.dnsNames has 101 names; .* over more CertificateRequests\.$/,
     ],
-  ])('%s: said in words that fit a request', (_name, dnsNames, code, message) => {
+  ])('%s: the message fits a request', (_name, dnsNames, code, message) => {
     expect(namesOf(dnsNames)).toEqual({ kind: 'invalid', code, message: expect.stringMatching(message) as string });
   });
 });
 
-test('a Secret of a name that there cannot be is none', () => {
+test('an invalid Secret name counts as absent', () => {
   const certificateSecret = { name: '../../certman-operator/secrets/lets-encrypt-account' };
   expect(viewOf({ spec: { ...SPEC, certificateSecret } }).bundles[0]?.secretName).toBe('');
 });
@@ -107,7 +107,7 @@ describe('the platform', () => {
   });
 });
 
-test('a spec that cannot be read is no reason to lose sight of the request', () => {
+test('an invalid spec gives a view nevertheless', () => {
   expect(viewOf({ spec: 7, metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })).toMatchObject({
     deleting: true,
     bundles: [{ name: 'web', secretName: '', names: { kind: 'invalid' } }],

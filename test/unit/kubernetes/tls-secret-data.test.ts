@@ -15,7 +15,7 @@ describe('a Secret with a certificate and its key', () => {
     expect(parseTlsData(dataOf(pair))).toMatchObject({ kind: 'valid', ...pair });
   });
 
-  test('gives the facts: serial in decimal, dates to the second, names in lower case', () => {
+  test('gives the facts: serial number in decimal, dates to the second, names in lower case', () => {
     const pair = selfSigned({
       dnsNames: ['API.c1.example.com', '*.apps.c1.example.com'],
       serialHex: '04ffffffffffffffffffffffffffffffff',
@@ -31,11 +31,11 @@ describe('a Secret with a certificate and its key', () => {
     });
   });
 
-  test('names the whole issuer where it has no common name', () => {
+  test('has the whole issuer DN where there is no common name', () => {
     expect(certificateFacts(selfSigned().chainPem)?.issuerName).toBe('O=Nameless');
   });
 
-  test('shows a workflow neither key nor PEM', () => {
+  test('gives a workflow neither key nor PEM', () => {
     const observation = observationOf(parseTlsData(dataOf(selfSigned())));
     expect(JSON.stringify(observation)).not.toContain('-----');
     expect(Object.keys(observation)).toEqual(['kind', 'certificate']);
@@ -57,7 +57,7 @@ test.each([
   ],
   ['something huge', { ...dataOf(pair), 'tls.crt': 'A'.repeat(400_000) }, 'tls.crt is larger than 256 KiB.'],
   ['a number', { ...dataOf(pair), 'tls.crt': 5 }, 'tls.crt is not a string.'],
-])('a Secret with %s is broken, and says why', (_name, data, message) => {
+])('a Secret with %s is broken, with the reason', (_name, data, message) => {
   expect(parseTlsData(data)).toMatchObject({ kind: 'broken', message });
 });
 
@@ -65,7 +65,7 @@ const rsaKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 test.each([
   ['of the same kind', other.keyPem],
   ['of another kind', rsaKey.export({ type: 'pkcs1', format: 'pem' }).toString()],
-])('a valid key of another certificate, %s, is told apart from what is broken otherwise', (_kind, keyPem) => {
+])('a valid key of another certificate, %s, is reported as a mismatch', (_kind, keyPem) => {
   expect(observationOf(parseTlsData({ ...dataOf(pair), 'tls.key': encode(keyPem) }))).toEqual({
     kind: 'broken',
     message: 'tls.key is not the key of the certificate in tls.crt.',
@@ -74,12 +74,12 @@ test.each([
   expect(observationOf(parseTlsData({ ...dataOf(pair), 'tls.key': '' }))).toMatchObject({ keyMismatch: undefined });
 });
 
-test('a broken Secret still gives the certificate that can be read, so that it can be revoked', () => {
+test('a broken Secret gives the certificate that can be parsed, so that it can be revoked', () => {
   const judged = parseTlsData({ 'tls.crt': encode(pair.chainPem) });
   expect(judged).toMatchObject({ kind: 'broken', chainPem: pair.chainPem, certificate: { issuerName: 'O=Nameless' } });
 });
 
-test('no key material is in what is said about a broken Secret', () => {
+test('the message about a broken Secret has no key material', () => {
   const judged = parseTlsData({ ...dataOf(pair), 'tls.key': encode(other.keyPem) });
   expect(JSON.stringify(judged)).not.toContain('PRIVATE KEY');
 });
