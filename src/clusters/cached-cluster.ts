@@ -50,9 +50,10 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
   };
 }
 
-/** A cluster of a management cluster that is known from the context. */
+/** Identity of a cluster within a given management cluster. */
 export type ClusterRef = Omit<ClusterIdentity, 'managementCluster'>;
 
+/** The whole identity. */
 export function identityOf(managementCluster: string, { kind, namespace, name, uid }: ClusterRef): ClusterIdentity {
   return { managementCluster, namespace, name, uid, kind };
 }

@@ -7,7 +7,12 @@ import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { sameView } from '../clusters/cluster-view.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
-import { type ObservedRequest, observeRequest, describeRequestChange, describeStatusChange } from '../kubernetes/objects/observed-request.ts';
+import {
+  describeRequestChange,
+  describeStatusChange,
+  type ObservedRequest,
+  observeRequest,
+} from '../kubernetes/objects/observed-request.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { type ClusterSignaller, signalInOrder } from './cluster-signaller.ts';
 import { keyOf, type NamespacedName, type PrimaryName } from './controller-cache.ts';

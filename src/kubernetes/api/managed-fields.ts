@@ -91,7 +91,7 @@ export function isOtherManagersChange(before: FieldWrites, after: FieldWrites): 
 export function lastOtherManager(object: KubernetesObject): string | undefined {
   const others = entriesOf(object, undefined).filter(({ manager }) => manager !== FIELD_MANAGER);
   // Of equal times, the last entry.
-  return latest(others.reverse())?.manager.slice(0, MAX_MANAGER_LENGTH);
+  return latest(others.toReversed())?.manager.slice(0, MAX_MANAGER_LENGTH);
 }
 
 /**

@@ -31,15 +31,15 @@ export type ProjectedCluster =
 
 const MAX_REPORTED_ISSUES = 3;
 
-const name = z.string().max(253);
+const shortText = z.string().max(253);
 const text = z.string().max(4096);
 const strings = z.record(z.string(), z.string()).nullish();
 /** Hive sometimes writes absent lists as null. */
 const listOf = <T extends z.ZodType>(item: T, max: number) => z.array(item).max(max).nullish();
 
 const metadataSchema = z.object({
-  name: name.min(1),
-  namespace: name.min(1),
+  name: shortText.min(1),
+  namespace: shortText.min(1),
   uid: z.string().min(1).max(128),
   labels: strings,
   annotations: strings,
@@ -48,7 +48,7 @@ const metadataSchema = z.object({
 });
 
 /** As the CertificateRequest's `acmeDNSDomain`: any other value could not be shown on a request. */
-const domain = name
+const domain = shortText
   .min(1)
   .regex(
     /^([a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?\.?$/i,
@@ -57,39 +57,39 @@ const domain = name
 
 /** Name of the Secret that is referred to. */
 const secretRef = z
-  .object({ name: name.nullish() })
+  .object({ name: shortText.nullish() })
   .nullish()
   .transform((ref) => ref?.name ?? '');
 
 const specSchema = z.object({
-  clusterName: name.min(1),
+  clusterName: shortText.min(1),
   baseDomain: domain,
   installed: z.boolean().nullish(),
   /** `Running` or `Hibernating`. */
-  powerState: name.nullish().catch(undefined),
+  powerState: shortText.nullish().catch(undefined),
   platform: z
     .object({
-      aws: z.object({ region: name.nullish(), credentialsSecretRef: secretRef }).nullish(),
+      aws: z.object({ region: shortText.nullish(), credentialsSecretRef: secretRef }).nullish(),
       gcp: z.object({ credentialsSecretRef: secretRef }).nullish(),
-      azure: z.object({ credentialsSecretRef: secretRef, baseDomainResourceGroupName: name.nullish() }).nullish(),
+      azure: z.object({ credentialsSecretRef: secretRef, baseDomainResourceGroupName: shortText.nullish() }).nullish(),
     })
     .catchall(z.unknown())
     .nullish(),
   certificateBundles: listOf(
-    z.object({ name: name.min(1), generate: z.boolean().nullish(), certificateSecretRef: secretRef }),
+    z.object({ name: shortText.min(1), generate: z.boolean().nullish(), certificateSecretRef: secretRef }),
     32,
   ).transform((bundles) => (bundles ?? []).filter(({ generate }) => generate === true)),
   controlPlaneConfig: z
     .object({
       servingCertificates: z
         .object({
-          default: name.nullish(),
-          additional: listOf(z.object({ name: name.nullish(), domain: text.nullish() }), 1000),
+          default: shortText.nullish(),
+          additional: listOf(z.object({ name: shortText.nullish(), domain: text.nullish() }), 1000),
         })
         .nullish(),
     })
     .nullish(),
-  ingress: listOf(z.object({ domain: text.nullish(), servingCertificate: name.nullish() }), 1000),
+  ingress: listOf(z.object({ domain: text.nullish(), servingCertificate: shortText.nullish() }), 1000),
 });
 
 const url = text.nullish().transform((value) => value || undefined);

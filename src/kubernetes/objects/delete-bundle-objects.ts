@@ -63,10 +63,10 @@ function isRetained(request: ObjectMeta, cluster: ClusterIdentity, hasDefaultNam
 }
 
 /** Without the request, whose uid is then unknown, its name decides. */
-function isOwnedBy({ ownerReferences = [] }: ObjectMeta, requestName: string, requestUid: string | undefined): boolean {
+function isOwnedBy({ ownerReferences = [] }: ObjectMeta, request: string, requestUid: string | undefined): boolean {
   return ownerReferences.some((owner) =>
     requestUid === undefined
-      ? owner['kind'] === CERTIFICATE_REQUESTS.kind && owner['name'] === requestName
+      ? owner['kind'] === CERTIFICATE_REQUESTS.kind && owner['name'] === request
       : owner['uid'] === requestUid,
   );
 }

@@ -22,7 +22,7 @@ export function primaryResource(identity: Pick<ClusterIdentity, 'kind'>): Resour
 }
 
 /** The object itself, to record an Event on. */
-export function involvedObjectOf(identity: ClusterIdentity): InvolvedObject {
+export function involvedObjectOf(identity: Omit<ClusterIdentity, 'managementCluster'>): InvolvedObject {
   const { namespace, name, uid } = identity;
   return { resource: primaryResource(identity), namespace, name, uid };
 }

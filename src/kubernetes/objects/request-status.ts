@@ -33,7 +33,7 @@ export function buildRequestStatus(
   const { certificate } = report;
   const { conditions } = statusSchema.catch({ conditions: [] }).parse(current);
   const instant = toRfc3339(now);
-  const status = {
+  const fields = {
     issued: certificate !== undefined,
     status: legacyStatus(report),
     state: report.state,
@@ -61,7 +61,7 @@ export function buildRequestStatus(
       };
     }),
   };
-  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 /** `certID` names its certificate, so a window of another certificate is left out. */

@@ -16,9 +16,9 @@ type Status = Readonly<Record<string, unknown>>;
 interface StatusKind<Desired> {
   readonly resource: ResourceType;
   /** What the next status depends on; only that is cached. */
-  current(status: unknown): unknown;
+  readonly current: (status: unknown) => unknown;
   /** The status to apply; equal to the current one when there is nothing to write. */
-  build(current: unknown, desired: Desired): Status;
+  readonly build: (current: unknown, desired: Desired) => Status;
   /** How long a cached status that needs no change is trusted; after that it is read again. */
   readonly trustMs: number;
   /** Whether fields of other managers are removed. */

@@ -1,5 +1,4 @@
 /** The Secret of a certificate (`kubernetes.io/tls`, read by Hive). */
-import type { CertificateFacts } from '../../certificates/certificate-facts.ts';
 import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
 import { SECRETS } from './resources.ts';
 import { encodeSecretText } from './secret-data.ts';
