@@ -1,4 +1,4 @@
-/** `npm run chaos`: kills certman's workers at every step of their work, and asks everybody afterwards what became of it. */
+/** `npm run chaos`: kills certman's workers at every step of their work, then checks every outside system. */
 import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';

@@ -1,4 +1,4 @@
-/** What a run or a check works on: the systems themselves, reached past the relays, as one who may do everything. */
+/** Clients for runs and checks: direct connections that bypass the relays, with all rights. */
 import type { Client } from '@temporalio/client';
 import type { SampleCluster } from '../../local/stack/management-cluster/sample-cluster.ts';
 import type { Stack } from '../../local/stack/stack.ts';

@@ -1,4 +1,4 @@
-/** A whole installation to be killed in: the stack, relays in front of all of it, two workers behind them, and journals. */
+/** The installation under test: the stack, relays in front of it, two workers and the journals. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,13 +24,13 @@ export interface Installation extends ChaosContext {
   readonly killTriggers: KillTriggers;
   readonly orders: OrderJournal;
   readonly secrets: SecretJournal;
-  /** Which profile of the CA a worker's next life orders by. */
+  /** ACME profile of the workers that start from now on. */
   useProfile(name: ProfileName): void;
-  /** Ends every process, in order. */
+  /** Stops every process. */
   stop(): Promise<void>;
 }
 
-/** Lifetimes in seconds: one whose renewal comes within a run, and one whose does not. */
+/** Lifetimes in seconds: renewed within a run, and not renewed within a run. */
 const PROFILES = { 'four-minutes': 240, default: 90 * 86_400 } as const;
 export type ProfileName = keyof typeof PROFILES;
 
@@ -57,7 +57,7 @@ export async function startInstallation(options: {
       pebble: { profiles: PROFILES },
     });
     cleanUps.push(() => stack.stop());
-    // Nobody tidies up behind certman.
+    // No garbage collector, so that certman must delete everything itself.
     await stack.part('kube-controller-manager').stop();
     const { zoneId } = await stack.createZone(ZONE);
     const managementCluster = await prepareManagementCluster(stack);

@@ -1,4 +1,4 @@
-/** What a run says while it runs, on standard error: a line for each kill and each step, with the seconds since its begin. */
+/** Progress of a run on standard error: a line per kill and step, with the seconds since its start. */
 import pc from 'picocolors';
 
 export class Progress {
@@ -6,7 +6,7 @@ export class Progress {
   readonly #kills: number;
   #killed = 0;
 
-  /** @param kills how many are planned. */
+  /** @param kills number of planned kills. */
   constructor(kills: number) {
     this.#kills = kills;
   }

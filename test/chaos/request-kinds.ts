@@ -1,7 +1,7 @@
-/** Which step of certman's work a request belongs to, told from the request alone. */
+/** Maps a request to the step of certman's work that it belongs to. */
 import type { ExternalRequest, ExternalResponse } from './relays/exchange.ts';
 
-/** In the order of a certificate's life; the words are those of the progress lines. */
+/** Steps in the order of a certificate's lifecycle, with their texts in the progress lines. */
 export const REQUEST_KINDS = {
   signalCluster: 'signal-with-start of a cluster',
   holdCluster: 'finalizer onto the ClusterDeployment',
@@ -23,7 +23,7 @@ export const REQUEST_KINDS = {
   applySecret: 'apply Secret',
   deleteStaging: 'delete staging Secret',
   withdraw: 'ChangeResourceRecordSets (withdraw)',
-  watchHeartbeat: "heartbeat of the hub's watch",
+  watchHeartbeat: "heartbeat of the management cluster's watch",
   takeWorkflowTask: 'take a workflow task',
   workflowTaskDone: 'complete a workflow task',
   takeActivity: 'take an activity',
@@ -37,7 +37,7 @@ export const REQUEST_KINDS = {
 
 export type RequestKind = keyof typeof REQUEST_KINDS;
 
-/** @returns undefined for what no step consists of: nonces, directories, reads, watches, Events. */
+/** @returns the step; undefined for requests that belong to none: nonces, directories, reads, watches, Events. */
 export function kindOf(request: ExternalRequest): RequestKind | undefined {
   switch (request.system) {
     case 'ca':
@@ -53,15 +53,15 @@ export function kindOf(request: ExternalRequest): RequestKind | undefined {
   }
 }
 
-/** Whether an answer hands out work: a poll that ends with none says nothing. */
+/** Whether the response to a poll contains a task. */
 export function deliversTask(response: ExternalResponse): boolean {
   return response.body.length > GRPC_PREFIX_BYTES;
 }
 
-/** Of each message of gRPC: a flag and the length. */
+/** Prefix of each gRPC message: a flag and the length. */
 const GRPC_PREFIX_BYTES = 5;
 
-/** Paths of Pebble (wfe/wfe.go). */
+/** Pebble's paths (wfe/wfe.go). */
 const CA_PATHS: readonly (readonly [prefix: string, kind: RequestKind])[] = [
   ['/order-plz', 'newOrder'],
   ['/authZ/', 'authorization'],
@@ -79,7 +79,7 @@ function caKind({ method, path }: ExternalRequest): RequestKind | undefined {
 function route53Kind({ method, path, body }: ExternalRequest): RequestKind | undefined {
   if (method === 'GET') return path.includes('/change/') ? 'getChange' : undefined;
   if (method !== 'POST' || !path.includes('/rrset')) return undefined;
-  // One that publishes for an order and withdraws for another counts as what the first one waits for.
+  // A change that publishes for one order and withdraws for another counts as publication.
   return /<Action>(CREATE|UPSERT)<\/Action>/.test(body.toString()) ? 'publish' : 'withdraw';
 }
 
@@ -129,7 +129,7 @@ function temporalKind({ path, body }: ExternalRequest): RequestKind | undefined 
   }
 }
 
-/** Details are JSON inside the protocol buffer, as Temporal's default converter writes them. */
+/** Heartbeat details are JSON inside the protocol buffer, as Temporal's default converter encodes them. */
 function heartbeatKind(body: Buffer): RequestKind | undefined {
   if (body.includes('"orderUrl"')) return 'recordOrder';
   if (body.includes('"change"')) return 'recordChange';

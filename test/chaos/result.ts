@@ -1,31 +1,31 @@
-/** What a run ends with: for scripts a line of JSON, for people what was found. */
+/** Result of a run: a line of JSON for scripts, the findings for people. */
 import type { FinalEvidence } from './checks/final-checks.ts';
 import type { FindingKind } from './checks/finding.ts';
 
 export interface ChaosResult {
-  /** Whether nothing was found and every kill that was planned was made. */
+  /** Whether there are no findings and every planned kill happened. */
   readonly ok: boolean;
   /** Certificates that the CA issued. */
   readonly issued: number;
-  /** Orders that it took for them. */
+  /** Orders that the CA accepted. */
   readonly orders: number;
   readonly lost: number;
   readonly stuck: number;
-  /** Orders that became no certificate, those cut inside newOrder apart. */
+  /** Orders without a certificate, except those cut inside newOrder. */
   readonly wastedOrders: number;
-  /** Those of them that no kill explains. */
+  /** Orders without a certificate that no kill explains. */
   readonly unexplainedOrders: number;
   readonly leftovers: number;
-  /** Certificates that nothing asked for. */
+  /** Certificates without a reason to order them. */
   readonly issuedTwice: number;
-  /** Orders whose worker died inside newOrder, before it could hear of them. */
+  /** Orders whose worker died inside newOrder, before it received the response. */
   readonly cutOrders: number;
   /** Orders for clusters that were deleted meanwhile. */
   readonly ordersGivenUp: number;
-  /** By SIGKILL, those at random instants included. */
+  /** Kills by SIGKILL, including those at random instants. */
   readonly kills: number;
   readonly randomKills: number;
-  /** Instants at which a kill was planned and whose request never came. */
+  /** Planned kill points whose request was never sent. */
   readonly missedKills: number;
   readonly seconds: number;
   readonly seed: number;

@@ -1,4 +1,4 @@
-/** A run: clusters through issuance, renewal and deletion while their workers are killed, then every check. */
+/** Performs a run: issues, renews and deletes clusters while workers are killed, then runs every check. */
 import pc from 'picocolors';
 import { identityOf } from '../../local/demo/output.ts';
 import { prepareSampleClusters } from '../../local/stack/management-cluster/sample-cluster.ts';
@@ -18,20 +18,20 @@ import { type ChaosResult, summarize } from './result.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 export interface ChaosOptions {
-  /** Clusters that are issued for, renewed and deleted. */
+  /** Number of clusters that are issued, renewed and deleted. */
   readonly clusters: number;
   readonly seed: number;
-  /** Every instant of an order in first orders and in renewals, instead of in one of them. */
+  /** Kills at every request of an order in first orders and in renewals, instead of in one of them. */
   readonly thorough: boolean;
   readonly stateDir: string;
-  /** Ends the run, and everything that it started. */
+  /** Aborts the run and stops everything that it started. */
   readonly signal: AbortSignal;
 }
 
-/** Clusters beside them that stay, and that all the deletions around them must not touch. */
+/** Number of clusters that stay, which the deletions must not affect. */
 const KEPT_CLUSTERS = 4;
 const RANDOM_PAUSE_MS = { least: 12_000, most: 30_000 } as const;
-/** The retry schedule begins with a minute; the last timer of a four-minute certificate comes after two. */
+/** The retry schedule starts with one minute; a four-minute certificate is renewed after two. */
 const SETTLE_SECONDS = 240;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {

@@ -1,4 +1,4 @@
-/** `docker compose up`, as README and docker-compose.yml describe it, from the first certificate to the last trace. */
+/** `docker compose` as README and docker-compose.yml describe it, from `up` to `down --volumes`. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ const engine = inject('engine');
 const { compose, docker } = dockerCli(engine);
 const { services } = readComposeFile();
 
-/** The documented command. */
+/** The command in the documentation. */
 const kubectl = (...args: readonly string[]) => compose(['run', '--rm', 'kubectl', ...args]);
 const certman = (...args: readonly string[]) => compose(['exec', 'worker', 'node', 'bin/certman.js', ...args]);
 
@@ -33,7 +33,7 @@ interface Container {
   readonly ExitCode: number;
 }
 
-/** One object a line. */
+/** One JSON object per line. */
 async function containers(): Promise<readonly Container[]> {
   const listed = await compose(['ps', '--all', '--format', 'json']);
   return listed
@@ -93,7 +93,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('up: the sample gets its certificate', async () => {
+  test('`up` issues a certificate for the sample cluster', async () => {
     const start = performance.now();
     await up();
     first = await issued();
@@ -102,7 +102,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     await compose(['cp', `worker:${FILES.caFile}`, acme().caFile]);
   });
 
-  test('every part runs, and every step has ended well', async () => {
+  test('every service runs, and every one-shot service has exited with code 0', async () => {
     const seen = await eventually(
       'the steps have ended',
       containers,
@@ -115,7 +115,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(wanted));
   });
 
-  test('the Secret has a certificate for every name, its key, and the serial number of the status', async () => {
+  test('the Secret holds key and certificate with every name and the serial number in the status', async () => {
     const secret = JSON.parse(
       await kubectl('get', 'secret', SAMPLE.secretName, '-n', SAMPLE.namespace, '-o', 'json'),
     ) as { readonly data: Readonly<Record<string, string>> };
@@ -127,12 +127,12 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     expect(await certificateStatus(acme(), first)).toMatchObject({ Status: 'Valid' });
   });
 
-  test('kubectl get certificaterequests shows it', async () => {
+  test('`kubectl get certificaterequests` shows the certificate', async () => {
     const table = await kubectl('get', 'certificaterequests', '-A');
     expect(table).toMatch(new RegExp(`^${SAMPLE.namespace} +${SAMPLE.requestName} +True `, 'm'));
   });
 
-  test('certman status shows it', async () => {
+  test('`certman status` shows the certificate', async () => {
     await eventually(
       'status',
       () => certman('status'),
@@ -140,7 +140,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     );
   });
 
-  test('the Web UI is served, with the workflow of the cluster', async () => {
+  test('the Web UI shows the workflow of the cluster', async () => {
     const page = await sendRequest(`http://127.0.0.1:${PORTS.temporalUi}/`);
     expect(page.status).toBe(200);
     expect(page.body).toContain('<html');
@@ -152,18 +152,18 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     expect(found?.status).toBe('WORKFLOW_EXECUTION_STATUS_RUNNING');
   });
 
-  test('closed workflows are kept for as long as the worker wants them', async () => {
+  test('the namespace has the retention that the worker requires', async () => {
     expect(await compose(['logs', 'worker'])).not.toContain('Temporal keeps closed executions for less');
   });
 
-  test('the metrics of the worker are served', async () => {
+  test('the worker serves its metrics', async () => {
     const metrics = await sendRequest(`http://127.0.0.1:${PORTS.metrics}/metrics`);
     expect(metrics.status).toBe(200);
     expect(metrics.body).toMatch(/^certman_/m);
     expect((await sendRequest(`http://127.0.0.1:${PORTS.metrics}/readyz`)).status).toBe(200);
   });
 
-  test('every published port takes connections', async () => {
+  test('every published port accepts connections', async () => {
     const published = Object.values(services).flatMap(({ ports = [] }) => ports);
     for (const port of published.filter((one) => !one.endsWith('/udp'))) {
       const connection = connect(Number(port.split(':')[1]), '127.0.0.1');
@@ -172,7 +172,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     }
   });
 
-  test('DNS has no TXT record left, asked by UDP', async () => {
+  test('DNS returns no challenge TXT record over UDP', async () => {
     const resolver = new Resolver({ timeout: 10_000, tries: 4 });
     resolver.setServers([`127.0.0.1:${PORTS.dns}`]);
     const record = `_acme-challenge.${SAMPLE.dnsNames[0] ?? ''}`;
@@ -183,13 +183,13 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     );
   });
 
-  test('certman renew gets another certificate', async () => {
+  test('`certman renew` issues another certificate', async () => {
     expect(await certman('renew', AT)).toContain('renewed by');
     second = await eventually('another serial number', readySerialNumber, (serial) => !['', first].includes(serial));
     expect(await certificateStatus(acme(), second)).toMatchObject({ Status: 'Valid' });
   });
 
-  test('kubectl delete clusterdeployment leaves nothing, and the certificates are revoked', async () => {
+  test('`kubectl delete clusterdeployment` revokes the certificates and leaves no objects', async () => {
     await kubectl('delete', 'clusterdeployment', SAMPLE.name, '-n', SAMPLE.namespace);
     const kinds = 'clusterdeployments,certificaterequests,secrets';
     await eventually(
@@ -202,20 +202,20 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     }
   });
 
-  test('down and up again makes a new sample, with the volume of before', async () => {
+  test('`down` and `up` create a new sample on the existing volume', async () => {
     await compose(['down']);
     await up();
     const third = await issued();
     expect([first, second]).not.toContain(third);
   });
 
-  test('the worker ends by itself when it is stopped', async () => {
+  test('the worker exits on its own when it is stopped', async () => {
     await compose(['stop', 'worker']);
     const worker = (await containers()).find(({ Service }) => Service === 'worker');
     expect(worker).toMatchObject({ State: 'exited', ExitCode: 0 });
   });
 
-  test('down --volumes leaves no container, network or volume', async () => {
+  test('`down --volumes` leaves no container, network or volume', async () => {
     await compose(['down', '--volumes']);
     const filter = ['--quiet', '--filter', `label=com.docker.compose.project=${PROJECT}`];
     expect(await docker(['ps', '--all', ...filter])).toBe('');

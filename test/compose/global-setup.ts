@@ -1,8 +1,8 @@
 /**
  * One Docker engine for the run. `CERTMAN_TEST_COMPOSE`:
- * not set: an engine of the tests' own with stand-in images; where none can be started, the tests are skipped and say why;
- * `required`: likewise, and it is a failure that none can be started;
- * `running`: the engine that the Docker CLI finds, with its plugin of Compose; it pulls the published images.
+ * not set: a separate engine with stand-in images; the tests are skipped with the reason when none can be started;
+ * `required`: like not set, but fails when none can be started;
+ * `running`: the engine that the Docker CLI finds, with its Compose plugin; it pulls the published images.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -66,7 +66,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     return () => Promise.resolve();
   }
 
-  /** Work on which the tests depend, with a line at its beginning and end. */
+  /** Runs a preparation step and prints a line before and after it. */
   function step<T>(name: string, work: () => Promise<T>): Promise<T> {
     return withProgress(progress, name, 'preparing', work);
   }

@@ -8,13 +8,13 @@ export default defineConfig({
     include: ['test/compose/**/*.test.ts'],
     globalSetup: ['./test/compose/global-setup.ts'],
     reporters: ['default', './test/support/vitest/counts-reporter.ts'],
-    // The files share one engine, and the first builds the images that the others run.
+    // The files share one engine, and the first file builds the images for the others.
     fileParallelism: false,
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
-    // Removing the data of an engine takes its time on a busy disk.
+    // Removing an engine's data takes long on a busy disk.
     teardownTimeout: TEST_TIMEOUT_MS,
-    // Each test goes on from where the one before left the stack.
+    // Each test continues with the state that the previous one left.
     bail: 1,
   },
 });

@@ -53,7 +53,7 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     await compose(['build', 'worker'], { timeoutMs: BUILD_TIMEOUT_MS });
   }, BUILD_TIMEOUT_MS);
 
-  test('is restricted by the Deployment as it is here', () => {
+  test('has the same restrictions in this test and in the Deployment', () => {
     expect(ofPod).toMatchObject({ runAsNonRoot: true });
     expect(ofPod.runAsUser, 'the user is that of the image').toBeUndefined();
     expect(container.securityContext).toEqual({
@@ -63,12 +63,12 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     });
   });
 
-  test('names its user by number, and not root: runAsNonRoot refuses any other', async () => {
+  test('has a numeric, non-root user, as runAsNonRoot requires', async () => {
     const user = (await docker(['image', 'inspect', '--format', '{{.Config.User}}', IMAGE])).trim();
     expect(user).toMatch(/^[1-9]\d*(:[1-9]\d*)?$/);
   });
 
-  test('runs as that user, who can write to /tmp only', async () => {
+  test('runs as that user, which can write to /tmp only', async () => {
     const seen = await runNode(`
       const { writeFileSync } = require('node:fs');
       const write = (file) => { try { writeFileSync(file, ''); return 'written'; } catch (error) { return error.code; } };
@@ -86,7 +86,7 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
   });
 
-  test('runs the Node.js of the checkout', async () => {
+  test('runs the Node.js version of the checkout', async () => {
     expect(await runNode('console.log(JSON.stringify(process.version))')).toBe(process.version);
   });
 
@@ -95,7 +95,7 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     for (const command of ['worker', 'status', 'renew', 'config']) expect(help).toContain(command);
   });
 
-  test('checks its settings', async () => {
+  test('validates its settings', async () => {
     expect(await run('config', '--check')).toContain('right');
     const args = ['run', '--rm', ...RESTRICTIONS, '--env=CERTMAN_KEY_TYPE=rsa-1', IMAGE, 'config', '--check'];
     const wrong = await tryDocker(args);
@@ -103,7 +103,7 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     expect(`${wrong.stdout}${wrong.stderr}`).toContain('CERTMAN_KEY_TYPE');
   });
 
-  test('waits for Temporal, answers its liveness probe meanwhile, and ends at SIGTERM', async () => {
+  test('waits for Temporal with a passing liveness probe, and exits on SIGTERM', async () => {
     const id = (await docker(['run', '--detach', ...RESTRICTIONS, IMAGE])).trim();
     try {
       await eventually(

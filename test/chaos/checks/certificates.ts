@@ -1,14 +1,14 @@
-/** Whether clusters that live have their certificate: asked of the API server and of the CA. */
+/** Checks at the API server and the CA that every existing cluster has its certificate. */
 import { CheckFailed, waitForReadyRequest } from '../../../local/demo/checks.ts';
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import type { ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 
-/** Its status is written after its Secret. */
+/** The status is written after the Secret. */
 const READY_TIMEOUT_SECONDS = 5;
 
-/** A certificate with its own key, for all names, unexpired and unrevoked, and told on the CertificateRequest. */
+/** Checks for a matching key, all names, expiry, revocation and the serial number in the CertificateRequest's status. */
 export async function certificateFindings(
   context: Pick<ChaosContext, 'stack' | 'kubernetes'>,
   clusters: readonly SampleCluster[],

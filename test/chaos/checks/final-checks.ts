@@ -1,4 +1,4 @@
-/** All checks once the last cluster that was deleted is gone, each asked of those who know. */
+/** All checks after the last deleted cluster is gone. */
 import { readCaLog } from '../../support/acme/ca-log.ts';
 import type { ChaosCluster } from '../context.ts';
 import type { Installation } from '../installation.ts';
@@ -12,7 +12,7 @@ import { decommissionFindings, idleFindings, workflowFindings } from './workflow
 export interface ExpectedState {
   readonly living: readonly ChaosCluster[];
   readonly deleted: readonly ChaosCluster[];
-  /** How often an operator asked for a renewal, by cluster. */
+  /** Number of renewals requested by an operator, by cluster. */
   readonly requestedRenewals: ReadonlyMap<string, number>;
   /** From when on an order for a cluster may be given up with it (`performance.now()`), by the cluster's name. */
   readonly decommissioningSince: ReadonlyMap<string, number>;
@@ -22,7 +22,7 @@ export interface FinalEvidence {
   readonly findings: readonly Finding[];
   /** Certificates that the CA issued. */
   readonly issued: number;
-  /** Orders that the CA took. */
+  /** Orders that the CA accepted. */
   readonly orders: number;
   readonly unfulfilled: UnfulfilledOrders;
 }
@@ -48,7 +48,7 @@ export async function runFinalChecks(installation: Installation, expected: Expec
     ...(await workflowFindings(installation)),
     ...broken.map((what): Finding => ({ kind: 'lost', what })),
   ];
-  // An order that did not pass the relay would be judged by nobody.
+  // Orders that bypass the relay would not be checked.
   if (ordersOfCa !== orders.length) {
     const what = `the CA took ${ordersOfCa} orders, of which ${orders.length} were seen`;
     findings.push({ kind: 'wastedOrder', what });

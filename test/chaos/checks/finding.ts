@@ -1,19 +1,19 @@
-/** What a check found that should not be. */
+/** A violation that a check found. */
 
 export type FindingKind =
-  /** A certificate that is not where it belongs, or serves nobody there; or one that the CA issued and nobody ever got. */
+  /** A certificate that is missing or unusable in its Secret, or that the CA issued and certman never installed. */
   | 'lost'
-  /** Work that is not done and that nothing will get done. */
+  /** Work that is not done and that nothing will complete. */
   | 'stuck'
-  /** Something that should have been taken away. */
+  /** An object or record that should have been deleted. */
   | 'leftover'
-  /** An order that became no certificate, and no kill explains it. */
+  /** An order without a certificate, which no kill explains. */
   | 'wastedOrder'
-  /** A certificate that nothing asked for. */
+  /** A certificate without a reason to order it. */
   | 'issuedTwice';
 
 export interface Finding {
   readonly kind: FindingKind;
-  /** In words: what, where, and what was expected. */
+  /** What was found where, and what was expected. */
   readonly what: string;
 }

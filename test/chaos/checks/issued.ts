@@ -1,4 +1,4 @@
-/** Whether everything that the CA ever issued came to its Secret, and was revoked with its cluster: asked of the CA. */
+/** Checks at the CA that every issued certificate reached its Secret and was revoked with its cluster. */
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import type { IssuedByCa } from '../../support/acme/ca-log.ts';
 import type { ChaosContext } from '../context.ts';
@@ -7,9 +7,9 @@ import type { SeenCertificate } from '../evidence/secret-journal.ts';
 import type { Finding } from './finding.ts';
 
 export interface IssuedEvidence {
-  /** By the CA's log. */
+  /** From the CA's log. */
   readonly issued: readonly IssuedByCa[];
-  /** By the watch on Secrets. */
+  /** From the watch on Secrets. */
   readonly certificates: readonly SeenCertificate[];
   readonly orders: readonly SeenOrder[];
   readonly deleted: readonly SampleCluster[];

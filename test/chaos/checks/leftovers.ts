@@ -1,4 +1,4 @@
-/** What should have been taken away: asked of Route 53 and of the API server. */
+/** Checks at Route 53 and the API server that nothing is left over. */
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { type KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -7,7 +7,7 @@ import { txtRecords } from '../../support/e2e/evidence.ts';
 import type { ChaosContext } from '../context.ts';
 import type { Finding } from './finding.ts';
 
-/** No TXT record of a challenge is in the zone once nothing is being proved. */
+/** No challenge TXT record is in the zone when no order is in progress. */
 export async function recordFindings(context: Pick<ChaosContext, 'stack' | 'zone'>): Promise<readonly Finding[]> {
   const records = await txtRecords(context);
   return [...records]
@@ -15,7 +15,7 @@ export async function recordFindings(context: Pick<ChaosContext, 'stack' | 'zone
     .map(([name, values]) => ({ kind: 'leftover', what: `TXT record ${name} with ${values.length} values` }));
 }
 
-/** No key is staged once every certificate is installed. */
+/** No staging Secret exists once every certificate is installed. */
 export async function stagingFindings({ kubernetes }: Pick<ChaosContext, 'kubernetes'>): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for await (const { metadata } of kubernetes.list(SECRETS, { labelSelector: `${STAGING_LABEL}=true` })) {
@@ -24,7 +24,7 @@ export async function stagingFindings({ kubernetes }: Pick<ChaosContext, 'kubern
   return findings;
 }
 
-/** Of clusters that were deleted nothing is there any more: what is on its way out is not gone. */
+/** No object of a deleted cluster exists; an object that is being deleted still counts. */
 export async function objectFindings(
   { kubernetes }: Pick<ChaosContext, 'kubernetes'>,
   deleted: readonly SampleCluster[],

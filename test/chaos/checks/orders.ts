@@ -1,4 +1,4 @@
-/** What became of every order, and whether more certificates were issued than anything asked for. Pure. */
+/** Classifies every order, and finds certificates without a reason to order them. Pure. */
 import type { SampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import type { IssuedByCa } from '../../support/acme/ca-log.ts';
 import type { SeenOrder } from '../evidence/order-journal.ts';
@@ -15,15 +15,15 @@ export interface OrderEvidence {
   readonly decommissioningSince: ReadonlyMap<string, number>;
 }
 
-/** Orders that became no certificate in a Secret, in words, by why that is. */
+/** Descriptions of the orders without a certificate in a Secret, by cause. */
 export interface UnfulfilledOrders {
-  /** Their worker died inside newOrder itself, so that nobody could know of them. */
+  /** The worker died inside newOrder, so certman cannot know the order. */
   readonly cut: readonly string[];
-  /** Their worker died after that and before Temporal had their URL. */
+  /** The worker died after newOrder and before Temporal had the order URL. */
   readonly unrecorded: readonly string[];
-  /** Their cluster was deleted meanwhile. */
+  /** The cluster was deleted meanwhile. */
   readonly givenUp: readonly string[];
-  /** For no reason that a kill would explain. */
+  /** No kill explains it. */
   readonly unexplained: readonly string[];
 }
 
@@ -32,15 +32,15 @@ export function unfulfilledOrders(evidence: OrderEvidence, clusters: readonly Sa
   const fulfilled = new Set(
     evidence.issued.filter(({ serialNumber }) => inSecret.has(serialNumber)).map(({ orderId }) => orderId),
   );
-  const told: Record<keyof UnfulfilledOrders, string[]> = { cut: [], unrecorded: [], givenUp: [], unexplained: [] };
+  const byCause: Record<keyof UnfulfilledOrders, string[]> = { cut: [], unrecorded: [], givenUp: [], unexplained: [] };
   for (const order of evidence.orders) {
     if (fulfilled.has(order.id)) continue;
     const name = order.dnsNames[0] ?? 'nothing';
     const cluster = clusters.find(({ dnsNames }) => dnsNames.includes(name));
     const { fate, why } = classifyOrder(order, evidence.kills, evidence.decommissioningSince.get(cluster?.name ?? ''));
-    told[fate].push(`order ${order.id} for ${name}: ${why}`);
+    byCause[fate].push(`order ${order.id} for ${name}: ${why}`);
   }
-  return told;
+  return byCause;
 }
 
 function classifyOrder(
@@ -50,8 +50,7 @@ function classifyOrder(
 ): { readonly fate: keyof UnfulfilledOrders; readonly why: string } {
   if (decommissioningSince !== undefined && at >= decommissioningSince)
     return { fate: 'givenUp', why: 'its cluster was deleted' };
-  if (recordedAt !== undefined)
-    return { fate: 'unexplained', why: 'Temporal had its URL, and it was not gone on with' };
+  if (recordedAt !== undefined) return { fate: 'unexplained', why: 'Temporal had its URL, but it was not continued' };
   if (incarnation === undefined) return { fate: 'cut', why: 'its worker was dead before its request was read' };
   const kill = kills.find((one) => one.incarnation === incarnation);
   if (kill === undefined) return { fate: delivered ? 'unexplained' : 'cut', why: `${incarnation} was not killed` };
@@ -64,12 +63,12 @@ function classifyOrder(
   };
 }
 
-/** Lifetimes of less are renewed by the timer within a run. */
+/** Certificates with a shorter lifetime are renewed within a run. */
 const SHORT_LIVED_MS = 3_600_000;
 
 /**
- * A certificate is asked for by the first order, by each renewal that an operator asked for, and by the timer of each
- * short-lived one.
+ * Finds clusters with more certificates than reasons: the first order, each renewal requested by an operator, and the renewal of
+ * each short-lived certificate.
  */
 export function duplicateIssuanceFindings(
   clusters: readonly SampleCluster[],

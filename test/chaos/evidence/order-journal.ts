@@ -1,19 +1,19 @@
-/** Every order that the CA took, as the relay in front of it saw that: also those that nobody came to know of. */
+/** Every order that the CA accepted, as seen by the relay, including orders that certman never learned of. */
 import { z } from 'zod';
 import type { ExchangeListener, ExternalRequest, ExternalResponse } from '../relays/exchange.ts';
 import { kindOf } from '../request-kinds.ts';
 
 export interface SeenOrder {
-  /** Last part of its URL, by which the CA's log names it. */
+  /** Last segment of its URL, as in the CA's log. */
   readonly id: string;
   readonly dnsNames: readonly string[];
-  /** The life of the worker that asked for it; undefined when that was over before the request was read. */
+  /** The worker incarnation that sent the request; undefined when it was dead before the request was read. */
   readonly incarnation: string | undefined;
-  /** Whether the CA's answer was passed on to it. */
+  /** Whether the worker received the CA's response. */
   readonly delivered: boolean;
-  /** `performance.now()` when the answer was passed on or cut. */
+  /** `performance.now()` when the response was forwarded or dropped. */
   readonly at: number;
-  /** `performance.now()` when Temporal had its URL, from when on the next attempt can go on with it; absent: it never had. */
+  /** `performance.now()` when Temporal had its URL, so that the next attempt can continue it; absent: it never had. */
   readonly recordedAt?: number;
 }
 
@@ -48,7 +48,7 @@ export class OrderJournal {
     });
   }
 
-  /** A heartbeat, or the activity's result, that Temporal has taken: it takes none of an attempt that it has given up. */
+  /** A heartbeat or result that Temporal accepted; it rejects those of a timed-out attempt. */
   #record({ body }: ExternalRequest): void {
     for (const order of this.#orders.values()) {
       if (order.recordedAt !== undefined || !body.includes(order.id)) continue;
@@ -57,7 +57,7 @@ export class OrderJournal {
   }
 }
 
-/** RFC 8555 §7.4, inside a flattened JWS (§6.2). */
+/** Payload of newOrder (RFC 8555 §7.4) in a flattened JWS (§6.2). */
 function namesOrdered({ body }: ExternalRequest): readonly string[] {
   const { payload } = jwsSchema.parse(JSON.parse(body.toString()));
   const order = newOrderSchema.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));

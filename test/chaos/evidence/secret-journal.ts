@@ -1,4 +1,4 @@
-/** Every certificate that was ever in its Secret, as a watch on the API server saw it. */
+/** Every certificate that was ever in its Secret, recorded by a watch. */
 
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -23,24 +23,24 @@ export class SecretJournal {
   readonly #stopping = new AbortController();
   readonly #watching: Promise<void>;
 
-  /** @param kubernetes as one who may read every Secret. */
+  /** @param kubernetes with the right to read every Secret. */
   constructor(kubernetes: KubernetesClient) {
     this.#watching = this.#watch(kubernetes);
-    // Told by `stop`, after which nobody could do anything about it.
+    // `stop` throws it; before that it is not needed.
     this.#watching.catch(() => undefined);
   }
 
-  /** In the order in which they came; each once. */
+  /** Each certificate once, in the order of installation. */
   get certificates(): readonly SeenCertificate[] {
     return [...this.#certificates.values()];
   }
 
-  /** What a Secret held at some instant that would have served nobody. */
+  /** Unusable contents that a Secret had at some instant. */
   get broken(): readonly string[] {
     return this.#broken;
   }
 
-  /** @throws when the watch could not go on. */
+  /** @throws when the watch failed. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#watching;

@@ -1,4 +1,4 @@
-/** The instants at which a worker is killed on purpose, and in which part of a run each is due. Pure. */
+/** The requests at which a worker is killed, and the phase of each kill. Pure. */
 
 import { REQUEST_KINDS, type RequestKind } from '../request-kinds.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -8,11 +8,11 @@ export type Phase = (typeof PHASES)[number];
 
 export interface KillPoint {
   readonly request: RequestKind;
-  /** `before`: the server never sees the request. `after`: the server has acted, the worker never hears. */
+  /** `before`: the server never receives the request. `after`: the server has acted, but the worker never receives the response. */
   readonly moment: 'before' | 'after';
 }
 
-/** Every request on the way from an order to an installed certificate. */
+/** Every request from an order to an installed certificate. */
 const ISSUANCE_REQUESTS: readonly RequestKind[] = [
   'applyRequest',
   'applyStatus',
@@ -49,12 +49,12 @@ const DECOMMISSION_REQUESTS: readonly RequestKind[] = [
   'removeFinalizer',
 ];
 
-/** A poll that the server never sees is one that was not made. */
+/** No kill before polls: a poll that the server never receives has no effect. */
 const AFTER_ONLY: ReadonlySet<RequestKind> = new Set(['takeWorkflowTask', 'takeActivity']);
 
 /**
- * The kills of each phase in the order they come.
- * @param options.thorough every instant of an order in first orders and in renewals; else each in one of them.
+ * The kills of each phase, in order.
+ * @param options.thorough tries every request of an order in first orders and in renewals, instead of in one of them.
  */
 export function killPlan(
   random: SeededRandom,
@@ -66,14 +66,14 @@ export function killPlan(
     ? [ofAnOrder, random.shuffled(ofAnOrder)]
     : [ofAnOrder.slice(0, half), ofAnOrder.slice(half)];
   return {
-    // Those that only a cluster just installed gives occasion to come while there are some.
+    // Requests that only newly installed clusters cause come first, while there are such clusters.
     issuance: [...random.shuffled(pointsOf(FIRST_ISSUANCE_REQUESTS)), ...withWatchLast(some)],
     renewal: withWatchLast(others),
     deletion: random.shuffled(pointsOf(DECOMMISSION_REQUESTS)),
   };
 }
 
-/** The watch is taken over 10 s after a kill, and so seldom alive while there is a kill every few seconds. */
+/** Another worker takes over the watch 10 s after a kill, so it rarely runs while kills are seconds apart. */
 function withWatchLast(points: readonly KillPoint[]): readonly KillPoint[] {
   const ofWatch = ({ request }: KillPoint): boolean => request === 'watchHeartbeat';
   return [...points.filter((point) => !ofWatch(point)), ...points.filter(ofWatch)];

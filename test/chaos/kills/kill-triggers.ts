@@ -1,4 +1,4 @@
-/** Kills the worker that makes a given request, at the instant that was asked for. */
+/** Kills the worker that sends a given request, before or after the server acts on it. */
 import type { ExternalRequest, ExternalResponse, InterceptAction, Interceptor } from '../relays/exchange.ts';
 import { deliversTask, kindOf } from '../request-kinds.ts';
 import { describeKillPoint, type KillPoint } from './kill-points.ts';
@@ -13,12 +13,12 @@ export class KillTriggers implements Interceptor {
   #workers: Pick<WorkerPool, 'kill'> | undefined;
   readonly #armed = new Set<KillTrigger>();
 
-  /** Whom they kill: the relays, which ask here, are there before the workers. */
+  /** The workers to kill. Set later, because the relays that use the triggers start before the workers. */
   attach(workers: Pick<WorkerPool, 'kill'>): void {
     this.#workers = workers;
   }
 
-  /** @returns what resolves with the life that it ended, once it has; `disarm` gives it up. */
+  /** @returns a promise of the incarnation that was killed; `disarm` removes the trigger. */
   arm(point: KillPoint): { readonly fired: Promise<string>; readonly disarm: () => void } {
     let disarm = (): void => undefined;
     const fired = new Promise<string>((resolve) => {
@@ -43,7 +43,7 @@ export class KillTriggers implements Interceptor {
     const kind = kindOf(request);
     const trigger = [...this.#armed].find(({ point }) => point.moment === moment && point.request === kind);
     if (trigger === undefined) return 'pass';
-    // At once, so that nothing else springs it while the worker dies.
+    // Removed at once, so that no other request triggers it while the worker dies.
     this.#armed.delete(trigger);
     if ((await this.#workers?.kill(request.worker, describeKillPoint(trigger.point))) === true) {
       trigger.fired(request.worker);

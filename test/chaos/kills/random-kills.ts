@@ -1,10 +1,10 @@
-/** Kills at instants that nobody chose, beside those at given requests. */
+/** Kills workers at random instants, in addition to those at given requests. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 export interface RandomKills {
-  /** Lives that were ended. */
+  /** Processes killed. */
   readonly count: number;
   stop(): Promise<void>;
 }

@@ -1,15 +1,15 @@
-/** A worker that is killed again and again, and started again each time. */
+/** A worker that is restarted after each kill. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkerOptions, WorkerProcess } from '../../../local/stack/worker-process.ts';
 
 export interface RestartingWorkerOptions {
   readonly name: string;
   readonly start: (more: Pick<WorkerOptions, 'onSpawned'>) => Promise<WorkerProcess>;
-  /** How long it stays dead, beside what its start takes. */
+  /** Time between the kill and the next start. */
   readonly downtimeMs: () => number;
 }
 
-/** From the first instant of its process on. */
+/** One process of the worker, from its start on. */
 interface Incarnation {
   readonly name: string;
   readonly process: Pick<WorkerProcess, 'pid' | 'kill' | 'ended'>;
@@ -22,7 +22,7 @@ export class RestartingWorker {
   readonly #killed = new Set<string>();
   #incarnations = 0;
   #current: Incarnation | undefined;
-  /** Once the present life is known to be ready. */
+  /** The current process, once it is ready. */
   #ready: WorkerProcess | undefined;
   #starting: Promise<void> = Promise.resolve();
   #failure: unknown;
@@ -32,7 +32,7 @@ export class RestartingWorker {
     this.#options = options;
   }
 
-  /** Name of the present life, as in `worker-1 life 3`; undefined while it is dead. */
+  /** Name of the current incarnation (`worker-1 incarnation 3`); undefined while no process runs. */
   get incarnation(): string | undefined {
     return this.#current?.name;
   }
@@ -50,7 +50,7 @@ export class RestartingWorker {
     return this.#starting;
   }
 
-  /** SIGKILL, and a new life soon. @returns once it is dead; whether it was this life that it ended. */
+  /** Sends SIGKILL and restarts after the downtime. @returns whether this incarnation was running, once the process is gone. */
   async kill(incarnation: string): Promise<boolean> {
     const current = this.#current;
     if (current?.name !== incarnation) return false;
@@ -58,22 +58,22 @@ export class RestartingWorker {
     this.#current = undefined;
     this.#ready = undefined;
     await current.process.kill();
-    // What goes wrong with it is told by checkHealth.
+    // checkHealth throws the failure of this start.
     this.#startLater().catch(() => undefined);
     return true;
   }
 
-  /** SIGTERM, then a new life at once, as in a rollout. Nobody may kill it meanwhile. */
+  /** Sends SIGTERM and restarts at once, as in a rollout. Must not be killed meanwhile. */
   async roll(): Promise<void> {
     await this.ready();
-    const leaving = this.#ready;
+    const stopping = this.#ready;
     this.#current = undefined;
     this.#ready = undefined;
-    await leaving?.stop();
+    await stopping?.stop();
     await this.start();
   }
 
-  /** Resolves when it is up. @throws when its last start failed. */
+  /** Waits until the worker is ready. @throws when its last start failed. */
   async ready(): Promise<void> {
     while (this.#ready === undefined && !this.#stopped) {
       this.checkHealth();
@@ -81,14 +81,15 @@ export class RestartingWorker {
     }
   }
 
-  /** @throws what kept it from starting again, or that it has ended without having been killed. */
+  /** @throws when the last start failed or the worker exited without having been killed. */
   checkHealth(): void {
     if (this.#failure !== undefined) throw this.#failure;
     const ended = this.#current?.process.ended();
-    if (ended !== undefined) throw new Error(`${this.incarnation} ended by itself (${ended}); see its log`);
+    if (ended !== undefined)
+      throw new Error(`${this.incarnation} exited without having been killed (${ended}); see its log`);
   }
 
-  /** Ends it in good order, for ever. */
+  /** Stops the worker with SIGTERM, without a restart. */
   async stop(): Promise<void> {
     this.#stopped = true;
     const [incarnation, ready] = [this.#current, this.#ready];
@@ -100,7 +101,7 @@ export class RestartingWorker {
 
   async #start(): Promise<void> {
     this.#incarnations += 1;
-    const name = `${this.#options.name} life ${this.#incarnations}`;
+    const name = `${this.#options.name} incarnation ${this.#incarnations}`;
     try {
       const ready = await this.#options.start({
         onSpawned: (process) => {
@@ -109,7 +110,7 @@ export class RestartingWorker {
       });
       if (this.incarnation === name) this.#ready = ready;
     } catch (error) {
-      // One that was killed does not become ready.
+      // A killed process does not become ready.
       if (!this.#killed.has(name) && !this.#stopped) throw error;
     }
   }

@@ -1,14 +1,14 @@
-/** The workers of a run, who of them made a connection, and a record of every kill. */
+/** The workers of a run, which of them opened a connection, and a record of every kill. */
 import type { ConnectionOwner } from '../relays/exchange.ts';
 import { processOfConnection } from '../relays/socket-owner.ts';
 import type { RestartingWorker } from './restarting-worker.ts';
 
 export interface Kill {
-  /** The life that it ended, as in `worker-1 life 3`. */
+  /** The incarnation that was killed (`worker-1 incarnation 3`). */
   readonly incarnation: string;
-  /** What the worker was about, in words. */
+  /** What the worker was doing. */
   readonly killPoint: string;
-  /** `performance.now()` at the signal. */
+  /** `performance.now()` when SIGKILL was sent. */
   readonly at: number;
 }
 
@@ -24,7 +24,7 @@ export class WorkerPool {
     return this.#kills;
   }
 
-  /** Lives under way. */
+  /** Incarnations that are running. */
   running(): readonly string[] {
     return this.#workers.flatMap(({ incarnation }) => incarnation ?? []);
   }
@@ -40,7 +40,7 @@ export class WorkerPool {
     return running.find((worker) => worker.pid === pid)?.incarnation;
   };
 
-  /** SIGKILL to one life. @returns false when it was over already. */
+  /** Sends SIGKILL to an incarnation. @returns false when it is not running. */
   async kill(incarnation: string, killPoint: string): Promise<boolean> {
     const at = performance.now();
     const worker = this.#workers.find((one) => one.incarnation === incarnation);
@@ -53,17 +53,17 @@ export class WorkerPool {
     await Promise.all(this.#workers.map((worker) => worker.start()));
   }
 
-  /** One after the other, as a Deployment does. */
+  /** Restarts the workers one after the other, as a Deployment does. */
   async roll(): Promise<void> {
     for (const worker of this.#workers) await worker.roll();
   }
 
-  /** @throws when one did not come up again, or has ended by itself. */
+  /** @throws when a worker did not restart or exited without having been killed. */
   checkHealth(): void {
     for (const worker of this.#workers) worker.checkHealth();
   }
 
-  /** Resolves when all are up. @throws LocalStackError when one did not come up again. */
+  /** Waits until all are ready. @throws LocalStackError when a worker did not restart. */
   async ready(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.ready()));
   }

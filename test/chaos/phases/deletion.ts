@@ -6,10 +6,10 @@ import type { SeededRandom } from '../seeded-random.ts';
 import type { PhaseWorkload } from './phase.ts';
 import type { RenewalRequester } from './renewal-requester.ts';
 
-/** As long as a renewal takes, so that the deletion meets any of its steps. */
+/** As long as a renewal takes, so that deletions interrupt every step of it. */
 const MAX_HEADSTART_MS = 2_000;
 
-/** Clusters are deleted, some at a time, half of them in the middle of a renewal, and go once certman lets them. */
+/** Deletes clusters, some at a time, half of them during a renewal, and waits for their decommission. */
 export class Deletion implements PhaseWorkload {
   readonly name = 'deletion';
   readonly #installation: Installation;

@@ -4,7 +4,7 @@ import type { Installation } from '../installation.ts';
 import type { PhaseWorkload } from './phase.ts';
 import { unreadyClusters } from './unready-clusters.ts';
 
-/** Clusters become installed, some at a time, and get their first certificates. */
+/** Sets clusters to installed, some at a time; they get their first certificates. */
 export class Issuance implements PhaseWorkload {
   readonly name = 'issuance';
   readonly #installation: Installation;

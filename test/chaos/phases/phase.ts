@@ -1,4 +1,4 @@
-/** A part of a run: what the workers are given to do while they are killed, and how it is known that it is done. */
+/** A phase of a run: work for the workers while they are killed, and how its completion is detected. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Installation } from '../installation.ts';
 import { describeKillPoint, type KillPoint, type Phase } from '../kills/kill-points.ts';
@@ -6,12 +6,12 @@ import { startRandomKills } from '../kills/random-kills.ts';
 import type { Progress } from '../progress.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 
-/** What the workers are to do in a phase. */
+/** The work of a phase. */
 export interface PhaseWorkload {
   readonly name: Phase;
   /** Gives them some more, or nothing when all has been given. @param portions how many more times there will be. */
   submit(portions: number): Promise<void>;
-  /** What is not done yet, in words. */
+  /** Describes the work that is not done yet. */
   pending(): Promise<string | undefined>;
 }
 
@@ -22,22 +22,22 @@ export interface PhaseOptions {
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly randomPauseMs: { readonly least: number; readonly most: number };
-  /** How long what is pending after the last kill may take. */
+  /** Timeout for the work that is pending after the last kill. */
   readonly settleSeconds: number;
 }
 
 export interface PhaseOutcome {
-  /** Kill points whose request never came. */
+  /** Kill points whose request was never sent. */
   readonly missed: readonly KillPoint[];
   readonly randomKills: number;
-  /** What was pending in the end. */
+  /** Work that was pending at the timeout. */
   readonly unsettled?: string;
 }
 
-/** A cluster that was hit is taken up again 10 s later, when its heartbeats or its workflow task are missed. */
+/** Temporal retries a killed worker's activities and workflow tasks after their timeout of 10 s. */
 const TRIGGER_TIMEOUT_MS = 150_000;
 const SUBMIT_INTERVAL_MS = 5_000;
-/** As many as there are workers: sometimes both are dead. */
+/** The number of workers, so that sometimes none is running. */
 const CONCURRENT_TRIGGERS = 2;
 const MAX_PAUSE_MS = 600;
 const POLL_INTERVAL_MS = 500;

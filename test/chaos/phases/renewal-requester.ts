@@ -2,42 +2,42 @@ import { renew } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type { ChaosCluster, ChaosContext } from '../context.ts';
 
-/** A person who asks for renewals now, as `certman renew` does, and notes what they are told. */
+/** Requests renewals as `certman renew` does, and records the answers. */
 export class RenewalRequester {
   readonly #context: Pick<ChaosContext, 'client'>;
   readonly #signal: AbortSignal;
   readonly #asked = new Map<string, number>();
   readonly #waiting = new Set<string>();
-  readonly #told = new Map<string, number>();
+  readonly #rejections = new Map<string, number>();
 
   constructor(context: Pick<ChaosContext, 'client'>, signal: AbortSignal) {
     this.#context = context;
     this.#signal = signal;
   }
 
-  /** How often, by the cluster's name. */
+  /** Number of requests by name of the cluster. */
   get requested(): ReadonlyMap<string, number> {
     return this.#asked;
   }
 
-  /** Names of the clusters for which there is no answer yet. */
+  /** Names of the clusters whose request is not answered yet. */
   get pending(): ReadonlySet<string> {
     return this.#waiting;
   }
 
-  /** For whom there is no answer yet, in words; undefined when all were answered. */
+  /** @returns which requests are not answered yet; undefined when all are. */
   unanswered(): string | undefined {
     return this.#waiting.size === 0
       ? undefined
-      : `renewals asked for are not answered: ${[...this.#waiting].join(', ')}`;
+      : `requested renewals are not answered: ${[...this.#waiting].join(', ')}`;
   }
 
-  /** What the answer was instead of a new certificate, and how often. */
+  /** Number of rejections by message. */
   get declined(): ReadonlyMap<string, number> {
-    return this.#told;
+    return this.#rejections;
   }
 
-  /** Never rejects: who is told why not asks again another time. */
+  /** Requests a renewal. Never throws: a rejection is recorded. */
   async requestRenewal({ name, identity }: ChaosCluster): Promise<void> {
     this.#waiting.add(name);
     this.#asked.set(name, (this.#asked.get(name) ?? 0) + 1);
@@ -48,14 +48,14 @@ export class RenewalRequester {
       );
     } catch (error) {
       const answer = normalizeMessage(error);
-      this.#told.set(answer, (this.#told.get(answer) ?? 0) + 1);
+      this.#rejections.set(answer, (this.#rejections.get(answer) ?? 0) + 1);
     } finally {
       this.#waiting.delete(name);
     }
   }
 }
 
-/** Without what differs from cluster to cluster, so that it can be counted. */
+/** Removes the parts that differ between clusters, so that equal messages can be counted. */
 function normalizeMessage(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const message = cause instanceof Error ? cause.message : String(cause);

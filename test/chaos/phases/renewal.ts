@@ -6,7 +6,7 @@ import type { PhaseWorkload } from './phase.ts';
 import type { RenewalRequester } from './renewal-requester.ts';
 import { unreadyClusters } from './unready-clusters.ts';
 
-/** Certificates of four minutes are renewed into ones of 90 days: by their timers, and where an operator asks for it. */
+/** Renews certificates of four minutes into certificates of 90 days, by timer and on request of an operator. */
 export class Renewal implements PhaseWorkload {
   readonly name = 'renewal';
   readonly #installation: Installation;

@@ -6,7 +6,7 @@ const statusSchema = z.object({
   conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
 });
 
-/** Names of those whose CertificateRequest does not say Ready, or says that it is being renewed or fails. */
+/** Names of the clusters whose CertificateRequest is not Ready, or is Renewing or Failing. */
 export async function unreadyClusters(
   { kubernetes }: Pick<ChaosContext, 'kubernetes'>,
   clusters: readonly ChaosCluster[],

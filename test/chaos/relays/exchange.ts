@@ -1,50 +1,50 @@
-/** What passes between a worker and the systems outside it, as the relays in front of those systems see it. */
+/** Requests and responses between a worker and the outside systems, as the relays see them. */
 
 export type ExternalSystem = 'ca' | 'route53' | 'doh' | 'kubernetes' | 'temporal';
 
-/** A request that has come in whole. */
+/** A completely received request. */
 export interface ExternalRequest {
   readonly system: ExternalSystem;
   readonly method: string;
-  /** With its query. */
+  /** Path with query. */
   readonly path: string;
   readonly contentType: string;
   readonly body: Buffer;
-  /** The life of the worker that made it; undefined when that is over. */
+  /** The worker incarnation that sent it; undefined when it is no longer running. */
   readonly worker: string | undefined;
 }
 
-/** A server's answer, which says that it has acted. */
+/** A server's response, after it has acted. */
 export interface ExternalResponse {
-  /** Of HTTP; from Temporal that of gRPC, of which 0 is success. */
+  /** HTTP status; for Temporal the gRPC status, where 0 is success. */
   readonly status: number;
-  /** Lower-case names. */
+  /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** What is to become of a request: it passes, or it ends here because the worker that made it has been killed. */
+/** Whether a request is forwarded, or dropped because its worker has been killed. */
 export type InterceptAction = 'pass' | 'cut';
 
-/** Decides about requests at the two instants at which a worker's death leaves different things behind. */
+/** Decides about requests at the two instants between which the effect of a kill differs. */
 export interface Interceptor {
-  /** The server has not seen it yet. */
+  /** Before the server receives the request. */
   beforeRequest(request: ExternalRequest): Promise<InterceptAction>;
-  /** The server has acted; the worker has not heard yet. */
+  /** After the server has acted and before the worker receives the response. */
   afterResponse(request: ExternalRequest, response: ExternalResponse): Promise<InterceptAction>;
 }
 
-/** Told of every answered request, once it is known whether the worker heard the answer. */
+/** Called for every answered request, with whether the worker received the response. */
 export type ExchangeListener = (request: ExternalRequest, response: ExternalResponse, delivered: boolean) => void;
 
-/** By which process a connection was made. */
+/** Finds the process that opened a connection. */
 export type ConnectionOwner = (connection: {
   readonly remotePort?: number | undefined;
   readonly localPort?: number | undefined;
 }) => string | undefined;
 
 export interface Relay {
-  /** Of the relay itself. */
+  /** URL of the relay. */
   readonly port: number;
   close(): Promise<void>;
 }

@@ -35,7 +35,7 @@ export async function startGrpcRelay(options: RelayOptions): Promise<Relay> {
     });
     session.on('error', () => session.destroy());
     session.on('stream', (stream, headers) => {
-      // A connection that has ended on either side; gRPC clients take a reset stream for "unavailable".
+      // The connection was closed on either side; gRPC clients treat a reset stream as UNAVAILABLE.
       stream.on('error', () => undefined);
       connection.handle(stream, headers).catch(() => stream.close(constants.NGHTTP2_REFUSED_STREAM));
     });
@@ -54,7 +54,7 @@ export async function startGrpcRelay(options: RelayOptions): Promise<Relay> {
   };
 }
 
-/** A worker's connection, and ours to the server in its name. */
+/** A worker's connection, and the relay's connection to the server for it. */
 class Connection {
   readonly #session: ServerHttp2Session;
   readonly #upstream: ClientHttp2Session;
@@ -97,7 +97,7 @@ class Connection {
     };
   }
 
-  /** Looked up once: it is the same for as long as the connection lasts. */
+  /** Looked up once per connection. */
   #owner(): string | undefined {
     const { remotePort, localPort } = this.#session.socket;
     this.#worker ??= this.#options.ownerOf({ remotePort, localPort });
@@ -122,7 +122,7 @@ class Connection {
         if (head === undefined) reject(new Error('the server ended the request without an answer'));
         else resolve({ status: statusOf(trailers ?? head), headers: head, trailers, body: Buffer.concat(chunks) });
       });
-      // A poll of nobody must not be given a task. Anything else that has arrived is acted upon.
+      // A poll of a dead worker must not receive a task. Any other request takes effect at the server.
       if (/\/Poll\w+$/.test(request.path)) stream.on('close', () => upstreamRequest.close(constants.NGHTTP2_CANCEL));
       upstreamRequest.end(request.body);
     });
@@ -133,7 +133,7 @@ function statusOf(headers: IncomingHttpHeaders): number {
   return Number(headers['grpc-status'] ?? Number.NaN);
 }
 
-/** @returns whether all of it was handed to the connection while that was open. */
+/** @returns whether the connection was open until everything was written to it. */
 function sendResponse(stream: ServerHttp2Stream, { headers, trailers, body }: GrpcResponse): Promise<boolean> {
   return new Promise((resolve) => {
     if (stream.destroyed) return resolve(false);

@@ -1,4 +1,4 @@
-/** A relay in front of an HTTP(S) server: takes each request in whole, asks what is to become of it, and passes it on. */
+/** A relay in front of an HTTP(S) server: reads each request completely, asks the judge, and forwards it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -7,11 +7,11 @@ import { Upstream } from '../../support/faults/upstream.ts';
 import type { ExternalRequest, ExternalResponse, Relay, RelayOptions } from './exchange.ts';
 
 export interface HttpRelayOptions extends RelayOptions {
-  /** PEM that the real server is trusted by. */
+  /** CA certificates (PEM) of the real server. */
   readonly targetCaPem?: string;
-  /** Certificate and key for clients; without them the relay speaks plain HTTP. */
+  /** Server certificate and key; without them the relay serves plain HTTP. */
   readonly tls?: { readonly certPem: string; readonly keyPem: string };
-  /** Makes an answer what the real counterpart of a stand-in would say. */
+  /** Changes a stand-in's response to that of the real service. */
   readonly rewriteResponse?: (request: ExternalRequest, answer: ExternalResponse) => ExternalResponse;
 }
 
@@ -19,7 +19,7 @@ export async function startHttpRelay(options: HttpRelayOptions): Promise<Relay> 
   const server = new RelayHandler(options);
   const sockets = new Set<Socket>();
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    // A connection to a worker or a server that died; the other side sees it cut as well.
+    // A worker or a server died; the relay closes the other side of the connection as well.
     server.handle(request, response).catch(() => request.socket.destroy());
   };
   const listener =
@@ -31,7 +31,7 @@ export async function startHttpRelay(options: HttpRelayOptions): Promise<Relay> 
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
   });
-  // Kept open for longer than any worker keeps an idle connection, so that none is closed as it is used again.
+  // Longer than the idle timeout of the workers, so that the relay never closes a connection that a worker is about to reuse.
   listener.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject);
@@ -89,7 +89,7 @@ class RelayHandler {
     };
   }
 
-  /** Looked up once: it is the same for as long as the connection lasts. */
+  /** Looked up once per connection. */
   #owner(socket: Socket): string | undefined {
     const { remotePort, localPort } = socket;
     const owner = this.#owners.get(socket) ?? this.#options.ownerOf({ remotePort, localPort });
@@ -97,7 +97,7 @@ class RelayHandler {
     return owner;
   }
 
-  /** It is carried to its end: a server does act on what has arrived. */
+  /** Runs to completion, because a server acts on every request that it receives. */
   #forward(incoming: IncomingMessage, body: Buffer): Promise<IncomingMessage> {
     return this.#upstream.forward(incoming, (onward) => onward.end(body));
   }
@@ -107,7 +107,7 @@ class RelayHandler {
   }
 }
 
-/** A watch of Kubernetes answers for minutes. */
+/** The response to a Kubernetes watch lasts for minutes. */
 function isStream({ system, path }: ExternalRequest): boolean {
   return system === 'kubernetes' && /[?&]watch=true(&|$)/.test(path);
 }
@@ -128,7 +128,7 @@ async function readResponse(upstreamResponse: IncomingMessage): Promise<External
   };
 }
 
-/** @returns whether all of it was handed to the connection while that was open. */
+/** @returns whether the connection was open until everything was written to it. */
 function sendResponse(
   response: ServerResponse,
   method: string | undefined,
@@ -141,7 +141,7 @@ function sendResponse(
     const headers = rawHeaders.flatMap((name, index) =>
       index % 2 === 0 && !isLength(name) ? [name, rawHeaders[index + 1] ?? ''] : [],
     );
-    // The answer to a HEAD says how long that to a GET would be.
+    // The response to HEAD has the Content-Length of the response to GET.
     if (method !== 'HEAD' && status !== 204) headers.push('Content-Length', String(body.length));
     response.writeHead(status, headers);
     response.end(body);

@@ -1,4 +1,4 @@
-/** Relays in front of everything that a worker talks to, and the settings by which it talks to them. */
+/** Relays in front of every system that a worker calls, and the settings that point the worker to them. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeKubeconfig } from '../../../local/stack/management-cluster/kubeconfig.ts';
@@ -26,7 +26,7 @@ export interface RelaysOptions {
 }
 
 export interface Relays {
-  /** On top of the hub's. */
+  /** Added to the environment of the management cluster. */
   readonly environment: Readonly<Record<string, string>>;
   readonly caUrl: string;
   close(): Promise<void>;
@@ -71,7 +71,7 @@ export async function startRelays({ stack, managementCluster, ...common }: Relay
   }
 }
 
-/** The stack's own server certificate, so that its CA file is right for the relays too. */
+/** The stack's server certificate, so that its CA file verifies the relays as well. */
 async function stackTls(stack: Stack): Promise<{ certPem: string; keyPem: string; caPem: string }> {
   const folder = join(stack.stateDir, 'tls');
   const [certPem, keyPem, caPem] = await Promise.all([
@@ -94,7 +94,7 @@ async function kubeconfigThrough(relay: Relay, stack: Stack, managementCluster: 
   return file;
 }
 
-/** Route 53 takes every change as PENDING, where moto says INSYNC at once and nobody would ask again. */
+/** Route 53 returns PENDING for a new change. moto returns INSYNC, after which certman would not poll. */
 function answerPending(request: ExternalRequest, response: ExternalResponse): ExternalResponse {
   if (kindOf(request) !== 'publish' || response.status !== 200) return response;
   return { ...response, body: Buffer.from(response.body.toString().replace('>INSYNC<', '>PENDING<')) };

@@ -1,6 +1,6 @@
 /**
- * Which process a connection of this machine was made by. All workers have to reach the CA by one URL, since an order's URL
- * that one of them records is used by the next; so they cannot be told apart by the address that they call.
+ * Finds the process that opened a loopback connection. All workers must use the same CA URL, because an order URL that one of
+ * them records is used by the next, so the relay cannot distinguish them by the address that they call.
  * Source: proc(5), /proc/net/tcp and /proc/PID/fd. Linux only.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';

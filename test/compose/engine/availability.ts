@@ -1,11 +1,11 @@
-/** Whether this machine can run a Docker engine of the tests' own. */
+/** Checks whether this machine can run a separate Docker engine for the tests. */
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { onPath } from '../../../local/stack/build/locate-executable.ts';
 
-/** Commands and the Debian packages that they come with. */
+/** Required commands and their Debian packages. */
 const COMMANDS: Readonly<Record<string, string>> = {
   dockerd: 'docker.io',
   docker: 'docker.io',
@@ -16,7 +16,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
 };
 const SYSTEM_SOCKET = '/var/run/docker.sock';
 
-/** Why no engine can be started, and what to do about it; undefined where one can. */
+/** @returns why no engine can be started, and what to do about it; undefined when one can. */
 export async function engineUnavailableReason(): Promise<string | undefined> {
   if (process.platform !== 'linux') return `a Docker engine runs on Linux, and this is ${process.platform}.`;
   if (process.getuid?.() !== 0) return 'a Docker engine is started by root; run this as root.';
@@ -33,10 +33,10 @@ export async function engineUnavailableReason(): Promise<string | undefined> {
   return undefined;
 }
 
-/** A dockerd on whatever socket, such as that of another run of these tests. */
+/** Whether any dockerd runs, for example that of another test run. */
 async function runningEngine(): Promise<string | undefined> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    // A process that has ended meanwhile has no name.
+    // The process may have exited meanwhile.
     const name = await readFile(join('/proc', pid, 'comm'), 'utf8').catch(() => '');
     if (name.trim() === 'dockerd') return `process ${pid}`;
   }

@@ -1,4 +1,4 @@
-/** `docker compose`: the installed plugin where it is new enough, else one built from pinned sources and kept in the cache. */
+/** Provides `docker compose`: the installed plugin if it is recent enough, otherwise one built from pinned sources and cached. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, symlink } from 'node:fs/promises';
@@ -12,14 +12,14 @@ import { runBuildCommand } from '../../../local/stack/build/run-build-command.ts
 import type { Progress } from '../../../local/stack/progress.ts';
 import { tryCommand } from './run-command.ts';
 
-/** The first whose `ps --format json` writes an object a line. */
+/** First version whose `ps --format json` writes one object per line. */
 const MIN_VERSION = [2, 21] as const;
 const MODULE = 'github.com/docker/compose/v2';
 const SOURCES = fileURLToPath(new URL('../tools/docker-compose', import.meta.url));
 const BUILD_TIMEOUT_MS = 45 * 60_000;
 /**
- * Makes `docker compose` work with the configuration folder of `DOCKER_CONFIG`.
- * @returns its version and where it is from.
+ * Installs the plugin in the configuration folder of `DOCKER_CONFIG`.
+ * @returns its version and origin.
  */
 export async function installComposePlugin(
   environment: Readonly<Record<string, string | undefined>>,
@@ -51,7 +51,7 @@ async function pinnedVersion(): Promise<string> {
   return version;
 }
 
-/** @returns path of the executable, built with Go when the cache lacks it. @throws LocalStackError */
+/** Builds the plugin with Go unless it is cached. @returns path of the executable. @throws LocalStackError */
 async function buildComposePlugin(progress: Progress): Promise<string> {
   const version = await pinnedVersion();
   const digest = createHash('sha256')

@@ -1,4 +1,4 @@
-/** What a Docker engine leaves in the kernel: rules of the firewall, bridges, forwarding, and control groups. */
+/** Kernel state that a Docker engine leaves behind: firewall rules, bridges, forwarding and control groups. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,14 +8,14 @@ import { runCommand, tryCommand } from './run-command.ts';
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward';
 const CONTROL_GROUPS = '/sys/fs/cgroup';
 const FIREWALLS = ['iptables', 'ip6tables'] as const;
-/** Docker's own bridge, and one for each network of its making. */
+/** Docker's default bridge and the bridge of each network. */
 const BRIDGE = /^(docker0|br-[0-9a-f]{12})$/;
-/** Rules in other chains that lead to one of Docker's: that cannot be deleted before them. */
+/** Rules in other chains that jump to one of Docker's chains, which cannot be deleted before them. */
 const JUMP_TO_DOCKER_CHAIN = / -j DOCKER(-\S+)?( |$)/;
-/** Other rules that Docker makes, and that anyone may have made. */
+/** Other rules that Docker creates, and other programs may create as well. */
 const DOCKER_RULE_PATTERNS = [
   / -[io] (docker0|br-[0-9a-f]{12})( |$)/,
-  // A published port, for the container itself.
+  // Hairpin rule of a published port.
   / -s (\S+) -d \1 .*-j MASQUERADE$/,
 ];
 
@@ -39,8 +39,8 @@ async function readForwarding(): Promise<string> {
 }
 
 /**
- * Removes what an engine that has ended left. No engine may be running. Of an earlier run that was killed, it removes all but
- * forwarding and its policy, which nothing shows to be Docker's.
+ * Removes what a stopped engine left. No engine may be running. After a killed run it removes everything but forwarding and its
+ * policy, which cannot be attributed to Docker.
  */
 export async function restoreKernelSettings(before: KernelSettings): Promise<void> {
   for (const [firewall, saved] of Object.entries(before.rules)) {
@@ -48,28 +48,28 @@ export async function restoreKernelSettings(before: KernelSettings): Promise<voi
     if (removal !== '') await runCommand(`${firewall}-restore`, ['--noflush'], { input: removal });
   }
   for (const link of await dockerBridges()) await runCommand('ip', ['link', 'delete', link]);
-  // Where it is read-only, the engine cannot have changed it.
+  // A read-only setting cannot have been changed by the engine.
   if ((await readForwarding()) !== before.forwarding) await writeFile(FORWARDING, before.forwarding);
   for (const group of await dockerControlGroups())
     await tryCommand('find', [group, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
 }
 
-/** Docker's group of each hierarchy, or of the only one. */
+/** Docker's control group in each hierarchy (v1) or in the unified one (v2). */
 async function dockerControlGroups(): Promise<readonly string[]> {
   const hierarchies = existsSync(CONTROL_GROUPS) ? await readdir(CONTROL_GROUPS) : [];
   return ['', ...hierarchies].map((name) => join(CONTROL_GROUPS, name, 'docker')).filter((group) => existsSync(group));
 }
 
-/** Names of the bridges that Docker made. */
+/** @returns names of Docker's bridges. */
 export async function dockerBridges(): Promise<readonly string[]> {
   return (await readdir('/sys/class/net')).filter((name) => BRIDGE.test(name));
 }
 
 /**
  * Input of `iptables-restore --noflush` that deletes Docker's chains and every rule that names one or a bridge of Docker's,
- * and gives the built-in chains the policies that they had.
- * @param saved output of `iptables-save` before the engine started; rules that it has stay.
- * @param now the same, of this moment.
+ * and restores the policies of the built-in chains.
+ * @param saved output of `iptables-save` before the engine started; these rules are kept.
+ * @param now current output of `iptables-save`.
  */
 export function dockerRuleRemoval(saved: string, now: string): string {
   const former = tables(saved);
@@ -88,7 +88,7 @@ export function dockerRuleRemoval(saved: string, now: string): string {
     const removal = [
       ...changed,
       ...rules.map((rule) => rule.replace('-A', '-D')),
-      // One chain may refer to another, so all are emptied first.
+      // Chains may refer to each other, so all are flushed first.
       ...chains.map((chain) => `-F ${chain}`),
       ...chains.map((chain) => `-X ${chain}`),
     ];

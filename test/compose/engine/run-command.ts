@@ -2,18 +2,18 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
-/** Root of the repository, where the documented commands are run. */
+/** Root of the repository, the working directory of the documented commands. */
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly input?: string;
-  /** Milliseconds until it is killed. Default: {@link WAIT_TIMEOUT_MS}. */
+  /** Timeout in milliseconds, after which the command is killed. Default: {@link WAIT_TIMEOUT_MS}. */
   readonly timeoutMs?: number;
 }
 
 export interface CommandResult {
-  /** Undefined: ended by a signal, such as that of the timeout. */
+  /** Exit code; undefined when it was ended by a signal, such as that of the timeout. */
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
@@ -22,7 +22,7 @@ export interface CommandResult {
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 const ERROR_LINES = 40;
 
-/** Runs a command to its end, whatever its exit code. @throws Error when it cannot be started. */
+/** Runs a command and returns its exit code and output. @throws Error when it cannot be started. */
 export async function tryCommand(
   command: string,
   args: readonly string[],
@@ -44,7 +44,7 @@ export async function tryCommand(
         else resolve({ code: error === null ? 0 : (error.code ?? undefined), stdout, stderr });
       },
     );
-    // A command that ends without reading its input reports by its exit code.
+    // EPIPE: the command exited without reading its input; the exit code reports why.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });

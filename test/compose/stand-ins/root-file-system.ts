@@ -1,4 +1,4 @@
-/** A Debian root file system as an archive, made once by debootstrap and kept in the cache. */
+/** Builds a Debian root file system with debootstrap and caches it as an archive. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,14 +40,14 @@ export async function debianRootFileSystem(): Promise<string> {
   return archive;
 }
 
-/** The one that this machine's own packages come from, if it is Debian's. */
+/** @returns the Debian mirror of this machine's package sources, if there is one. */
 async function mirror(): Promise<string> {
   try {
     const targets = ['indextargets', '--format', '$(RELEASE) $(COMPONENT) $(SITE)', 'Created-By: Packages'];
     const listed = await runCommand('apt-get', targets);
     return new RegExp(`^${SUITE} main (\\S+)$`, 'm').exec(listed)?.[1] ?? DEFAULT_MIRROR;
   } catch {
-    // A machine with debootstrap and without apt.
+    // debootstrap can be installed without apt.
     return DEFAULT_MIRROR;
   }
 }

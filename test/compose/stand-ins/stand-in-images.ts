@@ -1,7 +1,7 @@
 /**
- * Images under the names and tags that docker-compose.yml and the Dockerfile name, made of the native programs and a Debian
- * root file system. They stand in for the published ones where no registry can be reached: entry points, paths and users are
- * theirs, the file systems are not.
+ * Builds images with the names and tags in docker-compose.yml and the Dockerfile from the native programs and a Debian root file
+ * system, for machines that cannot reach a registry. Entry points, paths and users are those of the published images, the file
+ * systems are not.
  */
 import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,9 +16,9 @@ import { debianRootFileSystem } from './root-file-system.ts';
 
 interface StandInImage {
   readonly image: string;
-  /** Copied into the build context: name there and path here. */
+  /** Files to copy into the build context: name in the context and source path. */
   readonly files: Readonly<Record<string, string>>;
-  /** Lines of its Dockerfile after FROM. */
+  /** Lines of the Dockerfile after FROM. */
   readonly lines: readonly string[];
 }
 
@@ -35,13 +35,13 @@ const ROOT_IMAGE = 'certman-test/debian';
 const BASE_IMAGE = 'certman-test/base';
 const BUILD_TIMEOUT_MS = 20 * 60_000;
 const REQUIREMENTS = fileURLToPath(new URL('../../../local/tools/moto/requirements.txt', import.meta.url));
-/** Other addresses of package registries that this machine's clients are configured with. */
+/** Package registries that this machine's clients are configured to use. */
 const REGISTRY_VARIABLES = ['npm_config_registry', 'PIP_INDEX_URL'];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Makes all of them.
+ * Builds all images.
  * @param environment of the Docker CLI
  * @throws EngineRefused when the engine runs no containers
  */
@@ -67,7 +67,7 @@ async function build(standIn: StandInImage, from: string, environment: Environme
     for (const [name, path] of Object.entries(standIn.files)) await cp(path, join(context, name), { recursive: true });
     await writeFile(join(context, 'Dockerfile'), [`FROM ${from}`, ...standIn.lines, ''].join('\n'));
     await runCommand('docker', ['build', '--quiet', '--tag', standIn.image, context], {
-      // The classic builder, which every engine has without a plugin.
+      // The classic builder needs no plugin.
       environment: { ...environment, DOCKER_BUILDKIT: '0' },
       timeoutMs: BUILD_TIMEOUT_MS,
     });
@@ -76,7 +76,7 @@ async function build(standIn: StandInImage, from: string, environment: Environme
   }
 }
 
-/** Reaches the package registries as this machine does: with the CA certificates that it trusts, at the addresses that it is set to. */
+/** Gives builds this machine's access to package registries: its trusted CA certificates and configured addresses. */
 function base(): StandInImage {
   const bundle = process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'];
   const registries = REGISTRY_VARIABLES.flatMap((name) => {
@@ -84,7 +84,7 @@ function base(): StandInImage {
     return value === undefined ? [] : [`ENV ${name}=${value}`];
   });
   if (bundle === undefined) return { image: BASE_IMAGE, files: {}, lines: registries };
-  // Not the system's own file, which installing ca-certificates writes anew.
+  // Not the system's file, because installing ca-certificates overwrites it.
   const inside = '/etc/ssl/machine-ca.pem';
   return {
     image: BASE_IMAGE,
@@ -149,7 +149,7 @@ async function node(): Promise<StandInImage> {
   };
 }
 
-/** Folder of the npm package that runs this script, or of the one on the PATH. */
+/** @returns the folder of the npm package that runs this script, or of the one on the PATH. */
 async function npmFolder(): Promise<string> {
   const script =
     process.env['npm_execpath'] ?? join((await runCommand('npm', ['root', '--global'])).trim(), 'npm/bin/npm-cli.js');

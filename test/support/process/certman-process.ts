@@ -1,4 +1,4 @@
-/** Runs `certman worker` and other commands as processes of their own. */
+/** Runs `certman worker` and other commands as separate processes. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,15 +10,15 @@ import { WAIT_TIMEOUT_MS, WAIT_TIMEOUT_SECONDS } from '../vitest/timeouts.ts';
 const CERTMAN_BIN = fileURLToPath(new URL('../../../bin/certman.js', import.meta.url));
 const POLL_OPTIONS = { timeoutMs: WAIT_TIMEOUT_MS, intervalMs: 25 } as const;
 
-/** A command that was started. */
+/** A running command. */
 export interface CommandProcess {
   readonly pid: number;
   /** Standard output and error so far. */
   output(): string;
-  /** Waits until the output matches. @throws Error with the output when the process ends before, or after a timeout. */
+  /** Waits until the output matches. @throws Error with the output when the process exits first, or after a timeout. */
   waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
-  /** Waits until the process has ended. @returns `code 0`, `signal SIGKILL`. */
+  /** Waits until the process has exited. @returns `code 0`, `signal SIGKILL`. */
   waitForExit(): Promise<string>;
 }
 
@@ -55,7 +55,7 @@ export async function startNode(
     output,
     waitForOutput: async (pattern) => {
       const match = await poll(() => {
-        // In this order, so that the last output is not missed.
+        // The exit is checked before the output, so that the last output is not missed.
         const isOver = started.ended() !== undefined;
         const found = pattern.exec(output());
         return Promise.resolve<RegExpExecArray | false | undefined>(found ?? (isOver ? false : undefined));
@@ -72,7 +72,7 @@ export async function startNode(
   };
 }
 
-/** Kills every process that was started here, and removes their output. */
+/** Kills every process that this module started, and deletes their output. */
 export async function endProcesses(): Promise<void> {
   await Promise.all([...running].map((one) => one.kill()));
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** The publishers' sites on loopback, each file where its publisher has it, with the faults that networks have. */
+/** Serves the publishers' files on loopback at the publishers' paths, with network faults. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,31 +10,31 @@ import { create } from 'tar';
 import { type Platform, publishedFileOf } from '../../../local/stack/build/publishers.ts';
 import type { ToolName } from '../../../local/stack/versions.ts';
 
-/** What a publisher's site does with the file of a tool. */
+/** Fault of a tool's file. */
 export type Fault =
   | { readonly kind: 'wrongChecksum' }
   | { readonly kind: 'noChecksum' }
   | { readonly kind: 'missing' }
-  /** Sends so many bytes, and cuts the connection when {@link PublisherServer.cut} is called; the first `times` times. */
+  /** Sends this many bytes and waits for {@link PublisherServer.cut}, which closes the connection; the first `times` times. */
   | { readonly kind: 'cut'; readonly afterBytes: number; readonly times: number }
-  /** Sends so many bytes, and then nothing. */
+  /** Sends this many bytes and then stalls. */
   | { readonly kind: 'stalled'; readonly afterBytes: number }
-  /** Sends a hundred bytes every 20 ms, of a small file one. */
+  /** Sends a hundred bytes every 20 ms, or one byte of a small file. */
   | { readonly kind: 'slow' }
-  /** As above, of the checksum. */
+  /** The same for the checksum. */
   | { readonly kind: 'slowChecksum' }
   | { readonly kind: 'silent' };
 
 export interface PublisherServer {
   /** Value for CERTMAN_LOCAL_MIRROR. */
   readonly mirror: string;
-  /** Paths asked for, with the range where there was one. */
+  /** Requested paths, with the range if there was one. */
   readonly requestedPaths: readonly string[];
-  /** Offers an executable with this content, as the publisher of the tool packs it. @returns the SHA-256 of the file. */
+  /** Publishes an executable with this content, packed as by the tool's publisher. @returns the file's SHA-256. */
   publish(tool: ToolName, content: string, fault?: Fault): Promise<string>;
-  /** Answers this path, such as `/dl.k8s.io/x`, with a redirect. */
+  /** Redirects a path such as `/dl.k8s.io/x`. */
   redirect(path: string, location: string): void;
-  /** Cuts the transfers that a fault holds: the test knows that their bytes have arrived. */
+  /** Closes the connections that a fault holds, once the test knows that their bytes have arrived. */
   cut(): void;
   close(): Promise<void>;
 }
@@ -45,7 +45,7 @@ interface File {
   cuts: number;
 }
 
-/** Starts a site without files, for the platform that its tests ask for. */
+/** Starts a server without files, for a platform. */
 export async function startPublisherServer(platform: Platform): Promise<PublisherServer> {
   const files = new Map<string, File>();
   const asked: string[] = [];
@@ -95,7 +95,7 @@ export async function startPublisherServer(platform: Platform): Promise<Publishe
 
 const CHECKSUM_FAULTS: Readonly<Record<string, Fault>> = { silent: { kind: 'silent' }, slowChecksum: { kind: 'slow' } };
 
-/** As the publishers write them: dl.k8s.io, `sha256sum` beside other files, GitHub's release API. */
+/** Checksums in the publishers' formats: dl.k8s.io, `sha256sum` lists, GitHub's release API. */
 const CHECKSUMS = {
   digest: (digest: string) => digest,
   list: (digest: string, name: string) => `${'0'.repeat(64)}  another-${name}\n${digest}  ${name}\n`,

@@ -4,7 +4,7 @@ import { WAIT_TIMEOUT_MS } from '../vitest/timeouts.ts';
 
 const POLL_INTERVAL_MS = 50;
 
-/** Waits until processes have ended. @returns the ids of those that still run after the timeout. */
+/** Waits until processes have exited. @returns the ids of those that still run after the timeout. */
 export async function waitForExit(pids: readonly number[]): Promise<readonly number[]> {
   let running = pids;
   const check = async (): Promise<true | undefined> => {

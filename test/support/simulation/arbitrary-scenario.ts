@@ -1,25 +1,25 @@
-/** Scenarios of all kinds for fast-check. */
+/** Arbitraries of scenarios for fast-check. */
 import * as fc from 'fast-check';
 import { DAY_MS, HOUR_MS } from '../certificates/certificate-facts.ts';
 import type { Disturbance, Scenario } from './scenario.ts';
 
 const MINUTE_MS = 60_000;
 
-/** The worker's clock is wrong by up to this much. */
+/** Maximum skew of the worker's clock. */
 export const MAX_SKEW_MS = 5 * MINUTE_MS;
 
-/** Lives are lived step by step: without a bound, an outage of the CA would be years of an attempt every ten minutes. */
+/** Bounds the number of simulated steps: an unbounded CA outage would mean an attempt every ten minutes for years. */
 const MAX_PAUSE_MS = 60 * DAY_MS;
 
 const DRIFT = ['secretDeleted', 'secretBroken', 'keySwapped', 'revoked'] as const;
 const USER_CHANGES = ['nothing', 'nameAdded', 'environmentChanged', 'renewRequested'] as const;
 
-/** Evenly spread, unlike the doubles of fast-check, most of which are next to nothing. */
+/** Uniformly distributed, unlike fast-check's doubles, most of which are close to zero. */
 function share(min: number, max: number): fc.Arbitrary<number> {
   return fc.integer({ min: min * 1000, max: max * 1000 }).map((thousandths) => thousandths / 1000);
 }
 
-/** From an hour to 398 days, short ones as often as long ones, and those that there are. */
+/** Lifetimes: log-uniform from an hour to 398 days, and the ones that CAs use. */
 const lifetime = fc.oneof(
   share(0, 1).map((part) => Math.round(3600 * (398 * 24) ** part) * 1000),
   fc.constantFrom(HOUR_MS, 160 * HOUR_MS, 45 * DAY_MS, 64 * DAY_MS, 90 * DAY_MS, 398 * DAY_MS),
@@ -29,7 +29,7 @@ const longPause = share(0, 0.7).map(
   (part) => (lifetimeMs: number) => Math.min(MAX_PAUSE_MS, Math.round(part * lifetimeMs)),
 );
 
-/** Nothing at all, minutes to hours, or a good part of the lifetime. */
+/** Pauses: none, minutes to hours, or a part of the lifetime. */
 const pause: fc.Arbitrary<(lifetimeMs: number) => number> = fc.oneof(
   { weight: 2, arbitrary: fc.constant(() => 0) },
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 180 * MINUTE_MS }).map((milliseconds) => () => milliseconds) },
@@ -53,7 +53,7 @@ const clockSkewed = fc
   .integer({ min: -MAX_SKEW_MS, max: MAX_SKEW_MS })
   .map((skewMs) => (): Disturbance => ({ kind: 'clockSkewed', skewMs }));
 
-/** From long past to far ahead; one that ends before it starts is malformed. */
+/** Windows from the distant past to the distant future; malformed if the end precedes the start. */
 const windowMoved = fc
   .record({ of: fc.constantFrom('current', 'replaced'), from: share(-1, 1), to: share(-1, 1) })
   .map(({ of, from, to }) => (lifetimeMs: number): Disturbance => {
@@ -68,7 +68,7 @@ const disturbance = fc.oneof(
   { weight: 1, arbitrary: clockSkewed },
 );
 
-/** Any lifetime, any renewBeforeDays, any disturbances in any order; in the end the CA is well and nothing more happens. */
+/** Any lifetime, any renewBeforeDays, any sequence of disturbances; at the end the CA works and nothing else happens. */
 export const arbitraryScenario: fc.Arbitrary<Scenario> = fc
   .record({
     lifetimeMs: lifetime,

@@ -1,6 +1,6 @@
 /**
- * Years of one certificate in virtual time: renewal policy, exact-set limit and retry schedule, driven the way the workflow
- * drives them, against a CA and a world that do what a scenario says. Everything that happens is written into a trace.
+ * Simulates years of one certificate in virtual time: renewal policy, exact-set limit and retry schedule, called as the workflow
+ * calls them, against a CA and resources that follow a scenario. Records a trace.
  */
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
 import { nameSetDigest } from '../../../src/certificates/digest.ts';
@@ -19,14 +19,14 @@ import { certificateWithLifetime, NOT_BEFORE } from '../certificates/certificate
 import { failureOf, limitReached } from './order-failures.ts';
 import type { CaTrouble, Disturbance, Scenario, TraceEntry } from './scenario.ts';
 
-/** Attempts are never closer than this for long: what looks more often has found a loop. */
+/** Attempts are rarely closer than this; more evaluations than that mean a loop. */
 const MIN_INTERVAL_MS = 30_000;
 const MAX_EVALUATIONS_AT_ONCE = 1_000;
 
-/** The workflow hears of everything else at once. */
+/** The workflow is signalled about all other disturbances at once. */
 const NOT_SIGNALED: ReadonlySet<Disturbance['kind']> = new Set(['caTroubled', 'caWell', 'clockSkewed']);
 
-/** Lives through the scenario. */
+/** Runs a scenario. */
 export function simulate(scenario: Scenario): readonly TraceEntry[] {
   return new Simulation(scenario).run();
 }
@@ -36,25 +36,25 @@ class Simulation {
   readonly #trace: TraceEntry[] = [];
   #at = NOT_BEFORE;
   #skew = 0;
-  #looks = 0;
+  #evaluations = 0;
   #serial = 0;
 
-  // The world.
+  // Resources and CA.
   #secret: SecretObservation = { kind: 'missing' };
   #dnsNames: readonly string[] = ['api.c1.example.com'];
-  #environment = 'ca-0.example';
+  #caHost = 'ca-0.example';
   #trouble: CaTrouble | undefined;
   #replaced: CertificateFacts | undefined;
 
-  // What the workflow remembers.
+  // State of the workflow.
   #issuedBy: string | undefined;
   #window: RenewalWindow | undefined;
   #revoked = false;
   #renewRequested = false;
-  #allowances: RateLimitState = [];
+  #rateLimitState: RateLimitState = [];
   #failure: FailureInfo | undefined;
   #failedNames: readonly string[] = [];
-  #failedWith: string | undefined;
+  #failedCaHost: string | undefined;
   #failedAttempts = 0;
 
   constructor(scenario: Scenario) {
@@ -62,11 +62,11 @@ class Simulation {
   }
 
   run(): readonly TraceEntry[] {
-    let wake = this.#look();
+    let wake = this.#evaluate();
     for (const { after, what } of this.#scenario.disturbances) {
       wake = this.#sleepUntil(this.#at + after, wake);
       this.#disturb(what);
-      if (!NOT_SIGNALED.has(what.kind)) wake = this.#look();
+      if (!NOT_SIGNALED.has(what.kind)) wake = this.#evaluate();
     }
     this.#sleepUntil(this.#at + this.#scenario.quietMs, wake);
     return this.#trace;
@@ -76,12 +76,12 @@ class Simulation {
     return this.#at + this.#skew;
   }
 
-  /** Time goes on to `end`, with every look that falls before it. @returns when the next one is, in true time. */
+  /** Advances the time to `end`, with every evaluation before it. @returns the true time of the next one. */
   #sleepUntil(end: number, firstWake: number): number {
     let wake = firstWake;
     while (wake < end) {
       this.#at = wake;
-      wake = this.#look();
+      wake = this.#evaluate();
     }
     this.#at = end;
     return wake;
@@ -107,7 +107,7 @@ class Simulation {
         this.#revoked = inUse !== undefined;
         break;
       case 'environmentChanged':
-        this.#environment = this.#environment === 'ca-0.example' ? 'ca-1.example' : 'ca-0.example';
+        this.#caHost = this.#caHost === 'ca-0.example' ? 'ca-1.example' : 'ca-0.example';
         break;
       case 'renewRequested':
         this.#renewRequested = true;
@@ -138,16 +138,16 @@ class Simulation {
     return { certId, start: instant(from), end: instant(to) };
   }
 
-  /** As the workflow's: is there something to order, may it be, and when to look again. @returns true time. */
-  #look(): number {
-    this.#looks += 1;
-    if (this.#looks > MAX_EVALUATIONS_AT_ONCE + (this.#at - NOT_BEFORE) / MIN_INTERVAL_MS) {
-      throw new Error(`looked ${this.#looks} times by ${new Date(this.#at).toISOString()}: a loop`);
+  /** Like the workflow's evaluation: orders if necessary and allowed. @returns the true time of the next evaluation. */
+  #evaluate(): number {
+    this.#evaluations += 1;
+    if (this.#evaluations > MAX_EVALUATIONS_AT_ONCE + (this.#at - NOT_BEFORE) / MIN_INTERVAL_MS) {
+      throw new Error(`evaluated ${this.#evaluations} times by ${new Date(this.#at).toISOString()}: a loop`);
     }
     const action = nextAction({
       secret: this.#secret,
       dnsNames: this.#dnsNames,
-      caHost: this.#environment,
+      caHost: this.#caHost,
       revoked: this.#revoked,
       renewRequested: this.#renewRequested,
       ...(this.#issuedBy === undefined ? {} : { issuedByCaHost: this.#issuedBy }),
@@ -159,24 +159,24 @@ class Simulation {
       this.#trace.push({ kind: 'settled', ...this.#now(), until: action.until, certificate: action.certificate });
       return this.#trueTimeOf(action.until);
     }
-    const held = this.#heldUntil();
-    if (held !== undefined) return this.#wait(held);
+    const notBefore = this.#notBefore();
+    if (notBefore !== undefined) return this.#wait(notBefore);
     const lifetime = this.#secret.kind === 'valid' ? lifetimeOf(this.#secret.certificate) : undefined;
-    const allowed = orderAllowedAt(this.#allowances, this.#exactSet(), lifetime, this.#clock);
+    const allowed = orderAllowedAt(this.#rateLimitState, this.#exactSet(), lifetime, this.#clock);
     if (allowed > this.#clock) return this.#fail(limitReached(allowed));
     return this.#trouble === undefined ? this.#issue(action) : this.#fail(failureOf(this.#trouble, this.#clock));
   }
 
   #exactSet(): Required<ExactSet> {
-    return { nameSet: nameSetDigest(this.#dnsNames), caHost: this.#environment };
+    return { nameSet: nameSetDigest(this.#dnsNames), caHost: this.#caHost };
   }
 
-  /** What was said of other names, or by another CA, holds nobody up. */
-  #heldUntil(): number | undefined {
-    const told = this.#failure?.notBefore;
-    if (told === undefined || this.#failedNames !== this.#dnsNames || this.#failedWith !== this.#environment)
+  /** The end of the CA's Retry-After. One for other names or of another CA does not apply. */
+  #notBefore(): number | undefined {
+    const notBefore = this.#failure?.notBefore;
+    if (notBefore === undefined || this.#failedNames !== this.#dnsNames || this.#failedCaHost !== this.#caHost)
       return undefined;
-    const until = Date.parse(told);
+    const until = Date.parse(notBefore);
     return until > this.#clock ? until : undefined;
   }
 
@@ -196,10 +196,10 @@ class Simulation {
       notBefore: new Date(this.#at).toISOString(),
       dnsNames: this.#dnsNames,
     });
-    this.#allowances = recordIssuance(this.#allowances, this.#exactSet(), lifetimeOf(certificate), this.#clock);
+    this.#rateLimitState = recordIssuance(this.#rateLimitState, this.#exactSet(), lifetimeOf(certificate), this.#clock);
     this.#replaced = replaced ?? this.#replaced;
     this.#secret = { kind: 'valid', certificate };
-    this.#issuedBy = this.#environment;
+    this.#issuedBy = this.#caHost;
     this.#revoked = false;
     this.#renewRequested = false;
     this.#failure = undefined;
@@ -213,11 +213,11 @@ class Simulation {
     this.#failedAttempts += 1;
     this.#failure = failure;
     this.#failedNames = this.#dnsNames;
-    this.#failedWith = this.#environment;
+    this.#failedCaHost = this.#caHost;
     const inUse = this.#secret.kind === 'valid' ? this.#secret.certificate : undefined;
     const until = nextAttemptAt(failure, this.#failedAttempts, this.#clock, inUse);
     if (failure.code === 'rateLimit/exactSet') this.#trace.push({ kind: 'held', ...this.#now(), until, by: 'limit' });
-    else this.#trace.push({ kind: 'failed', ...this.#now(), until, told: failure.notBefore !== undefined });
+    else this.#trace.push({ kind: 'failed', ...this.#now(), until, byRetryAfter: failure.notBefore !== undefined });
     return this.#trueTimeOf(until);
   }
 
@@ -235,7 +235,7 @@ class Simulation {
     return { at: this.#at, clock: this.#clock };
   }
 
-  /** A timer runs for the time that the clock says is left, whatever becomes of the clock. */
+  /** A timer runs for the remaining time by the clock at its start, even if the clock is changed meanwhile. */
   #trueTimeOf(until: number): number {
     return this.#at + Math.max(1, until - this.#clock);
   }

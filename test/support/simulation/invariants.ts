@@ -1,6 +1,5 @@
 /**
- * What must be true of every life of a certificate, read from its trace. Each returns what breaks the promise, in words; none
- * uses the code that it judges.
+ * Invariants of every trace. Each function returns descriptions of the violations, and uses none of the code that it checks.
  */
 import type { OrderReason } from '../../../src/certificates/renewal-policy.ts';
 import { DAY_MS } from '../certificates/certificate-facts.ts';
@@ -19,7 +18,7 @@ const REQUIRES_ORDER: ReadonlySet<Disturbance['kind']> = new Set([
   'revoked',
 ]);
 
-/** Every order has a cause of its own, newer than the certificate that it replaces: nothing is renewed twice for one reason. */
+/** Every order has a cause that is newer than the certificate it replaces, so no cause leads to two orders. */
 export function ordersWithoutCause(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
   const broken: string[] = [];
   let since: Disturbance['kind'][] = ['secretDeleted'];
@@ -54,7 +53,7 @@ export function ordersWithoutCause(scenario: Scenario, trace: readonly TraceEntr
   return broken;
 }
 
-/** A planned renewal is never promised for later than the policy says, nor made later than promised. */
+/** A renewal is never planned later than the policy allows, nor performed later than planned. */
 export function renewalsLaterThanPromised(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
   const broken: string[] = [];
   let promised: number | undefined;
@@ -63,19 +62,19 @@ export function renewalsLaterThanPromised(scenario: Scenario, trace: readonly Tr
       promised = happening.until;
       const left = Date.parse(happening.certificate.notAfter) - promised;
       if (left < minRemaining(scenario))
-        broken.push(`promised at ${isoTime(happening.at)}: too late, at ${isoTime(promised)}`);
+        broken.push(`planned at ${isoTime(happening.at)}: too late, at ${isoTime(promised)}`);
     }
     if (happening.kind === 'issued') {
       const late = promised === undefined ? 0 : happening.clock - promised;
-      if (late > 2 * MAX_SKEW_MS) broken.push(`order at ${isoTime(happening.at)}: ${late} ms later than promised`);
+      if (late > 2 * MAX_SKEW_MS) broken.push(`order at ${isoTime(happening.at)}: ${late} ms later than planned`);
     }
-    // From here on there is another reason to be late.
+    // After a disturbance the renewal may be late for another reason.
     if (happening.kind === 'issued' || happening.kind === 'failed' || happening.kind === 'held') promised = undefined;
   }
   return broken;
 }
 
-/** No loop is hot: orders keep to the limit on the exact set, attempts that fail keep their distance. */
+/** No hot loop: orders respect the exact-set limit, failed attempts the retry schedule. */
 export function tooFrequentOrders(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
   const broken: string[] = [];
   const interval = intervalOf(scenario);
@@ -92,15 +91,15 @@ export function tooFrequentOrders(scenario: Scenario, trace: readonly TraceEntry
   }
   for (const happening of trace) {
     if (happening.kind === 'failed' && happening.until - happening.clock < 30 * SECOND_MS) {
-      broken.push(`tried again in no time at ${isoTime(happening.at)}`);
+      broken.push(`attempt without a delay at ${isoTime(happening.at)}`);
     }
   }
   return broken;
 }
 
-/** No certificate expires in use, except while the CA did not let it be replaced. */
+/** No certificate in use expires, except while the CA or the limit prevents its replacement. */
 export function expiredInUse(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
-  // What passes between two attempts near the end, and the attempt that happens to be just before the CA is well.
+  // Time between two attempts near the expiry, plus the attempt right before the CA recovers.
   const slack = 2 * Math.min(12 * MINUTE_MS, scenario.lifetimeMs / 50) + 2 * MAX_SKEW_MS;
   const broken: string[] = [];
   for (const order of issuedIn(trace)) {
@@ -113,7 +112,7 @@ export function expiredInUse(scenario: Scenario, trace: readonly TraceEntry[]): 
   return broken;
 }
 
-/** What calls for an order is never taken for a certificate that can be left alone. */
+/** The simulation never sleeps while something requires an order. */
 export function missedOrders(_scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
   const broken: string[] = [];
   let wanting: Disturbance['kind'] | undefined = 'secretDeleted';
@@ -129,13 +128,13 @@ export function missedOrders(_scenario: Scenario, trace: readonly TraceEntry[]):
       otherEnvironment = false;
     }
     if (happening.kind !== 'settled') continue;
-    if (wanting !== undefined) broken.push(`left alone at ${isoTime(happening.at)} in spite of ${wanting}`);
-    if (otherEnvironment) broken.push(`left alone at ${isoTime(happening.at)} in the wrong environment`);
+    if (wanting !== undefined) broken.push(`asleep at ${isoTime(happening.at)} in spite of ${wanting}`);
+    if (otherEnvironment) broken.push(`asleep at ${isoTime(happening.at)} with the wrong caHost`);
   }
   return broken;
 }
 
-/** In the end, with the CA well, there is a certificate with everything wanted and time to live. */
+/** At the end, with a working CA, there is an unexpired certificate with all names. */
 export function missingAtTheEnd(scenario: Scenario, trace: readonly TraceEntry[]): readonly string[] {
   const last = issuedIn(trace).at(-1);
   if (last === undefined) return ['there never was a certificate'];
@@ -143,7 +142,7 @@ export function missingAtTheEnd(scenario: Scenario, trace: readonly TraceEntry[]
   const names =
     1 + trace.filter((happening) => happening.kind === 'disturbed' && happening.what.kind === 'nameAdded').length;
   const broken: string[] = [];
-  if (last.certificate.dnsNames.length !== names) broken.push('a name is missing in the end');
+  if (last.certificate.dnsNames.length !== names) broken.push('a name is missing at the end');
   if (Date.parse(last.certificate.notAfter) <= end) broken.push('the last certificate has expired');
   return broken;
 }
@@ -152,18 +151,18 @@ function issuedIn(trace: readonly TraceEntry[]): readonly Issued[] {
   return trace.filter((happening) => happening.kind === 'issued');
 }
 
-/** What one order of the limit on the exact set costs. */
+/** Emission interval of the exact-set limit. */
 function intervalOf({ lifetimeMs }: Scenario): number {
   return Math.min(WEEK_MS / 5, lifetimeMs / 4);
 }
 
-/** The least that may be left at a planned renewal: more would be late. */
+/** Least remaining lifetime at a planned renewal; less would be late. */
 function minRemaining({ lifetimeMs, renewBeforeDays }: Scenario): number {
   const wanted = renewBeforeDays !== undefined && renewBeforeDays > 0 ? renewBeforeDays : 45;
   return Math.min(wanted * DAY_MS, lifetimeMs / 2);
 }
 
-/** The most that may be left at a renewal by the policy: the spread, and a second that is rounded. */
+/** Most remaining lifetime at a renewal by the policy: includes the jitter and a rounded second. */
 function maxRemaining(scenario: Scenario): number {
   return minRemaining(scenario) + Math.min(DAY_MS, scenario.lifetimeMs / 50) + SECOND_MS;
 }
@@ -181,11 +180,11 @@ function caTroubledIn(trace: readonly TraceEntry[], from: number, to: number): b
   return troubledSince !== undefined && troubledSince <= to;
 }
 
-/** The CA had named an instant, or the limit was used up, when it expired. */
+/** Whether a Retry-After of the CA or the limit prevented an order at the expiry. */
 function wasDeferred(trace: readonly TraceEntry[], end: number, slack: number, interval: number): boolean {
   return trace.some((happening) => {
     if (happening.at > end) return false;
-    if (happening.kind === 'failed') return happening.told && happening.until >= end - slack;
+    if (happening.kind === 'failed') return happening.byRetryAfter && happening.until >= end - slack;
     if (happening.kind !== 'held' || happening.until < end - slack) return false;
     if (happening.by === 'ca') return true;
     const spent = issuedIn(trace).filter(({ at }) => at <= end && at >= end - 5 * interval - slack);

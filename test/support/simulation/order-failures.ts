@@ -1,4 +1,4 @@
-/** How the failures read that a simulated order ends in. */
+/** The failures of simulated orders. */
 import type { FailureInfo } from '../../../src/failures/failure.ts';
 import type { CaTrouble } from './scenario.ts';
 

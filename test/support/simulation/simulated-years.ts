@@ -1,4 +1,4 @@
-/** Years in the life of a cluster on a server whose clock leaps over waits: what its certificates and workflows come to. */
+/** Simulates years of a cluster's workflows on a time-skipping server, and measures certificates and histories. */
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { chainStats, type RunStats, runStats } from '../temporal/run-stats.ts';
@@ -15,9 +15,9 @@ const BUNDLE = 'primary';
 export interface SimulationOptions {
   /** Lifetime of the certificates, in days. */
   readonly days: number;
-  /** Of 365 days each. */
+  /** Years of 365 days. */
   readonly years: number;
-  /** Told after each year: how many have passed, and the renewals so far. */
+  /** Called after each year with the years passed and the renewals so far. */
   readonly progress?: (years: number, renewals: number) => void;
 }
 
@@ -26,9 +26,9 @@ export interface SimulationStats {
   readonly days: number;
   readonly years: number;
   readonly renewals: number;
-  /** Renewals in that time if each comes at the instant that was promised of the first. */
+  /** Renewals in that time if each comes after the interval planned for the first. */
   readonly expectedRenewals: number;
-  /** Orders at the CA, the first one's included. */
+  /** Orders at the CA, including the first one. */
   readonly orders: number;
   /** Most orders between two certificates. */
   readonly mostOrdersPerCycle: number;
@@ -38,18 +38,18 @@ export interface SimulationStats {
   /** Most events in the history of an order. */
   readonly maxOrderEvents: number;
   readonly maxOrderBytes: number;
-  /** Size of what the cluster's workflow carries from run to run: the first time, and the last. */
+  /** Size of the state that the cluster's workflow passes to its next run: the first time and the last. */
   readonly firstStateBytes: number;
   readonly lastStateBytes: number;
-  /** What was left of a certificate's life when the next one was issued, at the least. */
+  /** Least remaining lifetime of a certificate when the next one was issued. */
   readonly leastDaysLeft: number;
-  /** From the instant promised for a renewal to the new certificate, at the most. */
+  /** Longest time from the planned instant of a renewal to the new certificate. */
   readonly mostSecondsLate: number;
 }
 
 /**
- * Lets a cluster live. The server's clock leaps to the next timer only when no task or activity is under way, so the whole
- * way can be gone in leaps of any length.
+ * Runs a cluster's workflow for years. The server skips to the next timer only when no task or activity is pending, so time can
+ * be advanced in steps of any length.
  */
 export async function simulateYears(
   lab: WorkflowHarness,
@@ -87,12 +87,12 @@ export async function simulateYears(
   };
 }
 
-/** The newest certificate is on the resources. Nobody asks the workflow: a query at the wrong moment costs it events. */
+/** Waits for the newest certificate in a status report. No query, because queries can add events to the history. */
 async function waitForReport({ issued, reports }: ActivityDoubles): Promise<void> {
   await eventually(
-    'the newest certificate is told',
+    'the newest certificate is reported',
     () => Promise.resolve(reports.at(-1)),
-    (told) => told?.state === 'Ready' && told.certificate?.serialNumber === issued.at(-1)?.serialNumber,
+    (report) => report?.state === 'Ready' && report.certificate?.serialNumber === issued.at(-1)?.serialNumber,
   );
 }
 

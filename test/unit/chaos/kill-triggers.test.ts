@@ -8,7 +8,7 @@ const finalize: ExternalRequest = {
   path: '/finalize-order/a',
   contentType: 'application/jose+json',
   body: Buffer.alloc(0),
-  worker: 'worker-1 life 1',
+  worker: 'worker-1 incarnation 1',
 };
 const answer: ExternalResponse = { status: 200, headers: {}, body: Buffer.from('{}') };
 
@@ -29,8 +29,8 @@ describe('a trap', () => {
   test('for the instant before kills before the server sees the request', async () => {
     const { traps, killed, trap } = armed('before');
     await expect(traps.beforeRequest(finalize)).resolves.toBe('cut');
-    await expect(trap.fired).resolves.toBe('worker-1 life 1');
-    expect(killed).toEqual(['worker-1 life 1']);
+    await expect(trap.fired).resolves.toBe('worker-1 incarnation 1');
+    expect(killed).toEqual(['worker-1 incarnation 1']);
   });
 
   test('for the instant after lets the server act first', async () => {
@@ -38,7 +38,7 @@ describe('a trap', () => {
     await expect(traps.beforeRequest(finalize)).resolves.toBe('pass');
     expect(killed).toEqual([]);
     await expect(traps.afterResponse(finalize, answer)).resolves.toBe('cut');
-    expect(killed).toEqual(['worker-1 life 1']);
+    expect(killed).toEqual(['worker-1 incarnation 1']);
   });
 
   test('kills once', async () => {

@@ -7,7 +7,7 @@ import type { SeenCertificate } from '../../chaos/evidence/secret-journal.ts';
 const order = (id: string, more: Partial<SeenOrder> = {}): SeenOrder => ({
   id,
   dnsNames: ['api.one.example.com'],
-  incarnation: 'worker-1 life 2',
+  incarnation: 'worker-1 incarnation 2',
   delivered: true,
   at: 1_000,
   ...more,
@@ -35,8 +35,8 @@ const none = { cut: [], unrecorded: [], givenUp: [], unexplained: [] };
 
 describe('an order', () => {
   const kills = [
-    { incarnation: 'worker-2 life 1', killPoint: 'before finalize', at: 1_001 },
-    { incarnation: 'worker-1 life 2', killPoint: 'before fetch authorization', at: 1_004 },
+    { incarnation: 'worker-2 incarnation 1', killPoint: 'before finalize', at: 1_001 },
+    { incarnation: 'worker-1 incarnation 2', killPoint: 'before fetch authorization', at: 1_004 },
   ];
   const judge = (orders: readonly SeenOrder[], more: Partial<OrderEvidence> = {}) =>
     unfulfilledOrders({ ...nothing, orders, kills, ...more }, clusters);
@@ -50,12 +50,12 @@ describe('an order', () => {
     [
       'nobody heard of',
       { delivered: false },
-      'worker-1 life 2 was killed inside newOrder (before fetch authorization)',
+      'worker-1 incarnation 2 was killed inside newOrder (before fetch authorization)',
     ],
     [
       'was passed on to the dead',
       { at: 1_005 },
-      'worker-1 life 2 was killed inside newOrder (before fetch authorization)',
+      'worker-1 incarnation 2 was killed inside newOrder (before fetch authorization)',
     ],
     ['the dead had asked for', { incarnation: undefined }, 'its worker was dead before its request was read'],
   ])('that %s was cut inside newOrder', (_what, more, why) => {
@@ -66,20 +66,20 @@ describe('an order', () => {
     expect(judge([order('a')])).toEqual({
       ...none,
       unrecorded: [
-        "order a for api.one.example.com: worker-1 life 2 was killed 4 ms after the CA's answer was passed on (before fetch authorization), before Temporal had its URL",
+        "order a for api.one.example.com: worker-1 incarnation 2 was killed 4 ms after the CA's answer was passed on (before fetch authorization), before Temporal had its URL",
       ],
     });
   });
 
   test('that Temporal had the URL of is explained by no kill', () => {
     const { unexplained } = judge([order('a', { recordedAt: 1_003 })]);
-    expect(unexplained).toEqual([expect.stringContaining('was not gone on with')]);
+    expect(unexplained).toEqual([expect.stringContaining('was not continued')]);
   });
 
   test('whose certificate was in no Secret, of a worker that lives, is explained by nothing', () => {
     const issued = [{ orderId: 'a', serialNumber: '1' }];
-    const { unexplained } = judge([order('a', { incarnation: 'worker-1 life 3' })], { issued });
-    expect(unexplained).toEqual([expect.stringContaining('worker-1 life 3 was not killed')]);
+    const { unexplained } = judge([order('a', { incarnation: 'worker-1 incarnation 3' })], { issued });
+    expect(unexplained).toEqual([expect.stringContaining('worker-1 incarnation 3 was not killed')]);
   });
 
   test('for a cluster that was deleted meanwhile is given up with it, one from before is not', () => {

@@ -38,10 +38,10 @@ describe('a mortal worker', () => {
   test('is alive from its first instant, and can be killed before it is ready', async () => {
     const { worker, started } = mortal();
     void worker.start();
-    expect(worker.incarnation).toBe('worker-1 life 1');
-    await expect(worker.kill('worker-1 life 1')).resolves.toBe(true);
+    expect(worker.incarnation).toBe('worker-1 incarnation 1');
+    await expect(worker.kill('worker-1 incarnation 1')).resolves.toBe(true);
     expect(worker.incarnation).toBeUndefined();
-    await expect.poll(() => worker.incarnation).toBe('worker-1 life 2');
+    await expect.poll(() => worker.incarnation).toBe('worker-1 incarnation 2');
     started[1]?.becomesReady();
     await worker.ready();
     expect(() => worker.checkHealth()).not.toThrow();
@@ -51,10 +51,10 @@ describe('a mortal worker', () => {
   test('is not killed for what an earlier life did', async () => {
     const { worker } = mortal();
     void worker.start();
-    await worker.kill('worker-1 life 1');
-    await expect.poll(() => worker.incarnation).toBe('worker-1 life 2');
-    await expect(worker.kill('worker-1 life 1')).resolves.toBe(false);
-    expect(worker.incarnation).toBe('worker-1 life 2');
+    await worker.kill('worker-1 incarnation 1');
+    await expect.poll(() => worker.incarnation).toBe('worker-1 incarnation 2');
+    await expect(worker.kill('worker-1 incarnation 1')).resolves.toBe(false);
+    expect(worker.incarnation).toBe('worker-1 incarnation 2');
   });
 
   test('that ends by itself is told of', async () => {
@@ -63,7 +63,7 @@ describe('a mortal worker', () => {
     started[0]?.becomesReady();
     await starting;
     started[0]?.end('code 1');
-    expect(() => worker.checkHealth()).toThrow('worker-1 life 1 ended by itself (code 1)');
+    expect(() => worker.checkHealth()).toThrow('worker-1 incarnation 1 exited without having been killed (code 1)');
   });
 
   test('stays dead once it is over', async () => {
@@ -73,7 +73,7 @@ describe('a mortal worker', () => {
     await starting;
     await worker.stop();
     expect(worker.incarnation).toBeUndefined();
-    await expect(worker.kill('worker-1 life 1')).resolves.toBe(false);
+    await expect(worker.kill('worker-1 incarnation 1')).resolves.toBe(false);
     expect(started).toHaveLength(1);
   });
 });
