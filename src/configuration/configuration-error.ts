@@ -4,9 +4,6 @@ import { CertmanError } from '../failures/failure.ts';
 /** Environment variables, by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the settings are documented. */
-export const CONFIGURATION_DOCUMENT = 'README.md, "Settings", or "certman config"';
-
 /** What is wrong with one setting. */
 export interface ConfigurationProblem {
   readonly setting: string;
@@ -27,7 +24,8 @@ export class ConfigurationError extends CertmanError {
     super({
       code: 'configuration/invalid',
       message: `${count} wrong:\n${lines.join('\n')}`,
-      remedy: `Correct the settings and start again; they are described in ${CONFIGURATION_DOCUMENT}.`,
+      remedy:
+        'Correct the settings and start again; they are described in README.md, "Settings", and by "certman config".',
     });
     this.name = 'ConfigurationError';
     this.problems = Object.freeze([...problems]);

@@ -42,29 +42,33 @@ export function oneOf<const Choice extends string>(...choices: readonly Choice[]
   return value(`one of ${choices.join(', ')}`, (found) => choices.find((choice) => choice === found.toLowerCase()));
 }
 
+const FLAGS = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
+
 /** `true` or `false`, `1` or `0`. */
 export function flag(): ValueSchema<boolean> {
-  return value('true or false', (found) => {
-    const lower = found.toLowerCase();
-    if (lower === 'true' || lower === '1') return true;
-    return lower === 'false' || lower === '0' ? false : undefined;
+  return value('true or false', (found) => FLAGS.get(found.toLowerCase()));
+}
+
+function numberOf(expected: string, form: RegExp, min: number, max: number): ValueSchema<number> {
+  return value(`${expected} from ${min} to ${max}`, (found) => {
+    const number = form.test(found) ? Number(found) : Number.NaN;
+    return number >= min && number <= max ? number : undefined;
   });
 }
 
 /** Both bounds included. */
 export function wholeNumber(min: number, max: number): ValueSchema<number> {
-  return value(`a whole number from ${min} to ${max}`, (found) => {
-    const number = /^\d{1,9}$/.test(found) ? Number(found) : Number.NaN;
-    return number >= min && number <= max ? number : undefined;
-  });
+  return numberOf('a whole number', /^\d{1,9}$/, min, max);
 }
 
-/** A number that may have a fraction. */
+/** Both bounds included; at most six decimal places. */
 export function decimal(min: number, max: number): ValueSchema<number> {
-  return value(`a number from ${min} to ${max}`, (found) => {
-    const number = /^\d{1,9}(\.\d{1,6})?$/.test(found) ? Number(found) : Number.NaN;
-    return number >= min && number <= max ? number : undefined;
-  });
+  return numberOf('a number', /^\d{1,9}(\.\d{1,6})?$/, min, max);
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
