@@ -1,6 +1,6 @@
 /**
  * DNS over HTTPS (RFC 8484), in wire format. POST, since an HTTP cache on the way must not answer for the DNS (§4.1).
- * Connections are kept; several questions share one by HTTP/2 where the resolver speaks it (§5.2).
+ * Connections are kept alive; with HTTP/2, queries share one (§5.2).
  */
 import { Agent, type Dispatcher } from 'undici';
 import { decodeTxtResponse, encodeTxtQuery, MAX_MESSAGE_BYTES, type TxtResponse } from './dns-message.ts';
@@ -9,22 +9,18 @@ import type { TxtSource } from './txt-source.ts';
 const MEDIA_TYPE = 'application/dns-message';
 const TIMEOUT_MS = 5_000;
 
-export interface DohOptions {
-  /** PEM certificates trusted instead of Node's own roots. */
-  readonly ca?: string;
-  readonly timeoutMs?: number;
-}
-
-/** The connections to all resolvers of a worker. Close it at the end. */
-export function createDohConnections(options: DohOptions = {}): Agent {
-  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+/**
+ * The connections to all resolvers of a worker, for its caller to close.
+ * @param ca PEM certificates trusted instead of Node's own roots.
+ */
+export function createDohConnections({ ca, timeoutMs = TIMEOUT_MS }: { ca?: string; timeoutMs?: number }): Agent {
   return new Agent({
     allowH2: true,
     connections: 2,
     keepAliveTimeout: 60_000,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
-    connect: { timeout: timeoutMs, ...(options.ca === undefined ? {} : { ca: options.ca }) },
+    connect: { timeout: timeoutMs, ca },
   });
 }
 
@@ -34,11 +30,11 @@ export class DohResolver implements TxtSource {
   readonly #connections: Dispatcher;
   readonly #timeoutMs: number;
 
-  constructor(url: string, connections: Dispatcher, options: { readonly timeoutMs?: number } = {}) {
+  constructor(url: string, connections: Dispatcher, timeoutMs = TIMEOUT_MS) {
     this.#url = new URL(url);
     this.name = this.#url.host;
     this.#connections = connections;
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+    this.#timeoutMs = timeoutMs;
   }
 
   async queryTxt(name: string): Promise<TxtResponse> {
@@ -66,7 +62,7 @@ export class DohResolver implements TxtSource {
   }
 }
 
-/** @returns undefined, with the rest left unread, when it is longer than any DNS message. */
+/** @returns undefined, without reading the rest, when the body is longer than any DNS message. */
 async function readBounded(body: Dispatcher.ResponseData['body']): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -83,7 +79,7 @@ function noAnswer(why: string): TxtResponse {
   return { kind: 'silent', why };
 }
 
-/** The code of an error where it has one: its message can quote what the other side sent. */
+/** The code of an error, or its name: its message can quote what the other side sent. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const { code } = error as NodeJS.ErrnoException;

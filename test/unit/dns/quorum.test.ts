@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateQuorum, type TxtObservation } from '../../../src/dns/quorum.ts';
+import type { TxtObservation } from '../../../src/dns/observation.ts';
+import { evaluateQuorum } from '../../../src/dns/quorum.ts';
 
 const seen = (by: string): TxtObservation => ({ by, kind: 'seen' });
 const missing = (by: string, retrySeconds?: number): TxtObservation => ({

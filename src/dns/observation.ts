@@ -1,0 +1,54 @@
+/** What servers and resolvers answer about the TXT records of an order. Pure. */
+import type { TxtResponse } from './dns-message.ts';
+
+const MAX_SUMMARY_LENGTH = 700;
+
+/** What one server answers about all records of an order together. */
+export type TxtObservation =
+  | { readonly by: string; readonly kind: 'seen' }
+  /** `saw`: what it answered instead; `retrySeconds`: for how long its cache may keep that answer. */
+  | { readonly by: string; readonly kind: 'missing'; readonly saw: string; readonly retrySeconds?: number }
+  /** No statement, which is not a miss: unreachable, refused, failed. */
+  | { readonly by: string; readonly kind: 'silent'; readonly why: string };
+
+/** What a response says about the wanted values of one name. */
+export function observe(by: string, name: string, values: readonly string[], response: TxtResponse): TxtObservation {
+  switch (response.kind) {
+    case 'silent':
+      return { by, kind: 'silent', why: response.why };
+    case 'alias':
+      return { by, kind: 'silent', why: `it knows ${name} only as an alias of ${response.target}` };
+    case 'absent':
+      return { by, kind: 'missing', saw: `no TXT at ${name}`, retrySeconds: response.ttlSeconds };
+    case 'values': {
+      const absent = values.filter((value) => !response.values.includes(value)).length;
+      if (absent === 0) return { by, kind: 'seen' };
+      const others = response.values.length - (values.length - absent);
+      const saw = `${absent} of ${values.length} values missing at ${name}, ${others} other there`;
+      return { by, kind: 'missing', saw, retrySeconds: response.ttlSeconds };
+    }
+  }
+}
+
+/** One server's observations of several names as one: a miss of any counts before silence. */
+export function combine(by: string, observations: readonly TxtObservation[]): TxtObservation {
+  const missing = observations.filter((observation) => observation.kind === 'missing');
+  if (missing.length === 0) return observations.find(({ kind }) => kind === 'silent') ?? { by, kind: 'seen' };
+  return {
+    by,
+    kind: 'missing',
+    saw: missing.map(({ saw }) => saw).join(', '),
+    retrySeconds: Math.max(...missing.map(({ retrySeconds = 0 }) => retrySeconds)),
+  };
+}
+
+/** Observations as the end of a sentence. */
+export function summarize(observations: readonly TxtObservation[]): string {
+  const text = observations
+    .map((one) => {
+      if (one.kind === 'seen') return `${one.by} sees all`;
+      return `${one.by}: ${one.kind === 'missing' ? one.saw : one.why}`;
+    })
+    .join('; ');
+  return text.length > MAX_SUMMARY_LENGTH ? `${text.slice(0, MAX_SUMMARY_LENGTH)}…` : text;
+}
