@@ -3,17 +3,15 @@
  * clusters whose certificate is to be renewed at another time than planned. A new worker asks about all certificates once; it
  * signals nothing that the CertificateRequest's status shows already.
  */
+import { LRUCache } from 'lru-cache';
 import type { AcmeClient } from '../acme/client.ts';
-import type { AcmeClientSource } from '../acme/client-source.ts';
 import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-info.ts';
 import { changesRenewalTime, type RenewalWindow } from '../certificates/renewal-window.ts';
-import type { Metrics } from '../contract/metrics.ts';
+import { renewalWindowChanged } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { signalInOrder } from './cluster-signaller.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { PollClient, PollResult } from './poller.ts';
-import { RecentSignals } from './recent-signals.ts';
 
 /** A failing certificate is not the next one to be tried: it may be the cause. */
 const FAILED_RETRY_MS = 10 * 60_000;
@@ -37,19 +35,11 @@ export class AriPollClient implements PollClient<PolledCertificate> {
     recovered: 'The CA gives renewal information again',
   };
   readonly #context: ControllerContext;
-  readonly #ca: Pick<AcmeClientSource, 'withClient'>;
-  readonly #metrics: Pick<Metrics, 'ariWindowChanges'>;
   /** By `certId`. */
-  readonly #recentSignals = new RecentSignals<RenewalWindow>(SIGNAL_TTL_MS);
+  readonly #recentSignals = new LRUCache<string, RenewalWindow>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
-  constructor(
-    context: ControllerContext,
-    ca: Pick<AcmeClientSource, 'withClient'>,
-    metrics: Pick<Metrics, 'ariWindowChanges'>,
-  ) {
+  constructor(context: ControllerContext) {
     this.#context = context;
-    this.#ca = ca;
-    this.#metrics = metrics;
   }
 
   /** RFC 9773 §4.3: not certificates that have expired or were replaced. */
@@ -69,7 +59,7 @@ export class AriPollClient implements PollClient<PolledCertificate> {
   }
 
   async poll(batch: readonly PolledCertificate[]): Promise<readonly PollResult[]> {
-    return await this.#ca.withClient(async (ca) => {
+    return await this.#context.ca.withClient(async (ca) => {
       await ca.directory();
       return await Promise.all(batch.map((certificate) => this.#pollOne(ca, certificate)));
     }, this.#context.signal);
@@ -104,12 +94,12 @@ export class AriPollClient implements PollClient<PolledCertificate> {
     // The status may have been written while the CA was asked.
     const current = cache.requests.get(request) ?? request;
     const now = Date.now();
-    const suggestedWindow = this.#recentSignals.get(window.certId, now) ?? current.suggestedWindow;
+    const suggestedWindow = this.#recentSignals.get(window.certId) ?? current.suggestedWindow;
     if (current.certId !== window.certId || !changesRenewalTime(window, { ...current, suggestedWindow }, now)) return;
-    await signalInOrder(this.#context, cluster, async () => {
-      await workflows.signalRenewalWindowMoved(cluster, bundleName, window);
-      this.#recentSignals.add(window.certId, window, now);
-      this.#metrics.ariWindowChanges.inc();
+    await this.#context.signaller.inOrder(cluster, async () => {
+      await workflows.signal(cluster, renewalWindowChanged, { bundleName, window });
+      this.#recentSignals.set(window.certId, window);
+      this.#context.metrics.ariWindowChanges.inc();
       logger.info(
         { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor: current.renewalTime },
         'The CA suggests another time for a renewal',

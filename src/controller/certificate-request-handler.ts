@@ -6,6 +6,7 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { sameView } from '../clusters/cluster-view.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
+import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import {
   describeRequestChange,
@@ -14,7 +15,6 @@ import {
   observeRequest,
 } from '../kubernetes/objects/observed-request.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
-import { type ClusterSignaller, signalInOrder } from './cluster-signaller.ts';
 import { keyOf, type NamespacedName, type PrimaryName } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
@@ -23,12 +23,10 @@ import type { PrimaryReconciler } from './primary-reconciler.ts';
 export class CertificateRequestHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   readonly #reconciler: PrimaryReconciler;
-  readonly #signaller: ClusterSignaller;
 
-  constructor(context: ControllerContext, reconciler: PrimaryReconciler, signaller: ClusterSignaller) {
+  constructor(context: ControllerContext, reconciler: PrimaryReconciler) {
     this.#context = context;
     this.#reconciler = reconciler;
-    this.#signaller = signaller;
   }
 
   onListed(object: KubernetesObject): void {
@@ -97,7 +95,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     const what = specChanged
       ? `The spec of the CertificateRequest ${request.name} was changed by somebody.`
       : describeStatusChange(previous, request);
-    if (what !== undefined) await this.#signaller.drifted([cached], what, request.otherManager);
+    if (what !== undefined) await this.#context.signaller.drifted([cached], what, request.otherManager);
   }
 
   /** Ends the standalone workflow of a request, if there is one: the workflow of its cluster takes over. */
@@ -108,10 +106,10 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     if (cached === undefined) return;
     // The cached one is a deleted predecessor of the same name.
     if (cached.uid !== request.uid) return await this.#reconciler.reconcileDeleted(name);
-    await signalInOrder(this.#context, name, async () => {
+    await this.#context.signaller.inOrder(name, async () => {
       cache.deleteCluster(name);
       if (!cached.served) return;
-      await workflows.signalClaimed(cached, owner);
+      await workflows.signal(cached, requestClaimed, { clusterDeployment: owner });
       logger.info({ request: keyOf(name), cluster: owner }, 'A CertificateRequest is no longer standalone');
     });
   }
@@ -119,7 +117,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
   async #reconcileOwned(owner: string, previous: ObservedRequest | undefined, request: ObservedRequest): Promise<void> {
     await this.#releaseStandalone(owner, request);
     const what = previous && describeRequestChange(previous, request);
-    if (what !== undefined) await this.#signaller.drifted(this.#usersOf(request), what, request.otherManager);
+    if (what !== undefined) await this.#context.signaller.drifted(this.#usersOf(request), what, request.otherManager);
   }
 
   async #handleDelete(request: ObservedRequest): Promise<void> {
@@ -129,7 +127,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
       await this.#reconciler.reconcileDeleted(standaloneName(request), this.#standaloneView(request));
     } else await this.#releaseStandalone(owner, request);
     const affected = [...this.#usersOf(request), ...this.#standaloneWithSameSecret(request)];
-    await this.#signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
+    await this.#context.signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
   }
 
   /**

@@ -1,22 +1,32 @@
 /** Signals clusters, each in order: one signal to a cluster at a time, and drift at a limited rate. */
 import type { CachedCluster, ClusterRef } from '../clusters/cached-cluster.ts';
+import { dependencyChanged } from '../contract/cluster-certificates.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
-import { SignalRejected } from './cluster-workflow-client.ts';
+import { type ClusterWorkflowClient, SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, type NamespacedName } from './controller-cache.ts';
-import type { ControllerContext } from './controller-context.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import type { KeyedWorkQueue } from './keyed-work-queue.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
+export interface ClusterSignallerOptions {
+  readonly queue: KeyedWorkQueue;
+  readonly workflows: ClusterWorkflowClient;
+  readonly events: EventRecorder;
+  readonly logger: ControllerLogger;
+  readonly signal: AbortSignal;
+}
+
 export class ClusterSignaller {
-  readonly #context: ControllerContext;
+  readonly #options: ClusterSignallerOptions;
   readonly #rateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
   /** By uid: the delayed signal of a cluster, which covers further drift. */
   readonly #delayed = new Map<string, Promise<void>>();
 
-  constructor(context: ControllerContext) {
-    this.#context = context;
+  constructor(options: ClusterSignallerOptions) {
+    this.#options = options;
   }
 
   /** Signals the clusters among these that are served to re-evaluate. */
@@ -32,11 +42,28 @@ export class ClusterSignaller {
 
   /** Signals one cluster to re-evaluate. */
   async reevaluate(cluster: ClusterRef, what: string): Promise<void> {
-    const { workflows, logger } = this.#context;
-    await signalInOrder(this.#context, cluster, async () => {
-      await workflows.signalDependencyChanged(cluster, what);
+    const { workflows, logger } = this.#options;
+    await this.inOrder(cluster, async () => {
+      await workflows.signal(cluster, dependencyChanged, { what });
       logger.info({ cluster: keyOf(cluster), what }, 'Signalled a cluster to re-evaluate');
     });
+  }
+
+  /** Sends a signal after those to the same cluster that were begun before; logs a rejection. */
+  async inOrder(cluster: NamespacedName, send: () => Promise<void>): Promise<void> {
+    await this.#options.queue.add(keyOf(cluster), () => this.unlessRejected(cluster, send));
+  }
+
+  /** @returns undefined when Temporal rejected the request, which is logged and affects no other cluster. */
+  async unlessRejected<T>(cluster: NamespacedName, request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof SignalRejected)) throw error;
+      const fields = { cluster: keyOf(cluster), error: error.message };
+      this.#options.logger.error(fields, 'Temporal rejected a request about a cluster');
+      return undefined;
+    }
   }
 
   async #limitDrift(cluster: CachedCluster, what: string, manager?: string): Promise<void> {
@@ -48,11 +75,8 @@ export class ClusterSignaller {
   }
 
   async #driftedLater(cluster: CachedCluster, what: string, manager = 'unknown', waitMs: number): Promise<void> {
-    const { events, logger, signal } = this.#context;
-    logger.warn(
-      { cluster: keyOf(cluster), what, fieldManager: manager },
-      'Another field manager keeps undoing repairs',
-    );
+    const { events, logger, signal } = this.#options;
+    logger.warn({ cluster: keyOf(cluster), what, fieldManager: manager }, 'Another program keeps undoing repairs');
     await events.warn(
       involvedObjectOf(cluster),
       'FieldManagerConflict',
@@ -61,29 +85,5 @@ export class ClusterSignaller {
     await pause(waitMs, signal);
     this.#delayed.delete(cluster.uid);
     await this.#limitDrift(cluster, what, manager);
-  }
-}
-
-/** Runs `signal` after the signals to this cluster that were begun before; logs what Temporal rejects. */
-export async function signalInOrder(
-  { queue, logger }: Pick<ControllerContext, 'queue' | 'logger'>,
-  cluster: NamespacedName,
-  signal: () => Promise<void>,
-): Promise<void> {
-  await queue.add(keyOf(cluster), () => unlessRejected(logger, cluster, signal));
-}
-
-/** @returns the result of `request`; undefined when Temporal rejected it, which is logged and affects no other cluster. */
-export async function unlessRejected<T>(
-  logger: ControllerLogger,
-  cluster: NamespacedName,
-  request: () => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await request();
-  } catch (error) {
-    if (!(error instanceof SignalRejected)) throw error;
-    logger.error({ cluster: keyOf(cluster), error: error.message }, 'Temporal rejected a request about a cluster');
-    return undefined;
   }
 }

@@ -8,18 +8,9 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
-import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { type ClusterRef, identityOf } from '../clusters/cached-cluster.ts';
 import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
-import {
-  type ClusterCertificatesInput,
-  certificateRevoked,
-  clusterGone,
-  clusterObserved,
-  dependencyChanged,
-  renewalWindowChanged,
-  requestClaimed,
-} from '../contract/cluster-certificates.ts';
+import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../contract/cluster-certificates.ts';
 import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contract/ids.ts';
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -72,24 +63,11 @@ export class ClusterWorkflowClient {
     await this.#signalWithStart(view, clusterGone, [], evenIfCompleted);
   }
 
-  /** Signals that a standalone CertificateRequest now belongs to a ClusterDeployment. */
-  async signalClaimed(request: ClusterRef, clusterDeployment: string): Promise<void> {
-    await this.#signal(request, requestClaimed, { clusterDeployment });
-  }
-
-  /** Signals a cluster to re-evaluate. */
-  async signalDependencyChanged(cluster: ClusterRef, what: string): Promise<void> {
-    await this.#signal(cluster, dependencyChanged, { what });
-  }
-
-  /** Signals that the CA suggests another time for the renewal of a bundle's certificate. */
-  async signalRenewalWindowMoved(cluster: ClusterRef, bundleName: string, window: RenewalWindow): Promise<void> {
-    await this.#signal(cluster, renewalWindowChanged, { bundleName, window });
-  }
-
-  /** Signals that the CA has revoked a bundle's certificate. */
-  async signalCertificateRevoked(cluster: ClusterRef, bundleName: string, serialNumber: string): Promise<void> {
-    await this.#signal(cluster, certificateRevoked, { bundleName, serialNumber });
+  /** Sends a signal of src/contract. A cluster without a running workflow is skipped: one that starts evaluates anyway. */
+  async signal<Argument>(cluster: ClusterRef, signal: SignalDefinition<[Argument]>, argument: Argument): Promise<void> {
+    await this.#retry(`signal ${signal.name} to the workflow of ${keyOf(cluster)}`, () =>
+      this.#handle(cluster).signal(signal, argument),
+    );
   }
 
   /** Clusters whose workflows wait for something or fail, or whose decommission is held up. */
@@ -132,17 +110,6 @@ export class ClusterWorkflowClient {
   #handle(cluster: ClusterRef) {
     const { client, managementCluster } = this.#options;
     return client().workflow.getHandle(clusterWorkflowId(identityOf(managementCluster, cluster)));
-  }
-
-  /** A cluster without a running workflow is skipped: one that is started re-evaluates anyway. */
-  async #signal<Argument>(
-    cluster: ClusterRef,
-    signal: SignalDefinition<[Argument]>,
-    argument: Argument,
-  ): Promise<void> {
-    await this.#retry(`signal ${signal.name} to the workflow of ${keyOf(cluster)}`, () =>
-      this.#handle(cluster).signal(signal, argument),
-    );
   }
 
   async #signalWithStart<Args extends unknown[]>(

@@ -3,7 +3,8 @@ import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { Metrics } from '../contract/metrics.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
-import { type KubernetesApi, type WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
+import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
+import type { ClusterSignaller } from './cluster-signaller.ts';
 import type { ClusterWorkflowClient } from './cluster-workflow-client.ts';
 import type { ControllerCache } from './controller-cache.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -43,14 +44,12 @@ export interface ControllerDependencies {
 }
 
 /** Shared by the parts of one running controller. */
-export interface ControllerContext {
-  readonly settings: ControllerSettings;
-  readonly kubernetes: KubernetesApi;
+export interface ControllerContext extends ControllerDependencies {
   readonly cache: ControllerCache;
   readonly workflows: ClusterWorkflowClient;
   readonly queue: KeyedWorkQueue;
   readonly events: EventRecorder;
-  readonly logger: ControllerLogger;
+  readonly signaller: ClusterSignaller;
   /** Aborted when the controller stops. */
   readonly signal: AbortSignal;
 }

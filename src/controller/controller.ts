@@ -46,7 +46,6 @@ export interface ControllerRun {
 }
 
 export class Controller {
-  readonly #dependencies: ControllerDependencies;
   readonly #stop = new AbortController();
   readonly #context: ControllerContext;
   readonly #resync: Resync;
@@ -58,34 +57,27 @@ export class Controller {
   #failure: { readonly error: unknown } | undefined;
 
   constructor(dependencies: ControllerDependencies, run: ControllerRun) {
-    const { settings, logger, kubernetes, client, source, ca, caHost, crlSource, metrics } = dependencies;
+    const { settings, logger, kubernetes, client } = dependencies;
     const { managementCluster } = settings;
     const signal = AbortSignal.any([run.signal, this.#stop.signal]);
-    const context: ControllerContext = {
-      settings,
-      kubernetes,
-      logger,
-      signal,
-      cache: new ControllerCache(),
-      queue: new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS),
-      workflows: new ClusterWorkflowClient({ client, managementCluster, taskQueue: run.taskQueue, signal }),
-      events: new EventRecorder(kubernetes, logger, signal),
-    };
-    this.#dependencies = dependencies;
+    const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
+    const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue: run.taskQueue, signal });
+    const events = new EventRecorder(kubernetes, logger, signal);
+    const signaller = new ClusterSignaller({ queue, workflows, events, logger, signal });
+    const context = { ...dependencies, cache: new ControllerCache(), queue, workflows, events, signaller, signal };
     this.#context = context;
-    const signaller = new ClusterSignaller(context);
     const reconciler = new PrimaryReconciler(context);
-    const requests = new CertificateRequestHandler(context, reconciler, signaller);
+    const requests = new CertificateRequestHandler(context, reconciler);
     const clusters = new ClusterDeploymentHandler(context, reconciler, (namespace) =>
       requests.onOwnersChanged(namespace),
     );
-    this.#resync = new Resync(context, { clusters, requests, signaller, caHost });
-    this.#ariPoller = new Poller(new AriPollClient(context, ca, metrics), context);
-    this.#crlPoller = crlSource && new Poller(new CrlPollClient(context, crlSource, metrics), context);
+    const { crlSource, source } = dependencies;
+    this.#resync = new Resync(context, clusters, requests);
+    this.#ariPoller = new Poller(new AriPollClient(context), context);
+    this.#crlPoller = crlSource && new Poller(new CrlPollClient(context, crlSource), context);
     this.#informers = new Map(
-      informedResources(context, clusters, requests, signaller).map((informed) => {
+      informedResources(context, clusters, requests).map((informed) => {
         const { plural } = informed.resource;
-        const { queue } = context;
         const onError = (error: unknown): void => this.#fail(error);
         const resumeFrom = run.resumeFrom[plural];
         return [plural, new Informer(informed, { source, queue, logger, signal, resumeFrom, onError })];
@@ -104,9 +96,9 @@ export class Controller {
 
   /** Runs until the signal is aborted. @returns the last checkpoint. @throws the error that stopped it. */
   async run(): Promise<WatchCheckpoint> {
-    const { cache, queue } = this.#context;
+    const { cache, queue, exposeFleet } = this.#context;
     const ari = () => ({ certificates: this.#ariPoller.answeredCount, failing: this.#ariPoller.failing });
-    const hideMetrics = this.#dependencies.exposeFleet(fleetSnapshot(cache, ari));
+    const hideMetrics = exposeFleet(fleetSnapshot(cache, ari));
     try {
       await Promise.all([this.#runInformers(), this.#ariPoller.run(), this.#crlPoller?.run()]);
     } catch (error) {
@@ -139,9 +131,8 @@ function informedResources(
   context: ControllerContext,
   clusters: ClusterDeploymentHandler,
   requests: CertificateRequestHandler,
-  signaller: ClusterSignaller,
 ): readonly InformedResource[] {
-  const stuckClusters = new StuckClusterSignaller(context, signaller);
+  const stuckClusters = new StuckClusterSignaller(context);
   return [
     // Optional: without Hive there are standalone CertificateRequests.
     { resource: CLUSTER_DEPLOYMENTS, resumeMode: 'list', optional: true, handler: clusters },
@@ -150,7 +141,7 @@ function informedResources(
       resource: SECRETS,
       resumeMode: 'watch',
       metadataOnly: true,
-      handler: new SecretHandler(context, signaller, stuckClusters),
+      handler: new SecretHandler(context, stuckClusters),
     },
     {
       resource: CONFIG_MAPS,
@@ -159,6 +150,6 @@ function informedResources(
       fieldSelector: `metadata.name=${SETTINGS_CONFIG_MAP}`,
       handler: new ConfigMapHandler(stuckClusters),
     },
-    { resource: DNS_ZONES, resumeMode: 'list', optional: true, handler: new DnsZoneHandler(context.cache, signaller) },
+    { resource: DNS_ZONES, resumeMode: 'list', optional: true, handler: new DnsZoneHandler(context) },
   ];
 }

@@ -3,17 +3,16 @@
  * revoked. CRLs come over plain HTTP: one that revokes a certificate is believed only if the certificate's issuer has signed
  * it, by the chain in the Secret, which is read only then.
  */
-import type { Metrics } from '../contract/metrics.ts';
+import { LRUCache } from 'lru-cache';
+import { certificateRevoked } from '../contract/cluster-certificates.ts';
 import type { Crl } from '../crl/crl.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
-import { signalInOrder } from './cluster-signaller.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { PollClient, PollResult } from './poller.ts';
-import { RecentSignals } from './recent-signals.ts';
 
 /** A workflow that has not replaced its certificate by then is signalled again: it may not have been running. */
 const SIGNAL_TTL_MS = 3_600_000;
@@ -31,18 +30,12 @@ export class CrlPollClient implements PollClient<PolledCrl> {
   readonly outageMessages = { failing: 'A CRL could not be checked', recovered: 'CRLs can be checked again' };
   readonly #context: ControllerContext;
   readonly #source: Pick<CrlFetcher, 'fetch'>;
-  readonly #metrics: Pick<Metrics, 'crlFetches' | 'revokedCertificates'>;
   /** Serial number of the revoked certificate, by `namespace/name` of its CertificateRequest. */
-  readonly #recentSignals = new RecentSignals<string>(SIGNAL_TTL_MS);
+  readonly #recentSignals = new LRUCache<string, string>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
-  constructor(
-    context: ControllerContext,
-    source: Pick<CrlFetcher, 'fetch'>,
-    metrics: Pick<Metrics, 'crlFetches' | 'revokedCertificates'>,
-  ) {
+  constructor(context: ControllerContext, source: Pick<CrlFetcher, 'fetch'>) {
     this.#context = context;
     this.#source = source;
-    this.#metrics = metrics;
   }
 
   subjects(): Iterable<PolledCrl> {
@@ -70,19 +63,18 @@ export class CrlPollClient implements PollClient<PolledCrl> {
   }
 
   async #pollOne(polled: PolledCrl): Promise<PollResult> {
-    const { signal, logger } = this.#context;
-    const { crlFetches } = this.#metrics;
+    const { signal, logger, metrics } = this.#context;
     const { url } = polled;
     try {
       const { crl, maxAgeMs } = await this.#source.fetch(url, signal);
       const trusted = await this.#signalRevoked(crl, polled);
-      crlFetches.inc({ outcome: !trusted ? 'untrusted' : isExpired(crl) ? 'outdated' : 'fetched' });
+      metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isExpired(crl) ? 'outdated' : 'fetched' });
       return { kind: 'answered', nextPollAt: Date.now() + intervalAfterFetch(maxAgeMs, Math.random()) };
     } catch (error) {
       if (!(error instanceof CertmanError)) throw error;
-      if (error.code === 'crl/unreachable') crlFetches.inc({ outcome: 'unreachable' });
+      if (error.code === 'crl/unreachable') metrics.crlFetches.inc({ outcome: 'unreachable' });
       if (error.code !== 'crl/unusable') throw error;
-      crlFetches.inc({ outcome: 'unusable' });
+      metrics.crlFetches.inc({ outcome: 'unusable' });
       logger.warn({ url, problem: error.message }, 'A CRL is unusable');
       return { kind: 'skipped', nextPollAt: Date.now() + MIN_CRL_FETCH_INTERVAL_MS };
     }
@@ -96,7 +88,7 @@ export class CrlPollClient implements PollClient<PolledCrl> {
       const { serialNumber } = certificate.request;
       const request = keyOf(certificate.request);
       if (serialNumber === undefined || !revoked.has(serialNumber)) continue;
-      if (this.#recentSignals.get(request, Date.now()) === serialNumber) continue;
+      if (this.#recentSignals.get(request) === serialNumber) continue;
       const chainPem = await this.#chainOf(certificate);
       // The certificate is replaced or missing, which its workflow knows.
       if (chainPem === undefined) continue;
@@ -122,10 +114,10 @@ export class CrlPollClient implements PollClient<PolledCrl> {
 
   async #signal({ request, cluster, bundleName }: CertificateInUse, serialNumber: string, url: string): Promise<void> {
     const { workflows, logger } = this.#context;
-    await signalInOrder(this.#context, cluster, async () => {
-      await workflows.signalCertificateRevoked(cluster, bundleName, serialNumber);
-      this.#recentSignals.add(keyOf(request), serialNumber, Date.now());
-      this.#metrics.revokedCertificates.inc();
+    await this.#context.signaller.inOrder(cluster, async () => {
+      await workflows.signal(cluster, certificateRevoked, { bundleName, serialNumber });
+      this.#recentSignals.set(keyOf(request), serialNumber);
+      this.#context.metrics.revokedCertificates.inc();
       logger.warn(
         { cluster: keyOf(cluster), bundle: bundleName, serialNumber, url },
         'The CA has revoked a certificate; it is replaced',

@@ -1,19 +1,17 @@
 /** Signals the clusters of a namespace when a DNSZone there changes. */
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
-import type { ClusterSignaller } from './cluster-signaller.ts';
-import { type ControllerCache, keyOf, nameOf } from './controller-cache.ts';
+import { keyOf, nameOf } from './controller-cache.ts';
+import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 
 export class DnsZoneHandler implements ResourceEventHandler {
-  readonly #cache: ControllerCache;
-  readonly #signaller: ClusterSignaller;
+  readonly #context: ControllerContext;
   /** By `namespace/name`. */
   readonly #digests = new Map<string, string>();
 
-  constructor(cache: ControllerCache, signaller: ClusterSignaller) {
-    this.#cache = cache;
-    this.#signaller = signaller;
+  constructor(context: ControllerContext) {
+    this.#context = context;
   }
 
   onListed(object: KubernetesObject): void {
@@ -34,7 +32,8 @@ export class DnsZoneHandler implements ResourceEventHandler {
 
   async #signal(object: KubernetesObject, event: string): Promise<void> {
     const { namespace, name } = nameOf(object);
-    await this.#signaller.dependencyChanged(this.#cache.clustersIn(namespace), `The DNSZone ${name} ${event}.`);
+    const { cache, signaller } = this.#context;
+    await signaller.dependencyChanged(cache.clustersIn(namespace), `The DNSZone ${name} ${event}.`);
   }
 }
 

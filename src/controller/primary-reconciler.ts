@@ -4,6 +4,7 @@ import { type ClusterRef, identityOf, toCachedCluster } from '../clusters/cached
 import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
 import { decideSignal } from '../clusters/signal-decision.ts';
+import { dependencyChanged } from '../contract/cluster-certificates.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { involvedObjectOf, primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
@@ -81,7 +82,7 @@ export class PrimaryReconciler {
         // The resync finds the missing finalizer when the limit is exceeded.
         if (this.#driftRateLimiter.tryAcquire(identity.uid, performance.now()) > 0) break;
         const what = `The finalizer of the ${kind} was removed by somebody.`;
-        await this.#signal(identity, () => workflows.signalDependencyChanged(identity, what));
+        await this.#signal(identity, () => workflows.signal(identity, dependencyChanged, { what }));
         break;
       }
       case 'explain':

@@ -8,7 +8,6 @@ import { type Drift, driftOf } from '../kubernetes/objects/drift.ts';
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../kubernetes/objects/resources.ts';
-import type { ClusterSignaller } from './cluster-signaller.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 
@@ -31,25 +30,20 @@ interface ListedObjects {
 
 export class OwnedObjectsResync {
   readonly #context: ControllerContext;
-  readonly #signaller: ClusterSignaller;
-  readonly #caHost: () => Promise<string | undefined>;
   /**
    * Key of the drift that each certificate's workflow was signalled, while it lasts. It is not signalled again: a workflow that
    * fails retries by its schedule, and one that did not run evaluates when it is started.
    */
   #signalled = new Map<string, string>();
 
-  /** @param caHost host of the CA's directory that an order would go to now. */
-  constructor(context: ControllerContext, signaller: ClusterSignaller, caHost: () => Promise<string | undefined>) {
+  constructor(context: ControllerContext) {
     this.#context = context;
-    this.#signaller = signaller;
-    this.#caHost = caHost;
   }
 
   /** @param requests all of the management cluster. @returns the number of workflows that were signalled. */
   async run(requests: readonly ObservedRequest[]): Promise<number> {
     const { settings, signal } = this.#context;
-    const caHost = await this.#caHost();
+    const caHost = await this.#context.caHost();
     const listed = { requests: byKey(requests), secrets: await this.#listSecrets() };
     const lasting = new Map<string, string>();
     const suspects: { readonly served: ServedCertificate; readonly drift: Drift }[] = [];
@@ -74,7 +68,7 @@ export class OwnedObjectsResync {
 
   async #signal(served: ServedCertificate, { message, key }: Drift): Promise<void> {
     this.#context.logger.warn({ cluster: keyOf(served.cluster), what: message }, 'The watch missed a change');
-    await this.#signaller.reevaluate(served.cluster, message);
+    await this.#context.signaller.reevaluate(served.cluster, message);
     this.#signalled.set(idOf(served), key);
   }
 

@@ -15,7 +15,6 @@ import { clusterViewOfOrphans, standaloneView } from '../kubernetes/objects/requ
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
 import type { CertificateRequestHandler } from './certificate-request-handler.ts';
 import type { ClusterDeploymentHandler } from './cluster-deployment-handler.ts';
-import { type ClusterSignaller, signalInOrder, unlessRejected } from './cluster-signaller.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -33,21 +32,12 @@ export class Resync {
   readonly #workflows: WorkflowResync;
   readonly #ownedObjects: OwnedObjectsResync;
 
-  /** @param caHost host of the CA's directory that an order would go to now. */
-  constructor(
-    context: ControllerContext,
-    parts: {
-      readonly clusters: ClusterDeploymentHandler;
-      readonly requests: CertificateRequestHandler;
-      readonly signaller: ClusterSignaller;
-      readonly caHost: () => Promise<string | undefined>;
-    },
-  ) {
+  constructor(context: ControllerContext, clusters: ClusterDeploymentHandler, requests: CertificateRequestHandler) {
     this.#context = context;
-    this.#clusters = parts.clusters;
-    this.#requests = parts.requests;
-    this.#workflows = new WorkflowResync(context, parts.requests);
-    this.#ownedObjects = new OwnedObjectsResync(context, parts.signaller, parts.caHost);
+    this.#clusters = clusters;
+    this.#requests = requests;
+    this.#workflows = new WorkflowResync(context, requests);
+    this.#ownedObjects = new OwnedObjectsResync(context);
   }
 
   /** Runs until the signal, whose reason it throws. @throws CertmanError `temporal/unreachable`. */
@@ -138,7 +128,7 @@ export class Resync {
 
   /** Finds CertificateRequests whose ClusterDeployment is gone and that no workflow decommissions. @returns their clusters' number. */
   async #resyncOrphans(requests: readonly ObservedRequest[]): Promise<number> {
-    const { cache, settings, logger } = this.#context;
+    const { cache, settings, signaller } = this.#context;
     const orphans = new Map<string, ObservedRequest[]>();
     for (const request of requests) {
       const { owner, namespace } = request;
@@ -149,7 +139,7 @@ export class Resync {
     let differences = 0;
     for (const siblings of orphans.values()) {
       const view = clusterViewOfOrphans(settings.managementCluster, siblings);
-      if (view && (await unlessRejected(logger, view.identity, () => this.#decommissionOrphans(view))))
+      if (view && (await signaller.unlessRejected(view.identity, () => this.#decommissionOrphans(view))))
         differences += 1;
     }
     return differences;
@@ -162,7 +152,7 @@ export class Resync {
     const object = await kubernetes.get(CLUSTER_DEPLOYMENTS, identity, signal);
     if (object?.metadata.uid === identity.uid || (await workflows.describeState(identity)) !== undefined) return false;
     logger.warn({ cluster: keyOf(identity), requests: view.bundles.length }, 'CertificateRequests are orphaned');
-    await signalInOrder(this.#context, identity, () => workflows.signalGone(view, true));
+    await this.#context.signaller.inOrder(identity, () => workflows.signalGone(view, true));
     return true;
   }
 }

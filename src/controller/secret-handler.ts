@@ -5,7 +5,6 @@ import { OPERATOR_AWS_SECRET } from '../kubernetes/objects/aws-credentials.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { describeSecretChange, type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
-import type { ClusterSignaller } from './cluster-signaller.ts';
 import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
@@ -17,14 +16,12 @@ type SecretRole =
 
 export class SecretHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
-  readonly #signaller: ClusterSignaller;
   readonly #stuckClusters: StuckClusterSignaller;
   /** Secrets with a role, by `namespace/name`. */
   readonly #secrets = new Map<string, ObservedSecret>();
 
-  constructor(context: ControllerContext, signaller: ClusterSignaller, stuckClusters: StuckClusterSignaller) {
+  constructor(context: ControllerContext, stuckClusters: StuckClusterSignaller) {
     this.#context = context;
-    this.#signaller = signaller;
     this.#stuckClusters = stuckClusters;
   }
 
@@ -43,12 +40,15 @@ export class SecretHandler implements ResourceEventHandler {
       case 'operatorWide':
         return await this.#stuckClusters.signal(`The Secret ${secret.name} in ${secret.namespace} changed.`);
       case 'credentials':
-        return await this.#signaller.dependencyChanged(role.clusters, `The credentials Secret ${secret.name} changed.`);
+        return await this.#context.signaller.dependencyChanged(
+          role.clusters,
+          `The credentials Secret ${secret.name} changed.`,
+        );
       case 'certificate':
         await Promise.all(
           role.clusters.map(async (cluster) => {
             const what = describeSecretChange(previous, observed, this.#requestFor(cluster, secret.name));
-            if (what !== undefined) await this.#signaller.drifted([cluster], what, observed.otherManager);
+            if (what !== undefined) await this.#context.signaller.drifted([cluster], what, observed.otherManager);
           }),
         );
     }
@@ -63,9 +63,9 @@ export class SecretHandler implements ResourceEventHandler {
       case 'operatorWide':
         return await this.#stuckClusters.signal(`The Secret ${secret.name} in ${secret.namespace} was deleted.`);
       case 'credentials':
-        return await this.#signaller.dependencyChanged(role.clusters, what);
+        return await this.#context.signaller.dependencyChanged(role.clusters, what);
       case 'certificate':
-        return await this.#signaller.drifted(role.clusters, what, observeSecret(object).otherManager);
+        return await this.#context.signaller.drifted(role.clusters, what, observeSecret(object).otherManager);
       case undefined:
     }
   }

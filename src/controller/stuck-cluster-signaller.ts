@@ -1,6 +1,5 @@
 /** Signals the clusters that wait or fail when something changed that may affect all of them. */
 import { pause } from '../kubernetes/api/backoff.ts';
-import type { ClusterSignaller } from './cluster-signaller.ts';
 import type { ControllerContext } from './controller-context.ts';
 
 /** Visibility is about a second behind: a second pass finds the clusters that began to wait before the change. */
@@ -8,16 +7,14 @@ const SECOND_PASS_DELAY_MS = 5_000;
 
 export class StuckClusterSignaller {
   readonly #context: ControllerContext;
-  readonly #signaller: ClusterSignaller;
   #latestRound: Promise<void> = Promise.resolve();
   /** The round that has not begun yet. */
   #nextRound: Promise<void> | undefined;
   /** Aborted to end the running round without its second pass. */
   #superseded = new AbortController();
 
-  constructor(context: ControllerContext, signaller: ClusterSignaller) {
+  constructor(context: ControllerContext) {
     this.#context = context;
-    this.#signaller = signaller;
   }
 
   /** Signals them in two passes. Changes that arrive before a round begins share it. */
@@ -48,6 +45,6 @@ export class StuckClusterSignaller {
     const stuck = await this.#context.workflows.listWaitingOrFailing();
     const missed = stuck.filter(({ uid }) => !signalled.has(uid));
     for (const { uid } of missed) signalled.add(uid);
-    await Promise.all(missed.map((cluster) => this.#signaller.reevaluate(cluster, what)));
+    await Promise.all(missed.map((cluster) => this.#context.signaller.reevaluate(cluster, what)));
   }
 }

@@ -10,8 +10,6 @@ const MAX_INTERVAL_MS = 24 * HOUR_MS;
 /** Random share of the interval that is added, so that the CRLs of a fleet are not fetched all at once. */
 const MAX_JITTER = 0.1;
 
-const RETRY_INTERVAL_MS = HOUR_MS;
-
 /**
  * Interval after a fetched CRL: its `max-age`. `nextUpdate` is not used: it only says when the CRL becomes invalid, which may be
  * days after the next one is published.
@@ -21,13 +19,4 @@ const RETRY_INTERVAL_MS = HOUR_MS;
 export function intervalAfterFetch(maxAgeMs: number | undefined, random: number): number {
   const interval = Math.min(Math.max(maxAgeMs ?? 0, MIN_CRL_FETCH_INTERVAL_MS), MAX_INTERVAL_MS);
   return interval * (1 + MAX_JITTER * random);
-}
-
-/**
- * Interval after a failed fetch: within an hour, but not before the server's Retry-After.
- * @param retryAfterMs undefined without a Retry-After.
- * @param random from 0 to 1.
- */
-export function intervalAfterFailure(retryAfterMs: number | undefined, random: number): number {
-  return Math.max(RETRY_INTERVAL_MS * (0.5 + random / 2), Math.min(retryAfterMs ?? 0, MAX_INTERVAL_MS));
 }

@@ -17,8 +17,8 @@ import { eventually } from '../../support/vitest/eventually.ts';
 /** Two rounds of the sweep: time enough for what must not happen. */
 const TWO_ROUNDS_MS = 11_000;
 
-const hub = useManagementCluster();
-const lab = useControllerHarness(hub);
+const managementCluster = useManagementCluster();
+const harness = useControllerHarness(managementCluster);
 let ca: IssuingCa;
 const sources: CrlFetcher[] = [];
 const servers: CrlServer[] = [];
@@ -41,7 +41,7 @@ function watch(
 ): Promise<ControllerRun> {
   const crlCheck = new CrlFetcher({ userAgent: 'certman/test' });
   sources.push(crlCheck);
-  return lab().startController({ crlCheck, ...options });
+  return harness().startController({ crlCheck, ...options });
 }
 
 interface Certified {
@@ -53,8 +53,8 @@ interface Certified {
 
 /** A cluster whose Secret holds a certificate of the CA, as its CertificateRequest tells. */
 async function certified(crlUrl: string, status: Readonly<Record<string, unknown>> = {}): Promise<Certified> {
-  const cluster = await createCluster(hub());
-  const { certman } = hub();
+  const cluster = await createCluster(managementCluster());
+  const { certman } = managementCluster();
   serial += 1;
   // A serial number whose first bit is set, as a CA may choose.
   const serialHex = `00${serial.toString(16)}`;
@@ -62,7 +62,7 @@ async function certified(crlUrl: string, status: Readonly<Record<string, unknown
   const facts = certificateFacts(chainPem);
   if (facts === undefined) throw new Error('no certificate was made');
   const { serialNumber, issuerName, notBefore, notAfter } = facts;
-  await writeIssuedObjects(hub(), cluster, 'one', {
+  await writeIssuedObjects(managementCluster(), cluster, 'one', {
     serialNumber,
     issuerName,
     notBefore,
@@ -85,12 +85,12 @@ const fetched = (server: CrlServer, path: string): Promise<string[]> =>
   );
 
 describe('of all certificates', () => {
-  test('exactly those on the list of their CA have their cluster told, once; each list is fetched once', async () => {
+  test('exactly those on the CRL of their CA have their cluster signalled, once; each CRL is fetched once', async () => {
     const server = await listServer();
     const listed = await certified(`${server.url}/1.crl`);
     const cases = {
-      'on the same list, not revoked': await certified(`${server.url}/1.crl`),
-      'with an empty list': await certified(`${server.url}/2.crl`),
+      'on the same CRL, not revoked': await certified(`${server.url}/1.crl`),
+      'with an empty CRL': await certified(`${server.url}/2.crl`),
       'that was replaced in its Secret': await certified(`${server.url}/1.crl`, { serialNumber: '77' }),
       'that has expired': await certified(`${server.url}/expired.crl`, { notAfter: '2026-04-01T00:00:00Z' }),
       'that is in no Secret': await certified(`${server.url}/none.crl`, { issued: false }),
@@ -110,7 +110,7 @@ describe('of all certificates', () => {
     expect(first.crlFetches.filter((outcome) => outcome === 'fetched').length).toBeGreaterThanOrEqual(2);
   });
 
-  test('that are revoked, the worker that takes over tells again, which the workflow can ignore', async () => {
+  test('that are revoked are signalled again by the worker that takes over, which the workflow can ignore', async () => {
     const server = await listServer();
     const listed = await certified(`${server.url}/1.crl`);
     server.put('/1.crl', await ca.crl({ serials: [listed.serialHex] }));
@@ -122,15 +122,15 @@ describe('of all certificates', () => {
   });
 });
 
-describe('a list that', () => {
-  test('is not of the CA of the certificate that it names tells nobody of anything', async () => {
+describe('a CRL that', () => {
+  test('is not signed by the issuer of the certificate that it revokes causes no signal', async () => {
     const server = await listServer();
     const named = await certified(`${server.url}/1.crl`);
     const impostor = await IssuingCa.create();
     server.put('/1.crl', await impostor.crl({ serials: [named.serialHex] }));
     const run = await watch();
     await eventually(
-      'it is found out',
+      'the CRL is rejected',
       () => Promise.resolve(run.crlFetches),
       (outcomes) => outcomes.includes('untrusted'),
     );
@@ -140,7 +140,7 @@ describe('a list that', () => {
     expect(run.logs.filter((line) => line.includes('has not signed it; nothing is done'))).toHaveLength(1);
   });
 
-  test('cannot be used is no trouble for the others', async () => {
+  test('is unusable does not affect others', async () => {
     const server = await listServer();
     await certified(`${server.url}/page.crl`);
     const listed = await certified(`${server.url}/1.crl`);
@@ -150,14 +150,14 @@ describe('a list that', () => {
     await run.untilReceived(listed.cluster, ['observed', revoked(listed)]);
     await fetched(server, '/page.crl');
     await eventually(
-      'both are dealt with',
+      'both are handled',
       () => Promise.resolve(run.crlFetches),
       (outcomes) => outcomes.includes('unusable') && outcomes.includes('outdated'),
     );
   });
 });
 
-test('a server in trouble is asked for one list only, said once, and the watch goes on', async () => {
+test('a failing server is asked for one CRL only, logged once, and the watch continues', async () => {
   const server = await listServer();
   const some = [await certified(`${server.url}/1.crl`), await certified(`${server.url}/2.crl`)];
   for (const path of ['/1.crl', '/2.crl']) {
@@ -175,7 +175,7 @@ test('a server in trouble is asked for one list only, said once, and the watch g
   expect(said).toHaveLength(1);
   expect(said[0]).toContain('HTTP 503');
   for (const { cluster } of some) expect(await run.receivedSignals(cluster)).toEqual(['observed']);
-  const { takeovers } = await lab()
+  const { takeovers } = await harness()
     .env.client.workflow.getHandle(watchWorkflowId(run.managementCluster))
     .query(watchStatus);
   expect(takeovers).toBe(1);

@@ -29,16 +29,16 @@ vi.mock('../../../src/kubernetes/api/backoff.ts', async (importOriginal) => {
   };
 });
 
-const hub = useManagementCluster();
-const lab = useControllerHarness(hub);
+const managementCluster = useManagementCluster();
+const harness = useControllerHarness(managementCluster);
 
 describe('what a certificate depends on', () => {
-  test('wakes the clusters of its namespace: credentials, zone, Secret, request', async () => {
-    const run = await lab().startController();
-    const cluster = await createCluster(hub());
+  test('is signalled to the clusters of its namespace: credentials, zone, Secret, request', async () => {
+    const run = await harness().startController();
+    const cluster = await createCluster(managementCluster());
     const { namespace } = cluster;
     await run.untilReceived(cluster, ['observed']);
-    const request = await writeIssuedObjects(hub(), cluster);
+    const request = await writeIssuedObjects(managementCluster(), cluster);
     await run.untilHandled(request);
     const heard = ['observed'];
     const expectNext = async (what: string): Promise<void> => {
@@ -46,40 +46,55 @@ describe('what a certificate depends on', () => {
       await run.untilReceived(cluster, heard);
     };
 
-    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'aws' }, stringData: { aws_access_key_id: 'a' } });
+    await managementCluster().admin.create(SECRETS, {
+      metadata: { namespace, name: 'aws' },
+      stringData: { aws_access_key_id: 'a' },
+    });
     await expectNext('The credentials Secret aws changed.');
-    await hub().admin.patch(SECRETS, { namespace, name: 'aws' }, [{ op: 'add', path: '/data/more', value: 'YQ==' }]);
+    await managementCluster().admin.patch(SECRETS, { namespace, name: 'aws' }, [
+      { op: 'add', path: '/data/more', value: 'YQ==' },
+    ]);
     await expectNext('The credentials Secret aws changed.');
-    await hub().admin.create(DNS_ZONES, { metadata: { namespace, name: 'zone' }, spec: { zone: 'example.com' } });
+    await managementCluster().admin.create(DNS_ZONES, {
+      metadata: { namespace, name: 'zone' },
+      spec: { zone: 'example.com' },
+    });
     await expectNext('The DNSZone zone changed.');
-    await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+    await managementCluster().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
     await expectNext('The Secret primary-cert was deleted.');
-    await run.untilHandled(await writeIssuedObjects(hub(), cluster, 'two'));
+    await run.untilHandled(await writeIssuedObjects(managementCluster(), cluster, 'two'));
     // Kubernetes tells whole seconds of who wrote when.
     await sleep(1_100);
     const other = { config: undefined, secret: [{ op: 'replace' as const, path: '/data/tls.crt', value: 'YWJj' }] };
-    await patchSecretAsUser(hub(), namespace, 'primary-cert', other.secret);
+    await patchSecretAsUser(managementCluster(), namespace, 'primary-cert', other.secret);
     await expectNext('The certificate Secret primary-cert was changed by somebody.');
     await sleep(1_100);
-    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(identityOf(request)), [
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, keyOf(identityOf(request)), [
       { op: 'add', path: '/spec/renewBeforeDays', value: 30 },
     ]);
     await sleep(QUIET_MS);
-    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(identityOf(request)));
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, keyOf(identityOf(request)));
     await expectNext('The CertificateRequest c1-primary is being deleted.');
   });
 
-  test('wakes each that waits or fails once when it is the account, latecomers a little later', async () => {
-    const operatorNamespace = await hub().namespace();
+  test('is signalled once to each cluster that waits or fails when it is the account, in two passes', async () => {
+    const operatorNamespace = await managementCluster().namespace();
     const key = { namespace: operatorNamespace, name: 'lets-encrypt-account' };
-    await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'a', 'private-key': 'b' } });
+    await managementCluster().admin.create(SECRETS, {
+      metadata: key,
+      stringData: { 'account-url': 'a', 'private-key': 'b' },
+    });
     const latecomerShows = new Gate();
     secondLook.afterThis = latecomerShows.opened;
     // A failure before that must not hold up the end of the watch.
     onTestFinished(() => latecomerShows.open());
-    const run = await lab().startController({ kubernetes: hub().admin, operatorNamespace });
-    const { workflow } = lab().env.client;
-    const [waiting, late, fine] = [await createCluster(hub()), await createCluster(hub()), await createCluster(hub())];
+    const run = await harness().startController({ kubernetes: managementCluster().admin, operatorNamespace });
+    const { workflow } = harness().env.client;
+    const [waiting, late, fine] = [
+      await createCluster(managementCluster()),
+      await createCluster(managementCluster()),
+      await createCluster(managementCluster()),
+    ];
     for (const cluster of [waiting, late, fine]) await run.untilReceived(cluster, ['observed']);
     const wait = async (cluster: typeof waiting): Promise<void> => {
       const workflowId = clusterWorkflowId({ managementCluster: run.managementCluster, ...cluster });
@@ -91,7 +106,7 @@ describe('what a certificate depends on', () => {
       );
     };
     await wait(waiting);
-    await hub().admin.delete(SECRETS, key);
+    await managementCluster().admin.delete(SECRETS, key);
     const once = ['observed', `The Secret lets-encrypt-account in ${operatorNamespace} was deleted.`];
     await run.untilReceived(waiting, once);
     await wait(late);
@@ -100,7 +115,10 @@ describe('what a certificate depends on', () => {
     expect(await run.receivedSignals(waiting)).toEqual(once);
     expect(await run.receivedSignals(fine)).toEqual(['observed']);
 
-    await hub().admin.create(SECRETS, { metadata: key, stringData: { 'account-url': 'x', 'private-key': 'y' } });
+    await managementCluster().admin.create(SECRETS, {
+      metadata: key,
+      stringData: { 'account-url': 'x', 'private-key': 'y' },
+    });
     await run.untilReceived(waiting, [...once, `The Secret lets-encrypt-account in ${operatorNamespace} changed.`]);
   });
 });

@@ -8,8 +8,8 @@ import { useManagementCluster } from '../../support/kubernetes/management-cluste
 import { startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
 
-const hub = useManagementCluster();
-const lab = useControllerHarness(hub);
+const managementCluster = useManagementCluster();
+const harness = useControllerHarness(managementCluster);
 
 const REQUEST = ['certificaterequest', 'c1-primary'] as const;
 const SECRET = ['secret', 'primary-cert'] as const;
@@ -102,23 +102,23 @@ const DRIFTS: readonly Drift[] = [
 
 /** Certified before there is a watch. */
 async function certified(status: Readonly<Record<string, unknown>> = {}): Promise<Cluster> {
-  const cluster = await createCluster(hub());
-  await writeIssuedObjects(hub(), cluster, 'one', status);
+  const cluster = await createCluster(managementCluster());
+  await writeIssuedObjects(managementCluster(), cluster, 'one', status);
   return cluster;
 }
 
 /** Certified, and the watch has seen it. */
 async function seenCertified(run: ControllerRun): Promise<Cluster> {
-  const cluster = await createCluster(hub());
+  const cluster = await createCluster(managementCluster());
   await run.untilReceived(cluster, ['observed']);
-  await run.untilHandled(await writeIssuedObjects(hub(), cluster));
+  await run.untilHandled(await writeIssuedObjects(managementCluster(), cluster));
   return cluster;
 }
 
 describe('the watch', () => {
-  test('tells of each change by foreign hands at once, and once', async () => {
+  test('signals each change by another field manager at once, and once', async () => {
     // Without a comparison: each signal comes from the change itself.
-    const run = await lab().startController({ resyncIntervalMs: 86_400_000 });
+    const run = await harness().startController({ resyncIntervalMs: 86_400_000 });
     const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await seenCertified(run) })));
     for (const { drift, cluster } of clusters) {
       await drift.make(cluster);
@@ -129,8 +129,8 @@ describe('the watch', () => {
       expect(await run.receivedSignals(cluster)).toEqual(['observed', drift.said[0]]);
   });
 
-  test('has nothing to say of labels and annotations of others', async () => {
-    const run = await lab().startController();
+  test('ignores labels and annotations of others', async () => {
+    const run = await harness().startController();
     const cluster = await seenCertified(run);
     await patch(cluster, SECRET, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
     await patch(cluster, REQUEST, { metadata: { labels: { theirs: 'x' }, annotations: { theirs: 'x' } } });
@@ -139,22 +139,22 @@ describe('the watch', () => {
   });
 });
 
-test('who does not stop is answered at a bounded pace, and named', async () => {
-  const run = await lab().startController();
+test('a program that keeps changing an object causes signals at a limited rate, and is named in an Event', async () => {
+  const run = await harness().startController();
   const cluster = await seenCertified(run);
   const said = 'The spec of the CertificateRequest c1-primary was changed by somebody.';
   for (let time = 0; time < 9; time += 1)
     await patch(cluster, REQUEST, { spec: { dnsNames: [`api-${time}.other.example.com`] } });
-  const event = await waitForEvent(hub(), cluster, 'FieldManagerConflict');
+  const event = await waitForEvent(managementCluster(), cluster, 'FieldManagerConflict');
   expect(event).toMatchObject({ type: 'Warning', involvedObject: { kind: 'ClusterDeployment', name: cluster.name } });
   expect(event['message']).toContain('field manager kubectl-patch');
   await sleep(QUIET_MS);
   expect(await run.receivedSignals(cluster)).toEqual(['observed', ...Array<string>(5).fill(said)]);
 });
 
-describe('the comparison', () => {
-  test('tells of each change that the watch has missed, once, and of nothing else', async () => {
-    const proxied = await startApiServerProxy(hub().certmanConfig);
+describe('the resync', () => {
+  test('signals each change that the watch has missed, once, and nothing else', async () => {
+    const proxied = await startApiServerProxy(managementCluster().certmanConfig);
     for (const kind of ['secrets', 'certificaterequests']) {
       proxied.proxy.inject({
         when: ({ path }) => path.includes(`/${kind}?`) && path.includes('watch='),
@@ -170,7 +170,7 @@ describe('the comparison', () => {
       overdue: await certified({ renewalTime: '2026-01-01T00:00:00Z' }),
       healthy: await certified({ acmeServer: 'ca.example', renewalTime: inTwoDays }),
     };
-    const run = await lab().startController({
+    const run = await harness().startController({
       kubernetes: proxied.api,
       resyncIntervalMs: 1_000,
       caHost: 'ca.example',
@@ -182,9 +182,11 @@ describe('the comparison', () => {
     for (const { drift, cluster } of clusters) await drift.make(cluster);
     const { missing, secretless } = others;
     const ofMissing = { namespace: missing.namespace, name: 'c1-primary' };
-    await hub().admin.patch(CERTIFICATE_REQUESTS, ofMissing, [{ op: 'remove', path: '/metadata/finalizers' }]);
-    await hub().admin.delete(CERTIFICATE_REQUESTS, ofMissing);
-    await hub().admin.delete(SECRETS, { namespace: secretless.namespace, name: 'primary-cert' });
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, ofMissing, [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, ofMissing);
+    await managementCluster().admin.delete(SECRETS, { namespace: secretless.namespace, name: 'primary-cert' });
 
     const expected: readonly (readonly [Cluster, string])[] = [
       ...clusters.map(({ drift, cluster }) => [cluster, drift.said[1]] as const),

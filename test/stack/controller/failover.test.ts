@@ -18,8 +18,8 @@ import { type CommandProcess, endProcesses, startNode } from '../../support/proc
 import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
-const hub = useManagementCluster();
-const lab = useControllerHarness(hub);
+const hive = useManagementCluster();
+const harness = useControllerHarness(hive);
 const WORKER = fileURLToPath(new URL('../../support/controller/controller-worker.ts', import.meta.url));
 let folder: string;
 
@@ -34,13 +34,13 @@ afterEach(async () => {
 
 async function startWorker(managementCluster: string, taskQueue: string, name: string): Promise<CommandProcess> {
   const kubeconfig = join(folder, 'kubeconfig.json');
-  await writeFile(kubeconfig, hub().certmanConfig.exportConfig(), { mode: 0o600 });
+  await writeFile(kubeconfig, hive().certmanConfig.exportConfig(), { mode: 0o600 });
   const worker = await startNode([WORKER], {
     WATCH_KUBECONFIG: kubeconfig,
     WATCH_BUNDLE: workflowBundle('recording-workflows').codePath,
-    WATCH_TEMPORAL: lab().env.address,
+    WATCH_TEMPORAL: harness().env.address,
     WATCH_TASK_QUEUE: taskQueue,
-    WATCH_HIVE: managementCluster,
+    WATCH_MANAGEMENT_CLUSTER: managementCluster,
     WATCH_WORKER: name,
     WATCH_OPERATOR_NAMESPACE: OPERATOR_NAMESPACE,
   });
@@ -48,24 +48,24 @@ async function startWorker(managementCluster: string, taskQueue: string, name: s
   return worker;
 }
 
-test('the watch goes on within seconds on another worker when its process is killed, with no gap and nothing told twice', async () => {
+test('the watch resumes within seconds on another worker when its process is killed, with no gap and no signal twice', async () => {
   const managementCluster = `hive-${crypto.randomUUID().slice(0, 8)}`;
   const taskQueue = `watch-${managementCluster}`;
-  const { client } = lab().env;
+  const { client } = harness().env;
   const handle = client.workflow.getHandle(watchWorkflowId(managementCluster));
-  const heard = async (cluster: ClusterIdentity) =>
+  const received = async (cluster: ClusterIdentity) =>
     await client.workflow
       .getHandle(clusterWorkflowId({ ...cluster, managementCluster }))
       .query(receivedSignals)
       .catch(() => undefined);
 
   const first = await startWorker(managementCluster, taskQueue, 'worker-1');
-  await ensureWatch(lab().env, managementCluster, taskQueue);
-  const { object: made, view } = await hub().cluster();
+  await ensureWatch(harness().env, managementCluster, taskQueue);
+  const { object: made, view } = await hive().cluster();
   const before = view.identity;
   await eventually(
     'the first cluster',
-    () => heard(before),
+    () => received(before),
     (seen) => seen !== undefined,
   );
   await startWorker(managementCluster, taskQueue, 'worker-2');
@@ -81,15 +81,15 @@ test('the watch goes on within seconds on another worker when its process is kil
 
   first.signal('SIGKILL');
   await first.waitForExit();
-  const between = (await hub().cluster()).view.identity;
+  const between = (await hive().cluster()).view.identity;
   await eventually(
     'the cluster made after the kill',
-    () => heard(between),
+    () => received(between),
     (seen) => seen !== undefined,
   );
   expect(await watchAttempt(client, managementCluster)).toEqual({ heartbeatTimeoutSeconds: 10, afterSilence: true });
   expect(await handle.query(watchStatus)).toMatchObject({ holder: { worker: 'worker-2' }, takeovers: 2 });
   await sleep(1_500);
-  expect(await heard(before)).toEqual(['observed']);
-  expect(await heard(between)).toEqual(['observed']);
+  expect(await received(before)).toEqual(['observed']);
+  expect(await received(between)).toEqual(['observed']);
 });

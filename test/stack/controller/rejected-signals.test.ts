@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type ClusterRef, toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { ClusterSignaller } from '../../../src/controller/cluster-signaller.ts';
 import { ClusterWorkflowClient, SignalRejected } from '../../../src/controller/cluster-workflow-client.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import { EventRecorder } from '../../../src/controller/event-recorder.ts';
@@ -9,15 +10,15 @@ import { WorkflowResync } from '../../../src/controller/resync-workflows.ts';
 import { useControllerHarness } from '../../support/controller/harness.ts';
 import { OPERATOR_NAMESPACE, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
-const managementClusterUnderTest = useManagementCluster();
-const harness = useControllerHarness(managementClusterUnderTest);
+const hive = useManagementCluster();
+const harness = useControllerHarness(hive);
 
 test('a lookup that Temporal rejects is logged, and the resync continues with the other clusters', async () => {
   const { client } = harness().env;
-  const { certman: kubernetes } = managementClusterUnderTest();
+  const { certman: kubernetes } = hive();
   const managementCluster = `hive-${crypto.randomUUID().slice(0, 8)}`;
-  const rejected = await managementClusterUnderTest().cluster();
-  const other = await managementClusterUnderTest().cluster();
+  const rejected = await hive().cluster();
+  const other = await hive().cluster();
   const cache = new ControllerCache();
   for (const { view } of [rejected, other]) cache.setCluster(toCachedCluster(undefined, view));
   const { signal } = new AbortController();
@@ -34,6 +35,14 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
       return await super.describeState(cluster);
     }
   }
+  const workflows = new RejectingClient({
+    client: () => client,
+    managementCluster,
+    taskQueue: `watch-${managementCluster}`,
+    signal,
+  });
+  const events = new EventRecorder(kubernetes, logger, signal);
+  const queue = new KeyedWorkQueue(1, 10);
   const resync = new WorkflowResync(
     {
       kubernetes,
@@ -44,14 +53,8 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
         workerName: 'worker-1',
       },
       cache,
-      workflows: new RejectingClient({
-        client: () => client,
-        managementCluster,
-        taskQueue: `watch-${managementCluster}`,
-        signal,
-      }),
-      queue: new KeyedWorkQueue(1, 10),
-      events: new EventRecorder(kubernetes, logger, signal),
+      workflows,
+      signaller: new ClusterSignaller({ queue, workflows, events, logger, signal }),
       logger,
       signal,
     },

@@ -20,14 +20,18 @@ import {
 import { startApiServerProxy } from '../../support/kubernetes/proxied-api-server.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
-const hub = useManagementCluster();
-const lab = useControllerHarness(hub);
+const managementCluster = useManagementCluster();
+const harness = useControllerHarness(managementCluster);
 
 /** A comparison tells also of what belongs to a certificate and is not there: no workflow writes it here. */
 const OF_ITS_LIFE = /^(observed|claimed|gone)/;
 
 async function makeRequest(namespace?: string, name = 'web'): Promise<Cluster> {
-  const { uid, ...key } = await createRequest(hub().admin, namespace ?? (await hub().namespace()), name);
+  const { uid, ...key } = await createRequest(
+    managementCluster().admin,
+    namespace ?? (await managementCluster().namespace()),
+    name,
+  );
   return { ...key, uid, kind: 'CertificateRequest' };
 }
 
@@ -37,13 +41,13 @@ async function hold(request: Cluster): Promise<void> {
 }
 
 async function patchRequest(request: Cluster, path: string, value: unknown): Promise<void> {
-  await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'add', path, value }]);
+  await managementCluster().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'add', path, value }]);
 }
 
-describe('a CertificateRequest that stands alone', () => {
-  test('is told once to its workflow, whether it was there already or came', async () => {
+describe('a standalone CertificateRequest', () => {
+  test('is signalled once to its workflow, whether it existed or is created', async () => {
     const before = await makeRequest();
-    const run = await lab().startController();
+    const run = await harness().startController();
     await run.untilReceived(before, ['observed']);
     const after = await makeRequest();
     await run.untilReceived(after, ['observed']);
@@ -51,7 +55,7 @@ describe('a CertificateRequest that stands alone', () => {
     await sleep(QUIET_MS);
     expect(await run.receivedSignals(before)).toEqual(['observed']);
     expect(await run.receivedSignals(after)).toEqual(['observed']);
-    const { typedSearchAttributes } = await lab()
+    const { typedSearchAttributes } = await harness()
       .env.client.workflow.getHandle(clusterWorkflowId({ managementCluster: run.managementCluster, ...after }))
       .describe();
     expect(typedSearchAttributes.get(CertCluster)).toBe(`${after.namespace}/web`);
@@ -60,8 +64,8 @@ describe('a CertificateRequest that stands alone', () => {
     expect([...(run.fleet()?.clusters ?? [])].filter(({ namespace }) => namespace === after.namespace)).toEqual([]);
   });
 
-  test('is told of its names, is woken by what its view does not tell, and each once', async () => {
-    const run = await lab().startController();
+  test('is signalled changed names, and to re-evaluate other changes, each once', async () => {
+    const run = await harness().startController();
     const request = await makeRequest();
     await run.untilReceived(request, ['observed']);
     await patchRequest(request, '/spec/dnsNames', ['www.example.com']);
@@ -74,21 +78,23 @@ describe('a CertificateRequest that stands alone', () => {
     expect(await run.receivedSignals(request)).toEqual(['observed', 'observed', woken]);
   });
 
-  test('is woken by its surroundings: its Secret, its credentials, its finalizer', async () => {
+  test('is signalled changes of its Secret, its credentials, its finalizer', async () => {
     const request = await makeRequest();
     const { namespace } = request;
     await hold(request);
-    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'primary-cert' } });
-    const run = await lab().startController();
+    await managementCluster().admin.create(SECRETS, { metadata: { namespace, name: 'primary-cert' } });
+    const run = await harness().startController();
     await run.untilReceived(request, ['observed']);
-    await hub().admin.create(SECRETS, { metadata: { namespace, name: 'aws' } });
-    await hub().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+    await managementCluster().admin.create(SECRETS, { metadata: { namespace, name: 'aws' } });
+    await managementCluster().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
     await run.untilReceived(request, [
       'observed',
       'The credentials Secret aws changed.',
       'The Secret primary-cert was deleted.',
     ]);
-    await hub().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'remove', path: '/metadata/finalizers' }]);
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, keyOf(request), [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
     const expected = [
       'observed',
       'The credentials Secret aws changed.',
@@ -98,15 +104,17 @@ describe('a CertificateRequest that stands alone', () => {
     await run.untilReceived(request, expected);
   });
 
-  test('is told of its deletion, and its release is not told to a second run', async () => {
-    const run = await lab().startController();
+  test('is signalled its deletion, and its release starts no second run', async () => {
+    const run = await harness().startController();
     const request = await makeRequest();
     await hold(request);
     await run.untilReceived(request, ['observed']);
-    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
     await run.untilReceived(request, ['observed', 'observed deleting']);
-    await hub().certman.patch(CERTIFICATE_REQUESTS, keyOf(request), [{ op: 'remove', path: '/metadata/finalizers' }]);
-    const handle = lab().env.client.workflow.getHandle(
+    await managementCluster().certman.patch(CERTIFICATE_REQUESTS, keyOf(request), [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
+    const handle = harness().env.client.workflow.getHandle(
       clusterWorkflowId({ managementCluster: run.managementCluster, ...request }),
     );
     await handle.signal(finish);
@@ -115,22 +123,22 @@ describe('a CertificateRequest that stands alone', () => {
     expect(await handle.describe()).toMatchObject({ runId, status: { name: 'COMPLETED' } });
   });
 
-  test('that vanishes is told as gone, with what it was', async () => {
-    const run = await lab().startController();
+  test('that disappears is signalled as gone, with its last state', async () => {
+    const run = await harness().startController();
     const request = await makeRequest();
     await run.untilReceived(request, ['observed']);
-    await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, keyOf(request));
     await run.untilReceived(request, ['observed', 'gone with web']);
   });
 
-  test('and loses its workflow gets another by the comparison; the others are left alone', async () => {
-    const run = await lab().startController({ resyncIntervalMs: 1_000 });
+  test('that loses its workflow gets another by the resync; the others are not signalled', async () => {
+    const run = await harness().startController({ resyncIntervalMs: 1_000 });
     const [lost, fine] = [await makeRequest(), await makeRequest()];
     for (const request of [lost, fine]) {
       await hold(request);
       await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
     }
-    const handle = lab().env.client.workflow.getHandle(
+    const handle = harness().env.client.workflow.getHandle(
       clusterWorkflowId({ managementCluster: run.managementCluster, ...lost }),
     );
     const { runId } = await handle.describe();
@@ -159,74 +167,77 @@ async function untilHandedOver(run: ControllerRun, request: Cluster): Promise<vo
 }
 
 describe('a CertificateRequest without an owner reference', () => {
-  test('whose ClusterDeployment is known is that one’s alone', async () => {
-    const namespace = await hub().namespace();
-    const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
+  test('whose ClusterDeployment is known belongs to that one only', async () => {
+    const namespace = await managementCluster().namespace();
+    const cluster = identityOf(await createClusterDeployment(managementCluster().admin, namespace, 'c1'));
     const request = await makeRequest(namespace, 'c1-primary');
-    const run = await lab().startController({ resyncIntervalMs: 1_000 });
+    const run = await harness().startController({ resyncIntervalMs: 1_000 });
     await run.untilReceived(cluster, ['observed'], OF_ITS_LIFE);
     await sleep(3_000);
     expect(await run.receivedSignals(request)).toBeUndefined();
   });
 
-  test('whose ClusterDeployment cannot be read is left alone until that is mended or gone', async () => {
-    const namespace = await hub().namespace();
-    await hub().admin.create(CLUSTER_DEPLOYMENTS, {
+  test('whose ClusterDeployment cannot be read is not served until that is repaired or gone', async () => {
+    const namespace = await managementCluster().namespace();
+    await managementCluster().admin.create(CLUSTER_DEPLOYMENTS, {
       metadata: { namespace, name: 'odd' },
       spec: { baseDomain: 'example.com', clusterName: 'odd', platform: {}, certificateBundles: 'none' },
     });
     const request = await makeRequest(namespace, 'odd-primary');
-    const run = await lab().startController();
+    const run = await harness().startController();
     const other = await makeRequest();
     await run.untilReceived(other, ['observed']);
     await sleep(QUIET_MS);
     expect(await run.receivedSignals(request)).toBeUndefined();
-    await hub().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'odd' });
+    await managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'odd' });
     await run.untilReceived(request, ['observed']);
   });
 
-  test('is handed over when a ClusterDeployment comes that asks for it, and taken back when that one is gone', async () => {
-    const run = await lab().startController({ resyncIntervalMs: 1_000 });
+  test('is released when a ClusterDeployment with that bundle is created, and served again when that one is gone', async () => {
+    const run = await harness().startController({ resyncIntervalMs: 1_000 });
     const request = await makeRequest(undefined, 'c1-primary');
     const { namespace } = request;
     await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
-    const cluster = identityOf(await createClusterDeployment(hub().admin, namespace, 'c1'));
+    const cluster = identityOf(await createClusterDeployment(managementCluster().admin, namespace, 'c1'));
     await untilHandedOver(run, request);
     await run.untilReceived(cluster, ['observed'], OF_ITS_LIFE);
     await sleep(3_000);
     await untilHandedOver(run, request);
-    await hub().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'c1' });
+    await managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name: 'c1' });
     // Its workflow has ended; another begins.
     await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
   });
 
-  test('that was claimed while nobody watched is handed over by the comparison', async () => {
-    const first = await lab().startController();
+  test('that was claimed while no worker watched is released by the resync', async () => {
+    const first = await harness().startController();
     const request = await makeRequest(undefined, 'c1-primary');
     await first.untilReceived(request, ['observed']);
     await first.stop();
-    await createClusterDeployment(hub().admin, request.namespace, 'c1');
-    const second = await lab().startController({ managementCluster: first.managementCluster, resyncIntervalMs: 1_000 });
+    await createClusterDeployment(managementCluster().admin, request.namespace, 'c1');
+    const second = await harness().startController({
+      managementCluster: first.managementCluster,
+      resyncIntervalMs: 1_000,
+    });
     await untilHandedOver(second, request);
     await sleep(2_500);
     await untilHandedOver(second, request);
   });
 });
 
-test('one that was refused a Secret is woken when the request that has it is gone', async () => {
-  const run = await lab().startController();
-  const namespace = await hub().namespace();
+test('a request that was refused a Secret is signalled when the request that has it is gone', async () => {
+  const run = await harness().startController();
+  const namespace = await managementCluster().namespace();
   const [older, younger] = [await makeRequest(namespace, 'older'), await makeRequest(namespace, 'younger')];
   await run.untilReceived(younger, ['observed']);
   expect(requestSpec('c1').certificateSecret.name).toBe('primary-cert');
-  await hub().admin.delete(CERTIFICATE_REQUESTS, keyOf(older));
+  await managementCluster().admin.delete(CERTIFICATE_REQUESTS, keyOf(older));
   await run.untilReceived(younger, ['observed', 'The CertificateRequest older was deleted.']);
 });
 
-test('while the API server says that it knows no ClusterDeployments, nothing is concluded about those that were known', async () => {
-  const proxied = await startApiServerProxy(hub().certmanConfig);
-  const run = await lab().startController({ kubernetes: proxied.api, resyncIntervalMs: 1_000 });
-  const cluster = await createCluster(hub());
+test('while the API server does not know ClusterDeployments, those that were cached are left as they are', async () => {
+  const proxied = await startApiServerProxy(managementCluster().certmanConfig);
+  const run = await harness().startController({ kubernetes: proxied.api, resyncIntervalMs: 1_000 });
+  const cluster = await createCluster(managementCluster());
   const request = await makeRequest();
   await run.untilReceived(cluster, ['observed'], OF_ITS_LIFE);
   await run.untilReceived(request, ['observed'], OF_ITS_LIFE);

@@ -1,4 +1,4 @@
-/** Clusters on the hub as tests of the watch make, change and read them. */
+/** Creates, changes and reads clusters for tests of the controller. */
 import { CoreV1Api } from '@kubernetes/client-node';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -15,8 +15,8 @@ import { eventually } from '../vitest/eventually.ts';
 
 export type Cluster = Omit<ClusterIdentity, 'managementCluster'>;
 
-export async function createCluster(hub: TestManagementCluster): Promise<Cluster> {
-  return identityOf((await hub.cluster()).object);
+export async function createCluster(managementCluster: TestManagementCluster): Promise<Cluster> {
+  return identityOf((await managementCluster.cluster()).object);
 }
 
 export function identityOf({ metadata }: KubernetesObject): Cluster {
@@ -28,26 +28,26 @@ export function keyOf({ namespace, name }: Cluster) {
 }
 
 export async function patchCluster(
-  hub: TestManagementCluster,
+  managementCluster: TestManagementCluster,
   cluster: Cluster,
   path: string,
   value: unknown,
 ): Promise<void> {
-  await hub.admin.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [{ op: 'add', path, value }]);
+  await managementCluster.admin.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [{ op: 'add', path, value }]);
 }
 
 /**
- * What the activities of an issuance write, as certman.
+ * Writes, as certman, what the activities of an issuance write.
  * @param status beside what says that a certificate was issued.
  * @returns the CertificateRequest as it was written last.
  */
 export async function writeIssuedObjects(
-  hub: TestManagementCluster,
+  managementCluster: TestManagementCluster,
   cluster: Cluster,
   generation = 'one',
   status: Readonly<Record<string, unknown>> = {},
 ): Promise<KubernetesObject> {
-  const { certman } = hub;
+  const { certman } = managementCluster;
   const { namespace, name, uid } = cluster;
   await certman.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [
     { op: 'add', path: '/metadata/finalizers', value: [FINALIZER] },
@@ -82,12 +82,12 @@ export async function writeIssuedObjects(
     type: 'kubernetes.io/tls',
     data,
   });
-  return await writeStatus(hub, metadata, status);
+  return await writeStatus(managementCluster, metadata, status);
 }
 
-/** The whole status of a CertificateRequest, as certman. */
+/** Writes the whole status of a CertificateRequest, as certman. */
 export async function writeStatus(
-  hub: TestManagementCluster,
+  managementCluster: TestManagementCluster,
   request: { readonly namespace: string; readonly name: string },
   status: Readonly<Record<string, unknown>>,
 ): Promise<KubernetesObject> {
@@ -100,41 +100,44 @@ export async function writeStatus(
     notAfter: '2026-04-01T00:00:00Z',
     conditions: [{ type: 'Ready', status: 'True' }],
   };
-  return await hub.certman.apply(
+  return await managementCluster.certman.apply(
     CERTIFICATE_REQUESTS,
     { metadata: { namespace: request.namespace, name: request.name }, status: { ...issued, ...status } },
     { subresource: 'status' },
   );
 }
 
-export async function eventsOn(hub: TestManagementCluster, cluster: Cluster): Promise<readonly KubernetesObject[]> {
+export async function eventsOn(
+  managementCluster: TestManagementCluster,
+  cluster: Cluster,
+): Promise<readonly KubernetesObject[]> {
   const events: KubernetesObject[] = [];
-  for await (const event of hub.admin.list(EVENTS, { namespace: cluster.namespace })) events.push(event);
+  for await (const event of managementCluster.admin.list(EVENTS, { namespace: cluster.namespace })) events.push(event);
   return events;
 }
 
 export async function waitForEvent(
-  hub: TestManagementCluster,
+  managementCluster: TestManagementCluster,
   cluster: Cluster,
   reason: string,
 ): Promise<KubernetesObject> {
   const withReason = (events: readonly KubernetesObject[]) => events.find((event) => event['reason'] === reason);
   const events = await eventually(
     `an Event ${reason}`,
-    () => eventsOn(hub, cluster),
+    () => eventsOn(managementCluster, cluster),
     (seen) => withReason(seen) !== undefined,
   );
   return withReason(events) as KubernetesObject;
 }
 
-/** A change by a person with an editor, whose field manager is another than certman's. */
+/** Patches a Secret with the field manager of kubectl edit. */
 export async function patchSecretAsUser(
-  hub: TestManagementCluster,
+  managementCluster: TestManagementCluster,
   namespace: string,
   name: string,
   patch: readonly object[],
 ): Promise<void> {
-  await hub.adminConfig
+  await managementCluster.adminConfig
     .makeApiClient(CoreV1Api)
     .patchNamespacedSecret({ name, namespace, body: patch, fieldManager: 'kubectl-edit' });
 }

@@ -1,4 +1,4 @@
-/** A worker process of its own that watches a hub, to be killed by tests. Settings by environment; says `ready` when it polls. */
+/** A worker process that runs the controller, to be killed by tests. Settings by environment; prints `ready` when it polls. */
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createWatchActivities } from '../../../activities/watch.ts';
@@ -28,7 +28,7 @@ const worker = await Worker.create({
     source: kubernetes,
     ca: new AcmeClientSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' }),
     settings: {
-      managementCluster: setting('WATCH_HIVE'),
+      managementCluster: setting('WATCH_MANAGEMENT_CLUSTER'),
       extraRecord: 'rh-api',
       operatorNamespace,
       resyncIntervalMs: 600_000,

@@ -1,4 +1,4 @@
-/** A real Temporal server and workers that run the real watch: what tests of the watch stand on. */
+/** A real Temporal server, and workers that run the real controller. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
@@ -28,7 +28,7 @@ export interface ControllerRun {
   readonly managementCluster: string;
   readonly taskQueue: string;
   readonly logs: readonly string[];
-  /** What the gauges would show; undefined when it does not watch. */
+  /** What the gauges are computed from; undefined while it does not watch. */
   fleet(): FleetSnapshot | undefined;
   /** Number of signals of a moved renewal window. */
   movedWindows(): number;
@@ -36,56 +36,56 @@ export interface ControllerRun {
   readonly crlFetches: readonly string[];
   /** Number of signals of a revoked certificate. */
   revokedCertificates(): number;
-  /** What a cluster's workflow was told; undefined when it has none. */
+  /** Signals that a cluster's workflow received; undefined when it has none. */
   receivedSignals(cluster: Omit<ClusterIdentity, 'managementCluster'>): Promise<readonly string[] | undefined>;
-  /** @param about what of it is compared; default: all. */
+  /** @param about selects the signals to compare; default: all. */
   untilReceived(
     cluster: Omit<ClusterIdentity, 'managementCluster'>,
     expected: readonly string[],
     about?: RegExp,
   ): Promise<void>;
-  /** Waits until the watch has dealt with this version of an object, as far as it does so at once. */
+  /** Waits until the informer has passed on this version of an object. */
   untilHandled(object: Pick<KubernetesObject, 'kind' | 'metadata'>): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Long enough for a signal that must not come to have come. */
+/** Long enough for a signal that must not be sent to arrive. */
 export const QUIET_MS = 1_500;
 
 export interface ControllerOptions {
-  /** Default: certman on the hub. */
+  /** Default: certman on the management cluster. */
   readonly kubernetes?: KubernetesClient;
   readonly managementCluster?: string;
   readonly worker?: string;
   readonly resyncIntervalMs?: number;
   /** Host of the CA's directory. */
   readonly caHost?: string;
-  /** Another than the one that all tests have in common; certman's deployed rights do not reach it. */
+  /** Default: the common one; certman's deployed rights do not reach others. */
   readonly operatorNamespace?: string;
   /** Default: the one of the account in the operator's namespace. */
   readonly ca?: Pick<AcmeClientSource, 'withClient'>;
-  /** Default: lists of revoked certificates are not looked at. */
+  /** Default: CRLs are not checked. */
   readonly crlCheck?: CrlFetcher;
 }
 
 export interface ControllerHarness {
   readonly env: TestWorkflowEnvironment;
-  /** @returns once every kind of object is followed. */
+  /** @returns once every kind of object is watched. */
   startController(options?: ControllerOptions): Promise<ControllerRun>;
 }
 
-/** For a whole test file: `const lab = useWatchLab(hub);`, then `lab()` inside tests. All watches end with their test. */
-export function useControllerHarness(hub: () => TestManagementCluster): () => ControllerHarness {
+/** For a whole test file: `const harness = useControllerHarness(managementCluster);`, then `harness()` in tests. Controllers stop with their test. */
+export function useControllerHarness(managementCluster: () => TestManagementCluster): () => ControllerHarness {
   let env: TestWorkflowEnvironment | undefined;
-  let lab: ControllerHarness | undefined;
+  let harness: ControllerHarness | undefined;
   const runs: ControllerRun[] = [];
   beforeAll(async () => {
     const started = await startEnvironment();
     env = started;
-    lab = {
+    harness = {
       env,
       startController: async (options = {}) => {
-        const run = await startController(started, { kubernetes: hub().certman, ...options });
+        const run = await startController(started, { kubernetes: managementCluster().certman, ...options });
         runs.push(run);
         return run;
       },
@@ -98,8 +98,8 @@ export function useControllerHarness(hub: () => TestManagementCluster): () => Co
     await env?.teardown();
   });
   return () => {
-    if (lab === undefined) throw new Error('the lab is there only while tests run');
-    return lab;
+    if (harness === undefined) throw new Error('the harness exists only while tests run');
+    return harness;
   };
 }
 
@@ -162,7 +162,7 @@ async function startController(
     try {
       return await handle.query(receivedSignals);
     } catch {
-      // No such workflow, or it has not come to life yet.
+      // There is no such workflow, or it has not started yet.
       return undefined;
     }
   };
@@ -177,7 +177,7 @@ async function startController(
   };
   try {
     await eventually(
-      `the watch of ${managementCluster} follows every kind`,
+      `the controller of ${managementCluster} watches every kind`,
       () => Promise.resolve(source.unwatchedPlurals()),
       (missing) => missing.length === 0,
     );
@@ -197,12 +197,12 @@ async function startController(
     untilReceived: async (cluster, expected, about = /^/) => {
       const end = performance.now() + WAIT_TIMEOUT_MS;
       for (;;) {
-        const heard = await ask(cluster);
-        const compared = heard?.filter((what) => about.test(what));
+        const received = await ask(cluster);
+        const compared = received?.filter((what) => about.test(what));
         if (compared !== undefined && JSON.stringify(compared) === JSON.stringify(expected)) return;
         if (performance.now() > end) {
           throw new Error(
-            `not within ${WAIT_TIMEOUT_SECONDS} s: expected ${JSON.stringify(expected)}; heard ${JSON.stringify(heard)}.\n${logs.slice(-15).join('\n')}`,
+            `not within ${WAIT_TIMEOUT_SECONDS} s: expected ${JSON.stringify(expected)}; received ${JSON.stringify(received)}.\n${logs.slice(-15).join('\n')}`,
           );
         }
         await sleep(50);
@@ -211,7 +211,7 @@ async function startController(
     untilHandled: async (object) => {
       const { namespace, name, resourceVersion } = object.metadata;
       await eventually(
-        `the watch sees ${object.kind} ${namespace}/${name} at ${resourceVersion}`,
+        `the controller handles ${object.kind} ${namespace}/${name} at ${resourceVersion}`,
         () => Promise.resolve(source.hasHandled(object)),
         Boolean,
       );
@@ -220,7 +220,7 @@ async function startController(
   };
 }
 
-/** As a worker on the hub has it. */
+/** As in a worker. */
 function managementClusterCa(kubernetes: KubernetesClient, operatorNamespace: string): AcmeClientSource {
   return new AcmeClientSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' });
 }

@@ -1,7 +1,7 @@
-/** The API server as the watch follows it, with what has come of each event, for tests that wait for that. */
-import { type KubernetesObject, type WatchConnection } from '../../../src/kubernetes/api/kubernetes-api.ts';
+/** A connection that records which kinds are watched and which events were passed on. */
+import type { KubernetesObject, WatchConnection } from '../../../src/kubernetes/api/kubernetes-api.ts';
 
-/** By the plural in the path: all that the watch follows. */
+/** Plurals of all watched kinds. */
 const WATCHED_PLURALS = ['clusterdeployments', 'certificaterequests', 'secrets', 'configmaps', 'dnszones'] as const;
 
 export class TrackingObjectSource implements WatchConnection {
@@ -13,12 +13,12 @@ export class TrackingObjectSource implements WatchConnection {
     this.#source = source;
   }
 
-  /** Kinds that are not followed yet: an object that is made before may be in the first list of its kind. */
+  /** Kinds that are not watched yet: an object that is created before may be in the first list. */
   unwatchedPlurals(): readonly string[] {
     return WATCHED_PLURALS.filter((plural) => !this.#streams.has(plural));
   }
 
-  /** Whether the watch has been given this version of an object, and has come back for the next event. */
+  /** Whether the informer has received this version of an object and asked for the next event. */
   hasHandled({ metadata }: Pick<KubernetesObject, 'metadata'>): boolean {
     return this.#handled.has(`${metadata.uid}@${metadata.resourceVersion}`);
   }

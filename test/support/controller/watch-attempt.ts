@@ -1,11 +1,11 @@
-/** How the activity of the watch came to the worker that runs it now, as Temporal tells of it. */
+/** How the current attempt of the watch activity started, by Temporal. */
 import type { Client } from '@temporalio/client';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 
 export interface WatchAttempt {
-  /** A worker that dies is replaced after this. */
+  /** A dead worker is replaced after this. */
   readonly heartbeatTimeoutSeconds: number;
-  /** Whether the attempt before ended because its worker was silent for so long. */
+  /** Whether the previous attempt ended by a heartbeat time-out. */
   readonly afterSilence: boolean;
 }
 

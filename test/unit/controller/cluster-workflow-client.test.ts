@@ -28,7 +28,7 @@ function slowClient() {
   return { client: client as unknown as Pick<Client, 'withDeadline' | 'workflow'>, left };
 }
 
-test('each page of a listing has the whole time limit, however long the pages before took', async () => {
+test('each page of a list has the whole time limit, however long the pages before took', async () => {
   const { client, left } = slowClient();
   const found: string[] = [];
   for await (const { runId } of listExecutions(client, {}, PAGE_LIMIT_MS)) found.push(runId);

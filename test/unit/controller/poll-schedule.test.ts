@@ -13,12 +13,12 @@ const due = (certIds: readonly string[], most = 100): readonly string[] =>
   schedule.due(certificates(...certIds), now, most).map(({ certId }) => certId);
 
 describe('a certificate', () => {
-  it('that is seen for the first time is due at once, and until something is said of it', () => {
+  it('that is new is due at once, and until it is answered or postponed', () => {
     expect(due(['a'])).toEqual(['a']);
     expect(due(['a'])).toEqual(['a']);
   });
 
-  it('that was answered is due again at the instant that the CA named', () => {
+  it('that was answered is due again at the given instant', () => {
     due(['a']);
     schedule.answered('a', now + 60_000);
     now += 59_999;
@@ -27,7 +27,7 @@ describe('a certificate', () => {
     expect(due(['a'])).toEqual(['a']);
   });
 
-  it('that was postponed counts as answered only if it was before', () => {
+  it('that was postponed counts as answered only if it was answered before', () => {
     due(['a', 'b']);
     schedule.answered('a', now + 1);
     schedule.postpone('a', now + 2);
@@ -36,7 +36,7 @@ describe('a certificate', () => {
     expect(due(['a', 'b'])).toEqual([]);
   });
 
-  it('that is not in use any more is forgotten, and due at once should it come back', () => {
+  it('that is no longer in use is forgotten, and due at once if it returns', () => {
     due(['a', 'b']);
     schedule.answered('a', now + 60_000);
     expect(due(['b'])).toEqual(['b']);
@@ -45,20 +45,20 @@ describe('a certificate', () => {
     expect(due(['a', 'b'])).toEqual(['b', 'a']);
   });
 
-  it('that went out of use while it was asked about stays forgotten', () => {
+  it('that went out of use while it was polled stays forgotten', () => {
     due(['a']);
     due([]);
     schedule.answered('a', now + 60_000);
     expect(schedule.answeredCount).toBe(0);
   });
 
-  it('that two objects tell of is due once', () => {
+  it('that two subjects share is due once', () => {
     expect(due(['a', 'a'])).toEqual(['a']);
   });
 });
 
-describe('more than can be asked about', () => {
-  it('are asked about by how long they have been due, so that none waits for ever', () => {
+describe('more than can be polled', () => {
+  it('are returned longest due first, so that none starves', () => {
     due(['a', 'b', 'c']);
     schedule.answered('a', now + 300);
     schedule.answered('b', now + 100);

@@ -2,36 +2,36 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ResourceVersionCheckpoint } from '../../../src/controller/resource-version-checkpoint.ts';
 
-describe('HandledPosition', () => {
-  test('stays where it was until the first outstanding event is done', () => {
-    const position = new ResourceVersionCheckpoint('10');
-    const [first, second] = [position.begin('11'), position.begin('12')];
+describe('a checkpoint', () => {
+  test('does not advance before the first unfinished event is done', () => {
+    const checkpoint = new ResourceVersionCheckpoint('10');
+    const [first, second] = [checkpoint.begin('11'), checkpoint.begin('12')];
     second();
-    expect(position.resourceVersion).toBe('10');
+    expect(checkpoint.resourceVersion).toBe('10');
     first();
-    expect(position.resourceVersion).toBe('12');
+    expect(checkpoint.resourceVersion).toBe('12');
   });
 
-  test('has none after the stream was lost, and what was outstanding then does not bring it back', () => {
-    const position = new ResourceVersionCheckpoint('10');
-    const late = position.begin('11');
-    position.reset();
+  test('has no resourceVersion after a reset, and events from before it do not bring one back', () => {
+    const checkpoint = new ResourceVersionCheckpoint('10');
+    const late = checkpoint.begin('11');
+    checkpoint.reset();
     late();
-    expect(position.resourceVersion).toBeUndefined();
-    position.begin('20')();
-    expect(position.resourceVersion).toBe('20');
+    expect(checkpoint.resourceVersion).toBeUndefined();
+    checkpoint.begin('20')();
+    expect(checkpoint.resourceVersion).toBe('20');
   });
 
-  test('never passes an event that is not done, in whatever order they are', () => {
+  test('never passes an unfinished event, in whatever order they finish', () => {
     const order = fc.uniqueArray(fc.nat({ max: 19 }), { minLength: 1, maxLength: 20 });
     fc.assert(
       fc.property(order, (finished) => {
-        const position = new ResourceVersionCheckpoint(undefined);
-        const done = Array.from({ length: 20 }, (_, index) => position.begin(String(index)));
+        const checkpoint = new ResourceVersionCheckpoint(undefined);
+        const done = Array.from({ length: 20 }, (_, index) => checkpoint.begin(String(index)));
         for (const index of finished) done[index]?.();
-        const firstOpen =
+        const firstUnfinished =
           Array.from({ length: 20 }, (_, index) => index).find((index) => !finished.includes(index)) ?? 20;
-        expect(position.resourceVersion).toBe(firstOpen === 0 ? undefined : String(firstOpen - 1));
+        expect(checkpoint.resourceVersion).toBe(firstUnfinished === 0 ? undefined : String(firstUnfinished - 1));
       }),
     );
   });

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { intervalAfterFailure, intervalAfterFetch } from '../../../src/crl/fetch-interval.ts';
+import { intervalAfterFetch } from '../../../src/crl/fetch-interval.ts';
 
 const HOUR_MS = 3_600_000;
 const chance = fc.double({ min: 0, max: 1, noNaN: true });
@@ -23,24 +23,6 @@ describe('a fetched CRL', () => {
         const interval = intervalAfterFetch(maxAgeMs, by);
         expect(interval).toBeGreaterThanOrEqual(6 * HOUR_MS);
         expect(interval).toBeLessThan(27 * HOUR_MS);
-      }),
-    );
-  });
-});
-
-describe('a server that does not answer', () => {
-  test('is retried within an hour without a Retry-After', () => {
-    expect(intervalAfterFailure(undefined, 0)).toBe(HOUR_MS / 2);
-    expect(intervalAfterFailure(undefined, 1)).toBe(HOUR_MS);
-  });
-
-  test('is never retried before its Retry-After, up to a day, nor at once', () => {
-    fc.assert(
-      fc.property(serverInterval, chance, (retryAfterMs, by) => {
-        const interval = intervalAfterFailure(retryAfterMs, by);
-        expect(interval).toBeGreaterThanOrEqual(Math.min(retryAfterMs ?? 0, 24 * HOUR_MS));
-        expect(interval).toBeGreaterThanOrEqual(HOUR_MS / 2);
-        expect(interval).toBeLessThanOrEqual(24 * HOUR_MS);
       }),
     );
   });
