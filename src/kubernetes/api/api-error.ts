@@ -6,6 +6,19 @@ const MAX_MESSAGE_LENGTH = 1_000;
 /** A longer Retry-After is taken as a mistake: the API server asks for seconds. */
 const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
+const CODES: Readonly<Record<number, FailureCode>> = {
+  400: 'kubernetes/invalid',
+  401: 'kubernetes/forbidden',
+  403: 'kubernetes/forbidden',
+  404: 'kubernetes/notFound',
+  408: 'kubernetes/unreachable',
+  409: 'kubernetes/conflict',
+  410: 'kubernetes/gone',
+  413: 'kubernetes/invalid',
+  422: 'kubernetes/invalid',
+  429: 'kubernetes/unreachable',
+};
+
 const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'kubernetes/forbidden':
     'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and check that its token is valid.',
@@ -95,31 +108,12 @@ export function parseStatus(text: string): Status | undefined {
 }
 
 function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
+  if (httpStatus === 422 && isFailedPrecondition(status)) return 'kubernetes/conflict';
+  // Nothing can be created in a namespace that is being deleted, and nothing there is needed any more.
   const causes = status?.details?.causes ?? [];
-  switch (httpStatus) {
-    case 400:
-    case 413:
-      return 'kubernetes/invalid';
-    case 401:
-      return 'kubernetes/forbidden';
-    case 403:
-      // Nothing can be created in a namespace that is being deleted, and nothing there is needed any more.
-      return causes.some(({ reason }) => reason === 'NamespaceTerminating')
-        ? 'kubernetes/notFound'
-        : 'kubernetes/forbidden';
-    case 404:
-      return 'kubernetes/notFound';
-    case 409:
-      return 'kubernetes/conflict';
-    case 410:
-      return 'kubernetes/gone';
-    case 422:
-      return isFailedPrecondition(status) ? 'kubernetes/conflict' : 'kubernetes/invalid';
-    default:
-      return httpStatus === 408 || httpStatus === 429 || httpStatus >= 500
-        ? 'kubernetes/unreachable'
-        : 'kubernetes/unexpected';
-  }
+  if (httpStatus === 403 && causes.some(({ reason }) => reason === 'NamespaceTerminating'))
+    return 'kubernetes/notFound';
+  return CODES[httpStatus] ?? (httpStatus >= 500 ? 'kubernetes/unreachable' : 'kubernetes/unexpected');
 }
 
 /**

@@ -5,11 +5,11 @@ import { apiError, malformedResponseError, parseJson } from './api-error.ts';
 import type { KubernetesObject } from './kubernetes-api.ts';
 import { isKubernetesObject } from './list-pages.ts';
 
-/** What a line says. */
+/** A parsed line. */
 export type WatchEvent =
   | { readonly kind: 'applied' | 'deleted'; readonly object: KubernetesObject; readonly resourceVersion: string }
   | { readonly kind: 'bookmark'; readonly resourceVersion: string }
-  /** The server ends the watch and says why. */
+  /** The server ends the watch with a reason. */
   | { readonly kind: 'refused'; readonly error: CertmanError };
 
 const MAX_STATUS_LENGTH = 64 * 1024;

@@ -33,7 +33,7 @@ export function standaloneView(managementCluster: string, request: ObservedReque
 }
 
 /**
- * A cluster whose ClusterDeployment is gone, with what its orphaned requests say: enough to revoke and delete.
+ * A cluster whose ClusterDeployment is gone, from its orphaned requests: enough to revoke and delete.
  * @param requests of one owner.
  * @returns undefined when there is none.
  */

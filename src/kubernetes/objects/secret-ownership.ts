@@ -42,7 +42,7 @@ export function controllerReferenceTo({
 
 /**
  * Whose a Secret is, from its metadata alone.
- * @param request without a uid, only `foreign` is told from the rest.
+ * @param request without a uid, the result is exact for `foreign` only.
  */
 export function secretOwnershipOf(
   { ownerReferences = [], labels }: ObjectMeta,

@@ -1,4 +1,4 @@
-/** What certman asked of the API server, by the API server's own audit log (audit.k8s.io/v1). */
+/** Requests of certman in the API server's audit log (audit.k8s.io/v1). */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';

@@ -2,6 +2,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll } from 'vitest';
 import { installManifests } from '../../../local/stack/management-cluster/manifests.ts';
+import { serviceAccountKubeConfig } from '../../../local/stack/management-cluster/service-account.ts';
 import type { ClusterView, ObjectRef } from '../../../src/clusters/cluster-view.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
@@ -10,7 +11,6 @@ import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, CONFIG_MAPS } from '../../..
 import { useStack } from '../vitest/use-stack.ts';
 import { clusterView } from '../workflows/cluster-views.ts';
 import { TestNamespaces } from './namespaces.ts';
-import { serviceAccountKubeConfig } from './service-account.ts';
 
 export const OPERATOR_NAMESPACE = 'certman-operator';
 
@@ -21,11 +21,11 @@ export interface TestManagementCluster {
   readonly certmanConfig: KubeConfig;
   /** Certman's ServiceAccount, with the rights of deploy/base. */
   readonly certman: KubernetesClient;
-  /** A new namespace; a name that no other test has. */
+  /** Creates a namespace with a unique name. */
   namespace(): Promise<string>;
-  /** Takes all of these namespaces away again. */
+  /** Deletes these namespaces. */
   clear(): Promise<void>;
-  /** A CertificateRequest in a namespace of its own. Only what a real object owns is safe from the garbage collector. */
+  /** A CertificateRequest in a namespace of its own. The garbage collector spares only what a real object owns. */
   request(): Promise<ObjectRef>;
   /** An installed ClusterDeployment in a namespace of its own, and its view. */
   cluster(change?: Partial<ClusterView>): Promise<{ readonly object: KubernetesObject; readonly view: ClusterView }>;
@@ -95,7 +95,7 @@ export async function createRequest(admin: KubernetesClient, namespace: string, 
   return { namespace, name, uid: made.metadata.uid };
 }
 
-/** As Hive would have it once the cluster is installed. */
+/** As Hive has it once the cluster is installed. */
 export async function createClusterDeployment(
   admin: KubernetesClient,
   namespace: string,

@@ -1,17 +1,12 @@
 /**
- * Namespaces of a test file on the API server that all files have in common: each with a name of its own, and cleared away
- * with the file, for a watch in a later file lists what is there, and a comparison puts right what is amiss with it.
+ * Namespaces of a test file on the shared API server: each has a unique name and is deleted after the file, since a controller
+ * in a later file lists and repairs everything that exists.
  */
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
-import { type ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import type { ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 
-export const NAMESPACES = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-} as const satisfies ResourceType;
+export const NAMESPACES: ResourceType = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' };
 
 export class TestNamespaces {
   readonly #admin: KubernetesClient;
@@ -21,7 +16,7 @@ export class TestNamespaces {
     this.#admin = admin;
   }
 
-  /** @returns its name, which no other test has. */
+  /** @returns its unique name. */
   async create(): Promise<string> {
     const name = `test-${crypto.randomUUID().slice(0, 13)}`;
     await this.#admin.create(NAMESPACES, { metadata: { name } });
@@ -29,7 +24,7 @@ export class TestNamespaces {
     return name;
   }
 
-  /** Deletes them all; the namespace controller takes away what is in them once no finalizer holds it. */
+  /** Deletes them all; the namespace controller deletes their content once it has no finalizers. */
   async clear(): Promise<void> {
     await Promise.all([this.#dropFinalizers(CLUSTER_DEPLOYMENTS), this.#dropFinalizers(CERTIFICATE_REQUESTS)]);
     await Promise.all([...this.#names].map((name) => this.#admin.delete(NAMESPACES, { name })));

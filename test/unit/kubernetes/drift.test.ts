@@ -30,7 +30,7 @@ const STATUS = {
 const STATUS_FIELDS = Object.fromEntries(Object.keys(STATUS).map((field) => [`f:${field}`, {}]));
 
 function entry(manager: string, time: string, fieldsV1: object, subresource?: string) {
-  return { manager, time, fieldsV1, ...(subresource === undefined ? {} : { subresource }) };
+  return { manager, time, fieldsV1, subresource };
 }
 
 function without(fields: Record<string, unknown>, name: string): Record<string, unknown> {

@@ -11,7 +11,7 @@ const SPEC = {
 };
 
 function written(manager: string, time: string, field = 'spec', subresource?: string) {
-  return { manager, time, fieldsV1: { [`f:${field}`]: {} }, ...(subresource === undefined ? {} : { subresource }) };
+  return { manager, time, fieldsV1: { [`f:${field}`]: {} }, subresource };
 }
 
 const OWN_STATUS = {
