@@ -1,4 +1,4 @@
-/** The yardstick: acme-client in a loop against the same CA, with nothing durable about it and validation cut short. */
+/** The baseline: acme-client in a loop against the same CA, without durability and without validation. */
 import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import acme from 'acme-client';
@@ -6,8 +6,10 @@ import pLimit from 'p-limit';
 
 const MAX_CONCURRENCY = 16;
 
+/** Values of `CERTMAN_KEY_TYPE` that are measured. */
 export type KeyType = 'p-256' | 'rsa-2048';
 
+/** What {@link measureBaseline} issues. */
 export interface BaselineInput {
   readonly directoryUrl: string;
   readonly caFile: string;
@@ -16,7 +18,7 @@ export interface BaselineInput {
   readonly certificates: readonly (readonly string[])[];
 }
 
-/** @returns certificates per minute. */
+/** Issues all certificates. @returns certificates per minute. */
 export async function measureBaseline(input: BaselineInput): Promise<number> {
   acme.axios.defaults.httpsAgent = new Agent({ ca: await readFile(input.caFile), keepAlive: true });
   const client = new acme.Client({
@@ -52,5 +54,5 @@ async function issue(client: acme.Client, names: readonly string[], keyType: Key
   const finalized = await client.finalizeOrder(order, csr);
   const chain = await client.getCertificate(finalized);
   if (key.length === 0 || !chain.includes('BEGIN CERTIFICATE'))
-    throw new Error('the CA answered without a certificate');
+    throw new Error('the response of the CA has no certificate');
 }

@@ -1,4 +1,3 @@
-/** What the API server says that a user asked of it (audit.k8s.io/v1, level Metadata). */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -8,16 +7,16 @@ interface AuditEvent {
   readonly objectRef?: { readonly resource?: string; readonly subresource?: string; readonly namespace?: string };
 }
 
-/** A request as `verb resource`, and whether it was about objects of one namespace or of the whole hub. */
+/** A request as `verb resource`; without a namespace it concerns the whole management cluster. */
 export interface AuditedRequest {
   readonly what: string;
   readonly namespace: string | undefined;
 }
 
-/** Lines are written within milliseconds after the answer. */
+/** Lines are written within milliseconds after the response. */
 const SETTLE_MS = 500;
 
-/** @returns requests in the order in which they were answered; the begin and the end of a watch are one. */
+/** Reads the API server's audit log (audit.k8s.io/v1). @returns requests in the order of their responses; a watch is one request. */
 export async function auditedRequests(logFile: string): Promise<readonly AuditedRequest[]> {
   await sleep(SETTLE_MS);
   const byId = new Map<string, AuditedRequest>();

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME`: what README's figures come from. Each prints a table and ends with one line of JSON. */
+/** `npm run bench -- NAME`: the figures of README and docs. Each bench prints a table and ends with one line of JSON. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { KeyType } from './acme-client-baseline.ts';
@@ -20,14 +20,14 @@ const program = new Command('bench').description('Measures certman on the real l
 
 program
   .command('issuance')
-  .description('N clusters of three names become installed at once; beside it a bare acme-client loop on the same CA')
-  .option('--clusters <n>', 'how many', count, 200)
+  .description('N clusters of three names installed at once, compared with a bare acme-client loop on the same CA')
+  .option('--clusters <n>', 'number of clusters', count, 200)
   .addOption(
     new Option('--key-type <type>', 'of the certificates')
       .choices(['p-256', 'rsa-2048', 'both'])
-      .default('both', 'both, one after the other'),
+      .default('both', 'both, in turn'),
   )
-  .option('--state <folder>', 'where logs go', '.certman/bench')
+  .option('--state <folder>', 'folder for logs', '.certman/bench')
   .action(
     async (options: { readonly clusters: number; readonly keyType: KeyType | 'both'; readonly state: string }) => {
       const keyTypes: readonly KeyType[] = options.keyType === 'both' ? ['p-256', 'rsa-2048'] : [options.keyType];
@@ -38,17 +38,15 @@ program
 
 program
   .command('requests')
-  .description(
-    'one certificate of three names: what issuing and renewing it ask of the CA, Route 53, DNS, Kubernetes, Temporal',
-  )
-  .option('--state <folder>', 'where logs go', '.certman/bench/requests')
+  .description('requests of one certificate of three names to the CA, Route 53, DNS, Kubernetes and Temporal')
+  .option('--state <folder>', 'folder for logs', '.certman/bench/requests')
   .action(async (options: { readonly state: string }) => {
     process.stdout.write(`${JSON.stringify(await benchRequests({ stateDir: resolve(options.state) }))}\n`);
   });
 
 program
   .command('lifetime')
-  .description('years of a cluster on a server whose clock leaps: renewals, orders, events, size of the carried state')
+  .description('years of a cluster on a time-skipping server: renewals, orders, events, size of the carried state')
   .option('--years <n>', 'of 365 days each', count, 10)
   .option('--days <list>', 'lifetimes of the certificates, separated by commas', counts, [90, 64, 45, 6])
   .action(async (options: { readonly years: number; readonly days: readonly number[] }) => {

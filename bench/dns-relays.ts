@@ -1,4 +1,4 @@
-/** Relays in front of the stack's DNS that count what is asked through them: by DNS over HTTPS, and of the zone's own servers. */
+/** Relays in front of the stack's DNS that count queries: by DNS over HTTPS, and to the zone's servers. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -9,13 +9,15 @@ import { buffer } from 'node:stream/consumers';
 import { Agent } from 'undici';
 import type { Stack } from '../local/stack/stack.ts';
 
+/** Running relays. */
 export interface DnsRelays {
-  /** Has a worker ask through the relays. */
+  /** Settings of a worker that uses the relays. */
   readonly environment: Readonly<Record<string, string>>;
   questions(): { readonly doh: number; readonly authoritative: number };
   close(): Promise<void>;
 }
 
+/** Starts the relays. */
 export async function startDnsRelays(stack: Stack): Promise<DnsRelays> {
   const [doh, authoritative] = [await relayDoh(stack), await relayUdp(stack.dns.address)];
   return {
@@ -37,7 +39,7 @@ interface Relay {
   close(): Promise<void>;
 }
 
-/** With the stack's own certificate, which is good for every port of it. */
+/** Uses the stack's certificate, which is valid for every port. */
 async function relayDoh(stack: Stack): Promise<Relay> {
   const folder = join(stack.stateDir, 'tls');
   const [cert, key, ca] = await Promise.all([
@@ -72,7 +74,7 @@ async function relayDoh(stack: Stack): Promise<Relay> {
   };
 }
 
-/** Every datagram goes out of a socket of its own, so that its answer is known by the port that it comes to. */
+/** Forwards every query from a socket of its own, whose port identifies the response. */
 async function relayUdp(address: string): Promise<Relay> {
   const { hostname, port } = new URL(`udp://${address}`);
   const inside = createSocket('udp4');

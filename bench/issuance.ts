@@ -1,4 +1,4 @@
-/** How fast: N clusters become installed at once; then one alone. */
+/** Throughput of N clusters installed at once, and latency of one alone. */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -14,18 +14,20 @@ import { startWorker } from '../local/stack/worker-process.ts';
 import { type KeyType, measureBaseline } from './acme-client-baseline.ts';
 import { ReadyWatch } from './ready-watch.ts';
 
+/** Options of {@link benchIssuance}. */
 export interface IssuanceBenchOptions {
   readonly clusters: number;
   readonly keyTypes: readonly KeyType[];
   readonly stateDir: string;
 }
 
+/** Figures of one key type. */
 export interface KeyTypeResult {
   readonly keyType: KeyType;
   readonly clusters: number;
   readonly certificatesPerMinute: number;
   readonly barePerMinute: number;
-  /** Ours to the bare loop's. */
+  /** certificatesPerMinute / barePerMinute. */
   readonly ratio: number;
   /** Seconds from installed to Ready. */
   readonly p50: number;
@@ -36,13 +38,14 @@ export interface KeyTypeResult {
   readonly workerPeakMb: number;
 }
 
+/** Last line of the bench, as JSON. */
 export interface IssuanceBenchResult extends Omit<KeyTypeResult, 'keyType'> {
   readonly keyTypes: Readonly<Record<string, KeyTypeResult>>;
 }
 
 const ZONE = 'bench.example.com';
 
-/** @returns the figures of the first key type at the top, and of each by name. */
+/** Measures each key type. @returns the figures of the first key type, and of each by name. */
 export async function benchIssuance(options: IssuanceBenchOptions): Promise<IssuanceBenchResult> {
   const results: KeyTypeResult[] = [];
   for (const keyType of options.keyTypes) results.push(await measure(keyType, options));
@@ -53,7 +56,7 @@ export async function benchIssuance(options: IssuanceBenchOptions): Promise<Issu
   return { ...figures, keyTypes: Object.fromEntries(results.map((result) => [result.keyType, result])) };
 }
 
-/** Each key type on a stack of its own, so that the second does not pay for what the first left. */
+/** Each key type has a stack of its own, so that the first does not affect the second. */
 async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise<KeyTypeResult> {
   const progress = (text: string): void => void process.stderr.write(`[${keyType}] ${text}\n`);
   const stateDir = join(options.stateDir, keyType);
@@ -81,7 +84,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
     const watch = await ReadyWatch.open(stack);
     try {
       progress('one alone');
-      // The first one pays for what is loaded once (directory, zone, code); the median of the next three counts.
+      // The first one also loads the directory, the zone and the code; the result is the median of the next three.
       const ones: number[] = [];
       for (const cluster of alone)
         ones.push(await secondsToReady(stack, watch, [cluster]).then(([seconds]) => seconds ?? 0));
@@ -125,7 +128,7 @@ async function runBaseline(
   });
   try {
     const input = { directoryUrl: pebble.directoryUrl, caFile: pebble.caFile, keyType };
-    // Warm the code up, as the worker's is when it is measured.
+    // A warm-up, since the worker is warm when it is measured.
     await measureBaseline({ ...input, certificates: certificates.slice(0, 16) });
     return await measureBaseline({ ...input, certificates });
   } finally {
@@ -151,7 +154,7 @@ function namesOf(cluster: string): readonly string[] {
   return [`api.${domain}`, `rh-api.${domain}`, `*.apps.${domain}`];
 }
 
-/** VmHWM of proc(5): the highest resident set so far. */
+/** Peak resident set size in MiB (VmHWM of proc(5)). */
 async function peakMemoryMb(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024);

@@ -1,21 +1,23 @@
-/** How a cluster's certificates and workflows fare over years, for certificates of several lifetimes. */
+/** Simulates years of a cluster for certificates of several lifetimes. */
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { PRELOAD_MODULES, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
 import { type SimulationStats, simulateYears } from '../test/support/simulation/simulated-years.ts';
 import { startTimeSkippingEnvironment } from '../test/support/temporal/temporal-server.ts';
 import { withWorkflowHarness } from '../test/support/workflows/harness.ts';
 
+/** Options of {@link benchLifetime}. */
 export interface LifetimeBenchOptions {
   readonly years: number;
   /** Lifetimes of certificates, in days. */
   readonly days: readonly number[];
 }
 
+/** Last line of the bench, as JSON. */
 export interface LifetimeBenchResult {
   readonly lifetimes: readonly (SimulationStats & { readonly seconds: number })[];
 }
 
-/** The CA, the DNS and the API server answer at once and by the server's clock; Temporal's part is real. */
+/** Runs the real workflows on a time-skipping server; the CA, DNS and the API server are doubles that respond at once. */
 export async function benchLifetime({ years, days }: LifetimeBenchOptions): Promise<LifetimeBenchResult> {
   const env = await startTimeSkippingEnvironment();
   const lifetimes: LifetimeBenchResult['lifetimes'][number][] = [];

@@ -1,5 +1,3 @@
-/** When CertificateRequests become Ready, as the API server tells it: one watch, no polling beside what is measured. */
-
 import type { SampleCluster } from '../local/stack/management-cluster/sample-cluster.ts';
 import type { RunningStack } from '../local/stack/stack.ts';
 import { createKubernetesClient } from '../src/kubernetes/api/client.ts';
@@ -12,6 +10,7 @@ interface Waiter {
   readonly resolve: (at: number) => void;
 }
 
+/** Times at which CertificateRequests become Ready, by one watch, without polling beside what is measured. */
 export class ReadyWatch {
   readonly #client: ReturnType<typeof createKubernetesClient>;
   readonly #ended = new AbortController();
@@ -62,7 +61,7 @@ export class ReadyWatch {
     const path = `${CERTIFICATE_REQUESTS_PATH}?watch=true&resourceVersion=${resourceVersion}&timeoutSeconds=1200`;
     try {
       for await (const line of this.#client.openStream(path, this.#ended.signal, { silenceMs: READY_TIMEOUT_MS })) {
-        // Parsing every status of every object would be load of the bench's own.
+        // Parsing every object would add load of the bench.
         if (!line.includes('"issued":true')) continue;
         const namespace = /"namespace":"([^"]+)"/.exec(line)?.[1];
         if (namespace === undefined || this.#ready.has(namespace)) continue;

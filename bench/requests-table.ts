@@ -1,31 +1,34 @@
-/** The counts of bench/requests.ts for a person. */
 import { ACTIONS, type HistoryCost, totalActions } from './temporal-actions.ts';
 
+/** Numbers of requests by kind. */
 export type Counts = Readonly<Record<string, number>>;
 
+/** Requests to each outside system. */
 export interface OutsideRequests {
-  /** By resource, as the worker's metric tells it. */
+  /** By resource, from the worker's metric. */
   readonly acme: Counts;
-  /** By method and path, as the CA's own log tells it: nonces and repetitions included. */
+  /** By method and path, from the CA's log: nonces and retries included. */
   readonly acmeAtCa: Counts;
   /** By action. */
   readonly route53: Counts;
-  /** About the cluster's namespace, by verb and resource. */
+  /** In the cluster's namespace, by verb and resource. */
   readonly kubernetes: Counts;
-  /** Everything else in the meantime: the watch, and what a worker reads for all clusters. */
+  /** All others: the controller, and reads for all clusters. */
   readonly kubernetesElsewhere: Counts;
   readonly doh: number;
   readonly authoritative: number;
-  /** Recorded by Temporal, those of the watch included; actions too. */
+  /** Received by Temporal, those of the controller included; each is an action. */
   readonly heartbeats: number;
 }
 
+/** Cost of one certificate. */
 export interface CertificateCost extends OutsideRequests {
   readonly temporal: HistoryCost;
-  /** Events of each history that took part, at the end. */
+  /** Events of each history that took part. */
   readonly events: Readonly<Record<string, number>>;
 }
 
+/** Last line of the bench, as JSON. */
 export interface RequestsBenchResult {
   readonly names: number;
   readonly issuance: CertificateCost;
@@ -34,6 +37,7 @@ export interface RequestsBenchResult {
   readonly rest: OutsideRequests;
 }
 
+/** The result of the requests bench as a Markdown table. */
 export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchResult): string {
   const rows: (readonly (string | number)[])[] = [];
   const row = (what: string, count: (cost: OutsideRequests) => number): void => {
@@ -53,10 +57,10 @@ export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchR
   row('**questions to each DoH resolver**', (cost) => cost.doh);
   row("**questions to each of the zone's servers**", (cost) => cost.authoritative);
   group("Kubernetes requests in the cluster's namespace", (cost) => cost.kubernetes);
-  group('Kubernetes requests elsewhere in the meantime', (cost) => cost.kubernetesElsewhere);
+  group('Kubernetes requests elsewhere', (cost) => cost.kubernetesElsewhere);
   workflows('**Temporal actions**', (cost) => totalActions(cost.temporal));
   for (const action of ACTIONS) workflows(`– ${action}`, (cost) => cost.temporal.actions[action]);
-  row("**heartbeats**, the watch's included", (cost) => cost.heartbeats);
+  row("**heartbeats**, the controller's included", (cost) => cost.heartbeats);
   workflows('**events added**', (cost) => cost.temporal.events);
   for (const history of Object.keys(renewal.events)) {
     workflows(`– history: ${history}`, (cost) => cost.events[history]);

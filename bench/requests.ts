@@ -1,4 +1,4 @@
-/** How much: what one certificate of three names asks of everybody outside, when it is issued and when it is renewed. */
+/** Requests and Temporal actions of one certificate of three names, at issuance, at renewal and at rest. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,24 +19,25 @@ import { clusterWorkflowId, issuanceWorkflowId } from '../src/contract/ids.ts';
 import { createKubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
+import { scrape } from '../test/support/e2e/prometheus.ts';
 import { auditedRequests } from './audit-log.ts';
 import { type DnsRelays, startDnsRelays } from './dns-relays.ts';
 import { type Counts, type OutsideRequests, type RequestsBenchResult, requestsTable } from './requests-table.ts';
 import { historyCost, sumCosts } from './temporal-actions.ts';
-import { fetchMetrics, increase, sumByLabel, workerCounts } from './worker-counts.ts';
 
 const ZONE = 'bench.example.com';
-/** After Ready, for what follows in its wake. */
+/** After Ready, for requests that follow it. */
 const SETTLE_MS = 3_000;
 const IDLE_MS = 60_000;
 const TIMEOUT_SECONDS = 90;
 
+/** Issues and renews one certificate, and counts. @throws CheckFailed when it is not Ready in time. */
 export async function benchRequests(options: { readonly stateDir: string }): Promise<RequestsBenchResult> {
   const { namespace, name } = CERTMAN_SERVICE_ACCOUNT;
   const stack = await startStack({
     stateDir: options.stateDir,
     kubernetes: { auditUser: `system:serviceaccount:${namespace}:${name}` },
-    // Every name is proved anew and no nonce is refused at random, so that each run counts the same.
+    // No reused authorizations and no rejected nonces, so that each run has the same counts.
     pebble: { authzReuse: 0, nonceReject: 0 },
   });
   const cleanUps: (() => Promise<unknown>)[] = [() => stack.stop()];
@@ -55,8 +56,8 @@ export async function benchRequests(options: { readonly stateDir: string }): Pro
     cleanUps.push(() => kubernetes.close());
     const [warmUp] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'warm-up' });
     const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'one' });
-    if (warmUp === undefined || cluster === undefined) throw new Error('no cluster was made');
-    // The first one pays for what is loaded once: directory, account, zone, settings.
+    if (warmUp === undefined || cluster === undefined) throw new Error('no cluster was created');
+    // The first one also loads the directory, account, zone and settings.
     await installSampleClusters(stack, [warmUp]);
     await waitForReady(kubernetes, warmUp);
     const client = new Client({ connection, namespace: stack.temporal.namespace });
@@ -89,14 +90,14 @@ async function measure(context: BenchContext, cluster: SampleCluster): Promise<R
     serialNumber = await waitForReady(kubernetes, cluster);
   });
   const { runId } = await handle.describe();
-  const [born, issued] = [await historyCost(client, id, runId), await order(1)];
+  const [issuanceRun, issued] = [await historyCost(client, id, runId), await order(1)];
 
   const forRenewal = await countRequests(context, cluster, async () => {
     await handle.executeUpdate(renew, { args: [{}] });
     await waitForReady(kubernetes, cluster, serialNumber);
   });
   const [closed, renewed, next] = [
-    await historyCost(client, id, runId, born.events),
+    await historyCost(client, id, runId, issuanceRun.events),
     await order(2),
     await historyCost(client, id),
   ];
@@ -106,18 +107,22 @@ async function measure(context: BenchContext, cluster: SampleCluster): Promise<R
     names: cluster.dnsNames.length,
     issuance: {
       ...forIssuance,
-      temporal: sumCosts([born, issued]),
-      events: { cluster: born.events, order: issued.events },
+      temporal: sumCosts([issuanceRun, issued]),
+      events: { cluster: issuanceRun.events, order: issued.events },
     },
     renewal: {
       ...forRenewal,
       temporal: sumCosts([closed, renewed, next]),
-      events: { cluster: born.events + closed.events, order: renewed.events, 'next run of the cluster': next.events },
+      events: {
+        cluster: issuanceRun.events + closed.events,
+        order: renewed.events,
+        'next run of the cluster': next.events,
+      },
     },
   };
 }
 
-/** @returns the serial number of the certificate that is installed and told on its CertificateRequest. */
+/** Waits for a Ready CertificateRequest. @returns its serial number. */
 async function waitForReady(kubernetes: KubernetesApi, cluster: SampleCluster, previous?: string): Promise<string> {
   const { serialNumber } = await waitForCertificate(kubernetes, cluster, previous, TIMEOUT_SECONDS);
   await waitForReadyRequest(kubernetes, cluster, serialNumber, TIMEOUT_SECONDS);
@@ -125,7 +130,7 @@ async function waitForReady(kubernetes: KubernetesApi, cluster: SampleCluster, p
   return serialNumber;
 }
 
-/** What is asked while something is done. */
+/** Counts the requests during some work. */
 async function countRequests(
   context: BenchContext,
   cluster: SampleCluster,
@@ -151,25 +156,35 @@ async function countRequests(
 
 async function readCounters({ stack, relays, metricsUrl }: BenchContext) {
   const audited = await auditedRequests(join(stack.stateDir, 'kube-apiserver', 'audit.log'));
+  const worker = await scrape(metricsUrl);
   return {
     audited,
-    worker: await workerCounts(metricsUrl),
+    worker: {
+      acme: worker.sumByLabel('certman_acme_request_duration_seconds_count', 'resource'),
+      route53: worker.sumByLabel('certman_route53_requests_total', 'action'),
+    },
     ca: await requestsAtCa(join(stack.stateDir, 'logs', 'pebble.log')),
     heartbeats: await heartbeats(stack.temporal.metricsUrl),
     questions: relays.questions(),
   };
 }
 
-/** A line of Pebble's for each: `POST /chalZ/6Ew… -> calling handler()`. */
+/** Counts lines of Pebble's log: `POST /chalZ/6Ew… -> calling handler()`. */
 async function requestsAtCa(logFile: string): Promise<Counts> {
   const text = await readFile(logFile, 'utf8');
   return countBy([...text.matchAll(/ ([A-Z]+ \/[\w-]+)\S* -> calling handler/g)].map(([, what]) => what ?? ''));
 }
 
-/** The frontend's count; the services behind it count the same ones again. */
+/** Heartbeats at the frontend; the services behind it count them again. */
 async function heartbeats(metricsUrl: string): Promise<number> {
-  const lines = (await fetchMetrics(metricsUrl)).split('\n').filter((line) => line.includes('service_name="frontend"'));
-  return sumByLabel(lines.join('\n'), 'service_requests', 'operation')['RecordActivityTaskHeartbeat'] ?? 0;
+  const server = await scrape(metricsUrl);
+  const labels = { service_name: 'frontend', operation: 'RecordActivityTaskHeartbeat' };
+  return server.value('service_requests', labels) ?? 0;
+}
+
+function increase(before: Counts, after: Counts): Counts {
+  const added = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(added.filter(([, count]) => count > 0));
 }
 
 function countBy(names: readonly string[]): Counts {

@@ -1,6 +1,7 @@
-/** What a history costs at Temporal: its events, and the actions by the rules of https://docs.temporal.io/cloud/actions. */
+/** Events and billable actions of a history, by https://docs.temporal.io/cloud/actions. */
 import type { Client } from '@temporalio/client';
 
+/** Kinds of actions. */
 export const ACTIONS = [
   'workflows started',
   'signals',
@@ -10,15 +11,17 @@ export const ACTIONS = [
   'timers',
   'search attribute upserts',
 ] as const;
+/** A kind of action. */
 export type Action = (typeof ACTIONS)[number];
 
+/** Cost of one history. */
 export interface HistoryCost {
   readonly events: number;
-  /** Those of one workflow task count as one local activity; a child is counted where it starts, in its own history. */
+  /** All local activities of one workflow task are one action; a child is counted in its own history. */
   readonly actions: Readonly<Record<Action, number>>;
 }
 
-/** @param runId the newest one when absent. @param after events up to this id are left out. */
+/** Counts a history. @param runId default: the newest run. @param after events up to this id are excluded. */
 export async function historyCost(client: Client, workflowId: string, runId?: string, after = 0): Promise<HistoryCost> {
   const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   const actions = Object.fromEntries(ACTIONS.map((action) => [action, 0])) as Record<Action, number>;
@@ -28,7 +31,7 @@ export async function historyCost(client: Client, workflowId: string, runId?: st
     if (event.workflowExecutionStartedEventAttributes) actions['workflows started'] += 1;
     if (event.workflowExecutionSignaledEventAttributes) actions.signals += 1;
     if (event.workflowExecutionUpdateAcceptedEventAttributes) actions.updates += 1;
-    // Retries are written only as the number of the last attempt.
+    // Retries appear only in the number of the last attempt.
     actions.activities += event.activityTaskStartedEventAttributes?.attempt ?? 0;
     if (event.timerStartedEventAttributes) actions.timers += 1;
     if (event.upsertWorkflowSearchAttributesEventAttributes) actions['search attribute upserts'] += 1;
@@ -39,10 +42,12 @@ export async function historyCost(client: Client, workflowId: string, runId?: st
   return { events: counted.length, actions };
 }
 
+/** Sum of all actions. */
 export function totalActions(cost: HistoryCost): number {
   return Object.values(cost.actions).reduce((sum, count) => sum + count, 0);
 }
 
+/** Sum of several histories. */
 export function sumCosts(costs: readonly HistoryCost[]): HistoryCost {
   return {
     events: costs.reduce((sum, { events }) => sum + events, 0),

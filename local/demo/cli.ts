@@ -1,4 +1,4 @@
-/** `npm run demo`: certman at work on this machine, on real parts, from nothing to a certificate and on to its end. */
+/** `npm run demo`: issues a certificate on real local parts; with --once also renews and deletes it. */
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
@@ -34,20 +34,16 @@ function count(text: string): number {
 }
 
 const program = new Command('demo')
-  .description('Runs certman on real local parts: a sample cluster becomes installed and gets its certificate.')
-  .option('--clusters <n>', 'how many sample clusters', count, 1)
-  .option(
-    '--once',
-    'the whole life without staying: issue, renew, delete, each checked; exit 0 only if all held',
-    false,
-  )
+  .description('Runs certman on real local parts and issues the certificate of a sample cluster.')
+  .option('--clusters <n>', 'number of sample clusters', count, 1)
+  .option('--once', 'issue, renew and delete, check each step, and exit; code 0 when every check passes', false)
   .addOption(
     new Option('--key-type <type>', 'of the certificates').choices(['rsa-2048', 'p-256', 'p-384']).default('rsa-2048'),
   )
-  .option('--state <folder>', 'where logs, kubeconfigs and addresses go', '.certman/demo')
+  .option('--state <folder>', 'folder for logs, kubeconfigs and endpoints', '.certman/demo')
   .addHelpText(
     'after',
-    '\nThe first run downloads the local parts, or builds those that cannot be downloaded, and keeps them for the next ones. A run that was stopped goes on from where it was.',
+    '\nThe first run downloads the local parts, or builds those that cannot be downloaded, and keeps them for later runs. An interrupted download or build continues in the next run.',
   )
   .parse();
 
@@ -64,8 +60,8 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   let exitCode = 0;
   try {
     const stateDir = resolve(options.state);
-    print('From nothing to a certificate: some 20 seconds once the local parts are there.');
-    await steps.run('local parts found or made', undefined, () => executables(STACK_TOOLS, { progress, signal }));
+    print('A first certificate takes about 20 seconds once the local parts are installed.');
+    await steps.run('local parts found or installed', undefined, () => executables(STACK_TOOLS, { progress, signal }));
     const running = await steps.run('local parts started', 5, () =>
       startStack({ stateDir, controllerManager: false, progress, signal }),
     );
@@ -151,32 +147,34 @@ async function issueAndWait(
   const at = `${cluster.namespace}/${cluster.name}`;
   print(
     [
-      pc.bold('Look'),
+      pc.bold('See'),
       `  Web UI      ${await workflowUrl(stack.temporal.uiUrl, kubernetes, cluster)}`,
       `  metrics     ${worker.metricsUrl}`,
       `  logs        ${stack.stateDir}`,
-      pc.bold('Go on, in another terminal'),
+      pc.bold('Try in another terminal'),
       `  export KUBECONFIG=${stack.kubernetes.adminKubeconfig} TEMPORAL_ADDRESS=${stack.temporal.address}`,
       `  npx certman status ${at}`,
       `  npx certman renew ${at}`,
       `  kubectl get certificaterequests -A`,
-      `  kubectl delete clusterdeployment ${cluster.name} -n ${cluster.namespace}     # revoked, then cleared away`,
+      `  kubectl delete clusterdeployment ${cluster.name} -n ${cluster.namespace}     # revokes, then removes everything`,
       `  kubectl apply -f ${managementCluster.sampleManifest}     # one more cluster`,
       ...(onPath('kubectl') === undefined
-        ? ['  (There is no kubectl on the PATH: npm run stack -- build kubectl makes one and prints where it is.)']
+        ? ['  (There is no kubectl on the PATH: npm run stack -- build kubectl installs it and prints its path.)']
         : []),
       '',
-      pc.dim('No controllers run here: kubectl delete namespace would wait for ever. Ctrl-C ends everything.'),
+      pc.dim(
+        'No namespace controller runs here, so kubectl delete namespace never completes. Ctrl-C stops everything.',
+      ),
     ].join('\n'),
   );
   await waitForInterrupt(worker, signal);
 }
 
-/** Until Ctrl-C; sooner when the worker ends, which a person at this terminal would not notice. */
+/** Waits for Ctrl-C. @throws when the worker exits. */
 async function waitForInterrupt(worker: WorkerProcess, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const ended = worker.ended();
-    if (ended !== undefined) throw new Error(`the worker has ended (${ended}); its log: ${worker.logFile}`);
+    if (ended !== undefined) throw new Error(`the worker has exited (${ended}); its log: ${worker.logFile}`);
     await sleep(POLL_INTERVAL_MS);
   }
 }

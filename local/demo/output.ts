@@ -1,4 +1,4 @@
-/** What the demo says beside its steps. */
+/** Output of the demo beside its steps. */
 import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
 import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
@@ -9,10 +9,10 @@ import type { SampleCluster } from '../stack/management-cluster/sample-cluster.t
 import type { InstalledCertificate } from './checks.ts';
 import { printIssuanceProgress } from './issuance-progress.ts';
 
-/** Longer than any issuance of a sample takes; the follower must not outlive its step for ever. */
+/** Longer than any issuance of a sample. */
 const FOLLOW_TIMEOUT_MS = 180_000;
 
-/** Tells the n-th issuance of the first cluster step by step. Of many clusters, one story is enough. */
+/** Prints the steps of the n-th issuance of the first cluster. */
 export async function printFirstIssuance(
   context: { readonly kubernetes: KubernetesApi; readonly client: Client; readonly clusters: readonly SampleCluster[] },
   attempt: number,
@@ -27,7 +27,7 @@ export async function printFirstIssuance(
   );
 }
 
-/** A sample's identity as the worker names it. */
+/** Identity of a sample in workflow ids. */
 export async function identityOf(kubernetes: KubernetesApi, cluster: SampleCluster): Promise<ClusterIdentity> {
   const found = await kubernetes.get(CLUSTER_DEPLOYMENTS, { namespace: cluster.namespace, name: cluster.name });
   return {
@@ -38,11 +38,13 @@ export async function identityOf(kubernetes: KubernetesApi, cluster: SampleClust
   };
 }
 
+/** URL of a cluster's workflow in the Web UI. */
 export async function workflowUrl(uiUrl: string, kubernetes: KubernetesApi, cluster: SampleCluster): Promise<string> {
   const id = clusterWorkflowId(await identityOf(kubernetes, cluster));
   return `${uiUrl}/namespaces/default/workflows/${encodeURIComponent(id)}`;
 }
 
+/** Text with names, issuer, validity and serial number; empty without a certificate. */
 export function describeCertificate(
   cluster: SampleCluster | undefined,
   installed: InstalledCertificate | undefined,

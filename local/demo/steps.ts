@@ -1,22 +1,24 @@
-/** The steps of a run: each with an estimate while it runs and its time afterwards, and the last line of JSON for scripts. */
+/** Steps of a run: each with an estimate while it runs and its duration afterwards, and the last line as JSON. */
 import { aboutSeconds } from '../stack/build/estimate.ts';
 import { progressOn } from '../stack/progress.ts';
 
+/** A completed step. */
 export interface Step {
   readonly name: string;
   readonly seconds: number;
 }
 
-/** Everything that a run shows; on a terminal, what runs stays below what is done. */
+/** Progress on standard output. */
 export const progress = progressOn(process.stdout);
 
+/** Runs and records steps. */
 export class Steps {
   readonly #done: Step[] = [];
   readonly #begin = Date.now();
 
   /**
-   * Runs a step and shows how long it takes; a failure is shown and thrown on.
-   * @param seconds how long it takes on two cores; undefined for work that shows its own progress.
+   * Runs a step and shows its progress.
+   * @param seconds duration on two cores; undefined for work that shows its own progress. @throws what the work throws.
    */
   async run<T>(name: string, seconds: number | undefined, work: () => Promise<T>): Promise<T> {
     const begin = Date.now();
@@ -32,12 +34,13 @@ export class Steps {
     }
   }
 
-  /** The line that ends a run. */
+  /** Last line of a run, as JSON. */
   summary(ok: boolean, more: Readonly<Record<string, unknown>> = {}): string {
     return JSON.stringify({ ok, seconds: (Date.now() - this.#begin) / 1000, steps: this.#done, ...more });
   }
 }
 
+/** Prints a line above running steps. */
 export function print(line = ''): void {
   progress.note(line);
 }

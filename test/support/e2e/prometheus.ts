@@ -27,6 +27,16 @@ export class Scrape {
     return this.samples.filter((one) => one.name === name && wanted.every(([key, value]) => one.labels[key] === value));
   }
 
+  /** @returns sums of the samples by the value of one label. */
+  sumByLabel(name: string, label: string): Record<string, number> {
+    const sums: Record<string, number> = {};
+    for (const { labels, value } of this.all(name)) {
+      const key = labels[label] ?? '';
+      sums[key] = (sums[key] ?? 0) + value;
+    }
+    return sums;
+  }
+
   /** @returns the sum of the samples; undefined when there are none. */
   value(name: string, labels: Readonly<Record<string, string>> = {}): number | undefined {
     const found = this.all(name, labels);
