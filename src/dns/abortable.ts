@@ -1,34 +1,30 @@
 /** Waiting that an AbortSignal ends. */
 
-/** @throws the signal's reason when it is aborted before `ms` are over. */
+/** @throws the signal's reason when it is aborted before `ms` have passed. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   if (ms <= 0) return;
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
   try {
-    await abortable(over, signal);
+    await abortable(promise, signal);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** The result of work that others wait for too, or the signal's reason as soon as this caller is aborted. */
+/** The result of work that other callers share. @throws the signal's reason as soon as this caller is aborted. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work;
-  // The shared work may fail after this caller has left; somebody else hears of it.
+  // The work may fail after this caller was aborted; its other callers have the error.
   work.catch(() => undefined);
   signal.throwIfAborted();
-  let abort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-  });
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    if (abort !== undefined) signal.removeEventListener('abort', abort);
+    signal.removeEventListener('abort', abort);
   }
 }

@@ -1,30 +1,30 @@
-/** TXT questions and answers in DNS wire format (RFC 1035 §4). Pure. */
+/** TXT queries and responses in DNS wire format (RFC 1035 §4). Pure. */
 import packet from 'dns-packet';
 import { normalizeName } from '../certificates/dns-name.ts';
 
 /** No DNS message is longer (RFC 1035 §4.2.2: its length over TCP is 16 bits). */
 export const MAX_MESSAGE_BYTES = 65_535;
 
-/** Largest UDP answer asked for: passes everywhere without fragments (DNS flag day 2020). */
+/** Largest UDP response requested: no path fragments it (DNS flag day 2020). */
 const MAX_UDP_PAYLOAD_BYTES = 1_232;
 
 const MAX_CNAMES_PER_RESPONSE = 16;
 
-/** What a server says about the TXT records of a name. */
+/** What a server answers about the TXT records of a name. */
 export type TxtResponse =
   | { readonly kind: 'values'; readonly values: readonly string[]; readonly ttlSeconds: number }
-  /** No such name, or no TXT there; for how long that may be cached (RFC 2308 §5), when it says. */
+  /** No such name, or no TXT there; `ttlSeconds`: for how long that may be cached (RFC 2308 §5), where it says. */
   | { readonly kind: 'absent'; readonly ttlSeconds?: number }
-  /** The name is another's (CNAME), and the answer stops there. */
+  /** A CNAME whose target the response does not include. */
   | { readonly kind: 'alias'; readonly target: string }
-  /** No statement about the records: refused, failing, malformed. */
+  /** No statement about the records: refused, failed, malformed. */
   | { readonly kind: 'silent'; readonly why: string };
 
 export interface TxtQuery {
-  /** 0 for DoH, so that caches can share answers (RFC 8484 §4.1). */
+  /** 0 for DoH, so that caches can share responses (RFC 8484 §4.1). */
   readonly id: number;
   readonly name: string;
-  /** Set towards resolvers, not towards authoritative servers. */
+  /** True for resolvers, false for authoritative servers. */
   readonly recursion: boolean;
 }
 
@@ -50,12 +50,12 @@ export function encodeTxtQuery(question: TxtQuery): Buffer {
   });
 }
 
-/** Whether the answer was cut to fit a datagram and must be asked for over TCP (RFC 1035 §4.2.1). */
+/** Whether the response was truncated to fit a datagram, so that it must be requested over TCP (RFC 1035 §4.2.1). */
 export function isTruncated(message: Buffer): boolean {
   return message.length > 2 && ((message[2] ?? 0) & 0x02) !== 0;
 }
 
-/** @returns undefined when the message is no answer to the question. */
+/** @returns undefined when the message does not answer the query. */
 export function decodeTxtResponse(question: TxtQuery, message: Buffer): TxtResponse | undefined {
   let answer: packet.DecodedPacket;
   try {
@@ -94,7 +94,7 @@ function readRecords(
   return { kind: 'absent', ttlSeconds: Math.min(ttlOf(soa), soa.data.minimum ?? ttlOf(soa)) };
 }
 
-/** The character-strings of a TXT record are one text (RFC 8555 §8.4 by way of RFC 7208 §3.3). */
+/** The character-strings of a TXT record are one text (RFC 8555 §8.4, RFC 7208 §3.3). */
 function textOf(record: packet.Answer): string {
   if (record.type !== 'TXT') return '';
   const parts = Array.isArray(record.data) ? record.data : [record.data];

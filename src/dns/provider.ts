@@ -17,13 +17,14 @@ export interface Publication {
 }
 
 /**
- * Publishes TXT records to one DNS service. Names of records are normalized and lie in the target's zone.
+ * Publishes TXT records to one DNS service. Names of records are normalized and lie in the target's zone. A target of kind
+ * CertificateRequest may be reached only with the Secret that it names: its author could choose any other's names.
  *
  * Every method throws `CertmanError` with a `dns/…` code, or `kubernetes/…` while it looks up zone and credentials;
  * `outcomeUnknown` when records may be in the zone all the same.
  */
 export interface DnsProvider {
-  /** Adds the values to those that the names have. A request that is aborted before its change is sent leaves nothing behind. */
+  /** Adds the values to those that the names have. A call that is aborted before its change is sent leaves nothing behind. */
   publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication>;
   /** Removes exactly these values. A missing value or name is no error. @throws `dns/zoneNotFound`, which counts as removed. */
   withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
@@ -46,12 +47,15 @@ export interface DnsProviderOptions {
   readonly onRequest?: (service: string, action: string) => void;
 }
 
-/** The failure of a target whose platform has no provider. */
-export function platformUnsupported({ namespace, clusterName, platform }: ZoneTarget): CertmanError {
+/** The failure of a target whose platform is none of the served ones. */
+export function platformUnsupported(
+  { namespace, clusterName, platform }: ZoneTarget,
+  served: readonly string[],
+): CertmanError {
   return new CertmanError({
     code: 'dns/platformUnsupported',
     message: `Cluster ${namespace}/${clusterName} is on ${platform.kind === 'unsupported' ? platform.found : platform.kind}, whose DNS certman cannot write yet.`,
-    remedy: 'Only clusters with spec.platform.aws are served.',
+    remedy: `Only clusters with ${served.map((kind) => `spec.platform.${kind}`).join(' or ')} are served.`,
     neverSent: true,
   });
 }

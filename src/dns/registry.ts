@@ -63,7 +63,7 @@ export class PlatformProvider implements DnsProvider {
   async #providerOf(target: ZoneTarget): Promise<DnsProvider> {
     const kind = this.#options.platform ?? target.platform.kind;
     const provider = this.#providers.get(kind) ?? DNS_PROVIDERS[kind]?.(this.#options, this.#options.settings);
-    if (provider === undefined) throw platformUnsupported(target);
+    if (provider === undefined) throw platformUnsupported(target, Object.keys(DNS_PROVIDERS));
     this.#providers.set(kind, provider);
     return await provider;
   }

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { TxtResponse } from './dns-message.ts';
 
 export interface TxtSource {
-  /** For messages to people. */
+  /** As messages show it. */
   readonly name: string;
   /** Bounded in time. Never rejects: what prevents an answer is a `silent` response. */
   queryTxt(name: string): Promise<TxtResponse>;

@@ -113,28 +113,20 @@ export class Route53Api {
    */
   async readTxtSets(zoneId: string, names: Iterable<string>): Promise<Map<string, TxtRecordSet>> {
     const sets = new Map<string, TxtRecordSet>();
-    const sought = [...names].toSorted(compareNamesByLabel);
-    let next = 0;
-    while (next < sought.length) {
-      const start = sought[next] ?? '';
-      const last = sought.at(-1) ?? start;
-      const page = await this.#readPage(zoneId, start, start === last ? 1 : MAX_PAGE_SIZE);
+    let rest = [...names].toSorted(compareNamesByLabel);
+    for (let start = rest[0]; start !== undefined; start = rest[0]) {
+      const page = await this.#readPage(zoneId, start, rest.length === 1 ? 1 : MAX_PAGE_SIZE);
       for (const found of page.ResourceRecordSets ?? []) {
-        if (found.Name === undefined || found.Type !== 'TXT') continue;
         const set = readTxtSet(found);
         if (set !== undefined) sets.set(set.name, set);
       }
-      const nextName = page.IsTruncated === true ? page.NextRecordName : undefined;
-      next++;
-      if (nextName === undefined) break;
-      // A name that equals the end of a page may have its TXT set on the next one: it is read again, unless it was found.
-      const covered = decodeName(nextName);
-      while (next < sought.length) {
-        const name = sought[next] ?? '';
-        const order = compareNamesByLabel(name, covered);
-        if (order > 0 || (order === 0 && !sets.has(name))) break;
-        next++;
-      }
+      if (page.IsTruncated !== true || page.NextRecordName === undefined) break;
+      const end = decodeName(page.NextRecordName);
+      rest = rest.slice(1).filter((name) => {
+        const order = compareNamesByLabel(name, end);
+        // The name at which a page ends may have its TXT set on the next one.
+        return order > 0 || (order === 0 && !sets.has(name));
+      });
     }
     return sets;
   }
@@ -180,6 +172,7 @@ export class Route53Api {
     return { id: stripIdPrefix(info.Id), inSync: info.Status === 'INSYNC' };
   }
 
+  /** Whether all of Route 53's servers have a change. */
   async isInSync(changeId: string): Promise<boolean> {
     const answer = await this.#request('GetChange', `describe change ${changeId}`, () =>
       this.#client.send(new GetChangeCommand({ Id: changeId })),
@@ -200,11 +193,17 @@ export class Route53Api {
   }
 }
 
-function readTxtSet(found: ResourceRecordSet): TxtRecordSet | undefined {
-  const values = (found.ResourceRecords ?? []).flatMap(({ Value }) => (Value === undefined ? [] : [Value]));
-  const name = decodeName(found.Name ?? '');
-  if (found.SetIdentifier !== undefined || found.TTL === undefined || values.length === 0) return undefined;
-  return { name, ttlSeconds: found.TTL, values };
+/** @returns undefined for a set of another type, or one with a routing policy. */
+function readTxtSet({
+  Name,
+  Type,
+  TTL,
+  SetIdentifier,
+  ResourceRecords = [],
+}: ResourceRecordSet): TxtRecordSet | undefined {
+  const values = ResourceRecords.flatMap(({ Value }) => Value ?? []);
+  if (Name === undefined || Type !== 'TXT' || TTL === undefined || values.length === 0) return undefined;
+  return SetIdentifier === undefined ? { name: decodeName(Name), ttlSeconds: TTL, values } : undefined;
 }
 
 /** Ids come as `/hostedzone/Z…` and `/change/C…`. */

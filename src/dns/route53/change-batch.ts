@@ -1,20 +1,18 @@
 /**
  * Turns requests to publish and withdraw TXT values of one zone into Route 53 change batches. Pure.
  *
- * A record set is all values of one name, and a change replaces it whole: `x` and `*.x` are answered under one name, and
- * other programs may have values there. So every plan starts from the sets as they were just read (`KnownSets`), and says
- * so to Route 53: CREATE is refused when a set has come into being since, DELETE when it has changed. A DELETE and a CREATE
- * of one name in one batch, which is carried out whole or not at all, are a compare-and-swap; workers in several pods, and
- * programs that are not ours, cannot overwrite each other.
+ * A record set is all values of one name, and a change replaces all of it: the challenges of `x` and `*.x` share a name, and
+ * other programs may have values there. So a plan starts from the sets that were just read: Route 53 refuses a CREATE when the
+ * set exists by now, and a DELETE when it has changed. DELETE and CREATE of one name in one batch, which is applied as a whole
+ * or not at all, are a compare-and-swap: workers and other programs cannot overwrite each other.
  */
-
-import { type TxtRecord } from '../../certificates/dns-name.ts';
+import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { quoteTxt } from './record-format.ts';
 
 /** TTL in seconds of the record sets that certman makes. */
 export const TXT_TTL_SECONDS = 60;
 
-/** What somebody wants done; the records of one request are of one zone, names normalized. */
+/** Records of one zone to publish or withdraw, names normalized. */
 export interface TxtRequest {
   readonly action: 'publish' | 'withdraw';
   readonly records: readonly TxtRecord[];
@@ -27,7 +25,7 @@ export interface TxtRecordSet {
   readonly values: readonly string[];
 }
 
-/** What is there, by name; a name that is absent has no TXT record. */
+/** The TXT record sets of a zone by name; a name that is absent has none. */
 export type TxtRecordSets = ReadonlyMap<string, TxtRecordSet>;
 
 export interface TxtChange {
@@ -35,15 +33,15 @@ export interface TxtChange {
   readonly set: TxtRecordSet;
 }
 
-/** A batch of changes that Route 53 has taken, as one; `inSync` once all of its servers have it. */
+/** A batch that Route 53 has accepted; `inSync` when all of its servers have it. */
 export interface SubmittedChange {
   readonly id: string;
   readonly inSync: boolean;
 }
 
 /**
- * `compare`: refused when what is there is not what was read. `overwrite`: UPSERT, for an API that refuses the former
- * although what it lists has not changed.
+ * `compare`: refused when the zone is not as it was read. `overwrite`: UPSERT, for an API that refuses the former although
+ * nothing that it lists has changed.
  */
 export type ChangeMode = 'compare' | 'overwrite';
 
@@ -57,7 +55,7 @@ export interface BatchLimits {
 
 export const ROUTE53_BATCH_LIMITS: BatchLimits = Object.freeze({ elements: 1_000, characters: 32_000 });
 
-/** The sets as they are once `requests`, in this order, have been carried out. */
+/** The sets after `requests` in this order. */
 export function applyRequests(known: TxtRecordSets, requests: readonly TxtRequest[]): TxtRecordSets {
   const sets = new Map(known);
   for (const { action, records } of requests) {
@@ -68,7 +66,7 @@ export function applyRequests(known: TxtRecordSets, requests: readonly TxtReques
       else sets.set(name, changed);
     }
   }
-  // What comes and goes again leaves the set untouched, its TTL and order included.
+  // A value that is published and withdrawn again leaves the set as it was, its TTL and order included.
   for (const name of namesOf(requests)) {
     const set = known.get(name);
     if (set !== undefined && hasSameValues(set, sets.get(name))) sets.set(name, set);
@@ -90,7 +88,7 @@ function withoutValue(set: TxtRecordSet | undefined, value: string): TxtRecordSe
   return values.length === 0 ? undefined : { ...set, values };
 }
 
-/** The changes that lead from what is there to what is wanted; names that stay as they are give none. */
+/** The changes that turn the known sets into the requested ones; none for names that stay as they are. */
 export function planChanges(
   known: TxtRecordSets,
   requests: readonly TxtRequest[],
@@ -112,7 +110,7 @@ function changesOf(
   return before === undefined ? [create] : [{ action: 'DELETE', set: before }, create];
 }
 
-/** Whether two sets hold the same values, in whatever order. */
+/** Whether two sets have the same values, in any order. */
 export function hasSameValues(a: TxtRecordSet | undefined, b: TxtRecordSet | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.values.length === b.values.length && a.values.every((value) => b.values.includes(value));

@@ -79,7 +79,7 @@ export class CredentialSource {
         throw error;
       }
     }
-    if (platform.kind !== 'aws') throw platformUnsupported(target);
+    if (platform.kind !== 'aws') throw platformUnsupported(target, ['aws']);
     if (platform.sts) {
       const [operator, roles] = await Promise.all([
         readAwsCredentials(kubernetes, operatorSecret),
@@ -92,8 +92,8 @@ export class CredentialSource {
   }
 
   /**
-   * Whoever may create CertificateRequests in a namespace chooses the names of a standalone one: with certman's credentials,
-   * such a user would get certificates for names that belong to others. Checked on every call, because a cluster of the same
+   * A user who may create CertificateRequests in a namespace chooses the names of a standalone one: with certman's credentials,
+   * that user would get certificates for names of other users. Checked on every call, because a cluster of the same
    * namespace may have put the same credentials into the cache.
    */
   #requireOwnSecret({ kind, namespace, clusterName, platform }: ZoneTarget): void {

@@ -25,7 +25,7 @@ export class Route53RateLimiter {
       throw new CertmanError({
         code: 'dns/throttled',
         message: `Route 53 accepts few requests a second from one AWS account, and ${Math.ceil(wait / this.#limit.intervalMs)} are waiting already.`,
-        remedy: 'It is retried when its turn is near.',
+        remedy: 'It is retried when a request is allowed soon.',
         notBefore: new Date(Date.now() + wait / 2),
       });
     }

@@ -11,7 +11,7 @@ import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
 const ZONE = 'example.com';
-const NOBODY = { host: '127.0.0.1', port: 9 };
+const CLOSED_PORT = { host: '127.0.0.1', port: 9 };
 const signal = new AbortController().signal;
 
 let zone: ServedZone;
@@ -98,7 +98,7 @@ async function resolver(
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}/dns-query`;
 }
 
-/** Accepts connections and says nothing. @returns its port. */
+/** Accepts connections and does not answer. @returns its port. */
 async function muteServer(): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
@@ -147,7 +147,7 @@ const verifying =
   (propagation: PropagationCheck) => (input: Parameters<PropagationActivities['verifyPropagation']>[0]) =>
     createPropagationActivities({ propagation }).verifyPropagation(input);
 
-describe('asking resolvers over HTTPS', () => {
+describe('resolvers over HTTPS', () => {
   it('reads all values of a name, not only the first', async () => {
     expect(await check().verify(ask('two', 'one', 'other'), signal)).toEqual([new URL(zone.dohUrl).host]);
   });
@@ -160,7 +160,7 @@ describe('asking resolvers over HTTPS', () => {
     await check().verify(ask('alias', 'one'), signal);
   });
 
-  it('asks again for the target of a CNAME that comes alone', async () => {
+  it('queries the target of a CNAME that comes alone', async () => {
     const url = await resolver((question) => {
       const name = packet.decode(question).questions?.[0]?.name;
       const alias: packet.Answer = { type: 'CNAME', name: `alias.${ZONE}`, ttl: 60, data: `target.${ZONE}` };
@@ -169,7 +169,7 @@ describe('asking resolvers over HTTPS', () => {
     await check({ resolvers: [url] }).verify(ask('alias', 'v'), signal);
   });
 
-  it('gives up on CNAMEs without an end', async () => {
+  it('gives up on an endless chain of CNAMEs', async () => {
     let hop = 0;
     const url = await resolver((question) => {
       const name = packet.decode(question).questions?.[0]?.name ?? '';
@@ -179,7 +179,7 @@ describe('asking resolvers over HTTPS', () => {
     expect(hop).toBeLessThan(12);
   });
 
-  it('says what it sees instead, and comes back when the negative answer has expired', async () => {
+  it('reports what it sees instead, and retries when the negative answer has expired', async () => {
     const seen = await failure(check().verify(ask('absent', 'one'), signal));
     expect(seen).toMatchObject({
       code: 'dns/notVisible',
@@ -205,7 +205,7 @@ describe('asking resolvers over HTTPS', () => {
     ['more than any DNS message has', () => ({ body: Buffer.alloc(100_000) }), /more than 65535 bytes/],
     ['SERVFAIL', (question) => ({ body: answerTo(question, [], 2) }), /SERVFAIL/],
   ];
-  it.each(broken)('takes %s for no statement', async (_, answer, why) => {
+  it.each(broken)('takes %s as no statement', async (_, answer, why) => {
     const url = await resolver(answer);
     const seen = await failure(check({ resolvers: [url] }).verify(ask('two', 'one'), signal));
     expect(seen).toMatchObject({ code: 'dns/unreachable', message: expect.stringMatching(why) });
@@ -215,7 +215,7 @@ describe('asking resolvers over HTTPS', () => {
 describe('a quorum of resolvers', () => {
   const down = 'https://127.0.0.1:9/dns-query';
 
-  it('is content with those that answer', async () => {
+  it('counts only those that answer', async () => {
     await check({ resolvers: [zone.dohUrl, down] }).verify(ask('two', 'one'), signal);
   });
 
@@ -226,18 +226,18 @@ describe('a quorum of resolvers', () => {
     await check({ resolvers: [zone.dohUrl, blind], quorum: 1 }).verify(ask('two', 'one'), signal);
   });
 
-  it('is not reached when a number is demanded that cannot be asked', async () => {
+  it('is not reached when fewer resolvers answer than are required', async () => {
     const seen = await failure(check({ resolvers: [zone.dohUrl, down], quorum: 2 }).verify(ask('two', 'one'), signal));
     expect(seen).toMatchObject({ code: 'dns/unreachable', message: expect.stringContaining('ECONNREFUSED') });
   });
 
-  it('fails when nobody can be asked', async () => {
+  it('fails when no resolver can be reached', async () => {
     expect((await failure(check({ resolvers: [down] }).verify(ask('two', 'one'), signal))).code).toBe(
       'dns/unreachable',
     );
   });
 
-  it('does not trust a certificate it was not told to', async () => {
+  it('does not trust the certificate of an unknown CA', async () => {
     const made = new PropagationCheck({
       resolvers: [zone.dohUrl],
       authoritative: { kind: 'off' },
@@ -248,18 +248,18 @@ describe('a quorum of resolvers', () => {
   });
 });
 
-describe('asking the zone’s own servers first', () => {
-  it('names them among those that see it', async () => {
+describe('the zone’s own servers', () => {
+  it('are among those that see it', async () => {
     const seenBy = await check(own(zone.dns)).verify(ask('two', 'one'), signal);
     expect(seenBy).toEqual([`127.0.0.1:${zone.dns.port}`, new URL(zone.dohUrl).host]);
   });
 
-  it('asks over TCP what does not fit a datagram', async () => {
+  it('are queried over TCP for what does not fit a datagram', async () => {
     const seenBy = await check(own(zone.dns)).verify(ask('many', '59'.padStart(43, 'v')), signal);
     expect(seenBy[0]).toBe(`127.0.0.1:${zone.dns.port}`);
   });
 
-  it('asks no resolver before they have it, and comes back soon, ever less often', async () => {
+  it('queries no resolver before they have it, and retries soon, then less often', async () => {
     let asked = 0;
     const url = await resolver((question) => {
       asked++;
@@ -280,14 +280,14 @@ describe('asking the zone’s own servers first', () => {
     await expect.poll(() => checking.verify(ask('fresh', 'new'), signal)).toHaveLength(2);
   });
 
-  it('says once when they cannot be asked, and lets the resolvers decide', async () => {
+  it('warns once when they cannot be reached, and lets the resolvers decide', async () => {
     const notices: string[] = [];
-    const checking = check({ ...own(NOBODY), onWarning: (message) => notices.push(message) });
+    const checking = check({ ...own(CLOSED_PORT), onWarning: (message) => notices.push(message) });
     for (let round = 0; round < 3; round++) await checking.verify(ask('two', 'one'), signal);
     expect(notices).toEqual([expect.stringContaining('DNS over HTTPS alone decides')]);
   });
 
-  it('does not wait again and again for servers that do not answer', async () => {
+  it('does not query servers again that do not answer', async () => {
     let asked = 0;
     const silent = (): undefined => {
       asked++;
@@ -301,7 +301,7 @@ describe('asking the zone’s own servers first', () => {
     expect(asked).toBe(before);
   });
 
-  it('bounds the wait for a server that accepts a connection and says nothing', async () => {
+  it('bounds the wait for a server that accepts a connection and does not answer', async () => {
     // TCP first: its ports are what a busy machine is short of, taken by connections as well as by servers.
     const port = await muteServer();
     await datagramServer((message) => answerTo(message, [], packet.TRUNCATED_RESPONSE), port);
@@ -311,7 +311,7 @@ describe('asking the zone’s own servers first', () => {
 });
 
 describe('many orders at once', () => {
-  it('share the questions about a name', async () => {
+  it('share the queries for a name', async () => {
     let asked = 0;
     const url = await resolver((question) => {
       asked++;
@@ -338,7 +338,7 @@ describe('the activity', () => {
     expect(await runActivity(verifyPropagation, input)).toEqual({ seenBy: [new URL(zone.dohUrl).host] });
   });
 
-  it('makes a miss an attempt that is tried again when it makes sense', async () => {
+  it('fails a miss with the delay after which a retry makes sense', async () => {
     const propagation = check({ authoritative: { kind: 'servers', servers: [zone.dns] } });
     const verifyPropagation = verifying(propagation);
     const { attempt: _, ...input } = ask('absent', 'one');
@@ -347,7 +347,7 @@ describe('the activity', () => {
     expect(missed.retryDelayMs).toBeLessThanOrEqual(500);
   });
 
-  it('ends at once when it is cancelled', async () => {
+  it('ends as soon as it is cancelled', async () => {
     const url = `https://127.0.0.1:${await muteServer()}/dns-query`;
     const verifyPropagation = verifying(check({ resolvers: [url], timeoutMs: LONG_QUESTION_MS }));
     const { attempt: _, ...input } = ask('two', 'one');

@@ -1,10 +1,10 @@
-/** What the DNS tests hand to the Route 53 provider: objects of a hub, and a front of Route 53 that counts and refuses. */
+/** What tests of the Route 53 provider need: Kubernetes objects, and a proxy that counts and refuses requests. */
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ZoneTarget } from '../../../src/clusters/cluster-view.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 
-/** A hub's API server that holds a few objects to be read; a real one takes part in the tests of the whole. */
+/** Kubernetes objects in memory; the end-to-end tests use a real API server. */
 export class FakeKubernetesApi implements Pick<KubernetesApi, 'get' | 'list'> {
   readonly objects = new Map<string, KubernetesObject>();
 
@@ -56,27 +56,27 @@ export interface Route53Request {
 export interface Route53Proxy {
   readonly url: string;
   readonly requests: Route53Request[];
-  /** What to answer in the place of Route 53; undefined lets the request through. */
+  /** The answer in the place of Route 53's; undefined forwards the request. */
   refuse: (
     request: Route53Request,
   ) => { readonly status: number; readonly code: string; readonly message: string } | undefined;
-  /** What becomes of an answer of Route 53's on its way back. */
+  /** Rewrites an answer of Route 53. */
   rewrite: (body: string) => string;
   /** How many requests, by kind. */
   counts(): Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
 
-/** Stands before moto and answers what moto never does: throttling, refusals of single records, wrong credentials. */
+/** A proxy in front of moto, for answers that moto never gives: throttling, refused records, wrong credentials. */
 export async function startRoute53Proxy(targetUrl: string): Promise<Route53Proxy> {
-  const front: Route53Proxy = {
+  const proxy: Route53Proxy = {
     url: '',
     requests: [],
     refuse: () => undefined,
     rewrite: (body) => body,
     counts: () => {
       const counts: Record<string, number> = {};
-      for (const seen of front.requests) counts[kindOf(seen)] = (counts[kindOf(seen)] ?? 0) + 1;
+      for (const seen of proxy.requests) counts[kindOf(seen)] = (counts[kindOf(seen)] ?? 0) + 1;
       return counts;
     },
     close: () =>
@@ -86,13 +86,13 @@ export async function startRoute53Proxy(targetUrl: string): Promise<Route53Proxy
       }),
   };
   const server = createServer((request, response) => {
-    void serve(request, response, front, targetUrl);
+    void serve(request, response, proxy, targetUrl);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return Object.assign(front, { url: `http://127.0.0.1:${port}` });
+  return Object.assign(proxy, { url: `http://127.0.0.1:${port}` });
 }
 
 function kindOf({ method, path }: Route53Request): string {
@@ -105,15 +105,15 @@ function kindOf({ method, path }: Route53Request): string {
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  front: Route53Proxy,
+  proxy: Route53Proxy,
   targetUrl: string,
 ): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
   const seen = { method: request.method ?? '', path: request.url ?? '', body: body.toString() };
-  front.requests.push(seen);
-  const refusal = front.refuse(seen);
+  proxy.requests.push(seen);
+  const refusal = proxy.refuse(seen);
   if (refusal !== undefined) {
     const { status, code, message } = refusal;
     response.writeHead(status, { 'content-type': 'text/xml' });
@@ -127,7 +127,7 @@ async function serve(
       const parts: Buffer[] = [];
       for await (const part of answer) parts.push(part as Buffer);
       response.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] ?? 'text/xml' });
-      response.end(front.rewrite(Buffer.concat(parts).toString()));
+      response.end(proxy.rewrite(Buffer.concat(parts).toString()));
     })();
   });
   onward.once('error', () => response.destroy());

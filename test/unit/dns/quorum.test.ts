@@ -27,14 +27,14 @@ describe('a majority', () => {
     expect(evaluateQuorum([missing('a'), silent('b')], 'majority').kind).toBe('notVisible');
   });
 
-  it('cannot be had when nobody makes a statement', () => {
+  it('is undecided when no resolver makes a statement', () => {
     expect(evaluateQuorum([silent('a'), silent('b')], 'majority')).toEqual({ kind: 'undecided' });
     expect(evaluateQuorum([], 'majority')).toEqual({ kind: 'undecided' });
   });
 });
 
 describe('a number', () => {
-  it('is needed whoever is silent', () => {
+  it('is needed whichever others are silent', () => {
     expect(evaluateQuorum([seen('a'), silent('b')], 2)).toEqual({ kind: 'undecided' });
     expect(evaluateQuorum([seen('a'), missing('b')], 1)).toEqual({ kind: 'visible', seenBy: ['a'] });
   });

@@ -104,7 +104,7 @@ describe('a certificate of a short life', () => {
   });
 });
 
-test('whatever the clock does, nobody waits longer than the limit’s week', () => {
+test('whatever the clock does, no wait is longer than the limit’s week', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 12 }),

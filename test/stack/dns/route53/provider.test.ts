@@ -17,30 +17,30 @@ const VALUE = 'v'.repeat(43);
 const record = (name: string, value = VALUE) => ({ name: `_acme-challenge.${name}`, value });
 
 let moto: Moto;
-let front: Route53Proxy;
-let hub: FakeKubernetesApi;
+let proxy: Route53Proxy;
+let kubernetes: FakeKubernetesApi;
 let zoneId: string;
 let zones = 0;
 let zoneName: string;
 
 beforeAll(async () => {
   moto = await startMoto();
-  front = await startRoute53Proxy(moto.url);
-  process.env['AWS_ENDPOINT_URL'] = front.url;
+  proxy = await startRoute53Proxy(moto.url);
+  process.env['AWS_ENDPOINT_URL'] = proxy.url;
 });
 afterAll(async () => {
   delete process.env['AWS_ENDPOINT_URL'];
-  await front.close();
+  await proxy.close();
   await moto.stop();
 });
 beforeEach(async () => {
   zoneName = `z${++zones}.example.com`;
   zoneId = await moto.createZone(zoneName);
-  hub = new FakeKubernetesApi();
-  hub.putCredentials('ns', 'aws', 'AKIAEXAMPLE');
-  front.refuse = () => undefined;
-  front.rewrite = (body) => body;
-  front.requests.length = 0;
+  kubernetes = new FakeKubernetesApi();
+  kubernetes.putCredentials('ns', 'aws', 'AKIAEXAMPLE');
+  proxy.refuse = () => undefined;
+  proxy.rewrite = (body) => body;
+  proxy.requests.length = 0;
 });
 
 function provider(
@@ -48,7 +48,7 @@ function provider(
   fedramp?: Route53Settings['fedramp'],
 ): PlatformProvider {
   return new PlatformProvider({
-    kubernetes: hub.asApi(),
+    kubernetes: kubernetes.asApi(),
     operatorNamespace: 'certman-operator',
     batchWindowMs: 50,
     needsNameServers: false,
@@ -69,7 +69,7 @@ const publishing = (dns: PlatformProvider) => (given: Input) => createDnsActivit
 const withdrawing = (dns: PlatformProvider) => (given: Input) => createDnsActivities({ dns }).withdrawTxtRecords(given);
 
 describe('publishing and withdrawing', () => {
-  it('has both values of x and *.x there, with TTL 60, and takes both away', async () => {
+  it('publishes both values of x and *.x, and withdraws both', async () => {
     const dns = provider();
     const name = `apps.${zoneName}`;
     const records = [record(name, 'one'), record(name, 'two')];
@@ -80,7 +80,7 @@ describe('publishing and withdrawing', () => {
     expect(await moto.txtSets(zoneId)).toEqual({});
   });
 
-  it('keeps foreign values of the same name, at both ends', async () => {
+  it('keeps foreign values of the same name when it publishes and when it withdraws', async () => {
     const dns = provider();
     const ours = record(zoneName);
     await moto.putTxt(zoneId, ours.name, ['"foreign"', '"in two" "parts"'], 300);
@@ -90,7 +90,7 @@ describe('publishing and withdrawing', () => {
     expect(await moto.txtSets(zoneId)).toEqual({ [ours.name]: ['"foreign"', '"in two" "parts"'] });
   });
 
-  it('lets two orders share a name, each taking away its own value only', async () => {
+  it('lets two orders share a name, each withdrawing its own value only', async () => {
     const dns = provider();
     const [mine, yours] = [record(zoneName, 'mine'), record(zoneName, 'yours')];
     await Promise.all([dns.publish(here(), [mine], signal), dns.publish(here(), [yours], signal)]);
@@ -98,7 +98,7 @@ describe('publishing and withdrawing', () => {
     expect(await moto.txtSets(zoneId)).toEqual({ [mine.name]: ['"yours"'] });
   });
 
-  it('publishes again what was withdrawn, and twice what is there already', async () => {
+  it('publishes again what was withdrawn, and twice what is published already', async () => {
     const dns = provider();
     const ours = record(zoneName);
     await moto.putTxt(zoneId, `zzz.${zoneName}`, ['"last"']);
@@ -109,7 +109,7 @@ describe('publishing and withdrawing', () => {
     expect((await moto.txtSets(zoneId))[ours.name]).toEqual([`"${VALUE}"`]);
   });
 
-  it('counts a missing value, name and zone as withdrawn', async () => {
+  it('counts a missing value, name or zone as withdrawn', async () => {
     const dns = provider();
     await moto.putTxt(zoneId, record(zoneName).name, ['"foreign"']);
     await dns.withdraw(here(), [record(zoneName), record(`never.${zoneName}`), record('other.example.org')], signal);
@@ -117,7 +117,7 @@ describe('publishing and withdrawing', () => {
     expect(await moto.txtSets(zoneId)).toEqual({ [record(zoneName).name]: ['"foreign"'] });
   });
 
-  it('refuses a name outside of the zone before it can spoil a batch', async () => {
+  it('rejects a name outside of the zone before it gets into a batch', async () => {
     const asked = [
       { zone: here(), object: 'ClusterDeployment' },
       { zone: zoneTarget({ zoneName, kind: 'CertificateRequest' }), object: 'CertificateRequest' },
@@ -127,27 +127,27 @@ describe('publishing and withdrawing', () => {
         info: { code: 'dns/nameOutsideZone', remedy: expect.stringContaining(object) as string },
       });
     }
-    expect(front.requests).toEqual([]);
+    expect(proxy.requests).toEqual([]);
   });
 
   it('publishes and withdraws the records of 205 clusters in one zone with a handful of requests', async () => {
     const dns = provider();
     const clusters = Array.from({ length: 205 }, (_, n) => `ns${n}`);
-    for (const namespace of clusters) hub.putCredentials(namespace, 'aws', 'AKIAEXAMPLE');
+    for (const namespace of clusters) kubernetes.putCredentials(namespace, 'aws', 'AKIAEXAMPLE');
     await Promise.all(clusters.map((namespace) => dns.publish(here(namespace), recordsOf(namespace), signal)));
     expect(Object.keys(await moto.txtSets(zoneId))).toHaveLength(615);
-    expect(front.counts()).toEqual({ ListHostedZones: 1, ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
-    front.requests.length = 0;
+    expect(proxy.counts()).toEqual({ ListHostedZones: 1, ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
+    proxy.requests.length = 0;
     await Promise.all(clusters.map((namespace) => dns.withdraw(here(namespace), recordsOf(namespace), signal)));
     expect(await moto.txtSets(zoneId)).toEqual({});
-    expect(front.counts()).toEqual({ ListResourceRecordSets: 3, ChangeResourceRecordSets: 1 });
+    expect(proxy.counts()).toEqual({ ListResourceRecordSets: 3, ChangeResourceRecordSets: 1 });
   });
 });
 
-describe('Route 53 saying no', () => {
-  it('fails only the cluster whose name it minds', async () => {
+describe('a refusal by Route 53', () => {
+  it('fails only the cluster whose name is refused', async () => {
     const refusal = { status: 400, code: 'InvalidChangeBatch', message: 'RRSet of type TXT is not permitted' };
-    front.refuse = ({ method, body }) => (method === 'POST' && body.includes('bad.') ? refusal : undefined);
+    proxy.refuse = ({ method, body }) => (method === 'POST' && body.includes('bad.') ? refusal : undefined);
     const dns = provider();
     const names = Array.from({ length: 20 }, (_, n) => (n === 13 ? `bad.${zoneName}` : `good${n}.${zoneName}`));
     const outcomes = await Promise.allSettled(names.map((name) => dns.publish(here(), [record(name)], signal)));
@@ -156,66 +156,66 @@ describe('Route 53 saying no', () => {
     expect(Object.keys(await moto.txtSets(zoneId))).toHaveLength(19);
   });
 
-  it('waits out throttling and a change of somebody else that is under way', async () => {
+  it('retries after throttling and after another program’s change in progress', async () => {
     const codes = ['Throttling', 'PriorRequestNotComplete'];
-    front.refuse = ({ method }) => {
+    proxy.refuse = ({ method }) => {
       const code = method === 'POST' ? codes.shift() : undefined;
       return code === undefined ? undefined : { status: 400, code, message: 'Rate exceeded' };
     };
     await provider().publish(here(), [record(zoneName)], signal);
     expect(Object.keys(await moto.txtSets(zoneId))).toHaveLength(1);
-    expect(front.counts()['ChangeResourceRecordSets']).toBe(3);
+    expect(proxy.counts()['ChangeResourceRecordSets']).toBe(3);
   });
 
-  it('looks the zone up anew when it was made again under another id', async () => {
+  it('looks the zone up again when it was re-created under another id', async () => {
     const dns = provider();
-    hub.put('DNSZone', 'ns', 'zone', { spec: { zone: zoneName }, status: { aws: { zoneID: 'ZOLD' } } });
+    kubernetes.put('DNSZone', 'ns', 'zone', { spec: { zone: zoneName }, status: { aws: { zoneID: 'ZOLD' } } });
     await expect(dns.publish(here(), [record(zoneName)], signal)).rejects.toMatchObject({ code: 'dns/zoneNotFound' });
-    hub.put('DNSZone', 'ns', 'zone', { spec: { zone: zoneName }, status: { aws: { zoneID: zoneId } } });
+    kubernetes.put('DNSZone', 'ns', 'zone', { spec: { zone: zoneName }, status: { aws: { zoneID: zoneId } } });
     expect(await dns.publish(here(), [record(zoneName)], signal)).toMatchObject({ zoneId });
   });
 
-  it('names AccessDenied as such, and takes the next credentials at once when the Secret is put right', async () => {
-    front.refuse = () => ({ status: 403, code: 'InvalidClientTokenId', message: 'The security token is invalid.' });
+  it('reports AccessDenied, and uses new credentials as soon as the Secret has them', async () => {
+    proxy.refuse = () => ({ status: 403, code: 'InvalidClientTokenId', message: 'The security token is invalid.' });
     const dns = provider();
     await expect(dns.publish(here(), [record(zoneName)], signal)).rejects.toMatchObject({
       code: 'dns/accessDenied',
       message: expect.stringContaining('InvalidClientTokenId: The security token is invalid.'),
     });
-    front.refuse = () => undefined;
-    hub.putCredentials('ns', 'aws', 'AKIARIGHT');
+    proxy.refuse = () => undefined;
+    kubernetes.putCredentials('ns', 'aws', 'AKIARIGHT');
     await dns.publish(here(), [record(zoneName)], signal);
   });
 });
 
 describe('credentials', () => {
-  it('that are missing, or malformed, are told apart, and looked up again at the next try', async () => {
+  it('that are missing or malformed have failures of their own, and are read again at the next attempt', async () => {
     const dns = provider();
-    hub.objects.clear();
+    kubernetes.objects.clear();
     await expect(dns.publish(here(), [record(zoneName)], signal)).rejects.toMatchObject({
       code: 'dns/credentialsMissing',
     });
-    hub.put('Secret', 'ns', 'aws', { data: { aws_access_key_id: Buffer.from('AKIA X').toString('base64') } });
+    kubernetes.put('Secret', 'ns', 'aws', { data: { aws_access_key_id: Buffer.from('AKIA X').toString('base64') } });
     await expect(dns.publish(here(), [record(zoneName)], signal)).rejects.toMatchObject({
       code: 'dns/credentialsMalformed',
     });
-    hub.putCredentials('ns', 'aws', 'AKIAEXAMPLE');
+    kubernetes.putCredentials('ns', 'aws', 'AKIAEXAMPLE');
     await dns.publish(here(), [record(zoneName)], signal);
   });
 
-  it('of an STS cluster come by assuming the jump role and then the customer’s', async () => {
-    hub.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
-    hub.put('ConfigMap', 'aws-account-operator', 'aws-account-operator-configmap', {
+  it('of an STS cluster are assumed: the jump role first, then the customer’s', async () => {
+    kubernetes.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
+    kubernetes.put('ConfigMap', 'aws-account-operator', 'aws-account-operator-configmap', {
       data: { 'sts-jump-role': 'arn:aws:iam::111111111111:role/jump' },
     });
-    hub.put('AccountClaim', 'ns', 'c1', {
+    kubernetes.put('AccountClaim', 'ns', 'c1', {
       spec: { stsRoleARN: 'arn:aws:iam::123456789012:role/customer', stsExternalID: 'external' },
     });
     const sts = zoneTarget({ zoneName, platform: { kind: 'aws', region: 'us-east-1', sts: true } });
     const dns = provider();
     await dns.publish(sts, [record(zoneName)], signal);
     await dns.withdraw(sts, [record(zoneName)], signal);
-    const assumed = front.requests.filter(({ body }) => body.includes('Action=AssumeRole'));
+    const assumed = proxy.requests.filter(({ body }) => body.includes('Action=AssumeRole'));
     expect(assumed.map(({ body }) => new URLSearchParams(body).get('RoleArn'))).toEqual([
       'arn:aws:iam::111111111111:role/jump',
       'arn:aws:iam::123456789012:role/customer',
@@ -224,15 +224,15 @@ describe('credentials', () => {
   });
 
   it('are certman’s own in FedRAMP mode, with one zone for all', async () => {
-    hub.objects.clear();
-    hub.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
+    kubernetes.objects.clear();
+    kubernetes.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
     const dns = provider({}, { hostedZoneId: `/hostedzone/${zoneId}`, standaloneRequests: false });
     const deep = zoneTarget({ zoneName: `deep.${zoneName}` });
     expect(await dns.publish(deep, [record(`deep.${zoneName}`)], signal)).toMatchObject({ zoneId });
-    expect(front.counts()).toEqual({ ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
+    expect(proxy.counts()).toEqual({ ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
   });
 
-  describe('of a CertificateRequest that stands alone', () => {
+  describe('of a standalone CertificateRequest', () => {
     const alone = (parts: Partial<Extract<PlatformView, { readonly kind: 'aws' }>> = {}) =>
       zoneTarget({
         zoneName,
@@ -241,7 +241,7 @@ describe('credentials', () => {
         platform: { kind: 'aws', region: 'us-east-1', sts: false, ...parts },
       });
 
-    /** By everything that takes a target. */
+    /** By every method that takes a target. */
     async function expectRefused(dns: PlatformProvider, asked: ZoneTarget, said: RegExp): Promise<void> {
       const refusal = { code: 'dns/credentialsMissing', message: expect.stringMatching(said) as string };
       await expect(dns.publish(asked, [record(zoneName)], signal)).rejects.toMatchObject(refusal);
@@ -249,28 +249,28 @@ describe('credentials', () => {
       await expect(dns.awaitLive(asked, 'C1', signal)).rejects.toMatchObject(refusal);
     }
 
-    it('are those of its Secret, never the worker’s own, however well these are known', async () => {
+    it('are those of its Secret, never the worker’s own, even when these are cached', async () => {
       vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAWORKER');
       vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
       onTestFinished(() => void vi.unstubAllEnvs());
       const dns = provider();
       const lent = zoneTarget({ zoneName, platform: { kind: 'aws', region: 'us-east-1', sts: false } });
       await dns.publish(lent, [record(zoneName)], signal);
-      const { length } = front.requests;
+      const { length } = proxy.requests;
       await expectRefused(dns, alone(), /^CertificateRequest ns\/web is standalone, .*names no Secret/);
-      expect(front.requests).toHaveLength(length);
+      expect(proxy.requests).toHaveLength(length);
       await dns.publish(alone({ credentialsSecret: 'aws' }), [record(zoneName)], signal);
     });
 
     it('are never the roles of an STS cluster in its namespace, though it has the name of its AccountClaim', async () => {
-      hub.put('AccountClaim', 'ns', 'web', { spec: { stsRoleARN: 'arn:aws:iam::123456789012:role/customer' } });
+      kubernetes.put('AccountClaim', 'ns', 'web', { spec: { stsRoleARN: 'arn:aws:iam::123456789012:role/customer' } });
       await expectRefused(provider(), alone({ sts: true, credentialsSecret: 'aws' }), /names no Secret/);
-      expect(front.requests).toEqual([]);
+      expect(proxy.requests).toEqual([]);
     });
 
-    it('are not certman’s own in FedRAMP mode, unless whoever runs certman says so', async () => {
-      hub.objects.clear();
-      hub.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
+    it('are not certman’s own in FedRAMP mode, unless a setting allows it', async () => {
+      kubernetes.objects.clear();
+      kubernetes.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
       const fedramp = { hostedZoneId: zoneId, standaloneRequests: false };
       const asked = alone({ credentialsSecret: 'aws' });
       const dns = provider({}, fedramp);
@@ -291,18 +291,21 @@ describe('credentials', () => {
 
 describe('finding the zone', () => {
   it('takes Hive’s DNSZone of that name without asking AWS for zones or name servers', async () => {
-    hub.put('DNSZone', 'ns', 'other', { spec: { zone: 'other.example.com' }, status: { aws: { zoneID: 'ZOTHER' } } });
-    hub.put('DNSZone', 'ns', 'zone', {
+    kubernetes.put('DNSZone', 'ns', 'other', {
+      spec: { zone: 'other.example.com' },
+      status: { aws: { zoneID: 'ZOTHER' } },
+    });
+    kubernetes.put('DNSZone', 'ns', 'zone', {
       spec: { zone: zoneName },
       status: { nameServers: ['ns-1.example.net.'], aws: { zoneID: zoneId } },
     });
     const published = await provider({ needsNameServers: true }).publish(here(), [record(zoneName)], signal);
     expect(published).toMatchObject({ zoneId, nameServers: ['ns-1.example.net'] });
-    expect(front.counts()).toEqual({ ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
+    expect(proxy.counts()).toEqual({ ListResourceRecordSets: 1, ChangeResourceRecordSets: 1 });
   });
 
   it('says that Hive has not made it yet', async () => {
-    hub.put('DNSZone', 'ns', 'zone', { spec: { zone: zoneName }, status: {} });
+    kubernetes.put('DNSZone', 'ns', 'zone', { spec: { zone: zoneName }, status: {} });
     await expect(provider().publish(here(), [record(zoneName)], signal)).rejects.toMatchObject({
       code: 'dns/zoneNotFound',
       message: expect.stringContaining('DNSZone ns/zone has no status.aws.zoneID'),
@@ -316,7 +319,7 @@ describe('finding the zone', () => {
     expect(published.zoneId).toBe(zoneId);
     expect(published.nameServers.length).toBeGreaterThan(1);
     await dns.publish(deep, [record(`x.deep.${zoneName}`)], signal);
-    expect(front.counts()).toMatchObject({ ListHostedZones: 1, GetHostedZone: 1 });
+    expect(proxy.counts()).toMatchObject({ ListHostedZones: 1, GetHostedZone: 1 });
   });
 
   it('finds a zone beyond the first hundred', async () => {
@@ -325,7 +328,7 @@ describe('finding the zone', () => {
     const beyond = zoneTarget({ zoneName: 'last.many.example.net' });
     const published = await provider().publish(beyond, [record('last.many.example.net')], signal);
     expect(published.zoneId).toBe(last);
-    expect(front.counts()['ListHostedZones']).toBeGreaterThan(1);
+    expect(proxy.counts()['ListHostedZones']).toBeGreaterThan(1);
   });
 
   it('names both of two zones of one name, and goes on when one is gone', async () => {
@@ -364,7 +367,7 @@ describe('the activities', () => {
   });
 
   it('leave a change that stays PENDING to the next attempt, which does not change again', async () => {
-    front.rewrite = (body) => body.replaceAll('INSYNC', 'PENDING');
+    proxy.rewrite = (body) => body.replaceAll('INSYNC', 'PENDING');
     const publishTxtRecords = publishing(provider({ pollIntervalMs: 2_000 }));
     let details: unknown;
     const onHeartbeat = (seen: unknown): void => {
@@ -373,15 +376,15 @@ describe('the activities', () => {
     const failure = await failureOf(runActivity(publishTxtRecords, input(), { onHeartbeat }));
     expect(failure).toMatchObject({ code: 'dns/pending', retryDelayMs: expect.any(Number) });
     expect(details).toMatchObject({ zoneId, change: expect.any(String) });
-    front.rewrite = (body) => body;
-    front.requests.length = 0;
+    proxy.rewrite = (body) => body;
+    proxy.requests.length = 0;
     const published = await runActivity(publishTxtRecords, input(), { attempt: 2, heartbeatDetails: details });
     expect(published).toEqual({ zoneId, nameServers: [] });
-    expect(front.counts()).toEqual({ GetChange: 1 });
+    expect(proxy.counts()).toEqual({ GetChange: 1 });
   });
 
   it('say of a failure whether the records may be there all the same', async () => {
-    hub.objects.clear();
+    kubernetes.objects.clear();
     const publishTxtRecords = publishing(provider());
     const first = await failureOf(runActivity(publishTxtRecords, input()));
     expect(first).toMatchObject({ code: 'dns/credentialsMissing' });
@@ -394,7 +397,7 @@ describe('the activities', () => {
   });
 
   it('say that they are there when only the name servers of the zone may not be asked for', async () => {
-    front.refuse = ({ method, path }) =>
+    proxy.refuse = ({ method, path }) =>
       method === 'GET' && /\/hostedzone\/[^/?]+$/.test(path)
         ? { status: 403, code: 'AccessDenied', message: 'Not this one.' }
         : undefined;

@@ -88,7 +88,7 @@ describe('planning changes', () => {
     expect(planChanges(there, [publish(['x', 'a']), withdraw(['x', 'c'], ['y', 'a'])])).toEqual([]);
   });
 
-  it('overwrites by UPSERT when told to', () => {
+  it('overwrites by UPSERT in that mode', () => {
     const there = known(setOf('x', '"a"'), setOf('y', '"a"'));
     expect(planChanges(there, [publish(['x', 'b']), withdraw(['y', 'a'])], 'overwrite')).toEqual([
       { action: 'UPSERT', set: setOf('x', '"a"', '"b"') },
@@ -96,7 +96,7 @@ describe('planning changes', () => {
     ]);
   });
 
-  it('leads a zone that obeys Route 53’s rules from what is there to what is wanted, whatever is asked for', () => {
+  it('turns any known sets into the requested ones, by Route 53’s rules', () => {
     fc.assert(
       fc.property(knownSets, fc.array(request, { maxLength: 6 }), (there, requests) => {
         expect(applyChanges(there, planChanges(there, requests))).toEqual(applyRequests(there, requests));
@@ -104,7 +104,7 @@ describe('planning changes', () => {
     );
   });
 
-  it('never loses a value that nobody asked to withdraw', () => {
+  it('never loses a value that no request withdraws', () => {
     fc.assert(
       fc.property(knownSets, fc.array(request, { maxLength: 6 }), (there, requests) => {
         const after = applyRequests(there, requests);

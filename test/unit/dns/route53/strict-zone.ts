@@ -43,11 +43,11 @@ export function applyChanges(
 export interface StrictZone extends ZoneApi {
   readonly sets: Map<string, TxtRecordSet>;
   readonly calls: string[];
-  /** Done before the n-th change is looked at; may throw in its place. */
+  /** Runs before the n-th change is applied; may throw in its place. */
   beforeChange: (n: number, changes: readonly TxtChange[]) => void | Promise<void>;
 }
 
-/** @param mute AWS names the records that it minds; with this the refusal names none. */
+/** @param mute the refusal does not name the refused records, as AWS's does. */
 export function strictZone(
   options: { readonly reserved?: readonly string[]; readonly mute?: boolean } = {},
 ): StrictZone {

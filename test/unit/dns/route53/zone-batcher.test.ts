@@ -15,7 +15,7 @@ const contents = (zone: StrictZone): Record<string, readonly string[]> =>
   Object.fromEntries([...zone.sets].map(([name, set]) => [name, set.values]));
 
 describe('collecting changes of a zone', () => {
-  it('carries out concurrent requests in one change and tells each caller its id', async () => {
+  it('sends concurrent requests in one change, whose id each caller gets', async () => {
     const zone = strictZone();
     const batcher = new ZoneBatcher(zone, OPTIONS);
     const outcomes = await Promise.all(
@@ -81,7 +81,7 @@ describe('a change that is refused', () => {
     });
   }
 
-  it('tells a caller whose request was too large for one change that part of it is in the zone', async () => {
+  it('reports to a caller whose request was too large for one change that part of it is in the zone', async () => {
     const zone = strictZone({ reserved: ['n1199'] });
     const batcher = new ZoneBatcher(zone, OPTIONS);
     const records = Array.from({ length: 1_200 }, (_, n) => ({ name: `n${n}`, value: 'v' }));
@@ -114,7 +114,7 @@ describe('a change that is refused', () => {
     expect(contents(zone)['a']?.toSorted()).toEqual(['"of worker 0"', '"of worker 1"']);
   });
 
-  it('counts a withdrawal as done when somebody else withdrew first', async () => {
+  it('counts a withdrawal as done when another program withdrew first', async () => {
     const zone = strictZone();
     zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: ['"v"'] });
     zone.beforeChange = () => zone.sets.clear();
@@ -122,7 +122,7 @@ describe('a change that is refused', () => {
     expect(contents(zone)).toEqual({});
   });
 
-  it('gives up with a time to come back when somebody keeps changing the name', async () => {
+  it('gives up with a time to retry when another program keeps changing the name', async () => {
     const zone = strictZone();
     zone.beforeChange = (n) => void zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: [`"${n}"`] });
     const failure = await new ZoneBatcher(zone, OPTIONS)
@@ -132,9 +132,9 @@ describe('a change that is refused', () => {
   });
 });
 
-describe('passing faults', () => {
+describe('transient failures', () => {
   for (const code of ['dns/throttled', 'dns/unreachable'] as const) {
-    it(`tries a change again that meets ${code}`, async () => {
+    it(`retries a change that fails with ${code}`, async () => {
       const zone = strictZone();
       zone.beforeChange = (n) => {
         if (n < 3) throw failing(code);
@@ -144,7 +144,7 @@ describe('passing faults', () => {
     });
   }
 
-  it('tells all callers when a fault does not pass, and serves the next ones', async () => {
+  it('fails all callers when a failure persists, and serves the next ones', async () => {
     const zone = strictZone();
     zone.beforeChange = (n) => {
       if (n <= 4) throw failing('dns/throttled');
@@ -156,7 +156,7 @@ describe('passing faults', () => {
     expect(contents(zone)).toEqual({ c: ['"v"'] });
   });
 
-  it('does not try again what trying cannot help', async () => {
+  it('does not retry what a retry cannot help', async () => {
     const zone = strictZone();
     zone.beforeChange = () => {
       throw failing('dns/accessDenied');
@@ -167,7 +167,7 @@ describe('passing faults', () => {
     expect(zone.calls).toEqual(['read', 'change']);
   });
 
-  it('says of a change whose answer was lost that it may be done, whatever is said to the next try', async () => {
+  it('reports that a change whose answer was lost may be done, whatever the retry answers', async () => {
     const zone = strictZone();
     const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
     const api: ZoneApi = {
@@ -184,7 +184,7 @@ describe('passing faults', () => {
     expect(contents(zone)).toEqual({ a: ['"v"'] });
   });
 
-  it('does not say so of a read without an answer', async () => {
+  it('does not report that for a read whose answer was lost', async () => {
     const zone = strictZone();
     const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
     const readTxtSets = () => Promise.reject(failing(answers.shift() ?? 'dns/unexpected'));
@@ -225,7 +225,7 @@ describe('cancellation', () => {
     expect(contents(zone)).toEqual({ b: ['"v"'] });
   });
 
-  it('sends nothing when everybody has left', async () => {
+  it('sends nothing when all callers were aborted', async () => {
     const zone = strictZone();
     const leaving = new AbortController();
     const left = new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), leaving.signal);
