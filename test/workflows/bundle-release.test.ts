@@ -10,38 +10,38 @@ import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useWorkflowHarness();
+const withHarness = useWorkflowHarness();
 
 const STAYS = bundleView('primary');
 
-/** The CA does not know the account: no certificate can be revoked, and nothing is given up by itself. */
-function withoutRevocation(lab: WorkflowHarness): void {
-  lab.doubles.override('decommissionRules', () => Promise.resolve({ policy: 'wait', limitMs: 86_400_000 }));
-  lab.doubles.override('revokeCertificates', ({ secretName }) =>
+/** The CA does not know the account: no revocation succeeds, and nothing is given up without a release. */
+function withoutRevocation(harness: WorkflowHarness): void {
+  harness.doubles.override('decommissionRules', () => Promise.resolve({ policy: 'wait', limitMs: 86_400_000 }));
+  harness.doubles.override('revokeCertificates', ({ secretName }) =>
     Promise.reject(activityFailure('acme/accountUnknown', `what is in ${secretName} cannot be revoked`)),
   );
 }
 
 /** All are issued; then all but `primary` are removed, and their decommission is blocked. */
-async function withBlockedBundles(lab: WorkflowHarness, ...names: readonly string[]) {
-  withoutRevocation(lab);
+async function withBlockedBundles(harness: WorkflowHarness, ...names: readonly string[]) {
+  withoutRevocation(harness);
   const view = clusterView({ bundles: [STAYS, ...names.map((name) => bundleView(name, `${name}.example.com`))] });
-  const handle = await lab.start(view);
-  for (const { name } of view.bundles) await untilReady(lab, view, name);
+  const handle = await harness.start(view);
+  for (const { name } of view.bundles) await untilReady(harness, view, name);
   const without = { ...view, bundles: [STAYS] };
   await handle.signal(clusterObserved, without);
-  for (const name of names) await blocked(lab, view, name);
+  for (const name of names) await blocked(harness, view, name);
   return { view, without, handle };
 }
 
 /** Releases, and waits for the attempt that follows. @returns what fails that attempt. */
-async function orderedAndUnderWay(lab: WorkflowHarness, handle: Pick<WorkflowHandle, 'executeUpdate'>) {
-  const asked = lab.doubles.countOf('revokeCertificates');
+async function orderedAndUnderWay(harness: WorkflowHarness, handle: Pick<WorkflowHandle, 'executeUpdate'>) {
+  const asked = harness.doubles.countOf('revokeCertificates');
   let refuse = (): void => undefined;
   const refused = new Promise<void>((resolve) => {
     refuse = resolve;
   });
-  lab.doubles.override('revokeCertificates', async () => {
+  harness.doubles.override('revokeCertificates', async () => {
     await refused;
     throw activityFailure('acme/accountUnknown', 'refused late');
   });
@@ -50,25 +50,25 @@ async function orderedAndUnderWay(lab: WorkflowHarness, handle: Pick<WorkflowHan
   answer.catch(() => undefined);
   await eventually(
     'it is retried',
-    async () => lab.doubles.countOf('revokeCertificates'),
+    async () => harness.doubles.countOf('revokeCertificates'),
     (count) => count > asked,
   );
   return { answer, refuse };
 }
 
-async function blocked(lab: WorkflowHarness, view: ClusterView, name: string): Promise<ClusterStatus> {
+async function blocked(harness: WorkflowHarness, view: ClusterView, name: string): Promise<ClusterStatus> {
   return await eventually(
     `${name} is blocked`,
-    () => lab.status(view),
+    () => harness.status(view),
     ({ bundles }) => bundles[name]?.state === 'Decommissioning' && failureOf(bundles[name]) !== undefined,
   );
 }
 
 describe('a release of bundles', () => {
   test('gets what could not be done for each; the cluster is not touched', async () => {
-    await withLab(async (lab) => {
-      const { view, handle } = await withBlockedBundles(lab, 'one', 'two');
-      expect((await lab.status(view)).bundles['one']?.message).toMatch(
+    await withHarness(async (harness) => {
+      const { view, handle } = await withBlockedBundles(harness, 'one', 'two');
+      expect((await harness.status(view)).bundles['one']?.message).toMatch(
         /to let the bundle go without it: certman release\.$/,
       );
       const { of, bundleNames, failures } = await handle.executeUpdate(release);
@@ -77,43 +77,43 @@ describe('a release of bundles', () => {
         'what is in one-cert cannot be revoked',
         'what is in two-cert cannot be revoked',
       ]);
-      expect([...lab.doubles.secrets.keys()]).toEqual(['primary-cert']);
-      expect(lab.doubles.countOf('removeFinalizer')).toBe(0);
+      expect([...harness.doubles.secrets.keys()]).toEqual(['primary-cert']);
+      expect(harness.doubles.countOf('removeFinalizer')).toBe(0);
       const { bundles } = await eventually(
         'the others are gone',
-        () => lab.status(view),
+        () => harness.status(view),
         (status) => Object.keys(status.bundles).length === 1,
       );
       expect(bundles['primary']?.state).toBe('Ready');
-      const given = lab.doubles.reports.filter(({ event }) => event?.reason === 'DecommissionIncomplete');
+      const given = harness.doubles.reports.filter(({ event }) => event?.reason === 'DecommissionIncomplete');
       expect(given.map(({ bundleName }) => bundleName).sort()).toEqual(['one', 'two']);
     });
   });
 
   test('releases only those: a later decommission of the cluster is blocked again', async () => {
-    await withLab(async (lab) => {
-      const { view, without, handle } = await withBlockedBundles(lab, 'one');
+    await withHarness(async (harness) => {
+      const { view, without, handle } = await withBlockedBundles(harness, 'one');
       await handle.executeUpdate(release);
       await handle.signal(clusterObserved, { ...without, deleting: true });
-      await blocked(lab, view, 'primary');
-      expect(lab.doubles.secrets.has('primary-cert')).toBe(true);
+      await blocked(harness, view, 'primary');
+      expect(harness.doubles.secrets.has('primary-cert')).toBe(true);
       expect(await handle.executeUpdate(release)).toMatchObject({ of: 'cluster', failures: [{}] });
       expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ bundleName: 'primary' }] });
     });
   });
 
   test('gets an answer when the bundle is restored meanwhile, and does not release its next decommission', async () => {
-    await withLab(async (lab) => {
-      const { view, without, handle } = await withBlockedBundles(lab, 'one');
-      const { answer, refuse } = await orderedAndUnderWay(lab, handle);
+    await withHarness(async (harness) => {
+      const { view, without, handle } = await withBlockedBundles(harness, 'one');
+      const { answer, refuse } = await orderedAndUnderWay(harness, handle);
       await handle.signal(clusterObserved, view);
       refuse();
       expect(await answer).toEqual({ of: 'bundles', bundleNames: ['one'], failures: [] });
-      await untilReady(lab, view, 'one');
-      expect(lab.doubles.countOf('removeBundle')).toBe(0);
+      await untilReady(harness, view, 'one');
+      expect(harness.doubles.countOf('removeBundle')).toBe(0);
       await handle.signal(clusterObserved, without);
-      await blocked(lab, view, 'one');
-      expect(lab.doubles.countOf('removeBundle')).toBe(0);
+      await blocked(harness, view, 'one');
+      expect(harness.doubles.countOf('removeBundle')).toBe(0);
     });
   });
 
@@ -121,9 +121,9 @@ describe('a release of bundles', () => {
     ['one bundle', ['one']],
     ['two bundles', ['one', 'two']],
   ])('is rejected when the cluster is paused meanwhile, and is not kept for later: %s', async (_, names) => {
-    await withLab(async (lab) => {
-      const { without, handle } = await withBlockedBundles(lab, ...names);
-      const { answer, refuse } = await orderedAndUnderWay(lab, handle);
+    await withHarness(async (harness) => {
+      const { without, handle } = await withBlockedBundles(harness, ...names);
+      const { answer, refuse } = await orderedAndUnderWay(harness, handle);
       await handle.signal(clusterObserved, { ...without, paused: true });
       await expect(answer).rejects.toMatchObject({
         cause: {
@@ -136,25 +136,25 @@ describe('a release of bundles', () => {
       refuse();
       await eventually(
         'they wait',
-        () => lab.status(without),
+        () => harness.status(without),
         ({ bundles }) => names.every((name) => bundles[name]?.message.startsWith('Paused by') === true),
       );
-      const asked = lab.doubles.countOf('revokeCertificates');
+      const asked = harness.doubles.countOf('revokeCertificates');
       await handle.signal(clusterObserved, without);
       await eventually(
         'they are retried, and blocked as before',
-        () => lab.status(without),
+        () => harness.status(without),
         ({ bundles }) =>
-          lab.doubles.countOf('revokeCertificates') === asked + names.length &&
+          harness.doubles.countOf('revokeCertificates') === asked + names.length &&
           names.every((name) => bundles[name]?.message.includes('refused late') === true),
       );
-      expect(lab.doubles.countOf('removeBundle')).toBe(0);
+      expect(harness.doubles.countOf('removeBundle')).toBe(0);
     });
   });
 
   test('is rejected while the cluster is paused', async () => {
-    await withLab(async (lab) => {
-      const { without, handle } = await withBlockedBundles(lab, 'one');
+    await withHarness(async (harness) => {
+      const { without, handle } = await withBlockedBundles(harness, 'one');
       await handle.signal(clusterObserved, { ...without, paused: true });
       await expect(handle.executeUpdate(release)).rejects.toMatchObject({
         cause: {

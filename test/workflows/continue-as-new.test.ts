@@ -41,36 +41,36 @@ const MOMENTS: readonly Moment[] = [
   { what: 'as the next run begins', after: 60 },
 ];
 
-/** Enough for a question to wait whenever a task begins. */
+/** Enough for a query to be pending whenever a task starts. */
 const ASKERS = 3;
 
-const withLab = useWorkflowHarness();
+const withHarness = useWorkflowHarness();
 
 /** A cluster with its first certificate. */
-async function served(lab: WorkflowHarness): Promise<{
+async function served(harness: WorkflowHarness): Promise<{
   readonly view: ClusterView;
   readonly handle: WorkflowHandle<typeof clusterCertificates>;
   readonly runs: () => Promise<readonly RunStats[]>;
 }> {
   const view = clusterView();
   const workflowId = clusterWorkflowId(view.identity);
-  const { signaledRunId } = await lab.start(view);
-  await untilReady(lab, view);
+  const { signaledRunId } = await harness.start(view);
+  await untilReady(harness, view);
   return {
     view,
-    // The handle that starting it gave is of its first run.
-    handle: lab.env.client.workflow.getHandle(workflowId),
-    runs: () => chainStats(lab.env.client, workflowId, signaledRunId),
+    // The handle of the start is bound to the first run.
+    handle: harness.env.client.workflow.getHandle(workflowId),
+    runs: () => chainStats(harness.env.client, workflowId, signaledRunId),
   };
 }
 
-/** That the server has a task done again because a message arrived in it is how nothing is lost; no task failed otherwise. */
+/** No task failed, except those that the server repeats because a message arrived during them. */
 function expectNoTaskFailed(runs: readonly RunStats[]): void {
   const causes = runs.flatMap(({ taskFailures }) => taskFailures);
   expect(causes.filter((cause) => cause !== UNHANDLED_COMMAND)).toEqual([]);
 }
 
-/** The CA wants the certificate replaced now. */
+/** A renewal window in the past. */
 function windowThatIsOver({ certId = '' }: CertificateFacts): RenewalWindow {
   return {
     certId,
@@ -79,12 +79,12 @@ function windowThatIsOver({ certId = '' }: CertificateFacts): RenewalWindow {
   };
 }
 
-/** Has people ask for the status all the time. @returns what ends it. */
-function ask(lab: WorkflowHarness, view: ClusterView): () => Promise<void> {
+/** Queries the status all the time. @returns what stops it. */
+function ask(harness: WorkflowHarness, view: ClusterView): () => Promise<void> {
   const over = new AbortController();
   const askers = Array.from({ length: ASKERS }, async () => {
     // Between two runs, a query may fail.
-    while (!over.signal.aborted) await lab.status(view).catch(() => undefined);
+    while (!over.signal.aborted) await harness.status(view).catch(() => undefined);
   });
   return async () => {
     over.abort();
@@ -93,13 +93,13 @@ function ask(lab: WorkflowHarness, view: ClusterView): () => Promise<void> {
 }
 
 describe('a signal that arrives', () => {
-  test.concurrent.each(MOMENTS)('$what has its effect, once', async (moment) => {
+  test.concurrent.each(MOMENTS)('$what takes effect, once', async (moment) => {
     const ends = new ContinueAsNewHook();
-    await withLab(
-      async (lab) => {
-        const { view, handle, runs } = await served(lab);
+    await withHarness(
+      async (harness) => {
+        const { view, handle, runs } = await served(harness);
         const renamed = { ...view, bundles: [bundleView('primary', 'api.c2.example.com')] };
-        // Each is the reason for one more certificate, whose renewal ends the run in which the next one is sent.
+        // Each causes one more renewal, which ends the run in which the next signal is sent.
         const signals: ((renewed: CertificateFacts) => Promise<void>)[] = [
           () => handle.signal(clusterObserved, renamed),
           ({ serialNumber }) => handle.signal(certificateRevoked, { bundleName: 'primary', serialNumber }),
@@ -107,12 +107,12 @@ describe('a signal that arrives', () => {
             handle.signal(renewalWindowChanged, { bundleName: 'primary', window: windowThatIsOver(renewed) }),
           (renewed) => {
             const foreign = { ...renewed, dnsNames: ['foreign.example.com'] };
-            lab.doubles.secrets.set('primary-cert', { kind: 'valid', certificate: foreign });
+            harness.doubles.secrets.set('primary-cert', { kind: 'valid', certificate: foreign });
             return handle.signal(dependencyChanged, { what: 'Somebody wrote another certificate into the Secret.' });
           },
           () => handle.signal(clusterObserved, { ...renamed, deleting: true }),
         ];
-        const stopAsking = moment.asked === true ? ask(lab, view) : undefined;
+        const stopAsking = moment.asked === true ? ask(harness, view) : undefined;
         ends.onContinueAsNew(moment.after, async (renewed) => await signals.shift()?.(renewed));
         await handle.executeUpdate(renew, { args: [{}] });
         await eventually(
@@ -125,7 +125,7 @@ describe('a signal that arrives', () => {
 
         expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ bundleName: 'primary' }] });
         // The first, the requested one, and one for each signal but the last.
-        expect(lab.doubles.issued.map(({ dnsNames }) => dnsNames[0])).toEqual([
+        expect(harness.doubles.issued.map(({ dnsNames }) => dnsNames[0])).toEqual([
           'api.c1.example.com',
           'api.c1.example.com',
           'api.c2.example.com',
@@ -133,7 +133,7 @@ describe('a signal that arrives', () => {
           'api.c2.example.com',
           'api.c2.example.com',
         ]);
-        expect(lab.doubles.countOf('placeOrder')).toBe(6);
+        expect(harness.doubles.countOf('placeOrder')).toBe(6);
         expectNoTaskFailed(await runs());
       },
       [ends],
@@ -141,14 +141,14 @@ describe('a signal that arrives', () => {
   });
 });
 
-describe('a renewal that is asked for', () => {
+describe('a renew update', () => {
   test.concurrent.each(MOMENTS)('$what is answered', async (moment) => {
     const ends = new ContinueAsNewHook();
-    await withLab(
-      async (lab) => {
-        const { view, handle, runs } = await served(lab);
+    await withHarness(
+      async (harness) => {
+        const { view, handle, runs } = await served(harness);
         const answers: RenewedCertificate[] = [];
-        const stopAsking = moment.asked === true ? ask(lab, view) : undefined;
+        const stopAsking = moment.asked === true ? ask(harness, view) : undefined;
         ends.onContinueAsNew(moment.after, async ({ serialNumber }) => {
           // After the first renewal only.
           if (serialNumber === '1001') answers.push(...(await handle.executeUpdate(renew, { args: [{}] })));
@@ -161,11 +161,11 @@ describe('a renewal that is asked for', () => {
         );
         await ends.allAnswered();
         await stopAsking?.();
-        // Who asks before the renewal under way is recorded has asked for that one; who asks later, for another.
+        // A request before the renewal under way is recorded is answered by that one; a later request, by another.
         const [first, second] = answers.map(({ certificate }) => certificate.serialNumber);
         expect(first).toBe('1001');
         expect(['1001', '1002']).toContain(second);
-        expect(lab.doubles.countOf('placeOrder')).toBe(second === '1001' ? 2 : 3);
+        expect(harness.doubles.countOf('placeOrder')).toBe(second === '1001' ? 2 : 3);
         expectNoTaskFailed(await runs());
       },
       [ends],
@@ -173,21 +173,21 @@ describe('a renewal that is asked for', () => {
   });
 });
 
-test('a cluster of several bundles begins a fresh run after each renewal, though the others slept through it', async () => {
-  await withLab(async (lab) => {
+test('a cluster of several bundles continues as new after each renewal, while the others sleep', async () => {
+  await withHarness(async (harness) => {
     const view = clusterView({ bundles: [bundleView('primary'), bundleView('other', 'other.example.com')] });
-    const { signaledRunId } = await lab.start(view);
-    for (const { name } of view.bundles) await untilReady(lab, view, name);
+    const { signaledRunId } = await harness.start(view);
+    for (const { name } of view.bundles) await untilReady(harness, view, name);
     const workflowId = clusterWorkflowId(view.identity);
-    const handle = lab.env.client.workflow.getHandle(workflowId);
+    const handle = harness.env.client.workflow.getHandle(workflowId);
     for (let renewals = 1; renewals <= 4; renewals += 1) {
       await handle.executeUpdate(renew, { args: [{ bundleName: 'primary' }] });
       await eventually(
         `a fresh run after ${renewals} renewals`,
-        () => chainStats(lab.env.client, workflowId, signaledRunId),
+        () => chainStats(harness.env.client, workflowId, signaledRunId),
         (runs) => runs.length === renewals + 1,
       );
     }
-    expect(lab.doubles.issued).toHaveLength(6);
+    expect(harness.doubles.issued).toHaveLength(6);
   });
 });

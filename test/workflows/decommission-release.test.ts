@@ -18,16 +18,16 @@ import { type ActivityDoubles, activityFailure } from '../support/workflows/acti
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
-/** A run is advised to continue as new once it has as many events as this. */
+/** History length at which the server suggests continue-as-new. */
 const CONTINUE_AS_NEW_AFTER = 120;
 
-const withLab = useWorkflowHarness(() => startEnvironment({ continueAsNewAfter: CONTINUE_AS_NEW_AFTER }));
+const withHarness = useWorkflowHarness(() => startEnvironment({ continueAsNewAfter: CONTINUE_AS_NEW_AFTER }));
 
 function refuse(doubles: ActivityDoubles, activity: 'removeBundle' | 'removeFinalizer', code: FailureCode): void {
   doubles.override(activity, () => Promise.reject(activityFailure(code, `${activity} is refused`)));
 }
 
-/** What is in this Secret cannot be revoked; what is in others can. @returns what puts that right. */
+/** Rejects revocations of this Secret only. @returns what ends that. */
 function refuseRevocationIn(doubles: ActivityDoubles, secretName: string): () => void {
   doubles.override('revokeCertificates', async (input) => {
     if (input.secretName === secretName)
@@ -37,51 +37,51 @@ function refuseRevocationIn(doubles: ActivityDoubles, secretName: string): () =>
   return () => doubles.override('revokeCertificates', undefined);
 }
 
-async function deleted(lab: WorkflowHarness, view: ClusterView) {
-  await lab.start(view);
-  for (const { name } of view.bundles) await untilReady(lab, view, name);
-  // Through all its runs.
-  const handle = lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+async function deleted(harness: WorkflowHarness, view: ClusterView) {
+  await harness.start(view);
+  for (const { name } of view.bundles) await untilReady(harness, view, name);
+  // Across runs.
+  const handle = harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
   await handle.signal(clusterObserved, { ...view, deleting: true });
   return handle;
 }
 
 async function untilAsked(
-  lab: WorkflowHarness,
+  harness: WorkflowHarness,
   activity: 'revokeCertificates' | 'removeFinalizer',
   times: number,
 ): Promise<void> {
   await eventually(
     `${activity} was asked ${times} times`,
-    async () => lab.doubles.countOf(activity),
+    async () => harness.doubles.countOf(activity),
     (count) => count >= times,
   );
 }
 
-function runOf(lab: WorkflowHarness, view: ClusterView) {
-  return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).describe();
+function runOf(harness: WorkflowHarness, view: ClusterView) {
+  return harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).describe();
 }
 
-/** One more try, that fails. */
-async function wake(lab: WorkflowHarness, view: ClusterView): Promise<void> {
-  const asked = lab.doubles.countOf('revokeCertificates');
-  const handle = lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+/** One more failing attempt. */
+async function wake(harness: WorkflowHarness, view: ClusterView): Promise<void> {
+  const asked = harness.doubles.countOf('revokeCertificates');
+  const handle = harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
   await handle.signal(dependencyChanged, { what: 'something' });
-  await untilAsked(lab, 'revokeCertificates', asked + 1);
+  await untilAsked(harness, 'revokeCertificates', asked + 1);
 }
 
-/** Wakes it until its run has been continued as new. */
-async function untilContinued(lab: WorkflowHarness, view: ClusterView): Promise<void> {
-  const before = await runOf(lab, view);
-  for (let round = 1; (await runOf(lab, view)).runId === before.runId; round += 1) {
+/** Signals changes until the run has continued as new. */
+async function untilContinued(harness: WorkflowHarness, view: ClusterView): Promise<void> {
+  const before = await runOf(harness, view);
+  for (let round = 1; (await runOf(harness, view)).runId === before.runId; round += 1) {
     if (round > CONTINUE_AS_NEW_AFTER) throw new Error(`still the same run after having been woken ${round} times`);
-    await wake(lab, view);
+    await wake(harness, view);
   }
 }
 
-/** Wakes it until its run is this many events away from being continued as new. */
-async function untilNearlyContinued(lab: WorkflowHarness, view: ClusterView, eventsLeft: number): Promise<void> {
-  while ((await runOf(lab, view)).historyLength < CONTINUE_AS_NEW_AFTER - eventsLeft) await wake(lab, view);
+/** Signals changes until the run is this many events away from continue-as-new. */
+async function untilNearlyContinued(harness: WorkflowHarness, view: ClusterView, eventsLeft: number): Promise<void> {
+  while ((await runOf(harness, view)).historyLength < CONTINUE_AS_NEW_AFTER - eventsLeft) await wake(harness, view);
 }
 
 const failureCodeOf = (record: BundleRecord | undefined) => record && failureOf(record)?.code;
@@ -89,13 +89,13 @@ const isBlocked = (record: BundleRecord | undefined) => failureCodeOf(record) !=
 
 describe('a release of a cluster', () => {
   test('returns what could not be done, after everything else was done', async () => {
-    await withLab(async (lab) => {
+    await withHarness(async (harness) => {
       const view = clusterView({ bundles: [bundleView('primary'), bundleView('stuck', 'stuck.example.com')] });
-      refuseRevocationIn(lab.doubles, 'stuck-cert');
-      const handle = await deleted(lab, view);
+      refuseRevocationIn(harness.doubles, 'stuck-cert');
+      const handle = await deleted(harness, view);
       await eventually(
         'one is blocked, the other is done',
-        () => lab.status(view),
+        () => harness.status(view),
         ({ bundles }) =>
           isBlocked(bundles['stuck']) && bundles['primary'] !== undefined && 'result' in bundles['primary'],
       );
@@ -112,18 +112,21 @@ describe('a release of a cluster', () => {
         removed: ['stuck-cert'],
         failures,
       });
-      expect(lab.doubles.calls.at(-1)).toMatchObject({ activity: 'removeFinalizer', args: [view.identity, failures] });
+      expect(harness.doubles.calls.at(-1)).toMatchObject({
+        activity: 'removeFinalizer',
+        args: [view.identity, failures],
+      });
     });
   });
 
   test('returns no failure when the last attempt succeeded', async () => {
-    await withLab(async (lab) => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      const correct = refuseRevocationIn(lab.doubles, 'primary-cert');
-      const handle = await deleted(lab, view);
+      const correct = refuseRevocationIn(harness.doubles, 'primary-cert');
+      const handle = await deleted(harness, view);
       await eventually(
         'it is blocked',
-        () => lab.status(view),
+        () => harness.status(view),
         ({ bundles }) => isBlocked(bundles['primary']),
       );
       correct();
@@ -141,42 +144,42 @@ describe('a release of a cluster', () => {
     ['its bundles', [bundleView()]],
     ['no bundles', []],
   ])('returns that the finalizer is blocked, and why: %s', async (_, bundles) => {
-    await withLab(async (lab) => {
+    await withHarness(async (harness) => {
       const view = clusterView({ bundles });
-      refuse(lab.doubles, 'removeFinalizer', 'kubernetes/forbidden');
-      const handle = await deleted(lab, view);
-      await untilAsked(lab, 'removeFinalizer', 1);
+      refuse(harness.doubles, 'removeFinalizer', 'kubernetes/forbidden');
+      const handle = await deleted(harness, view);
+      await untilAsked(harness, 'removeFinalizer', 1);
       expect(await handle.executeUpdate(release)).toMatchObject({
         of: 'cluster',
         failures: [],
         finalizer: 'blocked',
         blockedBy: { code: 'kubernetes/forbidden', message: 'removeFinalizer is refused' },
       });
-      expect(lab.doubles.countOf('removeFinalizer')).toBeGreaterThan(1);
-      lab.doubles.override('removeFinalizer', undefined);
+      expect(harness.doubles.countOf('removeFinalizer')).toBeGreaterThan(1);
+      harness.doubles.override('removeFinalizer', undefined);
       expect(await handle.executeUpdate(release)).toMatchObject({ failures: [], finalizer: 'released' });
       expect(await handle.result()).toMatchObject({ finalizerRemoved: true });
     });
   });
 
-  test('is answered about the try that was under way only where that one succeeds', async () => {
-    await withLab(async (lab) => {
+  test('returns the attempt that was under way only if that one succeeds', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView({ bundles: [] });
       let goOn = (): void => undefined;
       const under = new Promise<void>((resolve) => {
         goOn = resolve;
       });
-      lab.doubles.override('removeFinalizer', async () => {
+      harness.doubles.override('removeFinalizer', async () => {
         await under;
         throw activityFailure('kubernetes/forbidden', 'refused before the order');
       });
-      const handle = await deleted(lab, view);
-      await untilAsked(lab, 'removeFinalizer', 1);
+      const handle = await deleted(harness, view);
+      await untilAsked(harness, 'removeFinalizer', 1);
       const ordered = await handle.startUpdate(release, { waitForStage: 'ACCEPTED' });
-      lab.doubles.override('removeFinalizer', undefined);
+      harness.doubles.override('removeFinalizer', undefined);
       goOn();
       expect(await ordered.result()).toEqual({ of: 'cluster', bundleNames: [], failures: [], finalizer: 'released' });
-      expect(lab.doubles.countOf('removeFinalizer')).toBe(2);
+      expect(harness.doubles.countOf('removeFinalizer')).toBe(2);
     });
   });
 
@@ -184,9 +187,9 @@ describe('a release of a cluster', () => {
     ['a cluster that lives', clusterView()],
     ['a cluster that is paused', clusterView({ paused: true })],
   ])('is refused where nothing is being deleted: %s', async (_, view) => {
-    await withLab(async (lab) => {
-      await lab.start(view);
-      const handle = lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+    await withHarness(async (harness) => {
+      await harness.start(view);
+      const handle = harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
       const refusal = await handle.executeUpdate(release).catch((error: unknown) => error);
       expect(refusal).toBeInstanceOf(WorkflowUpdateFailedError);
       expect((refusal as WorkflowUpdateFailedError).cause).toMatchObject({
@@ -197,44 +200,44 @@ describe('a release of a cluster', () => {
     });
   });
 
-  test('does not set off a loop where the finalizer itself cannot be released and the run is long', async () => {
-    await withLab(async (lab) => {
+  test('does not loop when the finalizer is blocked and the run is long', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      const correct = refuseRevocationIn(lab.doubles, 'primary-cert');
-      refuse(lab.doubles, 'removeFinalizer', 'kubernetes/forbidden');
-      const handle = await deleted(lab, view);
-      await untilAsked(lab, 'revokeCertificates', 1);
-      // The release brings the run above its bound.
-      await untilNearlyContinued(lab, view, 15);
+      const correct = refuseRevocationIn(harness.doubles, 'primary-cert');
+      refuse(harness.doubles, 'removeFinalizer', 'kubernetes/forbidden');
+      const handle = await deleted(harness, view);
+      await untilAsked(harness, 'revokeCertificates', 1);
+      // The release makes the run exceed the limit.
+      await untilNearlyContinued(harness, view, 15);
       const { failures } = await handle.executeUpdate(release);
       expect(failures).toHaveLength(1);
       correct();
-      await untilAsked(lab, 'removeFinalizer', 1);
+      await untilAsked(harness, 'removeFinalizer', 1);
       await new Promise((resolve) => setTimeout(resolve, 2_000));
-      expect(lab.doubles.countOf('removeFinalizer')).toBeLessThan(4);
-      lab.doubles.override('removeFinalizer', undefined);
+      expect(harness.doubles.countOf('removeFinalizer')).toBeLessThan(4);
+      harness.doubles.override('removeFinalizer', undefined);
       await handle.signal(dependencyChanged, { what: 'the right is there' });
       expect(await handle.result()).toMatchObject({ finalizerRemoved: true, bundles: [{ failures }] });
     });
   });
 });
 
-describe('an end that goes on for long', () => {
-  test('is suspended and continued in a fresh run, where it left off and by the same rules', async () => {
-    await withLab(async (lab) => {
+describe('a long decommission', () => {
+  test('continues as new, where it stopped and by the same rules', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView({ bundles: [bundleView('primary'), bundleView('stuck', 'stuck.example.com')] });
-      const correct = refuseRevocationIn(lab.doubles, 'stuck-cert');
-      const handle = await deleted(lab, view);
-      await untilAsked(lab, 'revokeCertificates', 2);
-      const { decommissionStarted } = await lab.status(view);
-      await untilContinued(lab, view);
-      const status = await lab.status(view);
+      const correct = refuseRevocationIn(harness.doubles, 'stuck-cert');
+      const handle = await deleted(harness, view);
+      await untilAsked(harness, 'revokeCertificates', 2);
+      const { decommissionStarted } = await harness.status(view);
+      await untilContinued(harness, view);
+      const status = await harness.status(view);
       expect(status.decommissioning).toBe(true);
       expect(status.decommissionStarted).toEqual(decommissionStarted);
       expect(status.bundles['primary']).toMatchObject({ result: { revocations: [{}] } });
-      // Advised once more, it does so once more.
-      await untilContinued(lab, view);
-      expect(lab.doubles.countOf('decommissionRules')).toBe(1);
+      // And once more.
+      await untilContinued(harness, view);
+      expect(harness.doubles.countOf('decommissionRules')).toBe(1);
       correct();
       await handle.signal(dependencyChanged, { what: 'the account is there' });
       const ledger = (await handle.result()) as DecommissionResult;
@@ -242,18 +245,18 @@ describe('an end that goes on for long', () => {
         ['primary', ['primary-cert']],
         ['stuck', ['stuck-cert']],
       ]);
-      expect(lab.doubles.calls.filter(({ activity }) => activity === 'removeBundle')).toHaveLength(2);
+      expect(harness.doubles.calls.filter(({ activity }) => activity === 'removeBundle')).toHaveLength(2);
     });
   });
 
-  test('loses no release that arrives while it is being continued', async () => {
-    await withLab(async (lab) => {
+  test('loses no release that arrives during continue-as-new', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      refuseRevocationIn(lab.doubles, 'primary-cert');
-      const handle = await deleted(lab, view);
-      await untilAsked(lab, 'revokeCertificates', 1);
-      await untilContinued(lab, view);
-      await untilNearlyContinued(lab, view, 8);
+      refuseRevocationIn(harness.doubles, 'primary-cert');
+      const handle = await deleted(harness, view);
+      await untilAsked(harness, 'revokeCertificates', 1);
+      await untilContinued(harness, view);
+      await untilNearlyContinued(harness, view, 8);
       const [{ failures }] = await Promise.all([
         handle.executeUpdate(release),
         handle.signal(dependencyChanged, { what: 'the last straw' }),
@@ -265,13 +268,13 @@ describe('an end that goes on for long', () => {
 });
 
 test('a blocked finalizer is reported with its reason, and retried at a change', async () => {
-  await withLab(async (lab) => {
+  await withHarness(async (harness) => {
     const view = clusterView();
-    refuse(lab.doubles, 'removeFinalizer', 'kubernetes/forbidden');
-    const handle = await deleted(lab, view);
+    refuse(harness.doubles, 'removeFinalizer', 'kubernetes/forbidden');
+    const handle = await deleted(harness, view);
     const { bundles } = await eventually(
       'it is reported',
-      () => lab.status(view),
+      () => harness.status(view),
       (status) => failureCodeOf(status.bundles['primary']) === 'kubernetes/forbidden',
     );
     expect(bundles['primary']).toMatchObject({
@@ -282,12 +285,12 @@ test('a blocked finalizer is reported with its reason, and retried at a change',
     });
     await eventually(
       'an Event says so',
-      async () => lab.doubles.reports.at(-1)?.event,
+      async () => harness.doubles.reports.at(-1)?.event,
       (event) => event?.reason === 'DecommissionBlocked' && event.message === 'removeFinalizer is refused',
     );
-    lab.doubles.override('removeFinalizer', undefined);
+    harness.doubles.override('removeFinalizer', undefined);
     await handle.signal(dependencyChanged, { what: 'the right is there' });
     expect(await handle.result()).toMatchObject({ finalizerRemoved: true });
-    expect(lab.doubles.countOf('revokeCertificates')).toBe(1);
+    expect(harness.doubles.countOf('revokeCertificates')).toBe(1);
   });
 });

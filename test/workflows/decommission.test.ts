@@ -8,36 +8,36 @@ import { activityFailure, retryableFailure } from '../support/workflows/activity
 import { clusterView } from '../support/workflows/cluster-views.ts';
 import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useWorkflowHarness();
+const withHarness = useWorkflowHarness();
 
-function decommissionResultOf(lab: WorkflowHarness, view: ClusterView): Promise<DecommissionResult> {
-  return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result();
+function decommissionResultOf(harness: WorkflowHarness, view: ClusterView): Promise<DecommissionResult> {
+  return harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result();
 }
 
 describe('deletion', () => {
-  test('while asleep revokes, removes, releases, in this order, and leaves a ledger', async () => {
-    await withLab(async (lab) => {
+  test('while asleep revokes, deletes, removes the finalizer, in this order, and returns what was done', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      const handle = await lab.start(view);
-      await untilReady(lab, view);
+      const handle = await harness.start(view);
+      await untilReady(harness, view);
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      const ledger = await decommissionResultOf(lab, view);
+      const ledger = await decommissionResultOf(harness, view);
       expect(ledger.finalizerRemoved).toBe(true);
       expect(ledger.bundles[0]?.revocations).toEqual([
         { serialNumber: '1000', outcome: 'revoked', message: 'revoked' },
       ]);
-      const order = lab.doubles.calls.map((call) => call.activity);
+      const order = harness.doubles.calls.map((call) => call.activity);
       expect(order.slice(-3)).toEqual(['revokeCertificates', 'removeBundle', 'removeFinalizer']);
     });
   });
 
   test('before anything was issued completes without an order', async () => {
-    await withLab(async (lab) => {
+    await withHarness(async (harness) => {
       const view = clusterView({ deleting: true });
-      await lab.start(view);
-      const ledger = await decommissionResultOf(lab, view);
+      await harness.start(view);
+      const ledger = await decommissionResultOf(harness, view);
       expect(ledger.finalizerRemoved).toBe(true);
-      expect(lab.doubles.countOf('placeOrder')).toBe(0);
+      expect(harness.doubles.countOf('placeOrder')).toBe(0);
     });
   });
 
@@ -45,75 +45,75 @@ describe('deletion', () => {
     ['released', true],
     ['absent', true],
     ['kept', false],
-    // As a worker of an earlier version answers.
+    // As a worker of an earlier version returns it.
     [undefined, true],
   ] as const)('leaves a ledger that says what became of the finalizer: %s', async (finalizer, finalizerRemoved) => {
-    await withLab(async (lab) => {
+    await withHarness(async (harness) => {
       const view = clusterView({ deleting: true });
-      lab.doubles.override('removeFinalizer', async () => finalizer as FinalizerOutcome);
-      await lab.start(view);
-      const ledger = await decommissionResultOf(lab, view);
+      harness.doubles.override('removeFinalizer', async () => finalizer as FinalizerOutcome);
+      await harness.start(view);
+      const ledger = await decommissionResultOf(harness, view);
       expect(ledger.finalizerRemoved).toBe(finalizerRemoved);
       expect(ledger.finalizer).toBe(finalizer);
     });
   });
 
-  test('in the middle of an issuance withdraws its records first', async () => {
-    await withLab(async (lab) => {
+  test('during an issuance withdraws its records first', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      lab.doubles.override('verifyPropagation', async () => {
+      harness.doubles.override('verifyPropagation', async () => {
         throw retryableFailure();
       });
-      const handle = await lab.start(view);
+      const handle = await harness.start(view);
       await eventually(
         'published',
-        async () => lab.doubles.published.size,
+        async () => harness.doubles.published.size,
         (size) => size === 2,
       );
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      await decommissionResultOf(lab, view);
-      expect(lab.doubles.published.size).toBe(0);
-      const order = lab.doubles.calls.map((call) => call.activity);
+      await decommissionResultOf(harness, view);
+      expect(harness.doubles.published.size).toBe(0);
+      const order = harness.doubles.calls.map((call) => call.activity);
       expect(order.indexOf('withdrawTxtRecords')).toBeLessThan(order.indexOf('removeBundle'));
     });
   });
 
-  test('while failing ends all the same', async () => {
-    await withLab(async (lab) => {
+  test('while failing completes', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      lab.doubles.override('placeOrder', async () => {
+      harness.doubles.override('placeOrder', async () => {
         throw activityFailure('acme/accountMissing', 'no account');
       });
-      const handle = await lab.start(view);
+      const handle = await harness.start(view);
       await eventually(
         'waiting',
-        () => lab.status(view),
+        () => harness.status(view),
         (seen) => seen.bundles['primary']?.state === 'Waiting',
       );
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      expect((await decommissionResultOf(lab, view)).finalizerRemoved).toBe(true);
+      expect((await decommissionResultOf(harness, view)).finalizerRemoved).toBe(true);
     });
   });
 
   test('of a cluster that moves to another management cluster revokes nothing', async () => {
-    await withLab(async (lab) => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      const handle = await lab.start(view);
-      await untilReady(lab, view);
+      const handle = await harness.start(view);
+      await untilReady(harness, view);
       await handle.signal(clusterObserved, { ...view, relocation: 'outgoing', deleting: true });
-      await decommissionResultOf(lab, view);
-      expect(lab.doubles.countOf('revokeCertificates')).toBe(0);
-      expect(lab.doubles.countOf('removeFinalizer')).toBe(1);
+      await decommissionResultOf(harness, view);
+      expect(harness.doubles.countOf('revokeCertificates')).toBe(0);
+      expect(harness.doubles.countOf('removeFinalizer')).toBe(1);
     });
   });
 
-  test('that went by unseen is carried out when the cluster is found gone', async () => {
-    await withLab(async (lab) => {
+  test('that was not observed is carried out when the cluster is found gone', async () => {
+    await withHarness(async (harness) => {
       const view = clusterView();
-      const handle = await lab.start(view);
-      await untilReady(lab, view);
+      const handle = await harness.start(view);
+      await untilReady(harness, view);
       await handle.signal(clusterGone);
-      expect((await decommissionResultOf(lab, view)).bundles).toHaveLength(1);
+      expect((await decommissionResultOf(harness, view)).bundles).toHaveLength(1);
     });
   });
 });

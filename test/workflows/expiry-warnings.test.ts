@@ -10,9 +10,9 @@ import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/u
 
 const DAY_MS = 86_400_000;
 
-const withLab = useWorkflowHarness(startTimeSkippingEnvironment);
+const withHarness = useWorkflowHarness(startTimeSkippingEnvironment);
 
-/** `status/reason` of a condition in each report, repetitions left out. */
+/** `status/reason` of a condition in each report, without repetitions. */
 function reportedOf(reports: readonly StatusReport[], type: string): readonly string[] {
   return reports
     .map(({ conditions }) => conditions.find((condition) => condition.type === type))
@@ -20,83 +20,83 @@ function reportedOf(reports: readonly StatusReport[], type: string): readonly st
     .filter((said, index, all) => said !== all[index - 1]);
 }
 
-async function issued(lab: WorkflowHarness, count: number): Promise<void> {
+async function issued(harness: WorkflowHarness, count: number): Promise<void> {
   await eventually(
     `certificate ${count}`,
-    async () => lab.doubles.issued.length,
+    async () => harness.doubles.issued.length,
     (found) => found === count,
   );
 }
 
 /** Advances the time, and waits for the report. */
-async function leap(lab: WorkflowHarness, days: number, type: string, expected: string): Promise<void> {
-  await lab.advanceTime(days * DAY_MS);
+async function leap(harness: WorkflowHarness, days: number, type: string, expected: string): Promise<void> {
+  await harness.advanceTime(days * DAY_MS);
   await eventually(
     `${type} ${expected}`,
-    async () => reportedOf(lab.doubles.reports, type).at(-1),
+    async () => reportedOf(harness.doubles.reports, type).at(-1),
     (said) => said === expected,
   );
 }
 
 test('a paused cluster is reported near, critical and expired during its pause, and renewed after it', async () => {
-  await withLab(async (lab) => {
+  await withHarness(async (harness) => {
     const view = clusterView();
-    const handle = await lab.start(view);
-    await issued(lab, 1);
+    const handle = await harness.start(view);
+    await issued(harness, 1);
     await handle.signal(clusterObserved, { ...view, paused: true });
-    await leap(lab, 70, 'ExpiryNear', 'True/Near');
-    await leap(lab, 14, 'ExpiryNear', 'True/Critical');
-    await leap(lab, 8, 'Ready', 'False/Expired');
-    expect(reportedOf(lab.doubles.reports, 'ExpiryNear')).toEqual([
+    await leap(harness, 70, 'ExpiryNear', 'True/Near');
+    await leap(harness, 14, 'ExpiryNear', 'True/Critical');
+    await leap(harness, 8, 'Ready', 'False/Expired');
+    expect(reportedOf(harness.doubles.reports, 'ExpiryNear')).toEqual([
       'False/NotExpiring',
       'True/Near',
       'True/Critical',
       'True/Expired',
     ]);
-    const events = lab.doubles.reports.map(({ event }) => event?.reason);
+    const events = harness.doubles.reports.map(({ event }) => event?.reason);
     expect(events).toEqual(['Issued', 'ReconcilePaused', 'ExpiryNear', 'ExpiryNear', 'Expired']);
-    expect(lab.doubles.countOf('placeOrder')).toBe(1);
+    expect(harness.doubles.countOf('placeOrder')).toBe(1);
 
     await handle.signal(clusterObserved, view);
-    await issued(lab, 2);
+    await issued(harness, 2);
     await eventually(
       'all well again',
-      async () => reportedOf(lab.doubles.reports, 'ExpiryNear').at(-1),
+      async () => reportedOf(harness.doubles.reports, 'ExpiryNear').at(-1),
       (said) => said === 'False/NotExpiring',
     );
-    expect(reportedOf(lab.doubles.reports, 'Ready').at(-1)).toBe('True/Issued');
+    expect(reportedOf(harness.doubles.reports, 'Ready').at(-1)).toBe('True/Issued');
   });
 });
 
 test('a healthy certificate is never reported near its expiry', async () => {
-  await withLab(async (lab) => {
+  await withHarness(async (harness) => {
     const view = clusterView();
-    await lab.start(view);
-    await issued(lab, 1);
-    await lab.advanceTime(46 * DAY_MS);
-    await issued(lab, 2);
-    expect(reportedOf(lab.doubles.reports, 'ExpiryNear')).toEqual(['False/NotExpiring']);
+    await harness.start(view);
+    await issued(harness, 1);
+    await harness.advanceTime(46 * DAY_MS);
+    await issued(harness, 2);
+    expect(reportedOf(harness.doubles.reports, 'ExpiryNear')).toEqual(['False/NotExpiring']);
   });
 });
 
-test('a renewal that keeps failing is tried more often as the expiry nears, each attempt is counted, and Ready turns False at the expiry', async () => {
-  await withLab(async (lab) => {
-    lab.doubles.lifetimeDays = 8;
+test('a failing renewal is retried more often near the expiry, each attempt is counted, and Ready is False at the expiry', async () => {
+  await withHarness(async (harness) => {
+    harness.doubles.lifetimeDays = 8;
     const view = clusterView();
-    await lab.start(view);
-    await issued(lab, 1);
-    const notAfter = Date.parse(lab.doubles.issued[0]?.notAfter ?? '');
+    await harness.start(view);
+    await issued(harness, 1);
+    const notAfter = Date.parse(harness.doubles.issued[0]?.notAfter ?? '');
     const attempts: number[] = [];
-    lab.doubles.override('placeOrder', async () => {
-      attempts.push(await lab.env.currentTimeMs());
+    harness.doubles.override('placeOrder', async () => {
+      attempts.push(await harness.env.currentTimeMs());
       throw activityFailure('acme/orderInvalid', 'the CA says no');
     });
     for (let hours = 0; hours < 8 * 24; hours += 6) {
-      await lab.advanceTime(DAY_MS / 4);
+      await harness.advanceTime(DAY_MS / 4);
     }
-    await leap(lab, 1, 'Ready', 'False/Expired');
+    await leap(harness, 1, 'Ready', 'False/Expired');
     const gapsHours = attempts.slice(1).map((at, index) => (at - (attempts[index] ?? 0)) / 3_600_000);
-    // Daily while there is time, every few hours on the last day: never later than a quarter of what is left.
+    // Daily, and every few hours on the last day: never later than a quarter of the remaining time.
     for (const [index, at] of attempts.entries()) {
       const left = notAfter - at;
       const gap = gapsHours[index];
@@ -104,11 +104,11 @@ test('a renewal that keeps failing is tried more often as the expiry nears, each
     }
     const lastDay = attempts.filter((at) => at < notAfter && at > notAfter - DAY_MS);
     expect(lastDay.length).toBeGreaterThan(4);
-    expect(reportedOf(lab.doubles.reports, 'Ready')).toEqual(['True/Issued', 'False/Expired']);
-    expect(reportedOf(lab.doubles.reports, 'ExpiryNear').at(-1)).toBe('True/Expired');
-    const last = lab.doubles.reports.at(-1);
+    expect(reportedOf(harness.doubles.reports, 'Ready')).toEqual(['True/Issued', 'False/Expired']);
+    expect(reportedOf(harness.doubles.reports, 'ExpiryNear').at(-1)).toBe('True/Expired');
+    const last = harness.doubles.reports.at(-1);
     expect(last).toMatchObject({ state: 'Failing', failedAttempts: attempts.length });
-    expect(Date.parse(last?.nextAttempt ?? '')).toBeGreaterThan(await lab.env.currentTimeMs());
+    expect(Date.parse(last?.nextAttempt ?? '')).toBeGreaterThan(await harness.env.currentTimeMs());
     expect(last?.conditions.find(({ type }) => type === 'Failing')?.message).toContain('the CA says no');
   });
 });

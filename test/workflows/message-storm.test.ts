@@ -19,12 +19,12 @@ const LIFETIME_DAYS = 6 / 86_400;
 const MIN_SECONDS_TO_RENEWAL = 1;
 const STORMS = 8;
 
-const withLab = useWorkflowHarness();
+const withHarness = useWorkflowHarness();
 
 /** The reason of an order, from its workflow's input. */
-async function reasonOf(lab: WorkflowHarness, view: ClusterView, order: number): Promise<string> {
+async function reasonOf(harness: WorkflowHarness, view: ClusterView, order: number): Promise<string> {
   const workflowId = issuanceWorkflowId(view.identity, 'primary', order);
-  const { events } = await lab.env.client.workflow.getHandle(workflowId).fetchHistory();
+  const { events } = await harness.env.client.workflow.getHandle(workflowId).fetchHistory();
   const [payload] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
   if (payload === undefined) throw new Error(`order ${order} was started without an input`);
   return defaultPayloadConverter.fromPayload<CertificateIssuanceInput>(payload).reason;
@@ -37,25 +37,25 @@ function refusalOf(answer: PromiseSettledResult<unknown>): string | undefined {
   return reason.cause.type ?? 'a refusal without a type';
 }
 
-test('storms of messages as runs end: every renewal asked for is answered, the last view holds, nothing is ordered without a reason', {
+test('storms of messages as runs end: every renew update is answered, the last view applies, nothing is ordered without a reason', {
   timeout: 180_000,
 }, async () => {
   const ends = new ContinueAsNewHook();
-  await withLab(
-    async (lab) => {
-      lab.doubles.lifetimeDays = LIFETIME_DAYS;
+  await withHarness(
+    async (harness) => {
+      harness.doubles.lifetimeDays = LIFETIME_DAYS;
       const view = clusterView({ bundles: [bundleView('primary', 'api.c1.example.com')] });
       const begin = Date.now();
-      const { signaledRunId } = await lab.start(view);
-      await untilReady(lab, view);
+      const { signaledRunId } = await harness.start(view);
+      await untilReady(harness, view);
       const workflowId = clusterWorkflowId(view.identity);
-      const handle: WorkflowHandle<typeof clusterCertificates> = lab.env.client.workflow.getHandle(workflowId);
+      const handle: WorkflowHandle<typeof clusterCertificates> = harness.env.client.workflow.getHandle(workflowId);
 
       const storm = new MessageStorm(handle, view);
       let storms = 0;
       const breakOut = async (certificate: CertificateFacts): Promise<void> => {
         storms += 1;
-        // In turn so that the run cannot end yet, and so that it has ended.
+        // Alternately before and after the end of a run.
         ends.onContinueAsNew(storms % 2 === 0 ? undefined : 20, breakOut);
         if (storms <= STORMS) await storm.send(certificate);
       };
@@ -71,7 +71,7 @@ test('storms of messages as runs end: every renewal asked for is answered, the l
       const names = wanted?.names.kind === 'valid' ? wanted.names.dnsNames : [];
       const status = await eventually(
         'all is quiet',
-        () => lab.status(view),
+        () => harness.status(view),
         ({ bundles }) =>
           bundles['primary']?.state === 'Ready' && bundles['primary'].certificate?.dnsNames[0] === names[0],
       );
@@ -79,12 +79,14 @@ test('storms of messages as runs end: every renewal asked for is answered, the l
 
       const refusals = storm.renewals.flatMap((answer) => refusalOf(answer) ?? []);
       expect(storm.renewals).toHaveLength(2 * STORMS);
-      // The limit on one set of names may be used up by so many renewals; nothing else is a reason to refuse one.
+      // Only the exact-set rate limit may reject so many renewals.
       expect(refusals.filter((type) => type !== 'rateLimit/exactSet')).toEqual([]);
 
       const orders = status.bundles['primary']?.orders ?? 0;
       const seconds = (Date.now() - begin) / 1_000;
-      const reasons = await Promise.all(Array.from({ length: orders }, (_, index) => reasonOf(lab, view, index + 1)));
+      const reasons = await Promise.all(
+        Array.from({ length: orders }, (_, index) => reasonOf(harness, view, index + 1)),
+      );
       const count = (reason: RegExp): number => reasons.filter((text) => reason.test(text)).length;
       const [first, asked, lacking, due] = [/no certificate in the Secret/, /operator asked/, /lacks/, /expire/].map(
         count,
@@ -95,7 +97,7 @@ test('storms of messages as runs end: every renewal asked for is answered, the l
       expect(due).toBeLessThanOrEqual(seconds / MIN_SECONDS_TO_RENEWAL);
       expect(reasons).toHaveLength([first, asked, lacking, due].reduce<number>((sum, part) => sum + (part ?? 0), 0));
 
-      const runs = await chainStats(lab.env.client, workflowId, signaledRunId);
+      const runs = await chainStats(harness.env.client, workflowId, signaledRunId);
       expect(runs.length).toBeGreaterThan(STORMS / 2);
       const failures = runs.flatMap(({ taskFailures }) => taskFailures);
       expect(failures.filter((cause) => cause !== UNHANDLED_COMMAND)).toEqual([]);

@@ -6,28 +6,28 @@ import { eventually } from '../support/vitest/eventually.ts';
 import { clusterView } from '../support/workflows/cluster-views.ts';
 import { useWorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useWorkflowHarness();
+const withHarness = useWorkflowHarness();
 
 test.each<[string, 'CertificateRequest' | undefined, RegExp]>([
   ['ClusterDeployment', undefined, /ClusterDeployment.*base domain/],
   ['CertificateRequest', 'CertificateRequest', /spec\.dnsNames.*spec\.acmeDNSDomain/],
 ])('a name outside of the zone of a %s', async (_what, kind, advice) => {
-  await withLab(async (lab) => {
+  await withHarness(async (harness) => {
     const { identity } = clusterView();
     const view = clusterView({
       identity: { ...identity, ...(kind === undefined ? {} : { kind }) },
       zoneName: 'elsewhere.example.net',
     });
-    await lab.start(view);
+    await harness.start(view);
     const { bundles } = await eventually(
       'it waits',
-      () => lab.status(view),
+      () => harness.status(view),
       (status) => status.bundles['primary']?.state === 'Waiting',
     );
     expect(bundles['primary'] && failureOf(bundles['primary'])).toMatchObject({
       code: 'dns/nameOutsideZone',
       remedy: expect.stringMatching(advice) as string,
     });
-    expect(lab.doubles.countOf('publishTxtRecords')).toBe(0);
+    expect(harness.doubles.countOf('publishTxtRecords')).toBe(0);
   });
 });

@@ -14,7 +14,7 @@ import { activityFailure, retryableFailure } from '../support/workflows/activity
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
 import { useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
 
-const withLab = useWorkflowHarness();
+const withHarness = useWorkflowHarness();
 
 const CLAIM = { clusterDeployment: 'c1' };
 
@@ -26,16 +26,16 @@ function standalone(): ClusterView {
   });
 }
 
-function waitForState(lab: WorkflowHarness, view: ClusterView, state: string): Promise<unknown> {
+function waitForState(harness: WorkflowHarness, view: ClusterView, state: string): Promise<unknown> {
   return eventually(
     state,
-    () => lab.status(view),
+    () => harness.status(view),
     ({ bundles }) => bundles['web']?.state === state,
   );
 }
 
-function decommissionResultOf(lab: WorkflowHarness, view: ClusterView): Promise<DecommissionResult> {
-  return lab.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result();
+function decommissionResultOf(harness: WorkflowHarness, view: ClusterView): Promise<DecommissionResult> {
+  return harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).result();
 }
 
 function gate(): { readonly opened: Promise<void>; open(): void } {
@@ -46,81 +46,81 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
   return { opened, open: () => open() };
 }
 
-function nothingEnded(lab: WorkflowHarness): void {
+function nothingEnded(harness: WorkflowHarness): void {
   for (const activity of ['revokeCertificates', 'removeBundle', 'removeFinalizer'] as const) {
-    expect(lab.doubles.countOf(activity)).toBe(0);
+    expect(harness.doubles.countOf(activity)).toBe(0);
   }
 }
 
 describe('a request that is claimed', () => {
-  test('while it sleeps is left as it is, and its workflow says whose it is', async () => {
-    await withLab(async (lab) => {
+  test('while it sleeps is not changed, and its workflow returns the claim', async () => {
+    await withHarness(async (harness) => {
       const view = standalone();
-      const handle = await lab.start(view);
-      await waitForState(lab, view, 'Ready');
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
       await handle.signal(requestClaimed, CLAIM);
-      expect(await decommissionResultOf(lab, view)).toEqual({
+      expect(await decommissionResultOf(harness, view)).toEqual({
         cluster: view.identity,
         bundles: [{ bundleName: 'web', revocations: [], removed: [] }],
         finalizerRemoved: false,
         claimedBy: 'c1',
       });
-      nothingEnded(lab);
+      nothingEnded(harness);
     });
   });
 
   test('during an order: the order is cancelled, its records are withdrawn, and a pending renew fails', async () => {
-    await withLab(async (lab) => {
+    await withHarness(async (harness) => {
       const view = standalone();
-      const handle = await lab.start(view);
-      await waitForState(lab, view, 'Ready');
-      lab.doubles.override('verifyPropagation', async () => {
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
+      harness.doubles.override('verifyPropagation', async () => {
         throw retryableFailure();
       });
       const renewal = handle.executeUpdate(renew, { args: [{}] });
       const refused = expect(renewal).rejects.toMatchObject({ cause: { type: 'renew/aborted' } });
       await eventually(
         'published',
-        async () => lab.doubles.published.size,
+        async () => harness.doubles.published.size,
         (size) => size === 2,
       );
       await handle.signal(requestClaimed, CLAIM);
       await refused;
-      expect((await decommissionResultOf(lab, view)).claimedBy).toBe('c1');
-      expect(lab.doubles.published.size).toBe(0);
-      nothingEnded(lab);
+      expect((await decommissionResultOf(harness, view)).claimedBy).toBe('c1');
+      expect(harness.doubles.published.size).toBe(0);
+      nothingEnded(harness);
     });
   });
 
-  test('has records withdrawn that an earlier order had to leave; what cannot be is in the result', async () => {
-    await withLab(async (lab) => {
+  test('withdraws records that an earlier order left; a failure is in the result', async () => {
+    await withHarness(async (harness) => {
       const view = standalone();
       const denied = activityFailure('dns/accessDenied', 'no right to change the zone');
-      lab.doubles.override('withdrawTxtRecords', async () => {
+      harness.doubles.override('withdrawTxtRecords', async () => {
         throw denied;
       });
-      const handle = await lab.start(view);
-      await waitForState(lab, view, 'Ready');
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
       await handle.signal(requestClaimed, CLAIM);
-      const { bundles, claimedBy } = await decommissionResultOf(lab, view);
+      const { bundles, claimedBy } = await decommissionResultOf(harness, view);
       expect(claimedBy).toBe('c1');
       expect(bundles).toMatchObject([{ bundleName: 'web', failure: { code: 'dns/accessDenied' } }]);
-      nothingEnded(lab);
+      nothingEnded(harness);
     });
   });
 
-  test('and then vanishes is the business of the cluster that has it', async () => {
-    await withLab(async (lab) => {
+  test('and then gone is ignored: the workflow of its cluster manages it', async () => {
+    await withHarness(async (harness) => {
       const view = standalone();
       const gone = gate();
       let withdrawals = 0;
-      lab.doubles.override('withdrawTxtRecords', async () => {
+      harness.doubles.override('withdrawTxtRecords', async () => {
         withdrawals += 1;
         if (withdrawals === 1) throw activityFailure('dns/accessDenied', 'no right to change the zone');
         await gone.opened;
       });
-      const handle = await lab.start(view);
-      await waitForState(lab, view, 'Ready');
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
       await handle.signal(requestClaimed, CLAIM);
       await eventually(
         'it is handed over',
@@ -129,30 +129,30 @@ describe('a request that is claimed', () => {
       );
       await handle.signal(clusterGone);
       gone.open();
-      expect((await decommissionResultOf(lab, view)).claimedBy).toBe('c1');
-      nothingEnded(lab);
+      expect((await decommissionResultOf(harness, view)).claimedBy).toBe('c1');
+      nothingEnded(harness);
     });
   });
 
-  test('when its end has begun comes to that end', async () => {
-    await withLab(async (lab) => {
+  test('after its decommission has started is decommissioned', async () => {
+    await withHarness(async (harness) => {
       const view = standalone();
       const claimed = gate();
-      lab.doubles.override('revokeCertificates', async () => {
+      harness.doubles.override('revokeCertificates', async () => {
         await claimed.opened;
         return [];
       });
-      const handle = await lab.start(view);
-      await waitForState(lab, view, 'Ready');
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
       await handle.signal(clusterObserved, { ...view, deleting: true });
       await eventually(
         'it revokes',
-        async () => lab.doubles.countOf('revokeCertificates'),
+        async () => harness.doubles.countOf('revokeCertificates'),
         (count) => count === 1,
       );
       await handle.signal(requestClaimed, CLAIM);
       claimed.open();
-      const ledger = await decommissionResultOf(lab, view);
+      const ledger = await decommissionResultOf(harness, view);
       expect(ledger).toMatchObject({ finalizerRemoved: true, bundles: [{ removed: ['web-cert'] }] });
       expect(ledger.claimedBy).toBeUndefined();
     });

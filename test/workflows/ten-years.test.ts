@@ -3,14 +3,14 @@ import { simulateYears } from '../support/simulation/simulated-years.ts';
 import { startTimeSkippingEnvironment } from '../support/temporal/temporal-server.ts';
 import { useWorkflowHarness } from '../support/workflows/use-harness.ts';
 
-/** Whatever a cycle needs, it needs less than this. Measured: 47 in a run that issues and renews. */
+/** Upper bound for a cycle. Measured: 47 in a run that issues and renews. */
 const MAX_EVENTS = 50;
 /** Measured for two names: 44 to 50, by which activities end at the same time. */
 const MAX_ORDER_EVENTS = 55;
-/** A certificate more in the list of those not expired, and longer numbers. */
+/** For one more unexpired certificate, and longer numbers. */
 const STATE_GROWTH_BYTES = 256;
 
-const withLab = useWorkflowHarness(startTimeSkippingEnvironment);
+const withHarness = useWorkflowHarness(startTimeSkippingEnvironment);
 
 test.each([
   { days: 45, years: 10, renewals: 165, daysLeft: 22.5 },
@@ -18,8 +18,8 @@ test.each([
 ])(
   'certificates of $days days for $years × 365 days: $renewals renewals, an order each, none late, histories and state as small as at the start',
   async ({ days, years, renewals, daysLeft }) => {
-    await withLab(async (lab) => {
-      const life = await simulateYears(lab, { days, years });
+    await withHarness(async (harness) => {
+      const life = await simulateYears(harness, { days, years });
       expect(life).toMatchObject({ renewals, expectedRenewals: renewals, orders: renewals + 1, mostOrdersPerCycle: 1 });
       expect(life.leastDaysLeft).toBeGreaterThan(daysLeft - 0.01);
       expect(life.mostSecondsLate).toBeLessThan(60);

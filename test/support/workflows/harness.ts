@@ -31,7 +31,7 @@ export interface WorkflowHarness {
 export async function withWorkflowHarness<T>(
   env: TestWorkflowEnvironment,
   workflowBundle: WorkflowBundleOption,
-  body: (lab: WorkflowHarness) => Promise<T>,
+  body: (harness: WorkflowHarness) => Promise<T>,
   payloadCodecs: PayloadCodec[] = [],
 ): Promise<T> {
   const taskQueue = `test-${crypto.randomUUID()}`;
@@ -48,7 +48,7 @@ export async function withWorkflowHarness<T>(
     shutdownGraceTime: '2 seconds',
   });
   const started: ClusterView[] = [];
-  const lab: WorkflowHarness = {
+  const harness: WorkflowHarness = {
     doubles,
     env,
     taskQueue,
@@ -64,7 +64,7 @@ export async function withWorkflowHarness<T>(
   };
   return await worker.runUntil(async () => {
     try {
-      return await body(lab);
+      return await body(harness);
     } finally {
       // Without a worker, a workflow makes the time-skipping server wait for each of its task time-outs.
       for (const view of started) await terminate(env, view);
@@ -73,10 +73,14 @@ export async function withWorkflowHarness<T>(
 }
 
 /** Waits until a bundle of the cluster is Ready. */
-export async function untilReady(lab: WorkflowHarness, view: ClusterView, bundle = 'primary'): Promise<ClusterStatus> {
+export async function untilReady(
+  harness: WorkflowHarness,
+  view: ClusterView,
+  bundle = 'primary',
+): Promise<ClusterStatus> {
   return await eventually(
     `${bundle} is Ready`,
-    () => lab.status(view),
+    () => harness.status(view),
     (status) => status.bundles[bundle]?.state === 'Ready',
   );
 }

@@ -9,7 +9,7 @@ import { type WorkflowHarness, withWorkflowHarness } from './harness.ts';
 export { untilReady, type WorkflowHarness } from './harness.ts';
 
 export type WithHarness = (
-  body: (lab: WorkflowHarness) => Promise<void>,
+  body: (harness: WorkflowHarness) => Promise<void>,
   payloadCodecs?: PayloadCodec[],
 ) => Promise<void>;
 
