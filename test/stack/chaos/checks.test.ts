@@ -41,7 +41,7 @@ afterAll(() => journal.stop());
 const issued = async () => (await readCaLog(lab().stack.stateDir)).issued;
 const allOfIt = async () => ({ issued: await issued(), certificates: journal.certificates, orders: [] });
 
-test('on a hub in order nothing is found', async () => {
+test('nothing is found where everything is in order', async () => {
   await expect(certificateFindings(lab(), clusters)).resolves.toEqual([]);
   await expect(issuedFindings(lab(), { ...(await allOfIt()), deleted: [] })).resolves.toEqual([]);
   await expect(recordFindings(lab())).resolves.toEqual([]);
@@ -51,7 +51,7 @@ test('on a hub in order nothing is found', async () => {
   expect(journal.broken).toEqual([]);
 });
 
-test('a cluster that was to be deleted and is there: its objects, its certificate, its workflow', async () => {
+test('an existing cluster that should be deleted: its objects, its certificate, its workflow', async () => {
   const [one] = clusters;
   await expect(objectFindings(lab(), [one])).resolves.toMatchObject([
     { kind: 'leftover', what: expect.stringMatching(/^ClusterDeployment .*, held by certificaterequests/) },
@@ -69,13 +69,13 @@ test('a cluster that was to be deleted and is there: its objects, its certificat
   ]);
 });
 
-test('a certificate that was issued and never was in a Secret', async () => {
+test('an issued certificate that was never in a Secret', async () => {
   const certificates = journal.certificates.filter(({ serialNumber }) => serialNumber !== serials[0]);
   const found = await issuedFindings(lab(), { ...(await allOfIt()), certificates, deleted: [] });
   expect(found).toMatchObject([{ kind: 'lost', what: expect.stringContaining(serials[0]) }]);
 });
 
-test('a workflow task that failed, a workflow that was terminated, an order that is still under way', async () => {
+test('a failed workflow task, a terminated workflow, a running issuance', async () => {
   const { workflow } = lab().client;
   const unknown = await workflow.start('noSuchWorkflow', { taskQueue: TASK_QUEUE, workflowId: 'unknown' });
   await eventually(
@@ -98,10 +98,10 @@ test('a workflow task that failed, a workflow that was terminated, an order that
   await workflow.getHandle('issue/for-ever').terminate();
 });
 
-describe('once no worker puts anything right any more', () => {
+describe('without a worker', () => {
   beforeAll(() => lab().stopWorkers());
 
-  test('a TXT record that was left in the zone', async () => {
+  test('a TXT record in the zone', async () => {
     const name = `_acme-challenge.api.checked-1.${lab().zone.name}`;
     await putTxt(name);
     await expect(recordFindings(lab())).resolves.toEqual([
@@ -126,7 +126,7 @@ describe('once no worker puts anything right any more', () => {
     ]);
   });
 
-  test('a key that is not the certificate’s: by the check, and by the watch that saw it', async () => {
+  test('a key of another certificate, by the check and by the watch', async () => {
     const { namespace, secretName: name } = clusters[0];
     const key = Buffer.from(selfSigned().keyPem).toString('base64');
     await lab().kubernetes.patch(SECRETS, { namespace, name }, [{ op: 'replace', path: '/data/tls.key', value: key }]);
@@ -140,7 +140,7 @@ describe('once no worker puts anything right any more', () => {
     );
   });
 
-  test('a Secret that is missing', async () => {
+  test('a missing Secret', async () => {
     const { namespace, secretName: name } = clusters[0];
     await lab().kubernetes.delete(SECRETS, { namespace, name });
     await expect(certificateFindings(lab(), [clusters[0]])).resolves.toEqual([

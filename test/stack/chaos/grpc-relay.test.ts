@@ -21,7 +21,7 @@ async function clientThrough(fates: Partial<Interceptor> = {}) {
       afterResponse: () => Promise.resolve('pass'),
       ...fates,
     },
-    ownerOf: () => 'worker-1 life 1',
+    ownerOf: () => 'worker-1 incarnation 1',
     onExchange: ({ path }, { status }, heard) => {
       seen.push({ method: path.slice(path.lastIndexOf('/') + 1), status, heard });
     },
@@ -39,7 +39,7 @@ const ALREADY_EXISTS = 6;
 const parked = (workflowId: string) => ({ taskQueue: 'nobody', workflowId });
 
 describe('a relay in front of Temporal', () => {
-  test('passes answers and errors on as they are', async () => {
+  test('forwards responses and errors unchanged', async () => {
     const { client, seen } = await clientThrough();
     const id = `relayed/${crypto.randomUUID()}`;
     const handle = await client.workflow.start('anything', parked(id));
@@ -52,9 +52,9 @@ describe('a relay in front of Temporal', () => {
   });
 
   test.each([
-    ['before', 'the server never sees the request'],
-    ['after', 'the server has acted'],
-  ])('cut %s: %s', async (moment) => {
+    ['before', 'the server receives no request'],
+    ['after', 'the server has processed the request'],
+  ])('cuts %s the server: %s', async (moment) => {
     const id = `cut/${crypto.randomUUID()}`;
     let cuts = 0;
     const cutStart = ({ path }: ExternalRequest) => {

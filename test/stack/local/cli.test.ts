@@ -49,12 +49,12 @@ async function statusOf(): Promise<{ readonly code: number; readonly status: Sta
   return { code, status: JSON.parse(output) as Status };
 }
 
-test('nothing runs: status says so and fails, down has nothing to do', async () => {
+test('without a stack, status fails and down succeeds', async () => {
   expect(await statusOf()).toMatchObject({ code: 1, status: { running: false } });
   expect(await stack('down', '--json')).toMatchObject({ code: 0 });
 });
 
-test('up in the background, status, logs, a second up; killed by SIGKILL, up again, down: and no process is left behind', async () => {
+test('up in the background, status, logs, a second up, SIGKILL, up again and down leave no process', async () => {
   const up = await stack('up', '--detach', '--json');
   expect(up).toMatchObject({ code: 0 });
   const { hub: managementCluster } = JSON.parse(up.output) as {

@@ -40,7 +40,7 @@ async function can(...what: readonly string[]): Promise<string> {
   );
 }
 
-describe('a prepared hub', () => {
+describe('a prepared management cluster', () => {
   test('gives certman the rights of its ServiceAccount and no others', async () => {
     expect(await can('list', 'clusterdeployments.hive.openshift.io', '-A')).toBe('yes');
     expect(await can('create', 'namespaces')).toBe('no');
@@ -58,13 +58,13 @@ describe('a prepared hub', () => {
     }
   });
 
-  test('can be prepared again, and then has an account of its own at the CA', async () => {
+  test('can be prepared again, with a new account at the CA', async () => {
     const again = await prepareManagementCluster(stack);
     expect(again.accountUrl).not.toBe(managementCluster.accountUrl);
     managementCluster = again;
   });
 
-  test('keeps the CRDs of Hive that are there', async () => {
+  test('keeps existing CRDs of Hive', async () => {
     const crd = 'customresourcedefinition/dnszones.hive.openshift.io';
     await stack.kubectl(['annotate', crd, 'owner=hive-itself']);
     const version = ['get', crd, '-o', 'jsonpath={.metadata.resourceVersion}'];
@@ -75,7 +75,7 @@ describe('a prepared hub', () => {
 });
 
 describe('a worker process', () => {
-  test('issues for sample clusters, is told to end and ends, with nothing left of it', async () => {
+  test('issues for sample clusters, and exits on SIGTERM without leaving a process', async () => {
     const { zoneId } = await stack.createZone('hub-test.example.com');
     const worker = await startWorker({ stack, managementCluster, environment: { CERTMAN_KEY_TYPE: 'p-256' } });
     expect((await sendRequest(worker.metricsUrl)).body).toContain('certman');
@@ -98,14 +98,14 @@ describe('a worker process', () => {
     expect(await waitForExit([worker.pid])).toEqual([]);
   });
 
-  test('that was killed is gone at once', async () => {
+  test('ends at once when it is killed', async () => {
     const worker = await startWorker({ stack, managementCluster, name: 'killed' });
     await worker.kill();
     expect(worker.ended()).toBe('signal SIGKILL');
     expect(await waitForExit([worker.pid])).toEqual([]);
   });
 
-  test('that does not start is told of with the last lines of its log', async () => {
+  test('that does not start is reported with the last lines of its log', async () => {
     const starting = startWorker({
       stack,
       managementCluster,
@@ -120,7 +120,7 @@ describe('a worker process', () => {
   });
 });
 
-test('prepared clusters are not installed yet', async () => {
+test('prepared sample clusters are not installed', async () => {
   const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: 'hub-test.example.com', prefix: 'later' });
   const installed = await stack.kubectl([
     'get',

@@ -17,7 +17,7 @@ function nameOf({ kind = '', metadata }: KubernetesObject): string {
   return `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
-test('the manifests applied without kubectl are those of the overlay', async () => {
+test('the manifests are those of the kustomize overlay', async () => {
   const rendered = parseAllDocuments(await stack.kubectl(['kustomize', OVERLAY]));
   const overlay = rendered.map((document) => document.toJS() as KubernetesObject);
   expect(byName(await localManifests())).toEqual(byName(overlay));

@@ -29,8 +29,8 @@ function dnsServer(): { readonly host: string; readonly port: number } {
   return { host, port: Number(port) };
 }
 
-describe('a part that was killed comes back on its port', () => {
-  test('the API server and its store, with their objects', async () => {
+describe('a killed part restarts on its port', () => {
+  test('the API server and etcd, with their objects', async () => {
     await stack.kubectl(['create', 'namespace', 'kept']);
     const pids = [stack.part('kube-apiserver').pid() ?? 0, stack.part('etcd').pid() ?? 0];
     await stack.part('kube-apiserver').kill();
@@ -66,7 +66,7 @@ describe('a part that was killed comes back on its port', () => {
   });
 });
 
-test('a paused part listens and answers nothing until it is resumed', async () => {
+test('a paused part accepts connections and does not respond until it is resumed', async () => {
   const { directoryUrl, caFile } = stack.acme;
   stack.part('pebble').pause();
   await expect(sendRequest(directoryUrl, { caFile, signal: AbortSignal.timeout(300) })).rejects.toThrow();
@@ -75,20 +75,20 @@ test('a paused part listens and answers nothing until it is resumed', async () =
 });
 
 describe('zones', () => {
-  test('made at once are all answered for', async () => {
+  test('created at once are all served', async () => {
     const names = Array.from({ length: 6 }, (_, index) => `at-once-${index}.example.com`);
     const zones = await Promise.all(names.map((name) => stack.createZone(name)));
     expect(new Set(zones.map(({ zoneId }) => zoneId)).size).toBe(names.length);
     for (const name of names) expect(await servesZone(dnsServer(), name)).toBe(true);
   });
 
-  test('that are private are in Route 53 and not in DNS', async () => {
+  test('that are private exist in Route 53 and not in DNS', async () => {
     const { zoneId } = await stack.createZone('private.example.com', { private: true });
     expect(zoneId).toMatch(/^[A-Z0-9]+$/);
     expect(await servesZone(dnsServer(), 'private.example.com')).toBe(false);
   });
 
-  test('that were deleted keep no other from being answered for', async () => {
+  test('that were deleted do not prevent others from being served', async () => {
     const { zoneId } = await stack.createZone('deleted.example.com');
     const { endpoint, region, credentials } = stack.route53;
     const route53 = new Route53Client({ endpoint, region, credentials });
@@ -99,14 +99,14 @@ describe('zones', () => {
   });
 });
 
-test('owner references are followed and namespaces end', async () => {
+test('garbage is collected by owner reference, and namespaces are removed', async () => {
   await stack.kubectl(['create', 'namespace', 'ending']);
   await stack.kubectl(['create', 'configmap', 'inside', '-n', 'ending']);
   await stack.kubectl(['delete', 'namespace', 'ending', '--timeout=5m'], { timeoutMs: WAIT_TIMEOUT_MS });
   await expect(stack.kubectl(['get', 'namespace', 'ending'])).rejects.toThrow(/not found/);
 });
 
-test('Temporal keeps closed workflows for a month', async () => {
+test('Temporal retains closed workflows for 30 days', async () => {
   const connection = await Connection.connect({ address: stack.temporal.address });
   const { namespace } = stack.temporal;
   const { config } = await connection.workflowService.describeNamespace({ namespace });
@@ -114,7 +114,7 @@ test('Temporal keeps closed workflows for a month', async () => {
   expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(TEMPORAL_RETENTION_DAYS * 86_400);
 });
 
-test('the CA knows the profiles by which lifetimes are chosen', async () => {
+test('the CA has a profile for each lifetime', async () => {
   const { body } = await sendRequest(stack.acme.directoryUrl, { caFile: stack.acme.caFile });
   const { meta } = JSON.parse(body) as { readonly meta: { readonly profiles: Record<string, string> } };
   expect(Object.keys(meta.profiles)).toEqual(
@@ -122,7 +122,7 @@ test('the CA knows the profiles by which lifetimes are chosen', async () => {
   );
 });
 
-test('a second stack in the folder is refused, naming who has it', async () => {
+test('a second stack in the folder is refused, with the process of the first', async () => {
   await expect(startStack({ stateDir })).rejects.toThrow(
     new RegExp(`A stack runs in ${stateDir} already.*process ${process.pid}`),
   );

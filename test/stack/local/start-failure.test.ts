@@ -29,7 +29,7 @@ async function recordPids(ended: AbortSignal): Promise<ReadonlySet<number>> {
   return pids;
 }
 
-test('a part that does not start is named with its log, and nothing of the others is left', async () => {
+test('a part that does not start is reported with its log, and no process is left', async () => {
   const broken = join(stateDir, 'broken-pebble');
   await writeFile(broken, '#!/bin/sh\necho "bind: permission denied by a test" >&2\nexit 3\n');
   await chmod(broken, 0o755);
@@ -48,7 +48,7 @@ test('a part that does not start is named with its log, and nothing of the other
   expect(await waitForExit([...pids])).toEqual([]);
 });
 
-test('starting is given up with the signal, and nothing is left', async () => {
+test('an aborted start leaves no process', async () => {
   const { startStack } = await import('../../../local/stack/stack.ts');
   const ended = new AbortController();
   const recording = recordPids(ended.signal);

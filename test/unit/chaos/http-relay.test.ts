@@ -62,7 +62,7 @@ async function relayed(fates: Partial<Interceptor> = {}): Promise<{ readonly url
 const post = (url: string): Promise<Response> => fetch(`${url}/order-plz?x=1`, { method: 'POST', body: 'please' });
 
 describe('a relay', () => {
-  test('passes request and answer on whole, and knows which process asked', async () => {
+  test('forwards complete requests and responses, and identifies the client process', async () => {
     const { url, seen } = await relayed();
     const response = await post(url);
     expect(response.status).toBe(201);
@@ -73,14 +73,14 @@ describe('a relay', () => {
     expect(seen).toMatchObject([{ heard: true, request: { worker: 'this process', path: '/order-plz?x=1' } }]);
   });
 
-  test('cut before the server: it never sees the request', async () => {
+  test('cuts before the server: the server receives no request', async () => {
     const { url, seen } = await relayed({ beforeRequest: () => Promise.resolve('cut') });
     await expect(post(url)).rejects.toThrow();
     expect(received).toEqual([]);
     expect(seen).toEqual([]);
   });
 
-  test('cut after the server: it has acted, and the client hears nothing', async () => {
+  test('cuts after the server: the server has processed the request, and the client has no response', async () => {
     const { url, seen } = await relayed({ afterResponse: () => Promise.resolve('cut') });
     await expect(post(url)).rejects.toThrow();
     expect(received).toHaveLength(1);

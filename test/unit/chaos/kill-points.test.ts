@@ -18,13 +18,13 @@ describe('a short plan', () => {
     expect(pointsOf(1, false).toSorted()).toEqual(expected.toSorted());
   });
 
-  test('is the same for the same seed, and another for another', () => {
+  test('depends on the seed only', () => {
     expect(pointsOf(7, false)).toEqual(pointsOf(7, false));
     expect(pointsOf(7, false)).not.toEqual(pointsOf(8, false));
   });
 });
 
-test('a thorough plan kills at every instant of an order in first orders and in renewals', () => {
+test('a thorough plan uses every kill point of an order in first orders and in renewals', () => {
   const { issuance, renewal } = killPlan(new SeededRandom(1), { thorough: true });
   const inRenewals = renewal.map(describeKillPoint);
   expect(new Set(inRenewals).size).toBe(inRenewals.length);

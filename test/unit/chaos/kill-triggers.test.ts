@@ -26,14 +26,14 @@ function armed(moment: 'before' | 'after', dies = true, request: 'finalize' | 't
 }
 
 describe('a trap', () => {
-  test('for the instant before kills before the server sees the request', async () => {
+  test('for the moment before kills before the server receives the request', async () => {
     const { traps, killed, trap } = armed('before');
     await expect(traps.beforeRequest(finalize)).resolves.toBe('cut');
     await expect(trap.fired).resolves.toBe('worker-1 incarnation 1');
     expect(killed).toEqual(['worker-1 incarnation 1']);
   });
 
-  test('for the instant after lets the server act first', async () => {
+  test('for the moment after kills once the server has processed the request', async () => {
     const { traps, killed } = armed('after');
     await expect(traps.beforeRequest(finalize)).resolves.toBe('pass');
     expect(killed).toEqual([]);
@@ -41,33 +41,33 @@ describe('a trap', () => {
     expect(killed).toEqual(['worker-1 incarnation 1']);
   });
 
-  test('kills once', async () => {
+  test('fires once', async () => {
     const { traps, killed } = armed('before');
     await traps.beforeRequest(finalize);
     await expect(traps.beforeRequest(finalize)).resolves.toBe('pass');
     expect(killed).toHaveLength(1);
   });
 
-  test('lets other requests pass, and those of nobody it knows', async () => {
+  test('lets other requests pass, and those of unknown workers', async () => {
     const { traps, killed } = armed('before');
     await expect(traps.beforeRequest({ ...finalize, path: '/order-plz' })).resolves.toBe('pass');
     await expect(traps.beforeRequest({ ...finalize, worker: undefined })).resolves.toBe('pass');
     expect(killed).toEqual([]);
   });
 
-  test('stays set when the worker had died already', async () => {
+  test('stays armed when the worker has already ended', async () => {
     const { traps } = armed('before', false);
     await expect(traps.beforeRequest(finalize)).resolves.toBe('cut');
     await expect(traps.beforeRequest(finalize)).resolves.toBe('cut');
   });
 
-  test('given up lets everything pass', async () => {
+  test('lets everything pass when it is disarmed', async () => {
     const { traps, trap } = armed('before');
     trap.disarm();
     await expect(traps.beforeRequest(finalize)).resolves.toBe('pass');
   });
 
-  test('for a task that is handed out does not spring at a poll that ends empty', async () => {
+  test('for a task does not fire at a poll without a task', async () => {
     const poll = { ...finalize, system: 'temporal' as const, path: '/x/PollActivityTaskQueue' };
     const { traps } = armed('after', true, 'takeActivity');
     await expect(traps.afterResponse(poll, { ...answer, body: Buffer.alloc(5) })).resolves.toBe('pass');

@@ -41,28 +41,32 @@ describe('an order', () => {
   const judge = (orders: readonly SeenOrder[], more: Partial<OrderEvidence> = {}) =>
     unfulfilledOrders({ ...nothing, orders, kills, ...more }, clusters);
 
-  test('whose certificate was in its Secret is fulfilled', () => {
+  test('is fulfilled when its certificate was in its Secret', () => {
     const issued = [{ orderId: 'a', serialNumber: '1' }];
     expect(judge([order('a')], { issued, certificates: [certificate('1')] })).toEqual(none);
   });
 
   test.each([
     [
-      'nobody heard of',
+      'its response was not delivered',
       { delivered: false },
       'worker-1 incarnation 2 was killed inside newOrder (before fetch authorization)',
     ],
     [
-      'was passed on to the dead',
+      'its worker was killed before the response',
       { at: 1_005 },
       'worker-1 incarnation 2 was killed inside newOrder (before fetch authorization)',
     ],
-    ['the dead had asked for', { incarnation: undefined }, 'its worker was dead before its request was read'],
-  ])('that %s was cut inside newOrder', (_what, more, why) => {
+    [
+      'its worker had ended before the request was read',
+      { incarnation: undefined },
+      'its worker was dead before its request was read',
+    ],
+  ])('is classified as cut when %s', (_what, more, why) => {
     expect(judge([order('a', more)])).toEqual({ ...none, cut: [`order a for api.one.example.com: ${why}`] });
   });
 
-  test('whose worker was killed before Temporal had its URL is told with that kill', () => {
+  test('is classified as unrecorded, with the kill, when its worker was killed before Temporal had its URL', () => {
     expect(judge([order('a')])).toEqual({
       ...none,
       unrecorded: [
@@ -71,7 +75,7 @@ describe('an order', () => {
     });
   });
 
-  test('that Temporal had the URL of is explained by no kill', () => {
+  test('is unexplained when Temporal had its URL', () => {
     const { unexplained } = judge([order('a', { recordedAt: 1_003 })]);
     expect(unexplained).toEqual([expect.stringContaining('was not continued')]);
   });
@@ -82,7 +86,7 @@ describe('an order', () => {
     expect(unexplained).toEqual([expect.stringContaining('worker-1 incarnation 3 was not killed')]);
   });
 
-  test('for a cluster that was deleted meanwhile is given up with it, one from before is not', () => {
+  test('is given up when its cluster was deleted before, and not otherwise', () => {
     const orders = [order('a', { recordedAt: 1_003 }), order('b', { recordedAt: 900, at: 890 })];
     const { givenUp, unexplained } = judge(orders, { decommissioningSince: new Map([['one', 950]]) });
     expect(givenUp).toEqual([expect.stringContaining('order a')]);
@@ -91,12 +95,12 @@ describe('an order', () => {
 });
 
 describe('a cluster', () => {
-  test('has a reason for its first certificate, for each short-lived one that ran out, and for each asked for', () => {
+  test('has a reason for its first certificate, for each short-lived one, and for each requested renewal', () => {
     const own = [certificate('1', 'minutes'), certificate('2', 'minutes'), certificate('3'), certificate('4')];
     expect(duplicateIssuanceFindings(clusters, own, new Map([['one', 1]]))).toEqual([]);
   });
 
-  test('that got one more than that got one twice', () => {
+  test('with one more certificate than reasons has one issued twice', () => {
     const own = [certificate('1'), certificate('2')];
     expect(duplicateIssuanceFindings(clusters, own, new Map())).toEqual([
       { kind: 'issuedTwice', what: 'one got 2 certificates, with 1 reasons for one at most' },

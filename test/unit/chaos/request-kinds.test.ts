@@ -15,7 +15,7 @@ const JSON_PATCH = 'application/json-patch+json';
 const OFF = '[{"op":"remove","path":"/metadata/finalizers/0"}]';
 const TEMPORAL = 'POST /temporal.api.workflowservice.v1.WorkflowService';
 
-describe('each request on the way is known by its step', () => {
+describe('each request of a certificate has a step', () => {
   test.each([
     [request('ca', 'POST /order-plz'), 'newOrder'],
     [request('ca', 'POST /my-order/abc'), 'order'],
@@ -56,7 +56,7 @@ describe('each request on the way is known by its step', () => {
   });
 });
 
-test('a poll that ends empty hands out nothing', () => {
+test('an empty poll response delivers no task', () => {
   const answer = { status: 200, headers: {} };
   expect(deliversTask({ ...answer, body: Buffer.from([0, 0, 0, 0, 0]) })).toBe(false);
   expect(deliversTask({ ...answer, body: Buffer.from([0, 0, 0, 0, 1, 8]) })).toBe(true);

@@ -34,8 +34,8 @@ function mortal() {
   return { worker, started };
 }
 
-describe('a mortal worker', () => {
-  test('is alive from its first instant, and can be killed before it is ready', async () => {
+describe('a restarting worker', () => {
+  test('has an incarnation from its spawn on, and can be killed before it is ready', async () => {
     const { worker, started } = mortal();
     void worker.start();
     expect(worker.incarnation).toBe('worker-1 incarnation 1');
@@ -48,7 +48,7 @@ describe('a mortal worker', () => {
     expect(worker.pid).toBe(101);
   });
 
-  test('is not killed for what an earlier life did', async () => {
+  test('ignores a kill of a previous incarnation', async () => {
     const { worker } = mortal();
     void worker.start();
     await worker.kill('worker-1 incarnation 1');
@@ -57,7 +57,7 @@ describe('a mortal worker', () => {
     expect(worker.incarnation).toBe('worker-1 incarnation 2');
   });
 
-  test('that ends by itself is told of', async () => {
+  test('fails its health check when it exits without a kill', async () => {
     const { worker, started } = mortal();
     const starting = worker.start();
     started[0]?.becomesReady();
@@ -66,7 +66,7 @@ describe('a mortal worker', () => {
     expect(() => worker.checkHealth()).toThrow('worker-1 incarnation 1 exited without having been killed (code 1)');
   });
 
-  test('stays dead once it is over', async () => {
+  test('does not restart after stop', async () => {
     const { worker, started } = mortal();
     const starting = worker.start();
     started[0]?.becomesReady();

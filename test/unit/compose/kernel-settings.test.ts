@@ -39,7 +39,7 @@ COMMIT
 COMMIT
 `;
 
-test('the chains and rules of Docker are deleted, others stay, and policies are as before', () => {
+test('chains and rules of Docker are removed, others are kept, and policies are restored', () => {
   expect(dockerRuleRemoval(OWN, WITH_DOCKER)).toBe(`*filter
 :FORWARD ACCEPT [0:0]
 -D FORWARD -j DOCKER-USER
@@ -60,6 +60,6 @@ COMMIT
 `);
 });
 
-test('nothing is done where Docker left nothing', () => {
+test('nothing changes where Docker left nothing', () => {
   expect(dockerRuleRemoval(OWN, OWN)).toBe('');
 });

@@ -71,17 +71,17 @@ function expectedCommands(): Readonly<Record<string, readonly string[]>> {
 }
 
 describe('docker-compose.yml', () => {
-  test('obeys the compose specification', () => {
+  test('is valid by the Compose specification', () => {
     const validate = new Ajv({ strict: false, validateFormats: false }).compile(withoutIds(composeSchema) as object);
     expect(validate(parse(COMPOSE_TEXT, { merge: true })), JSON.stringify(validate.errors)).toBe(true);
   });
 
-  test('a check by the specification notices a misspelt key', () => {
+  test('the schema rejects a misspelt key', () => {
     const validate = new Ajv({ strict: false, validateFormats: false }).compile(withoutIds(composeSchema) as object);
     expect(validate({ services: { a: { image: 'x', depend_on: [] } } })).toBe(false);
   });
 
-  test('has every part of the native stack', () => {
+  test('has a service for every part of the native stack', () => {
     const asServices: Readonly<Record<string, string>> = { 'kube-apiserver': 'kubernetes' };
     for (const part of PART_NAMES) expect(serviceNames).toContain(asServices[part] ?? part);
   });
@@ -126,13 +126,13 @@ describe('docker-compose.yml', () => {
     for (const [name, { command }] of steps) expect(command).toEqual(['local/compose/step.ts', name]);
   });
 
-  test('the worker is given no setting that it does not know', () => {
+  test('the worker has no unknown setting', () => {
     const known = new Set<string>(Object.values(SETTINGS).map((setting) => setting.name));
     const own = Object.keys(services['worker']?.environment ?? {}).filter((name) => name.startsWith('CERTMAN_'));
     expect(own.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  test('waits only for services and shares only volumes that there are', () => {
+  test('every dependency and volume exists', () => {
     for (const [name, service] of Object.entries(services)) {
       for (const other of Object.keys(service.depends_on ?? {}))
         expect([name, serviceNames]).toEqual([name, expect.arrayContaining([other])]);
@@ -140,7 +140,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('waits for health only where a service says what its health is', () => {
+  test('a service that others wait for to be healthy has a health check', () => {
     for (const service of Object.values(services)) {
       for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
         if (condition === 'service_healthy') expect(services[other]?.healthcheck).toBeDefined();
@@ -148,7 +148,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('nothing waits for itself', () => {
+  test('dependencies have no cycle', () => {
     const waitsFor = (name: string, path: readonly string[]): void => {
       expect(path).not.toContain(name);
       for (const other of Object.keys(services[name]?.depends_on ?? {})) waitsFor(other, [...path, name]);
@@ -156,7 +156,7 @@ describe('docker-compose.yml', () => {
     for (const name of serviceNames) waitsFor(name, []);
   });
 
-  test('publishes ports on the loopback address only, and none twice', () => {
+  test('ports are published on loopback only, each once', () => {
     const published = Object.values(services).flatMap((service) => service.ports ?? []);
     for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:(\d+):\1(\/udp)?$/);
     expect(new Set(published).size).toBe(published.length);
@@ -164,19 +164,19 @@ describe('docker-compose.yml', () => {
     expect(Object.values(PORTS)).toEqual(expect.arrayContaining(ports));
   });
 
-  test('nothing is privileged or root where it can be helped', () => {
+  test('no container is privileged, and programs run as a non-root user', () => {
     for (const name of ['etcd', 'kubernetes', 'kube-controller-manager', 'coredns', 'pebble', 'kubectl']) {
       expect([name, services[name]?.user]).toEqual([name, '1000:1000']);
     }
     expect(COMPOSE_TEXT).not.toMatch(/privileged|cap_add/);
   });
 
-  test('the TLS certificate of the parts is for every name they are called by', () => {
+  test('the TLS certificate is valid for every service with TLS', () => {
     const urls = [ENDPOINTS.kubernetes.server, ENDPOINTS.acme.directoryUrl, ENDPOINTS.dns.dohUrl];
     for (const url of urls) expect(TLS_SERVICES).toContain(new URL(url).hostname);
   });
 
-  test('no two services of one process namespace or host take the same port', () => {
+  test('no two services use the same port', () => {
     const ports = Object.values(PORTS);
     expect(new Set(ports).size).toBe(ports.length);
   });
@@ -186,7 +186,7 @@ describe('the Dockerfile', () => {
   const dockerfile = read('Dockerfile');
   const stages = [...dockerfile.matchAll(/^FROM (\S+) AS (\S+)$/gm)].map(([, from, name]) => ({ from, name }));
 
-  test('ends with the worker, so that a plain build makes it', () => {
+  test('ends with the worker, so that a build without a target creates it', () => {
     expect(stages.at(-1)).toEqual({ from: 'base', name: 'worker' });
   });
 
@@ -195,18 +195,18 @@ describe('the Dockerfile', () => {
     expect(stages.map((stage) => stage.name)).toEqual(expect.arrayContaining(targets));
   });
 
-  test('runs the Node.js that the checkout runs', () => {
+  test('runs the Node.js version of the checkout', () => {
     const { devDependencies } = JSON.parse(read('package.json')) as { devDependencies: Record<string, string> };
     expect(dockerfile).toContain(`ARG NODE=node:${devDependencies['node'] ?? ''}-slim`);
   });
 
-  test('runs node itself, as nobody in particular', () => {
+  test('runs node as process 1 and a non-root user', () => {
     const worker = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
     expect(worker).toMatch(/^ENTRYPOINT \["node", "bin\/certman\.js"\]\nCMD \["worker"\]$/m);
     expect(worker).toMatch(/^USER 1000:1000$/m);
   });
 
-  test('copies nothing that .dockerignore keeps out', () => {
+  test('copies nothing that .dockerignore excludes', () => {
     const sent = read('.dockerignore')
       .split('\n')
       .filter((line) => line.startsWith('!'))

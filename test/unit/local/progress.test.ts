@@ -5,7 +5,7 @@ import { lineProgress, progressOn } from '../../../local/stack/progress.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] }));
 afterEach(() => void vi.useRealTimers());
 
-test('a line at the beginning, ticks in between, a line at the end, and then no more', () => {
+test('prints a line at the start, at each tick and at the end, and no later line', () => {
   const lines: string[] = [];
   const piece = lineProgress((line) => lines.push(line), 20).begin('etcd 3.7', 'building');
   vi.advanceTimersByTime(70);
@@ -18,7 +18,7 @@ test('a line at the beginning, ticks in between, a line at the end, and then no 
   expect(lines).toHaveLength(said);
 });
 
-test('on a terminal, progress leaves the signals to the process', () => {
+test('installs no signal handlers on a terminal', () => {
   const written: string[] = [];
   const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 80, rows: 24 });
   terminal.on('data', (chunk: Buffer) => written.push(chunk.toString()));

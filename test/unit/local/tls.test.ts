@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('a server with the certificate is trusted by the CA, under 127.0.0.1, localhost and the names asked for', async () => {
+test('a client that trusts the CA accepts the certificate for 127.0.0.1, localhost and the requested names', async () => {
   const files = await tlsFiles(join(folder, 'a'), ['pebble']);
   const server = createServer(
     { cert: await readFile(files.certFile), key: await readFile(files.keyFile) },
@@ -35,7 +35,7 @@ test('a server with the certificate is trusted by the CA, under 127.0.0.1, local
   }
 });
 
-test('the key is its owner’s only, and all is made once', async () => {
+test('the key is readable by its owner only, and all files are created once', async () => {
   const first = await tlsFiles(join(folder, 'b'));
   const certificate = await readFile(first.certFile, 'utf8');
   expect((await stat(first.keyFile)).mode & 0o777).toBe(0o600);

@@ -29,7 +29,7 @@ describe('the search', () => {
     expect(findSecrets([{ where: 'there', text }], needles).length).toBeGreaterThan(0);
   });
 
-  it('finds an EC key by its number alone', () => {
+  it('finds an EC key by its private number', () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const wanted = privateKeyPatterns('key', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
     const { d = '' } = privateKey.export({ format: 'jwk' });
@@ -38,13 +38,13 @@ describe('the search', () => {
     ]);
   });
 
-  it('finds a token in the bytes of a payload, deep in a message', () => {
+  it('finds a token in a nested payload', () => {
     const token = 'eyJhbGciOiJSUzI1NiIsImtpZCI6Ing';
     const text = textOf({ events: [{ payloads: [{ data: Buffer.from(JSON.stringify({ token })) }] }] });
     expect(findSecrets([{ where: 'there', text }], [secretPattern('token', token)])).toEqual(['token in there']);
   });
 
-  it('finds nothing where nothing is', () => {
+  it('finds nothing in text without secrets', () => {
     expect(findSecrets([{ where: 'there', text: newText() }], needles)).toEqual([]);
   });
 });

@@ -53,26 +53,26 @@ describe('the published checksum of', () => {
     expect(await publishedChecksum(publication(tool), { mirror: site.mirror, limits: PATIENT })).toBe(sha256);
   });
 
-  test.each(['etcd', 'pebble', 'coredns'] as const)('%s is missing: the file is not taken', async (tool) => {
+  test.each(['etcd', 'pebble', 'coredns'] as const)('%s is missing: the file is not downloaded', async (tool) => {
     await site.publish(tool, 'a program', { kind: 'noChecksum' });
     await expect(publishedChecksum(publication(tool), { mirror: site.mirror, limits: PATIENT })).rejects.toThrow(
       /answered 404/,
     );
   });
 
-  test('a publisher that does not answer is given up', async () => {
+  test('a publisher that does not respond: time-out', async () => {
     await site.publish('etcd', 'a program', { kind: 'silent' });
     const asking = publishedChecksum(publication('etcd'), { mirror: site.mirror, limits: IMPATIENT });
     await expect(asking).rejects.toThrow(/did not answer within 0.3 s/);
   });
 
-  test('one that comes byte by byte is given up', async () => {
+  test('a publisher that sends single bytes: time-out', async () => {
     await site.publish('etcd', 'a program', { kind: 'slowChecksum' });
     const asking = publishedChecksum(publication('etcd'), { mirror: site.mirror, limits: IMPATIENT });
     await expect(asking).rejects.toThrow(/did not (send a checksum|answer) within 0.3 s/);
   });
 
-  test('a publisher that cannot be reached is named, with the reason', async () => {
+  test('a publisher that cannot be reached: host and reason are in the error', async () => {
     const { mirror } = site;
     await site.close();
     const asking = publishedChecksum(publication('etcd'), { mirror });
@@ -84,14 +84,14 @@ describe('the published checksum of', () => {
 describe('a redirect', () => {
   const path = new URL(mirroredUrl(publication('kube-apiserver').url, 'http://127.0.0.1')).pathname;
 
-  test('within TLS or this machine is followed', async () => {
+  test('to TLS or loopback is followed', async () => {
     site.redirect('/elsewhere', `${site.mirror}${path}`);
     const sha256 = await site.publish('kube-apiserver', LARGE);
     await download(`${site.mirror}/elsewhere`, sha256, file, { limits: PATIENT });
     expect(await readFile(file, 'utf8')).toBe(LARGE);
   });
 
-  test('to plain HTTP is refused, and nothing is asked there', async () => {
+  test('to plain HTTP is refused, without a request there', async () => {
     site.redirect('/elsewhere', 'http://example.com/kube-apiserver');
     await expect(download(`${site.mirror}/elsewhere`, '0', file, { limits: PATIENT })).rejects.toThrow(
       /redirects to http:\/\/example\.com, which is not TLS/,
@@ -100,8 +100,8 @@ describe('a redirect', () => {
 
   test.each([
     ['in a circle', '/elsewhere', /redirects more than 5 times/],
-    ['to no address', 'https://', /which is not a URL/],
-  ])('%s ends', async (_words, location, message) => {
+    ['to an invalid URL', 'https://', /which is not a URL/],
+  ])('%s fails', async (_words, location, message) => {
     site.redirect('/elsewhere', location);
     await expect(download(`${site.mirror}/elsewhere`, '0', file, { limits: PATIENT })).rejects.toThrow(message);
   });
@@ -110,13 +110,13 @@ describe('a redirect', () => {
 describe('a proxy of the environment', () => {
   afterEach(() => void vi.unstubAllEnvs());
 
-  test('is not asked for what is on this machine', async () => {
+  test('is not used for loopback', async () => {
     vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1');
     await fetchApiServer();
     expect(await readFile(file, 'utf8')).toBe(LARGE);
   });
 
-  test('that is no URL is named, at the first request only', async () => {
+  test('with an invalid URL is reported at the first request', async () => {
     vi.stubEnv('HTTPS_PROXY', 'proxy.example.com:3128');
     vi.stubEnv('HTTP_PROXY', 'proxy.example.com:3128');
     vi.resetModules();
@@ -126,13 +126,13 @@ describe('a proxy of the environment', () => {
 });
 
 describe('a download', () => {
-  test('brings the file, and leaves nothing else', async () => {
+  test('creates the file and no other', async () => {
     await fetchApiServer();
     expect(await readFile(file, 'utf8')).toBe(LARGE);
     expect(existsSync(`${file}.part`)).toBe(false);
   });
 
-  test('says how much of it has come', async () => {
+  test('reports its progress', async () => {
     const sha256 = await site.publish('kube-apiserver', LARGE);
     const seen: (readonly [number, number | undefined])[] = [];
     await download(mirroredUrl(publication('kube-apiserver').url, site.mirror), sha256, file, {
@@ -142,7 +142,7 @@ describe('a download', () => {
     expect(seen.at(-1)).toEqual([LARGE.length, LARGE.length]);
   });
 
-  test('with another checksum than the published one is thrown away', async () => {
+  test('with another checksum than the published one is removed', async () => {
     await writeFile(`${file}.part`, '');
     const url = mirroredUrl(publication('kube-apiserver').url, site.mirror);
     await site.publish('kube-apiserver', LARGE);
@@ -153,13 +153,13 @@ describe('a download', () => {
     expect(existsSync(`${file}.part`)).toBe(false);
   });
 
-  test('that is cut goes on from where it was', async () => {
+  test('continues after an interruption', async () => {
     await fetchApiServer({ kind: 'cut', afterBytes: 100_000, times: 2 });
     expect(await readFile(file, 'utf8')).toBe(LARGE);
     expect(site.requestedPaths.filter((path) => path.includes('bytes=')).length).toBeGreaterThan(0);
   });
 
-  test('that is cut again and again fails, and the next call goes on from what it brought', async () => {
+  test('fails after several interruptions, and the next call continues it', async () => {
     const sha256 = await site.publish('kube-apiserver', LARGE, { kind: 'cut', afterBytes: 50_000, times: 1_000 });
     const url = mirroredUrl(publication('kube-apiserver').url, site.mirror);
     await expect(download(url, sha256, file, { limits: PATIENT, onBytes: () => site.cut() })).rejects.toThrow(
@@ -172,13 +172,13 @@ describe('a download', () => {
     expect(site.requestedPaths).toContainEqual(expect.stringContaining(`bytes=${kept}-`));
   });
 
-  test('that stalls is given up', async () => {
+  test('fails when it stalls', async () => {
     await expect(fetchApiServer({ kind: 'stalled', afterBytes: 1_000 }, IMPATIENT)).rejects.toThrow(
       /sent nothing for 0.3 s|did not answer within 0.3 s/,
     );
   });
 
-  test('that would take longer than it may is given up early', async () => {
+  test('fails early when it would exceed its time limit', async () => {
     // 600 kB at 5 kB a second take two minutes.
     await expect(fetchApiServer({ kind: 'slow' }, { ...PATIENT, fileMs: 10_000, paceMs: 500 })).rejects.toThrow(
       /sends \d kB a second, too slow for/,
@@ -186,23 +186,23 @@ describe('a download', () => {
     expect(site.requestedPaths).toHaveLength(1);
   });
 
-  test('of a file that the publisher does not have fails with its answer', async () => {
+  test('fails with the status of a missing file', async () => {
     await expect(fetchApiServer({ kind: 'missing' })).rejects.toThrow(/answered 404 for .*\/kube-apiserver/);
   });
 
-  test('begins anew when what was kept is not the beginning of the file', async () => {
+  test('starts again when the kept bytes are not the start of the file', async () => {
     await writeFile(`${file}.part`, 'of another version');
     await fetchApiServer();
     expect(await readFile(file, 'utf8')).toBe(LARGE);
   });
 
-  test('begins anew when what was kept is longer than the file', async () => {
+  test('starts again when more bytes are kept than the file has', async () => {
     await writeFile(`${file}.part`, `${LARGE}${LARGE}`);
     await fetchApiServer();
     expect(await readFile(file, 'utf8')).toBe(LARGE);
   });
 
-  test('ends with the signal, and is no failed download then', async () => {
+  test("throws the signal's reason when it is aborted", async () => {
     const sha256 = await site.publish('kube-apiserver', LARGE, { kind: 'stalled', afterBytes: 1_000 });
     const ending = new AbortController();
     const url = mirroredUrl(publication('kube-apiserver').url, site.mirror);

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { aboutSeconds, Estimate } from '../../../../local/stack/build/estimate.ts';
 
-test('before anything is done, an estimate divides the work by the cores', () => {
+test('at first, the estimate is the work divided by the cores', () => {
   const estimate = new Estimate(2, () => 0);
   estimate.add(600);
   estimate.add(100);
   expect(estimate.remainingSeconds()).toBe(350);
 });
 
-test('a slower machine shows in the estimate once some of the work is done', () => {
+test('later, the estimate follows the speed of the machine', () => {
   let now = 0;
   const estimate = new Estimate(2, () => now);
   const work = estimate.add(1_000);
@@ -18,7 +18,7 @@ test('a slower machine shows in the estimate once some of the work is done', () 
   expect(estimate.remainingSeconds()).toBe(1_000);
 });
 
-test('what is done is nothing to wait for, and never undone', () => {
+test('completed work is not estimated, and progress never decreases', () => {
   const estimate = new Estimate(2, () => 0);
   const [one, other] = [estimate.add(100), estimate.add(100)];
   one.advance(1);
@@ -27,6 +27,6 @@ test('what is done is nothing to wait for, and never undone', () => {
   expect(estimate.remainingSeconds()).toBe(0);
 });
 
-test('an estimate is as exact as it can be', () => {
+test('an estimate is rounded by its size', () => {
   expect([560, 95, 42, 3].map(aboutSeconds)).toEqual(['about 9 min', 'about 2 min', 'about 40 s', 'some seconds']);
 });

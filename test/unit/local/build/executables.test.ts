@@ -89,25 +89,25 @@ async function script(file: string, body: string): Promise<string> {
 }
 
 describe('an executable is', () => {
-  test('the one that the user named, before any other', async () => {
+  test('the one that the user named, if any', async () => {
     const given = await script(join(folder, 'mine'), 'exit 0');
     await script(join(folder, 'bin', 'etcd'), `echo "etcd Version: ${TOOLS.etcd.version}"`);
     vi.stubEnv('CERTMAN_LOCAL_ETCD', given);
     expect(await executable('etcd', { progress: quiet })).toBe(given);
   });
 
-  test('the one on the PATH when it is of the version', async () => {
+  test('the one on the PATH if it has the right version', async () => {
     const found = await script(join(folder, 'bin', 'etcd'), `echo "etcd Version: ${TOOLS.etcd.version}"`);
     expect(await executable('etcd', { progress: quiet })).toBe(found);
   });
 
-  test('the one in the cache when the one on the PATH is of another version', async () => {
+  test('the one in the cache if the one on the PATH has another version', async () => {
     await script(join(folder, 'bin', 'etcd'), 'echo "etcd Version: 3.4.0"');
     const cached = await script(executableIn(toolFolder(TOOLS.etcd), TOOLS.etcd), 'exit 0');
     expect(await executable('etcd', { progress: quiet })).toBe(cached);
   });
 
-  test('built where there is none, and put in place as a whole', async () => {
+  test('built if there is none, and added to the cache atomically', async () => {
     await compiler();
     const lines: string[] = [];
     const built = await executable('pebble', { progress: lineProgress((line) => lines.push(line)) });
@@ -120,7 +120,7 @@ describe('an executable is', () => {
   });
 });
 
-describe('what is missing is built', () => {
+describe('a missing executable is built', () => {
   test('by one call for all programs of a module, one module after the other', async () => {
     await compiler();
     await executables(['kubectl', 'pebble', 'kube-apiserver', 'etcd'], { progress: quiet });
@@ -133,7 +133,7 @@ describe('what is missing is built', () => {
     );
   });
 
-  test('with a Go from PyPI where the machine has none', async () => {
+  test('with Go from PyPI if the machine has none', async () => {
     await python();
     const built = await executable('pebble', { progress: quiet });
     expect(await readFile(built, 'utf8')).toContain('built pebble');
@@ -144,7 +144,7 @@ describe('what is missing is built', () => {
     expect(await readFile(await again.executable('etcd', { progress: quiet }), 'utf8')).toContain('built server');
   });
 
-  test('without what a process that was killed has left', async () => {
+  test('after removing what a killed process has left', async () => {
     await compiler();
     const place = dirname(toolFolder(TOOLS.pebble));
     await mkdir(join(place, `${basename(toolFolder(TOOLS.pebble))}.making-abc`), { recursive: true });
@@ -153,7 +153,7 @@ describe('what is missing is built', () => {
     expect(await readdir(place)).toEqual([basename(toolFolder(TOOLS.pebble))]);
   });
 
-  test('with the number of packages that are compiled by now', async () => {
+  test('with the number of compiled packages as progress', async () => {
     const seen = join(folder, 'seen');
     // Goes on once the number has been shown.
     await compiler(`while [ ! -e ${seen} ]; do /bin/sleep 0.1; done`);
@@ -170,26 +170,26 @@ describe('what is missing is built', () => {
     await executable('pebble', { progress });
   });
 
-  test('once, however often it is asked for', async () => {
+  test('once for several callers', async () => {
     await compiler();
     const paths = await executables(['pebble', 'pebble'], { progress: quiet });
     expect(new Set(paths).size).toBe(1);
     expect((await readFile(join(folder, 'calls'), 'utf8')).match(/^begin/gm)).toHaveLength(1);
   });
 
-  test('and every failure is named', async () => {
+  test('and every failure is reported', async () => {
     await compiler('exit 1');
     await expect(executables(['pebble', 'etcd'], { progress: quiet })).rejects.toThrow(/pebble[^]*etcd|etcd[^]*pebble/);
   });
 
-  test('in a cache that this user can write, or the failure says what to do', async () => {
+  test('in a writable cache, or the failure has a remedy', async () => {
     await compiler();
     await writeFile(join(folder, 'file'), '');
     vi.stubEnv('CERTMAN_CACHE', join(folder, 'file'));
     await expect(executable('pebble', { progress: quiet })).rejects.toThrow(/cannot be written[^]*set CERTMAN_CACHE/);
   });
 
-  test('leaving nothing behind when it is stopped', async () => {
+  test('and an aborted build leaves no files', async () => {
     const begun = join(folder, 'begun');
     await compiler(`> ${begun}; /bin/sleep 600`);
     const ending = new AbortController();
@@ -213,22 +213,19 @@ describe('a download is preferred', () => {
   });
   afterEach(() => site.close());
 
-  test.each(['kubectl', 'pebble', 'coredns', 'temporal'] as const)(
-    'where the publisher of %s has one',
-    async (tool) => {
-      await site.publish(tool, '#!/bin/sh\necho downloaded\n');
-      const path = await executable(tool, { progress: quiet, limits: PATIENT });
-      expect(await readFile(path, 'utf8')).toContain('downloaded');
-      await expect(promisify(execFile)(path)).resolves.toMatchObject({ stdout: 'downloaded\n' });
-      expect(await readdir(dirname(dirname(path)))).toEqual([basename(dirname(path))]);
-    },
-  );
+  test.each(['kubectl', 'pebble', 'coredns', 'temporal'] as const)('for %s', async (tool) => {
+    await site.publish(tool, '#!/bin/sh\necho downloaded\n');
+    const path = await executable(tool, { progress: quiet, limits: PATIENT });
+    expect(await readFile(path, 'utf8')).toContain('downloaded');
+    await expect(promisify(execFile)(path)).resolves.toMatchObject({ stdout: 'downloaded\n' });
+    expect(await readdir(dirname(dirname(path)))).toEqual([basename(dirname(path))]);
+  });
 
   test.each([
     [{ kind: 'wrongChecksum' }, /pebble is built instead: .* does not have the checksum/],
     [{ kind: 'missing' }, /pebble is built instead: .* answered 404/],
     [{ kind: 'noChecksum' }, /^pebble: no download, .* answered 404/],
-  ] as const)('and built where it is %o', async (fault, line) => {
+  ] as const)('and the tool is built when it fails by %o', async (fault, line) => {
     await compiler();
     await site.publish('pebble', 'downloaded', fault);
     const lines: string[] = [];
@@ -237,7 +234,7 @@ describe('a download is preferred', () => {
     expect(lines).toContainEqual(expect.stringMatching(line));
   });
 
-  test('and built where there is no network', async () => {
+  test('and the tool is built without a network', async () => {
     await compiler();
     await site.close();
     const path = await executable('pebble', { progress: quiet, limits: PATIENT });
@@ -245,7 +242,7 @@ describe('a download is preferred', () => {
     site = await startPublisherServer(platform ?? { os: 'linux', arch: 'amd64' });
   });
 
-  test('and not asked for where downloads are off', async () => {
+  test('and not tried when downloads are off', async () => {
     await compiler();
     await site.publish('pebble', 'downloaded');
     vi.stubEnv('CERTMAN_LOCAL_DOWNLOADS', 'off');
@@ -254,7 +251,7 @@ describe('a download is preferred', () => {
     expect(site.requestedPaths).toEqual([]);
   });
 
-  test('and a toolchain that only a failed download asks for is named then', async () => {
+  test('and a missing toolchain is reported when a failed download requires it', async () => {
     await site.publish('pebble', 'downloaded', { kind: 'missing' });
     await expect(executable('pebble', { progress: quiet, limits: PATIENT })).rejects.toThrow(
       /Python 3\.10 or newer .* for Go/,
@@ -262,15 +259,15 @@ describe('a download is preferred', () => {
   });
 });
 
-describe('a failure names the tool and what to do', () => {
-  test('when what the user named is no executable', async () => {
+describe('a failure has the tool and a remedy', () => {
+  test("when the user's path is not executable", async () => {
     vi.stubEnv('CERTMAN_LOCAL_KUBE_APISERVER', '/no/such/file');
     await expect(executable('kube-apiserver', { progress: quiet })).rejects.toThrow(
       /CERTMAN_LOCAL_KUBE_APISERVER is \/no\/such\/file, which is not an executable file[^]*unset it/,
     );
   });
 
-  test('when there is nothing to build with: all of it, and one line that installs it, before anything is begun', async () => {
+  test('when toolchains are missing: all of them, with one command that installs them, before any build', async () => {
     await script(join(folder, 'bin', 'apt-get'), 'exit 0');
     const lines: string[] = [];
     const making = executables(['coredns', 'moto', 'temporal-test-server'], {
@@ -282,12 +279,12 @@ describe('a failure names the tool and what to do', () => {
     expect(lines).toEqual([]);
   });
 
-  test('when the Go of the machine is too old to fetch another, and there is no Python for a newer one', async () => {
+  test('when Go is too old to download a newer one, and Python is missing', async () => {
     await script(join(folder, 'bin', 'go'), 'echo go1.19.8');
     await expect(executable('coredns', { progress: quiet })).rejects.toThrow(/for Go, which builds the others/);
   });
 
-  test('when building fails, with the last lines of the log', async () => {
+  test('when a build fails, with the last lines of the log', async () => {
     await compiler('echo "proxy: connection refused" >&2; exit 1');
     const failing = executable('coredns', { progress: quiet });
     await expect(failing).rejects.toThrow(/Building coredns 1\.\S+ failed: \S+go build ended with code 1/);
@@ -298,13 +295,13 @@ describe('a failure names the tool and what to do', () => {
 });
 
 describe('the cache is', () => {
-  test('where CERTMAN_CACHE says, else in XDG_CACHE_HOME, else in the home folder', () => {
+  test('in CERTMAN_CACHE, else in XDG_CACHE_HOME, else in the home folder', () => {
     expect(cacheFolder({ CERTMAN_CACHE: '/a', XDG_CACHE_HOME: '/b' })).toBe('/a');
     expect(cacheFolder({ XDG_CACHE_HOME: '/b' })).toBe('/b/certman');
     expect(cacheFolder({})).toMatch(/\/\.cache\/certman$/);
   });
 
-  test('by tool and version, and another place for another recipe', () => {
+  test('one folder for each tool, version and recipe', () => {
     const folderOfPebble = toolFolder(TOOLS.pebble, '/cache');
     expect(folderOfPebble).toContain(`pebble-${TOOLS.pebble.version}-`);
     const changed = { ...TOOLS.pebble, recipe: { ...TOOLS.pebble.recipe, folder: 'etcd' } };

@@ -5,7 +5,7 @@ import { MIN_GO_VERSION } from '../../../../local/stack/build/go-toolchain.ts';
 
 const TOOLS = fileURLToPath(new URL('../../../../local/tools/', import.meta.url));
 
-test('the Go that is needed is the one of every pinned module, and PyPI has it', () => {
+test('the minimum Go version is that of every pinned module, and of the release on PyPI', () => {
   const read = (file: string): string => readFileSync(`${TOOLS}${file}`, 'utf8');
   const modules = readdirSync(TOOLS).filter((folder) => readdirSync(`${TOOLS}${folder}`).includes('go.mod'));
   for (const folder of modules) {

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('one builder at a time; the others wait and say for whom', async () => {
+test('one process holds the lock; the others wait and report its holder', async () => {
   const file = join(folder, 'one');
   let inside = 0;
   let most = 0;
@@ -33,13 +33,13 @@ test('one builder at a time; the others wait and say for whom', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('the lock of a process that is dead is taken over', async () => {
+test('the lock of a process that has ended is taken over', async () => {
   const file = join(folder, 'dead');
   await writeFile(file, JSON.stringify({ token: 'x', pid: 2 ** 22 + 1, host: hostname() }));
   expect(await withLock(file, () => Promise.resolve('built'))).toBe('built');
 });
 
-test('the lock of another machine is taken over once nobody touches it any more', async () => {
+test('the lock of another machine is taken over when it is stale', async () => {
   const file = join(folder, 'elsewhere');
   await writeFile(file, JSON.stringify({ token: 'x', pid: 1, host: 'elsewhere' }));
   const begun = performance.now();
@@ -48,7 +48,7 @@ test('the lock of another machine is taken over once nobody touches it any more'
   expect(performance.now() - begun).toBeGreaterThan(290);
 });
 
-test('waiting ends with the signal', async () => {
+test('an aborted signal ends the wait', async () => {
   const file = join(folder, 'busy');
   await withLock(file, async () => {
     const signal = AbortSignal.timeout(100);
@@ -56,13 +56,13 @@ test('waiting ends with the signal', async () => {
   });
 });
 
-test('a failure within gives the lock back', async () => {
+test('a failure of the body releases the lock', async () => {
   const file = join(folder, 'failing');
   await expect(withLock(file, () => Promise.reject(new Error('no compiler')))).rejects.toThrow('no compiler');
   expect(await withLock(file, () => Promise.resolve('built'))).toBe('built');
 });
 
-test('the lock of a living process of this machine is never taken, however long it was not touched', async () => {
+test('the lock of a running process on this machine is never taken over, whatever its age', async () => {
   const file = join(folder, 'stopped');
   await withLock(file, async () => {
     await utimes(file, new Date(0), new Date(0));
@@ -71,7 +71,7 @@ test('the lock of a living process of this machine is never taken, however long 
   });
 });
 
-test('the lock of a process whose id another one has now is taken over', async () => {
+test('the lock is taken over when another process has the id of its holder', async () => {
   const file = join(folder, 'reused');
   await writeFile(file, JSON.stringify({ token: 'x', pid: process.pid, identity: 'another', host: hostname() }));
   expect(await withLock(file, () => Promise.resolve('built'))).toBe('built');

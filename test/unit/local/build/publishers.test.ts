@@ -24,20 +24,20 @@ const ADDRESSES: readonly (readonly [ToolName, string])[] = [
 ];
 
 describe('a publisher', () => {
-  test.each(ADDRESSES)('has %s where it documents it', (tool, address) => {
+  test.each(ADDRESSES)('has %s at its documented URL', (tool, address) => {
     expect(publishedFileOf(tool, LINUX)?.url).toBe(address.replaceAll('VERSION', TOOLS[tool].version));
   });
 
-  test('gives every checksum by TLS', () => {
+  test('has every checksum by TLS', () => {
     for (const [tool] of ADDRESSES) expect(publishedFileOf(tool, LINUX)?.checksum.url).toMatch(/^https:/);
   });
 
-  test('has the server programs of Kubernetes for Linux only', () => {
+  test('has the Kubernetes server programs for Linux only', () => {
     expect(publishedFileOf('kube-apiserver', MAC)).toBeUndefined();
     expect(publishedFileOf('kubectl', MAC)?.url).toContain('/bin/darwin/arm64/kubectl');
   });
 
-  test('has nothing for a platform that Go has other words for', () => {
+  test('has no file for an unknown platform', () => {
     expect(platformOf('linux', 'x64')).toEqual(LINUX);
     expect(platformOf('darwin', 'arm64')).toEqual(MAC);
     expect(platformOf('win32', 'x64')).toBeUndefined();
@@ -46,16 +46,16 @@ describe('a publisher', () => {
 });
 
 describe('the settings of downloads', () => {
-  test('allow them when nothing is set', () => {
+  test('allow downloads by default', () => {
     expect(downloadSettings({})).toEqual({ allowed: true });
     expect(downloadSettings({ CERTMAN_LOCAL_DOWNLOADS: 'on' })).toEqual({ allowed: true });
   });
 
-  test('forbid them', () => {
+  test('disable downloads', () => {
     expect(downloadSettings({ CERTMAN_LOCAL_DOWNLOADS: 'off' })).toEqual({ allowed: false });
   });
 
-  test('name a mirror, which has each publisher below its host name', () => {
+  test('set a mirror with each publisher below its host name', () => {
     const { mirror } = downloadSettings({ CERTMAN_LOCAL_MIRROR: 'https://mirror.example.com/files/' });
     expect(mirroredUrl('https://dl.k8s.io/release/x', mirror)).toBe(
       'https://mirror.example.com/files/dl.k8s.io/release/x',
@@ -75,7 +75,7 @@ describe('the settings of downloads', () => {
     expect(() => downloadSettings(environment)).toThrow(message);
   });
 
-  test('trust no plain HTTP but that of this machine', () => {
+  test('trust plain HTTP on loopback only', () => {
     expect(isTrusted(new URL('http://example.com/'))).toBe(false);
     expect(isTrusted(new URL('http://127.0.0.1:1/'))).toBe(true);
     expect(isTrusted(new URL('https://example.com/'))).toBe(true);
@@ -85,11 +85,11 @@ describe('the settings of downloads', () => {
 describe('a checksum is read', () => {
   const digest = 'ab'.repeat(32);
 
-  test('alone, in capitals too', () => {
+  test('from a file with only the digest, also in upper case', () => {
     expect(checksumIn(` ${digest.toUpperCase()}\n`, 'digest', 'kubectl')).toBe(digest);
   });
 
-  test('from a list, by the name of the file and no other', () => {
+  test('from a list, by the exact name of the file', () => {
     const list = `${'0'.repeat(64)}  x-etcd.tar.gz\n${digest} *./etcd.tar.gz\n`;
     expect(checksumIn(list, 'list', 'etcd.tar.gz')).toBe(digest);
     expect(checksumIn(list, 'list', 'tcd.tar.gz')).toBeUndefined();
@@ -101,7 +101,7 @@ describe('a checksum is read', () => {
     ['release', 'not JSON'],
     ['release', '{"assets":[{"name":"etcd.tar.gz","digest":"md5:00"}]}'],
     ['release', '{"message":"API rate limit exceeded"}'],
-  ] as const)('as none from a %s of %s', (form, content) => {
+  ] as const)('as undefined from a %s with %s', (form, content) => {
     expect(checksumIn(content, form, 'etcd.tar.gz')).toBeUndefined();
   });
 });

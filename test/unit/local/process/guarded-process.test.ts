@@ -28,14 +28,14 @@ async function pidsIn(read: () => Promise<string>, count: number): Promise<reado
 }
 
 describe('a guarded process', () => {
-  test('has the id, the exit code and the output of the program itself', async () => {
+  test('has the process id, the exit code and the output of the program', async () => {
     const running = await shell('echo $$; exit 7');
     await running.end;
     expect(running.ended()).toBe('code 7');
     expect(await running.log()).toBe(`${running.pid}\n`);
   });
 
-  test('is told to end, and ends in its own way', async () => {
+  test('exits on SIGTERM with its own exit code', async () => {
     const running = await shell("trap 'echo bye; exit 3' TERM; echo $$; while :; do sleep 0.05; done");
     await pidsIn(running.log, 1);
     await running.stop();
@@ -43,27 +43,27 @@ describe('a guarded process', () => {
     expect(await running.log()).toContain('bye');
   });
 
-  test('is killed when it does not end within the grace', async () => {
+  test('is killed when it does not exit within the grace period', async () => {
     const running = await shell("trap '' TERM; echo $$; while :; do sleep 0.05; done");
     await pidsIn(running.log, 1);
     await running.stop(200);
     expect(running.ended()).toBe('signal SIGKILL');
   });
 
-  test('takes with it what it started itself', async () => {
+  test('ends with every process that it started', async () => {
     const running = await shell('sleep 1000 & echo $!; echo $$; wait');
     const pids = await pidsIn(running.log, 2);
     await running.kill();
     expect(await waitForExit(pids)).toEqual([]);
   });
 
-  test('reads nothing', async () => {
+  test('has an empty standard input', async () => {
     const running = await shell('read line || echo "end of input"');
     await running.end;
     expect(await running.log()).toBe('end of input\n');
   });
 
-  test('is not there when the program cannot be found', async () => {
+  test('does not exist when the program is not found', async () => {
     const logFile = join(folder, 'missing.log');
     const running = await spawnGuarded({ command: '/no/such/program', args: [], logFile });
     await running.end;
@@ -72,7 +72,7 @@ describe('a guarded process', () => {
   });
 });
 
-test('killing the parent by SIGKILL leaves none of its processes behind', async () => {
+test('SIGKILL of the parent ends all of its processes', async () => {
   const module = fileURLToPath(new URL('../../../../local/stack/process/guarded-process.ts', import.meta.url));
   const script = join(folder, 'parent.ts');
   const logFile = join(folder, 'children.log');

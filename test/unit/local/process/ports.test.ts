@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { freePorts } from '../../../../local/stack/process/ports.ts';
 
-test('ports are free for TCP and UDP, and given once', async () => {
+test('ports are free for TCP and UDP, and allocated once', async () => {
   const names = Array.from({ length: 20 }, (_, index) => `port-${index}`);
   const ports = Object.values(await freePorts(names));
   expect(new Set(ports).size).toBe(names.length);
