@@ -2,8 +2,8 @@
 import { StringDecoder } from 'node:string_decoder';
 import { CertmanError } from '../../failures/failure.ts';
 import { apiError, unreachableError } from './api-error.ts';
-import { IdleTimeout } from './idle-timeout.ts';
 import type { StreamOptions } from './kubernetes-api.ts';
+import { RequestTimeout } from './request-timeout.ts';
 import type { Transport } from './transport.ts';
 
 /** One event carries one object: etcd's 1.5 MiB with room for JSON's escapes. */
@@ -19,7 +19,7 @@ export async function* streamLines(
   signal: AbortSignal,
   { accept, silenceMs = IDLE_TIMEOUT_MS }: StreamOptions,
 ): AsyncGenerator<string> {
-  const timeout = new IdleTimeout(signal, silenceMs, `nothing came for ${silenceMs / 1000} s`);
+  const timeout = new RequestTimeout(signal, silenceMs, `nothing came for ${silenceMs / 1000} s`);
   try {
     const response = await transport.stream({ path, accept }, timeout.signal);
     if (response.status !== 200) {
@@ -35,7 +35,7 @@ export async function* streamLines(
   }
 }
 
-async function* lines(body: AsyncIterable<Buffer>, timeout: IdleTimeout): AsyncGenerator<string> {
+async function* lines(body: AsyncIterable<Buffer>, timeout: RequestTimeout): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for await (const chunk of body) {

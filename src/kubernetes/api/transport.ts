@@ -7,7 +7,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, errors, ProxyAgent } from 'undici';
 import { CertmanError } from '../../failures/failure.ts';
 import { type ApiResponse, unreachableError } from './api-error.ts';
-import { IdleTimeout } from './idle-timeout.ts';
+import { RequestTimeout } from './request-timeout.ts';
 
 /** One page of a list (500 objects) fits with room; one object is at most etcd's 1.5 MiB. */
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
@@ -102,7 +102,7 @@ export class Transport {
   async #sendOnce(request: ApiRequest): Promise<ApiResponse> {
     const credentials = await this.#authenticate();
     const { signal, timeoutMs = REQUEST_TIMEOUT_MS } = request;
-    const timeout = new IdleTimeout(signal, timeoutMs, `no answer within ${timeoutMs / 1000} s`);
+    const timeout = new RequestTimeout(signal, timeoutMs, `no answer within ${timeoutMs / 1000} s`);
     try {
       const { requests } = this.#dispatchersFor(credentials);
       const response = await this.#request(requests, credentials, request, { signal: timeout.signal });

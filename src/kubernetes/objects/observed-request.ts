@@ -121,7 +121,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
   const spec = specSchema.catch(NO_SPEC).parse(object['spec']);
   const status = statusSchema.catch(NO_STATUS).parse(object['status']);
   const ownStatus = ownedFieldsOf(object, 'status');
-  const { certID: certId, issued } = status;
+  const { issued, state, conditions, certID: certId, crlURL: crlUrl, suggestedWindow, ...reported } = status;
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -142,21 +142,15 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     otherManager: lastOtherManager(object),
     statusWrittenAt: ownStatus.time,
     statusComplete:
-      status.state !== undefined &&
-      status.conditions.length > 0 &&
-      (issued === false || Boolean(issued && status.notBefore && status.notAfter && status.serialNumber)),
+      state !== undefined &&
+      conditions.length > 0 &&
+      (issued === false || Boolean(issued && reported.notBefore && reported.notAfter && reported.serialNumber)),
     renewBeforeDays: spec.renewBeforeDays,
+    ...reported,
     issued: issued === true,
-    notBefore: status.notBefore,
-    notAfter: status.notAfter,
-    issuerName: status.issuerName,
-    serialNumber: status.serialNumber,
-    acmeServer: status.acmeServer,
     certId,
-    crlUrl: status.crlURL,
-    suggestedWindow: certId === undefined ? undefined : suggestedWindowOf(certId, status.suggestedWindow),
-    renewalTime: status.renewalTime,
-    nextAttempt: status.nextAttempt,
+    crlUrl,
+    suggestedWindow: certId === undefined ? undefined : suggestedWindowOf(certId, suggestedWindow),
   };
 }
 

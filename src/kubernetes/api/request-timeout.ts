@@ -2,7 +2,7 @@
  * A signal that is aborted with its source, or when time runs out. Not `AbortSignal.any`: that keeps each signal it ever made
  * alive for as long as its source lives.
  */
-export class IdleTimeout {
+export class RequestTimeout {
   readonly #source: AbortSignal | undefined;
   readonly #ms: number;
   readonly #message: string;
