@@ -93,7 +93,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     // The view lacks fields such as renewBeforeDays, which the workflow reads when it evaluates.
     const specChanged = previous.specDigest !== request.specDigest && sameView(this.#standaloneView(previous), view);
     const what = specChanged
-      ? `The spec of the CertificateRequest ${request.name} was changed by somebody.`
+      ? `The spec of the CertificateRequest ${request.name} was changed by another field manager.`
       : describeStatusChange(previous, request);
     if (what !== undefined) await this.#context.signaller.drifted([cached], what, request.otherManager);
   }

@@ -81,7 +81,7 @@ export class PrimaryReconciler {
       case 'finalizerLost': {
         // The resync finds the missing finalizer when the limit is exceeded.
         if (this.#driftRateLimiter.tryAcquire(identity.uid, performance.now()) > 0) break;
-        const what = `The finalizer of the ${kind} was removed by somebody.`;
+        const what = `The finalizer of the ${kind} was removed.`;
         await this.#signal(identity, () => workflows.signal(identity, dependencyChanged, { what }));
         break;
       }

@@ -120,7 +120,7 @@ describe('a cluster', () => {
     await managementCluster().admin.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [
       { op: 'remove', path: '/metadata/finalizers' },
     ]);
-    await run.untilReceived(cluster, ['observed', 'The finalizer of the ClusterDeployment was removed by somebody.']);
+    await run.untilReceived(cluster, ['observed', 'The finalizer of the ClusterDeployment was removed.']);
   });
 });
 

@@ -67,7 +67,7 @@ describe('what a certificate depends on', () => {
     await sleep(1_100);
     const other = { config: undefined, secret: [{ op: 'replace' as const, path: '/data/tls.crt', value: 'YWJj' }] };
     await patchSecretAsUser(managementCluster(), namespace, 'primary-cert', other.secret);
-    await expectNext('The certificate Secret primary-cert was changed by somebody.');
+    await expectNext('The certificate Secret primary-cert was changed by another field manager.');
     await sleep(1_100);
     await managementCluster().admin.patch(CERTIFICATE_REQUESTS, keyOf(identityOf(request)), [
       { op: 'add', path: '/spec/renewBeforeDays', value: 30 },

@@ -36,9 +36,10 @@ interface Drift {
   readonly said: readonly [watch: string, comparison: string];
 }
 
-const CHANGED_SECRET = 'The certificate Secret primary-cert was changed by somebody.';
-const OWNERSHIP_CHANGED = 'What ties the Secret primary-cert to its CertificateRequest was changed by somebody.';
-const CHANGED_STATUS = 'The status of the CertificateRequest c1-primary was changed by somebody.';
+const CHANGED_SECRET = 'The certificate Secret primary-cert was changed by another field manager.';
+const OWNERSHIP_CHANGED =
+  'The Secret primary-cert no longer belongs to its CertificateRequest: label or owner reference was changed.';
+const CHANGED_STATUS = 'The status of the CertificateRequest c1-primary was changed by another field manager.';
 
 const DRIFTS: readonly Drift[] = [
   {
@@ -60,23 +61,23 @@ const DRIFTS: readonly Drift[] = [
     name: 'the names in the request',
     make: (cluster) => patch(cluster, REQUEST, { spec: { dnsNames: ['api.other.example.com'] } }),
     said: [
-      'The spec of the CertificateRequest c1-primary was changed by somebody.',
-      'The CertificateRequest c1-primary was changed by somebody: dnsNames.',
+      'The spec of the CertificateRequest c1-primary was changed by another field manager.',
+      'The CertificateRequest c1-primary was changed by another field manager: dnsNames.',
     ],
   },
   {
     name: 'the Secret that the request names',
     make: (cluster) => patch(cluster, REQUEST, { spec: { certificateSecret: { name: 'other-cert' } } }),
     said: [
-      'The spec of the CertificateRequest c1-primary was changed by somebody.',
-      'The CertificateRequest c1-primary was changed by somebody: certificateSecret.',
+      'The spec of the CertificateRequest c1-primary was changed by another field manager.',
+      'The CertificateRequest c1-primary was changed by another field manager: certificateSecret.',
     ],
   },
   {
     name: 'the owner reference of the request',
     make: (cluster) => patch(cluster, REQUEST, { metadata: { ownerReferences: null } }),
     said: [
-      'The owner reference of the CertificateRequest c1-primary was removed by somebody.',
+      'The owner reference of the CertificateRequest c1-primary was removed.',
       'The CertificateRequest c1-primary lacks its owner reference.',
     ],
   },
@@ -84,7 +85,7 @@ const DRIFTS: readonly Drift[] = [
     name: 'the finalizer of the request',
     make: (cluster) => patch(cluster, REQUEST, { metadata: { finalizers: null } }),
     said: [
-      'The finalizer of the CertificateRequest c1-primary was removed by somebody.',
+      'The finalizer of the CertificateRequest c1-primary was removed.',
       'The CertificateRequest c1-primary lacks its finalizer.',
     ],
   },
@@ -142,7 +143,7 @@ describe('the watch', () => {
 test('a program that keeps changing an object causes signals at a limited rate, and is named in an Event', async () => {
   const run = await harness().startController();
   const cluster = await seenCertified(run);
-  const said = 'The spec of the CertificateRequest c1-primary was changed by somebody.';
+  const said = 'The spec of the CertificateRequest c1-primary was changed by another field manager.';
   for (let time = 0; time < 9; time += 1)
     await patch(cluster, REQUEST, { spec: { dnsNames: [`api-${time}.other.example.com`] } });
   const event = await waitForEvent(managementCluster(), cluster, 'FieldManagerConflict');
@@ -190,13 +191,13 @@ describe('the resync', () => {
 
     const expected: readonly (readonly [Cluster, string])[] = [
       ...clusters.map(({ drift, cluster }) => [cluster, drift.said[1]] as const),
-      [missing, 'The CertificateRequest c1-primary is not there.'],
-      [secretless, 'The certificate Secret primary-cert is not there.'],
+      [missing, 'The CertificateRequest c1-primary is missing.'],
+      [secretless, 'The certificate Secret primary-cert is missing.'],
       [
         others.staging,
-        'The certificate in the Secret primary-cert is of staging.example; orders go to ca.example now.',
+        'The certificate in the Secret primary-cert is from staging.example; orders go to ca.example now.',
       ],
-      [others.overdue, 'The CertificateRequest c1-primary should have been dealt with at 2026-01-01T00:00:00Z.'],
+      [others.overdue, 'The CertificateRequest c1-primary was due at 2026-01-01T00:00:00Z.'],
     ];
     for (const [cluster, what] of expected) await run.untilReceived(cluster, ['observed', what]);
     await sleep(3_000);

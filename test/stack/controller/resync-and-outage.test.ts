@@ -104,7 +104,7 @@ describe('an outage of the API server', () => {
     const run = await harness().startController({ kubernetes: api, resyncIntervalMs: 1_000 });
     await run.untilReceived(cluster, ['observed']);
     await managementCluster().admin.delete(SECRETS, { namespace: cluster.namespace, name: 'primary-cert' });
-    const what = 'The certificate Secret primary-cert is not there.';
+    const what = 'The certificate Secret primary-cert is missing.';
     await run.untilReceived(cluster, ['observed', what]);
     await sleep(3_000);
     expect(await run.receivedSignals(cluster)).toEqual(['observed', what]);

@@ -71,7 +71,7 @@ describe('a standalone CertificateRequest', () => {
     await patchRequest(request, '/spec/dnsNames', ['www.example.com']);
     await run.untilReceived(request, ['observed', 'observed']);
     await patchRequest(request, '/spec/renewBeforeDays', 20);
-    const woken = 'The spec of the CertificateRequest web was changed by somebody.';
+    const woken = 'The spec of the CertificateRequest web was changed by another field manager.';
     await run.untilReceived(request, ['observed', 'observed', woken]);
     await patchRequest(request, '/metadata/annotations', { note: 'nothing to certman' });
     await sleep(QUIET_MS);
@@ -99,7 +99,7 @@ describe('a standalone CertificateRequest', () => {
       'observed',
       'The credentials Secret aws changed.',
       'The Secret primary-cert was deleted.',
-      'The finalizer of the CertificateRequest was removed by somebody.',
+      'The finalizer of the CertificateRequest was removed.',
     ];
     await run.untilReceived(request, expected);
   });
