@@ -111,7 +111,7 @@ export class Controller {
     return this.checkpoint();
   }
 
-  /** Ownership of other objects can be told, and the resync compare, once the ClusterDeployments are cached. */
+  /** ClusterDeployments first: the other handlers and the resync need them in the cache. */
   async #runInformers(): Promise<void> {
     const [clusters, ...others] = this.#informers.values();
     await Promise.all([

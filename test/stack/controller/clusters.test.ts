@@ -146,11 +146,11 @@ describe('a cluster that is not served', () => {
     await expect.poll(shown).toMatchObject({ gate: 'NotManaged' });
     await patchCluster(managementCluster(), unmanaged, '/metadata/annotations', { note: 'nothing to certman' });
     await sleep(QUIET_MS);
-    const said = proxied.proxy.seen.filter(
+    const requests = proxied.proxy.seen.filter(
       ({ method, path }) => method === 'POST' && path.includes(`/namespaces/${namespace}/events`),
     );
     // An Event that the watch of another test counts up meanwhile takes more requests; the decision to say it is made once.
-    expect(said.length).toBeGreaterThan(0);
+    expect(requests.length).toBeGreaterThan(0);
     const decided = run.logs.filter((line) => line.includes(`"${namespace}/unmanaged"`) && line.includes('"explain"'));
     expect(decided).toHaveLength(1);
     expect(await run.receivedSignals(unmanaged)).toBeUndefined();

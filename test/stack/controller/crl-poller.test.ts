@@ -171,9 +171,9 @@ test('a failing server is asked for one CRL only, logged once, and the watch con
   );
   await sleep(TWO_ROUNDS_MS);
   expect(server.seen).toHaveLength(1);
-  const said = run.logs.filter((line) => line.includes(server.url));
-  expect(said).toHaveLength(1);
-  expect(said[0]).toContain('HTTP 503');
+  const lines = run.logs.filter((line) => line.includes(server.url));
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain('HTTP 503');
   for (const { cluster } of some) expect(await run.receivedSignals(cluster)).toEqual(['observed']);
   const { takeovers } = await harness()
     .env.client.workflow.getHandle(watchWorkflowId(run.managementCluster))

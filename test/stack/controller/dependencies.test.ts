@@ -40,10 +40,10 @@ describe('what a certificate depends on', () => {
     await run.untilReceived(cluster, ['observed']);
     const request = await writeIssuedObjects(managementCluster(), cluster);
     await run.untilHandled(request);
-    const heard = ['observed'];
+    const expected = ['observed'];
     const expectNext = async (what: string): Promise<void> => {
-      heard.push(what);
-      await run.untilReceived(cluster, heard);
+      expected.push(what);
+      await run.untilReceived(cluster, expected);
     };
 
     await managementCluster().admin.create(SECRETS, {

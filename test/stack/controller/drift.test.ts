@@ -1,4 +1,4 @@
-/** Changes by foreign hands to what belongs to a certificate: told by the watch at once, and by the comparison when it was away. */
+/** Changes by other field managers to owned objects: signalled by the watch at once, and by the resync when it was interrupted. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -14,7 +14,7 @@ const harness = useControllerHarness(managementCluster);
 const REQUEST = ['certificaterequest', 'c1-primary'] as const;
 const SECRET = ['secret', 'primary-cert'] as const;
 
-/** As somebody at a terminal. */
+/** Patches with kubectl, as a person does. */
 function patch(cluster: Cluster, object: readonly string[], change: unknown, subresource?: string): Promise<unknown> {
   const kind = Array.isArray(change) ? 'json' : 'merge';
   return useStack().kubectl([
@@ -32,8 +32,8 @@ function patch(cluster: Cluster, object: readonly string[], change: unknown, sub
 interface Drift {
   readonly name: string;
   readonly make: (cluster: Cluster) => Promise<unknown>;
-  /** What the watch says, and what the comparison says. */
-  readonly said: readonly [watch: string, comparison: string];
+  /** The signal of the watch, and of the resync. */
+  readonly messages: readonly [watch: string, resync: string];
 }
 
 const CHANGED_SECRET = 'The certificate Secret primary-cert was changed by another field manager.';
@@ -45,22 +45,22 @@ const DRIFTS: readonly Drift[] = [
   {
     name: 'the key in the Secret',
     make: (cluster) => patch(cluster, SECRET, { data: { 'tls.key': 'YWJj' } }),
-    said: [CHANGED_SECRET, CHANGED_SECRET],
+    messages: [CHANGED_SECRET, CHANGED_SECRET],
   },
   {
     name: 'the label of the Secret',
     make: (cluster) => patch(cluster, SECRET, { metadata: { labels: { certificate_request: null } } }),
-    said: [OWNERSHIP_CHANGED, 'The certificate Secret primary-cert lacks its label certificate_request.'],
+    messages: [OWNERSHIP_CHANGED, 'The certificate Secret primary-cert lacks its label certificate_request.'],
   },
   {
     name: 'the owner reference of the Secret',
     make: (cluster) => patch(cluster, SECRET, { metadata: { ownerReferences: null } }),
-    said: [OWNERSHIP_CHANGED, 'The certificate Secret primary-cert lacks its owner reference.'],
+    messages: [OWNERSHIP_CHANGED, 'The certificate Secret primary-cert lacks its owner reference.'],
   },
   {
     name: 'the names in the request',
     make: (cluster) => patch(cluster, REQUEST, { spec: { dnsNames: ['api.other.example.com'] } }),
-    said: [
+    messages: [
       'The spec of the CertificateRequest c1-primary was changed by another field manager.',
       'The CertificateRequest c1-primary was changed by another field manager: dnsNames.',
     ],
@@ -68,7 +68,7 @@ const DRIFTS: readonly Drift[] = [
   {
     name: 'the Secret that the request names',
     make: (cluster) => patch(cluster, REQUEST, { spec: { certificateSecret: { name: 'other-cert' } } }),
-    said: [
+    messages: [
       'The spec of the CertificateRequest c1-primary was changed by another field manager.',
       'The CertificateRequest c1-primary was changed by another field manager: certificateSecret.',
     ],
@@ -76,7 +76,7 @@ const DRIFTS: readonly Drift[] = [
   {
     name: 'the owner reference of the request',
     make: (cluster) => patch(cluster, REQUEST, { metadata: { ownerReferences: null } }),
-    said: [
+    messages: [
       'The owner reference of the CertificateRequest c1-primary was removed.',
       'The CertificateRequest c1-primary lacks its owner reference.',
     ],
@@ -84,7 +84,7 @@ const DRIFTS: readonly Drift[] = [
   {
     name: 'the finalizer of the request',
     make: (cluster) => patch(cluster, REQUEST, { metadata: { finalizers: null } }),
-    said: [
+    messages: [
       'The finalizer of the CertificateRequest c1-primary was removed.',
       'The CertificateRequest c1-primary lacks its finalizer.',
     ],
@@ -92,12 +92,12 @@ const DRIFTS: readonly Drift[] = [
   {
     name: 'a field of the status',
     make: (cluster) => patch(cluster, REQUEST, { status: { state: 'Failing' } }, 'status'),
-    said: [CHANGED_STATUS, CHANGED_STATUS],
+    messages: [CHANGED_STATUS, CHANGED_STATUS],
   },
   {
     name: 'the whole status',
     make: (cluster) => patch(cluster, REQUEST, [{ op: 'remove', path: '/status' }], 'status'),
-    said: [CHANGED_STATUS, CHANGED_STATUS],
+    messages: [CHANGED_STATUS, CHANGED_STATUS],
   },
 ];
 
@@ -118,16 +118,16 @@ async function seenCertified(run: ControllerRun): Promise<Cluster> {
 
 describe('the watch', () => {
   test('signals each change by another field manager at once, and once', async () => {
-    // Without a comparison: each signal comes from the change itself.
+    // Without a resync: each signal comes from the watch.
     const run = await harness().startController({ resyncIntervalMs: 86_400_000 });
     const clusters = await Promise.all(DRIFTS.map(async (drift) => ({ drift, cluster: await seenCertified(run) })));
     for (const { drift, cluster } of clusters) {
       await drift.make(cluster);
-      await run.untilReceived(cluster, ['observed', drift.said[0]]);
+      await run.untilReceived(cluster, ['observed', drift.messages[0]]);
     }
     await sleep(QUIET_MS);
     for (const { drift, cluster } of clusters)
-      expect(await run.receivedSignals(cluster)).toEqual(['observed', drift.said[0]]);
+      expect(await run.receivedSignals(cluster)).toEqual(['observed', drift.messages[0]]);
   });
 
   test('ignores labels and annotations of others', async () => {
@@ -143,14 +143,14 @@ describe('the watch', () => {
 test('a program that keeps changing an object causes signals at a limited rate, and is named in an Event', async () => {
   const run = await harness().startController();
   const cluster = await seenCertified(run);
-  const said = 'The spec of the CertificateRequest c1-primary was changed by another field manager.';
+  const message = 'The spec of the CertificateRequest c1-primary was changed by another field manager.';
   for (let time = 0; time < 9; time += 1)
     await patch(cluster, REQUEST, { spec: { dnsNames: [`api-${time}.other.example.com`] } });
   const event = await waitForEvent(managementCluster(), cluster, 'FieldManagerConflict');
   expect(event).toMatchObject({ type: 'Warning', involvedObject: { kind: 'ClusterDeployment', name: cluster.name } });
   expect(event['message']).toContain('field manager kubectl-patch');
   await sleep(QUIET_MS);
-  expect(await run.receivedSignals(cluster)).toEqual(['observed', ...Array<string>(5).fill(said)]);
+  expect(await run.receivedSignals(cluster)).toEqual(['observed', ...Array<string>(5).fill(message)]);
 });
 
 describe('the resync', () => {
@@ -190,7 +190,7 @@ describe('the resync', () => {
     await managementCluster().admin.delete(SECRETS, { namespace: secretless.namespace, name: 'primary-cert' });
 
     const expected: readonly (readonly [Cluster, string])[] = [
-      ...clusters.map(({ drift, cluster }) => [cluster, drift.said[1]] as const),
+      ...clusters.map(({ drift, cluster }) => [cluster, drift.messages[1]] as const),
       [missing, 'The CertificateRequest c1-primary is missing.'],
       [secretless, 'The certificate Secret primary-cert is missing.'],
       [

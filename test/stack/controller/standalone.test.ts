@@ -23,7 +23,7 @@ import { eventually } from '../../support/vitest/eventually.ts';
 const managementCluster = useManagementCluster();
 const harness = useControllerHarness(managementCluster);
 
-/** A comparison tells also of what belongs to a certificate and is not there: no workflow writes it here. */
+/** The resync also signals missing owned objects: no workflow writes them here. */
 const OF_ITS_LIFE = /^(observed|claimed|gone)/;
 
 async function makeRequest(namespace?: string, name = 'web'): Promise<Cluster> {
@@ -142,10 +142,10 @@ describe('a standalone CertificateRequest', () => {
       clusterWorkflowId({ managementCluster: run.managementCluster, ...lost }),
     );
     const { runId } = await handle.describe();
-    await handle.terminate('somebody made a mistake');
+    await handle.terminate('terminated by mistake');
     await expect.poll(async () => (await handle.describe()).runId).not.toBe(runId);
     await sleep(3_000);
-    // The comparison of what belongs to them misses the status, which no workflow has written here.
+    // The resync of owned objects finds no status, which no workflow has written here.
     expect((await run.receivedSignals(lost))?.filter((one) => one === 'observed')).toEqual(['observed']);
     expect((await run.receivedSignals(fine))?.filter((one) => one === 'observed')).toEqual(['observed']);
   });
@@ -156,13 +156,13 @@ function onceEach(entry: string, list: readonly string[]): readonly string[] {
   return list.filter((one, index) => one !== entry || list.indexOf(one) === index);
 }
 
-/** The watch signals the claim, and so does each comparison that finds the workflow still running: more than once for a slow workflow. */
+/** The watch signals the claim, and so does each resync that finds the workflow still running: repeatedly for a slow workflow. */
 async function untilHandedOver(run: ControllerRun, request: Cluster): Promise<void> {
   await eventually(
     'it is handed over, and gets no other signal',
     async () =>
       onceEach('claimed by c1', (await run.receivedSignals(request))?.filter((one) => OF_ITS_LIFE.test(one)) ?? []),
-    (told) => JSON.stringify(told) === JSON.stringify(['observed', 'claimed by c1']),
+    (signals) => JSON.stringify(signals) === JSON.stringify(['observed', 'claimed by c1']),
   );
 }
 
@@ -245,7 +245,7 @@ test('while the API server does not know ClusterDeployments, those that were cac
     when: ({ path }) => path.includes('/clusterdeployments'),
     fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
   });
-  // Each comparison lists what all tests of the hub have made.
+  // Each resync lists the objects of all tests on the management cluster.
   await expect.poll(() => unknown.hits()).toBeGreaterThan(3);
   expect((await run.receivedSignals(cluster))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
   expect((await run.receivedSignals(request))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
