@@ -25,9 +25,9 @@ function wholeNumber(least: number, most: number): (text: string) => number {
 
 const options = new Command('chaos')
   .description(
-    'Takes clusters through issuance, renewal and deletion on the real local parts, with two workers that are killed\n' +
-      'with -9 before and after each request that they make, and at random instants. Then asks the CA, Route 53, the API\n' +
-      'server and Temporal whether anything was lost, issued twice, left behind or is stuck.',
+    'Issues, renews and deletes certificates on the real local parts, with two workers that are killed by SIGKILL\n' +
+      'before and after each of their requests, and at random. Then checks at the CA, Route 53, the API server and\n' +
+      'Temporal that nothing was lost, issued twice, left behind or is stuck.',
   )
   .option('--short', 'each instant once, 40 clusters; some five minutes on two cores', false)
   .addOption(

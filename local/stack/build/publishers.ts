@@ -14,6 +14,7 @@ export interface Platform {
  */
 export type ChecksumForm = 'digest' | 'list' | 'release';
 
+/** A file of a publisher, and where its checksum is. */
 export interface PublishedFile {
   readonly url: string;
   readonly checksum: { readonly url: string; readonly form: ChecksumForm };
