@@ -280,7 +280,7 @@ test('a blocked finalizer is reported with its reason, and retried at a change',
     expect(bundles['primary']).toMatchObject({
       state: 'Decommissioning',
       message: expect.stringMatching(
-        /^The finalizer is not released yet\. removeFinalizer is refused.*the next one is at/,
+        /^The finalizer is not removed yet\. removeFinalizer is refused.*the next one is at/,
       ) as string,
     });
     await eventually(

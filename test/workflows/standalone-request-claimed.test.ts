@@ -61,7 +61,7 @@ describe('a request that is claimed', () => {
       await handle.signal(requestClaimed, CLAIM);
       expect(await decommissionResultOf(harness, view)).toEqual({
         cluster: view.identity,
-        bundles: [{ bundleName: 'web', revocations: [], removed: [] }],
+        bundles: [{ bundleName: 'web', revocations: [], removed: [], failures: [] }],
         finalizerRemoved: false,
         claimedBy: 'c1',
       });
@@ -104,7 +104,7 @@ describe('a request that is claimed', () => {
       await handle.signal(requestClaimed, CLAIM);
       const { bundles, claimedBy } = await decommissionResultOf(harness, view);
       expect(claimedBy).toBe('c1');
-      expect(bundles).toMatchObject([{ bundleName: 'web', failure: { code: 'dns/accessDenied' } }]);
+      expect(bundles).toMatchObject([{ bundleName: 'web', failures: [{ code: 'dns/accessDenied' }] }]);
       nothingEnded(harness);
     });
   });

@@ -54,6 +54,7 @@ describe('a ClusterDeployment that is deleted', () => {
           bundleName: 'primary',
           revocations: [{ serialNumber, outcome: 'revoked', message: expect.stringContaining('reason 5') as string }],
           removed: [`Secret asleep/${cluster.secretName}`, `CertificateRequest asleep/${cluster.requestName}`],
+          failures: [],
         },
       ],
       finalizerRemoved: true,

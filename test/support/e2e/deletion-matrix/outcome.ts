@@ -40,7 +40,7 @@ export async function verifyOutcome(
   if (state === 'uninstalled') return { words: 'released at once', keptValid: false };
   const result = await decommissionResultOf(lab, cluster);
   if (!result.finalizerRemoved) throw new Error(`${cluster.name}: the result says that the finalizer was not removed`);
-  const failedCodes = new Set(result.bundles.flatMap((bundle) => bundle.failures ?? []).map(({ code }) => code));
+  const failedCodes = new Set(result.bundles.flatMap((bundle) => bundle.failures).map(({ code }) => code));
   for (const code of failedCodes) {
     if (conditionReason(code) !== blockedReason)
       throw new Error(`${cluster.name}: the result has ${code}, but the reported reason was ${blockedReason}`);
@@ -74,7 +74,7 @@ async function describeCertificate(
   const { Status, Reason } = await lab.stack.acme.statusOf(serialNumber);
   const entries = result.bundles.flatMap(({ revocations }) => revocations);
   const outcome = entries.find((entry) => entry.serialNumber === serialNumber)?.outcome;
-  const problem = result.bundles.some(({ failures }) => failures?.some(({ code }) => code.startsWith('acme/')));
+  const problem = result.bundles.some(({ failures }) => failures.some(({ code }) => code.startsWith('acme/')));
   const found = `${Status} ${Reason ?? ''} ${outcome ?? ''}`.trim();
   const expired = certificate.validToDate.getTime() < Date.now();
   switch (found) {
