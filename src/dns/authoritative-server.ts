@@ -32,6 +32,7 @@ const MAX_IN_FLIGHT = 100;
 const inFlight = pLimit(MAX_IN_FLIGHT);
 const addresses = new LoadingCache<string>({ max: 5_000, ttlMs: ADDRESS_TTL_MS });
 
+/** A server of a zone; fast to fail while its circuit breaker is open. */
 export class AuthoritativeServer implements TxtSource {
   readonly name: string;
   readonly #address: HostAndPort;

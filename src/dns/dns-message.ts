@@ -20,6 +20,7 @@ export type TxtResponse =
   /** No statement about the records: refused, failed, malformed. */
   | { readonly kind: 'silent'; readonly why: string };
 
+/** A query for the TXT records of a name. */
 export interface TxtQuery {
   /** 0 for DoH, so that caches can share responses (RFC 8484 §4.1). */
   readonly id: number;
@@ -28,6 +29,7 @@ export interface TxtQuery {
   readonly recursion: boolean;
 }
 
+/** The query with EDNS (RFC 6891). */
 export function encodeTxtQuery(question: TxtQuery): Buffer {
   return packet.encode({
     type: 'query',

@@ -24,6 +24,7 @@ export function createDohConnections({ ca, timeoutMs = TIMEOUT_MS }: { ca?: stri
   });
 }
 
+/** A public resolver, by its URL. */
 export class DohResolver implements TxtSource {
   readonly name: string;
   readonly #url: URL;

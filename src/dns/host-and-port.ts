@@ -1,6 +1,7 @@
 /** A network address as people write it: `host:port`, `[::1]:53`. */
 import { isIP } from 'node:net';
 
+/** An address to connect to or to listen on. */
 export interface HostAndPort {
   /** A name or an IP address, without brackets. */
   readonly host: string;

@@ -32,6 +32,7 @@ export type AuthoritativeServers =
   | { readonly kind: 'auto' | 'off' }
   | { readonly kind: 'servers'; readonly servers: readonly HostAndPort[] };
 
+/** Which servers and resolvers are queried, and how many must answer. */
 export interface PropagationCheckOptions {
   /** URLs of DoH resolvers (RFC 8484), at least one. */
   readonly resolvers: readonly string[];
@@ -46,6 +47,7 @@ export interface PropagationCheckOptions {
   readonly timeoutMs?: number;
 }
 
+/** The records of one order, and the zone that has them. */
 export interface PropagationRequest {
   readonly records: readonly TxtRecord[];
   readonly zoneName: string;
@@ -54,6 +56,7 @@ export interface PropagationRequest {
   readonly attempt: number;
 }
 
+/** Queries the zone's servers and the resolvers of a worker. */
 export class PropagationCheck {
   readonly #options: PropagationCheckOptions;
   readonly #connections: ReturnType<typeof createDohConnections>;

@@ -7,6 +7,7 @@ import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 /** A change, in a form that only the provider that made it reads. At most 512 characters: heartbeats carry it. */
 export type ChangeHandle = string;
 
+/** What a publication has changed, and where. */
 export interface Publication {
   /** The provider's id of the zone. */
   readonly zoneId: string;

@@ -4,6 +4,7 @@ import type { TxtObservation } from './observation.ts';
 /** `majority`: more than half of those that make a statement. A number: so many, whichever others are silent. */
 export type Quorum = 'majority' | number;
 
+/** What the observations of all resolvers amount to. */
 export type QuorumResult =
   | { readonly kind: 'visible'; readonly seenBy: readonly string[] }
   /** `retrySeconds`: when the caches of enough resolvers have expired, where they say so. */
@@ -11,6 +12,7 @@ export type QuorumResult =
   /** Too few make a statement. */
   | { readonly kind: 'undecided' };
 
+/** Counts the observations of resolvers against a quorum. */
 export function evaluateQuorum(observations: readonly TxtObservation[], quorum: Quorum): QuorumResult {
   const seen = observations.filter(({ kind }) => kind === 'seen');
   const missing = observations.filter((observation) => observation.kind === 'missing');

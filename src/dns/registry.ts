@@ -23,6 +23,7 @@ const DNS_PROVIDERS: Readonly<Partial<Record<PlatformView['kind'], DnsProviderFa
   aws: async (options, { route53 }) => new (await import('./route53/provider.ts')).Route53Provider(options, route53),
 };
 
+/** Options of all services, and which service has which zones. */
 export interface PlatformProviderOptions extends DnsProviderOptions {
   readonly settings: DnsSettings;
   /** The platform whose service has the zones of all clusters (FedRAMP); absent: each cluster's own. */

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { TxtResponse } from './dns-message.ts';
 
+/** An authoritative server or a resolver. */
 export interface TxtSource {
   /** As messages show it. */
   readonly name: string;

@@ -5,6 +5,7 @@
  * Instants are milliseconds of any one clock; a state that does not exist yet is `undefined`.
  */
 
+/** How many are allowed, and how fast more become allowed. */
 export interface RateLimit {
   /** How many are allowed at once after a rest; at least 1. */
   readonly burst: number;

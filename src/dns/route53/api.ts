@@ -36,6 +36,7 @@ export const AWS_CONNECTIONS = Object.freeze({
   httpsAgent: new HttpsAgent({ keepAlive: true, maxSockets: 50 }),
 });
 
+/** A hosted zone of an AWS account. */
 export interface ListedZone {
   /** Without `/hostedzone/`. */
   readonly id: string;
@@ -43,6 +44,7 @@ export interface ListedZone {
   readonly private: boolean;
 }
 
+/** Credentials and the rate limit that they share. */
 export interface Route53Options {
   /** Equal for equal credentials. */
   readonly credentialsId: string;

@@ -10,10 +10,12 @@ const SESSION_SECONDS = 900;
 /** A session is not used when it expires sooner than this. */
 const EXPIRY_MARGIN_MS = 120_000;
 
+/** Static credentials, or those of a session. */
 export interface SessionCredentials extends AwsCredentials {
   readonly sessionToken?: string;
 }
 
+/** An assumed role. */
 export interface Session {
   readonly credentials: SessionCredentials;
   /** Epoch milliseconds. */

@@ -28,6 +28,7 @@ export interface TxtRecordSet {
 /** The TXT record sets of a zone by name; a name that is absent has none. */
 export type TxtRecordSets = ReadonlyMap<string, TxtRecordSet>;
 
+/** One change of a record set; a batch has several. */
 export interface TxtChange {
   readonly action: 'CREATE' | 'DELETE' | 'UPSERT';
   readonly set: TxtRecordSet;
@@ -53,6 +54,7 @@ export interface BatchLimits {
   readonly characters: number;
 }
 
+/** The quotas of one batch. */
 export const ROUTE53_BATCH_LIMITS: BatchLimits = Object.freeze({ elements: 1_000, characters: 32_000 });
 
 /** The sets after `requests` in this order. */
@@ -133,6 +135,7 @@ export function quotaCost(changes: readonly TxtChange[]): BatchLimits {
   return { elements, characters };
 }
 
+/** The names of all records of some requests. */
 export function namesOf(requests: readonly TxtRequest[]): ReadonlySet<string> {
   return new Set(requests.flatMap((request) => request.records.map((record) => record.name)));
 }

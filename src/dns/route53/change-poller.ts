@@ -7,6 +7,7 @@ const POLL_INTERVAL_MS = 2_500;
 
 const MAX_TRACKED_CHANGES = 2_000;
 
+/** Polls the changes of all callers of a worker. */
 export class ChangePoller {
   readonly #pollIntervalMs: number;
   /** Whether a change is INSYNC, by its id. */

@@ -20,6 +20,7 @@ import { assumeRole, type Session, type SessionCredentials, usableMs } from './a
 /** How long a Secret is not read again. Credentials that AWS refuses are dropped at once: see `invalidate`. */
 const CACHE_OPTIONS = { max: 5_000, ttlMs: 60_000 };
 
+/** Credentials, and what they are distinguished by. */
 export interface ResolvedCredentials {
   /** Digest: equal for equal credentials. */
   readonly id: string;
@@ -31,6 +32,7 @@ export interface ResolvedCredentials {
 
 const DEFAULT_CHAIN: ResolvedCredentials = { id: 'default', account: 'default' };
 
+/** Where credentials are read from. */
 export interface CredentialSourceOptions {
   readonly kubernetes: KubernetesApi;
   /** Namespace of Secret `certman-operator-aws-credentials`. */
@@ -39,6 +41,7 @@ export interface CredentialSourceOptions {
   readonly fedramp?: { readonly standaloneRequests: boolean };
 }
 
+/** Reads the credentials of targets, and caches them. */
 export class CredentialSource {
   readonly #options: CredentialSourceOptions;
   readonly #resolved = new LoadingCache<ResolvedCredentials>(CACHE_OPTIONS);

@@ -10,12 +10,14 @@ import { type ListedZone, type Route53Api, stripIdPrefix } from './api.ts';
 
 const CACHE_OPTIONS = { max: 2_000, ttlMs: 10 * 60_000 };
 
+/** A zone by its id, without `/hostedzone/`. */
 export interface HostedZone {
   readonly id: string;
   /** Name servers, where the source knows them already. */
   readonly nameServers?: readonly string[];
 }
 
+/** How zones are looked up. */
 export interface HostedZonesOptions {
   readonly kubernetes: KubernetesApi;
   readonly needsNameServers: boolean;

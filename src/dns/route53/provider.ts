@@ -20,6 +20,7 @@ const MAX_CACHED = 2_000;
 const MAX_INSYNC_WAIT_MS = 5_000;
 const PENDING_RETRY_MS = 5_000;
 
+/** Settings of Route 53 alone. */
 export interface Route53Settings {
   /** Per AWS account and worker. */
   readonly requestsPerSecond: number;

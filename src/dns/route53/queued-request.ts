@@ -39,6 +39,7 @@ export class Caller {
   }
 }
 
+/** A request, or a part of one, with its caller. */
 export interface QueuedRequest extends TxtRequest {
   readonly caller: Caller;
 }

@@ -6,6 +6,7 @@ import { sleep } from '../abortable.ts';
 /** A caller that would wait longer than this fails, and is retried with its activity. */
 const MAX_WAIT_MS = 15_000;
 
+/** The queue of one AWS account. */
 export class Route53RateLimiter {
   readonly #limit: RateLimit;
   /** Theoretical arrival time, on the clock of `performance.now()`. */

@@ -30,6 +30,7 @@ export interface ZoneApi {
   change(changes: readonly TxtChange[]): Promise<SubmittedChange>;
 }
 
+/** Delays of a batcher. */
 export interface ZoneBatcherOptions {
   /** How long requests are collected, from the first one on. */
   readonly windowMs: number;
@@ -46,6 +47,7 @@ const MAX_ROUND_SIZE = 400;
 const MAX_ATTEMPTS = 7;
 const CONFLICT_RETRY_MS = 5_000;
 
+/** The queue of one zone with one set of credentials. */
 export class ZoneBatcher {
   readonly #api: ZoneApi;
   readonly #windowMs: number;
