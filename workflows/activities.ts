@@ -63,6 +63,7 @@ const kubernetesActivities = proxyActivities<Activities>({
   cancellationType: AWAIT_CANCELLATION,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
+/** Deletions, as patient as every write to the API server. */
 export const { removeBundle, removeFinalizer } = kubernetesActivities;
 
 /**

@@ -19,6 +19,7 @@ export interface PendingChallenge {
   readonly record: TxtRecord;
 }
 
+/** Result of `placeOrder`: an order at the CA (RFC 8555 §7.1.3). */
 export interface PlacedOrder {
   readonly orderUrl: string;
   /** RFC 3339. */
@@ -31,6 +32,7 @@ export interface PlacedOrder {
   readonly ownershipRecords?: readonly TxtRecord[];
 }
 
+/** Input of `placeOrder`. */
 export interface PlaceOrderInput {
   readonly dnsNames: readonly string[];
   /** URL of an earlier order, which is resumed if it is still usable. */
@@ -44,11 +46,13 @@ export interface PlaceOrderInput {
   readonly standaloneRequestUid?: string;
 }
 
+/** Input of `answerChallenges`. */
 export interface AnswerChallengesInput {
   readonly orderUrl: string;
   readonly challenges: readonly PendingChallenge[];
 }
 
+/** Input of `finalizeOrder`. */
 export interface FinalizeOrderInput {
   readonly orderUrl: string;
   readonly dnsNames: readonly string[];
@@ -57,6 +61,7 @@ export interface FinalizeOrderInput {
   readonly request: ObjectRef;
 }
 
+/** Input of `installCertificate`. */
 export interface InstallCertificateInput {
   readonly orderUrl: string;
   readonly certificateUrl: string;
@@ -67,11 +72,13 @@ export interface InstallCertificateInput {
   readonly returnReplaced?: true;
 }
 
+/** Result of `installCertificate`. */
 export interface InstalledCertificate extends CertificateFacts {
   /** With `returnReplaced`: the certificate that was in the Secret, if it had not expired and its key was there as well. */
   readonly replaced?: IssuedCertificate;
 }
 
+/** What `revokeCertificates` did with a certificate. */
 export type RevocationOutcome =
   | 'revoked'
   | 'alreadyRevoked'
@@ -81,12 +88,14 @@ export type RevocationOutcome =
   | 'notIssuedHere'
   | 'missing';
 
+/** One certificate of a revocation. */
 export interface RevocationEntry {
   readonly serialNumber: string;
   readonly outcome: RevocationOutcome;
   readonly message: string;
 }
 
+/** Input of `revokeCertificates`. */
 export interface RevokeCertificatesInput {
   /** The certificate in the Secret is revoked too, if it is listed or its key is there as well. */
   readonly namespace: string;
@@ -114,6 +123,7 @@ export interface AcmeActivities {
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
 }
 
+/** Result of `publishTxtRecords`: what `verifyPropagation` needs to know about the zone. */
 export interface PublishedRecords {
   readonly zoneId: string;
   /** Authoritative servers of the zone (host names), from its delegation set. */
@@ -144,16 +154,19 @@ export interface PropagationActivities {
   }): Promise<{ readonly seenBy: readonly string[] }>;
 }
 
+/** Input of `applyCertificateRequest`. */
 export interface ApplyCertificateRequestInput {
   readonly cluster: ClusterView;
   readonly bundle: BundleView;
 }
 
+/** Input of `reportStatus`. */
 export interface ReportStatusInput {
   readonly cluster: ClusterIdentity;
   readonly report: StatusReport;
 }
 
+/** Result of `applyCertificateRequest`: what a bundle's evaluation is based on. */
 export interface RequestObservation {
   readonly request: ObjectRef;
   /** `spec.renewBeforeDays` as the user set it. */
@@ -224,6 +237,7 @@ export interface WatchActivities {
   watchManagementCluster(input: { readonly resumeFrom?: WatchCheckpoint }): Promise<WatchCheckpoint>;
 }
 
+/** Every activity, for proxies and for the worker. */
 export interface Activities
   extends AcmeActivities,
     DnsActivities,

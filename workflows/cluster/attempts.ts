@@ -8,6 +8,7 @@ export interface FinishedAttempts {
   readonly last: 'none' | AttemptOutcome;
 }
 
+/** How an attempt finished. */
 export type AttemptOutcome = 'issued' | 'renewed' | 'failed';
 
 /** The attempts of one bundle, one at a time. */

@@ -14,8 +14,10 @@ const ENTRIES = {
   incompatible: fileURLToPath(new URL('./incompatible-workflows.ts', import.meta.url)),
 } as const;
 
+/** A version of the workflow code. */
 export type WorkflowVersion = keyof typeof ENTRIES;
 
+/** Bundles one version. */
 export async function bundleWorkflows(version: WorkflowVersion): Promise<WorkflowBundle> {
   return await bundleWorkflowCode({
     workflowsPath: ENTRIES[version],

@@ -9,6 +9,7 @@ import { certificateIssuance as unchanged } from '../../../workflows/certificate
 export { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
 
+/** The workflow with the additional timer. */
 export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {
   await sleep('1 second');
   return await unchanged(input);

@@ -22,6 +22,7 @@ export interface RecordedRun {
   readonly json: unknown;
 }
 
+/** Runs a scenario with a worker on a task queue of its own. @returns its runs, oldest first. */
 export async function recordScenario(
   { client, nativeConnection }: TestWorkflowEnvironment,
   workflowBundle: WorkflowBundle,

@@ -19,6 +19,7 @@ export const SHAPES: readonly string[] = readdirSync(HISTORIES, { withFileTypes:
   .map(({ name }) => name)
   .sort();
 
+/** One recorded run. */
 export interface RecordedHistory {
   /** File name without its ending: `<scenario>.<run>.<workflow type>`. */
   readonly name: string;
@@ -28,10 +29,12 @@ export interface RecordedHistory {
   readonly history: History;
 }
 
+/** Folder of a shape's histories. */
 export function historyFolder(shape: string): string {
   return join(HISTORIES, shape);
 }
 
+/** All histories of a shape, by file name. */
 export async function recordedHistories(shape: string): Promise<readonly RecordedHistory[]> {
   const folder = historyFolder(shape);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).sort();

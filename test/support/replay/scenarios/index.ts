@@ -4,4 +4,5 @@ import { EXCEPTIONAL } from './exceptional.ts';
 import { INTERVENTIONS } from './interventions.ts';
 import type { HistoryScenario } from './scenario.ts';
 
+/** Every scenario, each with a name of its own. */
 export const SCENARIOS: readonly HistoryScenario[] = [...EVERYDAY, ...EXCEPTIONAL, ...INTERVENTIONS];
