@@ -6,7 +6,7 @@ import type { FailureInfo } from '../../src/failures/failure.ts';
 import { failureIn } from '../failures.ts';
 import type { Changes } from './changes.ts';
 
-/** What ends the retries, and who hears of them. */
+/** When the retries end, and where they are reported. */
 export interface RetryOptions {
   /** For timers: the bundle or the cluster. */
   readonly name: string;

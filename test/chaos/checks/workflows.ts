@@ -44,7 +44,7 @@ export async function idleFindings(
   return found.flat();
 }
 
-/** The workflow of each has ended, with a ledger that leaves nothing open. */
+/** The workflow of each has completed, with a result that has no failure. */
 export async function decommissionFindings(
   { client }: Pick<ChaosContext, 'client'>,
   deleted: readonly ChaosCluster[],
@@ -55,9 +55,9 @@ export async function decommissionFindings(
       const handle = client.workflow.getHandle(workflowId);
       const { status } = await handle.describe();
       if (status.name !== 'COMPLETED') return [{ kind: 'stuck', what: `${workflowId} is ${status.name}` }];
-      const ledger = await decommissionResultOf(handle);
-      const problems = ledger.bundles.flatMap(({ failures }) => failures.map(({ message }) => message));
-      if (!ledger.finalizerRemoved) problems.push('the finalizer was not released');
+      const result = await decommissionResultOf(handle);
+      const problems = result.bundles.flatMap(({ failures }) => failures.map(({ message }) => message));
+      if (!result.finalizerRemoved) problems.push('the finalizer was not removed');
       return problems.map((problem) => ({ kind: 'leftover', what: `${workflowId}: ${problem}` }));
     }),
   );

@@ -39,7 +39,7 @@ function holds(pid: number, target: string): boolean {
   try {
     descriptors = readdirSync(folder);
   } catch {
-    // It has ended: then the connection is nobody's.
+    // The process has exited: no process owns the connection.
     return false;
   }
   return descriptors.some((descriptor) => {

@@ -286,9 +286,9 @@ describe('an order', () => {
 
   it('of another account is gone', async () => {
     const made = await order();
-    const stranger = caSource(server, { stored: await newAccount(server) });
-    const error = await refusal(stranger.withClient((ca) => fetchOrder(ca, made.url)));
-    await stranger.close();
+    const otherAccount = caSource(server, { stored: await newAccount(server) });
+    const error = await refusal(otherAccount.withClient((ca) => fetchOrder(ca, made.url)));
+    await otherAccount.close();
     expect(error.code).toBe('acme/orderGone');
   });
 

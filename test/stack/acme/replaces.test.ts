@@ -89,9 +89,9 @@ describe('an order that replaces a certificate', () => {
   });
 
   it('of another account is placed without replaces', async () => {
-    const stranger = caSource(server, { stored: await newAccount(server) });
-    const { order, refusals } = await replacing(certificate.certId, { of: await clientOf(stranger) });
-    await stranger.close();
+    const otherAccount = caSource(server, { stored: await newAccount(server) });
+    const { order, refusals } = await replacing(certificate.certId, { of: await clientOf(otherAccount) });
+    await otherAccount.close();
     expectPlaced(order);
     expect(refusals).toEqual([expect.stringMatching(/HTTP 403.*\[unauthorized\]/)]);
   });

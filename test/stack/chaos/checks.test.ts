@@ -1,4 +1,4 @@
-/** The checks of `npm run chaos` notice what they are there for: each fault is put there by hand, on a hub that was in order. */
+/** The checks of `npm run chaos` notice what they are there for: each fault is put there by hand, on a management cluster that was healthy. */
 import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clusterWorkflowId, TASK_QUEUE } from '../../../src/contract/ids.ts';
@@ -134,7 +134,7 @@ describe('without a worker', () => {
       { kind: 'lost', what: expect.stringContaining('is not the key of the certificate') },
     ]);
     await eventually(
-      'the journal tells of it',
+      'the journal shows it',
       () => Promise.resolve(journal.broken),
       (broken) => broken.some((what) => what.includes(`${namespace}/${name}`)),
     );

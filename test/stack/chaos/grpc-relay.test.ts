@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 async function clientThrough(fates: Partial<Interceptor> = {}) {
-  const seen: { readonly method: string; readonly status: number; readonly heard: boolean }[] = [];
+  const seen: { readonly method: string; readonly status: number; readonly delivered: boolean }[] = [];
   const relay: Relay = await startGrpcRelay({
     system: 'temporal',
     target: `http://${useStack().temporal.address}`,
@@ -22,8 +22,8 @@ async function clientThrough(fates: Partial<Interceptor> = {}) {
       ...fates,
     },
     ownerOf: () => 'worker-1 incarnation 1',
-    onExchange: ({ path }, { status }, heard) => {
-      seen.push({ method: path.slice(path.lastIndexOf('/') + 1), status, heard });
+    onExchange: ({ path }, { status }, delivered) => {
+      seen.push({ method: path.slice(path.lastIndexOf('/') + 1), status, delivered });
     },
   });
   ending.push(() => relay.close());
@@ -46,7 +46,7 @@ describe('a relay in front of Temporal', () => {
     await expect(client.workflow.start('anything', parked(id))).rejects.toThrow('already started');
     await expect(client.workflow.getHandle(`${id}/none`).describe()).rejects.toThrow('not found');
     await handle.terminate();
-    expect(seen.every(({ heard }) => heard)).toBe(true);
+    expect(seen.every(({ delivered }) => delivered)).toBe(true);
     const starts = seen.filter(({ method }) => method === 'StartWorkflowExecution').map(({ status }) => status);
     expect(starts).toEqual([0, ALREADY_EXISTS]);
   });

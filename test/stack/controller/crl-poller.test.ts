@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterEach(() => Promise.all([...sources.splice(0), ...servers.splice(0)].map((one) => one.close())));
 
-/** One for each test: what others have left on the hub finds nothing any more. */
+/** One for each test: a cluster of an earlier test finds no CRL. */
 async function listServer(): Promise<CrlServer> {
   const server = await startCrlServer();
   servers.push(server);
@@ -51,7 +51,7 @@ interface Certified {
   readonly serialHex: string;
 }
 
-/** A cluster whose Secret holds a certificate of the CA, as its CertificateRequest tells. */
+/** A cluster whose Secret holds a certificate of the CA, as the status of its CertificateRequest says. */
 async function certified(crlUrl: string, status: Readonly<Record<string, unknown>> = {}): Promise<Certified> {
   const cluster = await createCluster(managementCluster());
   const { certman } = managementCluster();

@@ -63,7 +63,7 @@ describe('what a certificate depends on', () => {
     await managementCluster().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
     await expectNext('The Secret primary-cert was deleted.');
     await run.untilHandled(await writeIssuedObjects(managementCluster(), cluster, 'two'));
-    // Kubernetes tells whole seconds of who wrote when.
+    // Times in managedFields are whole seconds.
     await sleep(1_100);
     const other = { config: undefined, secret: [{ op: 'replace' as const, path: '/data/tls.crt', value: 'YWJj' }] };
     await patchSecretAsUser(managementCluster(), namespace, 'primary-cert', other.secret);

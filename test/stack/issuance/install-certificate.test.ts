@@ -154,7 +154,7 @@ describe('a replaced certificate', () => {
     ['another', () => selfSigned().keyPem],
     ['a forged', ({ publicKey }) => forgedKeyOf(publicKey)],
   ])(
-    'is not said with %s key beside it: it may be anybody’s, and would be revoked at the end',
+    'is not returned with %s key beside it: any client can copy it, and it would be revoked on deletion',
     async (_what, keyFor) => {
       const { activities, input } = await replacing();
       const secret = await issuance().tlsSecret();

@@ -191,9 +191,9 @@ describe('revoking at decommission', () => {
   });
 
   it('succeeds for a certificate of another account', async () => {
-    const stranger = { stored: await newAccount(lab.server) };
+    const otherAccount = { stored: await newAccount(lab.server) };
     const current = await issueOne(
-      lab.activities(managementCluster().certman, { account: stranger, profile: 'default' }),
+      lab.activities(managementCluster().certman, { account: otherAccount, profile: 'default' }),
     );
     expect(outcomes(await revoke())).toEqual(['unknownToAccount']);
     expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });

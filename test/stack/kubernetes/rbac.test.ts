@@ -56,7 +56,7 @@ afterAll(async () => {
 });
 
 /** Everything that certman asks the API server for in the life of a certificate. */
-async function wholeLife(): Promise<void> {
+async function completeLifecycle(): Promise<void> {
   const { view } = await managementCluster().cluster();
   const { namespace } = view.identity;
   await managementCluster().admin.create(SECRETS, {
@@ -178,7 +178,7 @@ test('a standalone CertificateRequest needs no right that a cluster does not nee
 describe('the rights in deploy/base/rbac.yaml', () => {
   test('are those that a certificate’s life cycle needs, and no more', async () => {
     proxy.clearSeen();
-    await wholeLife();
+    await completeLifecycle();
     const roles = (await readManifests('base/rbac.yaml')).filter((object) => object.kind?.endsWith('Role'));
     // Applying what is not there takes the right to create it, though the request is a PATCH.
     const used = new Set([...proxy.seen.map(permissionOf), 'create certman.managed.openshift.io/certificaterequests']);

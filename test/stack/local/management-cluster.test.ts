@@ -21,7 +21,7 @@ let stack: RunningStack;
 let managementCluster: ManagementCluster;
 
 beforeAll(async () => {
-  stateDir = await mkdtemp(join(tmpdir(), 'certman-hub-'));
+  stateDir = await mkdtemp(join(tmpdir(), 'certman-management-cluster-'));
   stack = await startStack({ stateDir });
   managementCluster = await prepareManagementCluster(stack);
 });
@@ -76,11 +76,11 @@ describe('a prepared management cluster', () => {
 
 describe('a worker process', () => {
   test('issues for sample clusters, and exits on SIGTERM without leaving a process', async () => {
-    const { zoneId } = await stack.createZone('hub-test.example.com');
+    const { zoneId } = await stack.createZone('cluster-test.example.com');
     const worker = await startWorker({ stack, managementCluster, environment: { CERTMAN_KEY_TYPE: 'p-256' } });
     expect((await sendRequest(worker.metricsUrl)).body).toContain('certman');
     expect((await sendRequest(worker.sdkMetricsUrl)).status).toBe(200);
-    const [cluster] = await createSampleClusters(stack, { count: 1, zone: 'hub-test.example.com', zoneId });
+    const [cluster] = await createSampleClusters(stack, { count: 1, zone: 'cluster-test.example.com', zoneId });
     const admin = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
     try {
       const key = { namespace: cluster?.namespace ?? '', name: cluster?.requestName ?? '' };
@@ -121,7 +121,7 @@ describe('a worker process', () => {
 });
 
 test('prepared sample clusters are not installed', async () => {
-  const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: 'hub-test.example.com', prefix: 'later' });
+  const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: 'cluster-test.example.com', prefix: 'later' });
   const installed = await stack.kubectl([
     'get',
     'clusterdeployment',

@@ -5,9 +5,9 @@ import type { Stack } from '../../../local/stack/stack.ts';
 export async function useAccountBehindProxy(
   ca: { readonly url: string },
   stack: Stack,
-  hub: ManagementCluster,
+  managementCluster: ManagementCluster,
 ): Promise<void> {
-  const accountUrl = `${ca.url}${new URL(hub.accountUrl).pathname}`;
+  const accountUrl = `${ca.url}${new URL(managementCluster.accountUrl).pathname}`;
   const patch = JSON.stringify({ stringData: { 'account-url': accountUrl } });
   await stack.kubectl([
     'patch',

@@ -22,7 +22,7 @@ export interface Moto {
   readonly url: string;
   /** @returns the id of a zone that no DNS server serves. */
   createZone(name: string, options?: { readonly private?: boolean }): Promise<string>;
-  /** Puts a record set there as somebody else would. */
+  /** Creates a record set as another program would. */
   putTxt(zoneId: string, name: string, values: readonly string[], ttl?: number): Promise<void>;
   putRecord(zoneId: string, name: string, type: 'CNAME' | 'SOA', value: string): Promise<void>;
   /** All TXT sets of a zone, by name without trailing dot, values as quoted. */

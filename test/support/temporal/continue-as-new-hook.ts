@@ -54,7 +54,7 @@ export class ContinueAsNewHook implements PayloadCodec {
 
   async #keep(message: Promise<unknown>): Promise<void> {
     this.#messages.push(message);
-    // A refusal is told to whoever waits for all answers.
+    // A rejection reaches the caller that waits for all answers.
     await message.catch(() => undefined);
   }
 }

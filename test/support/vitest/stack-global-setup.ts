@@ -1,4 +1,4 @@
-/** One local stack for the whole test run, prepared as a hub; every test worker is told where it is. */
+/** One local stack for the whole test run, prepared as a management cluster; every test worker gets its endpoints. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -100,7 +100,7 @@ describe('an order now', () => {
       suggestedWindow: windowOver(staged.certId ?? ''),
       renewRequested: true,
     });
-    const mended: readonly (readonly [OrderReason, Partial<RenewalInputs>])[] = [
+    const resolved: readonly (readonly [OrderReason, Partial<RenewalInputs>])[] = [
       ['NamesMissing', {}],
       ['Revoked', { dnsNames: staged.dnsNames }],
       ['CaChanged', { revoked: false }],
@@ -109,7 +109,7 @@ describe('an order now', () => {
       ['RenewRequested', { suggestedWindow: windowOver('of.another') }],
     ];
     let now = wrong;
-    for (const [reason, change] of mended) {
+    for (const [reason, change] of resolved) {
       now = { ...now, ...change };
       expect(nextAction(now)).toMatchObject({ kind: 'order', reason });
     }

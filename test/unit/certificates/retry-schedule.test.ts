@@ -7,10 +7,10 @@ import { certificateWithLifetime, DAY_MS, HOUR_MS, NOT_BEFORE } from '../../supp
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const MINUTE_MS = 60_000;
 
-const failure = (stance: FailureInfo['retry'], notBefore?: number): FailureInfo => ({
+const failure = (mode: FailureInfo['retry'], notBefore?: number): FailureInfo => ({
   code: 'acme/orderInvalid',
   message: 'no',
-  retry: stance,
+  retry: mode,
   ...(notBefore === undefined ? {} : { notBefore: new Date(notBefore).toISOString() }),
 });
 
@@ -106,11 +106,11 @@ describe('with a certificate in use', () => {
         fc.integer({ min: 0, max: 9_999 }),
         fc.integer({ min: 1, max: 50 }),
         fc.constantFrom<FailureInfo['retry']>('transient', 'backoff', 'onChange'),
-        (seconds, lived, attempts, stance) => {
+        (seconds, lived, attempts, mode) => {
           const any = certificateWithLifetime(seconds * 1000);
           const now = Math.floor(NOT_BEFORE + (lived / 10_000) * seconds * 1000);
           const left = Date.parse(any.notAfter) - now;
-          const delay = nextAttemptAt(failure(stance), attempts, now, any) - now;
+          const delay = nextAttemptAt(failure(mode), attempts, now, any) - now;
           expect(delay).toBeGreaterThan(0);
           expect(delay).toBeLessThanOrEqual(Math.max(left / 4, Math.min(12 * MINUTE_MS, seconds * 20)) + 1);
         },

@@ -38,7 +38,7 @@ afterEach(async () => {
 interface Seen {
   readonly request: ExternalRequest;
   readonly answer: ExternalResponse;
-  readonly heard: boolean;
+  readonly delivered: boolean;
 }
 
 async function relayed(fates: Partial<Interceptor> = {}): Promise<{ readonly url: string; readonly seen: Seen[] }> {
@@ -54,7 +54,7 @@ async function relayed(fates: Partial<Interceptor> = {}): Promise<{ readonly url
     },
     ownerOf: ({ remotePort = 0, localPort = 0 }) =>
       processOfConnection(remotePort, localPort, [1, process.pid]) === process.pid ? 'this process' : undefined,
-    onExchange: (request, answer, heard) => seen.push({ request, answer, heard }),
+    onExchange: (request, answer, delivered) => seen.push({ request, answer, delivered }),
   });
   return { url: `http://127.0.0.1:${relay.port}`, seen };
 }
@@ -70,7 +70,7 @@ describe('a relay', () => {
     // As the client called it: ACME servers build URLs from it.
     await expect(response.text()).resolves.toBe(`made by ${new URL(url).host}`);
     expect(received).toEqual(['POST /order-plz?x=1 please']);
-    expect(seen).toMatchObject([{ heard: true, request: { worker: 'this process', path: '/order-plz?x=1' } }]);
+    expect(seen).toMatchObject([{ delivered: true, request: { worker: 'this process', path: '/order-plz?x=1' } }]);
   });
 
   test('cuts before the server: the server receives no request', async () => {
@@ -84,7 +84,7 @@ describe('a relay', () => {
     const { url, seen } = await relayed({ afterResponse: () => Promise.resolve('cut') });
     await expect(post(url)).rejects.toThrow();
     expect(received).toHaveLength(1);
-    expect(seen).toMatchObject([{ heard: false, answer: { status: 201 } }]);
+    expect(seen).toMatchObject([{ delivered: false, answer: { status: 201 } }]);
   });
 
   test('reports that the answer was not delivered when the client has gone', async () => {
@@ -102,8 +102,8 @@ describe('a relay', () => {
       });
       await expect(fetch(url, { signal: leaving.signal })).rejects.toThrow();
       await expect.poll(() => seen.length).toBe(1);
-      return seen[0]?.heard;
+      return seen[0]?.delivered;
     };
-    expect(await eventually('the answer is not heard', exchange, (heard) => heard === false)).toBe(false);
+    expect(await eventually('the answer is not delivered', exchange, (delivered) => delivered === false)).toBe(false);
   });
 });

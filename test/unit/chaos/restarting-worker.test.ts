@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { RestartingWorker } from '../../chaos/kills/restarting-worker.ts';
 
-/** Processes that are only pretended; each becomes ready when it is told to, or fails as one that was killed does. */
+/** Processes that are only pretended; each becomes ready on demand, or fails as a killed process does. */
 function mortal() {
   const started: { readonly process: WorkerProcess; readonly becomesReady: () => void; end(how: string): void }[] = [];
   const worker = new RestartingWorker({

@@ -28,7 +28,7 @@ const identities = fc.record(
 ) as fc.Arbitrary<ClusterIdentity>;
 const attempts = fc.integer({ min: 1, max: 9_999_999_999 });
 
-const LONGEST_IDENTITY: ClusterIdentity = {
+const MAX_IDENTITY: ClusterIdentity = {
   managementCluster: 'h'.repeat(63),
   namespace: 's'.repeat(63),
   name: 'n'.repeat(253),
@@ -53,9 +53,9 @@ describe('ids of workflows', () => {
         expect(issuanceWorkflowId(identity, bundle, attempt).length).toBeLessThanOrEqual(255);
       }),
     );
-    expect(clusterWorkflowId(LONGEST_IDENTITY)).toHaveLength(237);
-    expect(issuanceWorkflowId(LONGEST_IDENTITY, LONGEST_IDENTITY.name, 9_999_999_999)).toHaveLength(255);
-    expect(watchWorkflowId(LONGEST_IDENTITY.managementCluster).length).toBeLessThan(255);
+    expect(clusterWorkflowId(MAX_IDENTITY)).toHaveLength(237);
+    expect(issuanceWorkflowId(MAX_IDENTITY, MAX_IDENTITY.name, 9_999_999_999)).toHaveLength(255);
+    expect(watchWorkflowId(MAX_IDENTITY.managementCluster).length).toBeLessThan(255);
   });
 
   it('stay what they were wherever that fits, so that running workflows keep theirs', () => {
@@ -71,8 +71,8 @@ describe('ids of workflows', () => {
   });
 
   it('change only beyond the last character that fits', () => {
-    const rest = wholeClusterId({ ...LONGEST_IDENTITY, name: '' }).length;
-    const fits = { ...LONGEST_IDENTITY, name: 'n'.repeat(255 - rest) };
+    const rest = wholeClusterId({ ...MAX_IDENTITY, name: '' }).length;
+    const fits = { ...MAX_IDENTITY, name: 'n'.repeat(255 - rest) };
     expect(clusterWorkflowId(fits)).toBe(wholeClusterId(fits));
     expect(clusterWorkflowId({ ...fits, name: `${fits.name}n` })).toMatch(/\/n{47}~[0-9a-f]{16}\//);
   });
@@ -80,9 +80,9 @@ describe('ids of workflows', () => {
   it('distinguish clusters, requests, bundles and orders, even with truncated names', () => {
     const names = ['a', 'b', 'c'].map((last) => `${'n'.repeat(252)}${last}`);
     const ids = names.flatMap((name) => {
-      const request = { ...LONGEST_IDENTITY, name };
+      const request = { ...MAX_IDENTITY, name };
       const { kind: _kind, ...cluster } = request;
-      const again = { ...request, uid: LONGEST_IDENTITY.uid.replace(/^0/, '1') };
+      const again = { ...request, uid: MAX_IDENTITY.uid.replace(/^0/, '1') };
       const orders = names.flatMap((bundle) => [1, 2].map((order) => issuanceWorkflowId(request, bundle, order)));
       return [request, cluster, again].map(clusterWorkflowId).concat(orders);
     });
@@ -100,10 +100,10 @@ describe('ids of workflows', () => {
   });
 
   it('lead nowhere when a name is cut and the memo has none, or another’s', () => {
-    const workflowId = clusterWorkflowId(LONGEST_IDENTITY);
-    const other = memoOf({ ...LONGEST_IDENTITY, name: `${LONGEST_IDENTITY.name.slice(1)}o` });
+    const workflowId = clusterWorkflowId(MAX_IDENTITY);
+    const other = memoOf({ ...MAX_IDENTITY, name: `${MAX_IDENTITY.name.slice(1)}o` });
     for (const memo of [undefined, {}, { name: 7 }, other]) {
-      expect(identityOfWorkflow(LONGEST_IDENTITY.managementCluster, { workflowId, memo })).toBeUndefined();
+      expect(identityOfWorkflow(MAX_IDENTITY.managementCluster, { workflowId, memo })).toBeUndefined();
     }
   });
 
@@ -125,5 +125,5 @@ describe('ids of workflows', () => {
 
 it('CertCluster is namespace and name, as much of them as a Keyword may have', () => {
   expect(certClusterOf({ namespace: 'ns', name: 'demo' })).toBe('ns/demo');
-  expect(certClusterOf(LONGEST_IDENTITY)).toBe(`${LONGEST_IDENTITY.namespace}/${'n'.repeat(191)}`);
+  expect(certClusterOf(MAX_IDENTITY)).toBe(`${MAX_IDENTITY.namespace}/${'n'.repeat(191)}`);
 });

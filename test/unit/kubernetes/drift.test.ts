@@ -218,8 +218,8 @@ describe('drift of a certificate', () => {
 test('the same drift has the same key', () => {
   const markOf = (time: string) => {
     const theirs = entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
-    const belongings = { certificate: { requestName: 'c1-primary', secretName: 's' }, cluster: CLUSTER, now: NOW };
-    return driftOf({ ...belongings, request: observeRequest(request()), secret: secret({ fields: [theirs] }) })?.key;
+    const ownedObjects = { certificate: { requestName: 'c1-primary', secretName: 's' }, cluster: CLUSTER, now: NOW };
+    return driftOf({ ...ownedObjects, request: observeRequest(request()), secret: secret({ fields: [theirs] }) })?.key;
   };
   expect(markOf(LATER)).toBe(markOf(LATER));
   expect(markOf(LATER)).not.toBe(markOf('2026-01-21T00:00:00Z'));
