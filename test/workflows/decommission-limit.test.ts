@@ -52,7 +52,7 @@ async function deleted(harness: WorkflowHarness, view: ClusterView) {
   await untilReady(harness, view);
   const since = await harness.env.currentTimeMs();
   await handle.signal(clusterObserved, { ...view, deleting: true });
-  return { ledger: () => handle.result() as Promise<DecommissionResult>, tookMs: () => released - since };
+  return { result: () => handle.result() as Promise<DecommissionResult>, tookMs: () => released - since };
 }
 
 const order = (doubles: ActivityDoubles) => doubles.calls.map(({ activity }) => activity);
@@ -61,7 +61,7 @@ test('what cannot be done by the limit is given up: recorded and reported, and t
   await withHarness(async (harness) => {
     rules(harness.doubles, { policy: 'release', limitMs: DAY_MS });
     withoutAccount(harness.doubles);
-    const { ledger, tookMs } = await deleted(harness, clusterView());
+    const { result, tookMs } = await deleted(harness, clusterView());
 
     const report = await blocked(harness);
     const failing = report.conditions.find(({ type }) => type === 'Failing');
@@ -71,7 +71,7 @@ test('what cannot be done by the limit is given up: recorded and reported, and t
     );
     expect(harness.doubles.countOf('removeBundle')).toBe(0);
 
-    expect(await ledger()).toMatchObject({
+    expect(await result()).toMatchObject({
       finalizerRemoved: true,
       bundles: [{ revocations: [], failures: [{ code: 'acme/accountMissing' }] }],
     });
@@ -92,8 +92,8 @@ test('the limit is for the whole decommission, however many of its steps are blo
       Promise.reject(activityFailure('kubernetes/forbidden', 'no right to delete')),
     );
     const view = clusterView({ bundles: [bundleView('primary'), bundleView('other')] });
-    const { ledger, tookMs } = await deleted(harness, view);
-    const { bundles } = await ledger();
+    const { result, tookMs } = await deleted(harness, view);
+    const { bundles } = await result();
     expect(tookMs() / DAY_MS).toBeLessThan(1.01);
     const codes = ['acme/accountMissing', 'kubernetes/forbidden'];
     expect(bundles.map(({ failures }) => failures?.map(({ code }) => code))).toEqual([codes, codes]);
@@ -104,7 +104,7 @@ test('with the policy wait nothing is given up: the decommission completes weeks
   await withHarness(async (harness) => {
     rules(harness.doubles, { policy: 'wait', limitMs: DAY_MS });
     const correct = withoutAccount(harness.doubles);
-    const { ledger } = await deleted(harness, clusterView());
+    const { result } = await deleted(harness, clusterView());
     const report = await blocked(harness);
     expect(report.conditions.find(({ type }) => type === 'Renewing')?.message).toContain(
       'It is tried until it can be done; to let the cluster go without it: certman release.',
@@ -114,7 +114,7 @@ test('with the policy wait nothing is given up: the decommission completes weeks
     expect(harness.doubles.countOf('removeBundle')).toBe(0);
     expect(harness.doubles.countOf('removeFinalizer')).toBe(0);
     correct();
-    const { bundles, finalizerRemoved } = await ledger();
+    const { bundles, finalizerRemoved } = await result();
     expect(finalizerRemoved).toBe(true);
     expect(bundles).toMatchObject([{ revocations: [{ outcome: 'revoked' }] }]);
     expect(bundles[0]).not.toHaveProperty('problem');

@@ -102,9 +102,9 @@ describe('a release of a cluster', () => {
       const { failures, finalizer } = await handle.executeUpdate(release);
       expect(finalizer).toBe('released');
       expect(failures).toMatchObject([{ code: 'acme/accountUnknown', message: 'the CA does not know the account' }]);
-      const ledger = (await handle.result()) as DecommissionResult;
-      expect(ledger.finalizerRemoved).toBe(true);
-      const [primary, stuck] = ledger.bundles;
+      const result = (await handle.result()) as DecommissionResult;
+      expect(result.finalizerRemoved).toBe(true);
+      const [primary, stuck] = result.bundles;
       expect(primary).toMatchObject({ revocations: [{ outcome: 'revoked' }], removed: ['primary-cert'] });
       expect(primary?.failures).toEqual([]);
       expect(stuck).toMatchObject({
@@ -240,8 +240,8 @@ describe('a long decommission', () => {
       expect(harness.doubles.countOf('decommissionRules')).toBe(1);
       correct();
       await handle.signal(dependencyChanged, { what: 'the account is there' });
-      const ledger = (await handle.result()) as DecommissionResult;
-      expect(ledger.bundles.map(({ bundleName, removed }) => [bundleName, removed])).toEqual([
+      const result = (await handle.result()) as DecommissionResult;
+      expect(result.bundles.map(({ bundleName, removed }) => [bundleName, removed])).toEqual([
         ['primary', ['primary-cert']],
         ['stuck', ['stuck-cert']],
       ]);

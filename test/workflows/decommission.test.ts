@@ -21,9 +21,9 @@ describe('deletion', () => {
       const handle = await harness.start(view);
       await untilReady(harness, view);
       await handle.signal(clusterObserved, { ...view, deleting: true });
-      const ledger = await decommissionResultOf(harness, view);
-      expect(ledger.finalizerRemoved).toBe(true);
-      expect(ledger.bundles[0]?.revocations).toEqual([
+      const result = await decommissionResultOf(harness, view);
+      expect(result.finalizerRemoved).toBe(true);
+      expect(result.bundles[0]?.revocations).toEqual([
         { serialNumber: '1000', outcome: 'revoked', message: 'revoked' },
       ]);
       const order = harness.doubles.calls.map((call) => call.activity);
@@ -35,8 +35,8 @@ describe('deletion', () => {
     await withHarness(async (harness) => {
       const view = clusterView({ deleting: true });
       await harness.start(view);
-      const ledger = await decommissionResultOf(harness, view);
-      expect(ledger.finalizerRemoved).toBe(true);
+      const result = await decommissionResultOf(harness, view);
+      expect(result.finalizerRemoved).toBe(true);
       expect(harness.doubles.countOf('placeOrder')).toBe(0);
     });
   });
@@ -47,14 +47,14 @@ describe('deletion', () => {
     ['kept', false],
     // As a worker of an earlier version returns it.
     [undefined, true],
-  ] as const)('leaves a ledger that says what became of the finalizer: %s', async (finalizer, finalizerRemoved) => {
+  ] as const)('records the outcome of the finalizer in its result: %s', async (finalizer, finalizerRemoved) => {
     await withHarness(async (harness) => {
       const view = clusterView({ deleting: true });
       harness.doubles.override('removeFinalizer', async () => finalizer as FinalizerOutcome);
       await harness.start(view);
-      const ledger = await decommissionResultOf(harness, view);
-      expect(ledger.finalizerRemoved).toBe(finalizerRemoved);
-      expect(ledger.finalizer).toBe(finalizer);
+      const result = await decommissionResultOf(harness, view);
+      expect(result.finalizerRemoved).toBe(finalizerRemoved);
+      expect(result.finalizer).toBe(finalizer);
     });
   });
 

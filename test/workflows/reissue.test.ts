@@ -330,8 +330,8 @@ test('an adopted certificate is revoked by the decommission, even after its rene
       ['1000', undefined],
     ]);
     await handle.signal(clusterObserved, { ...view, deleting: true });
-    const ledger = await handle.result();
-    expect(ledger.bundles[0]?.revocations.map(({ serialNumber }) => serialNumber)).toEqual(['77', '1000']);
+    const result = await handle.result();
+    expect(result.bundles[0]?.revocations.map(({ serialNumber }) => serialNumber)).toEqual(['77', '1000']);
   });
 });
 

@@ -152,9 +152,9 @@ describe('a request that is claimed', () => {
       );
       await handle.signal(requestClaimed, CLAIM);
       claimed.open();
-      const ledger = await decommissionResultOf(harness, view);
-      expect(ledger).toMatchObject({ finalizerRemoved: true, bundles: [{ removed: ['web-cert'] }] });
-      expect(ledger.claimedBy).toBeUndefined();
+      const result = await decommissionResultOf(harness, view);
+      expect(result).toMatchObject({ finalizerRemoved: true, bundles: [{ removed: ['web-cert'] }] });
+      expect(result.claimedBy).toBeUndefined();
     });
   });
 });
