@@ -161,7 +161,7 @@ async function readCounters({ stack, relays, metricsUrl }: BenchContext) {
     audited,
     worker: {
       acme: worker.sumByLabel('certman_acme_request_duration_seconds_count', 'resource'),
-      route53: worker.sumByLabel('certman_route53_requests_total', 'action'),
+      route53: worker.sumByLabel('certman_dns_requests_total', 'action'),
     },
     ca: await requestsAtCa(join(stack.stateDir, 'logs', 'pebble.log')),
     heartbeats: await heartbeats(stack.temporal.metricsUrl),
