@@ -1,4 +1,4 @@
-/** Counts what happened to a bundle or a cluster from outside. Whoever has seen the latest count may sleep. */
+/** Counts what happened to a bundle or a cluster from outside. A loop that has seen the latest count may sleep. */
 import { condition } from '@temporalio/workflow';
 
 /** When a sleep ends at the latest, and what its timer is for. */

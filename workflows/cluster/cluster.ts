@@ -23,13 +23,15 @@ export class ClusterCertificates implements ClusterContext {
   #gone: boolean;
   #claimedBy: string | undefined;
   readonly #bundles = new Map<string, Bundle>();
-  /** Rate limit use of forgotten bundles, which must not exceed the limit by being added again. Oldest first. */
+  /** Rate limit use of bundles without a record, which must not exceed the limit by being added again. Oldest first. */
   readonly #rateLimitState: Map<string, RateLimitState>;
   /** Changes of the cluster as a whole. */
   readonly changes = new Changes();
   readonly finalizerAttempts = new FinalizerAttempts();
   decommissionStarted: DecommissionStarted | undefined;
   released = false;
+  /** Renewals of forgotten bundles in this run. */
+  #forgottenRenewals = 0;
   #published = '';
 
   constructor({ cluster, carried }: ClusterCertificatesInput) {
@@ -144,7 +146,6 @@ export class ClusterCertificates implements ClusterContext {
     for (const { name } of this.#view.bundles) {
       if (this.#bundles.has(name)) continue;
       this.#bundles.set(name, new Bundle(this, name, undefined, this.#rateLimitState.get(name)));
-      this.#rateLimitState.delete(name);
     }
   }
 
@@ -172,7 +173,8 @@ export class ClusterCertificates implements ClusterContext {
     if (bundle.wanted !== undefined) return;
     const { name, record } = bundle;
     this.#bundles.delete(name);
-    this.#rateLimitState.delete(name);
+    this.#forgottenRenewals += bundle.attempts.renewals;
+    for (const { name: recorded } of [bundle, ...this.#recordedBundles()]) this.#rateLimitState.delete(recorded);
     if (record.rateLimitState !== undefined) this.#rateLimitState.set(name, record.rateLimitState);
     for (const oldest of [...this.#rateLimitState.keys()].slice(0, -MAX_FORGOTTEN_BUNDLES))
       this.#rateLimitState.delete(oldest);
@@ -197,14 +199,18 @@ export class ClusterCertificates implements ClusterContext {
   mayContinueAsNew(): boolean {
     const bundles = this.bundles();
     if (this.stopping || bundles.some(({ attempts }) => attempts.requested)) return false;
-    const renewals = bundles.reduce((sum, { attempts }) => sum + attempts.renewals, 0);
+    const renewals = bundles.reduce((sum, { attempts }) => sum + attempts.renewals, this.#forgottenRenewals);
     if (renewals < MAX_RENEWALS_PER_RUN && !workflowInfo().continueAsNewSuggested) return false;
-    return bundles.every(({ isRunning, changes }) => isRunning && changes.sleeping);
+    // The loop of a bundle that was removed before anything was recorded may still wait for an activity.
+    const sleeping = [...this.#bundles.values()].every(({ isRunning, changes }) => !isRunning || changes.sleeping);
+    return sleeping && bundles.every(({ isRunning }) => isRunning);
   }
 
   continueAsNewInput(): ClusterCertificatesInput {
-    const used = [...this.#rateLimitState].filter(([, sets]) =>
-      sets.some(({ theoreticalArrival }) => Date.parse(theoreticalArrival) > Date.now()),
+    const used = [...this.#rateLimitState].filter(
+      ([name, sets]) =>
+        this.#bundles.get(name)?.isRecorded !== true &&
+        sets.some(({ theoreticalArrival }) => Date.parse(theoreticalArrival) > Date.now()),
     );
     return {
       cluster: this.#view,
@@ -219,9 +225,12 @@ export class ClusterCertificates implements ClusterContext {
 
   // --- what is shown ---
 
+  #recordedBundles(): readonly Bundle[] {
+    return this.bundles().filter(({ isRecorded }) => isRecorded);
+  }
+
   #records(): Readonly<Record<string, BundleRecord>> {
-    const recorded = this.bundles().filter(({ isRecorded }) => isRecorded);
-    return Object.fromEntries(recorded.map(({ name, record }) => [name, record]));
+    return Object.fromEntries(this.#recordedBundles().map(({ name, record }) => [name, record]));
   }
 
   status(): ClusterStatus {

@@ -8,15 +8,16 @@ import { type LastAttempt, lastAttemptOf, renewalTimeOf } from '../../src/contra
 import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
 import type { FailureCode, FailureInfo } from '../../src/failures/failure.ts';
 import { recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
+import { FAILED_AUTHORIZATIONS_PER_NAME } from '../../src/rate-limit/limits.ts';
 import type { Bundle } from './bundle.ts';
 import type { Wake } from './sleep-until.ts';
 
 /** Certificates without a key. The newest matter most. */
 const MAX_UNCLAIMED_ORDERS = 20;
 
-/** Failures that a CA counts: Let's Encrypt restores one validation per name in 12 minutes (5 failures an hour). */
+/** Failures that a CA counts. */
 const CA_COUNTED_CODES = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid']);
-const MIN_ATTEMPT_INTERVAL_MS = 12 * 60_000;
+const MIN_ATTEMPT_INTERVAL_MS = FAILED_AUTHORIZATIONS_PER_NAME.intervalMs;
 
 /** A person ended the order: other changes are no reason for an earlier attempt. */
 const ENDED_BY_OPERATOR_CODES = new Set<FailureCode>(['issuance/cancelled', 'issuance/terminated']);
