@@ -1,5 +1,5 @@
 /** Creates or corrects the CertificateRequest of a bundle, without ever touching another cluster's. */
-import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
+import type { BundleView, ClusterIdentity, ClusterView } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
@@ -38,7 +38,7 @@ export async function ensureCertificateRequest(
     const request = await applyUnlessForeign(kubernetes, cluster, desired, signal);
     if (request.metadata.deletionTimestamp === undefined) return request;
     await releaseRequest(kubernetes, cluster, request, bundle.secretName, signal);
-    if (attempt >= MAX_ATTEMPTS) throw deletionDelayedError(request);
+    if (attempt >= MAX_ATTEMPTS) throw deletionDelayedError(request, cluster.identity);
   }
 }
 
@@ -75,23 +75,29 @@ async function releaseRequest(
   signal?: AbortSignal,
 ): Promise<void> {
   const { namespace, name, uid } = request.metadata;
-  const owners = clusterOwnersOf(request.metadata);
-  const isLeftover = owners.length > 0 && owners.every((owner) => owner.uid !== identity.uid);
-  for (const secret of isLeftover ? [] : [secretName, stagingSecretName(name)]) {
+  for (const secret of isLeftover(request, identity) ? [] : [secretName, stagingSecretName(name)]) {
     await orphanSecret(kubernetes, { namespace, name: secret }, uid, signal);
   }
   await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, FINALIZER, signal);
 }
 
-function deletionDelayedError({ metadata }: KubernetesObject): CertmanError {
-  const { namespace, name } = metadata;
-  const finalizers = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER);
-  const transient = finalizers.every((finalizer) => GARBAGE_COLLECTOR_FINALIZERS.has(finalizer));
+/** Whether the request belonged to earlier clusters of the same name only. */
+function isLeftover({ metadata }: KubernetesObject, { uid }: ClusterIdentity): boolean {
+  const owners = clusterOwnersOf(metadata);
+  return owners.length > 0 && owners.every((owner) => owner.uid !== uid);
+}
+
+function deletionDelayedError(request: KubernetesObject, identity: ClusterIdentity): CertmanError {
+  const { namespace, name, finalizers: all = [] } = request.metadata;
+  const finalizers = all.filter((finalizer) => finalizer !== FINALIZER);
+  // No event of a leftover signals this cluster, so it is retried rather than waited for.
+  const transient =
+    isLeftover(request, identity) || finalizers.every((finalizer) => GARBAGE_COLLECTOR_FINALIZERS.has(finalizer));
   return new CertmanError({
     code: transient ? 'kubernetes/conflict' : 'kubernetes/ownedByOther',
     message: `CertificateRequest ${namespace}/${name} is being deleted, and cannot be created anew before it is gone (finalizers: ${finalizers.join(', ') || 'none'}).`,
     remedy: transient
-      ? 'It is created as soon as the garbage collector has released it.'
+      ? 'It is created as soon as the other finalizers are gone.'
       : 'Its finalizers name what delays its deletion; once it is gone, certman continues by itself.',
     notBefore: transient ? new Date(Date.now() + GARBAGE_COLLECTOR_RETRY_MS) : undefined,
   });

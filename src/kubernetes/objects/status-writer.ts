@@ -44,15 +44,18 @@ export class StatusWriter<Desired> {
   }
 
   /** Remembers an object as the API server just returned it. */
-  cache({ metadata, status }: KubernetesObject): CachedObject {
+  cache(object: KubernetesObject): void {
+    const { namespace, name } = object.metadata;
+    this.#cache.set(`${namespace}/${name}`, this.#compact(object));
+  }
+
+  #compact({ metadata, status }: KubernetesObject): CachedObject {
     const { namespace, name, uid, resourceVersion, ownerReferences } = metadata;
-    const cached = {
+    return {
       at: performance.now(),
       metadata: { namespace, name, uid, resourceVersion, ownerReferences },
       status: this.#kind.current(status),
     };
-    this.#cache.set(`${namespace}/${name}`, cached);
-    return cached;
   }
 
   /**
@@ -76,7 +79,8 @@ export class StatusWriter<Desired> {
       if (seen === undefined || !isTarget(seen.metadata)) {
         const found = await this.#kubernetes.get(resource, { namespace, name }, signal);
         if (found === undefined || !isTarget(found.metadata)) return undefined;
-        seen = this.cache(found);
+        // Not cached before it is written: a conflict has to read anew.
+        seen = this.#compact(found);
       }
       const status = build(seen.status, desired);
       if (isDeepStrictEqual(seen.status, status)) {
@@ -88,7 +92,8 @@ export class StatusWriter<Desired> {
       const object = { metadata: { namespace, name, resourceVersion }, status };
       const applied = await this.#kubernetes.apply(resource, object, { subresource: 'status', signal });
       const written = exclusive ? await this.#removeOtherFields(applied, status, signal) : applied;
-      return this.cache(written).metadata;
+      this.cache(written);
+      return written.metadata;
     };
     try {
       return await retryOnConflict(MAX_ATTEMPTS, attempt);

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { withBundle } from '../../../src/kubernetes/objects/status-writer.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { BUNDLE_STATUS, StatusWriter, withBundle } from '../../../src/kubernetes/objects/status-writer.ts';
 
 const primary = { name: 'primary', generated: true };
 const other = { name: 'other', generated: true };
@@ -17,4 +19,28 @@ test.each([
   ['it is not listed and has no certificate', [], { ...primary, generated: false }],
 ])('nothing changes when %s', (_name, bundles, wanted) => {
   expect(withBundle(bundles, wanted)).toBe(bundles);
+});
+
+test('after each conflict the object is read anew, so that every attempt can succeed', async () => {
+  const calls: string[] = [];
+  let version = 10;
+  let conflicts = 4;
+  const object = () => ({ metadata: { namespace: 'ns', name: 'c1', uid: 'u1', resourceVersion: String(version) } });
+  const kubernetes = {
+    get: () => {
+      version += 1;
+      calls.push(`get ${version}`);
+      return Promise.resolve(object());
+    },
+    apply: (_resource: unknown, applied: KubernetesObject) => {
+      calls.push(`apply ${applied.metadata.resourceVersion}`);
+      conflicts -= 1;
+      if (conflicts >= 0)
+        return Promise.reject(new CertmanError({ code: 'kubernetes/conflict', message: 'another write was first' }));
+      return Promise.resolve(object());
+    },
+  } as unknown as KubernetesApi;
+  const writer = new StatusWriter(kubernetes, BUNDLE_STATUS);
+  await writer.write({ namespace: 'ns', name: 'c1' }, primary, ({ uid }) => uid === 'u1');
+  expect(calls).toEqual([11, 12, 13, 14, 15].flatMap((read) => [`get ${read}`, `apply ${read}`]));
 });
