@@ -74,7 +74,7 @@ export class AriPollClient implements PollClient<PolledCertificate> {
     try {
       const info = await fetchRenewalInfo(ca, certId);
       if (info.kind === 'notOffered') return skipped;
-      if (info.kind === 'unknownCertificate') return { kind: 'skipped', nextPollAt: info.nextPoll.getTime() };
+      if (info.kind === 'unknownCertificate') return { kind: 'responded', nextPollAt: info.nextPoll.getTime() };
       await this.#signalIfMoved(certificate, info.window);
       return { kind: 'answered', nextPollAt: info.nextPoll.getTime() };
     } catch (failure) {

@@ -76,7 +76,7 @@ export class CrlPollClient implements PollClient<PolledCrl> {
       if (error.code !== 'crl/unusable') throw error;
       metrics.crlFetches.inc({ outcome: 'unusable' });
       logger.warn({ url, problem: error.message }, 'A CRL is unusable');
-      return { kind: 'skipped', nextPollAt: Date.now() + MIN_CRL_FETCH_INTERVAL_MS };
+      return { kind: 'responded', nextPollAt: Date.now() + MIN_CRL_FETCH_INTERVAL_MS };
     }
   }
 

@@ -12,9 +12,12 @@ const BATCH_INTERVAL_MS = 200;
 /** A longer Retry-After is cut to this. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
-/** What became of polling one subject; `nextPollAt` in epoch milliseconds. */
+/**
+ * Result for one subject; `nextPollAt` in epoch milliseconds. `answered`: the host knows the subject. `responded`: the host works,
+ * but has nothing usable about the subject. `skipped`: the host was not asked.
+ */
 export type PollResult =
-  | { readonly kind: 'answered' | 'skipped'; readonly nextPollAt: number }
+  | { readonly kind: 'answered' | 'responded' | 'skipped'; readonly nextPollAt: number }
   | { readonly kind: 'failed'; readonly nextPollAt: number; readonly failure: CertmanError };
 
 /** What is polled, and how. */
@@ -75,6 +78,14 @@ export class Poller<Subject> {
         byHost.set(host, [...(byHost.get(host) ?? []), subject]);
       }
       for (const [host, subjects] of byHost) await this.#pollHost(host, subjects);
+      this.#forgetUnusedHosts();
+    }
+  }
+
+  /** Hosts come from certificates: one whose subjects are all gone is never tried again. */
+  #forgetUnusedHosts(): void {
+    for (const [host, { nextAttemptAt }] of this.#outages) {
+      if (Date.now() - nextAttemptAt > MAX_RETRY_AFTER_MS) this.#outages.delete(host);
     }
   }
 
@@ -94,15 +105,14 @@ export class Poller<Subject> {
 
   async #pollBatch(host: string, batch: readonly Subject[]): Promise<void> {
     let failure: CertmanError | undefined;
-    let answered = false;
+    let responded = false;
     try {
       for (const [index, result] of (await this.#client.poll(batch)).entries()) {
         const key = this.#client.keyOf(batch[index] as Subject);
         if (result.kind === 'failed') failure ??= result.failure;
-        if (result.kind === 'answered') {
-          answered = true;
-          this.#schedule.answered(key, result.nextPollAt);
-        } else this.#schedule.postpone(key, result.nextPollAt);
+        if (result.kind === 'answered' || result.kind === 'responded') responded = true;
+        if (result.kind === 'answered') this.#schedule.answered(key, result.nextPollAt);
+        else this.#schedule.postpone(key, result.nextPollAt);
       }
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -111,7 +121,7 @@ export class Poller<Subject> {
       failure = error;
     }
     if (failure !== undefined) this.#recordFailure(host, failure);
-    else if (answered) this.#recordRecovery(host);
+    else if (responded) this.#recordRecovery(host);
   }
 
   #recordFailure(host: string, failure: CertmanError): void {

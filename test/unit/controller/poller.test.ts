@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { pauseAfterFailure } from '../../../src/controller/poller.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type PollClient, Poller, type PollResult, pauseAfterFailure } from '../../../src/controller/poller.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+
+// Fake timers do not reach the pauses of node:timers/promises.
+vi.mock('../../../src/kubernetes/api/backoff.ts', async (original) => ({
+  ...(await original<typeof import('../../../src/kubernetes/api/backoff.ts')>()),
+  pause: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+}));
 
 const HOUR_MS = 3_600_000;
 const NOW = Date.parse('2026-11-28T00:00:00Z');
@@ -27,5 +33,58 @@ describe('after a failure, a poller', () => {
         expect(pauseMs).toBeLessThanOrEqual(24 * HOUR_MS);
       }),
     );
+  });
+});
+
+describe('an outage of a host', () => {
+  const stop = new AbortController();
+  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  let results: (() => Promise<readonly PollResult[]>)[];
+  let subjects: readonly string[];
+  let poller: Poller<string>;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    results = [];
+    subjects = ['a'];
+    const client: PollClient<string> = {
+      concurrency: 2,
+      failurePauseMs: { first: 1, max: 1 },
+      outageMessages: { failing: 'failing', recovered: 'recovered' },
+      subjects: () => subjects,
+      keyOf: (subject) => subject,
+      hostOf: () => 'host',
+      poll: () => results.shift()?.() ?? Promise.resolve([]),
+    };
+    poller = new Poller(client, { logger: silent, signal: stop.signal });
+    poller.run().catch(() => undefined);
+  });
+
+  afterEach(() => vi.useRealTimers());
+
+  test.each(['answered', 'responded'] as const)('ends when a subject is %s', async (kind) => {
+    results = [() => Promise.reject(failure()), () => Promise.resolve([{ kind, nextPollAt: Date.now() + HOUR_MS }])];
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(poller.failing).toBe(true);
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(poller.failing).toBe(false);
+    expect(poller.answeredCount).toBe(kind === 'answered' ? 1 : 0);
+  });
+
+  test('lasts while subjects are skipped', async () => {
+    results = [
+      () => Promise.reject(failure()),
+      () => Promise.resolve([{ kind: 'skipped', nextPollAt: Date.now() + HOUR_MS }]),
+    ];
+    await vi.advanceTimersByTimeAsync(18_000);
+    expect(poller.failing).toBe(true);
+  });
+
+  test('is forgotten a day after its last subject is gone', async () => {
+    results = [() => Promise.reject(failure())];
+    await vi.advanceTimersByTimeAsync(6_000);
+    subjects = [];
+    await vi.advanceTimersByTimeAsync(25 * HOUR_MS);
+    expect(poller.failing).toBe(false);
   });
 });
