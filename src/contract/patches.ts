@@ -14,3 +14,8 @@ export function unknownPatches(names: readonly string[]): readonly string[] {
   const known: readonly string[] = PATCHES;
   return names.filter((name) => !known.includes(name));
 }
+
+/** A warning about a held-back patch that this version does not have: misspelled, or of a newer version. */
+export function unknownPatchText(name: string): string {
+  return `CERTMAN_HELD_BACK_PATCHES: this version has no patch ${name}`;
+}

@@ -5,7 +5,7 @@ import { type NativeConnection, Worker } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { TASK_QUEUE } from '../contract/ids.ts';
-import { unknownPatches } from '../contract/patches.ts';
+import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
 import { startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
 import { createMetrics } from '../observability/metrics.ts';
@@ -66,6 +66,7 @@ async function runTemporalWorker(
 ): Promise<void> {
   const { managementCluster, deploymentName, buildId, heldBackPatches, temporal } = configuration;
   const { namespace } = temporal;
+  for (const patch of unknownPatches(heldBackPatches ?? [])) logger.warn({ patch }, unknownPatchText(patch));
   const identity = configuration.identity ?? defaultIdentity();
   const client = new Client({ connection, namespace, identity });
   const metrics = createMetrics(registry);
@@ -90,8 +91,6 @@ async function runTemporalWorker(
       { identity, taskQueue: TASK_QUEUE, managementCluster, deploymentName, buildId, heldBackPatches },
       'the worker is running',
     );
-    const unknown = unknownPatches(heldBackPatches ?? []);
-    if (unknown.length > 0) logger.warn({ unknown }, 'CERTMAN_HELD_BACK_PATCHES: this version has no such patch');
     const watch = ensureWatchWorkflow(
       { client, connection, namespace, managementCluster, logger },
       AbortSignal.any([signal, ended.signal]),

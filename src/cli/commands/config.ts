@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
 import type { SettingDescription } from '../../configuration/setting.ts';
+import { unknownPatches, unknownPatchText } from '../../contract/patches.ts';
 import { note, printResult } from '../output.ts';
 
 interface ConfigOptions {
@@ -28,9 +29,10 @@ export function configCommand(): Command {
 }
 
 function check(options: ConfigOptions): void {
-  loadConfiguration(process.env);
+  const { heldBackPatches } = loadConfiguration(process.env);
   const unknown = unknownSettings(process.env);
   for (const { name, meant } of unknown) note(unknownSettingText(name, meant));
+  for (const patch of unknownPatches(heldBackPatches ?? [])) note(unknownPatchText(patch));
   printResult(options, { ok: true, unknown }, () => 'All settings are valid.');
 }
 

@@ -214,7 +214,12 @@ describe('a standalone CertificateRequest that names no credentials', () => {
     await deleteRequest(lab(), request);
     const result = await expectDecommissioned(lab(), request, {});
     expect(result.bundles).toEqual([
-      { bundleName: 'begged', revocations: [expect.objectContaining({ outcome: 'missing' })], removed: [] },
+      {
+        bundleName: 'begged',
+        revocations: [expect.objectContaining({ outcome: 'missing' })],
+        removed: [],
+        failures: [],
+      },
     ]);
   });
 });
@@ -307,7 +312,7 @@ test('a CertificateRequest that a ClusterDeployment claims is handed over withou
   const cluster = await createCluster(lab(), 'late');
   const result = await decommissionResultOf(lab(), request);
   expect(result).toMatchObject({ claimedBy: 'late', finalizerRemoved: false });
-  expect(result.bundles).toEqual([{ bundleName: 'late-primary', revocations: [], removed: [] }]);
+  expect(result.bundles).toEqual([{ bundleName: 'late-primary', revocations: [], removed: [], failures: [] }]);
 
   await waitFor('the cluster’s workflow serves the request', async () => {
     const found = await lab().kubernetes.get(CERTIFICATE_REQUESTS, { namespace: 'late', name: 'late-primary' });
