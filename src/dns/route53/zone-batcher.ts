@@ -62,6 +62,11 @@ export class ZoneBatcher {
     this.#retryDelaysMs = options.retryDelaysMs ?? RETRY_DELAYS_MS;
   }
 
+  /** Whether no request is queued or under way. */
+  get idle(): boolean {
+    return !this.#running;
+  }
+
   /**
    * @throws CertmanError with `outcomeUnknown` when the request, or a part of it, is or may be in the zone.
    * @param signal removes the request while it is queued. One whose batch is under way is finished first, so that a later
@@ -113,27 +118,41 @@ export class ZoneBatcher {
     }
   }
 
-  /** Sends groups one after the other. Never rejects. @param known what the zone has before the first one. */
+  /**
+   * Sends groups one after the other, each planned on what the zone has after the one before. Never rejects.
+   * @param known what the zone has before the first one.
+   * @returns what it has after the last one; undefined when it has to be read again.
+   */
   async #sendEach(
     groups: readonly (readonly QueuedRequest[])[],
     known: TxtRecordSets,
     mode: ChangeMode = 'compare',
     attempt = 1,
-  ): Promise<void> {
-    let before = known;
+  ): Promise<TxtRecordSets | undefined> {
+    let current: TxtRecordSets | undefined = known;
     for (const group of groups) {
       try {
-        await this.#send(group, before, mode, attempt);
+        const before: TxtRecordSets = current ?? (await this.#read(group));
+        const after = await this.#send(group, before, mode, attempt);
+        current = current && after;
       } catch (error) {
         failAll(group, error);
+        // Route 53 applies nothing of a refused batch. After any other failure it may have applied all of it.
+        if (!(error instanceof ChangeRefusedError)) current = undefined;
       }
-      before = applyRequests(before, group);
     }
+    return current;
   }
 
-  async #send(group: readonly QueuedRequest[], known: TxtRecordSets, mode: ChangeMode, attempt: number): Promise<void> {
+  /** @returns what the zone has afterwards; undefined when it has to be read again. */
+  async #send(
+    group: readonly QueuedRequest[],
+    known: TxtRecordSets,
+    mode: ChangeMode,
+    attempt: number,
+  ): Promise<TxtRecordSets | undefined> {
     const refusal = await this.#trySend(group, known, mode);
-    if (refusal === undefined) return;
+    if (refusal === undefined) return applyRequests(known, group);
     const alone = group.length === 1;
     if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), known, 'compare', attempt);
     const now = await this.#read(group);
@@ -141,7 +160,8 @@ export class ZoneBatcher {
     if (alone && mode === 'overwrite' && next === 'overwrite') throw refusal;
     if (attempt === MAX_ATTEMPTS) throw conflict(group);
     // Packed again: overwriting counts for more.
-    await this.#sendEach(packRequests(now, group, next), now, next, attempt + 1);
+    const after = await this.#sendEach(packRequests(now, group, next), now, next, attempt + 1);
+    return after && replaceSets(known, namesOf(group), after);
   }
 
   /** @returns why the batch was refused; undefined when it was accepted or had nothing to change. */
@@ -195,6 +215,11 @@ function isFailure(error: unknown, code: FailureCode): boolean {
 
 function failAll(group: readonly QueuedRequest[], error: unknown): void {
   for (const { caller } of group) caller.fail(error);
+}
+
+/** The known sets, with those of `names` as they are in `current`. */
+function replaceSets(known: TxtRecordSets, names: ReadonlySet<string>, current: TxtRecordSets): TxtRecordSets {
+  return new Map([...[...known].filter(([name]) => !names.has(name)), ...current]);
 }
 
 function conflict(group: readonly TxtRequest[]): CertmanError {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ChangeRefusedError } from '../../../../src/dns/route53/aws-error.ts';
 import type { TxtRequest } from '../../../../src/dns/route53/change-batch.ts';
 import { type ZoneApi, ZoneBatcher } from '../../../../src/dns/route53/zone-batcher.ts';
 import { CertmanError, type FailureCode } from '../../../../src/failures/failure.ts';
@@ -11,6 +12,7 @@ const signal = new AbortController().signal;
 const publish = (name: string, value: string): TxtRequest => ({ action: 'publish', records: [{ name, value }] });
 const withdraw = (name: string, value: string): TxtRequest => ({ action: 'withdraw', records: [{ name, value }] });
 const failing = (code: FailureCode): CertmanError => new CertmanError({ code, message: code });
+const REFUSED = { status: 'rejected', reason: { info: { code: 'dns/changeRefused' } } };
 const contents = (zone: StrictZone): Record<string, readonly string[]> =>
   Object.fromEntries([...zone.sets].map(([name, set]) => [name, set.values]));
 
@@ -97,6 +99,71 @@ describe('a change that is refused', () => {
     expect(small).toMatchObject({ status: 'rejected', reason: { info: { code: 'dns/changeRefused' } } });
     expect(small).not.toHaveProperty('reason.info.outcomeUnknown');
   });
+
+  it('rejects both of two withdrawals of a value that cannot be withdrawn', async () => {
+    const zone = strictZone();
+    zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: ['"v"'] });
+    zone.beforeChange = () => {
+      throw new ChangeRefusedError('refused', 'refused', undefined);
+    };
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const outcomes = await Promise.allSettled([1, 2].map(() => batcher.submit(withdraw('a', 'v'), signal)));
+    expect(outcomes).toMatchObject([REFUSED, REFUSED]);
+    expect(contents(zone)).toEqual({ a: ['"v"'] });
+  });
+
+  for (const mute of [false, true]) {
+    it(`rejects both of two publications of a refused value, and publishes the others${mute ? '' : ' that the refusal does not name'}`, async () => {
+      const zone = strictZone({ reserved: ['bad'], mute });
+      const batcher = new ZoneBatcher(zone, OPTIONS);
+      const outcomes = await Promise.allSettled(
+        ['bad', 'bad', 'good'].map((name) => batcher.submit(publish(name, 'v'), signal)),
+      );
+      expect(outcomes).toMatchObject([REFUSED, REFUSED, { status: 'fulfilled' }]);
+      expect(contents(zone)).toEqual({ good: ['"v"'] });
+    });
+  }
+
+  it('plans the next batch of a round without the values of a refused one', async () => {
+    const records = Array.from({ length: 1_000 }, (_, n) => ({ name: `n${n}`, value: 'v' }));
+    const zone = strictZone({ reserved: records.map(({ name }) => name), mute: true });
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const outcomes = await Promise.allSettled([
+      batcher.submit({ action: 'publish', records }, signal),
+      batcher.submit(publish('good', 'v'), signal),
+      batcher.submit(publish('n0', 'v'), signal),
+    ]);
+    expect(outcomes).toMatchObject([REFUSED, { status: 'fulfilled' }, REFUSED]);
+    expect(contents(zone)).toEqual({ good: ['"v"'] });
+  });
+
+  it.each([false, true])(
+    'reads the zone again when a part got no answer, which has reached it: %s',
+    async (reached) => {
+      const zone = strictZone();
+      let lost = 0;
+      const api: ZoneApi = {
+        readTxtSets: (names) => zone.readTxtSets(names),
+        change: async (changes) => {
+          // The batch of all is refused twice; then its first part gets no answer.
+          if (zone.calls.filter((call) => call === 'change').length < 2) {
+            zone.calls.push('change');
+            throw new ChangeRefusedError('refused', 'refused', undefined);
+          }
+          if (lost++ > OPTIONS.retryDelaysMs.length) return zone.change(changes);
+          if (reached && lost === 1) await zone.change(changes);
+          throw failing('dns/unreachable');
+        },
+      };
+      const batcher = new ZoneBatcher(api, OPTIONS);
+      const outcomes = await Promise.allSettled([1, 2].map(() => batcher.submit(publish('a', 'v'), signal)));
+      expect(outcomes).toMatchObject([
+        { status: 'rejected', reason: { info: { code: 'dns/unreachable', outcomeUnknown: true } } },
+        { status: 'fulfilled' },
+      ]);
+      expect(contents(zone)).toEqual({ a: ['"v"'] });
+    },
+  );
 
   it('does not overwrite what another worker wrote between reading and writing', async () => {
     const zone = strictZone();
