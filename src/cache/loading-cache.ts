@@ -6,6 +6,11 @@ interface Loader<Value> {
   readonly ttlMs: ((value: Value) => number) | undefined;
 }
 
+/** lru-cache takes positive integers only. */
+function wholeMs(ttlMs: number): number {
+  return Math.max(1, Math.floor(ttlMs));
+}
+
 /** Concurrent callers share one load. A failure reaches all of them and is not cached. */
 export class LoadingCache<Value extends object | string | boolean> {
   readonly #entries: LRUCache<string, Value, Loader<Value>>;
@@ -14,12 +19,12 @@ export class LoadingCache<Value extends object | string | boolean> {
   constructor(options: { readonly max: number; readonly ttlMs: number }) {
     this.#entries = new LRUCache({
       max: options.max,
-      ttl: options.ttlMs,
+      ttl: wholeMs(options.ttlMs),
       // Eviction and `delete` abort a load by default, which would fail its callers.
       ignoreFetchAbort: true,
       fetchMethod: async (_key, _stale, { context, options: entry }) => {
         const value = await context.load();
-        if (context.ttlMs !== undefined) entry.ttl = Math.max(1, context.ttlMs(value));
+        if (context.ttlMs !== undefined) entry.ttl = wholeMs(context.ttlMs(value));
         return value;
       },
     });
@@ -31,7 +36,7 @@ export class LoadingCache<Value extends object | string | boolean> {
   }
 
   set(key: string, value: Value, ttlMs: number): void {
-    this.#entries.set(key, value, { ttl: ttlMs });
+    this.#entries.set(key, value, { ttl: wholeMs(ttlMs) });
   }
 
   /** The next caller loads anew; those that wait for a load get its value, which is not cached. */

@@ -26,6 +26,15 @@ test('a value is loaded again once it is old', async () => {
   expect(load).toHaveBeenCalledTimes(2);
 });
 
+test.each([0.8, 1.6, 266.4])('a value is kept for a whole number of milliseconds, at least one: %d', async (ttlMs) => {
+  const load = vi.fn(async () => 'value');
+  const cache = createCache(ttlMs);
+  await cache.get('key', load);
+  await delay(ttlMs + 20);
+  await cache.get('key', load);
+  expect(load).toHaveBeenCalledTimes(2);
+});
+
 test('a value can say itself when it is old', async () => {
   const load = vi.fn(async () => 'value');
   const cache = createCache();
