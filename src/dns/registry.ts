@@ -63,10 +63,18 @@ export class PlatformProvider implements DnsProvider {
 
   async #providerOf(target: ZoneTarget): Promise<DnsProvider> {
     const kind = this.#options.platform ?? target.platform.kind;
-    const provider = this.#providers.get(kind) ?? DNS_PROVIDERS[kind]?.(this.#options, this.#options.settings);
+    const known = this.#providers.get(kind);
+    if (known !== undefined) return await known;
+    const provider = DNS_PROVIDERS[kind]?.(this.#options, this.#options.settings);
     if (provider === undefined) throw platformUnsupported(target, Object.keys(DNS_PROVIDERS));
     this.#providers.set(kind, provider);
-    return await provider;
+    try {
+      return await provider;
+    } catch (error) {
+      // The next call creates it again.
+      this.#providers.delete(kind);
+      throw error;
+    }
   }
 }
 
