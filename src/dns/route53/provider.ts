@@ -12,9 +12,10 @@ import { CredentialSource, type ResolvedCredentials } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
 import type { BatchOutcome } from './queued-request.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
-import { type ZoneApi, ZoneBatcher } from './zone-batcher.ts';
+import type { ZoneApi } from './zone-batcher.ts';
+import { ZoneBatchers } from './zone-batchers.ts';
 
-/** Clients, batchers and rate limiters kept. */
+/** Clients, batchers and rate limiters kept; of batchers more while all are busy. */
 const MAX_CACHED = 2_000;
 /** How long an activity waits for a change to be INSYNC before it leaves the waiting to its retry. */
 const MAX_INSYNC_WAIT_MS = 5_000;
@@ -35,7 +36,7 @@ export class Route53Provider implements DnsProvider {
   readonly #changes: ChangePoller;
   readonly #rateLimiters: LRUCache<string, Route53RateLimiter>;
   readonly #apis: LRUCache<string, Route53Api, ResolvedCredentials>;
-  readonly #batchers: LRUCache<string, ZoneBatcher, ZoneApi>;
+  readonly #batchers: ZoneBatchers;
 
   constructor(options: DnsProviderOptions, { requestsPerSecond, fedramp }: Route53Settings) {
     const { kubernetes, operatorNamespace, needsNameServers, batchWindowMs, onRequest } = options;
@@ -51,11 +52,7 @@ export class Route53Provider implements DnsProvider {
       memoMethod: (credentialsId, _stale, { context: { account, credentials } }) =>
         new Route53Api({ credentialsId, credentials, rateLimiter: this.#rateLimiters.memo(account), onRequest }),
     });
-    // An evicted batcher may be busy. Its changes are compare-and-swap: it and its successor cannot overwrite each other.
-    this.#batchers = new LRUCache({
-      max: MAX_CACHED,
-      memoMethod: (_key, _stale, { context: api }) => new ZoneBatcher(api, { windowMs: batchWindowMs }),
-    });
+    this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: batchWindowMs });
   }
 
   async publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication> {
@@ -126,6 +123,6 @@ export class Route53Provider implements DnsProvider {
       readTxtSets: (names) => api.readTxtSets(zone.id, names),
       change: (changes) => api.change(zone.id, changes),
     };
-    return this.#batchers.memo(`${api.credentialsId} ${zone.id}`, { context: zoneApi }).submit(request, signal);
+    return this.#batchers.get(`${api.credentialsId} ${zone.id}`, zoneApi).submit(request, signal);
   }
 }
