@@ -1,4 +1,4 @@
-/** The public DNS: whether everybody who will be asked sees the TXT records. */
+/** Public DNS: verifies that the TXT records are visible before the CA validates them. */
 import { Context } from '@temporalio/activity';
 import type { PropagationActivities } from '../src/contract/activities.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';

@@ -48,7 +48,7 @@ export class AuthoritativeServer implements TxtSource {
 
   async queryTxt(name: string): Promise<TxtResponse> {
     return inFlight(async () => {
-      if (performance.now() < this.#openUntil) return { kind: 'silent', why: this.#openWhy };
+      if (performance.now() < this.#openUntil) return { kind: 'inconclusive', why: this.#openWhy };
       try {
         const reply = await this.#exchange(name);
         if (reply === undefined) return this.#recordFailure('it does not answer');
@@ -73,7 +73,7 @@ export class AuthoritativeServer implements TxtSource {
       const message = await queryUdp(address, port, query, accept);
       if (message === undefined) continue;
       const reply = accept(isTruncated(message) ? await queryTcp(address, port, query) : message);
-      return reply ?? { kind: 'silent', why: 'its answer is no DNS answer to the question' };
+      return reply ?? { kind: 'inconclusive', why: 'its answer is no DNS answer to the question' };
     }
     return undefined;
   }
@@ -86,7 +86,7 @@ export class AuthoritativeServer implements TxtSource {
       this.#failures = 0;
       this.#hasAnswered = false;
     }
-    return { kind: 'silent', why };
+    return { kind: 'inconclusive', why };
   }
 }
 

@@ -17,8 +17,8 @@ export type TxtResponse =
   | { readonly kind: 'absent'; readonly ttlSeconds?: number }
   /** A CNAME whose target the response does not include. */
   | { readonly kind: 'alias'; readonly target: string }
-  /** No statement about the records: refused, failed, malformed. */
-  | { readonly kind: 'silent'; readonly why: string };
+  /** Neither values nor their absence: refused, failed, malformed. */
+  | { readonly kind: 'inconclusive'; readonly why: string };
 
 /** A query for the TXT records of a name. */
 export interface TxtQuery {
@@ -71,7 +71,8 @@ export function decodeTxtResponse(question: TxtQuery, message: Buffer): TxtRespo
   if (asked !== undefined && (asked.type !== 'TXT' || normalizeName(asked.name) !== name)) return undefined;
   // Known to the library at run time, not to its types.
   const { rcode } = answer as packet.DecodedPacket & { readonly rcode?: string };
-  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN') return { kind: 'silent', why: `it answered ${rcode ?? 'no code'}` };
+  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN')
+    return { kind: 'inconclusive', why: `it answered ${rcode ?? 'no code'}` };
   return readRecords(name, answer.answers ?? [], answer.authorities ?? []);
 }
 
@@ -88,7 +89,7 @@ function readRecords(
     const alias = answers.find((record) => record.type === 'CNAME' && normalizeName(record.name) === owner);
     if (alias?.type !== 'CNAME') break;
     owner = normalizeName(alias.data);
-    if (owner === name) return { kind: 'silent', why: 'its aliases lead in a circle' };
+    if (owner === name) return { kind: 'inconclusive', why: 'its aliases lead in a circle' };
   }
   if (owner !== name) return { kind: 'alias', target: owner };
   const soa = authorities.find((record) => record.type === 'SOA');

@@ -77,7 +77,7 @@ async function readBounded(body: Dispatcher.ResponseData['body']): Promise<Buffe
 }
 
 function noAnswer(why: string): TxtResponse {
-  return { kind: 'silent', why };
+  return { kind: 'inconclusive', why };
 }
 
 /** The code of an error, or its name: its message can quote what the other side sent. */

@@ -8,16 +8,16 @@ export type TxtObservation =
   | { readonly by: string; readonly kind: 'seen' }
   /** `saw`: what it answered instead; `retrySeconds`: for how long its cache may keep that answer. */
   | { readonly by: string; readonly kind: 'missing'; readonly saw: string; readonly retrySeconds?: number }
-  /** No statement, which is not a miss: unreachable, refused, failed. */
-  | { readonly by: string; readonly kind: 'silent'; readonly why: string };
+  /** Neither seen nor missing: unreachable, refused, failed. */
+  | { readonly by: string; readonly kind: 'inconclusive'; readonly why: string };
 
 /** What a response says about the wanted values of one name. */
 export function observe(by: string, name: string, values: readonly string[], response: TxtResponse): TxtObservation {
   switch (response.kind) {
-    case 'silent':
-      return { by, kind: 'silent', why: response.why };
+    case 'inconclusive':
+      return { by, kind: 'inconclusive', why: response.why };
     case 'alias':
-      return { by, kind: 'silent', why: `it knows ${name} only as an alias of ${response.target}` };
+      return { by, kind: 'inconclusive', why: `it knows ${name} only as an alias of ${response.target}` };
     case 'absent':
       return { by, kind: 'missing', saw: `no TXT at ${name}`, retrySeconds: response.ttlSeconds };
     case 'values': {
@@ -30,10 +30,10 @@ export function observe(by: string, name: string, values: readonly string[], res
   }
 }
 
-/** One server's observations of several names as one: a miss of any counts before silence. */
+/** One server's observations of several names as one: a miss of any counts before an inconclusive one. */
 export function combine(by: string, observations: readonly TxtObservation[]): TxtObservation {
   const missing = observations.filter((observation) => observation.kind === 'missing');
-  if (missing.length === 0) return observations.find(({ kind }) => kind === 'silent') ?? { by, kind: 'seen' };
+  if (missing.length === 0) return observations.find(({ kind }) => kind === 'inconclusive') ?? { by, kind: 'seen' };
   return {
     by,
     kind: 'missing',

@@ -6,7 +6,7 @@ import type { TxtResponse } from './dns-message.ts';
 export interface TxtSource {
   /** As messages show it. */
   readonly name: string;
-  /** Bounded in time. Never rejects: what prevents an answer is a `silent` response. */
+  /** Bounded in time. Never rejects: what prevents an answer is a `inconclusive` response. */
   queryTxt(name: string): Promise<TxtResponse>;
 }
 
@@ -20,11 +20,11 @@ export async function queryFollowingCnames(source: TxtSource, name: string): Pro
   for (let hop = 0; hop < MAX_CNAME_HOPS; hop++) {
     const response = await source.queryTxt(current);
     if (response.kind !== 'alias') return response;
-    if (seen.has(response.target)) return { kind: 'silent', why: `the aliases of ${name} lead in a circle` };
+    if (seen.has(response.target)) return { kind: 'inconclusive', why: `the aliases of ${name} lead in a circle` };
     seen.add(response.target);
     current = response.target;
   }
-  return { kind: 'silent', why: `${name} has more than ${MAX_CNAME_HOPS} aliases behind each other` };
+  return { kind: 'inconclusive', why: `${name} has more than ${MAX_CNAME_HOPS} aliases behind each other` };
 }
 
 /**

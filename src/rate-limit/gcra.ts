@@ -7,7 +7,7 @@
 
 /** How many are allowed, and how fast more become allowed. */
 export interface RateLimit {
-  /** How many are allowed at once after a rest; at least 1. */
+  /** How many are allowed at once when none was used for a while; at least 1. */
   readonly burst: number;
   /** After each of these, one more is allowed. */
   readonly intervalMs: number;

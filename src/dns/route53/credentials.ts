@@ -109,7 +109,7 @@ export class CredentialSource {
         code: 'dns/credentialsMissing',
         message: `${request}, and in FedRAMP mode there are only certman's own AWS credentials, which serve ClusterDeployments.`,
         remedy:
-          'Let a ClusterDeployment request the certificate, or have certman’s operator set CERTMAN_FEDRAMP_STANDALONE_REQUESTS.',
+          "Let a ClusterDeployment request the certificate, or have certman's operator set CERTMAN_FEDRAMP_STANDALONE_REQUESTS.",
       });
     }
     if (platform.kind !== 'aws' || (platform.credentialsSecret !== undefined && !platform.sts)) return;

@@ -114,7 +114,7 @@ async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Prom
       throw new CertmanError({
         code: 'dns/zoneNotFound',
         message: `Hive has not created the hosted zone of ${name} yet: DNSZone ${target.namespace}/${object.metadata.name} has no status.aws.zoneID.`,
-        remedy: 'It goes on once Hive has.',
+        remedy: 'certman retries; issuance continues when Hive has created the zone.',
       });
     }
   } catch (error) {

@@ -205,7 +205,7 @@ describe('resolvers over HTTPS', () => {
     ['more than any DNS message has', () => ({ body: Buffer.alloc(100_000) }), /more than 65535 bytes/],
     ['SERVFAIL', (question) => ({ body: answerTo(question, [], 2) }), /SERVFAIL/],
   ];
-  it.each(broken)('takes %s as no statement', async (_, answer, why) => {
+  it.each(broken)('counts %s as inconclusive', async (_, answer, why) => {
     const url = await resolver(answer);
     const seen = await failure(check({ resolvers: [url] }).verify(ask('two', 'one'), signal));
     expect(seen).toMatchObject({ code: 'dns/unreachable', message: expect.stringMatching(why) });

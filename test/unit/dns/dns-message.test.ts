@@ -83,7 +83,7 @@ describe('an answer', () => {
 
   it('does not follow aliases in a circle', () => {
     const answers = [cname(question.name, 'b.example.net'), cname('b.example.net', question.name)];
-    expect(reply({ answers })).toMatchObject({ kind: 'silent' });
+    expect(reply({ answers })).toMatchObject({ kind: 'inconclusive' });
   });
 
   it('says for how long absence may be cached: the lesser of the SOA’s TTL and minimum (RFC 2308 §5)', () => {
@@ -92,9 +92,9 @@ describe('an answer', () => {
     expect(reply({}, 3)).toEqual({ kind: 'absent' });
   });
 
-  it('is no statement when it carries SERVFAIL or REFUSED', () => {
-    expect(reply({}, 2)).toEqual({ kind: 'silent', why: 'it answered SERVFAIL' });
-    expect(reply({}, 5)).toEqual({ kind: 'silent', why: 'it answered REFUSED' });
+  it('is inconclusive when it carries SERVFAIL or REFUSED', () => {
+    expect(reply({}, 2)).toEqual({ kind: 'inconclusive', why: 'it answered SERVFAIL' });
+    expect(reply({}, 5)).toEqual({ kind: 'inconclusive', why: 'it answered REFUSED' });
   });
 
   it('is not taken for another question’s', () => {

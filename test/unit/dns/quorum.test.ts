@@ -9,7 +9,7 @@ const missing = (by: string, retrySeconds?: number): TxtObservation => ({
   saw: 'nothing',
   ...(retrySeconds === undefined ? {} : { retrySeconds }),
 });
-const silent = (by: string): TxtObservation => ({ by, kind: 'silent', why: 'down' });
+const inconclusive = (by: string): TxtObservation => ({ by, kind: 'inconclusive', why: 'down' });
 
 describe('a majority', () => {
   it('of two resolvers is both', () => {
@@ -22,20 +22,20 @@ describe('a majority', () => {
     expect(evaluateQuorum([seen('a'), missing('b'), missing('c')], 'majority').kind).toBe('notVisible');
   });
 
-  it('is of those that make a statement: a resolver that is down does not stop the fleet', () => {
-    expect(evaluateQuorum([seen('a'), silent('b')], 'majority')).toEqual({ kind: 'visible', seenBy: ['a'] });
-    expect(evaluateQuorum([missing('a'), silent('b')], 'majority').kind).toBe('notVisible');
+  it('is of the conclusive answers: a resolver that is down does not block issuance', () => {
+    expect(evaluateQuorum([seen('a'), inconclusive('b')], 'majority')).toEqual({ kind: 'visible', seenBy: ['a'] });
+    expect(evaluateQuorum([missing('a'), inconclusive('b')], 'majority').kind).toBe('notVisible');
   });
 
-  it('is undecided when no resolver makes a statement', () => {
-    expect(evaluateQuorum([silent('a'), silent('b')], 'majority')).toEqual({ kind: 'undecided' });
+  it('is undecided when no answer is conclusive', () => {
+    expect(evaluateQuorum([inconclusive('a'), inconclusive('b')], 'majority')).toEqual({ kind: 'undecided' });
     expect(evaluateQuorum([], 'majority')).toEqual({ kind: 'undecided' });
   });
 });
 
 describe('a number', () => {
-  it('is needed whichever others are silent', () => {
-    expect(evaluateQuorum([seen('a'), silent('b')], 2)).toEqual({ kind: 'undecided' });
+  it('is needed also when others are inconclusive', () => {
+    expect(evaluateQuorum([seen('a'), inconclusive('b')], 2)).toEqual({ kind: 'undecided' });
     expect(evaluateQuorum([seen('a'), missing('b')], 1)).toEqual({ kind: 'visible', seenBy: ['a'] });
   });
 
