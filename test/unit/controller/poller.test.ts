@@ -5,7 +5,7 @@ import { CertmanError } from '../../../src/failures/failure.ts';
 
 // Fake timers do not reach the pauses of node:timers/promises.
 vi.mock('../../../src/kubernetes/api/backoff.ts', async (original) => ({
-  ...(await original<typeof import('../../../src/kubernetes/api/backoff.ts')>()),
+  ...(await original<object>()),
   pause: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
 }));
 

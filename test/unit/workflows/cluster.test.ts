@@ -6,7 +6,7 @@ import { ClusterCertificates } from '../../../workflows/cluster/cluster.ts';
 const forever = new Promise<never>(() => {});
 
 vi.mock('@temporalio/workflow', async (original) => ({
-  ...(await original<typeof import('@temporalio/workflow')>()),
+  ...(await original<object>()),
   setCurrentDetails: () => {},
   upsertSearchAttributes: () => {},
   workflowInfo: () => ({ continueAsNewSuggested: true }),
