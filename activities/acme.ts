@@ -13,6 +13,7 @@ import { placeOrder } from '../src/issuance/place-order.ts';
 import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
+/** What the activities on the CA need from the worker. */
 export interface AcmeActivityDeps extends Pick<AttemptContext, 'kubernetes' | 'settings'> {
   readonly ca: AcmeClientSource;
 }

@@ -6,6 +6,7 @@ import type { DnsProvider } from '../src/dns/provider.ts';
 import { CertmanError, withOutcomeUnknown } from '../src/failures/failure.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
+/** What the activities on a DNS service need from the worker. */
 export interface DnsActivityDeps {
   readonly dns: DnsProvider;
 }
@@ -17,6 +18,7 @@ const pendingPublicationSchema = z.object({
   change: z.string().max(512),
 });
 
+/** Creates the activities that publish and withdraw TXT records. */
 export function createDnsActivities({ dns }: DnsActivityDeps): DnsActivities {
   return {
     publishTxtRecords: wrapActivity(async ({ zone, records }): Promise<PublishedRecords> => {

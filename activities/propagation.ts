@@ -4,10 +4,12 @@ import type { PropagationActivities } from '../src/contract/activities.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
+/** What the propagation activity needs from the worker. */
 export interface PropagationActivityDeps {
   readonly propagation: PropagationCheck;
 }
 
+/** Creates the activity that verifies the propagation of TXT records. */
 export function createPropagationActivities({ propagation }: PropagationActivityDeps): PropagationActivities {
   return {
     verifyPropagation: wrapActivity(async ({ records, zoneName, nameServers }) => {

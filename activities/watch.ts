@@ -15,11 +15,13 @@ const SIGNAL_TIMEOUT_MS = 5_000;
 
 const checkpointSchema = z.record(z.string().max(100), z.string().max(100));
 
+/** What the watch activity needs from the worker. */
 export interface WatchActivityDeps extends Omit<ControllerDependencies, 'client'> {
   /** Aborted when this worker begins to stop: another one takes over at once, without the grace of other activities. */
   readonly stopping?: AbortSignal;
 }
 
+/** Creates the activity that runs the controller. */
 export function createWatchActivities(dependencies: WatchActivityDeps): WatchActivities {
   const { logger, settings, stopping } = dependencies;
   return {

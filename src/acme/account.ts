@@ -13,6 +13,7 @@ export interface StoredAccount {
   readonly accountUrl: string;
 }
 
+/** An account at a CA (RFC 8555 §7.1.2), with its key. */
 export interface AcmeAccount {
   readonly key: KeyObject;
   /** `kid` of every signed request (RFC 8555 §6.2). */

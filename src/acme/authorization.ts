@@ -16,6 +16,7 @@ const challengeSchema = z.object({
     .optional(),
   error: problemSchema.optional(),
 });
+/** A challenge (RFC 8555 §8), as the CA sends it. */
 export type Challenge = z.infer<typeof challengeSchema>;
 
 /** An authorization (RFC 8555 §7.1.4). */
@@ -26,6 +27,7 @@ const authorizationSchema = z.object({
   challenges: z.array(challengeSchema).max(100),
 });
 
+/** An authorization (RFC 8555 §7.1.4), with its URL. */
 export interface Authorization extends z.infer<typeof authorizationSchema> {
   readonly url: string;
 }

@@ -33,7 +33,7 @@ export function serialNumberOf(certificate: X509Certificate): string {
   return BigInt(`0x${certificate.serialNumber}`).toString();
 }
 
-/** Why a certificate is not the one that was ordered: another key, or a name missing; undefined when it is. */
+/** Why a certificate is not the ordered one: another key, or a name missing; undefined when it is. */
 export function certificateMismatch(
   leaf: X509Certificate,
   key: KeyObject,

@@ -12,6 +12,7 @@ export interface AccountStore {
   invalidate(): void;
 }
 
+/** How clients of the CA are created. */
 export interface AcmeClientSourceOptions {
   readonly accounts: AccountStore;
   /** Default: Let's Encrypt's directory, by the host of the account URL. */

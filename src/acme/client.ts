@@ -31,12 +31,14 @@ const REQUEST_DESCRIPTIONS = {
 /** The kinds of resource, as metrics label them. */
 export type AcmeResource = keyof typeof REQUEST_DESCRIPTIONS;
 
+/** A request for a resource, and the schema of its body. */
 export interface GetOptions<Body> {
   readonly resource: AcmeResource;
   readonly url: string;
   readonly schema: z.ZodType<Body>;
 }
 
+/** A signed request (RFC 8555 §6.2), and the schema of its answer. */
 export interface PostOptions<Body> extends GetOptions<Body> {
   /** null: POST-as-GET (RFC 8555 §6.3). */
   readonly payload: object | null;

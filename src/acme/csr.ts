@@ -16,6 +16,7 @@ const ALGORITHMS = {
   secp384r1: { hash: 'sha384', identifier: sequence(objectIdentifier('1.2.840.10045.4.3.3')) },
 } as const;
 
+/** The names that a CSR requests. */
 export interface CsrNames {
   /** For the subjectAltName extension, in this order. */
   readonly dnsNames: readonly string[];

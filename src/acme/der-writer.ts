@@ -12,12 +12,17 @@ function encodeLength(length: number): number[] {
   return [0x80 + bytes.length, ...bytes];
 }
 
+/** SEQUENCE (X.690 §8.9). */
 export const sequence = (...contents: readonly Buffer[]): Buffer => tlv(0x30, ...contents);
+/** SET OF (X.690 §8.12). The elements are written in the order given. */
 export const setOf = (...contents: readonly Buffer[]): Buffer => tlv(0x31, ...contents);
+/** OCTET STRING (X.690 §8.7). */
 export const octetString = (...contents: readonly Buffer[]): Buffer => tlv(0x04, ...contents);
+/** UTF8String (X.690 §8.23). */
 export const utf8String = (text: string): Buffer => tlv(0x0c, Buffer.from(text, 'utf8'));
 /** Without unused bits. */
 export const bitString = (bits: Buffer): Buffer => tlv(0x03, Buffer.from([0]), bits);
+/** NULL (X.690 §8.8). */
 export const nullValue = (): Buffer => tlv(0x05);
 
 /** An object identifier from its dotted form. */

@@ -12,6 +12,7 @@ const directorySchema = z.object({
   /** RFC 9773 §3; absent: the CA offers no renewal information. */
   renewalInfo: z.url().optional(),
 });
+/** A directory (RFC 8555 §7.1.1), reduced to the members that certman uses. */
 export type AcmeDirectory = z.infer<typeof directorySchema>;
 
 const MAX_AGE_MS = 3_600_000;

@@ -15,11 +15,13 @@ const orderSchema = z.object({
   error: problemSchema.optional(),
 });
 
+/** An order (RFC 8555 §7.1.3), with its URL and the Retry-After of the response. */
 export interface Order extends z.infer<typeof orderSchema> {
   readonly url: string;
   readonly retryAfter?: Date | undefined;
 }
 
+/** What an order requests (RFC 8555 §7.4). */
 export interface NewOrder {
   readonly dnsNames: readonly string[];
   /** One of the directory's `meta.profiles`; Let's Encrypt: classic, tlsserver, shortlived. */
@@ -73,7 +75,7 @@ function rejectsReplaces(error: AcmeProblemError): boolean {
   return error.type === 'serverInternal' && PEBBLE_REPLACES_REJECTION.test(error.message);
 }
 
-/** Pebble answers serverInternal for an unknown certificate and for one that has no name in common with the order. */
+/** Pebble answers serverInternal for an unknown certificate and for a certificate without a name in common with the order. */
 const PEBBLE_REPLACES_REJECTION = /order for the given certificate|new order and existing order must match/;
 
 /**

@@ -1,6 +1,7 @@
 import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
 
+/** The types of private keys that certman generates. */
 export const KEY_TYPES = ['rsa-2048', 'p-256', 'p-384'] as const;
 
 /** Type of a certificate's key. Hive and OpenShift accept all of them; certman-operator generates `rsa-2048`. */
@@ -51,7 +52,7 @@ export async function isPrivateKeyOf(keyPem: string, publicKey: KeyObject): Prom
   try {
     return verify(HASH, nonce, publicKey, await signWith(createPrivateKey(keyPem), HASH, nonce));
   } catch {
-    // Not a key, or one that cannot sign with this hash. OpenSSL's message can quote the key, so it is dropped.
+    // Not a key, or a key that cannot sign with this hash. OpenSSL's message can quote the key, so it is dropped.
     return false;
   }
 }

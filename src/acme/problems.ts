@@ -16,6 +16,7 @@ export const problemSchema = singleProblemSchema.extend({
   status: z.number().optional(),
   subproblems: z.array(singleProblemSchema).max(1000).optional(),
 });
+/** A problem document (RFC 8555 §6.7). */
 export type Problem = z.infer<typeof problemSchema>;
 
 /** RFC 8555 §6.7 and RFC 9773 §7.4 (alreadyReplaced); invalidProfile is Let's Encrypt's profiles draft, §6.3. */

@@ -7,6 +7,7 @@ import type { AcmeTransport } from './transport.ts';
 
 const accountSchema = z.object({ status: z.string().max(64) });
 
+/** A new account at a CA (RFC 8555 §7.3). */
 export interface AccountRegistration {
   readonly directoryUrl: string;
   /** PEM of the account key. */

@@ -27,6 +27,7 @@ const renewalInfoSchema = z.object({
     .catch(undefined),
 });
 
+/** The CA's answer about the renewal of one certificate (RFC 9773 §4). */
 export type RenewalInfo =
   | {
       readonly kind: 'window';

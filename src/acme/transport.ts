@@ -9,6 +9,7 @@ const CONNECTIONS = 32;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
+/** How requests to a CA are sent. */
 export interface TransportOptions {
   /** PEM of the trusted CAs for the directory's TLS certificate; default: Node's. */
   readonly caBundlePem?: string | undefined;
@@ -18,6 +19,7 @@ export interface TransportOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** A response of the CA, of any status. */
 export interface TransportResponse {
   readonly status: number;
   /** By lower-case name; the first of repeated headers. */

@@ -9,6 +9,7 @@ const FIRST_POLL_DELAY_MS = 120;
 const MAX_WAIT_MS = 1_400;
 const MAX_RETRY_DELAY_MS = 5_000;
 
+/** Which order is polled, and until when. */
 export interface WaitForOrderOptions {
   readonly orderUrl: string;
   /** Returns once the order has another status. */

@@ -30,6 +30,7 @@ export interface RenewalTerms {
 /** The rule that determines the renewal time; CamelCase, because conditions show it. */
 export type RenewalRule = 'RenewBeforeDays' | 'DefaultPolicy' | 'HalfLifetime' | 'SuggestedByCa';
 
+/** When a certificate is renewed, and why then. */
 export interface PlannedRenewal {
   /** Epoch milliseconds; <= `now` when the renewal is due. */
   readonly at: number;

@@ -85,6 +85,7 @@ const ORDER_RULES = {
   RenewRequested: ({ renewRequested }) => (renewRequested === true ? 'An operator asked for it.' : undefined),
 } as const satisfies Readonly<Record<string, OrderRule>>;
 
+/** The rules by which a certificate is ordered; the first that applies is the reason. */
 export type OrderReason = keyof typeof ORDER_RULES;
 
 /** Why a certificate is ordered. */
@@ -94,6 +95,7 @@ export interface OrderCause {
   readonly message: string;
 }
 
+/** What a bundle needs: an order now, or sleep until a time. */
 export type NextAction =
   | ({ readonly kind: 'order' } & OrderCause)
   | {

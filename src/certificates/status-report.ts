@@ -22,6 +22,7 @@ export interface ReportedCondition {
   readonly message: string;
 }
 
+/** The status of one bundle. */
 export interface StatusReport {
   readonly bundleName: string;
   readonly requestName: string;

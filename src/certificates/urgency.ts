@@ -1,4 +1,4 @@
-/** Which certificate a person should see first. Pure. */
+/** Orders certificates by urgency, the most urgent first. Pure. */
 import type { CertificateState } from './status-report.ts';
 
 /** Most urgent first. */

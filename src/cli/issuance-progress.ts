@@ -18,7 +18,7 @@ export async function describeCurrentActivity(client: Client, workflowId: string
   try {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
     const activities = raw.pendingActivities ?? [];
-    // The TXT records are removed in parallel with the other activities, which say more.
+    // withdrawTxtRecords runs in parallel with the other activities, which describe the progress better.
     const pending = activities.find(({ activityType }) => activityType?.name !== 'withdrawTxtRecords') ?? activities[0];
     const type = pending?.activityType?.name ?? undefined;
     if (type === undefined) return undefined;

@@ -86,7 +86,7 @@ export function requestName(clusterDeployment: string, bundleName: string): stri
   return `${clusterDeployment}-${bundleName}`.toLowerCase();
 }
 
-/** The CertificateRequest of a bundle: the one that it names, else {@link requestName}. */
+/** The CertificateRequest of a bundle: the name in the view, else {@link requestName}. */
 export function requestNameOf(
   cluster: Pick<ClusterIdentity, 'name'>,
   bundle: Pick<BundleView, 'name' | 'requestName'>,

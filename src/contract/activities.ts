@@ -189,7 +189,7 @@ export interface RemoveBundleInput {
   readonly cluster: ClusterIdentity;
   readonly bundleName: string;
   readonly secretName: string;
-  /** Its CertificateRequest; absent: the one that is named after the cluster and the bundle. */
+  /** Its CertificateRequest; absent: named after the cluster and the bundle. */
   readonly requestName?: string;
 }
 
@@ -231,8 +231,8 @@ export type WatchCheckpoint = Readonly<Record<string, string>>;
 /** The controller on the management cluster's API server. */
 export interface WatchActivities {
   /**
-   * Lists and watches until its turn is over or it is cancelled, and returns its checkpoint. A retry resumes from the last
-   * heartbeat, a first attempt from `resumeFrom`; without either, it lists.
+   * Lists and watches until it is cancelled or its time limit passes, and returns its checkpoint. A retry resumes from the
+   * last heartbeat, a first attempt from `resumeFrom`; without either, it lists.
    */
   watchManagementCluster(input: { readonly resumeFrom?: WatchCheckpoint }): Promise<WatchCheckpoint>;
 }

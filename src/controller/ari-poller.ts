@@ -26,6 +26,7 @@ interface PolledCertificate extends CertificateInUse {
   readonly certId: string;
 }
 
+/** Polls the renewal information of the certificates in use, as the client of a poller. */
 export class AriPollClient implements PollClient<PolledCertificate> {
   /** With a batch each 200 ms, fifty a second: a twentieth of Let's Encrypt's limit for an address. */
   readonly concurrency = 10;

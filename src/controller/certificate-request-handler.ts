@@ -1,6 +1,6 @@
 /**
- * Handles CertificateRequests: a standalone one is reconciled as a cluster is; a change to one that belongs to a
- * ClusterDeployment is signalled to that cluster.
+ * Handles CertificateRequests: a standalone request is reconciled as a cluster is; a change to a ClusterDeployment's request is
+ * signalled to that cluster.
  */
 
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
@@ -20,6 +20,7 @@ import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 import type { PrimaryReconciler } from './primary-reconciler.ts';
 
+/** Handles the events of CertificateRequests. */
 export class CertificateRequestHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   readonly #reconciler: PrimaryReconciler;
@@ -131,8 +132,8 @@ export class CertificateRequestHandler implements ResourceEventHandler {
   }
 
   /**
-   * The cluster that needs this request: not one that is decommissioned or no longer has the bundle, since it deletes the
-   * request. Matched by name, since another field manager may have changed everything else, the owner included.
+   * The cluster that needs this request, if any. A decommissioned cluster and a cluster without the bundle delete the request,
+   * so they do not count. Matched by name, since another field manager may have changed everything else, the owner included.
    */
   #usersOf(request: ObservedRequest): readonly CachedCluster[] {
     return [...this.#context.cache.deployments.in(request.namespace)].filter(

@@ -7,6 +7,7 @@ import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 import type { PrimaryReconciler } from './primary-reconciler.ts';
 
+/** Handles the events of ClusterDeployments. */
 export class ClusterDeploymentHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   readonly #reconciler: PrimaryReconciler;

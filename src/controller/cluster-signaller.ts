@@ -11,6 +11,7 @@ import type { EventRecorder } from './event-recorder.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
+/** What the signaller shares with the controller. */
 export interface ClusterSignallerOptions {
   readonly queue: KeyedWorkQueue;
   readonly workflows: ClusterWorkflowClient;
@@ -19,6 +20,7 @@ export interface ClusterSignallerOptions {
   readonly signal: AbortSignal;
 }
 
+/** Signals the workflows of clusters to re-evaluate. */
 export class ClusterSignaller {
   readonly #options: ClusterSignallerOptions;
   readonly #rateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
@@ -49,7 +51,7 @@ export class ClusterSignaller {
     });
   }
 
-  /** Sends a signal after those to the same cluster that were begun before; logs a rejection. */
+  /** Sends a signal after all signals to the same cluster that were queued before it; logs a rejection. */
   async inOrder(cluster: NamespacedName, send: () => Promise<void>): Promise<void> {
     await this.#options.queue.add(keyOf(cluster), () => this.unlessRejected(cluster, send));
   }

@@ -32,6 +32,7 @@ export class SignalRejected extends Error {
   override readonly name = 'SignalRejected';
 }
 
+/** How the workflows of clusters are reached and started. */
 export interface ClusterWorkflowClientOptions {
   readonly client: () => Client;
   readonly managementCluster: string;
@@ -63,7 +64,7 @@ export class ClusterWorkflowClient {
     await this.#signalWithStart(view, clusterGone, [], evenIfCompleted);
   }
 
-  /** Sends a signal of src/contract. A cluster without a running workflow is skipped: one that starts evaluates anyway. */
+  /** Sends a signal of src/contract. A cluster without a running workflow is skipped: a new workflow evaluates anyway. */
   async signal<Argument>(cluster: ClusterRef, signal: SignalDefinition<[Argument]>, argument: Argument): Promise<void> {
     await this.#retry(`signal ${signal.name} to the workflow of ${keyOf(cluster)}`, () =>
       this.#handle(cluster).signal(signal, argument),

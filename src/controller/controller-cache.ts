@@ -10,6 +10,7 @@ import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 
+/** Name of a namespaced object. */
 export interface NamespacedName {
   readonly namespace: string;
   readonly name: string;
@@ -32,12 +33,14 @@ export function keyOf({ namespace, name }: NamespacedName): string {
   return `${namespace}/${name}`;
 }
 
+/** @returns the name of an object; namespace `''` when it is cluster-scoped. */
 export function nameOf({ metadata }: { readonly metadata: ObjectMeta }): NamespacedName {
   return { namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
 type ReadonlyNamespacedMap<Value> = Omit<NamespacedMap<Value>, 'set' | 'delete'>;
 
+/** The cache, written by the handlers of events. */
 export class ControllerCache {
   readonly #deployments = new NamespacedMap<CachedCluster>();
   readonly #standalone = new NamespacedMap<CachedCluster>();

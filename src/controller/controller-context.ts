@@ -12,6 +12,7 @@ import type { FleetSnapshot } from './fleet-snapshot.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
+/** Settings of the controller. */
 export interface ControllerSettings {
   /** Name of the management cluster. */
   readonly managementCluster: string;

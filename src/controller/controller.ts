@@ -36,6 +36,7 @@ const MAX_PENDING_SIGNALS = 2_000;
 /** Signals under way when the controller stops get this long. */
 const MAX_DRAIN_MS = 5_000;
 
+/** What differs between runs of the controller. */
 export interface ControllerRun {
   /** Checkpoint of an earlier run; empty: list everything. */
   readonly resumeFrom: WatchCheckpoint;
@@ -45,6 +46,7 @@ export interface ControllerRun {
   readonly signal: AbortSignal;
 }
 
+/** Watches one management cluster until the run's signal is aborted or a failure stops it. */
 export class Controller {
   readonly #stop = new AbortController();
   readonly #context: ControllerContext;

@@ -1,7 +1,7 @@
 /**
  * Polls the CRLs (RFC 5280 §5) of all certificates in use, each list once, and signals the clusters whose certificate is
- * revoked. CRLs come over plain HTTP: one that revokes a certificate is believed only if the certificate's issuer has signed
- * it, by the chain in the Secret, which is read only then.
+ * revoked. CRLs come over plain HTTP: a revocation counts only if the certificate's issuer has signed the CRL. The issuer is
+ * that of the chain in the Secret, which is read only when the CRL lists the certificate.
  */
 import { LRUCache } from 'lru-cache';
 import { certificateRevoked } from '../contract/cluster-certificates.ts';
@@ -23,6 +23,7 @@ interface PolledCrl {
   readonly certificates: CertificateInUse[];
 }
 
+/** Polls the CRLs of the certificates in use, as the client of a poller. */
 export class CrlPollClient implements PollClient<PolledCrl> {
   /** A list may be large. */
   readonly concurrency = 1;
@@ -90,7 +91,7 @@ export class CrlPollClient implements PollClient<PolledCrl> {
       if (serialNumber === undefined || !revoked.has(serialNumber)) continue;
       if (this.#recentSignals.get(request) === serialNumber) continue;
       const chainPem = await this.#chainOf(certificate);
-      // The certificate is replaced or missing, which its workflow knows.
+      // The certificate is replaced or missing: nothing to signal, since the Secret's own events signal that.
       if (chainPem === undefined) continue;
       if (crl.isFromIssuerOf(chainPem)) await this.#signal(certificate, serialNumber, url);
       else {

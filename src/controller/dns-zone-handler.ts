@@ -5,6 +5,7 @@ import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 
+/** Handles the events of DNSZones. */
 export class DnsZoneHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   /** By `namespace/name`. */

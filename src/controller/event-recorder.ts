@@ -8,6 +8,7 @@ import type { ControllerLogger } from './outage-log.ts';
 
 const MAX_ATTEMPTS = 4;
 
+/** Records Events, with retries. */
 export class EventRecorder {
   readonly #kubernetes: KubernetesApi;
   readonly #logger: ControllerLogger;
@@ -19,7 +20,7 @@ export class EventRecorder {
     this.#signal = signal;
   }
 
-  /** Records a warning. One that cannot be written after some attempts is logged: gauges report the same state. */
+  /** Records a warning. It is logged if it cannot be written after some attempts: gauges report the same state. */
   async warn(object: InvolvedObject, reason: string, message: string): Promise<void> {
     const event: EventDetails = { type: 'Warning', reason, message };
     const backoff = new Backoff(200, 2_000);

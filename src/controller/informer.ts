@@ -24,6 +24,7 @@ export interface InformedResource
   readonly handler: ResourceEventHandler;
 }
 
+/** What an informer shares with the controller. */
 export interface InformerOptions {
   readonly source: WatchConnection;
   readonly queue: KeyedWorkQueue;
@@ -35,6 +36,7 @@ export interface InformerOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** The informer of one kind of object. */
 export class Informer {
   readonly #informed: InformedResource;
   readonly #options: InformerOptions;

@@ -1,6 +1,7 @@
 /** Runs work of the same key in order and of different keys concurrently, up to a limit. */
 import pLimit, { type LimitFunction } from 'p-limit';
 
+/** A work queue: in order within a key, concurrent across keys. */
 export class KeyedWorkQueue {
   readonly #limit: LimitFunction;
   readonly #maxPending: number;

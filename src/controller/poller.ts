@@ -43,6 +43,7 @@ interface HostOutage {
   nextAttemptAt: number;
 }
 
+/** Polls the subjects of a client. */
 export class Poller<Subject> {
   readonly #client: PollClient<Subject>;
   readonly #logger: ControllerLogger;

@@ -19,6 +19,7 @@ import type { ControllerContext } from './controller-context.ts';
  */
 const WORKFLOW_COMPLETION_GRACE_MS = 3_000;
 
+/** Compares each primary resource with its cached state, and signals its workflow what changed. */
 export class PrimaryReconciler {
   readonly #context: ControllerContext;
   readonly #driftRateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
@@ -38,7 +39,10 @@ export class PrimaryReconciler {
     await this.#context.queue.add(keyOf(view.identity), () => this.#signalAndCache(view));
   }
 
-  /** Signals that an object is gone, unless its workflow knows. @param view its last state, if that was seen. */
+  /**
+   * Signals that an object is gone, unless it was never served or its workflow removed the finalizer.
+   * @param view its last state, if that was seen.
+   */
   async reconcileDeleted(name: PrimaryName, view?: ClusterView): Promise<void> {
     const { cache, queue, workflows, signal, settings } = this.#context;
     const cached = cache.getCluster(name);

@@ -28,11 +28,12 @@ interface ListedObjects {
   readonly secrets: ReadonlyMap<string, ObservedSecret>;
 }
 
+/** The resync of owned objects. */
 export class OwnedObjectsResync {
   readonly #context: ControllerContext;
   /**
    * Key of the drift that each certificate's workflow was signalled, while it lasts. It is not signalled again: a workflow that
-   * fails retries by its schedule, and one that did not run evaluates when it is started.
+   * fails retries by its schedule, and a workflow that did not run evaluates when it is started.
    */
   #signalled = new Map<string, string>();
 

@@ -21,6 +21,7 @@ type WorkflowResyncContext = Pick<
   'settings' | 'kubernetes' | 'cache' | 'workflows' | 'signaller' | 'logger' | 'signal'
 >;
 
+/** The resync of workflows. */
 export class WorkflowResync {
   readonly #context: WorkflowResyncContext;
   readonly #requests: Pick<CertificateRequestHandler, 'ownerOf'>;

@@ -25,6 +25,7 @@ import { WorkflowResync } from './resync-workflows.ts';
 const FIRST_DELAY_MS = 60_000;
 const RETRY_DELAY_MS = 30_000;
 
+/** Runs the resync periodically. */
 export class Resync {
   readonly #context: ControllerContext;
   readonly #clusters: ClusterDeploymentHandler;

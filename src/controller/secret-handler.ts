@@ -14,6 +14,7 @@ type SecretRole =
   | { readonly kind: 'operatorWide' }
   | { readonly kind: 'certificate' | 'credentials'; readonly clusters: readonly CachedCluster[] };
 
+/** Handles the events of Secrets. */
 export class SecretHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   readonly #stuckClusters: StuckClusterSignaller;

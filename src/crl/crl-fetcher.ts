@@ -9,6 +9,7 @@ const MAX_CRL_BYTES = 32 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 
+/** How CRLs are fetched. */
 export interface CrlFetcherOptions {
   /** `certman/<version>`. */
   readonly userAgent: string;
@@ -18,6 +19,7 @@ export interface CrlFetcherOptions {
   readonly maxBytes?: number;
 }
 
+/** A fetched CRL, and how long it may be cached. */
 export interface FetchedCrl {
   readonly crl: Crl;
   /** `max-age` of the answer (RFC 9111 §5.2.2.1) in milliseconds, if any. */

@@ -14,6 +14,7 @@ export interface DerElement {
   readonly end: number;
 }
 
+/** The identifier octets (X.690 §8.1.2) that a CRL uses. */
 export const TAG = {
   integer: 0x02,
   bitString: 0x03,

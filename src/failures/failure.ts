@@ -65,8 +65,10 @@ const RETRY_MODES = {
   'internal/unexpected': 'backoff',
 } as const satisfies Readonly<Record<string, RetryMode>>;
 
+/** A code of {@link FAILURE_CODES}: `<module>/<problem>`. */
 export type FailureCode = keyof typeof RETRY_MODES;
 
+/** Every failure code. */
 export const FAILURE_CODES = Object.keys(RETRY_MODES) as readonly FailureCode[];
 
 /** Whether a value is one of {@link FAILURE_CODES}. */

@@ -17,6 +17,7 @@ export interface AttemptContext {
   readonly log: { info(message: string, fields: Record<string, unknown>): void };
 }
 
+/** Settings that hold for every certificate. */
 export interface IssuanceSettings {
   readonly keyType: KeyType;
   /** ACME profile of every order; default: the CA's. */

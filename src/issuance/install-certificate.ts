@@ -64,7 +64,7 @@ export async function installCertificate(
 
 /**
  * The valid certificate that is about to be replaced, so that it can be revoked at decommission. Only with its private key
- * beside it: anybody can obtain another cluster's certificate and put it here to have it revoked.
+ * beside it: anyone can obtain another cluster's certificate and put it here to have it revoked.
  */
 async function certificateToReplace(
   context: IssuanceContext,

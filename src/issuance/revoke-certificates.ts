@@ -63,8 +63,8 @@ export async function revokeCertificates(
 
 /**
  * The certificate in the Secret, if it is shown to be the request's own: listed as issued, or beside its private key, whose
- * holder may revoke it anyway (RFC 8555 §7.6). A certificate alone proves nothing: TLS servers send theirs to everybody, and
- * the account issued those of all clusters.
+ * holder may revoke it anyway (RFC 8555 §7.6). A certificate alone proves nothing: a TLS server sends its certificate to every
+ * client, and the account issued the certificates of all clusters.
  */
 async function readInstalled(
   { kubernetes, signal }: AttemptContext,

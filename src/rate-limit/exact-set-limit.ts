@@ -1,6 +1,6 @@
 /**
- * The rate limit on one exact set of names, in the form that a workflow carries. Kept by certman too, so that no defect, ours
- * or the CA's, becomes a loop of orders. Pure.
+ * The rate limit on one exact set of names, with its state in the form that a workflow carries. certman enforces the CA's limit
+ * itself, so that a defect in certman or the CA does not become a loop of orders. Pure.
  */
 import { allowedAt, type RateLimit, recordUse } from './gcra.ts';
 import { CERTIFICATES_PER_EXACT_SET } from './limits.ts';
@@ -29,7 +29,7 @@ interface ExactSetUsage extends ExactSet {
   readonly intervalMs: number;
 }
 
-/** What has been used of the limit by each set of names, last used first. */
+/** State of the limit for each set of names, last used first. */
 export type RateLimitState = readonly ExactSetUsage[];
 
 /**

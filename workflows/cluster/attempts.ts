@@ -38,20 +38,20 @@ export class Attempts {
     return this.#outdated;
   }
 
-  /** Requests a renewal. An attempt under way answers it. @returns whether a new attempt is needed. */
+  /** Requests a renewal. An attempt under way fulfils it. @returns whether a new attempt is needed. */
   request(): boolean {
     this.#requested = true;
     return this.#underWay === undefined;
   }
 
-  /** Answers a request. */
+  /** Records the outcome of an attempt, and clears a request for a renewal. */
   finish(how: AttemptOutcome): void {
     this.#requested = false;
     if (how === 'renewed') this.#renewals += 1;
     this.#finished = { count: this.#finished.count + 1, last: how };
   }
 
-  /** Answers a request that cannot be attempted now; it is not kept for later. */
+  /** Fails a request for a renewal that cannot be attempted now, instead of keeping it for later. */
   rejectRequest(): void {
     if (this.#requested) this.finish('failed');
   }

@@ -80,7 +80,7 @@ async function reportFinalizerBlocked(
 
 /**
  * Ends the workflow of a claimed request. Nothing is revoked or deleted: the ClusterDeployment's workflow finds the certificate
- * in its Secret. Only leftover TXT records, which no other workflow knows, are withdrawn.
+ * in its Secret. Only leftover TXT records, which no other workflow has recorded, are withdrawn.
  */
 export async function handOver(cluster: ClusterCertificates, claimedBy: string): Promise<DecommissionResult> {
   const bundles = await Promise.all(

@@ -67,7 +67,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     if (leftovers !== undefined) recordLeftovers(bundle, leftovers, caHost);
     if (isIssuanceCancelled(error)) {
       if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the bundle is stopped');
-      // An outdated order is replaced at once. One that a person cancelled has failed.
+      // An outdated order is replaced at once. An order that a person cancelled has failed.
       if (attempts.outdated) return { kind: 'now' };
     }
     return await recordFailure(bundle, view, failureIn(error), { leftovers, caHost });

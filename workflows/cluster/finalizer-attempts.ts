@@ -31,7 +31,7 @@ export class FinalizerAttempts {
     }
   }
 
-  /** Result of an attempt after the first `started`, or of an earlier one that succeeded; undefined: none yet. */
+  /** Result of an attempt after the first `started`, or of an earlier attempt that succeeded; undefined: none yet. */
   resultAfter(started: number): FinalizerResult | undefined {
     if (this.#last === undefined) return undefined;
     const { number, result } = this.#last;

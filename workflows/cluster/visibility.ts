@@ -48,7 +48,7 @@ function situationMessage({ view, gone, claimedBy }: ClusterSituation): string {
   }
 }
 
-/** What a person should know of a cluster although it changes nothing. */
+/** Facts about a cluster that do not affect how it is served. */
 function notesOn({ hibernating, limitedSupport }: ClusterView): readonly string[] {
   return [
     ...(hibernating === true

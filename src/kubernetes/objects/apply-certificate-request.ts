@@ -57,7 +57,7 @@ export async function applyCertificateRequest(
   return { request, renewBeforeDays, secret: observationOf(secret) };
 }
 
-/** The bundle's CertificateRequest with certman's finalizer: the user's own, or the one that is applied for the cluster. */
+/** The bundle's CertificateRequest with certman's finalizer: the user's own, or the request applied for the cluster. */
 async function ensureRequest(
   { kubernetes, settings, bundleStatus }: ManagementClusterAccess,
   cluster: ClusterView,

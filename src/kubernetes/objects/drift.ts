@@ -87,7 +87,8 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     return drift(`The certificate Secret ${certificate.secretName} ${what}.`);
   },
   function hasForeignStatus({ name, unownedStatusFields, statusComplete, statusWrittenAt, statusWrites }) {
-    // Before certman has written it, the status is certman-operator's, which counts as drift.
+    // A status that certman has not written counts as drift, so that the workflow replaces it: an object adopted from
+    // certman-operator has that operator's status until then.
     if (statusWrittenAt !== undefined && statusComplete && unownedStatusFields.length === 0) return undefined;
     return drift(
       `The status of the CertificateRequest ${name} was changed by another field manager.`,

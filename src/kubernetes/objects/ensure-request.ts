@@ -42,7 +42,7 @@ export async function ensureCertificateRequest(
   }
 }
 
-/** @returns the request; or one that is being deleted, this cluster's or a leftover of an earlier cluster of the same name. */
+/** @returns the request. If it is being deleted, it is this cluster's or a leftover of an earlier cluster of the same name. */
 async function applyUnlessForeign(
   kubernetes: KubernetesApi,
   { identity }: ClusterView,

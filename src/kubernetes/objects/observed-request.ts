@@ -71,7 +71,7 @@ const text = z.string().max(4096);
 const optionalText = text.min(1).optional().catch(undefined);
 const credentials = z.object({ name: optionalText }).catch({});
 
-/** An invalid field counts as absent: one odd object must not end the watch of all others. */
+/** An invalid field counts as absent: one malformed object must not end the watch of all others. */
 const specSchema = z.object({
   acmeDNSDomain: text.catch(''),
   certificateSecret: z.object({ name: text }).catch({ name: '' }),

@@ -9,10 +9,15 @@ import type { KubernetesApi } from '../api/kubernetes-api.ts';
 import { CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
+/** Name of the Secret with the ACME account. */
 export const ACCOUNT_SECRET = 'lets-encrypt-account';
+/** Entry of {@link ACCOUNT_SECRET}: PEM of the account key. */
 export const ACCOUNT_KEY_ENTRY = 'private-key';
+/** Entry of {@link ACCOUNT_SECRET}: URL of the account. */
 export const ACCOUNT_URL_ENTRY = 'account-url';
+/** Name of the ConfigMap with the notification address. */
 export const SETTINGS_CONFIG_MAP = 'certman-operator';
+/** Entry of {@link SETTINGS_CONFIG_MAP}: the notification address. */
 export const EMAIL_ENTRY = 'default_notification_email_address';
 
 const CACHE_TTL_MS = 60_000;

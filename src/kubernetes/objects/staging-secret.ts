@@ -39,7 +39,7 @@ export interface EnsureStagingKeyInput {
 }
 
 /**
- * The key of an order: the one that an earlier attempt staged for it, else a new one, staged before it is returned. One request
+ * The key of an order: the key that an earlier attempt staged for it, else a new key, staged before it is returned. One request
  * when there is none yet. Replaces a key that was staged for another order. Concurrent callers get the same key.
  */
 export async function ensureStagingKey(
