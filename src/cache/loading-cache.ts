@@ -1,4 +1,3 @@
-/** A bounded cache that loads its values on demand, on lru-cache. */
 import { LRUCache } from 'lru-cache';
 
 interface Loader<Value> {
@@ -11,11 +10,10 @@ function wholeMs(ttlMs: number): number {
   return Math.max(1, Math.floor(ttlMs));
 }
 
-/** Concurrent callers share one load. A failure reaches all of them and is not cached. */
+/** An LRU cache that loads on demand. Concurrent callers share one load; a failure reaches all and is not cached. */
 export class LoadingCache<Value extends object | string | boolean> {
   readonly #entries: LRUCache<string, Value, Loader<Value>>;
 
-  /** @param options.max entries; the least recently used is evicted. */
   constructor(options: { readonly max: number; readonly ttlMs: number }) {
     this.#entries = new LRUCache({
       max: options.max,
@@ -30,7 +28,7 @@ export class LoadingCache<Value extends object | string | boolean> {
     });
   }
 
-  /** @param ttlMs of a loaded value, where it depends on the value; else the cache's own. @throws what `load` rejects with. */
+  /** @param ttlMs absent: the cache's own. @throws what `load` rejects with. */
   get(key: string, load: () => Promise<Value>, ttlMs?: (value: Value) => number): Promise<Value> {
     return this.#entries.forceFetch(key, { context: { load, ttlMs } });
   }
@@ -39,7 +37,7 @@ export class LoadingCache<Value extends object | string | boolean> {
     this.#entries.set(key, value, { ttl: wholeMs(ttlMs) });
   }
 
-  /** The next caller loads anew; those that wait for a load get its value, which is not cached. */
+  /** The next caller loads anew; callers that wait for a load get its value, which is not cached. */
   delete(key: string): void {
     this.#entries.delete(key);
   }

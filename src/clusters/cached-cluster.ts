@@ -1,4 +1,3 @@
-/** What the controller caches of a cluster: small, since there are many. Pure. */
 import { type ClusterIdentity, type ClusterView, clusterDigest, requestNameOf } from './cluster-view.ts';
 import { type Gate, type GateReason, gateOf } from './gate.ts';
 
@@ -9,7 +8,7 @@ export interface CachedCertificate {
   readonly secretName: string;
 }
 
-/** A ClusterDeployment or standalone CertificateRequest as last observed. */
+/** A ClusterDeployment or standalone CertificateRequest as last observed: small, since the controller caches many. */
 export interface CachedCluster {
   readonly kind?: ClusterIdentity['kind'];
   readonly namespace: string;
@@ -26,7 +25,7 @@ export interface CachedCluster {
   readonly credentialsSecret?: string;
 }
 
-/** @param previous the entry of this namespace and name so far. */
+/** The entry for a view. @param previous the entry of this namespace and name so far. */
 export function toCachedCluster(previous: CachedCluster | undefined, view: ClusterView): CachedCluster {
   const gate = gateOf(view);
   const { kind, namespace, name, uid } = view.identity;

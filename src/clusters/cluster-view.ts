@@ -1,18 +1,14 @@
-/**
- * The few fields of a Hive ClusterDeployment that decide about its certificates. A standalone CertificateRequest has the same
- * form, as a cluster of one bundle. Made at the edge from the API object, carried in signals, compared by digest. Pure.
- */
+/** Views of clusters: made at the edge from API objects, carried in signals, compared by digest. Pure. */
 import type { BundleNames } from '../certificates/bundle-names.ts';
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
 
 /** Identity of a ClusterDeployment or standalone CertificateRequest across management clusters and re-creation. */
 export interface ClusterIdentity {
-  /** Name of the management cluster, on which Hive runs. */
   readonly managementCluster: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** Absent: a ClusterDeployment. Present: a standalone CertificateRequest. */
+  /** Absent for a ClusterDeployment. */
   readonly kind?: 'CertificateRequest';
 }
 
@@ -24,7 +20,7 @@ export type PlatformView =
   | {
       readonly kind: 'aws';
       readonly region: string;
-      /** Secret in the cluster's namespace; absent: the default AWS credential chain, which standalone requests may not use. */
+      /** Secret in the namespace; absent: the default AWS credential chain, which standalone requests may not use. */
       readonly credentialsSecret?: string;
       /** Label `api.openshift.com/sts: "true"`: credentials come by assuming roles. */
       readonly sts: boolean;
@@ -38,11 +34,11 @@ export interface BundleView {
   readonly name: string;
   readonly secretName: string;
   readonly names: BundleNames;
-  /** Its CertificateRequest; absent: `<clusterdeployment>-<bundle>`. */
+  /** Absent: `<clusterdeployment>-<bundle>`. */
   readonly requestName?: string;
 }
 
-/** What certman knows of a cluster. */
+/** What decides about a cluster's certificates. A standalone CertificateRequest is a cluster of one bundle. */
 export interface ClusterView {
   readonly identity: ClusterIdentity;
   readonly deleting: boolean;
@@ -51,10 +47,9 @@ export interface ClusterView {
   readonly fake: boolean;
   readonly paused: boolean;
   readonly limitedSupport: boolean;
-  /** `spec.powerState: Hibernating`; absent when it is not. Certificates are renewed nevertheless. */
+  /** `spec.powerState: Hibernating`. Certificates are renewed nevertheless. */
   readonly hibernating?: true;
   readonly relocation: RelocationState;
-  /** Whether the object has certman's finalizer. */
   readonly finalizer: boolean;
   /** Zone for the TXT records: `spec.baseDomain`. */
   readonly zoneName: string;
@@ -64,14 +59,12 @@ export interface ClusterView {
   readonly webConsoleURL?: string;
 }
 
-/** The hosted zone that a cluster's TXT records go into, and the credentials that reach it. */
+/** The hosted zone of a cluster's TXT records; its DNSZone and credentials are in `namespace`. */
 export interface ZoneTarget {
-  /** Of the ClusterDeployment or standalone CertificateRequest: where its DNSZone and credentials are. */
   readonly namespace: string;
   readonly clusterName: string;
   readonly zoneName: string;
   readonly platform: PlatformView;
-  /** As in {@link ClusterIdentity}: a standalone CertificateRequest may not use certman's own credentials. */
   readonly kind?: 'CertificateRequest';
 }
 

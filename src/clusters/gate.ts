@@ -1,26 +1,17 @@
-/**
- * What a ClusterDeployment or standalone CertificateRequest means for certman: serve it, decommission it, or leave it alone,
- * and why. Pure.
- */
 import type { ClusterView } from './cluster-view.ts';
 
 /** Why a cluster is not served: label of a gauge and reason of an Event. */
 export type GateReason = 'FakeCluster' | 'NotManaged' | 'RelocatingOut' | 'ReconcilePaused' | 'NotInstalled';
 
-/** Result of {@link gateOf}. Messages are sentences for people. */
+/** What certman does with a cluster, and why. Messages are sentences for people. */
 export type Gate =
   /** `note`: something wrong that does not prevent serving. */
   | { readonly kind: 'serve'; readonly note?: string }
-  /** Revoke, delete, remove the finalizer. */
   | { readonly kind: 'decommission'; readonly message: string }
-  /**
-   * - `skip`: not served until a person changes what the message names.
-   * - `wait`: served as soon as the message's condition is met.
-   * - `handsOff`: existing certificates stay as they are; nothing is created, renewed or revoked.
-   */
+  /** `skip` until a person acts; `wait` until a condition is met; `handsOff`: nothing is created, renewed, revoked. */
   | { readonly kind: 'skip' | 'wait' | 'handsOff'; readonly reason: GateReason; readonly message: string };
 
-/** The first gate that applies, deletion before all others. A standalone request has the gates of deletion and pause only. */
+/** The first gate that applies, deletion first. A standalone request has the gates of deletion and pause only. */
 export function gateOf(view: ClusterView): Gate {
   const { name, namespace } = view.identity;
   if (view.deleting) {

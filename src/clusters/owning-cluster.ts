@@ -1,4 +1,3 @@
-/** Which ClusterDeployment a CertificateRequest belongs to, if it is not standalone. Pure. */
 import type { CachedCluster } from './cached-cluster.ts';
 import { requestName } from './cluster-view.ts';
 
@@ -10,10 +9,9 @@ export interface CachedOwners {
 }
 
 /**
- * The owner reference decides. Requests of certman-operator may lack one: such a request belongs to the cluster that has a
- * bundle of this request name. Where the bundles of a cluster are unknown, its name as a prefix decides: a request that waits
- * loses nothing, a request that is served as standalone by mistake has two writers.
- * @returns name of the ClusterDeployment; undefined when the request is standalone.
+ * Name of the ClusterDeployment that a request belongs to; undefined when standalone. The owner reference decides.
+ * Requests of certman-operator may lack one: then the name decides, as a bundle's, or by its prefix where the bundles
+ * are unknown: a request that waits loses nothing, one that is served as standalone by mistake has two writers.
  */
 export function owningCluster(
   request: { readonly name: string; readonly owner?: { readonly name: string } },

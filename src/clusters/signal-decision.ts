@@ -1,4 +1,3 @@
-/** Which signal a cluster's workflow needs when the controller observes its ClusterDeployment. Pure. */
 import { type CachedCluster, isSameObject, needsWorkflow } from './cached-cluster.ts';
 import { type ClusterView, clusterDigest } from './cluster-view.ts';
 import { type GateReason, gateOf } from './gate.ts';
@@ -10,12 +9,12 @@ export type SignalDecision =
   | { readonly kind: 'observed' }
   /** `dependencyChanged`: certman's finalizer was removed by another. */
   | { readonly kind: 'finalizerLost' }
-  /** An Event on the ClusterDeployment that explains why it is not served. */
+  /** An Event that explains why it is not served. */
   | { readonly kind: 'explain'; readonly reason: GateReason; readonly message: string };
 
 const NOTHING: SignalDecision = { kind: 'nothing' };
 
-/** @param previous the cached cluster of this namespace and name; undefined when it is observed for the first time. */
+/** Which signal the workflow of an observed cluster needs. @param previous undefined when it is new. */
 export function decideSignal(previous: CachedCluster | undefined, view: ClusterView): SignalDecision {
   const before = isSameObject(previous, view) ? previous : undefined;
   const gate = gateOf(view);

@@ -12,9 +12,7 @@ import {
 const MAX_CRL_URL_LENGTH = 2048;
 
 /**
- * ARI certificate identifier (RFC 9773 §4.1): authority key identifier and serial number as encoded in the DER, the serial
- * number's sign octet included, each in base64url.
- * @param der of a certificate that Node can decode.
+ * ARI certificate identifier (RFC 9773 §4.1): authority key identifier and DER serial with sign octet, in base64url.
  * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1).
  */
 export function ariCertId(der: Uint8Array): string | undefined {
@@ -24,12 +22,7 @@ export function ariCertId(der: Uint8Array): string | undefined {
   return [keyIdentifier.buffer, found.serialNumber].map((part) => Buffer.from(part).toString('base64url')).join('.');
 }
 
-/**
- * URL of the CRL that would list this certificate: the first http(s) URL of its CRL distribution points (RFC 5280 §4.2.1.13).
- * Skips points that are limited to some reasons or name another CRL issuer.
- * @param der of a certificate that Node can decode.
- * @returns undefined when there is no such URL.
- */
+/** The first http(s) CRL URL (RFC 5280 §4.2.1.13), of no point limited to some reasons or with another CRL issuer. */
 export function crlUrlOf(der: Uint8Array): string | undefined {
   const points = readExtension(der, id_ce_cRLDistributionPoints, CRLDistributionPoints)?.value ?? [];
   return [...points]

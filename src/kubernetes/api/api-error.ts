@@ -1,4 +1,3 @@
-/** Converts the API server's refusals to `CertmanError`. */
 import { z } from 'zod';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 
@@ -89,7 +88,7 @@ export function malformedResponseError(what: string, why: string): CertmanError 
   });
 }
 
-/** Parses a body. @throws CertmanError `kubernetes/unexpected`; the parser's message is dropped, as it may quote a Secret. */
+/** @throws CertmanError `kubernetes/unexpected`; the parser's message is dropped, as it may quote a Secret. */
 export function parseJson(what: string, text: string): unknown {
   try {
     return JSON.parse(text);
@@ -116,10 +115,7 @@ function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
   return CODES[httpStatus] ?? (httpStatus >= 500 ? 'kubernetes/unreachable' : 'kubernetes/unexpected');
 }
 
-/**
- * A write for another uid than the object's, or a JSON patch with a failed `test`: the API server answers 422 to that as to an
- * invalid object, but names no field. Source: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch).
- */
+/** Another uid or a failed `test` is a 422 too: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch). */
 function isFailedPrecondition(status: Status | undefined): boolean {
   const causes = status?.details?.causes ?? [];
   return (
@@ -150,7 +146,7 @@ function firstLine(text: string): string {
   return text.trim().split('\n', 1)[0] || 'no reason given';
 }
 
-/** Without anything that could be key material: an admission plugin may quote a field's value. */
+/** Removes what could be key material: an admission plugin may quote a field's value. */
 function redact(text: string): string {
   return text.replaceAll(/[A-Za-z0-9+/_=-]{80,}/g, '[…]').slice(0, MAX_MESSAGE_LENGTH);
 }

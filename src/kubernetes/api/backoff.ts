@@ -1,4 +1,3 @@
-/** Waiting between attempts. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Exponential backoff with jitter. */
@@ -24,7 +23,6 @@ export class Backoff {
     return whole * (0.5 + Math.random() / 2);
   }
 
-  /** After a success. */
   reset(): void {
     this.#failures = 0;
   }

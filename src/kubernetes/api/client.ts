@@ -1,4 +1,3 @@
-/** {@link KubernetesApi} on the API server that a KubeConfig points at. */
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type ApiResponse, apiError, malformedResponseError, parseJson, parseStatus } from './api-error.ts';
 import {
@@ -24,9 +23,9 @@ const FIELD_MANAGER_QUERY = `fieldManager=${FIELD_MANAGER}`;
 
 /** All that certman needs of an API server, on the same connections and credentials. */
 export interface KubernetesClient extends KubernetesApi, WatchConnection {
-  /** The API server's address, for messages. */
+  /** For messages. */
   readonly origin: string;
-  /** Ends all connections. */
+  /** Ends all connections; requests under way fail. */
   close(): Promise<void>;
 }
 

@@ -1,13 +1,9 @@
-/** Removes a finalizer by a JSON patch that tests what it expects, so that no finalizer of another is hit. */
 import type { KubernetesApi, KubernetesObject, ResourceType } from './kubernetes-api.ts';
 import { retryOnConflict } from './retry-on-conflict.ts';
 
 const MAX_ATTEMPTS = 5;
 
-/**
- * @param found the object as last read; it is read again when it has changed since.
- * @returns whether the finalizer was removed now; false too when the object is gone or was re-created.
- */
+/** Removes a finalizer; the patch tests it, so as to hit no other. @returns false when it or the object is gone. */
 export async function removeFinalizer(
   kubernetes: KubernetesApi,
   resource: ResourceType,

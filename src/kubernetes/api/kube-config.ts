@@ -1,4 +1,3 @@
-/** Which API server, and as whom: a kubeconfig, or the pod's ServiceAccount. */
 import { KubeConfig } from '@kubernetes/client-node';
 import { CertmanError } from '../../failures/failure.ts';
 
@@ -13,10 +12,7 @@ export interface KubeConfigSource {
   readonly context?: string;
 }
 
-/**
- * Loads the first source that exists. client-node reads a pod's token from its file again every minute, as the kubelet rotates it.
- * @throws CertmanError `configuration/invalid` when the source cannot be read or names no cluster.
- */
+/** Loads the first source that exists. @throws CertmanError `configuration/invalid` when unreadable or incomplete. */
 export function loadKubeConfig({ path, context }: KubeConfigSource = {}): KubeConfig {
   const config = new KubeConfig();
   const env = process.env['KUBECONFIG'];

@@ -1,13 +1,6 @@
-/**
- * The management cluster's API server: few verbs, any resource, typed errors.
- * Errors: `CertmanError` with code `kubernetes/unreachable` (connection, 5xx, 429), `kubernetes/forbidden` (401, 403),
- * `kubernetes/conflict` (409), `kubernetes/invalid` (400, 422), `kubernetes/unexpected`; a 404 is a result, not an error,
- * where the method says so.
- */
-
 /** A kind of object and how its path is built. */
 export interface ResourceType {
-  /** `''` for core, else `group/version` is `${group}/${version}`. */
+  /** `''` for core. */
   readonly group: string;
   readonly version: string;
   readonly plural: string;
@@ -40,7 +33,7 @@ export interface KubernetesObject {
   readonly [field: string]: unknown;
 }
 
-/** Name of an object; `namespace` is absent for cluster-scoped ones. An {@link ObjectMeta} is one. */
+/** Name of an object; `namespace` is absent for cluster-scoped ones. */
 export interface ObjectKey {
   readonly namespace?: string;
   readonly name: string;
@@ -69,13 +62,16 @@ export interface WriteOptions extends Cancellable {
   readonly subresource?: 'status';
 }
 
-/** The verbs that certman uses. */
+/**
+ * The verbs that certman uses. A 404 is a result where the method says so.
+ * @throws CertmanError `kubernetes/unreachable` (connection, 5xx, 429), `kubernetes/forbidden` (401, 403),
+ * `kubernetes/conflict` (409), `kubernetes/invalid` (400, 422), `kubernetes/unexpected`.
+ */
 export interface KubernetesApi {
-  /** @returns undefined when there is none (404). */
+  /** @returns undefined on 404. */
   get(resource: ResourceType, key: ObjectKey, signal?: AbortSignal): Promise<KubernetesObject | undefined>;
-  /** All objects, page by page. */
   list(resource: ResourceType, options?: ListOptions): AsyncIterable<KubernetesObject>;
-  /** Server-side apply with force under {@link FIELD_MANAGER}; creates when absent unless `metadata.uid` is given (then 409 → `kubernetes/conflict`). */
+  /** Forced server-side apply as {@link FIELD_MANAGER}. With a uid, never creates: 409 → `kubernetes/conflict`. */
   apply(resource: ResourceType, object: KubernetesObject, options?: WriteOptions): Promise<KubernetesObject>;
   /** @returns the object, or undefined when one of that name exists already. */
   create(resource: ResourceType, object: KubernetesObject, signal?: AbortSignal): Promise<KubernetesObject | undefined>;
@@ -97,20 +93,14 @@ export interface KubernetesApi {
 /** Options of a stream. */
 export interface StreamOptions {
   readonly accept?: string;
-  /** The stream counts as dead when it was silent for so long. */
+  /** A stream that was silent for longer counts as dead. */
   readonly silenceMs?: number;
 }
 
 /** The requests that list and watch are made of. */
 export interface WatchConnection {
-  /**
-   * One GET as JSON, not parsed by any schema.
-   * @throws CertmanError as {@link KubernetesApi}; 404 → `kubernetes/notFound`, 410 → `kubernetes/gone`.
-   */
+  /** One GET. @throws CertmanError as {@link KubernetesApi}; 404 → `kubernetes/notFound`, 410 → `kubernetes/gone`. */
   getJson(path: string, options?: { readonly accept?: string; readonly what?: string } & Cancellable): Promise<unknown>;
-  /**
-   * A streaming GET: yields the body's lines as they arrive; ends when the server ends it.
-   * @throws CertmanError when it is refused, cut or silent for too long; the signal's reason when aborted.
-   */
+  /** The lines of a stream. @throws CertmanError when refused, cut or silent; the signal's reason when aborted. */
   openStream(path: string, signal: AbortSignal, options?: StreamOptions): AsyncIterable<string>;
 }

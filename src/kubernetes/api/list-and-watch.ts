@@ -1,8 +1,3 @@
-/**
- * All objects of a kind, and from then on every change of them, without gaps until it is cancelled: a paged list, then watches
- * that each resume where the last one ended. Outages are retried here.
- * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ (list and watch, 410 Gone, bookmarks).
- */
 import { CertmanError } from '../../failures/failure.ts';
 import { Backoff, pause } from './backoff.ts';
 import type { KubernetesObject, ListOptions, ResourceType, WatchConnection } from './kubernetes-api.ts';
@@ -12,28 +7,24 @@ import { parseWatchEvent, type WatchEvent } from './watch-event.ts';
 
 /** What {@link listAndWatch} yields. `known`: of a list at `resumeFrom`, which the caller has handled before. */
 export type ListAndWatchEvent =
-  /** A list begins. */
   | { readonly kind: 'listing'; readonly known: boolean }
   | { readonly kind: 'page'; readonly known: boolean; readonly objects: readonly KubernetesObject[] }
   /** All pages are there: what was not in them since `listing` does not exist at `resourceVersion`. */
   | { readonly kind: 'listed'; readonly known: boolean; readonly resourceVersion: string }
-  /** Created or changed; deleted; or nothing happened up to `resourceVersion` (`bookmark`). */
+  /** `bookmark`: nothing happened up to `resourceVersion`. */
   | Exclude<WatchEvent, { kind: 'refused' }>
   /** The API server does not know this (optional) kind; certman asks again every minute. */
   | { readonly kind: 'absent' };
 
-/** No namespace: all of them. */
+/** Options of {@link listAndWatch}. No namespace: all of them. */
 export interface ListAndWatchOptions extends Omit<ListOptions, 'labelSelector' | 'signal'> {
   readonly signal: AbortSignal;
   /** resourceVersion up to which an earlier run has handled everything. */
   readonly resumeFrom?: string;
   /** From `resumeFrom`, `list` first yields the state at that version (`known`), `watch` only what came after it. */
   readonly resumeMode?: 'list' | 'watch';
-  /** The API server need not know the kind. */
   readonly optional?: boolean;
-  /** Called for each failure, with the wait before the next attempt. */
   readonly onFailure?: (failure: CertmanError, waitMs: number) => void;
-  /** Called at the first success after failures. */
   readonly onRecovery?: () => void;
 }
 
@@ -53,7 +44,10 @@ type NextStep =
   /** `at`: the resourceVersion of a known state. */
   { readonly do: 'list'; readonly at?: string } | { readonly do: 'watch'; readonly position: string };
 
-/** Ends only by the signal, with its reason thrown. */
+/**
+ * All objects of a kind, then every change without gaps, across outages. Ends only by the signal and throws its reason.
+ * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ (list and watch, 410 Gone, bookmarks).
+ */
 export async function* listAndWatch(
   connection: WatchConnection,
   resource: ResourceType,
@@ -138,7 +132,7 @@ async function* watchEvents(
   }
 }
 
-/** Whether resuming at the same position cannot work: it is forgotten, not there yet, or a change after it was unreadable. */
+/** Whether resuming at this position cannot work: forgotten, not there yet, or followed by an unreadable change. */
 function requiresRelist({ code, message }: CertmanError): boolean {
   return (
     code === 'kubernetes/gone' ||

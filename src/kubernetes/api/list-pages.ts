@@ -1,4 +1,4 @@
-/** Lists objects page by page. Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
+/** Paged lists: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
 import { z } from 'zod';
 import { malformedResponseError } from './api-error.ts';
 import type { KubernetesObject, ListOptions, ResourceType, WatchConnection } from './kubernetes-api.ts';
@@ -18,10 +18,7 @@ const pageSchema = z.looseObject({
   items: z.array(z.unknown()).nullable(),
 });
 
-/**
- * @param options `resourceVersion`: the state at exactly this version.
- * @throws CertmanError as `getJson`; `kubernetes/gone` when the list took longer than the API server keeps its version.
- */
+/** @throws CertmanError as `getJson`; `kubernetes/gone` when the list outlasts the API server's copy of its version. */
 export async function* listPages(
   connection: Pick<WatchConnection, 'getJson'>,
   resource: ResourceType,
@@ -66,7 +63,7 @@ export function buildQuery(
   return query;
 }
 
-/** Media type for metadata only, where the options want that. */
+/** Media type for metadata only, if the options want that. */
 export function acceptMetadata({ metadataOnly }: ListOptions, kind: string): string | undefined {
   return metadataOnly === true ? `application/json;as=${kind};g=meta.k8s.io;v=v1,application/json` : undefined;
 }

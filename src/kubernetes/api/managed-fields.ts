@@ -1,12 +1,10 @@
 /**
- * Which fields of an object certman owns and who else wrote them, from `metadata.managedFields`: a field that another manager
- * wrote is theirs, whatever its value. So drift is detected without knowing the intended values.
+ * Field ownership: what another manager wrote is theirs, so drift is detected without knowing the intended values.
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
  */
 import { z } from 'zod';
 import { FIELD_MANAGER, type KubernetesObject } from './kubernetes-api.ts';
 
-/** At most so many fields of other managers are reported. */
 const MAX_REPORTED_FIELDS = 8;
 /** k8s.io/apimachinery pkg/apis/meta/v1/validation. */
 const MAX_MANAGER_LENGTH = 128;
@@ -23,7 +21,7 @@ const entrySchema = z.looseObject({
 
 type Entry = z.infer<typeof entrySchema>;
 
-/** The entries that can be parsed. @param subresource `''` for those of the object itself; undefined for all. */
+/** @param subresource `''`: the object itself; undefined: all. */
 function entriesOf(object: KubernetesObject, subresource: string | undefined): readonly Entry[] {
   return (object.metadata.managedFields ?? []).flatMap((raw) => {
     const { data } = entrySchema.safeParse(raw);
@@ -38,15 +36,14 @@ function latest(entries: readonly Entry[]): Entry | undefined {
   );
 }
 
-/** Certman's own entries: one by server-side apply and, where it changed parts by patch, one more. */
+/** `fieldsV1` of certman's entries: one by server-side apply and, where it changed parts by patch, one more. */
 export interface OwnedFields {
-  /** `fieldsV1` of each. */
   readonly fieldSets: readonly unknown[];
   /** When certman last wrote (RFC 3339, whole seconds). */
   readonly time?: string;
 }
 
-/** @param subresource `status`; absent: the object itself. */
+/** The fields that certman owns. @param subresource `status`; absent: the object itself. */
 export function ownedFieldsOf(object: KubernetesObject, subresource = ''): OwnedFields {
   const entries = entriesOf(object, subresource).filter(
     ({ manager, fieldsV1 }) => manager === FIELD_MANAGER && fieldsV1 !== undefined,
@@ -56,17 +53,14 @@ export function ownedFieldsOf(object: KubernetesObject, subresource = ''): Owned
 
 /** Who last wrote a field. */
 export interface FieldWrites {
-  /** When certman last wrote the field (RFC 3339, whole seconds); undefined when it owns nothing of it. */
+  /** RFC 3339, whole seconds; undefined when certman owns nothing of the field. */
   readonly ownTime?: string;
-  /** The last other manager of the field, `<manager>@<time>`; undefined when certman owns all of it. */
+  /** `<manager>@<time>`; undefined when certman owns all of the field. */
   readonly otherWrite?: string;
   readonly otherTime?: string;
 }
 
-/**
- * @param field a top-level field: `spec`, `data`.
- * @param subresource `status`; absent: the object itself.
- */
+/** Who last wrote a top-level field (`spec`, `data`). @param subresource `status`; absent: the object itself. */
 export function fieldWritesOf(object: KubernetesObject, field: string, subresource = ''): FieldWrites {
   const entries = entriesOf(object, subresource).filter(({ fieldsV1 }) => fieldsV1?.[`f:${field}`] !== undefined);
   const own = latest(entries.filter(({ manager }) => manager === FIELD_MANAGER));
@@ -78,10 +72,7 @@ export function fieldWritesOf(object: KubernetesObject, field: string, subresour
   };
 }
 
-/**
- * Whether a changed field was changed by another manager: certman has not written it since `before`, or the other has as well.
- * Times are whole seconds: a tie counts as another's, which costs one needless evaluation.
- */
+/** Whether another manager changed a field. Times are whole seconds: a tie counts and costs a needless evaluation. */
 export function isOtherManagersChange(before: FieldWrites, after: FieldWrites): boolean {
   if (after.ownTime === undefined || after.ownTime === before.ownTime) return true;
   return after.otherTime !== undefined && after.otherTime >= after.ownTime;
@@ -94,11 +85,7 @@ export function lastOtherManager(object: KubernetesObject): string | undefined {
   return latest(others.toReversed())?.manager.slice(0, MAX_MANAGER_LENGTH);
 }
 
-/**
- * Paths (`platform.aws.region`) of what is in a field and not certman's.
- * @param value of the field as it is on the object.
- * @param except fields of it that others may own.
- */
+/** Paths (`platform.aws.region`) in a field's value that certman does not own. @param except what others may own. */
 export function unownedFields(
   own: OwnedFields,
   field: string,
@@ -110,7 +97,7 @@ export function unownedFields(
   return found.length === 0 ? NONE : found;
 }
 
-/** Whether certman owns all these entries of a field; their values are not needed. */
+/** Whether certman owns all these entries of a field. */
 export function ownsFields(own: OwnedFields, field: string, names: readonly string[]): boolean {
   const fieldSets = childFieldSets(own.fieldSets, field);
   return names.every((name) => childFieldSets(fieldSets, name).length > 0);

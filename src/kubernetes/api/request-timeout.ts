@@ -1,7 +1,4 @@
-/**
- * A signal that is aborted with its source, or when time runs out. Not `AbortSignal.any`: that keeps each signal it ever made
- * alive for as long as its source lives.
- */
+/** A signal aborted by its source or after a time. Not `AbortSignal.any`: its signals live as long as the source. */
 export class RequestTimeout {
   readonly #source: AbortSignal | undefined;
   readonly #ms: number;
@@ -33,13 +30,11 @@ export class RequestTimeout {
     clearTimeout(this.#timer);
   }
 
-  /** Detaches it from its source. */
   close(): void {
     this.stop();
     this.#source?.removeEventListener('abort', this.#forward);
   }
 
-  /** Ends what still uses the signal. */
   abort(): void {
     this.close();
     this.#controller.abort();

@@ -27,7 +27,7 @@ export function describeObject({ kind }: ResourceType, { namespace, name }: Obje
   return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
-/** Whether the API server accepts this name for an object (RFC 1123 subdomain). Other text could lead a path elsewhere. */
+/** Whether the API server accepts a name (RFC 1123 subdomain). Any other could lead a path elsewhere. */
 export function isObjectName(text: string): boolean {
   return text.length <= MAX_OBJECT_NAME_LENGTH && OBJECT_NAME_PATTERN.test(text);
 }

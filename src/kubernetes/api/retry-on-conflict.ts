@@ -1,10 +1,6 @@
-/** Optimistic concurrency, as client-go's `retry.RetryOnConflict`. */
 import { CertmanError } from '../../failures/failure.ts';
 
-/**
- * Runs `attempt` again while it throws `kubernetes/conflict`, at most so often in all. Each attempt reads the object anew.
- * @throws what the last attempt throws.
- */
+/** Repeats an attempt, which reads anew, on `kubernetes/conflict`, as client-go's `retry.RetryOnConflict`. */
 export async function retryOnConflict<Result>(maxAttempts: number, attempt: () => Promise<Result>): Promise<Result> {
   for (let count = 1; ; count += 1) {
     try {

@@ -1,4 +1,3 @@
-/** The lines of a streaming response (a watch sends one JSON object a line). */
 import { StringDecoder } from 'node:string_decoder';
 import { CertmanError } from '../../failures/failure.ts';
 import { apiError, unreachableError } from './api-error.ts';
@@ -12,7 +11,7 @@ const MAX_ERROR_BODY_LENGTH = 64 * 1024;
 /** Longer than the API server's own bookmarks, which come about once a minute. */
 const IDLE_TIMEOUT_MS = 5 * 60_000;
 
-/** @throws CertmanError when the request is refused, the stream is cut or silent; the signal's reason when aborted. */
+/** The lines of a stream (a watch: one JSON object each). @throws as {@link WatchConnection.openStream}. */
 export async function* streamLines(
   transport: Transport,
   path: string,

@@ -1,7 +1,3 @@
-/**
- * HTTP to the API server: kept-alive connections, credentials from the KubeConfig, bounds on time and size.
- * Why not client-node's generated client: docs/decisions/kubernetes-client.md.
- */
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, errors, ProxyAgent } from 'undici';
@@ -17,12 +13,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 32;
 /** Shorter than the idle time-outs of common load balancers (AWS NLB 350 s, HAProxy and ELB 60 s). */
 const KEEP_ALIVE_TIMEOUT_MS = 50_000;
-/** How long headers made from the KubeConfig are used: a rotated token is picked up within this and client-node's own minute. */
+/** How long headers are reused: a token that the kubelet rotated is used after this plus client-node's own minute. */
 const CREDENTIALS_TTL_MS = 10_000;
 
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;
 
-/** A request; its path is absolute, with query, below the server's address. */
+/** A request; `path` is below the server's address and has the query. */
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
@@ -38,7 +34,6 @@ export interface ApiRequest {
 interface Credentials {
   readonly headers: Record<string, string>;
   readonly tls: Pick<RequestOptions, (typeof TLS_OPTIONS)[number]>;
-  /** Equal for equal {@link tls}. */
   readonly tlsKey: string;
   readonly createdAt: number;
 }
@@ -49,9 +44,8 @@ interface Dispatchers {
   readonly streams: Dispatcher;
 }
 
-/** Connections to one API server. */
+/** HTTP to one API server; why not client-node's generated client: docs/decisions/kubernetes-client.md. */
 export class Transport {
-  /** Address of the API server, for messages. */
   readonly origin: string;
   readonly #kubeConfig: KubeConfig;
   readonly #prefix: string;
@@ -65,7 +59,7 @@ export class Transport {
     this.#prefix = server.pathname.replace(/\/$/, '');
   }
 
-  /** @throws CertmanError `kubernetes/unreachable` when there is no response in time; the signal's reason when it is aborted. */
+  /** @throws CertmanError `kubernetes/unreachable` when no response comes in time; the signal's reason when aborted. */
   async send(request: ApiRequest): Promise<ApiResponse> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -80,7 +74,7 @@ export class Transport {
     }
   }
 
-  /** A GET whose body is read as it arrives (a watch); ends with the signal. The caller reads the body or aborts. */
+  /** A GET whose body is read as it arrives; ends with the signal. The caller reads the body or aborts. */
   async stream(
     { path, accept }: Pick<ApiRequest, 'path' | 'accept'>,
     signal: AbortSignal,
@@ -92,7 +86,6 @@ export class Transport {
     return { ...this.#statusOf(response), body: response.body };
   }
 
-  /** Ends all connections; requests under way fail. */
   async close(): Promise<void> {
     const { requests, streams } = this.#dispatchers ?? {};
     this.#dispatchers = undefined;
@@ -130,7 +123,6 @@ export class Transport {
   }
 
   #statusOf({ statusCode: status, headers }: Dispatcher.ResponseData): Omit<ApiResponse, 'text'> {
-    // The API server did not accept the credentials: the next request reads them again.
     if (status === 401) this.#credentials = undefined;
     const retryAfter = headers['retry-after'];
     return { status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined };
@@ -210,7 +202,7 @@ export class Transport {
   }
 }
 
-/** Failures of a connection that was kept alive and closed by the other side just as it was used again. */
+/** Whether the other side closed a kept-alive connection just as it was used again. */
 function isDeadConnection(error: unknown): boolean {
   if (error instanceof errors.SocketError) return true;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

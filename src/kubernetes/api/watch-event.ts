@@ -1,4 +1,4 @@
-/** Parses a line of a watch. Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
+/** Watch events: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
 import { z } from 'zod';
 import type { CertmanError } from '../../failures/failure.ts';
 import { apiError, malformedResponseError, parseJson } from './api-error.ts';
@@ -28,11 +28,7 @@ const EVENT_KINDS: ReadonlyMap<string, 'applied' | 'deleted'> = new Map([
   ['DELETED', 'deleted'],
 ]);
 
-/**
- * @param path of the watch, for messages.
- * @throws CertmanError `kubernetes/unexpected` when the line is no watch event: its change is lost, so the caller must list
- * again.
- */
+/** @throws CertmanError `kubernetes/unexpected` when the line is no watch event: its change is lost, so list again. */
 export function parseWatchEvent(line: string, path: string): WatchEvent {
   const what = `watch ${path}`;
   const event = lineSchema.safeParse(parseJson(what, line));

@@ -1,4 +1,3 @@
-/** Brings the objects of a bundle into the desired state: finalizer, CertificateRequest, ownership of the Secret. */
 import type { StatusReport } from '../../certificates/status-report.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import type { RequestObservation } from '../../contract/activities.ts';
@@ -22,9 +21,8 @@ export interface ManagementClusterAccess {
 }
 
 /**
- * Two requests and a read as a rule. A standalone CertificateRequest gets nothing but the finalizer.
- * @returns the request and what its Secret holds.
- * @throws CertmanError `kubernetes/secretBroken`, `kubernetes/ownedByOther`, `configuration/invalid`: nothing may be ordered.
+ * Brings finalizer, CertificateRequest and Secret ownership into the desired state; as a rule two requests and a read.
+ * @throws CertmanError `kubernetes/secretBroken`, `kubernetes/ownedByOther`, `configuration/invalid`: do not order.
  */
 export async function applyCertificateRequest(
   access: ManagementClusterAccess,
@@ -57,7 +55,7 @@ export async function applyCertificateRequest(
   return { request, renewBeforeDays, secret: observationOf(secret) };
 }
 
-/** The bundle's CertificateRequest with certman's finalizer: the user's own, or the request applied for the cluster. */
+/** The bundle's CertificateRequest: the user's own, which gets only the finalizer, or the one applied for a cluster. */
 async function ensureRequest(
   { kubernetes, settings, bundleStatus }: ManagementClusterAccess,
   cluster: ClusterView,

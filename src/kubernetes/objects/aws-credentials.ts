@@ -1,7 +1,4 @@
-/**
- * The AWS credentials for a cluster's DNS: a Secret in its namespace, or, for STS clusters, the chain of roles that
- * aws-account-operator describes.
- */
+/** AWS credentials for a cluster's DNS: a Secret in its namespace or, with STS, aws-account-operator's role chain. */
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
@@ -11,7 +8,7 @@ import { readSecretText } from './secret-data.ts';
 
 /** Secret in certman's namespace whose credentials assume the jump role. */
 export const OPERATOR_AWS_SECRET = 'certman-operator-aws-credentials';
-/** Names the jump role. */
+/** ConfigMap that names the jump role. */
 export const STS_CONFIG_MAP = { namespace: 'aws-account-operator', name: 'aws-account-operator-configmap' } as const;
 const JUMP_ROLE_ENTRY = 'sts-jump-role';
 
@@ -21,17 +18,13 @@ export interface AwsCredentials {
   readonly secretAccessKey: string;
 }
 
-/**
- * Static credentials from a Secret (`aws_access_key_id`, `aws_secret_access_key`; surrounding white space ignored).
- * @throws CertmanError `dns/credentialsMissing` when the Secret does not exist, `dns/credentialsMalformed` when an entry is missing or unusable.
- */
+/** From a Secret. @throws CertmanError `dns/credentialsMissing` (no Secret), `dns/credentialsMalformed` (bad entry). */
 export async function readAwsCredentials(
   kubernetes: KubernetesApi,
   secret: { readonly namespace: string; readonly name: string },
   signal?: AbortSignal,
 ): Promise<AwsCredentials> {
   const where = `Secret ${secret.namespace}/${secret.name}`;
-  // There can be no Secret of any other name; as part of a path it could lead elsewhere.
   const found = isObjectName(secret.name) ? await kubernetes.get(SECRETS, secret, signal) : undefined;
   if (found === undefined) {
     throw missingError(
@@ -76,8 +69,7 @@ const claimSpecSchema = z.object({
 const configMapDataSchema = z.record(z.string(), z.string()).catch({});
 
 /**
- * The roles for an STS cluster.
- * @param claim namespace of the AccountClaim, and its name; without one, the only claim there.
+ * The roles for an STS cluster, from the AccountClaim of that name; without a name, the only claim there.
  * @throws CertmanError `dns/credentialsMissing` or `dns/credentialsMalformed`, with the object that is wrong.
  */
 export async function readStsRoles(

@@ -1,7 +1,4 @@
-/**
- * The CertificateRequest (certman.managed.openshift.io/v1alpha1) that certman applies for a bundle, and its owners.
- * Its schema is deploy/base/certificaterequest-crd.yaml.
- */
+/** The CertificateRequest (certman.managed.openshift.io/v1alpha1). CRD: deploy/base/certificaterequest-crd.yaml. */
 import { z } from 'zod';
 import {
   type BundleView,
@@ -18,10 +15,7 @@ import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resource
 /** As in the CRD. */
 const MAX_NAMES_PROBLEM_LENGTH = 1024;
 
-/**
- * The object to apply, without `renewBeforeDays`, which belongs to the user. Invalid names go into `namesProblem` in place of
- * `dnsNames`, so that there is an object to show the problem on.
- */
+/** The object to apply, without the user's `renewBeforeDays`. `namesProblem` shows why there are no `dnsNames`. */
 export function buildCertificateRequest(cluster: ClusterView, bundle: BundleView, email: string): KubernetesObject {
   const { namespace, name, uid } = cluster.identity;
   const owner = { apiVersion: apiVersionOf(CLUSTER_DEPLOYMENTS), kind: CLUSTER_DEPLOYMENTS.kind, name, uid };
@@ -36,7 +30,7 @@ export function buildCertificateRequest(cluster: ClusterView, bundle: BundleView
     },
     spec: {
       acmeDNSDomain: cluster.zoneName,
-      // The kind in lower case, as certman-operator writes it: its requests are adopted unchanged.
+      // Lower case, as certman-operator writes it: its requests are adopted unchanged.
       certificateSecret: { kind: 'secret', namespace, name: bundle.secretName },
       ...(bundle.names.kind === 'valid'
         ? { dnsNames: bundle.names.dnsNames }
@@ -85,7 +79,7 @@ export function clusterOwnersOf({ ownerReferences = [] }: ObjectMeta): readonly 
   });
 }
 
-/** Ownership of a CertificateRequest, from a cluster's point of view. `orphaned`: no ClusterDeployment is among its owners. */
+/** Ownership of a CertificateRequest from a cluster's point of view. `orphaned`: no ClusterDeployment owns it. */
 export type RequestOwnership =
   | { readonly kind: 'owned' | 'orphaned' }
   | { readonly kind: 'foreign'; readonly ownerName: string; readonly ownerUid: string };

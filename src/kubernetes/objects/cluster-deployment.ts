@@ -1,7 +1,3 @@
-/**
- * Projects a Hive ClusterDeployment (hive.openshift.io/v1) on the fields that decide about certificates, checked and limited
- * here, at the edge.
- */
 import { z } from 'zod';
 import { namesOfBundle, type ServingNames } from '../../certificates/bundle-names.ts';
 import { quoted } from '../../certificates/dns-name.ts';
@@ -18,13 +14,12 @@ import { FINALIZER } from './resources.ts';
 
 /** What the projection needs beside the object. */
 export interface ProjectionSettings {
-  /** Name of the management cluster. */
   readonly managementCluster: string;
   /** Label of a second API name (`rh-api`); none when absent. */
   readonly extraRecord?: string;
 }
 
-/** Result of the projection. `malformed`: the object lacks what certman needs, or has it in a form that cannot be parsed. */
+/** Result of the projection. `malformed`: what certman needs is missing or cannot be parsed. */
 export type ProjectedCluster =
   | { readonly kind: 'cluster'; readonly view: ClusterView }
   | { readonly kind: 'malformed'; readonly message: string };
@@ -55,7 +50,6 @@ const domain = shortText
     'it is no domain name',
   );
 
-/** Name of the Secret that is referred to. */
 const secretRef = z
   .object({ name: shortText.nullish() })
   .nullish()
@@ -99,10 +93,7 @@ const statusSchema = z
 
 type Spec = z.infer<typeof specSchema>;
 
-/**
- * An object that is being deleted is never malformed as long as its metadata can be parsed: a spec that cannot be corrected any
- * more must not block its deletion.
- */
+/** Projects a ClusterDeployment (hive.openshift.io/v1). A malformed spec must not block a deletion. */
 export function projectClusterDeployment(object: KubernetesObject, settings: ProjectionSettings): ProjectedCluster {
   const metadata = metadataSchema.safeParse(object.metadata);
   if (!metadata.success) return { kind: 'malformed', message: describeIssues('metadata', metadata.error) };

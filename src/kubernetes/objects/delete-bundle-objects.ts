@@ -1,4 +1,3 @@
-/** Deletes the objects of a bundle: certificate Secret, staging Secret, CertificateRequest. */
 import { type ClusterIdentity, requestName } from '../../clusters/cluster-view.ts';
 import type { RemoveBundleInput } from '../../contract/activities.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
@@ -10,9 +9,9 @@ import { REQUEST_LABEL } from './secret-ownership.ts';
 import { STAGING_LABEL, stagingSecretName } from './staging-secret.ts';
 
 /**
- * Deletes only what is this cluster's. The finalizer goes last: while the request has it, the rest can be found again. Does not
- * rely on owner references, so that it works without a garbage collector. A standalone request is its user's to delete.
- * @returns what was deleted, in words; not what was gone before.
+ * Deletes a bundle's own Secrets and CertificateRequest (but no standalone one), even without a garbage collector.
+ * The finalizer goes last: while the request has it, the rest can be found again.
+ * @returns what was deleted now, in words.
  */
 export async function deleteBundleObjects(
   kubernetes: KubernetesApi,
@@ -51,10 +50,8 @@ export async function deleteBundleObjects(
 }
 
 /**
- * Whether the request, with its Secrets, outlives the decommissioned cluster: it belongs to another ClusterDeployment (a
- * re-created cluster), or is standalone and was re-created or is not being deleted.
- * @param hasDefaultName whether it is named after the cluster and its bundle; if not, only its owner reference makes it the
- * cluster's.
+ * Whether the request outlives the cluster: it is another ClusterDeployment's (a re-created cluster's), or standalone
+ * and re-created or not being deleted. Without its default name, only an owner reference makes it the cluster's.
  */
 function isRetained(request: ObjectMeta, cluster: ClusterIdentity, hasDefaultName: boolean): boolean {
   if (isStandalone(cluster)) return request.uid !== cluster.uid || request.deletionTimestamp === undefined;

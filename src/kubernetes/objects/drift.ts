@@ -1,7 +1,3 @@
-/**
- * Drift of a certificate's objects from what certman left, seen from lists. Pure. Its workflow decides on the repair when it
- * evaluates.
- */
 import type { CachedCertificate, CachedCluster } from '../../clusters/cached-cluster.ts';
 import type { ObservedRequest } from './observed-request.ts';
 import type { ObservedSecret } from './observed-secret.ts';
@@ -10,9 +6,8 @@ import { secretOwnershipOf } from './secret-ownership.ts';
 /** A renewal or an attempt that is later than this was missed. */
 export const MAX_OVERDUE_MS = 3_600_000;
 
-/** A difference. */
+/** A difference between a certificate's objects and what certman left; the workflow decides on the repair. */
 export interface Drift {
-  /** What differs, in a sentence. */
   readonly message: string;
   /** The same for as long as it is the same drift. */
   readonly key: string;
@@ -87,8 +82,7 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     return drift(`The certificate Secret ${certificate.secretName} ${what}.`);
   },
   function hasForeignStatus({ name, unownedStatusFields, statusComplete, statusWrittenAt, statusWrites }) {
-    // A status that certman has not written counts as drift, so that the workflow replaces it: an object adopted from
-    // certman-operator has that operator's status until then.
+    // A certman-operator status on an adopted object is drift, so that the workflow replaces it.
     if (statusWrittenAt !== undefined && statusComplete && unownedStatusFields.length === 0) return undefined;
     return drift(
       `The status of the CertificateRequest ${name} was changed by another field manager.`,

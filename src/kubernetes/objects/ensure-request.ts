@@ -1,4 +1,3 @@
-/** Creates or corrects the CertificateRequest of a bundle, without ever touching another cluster's. */
 import type { BundleView, ClusterIdentity, ClusterView } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
@@ -21,10 +20,10 @@ const GARBAGE_COLLECTOR_FINALIZERS = new Set(['foregroundDeletion', 'orphan']);
 const GARBAGE_COLLECTOR_RETRY_MS = 500;
 
 /**
- * One request as a rule. A CertificateRequest that is being deleted is released and created anew; its Secrets stay.
- * @returns the CertificateRequest as it is now.
- * @throws CertmanError `kubernetes/ownedByOther` when it belongs to another ClusterDeployment, or another's finalizer delays
- * its deletion; `kubernetes/conflict` while the garbage collector delays it.
+ * Creates or corrects a CertificateRequest, never another cluster's; one request as a rule. If it is being deleted, it
+ * is released and created anew; its Secrets stay.
+ * @throws CertmanError `kubernetes/ownedByOther`: another's request, or another's finalizer delays its deletion;
+ * `kubernetes/conflict`: the garbage collector delays it.
  */
 export async function ensureCertificateRequest(
   kubernetes: KubernetesApi,
@@ -42,7 +41,7 @@ export async function ensureCertificateRequest(
   }
 }
 
-/** @returns the request. If it is being deleted, it is this cluster's or a leftover of an earlier cluster of the same name. */
+/** @returns the request; if being deleted, it is this cluster's or a leftover of an earlier one of the same name. */
 async function applyUnlessForeign(
   kubernetes: KubernetesApi,
   { identity }: ClusterView,
@@ -66,7 +65,7 @@ async function applyUnlessForeign(
   }
 }
 
-/** Lets a deletion finish. The garbage collector would delete the Secrets that the request owns, so their reference goes first. */
+/** Lets a deletion finish. The garbage collector would delete the Secrets, so their owner reference goes first. */
 async function releaseRequest(
   kubernetes: KubernetesApi,
   { identity }: ClusterView,

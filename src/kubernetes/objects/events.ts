@@ -1,7 +1,3 @@
-/**
- * Events (core/v1) on the objects that they concern. The name follows from the content, so that a repeated Event counts up
- * instead of adding another; the API server deletes Events after an hour.
- */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
@@ -26,7 +22,7 @@ export interface InvolvedObject {
   readonly uid: string;
 }
 
-/** Content of an Event. */
+/** Content of an Event. The API server deletes Events after an hour. */
 export interface EventDetails {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
@@ -70,7 +66,7 @@ async function incrementCount(
   return (await kubernetes.patch(EVENTS, metadata, operations, { signal })) !== undefined;
 }
 
-/** The object to create; the same involved object and details give the same name. */
+/** The object to create. Its name follows from the content, so that a repeated Event counts up. */
 export function buildEvent(involvedObject: InvolvedObject, details: EventDetails, now: Date): KubernetesObject {
   const { resource, ...reference } = involvedObject;
   const { type, reason } = details;

@@ -1,4 +1,3 @@
-/** What the controller reads of a CertificateRequest, checked and limited, and which of its changes concern its workflow. */
 import { z } from 'zod';
 import { canonicalJson, digestOf } from '../../certificates/digest.ts';
 import type { RenewalWindow } from '../../certificates/renewal-window.ts';
@@ -16,12 +15,12 @@ import {
 import { type ClusterOwner, clusterOwnersOf } from './certificate-request.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
 
-/** A CertificateRequest as last observed. Instants are RFC 3339. */
+/** A CertificateRequest as last observed, checked and limited. Instants are RFC 3339. */
 export interface ObservedRequest {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** The ClusterDeployment that owns it; undefined when it is orphaned or standalone. */
+  /** Undefined when it is orphaned or standalone. */
   readonly owner?: ClusterOwner;
   readonly deleting: boolean;
   /** Annotation `hive.openshift.io/reconcile-pause: "true"`. */
@@ -33,31 +32,27 @@ export interface ObservedRequest {
   readonly platform: PlatformView;
   readonly specDigest: string;
   readonly specWrites: FieldWrites;
-  /** Fields of the spec that certman does not own: another manager changed them, or certman never wrote them. */
+  /** Another manager changed them, or certman never wrote them. */
   readonly unownedSpecFields: readonly string[];
   readonly unownedStatusFields: readonly string[];
   readonly statusWrites: FieldWrites;
-  /** The other field manager that wrote last. */
   readonly otherManager?: string;
-  /** When certman last wrote the status; undefined when it owns nothing of it. */
+  /** Undefined when certman owns nothing of the status. */
   readonly statusWrittenAt?: string;
   /** Whether every field that certman always writes is there. */
   readonly statusComplete: boolean;
-  /** As the user set it. */
   readonly renewBeforeDays?: number;
   readonly issued: boolean;
-  /** As in the status; RFC 3339 or the form of certman-operator. */
+  /** RFC 3339 or the form of certman-operator. */
   readonly notBefore?: string;
   readonly notAfter?: string;
   readonly issuerName?: string;
   readonly serialNumber?: string;
   /** Host of the directory of the CA that issued the certificate. */
   readonly acmeServer?: string;
-  /** `certId` of its `CertificateFacts`. */
   readonly certId?: string;
-  /** URL of the CRL that would list it. */
   readonly crlUrl?: string;
-  /** ARI window of this certificate, where it has changed its renewal. */
+  /** ARI window, where it has changed the renewal. */
   readonly suggestedWindow?: RenewalWindow;
   readonly renewalTime?: string;
   readonly nextAttempt?: string;
@@ -67,11 +62,10 @@ export interface ObservedRequest {
 const UNMANAGED_SPEC_FIELDS = new Set(['renewBeforeDays', 'apiURL', 'webConsoleURL']);
 
 const text = z.string().max(4096);
-/** Empty text counts as absent. */
 const optionalText = text.min(1).optional().catch(undefined);
 const credentials = z.object({ name: optionalText }).catch({});
 
-/** An invalid field counts as absent: one malformed object must not end the watch of all others. */
+/** One malformed object must not end the watch of all others. */
 const specSchema = z.object({
   acmeDNSDomain: text.catch(''),
   certificateSecret: z.object({ name: text }).catch({ name: '' }),
@@ -186,7 +180,7 @@ export async function listCertificateRequests(
   return requests;
 }
 
-/** Why the workflow must evaluate its request again; undefined when the change is certman's own or has no consequence. */
+/** Why the workflow must evaluate its request again; undefined for a change by certman or without consequence. */
 export function describeRequestChange(previous: ObservedRequest, now: ObservedRequest): string | undefined {
   const { name } = now;
   if (now.deleting && !previous.deleting) return `The CertificateRequest ${name} is being deleted.`;

@@ -1,4 +1,3 @@
-/** What the controller reads of a certificate's Secret, from its metadata alone, so that it never sees a key. */
 import type { KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
 import {
   type FieldWrites,
@@ -10,13 +9,12 @@ import {
 } from '../api/managed-fields.ts';
 import { REQUEST_LABEL, secretOwnershipOf } from './secret-ownership.ts';
 
-/** A certificate's Secret as last observed. */
+/** A certificate's Secret as last observed, from its metadata alone, so that the controller never sees a key. */
 export interface ObservedSecret {
   readonly resourceVersion: string;
-  /** Label and owner references; no more of the metadata is kept. */
+  /** Label and owner references only. */
   readonly ownershipMetadata: ObjectMeta;
   readonly dataWrites: FieldWrites;
-  /** The other field manager that wrote last. */
   readonly otherManager?: string;
   /** Whether certman wrote all of its data last. */
   readonly ownsData: boolean;
@@ -24,7 +22,7 @@ export interface ObservedSecret {
 
 const TLS_ENTRIES = ['tls.crt', 'tls.key'] as const;
 
-/** @param object metadata suffices. */
+/** Observes a Secret; metadata suffices. */
 export function observeSecret(object: KubernetesObject): ObservedSecret {
   const { name, resourceVersion = '', labels, ownerReferences } = object.metadata;
   const label = labels?.[REQUEST_LABEL];
@@ -37,10 +35,7 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
   };
 }
 
-/**
- * Why the workflow must evaluate its Secret again; undefined when the change is certman's own or has no consequence.
- * @param request that owns it; undefined when it does not exist, or is to be created anew.
- */
+/** Why the workflow must evaluate its Secret again. @param request undefined when missing or to be created anew. */
 export function describeSecretChange(
   previous: ObservedSecret | undefined,
   now: ObservedSecret,

@@ -1,7 +1,4 @@
-/**
- * The settings in certman's own namespace: the ACME account (Secret) and the notification address (ConfigMap). Their names and
- * keys are certman-operator's, so that its installation can be adopted unchanged.
- */
+/** Settings in certman's namespace, named as certman-operator's, so that its installation is adopted unchanged. */
 import { z } from 'zod';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { CertmanError } from '../../failures/failure.ts';
@@ -29,13 +26,12 @@ export interface AcmeAccountSettings {
   readonly accountUrl: string;
 }
 
-/** Reads the settings. */
+/** Reads the ACME account and the notification address. */
 export interface OperatorSettings {
-  /** @throws CertmanError `acme/accountMissing` when the Secret or an entry is missing, `acme/accountInvalid` when one is unusable. */
+  /** @throws CertmanError `acme/accountMissing` (no Secret or entry), `acme/accountInvalid` (unusable entry). */
   account(): Promise<AcmeAccountSettings>;
-  /** ACME contact of all certificates. @throws CertmanError `configuration/invalid` when it is missing or no address. */
+  /** ACME contact. @throws CertmanError `configuration/invalid` when it is missing or no address. */
   notificationEmail(): Promise<string>;
-  /** Empties the cache. */
   invalidate(): void;
 }
 

@@ -1,4 +1,3 @@
-/** The object that a workflow serves, a ClusterDeployment or a standalone CertificateRequest, and certman's finalizer on it. */
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import type { FinalizerOutcome } from '../../contract/activities.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
@@ -11,17 +10,17 @@ import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resource
 
 const MAX_ATTEMPTS = 3;
 
-/** Whether it is a standalone CertificateRequest, not a ClusterDeployment. */
+/** Whether it is a standalone CertificateRequest. */
 export function isStandalone({ kind }: Pick<ClusterIdentity, 'kind'>): boolean {
   return kind === 'CertificateRequest';
 }
 
-/** Its kind. */
+/** Kind of the object that a workflow serves. */
 export function primaryResource(identity: Pick<ClusterIdentity, 'kind'>): ResourceType {
   return isStandalone(identity) ? CERTIFICATE_REQUESTS : CLUSTER_DEPLOYMENTS;
 }
 
-/** The object itself, to record an Event on. */
+/** The object, to record an Event on. */
 export function involvedObjectOf(identity: Omit<ClusterIdentity, 'managementCluster'>): InvolvedObject {
   const { namespace, name, uid } = identity;
   return { resource: primaryResource(identity), namespace, name, uid };
@@ -29,8 +28,7 @@ export function involvedObjectOf(identity: Omit<ClusterIdentity, 'managementClus
 
 /**
  * Adds the finalizer to exactly this ClusterDeployment, by server-side apply: one request, nothing to read before.
- * @returns it as it is now.
- * @throws CertmanError `kubernetes/notFound` when it is gone or was re-created; `kubernetes/conflict` when it is being deleted.
+ * @throws CertmanError `kubernetes/notFound` when it is gone or re-created, `kubernetes/conflict` when being deleted.
  */
 export async function addClusterDeploymentFinalizer(
   kubernetes: KubernetesApi,
@@ -53,12 +51,7 @@ export async function addClusterDeploymentFinalizer(
   }
 }
 
-/**
- * Adds the finalizer to exactly this standalone CertificateRequest, and changes nothing else. By JSON patch: a server-side apply
- * would remove what certman applied while the request belonged to a cluster. One request when the finalizer is there.
- * @returns it as it is now.
- * @throws CertmanError `kubernetes/notFound` when it is gone or was re-created; `kubernetes/conflict` when it is being deleted.
- */
+/** As {@link addClusterDeploymentFinalizer}, by JSON patch: an apply would remove what was applied for a cluster. */
 export async function addStandaloneFinalizer(
   kubernetes: KubernetesApi,
   identity: ClusterIdentity,
@@ -80,10 +73,7 @@ export async function addStandaloneFinalizer(
   return request;
 }
 
-/**
- * Removes the finalizer from exactly this object, after an Event for each leftover of its decommissioning.
- * @returns `kept` for a standalone request that is not being deleted.
- */
+/** Removes the finalizer after an Event for each leftover. @returns `kept` for a standalone request that stays. */
 export async function releasePrimaryObject(
   kubernetes: KubernetesApi,
   identity: ClusterIdentity,

@@ -1,4 +1,3 @@
-/** Reports the state of a bundle: status and Event of its CertificateRequest and of its ClusterDeployment. */
 import type { StatusReport } from '../../certificates/status-report.ts';
 import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
 import type { ManagementClusterAccess } from './apply-certificate-request.ts';
@@ -7,7 +6,7 @@ import { type InvolvedObject, recordEvent } from './events.ts';
 import { involvedObjectOf, isStandalone } from './primary-object.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
 
-/** Objects that do not exist, or belong to another cluster, are skipped. @throws CertmanError the first of several failures. */
+/** Reports a bundle's state; skips objects that are missing or another cluster's. @throws the first failure. */
 export async function reportStatus(
   { kubernetes, requestStatus, bundleStatus }: ManagementClusterAccess,
   { cluster, report }: { readonly cluster: ClusterIdentity; readonly report: StatusReport },

@@ -1,4 +1,3 @@
-/** The status of a CertificateRequest, from a report and the current status. No I/O. */
 import { z } from 'zod';
 import type { StatusReport } from '../../certificates/status-report.ts';
 import { toRfc3339 } from './timestamp.ts';
@@ -14,17 +13,13 @@ const conditionSchema = z.looseObject({
 });
 const statusSchema = z.looseObject({ conditions: z.array(conditionSchema).catch([]) });
 
-/** `status.status`, as certman-operator's users know it: `Success` and `Error`, else the state itself. */
+/** `status.status`: `Success` and `Error`, as certman-operator's users know them, else the state. */
 function legacyStatus({ state, certificate }: StatusReport): string {
   if (state === 'Failing' || state === 'Waiting') return 'Error';
   return certificate !== undefined && (state === 'Ready' || state === 'Renewing') ? 'Success' : state;
 }
 
-/**
- * The whole status to apply: fields and conditions that are not in it are removed, certman-operator's old ones included.
- * A condition keeps its times while its status does not change.
- * @param current `status` as it is on the resource.
- */
+/** The whole status: all else is removed, certman-operator's too. A condition keeps its times while its status does. */
 export function buildRequestStatus(
   report: StatusReport,
   current: unknown,
@@ -64,7 +59,7 @@ export function buildRequestStatus(
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** `certID` names its certificate, so a window of another certificate is left out. */
+/** A window of another certificate than `certID` names is left out. */
 function suggestedWindowOf({ suggestedWindow, certificate }: StatusReport): object | undefined {
   if (suggestedWindow === undefined || suggestedWindow.certId !== certificate?.certId) return undefined;
   const { start, end, explanationUrl } = suggestedWindow;

@@ -1,10 +1,9 @@
-/** ClusterViews made of CertificateRequests: of a standalone one, and of those whose ClusterDeployment is gone. */
 import { certificateNames } from '../../certificates/bundle-names.ts';
 import { type BundleView, type ClusterView, deletedClusterView, requestName } from '../../clusters/cluster-view.ts';
 import { isObjectName } from '../api/resource-path.ts';
 import type { ObservedRequest } from './observed-request.ts';
 
-/** A standalone request as a cluster of one bundle. Never fails: its workflow reports what is wrong with it on its status. */
+/** A standalone request as a cluster of one bundle. Never fails: its workflow reports what is wrong with it. */
 export function standaloneView(managementCluster: string, request: ObservedRequest): ClusterView {
   const { namespace, name, uid, deleting, paused, finalizer, platform } = request;
   const zoneName = request.zoneName.toLowerCase().replace(/\.$/, '');
@@ -32,11 +31,7 @@ export function standaloneView(managementCluster: string, request: ObservedReque
   };
 }
 
-/**
- * A cluster whose ClusterDeployment is gone, from its orphaned requests: enough to revoke and delete.
- * @param requests of one owner.
- * @returns undefined when there is none.
- */
+/** A cluster whose ClusterDeployment is gone, from its orphaned requests: enough to revoke and delete. */
 export function clusterViewOfOrphans(
   managementCluster: string,
   requests: readonly ObservedRequest[],
@@ -62,7 +57,6 @@ function orphanedBundleView(clusterDeployment: string, request: ObservedRequest)
   return { ...naming, secretName: secretNameOf(request), names: { kind: 'valid', dnsNames } };
 }
 
-/** There can be no Secret of any other name; as part of a path it could lead elsewhere. */
 function secretNameOf({ secretName }: ObservedRequest): string {
   return isObjectName(secretName) ? secretName : '';
 }

@@ -1,4 +1,3 @@
-/** The kinds of objects that certman reads and writes, and the finalizer that it adds to them. */
 import type { ResourceType } from '../api/kubernetes-api.ts';
 
 const HIVE = 'hive.openshift.io';

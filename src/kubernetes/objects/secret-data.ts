@@ -1,6 +1,4 @@
-/** Entries of a Secret's `data`. Users can write anything there: it is bounded, decoded, and never quoted in a message. */
-
-/** The API server's limit for a whole Secret is 1 MiB (k8s.io/api core/v1 MaxSecretSize); no entry read here comes near it. */
+/** A whole Secret has at most 1 MiB (k8s.io/api core/v1 MaxSecretSize); no entry read here comes near it. */
 const MAX_ENTRY_BYTES = 256 * 1024;
 
 /** An entry as text. */
@@ -9,7 +7,7 @@ export type SecretText =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unusable'; readonly why: string };
 
-/** Reads one entry. @param data the Secret's `data` as the API sent it. */
+/** Reads an entry of `data`. Users can write anything there: it is bounded, and never quoted in a message. */
 export function readSecretText(data: unknown, entry: string): SecretText {
   if (typeof data !== 'object' || data === null) return { kind: 'absent' };
   const value: unknown = (data as Readonly<Record<string, unknown>>)[entry];

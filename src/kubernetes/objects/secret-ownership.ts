@@ -1,8 +1,4 @@
-/**
- * Ownership of a certificate's Secret by its CertificateRequest: a label and an owner reference, as certman-operator set them.
- * Both are only ever changed by JSON patch: Hive redeploys a cluster's API server when the data changes, and a server-side
- * apply without the data would remove it.
- */
+/** Ownership changes by JSON patch only: an apply without `data` removes it, and Hive redeploys when `data` changes. */
 import type { ObjectRef } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta } from '../api/kubernetes-api.ts';
@@ -11,7 +7,7 @@ import { retryOnConflict } from '../api/retry-on-conflict.ts';
 import { observeRequest } from './observed-request.ts';
 import { CERTIFICATE_REQUESTS, SECRETS } from './resources.ts';
 
-/** Label on a certificate's Secret; its value is the name of the CertificateRequest. Shared with certman-operator. */
+/** Label on a certificate's Secret: name of the CertificateRequest. Shared with certman-operator. */
 export const REQUEST_LABEL = 'certificate_request';
 
 /** Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
@@ -26,7 +22,7 @@ export type SecretOwnership =
   /** `owner`: kind and name; `request`: name of the CertificateRequest, when it is one. */
   | { readonly kind: 'foreign'; readonly owner: string; readonly request?: string };
 
-/** The label of a request's Secret. None when the request's name is longer than a label may be: the owner reference decides. */
+/** The label of a request's Secret; none for a name too long for a label: the owner reference decides. */
 export function requestLabel(requestName: string): Readonly<Record<string, string>> {
   return requestName.length <= MAX_LABEL_LENGTH ? { [REQUEST_LABEL]: requestName } : {};
 }
@@ -40,10 +36,7 @@ export function controllerReferenceTo({
   return { apiVersion: apiVersionOf(CERTIFICATE_REQUESTS), kind, name, uid, controller: true };
 }
 
-/**
- * Whose a Secret is, from its metadata alone.
- * @param request without a uid, the result is exact for `foreign` only.
- */
+/** Whose a Secret is, from its metadata alone. Without the request's uid, exact for `foreign` only. */
 export function secretOwnershipOf(
   { ownerReferences = [], labels }: ObjectMeta,
   request: { readonly name: string; readonly uid?: string },
@@ -70,8 +63,7 @@ function foreign(kind: string, name: string): SecretOwnership {
 
 /**
  * Adds label and owner reference to an orphaned Secret, or to that of a request that is gone.
- * @param found as it was just read.
- * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, `kubernetes/conflict` when it changed meanwhile.
+ * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, `kubernetes/conflict` when `found` is outdated.
  */
 export async function adoptSecret(
   kubernetes: KubernetesApi,
@@ -104,7 +96,7 @@ export async function adoptSecret(
   await kubernetes.patch(SECRETS, { namespace, name: found.name }, operations, { signal });
 }
 
-/** Removes a request's owner reference from a Secret, so that the garbage collector does not delete it after the request. */
+/** Removes a request's owner reference, so that the garbage collector does not delete the Secret after the request. */
 export async function orphanSecret(
   kubernetes: KubernetesApi,
   key: ObjectKey,
@@ -124,8 +116,7 @@ export async function orphanSecret(
 }
 
 /**
- * Of several CertificateRequests that name one Secret, the oldest owns it. For use while the Secret does not exist: two requests
- * that were created together must not both order a certificate.
+ * The oldest request owns a Secret that does not exist yet: of two created together, only one may order a certificate.
  * @throws CertmanError `kubernetes/ownedByOther` when an older request names it.
  */
 export async function requireExclusiveSecret(

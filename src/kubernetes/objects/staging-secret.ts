@@ -1,7 +1,4 @@
-/**
- * The staging Secret of a CertificateRequest: it holds a new key from before the order is finalized until the certificate is
- * installed, so that a crash between the two loses nothing.
- */
+/** A staging Secret holds a key from before finalization until the certificate is installed: a crash loses nothing. */
 import { createHash } from 'node:crypto';
 import type { ObjectRef } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
@@ -22,7 +19,7 @@ const MAX_ATTEMPTS = 3;
 
 type RequestKey = Pick<ObjectRef, 'namespace' | 'name'>;
 
-/** Name of the staging Secret of a CertificateRequest; of a long name, its beginning and a digest. */
+/** Name of a staging Secret; of a long name, its beginning and a digest. */
 export function stagingSecretName(requestName: string): string {
   const name = `${requestName}${NAME_SUFFIX}`;
   if (name.length <= MAX_OBJECT_NAME_LENGTH) return name;
@@ -38,10 +35,7 @@ export interface EnsureStagingKeyInput {
   readonly makeKey: () => Promise<string>;
 }
 
-/**
- * The key of an order: the key that an earlier attempt staged for it, else a new key, staged before it is returned. One request
- * when there is none yet. Replaces a key that was staged for another order. Concurrent callers get the same key.
- */
+/** The order's staged key, else a new one, staged first (replaces another order's). Concurrent callers get the same. */
 export async function ensureStagingKey(
   kubernetes: KubernetesApi,
   { request, orderUrl, makeKey }: EnsureStagingKeyInput,

@@ -1,4 +1,3 @@
-/** Writes the status of CertificateRequests and ClusterDeployments, without a read where this process has seen the object lately. */
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -17,9 +16,9 @@ interface StatusKind<Desired> {
   readonly resource: ResourceType;
   /** What the next status depends on; only that is cached. */
   readonly current: (status: unknown) => unknown;
-  /** The status to apply; equal to the current one when there is nothing to write. */
+  /** Equal to the current one when there is nothing to write. */
   readonly build: (current: unknown, desired: Desired) => Status;
-  /** How long a cached status that needs no change is trusted; after that it is read again. */
+  /** After so long, a cached status that needs no change is read again. */
   readonly trustMs: number;
   /** Whether fields of other managers are removed. */
   readonly exclusive: boolean;
@@ -32,7 +31,7 @@ interface CachedObject {
   readonly status: unknown;
 }
 
-/** Optimistic concurrency: each write carries the resourceVersion of what it is based on, a conflict reads anew. */
+/** Writes statuses with optimistic concurrency, without a read where this process has seen the object lately. */
 export class StatusWriter<Desired> {
   readonly #kubernetes: KubernetesApi;
   readonly #kind: StatusKind<Desired>;
@@ -43,7 +42,6 @@ export class StatusWriter<Desired> {
     this.#kind = kind;
   }
 
-  /** Remembers an object as the API server just returned it. */
   cache(object: KubernetesObject): void {
     const { namespace, name } = object.metadata;
     this.#cache.set(`${namespace}/${name}`, this.#compact(object));
@@ -58,11 +56,7 @@ export class StatusWriter<Desired> {
     };
   }
 
-  /**
-   * Writes the desired status; no request when it is there already.
-   * @param isTarget whether the object found is the intended one; another of the same name is left unchanged.
-   * @returns the object's metadata; undefined when it does not exist or is another.
-   */
+  /** @param isTarget false for another object of the same name. @returns undefined when there is no target. */
   async write(
     key: ObjectKey,
     desired: Desired,
@@ -115,7 +109,7 @@ export class StatusWriter<Desired> {
   }
 }
 
-/** The whole status of a CertificateRequest. An evaluation reads the request and reports within seconds; later it may differ. */
+/** A request's whole status. An evaluation reads it and reports within seconds; later it may differ. */
 export const REQUEST_STATUS: StatusKind<StatusReport> = {
   resource: CERTIFICATE_REQUESTS,
   current: (status) => status,

@@ -1,14 +1,9 @@
-/** Instants as text. */
-
 /** To the second, as X.509 (RFC 5280 §4.1.2.5) and Kubernetes write them. */
 export function toRfc3339(date: Date): string {
   return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
-/**
- * An instant of `status.notBefore` or `notAfter`: RFC 3339, or the form of Go's `Time.String()` that certman-operator wrote
- * (`2026-01-01 00:00:00 +0000 UTC`). @returns undefined when it is neither.
- */
+/** RFC 3339 or, from certman-operator, Go's `Time.String()` (`2026-01-01 00:00:00 +0000 UTC`); else undefined. */
 export function parseTimestamp(text: string): Date | undefined {
   const trimmed = text.trim();
   const go = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})(?:\.\d+)? ([+-]\d{2})(\d{2})(?: \S+)?$/.exec(trimmed);

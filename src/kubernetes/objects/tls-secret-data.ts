@@ -1,4 +1,3 @@
-/** Checks what a `kubernetes.io/tls` Secret holds and extracts the facts of its certificate. No I/O. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { CertificateFacts, SecretObservation } from '../../certificates/certificate-facts.ts';
 import { ariCertId, crlUrlOf } from '../../x509/certificate-extensions.ts';
@@ -22,7 +21,7 @@ export type TlsData =
       readonly certificate: CertificateFacts;
     };
 
-/** @param data `data` of the Secret as the API sent it (base64 by entry). */
+/** Checks a `kubernetes.io/tls` Secret. @param data as the API sent it (base64 by entry). */
 export function parseTlsData(data: unknown): TlsData {
   const chain = readSecretText(data, 'tls.crt');
   if (chain.kind !== 'text') return broken(chain.kind === 'absent' ? 'tls.crt is missing or empty' : chain.why);

@@ -1,4 +1,3 @@
-/** The Secret of a certificate (`kubernetes.io/tls`, read by Hive). */
 import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
 import { SECRETS } from './resources.ts';
 import { encodeSecretText } from './secret-data.ts';
@@ -7,16 +6,16 @@ import { parseTlsData, type TlsData } from './tls-secret-data.ts';
 
 const TLS_TYPE = 'kubernetes.io/tls';
 
-/** What a certificate's Secret holds. */
+/** What a certificate's Secret (`kubernetes.io/tls`, read by Hive) holds. */
 export type TlsSecret =
   | { readonly kind: 'missing' }
   | (TlsData & {
       readonly metadata: ObjectMeta;
-      /** Of type `kubernetes.io/tls`, so a certificate can be written to it; the type of a Secret is immutable. */
+      /** Of type `kubernetes.io/tls`, so a certificate can be written to it; the type is immutable. */
       readonly replaceable: boolean;
     });
 
-/** Reads and checks a certificate's Secret: both entries there and small enough, parsable, key and certificate a pair. */
+/** Reads and checks a Secret: both entries present, small enough and parsable, key and certificate a pair. */
 export async function readTlsSecret(
   kubernetes: KubernetesApi,
   secret: { readonly namespace: string; readonly name: string },
@@ -41,10 +40,7 @@ export interface ApplyTlsSecretInput {
   readonly keyPem: string;
 }
 
-/**
- * Writes certificate and key in one request; labels and annotations of others stay.
- * `data` has `tls.crt` and `tls.key` only: Hive hashes all of it and redeploys the cluster's API server on a change.
- */
+/** Applies both entries at once and no others: Hive hashes all of `data` and redeploys the API server on a change. */
 export async function applyTlsSecret(
   kubernetes: KubernetesApi,
   { namespace, name, requestName, requestUid, chainPem, keyPem }: ApplyTlsSecretInput,
