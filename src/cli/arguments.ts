@@ -1,5 +1,3 @@
-/** Arguments that the commands share. */
-
 /** Description of a cluster argument, for --help. */
 export const CLUSTER_ARGUMENT = 'namespace/name of a ClusterDeployment or of a standalone CertificateRequest';
 
@@ -20,7 +18,7 @@ export interface ClusterName {
 const NAME = '[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?';
 const CLUSTER = new RegExp(`^(${NAME})/(${NAME})$`);
 
-/** @throws UsageError when the text is not `namespace/name`. */
+/** Parses `namespace/name`. @throws UsageError when the text has another form. */
 export function parseClusterName(text: string): ClusterName {
   const [, namespace, , name] = CLUSTER.exec(text) ?? [];
   if (namespace === undefined || name === undefined) {

@@ -1,4 +1,3 @@
-/** The workflow of the cluster that is named on the command line. */
 import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { clusterWorkflowPrefixes, identityOfWorkflow, workflowIdPrefixesOf } from '../contract/ids.ts';
@@ -14,10 +13,7 @@ export function runningClustersQuery(managementCluster: string, named?: ClusterN
   return `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND (${anyPrefix})`;
 }
 
-/**
- * Prefers a cluster to a standalone CertificateRequest of the same name, and the workflow that was started last.
- * @returns undefined when there is none.
- */
+/** Prefers a cluster to a CertificateRequest, then the latest start. @returns undefined when there is none. */
 export async function findClusterWorkflow(
   client: Client,
   managementCluster: string,
@@ -34,10 +30,7 @@ export async function findClusterWorkflow(
   return best === undefined ? undefined : client.workflow.getHandle(best.workflowId);
 }
 
-/**
- * Connects to Temporal and runs `work` with the workflow of a cluster.
- * @throws CertmanError `kubernetes/notFound` when the cluster has none.
- */
+/** Runs `work` with a cluster's workflow. @throws CertmanError `kubernetes/notFound` when it has none. */
 export async function withClusterWorkflow<Result>(
   cluster: ClusterName,
   work: (handle: WorkflowHandle, client: Client) => Promise<Result>,

@@ -1,4 +1,3 @@
-/** What a cluster's issuances are doing at this moment, from their pending activities. */
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { clusterStatus } from '../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../contract/ids.ts';
@@ -13,7 +12,7 @@ const ACTIVITY_DESCRIPTIONS: Readonly<Record<string, string>> = {
   withdrawTxtRecords: 'removing the TXT records',
 };
 
-/** @returns undefined when the issuance has no pending activity, has ended or is unknown. */
+/** What an issuance does now. @returns undefined when it has no pending activity, has ended or is unknown. */
 export async function describeCurrentActivity(client: Client, workflowId: string): Promise<string | undefined> {
   try {
     const { raw } = await client.workflow.getHandle(workflowId).describe();

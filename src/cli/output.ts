@@ -1,4 +1,3 @@
-/** Output of the commands: tables, instants, and errors with their remedy. */
 import { CertmanError } from '../failures/failure.ts';
 import { UsageError } from './arguments.ts';
 

@@ -1,4 +1,4 @@
-/** The command line. To add a command, write its file in commands/ and add it to COMMANDS; it then appears in --help. */
+/** The command line. To add a command, write its file in commands/ and add it to COMMANDS. */
 import { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';

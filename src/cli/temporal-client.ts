@@ -1,11 +1,9 @@
-/** Connections of the commands to Temporal: short-lived, with a short time-out. */
 import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { loadTemporal } from '../configuration/load-configuration.ts';
 import { CertmanError } from '../failures/failure.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';
 
-/** Temporal cannot be reached. */
 class TemporalUnavailableError extends CertmanError {
   constructor(address: string, cause: unknown) {
     super({
@@ -19,10 +17,7 @@ class TemporalUnavailableError extends CertmanError {
   }
 }
 
-/**
- * Connects as the environment says, for the duration of `work`.
- * @throws ConfigurationError, or TemporalUnavailableError when Temporal does not respond within 3 s.
- */
+/** Runs `work` with a client. @throws ConfigurationError; TemporalUnavailableError after 3 s without an answer. */
 export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
   const { namespace, connectionOptions } = loadTemporal(process.env);
   const { address, tls, apiKey, metadata } = connectionOptions;

@@ -1,4 +1,3 @@
-/** Wrong configuration: every problem of it, each with setting, value and what is expected. */
 import { CertmanError } from '../failures/failure.ts';
 
 /** Environment variables, by name. */
@@ -7,9 +6,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What is wrong with one setting. */
 export interface ConfigurationProblem {
   readonly setting: string;
-  /** The value, shortened; absent when the setting is not set. */
+  /** Shortened; absent when the setting is not set. */
   readonly found?: string;
-  /** What is wrong with the value, where `expected` does not say so. */
+  /** Where `expected` does not say what is wrong. */
   readonly reason?: string;
   readonly expected: string;
 }

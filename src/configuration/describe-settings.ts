@@ -1,5 +1,3 @@
-/** The settings for people: the README's table, the terminal's list, and probable misspellings. */
-
 import type { Environment } from './configuration-error.ts';
 import { EXTERNAL_SETTINGS } from './external-settings.ts';
 import type { SettingDescription } from './setting.ts';
@@ -44,7 +42,6 @@ export function unknownSettings(
     .map((name) => ({ name, meant: known.find((candidate) => editDistance(candidate, name) <= 3) }));
 }
 
-/** Levenshtein distance. */
 function editDistance(left: string, right: string): number {
   let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let row = 1; row <= left.length; row += 1) {

@@ -1,4 +1,3 @@
-/** Reads the settings from the environment and reports every problem at once. */
 import { ConfigurationError, type ConfigurationProblem, type Environment } from './configuration-error.ts';
 import type { Setting } from './setting.ts';
 import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
@@ -10,7 +9,7 @@ export interface Configuration extends SettingValues {
   readonly temporal: TemporalSettings;
 }
 
-/** @throws ConfigurationError naming every problem. */
+/** Every setting. @throws ConfigurationError naming every problem. */
 export function loadConfiguration(environment: Environment): Configuration {
   const problems: ConfigurationProblem[] = [];
   const values = readInto(problems, environment, SETTING_KEYS);
@@ -21,10 +20,7 @@ export function loadConfiguration(environment: Environment): Configuration {
   return deepFreeze({ ...values, dohQuorum, temporal });
 }
 
-/**
- * Only these settings: a wrong DNS resolver must not make `certman status` fail.
- * @throws ConfigurationError naming every problem among them.
- */
+/** Only these: a wrong resolver must not make `certman status` fail. @throws ConfigurationError naming all problems. */
 export function loadSettings<Key extends SettingKey>(
   environment: Environment,
   keys: readonly Key[],
@@ -43,7 +39,7 @@ export function loadTemporal(environment: Environment): TemporalSettings {
   return temporal;
 }
 
-/** The values of these settings. A wrong value is added to `problems` and missing from the result. */
+/** A wrong value is added to `problems` and missing from the result. */
 function readInto<Key extends SettingKey>(
   problems: ConfigurationProblem[],
   environment: Environment,
@@ -75,7 +71,6 @@ function shorten(text: string): string {
   return text.length <= MAX_VALUE_SHOWN ? text : `${text.slice(0, MAX_VALUE_SHOWN)}…`;
 }
 
-/** Contradictions between valid settings. */
 function crossCheck(values: Partial<SettingValues>): readonly ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = [];
   const { dohQuorum, dohResolvers, metricsAddress, sdkMetricsAddress, deploymentName, buildId } = values;

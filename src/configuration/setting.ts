@@ -1,4 +1,3 @@
-/** A setting: what a person reads about it, and how its text becomes a value. */
 import type { ValueSchema } from './values.ts';
 
 /** Headings of the list of settings. */

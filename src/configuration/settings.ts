@@ -1,7 +1,4 @@
-/**
- * Every setting of certman by group: name, schema, default, example, meaning. The README's table, `certman config` and the
- * check at start are made from this table.
- */
+/** Every setting: the README's table, `certman config` and the check at start are made from this table. */
 import { parsePatchId } from '../contract/patches.ts';
 import { optional, type Setting, type SettingGroup, withDefault } from './setting.ts';
 import {

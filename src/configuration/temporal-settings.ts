@@ -1,7 +1,4 @@
-/**
- * The connection to Temporal, from the same environment variables and file as the `temporal` CLI.
- * Source: https://docs.temporal.io/develop/environment-configuration
- */
+/** Settings as the `temporal` CLI reads them: https://docs.temporal.io/develop/environment-configuration */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { parseHostAndPort } from '../dns/host-and-port.ts';
 import type { ConfigurationProblem, Environment } from './configuration-error.ts';
@@ -13,7 +10,6 @@ export interface TemporalSettings {
   /** host:port. */
   readonly address: string;
   readonly namespace: string;
-  /** Whether the frontend is on this machine. */
   readonly loopback: boolean;
   /** As both the native and the gRPC connection take it. */
   readonly connectionOptions: Pick<ConnectOptions, 'tls' | 'apiKey' | 'metadata'> & { readonly address: string };

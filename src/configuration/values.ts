@@ -1,7 +1,4 @@
-/**
- * How the text of a setting becomes a value: one schema for each kind of value. Issues state what is expected, never the text
- * itself: load-configuration.ts alone decides how much of it is shown.
- */
+/** Issues state what is expected, never the text itself: load-configuration.ts decides how much of it is shown. */
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -12,7 +9,6 @@ import type { AuthoritativeServers } from '../dns/propagation-check.ts';
 /** A schema from a setting's text to its value. */
 export type ValueSchema<T> = z.ZodType<T, string>;
 
-/** Why a value cannot be used, where "expected" does not say so. */
 class Rejected {
   readonly reason: string;
 
@@ -21,7 +17,7 @@ class Rejected {
   }
 }
 
-/** @param parse returns undefined when the text does not have the form. */
+/** A schema whose issue starts with `expected`. @param parse returns undefined when the text does not have the form. */
 export function value<T>(expected: string, parse: (text: string) => T | Rejected | undefined): ValueSchema<T> {
   return z.string().transform((found, context): T => {
     const parsed = parse(found);
@@ -82,7 +78,6 @@ export function duration(min: string, max: string): ValueSchema<number> {
   });
 }
 
-/** @returns milliseconds, or undefined when it is no duration. */
 function parseDuration(found: string): number | undefined {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)\s*(ms|s|m|h|d)?$/i.exec(found);
   const unit = UNITS_MS[(match?.[2] ?? 'ms').toLowerCase()];

@@ -1,6 +1,4 @@
-/** Waiting that an AbortSignal ends. */
-
-/** @throws the signal's reason when it is aborted before `ms` have passed. */
+/** Waits. @throws the signal's reason when it is aborted before `ms` have passed. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   if (ms <= 0) return;

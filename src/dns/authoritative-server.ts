@@ -1,7 +1,4 @@
-/**
- * Queries to the servers of a zone itself (UDP; TCP when the answer does not fit). They have a record first; a resolver that is
- * queried too early caches "no such name" for as long as the zone's SOA says.
- */
+/** A zone's servers have a record first; a resolver queried too early caches its absence as long as the SOA says. */
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
@@ -12,16 +9,12 @@ import { decodeTxtResponse, encodeTxtQuery, isTruncated, type TxtResponse } from
 import { formatHostAndPort, type HostAndPort } from './host-and-port.ts';
 import type { TxtSource } from './txt-source.ts';
 
-/** A lost datagram is sent again after this long. */
 const UDP_TIMEOUT_MS = 700;
 const UDP_ATTEMPTS = 2;
 const TCP_TIMEOUT_MS = 2_000;
 const ADDRESS_TTL_MS = 10 * 60_000;
 
-/**
- * Circuit breaker: after so many failed queries in a row (port 53 is blocked, as a rule), a server is not queried for five
- * minutes. A server that has answered before gets more of them: a busy moment must not look like a blocked port.
- */
+/** Circuit breaker for a blocked port 53. A server that has answered before may fail more often: it may be busy. */
 const BREAKER_THRESHOLD_UNPROVEN = 3;
 const BREAKER_THRESHOLD_PROVEN = 20;
 const BREAKER_OPEN_MS = 5 * 60_000;
@@ -32,7 +25,7 @@ const MAX_IN_FLIGHT = 100;
 const inFlight = pLimit(MAX_IN_FLIGHT);
 const addresses = new LoadingCache<string>({ max: 5_000, ttlMs: ADDRESS_TTL_MS });
 
-/** A server of a zone; fast to fail while its circuit breaker is open. */
+/** A server of a zone, by UDP, or TCP when the answer does not fit; fails fast while its circuit breaker is open. */
 export class AuthoritativeServer implements TxtSource {
   readonly name: string;
   readonly #address: HostAndPort;
@@ -62,7 +55,6 @@ export class AuthoritativeServer implements TxtSource {
     });
   }
 
-  /** @returns undefined when no answer comes in time. */
   async #exchange(name: string): Promise<TxtResponse | undefined> {
     const question = { id: randomInt(65_536), name, recursion: false };
     const query = encodeTxtQuery(question);

@@ -29,14 +29,13 @@ export interface TxtQuery {
   readonly recursion: boolean;
 }
 
-/** The query with EDNS (RFC 6891). */
+/** Encodes a query with EDNS (RFC 6891 §6.1.2). */
 export function encodeTxtQuery(question: TxtQuery): Buffer {
   return packet.encode({
     type: 'query',
     id: question.id,
     flags: question.recursion ? packet.RECURSION_DESIRED : 0,
     questions: [{ type: 'TXT', class: 'IN', name: question.name }],
-    // RFC 6891 §6.1.2
     additionals: [
       {
         type: 'OPT',
@@ -52,7 +51,7 @@ export function encodeTxtQuery(question: TxtQuery): Buffer {
   });
 }
 
-/** Whether the response was truncated to fit a datagram, so that it must be requested over TCP (RFC 1035 §4.2.1). */
+/** Whether the response does not fit a datagram and must be requested over TCP (RFC 1035 §4.2.1). */
 export function isTruncated(message: Buffer): boolean {
   return message.length > 2 && ((message[2] ?? 0) & 0x02) !== 0;
 }

@@ -1,7 +1,4 @@
-/**
- * DNS over HTTPS (RFC 8484), in wire format. POST, since an HTTP cache on the way must not answer for the DNS (§4.1).
- * Connections are kept alive; with HTTP/2, queries share one (§5.2).
- */
+/** DoH (RFC 8484) by POST: HTTP caches must not answer for the DNS (§4.1). Queries share HTTP/2 connections (§5.2). */
 import { Agent, type Dispatcher } from 'undici';
 import { decodeTxtResponse, encodeTxtQuery, MAX_MESSAGE_BYTES, type TxtResponse } from './dns-message.ts';
 import type { TxtSource } from './txt-source.ts';
@@ -9,10 +6,7 @@ import type { TxtSource } from './txt-source.ts';
 const MEDIA_TYPE = 'application/dns-message';
 const TIMEOUT_MS = 5_000;
 
-/**
- * The connections to all resolvers of a worker, for its caller to close.
- * @param ca PEM certificates trusted instead of Node's own roots.
- */
+/** The connections to all resolvers; the caller closes them. @param ca PEM, trusted instead of Node's own roots. */
 export function createDohConnections({ ca, timeoutMs = TIMEOUT_MS }: { ca?: string; timeoutMs?: number }): Agent {
   return new Agent({
     allowH2: true,

@@ -1,4 +1,3 @@
-/** A network address as people write it: `host:port`, `[::1]:53`. */
 import { isIP } from 'node:net';
 
 /** An address to connect to or to listen on. */
@@ -8,10 +7,7 @@ export interface HostAndPort {
   readonly port: number;
 }
 
-/**
- * @param defaults for a host (`:8080`) or a port that is left out; without one it is required.
- * @returns undefined when the text is no address.
- */
+/** `host:port` or `[::1]:53`; a part without a default is required. @returns undefined when the text is no address. */
 export function parseHostAndPort(
   text: string,
   defaults: { readonly host?: string; readonly port?: number } = {},
@@ -25,7 +21,7 @@ export function parseHostAndPort(
   return /^[\w.:%-]+$/.test(host) ? { host, port } : undefined;
 }
 
-/** The form of URLs and flags. */
+/** `host:port`, with brackets around an IPv6 address. */
 export function formatHostAndPort({ host, port }: HostAndPort): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

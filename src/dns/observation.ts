@@ -1,4 +1,3 @@
-/** What servers and resolvers answer about the TXT records of an order. Pure. */
 import type { TxtResponse } from './dns-message.ts';
 
 const MAX_SUMMARY_LENGTH = 700;

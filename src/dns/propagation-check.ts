@@ -1,7 +1,3 @@
-/**
- * Whether published TXT values are visible from outside: first on the servers of the zone, then on public resolvers. One check;
- * what is not visible yet is a failure that says what each server answers, and when a retry makes sense.
- */
 import { LRUCache } from 'lru-cache';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -13,7 +9,6 @@ import { combine, observe, summarize, type TxtObservation } from './observation.
 import { evaluateQuorum, type Quorum } from './quorum.ts';
 import { coalesceQueries, queryFollowingCnames, type TxtSource } from './txt-source.ts';
 
-/** Queries to one server that are so close together share a response. */
 const COALESCE_MS = 100;
 
 /** Between checks of the zone's servers, growing by a factor of 1.3. */
@@ -56,7 +51,7 @@ export interface PropagationRequest {
   readonly attempt: number;
 }
 
-/** Queries the zone's servers and the resolvers of a worker. */
+/** Checks the zone's servers, then public resolvers. A failure says what each answers, and when a retry makes sense. */
 export class PropagationCheck {
   readonly #options: PropagationCheckOptions;
   readonly #connections: ReturnType<typeof createDohConnections>;
@@ -76,15 +71,11 @@ export class PropagationCheck {
     );
   }
 
-  /** Whether requests must have the zone's name servers. */
   get needsNameServers(): boolean {
     return this.#options.authoritative.kind === 'auto';
   }
 
-  /**
-   * @returns the servers and resolvers that see every value.
-   * @throws CertmanError `dns/notVisible` with what each answers, `dns/unreachable` when too few resolvers answer.
-   */
+  /** @returns those that see all. @throws CertmanError `dns/notVisible`; `dns/unreachable`: too few answer. */
   async verify(request: PropagationRequest, signal: AbortSignal): Promise<readonly string[]> {
     const wanted = valuesByName(request.records);
     const servers = this.#serversOf(request.nameServers);
@@ -115,7 +106,6 @@ export class PropagationCheck {
     }
   }
 
-  /** Closes the connections to the resolvers. */
   async close(): Promise<void> {
     await this.#connections.destroy();
   }
@@ -142,7 +132,6 @@ function valuesByName(records: readonly TxtRecord[]): ReadonlyMap<string, readon
   return new Map([...names].map(([name, of]) => [name, [...new Set(of.map(({ value }) => value))]]));
 }
 
-/** What each source answers about all names together. */
 function observeAll(
   sources: readonly TxtSource[],
   wanted: ReadonlyMap<string, readonly string[]>,

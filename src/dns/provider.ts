@@ -1,15 +1,14 @@
-/** The seam between certman and DNS services: a service is one folder with a {@link DnsProvider}, and one line in registry.ts. */
+/** The seam between certman and DNS services: each is a folder with a {@link DnsProvider} and a line in registry.ts. */
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 
-/** A change, in a form that only the provider that made it reads. At most 512 characters: heartbeats carry it. */
+/** A change, in a form that only its provider reads. At most 512 characters: heartbeats carry it. */
 export type ChangeHandle = string;
 
 /** What a publication has changed, and where. */
 export interface Publication {
-  /** The provider's id of the zone. */
   readonly zoneId: string;
   /** Authoritative servers of the zone; empty where {@link DnsProviderOptions.needsNameServers} is false. */
   readonly nameServers: readonly string[];
@@ -18,33 +17,29 @@ export interface Publication {
 }
 
 /**
- * Publishes TXT records to one DNS service. Names of records are normalized and lie in the target's zone. A target of kind
+ * Publishes TXT records, of normalized names in the target's zone, to one DNS service. A target of kind
  * CertificateRequest may be reached only with the Secret that it names: its author could choose any other's names.
- *
- * Every method throws `CertmanError` with a `dns/…` code, or `kubernetes/…` while it looks up zone and credentials;
- * `outcomeUnknown` when records may be in the zone all the same.
+ * @throws CertmanError `dns/…`, or `kubernetes/…` from looking up zone and credentials; `outcomeUnknown` when records
+ *   may be in the zone all the same.
  */
 export interface DnsProvider {
-  /** Adds the values to those that the names have. A call that is aborted before its change is sent leaves nothing behind. */
+  /** Adds the values to those that exist. A call that is aborted before its change is sent leaves nothing behind. */
   publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication>;
-  /** Removes exactly these values. A missing value or name is no error. @throws `dns/zoneNotFound`, which counts as removed. */
+  /** Removes exactly these values, if present. @throws `dns/zoneNotFound`, which counts as removed. */
   withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
-  /** Returns once all servers of the zone answer with the change. @throws `dns/pending` when that takes more than some seconds. */
+  /** Returns once all of the zone's servers have the change. @throws `dns/pending` after some seconds. */
   awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void>;
 }
 
 /** What every provider is created with. */
 export interface DnsProviderOptions {
   readonly kubernetes: KubernetesApi;
-  /** Namespace of certman's own Secrets. */
   readonly operatorNamespace: string;
-  /** How long changes of one zone are collected into one request. */
   readonly batchWindowMs: number;
   /** Whether the zone's own servers are queried, so that their names must be looked up. */
   readonly needsNameServers: boolean;
   /** Between polls of a pending change; absent: as the provider sees fit. */
   readonly pollIntervalMs?: number;
-  /** Records a request to a service, for metrics. */
   readonly onRequest?: (service: string, action: string) => void;
 }
 

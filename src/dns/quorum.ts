@@ -1,7 +1,6 @@
-/** When enough resolvers have seen the records. Pure. */
 import type { TxtObservation } from './observation.ts';
 
-/** `majority`: more than half of the resolvers with a conclusive answer. A number: that many, also when others are inconclusive. */
+/** `majority`: more than half of the conclusive answers. A number: that many, also when others are inconclusive. */
 export type Quorum = 'majority' | number;
 
 /** What the observations of all resolvers amount to. */
@@ -9,7 +8,6 @@ export type QuorumResult =
   | { readonly kind: 'visible'; readonly seenBy: readonly string[] }
   /** `retrySeconds`: when the caches of enough resolvers have expired, where they say so. */
   | { readonly kind: 'notVisible'; readonly retrySeconds?: number }
-  /** Too few answers are conclusive. */
   | { readonly kind: 'undecided' };
 
 /** Counts the observations of resolvers against a quorum. */

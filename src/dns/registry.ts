@@ -1,4 +1,3 @@
-/** The DNS services that certman publishes to, and which of them has a zone. */
 import { isInZone, MAX_NAME_LENGTH, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { PlatformView, ZoneTarget } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -71,7 +70,6 @@ export class PlatformProvider implements DnsProvider {
     try {
       return await provider;
     } catch (error) {
-      // The next call creates it again.
       this.#providers.delete(kind);
       throw error;
     }
@@ -97,7 +95,6 @@ function checkName(name: string, target: ZoneTarget): void {
 
 const LABEL = /^[a-z0-9_-]{1,63}$/;
 
-/** @returns why a zone cannot hold a name, as the end of a sentence. */
 function nameProblem(name: string, { zoneName }: ZoneTarget): string | undefined {
   if (!isInZone(name, zoneName)) return 'it is outside of it';
   if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, more than ${MAX_NAME_LENGTH}`;

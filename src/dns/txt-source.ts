@@ -1,12 +1,10 @@
-/** A server or resolver that answers TXT queries, and how a name is followed there. */
 import { LRUCache } from 'lru-cache';
 import type { TxtResponse } from './dns-message.ts';
 
 /** An authoritative server or a resolver. */
 export interface TxtSource {
-  /** As messages show it. */
   readonly name: string;
-  /** Bounded in time. Never rejects: what prevents an answer is a `inconclusive` response. */
+  /** Bounded in time. Never rejects: what prevents an answer is an `inconclusive` response. */
   queryTxt(name: string): Promise<TxtResponse>;
 }
 
@@ -27,11 +25,7 @@ export async function queryFollowingCnames(source: TxtSource, name: string): Pro
   return { kind: 'inconclusive', why: `${name} has more than ${MAX_CNAME_HOPS} aliases behind each other` };
 }
 
-/**
- * A source whose queries for one name share a response when they are close together, since concurrent orders query the same
- * names.
- * @param shareMs age of a query up to which its response is shared; so short that it was not sent before the publication.
- */
+/** Shares responses among concurrent orders. @param shareMs so short that no query predates the publication. */
 export function coalesceQueries(source: TxtSource, shareMs: number): TxtSource {
   const queries = new LRUCache<string, Promise<TxtResponse>>({
     ttl: shareMs,

@@ -1,7 +1,4 @@
-/**
- * Gauges of the whole fleet, one row each, exposed only by the worker that runs the controller, so that no two processes
- * report the same thing. Every series is computed at the scrape: a deleted object leaves none behind.
- */
+/** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports: no duplicates. */
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import { type ExpiryLevel, expiryLevel } from '../certificates/expiry-level.ts';
 import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.ts';
@@ -32,12 +29,10 @@ function labelsOf({ namespace, name }: RequestSeries): Record<(typeof REQUEST_LA
   return { certificaterequest_name: name, certificaterequest_namespace: namespace };
 }
 
-/** One series without labels; none while the value is unknown. */
 function single(value: number | undefined): readonly Sample[] {
   return value === undefined ? [] : [[{}, value]];
 }
 
-/** One sample of each item; none where it is undefined. */
 function* each<T>(items: Iterable<T>, sample: (item: T) => Sample | undefined): Generator<Sample> {
   for (const item of items) {
     const found = sample(item);
@@ -145,13 +140,11 @@ function expiryLevelOf({ notBefore, notAfter, renewBeforeDays }: RequestSeries, 
 
 /** The registered gauges. */
 export interface FleetGauges {
-  /** Records the seconds from the start of an issuance until its certificate was installed. */
   observeIssueDuration(seconds: number): void;
-  /** Removes every metric from the registry. */
   unregister(): void;
 }
 
-/** @param view called for each gauge at every scrape. */
+/** Registers the gauges. @param view called for each gauge at every scrape. */
 export function registerFleetGauges(registry: Registry, view: () => FleetView): FleetGauges {
   const registers = [registry];
   const durations = {

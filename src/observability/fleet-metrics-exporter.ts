@@ -1,4 +1,3 @@
-/** Exposes the fleet gauges while this worker runs the controller, and keeps the counts of issued certificates current. */
 import type { Registry } from 'prom-client';
 import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.ts';
 import { type FleetGauges, registerFleetGauges } from './fleet-gauges.ts';
@@ -12,12 +11,11 @@ export interface FleetMetricsExporterOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Between two counts when nothing changes. */
 const COUNT_INTERVAL_MS = 5 * 60_000;
 /** From a change to the count: visibility catches up, and changes in quick succession are counted together. */
 const COUNT_DELAY_MS = 1_500;
 
-/** Of one process. Exposes at most one fleet at a time: the latest. */
+/** Exposes one fleet at a time, the latest, while this worker runs the controller; keeps its counts current. */
 export class FleetMetricsExporter {
   readonly #options: FleetMetricsExporterOptions;
   #exposure: Exposure | undefined;
@@ -34,18 +32,15 @@ export class FleetMetricsExporter {
     return () => exposure.end();
   }
 
-  /** Schedules a count soon, if this process exposes the fleet. */
   certificateIssued(): void {
     this.#exposure?.countSoon();
   }
 
-  /** Removes the gauges. */
   close(): void {
     this.#exposure?.end();
   }
 }
 
-/** One fleet's gauges from exposing to removing them. */
 class Exposure {
   readonly #options: FleetMetricsExporterOptions;
   readonly #gauges: FleetGauges;

@@ -1,7 +1,4 @@
-/**
- * `/metrics`, `/healthz` and `/readyz` on one port. Health does not depend on Temporal or the API server: a restart would not
- * end their outage. Readiness does, and gives the reason.
- */
+/** `/healthz` ignores outages of Temporal and the API server, which no restart ends; `/readyz` gives the reason. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';

@@ -1,7 +1,4 @@
-/**
- * Counts of certificates issued in the last day and week, and of duplicates among them: from the issuances that Temporal
- * completed, so that every process counts the same and a restart loses nothing.
- */
+/** From the issuances that Temporal completed: every process counts the same, and a restart loses nothing. */
 import type { OrderReason } from '../certificates/renewal-policy.ts';
 
 const HOUR_MS = 3_600_000;
@@ -17,7 +14,7 @@ export interface ClosedIssuance {
   /** Epoch milliseconds. */
   readonly startTime: number;
   readonly closeTime: number;
-  /** Names of the certificate (the first ten). */
+  /** The first ten. */
   readonly dnsNames: readonly string[];
   /** Digest of the exact set of names. */
   readonly nameSet: string | undefined;
@@ -32,7 +29,7 @@ export type ListCompletedIssuances = (closedSince: number, signal: AbortSignal) 
 export interface IssuedCounts {
   readonly lastDay: DomainCounts;
   readonly lastWeek: DomainCounts;
-  /** Certificates of the last week beyond the first of their exact set of names, except up to three scheduled renewals. */
+  /** Of the last week, beyond the first of their exact set of names, except up to three scheduled renewals. */
   readonly duplicatesInLastWeek: number;
 }
 
@@ -42,14 +39,13 @@ export interface DomainCounts {
   readonly openshiftAppsCom: number;
 }
 
-/** Order reasons of scheduled renewals. */
 const RENEWAL_REASONS: ReadonlySet<string | undefined> = new Set<OrderReason>([
   'RenewalDue',
   'SuggestedByCa',
   'Expired',
 ]);
 
-/** Certificates of six days are renewed every three or four days, up to three times a week. More than that is a defect. */
+/** Certificates of six days are renewed every three or four days, up to three times a week. More is a defect. */
 const MAX_RENEWALS_PER_WEEK = 3;
 
 /** @param now epoch milliseconds. */
@@ -82,10 +78,7 @@ function duplicatesAmong(issuances: readonly ClosedIssuance[]): number {
   return issuances.length - expected;
 }
 
-/**
- * The issuances of the last week. The first refresh lists the whole week, later ones what closed since. At most one refresh
- * runs at a time.
- */
+/** The issuances of the last week. The first refresh lists it all, later ones what closed since; one runs at a time. */
 export class IssuanceHistory {
   readonly #list: ListCompletedIssuances;
   readonly #onNew: (issuance: ClosedIssuance) => void;
@@ -126,7 +119,6 @@ export class IssuanceHistory {
     return countIssued(this.#known.values(), now);
   }
 
-  /** Counts the known issuances, without a listing. */
   counts(now: number): IssuedCounts {
     return countIssued(this.#known.values(), now);
   }

@@ -1,7 +1,4 @@
-/**
- * The log: one structured record a line. Common fields: `cluster` (namespace/name), `bundle`, `workflowId`, `runId`,
- * `activity`, `attempt`, `code` (of a failure).
- */
+/** Common fields: `cluster` (namespace/name), `bundle`, `workflowId`, `runId`, `activity`, `attempt`, `code`. */
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
 import { redactFields, redactText } from './redaction.ts';
 
@@ -11,7 +8,6 @@ export type { Logger } from 'pino';
 export interface LoggingOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly format: 'json' | 'text';
-  /** Standard output when absent. */
   readonly output?: DestinationStream;
 }
 
@@ -58,7 +54,6 @@ export function asText(line: string): string {
   return `${parts.join(' ')}\n${error === undefined ? '' : `${indent(errorText(error))}\n`}`;
 }
 
-/** The stack, followed by those of the causes. */
 function errorText(error: unknown): string {
   if (typeof error !== 'object' || error === null) return typeof error === 'string' ? error : JSON.stringify(error);
   const { stack, message, cause } = error as {

@@ -1,8 +1,7 @@
-/** The metrics of src/contract/metrics.ts as prom-client's. */
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { type CounterRow, type HistogramRow, METRICS, type Metrics } from '../contract/metrics.ts';
 
-/** Registers every metric of the table, once per registry. */
+/** Registers every metric of src/contract/metrics.ts, once per registry. */
 export function createMetrics(registry: Registry): Metrics {
   const metrics = Object.entries<CounterRow | HistogramRow>(METRICS).map(([key, row]) => [
     key,

@@ -1,7 +1,4 @@
-/**
- * Removes private keys, credentials and tokens from log records. This is the second line of defence, against callers and
- * third-party errors: the first is not to log secrets.
- */
+/** The second line of defence, against callers and third-party errors; the first is not to log secrets. */
 
 const REDACTED = '[removed]';
 
@@ -44,7 +41,7 @@ const PEM_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PR
 const BEARER = /Bearer +[\w.~+/-]{4,}=*/gi;
 /** Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids */
 const AWS_KEY_ID = /(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}/g;
-/** As AWS quotes it in errors. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+/** As errors quote it: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
 const AWS_SESSION_TOKEN = /(x-amz-security-token["\\]*\s*[:=]\s*["\\]*)[\w+/=%.-]{16,}/gi;
 /** A JSON Web Token (RFC 7519) such as a ServiceAccount's: its header and its claims are JSON objects. */
 const JWT = /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/g;

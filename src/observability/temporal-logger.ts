@@ -1,4 +1,3 @@
-/** Forwards what the Temporal SDK, its native core, workflows and activities log to certman's log. */
 import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/common';
 import type { Logger } from './logging.ts';
 
@@ -7,7 +6,6 @@ const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
   string
 >;
 
-/** The SDK's field names → certman's. */
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   activityType: 'activity',
   workflowRunId: 'runId',
@@ -28,7 +26,7 @@ const OMITTED_FIELDS = new Set([
 const NOISY_MESSAGE = /^(gRPC call \w+ retried|Error when recording heartbeat)/;
 const NOISY_INTERVAL_MS = 30_000;
 
-/** For `Runtime.install({ logger })`. */
+/** Forwards the logs of the SDK, its native core, workflows and activities. For `Runtime.install({ logger })`. */
 export function createTemporalLogger(logger: Logger): TemporalLogger {
   let quietUntil = 0;
   const log = (level: LogLevel, message: string, meta?: LogMetadata): void => {
@@ -58,8 +56,8 @@ function recordOf(meta: LogMetadata): Record<string, unknown> {
 }
 
 /**
- * The cluster and bundle in a workflow ID: `cluster/<management cluster>/<namespace>/<name>/<uid>`, `request/…` and
- * `issue/<management cluster>/<namespace>/<name>/<uid>/<bundle>/<attempt>`. A name that was truncated in the ID stays so.
+ * Cluster and bundle in a workflow ID: `cluster/<management cluster>/<namespace>/<name>/<uid>`, `request/…` and
+ * `issue/<management cluster>/<namespace>/<name>/<uid>/<bundle>/<attempt>`. A name truncated in the ID stays so.
  */
 export function subjectOf(workflowId: string): { readonly cluster?: string; readonly bundle?: string } {
   const [kind, , namespace, name, , bundle] = workflowId.split('/');

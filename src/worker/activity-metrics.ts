@@ -1,4 +1,3 @@
-/** Records metrics from the inputs and results of activities. */
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
@@ -10,10 +9,7 @@ type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
 /** In the detail of the CA's problem document or the body of its 503. */
 const MAINTENANCE = /\bmaintenance\b/i;
 
-/**
- * For `WorkerOptions.interceptors.activity`.
- * @param onIssued called when the status of an issued and installed certificate has been written.
- */
+/** For `WorkerOptions.interceptors.activity`. @param onIssued called after an installed certificate's status write. */
 export function createActivityMetricsInterceptor(
   metrics: Metrics,
   onIssued: () => void,

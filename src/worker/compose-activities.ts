@@ -1,4 +1,3 @@
-/** Composition root of the activities: creates every client and passes it to the activities that use it. */
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { createAcmeActivities } from '../../activities/acme.ts';
@@ -28,7 +27,6 @@ export interface CompositionInput {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly metrics: Metrics;
-  /** Name of this worker in the Web UI. */
   readonly identity: string;
   /** Aborted when the worker starts to shut down. */
   readonly stopping: AbortSignal;
@@ -39,11 +37,10 @@ export interface ComposedActivities {
   readonly activities: Activities;
   /** To be called for each certificate that this worker has issued. */
   certificateIssued(this: void): void;
-  /** Closes all connections. */
   close(): Promise<void>;
 }
 
-/** @throws CertmanError `configuration/invalid` when there is no usable kubeconfig. */
+/** Composition root of the activities. @throws CertmanError `configuration/invalid` without a usable kubeconfig. */
 export function composeActivities(input: CompositionInput): ComposedActivities {
   const { configuration, logger, metrics } = input;
   const operatorNamespace = configuration.namespace;

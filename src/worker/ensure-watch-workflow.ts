@@ -1,7 +1,3 @@
-/**
- * Keeps the watch workflow running and the search attributes registered while the worker runs: a user can terminate the
- * workflow, and a Temporal server can be replaced by an empty one.
- */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
@@ -14,7 +10,7 @@ const MAX_BACKOFF_MS = 30_000;
 /** Each check makes two requests. */
 const CHECK_INTERVAL_MS = 2 * 60_000;
 
-/** Starts the watch workflow and checks it until `signal` is aborted. The caller has registered the search attributes once. */
+/** Keeps it running: a user can terminate the workflow, and a Temporal server can be replaced by an empty one. */
 export async function ensureWatchWorkflow(
   parts: {
     readonly client: Client;
@@ -30,6 +26,7 @@ export async function ensureWatchWorkflow(
   let started = false;
   while (!signal.aborted) {
     try {
+      // The caller has registered them before the first start.
       if (started) await registerSearchAttributes(connection, namespace, logger);
       await startWatchWorkflow(client, managementCluster);
       started = true;

@@ -1,4 +1,3 @@
-/** The Temporal SDK's native runtime: its log and its own metrics. */
 import { Runtime } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { formatHostAndPort } from '../dns/host-and-port.ts';
@@ -6,10 +5,7 @@ import { CertmanError } from '../failures/failure.ts';
 import type { Logger } from '../observability/logging.ts';
 import { createTemporalLogger } from '../observability/temporal-logger.ts';
 
-/**
- * Once per process, before the first connection.
- * @throws CertmanError `configuration/invalid` when the SDK's metrics cannot be served at the address.
- */
+/** Once per process, before the first connection. @throws CertmanError `configuration/invalid`: bad metrics address. */
 export function installRuntime({ sdkMetricsAddress, logLevel }: Configuration, logger: Logger): void {
   const bindAddress = sdkMetricsAddress === 'off' ? undefined : formatHostAndPort(sdkMetricsAddress);
   try {

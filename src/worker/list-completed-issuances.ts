@@ -1,4 +1,3 @@
-/** Completed issuances, from Temporal's visibility store. */
 import type { Client } from '@temporalio/client';
 import { CertNameSet, CertNames, CertReason } from '../contract/search-attributes.ts';
 import { listExecutions } from '../controller/cluster-workflow-client.ts';
@@ -9,7 +8,7 @@ const PAGE_SIZE = 1_000;
 /** A page that takes longer fails; the next listing asks for it again. */
 const PAGE_TIMEOUT_MS = 60_000;
 
-/** Lists page by page, over the worker's own connection. */
+/** Lists Temporal's visibility store page by page, over the worker's own connection. */
 export function listCompletedIssuances(client: Client, pageSize = PAGE_SIZE): ListCompletedIssuances {
   return async function* list(closedSince, signal) {
     const since = new Date(closedSince).toISOString();

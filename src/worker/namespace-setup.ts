@@ -1,4 +1,3 @@
-/** What certman requires of its Temporal namespace: its search attributes, and a retention of a month. */
 import type { NativeConnection } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -7,7 +6,7 @@ import type { Logger } from '../observability/logging.ts';
 /** People look back a month; the counts of issued certificates look back a week. */
 const MIN_RETENTION_DAYS = 30;
 
-/** temporal.api.enums.v1.IndexedValueType, from 1. Source: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
+/** IndexedValueType, from 1: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
 const INDEXED_VALUE_TYPES: readonly string[] = ['TEXT', 'KEYWORD', 'INT', 'DOUBLE', 'BOOL', 'DATETIME', 'KEYWORD_LIST'];
 
 function indexedValueType(type: string): number {
@@ -20,10 +19,7 @@ const ALREADY_EXISTS = 6;
 const PERMISSION_DENIED = 7;
 const UNIMPLEMENTED = 12;
 
-/**
- * Registers missing search attributes.
- * @throws CertmanError `configuration/invalid` when the worker has no right to register them, or one has another type.
- */
+/** Registers missing ones. @throws CertmanError `configuration/invalid` without the right, or when a type differs. */
 export async function registerSearchAttributes(
   connection: NativeConnection,
   namespace: string,

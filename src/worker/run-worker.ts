@@ -1,4 +1,3 @@
-/** The life of a worker process: its metrics and probes, the connection, the namespace, the activities, the worker. */
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
@@ -18,11 +17,7 @@ import { connectToTemporal } from './temporal-connection.ts';
 import { WorkerHealth } from './worker-health.ts';
 import { workerOptions } from './worker-options.ts';
 
-/**
- * Runs until `signal` is aborted, then shuts down gracefully: it takes no new tasks, running activities get the grace period,
- * and other workers continue what is left.
- * @throws the error that prevented the start or ended the worker.
- */
+/** Runs until `signal` is aborted; activities get the grace period. @throws what prevented the start or ended it. */
 export async function runWorker(configuration: Configuration, logger: Logger, signal: AbortSignal): Promise<void> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });

@@ -1,4 +1,3 @@
-/** The worker's connection to Temporal, retried until it succeeds. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { SettingValues } from '../configuration/settings.ts';
@@ -10,11 +9,7 @@ const MAX_BACKOFF_MS = 5_000;
 /** For a frontend whose packets are dropped on the way. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
-/**
- * Retries with backoff, and logs each failed attempt with the settings to check.
- * @param options.onWaiting called with the reason of each failed attempt, for the readiness probe.
- * @throws the reason of `signal` when it is aborted.
- */
+/** Retries until it succeeds. @param options.onWaiting gets each failure's reason. @throws the reason of `signal`. */
 export async function connectToTemporal(
   temporal: TemporalSettings,
   compression: SettingValues['temporalCompression'],
@@ -73,7 +68,7 @@ export function codecFor(compression: SettingValues['temporalCompression'], loop
   return loopback ? 'none' : 'gzip';
 }
 
-/** The innermost message of the native core's nested errors (`… Os { code: 111, message: "Connection refused" }`), else the first line. */
+/** The innermost message of nested native errors (`… Os { code: 111, message: "…" }`), else the first line. */
 function reasonOf(text: string): string {
   const innermost = [...text.matchAll(/message: "([^"]+)"/g)].at(-1)?.[1];
   return (innermost ?? text.split('\n')[0] ?? '').slice(0, 300);

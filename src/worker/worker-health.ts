@@ -1,23 +1,19 @@
-/** The results of /healthz and /readyz for a worker. */
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import type { ProbedProcess, ProbeResult } from '../observability/http-server.ts';
 
-/** How long one check of Temporal is reused. */
 const RESULT_TTL_MS = 3_000;
 const CHECK_TIMEOUT_MS = 1_500;
 
-/** The worker reports its state here; the probes read it. */
+/** The worker reports its state here; /healthz and /readyz read it. */
 export class WorkerHealth implements ProbedProcess {
   #reason: string | undefined = 'The worker is starting.';
   #running: { readonly worker: Worker; readonly connection: NativeConnection } | undefined;
   #check: { readonly at: number; readonly result: Promise<ProbeResult> } | undefined;
 
-  /** The worker starts or shuts down, with the reason for /readyz. */
   notReady(reason: string): void {
     this.#reason = reason;
   }
 
-  /** The worker is polling. */
   running(worker: Worker, connection: NativeConnection): void {
     this.#reason = undefined;
     this.#running = { worker, connection };

@@ -1,4 +1,3 @@
-/** The settings as options of the Temporal worker. */
 import type { WorkerOptions } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { TASK_QUEUE } from '../contract/ids.ts';
@@ -7,13 +6,11 @@ import { findWorkflowCode } from './workflow-code.ts';
 /** Added to the grace period: time for cancelled activities to record that they were cancelled. */
 const FORCE_AFTER_GRACE_MS = 5_000;
 
-/**
- * A task queue has four partitions, and a poll waits at one of them for up to a minute: with fewer polls, a task dispatched
- * just after the server came back can wait for as long. A waiting poll costs one request a minute.
- */
+// A poll waits at one of the task queue's four partitions for up to a minute, and costs one request: with fewer polls,
+// a task dispatched just after the server came back can wait for as long.
 const MIN_POLLERS = 4;
 
-/** Everything but the connection, the activities and the interceptors. */
+/** The settings as options: all but the connection, the activities and the interceptors. */
 export function workerOptions(configuration: Configuration, identity: string): WorkerOptions {
   const { maxPollers, shutdownGraceMs } = configuration;
   const pollers = {
@@ -33,7 +30,7 @@ export function workerOptions(configuration: Configuration, identity: string): W
     maxCachedWorkflows: configuration.maxCachedWorkflows,
     workflowTaskPollerBehavior: pollers,
     activityTaskPollerBehavior: pollers,
-    // Activities throttle their periodic heartbeats themselves (activities/wrap-activity.ts). A heartbeat with progress, such
+    // Activities throttle their periodic heartbeats themselves (activities/wrap-activity.ts). One with progress, such
     // as the URL of an order, must reach Temporal before the worker can crash.
     maxHeartbeatThrottleInterval: '50 milliseconds',
     shutdownGraceTime: shutdownGraceMs,

@@ -1,4 +1,3 @@
-/** Where the worker's workflow code comes from: a bundle built in advance, else the sources, bundled at start. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -25,10 +24,7 @@ export const BUNDLE_PATH = fileURLToPath(
   new URL(COMPILED ? '../../workflow-bundle.js' : '../../lib/workflow-bundle.js', import.meta.url),
 );
 
-/**
- * The configured bundle, else the bundle of this build. Sources never run with the bundle in lib/, which can be out of date.
- * @param configured CERTMAN_WORKFLOW_BUNDLE.
- */
+/** CERTMAN_WORKFLOW_BUNDLE, else the bundle of this build. Sources never use the one in lib/: it can be out of date. */
 export function findWorkflowCode(configured: string | undefined): WorkflowCode {
   if (configured !== undefined) return { workflowBundle: { codePath: configured } };
   if (COMPILED && existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };

@@ -100,7 +100,6 @@ async function register(
   }
 }
 
-/** The Secret as the worker reads it. */
 async function accountSecret(namespace: string, { privateKeyPem, accountUrl }: StoredAccount) {
   const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import(
     '../../kubernetes/objects/operator-settings.ts'
@@ -114,10 +113,7 @@ async function accountSecret(namespace: string, { privateKeyPem, accountUrl }: S
   };
 }
 
-/**
- * Never overwrites: only the account's key can revoke the certificates that the account issued. Checks before registering, so
- * that no unused account is left at the CA.
- */
+/** Never overwrites: only its key can revoke an account's certificates. Checks first, to leave no unused account. */
 async function createSecret(namespace: string, registerAccount: () => Promise<StoredAccount>): Promise<void> {
   const { ACCOUNT_SECRET } = await import('../../kubernetes/objects/operator-settings.ts');
   const { SECRETS } = await import('../../kubernetes/objects/resources.ts');

@@ -41,7 +41,6 @@ export function unknownSettingText(name: string, meant: string | undefined): str
   return `${name} is not a setting and is ignored${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
-/** Without Markdown's code spans. */
 function plain(text: string): string {
   return text.replaceAll('`', '');
 }

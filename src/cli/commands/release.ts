@@ -31,7 +31,7 @@ export function releaseCommand(): Command {
     });
 }
 
-/** @param cluster as it was named on the command line. */
+/** The result as text. @param cluster as named on the command line. */
 export function formatReleased(cluster: string, released: ReleaseResult): string {
   const { failures, blockedBy } = released;
   const givenUp = failures.map(failureLine);

@@ -48,7 +48,7 @@ async function renew(
   return result.value;
 }
 
-/** Prints each new activity as it starts. The renewal does not depend on these queries, so unavailability is ignored. */
+/** Prints each new activity as it starts. The renewal does not need these queries: unavailability is ignored. */
 async function printProgress(client: Client, handle: WorkflowHandle, signal: AbortSignal): Promise<void> {
   const { describeProgress } = await import('../issuance-progress.ts');
   const { isUnavailable } = await import('../temporal-client.ts');

@@ -80,7 +80,6 @@ async function clusterReport(name: ClusterName, options: StatusOptions): Promise
   });
 }
 
-/** Reads the resources when the workflows cannot answer, or there is none. */
 async function temporalElseKubernetes<Report>(
   options: StatusOptions,
   fromTemporal: () => Promise<Report>,

@@ -1,4 +1,4 @@
-/** Status from the CertificateRequests: while Temporal or the worker is unavailable, and for clusters without a workflow. */
+/** From the CertificateRequests: while Temporal or the worker is unavailable, and for clusters without a workflow. */
 import { z } from 'zod';
 import { gateOf } from '../../clusters/gate.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
@@ -12,7 +12,7 @@ import { byUrgency, type CertificateRow, type ClusterReport, type FleetReport, t
 
 const text = z.string().max(8192).optional().catch(undefined);
 
-/** The fields that observeRequest() does not read. Each is optional, so that a malformed one does not hide the other. */
+/** The fields that observeRequest() does not read. Each is optional: a malformed one must not hide the other. */
 const statusSchema = z
   .looseObject({
     status: text,
@@ -99,7 +99,6 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
   };
 }
 
-/** The state that the conditions amount to, with reason and message of the condition that decides. */
 function stateOf(object: KubernetesObject): Pick<FleetRow, 'state' | 'reason'> & { readonly message: string } {
   const { status, conditions } = statusSchema.parse(object['status']);
   const [ready, renewing, failing] = ['Ready', 'Renewing', 'Failing'].map((type) =>

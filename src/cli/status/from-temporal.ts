@@ -1,4 +1,3 @@
-/** Status from the workflows. */
 import type { Client } from '@temporalio/client';
 import { summaryMessage } from '../../certificates/status-messages.ts';
 import { gateOf } from '../../clusters/gate.ts';

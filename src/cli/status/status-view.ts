@@ -1,4 +1,3 @@
-/** The reports of `certman status`, from either source, as text. */
 import { compareUrgency } from '../../certificates/urgency.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 
@@ -32,7 +31,6 @@ export interface CertificateRow {
   readonly notAfter?: string;
   readonly renewalTime?: string;
   readonly nextAttempt?: string;
-  /** What the issuance is doing now. */
   readonly activity?: string;
 }
 

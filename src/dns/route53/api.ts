@@ -1,4 +1,4 @@
-/** The calls that certman makes to Route 53 with one set of credentials: rate limited, bounded, with typed failures; not retried here. */
+/** Calls to Route 53 with one set of credentials: rate limited, bounded, with typed failures; not retried here. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import {
@@ -24,7 +24,7 @@ const REQUEST_TIMEOUT_MS = 20_000;
 /** Maximum of one ListResourceRecordSets (Route 53 API reference). */
 const MAX_PAGE_SIZE = 300;
 
-/** Ends a listing that pages in circles. An AWS account has at most 500 hosted zones by default, 100 in a page. */
+/** Ends a listing that pages in circles: an AWS account has at most 500 zones by default, 100 in a page. */
 const MAX_ZONE_PAGES = 1_000;
 
 /** One pool of connections for all credentials. */
@@ -46,13 +46,10 @@ export interface ListedZone {
 
 /** Credentials and the rate limit that they share. */
 export interface Route53Options {
-  /** Equal for equal credentials. */
   readonly credentialsId: string;
-  /** Absent: the SDK's default chain. */
   readonly credentials?: Route53ClientConfig['credentials'];
   /** Shared by all clients of the same AWS account. */
   readonly rateLimiter: Route53RateLimiter;
-  /** Records each request, for metrics. */
   readonly onRequest?: (service: string, action: string) => void;
 }
 
@@ -75,7 +72,6 @@ export class Route53Api {
     });
   }
 
-  /** All zones of the account, page by page. */
   async listZones(): Promise<readonly ListedZone[]> {
     const zones: ListedZone[] = [];
     let marker: string | undefined;
@@ -101,7 +97,6 @@ export class Route53Api {
     });
   }
 
-  /** The authoritative servers of a public zone. */
   async nameServers(zoneId: string): Promise<readonly string[]> {
     const answer = await this.#request('GetHostedZone', `describe hosted zone ${zoneId}`, () =>
       this.#client.send(new GetHostedZoneCommand({ Id: zoneId })),
@@ -109,10 +104,7 @@ export class Route53Api {
     return (answer.DelegationSet?.NameServers ?? []).map(decodeName);
   }
 
-  /**
-   * The TXT sets of these names; names without one are absent. Each page starts at the first name that no page has covered
-   * yet, so that this takes no more requests than names, and no more than the zone has pages between them.
-   */
+  /** Starts each page at the first name that none has covered: no more requests than names, or pages between them. */
   async readTxtSets(zoneId: string, names: Iterable<string>): Promise<Map<string, TxtRecordSet>> {
     const sets = new Map<string, TxtRecordSet>();
     let rest = [...names].toSorted(compareNamesByLabel);
@@ -174,7 +166,6 @@ export class Route53Api {
     return { id: stripIdPrefix(info.Id), inSync: info.Status === 'INSYNC' };
   }
 
-  /** Whether all of Route 53's servers have a change. */
   async isInSync(changeId: string): Promise<boolean> {
     const answer = await this.#request('GetChange', `describe change ${changeId}`, () =>
       this.#client.send(new GetChangeCommand({ Id: changeId })),

@@ -1,4 +1,3 @@
-/** Temporary AWS credentials by STS AssumeRole. */
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { AwsCredentials } from '../../kubernetes/objects/aws-credentials.ts';
@@ -7,7 +6,6 @@ import { fromAwsError } from './aws-error.ts';
 
 /** AWS's minimum (STS API reference, AssumeRole); enough, since sessions are renewed as they are used. */
 const SESSION_SECONDS = 900;
-/** A session is not used when it expires sooner than this. */
 const EXPIRY_MARGIN_MS = 120_000;
 
 /** Static credentials, or those of a session. */
@@ -22,12 +20,12 @@ export interface Session {
   readonly expires: number;
 }
 
-/** How long a session may be used from now on, in milliseconds. */
+/** How long a session may still be used, in milliseconds. */
 export function usableMs(session: Session): number {
   return session.expires - Date.now() - EXPIRY_MARGIN_MS;
 }
 
-/** @throws CertmanError `dns/accessDenied` when the role may not be assumed, and other `dns/…`. */
+/** Calls STS AssumeRole. @throws CertmanError `dns/accessDenied` when the role may not be assumed, other `dns/…`. */
 export async function assumeRole(
   credentials: SessionCredentials,
   role: { readonly arn: string; readonly region: string; readonly externalId?: string },

@@ -1,10 +1,7 @@
-/**
- * Failures of AWS calls, typed. Names: Route 53 API reference, "Common Errors" and the errors of each action; STS API reference
- * likewise.
- */
+/** Names of errors: "Common Errors" and the errors of each action in the API references of Route 53 and STS. */
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 
-/** Failures by the name of AWS's error, its suffix `Exception` left out; the last two by Node's or the SDK's code too. */
+/** By the name of AWS's error without its suffix `Exception`; the last two by Node's or the SDK's code too. */
 const CODES: readonly (readonly [RegExp, FailureCode])[] = [
   [
     /^(AccessDenied|AuthFailure|ExpiredToken|IncompleteSignature|InvalidAccessKeyId|InvalidClientTokenId|InvalidSignature|MissingAuthenticationToken|NotAuthorized|OptInRequired|RequestExpired|SignatureDoesNotMatch|UnauthorizedAccess|UnrecognizedClient)$/,
@@ -33,7 +30,6 @@ const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'dns/zoneNotFound': 'Create the hosted zone, or correct the base domain of the ClusterDeployment.',
 };
 
-/** After throttling, a request is retried no sooner. */
 const THROTTLE_BACKOFF_MS = 2_000;
 
 const MAX_MESSAGE_LENGTH = 300;
@@ -55,7 +51,7 @@ export class ChangeRefusedError extends CertmanError {
   }
 }
 
-/** @param doing what was being done, as in "AWS did not …". */
+/** Types a failure of AWS. @param doing what was being done, as in "AWS did not …". */
 export function fromAwsError(doing: string, error: unknown): CertmanError {
   if (error instanceof CertmanError) return error;
   const found = readAwsError(error);
@@ -121,10 +117,7 @@ function readAwsError(error: unknown): AwsError {
   };
 }
 
-/**
- * AWS's own sentence, shortened, without secrets: AWS explains a refused signature with the whole canonical request (session
- * token included), a refused key with the key's id.
- */
+/** Without secrets: AWS quotes a refused signature's canonical request (session token), and a refused key's id. */
 function sanitizedMessage(name: string, message: string): string {
   const cut = message.replace(/\s*The Canonical String[\s\S]*$/i, '').replaceAll(/\s+/g, ' ');
   const clean = cut

@@ -1,10 +1,8 @@
 /**
- * Turns requests to publish and withdraw TXT values of one zone into Route 53 change batches. Pure.
- *
- * A record set is all values of one name, and a change replaces all of it: the challenges of `x` and `*.x` share a name, and
- * other programs may have values there. So a plan starts from the sets that were just read: Route 53 refuses a CREATE when the
- * set exists by now, and a DELETE when it has changed. DELETE and CREATE of one name in one batch, which is applied as a whole
- * or not at all, are a compare-and-swap: workers and other programs cannot overwrite each other.
+ * Plans the Route 53 change batches of one zone. Pure. A change replaces all values of a name: the challenges of `x`
+ * and `*.x` share one, and other programs may have values there. So a plan starts from sets just read: a CREATE is
+ * refused when the set exists by now, a DELETE when it has changed. Both in one batch, which is applied as a whole or
+ * not at all, are a compare-and-swap: workers and other programs cannot overwrite each other.
  */
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { quoteTxt } from './record-format.ts';
@@ -25,7 +23,7 @@ export interface TxtRecordSet {
   readonly values: readonly string[];
 }
 
-/** The TXT record sets of a zone by name; a name that is absent has none. */
+/** By name; a name that is absent has none. */
 export type TxtRecordSets = ReadonlyMap<string, TxtRecordSet>;
 
 /** One change of a record set; a batch has several. */
@@ -40,17 +38,14 @@ export interface SubmittedChange {
   readonly inSync: boolean;
 }
 
-/**
- * `compare`: refused when the zone is not as it was read. `overwrite`: UPSERT, for an API that refuses the former although
- * nothing that it lists has changed.
- */
+/** `compare`: refused when the zone has changed. `overwrite`: UPSERT, for an API that refuses although it has not. */
 export type ChangeMode = 'compare' | 'overwrite';
 
 /** Quotas of ChangeResourceRecordSets (Route 53 developer guide, "Quotas", "Maximums on API requests"). */
 export interface BatchLimits {
-  /** ResourceRecord elements, those of an UPSERT counted twice. */
+  /** ResourceRecord elements; those of an UPSERT count twice. */
   readonly elements: number;
-  /** Characters of all Value elements, those of an UPSERT counted twice. */
+  /** Characters of all Value elements; those of an UPSERT count twice. */
   readonly characters: number;
 }
 
@@ -141,9 +136,8 @@ export function namesOf(requests: readonly TxtRequest[]): ReadonlySet<string> {
 }
 
 /**
- * Packs requests, in their order, into groups that fit one batch each. A request that does not fit alone is split by names; a
- * name that does not fit alone is a group for the API to refuse.
- * @param known what the zone has before the first group; each further group is planned on the result of the one before.
+ * Packs requests, in order, into groups of one batch each, each planned on the result of the one before. A request that
+ * does not fit alone is split by names; a name that does not fit alone is a group for the API to refuse.
  */
 export function packRequests<Request extends TxtRequest>(
   known: TxtRecordSets,
@@ -171,7 +165,6 @@ export function packRequests<Request extends TxtRequest>(
   return groups;
 }
 
-/** @returns how many of the first requests fit together, by bisection. */
 function longestFit<Request>(requests: readonly Request[], fit: (group: readonly Request[]) => boolean): number {
   let fitting = 0;
   let tooMany = requests.length + 1;
@@ -184,7 +177,6 @@ function longestFit<Request>(requests: readonly Request[], fit: (group: readonly
   return fitting;
 }
 
-/** Two requests with half of the names each, or the request itself when it has one name. */
 function splitByName<Request extends TxtRequest>(request: Request): readonly Request[] {
   const names = [...namesOf([request])];
   if (names.length < 2) return [request];

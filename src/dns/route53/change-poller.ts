@@ -1,4 +1,3 @@
-/** Waits for Route 53 changes to be INSYNC: one GetChange at a time for each change, shared by all its callers. */
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { abortable, sleep } from '../abortable.ts';
 
@@ -7,10 +6,9 @@ const POLL_INTERVAL_MS = 2_500;
 
 const MAX_TRACKED_CHANGES = 2_000;
 
-/** Polls the changes of all callers of a worker. */
+/** Waits for Route 53 changes to be INSYNC: one GetChange at a time for each change, shared by all its callers. */
 export class ChangePoller {
   readonly #pollIntervalMs: number;
-  /** Whether a change is INSYNC, by its id. */
   readonly #inSync: LoadingCache<boolean>;
 
   constructor(pollIntervalMs = POLL_INTERVAL_MS) {
@@ -19,10 +17,7 @@ export class ChangePoller {
     this.#inSync = new LoadingCache({ max: MAX_TRACKED_CHANGES, ttlMs: pollIntervalMs * 0.8 });
   }
 
-  /**
-   * @param poll one GetChange.
-   * @returns whether the change is INSYNC; false once `patienceMs` are over.
-   */
+  /** @returns whether the change is INSYNC; false once `patienceMs` are over. */
   async waitInSync(
     changeId: string,
     poll: (changeId: string) => Promise<boolean>,
@@ -36,7 +31,6 @@ export class ChangePoller {
     return true;
   }
 
-  /** Records a change that was INSYNC when it was accepted. */
   markInSync(changeId: string): void {
     this.#inSync.set(changeId, true, Number.POSITIVE_INFINITY);
   }

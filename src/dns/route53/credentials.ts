@@ -1,7 +1,3 @@
-/**
- * Which AWS credentials reach a zone: a Secret in the cluster's namespace, a chain of assumed roles, certman's own (FedRAMP),
- * or the SDK's default chain. A standalone CertificateRequest uses only the Secret that it names.
- */
 import { createHash } from 'node:crypto';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import type { ZoneTarget } from '../../clusters/cluster-view.ts';
@@ -35,13 +31,12 @@ const DEFAULT_CHAIN: ResolvedCredentials = { id: 'default', account: 'default' }
 /** Where credentials are read from. */
 export interface CredentialSourceOptions {
   readonly kubernetes: KubernetesApi;
-  /** Namespace of Secret `certman-operator-aws-credentials`. */
   readonly operatorNamespace: string;
   /** FedRAMP: certman's own credentials serve all clusters, and standalone requests where these may use them. */
   readonly fedramp?: { readonly standaloneRequests: boolean };
 }
 
-/** Reads the credentials of targets, and caches them. */
+/** Finds and caches AWS credentials: a zone's Secret, assumed roles, certman's own (FedRAMP), or the SDK's default. */
 export class CredentialSource {
   readonly #options: CredentialSourceOptions;
   readonly #resolved = new LoadingCache<ResolvedCredentials>(CACHE_OPTIONS);
@@ -51,8 +46,12 @@ export class CredentialSource {
     this.#options = options;
   }
 
-  /** @throws CertmanError `dns/credentialsMissing`, `dns/credentialsMalformed`, `dns/accessDenied` (a role that may not be assumed), `dns/platformUnsupported`, `kubernetes/…`. */
+  /**
+   * @throws CertmanError `dns/credentialsMissing`, `dns/credentialsMalformed`, `dns/accessDenied` (a role that may not
+   *   be assumed), `dns/platformUnsupported`, `kubernetes/…`.
+   */
   async resolve(target: ZoneTarget): Promise<ResolvedCredentials> {
+    // On every call: a cluster of the same namespace may have put the same credentials into the cache.
     this.#requireOwnSecret(target);
     return await this.#resolved.get(this.#keyOf(target), () => this.#load(target));
   }
@@ -94,11 +93,7 @@ export class CredentialSource {
     return toResolved(await readAwsCredentials(kubernetes, { namespace, name: platform.credentialsSecret }));
   }
 
-  /**
-   * A user who may create CertificateRequests in a namespace chooses the names of a standalone one: with certman's credentials,
-   * that user would get certificates for names of other users. Checked on every call, because a cluster of the same
-   * namespace may have put the same credentials into the cache.
-   */
+  /** A standalone request uses its own Secret only: with certman's, its author could get names of other users. */
   #requireOwnSecret({ kind, namespace, clusterName, platform }: ZoneTarget): void {
     if (kind === undefined) return;
     const request = `CertificateRequest ${namespace}/${clusterName} is standalone`;

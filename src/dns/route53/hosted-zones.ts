@@ -1,4 +1,3 @@
-/** Which hosted zone takes a cluster's TXT records. */
 import { z } from 'zod';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { isInZone, normalizeName } from '../../certificates/dns-name.ts';
@@ -50,13 +49,12 @@ export class HostedZones {
     });
   }
 
-  /** The zone that was found does not exist: the next lookup reads everything anew. */
+  /** The known zone does not exist: the next lookup reads everything anew. */
   invalidate(api: Route53Api, target: ZoneTarget): void {
     this.#zones.delete(keyOf(api, target));
     this.#listings.delete(api.credentialsId);
   }
 
-  /** Authoritative servers of a zone; none where they are not needed. */
   async nameServers(api: Route53Api, zone: HostedZone): Promise<readonly string[]> {
     if (!this.#options.needsNameServers) return [];
     return zone.nameServers ?? (await this.#nameServers.get(zone.id, () => api.nameServers(zone.id)));
@@ -96,10 +94,7 @@ const dnsZoneSchema = z.looseObject({
     .optional(),
 });
 
-/**
- * The zone that Hive manages for the cluster: the DNSZone in its namespace of that name.
- * @returns undefined when there is none (`manageDNS: false`). @throws CertmanError `dns/zoneNotFound` when Hive has not created it yet.
- */
+/** The zone of the cluster's DNSZone; none if `manageDNS: false`. @throws `dns/zoneNotFound` until Hive creates it. */
 async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Promise<HostedZone | undefined> {
   const name = normalizeName(target.zoneName);
   try {
@@ -126,7 +121,7 @@ async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Prom
 
 /**
  * The public zone with the longest name that is the wanted one or a parent of it. Pure.
- * @throws CertmanError `dns/zoneNotFound`; `dns/zoneAmbiguous` when two have that name, since only one can be the delegated one.
+ * @throws CertmanError `dns/zoneNotFound`; `dns/zoneAmbiguous` for two of that name: only one can be the delegated one.
  */
 export function selectZone(zones: readonly ListedZone[], zoneName: string): Pick<ListedZone, 'id' | 'name'> {
   const candidates = zones.filter((zone) => isInZone(zoneName, zone.name));

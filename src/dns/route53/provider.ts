@@ -1,4 +1,3 @@
-/** {@link DnsProvider} on AWS Route 53. */
 import { LRUCache } from 'lru-cache';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import type { ZoneTarget } from '../../clusters/cluster-view.ts';
@@ -17,7 +16,7 @@ import { ZoneBatchers } from './zone-batchers.ts';
 
 /** Clients, batchers and rate limiters kept; of batchers more while all are busy. */
 const MAX_CACHED = 2_000;
-/** How long an activity waits for a change to be INSYNC before it leaves the waiting to its retry. */
+/** How long an activity waits for INSYNC before it leaves the waiting to its retry. */
 const MAX_INSYNC_WAIT_MS = 5_000;
 const PENDING_RETRY_MS = 5_000;
 
@@ -29,7 +28,7 @@ export interface Route53Settings {
   readonly fedramp?: { readonly hostedZoneId: string; readonly standaloneRequests: boolean };
 }
 
-/** Its change handles are ids of Route 53 changes. */
+/** {@link DnsProvider} on AWS Route 53; its change handles are ids of Route 53 changes. */
 export class Route53Provider implements DnsProvider {
   readonly #credentials: CredentialSource;
   readonly #zones: HostedZones;
@@ -106,7 +105,7 @@ export class Route53Provider implements DnsProvider {
     });
   }
 
-  /** Runs `work` with the target's credentials, which are dropped from the cache when AWS refuses them. */
+  /** Runs `work` with the target's credentials; drops them from the cache when AWS refuses them. */
   async #withApi<T>(target: ZoneTarget, signal: AbortSignal, work: (api: Route53Api) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     try {

@@ -1,4 +1,3 @@
-/** A request in the queue of a zone, and the caller that waits for it. */
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import type { SubmittedChange, TxtRequest } from './change-batch.ts';
 

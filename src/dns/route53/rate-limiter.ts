@@ -1,4 +1,3 @@
-/** A queue in front of Route 53 that keeps the rate limit of an AWS account; first come, first served. */
 import { CertmanError } from '../../failures/failure.ts';
 import { allowedAt, perSecond, type RateLimit, recordUse } from '../../rate-limit/gcra.ts';
 import { sleep } from '../abortable.ts';
@@ -6,7 +5,7 @@ import { sleep } from '../abortable.ts';
 /** A caller that would wait longer than this fails, and is retried with its activity. */
 const MAX_WAIT_MS = 15_000;
 
-/** The queue of one AWS account. */
+/** A queue that keeps the rate limit of one AWS account; first come, first served. */
 export class Route53RateLimiter {
   readonly #limit: RateLimit;
   /** Theoretical arrival time, on the clock of `performance.now()`. */

@@ -1,4 +1,3 @@
-/** How Route 53 writes and orders names and TXT values. Pure. */
 import { normalizeName } from '../../certificates/dns-name.ts';
 
 /** Longest character-string of a TXT record (RFC 1035 §3.3.14). */

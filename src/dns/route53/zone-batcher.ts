@@ -1,10 +1,3 @@
-/**
- * Collects what all activities of a worker want to change in one hosted zone into few batches.
- *
- * A round: collect requests for a while, read the record sets concerned, plan, send. One round at a time, so that a worker
- * never competes with itself. Each caller gets an answer of its own: a batch that Route 53 refuses is planned again on what
- * the zone has now, then bisected until the refused request is alone.
- */
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 import { sleep } from '../abortable.ts';
 import { ChangeRefusedError } from './aws-error.ts';
@@ -32,9 +25,8 @@ export interface ZoneApi {
 
 /** Delays of a batcher. */
 export interface ZoneBatcherOptions {
-  /** How long requests are collected, from the first one on. */
+  /** From the first request on. */
   readonly windowMs: number;
-  /** Delays between attempts at a call that meets a transient failure. */
   readonly retryDelaysMs?: readonly number[];
 }
 
@@ -47,7 +39,12 @@ const MAX_ROUND_SIZE = 400;
 const MAX_ATTEMPTS = 7;
 const CONFLICT_RETRY_MS = 5_000;
 
-/** The queue of one zone with one set of credentials. */
+/**
+ * Collects all changes of a worker to one zone, with one set of credentials, into few batches. A round: collect, read
+ * the record sets concerned, plan, send; one at a time, so that a worker never competes with itself. A refused batch is
+ * planned again on what the zone has now, then bisected until the refused request is alone: each caller gets its own
+ * answer.
+ */
 export class ZoneBatcher {
   readonly #api: ZoneApi;
   readonly #windowMs: number;
@@ -62,16 +59,11 @@ export class ZoneBatcher {
     this.#retryDelaysMs = options.retryDelaysMs ?? RETRY_DELAYS_MS;
   }
 
-  /** Whether no request is queued or under way. */
   get idle(): boolean {
     return !this.#running;
   }
 
-  /**
-   * @throws CertmanError with `outcomeUnknown` when the request, or a part of it, is or may be in the zone.
-   * @param signal removes the request while it is queued. One whose batch is under way is finished first, so that a later
-   *   withdrawal finds all of it.
-   */
+  /** @throws CertmanError with `outcomeUnknown` when the request, or a part of it, is or may be in the zone. */
   async submit(request: TxtRequest, signal: AbortSignal): Promise<BatchOutcome> {
     signal.throwIfAborted();
     if (request.records.length === 0) return {};
@@ -80,6 +72,7 @@ export class ZoneBatcher {
     this.#queue.push(queued);
     const dequeue = (): void => {
       const at = this.#queue.indexOf(queued);
+      // Under way: finished first, so that a later withdrawal finds all of it.
       if (at === -1) return;
       this.#queue.splice(at, 1);
       caller.fail(signal.reason);
@@ -118,11 +111,7 @@ export class ZoneBatcher {
     }
   }
 
-  /**
-   * Sends groups one after the other, each planned on what the zone has after the one before. Never rejects.
-   * @param known what the zone has before the first one.
-   * @returns what it has after the last one; undefined when it has to be read again.
-   */
+  /** Never rejects. Plans each group on the result of the one before. @returns the sets; undefined: read them again. */
   async #sendEach(
     groups: readonly (readonly QueuedRequest[])[],
     known: TxtRecordSets,
@@ -144,7 +133,6 @@ export class ZoneBatcher {
     return current;
   }
 
-  /** @returns what the zone has afterwards; undefined when it has to be read again. */
   async #send(
     group: readonly QueuedRequest[],
     known: TxtRecordSets,
@@ -217,7 +205,6 @@ function failAll(group: readonly QueuedRequest[], error: unknown): void {
   for (const { caller } of group) caller.fail(error);
 }
 
-/** The known sets, with those of `names` as they are in `current`. */
 function replaceSets(known: TxtRecordSets, names: ReadonlySet<string>, current: TxtRecordSets): TxtRecordSets {
   return new Map([...[...known].filter(([name]) => !names.has(name)), ...current]);
 }
@@ -232,9 +219,8 @@ function conflict(group: readonly TxtRequest[]): CertmanError {
 }
 
 /**
- * When the zone has changed since it was read, that explains a refusal, and comparing again is right. When it has not, the API
- * contradicts its own list (an emulator that remembers withdrawn records does), or objects to something else, which
- * overwriting shows.
+ * A zone that has changed explains a refusal. Else the API contradicts its own list (an emulator that remembers
+ * withdrawn records does), or objects to something else, which overwriting shows.
  */
 function modeAfterRefusal(group: readonly TxtRequest[], before: TxtRecordSets, now: TxtRecordSets): ChangeMode {
   return [...namesOf(group)].every((name) => hasSameValues(before.get(name), now.get(name))) ? 'overwrite' : 'compare';

@@ -1,14 +1,9 @@
-/** The batchers of all zones that a worker writes to. */
 import { type ZoneApi, ZoneBatcher, type ZoneBatcherOptions } from './zone-batcher.ts';
 
-/**
- * A bounded set of batchers, of which the least recently used idle ones are evicted. A busy batcher stays, beyond the bound
- * too: a second one for its zone would not know its last change, and could overwrite its changes with an UPSERT.
- */
+/** Evicts only idle batchers, the least recently used first: busy ones stay, beyond the bound too. */
 export class ZoneBatchers {
   readonly #max: number;
   readonly #options: ZoneBatcherOptions;
-  /** The least recently used first. */
   readonly #batchers = new Map<string, ZoneBatcher>();
 
   constructor(max: number, options: ZoneBatcherOptions) {
@@ -29,6 +24,7 @@ export class ZoneBatchers {
   #evictIdle(): void {
     for (const [key, { idle }] of this.#batchers) {
       if (this.#batchers.size < this.#max) return;
+      // A second batcher for the zone would not know its last change and could overwrite it with an UPSERT.
       if (idle) this.#batchers.delete(key);
     }
   }
