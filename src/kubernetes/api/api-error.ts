@@ -115,7 +115,10 @@ function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
   return CODES[httpStatus] ?? (httpStatus >= 500 ? 'kubernetes/unreachable' : 'kubernetes/unexpected');
 }
 
-/** Another uid or a failed `test` is a 422 too: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch). */
+/**
+ * A write for another uid or a failed JSON patch `test`: 422 as for an invalid object, but without an invalid field.
+ * Source: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch).
+ */
 function isFailedPrecondition(status: Status | undefined): boolean {
   const causes = status?.details?.causes ?? [];
   return (

@@ -71,7 +71,7 @@ export interface KubernetesApi {
   /** @returns undefined on 404. */
   get(resource: ResourceType, key: ObjectKey, signal?: AbortSignal): Promise<KubernetesObject | undefined>;
   list(resource: ResourceType, options?: ListOptions): AsyncIterable<KubernetesObject>;
-  /** Forced server-side apply as {@link FIELD_MANAGER}. With a uid, never creates: 409 → `kubernetes/conflict`. */
+  /** Forced server-side apply as {@link FIELD_MANAGER}. With a uid it never creates: 409 → `kubernetes/conflict`. */
   apply(resource: ResourceType, object: KubernetesObject, options?: WriteOptions): Promise<KubernetesObject>;
   /** @returns the object, or undefined when one of that name exists already. */
   create(resource: ResourceType, object: KubernetesObject, signal?: AbortSignal): Promise<KubernetesObject | undefined>;

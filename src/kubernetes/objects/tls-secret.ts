@@ -40,7 +40,7 @@ export interface ApplyTlsSecretInput {
   readonly keyPem: string;
 }
 
-/** Applies both entries at once and no others: Hive hashes all of `data` and redeploys the API server on a change. */
+/** Applies these two entries only, at once: Hive hashes all of `data` and redeploys the API server on a change. */
 export async function applyTlsSecret(
   kubernetes: KubernetesApi,
   { namespace, name, requestName, requestUid, chainPem, keyPem }: ApplyTlsSecretInput,
