@@ -35,7 +35,7 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
   };
 }
 
-/** Why the workflow must evaluate its Secret again, if so. @param request undefined when missing or to be re-created. */
+/** Why the workflow must evaluate its Secret again, if so. @param request undefined if missing or to be re-created. */
 export function describeSecretChange(
   previous: ObservedSecret | undefined,
   now: ObservedSecret,
