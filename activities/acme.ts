@@ -1,7 +1,3 @@
-/**
- * The activities on the CA (RFC 8555). Private keys are generated, staged and installed within them, so that none leaves the
- * worker. Each is idempotent: an attempt finds what an interrupted one did.
- */
 import { Context } from '@temporalio/activity';
 import type { AcmeClientSource } from '../src/acme/client-source.ts';
 import type { AcmeActivities } from '../src/contract/activities.ts';
@@ -18,7 +14,7 @@ export interface AcmeActivityDeps extends Pick<AttemptContext, 'kubernetes' | 's
   readonly ca: AcmeClientSource;
 }
 
-/** Creates the activities of {@link AcmeActivities}. */
+/** Creates the activities on the CA. Each is idempotent, and no private key leaves the worker. */
 export function createAcmeActivities({ ca: source, ...deps }: AcmeActivityDeps): AcmeActivities {
   const attemptContext = (): AttemptContext => {
     const { info, cancellationSignal: signal, log } = Context.current();

@@ -1,4 +1,3 @@
-/** The DNS service of a zone: the TXT records that answer DNS-01 challenges (RFC 8555 §8.4). */
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { DnsActivities, PublishedRecords } from '../src/contract/activities.ts';
@@ -18,7 +17,7 @@ const pendingPublicationSchema = z.object({
   change: z.string().max(512),
 });
 
-/** Creates the activities that publish and withdraw TXT records. */
+/** Creates the activities that publish and withdraw the TXT records of DNS-01 challenges (RFC 8555 §8.4). */
 export function createDnsActivities({ dns }: DnsActivityDeps): DnsActivities {
   return {
     publishTxtRecords: wrapActivity(async ({ zone, records }): Promise<PublishedRecords> => {

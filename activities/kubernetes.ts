@@ -1,4 +1,3 @@
-/** Activities on the management cluster's API server. */
 import { Context } from '@temporalio/activity';
 import type { DecommissionRules, KubernetesActivities } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
@@ -10,13 +9,12 @@ import { reportStatus } from '../src/kubernetes/objects/report-status.ts';
 import { BUNDLE_STATUS, REQUEST_STATUS, StatusWriter } from '../src/kubernetes/objects/status-writer.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
-/** What the activities need. */
+/** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {
   readonly kubernetes: KubernetesApi;
   readonly operatorNamespace: string;
   /** Shared with the other activities of the process, so that the ConfigMap is read once; created when absent. */
   readonly settings?: OperatorSettings;
-  /** Host of the directory that an order would go to now; undefined while there is no usable account. */
   readonly caHost?: () => Promise<string | undefined>;
   readonly decommission?: DecommissionRules;
 }

@@ -1,4 +1,3 @@
-/** Public DNS: verifies that the TXT records are visible before the CA validates them. */
 import { Context } from '@temporalio/activity';
 import type { PropagationActivities } from '../src/contract/activities.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';
@@ -9,7 +8,7 @@ export interface PropagationActivityDeps {
   readonly propagation: PropagationCheck;
 }
 
-/** Creates the activity that verifies the propagation of TXT records. */
+/** Creates the activity that verifies that TXT records are visible in public DNS before the CA validates them. */
 export function createPropagationActivities({ propagation }: PropagationActivityDeps): PropagationActivities {
   return {
     verifyPropagation: wrapActivity(async ({ records, zoneName, nameServers }) => {

@@ -1,4 +1,3 @@
-/** The controller as an activity: where it resumes, what its heartbeats carry, and how it ends. */
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { WatchActivities, WatchCheckpoint } from '../src/contract/activities.ts';
@@ -10,7 +9,6 @@ import { heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
 
 /** Well below the activity's start-to-close time-out, so that an attempt ends with its checkpoint as the result. */
 const MAX_ATTEMPT_MS = 23 * 3_600_000;
-
 const SIGNAL_TIMEOUT_MS = 5_000;
 
 const checkpointSchema = z.record(z.string().max(100), z.string().max(100));
@@ -21,7 +19,7 @@ export interface WatchActivityDeps extends Omit<ControllerDependencies, 'client'
   readonly stopping?: AbortSignal;
 }
 
-/** Creates the activity that runs the controller. */
+/** Creates the activity that runs the controller, with its checkpoint as heartbeat details. */
 export function createWatchActivities(dependencies: WatchActivityDeps): WatchActivities {
   const { logger, settings, stopping } = dependencies;
   return {

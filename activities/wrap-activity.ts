@@ -1,7 +1,4 @@
-/**
- * The edge between the modules under `src/`, which throw `CertmanError`, and Temporal, which records what an activity throws.
- * Only `FailureInfo` crosses it: causes and stacks of third-party errors can contain headers and bodies, and stay in the log.
- */
+/** The edge to Temporal: only `FailureInfo` crosses it. Causes and stacks can contain headers and bodies: log only. */
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { CertmanError, type FailureInfo, retryModeOf } from '../src/failures/failure.ts';
@@ -33,7 +30,7 @@ const HEARTBEAT_INTERVAL_MS = 3_000;
 /** Details of an activity's heartbeats, which every heartbeat replaces, the periodic ones included. */
 const heartbeatDetails = new WeakMap<Context, () => unknown>();
 
-/** Heartbeats now, with details that the next attempt finds in `info.heartbeatDetails`. Use it instead of `Context.heartbeat`. */
+/** Heartbeats now, with details that the next attempt finds; use it instead of `Context.heartbeat`. */
 export function heartbeat(details: unknown): void {
   heartbeatFrom(() => details);
   Context.current().heartbeat(details);
@@ -44,10 +41,7 @@ export function heartbeatFrom(details: () => unknown): void {
   heartbeatDetails.set(Context.current(), details);
 }
 
-/**
- * Wraps an activity: heartbeats while it runs, so that cancellation reaches it and a lost worker is noticed; throws every error
- * as a typed `ApplicationFailure`, and cancellation as `CancelledFailure`.
- */
+/** Heartbeats, so that cancellation and lost workers are noticed; throws `ApplicationFailure` or `CancelledFailure`. */
 export function wrapActivity<Args extends unknown[], Result>(
   activity: (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {

@@ -21,11 +21,7 @@ export interface AcmeAccount {
   readonly directoryUrl: string;
 }
 
-/**
- * Parses the account Secret.
- * @param configuredDirectoryUrl default: Let's Encrypt's directory, by the host of the account URL.
- * @throws CertmanError `acme/accountInvalid`, which names what was found but never quotes the key.
- */
+/** Parses the account Secret. @throws CertmanError `acme/accountInvalid`, which never quotes the key. */
 export function parseAccount(stored: StoredAccount, configuredDirectoryUrl?: string): AcmeAccount {
   const url = parseAccountUrl(stored.accountUrl);
   return {

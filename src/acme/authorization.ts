@@ -5,7 +5,6 @@ import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import type { AcmeClient } from './client.ts';
 import { describeProblem, problemCode, problemSchema } from './problems.ts';
 
-/** A challenge (RFC 8555 §8), of any type. */
 const challengeSchema = z.object({
   type: z.string().max(64),
   url: z.url().max(2048),
@@ -19,7 +18,6 @@ const challengeSchema = z.object({
 /** A challenge (RFC 8555 §8), as the CA sends it. */
 export type Challenge = z.infer<typeof challengeSchema>;
 
-/** An authorization (RFC 8555 §7.1.4). */
 const authorizationSchema = z.object({
   identifier: z.object({ type: z.string().max(64), value: z.string().max(512) }),
   status: z.enum(['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked']),
@@ -75,9 +73,8 @@ export function dns01RecordValue(token: string, thumbprint: string): string {
 }
 
 /**
- * TXT records that prove control of every name of a standalone CertificateRequest, one for each identifier, beside those of
- * challenges. Threat: the CA reuses authorizations of the account, which other clusters' orders obtained (RFC 8555 §7.4.1).
- * The value depends on the order, so that records of another order prove nothing for this one.
+ * TXT records, beside those of challenges, that prove control of every name of a standalone request. Threat: the CA
+ * reuses authorizations that other clusters' orders obtained (RFC 8555 §7.4.1). So the value depends on the order.
  */
 export function ownershipRecords(
   dnsNames: readonly string[],
@@ -92,7 +89,7 @@ export function ownershipRecords(
 
 const MAX_NAMES_SHOWN = 5;
 
-/** Codes of a challenge's problem that are more specific than `acme/challengeFailed`. */
+/** More specific than `acme/challengeFailed`. */
 const SPECIFIC_CODES = new Set<FailureCode>(['acme/rejectedIdentifier', 'acme/rateLimited', 'acme/serverError']);
 
 /** The error for {@link isFailed} authorizations: each name with the CA's problem. */

@@ -46,8 +46,7 @@ export function certificateMismatch(
 }
 
 /**
- * Revokes a certificate under the account (RFC 8555 §7.6). A certificate that needs no revocation, or that this account cannot
- * revoke, is an outcome, not an error.
+ * Revokes a certificate (RFC 8555 §7.6); one that needs none, or is not this account's, is an outcome, not an error.
  * @param reason CRLReason (RFC 5280 §5.3.1).
  * @throws CertmanError when the CA cannot be reached, or rejects the account itself.
  */
@@ -66,7 +65,7 @@ export async function revokeCertificate(
     if (!(error instanceof AcmeProblemError)) throw error;
     const { type, code, message } = error;
     if (type === 'alreadyRevoked') return { serialNumber, outcome: 'alreadyRevoked', message };
-    // For a certificate that it did not issue Boulder answers 404, Pebble malformed; for another account's both unauthorized.
+    // For a certificate of another CA Boulder answers 404, Pebble malformed; for another account's both unauthorized.
     if (code === 'acme/unauthorized' || code === 'acme/malformed') {
       return { serialNumber, outcome: 'unknownToAccount', message };
     }

@@ -8,7 +8,6 @@ import { AcmeTransport } from './transport.ts';
 export interface AccountStore {
   /** @throws CertmanError `acme/accountMissing`. */
   account(): Promise<StoredAccount>;
-  /** Drops the cached account. */
   invalidate(): void;
 }
 
@@ -33,7 +32,7 @@ const ACCOUNT_REJECTED_CODES = new Set<FailureCode>([
 
 const NO_ACCOUNT_CODES = new Set<FailureCode>(['acme/accountMissing', 'acme/accountInvalid']);
 
-/** Clients of the CA under the current account. Nonces and directory are kept for as long as the account stays the same. */
+/** Clients of the CA under the current account. Nonces and directory are kept while the account stays the same. */
 export class AcmeClientSource {
   readonly #options: AcmeClientSourceOptions;
   readonly #transport: AcmeTransport;
@@ -45,11 +44,7 @@ export class AcmeClientSource {
     this.#transport = new AcmeTransport({ userAgent: `certman/${version}`, caBundlePem, timeoutMs });
   }
 
-  /**
-   * Calls `work` with a client.
-   * @param signal cancels every request of that client.
-   * @throws CertmanError of `work`, or `acme/accountMissing`, `acme/accountInvalid`; the signal's reason.
-   */
+  /** @throws CertmanError `acme/accountMissing`, `acme/accountInvalid`, or what `work` throws; the signal's reason. */
   async withClient<Result>(work: (ca: AcmeClient) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     try {
       return await work(new AcmeClient(await this.#session(), signal));
@@ -59,7 +54,7 @@ export class AcmeClientSource {
     }
   }
 
-  /** Host of the directory that an order would go to now; undefined while there is no usable account. */
+  /** Host of the directory that an order would go to now; undefined without a usable account. */
   async caHost(): Promise<string | undefined> {
     try {
       return new URL((await this.#session()).account.directoryUrl).host;
@@ -81,7 +76,6 @@ export class AcmeClientSource {
     return session;
   }
 
-  /** Closes all connections to the CA. */
   close(): Promise<void> {
     return this.#transport.close();
   }

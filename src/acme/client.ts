@@ -44,12 +44,8 @@ export interface PostOptions<Body> extends GetOptions<Body> {
   readonly payload: object | null;
 }
 
-/**
- * Sends requests to a CA under one account. Validates every answer, throws `AcmeProblemError` for every refusal, and retries
- * nothing but badNonce. Safe for concurrent use.
- */
+/** Sends requests under one account: validates answers, throws `AcmeProblemError`, retries only badNonce. */
 export class AcmeClient {
-  /** Host of the directory. */
   readonly host: string;
   /** Cancels every request of this client. */
   readonly signal: AbortSignal | undefined;
@@ -66,7 +62,7 @@ export class AcmeClient {
     return new AcmeClient(this.session);
   }
 
-  /** The CA's directory, cached. @throws CertmanError when there is none to return. */
+  /** Cached. @throws CertmanError when there is none to return. */
   directory(): Promise<AcmeDirectory> {
     return this.session.directory.get();
   }

@@ -25,10 +25,9 @@ export interface CsrNames {
 }
 
 /**
- * Creates a PKCS#10 request (RFC 2986), signed on libuv's thread pool. Encodes it without acme-client's `createCsr`, whose ASN.1
- * library blocks the event loop for as long as all the rest of an order.
- * @returns DER.
- * @throws CertmanError `names/invalid` for a common name that is too long, `kubernetes/secretBroken` for an unknown key type.
+ * Creates a PKCS#10 request (RFC 2986) in DER, signed on libuv's thread pool. Replaces acme-client's `createCsr`, whose
+ * ASN.1 library blocks the event loop for as long as all the rest of an order.
+ * @throws CertmanError `names/invalid` for a too long common name, `kubernetes/secretBroken` for an unknown key type.
  */
 export async function createCsr(key: KeyObject, { dnsNames, commonName }: CsrNames): Promise<Buffer> {
   if (commonName !== undefined && Buffer.byteLength(commonName) > MAX_COMMON_NAME_LENGTH) {

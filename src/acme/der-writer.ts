@@ -34,7 +34,7 @@ export function objectIdentifier(dotted: string): Buffer {
   return tlv(0x06, Buffer.from([first * 40 + second, ...encoded]));
 }
 
-/** Digits of a number, most significant first. */
+/** Most significant first. */
 function digitsOf(value: number, base: number): number[] {
   return value < base ? [value] : [...digitsOf(Math.floor(value / base), base), value % base];
 }

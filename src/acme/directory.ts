@@ -3,7 +3,6 @@ import { CertmanError } from '../failures/failure.ts';
 import { errorFromResponse } from './problems.ts';
 import type { AcmeTransport } from './transport.ts';
 
-/** The members of a directory that certman uses (RFC 8555 §7.1.1). */
 const directorySchema = z.object({
   newNonce: z.url(),
   newAccount: z.url(),
@@ -29,7 +28,7 @@ export class DirectoryCache {
     this.#url = url;
   }
 
-  /** @throws CertmanError `acme/unreachable`, `acme/serverError`, … when the fetch fails and there is no stale copy. */
+  /** @throws CertmanError `acme/unreachable`, `acme/serverError`, … when the fetch fails without a stale copy. */
   async get(): Promise<AcmeDirectory> {
     if (this.#cached !== undefined && Date.now() - this.#cached.since < MAX_AGE_MS) return this.#cached.directory;
     // All callers share this fetch, so no caller's signal cancels it; the transport's time-out bounds it.

@@ -4,7 +4,6 @@ import { failedAuthorizationsError, fetchAuthorization, isFailed } from './autho
 import type { AcmeClient, AcmeResponse } from './client.ts';
 import { AcmeProblemError, describeProblem, problemCode, problemSchema } from './problems.ts';
 
-/** An order (RFC 8555 §7.1.3). */
 const orderSchema = z.object({
   status: z.enum(['pending', 'ready', 'processing', 'valid', 'invalid']),
   expires: z.string().max(64).optional(),
@@ -31,9 +30,8 @@ export interface NewOrder {
 }
 
 /**
- * Places an order (RFC 8555 §7.4). Omits `replaces` when the CA offers no renewal information (RFC 9773 §5), and retries
- * without it when the CA rejects it.
- * @param onReplacesRejected receives that rejection: the order may count against a rate limit that a replacement is exempt from.
+ * Places an order (RFC 8555 §7.4); without `replaces` if the CA has no renewal information (RFC 9773 §5) or rejects it.
+ * @param onReplacesRejected receives the rejection: a limit that exempts replacements may then count the order.
  * @throws CertmanError of any `acme/` code.
  */
 export async function placeNewOrder(
@@ -65,23 +63,17 @@ async function postNewOrder(ca: AcmeClient, { dnsNames, profile, replaces }: New
   });
 }
 
-/**
- * Whether `replaces` can be the reason of a rejection: replaced already (409), unknown certificate or issuer (404, malformed),
- * another account's certificate (unauthorized), no common name (malformed).
- */
+/** Replaced (409), unknown certificate or issuer (404, malformed), other account (unauthorized), no name in common. */
 function rejectsReplaces(error: AcmeProblemError): boolean {
   if (error.type === 'alreadyReplaced' || error.status === 404) return true;
   if (error.code === 'acme/malformed' || error.code === 'acme/unauthorized') return true;
   return error.type === 'serverInternal' && PEBBLE_REPLACES_REJECTION.test(error.message);
 }
 
-/** Pebble answers serverInternal for an unknown certificate and for a certificate without a name in common with the order. */
+/** Pebble answers serverInternal for an unknown certificate and for one without a name in common with the order. */
 const PEBBLE_REPLACES_REJECTION = /order for the given certificate|new order and existing order must match/;
 
-/**
- * Fetches an order.
- * @throws CertmanError `acme/orderGone` when the CA does not know it, or not under this account; any other `acme/` code.
- */
+/** Fetches an order. @throws CertmanError `acme/orderGone` when this account has no such order; any `acme/` code. */
 export async function fetchOrder(ca: AcmeClient, url: string): Promise<Order> {
   try {
     return toOrder(ca, await ca.post({ resource: 'order', url, payload: null, schema: orderSchema }), url);

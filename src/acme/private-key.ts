@@ -43,9 +43,8 @@ const HASH = 'sha256';
 const NONCE_BYTES = 32;
 
 /**
- * Proof of possession: whether a private key belongs to a public key, by signing a nonce. Comparing public keys, as
- * `X509Certificate.checkPrivateKey` does, proves nothing: PEM stores the public key beside the private one, and OpenSSL does not
- * check that they belong together. Signs on libuv's thread pool, because the owner of the Secret chooses the size of the key.
+ * Whether a private key belongs to a public key: signs a nonce, on libuv's thread pool, as the Secret's owner chooses
+ * the key size. `checkPrivateKey` proves nothing: OpenSSL does not compare a PEM's public key with its private key.
  */
 export async function isPrivateKeyOf(keyPem: string, publicKey: KeyObject): Promise<boolean> {
   const nonce = randomBytes(NONCE_BYTES);

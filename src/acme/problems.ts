@@ -58,7 +58,7 @@ const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'configuration/invalid': 'Correct the configured ACME profile.',
 };
 
-/** The problem type without its prefix (`malformed`); '' for a type that is not ACME's. */
+/** Without its prefix (`malformed`); '' for a type that is not ACME's. */
 function problemType(problem: Problem | undefined): string {
   return problem?.type?.startsWith(ACME_ERROR_PREFIX) === true ? problem.type.slice(ACME_ERROR_PREFIX.length) : '';
 }
@@ -67,7 +67,6 @@ function problemType(problem: Problem | undefined): string {
 export class AcmeProblemError extends CertmanError {
   /** {@link problemType}. */
   readonly type: string;
-  /** HTTP status. */
   readonly status: number;
 
   constructor(parts: ConstructorParameters<typeof CertmanError>[0], type: string, status: number) {
@@ -80,7 +79,6 @@ export class AcmeProblemError extends CertmanError {
 
 /** A refusal as it was received. */
 export interface ErrorResponse {
-  /** Host of the CA's directory. */
   readonly host: string;
   /** What was requested: completes "The CA refused …". */
   readonly what: string;
@@ -119,8 +117,8 @@ function failureCodeOf(status: number, type: string, problem: Problem | undefine
 }
 
 /**
- * Whether a refusal concerns the account, for which RFC 8555 has no types of its own: Boulder and Pebble use these details.
- * Without this distinction, a revocation that fails because of the account would count as a certificate that is not ours.
+ * Whether a refusal concerns the account: RFC 8555 has no type for that, so by details of Boulder and Pebble. Otherwise
+ * a revocation that fails because of the account would count as a certificate that is not ours.
  */
 function isAccountProblem(type: string, detail: string): boolean {
   if (type === 'malformed') return /JWS verification|key ?ID\b.*(prefix|invalid account URL)/i.test(detail);
@@ -138,7 +136,7 @@ export function problemCode(problem: Problem | undefined): FailureCode | undefin
 const MAX_DETAIL_LENGTH = 500;
 const MAX_SUBPROBLEMS = 5;
 
-/** The CA's description of a problem with up to five subproblems, on one line of bounded length; '' when there is none. */
+/** The CA's description of a problem with up to five subproblems, on one line of bounded length; '' if none. */
 export function describeProblem(problem: Problem | undefined): string {
   if (problem === undefined) return '';
   const subproblems = problem.subproblems ?? [];

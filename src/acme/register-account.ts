@@ -10,17 +10,12 @@ const accountSchema = z.object({ status: z.string().max(64) });
 /** A new account at a CA (RFC 8555 §7.3). */
 export interface AccountRegistration {
   readonly directoryUrl: string;
-  /** PEM of the account key. */
   readonly privateKeyPem: string;
   /** E-mail addresses; Let's Encrypt no longer stores any. */
   readonly contacts?: readonly string[];
 }
 
-/**
- * Creates an account, agreeing to the CA's terms of service, or finds the existing one of the key (RFC 8555 §7.3).
- * @returns the account URL.
- * @throws CertmanError of any `acme/` code.
- */
+/** Creates or finds the key's account (RFC 8555 §7.3), accepting the terms. @returns its URL. @throws CertmanError. */
 export async function registerAccount(
   transport: AcmeTransport,
   { directoryUrl, privateKeyPem, contacts = [] }: AccountRegistration,

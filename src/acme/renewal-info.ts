@@ -5,7 +5,6 @@ import type { AcmeClient } from './client.ts';
 import { AcmeProblemError } from './problems.ts';
 
 const HOUR_MS = 3_600_000;
-
 /** Bounds for Retry-After (RFC 9773 §4.3.2). */
 const MIN_RETRY_AFTER_MS = HOUR_MS / 60;
 const MAX_RETRY_AFTER_MS = 24 * HOUR_MS;
@@ -37,14 +36,11 @@ export type RenewalInfo =
     }
   /** The CA did not issue a certificate of this identifier. */
   | { readonly kind: 'unknownCertificate'; readonly message: string; readonly nextPoll: Date }
-  /** The CA offers no renewal information. */
   | { readonly kind: 'notOffered' };
 
 /**
- * Fetches the renewal window that the CA suggests for a certificate (RFC 9773 §4), by one unsigned request.
- * @param certId `CertificateFacts.certId`.
- * @throws CertmanError `acme/unreachable`, `acme/rateLimited`, `acme/serverError`, or `acme/unexpected` for a malformed answer
- * or a window that ends before it starts.
+ * Fetches the renewal window that the CA suggests (RFC 9773 §4). @param certId `CertificateFacts.certId`.
+ * @throws CertmanError `acme/unreachable`, `acme/rateLimited`, `acme/serverError`, `acme/unexpected` if unusable.
  */
 export async function fetchRenewalInfo(ca: AcmeClient, certId: string, now = new Date()): Promise<RenewalInfo> {
   const { renewalInfo } = await ca.directory();

@@ -9,7 +9,7 @@ export type RequestObserver = (resource: string, status: number, seconds: number
 
 const MAX_READY_ORDERS = 2_000;
 
-/** State that all requests to one CA under one account share. */
+/** State that all requests to one CA under one account share, concurrent ones included. */
 export class AcmeSession {
   readonly account: AcmeAccount;
   readonly transport: AcmeTransport;
@@ -19,7 +19,7 @@ export class AcmeSession {
   readonly thumbprint: string;
   readonly directory: DirectoryCache;
   readonly nonces = new NoncePool();
-  /** Finalize URLs of orders that this process saw become ready: saves fetching such an order before it is finalized. */
+  /** Finalize URLs of orders that this process saw become ready: saves fetching an order before it is finalized. */
   readonly readyOrders = new LRUCache<string, string>({ max: MAX_READY_ORDERS });
 
   constructor(account: AcmeAccount, transport: AcmeTransport, observe?: RequestObserver) {
@@ -46,14 +46,14 @@ export class NoncePool {
     this.#now = now;
   }
 
-  /** Keeps a nonce; ignores values that RFC 8555 §6.5.1 does not allow. */
+  /** Ignores values that RFC 8555 §6.5.1 does not allow. */
   put(nonce: string | undefined): void {
     if (nonce === undefined || !/^[A-Za-z0-9_-]{1,256}$/.test(nonce)) return;
     if (this.#nonces.length >= MAX_NONCES) this.#nonces.shift();
     this.#nonces.push({ value: nonce, since: this.#now() });
   }
 
-  /** Removes and returns the newest nonce; undefined when there is none that is recent enough. */
+  /** @returns the newest nonce; undefined when none is recent enough. */
   take(): string | undefined {
     const newest = this.#nonces.pop();
     if (newest !== undefined && this.#now() - newest.since <= MAX_NONCE_AGE_MS) return newest.value;

@@ -5,12 +5,11 @@ import type { TransportResponse } from './transport.ts';
 
 /** Retries of a request that was refused with badNonce (RFC 8555 §6.5). */
 const MAX_BAD_NONCE_RETRIES = 8;
-
 const BAD_NONCE = 'urn:ietf:params:acme:error:badNonce';
 
 /**
- * One signed request (RFC 8555 §6.2). acme-client signs it and retries on badNonce; transport, nonces and directory are
- * certman's, because acme-client fetches a nonce for every request, retries by itself and cannot cancel a request.
+ * One signed request (RFC 8555 §6.2). acme-client signs it and retries on badNonce; certman sends it, because
+ * acme-client fetches a nonce for every request, retries by itself and cannot cancel a request.
  */
 export class SignedRequest extends HttpClient {
   readonly #session: AcmeSession;

@@ -46,12 +46,7 @@ export class AcmeTransport {
     });
   }
 
-  /**
-   * Sends one request.
-   * @param body JSON text of a JWS.
-   * @throws CertmanError `acme/unreachable` without an answer, `acme/unexpected` for an answer that is too large;
-   * the signal's reason.
-   */
+  /** @param body a JWS. @throws CertmanError `acme/unreachable`, `acme/unexpected` (too large); the signal's reason. */
   async send(
     method: 'GET' | 'HEAD' | 'POST',
     url: string,
@@ -83,7 +78,6 @@ export class AcmeTransport {
     }
   }
 
-  /** Closes all connections. */
   async close(): Promise<void> {
     await this.#agent.destroy();
   }

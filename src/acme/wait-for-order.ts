@@ -22,10 +22,7 @@ export interface WaitForOrderOptions {
   readonly justSubmitted: boolean;
 }
 
-/**
- * Polls an order until it leaves a status, at the CA's Retry-After or with growing pauses.
- * @throws CertmanError `acme/pending` with `notBefore` when that takes longer than a worker waits.
- */
+/** Polls an order until it leaves a status. @throws `acme/pending` with `notBefore` after {@link MAX_WAIT_MS}. */
 export async function waitForOrder(ca: AcmeClient, options: WaitForOrderOptions): Promise<Order> {
   const { signal } = ca;
   const deadline = performance.now() + MAX_WAIT_MS;

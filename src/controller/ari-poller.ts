@@ -1,8 +1,3 @@
-/**
- * Polls the CA for renewal information (RFC 9773) about every certificate in use, when the CA says so, and signals the
- * clusters whose certificate is to be renewed at another time than planned. A new worker asks about all certificates once; it
- * signals nothing that the CertificateRequest's status shows already.
- */
 import { LRUCache } from 'lru-cache';
 import type { AcmeClient } from '../acme/client.ts';
 import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-info.ts';
@@ -15,10 +10,8 @@ import type { PollClient, PollResult } from './poller.ts';
 
 /** A failing certificate is not the next one to be tried: it may be the cause. */
 const FAILED_RETRY_MS = 10 * 60_000;
-
 /** The CA offers no renewal information, or is not the issuer; either may change. */
 const SKIPPED_RETRY_MS = 3_600_000;
-
 /** In a fleet that renews all at once, a workflow may take this long to show a signalled window in the status. */
 const SIGNAL_TTL_MS = 3_600_000;
 
@@ -26,7 +19,7 @@ interface PolledCertificate extends CertificateInUse {
   readonly certId: string;
 }
 
-/** Polls the renewal information of the certificates in use, as the client of a poller. */
+/** Polls renewal information (RFC 9773), and signals clusters whose certificate is to be renewed at another time. */
 export class AriPollClient implements PollClient<PolledCertificate> {
   /** With a batch each 200 ms, fifty a second: a twentieth of Let's Encrypt's limit for an address. */
   readonly concurrency = 10;
@@ -92,7 +85,7 @@ export class AriPollClient implements PollClient<PolledCertificate> {
 
   async #signalIfMoved({ request, cluster, bundleName }: PolledCertificate, window: RenewalWindow): Promise<void> {
     const { cache, workflows, logger } = this.#context;
-    // The status may have been written while the CA was asked.
+    // The status may be newer than the poll. A new worker polls all: what the status shows is not signalled again.
     const current = cache.requests.get(request) ?? request;
     const now = Date.now();
     const suggestedWindow = this.#recentSignals.get(window.certId) ?? current.suggestedWindow;

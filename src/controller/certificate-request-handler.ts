@@ -1,8 +1,3 @@
-/**
- * Handles CertificateRequests: a standalone request is reconciled as a cluster is; a change to a ClusterDeployment's request is
- * signalled to that cluster.
- */
-
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { sameView } from '../clusters/cluster-view.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
@@ -20,7 +15,7 @@ import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 import type { PrimaryReconciler } from './primary-reconciler.ts';
 
-/** Handles the events of CertificateRequests. */
+/** Reconciles standalone CertificateRequests like clusters, and signals changes to the others to their cluster. */
 export class CertificateRequestHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   readonly #reconciler: PrimaryReconciler;
@@ -51,7 +46,6 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     await this.#handleDelete(observeRequest(object));
   }
 
-  /** Handles a deletion that was not watched. */
   async onMissedDelete(name: NamespacedName): Promise<void> {
     const request = this.#context.cache.requests.get(name);
     if (request === undefined) await this.#reconciler.reconcileDeleted(standaloneName(name));
@@ -63,7 +57,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     await Promise.all(deleted.map((request) => this.#handleDelete(request)));
   }
 
-  /** Re-evaluates which requests of a namespace are standalone, after its ClusterDeployments changed. */
+  /** Re-evaluates which requests of a namespace are standalone. */
   async onOwnersChanged(namespace: string): Promise<void> {
     const { cache } = this.#context;
     await Promise.all(
@@ -76,7 +70,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     );
   }
 
-  /** Name of the ClusterDeployment that a request belongs to; undefined when it is standalone. */
+  /** @returns the name of the owning ClusterDeployment; undefined when the request is standalone. */
   ownerOf(request: ObservedRequest): string | undefined {
     // Nearly all have an owner reference, for which the clusters of the namespace need not be collected.
     return request.owner?.name ?? owningCluster(request, this.#context.cache.ownersIn(request.namespace));
@@ -99,7 +93,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     if (what !== undefined) await this.#context.signaller.drifted([cached], what, request.otherManager);
   }
 
-  /** Ends the standalone workflow of a request, if there is one: the workflow of its cluster takes over. */
+  /** Ends the standalone workflow of a request, if one runs: the workflow of its cluster takes over. */
   async #releaseStandalone(owner: string, request: ObservedRequest): Promise<void> {
     const { cache, workflows, logger } = this.#context;
     const name = standaloneName(request);
@@ -131,10 +125,7 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     await this.#context.signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
   }
 
-  /**
-   * The cluster that needs this request, if any. A decommissioned cluster and a cluster without the bundle delete the request,
-   * so they do not count. Matched by name, since another field manager may have changed everything else, the owner included.
-   */
+  /** Matched by name: other managers may have changed the owner. A decommissioned cluster deletes the request. */
   #usersOf(request: ObservedRequest): readonly CachedCluster[] {
     return [...this.#context.cache.deployments.in(request.namespace)].filter(
       (cluster) =>

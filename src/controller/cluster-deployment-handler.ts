@@ -1,4 +1,3 @@
-/** Handles ClusterDeployments: those that can be read are reconciled, of the others the problem is reported. */
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
@@ -7,13 +6,12 @@ import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 import type { PrimaryReconciler } from './primary-reconciler.ts';
 
-/** Handles the events of ClusterDeployments. */
+/** Reconciles the ClusterDeployments that can be read, and reports the problem of the others. */
 export class ClusterDeploymentHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   readonly #reconciler: PrimaryReconciler;
   readonly #onOwnersChanged: (namespace: string) => Promise<void>;
 
-  /** @param onOwnersChanged called when a ClusterDeployment of the namespace was created, changed or deleted. */
   constructor(
     context: ControllerContext,
     reconciler: PrimaryReconciler,
@@ -48,7 +46,6 @@ export class ClusterDeploymentHandler implements ResourceEventHandler {
     await this.#onOwnersChanged(name.namespace);
   }
 
-  /** Handles a deletion that was not watched. */
   async onMissedDelete(name: NamespacedName): Promise<void> {
     await this.#reconciler.reconcileDeleted(name);
     await this.#onOwnersChanged(name.namespace);

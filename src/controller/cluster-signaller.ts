@@ -1,4 +1,3 @@
-/** Signals clusters, each in order: one signal to a cluster at a time, and drift at a limited rate. */
 import type { CachedCluster, ClusterRef } from '../clusters/cached-cluster.ts';
 import { dependencyChanged } from '../contract/cluster-certificates.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
@@ -20,7 +19,7 @@ export interface ClusterSignallerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Signals the workflows of clusters to re-evaluate. */
+/** Signals the workflows of clusters to re-evaluate: one signal to a cluster at a time, and drift at a limited rate. */
 export class ClusterSignaller {
   readonly #options: ClusterSignallerOptions;
   readonly #rateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
@@ -31,7 +30,7 @@ export class ClusterSignaller {
     this.#options = options;
   }
 
-  /** Signals the clusters among these that are served to re-evaluate. */
+  /** Signals those of the clusters that are served. */
   async dependencyChanged(clusters: readonly CachedCluster[], what: string): Promise<void> {
     const served = clusters.filter((cluster) => cluster.served && cluster.gate !== 'handsOff');
     await Promise.all(served.map((cluster) => this.reevaluate(cluster, what)));
@@ -42,7 +41,6 @@ export class ClusterSignaller {
     await Promise.all(clusters.map((cluster) => this.#limitDrift(cluster, what, manager)));
   }
 
-  /** Signals one cluster to re-evaluate. */
   async reevaluate(cluster: ClusterRef, what: string): Promise<void> {
     const { workflows, logger } = this.#options;
     await this.inOrder(cluster, async () => {
@@ -51,7 +49,7 @@ export class ClusterSignaller {
     });
   }
 
-  /** Sends a signal after all signals to the same cluster that were queued before it; logs a rejection. */
+  /** Sends a signal after those to the same cluster that were queued before it; logs a rejection. */
   async inOrder(cluster: NamespacedName, send: () => Promise<void>): Promise<void> {
     await this.#options.queue.add(keyOf(cluster), () => this.unlessRejected(cluster, send));
   }

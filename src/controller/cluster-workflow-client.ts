@@ -40,7 +40,7 @@ export interface ClusterWorkflowClientOptions {
   readonly signal: AbortSignal;
 }
 
-/** Every method throws `SignalRejected`, CertmanError `temporal/unreachable` after some attempts, or the signal's reason. */
+/** Methods throw `SignalRejected`, CertmanError `temporal/unreachable` after some attempts, or the signal's reason. */
 export class ClusterWorkflowClient {
   readonly #options: ClusterWorkflowClientOptions;
 
@@ -48,30 +48,24 @@ export class ClusterWorkflowClient {
     this.#options = options;
   }
 
-  /**
-   * Signals the current view of a cluster, and starts its workflow when none runs.
-   * @param evenIfCompleted also when one has completed, since the cluster still needs it.
-   */
+  /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since the cluster still needs it. */
   async signalObserved(view: ClusterView, evenIfCompleted = !view.deleting): Promise<void> {
     await this.#signalWithStart(view, clusterObserved, [view], evenIfCompleted);
   }
 
-  /**
-   * Signals that a cluster is gone, and starts its workflow when none runs.
-   * @param evenIfCompleted also when one has completed, since it left something behind.
-   */
+  /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since it left something behind. */
   async signalGone(view: ClusterView, evenIfCompleted = false): Promise<void> {
     await this.#signalWithStart(view, clusterGone, [], evenIfCompleted);
   }
 
-  /** Sends a signal of src/contract. A cluster without a running workflow is skipped: a new workflow evaluates anyway. */
+  /** Skips a cluster without a running workflow: a new workflow evaluates anyway. */
   async signal<Argument>(cluster: ClusterRef, signal: SignalDefinition<[Argument]>, argument: Argument): Promise<void> {
     await this.#retry(`signal ${signal.name} to the workflow of ${keyOf(cluster)}`, () =>
       this.#handle(cluster).signal(signal, argument),
     );
   }
 
-  /** Clusters whose workflows wait for something or fail, or whose decommission is held up. */
+  /** Clusters whose workflows wait or fail, or whose decommission is held up. */
   async listWaitingOrFailing(): Promise<readonly ClusterIdentity[]> {
     const blocked = `(${CertState.name} = "Decommissioning" AND ${CertReason.name} != "Decommissioning")`;
     return await this.#list(`(${CertState.name} IN ("Waiting", "Failing") OR ${blocked})`);
@@ -178,11 +172,7 @@ export class ClusterWorkflowClient {
   }
 }
 
-/**
- * Lists workflow executions page by page.
- * @param pageTimeoutMs for each page, so that a long list has as much time as it needs.
- * @throws the client's error.
- */
+/** Lists workflow executions; each page, not the whole list, has `pageTimeoutMs`. @throws the client's error. */
 export async function* listExecutions(
   client: Pick<Client, 'withDeadline' | 'workflow'>,
   options: ListOptions,

@@ -1,9 +1,8 @@
-/** Signals the clusters that wait or fail when the operator's ConfigMap changes. */
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import type { ResourceEventHandler } from './informer.ts';
 import type { StuckClusterSignaller } from './stuck-cluster-signaller.ts';
 
-/** Of the one object that the informer selects. */
+/** Signals the clusters that wait or fail when the operator's ConfigMap changes; its informer selects no other. */
 export class ConfigMapHandler implements ResourceEventHandler {
   readonly #stuckClusters: StuckClusterSignaller;
   #resourceVersion: string | undefined;

@@ -1,8 +1,3 @@
-/**
- * The controller's cache of the management cluster: every ClusterDeployment and CertificateRequest, reduced to what decides
- * about certificates. A standalone request is in it twice: as a request, and as a cluster of one bundle.
- */
-
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 import type { CachedOwners } from '../clusters/owning-cluster.ts';
@@ -40,14 +35,14 @@ export function nameOf({ metadata }: { readonly metadata: ObjectMeta }): Namespa
 
 type ReadonlyNamespacedMap<Value> = Omit<NamespacedMap<Value>, 'set' | 'delete'>;
 
-/** The cache, written by the handlers of events. */
+/** The cached ClusterDeployments and CertificateRequests; a standalone request is also a cluster of one bundle. */
 export class ControllerCache {
   readonly #deployments = new NamespacedMap<CachedCluster>();
   readonly #standalone = new NamespacedMap<CachedCluster>();
   readonly #malformed = new NamespacedMap<string>();
   readonly deployments: ReadonlyNamespacedMap<CachedCluster> = this.#deployments;
   readonly standalone: ReadonlyNamespacedMap<CachedCluster> = this.#standalone;
-  /** What is wrong with each ClusterDeployment that cannot be read. */
+  /** The problem of each ClusterDeployment that cannot be read. */
   readonly malformed: ReadonlyNamespacedMap<string> = this.#malformed;
   readonly requests = new NamespacedMap<ObservedRequest>();
 
@@ -76,26 +71,20 @@ export class ControllerCache {
     return true;
   }
 
-  /** ClusterDeployments and standalone requests. */
   clustersIn(namespace: string): readonly CachedCluster[] {
     return [...this.#deployments.in(namespace), ...this.#standalone.in(namespace)];
   }
 
-  /** ClusterDeployments and standalone requests. */
   *allClusters(): Generator<CachedCluster> {
     yield* this.#deployments.all();
     yield* this.#standalone.all();
   }
 
-  /** The possible owners of CertificateRequests in a namespace. */
   ownersIn(namespace: string): CachedOwners {
     return { clusters: [...this.#deployments.in(namespace)], unreadable: [...this.#malformed.namesIn(namespace)] };
   }
 
-  /**
-   * The issued, unexpired certificates of clusters that are served.
-   * @param now epoch milliseconds.
-   */
+  /** The issued, unexpired certificates of clusters that are served. @param now epoch milliseconds. */
   *certificatesInUse(now: number): Generator<CertificateInUse> {
     const users = new Map<string, Omit<CertificateInUse, 'request'>>();
     for (const cluster of this.allClusters()) {
@@ -114,7 +103,7 @@ export class ControllerCache {
   }
 }
 
-/** Values by namespace and name; those of one namespace are found without a scan. */
+/** Finds the values of one namespace without a scan. */
 class NamespacedMap<Value> {
   readonly #namespaces = new Map<string, Map<string, Value>>();
 

@@ -1,4 +1,3 @@
-/** What the controller needs from the process that runs it, and what its parts share. */
 import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { Metrics } from '../contract/metrics.ts';
@@ -14,7 +13,6 @@ import type { ControllerLogger } from './outage-log.ts';
 
 /** Settings of the controller. */
 export interface ControllerSettings {
-  /** Name of the management cluster. */
   readonly managementCluster: string;
   /** Label of a second API name (`rh-api`); undefined: none. */
   readonly extraRecord?: string;
@@ -22,18 +20,17 @@ export interface ControllerSettings {
   readonly operatorNamespace: string;
   /** Milliseconds from the end of one resync to the next. */
   readonly resyncIntervalMs: number;
-  /** Name of this worker (its pod), for logs. */
+  /** Name of this worker's pod, for logs. */
   readonly workerName: string;
 }
 
-/** Provided by the process. */
+/** What the process provides to the controller. */
 export interface ControllerDependencies {
   readonly kubernetes: KubernetesApi;
   readonly source: WatchConnection;
   readonly client: () => Client;
-  /** Host of the CA's directory that an order would go to now; undefined while there is no usable account. */
+  /** Host of the directory that an order would go to now; undefined without a usable account. */
   readonly caHost: () => Promise<string | undefined>;
-  /** The CA under the current account, asked for renewal information. */
   readonly ca: Pick<AcmeClientSource, 'withClient'>;
   /** Undefined: CRLs are not checked. */
   readonly crlSource?: Pick<CrlFetcher, 'fetch'>;

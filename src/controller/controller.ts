@@ -1,4 +1,3 @@
-/** The controller of a management cluster: wires its informers, pollers and resync, and runs them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WatchCheckpoint } from '../contract/activities.ts';
 import { SETTINGS_CONFIG_MAP } from '../kubernetes/objects/operator-settings.ts';
@@ -32,7 +31,6 @@ import { StuckClusterSignaller } from './stuck-cluster-signaller.ts';
 /** Enough for a fleet that is installed at once, and few enough for Temporal's frontend. */
 const MAX_CONCURRENT_SIGNALS = 32;
 const MAX_PENDING_SIGNALS = 2_000;
-
 /** Signals under way when the controller stops get this long. */
 const MAX_DRAIN_MS = 5_000;
 
@@ -42,17 +40,15 @@ export interface ControllerRun {
   readonly resumeFrom: WatchCheckpoint;
   /** Of the workflows of clusters. */
   readonly taskQueue: string;
-  /** Stops the controller when aborted. */
   readonly signal: AbortSignal;
 }
 
-/** Watches one management cluster until the run's signal is aborted or a failure stops it. */
+/** Runs the informers, pollers and resync of a management cluster until it is aborted or a failure stops it. */
 export class Controller {
   readonly #stop = new AbortController();
   readonly #context: ControllerContext;
   readonly #resync: Resync;
   readonly #ariPoller: Pick<Poller<never>, 'run' | 'failing' | 'answeredCount'>;
-  /** Undefined: CRLs are not checked. */
   readonly #crlPoller: Pick<Poller<never>, 'run'> | undefined;
   /** By plural of the kind; ClusterDeployments first. */
   readonly #informers: ReadonlyMap<string, Informer>;
@@ -87,7 +83,7 @@ export class Controller {
     );
   }
 
-  /** The resourceVersion of each kind up to which every event is handled. */
+  /** By kind, the resourceVersion up to which every event is handled. */
   checkpoint(): WatchCheckpoint {
     const checkpoint: Record<string, string> = {};
     for (const [plural, { resourceVersion }] of this.#informers) {
@@ -128,7 +124,6 @@ export class Controller {
   }
 }
 
-/** Every kind that the controller watches, ClusterDeployments first. */
 function informedResources(
   context: ControllerContext,
   clusters: ClusterDeploymentHandler,

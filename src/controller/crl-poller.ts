@@ -1,8 +1,3 @@
-/**
- * Polls the CRLs (RFC 5280 §5) of all certificates in use, each list once, and signals the clusters whose certificate is
- * revoked. CRLs come over plain HTTP: a revocation counts only if the certificate's issuer has signed the CRL. The issuer is
- * that of the chain in the Secret, which is read only when the CRL lists the certificate.
- */
 import { LRUCache } from 'lru-cache';
 import { certificateRevoked } from '../contract/cluster-certificates.ts';
 import type { Crl } from '../crl/crl.ts';
@@ -17,13 +12,12 @@ import type { PollClient, PollResult } from './poller.ts';
 /** A workflow that has not replaced its certificate by then is signalled again: it may not have been running. */
 const SIGNAL_TTL_MS = 3_600_000;
 
-/** A CRL, and the certificates that name it. */
 interface PolledCrl {
   readonly url: string;
   readonly certificates: CertificateInUse[];
 }
 
-/** Polls the CRLs of the certificates in use, as the client of a poller. */
+/** Polls the CRLs (RFC 5280 §5) of the certificates in use, and signals clusters whose certificate is revoked. */
 export class CrlPollClient implements PollClient<PolledCrl> {
   /** A list may be large. */
   readonly concurrency = 1;
@@ -81,7 +75,7 @@ export class CrlPollClient implements PollClient<PolledCrl> {
     }
   }
 
-  /** @returns false when the list revokes a certificate whose issuer has not signed it. */
+  /** CRLs come over plain HTTP: a revocation counts only if the issuer signed it. @returns false when it did not. */
   async #signalRevoked(crl: Crl, { url, certificates }: PolledCrl): Promise<boolean> {
     const revoked = crl.revokedAmong(certificates.map(({ request }) => request.serialNumber ?? ''));
     let trusted = true;
@@ -91,7 +85,7 @@ export class CrlPollClient implements PollClient<PolledCrl> {
       if (serialNumber === undefined || !revoked.has(serialNumber)) continue;
       if (this.#recentSignals.get(request) === serialNumber) continue;
       const chainPem = await this.#chainOf(certificate);
-      // The certificate is replaced or missing: nothing to signal, since the Secret's own events signal that.
+      // Replaced or missing: the Secret's own events signal that.
       if (chainPem === undefined) continue;
       if (crl.isFromIssuerOf(chainPem)) await this.#signal(certificate, serialNumber, url);
       else {
@@ -105,7 +99,7 @@ export class CrlPollClient implements PollClient<PolledCrl> {
     return trusted;
   }
 
-  /** @returns the chain in the Secret; undefined when that holds another certificate. */
+  /** @returns undefined when the Secret holds another certificate. */
   async #chainOf({ request }: CertificateInUse): Promise<string | undefined> {
     const { kubernetes, signal } = this.#context;
     const { namespace, secretName: name, serialNumber } = request;

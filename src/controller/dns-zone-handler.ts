@@ -1,11 +1,10 @@
-/** Signals the clusters of a namespace when a DNSZone there changes. */
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
 
-/** Handles the events of DNSZones. */
+/** Signals the clusters of a namespace when a DNSZone there changes. */
 export class DnsZoneHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   /** By `namespace/name`. */

@@ -1,4 +1,3 @@
-/** Records the controller's Events on objects. */
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
@@ -8,7 +7,7 @@ import type { ControllerLogger } from './outage-log.ts';
 
 const MAX_ATTEMPTS = 4;
 
-/** Records Events, with retries. */
+/** Records the controller's Events, with retries. */
 export class EventRecorder {
   readonly #kubernetes: KubernetesApi;
   readonly #logger: ControllerLogger;
@@ -20,7 +19,7 @@ export class EventRecorder {
     this.#signal = signal;
   }
 
-  /** Records a warning. It is logged if it cannot be written after some attempts: gauges report the same state. */
+  /** An Event that cannot be written after some attempts is logged: gauges report the same state. */
   async warn(object: InvolvedObject, reason: string, message: string): Promise<void> {
     const event: EventDetails = { type: 'Warning', reason, message };
     const backoff = new Backoff(200, 2_000);

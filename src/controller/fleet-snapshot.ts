@@ -1,4 +1,3 @@
-/** The fleet as the controller's cache holds it: what the fleet gauges are computed from at each scrape. */
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 import type { ControllerCache } from './controller-cache.ts';
@@ -16,7 +15,6 @@ export interface ClusterSeries {
 export interface RequestSeries {
   readonly namespace: string;
   readonly name: string;
-  /** First name of the certificate. */
   readonly commonName: string;
   /** Epoch milliseconds; absent while there is no certificate. */
   readonly notBefore?: number;
@@ -33,10 +31,9 @@ export interface AriCoverage {
   readonly failing: boolean;
 }
 
-/** Iterated anew at each scrape. */
+/** The cached fleet, from which the gauges are computed anew at each scrape. */
 export interface FleetSnapshot {
   readonly clusters: Iterable<ClusterSeries>;
-  /** Standalone CertificateRequests. */
   readonly standalone: Iterable<ClusterSeries>;
   readonly requests: Iterable<RequestSeries>;
   readonly ari: AriCoverage;

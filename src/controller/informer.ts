@@ -1,4 +1,3 @@
-/** Lists and watches one kind of object, and passes each event to the handler of that kind. */
 import { CertmanError } from '../failures/failure.ts';
 import { type KubernetesObject, type ResourceType, type WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import { type ListAndWatchOptions, listAndWatch } from '../kubernetes/api/list-and-watch.ts';
@@ -9,7 +8,7 @@ import { ResourceVersionCheckpoint } from './resource-version-checkpoint.ts';
 
 /** Handles the events of one kind. An event is handled when its promise resolves; a rejection stops the controller. */
 export interface ResourceEventHandler {
-  /** An object of a list that an earlier worker has handled: to be cached only. */
+  /** For an object of a list that an earlier worker has handled: to be cached only. */
   onListed?(object: KubernetesObject): void;
   onUpsert(object: KubernetesObject, from: 'list' | 'watch'): Promise<void>;
   onDelete(object: KubernetesObject): Promise<void>;
@@ -17,7 +16,7 @@ export interface ResourceEventHandler {
   onSynced?(keys: ReadonlySet<string>): Promise<void>;
 }
 
-/** A kind that the controller informs itself of. */
+/** A kind of object to list and watch, and its handler. */
 export interface InformedResource
   extends Pick<ListAndWatchOptions, 'namespace' | 'fieldSelector' | 'metadataOnly' | 'resumeMode' | 'optional'> {
   readonly resource: ResourceType;
@@ -32,11 +31,10 @@ export interface InformerOptions {
   readonly signal: AbortSignal;
   /** Checkpoint of an earlier worker. */
   readonly resumeFrom: string | undefined;
-  /** Called when an event could not be handled. */
   readonly onError: (error: unknown) => void;
 }
 
-/** The informer of one kind of object. */
+/** Lists and watches one kind of object, and passes each event to its handler. */
 export class Informer {
   readonly #informed: InformedResource;
   readonly #options: InformerOptions;
@@ -53,7 +51,6 @@ export class Informer {
     this.#checkpoint = new ResourceVersionCheckpoint(options.resumeFrom);
   }
 
-  /** The last resourceVersion up to which every event is handled. */
   get resourceVersion(): string | undefined {
     return this.#checkpoint.resourceVersion;
   }
@@ -117,7 +114,7 @@ export class Informer {
     throw new CertmanError({ code: 'internal/unexpected', message: `The watch of ${resource.plural} ended.` });
   }
 
-  /** Lets an event be handled beside the next ones; waits only while the work queue is full. */
+  /** Handles an event beside the next ones; waits only while the work queue is full. */
   async #handle(handled: Promise<void> | undefined, resourceVersion?: string): Promise<void> {
     const done = this.#checkpoint.begin(resourceVersion);
     void (async () => {

@@ -1,7 +1,6 @@
-/** Runs work of the same key in order and of different keys concurrently, up to a limit. */
 import pLimit, { type LimitFunction } from 'p-limit';
 
-/** A work queue: in order within a key, concurrent across keys. */
+/** Runs work of the same key in order and of different keys concurrently, up to a limit. */
 export class KeyedWorkQueue {
   readonly #limit: LimitFunction;
   readonly #maxPending: number;
@@ -10,10 +9,7 @@ export class KeyedWorkQueue {
   #pending = 0;
   #capacityWaiters: (() => void)[] = [];
 
-  /**
-   * @param concurrency pieces of work that run at the same time.
-   * @param maxPending unfinished pieces of work from which on {@link waitForCapacity} waits.
-   */
+  /** @param maxPending unfinished pieces of work from which on {@link waitForCapacity} waits. */
   constructor(concurrency: number, maxPending: number) {
     this.#limit = pLimit(concurrency);
     this.#maxPending = maxPending;
@@ -39,14 +35,12 @@ export class KeyedWorkQueue {
     return await this.#limit(work);
   }
 
-  /** Waits while there is as much unfinished work as may be. */
   async waitForCapacity(): Promise<void> {
     while (this.#pending >= this.#maxPending) {
       await new Promise<void>((resolve) => this.#capacityWaiters.push(resolve));
     }
   }
 
-  /** Waits for all unfinished work. */
   async drain(): Promise<void> {
     while (this.#lastByKey.size > 0) await Promise.all(this.#lastByKey.values());
   }

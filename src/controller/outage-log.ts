@@ -1,4 +1,3 @@
-/** Logging of the controller, and of the outages that it waits out. */
 import type { CertmanError } from '../failures/failure.ts';
 
 /** The part of pino's logger that the controller uses. */
@@ -11,7 +10,7 @@ export interface ControllerLogger {
 
 const REPEAT_INTERVAL_MS = 60_000;
 
-/** Logs an outage when it begins, when its failure code changes, at most once a minute while it lasts, and when it ends. */
+/** Logs an outage when it begins or ends, when its failure code changes, and at most once a minute while it lasts. */
 export class OutageLog {
   readonly #logger: ControllerLogger;
   readonly #fields: object;
@@ -19,7 +18,6 @@ export class OutageLog {
   #since: number | undefined;
   #lastLogged: { readonly code: string; readonly at: number } | undefined;
 
-  /** @param fields of every line. */
   constructor(
     logger: ControllerLogger,
     fields: object,
@@ -30,7 +28,6 @@ export class OutageLog {
     this.#messages = messages;
   }
 
-  /** @param waitMs milliseconds until the next attempt. */
   failed({ code, message: problem, info }: CertmanError, waitMs: number): void {
     const now = performance.now();
     this.#since ??= now;

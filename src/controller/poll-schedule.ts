@@ -8,12 +8,7 @@ export class PollSchedule<Subject> {
     this.#keyOf = keyOf;
   }
 
-  /**
-   * Subjects that are due, longest due first; a new one is due at once. Forgets subjects that are not in use.
-   * @param inUse all subjects; of several with the same key, the first counts.
-   * @param now epoch milliseconds.
-   * @param max number of subjects to return.
-   */
+  /** @returns the longest due first; a new subject is due at once. Forgets those not in use. @param now epoch ms. */
   due(inUse: Iterable<Subject>, now: number, max: number): readonly Subject[] {
     this.#round += 1;
     const due: { readonly subject: Subject; readonly since: number }[] = [];
@@ -32,12 +27,12 @@ export class PollSchedule<Subject> {
       .map(({ subject }) => subject);
   }
 
-  /** Records an answer. @param nextPollAt epoch milliseconds. */
+  /** @param nextPollAt epoch milliseconds. */
   answered(key: string, nextPollAt: number): void {
     this.#update(key, { nextPollAt, answered: true });
   }
 
-  /** Postpones a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
+  /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
   postpone(key: string, nextPollAt: number): void {
     this.#update(key, { nextPollAt });
   }
@@ -56,9 +51,8 @@ export class PollSchedule<Subject> {
 }
 
 interface Entry {
-  /** Epoch milliseconds. */
   nextPollAt: number;
   answered: boolean;
-  /** Last round in which the subject was in use. */
+  /** Last round in which the subject was in use; of several subjects with one key, the first of a round counts. */
   round: number;
 }

@@ -1,21 +1,16 @@
-/** The loop that polls external servers about subjects of the fleet: when due, in batches, with pauses after failures. */
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import { type ControllerLogger, OutageLog } from './outage-log.ts';
 import { PollSchedule } from './poll-schedule.ts';
 
-/** Milliseconds between two rounds. */
 const ROUND_INTERVAL_MS = 5_000;
 const MAX_PER_ROUND = 500;
-/** Milliseconds from the start of one batch to the next. */
+/** From the start of one batch to the next. */
 const BATCH_INTERVAL_MS = 200;
 /** A longer Retry-After is cut to this. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
-/**
- * Result for one subject; `nextPollAt` in epoch milliseconds. `answered`: the host knows the subject. `responded`: the host works,
- * but has nothing usable about the subject. `skipped`: the host was not asked.
- */
+/** `responded`: the host works but has nothing usable; `skipped`: not asked. `nextPollAt` in epoch milliseconds. */
 export type PollResult =
   | { readonly kind: 'answered' | 'responded' | 'skipped'; readonly nextPollAt: number }
   | { readonly kind: 'failed'; readonly nextPollAt: number; readonly failure: CertmanError };
@@ -24,15 +19,14 @@ export type PollResult =
 export interface PollClient<Subject> {
   /** Subjects per batch, all of one host. */
   readonly concurrency: number;
-  /** Milliseconds of the pauses after failures, randomly reduced by up to half. */
+  /** Pauses after failures, randomly reduced by up to half. */
   readonly failurePauseMs: { readonly first: number; readonly max: number };
   readonly outageMessages: { readonly failing: string; readonly recovered: string };
-  /** All subjects in use. */
   subjects(): Iterable<Subject>;
   keyOf(subject: Subject): string;
   /** The server that is asked; while it is failing, one subject at a time is tried. */
   hostOf(subject: Subject): string;
-  /** @returns a result for each subject. @throws CertmanError when the host fails whatever the subject, which stays due. */
+  /** @returns a result for each subject. @throws CertmanError when the host fails for any subject: all stay due. */
   poll(batch: readonly Subject[]): Promise<readonly PollResult[]>;
 }
 
@@ -43,7 +37,7 @@ interface HostOutage {
   nextAttemptAt: number;
 }
 
-/** Polls the subjects of a client. */
+/** Polls external servers about subjects when they are due: in batches by host, with pauses after failures. */
 export class Poller<Subject> {
   readonly #client: PollClient<Subject>;
   readonly #logger: ControllerLogger;
@@ -59,12 +53,10 @@ export class Poller<Subject> {
     this.#schedule = new PollSchedule((subject) => client.keyOf(subject));
   }
 
-  /** Whether a host fails. */
   get failing(): boolean {
     return this.#outages.size > 0;
   }
 
-  /** Number of subjects in use with at least one answer. */
   get answeredCount(): number {
     return this.#schedule.answeredCount;
   }
@@ -144,10 +136,7 @@ export class Poller<Subject> {
   }
 }
 
-/**
- * Milliseconds to wait after a failure: the back-off, but not less than the server's Retry-After, up to a day.
- * @param now epoch milliseconds.
- */
+/** Milliseconds to wait: the back-off, or a longer Retry-After of up to a day. @param now epoch milliseconds. */
 export function pauseAfterFailure(backoffMs: number, { info }: CertmanError, now: number): number {
   const retryAfterMs = info.notBefore === undefined ? 0 : Date.parse(info.notBefore) - now;
   return Math.max(backoffMs, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));

@@ -1,5 +1,3 @@
-/** Reconciles the primary resources, ClusterDeployments and standalone CertificateRequests, with their workflows. */
-
 import { type ClusterRef, identityOf, toCachedCluster } from '../clusters/cached-cluster.ts';
 import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
@@ -13,13 +11,10 @@ import { SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, type PrimaryName } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 
-/**
- * An object that disappears when its finalizer is removed was most likely just decommissioned: its workflow gets this long to
- * complete, so that it is not signalled what it did itself.
- */
+/** Lets the workflow of a just decommissioned object complete, so that it is not signalled what it did itself. */
 const WORKFLOW_COMPLETION_GRACE_MS = 3_000;
 
-/** Compares each primary resource with its cached state, and signals its workflow what changed. */
+/** Compares ClusterDeployments and standalone CertificateRequests with the cache, and signals what changed. */
 export class PrimaryReconciler {
   readonly #context: ControllerContext;
   readonly #driftRateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
@@ -34,15 +29,11 @@ export class PrimaryReconciler {
     cache.setCluster(toCachedCluster(cache.getCluster(view.identity), view));
   }
 
-  /** Signals what changed since the cached state, and caches the new one. */
   async reconcile(view: ClusterView): Promise<void> {
     await this.#context.queue.add(keyOf(view.identity), () => this.#signalAndCache(view));
   }
 
-  /**
-   * Signals that an object is gone, unless it was never served or its workflow removed the finalizer.
-   * @param view its last state, if that was seen.
-   */
+  /** Signals nothing if never served, or if the workflow removed the finalizer. @param view last state, if seen. */
   async reconcileDeleted(name: PrimaryName, view?: ClusterView): Promise<void> {
     const { cache, queue, workflows, signal, settings } = this.#context;
     const cached = cache.getCluster(name);

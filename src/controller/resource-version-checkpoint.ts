@@ -1,7 +1,4 @@
-/**
- * How far one informer has come while it handles several events at once: the resourceVersion of the last event before which
- * none is unfinished. Only from there may another worker resume.
- */
+/** Tracks up to which resourceVersion every event is handled: only from there may another worker resume. */
 export class ResourceVersionCheckpoint {
   readonly #unfinished: { readonly resourceVersion?: string; readonly onReached?: () => void; done: boolean }[] = [];
   #resourceVersion: string | undefined;
@@ -10,13 +7,12 @@ export class ResourceVersionCheckpoint {
     this.#resourceVersion = resumeFrom;
   }
 
-  /** Undefined: there is nothing to resume from, list. */
+  /** Undefined: nothing to resume from, list. */
   get resourceVersion(): string | undefined {
     return this.#resourceVersion;
   }
 
   /**
-   * Records an event whose handling begins.
    * @param resourceVersion undefined: an item of a list, which has no position of its own.
    * @param onReached called when this event and all before it are handled.
    * @returns to be called when the event is handled.
@@ -30,7 +26,7 @@ export class ResourceVersionCheckpoint {
     };
   }
 
-  /** Forgets everything: a list starts afresh. */
+  /** For a list that starts afresh. */
   reset(): void {
     this.#resourceVersion = undefined;
     this.#unfinished.length = 0;

@@ -1,7 +1,3 @@
-/**
- * Resyncs the objects that certman owns, the CertificateRequest and the Secret of each certificate that is served: finds drift
- * that was not watched. Drift is signalled if it is still there some seconds later, and once.
- */
 import type { CachedCertificate, CachedCluster } from '../clusters/cached-cluster.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { type Drift, driftOf } from '../kubernetes/objects/drift.ts';
@@ -13,8 +9,7 @@ import type { ControllerContext } from './controller-context.ts';
 
 /** Longer than a workflow needs from one write to the next, so that work in progress is no drift. */
 const RECHECK_DELAY_MS = 5_000;
-
-/** Drift in more namespaces is checked again by lists of the whole management cluster: some pages, not two requests each. */
+/** Drift in more namespaces is checked again by lists of the whole management cluster, which take fewer requests. */
 const MAX_NAMESPACE_LISTS = 20;
 
 interface ServedCertificate {
@@ -28,13 +23,10 @@ interface ListedObjects {
   readonly secrets: ReadonlyMap<string, ObservedSecret>;
 }
 
-/** The resync of owned objects. */
+/** Finds drift of owned objects that was not watched, and signals it once if it is still there seconds later. */
 export class OwnedObjectsResync {
   readonly #context: ControllerContext;
-  /**
-   * Key of the drift that each certificate's workflow was signalled, while it lasts. It is not signalled again: a workflow that
-   * fails retries by its schedule, and a workflow that did not run evaluates when it is started.
-   */
+  /** Drift by certificate while it lasts; signalled once: a workflow retries by schedule, or evaluates when started. */
   #signalled = new Map<string, string>();
 
   constructor(context: ControllerContext) {
@@ -88,7 +80,6 @@ export class OwnedObjectsResync {
     return isServed ? { cluster: current, certificate } : undefined;
   }
 
-  /** Keeps only Secrets of served certificates. */
   async #listSecrets(namespace?: string): Promise<ReadonlyMap<string, ObservedSecret>> {
     const { kubernetes, signal } = this.#context;
     const wanted = new Set<string>();

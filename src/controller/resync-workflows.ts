@@ -1,5 +1,3 @@
-/** Resyncs workflows: starts those that are missing, and signals those whose object is gone. */
-
 import { LRUCache } from 'lru-cache';
 import { type CachedCluster, type ClusterRef, identityOf } from '../clusters/cached-cluster.ts';
 import { type ClusterIdentity, type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
@@ -21,7 +19,7 @@ type WorkflowResyncContext = Pick<
   'settings' | 'kubernetes' | 'cache' | 'workflows' | 'signaller' | 'logger' | 'signal'
 >;
 
-/** The resync of workflows. */
+/** Starts workflows that are missing, and signals those whose object is gone. */
 export class WorkflowResync {
   readonly #context: WorkflowResyncContext;
   readonly #requests: Pick<CertificateRequestHandler, 'ownerOf'>;
@@ -32,10 +30,7 @@ export class WorkflowResync {
     this.#requests = requests;
   }
 
-  /**
-   * @param hiveInstalled if not, the workflows of ClusterDeployments are left as they are: nothing shows whether they are gone.
-   * @returns the number of differences.
-   */
+  /** @param hiveInstalled if not, nothing shows which ClusterDeployments are gone. @returns number of differences. */
   async run(hiveInstalled: boolean): Promise<number> {
     const { cache, workflows, signaller, settings } = this.#context;
     const running = new Map((await workflows.listRunning()).map((cluster) => [objectIdOf(cluster), cluster]));

@@ -1,8 +1,3 @@
-/**
- * The periodic resync: compares the management cluster, by paged lists, with the cache and the running workflows. Each
- * difference is read again at its source before it is signalled; a fleet at rest gets no signal.
- */
-
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
 import { clusterDigest } from '../clusters/cluster-view.ts';
@@ -25,7 +20,7 @@ import { WorkflowResync } from './resync-workflows.ts';
 const FIRST_DELAY_MS = 60_000;
 const RETRY_DELAY_MS = 30_000;
 
-/** Runs the resync periodically. */
+/** Compares paged lists with the cache and the running workflows; signals a difference that a second read confirms. */
 export class Resync {
   readonly #context: ControllerContext;
   readonly #clusters: ClusterDeploymentHandler;
@@ -127,7 +122,7 @@ export class Resync {
     return names.length;
   }
 
-  /** Finds CertificateRequests whose ClusterDeployment is gone and that no workflow decommissions. @returns their clusters' number. */
+  /** For requests whose ClusterDeployment is gone and that no workflow decommissions. @returns number of clusters. */
   async #resyncOrphans(requests: readonly ObservedRequest[]): Promise<number> {
     const { cache, settings, signaller } = this.#context;
     const orphans = new Map<string, ObservedRequest[]>();
@@ -146,7 +141,6 @@ export class Resync {
     return differences;
   }
 
-  /** @returns whether the cluster is gone and no workflow decommissions it. */
   async #decommissionOrphans(view: ClusterView): Promise<boolean> {
     const { kubernetes, workflows, logger, signal } = this.#context;
     const { identity } = view;

@@ -1,4 +1,3 @@
-/** Signals the clusters that depend on a Secret: by their certificate, their credentials, or the operator's. Reads metadata only. */
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { OPERATOR_AWS_SECRET } from '../kubernetes/objects/aws-credentials.ts';
@@ -14,7 +13,7 @@ type SecretRole =
   | { readonly kind: 'operatorWide' }
   | { readonly kind: 'certificate' | 'credentials'; readonly clusters: readonly CachedCluster[] };
 
-/** Handles the events of Secrets. */
+/** Signals the clusters that depend on a Secret: certificate, credentials, or the operator's. Reads metadata only. */
 export class SecretHandler implements ResourceEventHandler {
   readonly #context: ControllerContext;
   readonly #stuckClusters: StuckClusterSignaller;
@@ -86,7 +85,7 @@ export class SecretHandler implements ResourceEventHandler {
     return clusters.length > 0 ? { kind: 'credentials', clusters } : undefined;
   }
 
-  /** The request of the certificate in a Secret; undefined while it is being deleted, since it is then created again. */
+  /** @returns undefined while the request is being deleted, since it is then created again. */
   #requestFor({ namespace, certificates }: CachedCluster, secretName: string): ObservedRequest | undefined {
     const name = certificates.find((certificate) => certificate.secretName === secretName)?.requestName;
     const request = name === undefined ? undefined : this.#context.cache.requests.get({ namespace, name });

@@ -1,15 +1,14 @@
-/** Signals the clusters that wait or fail when something changed that may affect all of them. */
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { ControllerContext } from './controller-context.ts';
 
 /** Visibility is about a second behind: a second pass finds the clusters that began to wait before the change. */
 const SECOND_PASS_DELAY_MS = 5_000;
 
-/** Signals stuck clusters in rounds, one at a time. */
+/** Signals the clusters that wait or fail when something changed that may affect all of them. */
 export class StuckClusterSignaller {
   readonly #context: ControllerContext;
   #latestRound: Promise<void> = Promise.resolve();
-  /** The round that waits for the running one; undefined: none waits. */
+  /** Waits for the running round. */
   #nextRound: Promise<void> | undefined;
   /** Aborted to end the running round without its second pass. */
   #superseded = new AbortController();
@@ -18,7 +17,7 @@ export class StuckClusterSignaller {
     this.#context = context;
   }
 
-  /** Signals them in two passes. Changes that arrive while a round waits share it. */
+  /** Changes that arrive while a round waits share it. */
   async signal(what: string): Promise<void> {
     if (this.#nextRound === undefined) {
       this.#superseded.abort();

@@ -4,7 +4,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
 import { Crl } from './crl.ts';
 
-/** Some 600,000 entries; a CA that may have to revoke more shards its CRL, as Let's Encrypt does (Boulder, docs/CRLS.md). */
+/** Some 600,000 entries; CAs that may have to revoke more shard their CRL (Let's Encrypt: Boulder, docs/CRLS.md). */
 const MAX_CRL_BYTES = 32 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -13,9 +13,8 @@ const REQUEST_TIMEOUT_MS = 60_000;
 export interface CrlFetcherOptions {
   /** `certman/<version>`. */
   readonly userAgent: string;
-  /** For a whole request. Default 60 s. */
+  /** For a whole request. */
   readonly timeoutMs?: number;
-  /** Default 32 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -26,10 +25,7 @@ export interface FetchedCrl {
   readonly maxAgeMs?: number;
 }
 
-/**
- * Fetches CRLs over HTTP (RFC 5280 §4.2.1.13, RFC 2585 §4). Their URLs come from certificates, which are untrusted: follows no
- * redirect, and quotes no answer in an error.
- */
+/** Fetches CRLs (RFC 5280 §4.2.1.13, RFC 2585 §4). URLs are untrusted: no redirect, no answer quoted in errors. */
 export class CrlFetcher {
   readonly #agent: Agent;
   readonly #options: Required<CrlFetcherOptions>;
@@ -46,10 +42,9 @@ export class CrlFetcher {
   }
 
   /**
-   * Fetches and parses a CRL.
    * @param url that `isCrlUrl` accepts.
-   * @throws CertmanError `crl/unreachable` without an answer or for 429 and 5xx, with the Retry-After; `crl/unusable` when the
-   * answer is no CRL or too large; the signal's reason.
+   * @throws CertmanError `crl/unreachable` without an answer or for 429 and 5xx, with the Retry-After; `crl/unusable`
+   * when the answer is no CRL or too large; the signal's reason.
    */
   async fetch(url: string, signal: AbortSignal): Promise<FetchedCrl> {
     const { userAgent, timeoutMs } = this.#options;
@@ -80,7 +75,6 @@ export class CrlFetcher {
     }
   }
 
-  /** Closes all connections. */
   async close(): Promise<void> {
     await this.#agent.destroy();
   }

@@ -11,7 +11,6 @@ import { childElements, type DerElement, encodedOctets, expectElement, Malformed
 
 /** The parts of a CRL (RFC 5280 §5.1). */
 export interface CrlLayout {
-  /** The signed part. */
   readonly tbsCertList: DerElement;
   /** Object identifier of the signature algorithm. */
   readonly algorithm: string;
@@ -22,10 +21,7 @@ export interface CrlLayout {
   readonly revokedCertificates: DerElement | undefined;
 }
 
-/**
- * Locates the parts of a CRL; parses those around the list of entries with @peculiar/asn1-x509.
- * @throws MalformedDerError, or an error of the library, when it is no CRL or none of its issuer's own certificates alone.
- */
+/** Locates the parts of a CRL. @throws MalformedDerError, or the library's, for no CRL, or an indirect or delta one. */
 export function parseCrlLayout(der: Buffer): CrlLayout {
   const list = expectElement(TAG.sequence, der, 0, der.length);
   const [tbsCertList, algorithm, signature, ...more] = childElements(der, list);
@@ -58,10 +54,7 @@ export function parseCrlLayout(der: Buffer): CrlLayout {
   };
 }
 
-/**
- * Rejects unknown critical extensions (RFC 5280 §5.2), delta CRLs among them, and indirect CRLs. The scope of an issuing
- * distribution point does not matter: every listed certificate is revoked.
- */
+/** Rejects unknown critical extensions (RFC 5280 §5.2), delta CRLs too. A scope is fine: what is listed is revoked. */
 function checkExtensions(extensions: Iterable<Extension>): void {
   for (const { extnID, critical, extnValue } of extensions) {
     if (extnID === id_ce_issuingDistributionPoint) {

@@ -3,7 +3,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { type CrlLayout, parseCrlLayout } from './crl-layout.ts';
 import { childElements, type DerElement, encodedOctets, expectElement, TAG } from './der-reader.ts';
 
-/** Digest by signature algorithm (RFC 4055 §5, RFC 5758 §3.2): those allowed for public CAs (CA/Browser Forum, BR §7.1.3.2). */
+/** Digest by signature algorithm (RFC 4055 §5, RFC 5758 §3.2) of public CAs (CA/Browser Forum, BR §7.1.3.2). */
 const DIGEST_BY_ALGORITHM: Readonly<Record<string, string>> = {
   '1.2.840.113549.1.1.11': 'sha256',
   '1.2.840.113549.1.1.12': 'sha384',
@@ -18,11 +18,7 @@ export class Crl {
   readonly #der: Buffer;
   readonly #layout: CrlLayout;
 
-  /**
-   * @param der of the whole CRL; retained.
-   * @throws CertmanError `crl/unusable` when it is no CRL, a delta CRL, an indirect one, or has an unknown critical extension
-   * (RFC 5280 §5.2).
-   */
+  /** @param der retained. @throws CertmanError `crl/unusable` for what {@link parseCrlLayout} rejects. */
   constructor(der: Buffer) {
     this.#der = der;
     this.#layout = orUnusable(() => parseCrlLayout(der));
@@ -33,11 +29,7 @@ export class Crl {
     return this.#layout.nextUpdate;
   }
 
-  /**
-   * The given serial numbers that are listed. Does not verify the signature.
-   * @param serialNumbers in decimal, as in `CertificateFacts`.
-   * @throws CertmanError `crl/unusable` when an entry is malformed.
-   */
+  /** The given decimal serial numbers that are listed; verifies no signature. @throws CertmanError `crl/unusable`. */
   revokedAmong(serialNumbers: Iterable<string>): ReadonlySet<string> {
     const wanted = new Map<string, string>();
     for (const serialNumber of serialNumbers) wanted.set(octetsOfDecimal(serialNumber), serialNumber);
@@ -54,10 +46,7 @@ export class Crl {
     return revoked;
   }
 
-  /**
-   * Whether the CRL is that of a certificate's own CA (RFC 5280 §6.3.3): same issuer name, signed with the same key.
-   * @param chainPem the certificate followed by that of its CA.
-   */
+  /** Same issuer name, signed with the same key (RFC 5280 §6.3.3). @param chainPem certificate, then its CA's. */
   isFromIssuerOf(chainPem: string): boolean {
     const [certificate, issuer] = certificatesIn(chainPem);
     if (certificate === undefined || issuer === undefined) return false;

@@ -9,10 +9,7 @@ import type { IssuanceContext } from './context.ts';
 
 const progressSchema = z.object({ answered: z.literal(true) });
 
-/**
- * Answers each challenge once, then waits until the CA has validated all of them.
- * @throws CertmanError `acme/pending` while the CA validates; the error of the order when it becomes invalid; any `acme/` code.
- */
+/** Answers each challenge once, awaits validation. @throws any `acme/` code, `acme/pending` while the CA validates. */
 export async function answerChallenges(context: IssuanceContext, input: AnswerChallengesInput): Promise<void> {
   const { ca, attempt } = context;
   const justSubmitted = !progressSchema.safeParse(context.recorded).success;

@@ -8,11 +8,9 @@ export interface AttemptContext {
   readonly settings: IssuanceSettings;
   /** From 1. */
   readonly attempt: number;
-  /** Aborted when the attempt is cancelled. */
   readonly signal: AbortSignal;
   /** What an earlier attempt recorded last; not validated. */
   readonly recorded: unknown;
-  /** Records progress for the next attempt. */
   record(progress: unknown): void;
   readonly log: { info(message: string, fields: Record<string, unknown>): void };
 }

@@ -9,10 +9,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { ensureStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import type { IssuanceContext } from './context.ts';
 
-/**
- * Stages the key, finalizes the order unless an earlier attempt did, and waits for the certificate.
- * @throws CertmanError `acme/pending` while the CA issues; the error of the order when it becomes invalid; any `acme/` code.
- */
+/** Stages the key, finalizes once, awaits issuance. @throws any `acme/` code, `acme/pending` while the CA issues. */
 export async function finalizeOrder(
   context: IssuanceContext,
   input: FinalizeOrderInput,

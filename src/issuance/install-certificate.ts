@@ -18,8 +18,7 @@ const replacedSchema = z.object({
 
 /**
  * Writes the chain and the staged key to the Secret, then deletes the staging Secret.
- * @throws CertmanError `acme/orderInvalid` when the certificate does not match the order or its staged key is gone; any `acme/`
- * or `kubernetes/` code.
+ * @throws CertmanError `acme/orderInvalid` for a mismatch or a missing staged key; any `acme/` or `kubernetes/` code.
  */
 export async function installCertificate(
   context: IssuanceContext,
@@ -62,10 +61,7 @@ export async function installCertificate(
   return replaced === undefined ? facts : { ...facts, replaced };
 }
 
-/**
- * The valid certificate that is about to be replaced, so that it can be revoked at decommission. Only with its private key
- * beside it: anyone can obtain another cluster's certificate and put it here to have it revoked.
- */
+/** Revoked at decommission. Only with its key: anyone can put another cluster's certificate here to have it revoked. */
 async function certificateToReplace(
   context: IssuanceContext,
   input: InstallCertificateInput,

@@ -16,11 +16,7 @@ import type { IssuanceContext } from './context.ts';
 
 const progressSchema = z.object({ orderUrl: z.string() });
 
-/**
- * Resumes the order of an earlier attempt while it is usable, else places a new one.
- * @returns the order with the challenges to answer.
- * @throws CertmanError of any `acme/` code.
- */
+/** Resumes an earlier attempt's order while it is usable, else places one. @throws CertmanError of any `acme/` code. */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { ca, log, settings } = context;
   const { dnsNames, replaces } = input;

@@ -16,8 +16,7 @@ import type { AttemptContext } from './context.ts';
 export type RevocationContext = AttemptContext & { readonly source: Pick<AcmeClientSource, 'withClient'> };
 
 /**
- * Revokes the certificate in the Secret, the listed ones and those of listed orders, each once. Contacts the CA only for
- * certificates that are still valid, so that a cluster without one can be decommissioned without an ACME account.
+ * Revokes the certificates of the Secret, the list and the orders, each once. Needs no ACME account when none is valid.
  * @throws the first CertmanError after all were tried; a retry finds the others revoked.
  */
 export async function revokeCertificates(
@@ -62,9 +61,8 @@ export async function revokeCertificates(
 }
 
 /**
- * The certificate in the Secret, if it is shown to be the request's own: listed as issued, or beside its private key, whose
- * holder may revoke it anyway (RFC 8555 §7.6). A certificate alone proves nothing: a TLS server sends its certificate to every
- * client, and the account issued the certificates of all clusters.
+ * Only the request's own: listed as issued, or beside its private key, whose holder may revoke it (RFC 8555 §7.6). A
+ * certificate alone proves nothing: servers send theirs to every client, and the account issued those of all clusters.
  */
 async function readInstalled(
   { kubernetes, signal }: AttemptContext,
@@ -115,7 +113,7 @@ async function revoke(
   return source.withClient((ca) => revokeCertificate(ca, leaf, reason), signal);
 }
 
-/** The certificate of an order that was finalized but never installed; undefined when there is none and will be none. */
+/** The certificate of an order that was finalized but never installed; undefined when there will be none. */
 async function orderedCertificate(ca: AcmeClient, url: string): Promise<X509Certificate | undefined> {
   const order = (await ca.ownsUrl(url)) ? await findOrder(ca, url) : undefined;
   if (order?.status === 'processing') {
