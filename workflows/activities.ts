@@ -1,9 +1,4 @@
-/**
- * The activities as workflows call them: time-outs and retry policies, each with its reason.
- *
- * Every activity heartbeats (activities/wrap-activity.ts), so if its worker is killed, it is retried elsewhere after
- * `HEARTBEAT_TIMEOUT`, not after its whole time-out.
- */
+/** The activities as workflows call them: time-outs and retry policies, each with its reason. */
 import { ActivityCancellationType, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type {
   Activities,
@@ -14,22 +9,21 @@ import type {
 } from '../src/contract/activities.ts';
 import { failureIn } from './failures.ts';
 
+/** Every activity heartbeats (wrap-activity.ts): if its worker is killed, it is retried elsewhere after this. */
 const HEARTBEAT_TIMEOUT = '10 seconds';
 
-/**
- * For activities that write: the clean-up after a cancellation must find what they wrote. Stated each time because the SDK
- * sends 0, which is TRY_CANCEL, when it is left out, whatever its documentation says about the default.
- */
+// For activities that write: the clean-up after a cancellation must find what they wrote. Stated each time: left out,
+// the SDK sends 0, which is TRY_CANCEL, despite its documentation.
 const AWAIT_CANCELLATION = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
-/** Transient faults are retried for some seconds; what lasts longer is reported and retried by the retry schedule. */
+/** Transient faults are retried for some seconds; what lasts longer is left to the retry schedule. */
 export const { placeOrder } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds', maximumAttempts: 5 },
 });
 
-/** Steps of an open order: each attempt continues where the last one stopped, paced by the CA's Retry-After. */
+/** Each attempt at an open order continues where the last one stopped, paced by the CA's Retry-After. */
 export const { answerChallenges, finalizeOrder, installCertificate } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
@@ -38,7 +32,7 @@ export const { answerChallenges, finalizeOrder, installCertificate } = proxyActi
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
-/** A change is usually live within a minute; ten minutes are a fault to report. */
+/** A DNS change is usually live within a minute; ten minutes are a fault to report. */
 export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
@@ -63,14 +57,11 @@ const kubernetesActivities = proxyActivities<Activities>({
   cancellationType: AWAIT_CANCELLATION,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
-/** Deletions, as patient as every write to the API server. */
+/** Deletions: retried as long as every write to the API server. */
 export const { removeBundle, removeFinalizer } = kubernetesActivities;
 
-/**
- * The two steps of every evaluation run as local activities first: they are quick and idempotent, and scheduling is two thirds
- * of the cost of a regular activity. When the API server does not answer, the regular activity takes over, so that no outage is
- * waited for inside a worker.
- */
+// Every evaluation runs these first as local activities: quick and idempotent, at a third of a regular activity's cost.
+// The regular activity takes over when the API server does not answer, so that a worker does not wait out an outage.
 const localActivities = proxyLocalActivities<Activities>({
   startToCloseTimeout: '5 seconds',
   cancellationType: AWAIT_CANCELLATION,
@@ -115,13 +106,13 @@ async function localThenRegular<T>(local: () => Promise<T>, regular: () => Promi
   }
 }
 
-/** A time-out is transient, too: it says nothing about the request. */
+/** A time-out counts as transient: it says nothing about the request. */
 function isTransient(error: unknown): boolean {
   const { code, retry } = failureIn(error);
   return retry === 'transient' || code === 'internal/unexpected';
 }
 
-/** Revocation by a decommission: a few attempts at once, then by the decommission's retry schedule. */
+/** A few attempts at once; then the decommission's retry schedule. */
 export const { revokeCertificates } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,

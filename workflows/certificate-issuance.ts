@@ -1,4 +1,3 @@
-/** One order: place it, publish and verify TXT records, answer challenges, finalize, install; and always withdraw the records. */
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
 import type { CertificateFacts, IssuedCertificate } from '../src/certificates/certificate-facts.ts';
 import { isInZone, type TxtRecord } from '../src/certificates/dns-name.ts';
@@ -30,8 +29,8 @@ const INVALID_ORDER_CODES = new Set<FailureCode>([
 ]);
 
 /**
- * Issues one certificate and installs it.
- * @throws ApplicationFailure of a `FailureCode`, or `CANCELLED_WITH_LEFTOVERS`; `details[1]` is an {@link IssuanceFailureContext}.
+ * Issues one certificate and installs it; always withdraws the TXT records.
+ * @throws ApplicationFailure: `FailureCode` or `CANCELLED_WITH_LEFTOVERS`; `details[1]`: `IssuanceFailureContext`.
  */
 export async function certificateIssuance(input: CertificateIssuanceInput): Promise<CertificateIssuanceResult> {
   const issuance = new Issuance(input);
@@ -58,13 +57,10 @@ export async function certificateIssuance(input: CertificateIssuanceInput): Prom
 class Issuance {
   readonly #input: CertificateIssuanceInput;
   readonly #names: string;
-  /** URL of the order, once there is one. */
+  /** URL, once there is one. */
   #order: string | undefined;
-  /** Records that could not be withdrawn. */
   #leftoverRecords: readonly TxtRecord[] = [];
-  /** Whether the zone may have this order's records. */
   #mayBePublished = false;
-  /** Whether the zone is known to have them. */
   #isPublished = false;
   /** Whether the CA may have issued a certificate that is not in its Secret. */
   #mayBeIssued = false;
@@ -76,7 +72,6 @@ class Issuance {
     this.#order = input.resumeOrder;
   }
 
-  /** What an issuance that did not succeed leaves. */
   failureContext(): IssuanceFailureContext {
     return {
       openOrder: this.#order,
@@ -93,7 +88,7 @@ class Issuance {
     const records = uniqueRecords([...proofs, ...leftoverRecords]);
     try {
       if (proofs.length > 0) await this.#prove(order, proofs);
-      // The records have served their purpose. Their withdrawal need not delay the certificate.
+      // The withdrawal need not delay the certificate.
       const withdrawn = this.#withdraw(records);
       this.#mayBeIssued = true;
       setCurrentDetails(`Order ${order.orderUrl}\n\nControl of all ${dnsNames.length} names is proved; finalizing.`);
@@ -127,7 +122,6 @@ class Issuance {
     }
   }
 
-  /** Publishes the TXT records, waits until they have propagated, and answers the challenges. */
   async #prove({ orderUrl, challenges }: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
     const { zone } = this.#input;
     const what = count(records.length, 'TXT record');
@@ -159,8 +153,8 @@ class Issuance {
     } catch (error) {
       const { retry, outcomeUnknown } = failureIn(error);
       this.#isPublished = outcomeUnknown === true;
-      // Without credentials or a zone, nothing was published. A cancellation says nothing: one before the first attempt looks
-      // like one between two attempts.
+      // Without credentials or a zone, nothing was published. A cancellation before the first attempt looks like one
+      // between attempts.
       if (!isCancellation(error) && retry === 'onChange' && outcomeUnknown !== true) this.#mayBePublished = false;
       throw error;
     }
@@ -201,8 +195,8 @@ class Issuance {
       );
     } catch (error) {
       const { neverSent, message } = failureIn(error);
-      // A publication that was cancelled before its first attempt reports nothing. A withdrawal that can never have been sent
-      // rules it out, unless the records are known to be published: the worker's settings may have changed since.
+      // A withdrawal that can never have been sent rules out a publication that was cancelled before its first attempt,
+      // unless the records are known to be published: the worker's settings may have changed since.
       const isRuledOut = neverSent === true && !this.#isPublished;
       this.#leftoverRecords = this.#mayBePublished && !isRuledOut ? records : leftoverRecords;
       log.warn('TXT records could not be withdrawn; the next order or the decommission retries', {

@@ -1,7 +1,4 @@
-/**
- * The life of one cluster's certificates, from its ClusterDeployment's first observation to its decommission. The only writer
- * of these certificates. A standalone CertificateRequest is a cluster of one bundle.
- */
+/** The only writer of one cluster's certificates. A standalone CertificateRequest is a cluster of one bundle. */
 import { allHandlersFinished, condition, continueAsNew, setHandler, sleep } from '@temporalio/workflow';
 import {
   type ClusterCertificatesInput,
@@ -29,7 +26,7 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
   return await run(cluster);
 }
 
-/** Restores the state. Registers every handler before the first await. */
+/** Registers every handler before the first await. */
 function setup(input: ClusterCertificatesInput): ClusterCertificates {
   const cluster = new ClusterCertificates(input);
   setHandler(clusterObserved, (view) => cluster.onClusterObserved(view), {
@@ -90,12 +87,8 @@ async function runOrDecommission(cluster: ClusterCertificates, bundle: Bundle): 
   else if (await decommissionRemovedBundle(bundle)) cluster.forget(bundle);
 }
 
-/**
- * Drains signals, then continues as new, unless `isOvertaken`.
- *
- * Ends the run on a timer: a run that ends on a local activity's result can lose a signal, because on a task retry the recorded
- * result is delivered first.
- */
+// Ends the run on a timer, to drain signals: a run that ends on a local activity's result can lose one, because on a
+// task retry the recorded result is delivered first.
 async function continueAsNewUnless(cluster: ClusterCertificates, isOvertaken: () => boolean): Promise<void> {
   await condition(() => allHandlersFinished() || isOvertaken());
   await sleep(1, { summary: 'drain signals, then continue as new' });

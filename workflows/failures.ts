@@ -1,4 +1,3 @@
-/** The typed failure inside the error of an activity or a child workflow. */
 import {
   ActivityFailure,
   ApplicationFailure,

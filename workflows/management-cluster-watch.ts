@@ -1,7 +1,4 @@
-/**
- * The watch on a management cluster: one long activity, the controller, which Temporal keeps running exactly once, on any
- * worker. It signals changes to the workflows of clusters, and never changes a certificate.
- */
+/** The controller: one long activity, exactly once, on any worker. It sends signals and never changes a certificate. */
 import {
   type ActivityCancellationType,
   CancellationScope,
@@ -22,7 +19,6 @@ import {
   watchTakenOver,
 } from '../src/contract/management-cluster-watch.ts';
 
-/** Takeovers after which a run continues as new. */
 const MAX_TAKEOVERS_PER_RUN = 200;
 
 /** Between attempts after a failure that is not transient (a defect, a missing permission). */
@@ -69,7 +65,7 @@ export async function managementClusterWatch({
   });
 }
 
-/** Runs the activity. Cancels it when the run is due to end. @returns its checkpoint. */
+/** Cancels the activity when the run is due to end. @returns its checkpoint. */
 async function watchUntil(
   isDue: () => boolean,
   managementCluster: string,

@@ -1,4 +1,3 @@
-/** The names that a certificate must have, from a ClusterDeployment or a CertificateRequest. Pure. */
 import { dnsNameProblem, isInZone, MAX_COMMON_NAME_LENGTH, quoted } from './dns-name.ts';
 
 /** Names per certificate. Source: https://letsencrypt.org/docs/rate-limits/ */
@@ -25,10 +24,7 @@ export interface ServingNames {
   readonly ingress: readonly { readonly bundle?: string; readonly domain: string }[];
 }
 
-/**
- * The names of a bundle, in order: API, extra API, additional, ingress wildcards.
- * @param extraRecord label of a second name for the API (`rh-api`).
- */
+/** The names of a bundle in order: API, extra API (label `extraRecord`: `rh-api`), additional, ingress wildcards. */
 export function namesOfBundle(bundle: string, serving: ServingNames, extraRecord?: string): BundleNames {
   const clusterDomain = `${serving.clusterName}.${serving.baseDomain}`;
   const wanted: string[] = [];
@@ -55,23 +51,19 @@ function asWildcard(domain: string): string {
   return domain === '' || domain.startsWith('*.') ? domain : `*.${domain}`;
 }
 
-/** Wording of errors, by where the names come from. */
+/** Wording of errors, by where the names come from; remedies are one sentence each. */
 export interface NameErrorMessages {
   /** The bundle or CertificateRequest, as the subject of a sentence. */
   readonly subject: string;
   readonly zone: string;
-  /** The whole message when there are no names. */
+  /** The whole message. */
   readonly whenNone: string;
-  /** Remedies, one sentence each. */
   readonly whenTooMany: string;
   readonly whenWrong: string;
   readonly whenOutside: string;
 }
 
-/**
- * Normalizes names for a certificate: lower case, without duplicates, in order; or says why they are not acceptable.
- * @param zone that contains the names, for the DNS-01 challenges.
- */
+/** Lower-case names without duplicates, in order, in `zone` (for DNS-01 challenges); or why they are not acceptable. */
 export function certificateNames(wanted: readonly string[], zone: string, wording: NameErrorMessages): BundleNames {
   const dnsNames = [...new Set(wanted.map((name) => name.toLowerCase()))];
   const zoneName = zone.toLowerCase();

@@ -1,12 +1,10 @@
-/** What certman decides by, of an X.509 certificate. Contains no secrets; small enough for a workflow's state. */
+/** What certman decides by of a certificate: no secrets, small enough for workflow state. Instants are RFC 3339. */
 export interface CertificateFacts {
   /** Serial number in decimal, as in `status.serialNumber`. */
   readonly serialNumber: string;
   /** Issuer CN, or the whole issuer DN where it has none. */
   readonly issuerName: string;
-  /** RFC 3339. */
   readonly notBefore: string;
-  /** RFC 3339. */
   readonly notAfter: string;
   readonly dnsNames: readonly string[];
   /** SHA-256 of the leaf's DER, lower-case hex. */
@@ -23,9 +21,8 @@ export type SecretObservation =
   | { readonly kind: 'broken'; readonly message: string; readonly keyMismatch?: true }
   | { readonly kind: 'valid'; readonly certificate: CertificateFacts };
 
-/** A certificate that may still be valid, by its URL at the CA, or by itself if that is unknown. */
+/** A certificate that may still be valid, by its URL at the CA, or by its leaf if certman did not issue it. */
 export interface IssuedCertificate {
-  /** Absent: certman did not issue it; `leaf` is present. */
   readonly certificateUrl?: string;
   readonly serialNumber: string;
   readonly notAfter: string;

@@ -13,10 +13,7 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? 'null';
 }
 
-/**
- * 64-bit digest of a text as 16 hexadecimal digits: two multiplicative lanes with different odd constants, each finished with
- * a xor-shift-multiply so that every bit of the input matters. Detects changes; not collision resistant against an attacker.
- */
+/** 64-bit digest as 16 hexadecimal digits. Detects changes; not collision resistant against an attacker. */
 export function digestOf(text: string): string {
   let left = 0x9e3779b9;
   let right = 0x7f4a7c15;
@@ -37,12 +34,12 @@ function mixBits(lane: number): string {
   return (bits >>> 0).toString(16).padStart(8, '0');
 }
 
-/** Maps a text to a fixed number in [0, 1), evenly distributed over different texts: jitter without a random source. */
+/** A fixed number in [0, 1) for a text, evenly distributed: jitter without a random source. */
 export function stableFraction(text: string): number {
   return Number.parseInt(digestOf(text).slice(0, 8), 16) / 2 ** 32;
 }
 
-/** Digest of a set of DNS names, independent of order, case and repetition: the key of the CA's limit per exact set of names. */
+/** Digest of a set of names, whatever their order, case and repetition: the key of the CA's limit per exact set. */
 export function nameSetDigest(names: readonly string[]): string {
   return digestOf([...new Set(names.map((name) => name.toLowerCase()))].sort().join(' '));
 }

@@ -1,4 +1,3 @@
-/** When a valid certificate is renewed, and by which rule. Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
 import { stableFraction } from './digest.ts';
 import { applicableWindow, type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
@@ -30,27 +29,22 @@ export interface RenewalTerms {
 /** The rule that determines the renewal time; CamelCase, because conditions show it. */
 export type RenewalRule = 'RenewBeforeDays' | 'DefaultPolicy' | 'HalfLifetime' | 'SuggestedByCa';
 
-/** When a certificate is renewed, and why then. */
+/** When a certificate is renewed (epoch milliseconds; <= `now` when due), and why then. */
 export interface PlannedRenewal {
-  /** Epoch milliseconds; <= `now` when the renewal is due. */
   readonly at: number;
   readonly reason: RenewalRule;
-  /** Why then, as a clause to follow a colon. */
+  /** A clause to follow a colon. */
   readonly message: string;
 }
 
 /** How long before expiry a certificate is renewed, without jitter. */
 export interface RenewalLead {
-  /** Milliseconds. */
   readonly beforeMs: number;
   readonly reason: Exclude<RenewalRule, 'SuggestedByCa'>;
   readonly message: string;
 }
 
-/**
- * The renewal time of a certificate: by {@link renewalLead}, or the time in the CA's window if that is earlier. A later window
- * does not delay a renewal: spreading the CA's load does not justify breaking what `renewBeforeDays` promises.
- */
+/** By {@link renewalLead}, or in the CA's window if earlier: a later one does not delay it beyond `renewBeforeDays`. */
 export function plannedRenewal(
   certificate: Validity & Pick<CertificateFacts, 'certId'>,
   terms: RenewalTerms,

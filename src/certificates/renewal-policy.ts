@@ -1,4 +1,3 @@
-/** Decides whether a bundle's certificate is ordered now, and why. Pure. */
 import type { CertificateFacts, SecretObservation } from './certificate-facts.ts';
 import { type PlannedRenewal, plannedRenewal, type RenewalRule, type RenewalTerms } from './planned-renewal.ts';
 
@@ -13,25 +12,19 @@ const MAX_NAMES_SHOWN = 3;
 /** What the policy decides by. */
 export interface RenewalInputs extends RenewalTerms {
   readonly secret: SecretObservation;
-  /** Names the certificate must have. */
   readonly dnsNames: readonly string[];
   /** Host of the directory of the CA that issued the certificate in the Secret, if recorded. */
   readonly issuedByCaHost?: string | undefined;
   /** Host of the directory that an order would go to now, if known. */
   readonly caHost?: string | undefined;
-  /** The CA has revoked the certificate in the Secret. */
   readonly revoked?: boolean;
-  /** An operator requested a new certificate. */
   readonly renewRequested?: boolean;
 }
 
-/** Returns the sentence that people read when its reason to order applies, else undefined. */
+/** Returns the sentence that people read when its reason applies, else undefined. */
 type OrderRule = (inputs: RenewalInputs) => string | undefined;
 
-/**
- * The policy: the reasons to order a certificate, most urgent first, each with its rule and wording. The first rule that applies
- * decides. Reasons are CamelCase, because conditions and the search attribute `CertReason` show them.
- */
+/** Most urgent first: the first that applies decides. CamelCase, because conditions and `CertReason` show them. */
 const ORDER_RULES = {
   SecretMissing: ({ secret }) => (secret.kind === 'missing' ? 'There is no certificate in the Secret yet.' : undefined),
 
@@ -85,31 +78,28 @@ const ORDER_RULES = {
   RenewRequested: ({ renewRequested }) => (renewRequested === true ? 'An operator asked for it.' : undefined),
 } as const satisfies Readonly<Record<string, OrderRule>>;
 
-/** The rules by which a certificate is ordered; the first that applies is the reason. */
+/** The reasons to order a certificate. */
 export type OrderReason = keyof typeof ORDER_RULES;
 
 /** Why a certificate is ordered. */
 export interface OrderCause {
   readonly reason: OrderReason;
-  /** One sentence. */
   readonly message: string;
 }
 
-/** What a bundle needs: an order now, or sleep until a time. */
+/** What a bundle needs: an order now, or sleep until an exact instant (epoch milliseconds). */
 export type NextAction =
   | ({ readonly kind: 'order' } & OrderCause)
   | {
       readonly kind: 'sleep';
-      /** Epoch milliseconds. */
       readonly until: number;
       readonly certificate: CertificateFacts;
-      /** The rule that determines `until`. */
       readonly reason: RenewalRule;
       /** Why then, as a clause. */
       readonly message: string;
     };
 
-/** Decides: order now, or sleep until an exact instant. */
+/** The first rule that applies orders; else the bundle sleeps until its planned renewal. */
 export function nextAction(inputs: RenewalInputs): NextAction {
   for (const [reason, rule] of Object.entries(ORDER_RULES) as [OrderReason, OrderRule][]) {
     const message = rule(inputs);

@@ -1,14 +1,10 @@
-/** The window in which the CA suggests to renew a certificate (ARI, RFC 9773 §4.2). Pure. */
 import type { CertificateFacts } from './certificate-facts.ts';
 import { stableFraction } from './digest.ts';
 
-/** Carries the identifier of its certificate: the window of another one must never cause a renewal. */
+/** The CA's suggested window (ARI, RFC 9773 §4.2) for the certificate of `certId`, never for another. RFC 3339. */
 export interface RenewalWindow {
-  /** `CertificateFacts.certId`. */
   readonly certId: string;
-  /** RFC 3339. */
   readonly start: string;
-  /** RFC 3339. */
   readonly end: string;
   /** Page of the CA that explains the window. */
   readonly explanationUrl?: string | undefined;
@@ -25,10 +21,8 @@ export function applicableWindow(
 }
 
 /**
- * Selects the renewal time in a window (the recommended algorithm of RFC 9773 §4.2): uniformly distributed over certificates,
- * constant for each, and `now` once it has passed.
- * @param now epoch milliseconds.
- * @returns epoch milliseconds, >= `now`; undefined for a window that does not end after it starts, which counts as none.
+ * Selects the renewal time by RFC 9773 §4.2: uniform over certificates, constant for each, `now` once it has passed.
+ * @returns epoch milliseconds, >= `now`; undefined for a window that does not end after it starts.
  */
 export function selectTimeInWindow(window: RenewalWindow, now: number): number | undefined {
   const bounds = boundsOf(window);
@@ -45,18 +39,13 @@ function boundsOf(window: RenewalWindow): { readonly start: number; readonly end
   return start < end ? { start, end } : undefined;
 }
 
-/** The renewal that a workflow has planned, from the status of its CertificateRequest. */
+/** The renewal that a workflow has planned (RFC 3339), from the status of its CertificateRequest. */
 export interface KnownRenewal {
   readonly suggestedWindow?: RenewalWindow | undefined;
-  /** RFC 3339. */
   readonly renewalTime?: string | undefined;
 }
 
-/**
- * Whether a window has to be signalled, because it changes the renewal time that the workflow has planned, or the explanation of
- * a window that it knows. A window that is later than the planned renewal changes nothing.
- * @param now epoch milliseconds.
- */
+/** Whether a window moves the planned renewal, or has a new explanation. @param now epoch milliseconds. */
 export function changesRenewalTime(window: RenewalWindow, known: KnownRenewal, now: number): boolean {
   const selected = selectTimeInWindow(window, now);
   if (selected === undefined) return false;

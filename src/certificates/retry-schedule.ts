@@ -1,4 +1,3 @@
-/** When a failed issuance is retried. Pure. */
 import type { FailureInfo } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
 import { lifetimeOf } from './planned-renewal.ts';
@@ -7,13 +6,10 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/**
- * Delays after refusals: 1, 10 and 100 minutes, then daily, as Let's Encrypt asks of clients.
- * Source: https://letsencrypt.org/docs/integration-guide/ ("Retrying failures").
- */
+/** Delays after refusals, by https://letsencrypt.org/docs/integration-guide/ ("Retrying failures"). */
 export const RETRY_DELAYS_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_MS] as const;
 
-/** Delays during an outage: retries cost nothing while the other side is unavailable, and must not outlast it by a day. */
+/** Delays in an outage: retries cost nothing while the other side is unavailable, and must not outlast it by a day. */
 export const OUTAGE_DELAYS_MS = [MINUTE_MS / 2, MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS] as const;
 
 /** Let's Encrypt refills one failed authorization of a name every 12 minutes (docs/rate-limits). */
@@ -26,11 +22,9 @@ const MIN_RETRY_DELAY_SHARE = 1 / 50;
 const MAX_SHARE_OF_TIME_LEFT = 1 / 4;
 
 /**
- * The instant of the next attempt: by the schedule, sooner as the certificate in use comes closer to its expiry.
- * @param failedAttempts consecutive failures including this one (>= 1).
- * @param now epoch milliseconds.
- * @param certificate the one in use, if any.
- * @returns epoch milliseconds, never before the failure's `notBefore`; exactly that for certman's own rate limit.
+ * The next attempt: by the schedule, sooner as the certificate in use nears its expiry. In epoch milliseconds.
+ * @param failedAttempts consecutive, including this one (>= 1).
+ * @returns never before the failure's `notBefore`; exactly that for certman's own rate limit.
  */
 export function nextAttemptAt(
   failure: FailureInfo,

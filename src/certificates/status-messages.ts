@@ -1,24 +1,19 @@
-/**
- * The wording of a bundle's state, for conditions, Events, the Temporal Web UI and the CLI: all show the same sentences. Pure.
- */
+/** The wording of a bundle's state: conditions, Events, Web UI and CLI show the same sentences. Pure. */
 import type { FailureInfo } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
 import { expiryLevel } from './expiry-level.ts';
 import type { CertificateState, ReportedCondition } from './status-report.ts';
 
-/** The part of a bundle's record that the wording depends on. */
+/** The part of a bundle's record that the wording depends on. Instants are RFC 3339. */
 export interface BundleSummary {
   readonly state: CertificateState;
   readonly message: string;
-  /** Why the status could not be written to the resources. */
   readonly statusWriteError?: string | undefined;
   readonly certificate?: CertificateFacts | undefined;
-  /** RFC 3339. */
   readonly renewalTime?: string | undefined;
   readonly renewBeforeDays?: number | undefined;
   readonly failure?: FailureInfo | undefined;
   readonly failedAttempts: number;
-  /** RFC 3339. */
   readonly nextAttempt?: string | undefined;
 }
 
@@ -30,7 +25,7 @@ export function conditionReason(code: string): string {
     .join('');
 }
 
-/** The message of a bundle for the Web UI and the CLI: also says when the resources could not be updated. */
+/** The message for the Web UI and the CLI: also says when the resources could not be updated. */
 export function summaryMessage({
   message,
   statusWriteError,
@@ -75,11 +70,7 @@ export function expiryMessage({ notAfter }: CertificateFacts, now: number): stri
   return `The certificate ${Date.parse(notAfter) <= now ? 'expired' : 'expires'} at ${notAfter}.`;
 }
 
-/**
- * The conditions of a CertificateRequest. `Ready` is about the certificate in the Secret: it stays True during a failing renewal
- * while that certificate is valid, and is False from the start of a decommission, which revokes it.
- * @param now epoch milliseconds.
- */
+/** Conditions at `now` (epoch milliseconds). `Ready`: a valid certificate is in the Secret, even if a renewal fails. */
 export function conditionsFor(bundle: BundleSummary, now: number): readonly ReportedCondition[] {
   return [
     readyCondition(bundle, now),
@@ -99,7 +90,7 @@ function condition(
 }
 
 function readyCondition({ state, message, certificate, failure }: BundleSummary, now: number): ReportedCondition {
-  // The certificate in the Secret may be revoked already.
+  // The certificate may be revoked already.
   if (state === 'Decommissioning') return condition('Ready', false, 'Decommissioning', message);
   if (certificate === undefined) {
     return condition('Ready', false, failure === undefined ? state : conditionReason(failure.code), message);
@@ -125,7 +116,7 @@ function failingCondition(bundle: BundleSummary): ReportedCondition {
     const none = certificate === undefined ? 'No attempt has failed.' : 'The last attempt succeeded.';
     return condition('Failing', false, 'NoFailure', none);
   }
-  // The message of a blocked decommission says more: what happens at its deadline.
+  // It also says what happens at the deadline.
   const why = state === 'Decommissioning' ? message : failureMessage(failure, failedAttempts, nextAttempt);
   return condition('Failing', true, conditionReason(failure.code), why);
 }
@@ -144,7 +135,7 @@ function expiryCondition({ certificate, renewBeforeDays, message }: BundleSummar
 
 type BundleDetails = BundleSummary & { readonly dnsNames: readonly string[]; readonly secretName: string };
 
-/** The details page of a cluster's workflow in the Temporal Web UI. @returns Markdown. */
+/** The details page of a cluster's workflow in the Temporal Web UI, as Markdown. */
 export function workflowDetails(
   clusterName: string,
   situation: string,

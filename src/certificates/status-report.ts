@@ -1,4 +1,3 @@
-/** The status of a bundle: composed by its workflow, written to the resources by the `reportStatus` activity. Pure types. */
 import type { CertificateFacts } from './certificate-facts.ts';
 import type { RenewalWindow } from './renewal-window.ts';
 
@@ -22,7 +21,7 @@ export interface ReportedCondition {
   readonly message: string;
 }
 
-/** The status of one bundle. */
+/** The status of a bundle: composed by its workflow, written by `reportStatus`. Instants are RFC 3339. */
 export interface StatusReport {
   readonly bundleName: string;
   readonly requestName: string;
@@ -30,15 +29,13 @@ export interface StatusReport {
   readonly workflowId: string;
   readonly state: CertificateState;
   readonly conditions: readonly ReportedCondition[];
-  /** The certificate in the Secret, when there is one. */
+  /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;
-  /** Host of the directory of the CA that issued it, if known. */
+  /** Directory host of the CA that issued it, if known. */
   readonly caHost?: string;
   /** The window that the CA suggests for this certificate, if it was signalled. */
   readonly suggestedWindow?: RenewalWindow;
-  /** RFC 3339. */
   readonly renewalTime?: string;
-  /** RFC 3339: when a failed attempt is retried. */
   readonly nextAttempt?: string;
   readonly failedAttempts?: number;
   /** Recorded on the resources, once. */

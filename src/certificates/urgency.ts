@@ -1,7 +1,5 @@
-/** Orders certificates by urgency, the most urgent first. Pure. */
 import type { CertificateState } from './status-report.ts';
 
-/** Most urgent first. */
 const STATES_BY_URGENCY: readonly string[] = [
   'Failing',
   'Waiting',
@@ -20,7 +18,7 @@ export interface Urgency {
   readonly notAfter?: string | undefined;
 }
 
-/** For `sort`, most urgent first: by state, then by expiry. Independent of locales, which may differ between workers. */
+/** For `sort`, most urgent first: by state, then by expiry. Independent of locales, which differ between workers. */
 export function compareUrgency(a: Urgency, b: Urgency): number {
   const byState = STATES_BY_URGENCY.indexOf(a.state) - STATES_BY_URGENCY.indexOf(b.state);
   return byState === 0 ? expiryOf(a) - expiryOf(b) : byState;

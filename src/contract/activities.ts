@@ -1,6 +1,5 @@
 /**
- * The activities a workflow may call, by outside system: their names, inputs and results. Types only.
- * Every activity throws `ApplicationFailure` with `type` = a `FailureCode` and `details` = `[FailureInfo]`, and nothing else.
+ * Activities by outside system. They throw only `ApplicationFailure` of a `FailureCode`, with details `[FailureInfo]`.
  * No input or result carries a private key, a credential or a challenge token.
  */
 import type { CertificateFacts, IssuedCertificate, SecretObservation } from '../certificates/certificate-facts.ts';
@@ -19,16 +18,14 @@ export interface PendingChallenge {
   readonly record: TxtRecord;
 }
 
-/** Result of `placeOrder`: an order at the CA (RFC 8555 §7.1.3). */
+/** Result of `placeOrder`: an order at the CA (RFC 8555 §7.1.3). `expires` is RFC 3339. */
 export interface PlacedOrder {
   readonly orderUrl: string;
-  /** RFC 3339. */
   readonly expires: string;
-  /** Host of the CA's directory. */
   readonly caHost: string;
-  /** Empty when every authorization is valid: nothing to publish. */
+  /** Empty when every authorization is valid. */
   readonly challenges: readonly PendingChallenge[];
-  /** With `standaloneRequestUid`: one for each name; must be visible before the order is finalized. */
+  /** With `standaloneRequestUid`, one per name; must be visible before the order is finalized. */
   readonly ownershipRecords?: readonly TxtRecord[];
 }
 
@@ -39,10 +36,7 @@ export interface PlaceOrderInput {
   readonly resume?: string;
   /** `certId` of the certificate that a new order replaces (RFC 9773 §5); omitted when the CA rejects it. */
   readonly replaces?: string;
-  /**
-   * uid of a standalone CertificateRequest: its owner must prove control of every name. An authorization that the CA reuses
-   * proves nothing, because it belongs to the account, which serves all clusters (RFC 8555 §7.4.1).
-   */
+  /** Its owner must prove every name: reused authorizations are the account's, for all clusters (RFC 8555 §7.4.1). */
   readonly standaloneRequestUid?: string;
 }
 
@@ -74,7 +68,7 @@ export interface InstallCertificateInput {
 
 /** Result of `installCertificate`. */
 export interface InstalledCertificate extends CertificateFacts {
-  /** With `returnReplaced`: the certificate that was in the Secret, if it had not expired and its key was there as well. */
+  /** With `returnReplaced`: the certificate that was in the Secret, if it had not expired and its key was there. */
   readonly replaced?: IssuedCertificate;
 }
 
@@ -109,11 +103,10 @@ export interface RevokeCertificatesInput {
   readonly reason: 0 | 1 | 4 | 5;
 }
 
-/** One outside system: the CA (RFC 8555). Some also read and write the Secrets with the keys, so that no key leaves the worker. */
+/** The CA (RFC 8555). Some also read and write the Secrets with the keys, so that no key leaves the worker. */
 export interface AcmeActivities {
-  /** Resumes or places an order. */
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
-  /** Answers the challenges, and returns once every authorization is valid. */
+  /** Returns once every authorization is valid. */
   answerChallenges(input: AnswerChallengesInput): Promise<void>;
   /** Stages a key for the order, finalizes the order, and returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
@@ -123,19 +116,16 @@ export interface AcmeActivities {
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
 }
 
-/** Result of `publishTxtRecords`: what `verifyPropagation` needs to know about the zone. */
+/** Result of `publishTxtRecords`: the zone, as `verifyPropagation` needs it. */
 export interface PublishedRecords {
   readonly zoneId: string;
   /** Authoritative servers of the zone (host names), from its delegation set. */
   readonly nameServers: readonly string[];
 }
 
-/** One outside system: the DNS service of a zone. */
+/** The DNS service of a zone. */
 export interface DnsActivities {
-  /**
-   * Adds all values in one change, beside values of others, and returns once the change is live. A failure with
-   * `outcomeUnknown` may have published the records.
-   */
+  /** Adds all values in one change, beside others; returns once live. `outcomeUnknown`: they may be published. */
   publishTxtRecords(input: {
     readonly zone: ZoneTarget;
     readonly records: readonly TxtRecord[];
@@ -144,9 +134,9 @@ export interface DnsActivities {
   withdrawTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<void>;
 }
 
-/** One outside system: the public DNS. */
+/** The public DNS. */
 export interface PropagationActivities {
-  /** Returns once the authoritative servers and a quorum of DoH resolvers return every value. @throws `dns/notVisible` */
+  /** Returns once authoritative servers and a quorum of DoH resolvers return every value. @throws `dns/notVisible` */
   verifyPropagation(input: {
     readonly records: readonly TxtRecord[];
     readonly zoneName: string;
@@ -193,47 +183,29 @@ export interface RemoveBundleInput {
   readonly requestName?: string;
 }
 
-/**
- * The result of removing certman's finalizer from a ClusterDeployment or a standalone request. `absent`: the object is gone, or
- * has no such finalizer. `kept`: a standalone request that is not being deleted keeps it.
- */
+/** Result of removing the finalizer. `absent`: it or the object is gone. `kept`: on a request not being deleted. */
 export type FinalizerOutcome = 'released' | 'absent' | 'kept';
 
-/**
- * One outside system: the management cluster's API server. A standalone CertificateRequest takes the place of both
- * ClusterDeployment and request: certman writes its finalizer and status, and nothing else.
- */
+/** The management cluster's API server. Of a standalone request, certman writes its finalizer and status only. */
 export interface KubernetesActivities {
-  /**
-   * Adds the finalizer to the ClusterDeployment, applies the CertificateRequest (keeping the user's renewBeforeDays), reads the
-   * Secret and restores its ownership, without touching its data.
-   */
+  /** Adds the finalizer, applies the request (keeping renewBeforeDays), reads the Secret, restores its ownership. */
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
-  /** Writes conditions and status of the CertificateRequest, the bundle's status on the ClusterDeployment, and an Event on both. */
+  /** Writes the status to the CertificateRequest and the ClusterDeployment, and an Event to both. */
   reportStatus(input: ReportStatusInput): Promise<void>;
-  /** Deletes the Secret if certman owns it, the staging Secret and the CertificateRequest with its finalizer. Missing objects count as done. */
+  /** Deletes Secret (if owned), staging Secret, CertificateRequest with its finalizer. Missing ones count as done. */
   removeBundle(input: RemoveBundleInput): Promise<{ readonly removed: readonly string[] }>;
-  /**
-   * Removes certman's finalizer from the ClusterDeployment, or from a standalone request that is being deleted.
-   * @param failures what the decommission could not do: recorded as an Event on the object.
-   */
+  /** @param failures what the decommission could not do: recorded as an Event on the object. */
   removeFinalizer(cluster: ClusterIdentity, failures?: readonly FailureInfo[]): Promise<FinalizerOutcome>;
   /** The rules of decommissions, from the worker's settings. */
   decommissionRules(): Promise<DecommissionRules>;
 }
 
-/**
- * Per kind of object (its plural), the resourceVersion up to which everything has been handled. Also the heartbeat details, so
- * that the next attempt resumes there.
- */
+/** Per kind (its plural), the resourceVersion up to which all is handled; the heartbeat details, to resume there. */
 export type WatchCheckpoint = Readonly<Record<string, string>>;
 
 /** The controller on the management cluster's API server. */
 export interface WatchActivities {
-  /**
-   * Lists and watches until it is cancelled or its time limit passes, and returns its checkpoint. A retry resumes from the
-   * last heartbeat, a first attempt from `resumeFrom`; without either, it lists.
-   */
+  /** Runs until cancelled or out of time. Resumes at the last heartbeat (at first: `resumeFrom`), else lists. */
   watchManagementCluster(input: { readonly resumeFrom?: WatchCheckpoint }): Promise<WatchCheckpoint>;
 }
 

@@ -1,4 +1,3 @@
-/** What a cluster's workflow records about one bundle, and carries from run to run. Pure. */
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
@@ -7,11 +6,10 @@ import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type { DecommissionRules, RevocationEntry } from './activities.ts';
 
-/** What is known about a bundle in every state. Instants are RFC 3339. */
+/** What a workflow records about a bundle in every state, and carries from run to run. Instants are RFC 3339. */
 export interface BundleFacts {
-  /** One sentence for a person: what is going on and what happens next. */
+  /** What is going on and what happens next, in one sentence. */
   readonly message: string;
-  /** Start of the present state. */
   readonly since: string;
   /** The API server's answer to the last status write, if that failed. */
   readonly statusWriteError?: string;
@@ -20,15 +18,12 @@ export interface BundleFacts {
   readonly dnsNames: readonly string[];
   /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;
-  /** Directory host of the CA that issued the certificate, where that is known. */
+  /** Directory host of the CA that issued `certificate`, if known. */
   readonly caHost?: string;
-  /** The CA's latest renewal window for the certificate. */
   readonly suggestedWindow?: RenewalWindow;
   /** Serial number of a certificate that was found revoked. */
   readonly revokedSerialNumber?: string;
-  /** As the user set it on the CertificateRequest. */
   readonly renewBeforeDays?: number;
-  /** Use of the rate limit for exact sets of names. */
   readonly rateLimitState?: RateLimitState;
   /** Orders started so far; numbers the child workflows. */
   readonly orders: number;
@@ -36,7 +31,7 @@ export interface BundleFacts {
   readonly issued: readonly IssuedCertificate[];
   /** TXT records that an order could not withdraw: withdrawn with the next order, or by the decommission. */
   readonly leftoverRecords?: readonly TxtRecord[];
-  /** Orders that the CA may have fulfilled without the certificate having reached its Secret: revoked by the decommission. */
+  /** Orders that may be fulfilled without the certificate in its Secret: revoked by the decommission. */
   readonly unclaimedOrders?: readonly string[];
 }
 
@@ -44,7 +39,7 @@ export interface BundleFacts {
 export interface LastAttempt {
   readonly failure: FailureInfo;
   readonly failedAt: string;
-  /** Directory host of the CA that the account named at the attempt, where that is known. */
+  /** Directory host of the CA that the account named at the attempt, if known. */
   readonly caHost?: string;
   /** Failed attempts since the last success. */
   readonly attempts: number;
@@ -100,7 +95,6 @@ export type BundleState =
 /** A bundle's facts and state, small enough to carry through continue-as-new. */
 export type BundleRecord = BundleFacts & BundleState;
 
-/** What belongs to a state, of every state. */
 const NO_STATE = {
   state: undefined,
   lastAttempt: undefined,
@@ -132,7 +126,7 @@ export function nextAttemptOf(record: BundleRecord): string | undefined {
   return 'nextAttempt' in record ? record.nextAttempt : undefined;
 }
 
-/** What prevents a bundle from what it is to do next: the last attempt's failure, or what a decommission could not do. */
+/** What prevents a bundle's next step: the last attempt's failure, or what a decommission could not do. */
 export function failureOf(record: BundleRecord): FailureInfo | undefined {
   if (record.state !== 'Decommissioning') return lastAttemptOf(record)?.failure;
   return record.blocked?.failure ?? record.result?.failures[0];

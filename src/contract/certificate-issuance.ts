@@ -1,9 +1,8 @@
-/** Input, result and failure of `certificateIssuance`, the workflow of one order. */
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity, ObjectRef, ZoneTarget } from '../clusters/cluster-view.ts';
 
-/** Input of the workflow. */
+/** Input of `certificateIssuance`, the workflow of one order. */
 export interface CertificateIssuanceInput {
   readonly cluster: ClusterIdentity;
   readonly bundleName: string;
@@ -20,11 +19,11 @@ export interface CertificateIssuanceInput {
   readonly leftoverRecords?: readonly TxtRecord[];
   /** `certId` of the certificate that this one replaces (RFC 9773 §5). */
   readonly replaces?: string;
-  /** The Secret holds a certificate that certman did not issue: return it. */
+  /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
 }
 
-/** Result of the workflow. */
+/** Result of `certificateIssuance`. */
 export interface CertificateIssuanceResult {
   readonly certificate: CertificateFacts;
   readonly issued: IssuedCertificate;
@@ -32,19 +31,17 @@ export interface CertificateIssuanceResult {
   readonly replaced?: IssuedCertificate;
   readonly caHost: string;
   readonly orderUrl: string;
-  /** Records that could not be withdrawn. */
   readonly leftoverRecords?: readonly TxtRecord[];
 }
 
 /** `details[1]` of the failure of an issuance. */
 export interface IssuanceFailureContext {
-  /** URL of the order, if it is still open: the next attempt resumes it. */
+  /** URL, if the order is still open: the next attempt resumes it. */
   readonly openOrder?: string;
-  /** Records that could not be withdrawn. */
   readonly leftoverRecords?: readonly TxtRecord[];
-  /** URL of the order, if the CA may have issued a certificate that did not reach its Secret. */
+  /** URL, if the CA may have issued a certificate that did not reach its Secret. */
   readonly unclaimedOrder?: string;
 }
 
-/** Failure type of a cancelled issuance with an {@link IssuanceFailureContext}: a cancellation itself has no details. */
+/** Failure type of a cancelled issuance with an {@link IssuanceFailureContext}: a cancellation has no details. */
 export const CANCELLED_WITH_LEFTOVERS = 'issuance/cancelledWithLeftovers';

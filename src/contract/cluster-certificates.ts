@@ -1,4 +1,4 @@
-/** Signals, updates, query, input and result of `clusterCertificates`, the workflow of a cluster or of a standalone request. */
+/** Messages, input and result of `clusterCertificates`, the workflow of a cluster or of a standalone request. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
@@ -12,10 +12,7 @@ import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from
 export const clusterObserved = defineSignal<[ClusterView]>('clusterObserved');
 /** The object is gone from the API although it had certman's finalizer: a person removed the finalizer. */
 export const clusterGone = defineSignal('clusterGone');
-/**
- * A CertificateRequest that was standalone belongs to this ClusterDeployment, whose workflow manages its certificate from now
- * on. Nothing is revoked or removed.
- */
+/** The ClusterDeployment's workflow manages this request's certificate from now on. Nothing is revoked or removed. */
 export const requestClaimed = defineSignal<[{ readonly clusterDeployment: string }]>('requestClaimed');
 /** A dependency of the certificates changed (account, credentials, zone, Secret): re-evaluate now. */
 export const dependencyChanged = defineSignal<[{ readonly what: string }]>('dependencyChanged');
@@ -25,10 +22,7 @@ export const renewalWindowChanged =
 /** A certificate is on its CA's revocation list (RFC 5280 §5) and must be replaced. */
 export const certificateRevoked =
   defineSignal<[{ readonly bundleName: string; readonly serialNumber: string }]>('certificateRevoked');
-/**
- * Gives up what a decommission cannot do: of a cluster that is being deleted, else of the bundles that were removed from it.
- * Returns once they are decommissioned.
- */
+/** Gives up what the decommission of a deleted cluster, else of removed bundles, cannot do; returns once it is over. */
 export const release = defineUpdate<ReleaseResult>('release');
 /** Renews now. Returns when the new certificate is in its Secret, and fails with the failure of the attempt. */
 export const renew = defineUpdate<readonly RenewedCertificate[], [RenewRequest]>('renew');
@@ -49,17 +43,12 @@ export interface RenewedCertificate {
 
 /** Result of `release`. */
 export interface ReleaseResult {
-  /** What was released: the cluster with all its bundles, or single bundles of a cluster that is not being deleted. */
+  /** `bundles`: single bundles of a cluster that is not being deleted. */
   readonly of: 'cluster' | 'bundles';
   readonly bundleNames: readonly string[];
-  /** What could not be done. */
   readonly failures: readonly FailureInfo[];
-  /**
-   * Result of the first attempt at the finalizer after the release request; absent for single bundles. Its removal cannot be
-   * given up: while it is blocked, it is retried.
-   */
+  /** Of the first attempt after a cluster's release. The removal cannot be given up: while blocked, it is retried. */
   readonly finalizer?: FinalizerOutcome | 'blocked';
-  /** Why the finalizer is blocked. */
   readonly blockedBy?: FailureInfo;
 }
 
@@ -67,7 +56,6 @@ export interface ReleaseResult {
 export interface ClusterStatus {
   readonly cluster: ClusterView;
   readonly decommissioning: boolean;
-  /** Set once the cluster's decommission has started. */
   readonly decommissionStarted?: DecommissionStarted;
   readonly bundles: Readonly<Record<string, BundleRecord>>;
 }
@@ -85,7 +73,6 @@ export interface CarriedState {
   /** Rate limit use of bundles that have been decommissioned, by bundle name. */
   readonly rateLimitState?: Readonly<Record<string, RateLimitState>>;
   readonly gone: boolean;
-  /** Set once the cluster's decommission has started. */
   readonly decommissionStarted?: DecommissionStarted;
 }
 

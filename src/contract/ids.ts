@@ -1,7 +1,4 @@
-/**
- * Workflow ids, and the identities they contain. Never longer than what Temporal's SQL-backed persistence stores (VARCHAR(255);
- * names of Kubernetes objects are ASCII), which the server's default limit on ids exceeds.
- */
+/** Workflow ids, and the identities they contain. */
 
 import { digestOf } from '../certificates/digest.ts';
 import type { ClusterIdentity } from '../clusters/cluster-view.ts';
@@ -9,13 +6,11 @@ import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 /** The task queue that every worker polls. */
 export const TASK_QUEUE = 'certman';
 
-/** Maximum length of an id, and of a Keyword search attribute. */
+/** Maximum of ids and Keyword search attributes: SQL persistence has VARCHAR(255), below the server's default limit. */
 export const MAX_KEYWORD_LENGTH = 255;
 
-/**
- * Maximum length of a name in an id that would be too long. With 63 characters each for management cluster and namespace, 36 for
- * the uid and ten digits for orders, the id is within the limit.
- */
+// Lengths of names in ids that would be too long: with 63 characters for management cluster and namespace each, 36 for
+// the uid and ten digits for orders, the id fits. Names of Kubernetes objects are ASCII.
 const MAX_NAME_IN_CLUSTER_ID = 64;
 const MAX_NAME_IN_ISSUANCE_ID = 36;
 
@@ -27,10 +22,7 @@ export function watchWorkflowId(managementCluster: string): string {
   return `watch/${managementCluster}`;
 }
 
-/**
- * Workflow id of a cluster or a standalone CertificateRequest. The uid distinguishes a cluster that was created again from its
- * namesake, and truncated names from each other.
- */
+/** Workflow id of a cluster or standalone request. The uid tells apart namesakes over time, and truncated names. */
 export function clusterWorkflowId(cluster: ClusterIdentity): string {
   const { clusters, requests } = clusterWorkflowPrefixes(cluster.managementCluster);
   const prefix = cluster.kind === 'CertificateRequest' ? requests : clusters;
@@ -74,7 +66,7 @@ export interface ListedWorkflow {
   readonly memo?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The inverse of {@link clusterWorkflowId}; undefined for workflows of another management cluster or of another type. */
+/** The inverse of {@link clusterWorkflowId}; undefined for workflows of another management cluster or type. */
 export function identityOfWorkflow(
   managementCluster: string,
   { workflowId, memo }: ListedWorkflow,
@@ -104,7 +96,7 @@ export function certClusterOf({ namespace, name }: Pick<ClusterIdentity, 'namesp
   return `${namespace}/${name}`.slice(0, MAX_KEYWORD_LENGTH);
 }
 
-/** Truncates names only in ids that would be too long. @param write writes the id with each name as `name` returns it. */
+/** Truncates names only in ids that would be too long. @param write the id, with each name as `name` returns it. */
 function withinMaxLength(write: (name: (whole: string) => string) => string, nameInLongId: number): string {
   const id = write((whole) => whole);
   return id.length <= MAX_KEYWORD_LENGTH ? id : write((whole) => truncated(whole, nameInLongId));

@@ -1,4 +1,3 @@
-/** Signal, query and input of `managementClusterWatch`, the workflow that keeps the watch on a management cluster running. */
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { WatchCheckpoint } from './activities.ts';
 
@@ -7,18 +6,16 @@ export const watchTakenOver = defineSignal<[{ readonly worker: string }]>('watch
 /** The worker that watches, and the last failure. */
 export const watchStatus = defineQuery<WatchStatus>('watchStatus');
 
-/** Input of the workflow. */
+/** Input of `managementClusterWatch`, the workflow that keeps the watch on a management cluster running. */
 export interface ManagementClusterWatchInput {
   readonly managementCluster: string;
   /** Set by continue-as-new only. */
   readonly carried?: Pick<WatchStatus, 'holder' | 'takeovers'> & { readonly resumeFrom?: WatchCheckpoint };
 }
 
-/** The worker that watches. */
+/** The worker that watches, by its pod's name, and since when (RFC 3339). */
 export interface WatchHolder {
-  /** Identity of the worker: its pod's name. */
   readonly worker: string;
-  /** RFC 3339. */
   readonly since: string;
 }
 
@@ -27,6 +24,5 @@ export interface WatchStatus {
   readonly holder?: WatchHolder;
   /** Takeovers in all runs. */
   readonly takeovers: number;
-  /** Why the last attempt failed. */
   readonly lastFailure?: string;
 }

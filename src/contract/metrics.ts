@@ -1,7 +1,4 @@
-/**
- * The metrics of a worker process, one row each: to add one, add a row here and record it where it happens. What holds for
- * the whole fleet, and only the worker that runs the controller may expose, is in src/observability/fleet-gauges.ts.
- */
+/** Metrics of a worker process. src/observability/fleet-gauges.ts: the fleet's, of the controller's worker only. */
 
 /** Outcomes of fetching a CRL. */
 export const CRL_FETCH_OUTCOMES = ['fetched', 'outdated', 'untrusted', 'unusable', 'unreachable'] as const;
@@ -42,7 +39,7 @@ function histogram<const L extends Labels>(
   return { kind: 'histogram', name, help, labels, buckets };
 }
 
-/** Every metric of a worker process, by the key it is recorded with. */
+/** Every metric, by the key it is recorded with: to add one, add a row here and record it where it happens. */
 export const METRICS = {
   issuedCertificates: counter(
     'certman_operator_issued_certificates_count',

@@ -1,6 +1,6 @@
 /**
- * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do not
- * take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the recorded histories.
+ * Names of the `patched` markers in workflow code, oldest first. Each is a change of commands that runs in progress do
+ * not take part in (docs/decisions/upgrades.md). test/workflows/replay.test.ts compares the list with the histories.
  */
 export const PATCHES = [] as const satisfies readonly string[];
 

@@ -1,7 +1,4 @@
-/**
- * The search attributes of certman's workflows. SQL visibility has room for 10 Keyword attributes and 3 of each other type per
- * namespace; a Keyword has at most 255 characters.
- */
+/** SQL visibility has room for 10 Keyword attributes (255 characters) and 3 of each other type per namespace. */
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 
 /** State of a cluster's most urgent bundle (`CertificateState`). */

@@ -1,17 +1,14 @@
-/**
- * The one shape of every failure that leaves a module with I/O. Pure: activities throw it, workflows decide by it.
- */
+/** The one shape of every failure that leaves a module with I/O. Pure: activities throw it, workflows decide by it. */
 
 /**
  * Whether and when a failed operation is retried.
- * - `transient`: a temporary fault; Temporal's activity retry policy handles it.
- * - `backoff`: the other side refused; the next attempt follows the retry schedule (`src/certificates/retry-schedule.ts`).
- * - `onChange`: configuration or input is wrong; the workflow retries as soon as something it depends on changes, else by the
- *   retry schedule.
+ * - `transient`: a temporary fault; retried by Temporal's activity retry policy.
+ * - `backoff`: the other side refused; retried by the retry schedule (`src/certificates/retry-schedule.ts`).
+ * - `onChange`: configuration or input is wrong; retried when a dependency changes, else by the retry schedule.
  */
 export type RetryMode = 'transient' | 'backoff' | 'onChange';
 
-/** Failure codes, `<outside system>/<what>`, with their retry mode. Shown in the Web UI, conditions, logs and metrics. */
+/** Failure codes, `<outside system>/<what>`, with retry mode. Shown in the Web UI, conditions, logs and metrics. */
 const RETRY_MODES = {
   'acme/accountMissing': 'onChange',
   'acme/accountInvalid': 'onChange',
@@ -103,10 +100,7 @@ export interface FailureParts extends Omit<FailureInfo, 'retry' | 'notBefore'> {
   readonly cause?: unknown;
 }
 
-/**
- * The error that every module with I/O throws. `activities/wrap-activity.ts` turns it into Temporal's `ApplicationFailure`
- * (type = code, details = [FailureInfo]); `cause` appears in the worker's log only, never in a workflow history.
- */
+/** The error of modules with I/O; wrap-activity.ts converts it. `cause` is in the worker's log, not in histories. */
 export class CertmanError extends Error {
   readonly info: FailureInfo;
 

@@ -1,10 +1,7 @@
 /** Upper bound for Retry-After; the longest rate limit of Let's Encrypt spans seven days. */
 const MAX_RETRY_AFTER_MS = 14 * 24 * 3_600_000;
 
-/**
- * Parses a Retry-After header (RFC 9110 §10.2.3): seconds, or an HTTP date.
- * @returns undefined when the header is absent, malformed, or names an instant in the past.
- */
+/** Parses Retry-After (RFC 9110 §10.2.3): seconds or an HTTP date; undefined: absent, malformed, or in the past. */
 export function parseRetryAfter(header: string | undefined, now: Date): Date | undefined {
   const text = header?.trim() ?? '';
   const wait = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now.getTime();

@@ -1,11 +1,8 @@
-/**
- * The rate limit on one exact set of names, with its state in the form that a workflow carries. certman enforces the CA's limit
- * itself, so that a defect in certman or the CA does not become a loop of orders. Pure.
- */
+/** certman enforces the CA's limit itself: a defect in certman or the CA must not become a loop of orders. Pure. */
 import { allowedAt, type RateLimit, recordUse } from './gcra.ts';
 import { CERTIFICATES_PER_EXACT_SET } from './limits.ts';
 
-/** A certificate of a short life may be replaced this often in it: twice what renewals at half of its life need. */
+/** A short-lived certificate may be replaced this often in its life: twice what renewals at half of it need. */
 const ORDERS_PER_LIFETIME = 4;
 
 /** Even certificates that have expired when they are issued are not ordered without a pause. */
@@ -33,10 +30,8 @@ interface ExactSetUsage extends ExactSet {
 export type RateLimitState = readonly ExactSetUsage[];
 
 /**
- * When the next certificate for a set of names may be ordered.
+ * When the next order for a set is allowed: `now`, or later by at most the limit's period. Epoch milliseconds.
  * @param lifetimeMs of the present certificate; undefined when none is known.
- * @param now epoch milliseconds.
- * @returns epoch milliseconds: `now`, or later by at most the limit's whole period.
  */
 export function orderAllowedAt(
   state: RateLimitState,
@@ -52,10 +47,8 @@ export function orderAllowedAt(
 }
 
 /**
- * The state after the CA has issued a certificate, or may have. An order that failed does not count, as at the CA: the retry
- * schedule limits those.
- * @param lifetimeMs of the certificate that was issued; undefined when it is not known.
- * @param now epoch milliseconds.
+ * The state after the CA has, or may have, issued. Failed orders do not count, as at the CA: see the retry schedule.
+ * @param lifetimeMs of the issued certificate; undefined when not known. @param now epoch milliseconds.
  */
 export function recordIssuance(
   state: RateLimitState,

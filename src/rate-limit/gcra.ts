@@ -1,9 +1,4 @@
-/**
- * The generic cell rate algorithm (ITU-T I.371 appendix I), by which Let's Encrypt counts too: a limit's whole state is one
- * instant, the theoretical arrival time, at which all that was used is available again. Pure.
- *
- * Instants are milliseconds of any one clock; a state that does not exist yet is `undefined`.
- */
+/** GCRA (ITU-T I.371 appendix I), as at Let's Encrypt. Instants: milliseconds of any one clock; `undefined`: unused. */
 
 /** How many are allowed, and how fast more become allowed. */
 export interface RateLimit {
@@ -23,12 +18,12 @@ export function allowedAt(theoreticalArrival: number | undefined, limit: RateLim
   return Math.max(now, (theoreticalArrival ?? now) - (limit.burst - 1) * limit.intervalMs);
 }
 
-/** @returns the theoretical arrival time once one more is used at the instant `at`. */
+/** @returns the theoretical arrival time, at which all that was used is available again, after a use at `at`. */
 export function recordUse(theoreticalArrival: number | undefined, limit: RateLimit, at: number): number {
   return Math.max(theoreticalArrival ?? at, at) + limit.intervalMs;
 }
 
-/** States that are kept before those that have nothing used are removed. */
+/** Beyond so many states, those that have nothing used are removed. */
 const MAX_STATES = 1_000;
 
 /** One limit for each of many keys. */
@@ -40,11 +35,7 @@ export class KeyedRateLimiter {
     this.#limit = limit;
   }
 
-  /**
-   * Uses one where that is allowed.
-   * @param now of a monotonic clock.
-   * @returns 0 when it is used; else the milliseconds until one is allowed.
-   */
+  /** Uses one if allowed. @param now of a monotonic clock. @returns 0, else the milliseconds until one is allowed. */
   tryAcquire(key: string, now: number): number {
     const state = this.#states.get(key);
     const wait = allowedAt(state, this.#limit, now) - now;

@@ -1,11 +1,8 @@
-/** The rate limits that certman keeps, as data. Pure. */
 import { perSecond, type RateLimit } from './gcra.ts';
 
-/** A limit of an outside service. */
+/** A limit of an outside service, with the page that documents it and the date of that page. */
 export interface DocumentedRateLimit extends RateLimit {
-  /** URL of the page that documents it. */
   readonly source: string;
-  /** Date of that page. */
   readonly asOf: string;
 }
 
@@ -35,8 +32,5 @@ export const ROUTE53_REQUESTS_PER_ACCOUNT: DocumentedRateLimit = {
   asOf: '2026-11',
 };
 
-/**
- * Signals to one cluster because another program changed what certman owns. A person does that now and then; a program that
- * undoes each repair at once would make a loop of it, as fast as the API server allows.
- */
+/** Signals because others changed what certman owns: a program that undoes each repair would make a fast loop of it. */
 export const DRIFT_SIGNALS_PER_CLUSTER: RateLimit = { burst: 5, intervalMs: 120_000 };

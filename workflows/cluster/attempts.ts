@@ -1,4 +1,3 @@
-/** The attempts at a bundle's certificate: requested, under way, finished. */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 
@@ -11,7 +10,7 @@ export interface FinishedAttempts {
 /** How an attempt finished. */
 export type AttemptOutcome = 'issued' | 'renewed' | 'failed';
 
-/** The attempts of one bundle, one at a time. */
+/** The attempts at one bundle's certificate, one at a time. */
 export class Attempts {
   #requested = false;
   #underWay: { readonly names: string; readonly scope: CancellationScope } | undefined;
@@ -28,7 +27,6 @@ export class Attempts {
     return this.#finished;
   }
 
-  /** Renewals that succeeded in this run. */
   get renewals(): number {
     return this.#renewals;
   }
@@ -44,7 +42,6 @@ export class Attempts {
     return this.#underWay === undefined;
   }
 
-  /** Records the outcome of an attempt, and clears a request for a renewal. */
   finish(how: AttemptOutcome): void {
     this.#requested = false;
     if (how === 'renewed') this.#renewals += 1;
@@ -56,7 +53,6 @@ export class Attempts {
     if (this.#requested) this.finish('failed');
   }
 
-  /** Runs an order that {@link cancelIfOutdated} may cancel. */
   async run<T>(view: BundleView, order: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
     this.#outdated = false;
@@ -68,10 +64,7 @@ export class Attempts {
     }
   }
 
-  /**
-   * Waits while an order is under way: until it ends, it is unknown whether its certificate is in the Secret, and so which
-   * certificate is the present one.
-   */
+  /** Until an order ends, it is unknown whether its certificate is in the Secret, and so which is the present one. */
   async waitUntilIdle(): Promise<void> {
     await condition(() => this.#underWay === undefined);
   }

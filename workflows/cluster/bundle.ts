@@ -1,4 +1,3 @@
-/** A bundle: its record, the one way to change its state, and the loop that runs it. */
 import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
 import { conditionsFor } from '../../src/certificates/status-messages.ts';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
@@ -18,7 +17,7 @@ import { failureIn } from '../failures.ts';
 import { Attempts } from './attempts.ts';
 import { Changes } from './changes.ts';
 
-/** A step that takes longer is worth a status of its own. */
+/** A step that takes longer gets a status of its own. */
 const SLOW_STEP = '30 seconds';
 
 /** What a bundle knows of its cluster. */
@@ -31,7 +30,6 @@ export interface ClusterContext {
   readonly decommissioning: boolean;
   /** Decommissioning, or claimed by another workflow: bundles are not renewed any more. */
   readonly stopping: boolean;
-  /** Whether an operator has released the whole cluster. */
   readonly released: boolean;
   gate(): Gate;
   updateDetails(): void;
@@ -54,22 +52,18 @@ export function isOrderable(view: BundleView): view is OrderableView {
   return view.names.kind === 'valid';
 }
 
-/** One bundle of a cluster. */
+/** One bundle of a cluster: its record, the one way to change its state, and the loop that runs it. */
 export class Bundle {
   readonly cluster: ClusterContext;
   readonly name: string;
   readonly changes = new Changes();
   readonly attempts = new Attempts();
-  /** Whether an operator has released its decommission. */
   released = false;
   #record: BundleRecord | undefined;
   #rateLimitState: RateLimitState | undefined;
   #loop: { readonly scope: CancellationScope; done: Promise<void> } | undefined;
 
-  /**
-   * @param record what an earlier run recorded.
-   * @param rateLimitState rate limit use of an earlier bundle of this name.
-   */
+  /** @param record of an earlier run. @param rateLimitState of an earlier bundle of this name. */
   constructor(cluster: ClusterContext, name: string, record?: BundleRecord, rateLimitState?: RateLimitState) {
     this.cluster = cluster;
     this.name = name;
@@ -82,7 +76,6 @@ export class Bundle {
     return this.cluster.view.bundles.find(({ name }) => name === this.name);
   }
 
-  /** Whether anything has been done for it. */
   get isRecorded(): boolean {
     return this.#record !== undefined;
   }
@@ -91,33 +84,30 @@ export class Bundle {
     return this.#record ?? this.#blankRecord();
   }
 
-  // --- changes of the record ---
-
-  /** Changes the state: updates the record, publishes search attributes, reports the status and records the Event. */
+  /** Changes the state and shows it. */
   async transition(state: BundleState, facts: FactsChange, event?: StatusEvent): Promise<void> {
     this.enter(state, facts);
     await this.show(event);
   }
 
-  /** The first part of {@link transition}: for a state that is shown only if it lasts, or not on the resources. */
+  /** Changes the state without showing it: for one that is shown only if it lasts, or not on the resources. */
   enter(state: BundleState, facts: FactsChange): void {
     const before = this.record;
     const since = state.state === before.state ? before.since : now();
     this.#set({ ...factsOf(before), ...facts, ...state, since });
   }
 
-  /** The second part of {@link transition}: shows the present state. */
+  /** Publishes search attributes, reports the status and records the Event. */
   async show(event?: StatusEvent): Promise<void> {
     this.cluster.publishSearchAttributes();
     await this.#reportStatus(event);
   }
 
-  /** Records a fact that does not change the state. */
   learn(facts: Partial<Omit<BundleFacts, 'since' | 'message' | 'certificate'>>): void {
     this.#set({ ...this.record, ...facts });
   }
 
-  /** Records what the Secret holds. Facts about another certificate than before are dropped. */
+  /** Records what the Secret holds; drops facts about another certificate. */
   observe(view: OrderableView, { secret, renewBeforeDays }: RequestObservation): void {
     const { record } = this;
     const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
@@ -133,7 +123,6 @@ export class Bundle {
     else this.#set({ ...factsOf(record), ...facts, certificate, state: 'Pending', since: now() });
   }
 
-  /** Does something, and shows the present state if it is slow. */
   async showIfSlow<T>(work: () => Promise<T>): Promise<T> {
     const notice = new CancellationScope();
     const shown = notice
@@ -202,8 +191,6 @@ export class Bundle {
       if (failure.code !== 'kubernetes/notFound') this.learn({ statusWriteError: failure.message });
     }
   }
-
-  // --- the loop ---
 
   get isRunning(): boolean {
     return this.#loop !== undefined;

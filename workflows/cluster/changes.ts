@@ -1,14 +1,12 @@
-/** Counts what happened to a bundle or a cluster from outside. A loop that has seen the latest count may sleep. */
 import { condition } from '@temporalio/workflow';
 
-/** When a sleep ends at the latest, and what its timer is for. */
+/** When a sleep ends at the latest (epoch milliseconds), and what its timer is for. */
 export interface SleepTimer {
-  /** Epoch milliseconds. */
   readonly until: number;
   readonly summary: string;
 }
 
-/** Changes from outside, and whether their reader sleeps. */
+/** Counts changes to a bundle or a cluster from outside. A loop that has seen the latest count may sleep. */
 export class Changes {
   #count = 0;
   #sleeping = false;
@@ -22,7 +20,6 @@ export class Changes {
     return this.#sleeping;
   }
 
-  /** Adds a change. */
   notify(): void {
     this.#count += 1;
     this.#sleeping = false;

@@ -1,4 +1,3 @@
-/** A cluster's workflow state: its view, its bundles, what messages change, and what is carried to the next run. */
 import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { type ClusterView, sameView } from '../../src/clusters/cluster-view.ts';
@@ -17,20 +16,18 @@ const MAX_RENEWALS_PER_RUN = 1;
 /** Decommissioned bundles whose rate limit use is remembered. */
 const MAX_FORGOTTEN_BUNDLES = 10;
 
-/** Starts bundles and routes messages to them. */
+/** A cluster's workflow state: its view, its bundles, what messages change, what the next run gets. */
 export class ClusterCertificates implements ClusterContext {
   #view: ClusterView;
   #gone: boolean;
   #claimedBy: string | undefined;
   readonly #bundles = new Map<string, Bundle>();
-  /** Rate limit use of bundles without a record, which must not exceed the limit by being added again. Oldest first. */
+  /** Of bundles without a record, which must not exceed the limit by being added again. Oldest first. */
   readonly #rateLimitState: Map<string, RateLimitState>;
-  /** Changes of the cluster as a whole. */
   readonly changes = new Changes();
   readonly finalizerAttempts = new FinalizerAttempts();
   decommissionStarted: DecommissionStarted | undefined;
   released = false;
-  /** Renewals of forgotten bundles in this run. */
   #forgottenRenewals = 0;
   #published = '';
 
@@ -64,7 +61,6 @@ export class ClusterCertificates implements ClusterContext {
     return this.decommissioning || this.#claimedBy !== undefined;
   }
 
-  /** The ClusterDeployment that claimed this standalone request. */
   get claimedBy(): string | undefined {
     return this.#claimedBy;
   }
@@ -72,8 +68,6 @@ export class ClusterCertificates implements ClusterContext {
   gate(): Gate {
     return gateOf(this.#view);
   }
-
-  // --- messages ---
 
   onClusterObserved(view: ClusterView): void {
     // Signals can arrive out of order after a retry. A deletion is final.
@@ -96,7 +90,6 @@ export class ClusterCertificates implements ClusterContext {
     this.#notifyAll();
   }
 
-  /** Ignores a window of another certificate than the present one. */
   async onRenewalWindowChanged(bundleName: string, window: RenewalWindow): Promise<void> {
     const bundle = this.#bundles.get(bundleName);
     await bundle?.attempts.waitUntilIdle();
@@ -105,7 +98,6 @@ export class ClusterCertificates implements ClusterContext {
     bundle.changes.notify();
   }
 
-  /** Ignores the revocation of another certificate than the present one. */
   async onCertificateRevoked(bundleName: string, serialNumber: string): Promise<void> {
     const bundle = this.#bundles.get(bundleName);
     await bundle?.attempts.waitUntilIdle();
@@ -114,7 +106,6 @@ export class ClusterCertificates implements ClusterContext {
     bundle.changes.notify();
   }
 
-  /** Ignored once the decommission has started. */
   onRequestClaimed(clusterDeployment: string): void {
     if (this.decommissioning) return;
     this.#claimedBy = clusterDeployment;
@@ -122,7 +113,6 @@ export class ClusterCertificates implements ClusterContext {
     this.updateDetails();
   }
 
-  /** Releases the cluster that is decommissioned, else its bundles that are. */
   onRelease(): void {
     if (this.decommissioning) {
       this.released = true;
@@ -139,8 +129,6 @@ export class ClusterCertificates implements ClusterContext {
     this.changes.notify();
     for (const bundle of this.#bundles.values()) bundle.changes.notify();
   }
-
-  // --- bundles ---
 
   #addWantedBundles(): void {
     for (const { name } of this.#view.bundles) {
@@ -181,7 +169,6 @@ export class ClusterCertificates implements ClusterContext {
     this.updateDetails();
   }
 
-  /** Starts the loop of every bundle that has none. */
   startBundles(run: (bundle: Bundle) => Promise<void>): void {
     for (const bundle of this.bundles()) if (!bundle.isRunning) bundle.start(() => run(bundle));
   }
@@ -193,8 +180,6 @@ export class ClusterCertificates implements ClusterContext {
   async stopBundles(): Promise<void> {
     await Promise.all([...this.#bundles.values()].map((bundle) => bundle.stop()));
   }
-
-  // --- continue-as-new ---
 
   mayContinueAsNew(): boolean {
     const bundles = this.bundles();
@@ -222,8 +207,6 @@ export class ClusterCertificates implements ClusterContext {
       },
     };
   }
-
-  // --- what is shown ---
 
   #recordedBundles(): readonly Bundle[] {
     return this.bundles().filter(({ isRecorded }) => isRecorded);

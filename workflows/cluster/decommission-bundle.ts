@@ -37,7 +37,6 @@ export async function decommissionRemovedBundle(bundle: Bundle): Promise<boolean
   return true;
 }
 
-/** A closed gate: a decommission that has started records why it waits. */
 async function waitForGate(bundle: Bundle, message: string): Promise<void> {
   const { record, changes } = bundle;
   const seen = changes.count;
@@ -79,7 +78,6 @@ export async function decommissionBundle(
   return { kind: 'done', result };
 }
 
-/** What the steps have done so far. */
 interface Done {
   revocations: readonly RevocationEntry[];
   removed: readonly string[];
@@ -87,7 +85,7 @@ interface Done {
 
 interface Step {
   readonly run: (done: Done) => Promise<void>;
-  /** Whether its status is written while it runs. */
+  /** Its status is written while it runs. */
   readonly isSlow?: true;
 }
 

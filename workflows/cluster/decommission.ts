@@ -1,4 +1,3 @@
-/** What ends a cluster's workflow: its decommission, or the handover of a standalone request to its ClusterDeployment. */
 import { isCancellation, workflowInfo } from '@temporalio/workflow';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
@@ -78,10 +77,7 @@ async function reportFinalizerBlocked(
   await bundles[0]?.show(blockedEvent(failure));
 }
 
-/**
- * Ends the workflow of a claimed request. Nothing is revoked or deleted: the ClusterDeployment's workflow finds the certificate
- * in its Secret. Only leftover TXT records, which no other workflow has recorded, are withdrawn.
- */
+/** Ends a claimed request's workflow. Nothing is revoked: the ClusterDeployment's workflow finds the certificate. */
 export async function handOver(cluster: ClusterCertificates, claimedBy: string): Promise<DecommissionResult> {
   const bundles = await Promise.all(
     cluster.bundles().map(async (bundle) => ({
@@ -94,6 +90,7 @@ export async function handOver(cluster: ClusterCertificates, claimedBy: string):
   return { cluster: cluster.view.identity, bundles, finalizerRemoved: false, claimedBy };
 }
 
+/** Withdraws records that no other workflow knows. */
 async function withdrawLeftoverRecords({ record, cluster }: Bundle): Promise<readonly FailureInfo[]> {
   const { leftoverRecords: records = [] } = record;
   if (records.length === 0) return [];

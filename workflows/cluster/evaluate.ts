@@ -1,4 +1,3 @@
-/** The loop of a wanted bundle: evaluate, order when something is due, sleep until the exact instant. */
 import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
 import type { NextAction } from '../../src/certificates/renewal-policy.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
@@ -12,7 +11,7 @@ import { orderCertificate, rateLimitFailure } from './order.ts';
 import { decideRenewal, readyMessage } from './renewal-decision.ts';
 import { initialWake, sleepUntil, type Wake } from './sleep-until.ts';
 
-/** Runs until the bundle is not wanted any more or its cluster stops, which cancels the scope. */
+/** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
 export async function runBundle(bundle: Bundle): Promise<void> {
   reinstate(bundle);
   // Changes of the run's first task were counted before the loop started: none has been seen.
@@ -27,10 +26,7 @@ export async function runBundle(bundle: Bundle): Promise<void> {
   }
 }
 
-/**
- * A bundle that is wanted again after its decommission had started. How far that came is unknown: its certificate counts as
- * revoked, and no order is resumed.
- */
+/** How far the decommission came is unknown: the certificate counts as revoked, and no order is resumed. */
 function reinstate(bundle: Bundle): void {
   const { state, certificate } = bundle.record;
   if (state !== 'Decommissioning') return;
@@ -43,7 +39,6 @@ function reinstate(bundle: Bundle): void {
   );
 }
 
-/** Reads the present state, decides what the bundle needs, and does it. */
 async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   const { cluster, attempts } = bundle;
   if (cluster.gate().kind !== 'serve') return await pause(bundle);
@@ -81,7 +76,6 @@ async function failInvalidNames(bundle: Bundle, view: BundleView): Promise<Wake>
   return await recordFailure(bundle, view, { code, message, retry: retryModeOf(code), remedy });
 }
 
-/** A gate is closed: shows why, changes nothing, waits for a change. */
 async function pause(bundle: Bundle): Promise<Wake> {
   const gate = bundle.cluster.gate();
   if (gate.kind === 'serve' || gate.kind === 'decommission') return { kind: 'onChange' };
@@ -94,7 +88,6 @@ async function pause(bundle: Bundle): Promise<Wake> {
   return { kind: 'onChange' };
 }
 
-/** The certificate in the Secret is good. */
 async function waitForRenewal(
   bundle: Bundle,
   { until, certificate, message }: Extract<NextAction, { readonly kind: 'sleep' }>,

@@ -1,4 +1,3 @@
-/** What is recorded of a failed attempt, and how long the next one has to wait. */
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
@@ -12,10 +11,9 @@ import { FAILED_AUTHORIZATIONS_PER_NAME } from '../../src/rate-limit/limits.ts';
 import type { Bundle } from './bundle.ts';
 import type { Wake } from './sleep-until.ts';
 
-/** Certificates without a key. The newest matter most. */
+/** Certificates without a key: the newest matter most. */
 const MAX_UNCLAIMED_ORDERS = 20;
 
-/** Failures that a CA counts. */
 const CA_COUNTED_CODES = new Set<FailureCode>(['acme/challengeFailed', 'acme/orderInvalid']);
 const MIN_ATTEMPT_INTERVAL_MS = FAILED_AUTHORIZATIONS_PER_NAME.intervalMs;
 
@@ -40,7 +38,7 @@ export async function recordFailure(
   const { record } = bundle;
   const before = lastAttemptOf(record);
   const now = Date.now();
-  // Counted until a success, so that two alternating failures do not restart the schedule. Waiting for a limit is no attempt.
+  // Counted until a success: two alternating failures do not restart the schedule. A wait for a limit does not count.
   const attempts = (before?.attempts ?? 0) + (failure.code === 'rateLimit/exactSet' ? 0 : 1);
   const at = nextAttemptAt(failure, attempts, now, record.certificate);
   const nextAttempt = new Date(at).toISOString();
@@ -69,10 +67,7 @@ export async function recordFailure(
   return { kind: 'at', at };
 }
 
-/**
- * The instant before which an attempt is useless because of Retry-After or a limit of the CA, or would only use up what the CA
- * grants (epoch milliseconds). Undefined when there is none, or when it is about other names than those wanted now.
- */
+/** Epoch milliseconds before which Retry-After or CA limits bar an attempt; undefined: none, or for other names. */
 export function notBeforeOf(bundle: Bundle, { names }: BundleView): number | undefined {
   const { record } = bundle;
   const last = lastAttemptOf(record);
@@ -89,10 +84,8 @@ export function isOtherCa(last: LastAttempt, caHost: string | undefined): boolea
   return caHost !== undefined && last.caHost !== undefined && caHost !== last.caHost;
 }
 
-/**
- * A change brings the next attempt forward, but not every change of a cluster that keeps changing is ordered at once, and an
- * order that a person ended waits for its turn. An operator's renewal request is always allowed.
- */
+// A change brings the next attempt forward: not beyond the CA's refill after a failure that it counts (a cluster may
+// keep changing), and not after an order that a person ended. An operator's renewal request is always allowed.
 function earliestAttempt({ record, attempts }: Bundle, { failure, failedAt, attempts: count }: LastAttempt): number {
   if (attempts.requested) return 0;
   const failed = Date.parse(failedAt);
@@ -104,7 +97,7 @@ function earliestAttempt({ record, attempts }: Bundle, { failure, failedAt, atte
   return CA_COUNTED_CODES.has(failure.code) ? Math.min(planned, failed + MIN_ATTEMPT_INTERVAL_MS) : 0;
 }
 
-/** Waits until an instant (epoch milliseconds), and reports it unless that was reported before. */
+/** Waits until `at` (epoch milliseconds), and reports it unless that was reported before. */
 export async function keepWaiting(bundle: Bundle, lastAttempt: LastAttempt, at: number): Promise<Wake> {
   const { record } = bundle;
   const { failure, attempts } = lastAttempt;
@@ -120,10 +113,7 @@ export async function keepWaiting(bundle: Bundle, lastAttempt: LastAttempt, at: 
   return wake;
 }
 
-/**
- * Records what an order left behind, so that the next order or the decommission cleans it up.
- * @param caHost as in {@link FailedAttempt}.
- */
+/** Records what an order left behind, so that the next order or the decommission cleans it up. */
 export function recordLeftovers(
   bundle: Bundle,
   { leftoverRecords, unclaimedOrder }: IssuanceFailureContext,

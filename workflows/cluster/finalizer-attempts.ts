@@ -1,4 +1,3 @@
-/** The attempts at removing a cluster's finalizer, and their results, which the update `release` returns. */
 import { isCancellation } from '@temporalio/workflow';
 import type { FinalizerOutcome } from '../../src/contract/activities.ts';
 import type { ReleaseResult } from '../../src/contract/cluster-certificates.ts';
@@ -7,7 +6,7 @@ import { failureIn } from '../failures.ts';
 /** The part of a release result that is about the finalizer. */
 export type FinalizerResult = Pick<ReleaseResult, 'finalizer' | 'blockedBy'>;
 
-/** Counts attempts of this run. */
+/** This run's attempts at removing the finalizer, with the result that the update `release` returns. */
 export class FinalizerAttempts {
   #started = 0;
   #last: { readonly number: number; readonly result: FinalizerResult } | undefined;
@@ -16,7 +15,6 @@ export class FinalizerAttempts {
     return this.#started;
   }
 
-  /** Runs one attempt. @throws what `remove` throws. */
   async run(remove: () => Promise<FinalizerOutcome>): Promise<FinalizerOutcome> {
     this.#started += 1;
     const number = this.#started;
@@ -31,7 +29,7 @@ export class FinalizerAttempts {
     }
   }
 
-  /** Result of an attempt after the first `started`, or of an earlier attempt that succeeded; undefined: none yet. */
+  /** Result of an attempt after the first `started`, or of an earlier one that succeeded; undefined: none yet. */
   resultAfter(started: number): FinalizerResult | undefined {
     if (this.#last === undefined) return undefined;
     const { number, result } = this.#last;

@@ -1,4 +1,3 @@
-/** One order for a bundle, by its child workflow, and what is recorded of a success. */
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
@@ -16,7 +15,7 @@ import type { Bundle, OrderableView } from './bundle.ts';
 import { plannedRenewalOf, readyMessage } from './renewal-decision.ts';
 import type { Wake } from './sleep-until.ts';
 
-/** Orders, and records the certificate once it is in its Secret. */
+/** Orders by a child workflow, and records the certificate once it is in its Secret. */
 export async function orderCertificate(
   bundle: Bundle,
   view: OrderableView,
@@ -57,7 +56,7 @@ export async function orderCertificate(
   return await recordIssued(bundle, view, observation, result, isRenewal);
 }
 
-/** The failure of an order that would exceed the CA's rate limit for exact sets of names; undefined when it would not. */
+/** The failure of an order that would exceed the CA's limit per exact set of names; undefined: it would not. */
 export function rateLimitFailure(
   { record }: Bundle,
   view: OrderableView,

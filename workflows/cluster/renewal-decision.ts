@@ -1,11 +1,10 @@
-/** What a bundle's certificate needs: the pure renewal policy, with what the workflow knows. */
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { type PlannedRenewal, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import type { Bundle } from './bundle.ts';
 
-/** The decision at this instant. */
+/** What the certificate needs now, by the renewal policy. */
 export function decideRenewal(
   { record, attempts }: Bundle,
   dnsNames: readonly string[],
@@ -30,12 +29,11 @@ export function plannedRenewalOf(certificate: CertificateFacts, observation: Req
   return plannedRenewal(certificate, termsOf(observation));
 }
 
-/** The jitter of a request is the same for its whole life. */
 function termsOf({ request, renewBeforeDays }: RequestObservation) {
   return { jitterKey: `${request.namespace}/${request.name}`, now: Date.now(), renewBeforeDays };
 }
 
-/** The message of a bundle that is Ready. @param rule why it is renewed then, as a clause. */
+/** The message of a Ready bundle. @param rule why it is renewed then, as a clause. */
 export function readyMessage({ notAfter }: CertificateFacts, renewalTime: string, rule: string): string {
   return `Valid until ${notAfter}; renews at ${renewalTime}: ${rule}.`;
 }

@@ -1,4 +1,3 @@
-/** A step of a decommission: repeated until it is done, its deadline has passed or an operator has released it. */
 import { isCancellation } from '@temporalio/workflow';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import type { BlockedStep } from '../../src/contract/bundle-record.ts';
@@ -14,11 +13,9 @@ export interface RetryOptions {
   readonly changes: Changes;
   /** Epoch milliseconds after which the step is given up; infinite: never. */
   readonly deadline: number;
-  /** Whether the decommission is not to continue: nothing more is tried. */
   readonly isAborted: () => boolean;
   /** Whether the step is given up when it fails. */
   readonly isReleased: () => boolean;
-  /** Whether a new run should wait for the next attempt. */
   readonly isContinueAsNewDue: () => boolean;
   /** Called after each failed attempt that is followed by another one. */
   readonly onBlocked: (blocked: Required<BlockedStep>) => Promise<void>;

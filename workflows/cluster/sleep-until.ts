@@ -1,14 +1,12 @@
-/** How a bundle sleeps: until an exact instant or a change, and with a report when the expiry comes near. */
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
 import { expiryMessage } from '../../src/certificates/status-messages.ts';
 import { nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import type { Bundle } from './bundle.ts';
 
-/** When a bundle is evaluated next; always at a change, too. */
+/** When a bundle is evaluated next (`at`: epoch milliseconds); always at a change, too. */
 export type Wake =
   | { readonly kind: 'now' }
-  /** Epoch milliseconds. */
   | { readonly kind: 'at'; readonly at: number }
   | { readonly kind: 'onChange' };
 
@@ -29,10 +27,7 @@ export function initialWake({ record }: Bundle): Wake {
   }
 }
 
-/**
- * Sleeps until `wake`, or until there is a change after the count that was `seen`. A certificate whose renewal is prevented
- * expires while its bundle sleeps: every new expiry level is reported when it is reached.
- */
+/** Sleeps until `wake` or a change after the count `seen`. While a renewal is prevented, reports new expiry levels. */
 export async function sleepUntil(bundle: Bundle, seen: number, wake: Wake): Promise<void> {
   const { changes, name } = bundle;
   if (wake.kind === 'now' || (wake.kind === 'at' && wake.at <= Date.now())) return;
@@ -50,7 +45,7 @@ export async function sleepUntil(bundle: Bundle, seen: number, wake: Wake): Prom
   }
 }
 
-/** The next expiry level, when it is reached before the bundle is evaluated anyway. */
+/** Undefined: the bundle is evaluated before its next expiry level is reached. */
 function nextExpiryReport(
   { record, cluster }: Bundle,
   wake: Wake,

@@ -1,4 +1,4 @@
-/** The updates `renew` and `release`. Their validators are synchronous: an asynchronous one would block the workflow. */
+/** The updates `renew` and `release`. Validators are synchronous: an asynchronous one would block the workflow. */
 import { ApplicationFailure, condition } from '@temporalio/workflow';
 import { failureOf } from '../../src/contract/bundle-record.ts';
 import type { ReleaseResult, RenewedCertificate, RenewRequest } from '../../src/contract/cluster-certificates.ts';
@@ -25,7 +25,7 @@ export function validateRenew(cluster: ClusterCertificates, request: RenewReques
   if (names.length === 0) reject(`${cluster.name} has no bundle to be generated.`);
 }
 
-/** Renews, and returns the new certificates. @throws ApplicationFailure with the failure of the first attempt that failed. */
+/** Returns the new certificates. @throws ApplicationFailure with the failure of the first attempt that failed. */
 export async function handleRenew(
   cluster: ClusterCertificates,
   request: RenewRequest,
@@ -67,9 +67,8 @@ export function validateRelease(cluster: ClusterCertificates): void {
 }
 
 /**
- * Releases, and returns what could not be done once every bundle is decommissioned and, of a cluster, its finalizer was tried.
- * The release of bundles ends with the update.
- * @throws ApplicationFailure `release/rejected` where a gate was closed meanwhile: what is not decommissioned is not released.
+ * Returns what could not be done once all is decommissioned and a cluster's finalizer tried, and ends the release.
+ * @throws ApplicationFailure `release/rejected` where a gate was closed meanwhile: the rest is not released.
  */
 export async function handleRelease(cluster: ClusterCertificates): Promise<ReleaseResult> {
   const of = cluster.decommissioning ? 'cluster' : 'bundles';

@@ -1,4 +1,3 @@
-/** What Temporal shows of a cluster's workflow: details page and search attributes. */
 import type { SearchAttributeUpdatePair } from '@temporalio/common';
 import { conditionReason, workflowDetails } from '../../src/certificates/status-messages.ts';
 import { compareUrgency } from '../../src/certificates/urgency.ts';
