@@ -44,7 +44,7 @@ export interface RenewalLead {
   readonly message: string;
 }
 
-/** By {@link renewalLead}, or in the CA's window if earlier: a later one does not delay it beyond `renewBeforeDays`. */
+/** By {@link renewalLead}, or in the CA's window if earlier: its load does not justify breaking `renewBeforeDays`. */
 export function plannedRenewal(
   certificate: Validity & Pick<CertificateFacts, 'certId'>,
   terms: RenewalTerms,

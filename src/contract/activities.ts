@@ -188,7 +188,7 @@ export type FinalizerOutcome = 'released' | 'absent' | 'kept';
 
 /** The management cluster's API server. Of a standalone request, certman writes its finalizer and status only. */
 export interface KubernetesActivities {
-  /** Adds the finalizer, applies the request (keeping renewBeforeDays), reads the Secret, restores its ownership. */
+  /** Adds the finalizer, applies the request (keeping renewBeforeDays), reads the Secret, restores its owner only. */
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
   /** Writes the status to the CertificateRequest and the ClusterDeployment, and an Event to both. */
   reportStatus(input: ReportStatusInput): Promise<void>;

@@ -1,4 +1,4 @@
-/** GCRA (ITU-T I.371 appendix I), as at Let's Encrypt. Instants: milliseconds of any one clock; `undefined`: unused. */
+/** Generic cell rate algorithm (ITU-T I.371 appendix I), as at Let's Encrypt. Instants: milliseconds of one clock. */
 
 /** How many are allowed, and how fast more become allowed. */
 export interface RateLimit {

@@ -32,5 +32,5 @@ export const ROUTE53_REQUESTS_PER_ACCOUNT: DocumentedRateLimit = {
   asOf: '2026-11',
 };
 
-/** Signals because others changed what certman owns: a program that undoes each repair would make a fast loop of it. */
+/** Signals because others changed what certman owns: a program that undoes each repair at once would make a loop. */
 export const DRIFT_SIGNALS_PER_CLUSTER: RateLimit = { burst: 5, intervalMs: 120_000 };
