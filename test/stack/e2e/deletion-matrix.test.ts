@@ -218,8 +218,8 @@ test('missing AWS credentials block leftover TXT records until the limit, and a 
 });
 
 test('a certificate of another account stays valid and does not block the decommission', async () => {
-  const subjects = await createMatrixClusters('other-account');
-  const replace = () => replaceAccount(lab(), 'other-account');
+  const subjects = await createMatrixClusters('foreign');
+  const replace = () => replaceAccount(lab(), 'foreign');
   await withMissing('release', replace, async () => {
     await deleteAll(subjects);
     await recordOutcomes(subjects, NOT_BLOCKED);

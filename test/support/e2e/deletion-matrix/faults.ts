@@ -61,9 +61,9 @@ export async function removeAccount(lab: E2eHarness): Promise<() => Promise<void
 }
 
 /** Replaces the account by another one of the same CA, or by one unknown to it. @returns a function that restores it. */
-export async function replaceAccount(lab: E2eHarness, by: 'other-account' | 'unknown'): Promise<() => Promise<void>> {
+export async function replaceAccount(lab: E2eHarness, by: 'foreign' | 'unknown'): Promise<() => Promise<void>> {
   const account = await readAccount(lab);
-  if (by === 'other-account') {
+  if (by === 'foreign') {
     const { accountUrl, privateKeyPem } = await newAccount({
       directoryUrl: `${lab.ca.url}/dir`,
       caPem: await readFile(lab.stack.acme.caFile, 'utf8'),
