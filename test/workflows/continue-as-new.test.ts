@@ -28,7 +28,7 @@ interface Moment {
   /** Milliseconds after the last workflow task was sent to the server; undefined: before it arrives. */
   readonly after?: number;
   /**
-   * Somebody asks for the status while the renewal is reported, the last thing a run does. The server then closes the task
+   * A client queries the status while the renewal is reported, the last thing a run does. The server then closes the task
    * with the report in it and opens another one, in which the run ends.
    */
   readonly asked?: true;
@@ -108,7 +108,9 @@ describe('a signal that arrives', () => {
           (renewed) => {
             const foreign = { ...renewed, dnsNames: ['foreign.example.com'] };
             harness.doubles.secrets.set('primary-cert', { kind: 'valid', certificate: foreign });
-            return handle.signal(dependencyChanged, { what: 'Somebody wrote another certificate into the Secret.' });
+            return handle.signal(dependencyChanged, {
+              what: 'Another program wrote another certificate into the Secret.',
+            });
           },
           () => handle.signal(clusterObserved, { ...renamed, deleting: true }),
         ];

@@ -137,10 +137,6 @@ export class ClusterCertificates implements ClusterContext {
     }
   }
 
-  bundle(name: string): Bundle | undefined {
-    return this.#bundles.get(name);
-  }
-
   /** Bundles that are wanted, and those that something was done for. */
   bundles(): readonly Bundle[] {
     return [...this.#bundles.values()].filter((bundle) => bundle.wanted !== undefined || bundle.isRecorded);
