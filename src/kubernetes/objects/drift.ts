@@ -66,16 +66,18 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     if (!issued || secret !== undefined) return undefined;
     return drift(`The certificate Secret ${certificate.secretName} is missing.`, serialNumber);
   },
-  function hasForeignData({ statusWrittenAt = '' }, { secret, certificate }) {
-    const { otherWrite, otherTime = '' } = secret?.dataWrites ?? {};
-    // A write before the last status was evaluated: a Secret of certman-operator stays so until its renewal.
-    if (secret === undefined || secret.ownsData || otherWrite === undefined || otherTime < statusWrittenAt) {
+  function hasForeignData(request, { secret, certificate }) {
+    const { otherWrite } = secret?.dataWrites ?? {};
+    // A Secret of certman-operator stays so until its renewal.
+    if (secret === undefined || secret.ownsData || otherWrite === undefined || wasEvaluated(request, secret)) {
       return undefined;
     }
     return drift(`The certificate Secret ${certificate.secretName} was changed by another field manager.`, otherWrite);
   },
   function hasUnownedSecret(request, { secret, certificate }) {
     if (secret === undefined) return undefined;
+    // The failure may be this very Secret, which the next attempt reads again.
+    if (request.nextAttempt !== undefined && wasEvaluated(request, secret)) return undefined;
     const ownership = secretOwnershipOf(secret.ownershipMetadata, request);
     if (ownership.kind === 'owned') return undefined;
     const what = ownership.kind === 'orphaned' ? `lacks ${ownership.missing}` : `belongs to ${ownership.owner}`;
@@ -101,6 +103,14 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     return drift(`The CertificateRequest ${name} was due at ${due}.`);
   },
 ];
+
+/** Whether the last status followed the last write of another manager to the Secret's data. */
+function wasEvaluated({ statusWrittenAt = '', nextAttempt }: ObservedRequest, { dataWrites }: ObservedSecret): boolean {
+  const { otherTime } = dataWrites;
+  if (otherTime === undefined) return false;
+  // Times are whole seconds: in a tie, a scheduled attempt evaluates what the status may have missed.
+  return otherTime < statusWrittenAt || (otherTime === statusWrittenAt && nextAttempt !== undefined);
+}
 
 function drift(message: string, detail = ''): Drift {
   return { message, key: `${message} ${detail}` };

@@ -199,6 +199,17 @@ describe('drift of a certificate', () => {
     );
   });
 
+  test('is none in a Secret of another program that the failed attempt has evaluated', () => {
+    const failing = { status: { ...STATUS, nextAttempt: '2026-02-01T01:00:00Z' } };
+    const waiting = observeRequest(request({ ...failing, statusFields: { ...STATUS_FIELDS, 'f:nextAttempt': {} } }));
+    const unowned = (time: string) =>
+      secret({ labels: {}, owners: [], fields: [entry('kubectl-create', time, { 'f:data': { 'f:password': {} } })] });
+    expect(drift({ request: waiting, secret: unowned(EARLIER) })).toBeUndefined();
+    expect(drift({ request: waiting, secret: unowned(LATER) })).toContain('was changed by another field manager');
+    expect(drift({ secret: unowned(EARLIER) })).toContain('was changed by another field manager');
+    expect(drift({ secret: unowned('2025-12-01T00:00:00Z') })).toContain('lacks its label');
+  });
+
   test('is a key that another manager wrote after the last status', () => {
     const mine = entry('certman', EARLIER, { 'f:data': { 'f:tls.crt': {} } });
     const theirs = (time: string) => entry('kubectl-edit', time, { 'f:data': { 'f:tls.key': {} } });
