@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
 
 /** Directories of Let's Encrypt by the host of their account URLs (letsencrypt.org/docs/acme-protocol-updates). */
@@ -86,12 +86,6 @@ function decodeKey(block: string, label: string): KeyObject {
     // OpenSSL's message can quote the key, so it is dropped.
     throw keyInvalidError(`cannot be decoded (PEM of type ${label})`);
   }
-}
-
-/** Public key as a JWK with the required members in lexical order (RFC 7638 §3.2). */
-export function publicJwk(key: KeyObject): Readonly<Record<string, string>> {
-  const { crv, e, kty, n, x, y } = createPublicKey(key).export({ format: 'jwk' }) as Record<string, string>;
-  return kty === 'RSA' ? { e: e ?? '', kty, n: n ?? '' } : { crv: crv ?? '', kty: kty ?? '', x: x ?? '', y: y ?? '' };
 }
 
 function accountInvalidError(found: string, expected: string): CertmanError {

@@ -2,7 +2,7 @@ import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { parseAccount, type StoredAccount } from './account.ts';
 import { AcmeClient } from './client.ts';
 import { AcmeSession, type RequestObserver } from './session.ts';
-import { AcmeTransport } from './transport.ts';
+import { AcmeTransport, type TransportOptions } from './transport.ts';
 
 /** Reads the ACME account; implemented by `src/kubernetes/objects/operator-settings.ts`. */
 export interface AccountStore {
@@ -12,15 +12,11 @@ export interface AccountStore {
 }
 
 /** How clients of the CA are created. */
-export interface AcmeClientSourceOptions {
+export interface AcmeClientSourceOptions extends TransportOptions {
   readonly accounts: AccountStore;
   /** Default: Let's Encrypt's directory, by the host of the account URL. */
   readonly directoryUrl?: string | undefined;
-  readonly caBundlePem?: string | undefined;
-  /** Version of certman, for the User-Agent (RFC 8555 §6.1). */
-  readonly version: string;
   readonly onRequest?: RequestObserver | undefined;
-  readonly timeoutMs?: number | undefined;
 }
 
 /** Refusals that an account that was corrected meanwhile can explain. */
@@ -39,9 +35,8 @@ export class AcmeClientSource {
   #current: { readonly stored: StoredAccount; readonly session: AcmeSession } | undefined;
 
   constructor(options: AcmeClientSourceOptions) {
-    const { version, caBundlePem, timeoutMs } = options;
     this.#options = options;
-    this.#transport = new AcmeTransport({ userAgent: `certman/${version}`, caBundlePem, timeoutMs });
+    this.#transport = new AcmeTransport(options);
   }
 
   /** @throws CertmanError `acme/accountMissing`, `acme/accountInvalid`, or what `work` throws; the signal's reason. */

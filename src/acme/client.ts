@@ -4,7 +4,7 @@ import { parseRetryAfter } from '../failures/retry-after.ts';
 import type { AcmeDirectory } from './directory.ts';
 import { errorFromResponse } from './problems.ts';
 import type { AcmeSession } from './session.ts';
-import { SignedRequest } from './signed-request.ts';
+import { sendSigned } from './signed-request.ts';
 import type { TransportResponse } from './transport.ts';
 
 /** An answer of the CA, validated by its schema. */
@@ -42,6 +42,8 @@ export interface GetOptions<Body> {
 export interface PostOptions<Body> extends GetOptions<Body> {
   /** null: POST-as-GET (RFC 8555 §6.3). */
   readonly payload: object | null;
+  /** null: signed by the key alone, as newAccount requires (RFC 8555 §7.3). Default: under the account's URL. */
+  readonly kid?: null;
 }
 
 /** Sends requests under one account: validates answers, throws `AcmeProblemError`, retries only badNonce. */
@@ -64,7 +66,7 @@ export class AcmeClient {
 
   /** Cached. @throws CertmanError when there is none to return. */
   directory(): Promise<AcmeDirectory> {
-    return this.session.directory.get();
+    return this.session.directory();
   }
 
   /** Whether a URL belongs to this CA: its host is that of the directory or of newOrder. */
@@ -74,14 +76,10 @@ export class AcmeClient {
     return host === this.host || host === new URL((await this.directory()).newOrder).host;
   }
 
-  /** Sends a request signed under the account's URL. @throws CertmanError of any `acme/` code. */
+  /** Sends a signed request. @throws CertmanError of any `acme/` code. */
   post<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#signed(options, this.session.account.url);
-  }
-
-  /** Sends a request signed by the key alone, as newAccount requires (RFC 8555 §7.3). @throws like {@link post}. */
-  postWithKey<Body>(options: PostOptions<Body>): Promise<AcmeResponse<Body>> {
-    return this.#signed(options, null);
+    const signed = { kid: this.session.account.url, ...options };
+    return this.#answer(options, () => sendSigned(this.session, signed, this.signal));
   }
 
   /** Sends an unsigned GET, as renewal information allows (RFC 9773 §4.1). @throws like {@link post}. */
@@ -89,20 +87,13 @@ export class AcmeClient {
     return this.#answer(options, () => this.session.transport.send('GET', options.url, undefined, this.signal));
   }
 
-  #signed<Body>(options: PostOptions<Body>, kid: string | null): Promise<AcmeResponse<Body>> {
-    return this.#answer(options, () =>
-      new SignedRequest(this.session, this.signal).signedRequest(options.url, options.payload, { kid }),
-    );
-  }
-
   async #answer<Body>(options: GetOptions<Body>, send: () => Promise<TransportResponse>): Promise<AcmeResponse<Body>> {
     const started = performance.now();
-    const { status, headers, data } = await send();
+    const answer = await send();
+    const { status, headers, data } = answer;
     this.session.observe?.(options.resource, status, (performance.now() - started) / 1000);
     const what = REQUEST_DESCRIPTIONS[options.resource];
-    const now = new Date();
-    const retryAfter = headers['retry-after'];
-    if (status >= 300) throw errorFromResponse({ host: this.host, what, status, body: data, retryAfter, now });
+    if (status >= 300) throw errorFromResponse(this.host, what, answer);
     const parsed = options.schema.safeParse(data);
     if (!parsed.success) {
       throw new CertmanError({
@@ -111,6 +102,6 @@ export class AcmeClient {
       });
     }
     const location = headers.location === undefined ? undefined : new URL(headers.location, options.url).href;
-    return { body: parsed.data, location, retryAfter: parseRetryAfter(retryAfter, now) };
+    return { body: parsed.data, location, retryAfter: parseRetryAfter(headers['retry-after'], new Date()) };
   }
 }

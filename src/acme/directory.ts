@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { errorFromResponse } from './problems.ts';
@@ -16,45 +17,33 @@ export type AcmeDirectory = z.infer<typeof directorySchema>;
 
 const MAX_AGE_MS = 3_600_000;
 
-/** A CA's directory, fetched at most once an hour. While a fetch fails the stale copy is used. */
-export class DirectoryCache {
-  readonly #transport: AcmeTransport;
-  readonly #url: string;
-  #cached: { readonly directory: AcmeDirectory; readonly since: number } | undefined;
-  #pending: Promise<AcmeDirectory> | undefined;
-
-  constructor(transport: AcmeTransport, url: string) {
-    this.#transport = transport;
-    this.#url = url;
-  }
-
-  /** @throws CertmanError `acme/unreachable`, `acme/serverError`, … when the fetch fails without a stale copy. */
-  async get(): Promise<AcmeDirectory> {
-    if (this.#cached !== undefined && Date.now() - this.#cached.since < MAX_AGE_MS) return this.#cached.directory;
+/**
+ * Returns a CA's directory, fetched at most once an hour. While a fetch fails the stale copy is used; without one the
+ * call throws CertmanError `acme/unreachable`, `acme/serverError`, …
+ */
+export function cachedDirectory(transport: AcmeTransport, url: string): () => Promise<AcmeDirectory> {
+  const cache = new LRUCache<string, AcmeDirectory>({
+    max: 1,
+    ttl: MAX_AGE_MS,
     // All callers share this fetch, so no caller's signal cancels it; the transport's time-out bounds it.
-    this.#pending ??= this.#fetch().finally(() => {
-      this.#pending = undefined;
-    });
-    const stale = this.#cached?.directory;
-    return stale === undefined ? this.#pending : this.#pending.catch(() => stale);
-  }
+    fetchMethod: (_key, stale, { options }) => {
+      // When a fetch fails without a stale copy, lru-cache would hide the error.
+      options.allowStaleOnFetchRejection = stale !== undefined;
+      return fetchDirectory(transport, url);
+    },
+  });
+  return () => cache.forceFetch(url);
+}
 
-  async #fetch(): Promise<AcmeDirectory> {
-    const { status, headers, data } = await this.#transport.send('GET', this.#url, undefined);
-    if (status >= 400) {
-      const { host } = new URL(this.#url);
-      const retryAfter = headers['retry-after'];
-      throw errorFromResponse({ host, what: 'its directory', status, body: data, retryAfter, now: new Date() });
-    }
-    const parsed = directorySchema.safeParse(data);
-    if (!parsed.success) {
-      throw new CertmanError({
-        code: 'acme/unexpected',
-        message: `The answer of ${this.#url} (HTTP ${status}) is not an ACME directory: ${z.prettifyError(parsed.error).slice(0, 300)}`,
-        remedy: 'Check the configured ACME directory URL.',
-      });
-    }
-    this.#cached = { directory: parsed.data, since: Date.now() };
-    return parsed.data;
-  }
+async function fetchDirectory(transport: AcmeTransport, url: string): Promise<AcmeDirectory> {
+  const answer = await transport.send('GET', url, undefined);
+  const { status, data } = answer;
+  if (status >= 400) throw errorFromResponse(new URL(url).host, 'its directory', answer);
+  const parsed = directorySchema.safeParse(data);
+  if (parsed.success) return parsed.data;
+  throw new CertmanError({
+    code: 'acme/unexpected',
+    message: `The answer of ${url} (HTTP ${status}) is not an ACME directory: ${z.prettifyError(parsed.error).slice(0, 300)}`,
+    remedy: 'Check the configured ACME directory URL.',
+  });
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { CertmanError, type FailureCode } from '../failures/failure.ts';
+import { CertmanError, type FailureCode, type FailureParts } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
+import type { TransportResponse } from './transport.ts';
 
 const ACME_ERROR_PREFIX = 'urn:ietf:params:acme:error:';
 
@@ -69,7 +70,7 @@ export class AcmeProblemError extends CertmanError {
   readonly type: string;
   readonly status: number;
 
-  constructor(parts: ConstructorParameters<typeof CertmanError>[0], type: string, status: number) {
+  constructor(parts: FailureParts, type: string, status: number) {
     super(parts);
     this.name = 'AcmeProblemError';
     this.type = type;
@@ -77,34 +78,23 @@ export class AcmeProblemError extends CertmanError {
   }
 }
 
-/** A refusal as it was received. */
-export interface ErrorResponse {
-  readonly host: string;
-  /** What was requested: completes "The CA refused …". */
-  readonly what: string;
-  readonly status: number;
-  /** Parsed JSON, or text. */
-  readonly body: unknown;
-  readonly retryAfter: string | undefined;
-  readonly now: Date;
-}
-
-/** Converts a refusal to an error: code by problem type, the CA's detail as message, Retry-After as `notBefore`. */
-export function errorFromResponse(answer: ErrorResponse): AcmeProblemError {
-  const problem = problemSchema.safeParse(answer.body).data;
+/**
+ * Converts a refusal to an error: code by problem type, the CA's detail as message, Retry-After as `notBefore`.
+ * @param what was requested: completes "The CA refused …".
+ */
+export function errorFromResponse(
+  host: string,
+  what: string,
+  { status, headers, data }: TransportResponse,
+  now = new Date(),
+): AcmeProblemError {
+  const problem = problemSchema.safeParse(data).data;
   const type = problemType(problem);
-  const code = failureCodeOf(answer.status, type, problem);
-  const words = describeProblem(problem) || `HTTP status ${answer.status} without a problem document`;
-  return new AcmeProblemError(
-    {
-      code,
-      message: `The CA ${answer.host} refused ${answer.what} (HTTP ${answer.status}): ${words}`,
-      remedy: REMEDIES[code],
-      notBefore: parseRetryAfter(answer.retryAfter, answer.now),
-    },
-    type,
-    answer.status,
-  );
+  const code = failureCodeOf(status, type, problem);
+  const words = describeProblem(problem) || `HTTP status ${status} without a problem document`;
+  const message = `The CA ${host} refused ${what} (HTTP ${status}): ${words}`;
+  const notBefore = parseRetryAfter(headers['retry-after'], now);
+  return new AcmeProblemError({ code, message, remedy: REMEDIES[code], notBefore }, type, status);
 }
 
 function failureCodeOf(status: number, type: string, problem: Problem | undefined): FailureCode {

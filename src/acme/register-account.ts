@@ -25,7 +25,7 @@ export async function registerAccount(
   const { newAccount: url } = await ca.directory();
   const contact = contacts.length === 0 ? undefined : contacts.map((address) => `mailto:${address}`);
   const payload = { termsOfServiceAgreed: true, contact };
-  const { location } = await ca.postWithKey({ resource: 'newAccount', url, payload, schema: accountSchema });
+  const { location } = await ca.post({ resource: 'newAccount', url, payload, kid: null, schema: accountSchema });
   if (location !== undefined) return location;
   throw new CertmanError({ code: 'acme/unexpected', message: `The CA ${ca.host} did not return the account's URL.` });
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import HttpClient from 'acme-client/src/http.js';
 import { LRUCache } from 'lru-cache';
-import { type AcmeAccount, publicJwk } from './account.ts';
-import { DirectoryCache } from './directory.ts';
+import type { AcmeAccount } from './account.ts';
+import { type AcmeDirectory, cachedDirectory } from './directory.ts';
 import type { AcmeTransport } from './transport.ts';
 
 /** Called once for each answered request, for metrics. `resource` is an `AcmeResource`. */
@@ -14,10 +15,12 @@ export class AcmeSession {
   readonly account: AcmeAccount;
   readonly transport: AcmeTransport;
   readonly observe: RequestObserver | undefined;
-  readonly jwk: Readonly<Record<string, string>>;
+  /** Only signs: acme-client fetches a nonce for every request, retries by itself and cannot cancel a request. */
+  readonly signer: HttpClient;
   /** `base64url(SHA-256(JWK))` (RFC 7638): the second half of a key authorization (RFC 8555 §8.1). */
   readonly thumbprint: string;
-  readonly directory: DirectoryCache;
+  /** Cached. @throws CertmanError when there is none to return. */
+  readonly directory: () => Promise<AcmeDirectory>;
   readonly nonces = new NoncePool();
   /** Finalize URLs of orders that this process saw become ready: saves fetching an order before it is finalized. */
   readonly readyOrders = new LRUCache<string, string>({ max: MAX_READY_ORDERS });
@@ -26,9 +29,9 @@ export class AcmeSession {
     this.account = account;
     this.transport = transport;
     this.observe = observe;
-    this.jwk = publicJwk(account.key);
-    this.thumbprint = createHash('sha256').update(JSON.stringify(this.jwk)).digest('base64url');
-    this.directory = new DirectoryCache(transport, account.directoryUrl);
+    this.signer = new HttpClient(account.directoryUrl, account.key);
+    this.thumbprint = createHash('sha256').update(JSON.stringify(this.signer.getJwk())).digest('base64url');
+    this.directory = cachedDirectory(transport, account.directoryUrl);
   }
 }
 

@@ -1,4 +1,3 @@
-import HttpClient from 'acme-client/src/http.js';
 import { CertmanError } from '../failures/failure.ts';
 import type { AcmeSession } from './session.ts';
 import type { TransportResponse } from './transport.ts';
@@ -8,42 +7,38 @@ const MAX_BAD_NONCE_RETRIES = 8;
 const BAD_NONCE = 'urn:ietf:params:acme:error:badNonce';
 
 /**
- * One signed request (RFC 8555 §6.2). acme-client signs it and retries on badNonce; certman sends it, because
- * acme-client fetches a nonce for every request, retries by itself and cannot cancel a request.
+ * Sends a signed request (RFC 8555 §6.2); after badNonce again, with the nonce of that answer.
+ * @param kid the account's URL; null: signed by the key alone. @throws CertmanError as `AcmeTransport.send`.
  */
-export class SignedRequest extends HttpClient {
-  readonly #session: AcmeSession;
-  readonly #signal: AbortSignal | undefined;
-
-  constructor(session: AcmeSession, signal: AbortSignal | undefined) {
-    super(session.account.directoryUrl, session.account.key);
-    this.jwk = session.jwk;
-    this.maxBadNonceRetries = MAX_BAD_NONCE_RETRIES;
-    this.#session = session;
-    this.#signal = signal;
+export async function sendSigned(
+  session: AcmeSession,
+  { url, payload, kid }: { readonly url: string; readonly payload: object | null; readonly kid: string | null },
+  signal: AbortSignal | undefined,
+): Promise<TransportResponse> {
+  let nonce = session.nonces.take();
+  for (let retries = 0; ; retries += 1) {
+    nonce ??= await fetchNonce(session, signal);
+    const body = session.signer.createSignedBody(url, payload, { nonce, kid });
+    const answer = await session.transport.send('POST', url, JSON.stringify(body), signal);
+    const next = answer.headers['replay-nonce'];
+    if (!isBadNonce(answer)) {
+      session.nonces.put(next);
+      return answer;
+    }
+    if (retries === MAX_BAD_NONCE_RETRIES) return answer;
+    nonce = next;
   }
+}
 
-  override async request(url: string, method: string, options: { data?: unknown } = {}): Promise<TransportResponse> {
-    const body = options.data === undefined ? undefined : JSON.stringify(options.data);
-    const verb = method === 'post' ? 'POST' : 'HEAD';
-    const answer = await this.#session.transport.send(verb, url, body, this.#signal);
-    // acme-client uses the nonces of badNonce and newNonce answers itself.
-    if (verb === 'POST' && !isBadNonce(answer)) this.#session.nonces.put(answer.headers['replay-nonce']);
-    return answer;
-  }
-
-  override async getNonce(): Promise<string> {
-    const pooled = this.#session.nonces.take();
-    if (pooled !== undefined) return pooled;
-    const { newNonce } = await this.#session.directory.get();
-    const answer = await this.request(newNonce, 'head');
-    const nonce = answer.headers['replay-nonce'];
-    if (nonce !== undefined) return nonce;
-    throw new CertmanError({
-      code: answer.status >= 500 || answer.status === 429 ? 'acme/serverError' : 'acme/unexpected',
-      message: `${newNonce} returned no nonce (HTTP ${answer.status}).`,
-    });
-  }
+async function fetchNonce(session: AcmeSession, signal: AbortSignal | undefined): Promise<string> {
+  const { newNonce } = await session.directory();
+  const { status, headers } = await session.transport.send('HEAD', newNonce, undefined, signal);
+  const nonce = headers['replay-nonce'];
+  if (nonce !== undefined) return nonce;
+  throw new CertmanError({
+    code: status >= 500 || status === 429 ? 'acme/serverError' : 'acme/unexpected',
+    message: `${newNonce} returned no nonce (HTTP ${status}).`,
+  });
 }
 
 function isBadNonce({ status, data }: TransportResponse): boolean {

@@ -50,7 +50,7 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
     accounts: settings,
     directoryUrl: configuration.acmeDirectoryUrl,
     caBundlePem: configuration.acmeCaBundle?.pem,
-    version: VERSION,
+    userAgent: `certman/${VERSION}`,
     onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();

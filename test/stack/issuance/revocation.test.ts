@@ -146,7 +146,7 @@ describe('revoking at decommission', () => {
     const missing = new CertmanError({ code: 'acme/accountMissing', message: 'no account' });
     const ca = new AcmeClientSource({
       accounts: { account: () => Promise.reject(missing), invalidate: () => undefined },
-      version: 'test',
+      userAgent: 'certman/test',
     });
     const without = createAcmeActivities({
       ca,

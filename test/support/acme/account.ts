@@ -33,7 +33,7 @@ export function caSource(
     accounts: { account: () => Promise.resolve(account.stored), invalidate: () => undefined },
     directoryUrl: server.directoryUrl,
     caBundlePem: server.caPem,
-    version: 'test',
+    userAgent: 'certman/test',
     ...options,
   });
 }

@@ -26,7 +26,10 @@ const worker = await Worker.create({
     kubernetes,
     caHost: () => Promise.resolve(undefined),
     source: kubernetes,
-    ca: new AcmeClientSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' }),
+    ca: new AcmeClientSource({
+      accounts: createOperatorSettings({ kubernetes, operatorNamespace }),
+      userAgent: 'certman/test',
+    }),
     settings: {
       managementCluster: setting('WATCH_MANAGEMENT_CLUSTER'),
       extraRecord: 'rh-api',

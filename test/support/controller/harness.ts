@@ -222,7 +222,10 @@ async function startController(
 
 /** As in a worker. */
 function managementClusterCa(kubernetes: KubernetesClient, operatorNamespace: string): AcmeClientSource {
-  return new AcmeClientSource({ accounts: createOperatorSettings({ kubernetes, operatorNamespace }), version: 'test' });
+  return new AcmeClientSource({
+    accounts: createOperatorSettings({ kubernetes, operatorNamespace }),
+    userAgent: 'certman/test',
+  });
 }
 
 export async function ensureWatch(

@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import HttpClient from 'acme-client/src/http.js';
 import { describe, expect, it } from 'vitest';
-import { parseAccount, parseAccountKey, publicJwk } from '../../../src/acme/account.ts';
+import { parseAccount, parseAccountKey } from '../../../src/acme/account.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 
 const ACCOUNT_URL = 'https://acme-v02.api.letsencrypt.org/acme/acct/123';
@@ -8,6 +9,9 @@ const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const pem = (key: KeyObject, type: 'pkcs1' | 'sec1' | 'pkcs8'): string =>
   key.export({ type, format: 'pem' }).toString();
+
+/** The public key as signed requests and thumbprints have it. */
+const publicJwk = (key: KeyObject) => new HttpClient('', key).getJwk();
 
 function refusal(work: () => unknown): CertmanError {
   try {

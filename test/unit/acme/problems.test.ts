@@ -5,7 +5,8 @@ const NOW = new Date('2026-03-01T12:00:00Z');
 const NS = 'urn:ietf:params:acme:error:';
 
 function refused(status: number, body: unknown, retryAfter?: string) {
-  return errorFromResponse({ host: 'ca.example', what: 'the new order', status, body, retryAfter, now: NOW });
+  const answer = { status, headers: { 'retry-after': retryAfter }, data: body };
+  return errorFromResponse('ca.example', 'the new order', answer, NOW);
 }
 
 describe('a refusal of the CA', () => {

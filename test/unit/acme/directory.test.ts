@@ -1,0 +1,61 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { cachedDirectory } from '../../../src/acme/directory.ts';
+import type { AcmeTransport } from '../../../src/acme/transport.ts';
+
+const HOUR_MS = 3_600_000;
+const DIRECTORY = {
+  newNonce: 'https://ca.example/nonce',
+  newAccount: 'https://ca.example/account',
+  newOrder: 'https://ca.example/order',
+  revokeCert: 'https://ca.example/revoke',
+};
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** lru-cache keeps the `performance` of when it was loaded, and an instant of it for a millisecond. */
+function startClock() {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  let now = 1;
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  return {
+    advance: (ms: number): void => {
+      now += ms;
+      vi.advanceTimersByTime(ms);
+    },
+  };
+}
+
+function directoryOf(answers: readonly number[]) {
+  let fetched = 0;
+  const send = () => Promise.resolve({ status: answers[fetched++] ?? 500, headers: {}, data: DIRECTORY });
+  const directory = cachedDirectory({ send } as unknown as AcmeTransport, 'https://ca.example/dir');
+  return { directory, fetched: () => fetched };
+}
+
+describe('the directory', () => {
+  it('is fetched once an hour, and the stale copy is used while a fetch fails', async () => {
+    const clock = startClock();
+    const { directory, fetched } = directoryOf([200, 500, 503, 200]);
+    await Promise.all([directory(), directory()]);
+    clock.advance(HOUR_MS - 1);
+    await directory();
+    expect(fetched()).toBe(1);
+    clock.advance(2);
+    for (const count of [2, 3, 4, 4]) {
+      expect(await directory()).toEqual(DIRECTORY);
+      expect(fetched()).toBe(count);
+    }
+  });
+
+  it('whose first fetch fails is an error, and is fetched again', async () => {
+    const { directory, fetched } = directoryOf([500, 200]);
+    const failed = await Promise.allSettled([directory(), directory()]);
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(failed[0]).toMatchObject({ reason: { code: 'acme/serverError' } });
+    expect(await directory()).toEqual(DIRECTORY);
+    expect(fetched()).toBe(2);
+  });
+});
