@@ -51,9 +51,11 @@ export class OwnedObjectsResync {
     if (suspects.length === 0) return 0;
     await pause(Math.min(RECHECK_DELAY_MS, settings.resyncIntervalMs), signal);
     const relisted = await this.#relist(new Set(suspects.map(({ served }) => served.cluster.namespace)));
+    const waiting = await this.#waitingWithoutRequests(suspects, relisted);
     const confirmed = suspects.filter(({ served, drift }) => {
       const current = this.#currentOf(served);
-      return current !== undefined && findDrift(current, relisted, caHost)?.key === drift.key;
+      if (current === undefined || waiting.has(current.cluster.uid)) return false;
+      return findDrift(current, relisted, caHost)?.key === drift.key;
     });
     await Promise.all(confirmed.map(({ served, drift }) => this.#signal(served, drift)));
     return confirmed.length;
@@ -63,6 +65,24 @@ export class OwnedObjectsResync {
     this.#context.logger.warn({ cluster: keyOf(served.cluster), what: message }, 'The watch missed a change');
     await this.#context.signaller.reevaluate(served.cluster, message);
     this.#signalled.set(idOf(served), key);
+  }
+
+  /** @returns uids of the clusters that failed before they had a request, which is then missing by no drift. */
+  async #waitingWithoutRequests(
+    suspects: readonly { readonly served: ServedCertificate }[],
+    { requests }: ListedObjects,
+  ): Promise<ReadonlySet<string>> {
+    const hasNone = ({ namespace, certificates }: CachedCluster): boolean =>
+      certificates.every(({ requestName }) => !requests.has(keyOf({ namespace, name: requestName })));
+    const without = new Set(
+      suspects
+        .map(({ served }) => served.cluster)
+        .filter(hasNone)
+        .map(({ uid }) => uid),
+    );
+    if (without.size === 0) return without;
+    const waiting = await this.#context.workflows.listWaitingOrFailing();
+    return new Set(waiting.map(({ uid }) => uid).filter((uid) => without.has(uid)));
   }
 
   *#servedCertificates(): Generator<ServedCertificate> {

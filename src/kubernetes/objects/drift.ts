@@ -28,9 +28,11 @@ export interface OwnedObjects {
 
 /** The most urgent difference; undefined when there is none. */
 export function driftOf(objects: OwnedObjects): Drift | undefined {
-  const { certificate, request } = objects;
+  const { certificate, request, now } = objects;
   if (request === undefined) return drift(`The CertificateRequest ${certificate.requestName} is missing.`);
-  for (const check of DRIFT_CHECKS) {
+  // The failure may be this very difference: a scheduled attempt evaluates the rest again.
+  const isAttemptScheduled = Date.parse(request.nextAttempt ?? '') > now;
+  for (const check of isAttemptScheduled ? PROTECTION_CHECKS : DRIFT_CHECKS) {
     const found = check(request, objects);
     if (found !== undefined) return found;
   }
@@ -39,8 +41,8 @@ export function driftOf(objects: OwnedObjects): Drift | undefined {
 
 type DriftCheck = (request: ObservedRequest, objects: OwnedObjects) => Drift | undefined;
 
-/** In order of urgency. */
-const DRIFT_CHECKS: readonly DriftCheck[] = [
+/** What keeps the objects from being deleted before their decommission. */
+const PROTECTION_CHECKS: readonly DriftCheck[] = [
   function isDeleting({ name, uid, deleting }) {
     return deleting ? drift(`The CertificateRequest ${name} is being deleted.`, uid) : undefined;
   },
@@ -55,6 +57,11 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     if (cluster === undefined || owner?.uid === cluster.uid) return undefined;
     return drift(`The CertificateRequest ${name} lacks its owner reference.`);
   },
+];
+
+/** In order of urgency. */
+const DRIFT_CHECKS: readonly DriftCheck[] = [
+  ...PROTECTION_CHECKS,
   function hasForeignSpec({ name, unownedSpecFields, specWrites }, { cluster }) {
     if (cluster === undefined || unownedSpecFields.length === 0) return undefined;
     return drift(
@@ -66,18 +73,16 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     if (!issued || secret !== undefined) return undefined;
     return drift(`The certificate Secret ${certificate.secretName} is missing.`, serialNumber);
   },
-  function hasForeignData(request, { secret, certificate }) {
-    const { otherWrite } = secret?.dataWrites ?? {};
-    // A Secret of certman-operator stays so until its renewal.
-    if (secret === undefined || secret.ownsData || otherWrite === undefined || wasEvaluated(request, secret)) {
+  function hasForeignData({ statusWrittenAt = '' }, { secret, certificate }) {
+    const { otherWrite, otherTime = '' } = secret?.dataWrites ?? {};
+    // A write before the last status was evaluated: a Secret of certman-operator stays so until its renewal.
+    if (secret === undefined || secret.ownsData || otherWrite === undefined || otherTime < statusWrittenAt) {
       return undefined;
     }
     return drift(`The certificate Secret ${certificate.secretName} was changed by another field manager.`, otherWrite);
   },
   function hasUnownedSecret(request, { secret, certificate }) {
     if (secret === undefined) return undefined;
-    // The failure may be this very Secret, which the next attempt reads again.
-    if (request.nextAttempt !== undefined && wasEvaluated(request, secret)) return undefined;
     const ownership = secretOwnershipOf(secret.ownershipMetadata, request);
     if (ownership.kind === 'owned') return undefined;
     const what = ownership.kind === 'orphaned' ? `lacks ${ownership.missing}` : `belongs to ${ownership.owner}`;
@@ -103,14 +108,6 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     return drift(`The CertificateRequest ${name} was due at ${due}.`);
   },
 ];
-
-/** Whether the last status followed the last write of another manager to the Secret's data. */
-function wasEvaluated({ statusWrittenAt = '', nextAttempt }: ObservedRequest, { dataWrites }: ObservedSecret): boolean {
-  const { otherTime } = dataWrites;
-  if (otherTime === undefined) return false;
-  // Times are whole seconds: in a tie, a scheduled attempt evaluates what the status may have missed.
-  return otherTime < statusWrittenAt || (otherTime === statusWrittenAt && nextAttempt !== undefined);
-}
 
 function drift(message: string, detail = ''): Drift {
   return { message, key: `${message} ${detail}` };

@@ -199,15 +199,24 @@ describe('drift of a certificate', () => {
     );
   });
 
-  test('is none in a Secret of another program that the failed attempt has evaluated', () => {
-    const failing = { status: { ...STATUS, nextAttempt: '2026-02-01T01:00:00Z' } };
-    const waiting = observeRequest(request({ ...failing, statusFields: { ...STATUS_FIELDS, 'f:nextAttempt': {} } }));
-    const unowned = (time: string) =>
-      secret({ labels: {}, owners: [], fields: [entry('kubectl-create', time, { 'f:data': { 'f:password': {} } })] });
-    expect(drift({ request: waiting, secret: unowned(EARLIER) })).toBeUndefined();
-    expect(drift({ request: waiting, secret: unowned(LATER) })).toContain('was changed by another field manager');
-    expect(drift({ secret: unowned(EARLIER) })).toContain('was changed by another field manager');
-    expect(drift({ secret: unowned('2025-12-01T00:00:00Z') })).toContain('lacks its label');
+  test('is only what protects the objects while an attempt is scheduled', () => {
+    const status = { ...STATUS, nextAttempt: '2026-02-01T01:00:00Z' };
+    const statusFields = { ...STATUS_FIELDS, 'f:nextAttempt': {} };
+    const unowned = secret({
+      labels: {},
+      owners: [],
+      fields: [entry('kubectl-create', LATER, { 'f:data': { 'f:password': {} } })],
+    });
+    const waiting = observeRequest(request({ status, statusFields }));
+    expect(drift({ secret: unowned })).toContain('was changed by another field manager');
+    expect(drift({ request: waiting, secret: unowned })).toBeUndefined();
+    expect(drift({ request: waiting, caHost: 'other.example' })).toBeUndefined();
+    const overdue = { ...status, nextAttempt: '2026-01-31T23:59:59Z' };
+    expect(drift({ request: observeRequest(request({ status: overdue, statusFields })), secret: unowned })).toContain(
+      'was changed',
+    );
+    const unprotected = { status, statusFields, metadata: { finalizers: [] } };
+    expect(drift({ request: observeRequest(request(unprotected)) })).toContain('lacks its finalizer');
   });
 
   test('is a key that another manager wrote after the last status', () => {
