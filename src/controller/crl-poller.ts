@@ -4,6 +4,7 @@ import type { Crl } from '../crl/crl.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -103,7 +104,7 @@ export class CrlPollClient implements PollClient<PolledCrl> {
   async #chainOf({ request }: CertificateInUse): Promise<string | undefined> {
     const { kubernetes, signal } = this.#context;
     const { namespace, secretName: name, serialNumber } = request;
-    const secret = await readTlsSecret(kubernetes, { namespace, name }, signal);
+    const secret = await readTlsSecret(withSignal(kubernetes, signal), { namespace, name });
     return secret.kind === 'valid' && secret.certificate.serialNumber === serialNumber ? secret.chainPem : undefined;
   }
 

@@ -1,6 +1,7 @@
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
+import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { type EventDetails, type InvolvedObject, recordEvent } from '../kubernetes/objects/events.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerLogger } from './outage-log.ts';
@@ -14,7 +15,7 @@ export class EventRecorder {
   readonly #signal: AbortSignal;
 
   constructor(kubernetes: KubernetesApi, logger: ControllerLogger, signal: AbortSignal) {
-    this.#kubernetes = kubernetes;
+    this.#kubernetes = withSignal(kubernetes, signal);
     this.#logger = logger;
     this.#signal = signal;
   }
@@ -25,7 +26,7 @@ export class EventRecorder {
     const backoff = new Backoff(200, 2_000);
     for (;;) {
       try {
-        await recordEvent(this.#kubernetes, object, event, this.#signal);
+        await recordEvent(this.#kubernetes, object, event);
         return;
       } catch (error) {
         this.#signal.throwIfAborted();

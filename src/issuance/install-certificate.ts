@@ -4,6 +4,7 @@ import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { deleteStagingKey, readStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import { applyTlsSecret, readTlsSecret, type TlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { certificateFacts } from '../kubernetes/objects/tls-secret-data.ts';
@@ -28,7 +29,7 @@ export async function installCertificate(
   const { request, orderUrl, secretName, dnsNames } = input;
   const [chainPem, keyPem] = await Promise.all([
     downloadChain(ca, input.certificateUrl),
-    readStagingKey(kubernetes, { request, orderUrl }, signal),
+    readStagingKey(withSignal(kubernetes, signal), { request, orderUrl }),
   ]);
   const leaf = readLeaf(chainPem);
   const facts = certificateFacts(chainPem);
@@ -56,7 +57,7 @@ export async function installCertificate(
       chainPem,
       keyPem,
     });
-    await deleteStagingKey(kubernetes, request, signal);
+    await deleteStagingKey(withSignal(kubernetes, signal), request);
   }
   return replaced === undefined ? facts : { ...facts, replaced };
 }
@@ -77,7 +78,7 @@ async function certificateToReplace(
 }
 
 function readTarget({ kubernetes, signal }: IssuanceContext, input: InstallCertificateInput): Promise<TlsSecret> {
-  return readTlsSecret(kubernetes, { namespace: input.request.namespace, name: input.secretName }, signal);
+  return readTlsSecret(withSignal(kubernetes, signal), { namespace: input.request.namespace, name: input.secretName });
 }
 
 function unusableCertificate(input: InstallCertificateInput, why: string): CertmanError {

@@ -66,7 +66,6 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
     activities: {
       ...createKubernetesActivities({
         kubernetes,
-        operatorNamespace,
         settings,
         caHost,
         decommission: { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs },

@@ -9,12 +9,11 @@ export async function removeFinalizer(
   resource: ResourceType,
   found: KubernetesObject,
   finalizer: string,
-  signal?: AbortSignal,
 ): Promise<boolean> {
   const { namespace, name, uid } = found.metadata;
   let object: KubernetesObject | undefined = found;
   return await retryOnConflict(MAX_ATTEMPTS, async () => {
-    object ??= await kubernetes.get(resource, { namespace, name }, signal);
+    object ??= await kubernetes.get(resource, { namespace, name });
     const index = object?.metadata.uid === uid ? (object?.metadata.finalizers?.indexOf(finalizer) ?? -1) : -1;
     object = undefined;
     if (index < 0) return false;
@@ -24,6 +23,6 @@ export async function removeFinalizer(
       { op: 'test', path, value: finalizer },
       { op: 'remove', path },
     ] as const;
-    return (await kubernetes.patch(resource, { namespace, name }, operations, { signal })) !== undefined;
+    return (await kubernetes.patch(resource, { namespace, name }, operations)) !== undefined;
   });
 }

@@ -1,18 +1,18 @@
 import type { StatusReport } from '../../certificates/status-report.ts';
-import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
-import type { RequestObservation } from '../../contract/activities.ts';
+import type { ApplyCertificateRequestInput, RequestObservation } from '../../contract/activities.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
+import type { BundleStatus } from './bundle-status.ts';
 import { ensureCertificateRequest } from './ensure-request.ts';
 import { observeRequest } from './observed-request.ts';
 import type { OperatorSettings } from './operator-settings.ts';
 import { addClusterDeploymentFinalizer, addStandaloneFinalizer, isStandalone } from './primary-object.ts';
 import { adoptSecret, requireExclusiveSecret } from './secret-ownership.ts';
-import type { BundleStatus, StatusWriter } from './status-writer.ts';
+import type { StatusWriter } from './status-writer.ts';
 import { readTlsSecret } from './tls-secret.ts';
 import { observationOf } from './tls-secret-data.ts';
 
-/** Access to the management cluster, shared by all activities of a process. */
+/** Access to the management cluster: the API with an activity's signal, the rest shared by all of a process. */
 export interface ManagementClusterAccess {
   readonly kubernetes: KubernetesApi;
   readonly settings: OperatorSettings;
@@ -26,12 +26,11 @@ export interface ManagementClusterAccess {
  */
 export async function applyCertificateRequest(
   access: ManagementClusterAccess,
-  { cluster, bundle }: { readonly cluster: ClusterView; readonly bundle: BundleView },
-  signal?: AbortSignal,
+  { cluster, bundle }: ApplyCertificateRequestInput,
 ): Promise<RequestObservation> {
   const { kubernetes } = access;
   const { namespace } = cluster.identity;
-  const object = await ensureRequest(access, cluster, bundle, signal);
+  const object = await ensureRequest(access, { cluster, bundle });
   access.requestStatus.cache(object);
   const { name, uid, renewBeforeDays } = observeRequest(object);
   const request = { namespace, name, uid };
@@ -42,7 +41,7 @@ export async function applyCertificateRequest(
       remedy: 'Correct it: lower case letters, digits, hyphens and dots. certman then continues by itself.',
     });
   }
-  const secret = await readTlsSecret(kubernetes, { namespace, name: bundle.secretName }, signal);
+  const secret = await readTlsSecret(kubernetes, { namespace, name: bundle.secretName });
   if (secret.kind === 'broken' && !secret.replaceable) {
     throw new CertmanError({
       code: 'kubernetes/secretBroken',
@@ -50,21 +49,19 @@ export async function applyCertificateRequest(
       remedy: 'Delete that Secret, or name another; nothing is ordered before that.',
     });
   }
-  if (secret.kind !== 'missing') await adoptSecret(kubernetes, secret.metadata, request, signal);
-  else if (isStandalone(cluster.identity)) await requireExclusiveSecret(kubernetes, object, bundle.secretName, signal);
+  if (secret.kind !== 'missing') await adoptSecret(kubernetes, secret.metadata, request);
+  else if (isStandalone(cluster.identity)) await requireExclusiveSecret(kubernetes, object, bundle.secretName);
   return { request, renewBeforeDays, secret: observationOf(secret) };
 }
 
 /** The bundle's CertificateRequest: the user's own, which gets only the finalizer, or the one applied for a cluster. */
 async function ensureRequest(
   { kubernetes, settings, bundleStatus }: ManagementClusterAccess,
-  cluster: ClusterView,
-  bundle: BundleView,
-  signal?: AbortSignal,
+  { cluster, bundle }: ApplyCertificateRequestInput,
 ): Promise<KubernetesObject> {
-  if (isStandalone(cluster.identity)) return await addStandaloneFinalizer(kubernetes, cluster.identity, signal);
+  if (isStandalone(cluster.identity)) return await addStandaloneFinalizer(kubernetes, cluster.identity);
   const email = await settings.notificationEmail();
   // Even when the view has the finalizer: it may have been removed since.
-  bundleStatus.cache(await addClusterDeploymentFinalizer(kubernetes, cluster.identity, signal));
-  return await ensureCertificateRequest(kubernetes, cluster, bundle, email, signal);
+  bundleStatus.cache(await addClusterDeploymentFinalizer(kubernetes, cluster.identity));
+  return await ensureCertificateRequest(kubernetes, cluster, bundle, email);
 }

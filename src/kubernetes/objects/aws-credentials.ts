@@ -22,10 +22,9 @@ export interface AwsCredentials {
 export async function readAwsCredentials(
   kubernetes: KubernetesApi,
   secret: { readonly namespace: string; readonly name: string },
-  signal?: AbortSignal,
 ): Promise<AwsCredentials> {
   const where = `Secret ${secret.namespace}/${secret.name}`;
-  const found = isObjectName(secret.name) ? await kubernetes.get(SECRETS, secret, signal) : undefined;
+  const found = isObjectName(secret.name) ? await kubernetes.get(SECRETS, secret) : undefined;
   if (found === undefined) {
     throw missingError(
       `${where}, which should hold the AWS credentials for the cluster's DNS, does not exist.`,
@@ -75,11 +74,10 @@ const configMapDataSchema = z.record(z.string(), z.string()).catch({});
 export async function readStsRoles(
   kubernetes: KubernetesApi,
   claim: { readonly namespace: string; readonly claimName?: string },
-  signal?: AbortSignal,
 ): Promise<StsRoles> {
   const [jumpRoleArn, found] = await Promise.all([
-    readJumpRole(kubernetes, signal),
-    findClaim(kubernetes, claim.namespace, claim.claimName, signal),
+    readJumpRole(kubernetes),
+    findClaim(kubernetes, claim.namespace, claim.claimName),
   ]);
   const { data, error } = claimSpecSchema.safeParse(found['spec']);
   if (data !== undefined) {
@@ -92,10 +90,10 @@ export async function readStsRoles(
   );
 }
 
-async function readJumpRole(kubernetes: KubernetesApi, signal?: AbortSignal): Promise<string> {
+async function readJumpRole(kubernetes: KubernetesApi): Promise<string> {
   const where = `ConfigMap ${STS_CONFIG_MAP.namespace}/${STS_CONFIG_MAP.name}`;
   const remedy = `Set ${JUMP_ROLE_ENTRY} there to the ARN of the role that may assume the customers' roles.`;
-  const configMap = await kubernetes.get(CONFIG_MAPS, STS_CONFIG_MAP, signal);
+  const configMap = await kubernetes.get(CONFIG_MAPS, STS_CONFIG_MAP);
   if (configMap === undefined) throw missingError(`${where} does not exist.`, remedy);
   const value = configMapDataSchema.parse(configMap['data'])[JUMP_ROLE_ENTRY];
   if (value === undefined) throw missingError(`${where} has no ${JUMP_ROLE_ENTRY}.`, remedy);
@@ -108,13 +106,12 @@ async function findClaim(
   kubernetes: KubernetesApi,
   namespace: string,
   name: string | undefined,
-  signal?: AbortSignal,
 ): Promise<KubernetesObject> {
   const claims: KubernetesObject[] = [];
   if (name === undefined) {
-    for await (const claim of kubernetes.list(ACCOUNT_CLAIMS, { namespace, signal })) claims.push(claim);
+    for await (const claim of kubernetes.list(ACCOUNT_CLAIMS, { namespace })) claims.push(claim);
   } else {
-    const claim = await kubernetes.get(ACCOUNT_CLAIMS, { namespace, name }, signal);
+    const claim = await kubernetes.get(ACCOUNT_CLAIMS, { namespace, name });
     if (claim !== undefined) claims.push(claim);
   }
   const [only] = claims;

@@ -16,23 +16,21 @@ import { STAGING_LABEL, stagingSecretName } from './staging-secret.ts';
 export async function deleteBundleObjects(
   kubernetes: KubernetesApi,
   { cluster, bundleName, secretName, requestName: givenName }: RemoveBundleInput,
-  signal?: AbortSignal,
 ): Promise<readonly string[]> {
   const { namespace } = cluster;
   const standalone = isStandalone(cluster);
   const defaultName = standalone ? cluster.name : requestName(cluster.name, bundleName);
   const name = givenName ?? defaultName;
   const deleted: string[] = [];
-  const request = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }, signal);
+  const request = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name });
   if (request !== undefined && isRetained(request.metadata, cluster, name === defaultName)) return deleted;
 
   const deleteSecret = async (secret: string, isOwn: (metadata: ObjectMeta) => boolean): Promise<void> => {
     if (secret === '') return;
-    const found = await kubernetes.get(SECRETS, { namespace, name: secret }, signal);
+    const found = await kubernetes.get(SECRETS, { namespace, name: secret });
     if (found === undefined || !isOwn(found.metadata)) return;
     const { uid } = found.metadata;
-    if (await kubernetes.delete(SECRETS, found.metadata, { uid, signal }))
-      deleted.push(`Secret ${namespace}/${secret}`);
+    if (await kubernetes.delete(SECRETS, found.metadata, { uid })) deleted.push(`Secret ${namespace}/${secret}`);
   };
   await deleteSecret(
     secretName,
@@ -42,8 +40,8 @@ export async function deleteBundleObjects(
 
   if (request !== undefined && !standalone) {
     const { uid } = request.metadata;
-    const isDeleted = await kubernetes.delete(CERTIFICATE_REQUESTS, { namespace, name }, { uid, signal });
-    await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, FINALIZER, signal);
+    const isDeleted = await kubernetes.delete(CERTIFICATE_REQUESTS, { namespace, name }, { uid });
+    await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, FINALIZER);
     if (isDeleted) deleted.push(`CertificateRequest ${namespace}/${name}`);
   }
   return deleted;

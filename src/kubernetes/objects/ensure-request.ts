@@ -30,13 +30,12 @@ export async function ensureCertificateRequest(
   cluster: ClusterView,
   bundle: BundleView,
   email: string,
-  signal?: AbortSignal,
 ): Promise<KubernetesObject> {
   const desired = buildCertificateRequest(cluster, bundle, email);
   for (let attempt = 1; ; attempt += 1) {
-    const request = await applyUnlessForeign(kubernetes, cluster, desired, signal);
+    const request = await applyUnlessForeign(kubernetes, cluster, desired);
     if (request.metadata.deletionTimestamp === undefined) return request;
-    await releaseRequest(kubernetes, cluster, request, bundle.secretName, signal);
+    await releaseRequest(kubernetes, cluster, request, bundle.secretName);
     if (attempt >= MAX_ATTEMPTS) throw deletionDelayedError(request, cluster.identity);
   }
 }
@@ -46,14 +45,13 @@ async function applyUnlessForeign(
   kubernetes: KubernetesApi,
   { identity }: ClusterView,
   desired: KubernetesObject,
-  signal?: AbortSignal,
 ): Promise<KubernetesObject> {
   try {
-    return await kubernetes.apply(CERTIFICATE_REQUESTS, desired, { signal });
+    return await kubernetes.apply(CERTIFICATE_REQUESTS, desired);
   } catch (error) {
     // Refused: a second controlling owner, or a new finalizer on an object that is being deleted.
     if (!isFailure(error, 'kubernetes/invalid')) throw error;
-    const found = await kubernetes.get(CERTIFICATE_REQUESTS, desired.metadata, signal);
+    const found = await kubernetes.get(CERTIFICATE_REQUESTS, desired.metadata);
     if (found === undefined) throw error;
     const ownership = requestOwnershipOf(found.metadata, identity);
     const deleting = found.metadata.deletionTimestamp !== undefined;
@@ -71,13 +69,12 @@ async function releaseRequest(
   { identity }: ClusterView,
   request: KubernetesObject,
   secretName: string,
-  signal?: AbortSignal,
 ): Promise<void> {
   const { namespace, name, uid } = request.metadata;
   for (const secret of isLeftover(request, identity) ? [] : [secretName, stagingSecretName(name)]) {
-    await orphanSecret(kubernetes, { namespace, name: secret }, uid, signal);
+    await orphanSecret(kubernetes, { namespace, name: secret }, uid);
   }
-  await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, FINALIZER, signal);
+  await removeFinalizer(kubernetes, CERTIFICATE_REQUESTS, request, FINALIZER);
 }
 
 /** Whether the request belonged to earlier clusters of the same name only. */

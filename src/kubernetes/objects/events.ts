@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
+import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { apiVersionOf, truncateName } from '../api/resource-path.ts';
 import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
 import { EVENTS } from './resources.ts';
@@ -36,15 +37,14 @@ export async function recordEvent(
   kubernetes: KubernetesApi,
   involvedObject: InvolvedObject,
   details: EventDetails,
-  signal?: AbortSignal,
 ): Promise<void> {
   const event = buildEvent(involvedObject, details, new Date());
   try {
     await retryOnConflict(MAX_ATTEMPTS, async () => {
       // Gone between two requests, it is created after all.
-      while ((await kubernetes.create(EVENTS, event, signal)) === undefined) {
-        const found = await kubernetes.get(EVENTS, event.metadata, signal);
-        if (found !== undefined && (await incrementCount(kubernetes, found, event['lastTimestamp'], signal))) return;
+      while ((await kubernetes.create(EVENTS, event)) === undefined) {
+        const found = await kubernetes.get(EVENTS, event.metadata);
+        if (found !== undefined && (await incrementCount(kubernetes, found, event['lastTimestamp']))) return;
       }
     });
   } catch (error) {
@@ -56,14 +56,9 @@ async function incrementCount(
   kubernetes: KubernetesApi,
   { metadata, ...found }: KubernetesObject,
   lastTimestamp: unknown,
-  signal?: AbortSignal,
 ): Promise<boolean> {
-  const operations = [
-    { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
-    { op: 'add', path: '/count', value: countSchema.parse(found).count + 1 },
-    { op: 'add', path: '/lastTimestamp', value: lastTimestamp },
-  ] as const;
-  return (await kubernetes.patch(EVENTS, metadata, operations, { signal })) !== undefined;
+  const fields = { '/count': countSchema.parse(found).count + 1, '/lastTimestamp': lastTimestamp };
+  return (await patchIfUnchanged(kubernetes, EVENTS, metadata, fields)) !== undefined;
 }
 
 /** The object to create. Its name follows from the content, so that a repeated Event counts up. */

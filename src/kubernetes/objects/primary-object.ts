@@ -3,6 +3,7 @@ import type { FinalizerOutcome } from '../../contract/activities.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
+import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { describeObject } from '../api/resource-path.ts';
 import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
 import { type InvolvedObject, recordEvent } from './events.ts';
@@ -33,12 +34,11 @@ export function involvedObjectOf(identity: Omit<ClusterIdentity, 'managementClus
 export async function addClusterDeploymentFinalizer(
   kubernetes: KubernetesApi,
   identity: ClusterIdentity,
-  signal?: AbortSignal,
 ): Promise<KubernetesObject> {
   const { namespace, name, uid } = identity;
   try {
     const metadata = { namespace, name, uid, finalizers: [FINALIZER] };
-    return await kubernetes.apply(CLUSTER_DEPLOYMENTS, { metadata }, { signal });
+    return await kubernetes.apply(CLUSTER_DEPLOYMENTS, { metadata });
   } catch (error) {
     if (isFailure(error, 'kubernetes/notFound') || isFailure(error, 'kubernetes/conflict')) {
       throw goneError(identity, error);
@@ -55,18 +55,14 @@ export async function addClusterDeploymentFinalizer(
 export async function addStandaloneFinalizer(
   kubernetes: KubernetesApi,
   identity: ClusterIdentity,
-  signal?: AbortSignal,
 ): Promise<KubernetesObject> {
   const request = await retryOnConflict(MAX_ATTEMPTS, async () => {
-    const found = await kubernetes.get(CERTIFICATE_REQUESTS, identity, signal);
+    const found = await kubernetes.get(CERTIFICATE_REQUESTS, identity);
     if (found?.metadata.uid !== identity.uid) throw goneError(identity);
-    const { finalizers = [], resourceVersion, deletionTimestamp } = found.metadata;
+    const { finalizers = [], deletionTimestamp } = found.metadata;
     if (deletionTimestamp !== undefined || finalizers.includes(FINALIZER)) return found;
-    const operations = [
-      { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-      { op: 'add', path: '/metadata/finalizers', value: [...finalizers, FINALIZER] },
-    ] as const;
-    return await kubernetes.patch(CERTIFICATE_REQUESTS, identity, operations, { signal });
+    const fields = { '/metadata/finalizers': [...finalizers, FINALIZER] };
+    return await patchIfUnchanged(kubernetes, CERTIFICATE_REQUESTS, found.metadata, fields);
   });
   if (request === undefined) throw goneError(identity);
   if (request.metadata.deletionTimestamp !== undefined) throw deletingError(identity);
@@ -78,18 +74,17 @@ export async function releasePrimaryObject(
   kubernetes: KubernetesApi,
   identity: ClusterIdentity,
   leftovers: readonly FailureInfo[],
-  signal?: AbortSignal,
 ): Promise<FinalizerOutcome> {
   const resource = primaryResource(identity);
-  const found = await kubernetes.get(resource, identity, signal);
+  const found = await kubernetes.get(resource, identity);
   if (found?.metadata.uid !== identity.uid) return 'absent';
   if (isStandalone(identity) && found.metadata.deletionTimestamp === undefined) return 'kept';
   for (const failure of leftovers) {
     const message = `The finalizer is removed although this could not be done: ${failure.message}`;
     const details = { type: 'Warning', reason: 'DecommissionIncomplete', message } as const;
-    await recordEvent(kubernetes, involvedObjectOf(identity), details, signal);
+    await recordEvent(kubernetes, involvedObjectOf(identity), details);
   }
-  return (await removeFinalizer(kubernetes, resource, found, FINALIZER, signal)) ? 'released' : 'absent';
+  return (await removeFinalizer(kubernetes, resource, found, FINALIZER)) ? 'released' : 'absent';
 }
 
 function goneError(identity: ClusterIdentity, cause?: unknown): CertmanError {

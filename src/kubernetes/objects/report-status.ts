@@ -1,5 +1,4 @@
-import type { StatusReport } from '../../certificates/status-report.ts';
-import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
+import type { ReportStatusInput } from '../../contract/activities.ts';
 import type { ManagementClusterAccess } from './apply-certificate-request.ts';
 import { requestOwnershipOf } from './certificate-request.ts';
 import { type InvolvedObject, recordEvent } from './events.ts';
@@ -8,29 +7,28 @@ import { CERTIFICATE_REQUESTS } from './resources.ts';
 
 /** Reports a bundle's state; skips objects that are missing or another cluster's. @throws the first failure. */
 export async function reportStatus(
-  { kubernetes, requestStatus, bundleStatus }: ManagementClusterAccess,
-  { cluster, report }: { readonly cluster: ClusterIdentity; readonly report: StatusReport },
-  signal?: AbortSignal,
+  { kubernetes, requestStatus, bundleStatus }: Omit<ManagementClusterAccess, 'settings'>,
+  { cluster, report }: ReportStatusInput,
 ): Promise<void> {
   const { namespace, uid } = cluster;
   const standalone = isStandalone(cluster);
   const record = async (involvedObject: InvolvedObject): Promise<void> => {
     if (report.event === undefined) return;
-    await recordEvent(kubernetes, involvedObject, report.event, signal);
+    await recordEvent(kubernetes, involvedObject, report.event);
   };
   const onRequest = async (): Promise<void> => {
     const request = await requestStatus.write(
+      kubernetes,
       { namespace, name: report.requestName },
       report,
       (metadata) => (standalone ? metadata.uid === uid : requestOwnershipOf(metadata, cluster).kind !== 'foreign'),
-      signal,
     );
     if (request?.uid === undefined) return;
     await record({ resource: CERTIFICATE_REQUESTS, namespace, name: request.name, uid: request.uid });
   };
   const onCluster = async (): Promise<void> => {
     const bundle = { name: report.bundleName, generated: report.certificate !== undefined };
-    await bundleStatus.write(cluster, bundle, (metadata) => metadata.uid === uid, signal);
+    await bundleStatus.write(kubernetes, cluster, bundle, (metadata) => metadata.uid === uid);
   };
   const work = standalone ? [onRequest()] : [onRequest(), onCluster(), record(involvedObjectOf(cluster))];
   // All are settled, so that nothing continues after the activity has ended.

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { StatusReport } from '../../certificates/status-report.ts';
+import { CERTIFICATE_REQUESTS } from './resources.ts';
+import type { StatusKind } from './status-writer.ts';
 import { toRfc3339 } from './timestamp.ts';
 
 /** As in the CRD. */
@@ -12,6 +14,15 @@ const conditionSchema = z.looseObject({
   lastTransitionTime: z.string().nullish(),
 });
 const statusSchema = z.looseObject({ conditions: z.array(conditionSchema).catch([]) });
+
+/** A request's whole status. An evaluation reads it and reports within seconds; later it may differ. */
+export const REQUEST_STATUS: StatusKind<StatusReport> = {
+  resource: CERTIFICATE_REQUESTS,
+  current: (status) => status,
+  build: (current, report) => buildRequestStatus(report, current, new Date()),
+  trustMs: 10_000,
+  exclusive: true,
+};
 
 /** `status.status`: `Success` and `Error`, as certman-operator's users know them, else the state. */
 function legacyStatus({ state, certificate }: StatusReport): string {

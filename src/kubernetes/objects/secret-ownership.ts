@@ -2,6 +2,7 @@
 import type { ObjectRef } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta } from '../api/kubernetes-api.ts';
+import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { apiVersionOf } from '../api/resource-path.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';
 import { observeRequest } from './observed-request.ts';
@@ -65,19 +66,14 @@ function foreign(kind: string, name: string): SecretOwnership {
  * Adds label and owner reference to an orphaned Secret, or to that of a request that is gone.
  * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, `kubernetes/conflict` when `found` is outdated.
  */
-export async function adoptSecret(
-  kubernetes: KubernetesApi,
-  found: ObjectMeta,
-  request: ObjectRef,
-  signal?: AbortSignal,
-): Promise<void> {
+export async function adoptSecret(kubernetes: KubernetesApi, found: ObjectMeta, request: ObjectRef): Promise<void> {
   const { namespace } = request;
   const ownership = secretOwnershipOf(found, request);
   if (ownership.kind === 'owned') return;
   if (ownership.kind === 'foreign') {
     const { owner, request: name } = ownership;
     const abandoned =
-      name !== undefined && (await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }, signal)) === undefined;
+      name !== undefined && (await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name })) === undefined;
     if (!abandoned) {
       throw new CertmanError({
         code: 'kubernetes/ownedByOther',
@@ -88,12 +84,10 @@ export async function adoptSecret(
   }
   const owners = (found.ownerReferences ?? []).filter((owner) => !isRequest(owner));
   const { [REQUEST_LABEL]: _replaced, ...labels } = found.labels ?? {};
-  const operations = [
-    { op: 'test', path: '/metadata/resourceVersion', value: found.resourceVersion },
-    { op: 'add', path: '/metadata/labels', value: { ...labels, ...requestLabel(request.name) } },
-    { op: 'add', path: '/metadata/ownerReferences', value: [...owners, controllerReferenceTo(request)] },
-  ] as const;
-  await kubernetes.patch(SECRETS, { namespace, name: found.name }, operations, { signal });
+  await patchIfUnchanged(kubernetes, SECRETS, found, {
+    '/metadata/labels': { ...labels, ...requestLabel(request.name) },
+    '/metadata/ownerReferences': [...owners, controllerReferenceTo(request)],
+  });
 }
 
 /** Removes a request's owner reference, so that the garbage collector does not delete the Secret after the request. */
@@ -101,17 +95,13 @@ export async function orphanSecret(
   kubernetes: KubernetesApi,
   key: ObjectKey,
   requestUid: string | undefined,
-  signal?: AbortSignal,
 ): Promise<void> {
   await retryOnConflict(MAX_ATTEMPTS, async () => {
-    const { resourceVersion, ownerReferences = [] } = (await kubernetes.get(SECRETS, key, signal))?.metadata ?? {};
-    const others = ownerReferences.filter((owner) => owner['uid'] !== requestUid);
-    if (others.length === ownerReferences.length) return;
-    const operations = [
-      { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-      { op: 'add', path: '/metadata/ownerReferences', value: others },
-    ] as const;
-    await kubernetes.patch(SECRETS, key, operations, { signal });
+    const found = await kubernetes.get(SECRETS, key);
+    const owners = found?.metadata.ownerReferences ?? [];
+    const others = owners.filter((owner) => owner['uid'] !== requestUid);
+    if (found === undefined || others.length === owners.length) return;
+    await patchIfUnchanged(kubernetes, SECRETS, found.metadata, { '/metadata/ownerReferences': others });
   });
 }
 
@@ -123,10 +113,9 @@ export async function requireExclusiveSecret(
   kubernetes: KubernetesApi,
   request: KubernetesObject,
   secretName: string,
-  signal?: AbortSignal,
 ): Promise<void> {
   const { namespace, name } = request.metadata;
-  for await (const other of kubernetes.list(CERTIFICATE_REQUESTS, { namespace, signal })) {
+  for await (const other of kubernetes.list(CERTIFICATE_REQUESTS, { namespace })) {
     if (observeRequest(other).secretName !== secretName || !isOlder(other.metadata, request.metadata)) continue;
     throw new CertmanError({
       code: 'kubernetes/ownedByOther',

@@ -39,17 +39,16 @@ export interface EnsureStagingKeyInput {
 export async function ensureStagingKey(
   kubernetes: KubernetesApi,
   { request, orderUrl, makeKey }: EnsureStagingKeyInput,
-  signal?: AbortSignal,
 ): Promise<string> {
   const keyPem = await makeKey();
   const secret = buildStagingSecret(request, orderUrl, keyPem);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-    if ((await kubernetes.create(SECRETS, secret, signal)) !== undefined) return keyPem;
-    const found = await getStagingSecret(kubernetes, request, signal);
+    if ((await kubernetes.create(SECRETS, secret)) !== undefined) return keyPem;
+    const found = await getStagingSecret(kubernetes, request);
     if (found === undefined) continue;
     const staged = stagedKey(found, orderUrl);
     if (staged !== undefined) return staged;
-    await kubernetes.delete(SECRETS, found.metadata, { uid: found.metadata.uid, signal });
+    await kubernetes.delete(SECRETS, found.metadata, { uid: found.metadata.uid });
   }
   throw new CertmanError({
     code: 'kubernetes/conflict',
@@ -62,28 +61,19 @@ export async function ensureStagingKey(
 export async function readStagingKey(
   kubernetes: KubernetesApi,
   { request, orderUrl }: { readonly request: RequestKey; readonly orderUrl: string },
-  signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const found = await getStagingSecret(kubernetes, request, signal);
+  const found = await getStagingSecret(kubernetes, request);
   return found && stagedKey(found, orderUrl);
 }
 
 /** Deletes the staging Secret. @returns whether there was one. */
-export async function deleteStagingKey(
-  kubernetes: KubernetesApi,
-  request: RequestKey,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  return kubernetes.delete(SECRETS, stagingKeyOf(request), { signal });
+export async function deleteStagingKey(kubernetes: KubernetesApi, request: RequestKey): Promise<boolean> {
+  return kubernetes.delete(SECRETS, stagingKeyOf(request));
 }
 
-async function getStagingSecret(
-  kubernetes: KubernetesApi,
-  request: RequestKey,
-  signal?: AbortSignal,
-): Promise<KubernetesObject | undefined> {
+async function getStagingSecret(kubernetes: KubernetesApi, request: RequestKey): Promise<KubernetesObject | undefined> {
   const key = stagingKeyOf(request);
-  const found = await kubernetes.get(SECRETS, key, signal);
+  const found = await kubernetes.get(SECRETS, key);
   if (found === undefined || found.metadata.labels?.[STAGING_LABEL] === 'true') return found;
   throw new CertmanError({
     code: 'kubernetes/secretBroken',

@@ -1,18 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
-import { z } from 'zod';
-import type { StatusReport } from '../../certificates/status-report.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta, ResourceType } from '../api/kubernetes-api.ts';
+import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
-import { buildRequestStatus } from './request-status.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from './resources.ts';
 
 const MAX_ATTEMPTS = 5;
 const MAX_CACHED = 5_000;
 
 type Status = Readonly<Record<string, unknown>>;
 
-interface StatusKind<Desired> {
+/** A status that certman writes. */
+export interface StatusKind<Desired> {
   readonly resource: ResourceType;
   /** What the next status depends on; only that is cached. */
   readonly current: (status: unknown) => unknown;
@@ -33,18 +31,15 @@ interface CachedObject {
 
 /** Writes statuses with optimistic concurrency, without a read where this process has seen the object lately. */
 export class StatusWriter<Desired> {
-  readonly #kubernetes: KubernetesApi;
   readonly #kind: StatusKind<Desired>;
   readonly #cache = new LRUCache<string, CachedObject>({ max: MAX_CACHED });
 
-  constructor(kubernetes: KubernetesApi, kind: StatusKind<Desired>) {
-    this.#kubernetes = kubernetes;
+  constructor(kind: StatusKind<Desired>) {
     this.#kind = kind;
   }
 
   cache(object: KubernetesObject): void {
-    const { namespace, name } = object.metadata;
-    this.#cache.set(`${namespace}/${name}`, this.#compact(object));
+    this.#cache.set(cacheKeyOf(object.metadata), this.#compact(object));
   }
 
   #compact({ metadata, status }: KubernetesObject): CachedObject {
@@ -58,20 +53,19 @@ export class StatusWriter<Desired> {
 
   /** @param isTarget false for another object of the same name. @returns undefined when there is no target. */
   async write(
+    kubernetes: KubernetesApi,
     key: ObjectKey,
     desired: Desired,
     isTarget: (metadata: ObjectMeta) => boolean,
-    signal?: AbortSignal,
   ): Promise<ObjectMeta | undefined> {
-    const { namespace, name } = key;
     const { resource, build, exclusive, trustMs } = this.#kind;
-    const cacheKey = `${namespace}/${name}`;
+    const cacheKey = cacheKeyOf(key);
     const attempt = async (): Promise<ObjectMeta | undefined> => {
       let seen = this.#cache.get(cacheKey);
       this.#cache.delete(cacheKey);
       // The cached one may be an earlier object of the same name.
       if (seen === undefined || !isTarget(seen.metadata)) {
-        const found = await this.#kubernetes.get(resource, { namespace, name }, signal);
+        const found = await kubernetes.get(resource, key);
         if (found === undefined || !isTarget(found.metadata)) return undefined;
         // Not cached before it is written: a conflict has to read anew.
         seen = this.#compact(found);
@@ -82,10 +76,10 @@ export class StatusWriter<Desired> {
         this.#cache.set(cacheKey, seen);
         return seen.metadata;
       }
-      const { resourceVersion } = seen.metadata;
+      const { namespace, name, resourceVersion } = seen.metadata;
       const object = { metadata: { namespace, name, resourceVersion }, status };
-      const applied = await this.#kubernetes.apply(resource, object, { subresource: 'status', signal });
-      const written = exclusive ? await this.#removeOtherFields(applied, status, signal) : applied;
+      const applied = await kubernetes.apply(resource, object, { subresource: 'status' });
+      const written = exclusive ? await removeOtherFields(kubernetes, resource, applied, status) : applied;
       this.cache(written);
       return written.metadata;
     };
@@ -96,54 +90,20 @@ export class StatusWriter<Desired> {
       throw error;
     }
   }
-
-  /** Server-side apply leaves the fields of other managers. */
-  async #removeOtherFields(applied: KubernetesObject, status: Status, signal?: AbortSignal): Promise<KubernetesObject> {
-    if (isDeepStrictEqual(applied['status'], status)) return applied;
-    const operations = [
-      { op: 'test', path: '/metadata/resourceVersion', value: applied.metadata.resourceVersion },
-      { op: 'add', path: '/status', value: status },
-    ] as const;
-    const options = { subresource: 'status', signal } as const;
-    return (await this.#kubernetes.patch(this.#kind.resource, applied.metadata, operations, options)) ?? applied;
-  }
 }
 
-/** A request's whole status. An evaluation reads it and reports within seconds; later it may differ. */
-export const REQUEST_STATUS: StatusKind<StatusReport> = {
-  resource: CERTIFICATE_REQUESTS,
-  current: (status) => status,
-  build: (current, report) => buildRequestStatus(report, current, new Date()),
-  trustMs: 10_000,
-  exclusive: true,
-};
-
-/** An entry of `status.certificateBundles`. */
-export interface BundleStatus {
-  readonly name: string;
-  readonly generated: boolean;
+/** Server-side apply leaves the fields of other managers. */
+async function removeOtherFields(
+  kubernetes: KubernetesApi,
+  resource: ResourceType,
+  applied: KubernetesObject,
+  status: Status,
+): Promise<KubernetesObject> {
+  if (isDeepStrictEqual(applied['status'], status)) return applied;
+  const fields = { '/status': status };
+  return (await patchIfUnchanged(kubernetes, resource, applied.metadata, fields, { subresource: 'status' })) ?? applied;
 }
 
-const bundlesSchema = z
-  .object({ certificateBundles: z.array(z.object({ name: z.string(), generated: z.boolean().catch(false) })) })
-  .catch({ certificateBundles: [] });
-
-/** `status.certificateBundles` of a ClusterDeployment: which bundles have a certificate. Hive waits for it. */
-export const BUNDLE_STATUS: StatusKind<BundleStatus> = {
-  resource: CLUSTER_DEPLOYMENTS,
-  current: (status) => bundlesSchema.parse(status),
-  build: (current, bundle) => ({
-    certificateBundles: withBundle(bundlesSchema.parse(current).certificateBundles, bundle),
-  }),
-  trustMs: Number.POSITIVE_INFINITY,
-  exclusive: false,
-};
-
-/** The list with the bundle in it; entries of others stay. A bundle that is not listed has no certificate. */
-export function withBundle(bundles: readonly BundleStatus[], bundle: BundleStatus): readonly BundleStatus[] {
-  const known = bundles.find(({ name }) => name === bundle.name);
-  if ((known?.generated ?? false) === bundle.generated) return bundles;
-  return known === undefined
-    ? [...bundles, bundle]
-    : bundles.map((entry) => (entry.name === bundle.name ? bundle : entry));
+function cacheKeyOf({ namespace, name }: ObjectKey): string {
+  return `${namespace}/${name}`;
 }

@@ -19,9 +19,8 @@ export type TlsSecret =
 export async function readTlsSecret(
   kubernetes: KubernetesApi,
   secret: { readonly namespace: string; readonly name: string },
-  signal?: AbortSignal,
 ): Promise<TlsSecret> {
-  const found = await kubernetes.get(SECRETS, secret, signal);
+  const found = await kubernetes.get(SECRETS, secret);
   if (found === undefined) return { kind: 'missing' };
   const { metadata, type, data } = found;
   if (type === TLS_TYPE) return { metadata, replaceable: true, ...parseTlsData(data) };
@@ -44,7 +43,6 @@ export interface ApplyTlsSecretInput {
 export async function applyTlsSecret(
   kubernetes: KubernetesApi,
   { namespace, name, requestName, requestUid, chainPem, keyPem }: ApplyTlsSecretInput,
-  signal?: AbortSignal,
 ): Promise<void> {
   const secret = {
     metadata: {
@@ -56,5 +54,5 @@ export async function applyTlsSecret(
     type: TLS_TYPE,
     data: { 'tls.crt': encodeSecretText(chainPem), 'tls.key': encodeSecretText(keyPem) },
   };
-  await kubernetes.apply(SECRETS, secret, { signal });
+  await kubernetes.apply(SECRETS, secret);
 }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
@@ -13,6 +12,7 @@ import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,
   clusterKey,
+  kubernetesActivities,
   requestKey,
   secretKey,
   useKubernetesActivities,
@@ -207,7 +207,7 @@ describe('applyCertificateRequest', () => {
     const { view } = await managementCluster().cluster();
     const elsewhere = await managementCluster().namespace();
     // The deployed rights reach the ConfigMap in certman's own namespace only.
-    const acts = createKubernetesActivities({ kubernetes: managementCluster().admin, operatorNamespace: elsewhere });
+    const acts = kubernetesActivities(managementCluster().admin, elsewhere);
     expect(await failureOf(apply(view, acts))).toMatchObject({
       code: 'configuration/invalid',
       message: `ConfigMap ${elsewhere}/certman-operator does not exist.`,

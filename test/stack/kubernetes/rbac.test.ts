@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
@@ -24,6 +23,7 @@ import { deleteStagingKey, ensureStagingKey } from '../../../src/kubernetes/obje
 import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/faults/fault-proxy.ts';
+import { kubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
 import {
   createRequest,
   OPERATOR_NAMESPACE,
@@ -98,7 +98,7 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
   if (bundle === undefined) throw new Error('it has no bundle');
   const { identity } = cluster;
   const secret = { namespace: identity.namespace, name: bundle.secretName };
-  const acts = createKubernetesActivities({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE });
+  const acts = kubernetesActivities(certman);
   const { request } = await runActivity((input) => acts.applyCertificateRequest(input), { cluster, bundle });
   const { chainPem, keyPem } = selfSigned();
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/1', makeKey: async () => keyPem });

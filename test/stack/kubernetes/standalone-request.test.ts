@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -9,18 +8,13 @@ import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/k
 import { ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
 import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
-import {
-  createRequest,
-  OPERATOR_NAMESPACE,
-  requestSpec,
-  useManagementCluster,
-} from '../../support/kubernetes/management-cluster.ts';
+import { kubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
+import { createRequest, requestSpec, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
 
-const activities = () =>
-  createKubernetesActivities({ kubernetes: managementCluster().certman, operatorNamespace: OPERATOR_NAMESPACE });
+const activities = () => kubernetesActivities(managementCluster().certman);
 const keyOf = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name });
 const find = (view: ClusterView) => managementCluster().admin.get(CERTIFICATE_REQUESTS, keyOf(view));
 const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namespace, name: 'primary-cert' });

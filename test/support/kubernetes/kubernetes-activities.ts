@@ -1,6 +1,8 @@
 /** The Kubernetes activities with certman's own rights, and what they make of a cluster with the bundle `primary`. */
 import { createKubernetesActivities } from '../../../activities/kubernetes.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
+import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import { runActivity } from '../temporal/run-activity.ts';
 import { bundleView } from '../workflows/cluster-views.ts';
@@ -12,10 +14,18 @@ export const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({
 export const requestKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name: `${name}-primary` });
 export const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namespace, name: bundle.secretName });
 
+export function kubernetesActivities(kubernetes: KubernetesApi, operatorNamespace = OPERATOR_NAMESPACE) {
+  return createKubernetesActivities({
+    kubernetes,
+    settings: createOperatorSettings({ kubernetes, operatorNamespace }),
+    caHost: async () => undefined,
+    decommission: { policy: 'release', limitMs: 24 * 3_600_000 },
+  });
+}
+
 /** For a whole test file, on its management cluster. */
 export function useKubernetesActivities(managementCluster: () => TestManagementCluster) {
-  const activities = (operatorNamespace = OPERATOR_NAMESPACE) =>
-    createKubernetesActivities({ kubernetes: managementCluster().certman, operatorNamespace });
+  const activities = () => kubernetesActivities(managementCluster().certman);
   return {
     activities,
     apply: (view: ClusterView, acts = activities()) =>

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { BUNDLE_STATUS, StatusWriter, withBundle } from '../../../src/kubernetes/objects/status-writer.ts';
+import { BUNDLE_STATUS, withBundle } from '../../../src/kubernetes/objects/bundle-status.ts';
+import { StatusWriter } from '../../../src/kubernetes/objects/status-writer.ts';
 
 const primary = { name: 'primary', generated: true };
 const other = { name: 'other', generated: true };
@@ -40,7 +41,7 @@ test('after each conflict the object is read anew, so that every attempt can suc
       return Promise.resolve(object());
     },
   } as unknown as KubernetesApi;
-  const writer = new StatusWriter(kubernetes, BUNDLE_STATUS);
-  await writer.write({ namespace: 'ns', name: 'c1' }, primary, ({ uid }) => uid === 'u1');
+  const writer = new StatusWriter(BUNDLE_STATUS);
+  await writer.write(kubernetes, { namespace: 'ns', name: 'c1' }, primary, ({ uid }) => uid === 'u1');
   expect(calls).toEqual([11, 12, 13, 14, 15].flatMap((read) => [`get ${read}`, `apply ${read}`]));
 });
