@@ -41,7 +41,7 @@ export async function upInForeground(options: UpOptions, output: Output, signal:
     await writeFile(join(stateDir, ENVIRONMENT_FILE), environmentScript(managementCluster), { mode: 0o600 });
     output.result(describeStack(stack, managementCluster), {
       stack: await readEndpoints(stateDir),
-      hub: managementCluster,
+      managementCluster,
     });
     output.note('Ctrl-C stops it.');
     await untilAborted(signal);
@@ -86,7 +86,7 @@ export async function upInBackground(options: UpOptions, output: Output): Promis
   const managementCluster = JSON.parse(
     await readFile(join(stateDir, MANAGEMENT_CLUSTER_FILE), 'utf8'),
   ) as ManagementCluster;
-  output.result(describeStack(endpoints, managementCluster), { stack: endpoints, hub: managementCluster });
+  output.result(describeStack(endpoints, managementCluster), { stack: endpoints, managementCluster });
   output.note('It runs in the background. npm run stack -- down stops it.');
 }
 

@@ -57,8 +57,8 @@ test('without a stack, status fails and down succeeds', async () => {
 test('up in the background, status, logs, a second up, SIGKILL, up again and down leave no process', async () => {
   const up = await stack('up', '--detach', '--json');
   expect(up).toMatchObject({ code: 0 });
-  const { hub: managementCluster } = JSON.parse(up.output) as {
-    readonly hub: { readonly environment: Record<string, string> };
+  const { managementCluster } = JSON.parse(up.output) as {
+    readonly managementCluster: { readonly environment: Record<string, string> };
   };
   expect(managementCluster.environment['KUBECONFIG']).toBe(join(stateDir, 'certman.kubeconfig'));
   expect(await readFile(join(stateDir, 'env.sh'), 'utf8')).toContain(
