@@ -27,7 +27,7 @@ export class ConfigurationError extends CertmanError {
         'Correct the settings and start again; they are described in README.md, "Settings", and by "certman config".',
     });
     this.name = 'ConfigurationError';
-    this.problems = Object.freeze([...problems]);
+    this.problems = problems;
   }
 }
 

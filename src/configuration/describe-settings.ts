@@ -1,29 +1,23 @@
 import type { Environment } from './configuration-error.ts';
-import { EXTERNAL_SETTINGS } from './external-settings.ts';
-import type { SettingDescription } from './setting.ts';
+import type { SettingRow } from './setting.ts';
 import { SETTING_GROUPS, SETTINGS } from './settings.ts';
+
+/** A setting as `certman config` lists it. */
+export interface SettingDescription extends SettingRow {
+  readonly group: string;
+}
 
 /** Every setting by group, certman's own first within a group. */
 export function describeSettings(): readonly SettingDescription[] {
-  const own = SETTING_GROUPS.flatMap(([group, settings]) =>
-    Object.values(settings).map(({ name, meaning, whenUnset, example }) => ({
-      name,
-      group,
-      meaning,
-      whenUnset,
-      example,
-    })),
+  return Object.entries(SETTING_GROUPS).flatMap(([group, rows]) =>
+    rows.map(({ name, meaning, whenUnset, example }) => ({ name, group, meaning, whenUnset, example })),
   );
-  return [...own, ...EXTERNAL_SETTINGS];
 }
 
 /** The table between the README's markers, one row for each setting. */
 export function settingsAsMarkdown(): string {
   const rows = describeSettings().map((setting) => {
-    const names = setting.name
-      .split(', ')
-      .map((name) => `\`${name}\``)
-      .join(', ');
+    const names = `\`${setting.name.replaceAll(', ', '`, `')}\``;
     return `| ${names} | ${setting.meaning} | ${setting.whenUnset} | \`${setting.example}\` |`;
   });
   return ['| setting | meaning | when not set | example |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');

@@ -1,6 +1,6 @@
 import { ConfigurationError, type ConfigurationProblem, type Environment } from './configuration-error.ts';
 import type { Setting } from './setting.ts';
-import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './settings.ts';
+import { SETTINGS, type SettingValues } from './settings.ts';
 import { loadTemporalSettings, type TemporalSettings } from './temporal-settings.ts';
 
 /** The configuration of a worker. Frozen. */
@@ -12,7 +12,7 @@ export interface Configuration extends SettingValues {
 /** Every setting. @throws ConfigurationError naming every problem. */
 export function loadConfiguration(environment: Environment): Configuration {
   const problems: ConfigurationProblem[] = [];
-  const values = readInto(problems, environment, SETTING_KEYS);
+  const values = readInto(problems, environment, Object.keys(SETTINGS) as (keyof SettingValues)[]);
   problems.push(...crossCheck(values));
   const temporal = loadTemporalSettings(environment, problems);
   if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
@@ -21,7 +21,7 @@ export function loadConfiguration(environment: Environment): Configuration {
 }
 
 /** Only these: a wrong resolver must not make `certman status` fail. @throws ConfigurationError naming all problems. */
-export function loadSettings<Key extends SettingKey>(
+export function loadSettings<Key extends keyof SettingValues>(
   environment: Environment,
   keys: readonly Key[],
 ): Readonly<Pick<SettingValues, Key>> {
@@ -40,29 +40,27 @@ export function loadTemporal(environment: Environment): TemporalSettings {
 }
 
 /** A wrong value is added to `problems` and missing from the result. */
-function readInto<Key extends SettingKey>(
+function readInto<Key extends keyof SettingValues>(
   problems: ConfigurationProblem[],
   environment: Environment,
   keys: readonly Key[],
 ): Pick<SettingValues, Key> {
-  const values: Partial<Record<SettingKey, unknown>> = {};
+  const values: Partial<Record<Key, unknown>> = {};
   for (const key of keys) {
-    const setting: Setting<unknown> = SETTINGS[key];
-    const found = textOf(environment, setting.name);
-    const text = found ?? setting.defaultText;
+    const { name, format, defaultText }: Setting<unknown> = SETTINGS[key];
+    // An empty value counts as not set: templates write `NAME=` where nothing was chosen.
+    const text = environment[name]?.trim() || defaultText;
     if (text === undefined) continue;
-    const result = setting.schema.safeParse(text);
-    if (result.success) values[key] = result.data;
-    else
-      problems.push({ setting: setting.name, found: shorten(text), expected: result.error.issues[0]?.message ?? '' });
+    const found = shorten(text);
+    try {
+      values[key] = format.parse(text);
+      if (values[key] === undefined) problems.push({ setting: name, found, expected: format.expected });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      problems.push({ setting: name, found, expected: `${format.expected}; ${reason}` });
+    }
   }
   return values as Pick<SettingValues, Key>;
-}
-
-/** Trimmed. An empty value counts as not set: templates write `NAME=` where nothing was chosen. */
-function textOf(environment: Environment, name: string): string | undefined {
-  const text = environment[name]?.trim();
-  return text === '' ? undefined : text;
 }
 
 const MAX_VALUE_SHOWN = 120;
@@ -71,38 +69,31 @@ function shorten(text: string): string {
   return text.length <= MAX_VALUE_SHOWN ? text : `${text.slice(0, MAX_VALUE_SHOWN)}…`;
 }
 
-function crossCheck(values: Partial<SettingValues>): readonly ConfigurationProblem[] {
-  const problems: ConfigurationProblem[] = [];
+function* crossCheck(values: Partial<SettingValues>): Generator<ConfigurationProblem> {
   const { dohQuorum, dohResolvers, metricsAddress, sdkMetricsAddress, deploymentName, buildId } = values;
-  if (values.fedramp === true && values.hostedZoneId === undefined) {
-    problems.push({ setting: 'HOSTED_ZONE_ID', expected: 'the id of the hosted zone, because FEDRAMP is true' });
-  }
+  if (values.fedramp === true && values.hostedZoneId === undefined)
+    yield { setting: 'HOSTED_ZONE_ID', expected: 'the id of the hosted zone, because FEDRAMP is true' };
   if (dohQuorum !== undefined && dohResolvers !== undefined && dohQuorum > dohResolvers.length) {
-    problems.push({
+    yield {
       setting: 'CERTMAN_DOH_QUORUM',
       found: String(dohQuorum),
       expected: `at most ${dohResolvers.length}, the number of CERTMAN_DOH_RESOLVERS`,
-    });
+    };
   }
-  if (
-    sdkMetricsAddress !== undefined &&
-    sdkMetricsAddress !== 'off' &&
-    sdkMetricsAddress.port !== 0 &&
-    sdkMetricsAddress.port === metricsAddress?.port
-  ) {
-    problems.push({
+  const sdkPort = sdkMetricsAddress === 'off' ? 0 : (sdkMetricsAddress?.port ?? 0);
+  if (sdkPort !== 0 && sdkPort === metricsAddress?.port) {
+    yield {
       setting: 'CERTMAN_SDK_METRICS_ADDRESS',
-      found: String(sdkMetricsAddress.port),
+      found: String(sdkPort),
       expected: 'another port than CERTMAN_METRICS_ADDRESS has',
-    });
+    };
   }
   if ((deploymentName === undefined) !== (buildId === undefined)) {
-    problems.push({
+    yield {
       setting: deploymentName === undefined ? 'TEMPORAL_DEPLOYMENT_NAME' : 'TEMPORAL_WORKER_BUILD_ID',
       expected: 'a value, because the other half of Worker Versioning is set',
-    });
+    };
   }
-  return problems;
 }
 
 function deepFreeze<T>(value: T): T {

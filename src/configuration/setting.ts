@@ -1,48 +1,32 @@
-import type { ValueSchema } from './values.ts';
-
-/** Headings of the list of settings. */
-export type SettingGroup =
-  | 'Management cluster'
-  | 'Certificate authority'
-  | 'DNS'
-  | 'Controller'
-  | 'Worker'
-  | 'Observability'
-  | 'Temporal'
-  | 'Kubernetes and AWS';
+import type { Format } from './values.ts';
 
 /** A row of the table in the README. */
-export interface SettingDescription {
+export interface SettingRow {
   readonly name: string;
-  readonly group: SettingGroup;
   readonly meaning: string;
   /** The default, or in words what applies when it is not set. */
   readonly whenUnset: string;
   readonly example: string;
 }
 
-/** A setting with its schema; its group is that of the table it is in. */
-export interface Setting<T> extends Omit<SettingDescription, 'group'> {
-  readonly schema: ValueSchema<T>;
-  /** Text that is read when it is not set; undefined: the value is undefined. */
-  readonly defaultText: string | undefined;
+/** A setting that certman reads itself. */
+export interface Setting<T> extends SettingRow {
+  readonly format: Format<T>;
+  /** Text that is read when it is not set. */
+  readonly defaultText?: string;
 }
 
 /** A setting that always has a value. */
 export function withDefault<T>(
   name: string,
-  schema: ValueSchema<T>,
-  parts: { readonly default: string; readonly example: string; readonly meaning: string },
+  format: Format<T>,
+  defaultText: string,
+  row: Pick<SettingRow, 'example' | 'meaning'>,
 ): Setting<T> {
-  const { default: defaultText, ...description } = parts;
-  return { name, ...description, whenUnset: `\`${defaultText}\``, defaultText, schema };
+  return { name, format, defaultText, whenUnset: `\`${defaultText}\``, ...row };
 }
 
-/** A setting that may be absent. */
-export function optional<T>(
-  name: string,
-  schema: ValueSchema<T>,
-  parts: { readonly whenUnset: string; readonly example: string; readonly meaning: string },
-): Setting<T | undefined> {
-  return { name, ...parts, defaultText: undefined, schema };
+/** A setting that may be absent: then its value is undefined. */
+export function optional<T>(name: string, format: Format<T>, row: Omit<SettingRow, 'name'>): Setting<T | undefined> {
+  return { name, format, ...row };
 }

@@ -1,6 +1,7 @@
 /** Every setting: the README's table, `certman config` and the check at start are made from this table. */
 import { parsePatchId } from '../contract/patches.ts';
-import { optional, type Setting, type SettingGroup, withDefault } from './setting.ts';
+import { KUBERNETES_AND_AWS_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
+import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
 import {
   authoritativeServers,
   caBundleFile,
@@ -19,31 +20,35 @@ import {
 } from './values.ts';
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const A_DNS_LABEL = 'a DNS label: lower-case letters, digits and dashes, at most 63 characters';
+const dnsLabel = text('a DNS label: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL);
+const A_NAMESPACE = 'the name of a namespace: lower-case letters, digits and dashes, at most 63 characters';
+const namespaceName = text(A_NAMESPACE, DNS_LABEL);
+const profileName = text('a profile name: letters, digits, dashes, dots and underscores, at most 64', /^[\w.-]{1,64}$/);
+const hostedZoneId = text('the id of a hosted zone: capital letters and digits', /^(\/hostedzone\/)?[A-Z0-9]{1,32}$/);
+// The Temporal worker controller joins the names of a namespace and an object.
+const deploymentName = text(
+  'a name of at most 127 letters, digits, dashes, slashes and underscores',
+  /^[\w/-]{1,127}$/,
+);
+const workerIdentity = text('at most 200 printable characters', /^[\x21-\x7e]{1,200}$/);
+const patchNames = listOf('names of lower-case words joined by hyphens', parsePatchId);
+const buildId = text('a name of at most 63 letters, digits, dashes, dots and underscores', /^[\w.-]{1,63}$/);
 
 const MANAGEMENT_CLUSTER = {
-  managementCluster: withDefault('CERTMAN_MANAGEMENT_CLUSTER', text(A_DNS_LABEL, DNS_LABEL), {
-    default: 'hive',
+  managementCluster: withDefault('CERTMAN_MANAGEMENT_CLUSTER', dnsLabel, 'hive', {
     example: 'hive-prod-01',
     meaning:
       'Name of the management cluster, on which Hive runs. Part of every workflow ID: do not change it once certificates have been issued.',
   }),
-  namespace: withDefault(
-    'CERTMAN_NAMESPACE',
-    text('the name of a namespace: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL),
-    {
-      default: 'certman-operator',
-      example: 'certman-operator',
-      meaning: 'Namespace of the ConfigMap `certman-operator` and of the Secret `lets-encrypt-account`.',
-    },
-  ),
-  decommissionLimitMs: withDefault('CERTMAN_DECOMMISSION_LIMIT', duration('1m', '8760h'), {
-    default: '24h',
+  namespace: withDefault('CERTMAN_NAMESPACE', namespaceName, 'certman-operator', {
+    example: 'certman-operator',
+    meaning: 'Namespace of the ConfigMap `certman-operator` and of the Secret `lets-encrypt-account`.',
+  }),
+  decommissionLimitMs: withDefault('CERTMAN_DECOMMISSION_LIMIT', duration('1m', '8760h'), '24h', {
     example: '72h',
     meaning: 'How long failing operations of a decommission are retried before `CERTMAN_DECOMMISSION_POLICY` applies.',
   }),
-  decommissionPolicy: withDefault('CERTMAN_DECOMMISSION_POLICY', oneOf('release', 'wait'), {
-    default: 'release',
+  decommissionPolicy: withDefault('CERTMAN_DECOMMISSION_POLICY', oneOf('release', 'wait'), 'release', {
     example: 'wait',
     meaning:
       'After that limit, `release` removes the finalizer and records what was given up; `wait` keeps the finalizer until everything has succeeded.',
@@ -51,37 +56,31 @@ const MANAGEMENT_CLUSTER = {
 };
 
 const CERTIFICATE_AUTHORITY = {
-  acmeDirectoryUrl: optional('CERTMAN_ACME_DIRECTORY_URL', httpsUrl(), {
+  acmeDirectoryUrl: optional('CERTMAN_ACME_DIRECTORY_URL', httpsUrl, {
     whenUnset: "Let's Encrypt production or staging, by the host of the account URL",
     example: 'https://acme-v02.api.letsencrypt.org/directory',
     meaning: 'Directory of the ACME CA (RFC 8555 §7.1.1).',
   }),
-  acmeCaBundle: optional('CERTMAN_ACME_CA_BUNDLE', caBundleFile(), {
+  acmeCaBundle: optional('CERTMAN_ACME_CA_BUNDLE', caBundleFile, {
     whenUnset: "Node's own roots",
     example: '/etc/certman/acme-ca.pem',
     meaning: 'PEM file of the CA certificates that the ACME server is verified with, for a private CA.',
   }),
-  acmeProfile: optional(
-    'CERTMAN_ACME_PROFILE',
-    text('a profile name: letters, digits, dashes, dots and underscores, at most 64', /^[\w.-]{1,64}$/),
-    {
-      whenUnset: "the CA's default",
-      example: 'tlsserver',
-      meaning: 'Certificate profile requested in each order, one that the directory advertises.',
-    },
-  ),
-  keyType: withDefault('CERTMAN_KEY_TYPE', oneOf('rsa-2048', 'p-256', 'p-384'), {
-    default: 'rsa-2048',
+  acmeProfile: optional('CERTMAN_ACME_PROFILE', profileName, {
+    whenUnset: "the CA's default",
+    example: 'tlsserver',
+    meaning: 'Certificate profile requested in each order, one that the directory advertises.',
+  }),
+  keyType: withDefault('CERTMAN_KEY_TYPE', oneOf('rsa-2048', 'p-256', 'p-384'), 'rsa-2048', {
     example: 'p-256',
     meaning: 'Type of the private keys; every certificate gets a new key.',
   }),
-  extraRecord: optional('CERTMAN_EXTRA_RECORD', text(A_DNS_LABEL, DNS_LABEL), {
+  extraRecord: optional('CERTMAN_EXTRA_RECORD', dnsLabel, {
     whenUnset: 'none',
     example: 'rh-api',
     meaning: "An additional name, `<record>.<cluster>.<base domain>`, on the control plane's certificate.",
   }),
-  crlCheck: withDefault('CERTMAN_CRL_CHECK', oneOf('on', 'off'), {
-    default: 'on',
+  crlCheck: withDefault('CERTMAN_CRL_CHECK', oneOf('on', 'off'), 'on', {
     example: 'off',
     meaning:
       'Whether certificates in use are checked against the CRLs of their CAs, each fetched every six hours or less often: `on` or `off`.',
@@ -89,13 +88,17 @@ const CERTIFICATE_AUTHORITY = {
 };
 
 const DNS = {
-  dohResolvers: withDefault('CERTMAN_DOH_RESOLVERS', listOf('https URLs, comma separated', parseHttpsUrl), {
-    default: 'https://cloudflare-dns.com/dns-query,https://dns.google/dns-query',
-    example: 'https://dns.example.com/dns-query',
-    meaning:
-      'DNS-over-HTTPS resolvers (RFC 8484), comma separated, that must return the TXT records before the challenge is answered.',
-  }),
-  dohCaBundle: optional('CERTMAN_DOH_CA_BUNDLE', caBundleFile(), {
+  dohResolvers: withDefault(
+    'CERTMAN_DOH_RESOLVERS',
+    listOf('https URLs, comma separated', parseHttpsUrl),
+    'https://cloudflare-dns.com/dns-query,https://dns.google/dns-query',
+    {
+      example: 'https://dns.example.com/dns-query',
+      meaning:
+        'DNS-over-HTTPS resolvers (RFC 8484), comma separated, that must return the TXT records before the challenge is answered.',
+    },
+  ),
+  dohCaBundle: optional('CERTMAN_DOH_CA_BUNDLE', caBundleFile, {
     whenUnset: "Node's own roots",
     example: '/etc/certman/doh-ca.pem',
     meaning: 'PEM file of the CA certificates that the resolvers are verified with.',
@@ -105,44 +108,38 @@ const DNS = {
     example: '1',
     meaning: 'How many resolvers must return every record.',
   }),
-  authoritativeServers: withDefault('CERTMAN_AUTHORITATIVE_SERVERS', authoritativeServers(), {
-    default: 'auto',
+  authoritativeServers: withDefault('CERTMAN_AUTHORITATIVE_SERVERS', authoritativeServers, 'auto', {
     example: '10.0.0.53:53,10.0.1.53:53',
     meaning:
       "Servers queried before the resolvers: `auto` (the zone's own name servers), `off` (where port 53 is closed), or a list of host:port.",
   }),
-  route53RequestsPerSecond: withDefault('CERTMAN_ROUTE53_REQUESTS_PER_SECOND', decimal(0.1, 10_000), {
-    default: '5',
+  route53RequestsPerSecond: withDefault('CERTMAN_ROUTE53_REQUESTS_PER_SECOND', decimal(0.1, 10_000), '5', {
     example: '2.5',
     meaning: 'Route 53 requests per second and AWS account by this worker; AWS allows 5 for all callers together.',
   }),
-  dnsBatchWindowMs: withDefault('CERTMAN_DNS_BATCH_WINDOW', duration('0ms', '10s'), {
-    default: '250ms',
+  dnsBatchWindowMs: withDefault('CERTMAN_DNS_BATCH_WINDOW', duration('0ms', '10s'), '250ms', {
     example: '100ms',
     meaning: 'How long changes to one zone are collected into one Route 53 request.',
   }),
-  fedramp: withDefault('FEDRAMP', flag(), {
-    default: 'false',
+  fedramp: withDefault('FEDRAMP', flag, 'false', {
     example: 'true',
     meaning:
       "FedRAMP mode: one hosted zone and certman's own AWS credentials serve all clusters. Needs `HOSTED_ZONE_ID`.",
   }),
-  fedrampStandaloneRequests: withDefault('CERTMAN_FEDRAMP_STANDALONE_REQUESTS', flag(), {
-    default: 'false',
+  fedrampStandaloneRequests: withDefault('CERTMAN_FEDRAMP_STANDALONE_REQUESTS', flag, 'false', {
     example: 'true',
     meaning:
       'Whether FedRAMP mode also serves standalone CertificateRequests. Every user who can create one in any namespace can then get a certificate for any name in the zone.',
   }),
-  hostedZoneId: optional(
-    'HOSTED_ZONE_ID',
-    text('the id of a hosted zone: capital letters and digits', /^(\/hostedzone\/)?[A-Z0-9]{1,32}$/),
-    { whenUnset: 'none', example: 'Z0123456789ABCDEFGHIJ', meaning: 'The one hosted zone of FedRAMP mode.' },
-  ),
+  hostedZoneId: optional('HOSTED_ZONE_ID', hostedZoneId, {
+    whenUnset: 'none',
+    example: 'Z0123456789ABCDEFGHIJ',
+    meaning: 'The one hosted zone of FedRAMP mode.',
+  }),
 };
 
 const CONTROLLER = {
-  resyncIntervalMs: withDefault('CERTMAN_RESYNC_INTERVAL', duration('1s', '1d'), {
-    default: '10m',
+  resyncIntervalMs: withDefault('CERTMAN_RESYNC_INTERVAL', duration('1s', '1d'), '10m', {
     example: '5m',
     meaning:
       'Interval of the resync, which compares all objects of the management cluster with the desired state, beside the watches.',
@@ -150,48 +147,39 @@ const CONTROLLER = {
 };
 
 const WORKER = {
-  maxConcurrentActivities: withDefault('CERTMAN_MAX_CONCURRENT_ACTIVITIES', wholeNumber(2, 10_000), {
-    default: '100',
+  maxConcurrentActivities: withDefault('CERTMAN_MAX_CONCURRENT_ACTIVITIES', wholeNumber(2, 10_000), '100', {
     example: '50',
     meaning: 'Activities that one worker runs concurrently.',
   }),
-  maxConcurrentWorkflowTasks: withDefault('CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS', wholeNumber(2, 1_000), {
-    default: '40',
+  maxConcurrentWorkflowTasks: withDefault('CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS', wholeNumber(2, 1_000), '40', {
     example: '20',
     meaning: 'Workflow tasks that one worker runs concurrently.',
   }),
-  maxCachedWorkflows: withDefault('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), {
-    default: '500',
+  maxCachedWorkflows: withDefault('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), '500', {
     example: '2000',
     meaning: 'Workflows that one worker keeps in memory, some 0.3 MB each; sleeping workflows need not be cached.',
   }),
-  maxPollers: withDefault('CERTMAN_MAX_POLLERS', wholeNumber(2, 100), {
-    default: '10',
+  maxPollers: withDefault('CERTMAN_MAX_POLLERS', wholeNumber(2, 100), '10', {
     example: '5',
     meaning: 'Upper limit of concurrent polls of the task queue, of each kind; the number follows the load.',
   }),
-  shutdownGraceMs: withDefault('CERTMAN_SHUTDOWN_GRACE', duration('0s', '1h'), {
-    default: '20s',
+  shutdownGraceMs: withDefault('CERTMAN_SHUTDOWN_GRACE', duration('0s', '1h'), '20s', {
     example: '50s',
     meaning:
       "Time for running activities to finish after SIGTERM; at least 10 s less than the pod's terminationGracePeriodSeconds.",
   }),
-  workflowBundle: optional('CERTMAN_WORKFLOW_BUNDLE', readableFile(), {
+  workflowBundle: optional('CERTMAN_WORKFLOW_BUNDLE', readableFile, {
     whenUnset: '`lib/workflow-bundle.js` beside compiled code, else it is bundled at start',
     example: '/app/lib/workflow-bundle.js',
     meaning: 'Workflow code bundled in advance (`npm run build` does).',
   }),
-  heldBackPatches: optional(
-    'CERTMAN_HELD_BACK_PATCHES',
-    listOf('names of lower-case words joined by hyphens', parsePatchId),
-    {
-      whenUnset: 'none',
-      example: 'renewal-batches',
-      meaning:
-        'Names of workflow changes, comma separated, that new runs start without: while they are held back, the previous version can be restored.',
-    },
-  ),
-  identity: optional('CERTMAN_IDENTITY', text('at most 200 printable characters', /^[\x21-\x7e]{1,200}$/), {
+  heldBackPatches: optional('CERTMAN_HELD_BACK_PATCHES', patchNames, {
+    whenUnset: 'none',
+    example: 'renewal-batches',
+    meaning:
+      'Names of workflow changes, comma separated, that new runs start without: while they are held back, the previous version can be restored.',
+  }),
+  identity: optional('CERTMAN_IDENTITY', workerIdentity, {
     whenUnset: "the pod's name; outside a pod the process id and the host",
     example: 'certman-7c9f-abcde',
     meaning: "The worker's identity in the Web UI.",
@@ -199,53 +187,39 @@ const WORKER = {
 };
 
 const OBSERVABILITY = {
-  metricsAddress: withDefault('CERTMAN_METRICS_ADDRESS', listenAddress(), {
-    default: '0.0.0.0:8080',
+  metricsAddress: withDefault('CERTMAN_METRICS_ADDRESS', listenAddress, '0.0.0.0:8080', {
     example: '127.0.0.1:8080',
     meaning: 'Where `/metrics`, `/healthz` and `/readyz` are served.',
   }),
-  sdkMetricsAddress: withDefault('CERTMAN_SDK_METRICS_ADDRESS', listenIpAddress(), {
-    default: '0.0.0.0:9464',
+  sdkMetricsAddress: withDefault('CERTMAN_SDK_METRICS_ADDRESS', listenIpAddress, '0.0.0.0:9464', {
     example: 'off',
     meaning: "Where the Temporal SDK's own metrics are served, or `off`.",
   }),
-  logLevel: withDefault('CERTMAN_LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error'), {
-    default: 'info',
+  logLevel: withDefault('CERTMAN_LOG_LEVEL', oneOf('trace', 'debug', 'info', 'warn', 'error'), 'info', {
     example: 'debug',
     meaning: 'Lowest severity that is logged.',
   }),
-  logFormat: withDefault('CERTMAN_LOG_FORMAT', oneOf('json', 'text'), {
-    default: 'json',
+  logFormat: withDefault('CERTMAN_LOG_FORMAT', oneOf('json', 'text'), 'json', {
     example: 'text',
     meaning: '`json` (one record a line) or `text` (for people).',
   }),
 };
 
 const TEMPORAL = {
-  temporalCompression: withDefault('CERTMAN_TEMPORAL_COMPRESSION', oneOf('auto', 'gzip', 'none'), {
-    default: 'auto',
+  temporalCompression: withDefault('CERTMAN_TEMPORAL_COMPRESSION', oneOf('auto', 'gzip', 'none'), 'auto', {
     example: 'none',
     meaning: 'Compression of requests to Temporal: `gzip`, `none`, or `auto`: none on the same machine.',
   }),
-  deploymentName: optional(
-    'TEMPORAL_DEPLOYMENT_NAME',
-    // The Temporal worker controller joins the names of a namespace and an object.
-    text('a name of at most 127 letters, digits, dashes, slashes and underscores', /^[\w/-]{1,127}$/),
-    {
-      whenUnset: 'no versioning',
-      example: 'certman',
-      meaning: 'Worker Deployment of this worker; with `TEMPORAL_WORKER_BUILD_ID` it enables Worker Versioning.',
-    },
-  ),
-  buildId: optional(
-    'TEMPORAL_WORKER_BUILD_ID',
-    text('a name of at most 63 letters, digits, dashes, dots and underscores', /^[\w.-]{1,63}$/),
-    {
-      whenUnset: 'no versioning',
-      example: '0.1.0-3f2a1b',
-      meaning: 'Version of this worker in its Worker Deployment.',
-    },
-  ),
+  deploymentName: optional('TEMPORAL_DEPLOYMENT_NAME', deploymentName, {
+    whenUnset: 'no versioning',
+    example: 'certman',
+    meaning: 'Worker Deployment of this worker; with `TEMPORAL_WORKER_BUILD_ID` it enables Worker Versioning.',
+  }),
+  buildId: optional('TEMPORAL_WORKER_BUILD_ID', buildId, {
+    whenUnset: 'no versioning',
+    example: '0.1.0-3f2a1b',
+    meaning: 'Version of this worker in its Worker Deployment.',
+  }),
 };
 
 /** By the key of its value in {@link SettingValues}. */
@@ -259,24 +233,19 @@ export const SETTINGS = {
   ...TEMPORAL,
 };
 
-/** In the order of the README. */
-export const SETTING_GROUPS: readonly (readonly [SettingGroup, Readonly<Record<string, Setting<unknown>>>])[] = [
-  ['Management cluster', MANAGEMENT_CLUSTER],
-  ['Certificate authority', CERTIFICATE_AUTHORITY],
-  ['DNS', DNS],
-  ['Controller', CONTROLLER],
-  ['Worker', WORKER],
-  ['Observability', OBSERVABILITY],
-  ['Temporal', TEMPORAL],
-];
-
-/** Key of a setting's value. */
-export type SettingKey = keyof typeof SETTINGS;
-
-/** Every key. */
-export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+/** Every setting by its heading, in the order of the README. */
+export const SETTING_GROUPS: Readonly<Record<string, readonly SettingRow[]>> = {
+  'Management cluster': Object.values(MANAGEMENT_CLUSTER),
+  'Certificate authority': Object.values(CERTIFICATE_AUTHORITY),
+  DNS: Object.values(DNS),
+  Controller: Object.values(CONTROLLER),
+  Worker: Object.values(WORKER),
+  Observability: Object.values(OBSERVABILITY),
+  Temporal: [...Object.values(TEMPORAL), ...TEMPORAL_SDK_SETTINGS],
+  'Kubernetes and AWS': KUBERNETES_AND_AWS_SETTINGS,
+};
 
 /** The value of each setting. */
 export type SettingValues = {
-  readonly [Key in SettingKey]: (typeof SETTINGS)[Key] extends Setting<infer T> ? T : never;
+  readonly [Key in keyof typeof SETTINGS]: (typeof SETTINGS)[Key] extends Setting<infer T> ? T : never;
 };

@@ -15,7 +15,6 @@ export interface TemporalSettings {
   readonly connectionOptions: Pick<ConnectOptions, 'tls' | 'apiKey' | 'metadata'> & { readonly address: string };
 }
 
-const DEFAULT_ADDRESS = 'localhost:7233';
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
 /** @returns undefined after adding what is wrong to `problems`. */
@@ -23,31 +22,20 @@ export function loadTemporalSettings(
   environment: Environment,
   problems: ConfigurationProblem[],
 ): TemporalSettings | undefined {
-  const variables = Object.fromEntries(
-    Object.entries(environment).filter((entry): entry is [string, string] => {
-      const [name, text] = entry;
-      return text !== undefined && text !== '' && (name.startsWith('TEMPORAL_') || isPathVariable(name));
-    }),
-  );
+  const set = Object.entries(environment).filter((entry): entry is [string, string] => Boolean(entry[1]));
   try {
-    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: variables });
-    const address = connectionOptions.address ?? DEFAULT_ADDRESS;
+    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(set) });
+    const { address = 'localhost:7233', tls, apiKey, metadata } = connectionOptions;
     const parsed = parseHostAndPort(address, { port: 7233 });
     if (parsed === undefined) {
       problems.push({ setting: 'TEMPORAL_ADDRESS', found: address, expected: 'host:port, such as localhost:7233' });
       return undefined;
     }
-    const { tls, apiKey, metadata } = connectionOptions;
     return {
       address,
       namespace: namespace ?? 'default',
       loopback: LOOPBACK.test(parsed.host),
-      connectionOptions: {
-        address,
-        tls,
-        apiKey,
-        metadata,
-      },
+      connectionOptions: { address, tls, apiKey, metadata },
     };
   } catch (error) {
     // The library's messages name variables, files and TOML positions, never a value.
@@ -59,9 +47,4 @@ export function loadTemporalSettings(
     });
     return undefined;
   }
-}
-
-/** The library derives the path of its default configuration file from these. */
-function isPathVariable(name: string): boolean {
-  return ['HOME', 'XDG_CONFIG_HOME', 'APPDATA', 'USERPROFILE'].includes(name);
 }

@@ -49,8 +49,8 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
   const ca = new AcmeClientSource({
     accounts: settings,
     directoryUrl: configuration.acmeDirectoryUrl,
-    caBundlePem: configuration.acmeCaBundle?.pem,
     userAgent: `certman/${VERSION}`,
+    caBundlePem: configuration.acmeCaBundle,
     onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();
@@ -113,7 +113,7 @@ function createPropagationCheck(configuration: Configuration, logger: Logger): P
     quorum: dohQuorum,
     authoritative: authoritativeServers,
     onWarning: (message) => logger.warn(message),
-    resolverCa: dohCaBundle?.pem,
+    resolverCa: dohCaBundle,
   });
 }
 

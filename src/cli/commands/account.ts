@@ -68,7 +68,7 @@ async function createAccount(options: CreateOptions): Promise<void> {
   }
   const create = async (): Promise<StoredAccount> => {
     const privateKeyPem = await generatePrivateKey(keyType);
-    const accountUrl = await register(directoryUrl, privateKeyPem, options.email, acmeCaBundle?.pem);
+    const accountUrl = await register(directoryUrl, privateKeyPem, options.email, acmeCaBundle);
     note(`registered the account ${accountUrl}`);
     return { privateKeyPem, accountUrl };
   };

@@ -1,7 +1,11 @@
 import { Command } from 'commander';
-import { describeSettings, settingsAsMarkdown, unknownSettings } from '../../configuration/describe-settings.ts';
+import {
+  describeSettings,
+  type SettingDescription,
+  settingsAsMarkdown,
+  unknownSettings,
+} from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
-import type { SettingDescription } from '../../configuration/setting.ts';
 import { unknownPatches, unknownPatchText } from '../../contract/patches.ts';
 import { note, printResult } from '../output.ts';
 
