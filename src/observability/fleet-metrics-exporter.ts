@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.ts';
 import { type FleetGauges, registerFleetGauges } from './fleet-gauges.ts';
-import { IssuanceHistory, type IssuedCounts, type ListCompletedIssuances } from './issued-counts.ts';
+import { IssuanceHistory, type ListCompletedIssuances } from './issued-counts.ts';
 
 /** Registry and source of counts. */
 export interface FleetMetricsExporterOptions {
@@ -46,11 +46,10 @@ class Exposure {
   readonly #gauges: FleetGauges;
   readonly #history: IssuanceHistory;
   readonly #ended = new AbortController();
-  #issued: IssuedCounts | undefined;
   /** Sum of all expiries at the last scrape: another sum means that a certificate was issued, by whichever worker. */
   #expirySum: number | undefined;
-  #timer: NodeJS.Timeout;
-  #due = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #due = Number.POSITIVE_INFINITY;
 
   constructor(options: FleetMetricsExporterOptions, fleet: FleetSnapshot) {
     this.#options = options;
@@ -62,10 +61,10 @@ class Exposure {
       standalone: fleet.standalone,
       requests: this.#detectIssuance(fleet.requests),
       ari: fleet.ari,
-      // Counted at the scrape, without a listing: certificates leave the day and the week as time passes.
-      issued: this.#issued === undefined ? undefined : this.#history.counts(Date.now()),
+      // Counted at the scrape: certificates leave the day and the week as time passes.
+      issued: this.#history.counts(Date.now()),
     }));
-    this.#timer = setTimeout(() => this.#count(), 0).unref();
+    this.#countWithin(0);
   }
 
   end(): void {
@@ -95,20 +94,17 @@ class Exposure {
     if (this.#ended.signal.aborted || this.#due <= due) return;
     clearTimeout(this.#timer);
     this.#due = due;
-    this.#timer = setTimeout(() => this.#count(), ms).unref();
+    this.#timer = setTimeout(() => void this.#count(), ms).unref();
   }
 
-  #count(): void {
+  async #count(): Promise<void> {
     this.#due = Number.POSITIVE_INFINITY;
-    void this.#refresh().finally(() => this.#countWithin(COUNT_INTERVAL_MS));
-  }
-
-  async #refresh(): Promise<void> {
     try {
-      this.#issued = await this.#history.refresh(Date.now(), this.#ended.signal);
+      await this.#history.refresh(Date.now(), this.#ended.signal);
     } catch (error) {
       // The gauges keep the last counts; the next listing covers this one's time as well.
       if (!this.#ended.signal.aborted) this.#options.onError(error);
     }
+    this.#countWithin(COUNT_INTERVAL_MS);
   }
 }

@@ -52,11 +52,8 @@ const MAX_RENEWALS_PER_WEEK = 3;
 export function countIssued(issuances: Iterable<ClosedIssuance>, now: number): IssuedCounts {
   const lastWeek = [...issuances].filter(({ closeTime }) => now - closeTime < WEEK_MS);
   const lastDay = lastWeek.filter(({ closeTime }) => now - closeTime < DAY_MS);
-  const byNameSet = new Map<string, ClosedIssuance[]>();
-  for (const issuance of lastWeek) {
-    if (issuance.nameSet === undefined) continue;
-    byNameSet.set(issuance.nameSet, [...(byNameSet.get(issuance.nameSet) ?? []), issuance]);
-  }
+  const withNameSet = lastWeek.filter(({ nameSet }) => nameSet !== undefined);
+  const byNameSet = Map.groupBy(withNameSet, ({ nameSet }) => nameSet);
   return {
     lastDay: domainCounts(lastDay),
     lastWeek: domainCounts(lastWeek),
@@ -84,7 +81,7 @@ export class IssuanceHistory {
   readonly #onNew: (issuance: ClosedIssuance) => void;
   readonly #known = new Map<string, ClosedIssuance>();
   #listedUntil: number | undefined;
-  #running: Promise<IssuedCounts> | undefined;
+  #running: Promise<void> | undefined;
 
   /** @param onNew called for each issuance that a refresh after the first one finds. */
   constructor(list: ListCompletedIssuances, onNew: (issuance: ClosedIssuance) => void = () => undefined) {
@@ -93,33 +90,32 @@ export class IssuanceHistory {
   }
 
   /** @throws the error of the listing; the known issuances are kept, and the next refresh lists the rest again. */
-  refresh(now: number, signal: AbortSignal): Promise<IssuedCounts> {
+  refresh(now: number, signal: AbortSignal): Promise<void> {
     this.#running ??= this.#refresh(now, signal).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
   }
 
-  async #refresh(now: number, signal: AbortSignal): Promise<IssuedCounts> {
-    const since = this.#listedUntil === undefined ? now - WEEK_MS : this.#listedUntil - OVERLAP_MS;
-    const found: ClosedIssuance[] = [];
-    for await (const issuance of this.#list(Math.max(since, now - WEEK_MS), signal)) {
-      if (!this.#known.has(issuance.runId)) found.push(issuance);
-    }
+  async #refresh(now: number, signal: AbortSignal): Promise<void> {
     const first = this.#listedUntil === undefined;
-    for (const issuance of found) {
-      if (this.#known.has(issuance.runId)) continue;
-      this.#known.set(issuance.runId, issuance);
+    const since = Math.max((this.#listedUntil ?? 0) - OVERLAP_MS, now - WEEK_MS);
+    const found = new Map<string, ClosedIssuance>();
+    for await (const issuance of this.#list(since, signal)) {
+      if (!this.#known.has(issuance.runId)) found.set(issuance.runId, issuance);
+    }
+    for (const [runId, issuance] of found) {
+      this.#known.set(runId, issuance);
       if (!first) this.#onNew(issuance);
     }
     for (const [runId, issuance] of this.#known) {
       if (now - issuance.closeTime >= WEEK_MS + OVERLAP_MS) this.#known.delete(runId);
     }
     this.#listedUntil = now;
-    return countIssued(this.#known.values(), now);
   }
 
-  counts(now: number): IssuedCounts {
-    return countIssued(this.#known.values(), now);
+  /** Without a listing. @returns undefined before the first refresh. */
+  counts(now: number): IssuedCounts | undefined {
+    return this.#listedUntil === undefined ? undefined : countIssued(this.#known.values(), now);
   }
 }

@@ -1,10 +1,6 @@
-import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/common';
+import type { LogMetadata } from '@temporalio/common';
+import { DefaultLogger } from '@temporalio/worker';
 import type { Logger } from './logging.ts';
-
-const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const satisfies Record<
-  LogLevel,
-  string
->;
 
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   activityType: 'activity',
@@ -27,24 +23,16 @@ const NOISY_MESSAGE = /^(gRPC call \w+ retried|Error when recording heartbeat)/;
 const NOISY_INTERVAL_MS = 30_000;
 
 /** Forwards the logs of the SDK, its native core, workflows and activities. For `Runtime.install({ logger })`. */
-export function createTemporalLogger(logger: Logger): TemporalLogger {
+export function createTemporalLogger(logger: Logger): DefaultLogger {
   let quietUntil = 0;
-  const log = (level: LogLevel, message: string, meta?: LogMetadata): void => {
-    const method = LEVELS[level];
+  return new DefaultLogger('TRACE', ({ level, message, meta = {} }) => {
+    const method = level.toLowerCase() as Lowercase<typeof level>;
     if (NOISY_MESSAGE.test(message)) {
       if (Date.now() < quietUntil) return;
       quietUntil = Date.now() + NOISY_INTERVAL_MS;
     }
-    if (logger.isLevelEnabled(method)) logger[method](recordOf(meta ?? {}), message);
-  };
-  return {
-    log,
-    trace: (message, meta) => log('TRACE', message, meta),
-    debug: (message, meta) => log('DEBUG', message, meta),
-    info: (message, meta) => log('INFO', message, meta),
-    warn: (message, meta) => log('WARN', message, meta),
-    error: (message, meta) => log('ERROR', message, meta),
-  };
+    if (logger.isLevelEnabled(method)) logger[method](recordOf(meta), message);
+  });
 }
 
 function recordOf(meta: LogMetadata): Record<string, unknown> {

@@ -22,7 +22,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
   const health = new WorkerHealth();
-  const server = await startHttpServer({ ...configuration.metricsAddress, registry, process: health });
+  const server = await startHttpServer(configuration.metricsAddress, registry, health);
   logger.info({ url: server.url }, 'serving /metrics, /healthz and /readyz');
   try {
     installRuntime(configuration, logger);

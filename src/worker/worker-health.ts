@@ -1,40 +1,35 @@
 import type { NativeConnection, Worker } from '@temporalio/worker';
-import type { ProbedProcess, ProbeResult } from '../observability/http-server.ts';
+import type { ProbeFailure, Probes } from '../observability/http-server.ts';
 
 const RESULT_TTL_MS = 3_000;
 const CHECK_TIMEOUT_MS = 1_500;
 
 /** The worker reports its state here; /healthz and /readyz read it. */
-export class WorkerHealth implements ProbedProcess {
-  #reason: string | undefined = 'The worker is starting.';
+export class WorkerHealth implements Probes {
+  #notReady: ProbeFailure = 'The worker is starting.';
   #running: { readonly worker: Worker; readonly connection: NativeConnection } | undefined;
-  #check: { readonly at: number; readonly result: Promise<ProbeResult> } | undefined;
+  #check: { readonly at: number; readonly result: Promise<ProbeFailure> } | undefined;
 
   notReady(reason: string): void {
-    this.#reason = reason;
+    this.#notReady = reason;
   }
 
   running(worker: Worker, connection: NativeConnection): void {
-    this.#reason = undefined;
+    this.#notReady = undefined;
     this.#running = { worker, connection };
   }
 
-  healthy(): ProbeResult {
-    if (this.#running?.worker.getState() !== 'FAILED') return { ok: true };
-    return { ok: false, reason: 'The worker has failed; see its log.' };
+  liveness(): ProbeFailure {
+    return this.#running?.worker.getState() === 'FAILED' ? 'The worker has failed; see its log.' : undefined;
   }
 
-  async ready(): Promise<ProbeResult> {
-    if (this.#running === undefined || this.#reason !== undefined) {
-      return { ok: false, reason: this.#reason ?? 'The worker is starting.' };
-    }
+  async readiness(): Promise<ProbeFailure> {
+    if (this.#running === undefined || this.#notReady !== undefined) return this.#notReady;
     const { worker, connection } = this.#running;
     const { runState, workflowPollerState, activityPollerState } = worker.getStatus();
-    if (runState !== 'RUNNING') return { ok: false, reason: `The worker is ${runState}, not RUNNING.` };
-    if (workflowPollerState !== 'POLLING')
-      return { ok: false, reason: `The workflow poller is ${workflowPollerState}.` };
-    if (activityPollerState !== 'POLLING')
-      return { ok: false, reason: `The activity poller is ${activityPollerState}.` };
+    if (runState !== 'RUNNING') return `The worker is ${runState}, not RUNNING.`;
+    if (workflowPollerState !== 'POLLING') return `The workflow poller is ${workflowPollerState}.`;
+    if (activityPollerState !== 'POLLING') return `The activity poller is ${activityPollerState}.`;
     const now = performance.now();
     if (this.#check === undefined || now - this.#check.at > RESULT_TTL_MS) {
       this.#check = { at: now, result: checkTemporal(connection) };
@@ -43,12 +38,12 @@ export class WorkerHealth implements ProbedProcess {
   }
 }
 
-async function checkTemporal(connection: NativeConnection): Promise<ProbeResult> {
+async function checkTemporal(connection: NativeConnection): Promise<ProbeFailure> {
   try {
     await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () => connection.workflowService.getSystemInfo({}));
-    return { ok: true };
+    return undefined;
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'unknown error';
-    return { ok: false, reason: `Temporal does not respond: ${reason.slice(0, 200)}` };
+    return `Temporal does not respond: ${reason.slice(0, 200)}`;
   }
 }

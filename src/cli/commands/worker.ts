@@ -22,7 +22,7 @@ export function workerCommand(): Command {
 async function run(): Promise<void> {
   const configuration = loadConfiguration(process.env);
   const { managementCluster, shutdownGraceMs } = configuration;
-  const logger = createLogger({ level: configuration.logLevel, format: configuration.logFormat });
+  const logger = createLogger(configuration);
   for (const { name, meant } of unknownSettings(process.env)) logger.warn(unknownSettingText(name, meant));
   logger.info({ version: VERSION, managementCluster, node: process.version }, 'certman worker');
 

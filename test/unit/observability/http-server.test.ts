@@ -1,23 +1,18 @@
 import { Counter, Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ProbeResult, type RunningServer, startHttpServer } from '../../../src/observability/http-server.ts';
+import { type ProbeFailure, type RunningServer, startHttpServer } from '../../../src/observability/http-server.ts';
 
 const servers: RunningServer[] = [];
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-async function serve(verdicts: { healthy?: ProbeResult; ready?: () => Promise<ProbeResult> } = {}) {
+async function serve(failures: { liveness?: ProbeFailure; readiness?: () => Promise<ProbeFailure> } = {}) {
   const registry = new Registry();
   new Counter({ name: 'things_total', help: 'Things.', registers: [registry] }).inc();
-  const server = await startHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    registry,
-    process: {
-      healthy: () => verdicts.healthy ?? { ok: true },
-      ready: verdicts.ready ?? (() => Promise.resolve({ ok: true })),
-    },
+  const server = await startHttpServer({ host: '127.0.0.1', port: 0 }, registry, {
+    liveness: () => failures.liveness,
+    readiness: failures.readiness ?? (() => Promise.resolve(undefined)),
   });
   servers.push(server);
   return async (path: string, method = 'GET') => {
@@ -37,18 +32,18 @@ describe('the server of a worker', () => {
   });
 
   it('gives the reason when it is not ready, and is still healthy', async () => {
-    const get = await serve({ ready: () => Promise.resolve({ ok: false, reason: 'Temporal does not respond.' }) });
+    const get = await serve({ readiness: () => Promise.resolve('Temporal does not respond.') });
     expect(await get('/readyz')).toMatchObject({ status: 503, body: 'Temporal does not respond.\n' });
     expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
   });
 
   it('gives the reason when it is not healthy', async () => {
-    const get = await serve({ healthy: { ok: false, reason: 'The worker has failed.' } });
+    const get = await serve({ liveness: 'The worker has failed.' });
     expect(await get('/healthz')).toMatchObject({ status: 503, body: 'The worker has failed.\n' });
   });
 
   it('responds 500 when a probe throws, and continues', async () => {
-    const get = await serve({ ready: () => Promise.reject(new Error('broken')) });
+    const get = await serve({ readiness: () => Promise.reject(new Error('broken')) });
     expect((await get('/readyz')).status).toBe(500);
     expect((await get('/healthz')).status).toBe(200);
   });
@@ -63,11 +58,9 @@ describe('the server of a worker', () => {
   it('names the setting when its address is in use', async () => {
     await serve();
     const port = Number(new URL(servers[0]?.url ?? '').port);
-    const taken = startHttpServer({
-      host: '127.0.0.1',
-      port,
-      registry: new Registry(),
-      process: { healthy: () => ({ ok: true }), ready: () => Promise.resolve({ ok: true }) },
+    const taken = startHttpServer({ host: '127.0.0.1', port }, new Registry(), {
+      liveness: () => undefined,
+      readiness: () => Promise.resolve(undefined),
     });
     await expect(taken).rejects.toThrow(/CERTMAN_METRICS_ADDRESS .*EADDRINUSE/);
   });

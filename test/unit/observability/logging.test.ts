@@ -4,7 +4,10 @@ import { createTemporalLogger, subjectOf } from '../../../src/observability/temp
 
 function capture(format: 'json' | 'text' = 'json') {
   const lines: string[] = [];
-  const logger = createLogger({ level: 'info', format, output: { write: (line: string) => void lines.push(line) } });
+  const logger = createLogger(
+    { logLevel: 'info', logFormat: format },
+    { write: (line: string) => void lines.push(line) },
+  );
   return { logger, lines, records: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 

@@ -11,7 +11,10 @@ const inner = pem.split('\n')[3] ?? '';
 /** The output of logging this. */
 function written(format: 'json' | 'text', fields: object, message: string): string {
   let all = '';
-  const logger = createLogger({ level: 'trace', format, output: { write: (line: string) => void (all += line) } });
+  const logger = createLogger(
+    { logLevel: 'trace', logFormat: format },
+    { write: (line: string) => void (all += line) },
+  );
   logger.warn(fields, message);
   return all;
 }
