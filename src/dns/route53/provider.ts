@@ -9,9 +9,8 @@ import type { TxtRequest } from './change-batch.ts';
 import { ChangePoller } from './change-poller.ts';
 import { CredentialSource, type ResolvedCredentials } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
-import type { BatchOutcome } from './queued-request.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
-import type { ZoneApi } from './zone-batcher.ts';
+import type { BatchOutcome, ZoneApi } from './zone-batcher.ts';
 import { ZoneBatchers } from './zone-batchers.ts';
 
 /** Clients, batchers and rate limiters kept; of batchers more while all are busy. */

@@ -1,4 +1,4 @@
-import { CertmanError, type FailureCode } from '../../failures/failure.ts';
+import { CertmanError, type FailureCode, withOutcomeUnknown } from '../../failures/failure.ts';
 import { sleep } from '../abortable.ts';
 import { ChangeRefusedError } from './aws-error.ts';
 import {
@@ -14,7 +14,6 @@ import {
   type TxtRecordSets,
   type TxtRequest,
 } from './change-batch.ts';
-import { type BatchOutcome, Caller, type QueuedRequest } from './queued-request.ts';
 
 /** What the batcher needs of a zone's API. */
 export interface ZoneApi {
@@ -28,6 +27,26 @@ export interface ZoneBatcherOptions {
   /** From the first request on. */
   readonly windowMs: number;
   readonly retryDelaysMs?: readonly number[];
+}
+
+/** The change that a request was sent with; absent when nothing had to change. */
+export interface BatchOutcome {
+  readonly change?: SubmittedChange;
+}
+
+/** Waits for a request, or for all parts of one that had to be split. */
+interface Caller {
+  readonly answer: PromiseWithResolvers<BatchOutcome>;
+  /** The last one. */
+  change?: SubmittedChange;
+  /** The first one. */
+  error?: unknown;
+  /** A change was sent and not answered: Route 53 may have made it. */
+  outcomeUnknown?: boolean;
+}
+
+interface QueuedRequest extends TxtRequest {
+  readonly caller: Caller;
 }
 
 const RETRY_DELAYS_MS = [300, 800, 2_000, 4_000];
@@ -47,16 +66,16 @@ const CONFLICT_RETRY_MS = 5_000;
  */
 export class ZoneBatcher {
   readonly #api: ZoneApi;
-  readonly #windowMs: number;
-  readonly #retryDelaysMs: readonly number[];
-  #queue: QueuedRequest[] = [];
+  readonly #options: Required<ZoneBatcherOptions>;
+  readonly #queue = new Set<QueuedRequest>();
   #running = false;
+  /** What the zone has at the names of the present round. */
+  #known: TxtRecordSets = new Map();
   #lastChange: SubmittedChange | undefined;
 
   constructor(api: ZoneApi, options: ZoneBatcherOptions) {
     this.#api = api;
-    this.#windowMs = options.windowMs;
-    this.#retryDelaysMs = options.retryDelaysMs ?? RETRY_DELAYS_MS;
+    this.#options = { retryDelaysMs: RETRY_DELAYS_MS, ...options };
   }
 
   get idle(): boolean {
@@ -67,21 +86,17 @@ export class ZoneBatcher {
   async submit(request: TxtRequest, signal: AbortSignal): Promise<BatchOutcome> {
     signal.throwIfAborted();
     if (request.records.length === 0) return {};
-    const caller = new Caller();
-    const queued: QueuedRequest = { ...request, caller };
-    this.#queue.push(queued);
+    const answer = Promise.withResolvers<BatchOutcome>();
+    const queued: QueuedRequest = { ...request, caller: { answer } };
+    this.#queue.add(queued);
     const dequeue = (): void => {
-      const at = this.#queue.indexOf(queued);
-      // Under way: finished first, so that a later withdrawal finds all of it.
-      if (at === -1) return;
-      this.#queue.splice(at, 1);
-      caller.fail(signal.reason);
-      caller.settle();
+      // A request under way is finished first, so that a later withdrawal finds all of it.
+      if (this.#queue.delete(queued)) answer.reject(signal.reason);
     };
     signal.addEventListener('abort', dequeue, { once: true });
     if (!this.#running) void this.#run();
     try {
-      const outcome = await caller.answer;
+      const outcome = await answer.promise;
       signal.throwIfAborted();
       return outcome;
     } finally {
@@ -91,11 +106,12 @@ export class ZoneBatcher {
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#queue.length > 0) {
-      await sleep(this.#windowMs);
-      const round = this.#queue.splice(0, MAX_ROUND_SIZE);
+    while (this.#queue.size > 0) {
+      await sleep(this.#options.windowMs);
+      const round = [...this.#queue].slice(0, MAX_ROUND_SIZE);
+      for (const request of round) this.#queue.delete(request);
       if (round.length > 0) await this.#runRound(round);
-      for (const { caller } of round) caller.settle();
+      for (const { caller } of round) settle(caller);
     }
     this.#running = false;
   }
@@ -103,89 +119,85 @@ export class ZoneBatcher {
   /** Never rejects: each failure goes to the callers that it concerns. */
   async #runRound(round: readonly QueuedRequest[]): Promise<void> {
     try {
-      const known = await this.#read(round);
-      await this.#sendEach(packRequests(known, round), known);
+      this.#known = new Map();
+      await this.#read(round);
+      await this.#sendEach(packRequests(this.#known, round));
     } catch (error) {
       if (!(error instanceof ChangeRefusedError) || round.length === 1) return failAll(round, error);
       for (const part of splitBySuspects(round, error)) await this.#runRound(part);
     }
   }
 
-  /** Never rejects. Plans each group on the result of the one before. @returns the sets; undefined: read them again. */
+  /** Never rejects. Plans each group on the result of the one before. @returns whether all results are known. */
   async #sendEach(
     groups: readonly (readonly QueuedRequest[])[],
-    known: TxtRecordSets,
     mode: ChangeMode = 'compare',
     attempt = 1,
-  ): Promise<TxtRecordSets | undefined> {
-    let current: TxtRecordSets | undefined = known;
+  ): Promise<boolean> {
+    let allKnown = true;
     for (const group of groups) {
       try {
-        const before: TxtRecordSets = current ?? (await this.#read(group));
-        const after = await this.#send(group, before, mode, attempt);
-        current = current && after;
+        if (!allKnown) await this.#read(group);
+        const known = await this.#send(group, mode, attempt);
+        allKnown &&= known;
       } catch (error) {
         failAll(group, error);
         // Route 53 applies nothing of a refused batch. After any other failure it may have applied all of it.
-        if (!(error instanceof ChangeRefusedError)) current = undefined;
+        if (!(error instanceof ChangeRefusedError)) allKnown = false;
       }
     }
-    return current;
+    return allKnown;
   }
 
-  async #send(
-    group: readonly QueuedRequest[],
-    known: TxtRecordSets,
-    mode: ChangeMode,
-    attempt: number,
-  ): Promise<TxtRecordSets | undefined> {
-    const refusal = await this.#trySend(group, known, mode);
-    if (refusal === undefined) return applyRequests(known, group);
-    const alone = group.length === 1;
-    if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), known, 'compare', attempt);
-    const now = await this.#read(group);
-    const next = modeAfterRefusal(group, known, now);
-    if (alone && mode === 'overwrite' && next === 'overwrite') throw refusal;
-    if (attempt === MAX_ATTEMPTS) throw conflict(group);
-    // Packed again: overwriting counts for more.
-    const after = await this.#sendEach(packRequests(now, group, next), now, next, attempt + 1);
-    return after && replaceSets(known, namesOf(group), after);
-  }
-
-  /** @returns why the batch was refused; undefined when it was accepted or had nothing to change. */
-  async #trySend(
-    group: readonly QueuedRequest[],
-    known: TxtRecordSets,
-    mode: ChangeMode,
-  ): Promise<ChangeRefusedError | undefined> {
-    const changes = planChanges(known, group, mode);
+  async #send(group: readonly QueuedRequest[], mode: ChangeMode, attempt: number): Promise<boolean> {
+    const changes = planChanges(this.#known, group, mode);
     try {
       // Without changes, what the zone has may have come with the last change, which need not be live yet.
       if (changes.length > 0) this.#lastChange = await this.#withRetries(() => this.#change(group, changes));
     } catch (error) {
-      if (error instanceof ChangeRefusedError) return error;
+      if (error instanceof ChangeRefusedError) return this.#sendRefused(group, mode, attempt, error);
       throw error;
     }
-    for (const { caller } of group) caller.succeed(this.#lastChange);
-    return undefined;
+    for (const { caller } of group) caller.change = this.#lastChange;
+    this.#known = applyRequests(this.#known, group);
+    return true;
+  }
+
+  async #sendRefused(
+    group: readonly QueuedRequest[],
+    mode: ChangeMode,
+    attempt: number,
+    refusal: ChangeRefusedError,
+  ): Promise<boolean> {
+    const alone = group.length === 1;
+    if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), 'compare', attempt);
+    const before = this.#known;
+    await this.#read(group);
+    const next = modeAfterRefusal(group, before, this.#known);
+    if (alone && mode === 'overwrite' && next === 'overwrite') throw refusal;
+    if (attempt === MAX_ATTEMPTS) throw conflict(group);
+    // Packed again: overwriting counts for more.
+    return this.#sendEach(packRequests(this.#known, group, next), next, attempt + 1);
   }
 
   async #change(group: readonly QueuedRequest[], changes: readonly TxtChange[]): Promise<SubmittedChange> {
     try {
       return await this.#api.change(changes);
     } catch (error) {
-      if (isFailure(error, 'dns/unreachable')) for (const { caller } of group) caller.markOutcomeUnknown();
+      if (isFailure(error, 'dns/unreachable')) for (const { caller } of group) caller.outcomeUnknown = true;
       throw error;
     }
   }
 
-  #read(group: readonly TxtRequest[]): Promise<TxtRecordSets> {
-    return this.#withRetries(() => this.#api.readTxtSets(namesOf(group)));
+  async #read(group: readonly TxtRequest[]): Promise<void> {
+    const names = namesOf(group);
+    const found = await this.#withRetries(() => this.#api.readTxtSets(names));
+    this.#known = new Map([...[...this.#known].filter(([name]) => !names.has(name)), ...found]);
   }
 
   /** Retries throttling, a change that is still under way, and lost connections. */
   async #withRetries<T>(call: () => Promise<T>): Promise<T> {
-    for (const delay of this.#retryDelaysMs) {
+    for (const delay of this.#options.retryDelaysMs) {
       try {
         return await call();
       } catch (error) {
@@ -202,11 +214,13 @@ function isFailure(error: unknown, code: FailureCode): boolean {
 }
 
 function failAll(group: readonly QueuedRequest[], error: unknown): void {
-  for (const { caller } of group) caller.fail(error);
+  for (const { caller } of group) caller.error ??= error;
 }
 
-function replaceSets(known: TxtRecordSets, names: ReadonlySet<string>, current: TxtRecordSets): TxtRecordSets {
-  return new Map([...[...known].filter(([name]) => !names.has(name)), ...current]);
+function settle({ answer, change, error, outcomeUnknown }: Caller): void {
+  if (error === undefined) return answer.resolve({ change });
+  const mayBeDone = change !== undefined || outcomeUnknown === true;
+  answer.reject(mayBeDone && error instanceof CertmanError ? withOutcomeUnknown(error) : error);
 }
 
 function conflict(group: readonly TxtRequest[]): CertmanError {
