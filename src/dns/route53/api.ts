@@ -1,17 +1,7 @@
 /** Calls to Route 53 with one set of credentials: rate limited, bounded, with typed failures; not retried here. */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import {
-  ChangeResourceRecordSetsCommand,
-  GetChangeCommand,
-  GetHostedZoneCommand,
-  ListHostedZonesCommand,
-  ListResourceRecordSetsCommand,
-  type ListResourceRecordSetsCommandOutput,
-  type ResourceRecordSet,
-  Route53Client,
-  type Route53ClientConfig,
-} from '@aws-sdk/client-route-53';
+import { type ResourceRecordSet, Route53, type Route53ClientConfig } from '@aws-sdk/client-route-53';
 import { CertmanError } from '../../failures/failure.ts';
 import { fromAwsError } from './aws-error.ts';
 import type { SubmittedChange, TxtChange, TxtRecordSet } from './change-batch.ts';
@@ -56,19 +46,17 @@ export interface Route53Options {
 /** All methods throw `CertmanError` with a `dns/…` code. */
 export class Route53Api {
   readonly credentialsId: string;
-  readonly #client: Route53Client;
-  readonly #rateLimiter: Route53RateLimiter;
-  readonly #onRequest: Route53Options['onRequest'];
+  readonly #options: Route53Options;
+  readonly #client: Route53;
 
-  constructor({ credentialsId, credentials, rateLimiter, onRequest }: Route53Options) {
-    this.credentialsId = credentialsId;
-    this.#rateLimiter = rateLimiter;
-    this.#onRequest = onRequest;
-    this.#client = new Route53Client({
+  constructor(options: Route53Options) {
+    this.credentialsId = options.credentialsId;
+    this.#options = options;
+    this.#client = new Route53({
       region: 'us-east-1', // Route 53 is one global service, addressed by this region
       maxAttempts: 1,
       requestHandler: AWS_CONNECTIONS,
-      credentials,
+      credentials: options.credentials,
     });
   }
 
@@ -78,15 +66,10 @@ export class Route53Api {
     for (let page = 0; page < MAX_ZONE_PAGES; page++) {
       const input = { MaxItems: 100, Marker: marker };
       const answer = await this.#request('ListHostedZones', 'list the hosted zones', () =>
-        this.#client.send(new ListHostedZonesCommand(input)),
+        this.#client.listHostedZones(input),
       );
-      for (const zone of answer.HostedZones ?? []) {
-        if (zone.Id === undefined || zone.Name === undefined) continue;
-        zones.push({
-          id: stripIdPrefix(zone.Id),
-          name: decodeName(zone.Name),
-          private: zone.Config?.PrivateZone === true,
-        });
+      for (const { Id = '', Name = '', Config } of answer.HostedZones ?? []) {
+        zones.push({ id: stripIdPrefix(Id), name: decodeName(Name), private: Config?.PrivateZone === true });
       }
       if (answer.IsTruncated !== true || answer.NextMarker === undefined) return zones;
       marker = answer.NextMarker;
@@ -99,7 +82,7 @@ export class Route53Api {
 
   async nameServers(zoneId: string): Promise<readonly string[]> {
     const answer = await this.#request('GetHostedZone', `describe hosted zone ${zoneId}`, () =>
-      this.#client.send(new GetHostedZoneCommand({ Id: zoneId })),
+      this.#client.getHostedZone({ Id: zoneId }),
     );
     return (answer.DelegationSet?.NameServers ?? []).map(decodeName);
   }
@@ -109,7 +92,15 @@ export class Route53Api {
     const sets = new Map<string, TxtRecordSet>();
     let rest = [...names].toSorted(compareNamesByLabel);
     for (let start = rest[0]; start !== undefined; start = rest[0]) {
-      const page = await this.#readPage(zoneId, start, rest.length === 1 ? 1 : MAX_PAGE_SIZE);
+      const input = {
+        HostedZoneId: zoneId,
+        StartRecordName: `${start}.`,
+        StartRecordType: 'TXT',
+        MaxItems: rest.length === 1 ? 1 : MAX_PAGE_SIZE,
+      } as const;
+      const page = await this.#request('ListResourceRecordSets', `list records of hosted zone ${zoneId}`, () =>
+        this.#client.listResourceRecordSets(input),
+      );
       for (const found of page.ResourceRecordSets ?? []) {
         const set = readTxtSet(found);
         if (set !== undefined) sets.set(set.name, set);
@@ -125,39 +116,22 @@ export class Route53Api {
     return sets;
   }
 
-  async #readPage(zoneId: string, start: string, size: number): Promise<ListResourceRecordSetsCommandOutput> {
-    return this.#request('ListResourceRecordSets', `list records of hosted zone ${zoneId}`, () =>
-      this.#client.send(
-        new ListResourceRecordSetsCommand({
-          HostedZoneId: zoneId,
-          StartRecordName: `${start}.`,
-          StartRecordType: 'TXT',
-          MaxItems: size,
-        }),
-      ),
-    );
-  }
-
   /** @throws ChangeRefusedError when Route 53 rejects the batch, of which nothing is done then. */
   async change(zoneId: string, changes: readonly TxtChange[]): Promise<SubmittedChange> {
+    const batch = changes.map(({ action, set }) => ({
+      Action: action,
+      ResourceRecordSet: {
+        Name: `${set.name}.`,
+        Type: 'TXT' as const,
+        TTL: set.ttlSeconds,
+        ResourceRecords: set.values.map((value) => ({ Value: value })),
+      },
+    }));
     const answer = await this.#request('ChangeResourceRecordSets', `change TXT records of hosted zone ${zoneId}`, () =>
-      this.#client.send(
-        new ChangeResourceRecordSetsCommand({
-          HostedZoneId: zoneId,
-          ChangeBatch: {
-            Comment: 'certman',
-            Changes: changes.map(({ action, set }) => ({
-              Action: action,
-              ResourceRecordSet: {
-                Name: `${set.name}.`,
-                Type: 'TXT',
-                TTL: set.ttlSeconds,
-                ResourceRecords: set.values.map((value) => ({ Value: value })),
-              },
-            })),
-          },
-        }),
-      ),
+      this.#client.changeResourceRecordSets({
+        HostedZoneId: zoneId,
+        ChangeBatch: { Comment: 'certman', Changes: batch },
+      }),
     );
     const info = answer.ChangeInfo;
     if (info?.Id === undefined) {
@@ -168,19 +142,20 @@ export class Route53Api {
 
   async isInSync(changeId: string): Promise<boolean> {
     const answer = await this.#request('GetChange', `describe change ${changeId}`, () =>
-      this.#client.send(new GetChangeCommand({ Id: changeId })),
+      this.#client.getChange({ Id: changeId }),
     );
     return answer.ChangeInfo?.Status === 'INSYNC';
   }
 
   async #request<T>(action: string, doing: string, send: () => Promise<T>): Promise<T> {
-    await this.#rateLimiter.acquire();
-    this.#onRequest?.('route53', action);
+    const { rateLimiter, onRequest } = this.#options;
+    await rateLimiter.acquire();
+    onRequest?.('route53', action);
     try {
       return await send();
     } catch (error) {
       const problem = fromAwsError(doing, error);
-      if (problem.code === 'dns/throttled') this.#rateLimiter.backOff(1_000);
+      if (problem.code === 'dns/throttled') rateLimiter.backOff(1_000);
       throw problem;
     }
   }
