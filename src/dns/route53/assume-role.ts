@@ -11,18 +11,15 @@ const EXPIRY_MARGIN_MS = 120_000;
 /** Static credentials, or those of a session. */
 export interface SessionCredentials extends AwsCredentials {
   readonly sessionToken?: string;
+  readonly expiration?: Date;
 }
 
-/** An assumed role. */
-export interface Session {
-  readonly credentials: SessionCredentials;
-  /** Epoch milliseconds. */
-  readonly expires: number;
-}
+/** Credentials of an assumed role. */
+export type Session = Required<SessionCredentials>;
 
 /** How long a session may still be used, in milliseconds. */
-export function usableMs(session: Session): number {
-  return session.expires - Date.now() - EXPIRY_MARGIN_MS;
+export function usableMs({ expiration }: Session): number {
+  return expiration.getTime() - Date.now() - EXPIRY_MARGIN_MS;
 }
 
 /** Calls STS AssumeRole. @throws CertmanError `dns/accessDenied` when the role may not be assumed, other `dns/…`. */
@@ -48,8 +45,10 @@ export async function assumeRole(
       });
     }
     return {
-      credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
-      expires: Expiration?.getTime() ?? Date.now() + SESSION_SECONDS * 1_000,
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
+      expiration: Expiration ?? new Date(Date.now() + SESSION_SECONDS * 1_000),
     };
   } catch (error) {
     throw fromAwsError(`let role ${role.arn} be assumed`, error);

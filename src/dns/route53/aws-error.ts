@@ -1,24 +1,21 @@
 /** Names of errors: "Common Errors" and the errors of each action in the API references of Route 53 and STS. */
+import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 
 /** By the name of AWS's error without its suffix `Exception`; the last two by Node's or the SDK's code too. */
-const CODES: readonly (readonly [RegExp, FailureCode])[] = [
-  [
+const ERROR_NAMES: Readonly<Partial<Record<FailureCode, RegExp>>> = {
+  'dns/accessDenied':
     /^(AccessDenied|AuthFailure|ExpiredToken|IncompleteSignature|InvalidAccessKeyId|InvalidClientTokenId|InvalidSignature|MissingAuthenticationToken|NotAuthorized|OptInRequired|RequestExpired|SignatureDoesNotMatch|UnauthorizedAccess|UnrecognizedClient)$/,
-    'dns/accessDenied',
-  ],
-  [
+  'dns/throttled':
     /^(Throttling|Throttled|RequestLimitExceeded|RequestThrottled|TooManyRequests|SlowDown|PriorRequestNotComplete)$/,
-    'dns/throttled',
-  ],
-  [/^(InvalidChangeBatch|InvalidInput|ValidationError)$/, 'dns/changeRefused'],
-  [/^NoSuchHostedZone$/, 'dns/zoneNotFound'],
-  [/^CredentialsProviderError$/, 'dns/credentialsMissing'],
-  [
+  'dns/changeRefused': /^(InvalidChangeBatch|InvalidInput|ValidationError)$/,
+  'dns/zoneNotFound': /^NoSuchHostedZone$/,
+  'dns/credentialsMissing': /^CredentialsProviderError$/,
+  'dns/unreachable':
     /^(ECONNREFUSED|ECONNRESET|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EPIPE|ETIMEDOUT|NetworkingError|RequestTimeout|TimeoutError)$/,
-    'dns/unreachable',
-  ],
-];
+};
+
+const NAMED_CODES = Object.keys(ERROR_NAMES) as readonly FailureCode[];
 
 const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'dns/accessDenied':
@@ -51,14 +48,22 @@ export class ChangeRefusedError extends CertmanError {
   }
 }
 
+/** An error of the SDK or of Node; `messages` are those of InvalidChangeBatch. */
+type AwsError = Error & {
+  readonly messages?: readonly string[];
+  readonly $metadata?: { readonly httpStatusCode?: number };
+};
+
 /** Types a failure of AWS. @param doing what was being done, as in "AWS did not …". */
-export function fromAwsError(doing: string, error: unknown): CertmanError {
-  if (error instanceof CertmanError) return error;
-  const found = readAwsError(error);
-  const { name, message, messages } = found;
+export function fromAwsError(doing: string, thrown: unknown): CertmanError {
+  if (thrown instanceof CertmanError) return thrown;
+  const error: AwsError = thrown instanceof Error ? thrown : new Error(typeof thrown);
+  const { message, messages = [] } = error;
+  const errorCode = errorCodeOf(error);
+  const name = error.name === 'Error' && errorCode !== undefined ? errorCode : error.name;
   const said = sanitizedMessage(name, message);
   const cause = sanitizedCause(error, said);
-  const code = failureCodeOf(found);
+  const code = failureCodeOf([name, errorCode ?? ''], error.$metadata?.httpStatusCode);
   if (code === 'dns/changeRefused') {
     const details = [...messages, message].join('\n').slice(0, 1 << 20);
     const first = sanitizedMessage(name, messages[0] ?? message);
@@ -74,47 +79,22 @@ export function fromAwsError(doing: string, error: unknown): CertmanError {
 }
 
 /** What of an error may be logged: its sanitized message and its stack, without the fields of requests and answers. */
-function sanitizedCause(error: unknown, said: string): unknown {
-  if (!(error instanceof Error)) return undefined;
-  const { stack = '', message } = error;
+function sanitizedCause({ name, message, stack = '' }: Error, said: string): Error {
   const words = stack.lastIndexOf(message);
   const copy = new Error(said);
-  copy.name = error.name;
+  copy.name = name;
   copy.stack = words === -1 ? said : `${said}${stack.slice(words + message.length)}`;
   return copy;
 }
 
-function failureCodeOf({ name, code, status }: AwsError): FailureCode {
-  for (const found of [name, code]) {
-    const known = CODES.find(([names]) => names.test((found ?? '').replace(/Exception$/, '')));
-    if (known !== undefined) return known[1];
+function failureCodeOf(names: readonly string[], status: number | undefined): FailureCode {
+  for (const name of names) {
+    const known = NAMED_CODES.find((code) => ERROR_NAMES[code]?.test(name.replace(/Exception$/, '')));
+    if (known !== undefined) return known;
   }
   if (status === 429) return 'dns/throttled';
   if (status === 401 || status === 403) return 'dns/accessDenied';
   return status !== undefined && status >= 500 ? 'dns/unreachable' : 'dns/unexpected';
-}
-
-interface AwsError {
-  readonly name: string;
-  readonly code: string | undefined;
-  readonly message: string;
-  readonly messages: readonly string[];
-  readonly status: number | undefined;
-}
-
-function readAwsError(error: unknown): AwsError {
-  if (!(error instanceof Error)) {
-    return { name: typeof error, code: undefined, message: '', messages: [], status: undefined };
-  }
-  const fields = error as Error & { code?: unknown; messages?: unknown; $metadata?: { httpStatusCode?: unknown } };
-  const status = fields.$metadata?.httpStatusCode;
-  return {
-    name: error.name === 'Error' && typeof fields.code === 'string' ? fields.code : error.name,
-    code: typeof fields.code === 'string' ? fields.code : undefined,
-    message: error.message,
-    messages: Array.isArray(fields.messages) ? fields.messages.filter((text) => typeof text === 'string') : [],
-    status: typeof status === 'number' ? status : undefined,
-  };
 }
 
 /** Without secrets: AWS quotes a refused signature's canonical request (session token), and a refused key's id. */

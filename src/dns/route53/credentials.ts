@@ -8,7 +8,6 @@ import {
   OPERATOR_AWS_SECRET,
   readAwsCredentials,
   readStsRoles,
-  type StsRoles,
 } from '../../kubernetes/objects/aws-credentials.ts';
 import { platformUnsupported } from '../provider.ts';
 import { assumeRole, type Session, type SessionCredentials, usableMs } from './assume-role.ts';
@@ -51,82 +50,67 @@ export class CredentialSource {
    *   be assumed), `dns/platformUnsupported`, `kubernetes/…`.
    */
   async resolve(target: ZoneTarget): Promise<ResolvedCredentials> {
-    // On every call: a cluster of the same namespace may have put the same credentials into the cache.
-    this.#requireOwnSecret(target);
-    return await this.#resolved.get(this.#keyOf(target), () => this.#load(target));
+    // Checks on every call: a cluster of the same namespace may have put the same credentials into the cache.
+    const { key, load } = this.#sourceOf(target);
+    return await this.#resolved.get(key, load);
   }
 
   /** AWS refused the target's credentials: the next call reads them anew. */
   invalidate(target: ZoneTarget): void {
-    this.#resolved.delete(this.#keyOf(target));
+    this.#resolved.delete(this.#sourceOf(target).key);
   }
 
-  #keyOf({ namespace, clusterName, platform }: ZoneTarget): string {
-    if (this.#options.fedramp !== undefined) return 'own';
-    if (platform.kind !== 'aws') return platform.kind;
-    if (platform.sts) return `sts ${namespace}/${clusterName}`;
-    return platform.credentialsSecret === undefined ? 'default' : `secret ${namespace}/${platform.credentialsSecret}`;
-  }
-
-  async #load(target: ZoneTarget): Promise<ResolvedCredentials> {
-    const { kubernetes, operatorNamespace, fedramp } = this.#options;
-    const { platform, namespace, clusterName } = target;
-    const operatorSecret = { namespace: operatorNamespace, name: OPERATOR_AWS_SECRET };
+  /**
+   * Where the target's credentials come from; `key` is equal for targets that share them. A standalone request uses its
+   * own Secret only: with certman's credentials, its author could get names of other users.
+   */
+  #sourceOf(target: ZoneTarget): { readonly key: string; readonly load: () => Promise<ResolvedCredentials> } {
+    const { kubernetes, fedramp } = this.#options;
+    const { kind, platform, namespace, clusterName } = target;
     if (fedramp !== undefined) {
-      try {
-        return toResolved(await readAwsCredentials(kubernetes, operatorSecret));
-      } catch (error) {
-        // Without the Secret, the worker has a role of its own.
-        if (error instanceof CertmanError && error.code === 'dns/credentialsMissing') return DEFAULT_CHAIN;
-        throw error;
-      }
+      if (kind !== undefined && !fedramp.standaloneRequests) throw ownCredentialsRefused(target);
+      return { key: 'own', load: () => this.#loadOwn() };
     }
     if (platform.kind !== 'aws') throw platformUnsupported(target, ['aws']);
-    if (platform.sts) {
-      const [operator, roles] = await Promise.all([
-        readAwsCredentials(kubernetes, operatorSecret),
-        readStsRoles(kubernetes, { namespace, claimName: clusterName }),
-      ]);
-      return await this.#assumeRoles(operator, roles, platform.region);
+    const { sts, region, credentialsSecret: name } = platform;
+    if (kind !== undefined && (sts || name === undefined)) throw secretRequired(target);
+    if (sts) {
+      const claim = { namespace, claimName: clusterName };
+      return { key: `sts ${namespace}/${clusterName}`, load: () => this.#assumeRoles(claim, region) };
     }
-    if (platform.credentialsSecret === undefined) return DEFAULT_CHAIN;
-    return toResolved(await readAwsCredentials(kubernetes, { namespace, name: platform.credentialsSecret }));
+    if (name === undefined) return { key: 'default', load: () => Promise.resolve(DEFAULT_CHAIN) };
+    const load = async () => toResolved(await readAwsCredentials(kubernetes, { namespace, name }));
+    return { key: `secret ${namespace}/${name}`, load };
   }
 
-  /** A standalone request uses its own Secret only: with certman's, its author could get names of other users. */
-  #requireOwnSecret({ kind, namespace, clusterName, platform }: ZoneTarget): void {
-    if (kind === undefined) return;
-    const request = `CertificateRequest ${namespace}/${clusterName} is standalone`;
-    const { fedramp } = this.#options;
-    if (fedramp !== undefined) {
-      if (fedramp.standaloneRequests) return;
-      throw new CertmanError({
-        code: 'dns/credentialsMissing',
-        message: `${request}, and in FedRAMP mode there are only certman's own AWS credentials, which serve ClusterDeployments.`,
-        remedy:
-          "Let a ClusterDeployment request the certificate, or have certman's operator set CERTMAN_FEDRAMP_STANDALONE_REQUESTS.",
-      });
+  #readOwn(): Promise<AwsCredentials> {
+    const { kubernetes, operatorNamespace: namespace } = this.#options;
+    return readAwsCredentials(kubernetes, { namespace, name: OPERATOR_AWS_SECRET });
+  }
+
+  async #loadOwn(): Promise<ResolvedCredentials> {
+    try {
+      return toResolved(await this.#readOwn());
+    } catch (error) {
+      // Without the Secret, the worker has a role of its own.
+      if (error instanceof CertmanError && error.code === 'dns/credentialsMissing') return DEFAULT_CHAIN;
+      throw error;
     }
-    if (platform.kind !== 'aws' || (platform.credentialsSecret !== undefined && !platform.sts)) return;
-    throw new CertmanError({
-      code: 'dns/credentialsMissing',
-      message: `${request}, but its spec.platform.aws.credentials names no Secret, and certman's own AWS credentials serve ClusterDeployments only.`,
-      remedy: `Name a Secret of namespace ${namespace} there that has aws_access_key_id and aws_secret_access_key; issuance then continues.`,
-      neverSent: true,
-    });
   }
 
   /** The jump role first, from it the customer's role; clusters with the same roles share the sessions. */
-  async #assumeRoles(operator: AwsCredentials, roles: StsRoles, region: string): Promise<ResolvedCredentials> {
-    const { jumpRoleArn, customerRoleArn, externalId } = roles;
+  async #assumeRoles(claim: { namespace: string; claimName: string }, region: string): Promise<ResolvedCredentials> {
+    const [operator, { jumpRoleArn, customerRoleArn, externalId }] = await Promise.all([
+      this.#readOwn(),
+      readStsRoles(this.#options.kubernetes, claim),
+    ]);
     const jumpKey = digest(operator.accessKeyId, operator.secretAccessKey, jumpRoleArn);
     const assumeJump = () => assumeRole(operator, { arn: jumpRoleArn, region });
     const jump = await this.#sessions.get(jumpKey, assumeJump, usableMs);
-    const assumeCustomer = () => assumeRole(jump.credentials, { arn: customerRoleArn, region, externalId });
+    const assumeCustomer = () => assumeRole(jump, { arn: customerRoleArn, region, externalId });
     const customerKey = digest(jumpKey, customerRoleArn, externalId ?? '');
     const customer = await this.#sessions.get(customerKey, assumeCustomer, usableMs);
-    const account = /^arn:[^:]*:iam::(\d+):/.exec(customerRoleArn)?.[1];
-    return { ...toResolved(customer.credentials), account: account ?? customerRoleArn };
+    return { ...toResolved(customer), account: customerRoleArn.split(':')[4] ?? customerRoleArn };
   }
 }
 
@@ -137,4 +121,22 @@ function toResolved(credentials: SessionCredentials): ResolvedCredentials {
 
 function digest(...parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+function ownCredentialsRefused({ namespace, clusterName }: ZoneTarget): CertmanError {
+  return new CertmanError({
+    code: 'dns/credentialsMissing',
+    message: `CertificateRequest ${namespace}/${clusterName} is standalone, and in FedRAMP mode there are only certman's own AWS credentials, which serve ClusterDeployments.`,
+    remedy:
+      "Let a ClusterDeployment request the certificate, or have certman's operator set CERTMAN_FEDRAMP_STANDALONE_REQUESTS.",
+  });
+}
+
+function secretRequired({ namespace, clusterName }: ZoneTarget): CertmanError {
+  return new CertmanError({
+    code: 'dns/credentialsMissing',
+    message: `CertificateRequest ${namespace}/${clusterName} is standalone, but its spec.platform.aws.credentials names no Secret, and certman's own AWS credentials serve ClusterDeployments only.`,
+    remedy: `Name a Secret of namespace ${namespace} there that has aws_access_key_id and aws_secret_access_key; issuance then continues.`,
+    neverSent: true,
+  });
 }
