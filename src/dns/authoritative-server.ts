@@ -5,7 +5,8 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIPv6 } from 'node:net';
 import pLimit from 'p-limit';
 import { LoadingCache } from '../cache/loading-cache.ts';
-import { decodeTxtResponse, encodeTxtQuery, isTruncated, type TxtResponse } from './dns-message.ts';
+import { errorCodeOf } from '../failures/error-code.ts';
+import { decodeTxtResponse, encodeTxtQuery, isTruncated, NO_ANSWER, type TxtResponse } from './dns-message.ts';
 import { formatHostAndPort, type HostAndPort } from './host-and-port.ts';
 import type { TxtSource } from './txt-source.ts';
 
@@ -49,8 +50,7 @@ export class AuthoritativeServer implements TxtSource {
         this.#hasAnswered = true;
         return reply;
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        return this.#recordFailure(`it cannot be reached (${typeof code === 'string' ? code : 'unknown'})`);
+        return this.#recordFailure(`it cannot be reached (${errorCodeOf(error) ?? 'unknown'})`);
       }
     });
   }
@@ -64,8 +64,7 @@ export class AuthoritativeServer implements TxtSource {
     for (let tried = 0; tried < UDP_ATTEMPTS; tried++) {
       const message = await queryUdp(address, port, query, accept);
       if (message === undefined) continue;
-      const reply = accept(isTruncated(message) ? await queryTcp(address, port, query) : message);
-      return reply ?? { kind: 'inconclusive', why: 'its answer is no DNS answer to the question' };
+      return accept(isTruncated(message) ? await queryTcp(address, port, query) : message) ?? NO_ANSWER;
     }
     return undefined;
   }
@@ -83,31 +82,28 @@ export class AuthoritativeServer implements TxtSource {
 }
 
 /** @returns the first datagram that answers the question; undefined when none comes in time. */
-function queryUdp(
+async function queryUdp(
   address: string,
   port: number,
   query: Buffer,
   accept: (message: Buffer) => unknown,
 ): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
-    let ended = false;
-    const end = (finish: () => void): void => {
-      if (ended) return;
-      ended = true;
-      clearTimeout(timer);
-      socket.close();
-      finish();
-    };
-    // After a busy moment, the timer runs before the datagrams that have arrived: setImmediate reads them first.
-    const timer = setTimeout(() => setImmediate(() => end(() => resolve(undefined))), UDP_TIMEOUT_MS);
-    socket.once('error', (error) => end(() => reject(error)));
-    socket.on('message', (message) => {
-      if (accept(message) !== undefined) end(() => resolve(message));
-    });
-    // Connected, so that the kernel drops other senders' datagrams and reports a refusal.
-    socket.connect(port, address, () => socket.send(query));
+  const { promise: answer, resolve, reject } = Promise.withResolvers<Buffer | undefined>();
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  socket.on('error', reject);
+  socket.on('message', (message) => {
+    if (accept(message) !== undefined) resolve(message);
   });
+  // Connected, so that the kernel drops other senders' datagrams and reports a refusal.
+  socket.connect(port, address, () => socket.send(query));
+  // After a busy moment, the timer runs before the datagrams that have arrived: setImmediate reads them first.
+  const timer = setTimeout(() => setImmediate(resolve, undefined), UDP_TIMEOUT_MS);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(timer);
+    socket.close();
+  }
 }
 
 /** RFC 1035 §4.2.2: a length of two bytes before each message. */
@@ -115,7 +111,7 @@ async function queryTcp(address: string, port: number, query: Buffer): Promise<B
   const length = Buffer.alloc(2);
   length.writeUInt16BE(query.length);
   const socket = connect(port, address);
-  const deadline = setTimeout(() => socket.destroy(new TimeoutError()), TCP_TIMEOUT_MS);
+  const deadline = setTimeout(() => socket.destroy(errorWithCode('ETIMEDOUT')), TCP_TIMEOUT_MS);
   try {
     socket.write(Buffer.concat([length, query]));
     let received = Buffer.alloc(0);
@@ -124,17 +120,13 @@ async function queryTcp(address: string, port: number, query: Buffer): Promise<B
       const end = received.length < 2 ? Number.POSITIVE_INFINITY : received.readUInt16BE(0) + 2;
       if (received.length >= end) return received.subarray(2, end);
     }
-    throw new ClosedError();
+    throw errorWithCode('ECONNRESET');
   } finally {
     clearTimeout(deadline);
     socket.destroy();
   }
 }
 
-class TimeoutError extends Error {
-  readonly code = 'ETIMEDOUT';
-}
-
-class ClosedError extends Error {
-  readonly code = 'ECONNRESET';
+function errorWithCode(code: string): Error {
+  return Object.assign(new Error(code), { code });
 }

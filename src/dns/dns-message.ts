@@ -20,6 +20,9 @@ export type TxtResponse =
   /** Neither values nor their absence: refused, failed, malformed. */
   | { readonly kind: 'inconclusive'; readonly why: string };
 
+/** What a message amounts to that does not answer the query. */
+export const NO_ANSWER: TxtResponse = { kind: 'inconclusive', why: 'its answer is no DNS answer to the question' };
+
 /** A query for the TXT records of a name. */
 export interface TxtQuery {
   /** 0 for DoH, so that caches can share responses (RFC 8484 §4.1). */
@@ -80,29 +83,28 @@ function readRecords(
   answers: readonly packet.Answer[],
   authorities: readonly packet.Answer[],
 ): TxtResponse {
+  const texts = answers.filter((record) => record.type === 'TXT');
+  const aliases = answers.filter((record): record is packet.StringAnswer => record.type === 'CNAME');
   let owner = name;
   for (let hop = 0; hop < MAX_CNAMES_PER_RESPONSE; hop++) {
-    const texts = answers.filter((record) => record.type === 'TXT' && normalizeName(record.name) === owner);
-    if (texts.length > 0)
-      return { kind: 'values', values: texts.map(textOf), ttlSeconds: Math.min(...texts.map(ttlOf)) };
-    const alias = answers.find((record) => record.type === 'CNAME' && normalizeName(record.name) === owner);
-    if (alias?.type !== 'CNAME') break;
+    const found = texts.filter((record) => normalizeName(record.name) === owner);
+    if (found.length > 0) {
+      return { kind: 'values', values: found.map(textOf), ttlSeconds: Math.min(...found.map(({ ttl = 0 }) => ttl)) };
+    }
+    const alias = aliases.find((record) => normalizeName(record.name) === owner);
+    if (alias === undefined) break;
     owner = normalizeName(alias.data);
     if (owner === name) return { kind: 'inconclusive', why: 'its aliases lead in a circle' };
   }
   if (owner !== name) return { kind: 'alias', target: owner };
   const soa = authorities.find((record) => record.type === 'SOA');
-  if (soa?.type !== 'SOA') return { kind: 'absent' };
-  return { kind: 'absent', ttlSeconds: Math.min(ttlOf(soa), soa.data.minimum ?? ttlOf(soa)) };
+  if (soa === undefined) return { kind: 'absent' };
+  const { ttl = 0, data } = soa;
+  return { kind: 'absent', ttlSeconds: Math.min(ttl, data.minimum ?? ttl) };
 }
 
 /** The character-strings of a TXT record are one text (RFC 8555 §8.4, RFC 7208 §3.3). */
-function textOf(record: packet.Answer): string {
-  if (record.type !== 'TXT') return '';
-  const parts = Array.isArray(record.data) ? record.data : [record.data];
+function textOf({ data }: packet.TxtAnswer): string {
+  const parts = Array.isArray(data) ? data : [data];
   return Buffer.concat(parts.map((part) => Buffer.from(part))).toString('utf8');
-}
-
-function ttlOf(record: packet.Answer): number {
-  return 'ttl' in record && typeof record.ttl === 'number' ? record.ttl : 0;
 }

@@ -3,7 +3,7 @@ import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from './abortable.ts';
 import { AuthoritativeServer } from './authoritative-server.ts';
-import { createDohConnections, DohResolver } from './doh-resolver.ts';
+import { createDohConnections, dohResolver } from './doh-resolver.ts';
 import type { HostAndPort } from './host-and-port.ts';
 import { combine, observe, summarize, type TxtObservation } from './observation.ts';
 import { evaluateQuorum, type Quorum } from './quorum.ts';
@@ -67,7 +67,7 @@ export class PropagationCheck {
     const { timeoutMs } = options;
     this.#connections = createDohConnections({ ca: options.resolverCa, timeoutMs });
     this.#resolvers = options.resolvers.map((url) =>
-      coalesceQueries(new DohResolver(url, this.#connections, timeoutMs), COALESCE_MS),
+      coalesceQueries(dohResolver(url, this.#connections, timeoutMs), COALESCE_MS),
     );
   }
 
