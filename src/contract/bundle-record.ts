@@ -50,7 +50,6 @@ export interface LastAttempt {
 /** Why a step of a decommission is not done yet. */
 export interface BlockedStep {
   readonly failure: FailureInfo;
-  readonly failedAt: string;
   readonly attempts: number;
   /** Absent while a closed gate keeps it from being retried. */
   readonly nextAttempt?: string;

@@ -94,6 +94,11 @@ export interface FailureInfo {
   readonly neverSent?: true;
 }
 
+/** A failure with the retry mode of its code. */
+export function failureInfo(parts: Omit<FailureInfo, 'retry'>): FailureInfo {
+  return { ...parts, retry: retryModeOf(parts.code) };
+}
+
 /** What a thrower states; the retry mode follows from the code. */
 export interface FailureParts extends Omit<FailureInfo, 'retry' | 'notBefore'> {
   readonly notBefore?: Date | undefined;
@@ -107,7 +112,7 @@ export class CertmanError extends Error {
   constructor({ cause, notBefore, ...parts }: FailureParts) {
     super(parts.message, { cause });
     this.name = 'CertmanError';
-    this.info = { ...parts, retry: retryModeOf(parts.code), notBefore: notBefore?.toISOString() };
+    this.info = failureInfo({ ...parts, notBefore: notBefore?.toISOString() });
   }
 
   get code(): FailureCode {

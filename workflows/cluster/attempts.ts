@@ -1,61 +1,41 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 
-/** Attempts that finished in this run. */
-export interface FinishedAttempts {
-  readonly count: number;
-  readonly last: 'none' | AttemptOutcome;
-}
-
 /** How an attempt finished. */
 export type AttemptOutcome = 'issued' | 'renewed' | 'failed';
 
-/** The attempts at one bundle's certificate, one at a time. */
+/** The attempts at one bundle's certificate in this run, one at a time. */
 export class Attempts {
-  #requested = false;
-  #underWay: { readonly names: string; readonly scope: CancellationScope } | undefined;
-  #outdated = false;
-  #finished: FinishedAttempts = { count: 0, last: 'none' };
-  #renewals = 0;
-
   /** Whether an operator's request for a renewal waits for an attempt to finish. */
-  get requested(): boolean {
-    return this.#requested;
-  }
-
-  get finished(): FinishedAttempts {
-    return this.#finished;
-  }
-
-  get renewals(): number {
-    return this.#renewals;
-  }
-
+  requested = false;
+  finished = 0;
+  lastOutcome: AttemptOutcome | undefined;
+  renewals = 0;
   /** Whether {@link cancelIfOutdated} cancelled the last order. If not, a person did. */
-  get outdated(): boolean {
-    return this.#outdated;
-  }
+  outdated = false;
+  #underWay: { readonly names: string; readonly scope: CancellationScope } | undefined;
 
   /** Requests a renewal. An attempt under way fulfils it. @returns whether a new attempt is needed. */
   request(): boolean {
-    this.#requested = true;
+    this.requested = true;
     return this.#underWay === undefined;
   }
 
   finish(how: AttemptOutcome): void {
-    this.#requested = false;
-    if (how === 'renewed') this.#renewals += 1;
-    this.#finished = { count: this.#finished.count + 1, last: how };
+    this.requested = false;
+    this.finished += 1;
+    this.lastOutcome = how;
+    if (how === 'renewed') this.renewals += 1;
   }
 
   /** Fails a request for a renewal that cannot be attempted now, instead of keeping it for later. */
   rejectRequest(): void {
-    if (this.#requested) this.finish('failed');
+    if (this.requested) this.finish('failed');
   }
 
   async run<T>(view: BundleView, order: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
-    this.#outdated = false;
+    this.outdated = false;
     this.#underWay = { names: namesKey(view), scope };
     try {
       return await scope.run(order);
@@ -73,7 +53,7 @@ export class Attempts {
   cancelIfOutdated(wanted: BundleView | undefined): void {
     if (this.#underWay === undefined) return;
     if (wanted !== undefined && namesKey(wanted) === this.#underWay.names) return;
-    this.#outdated = true;
+    this.outdated = true;
     this.#underWay.scope.cancel();
   }
 }

@@ -47,11 +47,6 @@ export interface OrderableView extends BundleView {
   readonly names: Extract<BundleView['names'], { readonly kind: 'valid' }>;
 }
 
-/** Whether a certificate can have the bundle's names. */
-export function isOrderable(view: BundleView): view is OrderableView {
-  return view.names.kind === 'valid';
-}
-
 /** One bundle of a cluster: its record, the one way to change its state, and the loop that runs it. */
 export class Bundle {
   readonly cluster: ClusterContext;

@@ -1,13 +1,11 @@
 /** The decommission of one bundle: revoke its certificates, withdraw leftover TXT records, delete its objects. */
-import { workflowInfo } from '@temporalio/workflow';
 import { blockedMessage } from '../../src/certificates/status-messages.ts';
 import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
-import type { RevocationEntry } from '../../src/contract/activities.ts';
 import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { decommissionRules, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';
 import type { Bundle, StatusEvent } from './bundle.ts';
-import { type RetryInterruption, type RetryOptions, retryUntil } from './retry-until.ts';
+import { type RetryOptions, retryUntil } from './retry-until.ts';
 
 /** RFC 5280 §5.3.1: the cluster of these certificates operates no more. */
 const CESSATION_OF_OPERATION = 5;
@@ -30,10 +28,10 @@ export async function decommissionRemovedBundle(bundle: Bundle): Promise<boolean
   const { record } = bundle;
   const started = record.state === 'Decommissioning' ? record.started : await startDecommission();
   if (isAborted(bundle)) return false;
-  const outcome = await decommissionBundle(bundle, started);
-  if (outcome.kind !== 'done') return false;
+  const result = await decommissionBundle(bundle, started);
+  if (result === undefined) return false;
   // The record is removed with the bundle: its failures are reported nowhere else.
-  for (const failure of outcome.result.failures) await bundle.show(incompleteEvent(failure));
+  for (const failure of result.failures) await bundle.show(incompleteEvent(failure));
   return true;
 }
 
@@ -50,41 +48,40 @@ async function waitForGate(bundle: Bundle, message: string): Promise<void> {
   await changes.sleep(seen);
 }
 
-/** @returns its result, or why it was interrupted. A bundle that was decommissioned before keeps its result. */
+/** @returns undefined when it was interrupted. A bundle that was decommissioned before keeps its result. */
 export async function decommissionBundle(
   bundle: Bundle,
   started: DecommissionStarted,
-): Promise<{ readonly kind: 'done'; readonly result: BundleDecommissionResult } | RetryInterruption> {
+): Promise<BundleDecommissionResult | undefined> {
   const { record, cluster } = bundle;
-  if (record.state === 'Decommissioning' && record.result !== undefined) return { kind: 'done', result: record.result };
+  if (record.state === 'Decommissioning' && record.result !== undefined) return record.result;
   bundle.enter(
     { state: 'Decommissioning', started },
     { message: `Revoking its certificates, then deleting ${objectsOf(bundle)}.` },
   );
   cluster.publishSearchAttributes();
-  const done: Done = { revocations: [], removed: [] };
+  let done: Done = { revocations: [], removed: [] };
   const failures: FailureInfo[] = [];
   const options = retryOptions(bundle, started);
   for (const { run, isSlow } of stepsOf(bundle, record)) {
-    const attempt = () => retryUntil(options, () => run(done));
+    const attempt = () => retryUntil(options, run);
     const outcome = await (isSlow ? bundle.showIfSlow(attempt) : attempt());
+    if (outcome === undefined) return undefined;
     if (outcome.kind === 'failed') failures.push(outcome.failure);
-    else if (outcome.kind !== 'done') return outcome;
+    else done = { ...done, ...outcome.value };
   }
   const result: BundleDecommissionResult = { bundleName: bundle.name, ...done, failures };
   const message =
     failures.length === 0 ? 'Decommissioned.' : `Given up: ${failures.map((failure) => failure.message).join(' ')}`;
   bundle.enter({ state: 'Decommissioning', started, result }, { message });
-  return { kind: 'done', result };
+  return result;
 }
 
-interface Done {
-  revocations: readonly RevocationEntry[];
-  removed: readonly string[];
-}
+type Done = Pick<BundleDecommissionResult, 'revocations' | 'removed'>;
 
 interface Step {
-  readonly run: (done: Done) => Promise<void>;
+  /** Returns what it did, for the result. */
+  readonly run: () => Promise<Partial<Done>>;
   /** Its status is written while it runs. */
   readonly isSlow?: true;
 }
@@ -92,49 +89,39 @@ interface Step {
 /** In order; each is tried even if the one before was given up. */
 function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
   const { cluster, name } = bundle;
-  const objects = objectsOf(bundle);
   const { identity, relocation } = cluster.view;
-  const { secretName, requestName, issued, unclaimedOrders, leftoverRecords = [] } = record;
+  const { namespace } = identity;
+  const { secretName, requestName, issued, unclaimedOrders: orders, leftoverRecords: records = [] } = record;
   const revoke: Step = {
     isSlow: true,
-    run: async (done) => {
-      done.revocations = await revokeCertificates.executeWithOptions(
+    run: async () => {
+      const revocations = await revokeCertificates.executeWithOptions(
         { summary: `revoke the certificates of ${name}` },
-        [
-          {
-            namespace: identity.namespace,
-            secretName,
-            requestName,
-            issued,
-            orders: unclaimedOrders,
-            reason: CESSATION_OF_OPERATION,
-          },
-        ],
+        [{ namespace, secretName, requestName, issued, orders, reason: CESSATION_OF_OPERATION }],
       );
+      return { revocations };
     },
   };
   const withdraw: Step = {
-    run: () =>
-      withdrawTxtRecords.executeWithOptions(
-        {
-          summary: `withdraw ${leftoverRecords.length} leftover TXT records`,
-          scheduleToCloseTimeout: STEP_TIMEOUT,
-        },
-        [{ zone: zoneTargetOf(cluster.view), records: leftoverRecords }],
-      ),
+    run: async () => {
+      await withdrawTxtRecords.executeWithOptions(
+        { summary: `withdraw ${records.length} leftover TXT records`, scheduleToCloseTimeout: STEP_TIMEOUT },
+        [{ zone: zoneTargetOf(cluster.view), records }],
+      );
+      return {};
+    },
   };
   const remove: Step = {
-    run: async (done) => {
-      ({ removed: done.removed } = await removeBundle.executeWithOptions(
-        { summary: `delete ${objects}`, scheduleToCloseTimeout: STEP_TIMEOUT },
+    run: () =>
+      removeBundle.executeWithOptions(
+        { summary: `delete ${objectsOf(bundle)}`, scheduleToCloseTimeout: STEP_TIMEOUT },
         [{ cluster: identity, bundleName: name, secretName, requestName }],
-      ));
-    },
+      ),
   };
   return [
     // The cluster uses its certificates on the other management cluster.
     ...(relocation === 'outgoing' ? [] : [revoke]),
-    ...(leftoverRecords.length === 0 ? [] : [withdraw]),
+    ...(records.length === 0 ? [] : [withdraw]),
     remove,
   ];
 }
@@ -143,13 +130,12 @@ function retryOptions(bundle: Bundle, started: DecommissionStarted): RetryOption
   const { cluster, name, changes } = bundle;
   const deadline = started.policy === 'wait' ? Number.POSITIVE_INFINITY : Date.parse(started.since) + started.limitMs;
   return {
+    cluster,
     name,
     changes,
     deadline,
     isAborted: () => isAborted(bundle),
     isReleased: () => cluster.released || bundle.released,
-    // A released decommission has nothing left to wait for.
-    isContinueAsNewDue: () => cluster.decommissioning && !cluster.released && workflowInfo().continueAsNewSuggested,
     onBlocked: async (blocked) => {
       const { failure, attempts, nextAttempt } = blocked;
       const of = cluster.decommissioning ? 'cluster' : 'bundle';

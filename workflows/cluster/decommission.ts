@@ -1,4 +1,4 @@
-import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import { isCancellation } from '@temporalio/workflow';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
 import type { BlockedStep, BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
@@ -23,13 +23,10 @@ export async function decommission(cluster: ClusterCertificates): Promise<Decomm
   const failures = bundles.flatMap((result) => result.failures);
   const outcome = await retryUntil(
     {
+      // No deadline: a ClusterDeployment with the finalizer would never be deleted, so its removal cannot be given up.
+      cluster,
       name: cluster.name,
       changes: cluster.changes,
-      // A ClusterDeployment with the finalizer would never be deleted: its removal cannot be given up.
-      deadline: Number.POSITIVE_INFINITY,
-      isAborted: () => false,
-      isReleased: () => false,
-      isContinueAsNewDue: () => !cluster.released && workflowInfo().continueAsNewSuggested,
       onBlocked: (blocked) => reportFinalizerBlocked(cluster, started, blocked),
     },
     () =>
@@ -40,7 +37,7 @@ export async function decommission(cluster: ClusterCertificates): Promise<Decomm
         ]),
       ),
   );
-  if (outcome.kind !== 'done') return undefined;
+  if (outcome?.kind !== 'done') return undefined;
   const finalizer = outcome.value;
   return { cluster: identity, bundles, finalizerRemoved: finalizer !== 'kept', finalizer };
 }
@@ -54,8 +51,8 @@ async function decommissionBundles(
   const results: BundleDecommissionResult[] = [];
   for (const end of ends) {
     if (end.status === 'rejected') throw end.reason;
-    if (end.value.kind !== 'done') return undefined;
-    results.push(end.value.result);
+    if (end.value === undefined) return undefined;
+    results.push(end.value);
   }
   return results;
 }

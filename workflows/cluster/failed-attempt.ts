@@ -3,12 +3,12 @@ import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import { type LastAttempt, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
+import { type LastAttempt, lastAttemptOf, nextAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
 import type { FailureCode, FailureInfo } from '../../src/failures/failure.ts';
 import { recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { FAILED_AUTHORIZATIONS_PER_NAME } from '../../src/rate-limit/limits.ts';
-import type { Bundle } from './bundle.ts';
+import type { Bundle, StatusEvent } from './bundle.ts';
 import type { Wake } from './sleep-until.ts';
 
 /** Certificates without a key: the newest matter most. */
@@ -41,30 +41,21 @@ export async function recordFailure(
   // Counted until a success: two alternating failures do not restart the schedule. A wait for a limit does not count.
   const attempts = (before?.attempts ?? 0) + (failure.code === 'rateLimit/exactSet' ? 0 : 1);
   const at = nextAttemptAt(failure, attempts, now, record.certificate);
-  const nextAttempt = new Date(at).toISOString();
   bundle.attempts.finish('failed');
-  await bundle.transition(
-    {
-      state: failingStateOf(failure),
-      lastAttempt: {
-        failure,
-        failedAt: new Date(now).toISOString(),
-        caHost,
-        attempts,
-        // A failure before the order says nothing about it: its certificate may wait at the CA, with its key staged.
-        openOrder: leftovers === undefined ? before?.openOrder : leftovers.openOrder,
-      },
-      nextAttempt,
-      renewalTime: renewalTimeOf(record),
-    },
-    {
-      message: failureMessage(failure, attempts, nextAttempt),
-      dnsNames: view.names.kind === 'valid' ? view.names.dnsNames : [],
-      secretName: view.secretName,
-    },
-    { type: 'Warning', reason: 'Failing', message: failure.message },
-  );
-  return { kind: 'at', at };
+  bundle.learn({
+    dnsNames: view.names.kind === 'valid' ? view.names.dnsNames : [],
+    secretName: view.secretName,
+  });
+  const lastAttempt: LastAttempt = {
+    failure,
+    failedAt: new Date(now).toISOString(),
+    caHost,
+    attempts,
+    // A failure before the order says nothing about it: its certificate may wait at the CA, with its key staged.
+    openOrder: leftovers === undefined ? before?.openOrder : leftovers.openOrder,
+  };
+  await showFailing(bundle, lastAttempt, at, { type: 'Warning', reason: 'Failing', message: failure.message });
+  return at;
 }
 
 /** Epoch milliseconds before which Retry-After or CA limits bar an attempt; undefined: none, or for other names. */
@@ -89,28 +80,33 @@ export function isOtherCa(last: LastAttempt, caHost: string | undefined): boolea
 function earliestAttempt({ record, attempts }: Bundle, { failure, failedAt, attempts: count }: LastAttempt): number {
   if (attempts.requested) return 0;
   const failed = Date.parse(failedAt);
-  const isScheduled = record.state === 'Failing' || record.state === 'Waiting';
-  const planned = isScheduled
-    ? Date.parse(record.nextAttempt)
-    : nextAttemptAt(failure, count, failed, record.certificate);
+  const scheduled = nextAttemptOf(record);
+  const planned =
+    scheduled === undefined ? nextAttemptAt(failure, count, failed, record.certificate) : Date.parse(scheduled);
   if (ENDED_BY_OPERATOR_CODES.has(failure.code)) return planned;
   return CA_COUNTED_CODES.has(failure.code) ? Math.min(planned, failed + MIN_ATTEMPT_INTERVAL_MS) : 0;
 }
 
 /** Waits until `at` (epoch milliseconds), and reports it unless that was reported before. */
 export async function keepWaiting(bundle: Bundle, lastAttempt: LastAttempt, at: number): Promise<Wake> {
-  const { record } = bundle;
-  const { failure, attempts } = lastAttempt;
-  const wake: Wake = { kind: 'at', at };
   bundle.attempts.rejectRequest();
+  if (nextAttemptOf(bundle.record) !== new Date(at).toISOString()) await showFailing(bundle, lastAttempt, at);
+  return at;
+}
+
+async function showFailing(bundle: Bundle, lastAttempt: LastAttempt, at: number, event?: StatusEvent): Promise<void> {
+  const { failure, attempts } = lastAttempt;
   const nextAttempt = new Date(at).toISOString();
-  const isScheduled = record.state === 'Failing' || record.state === 'Waiting';
-  if (isScheduled && record.nextAttempt === nextAttempt) return wake;
   await bundle.transition(
-    { state: failingStateOf(failure), lastAttempt, nextAttempt, renewalTime: renewalTimeOf(record) },
+    {
+      state: failure.retry === 'onChange' ? 'Waiting' : 'Failing',
+      lastAttempt,
+      nextAttempt,
+      renewalTime: renewalTimeOf(bundle.record),
+    },
     { message: failureMessage(failure, attempts, nextAttempt) },
+    event,
   );
-  return wake;
 }
 
 /** Records what an order left behind, so that the next order or the decommission cleans it up. */
@@ -129,8 +125,4 @@ export function recordLeftovers(
     // The CA may have issued it, and counts it then.
     rateLimitState: recordIssuance(rateLimitState, set, certificate && lifetimeOf(certificate), Date.now()),
   });
-}
-
-function failingStateOf(failure: FailureInfo): 'Waiting' | 'Failing' {
-  return failure.retry === 'onChange' ? 'Waiting' : 'Failing';
 }

@@ -8,7 +8,7 @@ import { lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.t
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
-import { type FailureInfo, retryModeOf } from '../../src/failures/failure.ts';
+import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
@@ -70,13 +70,12 @@ export function rateLimitFailure(
   const at = orderAllowedAt(rateLimitState, set, certificate && lifetimeOf(certificate), now);
   if (at <= now) return undefined;
   const notBefore = new Date(at).toISOString();
-  return {
+  return failureInfo({
     code: 'rateLimit/exactSet',
     message: 'Rate limit: five certificates for exactly these names within 7 days.',
-    retry: retryModeOf('rateLimit/exactSet'),
     remedy: `The next certificate is ordered at ${notBefore}. Find out meanwhile what removes the certificate from Secret ${view.secretName}.`,
     notBefore,
-  };
+  });
 }
 
 function issuanceInput(
@@ -143,5 +142,5 @@ async function recordIssued(
       message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${view.secretName}, valid until ${certificate.notAfter}.`,
     },
   );
-  return { kind: 'at', at: renewal.at };
+  return renewal.at;
 }

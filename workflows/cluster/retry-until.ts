@@ -1,54 +1,55 @@
-import { isCancellation } from '@temporalio/workflow';
+import { isCancellation, workflowInfo } from '@temporalio/workflow';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
 import type { BlockedStep } from '../../src/contract/bundle-record.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { failureIn } from '../failures.ts';
+import type { ClusterContext } from './bundle.ts';
 import type { Changes } from './changes.ts';
 
-/** When the retries end, and where they are reported. */
+/** When the retries of a decommission's step end, and where they are reported. */
 export interface RetryOptions {
+  readonly cluster: ClusterContext;
   /** For timers: the bundle or the cluster. */
   readonly name: string;
   /** A change brings the next attempt forward. */
   readonly changes: Changes;
-  /** Epoch milliseconds after which the step is given up; infinite: never. */
-  readonly deadline: number;
-  readonly isAborted: () => boolean;
+  /** Epoch milliseconds after which the step is given up; infinite or absent: never. */
+  readonly deadline?: number;
+  readonly isAborted?: () => boolean;
   /** Whether the step is given up when it fails. */
-  readonly isReleased: () => boolean;
-  readonly isContinueAsNewDue: () => boolean;
+  readonly isReleased?: () => boolean;
   /** Called after each failed attempt that is followed by another one. */
   readonly onBlocked: (blocked: Required<BlockedStep>) => Promise<void>;
 }
 
-/** How the retries ended. After `aborted` and `continueAsNewDue` the step is not under way. */
+/** How the retries ended. */
 export type RetryResult<T> =
   | { readonly kind: 'done'; readonly value: T }
-  | { readonly kind: 'failed'; readonly failure: FailureInfo }
-  | RetryInterruption;
+  | { readonly kind: 'failed'; readonly failure: FailureInfo };
 
-/** Neither done nor given up. */
-export interface RetryInterruption {
-  readonly kind: 'aborted' | 'continueAsNewDue';
-}
-
-/** Repeats a step by the retry schedule. It is always tried once, even after the deadline. */
-export async function retryUntil<T>(options: RetryOptions, step: () => Promise<T>): Promise<RetryResult<T>> {
-  const { name, changes, deadline, isAborted, isReleased, isContinueAsNewDue, onBlocked } = options;
+/**
+ * Repeats a step by the retry schedule. It is always tried once, even after the deadline.
+ * @returns undefined when it was aborted or a new run should go on with it: it is not under way then.
+ */
+export async function retryUntil<T>(
+  { cluster, name, changes, deadline = Number.POSITIVE_INFINITY, isAborted, isReleased, onBlocked }: RetryOptions,
+  step: () => Promise<T>,
+): Promise<RetryResult<T> | undefined> {
   for (let attempts = 1; ; attempts += 1) {
-    if (isAborted()) return { kind: 'aborted' };
+    if (isAborted?.()) return undefined;
     const seen = changes.count;
     try {
       return { kind: 'done', value: await step() };
     } catch (error) {
       if (isCancellation(error)) throw error;
-      if (isAborted()) return { kind: 'aborted' };
+      if (isAborted?.()) return undefined;
       const failure = failureIn(error);
-      if (isReleased() || Date.now() >= deadline) return { kind: 'failed', failure };
+      if (isReleased?.() || Date.now() >= deadline) return { kind: 'failed', failure };
       const until = Math.min(nextAttemptAt(failure, attempts, Date.now()), deadline);
       const nextAttempt = new Date(until).toISOString();
-      await onBlocked({ failure, attempts, failedAt: new Date(Date.now()).toISOString(), nextAttempt });
-      if (isContinueAsNewDue()) return { kind: 'continueAsNewDue' };
+      await onBlocked({ failure, attempts, nextAttempt });
+      // A released decommission has nothing left to wait for.
+      if (cluster.decommissioning && !cluster.released && workflowInfo().continueAsNewSuggested) return undefined;
       await changes.sleep(seen, { until, summary: `${name}: try again at ${nextAttempt}` });
     }
   }

@@ -4,40 +4,29 @@ import { expiryMessage } from '../../src/certificates/status-messages.ts';
 import { nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import type { Bundle } from './bundle.ts';
 
-/** When a bundle is evaluated next (`at`: epoch milliseconds); always at a change, too. */
-export type Wake =
-  | { readonly kind: 'now' }
-  | { readonly kind: 'at'; readonly at: number }
-  | { readonly kind: 'onChange' };
+/** When a bundle is evaluated next, unless it changes before. Epoch milliseconds. */
+export type Wake = number;
+
+/** At once. */
+export const NOW: Wake = 0;
+
+/** Only at a change. */
+export const ON_CHANGE: Wake = Number.POSITIVE_INFINITY;
 
 /** The first wake of a run: a bundle that slept when the previous run ended sleeps on. */
 export function initialWake({ record }: Bundle): Wake {
-  switch (record.state) {
-    case 'Ready':
-      return { kind: 'at', at: Date.parse(record.renewalTime) };
-    case 'Failing':
-    case 'Waiting':
-      return { kind: 'at', at: Date.parse(record.nextAttempt) };
-    case 'Pending':
-    case 'Issuing':
-    case 'Renewing':
-    case 'Paused':
-    case 'Decommissioning':
-      return { kind: 'now' };
-  }
+  const at = record.state === 'Ready' ? record.renewalTime : nextAttemptOf(record);
+  return at === undefined ? NOW : Date.parse(at);
 }
 
 /** Sleeps until `wake` or a change after the count `seen`. While a renewal is prevented, reports new expiry levels. */
 export async function sleepUntil(bundle: Bundle, seen: number, wake: Wake): Promise<void> {
   const { changes, name } = bundle;
-  if (wake.kind === 'now' || (wake.kind === 'at' && wake.at <= Date.now())) return;
+  if (wake <= Date.now()) return;
   while (changes.count === seen) {
     const report = nextExpiryReport(bundle, wake);
     if (report === undefined) {
-      await changes.sleep(
-        seen,
-        wake.kind === 'at' ? { until: wake.at, summary: timerSummary(bundle, wake.at) } : undefined,
-      );
+      await changes.sleep(seen, wake === ON_CHANGE ? undefined : { until: wake, summary: timerSummary(bundle, wake) });
       return;
     }
     await changes.sleep(seen, { until: report.at, summary: `${name}: report that the expiry is near` });
@@ -53,10 +42,10 @@ function nextExpiryReport(
   const { certificate, renewBeforeDays } = record;
   const gate = cluster.gate();
   // The other management cluster writes the resources of a cluster that moves there.
-  const isSilent = gate.kind !== 'serve' && 'reason' in gate && gate.reason === 'RelocatingOut';
+  const isSilent = 'reason' in gate && gate.reason === 'RelocatingOut';
   if (certificate === undefined || isSilent) return undefined;
   const at = nextExpiryLevelChange(certificate, Date.now(), renewBeforeDays);
-  return at !== undefined && (wake.kind !== 'at' || at < wake.at) ? { at, certificate } : undefined;
+  return at !== undefined && at < wake ? { at, certificate } : undefined;
 }
 
 async function reportExpiry(bundle: Bundle, certificate: CertificateFacts): Promise<void> {

@@ -37,12 +37,12 @@ export async function handleRenew(
 
 async function renewBundle(bundle: Bundle): Promise<RenewedCertificate> {
   const { name: bundleName, attempts, changes, cluster } = bundle;
-  const before = attempts.finished.count;
+  const before = attempts.finished;
   if (attempts.request()) changes.notify();
-  const isFinished = (): boolean => attempts.finished.count > before;
+  const isFinished = (): boolean => attempts.finished > before;
   await condition(() => isFinished() || cluster.stopping || bundle.wanted === undefined);
   const { certificate, message } = bundle.record;
-  if (isFinished() && attempts.finished.last !== 'failed' && certificate !== undefined)
+  if (isFinished() && attempts.lastOutcome !== 'failed' && certificate !== undefined)
     return { bundleName, certificate };
   const failure = failureOf(bundle.record);
   throw ApplicationFailure.create({
