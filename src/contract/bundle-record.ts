@@ -1,7 +1,7 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
-import type { BundleSummary } from '../certificates/status-messages.ts';
+import { conditionReason } from '../certificates/status-messages.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type { DecommissionRules, RevocationEntry } from './activities.ts';
@@ -131,17 +131,14 @@ export function failureOf(record: BundleRecord): FailureInfo | undefined {
   return record.blocked?.failure ?? record.result?.failures[0];
 }
 
-/** A record as conditions, details page and CLI word it. */
-export function summaryOf(
-  record: BundleRecord,
-): BundleSummary & Pick<BundleFacts, 'dnsNames' | 'secretName' | 'caHost' | 'suggestedWindow'> {
+/** Failed attempts at the bundle's next step. */
+export function failedAttemptsOf(record: BundleRecord): number {
   const attempt = record.state === 'Decommissioning' ? record.blocked : lastAttemptOf(record);
-  return {
-    ...factsOf(record),
-    state: record.state,
-    failure: failureOf(record),
-    failedAttempts: attempt?.attempts ?? 0,
-    nextAttempt: nextAttemptOf(record),
-    renewalTime: renewalTimeOf(record),
-  };
+  return attempt?.attempts ?? 0;
+}
+
+/** The failure of a bundle, else its state, as a condition reason. */
+export function reasonOf(record: BundleRecord): string {
+  const failure = failureOf(record);
+  return failure === undefined ? record.state : conditionReason(failure.code);
 }

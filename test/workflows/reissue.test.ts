@@ -2,7 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts, SecretObservation } from '../../src/certificates/certificate-facts.ts';
 import type { PlaceOrderInput } from '../../src/contract/activities.ts';
-import { type BundleRecord, lastAttemptOf, summaryOf } from '../../src/contract/bundle-record.ts';
+import {
+  type BundleRecord,
+  failedAttemptsOf,
+  failureOf,
+  lastAttemptOf,
+  nextAttemptOf,
+  renewalTimeOf,
+} from '../../src/contract/bundle-record.ts';
 import {
   certificateRevoked,
   clusterObserved,
@@ -30,6 +37,15 @@ async function begun(harness: WorkflowHarness): Promise<View> {
 }
 
 type SummarizedRecord = BundleRecord & ReturnType<typeof summaryOf>;
+
+function summaryOf(found: BundleRecord) {
+  return {
+    failure: failureOf(found),
+    failedAttempts: failedAttemptsOf(found),
+    nextAttempt: nextAttemptOf(found),
+    renewalTime: renewalTimeOf(found),
+  };
+}
 
 async function record(harness: WorkflowHarness, view: View): Promise<SummarizedRecord> {
   const found = (await harness.status(view)).bundles['primary'];

@@ -1,5 +1,4 @@
 import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
-import { conditionsFor } from '../../src/certificates/status-messages.ts';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import { type BundleView, type ClusterView, requestName } from '../../src/clusters/cluster-view.ts';
 import type { Gate } from '../../src/clusters/gate.ts';
@@ -9,13 +8,16 @@ import {
   type BundleRecord,
   type BundleState,
   factsOf,
-  summaryOf,
+  failedAttemptsOf,
+  nextAttemptOf,
+  renewalTimeOf,
 } from '../../src/contract/bundle-record.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { reportStatus } from '../activities.ts';
 import { failureIn } from '../failures.ts';
 import { Attempts } from './attempts.ts';
 import { Changes } from './changes.ts';
+import { conditionsFor } from './conditions.ts';
 
 /** A step that takes longer gets a status of its own. */
 const SLOW_STEP = '30 seconds';
@@ -158,27 +160,28 @@ export class Bundle {
 
   /** A failure is recorded until a later write succeeds, for the Web UI and the CLI. */
   async #reportStatus(event: StatusEvent | undefined): Promise<void> {
-    const summary = summaryOf(this.record);
+    const { record } = this;
+    const { secretName, state, certificate, caHost, suggestedWindow } = record;
     try {
       await reportStatus({
         cluster: this.cluster.view.identity,
         report: {
           bundleName: this.name,
-          requestName: this.record.requestName,
-          secretName: summary.secretName,
+          requestName: record.requestName,
+          secretName,
           workflowId: workflowInfo().workflowId,
-          state: summary.state,
-          conditions: conditionsFor(summary, Date.now()),
-          certificate: summary.certificate,
-          caHost: summary.caHost,
-          suggestedWindow: summary.suggestedWindow,
-          renewalTime: summary.renewalTime,
-          nextAttempt: summary.nextAttempt,
-          failedAttempts: summary.failedAttempts,
+          state,
+          conditions: conditionsFor(record, Date.now()),
+          certificate,
+          caHost,
+          suggestedWindow,
+          renewalTime: renewalTimeOf(record),
+          nextAttempt: nextAttemptOf(record),
+          failedAttempts: failedAttemptsOf(record),
           event,
         },
       });
-      if (summary.statusWriteError !== undefined) this.learn({ statusWriteError: undefined });
+      if (record.statusWriteError !== undefined) this.learn({ statusWriteError: undefined });
     } catch (error) {
       if (isCancellation(error)) throw error;
       const failure = failureIn(error);

@@ -8,7 +8,7 @@ import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { Changes } from './changes.ts';
 import { FinalizerAttempts } from './finalizer-attempts.ts';
-import { clusterDetails, searchAttributesOf } from './visibility.ts';
+import { clusterDetails, searchAttributesOf, situationMessage } from './visibility.ts';
 
 /** Renewals after which a run continues as new: its history is that of one renewal cycle. */
 const MAX_RENEWALS_PER_RUN = 1;
@@ -223,7 +223,7 @@ export class ClusterCertificates implements ClusterContext {
 
   /** Updates the details page, which costs no event. */
   updateDetails(): void {
-    const situation = { view: this.#view, gone: this.#gone, claimedBy: this.#claimedBy };
+    const situation = situationMessage(this.#view, this.#gone, this.#claimedBy);
     setCurrentDetails(clusterDetails(this.name, situation, this.#records()));
   }
 

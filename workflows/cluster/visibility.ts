@@ -1,9 +1,9 @@
 import type { SearchAttributeUpdatePair } from '@temporalio/common';
-import { conditionReason, workflowDetails } from '../../src/certificates/status-messages.ts';
+import { summaryMessage } from '../../src/certificates/status-messages.ts';
 import { compareUrgency } from '../../src/certificates/urgency.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import { gateOf } from '../../src/clusters/gate.ts';
-import { type BundleRecord, failureOf, renewalTimeOf, summaryOf } from '../../src/contract/bundle-record.ts';
+import { type BundleRecord, reasonOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import {
   CertExpiry,
   CertIssuer,
@@ -13,24 +13,39 @@ import {
   CertState,
 } from '../../src/contract/search-attributes.ts';
 
-/** What holds for a cluster as a whole. */
-export interface ClusterSituation {
-  readonly view: ClusterView;
-  readonly gone: boolean;
-  readonly claimedBy: string | undefined;
-}
-
-/** The details page (Markdown). @param name `<namespace>/<name>` */
+/** The details page of a cluster's workflow in the Temporal Web UI, as Markdown. */
 export function clusterDetails(
-  name: string,
-  situation: ClusterSituation,
+  clusterName: string,
+  situation: string,
   records: Readonly<Record<string, BundleRecord>>,
 ): string {
-  const bundles = Object.entries(records).map(([bundle, record]) => [bundle, summaryOf(record)] as const);
-  return workflowDetails(name, situationMessage(situation), Object.fromEntries(bundles));
+  const lines = [`### ${clusterName}`, '', situation, ''];
+  const sorted = Object.entries(records).sort(([one], [other]) => (one < other ? -1 : 1));
+  if (sorted.length === 0) return [...lines, 'No certificate bundle is to be generated.'].join('\n');
+  for (const [name, record] of sorted) lines.push(`**${name}**: ${summaryMessage(record)}`, '');
+  lines.push('| bundle | state | names | expires | renews | Secret |', '| --- | --- | --- | --- | --- | --- |');
+  for (const [name, record] of sorted) {
+    const { state, dnsNames, certificate, secretName } = record;
+    const names = escapeCell(shortList(dnsNames));
+    const instants = `${certificate?.notAfter ?? '–'} | ${renewalTimeOf(record) ?? '–'}`;
+    lines.push(`| ${name} | **${state}** | ${names} | ${instants} | ${secretName} |`);
+  }
+  // Web UI 2.42 cuts off the last line.
+  lines.push('', '&nbsp;');
+  return lines.join('\n');
 }
 
-function situationMessage({ view, gone, claimedBy }: ClusterSituation): string {
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, 4).join(', ');
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('*', '\\*');
+}
+
+/** What holds for the cluster as a whole, in a sentence or two. */
+export function situationMessage(view: ClusterView, gone: boolean, claimedBy: string | undefined): string {
   if (claimedBy !== undefined)
     return `It belongs to ClusterDeployment ${claimedBy}, whose workflow manages its certificate.`;
   if (gone) return 'It is gone; its certificates are revoked and its objects deleted.';
@@ -48,12 +63,10 @@ function situationMessage({ view, gone, claimedBy }: ClusterSituation): string {
 }
 
 /** Facts about a cluster that do not affect how it is served. */
-function notesOn({ hibernating, limitedSupport }: ClusterView): readonly string[] {
+function notesOn({ hibernating, limitedSupport }: ClusterView): readonly (string | false | undefined)[] {
   return [
-    ...(hibernating === true
-      ? ['The cluster hibernates; its certificates are renewed, and Hive installs them when it wakes.']
-      : []),
-    ...(limitedSupport ? ['It is in limited support.'] : []),
+    hibernating && 'The cluster hibernates; its certificates are renewed, and Hive installs them when it wakes.',
+    limitedSupport && 'It is in limited support.',
   ];
 }
 
@@ -65,11 +78,10 @@ export function searchAttributesOf(
   const [shown] = [...records].sort((a, b) => compareUrgency(urgencyOf(a), urgencyOf(b)));
   if (shown === undefined) return decommissioning ? [{ key: CertState, value: 'Decommissioning' }] : [];
   const { certificate, dnsNames, state } = shown;
-  const failure = failureOf(shown);
   const renewalTime = renewalTimeOf(shown);
   return [
     { key: CertState, value: state },
-    { key: CertReason, value: failure === undefined ? state : conditionReason(failure.code) },
+    { key: CertReason, value: reasonOf(shown) },
     { key: CertNames, value: dnsNames.length === 0 ? null : dnsNames.slice(0, 10) },
     { key: CertIssuer, value: certificate?.issuerName.slice(0, 200) ?? null },
     { key: CertExpiry, value: certificate === undefined ? null : new Date(certificate.notAfter) },

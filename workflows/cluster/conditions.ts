@@ -1,0 +1,74 @@
+import { expiryLevel } from '../../src/certificates/expiry-level.ts';
+import { conditionReason, expiryMessage, failureMessage } from '../../src/certificates/status-messages.ts';
+import type { ReportedCondition } from '../../src/certificates/status-report.ts';
+import {
+  type BundleRecord,
+  failedAttemptsOf,
+  failureOf,
+  nextAttemptOf,
+  reasonOf,
+  renewalTimeOf,
+} from '../../src/contract/bundle-record.ts';
+
+/** Conditions at `now` (epoch milliseconds). `Ready`: a valid certificate is in the Secret, even if a renewal fails. */
+export function conditionsFor(record: BundleRecord, now: number): readonly ReportedCondition[] {
+  return [
+    readyCondition(record, now),
+    renewingCondition(record),
+    failingCondition(record),
+    expiryCondition(record, now),
+  ];
+}
+
+function condition(
+  type: ReportedCondition['type'],
+  holds: boolean,
+  reason: string,
+  message: string,
+): ReportedCondition {
+  return { type, status: holds ? 'True' : 'False', reason, message };
+}
+
+function readyCondition(record: BundleRecord, now: number): ReportedCondition {
+  const { state, message, certificate } = record;
+  // The certificate may be revoked already.
+  if (state === 'Decommissioning') return condition('Ready', false, 'Decommissioning', message);
+  if (certificate === undefined) return condition('Ready', false, reasonOf(record), message);
+  const { serialNumber, issuerName, notAfter } = certificate;
+  if (Date.parse(notAfter) <= now) {
+    return condition('Ready', false, 'Expired', `${expiryMessage(certificate, now)} ${message}`);
+  }
+  const issued = `Certificate ${serialNumber} by ${issuerName} is valid until ${notAfter}.`;
+  return condition('Ready', true, 'Issued', issued);
+}
+
+function renewingCondition(record: BundleRecord): ReportedCondition {
+  const { state, message } = record;
+  const renewalTime = renewalTimeOf(record);
+  if (state === 'Issuing' || state === 'Renewing') return condition('Renewing', true, 'OrderInProgress', message);
+  if (renewalTime === undefined) return condition('Renewing', false, 'NotScheduled', message);
+  return condition('Renewing', false, 'Scheduled', `Will be renewed at ${renewalTime}.`);
+}
+
+function failingCondition(record: BundleRecord): ReportedCondition {
+  const failure = failureOf(record);
+  if (failure === undefined) {
+    // Before the first certificate there may have been no attempt.
+    const none = record.certificate === undefined ? 'No attempt has failed.' : 'The last attempt succeeded.';
+    return condition('Failing', false, 'NoFailure', none);
+  }
+  // It also says what happens at the deadline.
+  const why =
+    record.state === 'Decommissioning'
+      ? record.message
+      : failureMessage(failure, failedAttemptsOf(record), nextAttemptOf(record));
+  return condition('Failing', true, conditionReason(failure.code), why);
+}
+
+/** True only while a renewal is overdue: one in time happens long before. */
+function expiryCondition({ certificate, renewBeforeDays, message }: BundleRecord, now: number): ReportedCondition {
+  if (certificate === undefined) return condition('ExpiryNear', false, 'NotExpiring', 'There is no certificate.');
+  const level = expiryLevel(certificate, now, renewBeforeDays);
+  if (level === 'far') return condition('ExpiryNear', false, 'NotExpiring', `Valid until ${certificate.notAfter}.`);
+  return condition('ExpiryNear', true, conditionReason(level), `${expiryMessage(certificate, now)} ${message}`);
+}
