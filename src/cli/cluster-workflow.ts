@@ -1,14 +1,13 @@
 import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
-import { clusterWorkflowPrefixes, identityOfWorkflow, workflowIdPrefixesOf } from '../contract/ids.ts';
+import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { ClusterName } from './arguments.ts';
 import { withTemporal } from './temporal-client.ts';
 
 /** Visibility query for the running workflows of all clusters and standalone CertificateRequests, or of one name. */
 export function runningClustersQuery(managementCluster: string, named?: ClusterName): string {
-  const { clusters, requests } = clusterWorkflowPrefixes(managementCluster);
-  const prefixes = named === undefined ? [clusters, requests] : workflowIdPrefixesOf(managementCluster, named);
+  const prefixes = workflowIdPrefixes(managementCluster, named);
   const anyPrefix = prefixes.map((prefix) => `WorkflowId STARTS_WITH '${prefix}'`).join(' OR ');
   return `WorkflowType = 'clusterCertificates' AND ExecutionStatus = 'Running' AND (${anyPrefix})`;
 }

@@ -7,7 +7,7 @@ import type { ClusterIdentity } from '../clusters/cluster-view.ts';
 export const TASK_QUEUE = 'certman';
 
 /** Maximum of ids and Keyword search attributes: SQL persistence has VARCHAR(255), below the server's default limit. */
-export const MAX_KEYWORD_LENGTH = 255;
+const MAX_KEYWORD_LENGTH = 255;
 
 // Lengths of names in ids that would be too long: with 63 characters for management cluster and namespace each, 36 for
 // the uid and ten digits for orders, the id fits. Names of Kubernetes objects are ASCII.
@@ -24,8 +24,7 @@ export function watchWorkflowId(managementCluster: string): string {
 
 /** Workflow id of a cluster or standalone request. The uid tells apart namesakes over time, and truncated names. */
 export function clusterWorkflowId(cluster: ClusterIdentity): string {
-  const { clusters, requests } = clusterWorkflowPrefixes(cluster.managementCluster);
-  const prefix = cluster.kind === 'CertificateRequest' ? requests : clusters;
+  const prefix = prefixOf(cluster.managementCluster, cluster.kind);
   return withinMaxLength(
     (whole) => `${prefix}${cluster.namespace}/${whole(cluster.name)}/${cluster.uid}`,
     MAX_NAME_IN_CLUSTER_ID,
@@ -41,22 +40,15 @@ export function issuanceWorkflowId(cluster: ClusterIdentity, bundleName: string,
   );
 }
 
-/** Prefixes of the workflow ids of a management cluster's clusters and standalone requests. */
-export function clusterWorkflowPrefixes(managementCluster: string): {
-  readonly clusters: string;
-  readonly requests: string;
-} {
-  return { clusters: `cluster/${managementCluster}/`, requests: `request/${managementCluster}/` };
-}
-
-/** Prefixes of the workflow ids of all clusters and requests of a name, with any uid. */
-export function workflowIdPrefixesOf(
+/** Prefixes of the workflow ids of a management cluster's clusters and standalone requests: all, or those of a name. */
+export function workflowIdPrefixes(
   managementCluster: string,
-  { namespace, name }: Pick<ClusterIdentity, 'namespace' | 'name'>,
+  named?: Pick<ClusterIdentity, 'namespace' | 'name'>,
 ): readonly string[] {
-  const { clusters, requests } = clusterWorkflowPrefixes(managementCluster);
-  const names = new Set([name, truncated(name, MAX_NAME_IN_CLUSTER_ID)]);
-  return [clusters, requests].flatMap((prefix) => [...names].map((one) => `${prefix}${namespace}/${one}/`));
+  const prefixes = [prefixOf(managementCluster), prefixOf(managementCluster, 'CertificateRequest')];
+  if (named === undefined) return prefixes;
+  const names = new Set([named.name, truncated(named.name, MAX_NAME_IN_CLUSTER_ID)]);
+  return prefixes.flatMap((prefix) => [...names].map((name) => `${prefix}${named.namespace}/${name}/`));
 }
 
 /** A workflow execution as Temporal lists it. */
@@ -71,19 +63,15 @@ export function identityOfWorkflow(
   managementCluster: string,
   { workflowId, memo }: ListedWorkflow,
 ): ClusterIdentity | undefined {
-  const { clusters, requests } = clusterWorkflowPrefixes(managementCluster);
-  const prefix = [clusters, requests].find((one) => workflowId.startsWith(one));
-  if (prefix === undefined) return undefined;
+  const kind = workflowId.startsWith(prefixOf(managementCluster, 'CertificateRequest'))
+    ? 'CertificateRequest'
+    : undefined;
+  const prefix = prefixOf(managementCluster, kind);
+  if (!workflowId.startsWith(prefix)) return undefined;
   // Only the management cluster's name can contain a slash.
   const [namespace, name, uid, ...more] = workflowId.slice(prefix.length).split('/');
   if (namespace === undefined || name === undefined || uid === undefined || more.length > 0) return undefined;
-  const identity: ClusterIdentity = {
-    managementCluster,
-    namespace,
-    name,
-    uid,
-    ...(prefix === requests ? { kind: 'CertificateRequest' } : {}),
-  };
+  const identity: ClusterIdentity = { managementCluster, namespace, name, uid, kind };
   if (!name.includes(TRUNCATION_MARK)) return identity;
   const whole = memo?.['name'];
   if (typeof whole !== 'string') return undefined;
@@ -94,6 +82,10 @@ export function identityOfWorkflow(
 /** Value of the search attribute CertCluster: `<namespace>/<name>`, truncated to the length of a Keyword. */
 export function certClusterOf({ namespace, name }: Pick<ClusterIdentity, 'namespace' | 'name'>): string {
   return `${namespace}/${name}`.slice(0, MAX_KEYWORD_LENGTH);
+}
+
+function prefixOf(managementCluster: string, kind?: ClusterIdentity['kind']): string {
+  return `${kind === undefined ? 'cluster' : 'request'}/${managementCluster}/`;
 }
 
 /** Truncates names only in ids that would be too long. @param write the id, with each name as `name` returns it. */

@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
-import type { Metrics } from '../contract/metrics.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
+import type { Metrics } from '../observability/metric-table.ts';
 import type { ClusterSignaller } from './cluster-signaller.ts';
 import type { ClusterWorkflowClient } from './cluster-workflow-client.ts';
 import type { ControllerCache } from './controller-cache.ts';

@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { type CounterRow, type HistogramRow, METRICS, type Metrics } from '../contract/metrics.ts';
+import { type CounterRow, type HistogramRow, METRICS, type Metrics } from './metric-table.ts';
 
-/** Registers every metric of src/contract/metrics.ts, once per registry. */
+/** Registers every metric of src/observability/metric-table.ts, once per registry. */
 export function createMetrics(registry: Registry): Metrics {
   const metrics = Object.entries<CounterRow | HistogramRow>(METRICS).map(([key, row]) => [
     key,

@@ -8,7 +8,6 @@ import { createWatchActivities } from '../../activities/watch.ts';
 import { AcmeClientSource } from '../acme/client-source.ts';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Activities } from '../contract/activities.ts';
-import type { Metrics } from '../contract/metrics.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
@@ -17,6 +16,7 @@ import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
+import type { Metrics } from '../observability/metric-table.ts';
 import { VERSION } from '../version.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 

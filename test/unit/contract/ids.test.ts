@@ -7,7 +7,7 @@ import {
   identityOfWorkflow,
   issuanceWorkflowId,
   watchWorkflowId,
-  workflowIdPrefixesOf,
+  workflowIdPrefixes,
 } from '../../../src/contract/ids.ts';
 
 /** Names of all lengths up to the most, which strings drawn at random would hardly ever have. */
@@ -112,11 +112,11 @@ describe('ids of workflows', () => {
       fc.property(identities, (identity) => {
         const id = clusterWorkflowId(identity);
         expect(
-          workflowIdPrefixesOf(identity.managementCluster, identity).some((beginning) => id.startsWith(beginning)),
+          workflowIdPrefixes(identity.managementCluster, identity).some((beginning) => id.startsWith(beginning)),
         ).toBe(true);
       }),
     );
-    expect(workflowIdPrefixesOf('mc', { namespace: 'ns', name: 'demo' })).toEqual([
+    expect(workflowIdPrefixes('mc', { namespace: 'ns', name: 'demo' })).toEqual([
       'cluster/mc/ns/demo/',
       'request/mc/ns/demo/',
     ]);
