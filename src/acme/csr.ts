@@ -1,19 +1,19 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import * as asn1 from 'asn1js';
 import { MAX_COMMON_NAME_LENGTH } from '../certificates/dns-name.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { bitString, nullValue, objectIdentifier, octetString, sequence, setOf, tlv, utf8String } from './der-writer.ts';
-import { signWith } from './private-key.ts';
+import { signData } from './private-key.ts';
 
-const COMMON_NAME = objectIdentifier('2.5.4.3');
-const EXTENSION_REQUEST = objectIdentifier('1.2.840.113549.1.9.14');
-const SUBJECT_ALT_NAME = objectIdentifier('2.5.29.17');
-const VERSION_1 = Buffer.from([0x02, 0x01, 0x00]);
+const COMMON_NAME = '2.5.4.3';
+const EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
+const SUBJECT_ALT_NAME = '2.5.29.17';
+const CONTEXT_SPECIFIC = 3;
 
 /** Signature algorithms (RFC 8017, RFC 5758) with their hashes. */
 const ALGORITHMS = {
-  rsa: { hash: 'sha256', identifier: sequence(objectIdentifier('1.2.840.113549.1.1.11'), nullValue()) },
-  prime256v1: { hash: 'sha256', identifier: sequence(objectIdentifier('1.2.840.10045.4.3.2')) },
-  secp384r1: { hash: 'sha384', identifier: sequence(objectIdentifier('1.2.840.10045.4.3.3')) },
+  rsa: { hash: 'sha256', identifier: sequence(objectId('1.2.840.113549.1.1.11'), new asn1.Null()) },
+  prime256v1: { hash: 'sha256', identifier: sequence(objectId('1.2.840.10045.4.3.2')) },
+  secp384r1: { hash: 'sha384', identifier: sequence(objectId('1.2.840.10045.4.3.3')) },
 } as const;
 
 /** The names that a CSR requests. */
@@ -25,8 +25,8 @@ export interface CsrNames {
 }
 
 /**
- * Creates a PKCS#10 request (RFC 2986) in DER, signed on libuv's thread pool. Replaces acme-client's `createCsr`, whose
- * ASN.1 library blocks the event loop for as long as all the rest of an order.
+ * Creates a PKCS#10 request (RFC 2986) in DER, signed on libuv's thread pool. Not acme-client's `createCsr`, which
+ * blocks the event loop for as long as all the rest of an order.
  * @throws CertmanError `names/invalid` for a too long common name, `kubernetes/secretBroken` for an unknown key type.
  */
 export async function createCsr(key: KeyObject, { dnsNames, commonName }: CsrNames): Promise<Buffer> {
@@ -37,9 +37,10 @@ export async function createCsr(key: KeyObject, { dnsNames, commonName }: CsrNam
     });
   }
   const { hash, identifier } = algorithmOf(key);
-  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  const info = sequence(VERSION_1, subject(commonName), publicKey, attributes(dnsNames));
-  return sequence(info, identifier, bitString(await signWith(key, hash, info)));
+  const publicKey = asn1.fromBER(createPublicKey(key).export({ type: 'spki', format: 'der' })).result;
+  const info = sequence(new asn1.Integer({ value: 0 }), subject(commonName), publicKey, attributes(dnsNames));
+  const signature = await signData(hash, Buffer.from(info.toBER()), key);
+  return Buffer.from(sequence(info, identifier, new asn1.BitString({ valueHex: signature })).toBER());
 }
 
 function algorithmOf(key: KeyObject): (typeof ALGORITHMS)[keyof typeof ALGORITHMS] {
@@ -52,13 +53,25 @@ function algorithmOf(key: KeyObject): (typeof ALGORITHMS)[keyof typeof ALGORITHM
   });
 }
 
-function subject(commonName: string | undefined): Buffer {
-  return commonName === undefined ? sequence() : sequence(setOf(sequence(COMMON_NAME, utf8String(commonName))));
+function subject(commonName: string | undefined): asn1.Sequence {
+  if (commonName === undefined) return sequence();
+  const attribute = sequence(objectId(COMMON_NAME), new asn1.Utf8String({ value: commonName }));
+  return sequence(new asn1.Set({ value: [attribute] }));
 }
 
-function attributes(dnsNames: readonly string[]): Buffer {
+function attributes(dnsNames: readonly string[]): asn1.Constructed {
   // GeneralName dNSName [2] IA5String (RFC 5280 §4.2.1.6).
-  const names = sequence(...dnsNames.map((name) => tlv(0x82, Buffer.from(name, 'ascii'))));
-  const extensions = sequence(sequence(SUBJECT_ALT_NAME, octetString(names)));
-  return tlv(0xa0, sequence(EXTENSION_REQUEST, setOf(extensions)));
+  const idBlock = { tagClass: CONTEXT_SPECIFIC, tagNumber: 2 };
+  const names = dnsNames.map((name) => new asn1.Primitive({ idBlock, valueHex: Buffer.from(name, 'ascii') }));
+  const altName = sequence(objectId(SUBJECT_ALT_NAME), new asn1.OctetString({ valueHex: sequence(...names).toBER() }));
+  const request = sequence(objectId(EXTENSION_REQUEST), new asn1.Set({ value: [sequence(altName)] }));
+  return new asn1.Constructed({ idBlock: { tagClass: CONTEXT_SPECIFIC, tagNumber: 0 }, value: [request] });
+}
+
+function sequence(...value: asn1.BaseBlock[]): asn1.Sequence {
+  return new asn1.Sequence({ value });
+}
+
+function objectId(value: string): asn1.ObjectIdentifier {
+  return new asn1.ObjectIdentifier({ value });
 }

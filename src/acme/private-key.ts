@@ -1,4 +1,5 @@
 import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import { promisify } from 'node:util';
 import { CertmanError } from '../failures/failure.ts';
 
 /** The types of private keys that certman generates. */
@@ -7,21 +8,15 @@ export const KEY_TYPES = ['rsa-2048', 'p-256', 'p-384'] as const;
 /** Type of a certificate's key. Hive and OpenShift accept all of them; certman-operator generates `rsa-2048`. */
 export type KeyType = (typeof KEY_TYPES)[number];
 
-const CURVES = { 'p-256': 'P-256', 'p-384': 'P-384' } as const;
-
-const ENCODINGS = {
-  publicKeyEncoding: { type: 'spki', format: 'der' },
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-} as const;
+const generate = promisify(generateKeyPair);
 
 /** Generates a private key on libuv's thread pool. @returns PKCS#8 PEM. */
-export function generatePrivateKey(type: KeyType): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const done = (error: Error | null, _publicKey: Buffer, privateKey: string): void =>
-      error === null ? resolve(privateKey) : reject(error);
-    if (type === 'rsa-2048') generateKeyPair('rsa', { modulusLength: 2048, ...ENCODINGS }, done);
-    else generateKeyPair('ec', { namedCurve: CURVES[type], ...ENCODINGS }, done);
-  });
+export async function generatePrivateKey(type: KeyType): Promise<string> {
+  const { privateKey } =
+    type === 'rsa-2048'
+      ? await generate('rsa', { modulusLength: 2048 })
+      : await generate('ec', { namedCurve: type.toUpperCase() });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 /** Decodes a certificate's key. @throws CertmanError `kubernetes/secretBroken`, without any content of the Secret. */
@@ -37,6 +32,9 @@ export function parsePrivateKey(pem: string): KeyObject {
   }
 }
 
+/** Signs on libuv's thread pool: hash, data, key. @returns the signature in DER. */
+export const signData: (hash: string, data: Buffer, key: KeyObject) => Promise<Buffer> = promisify(sign);
+
 /** Valid for every RSA and ECDSA key. */
 const HASH = 'sha256';
 /** Unpredictable, so that no signature of it can have been prepared. */
@@ -49,16 +47,9 @@ const NONCE_BYTES = 32;
 export async function isPrivateKeyOf(keyPem: string, publicKey: KeyObject): Promise<boolean> {
   const nonce = randomBytes(NONCE_BYTES);
   try {
-    return verify(HASH, nonce, publicKey, await signWith(createPrivateKey(keyPem), HASH, nonce));
+    return verify(HASH, nonce, publicKey, await signData(HASH, nonce, createPrivateKey(keyPem)));
   } catch {
     // Not a key, or a key that cannot sign with this hash. OpenSSL's message can quote the key, so it is dropped.
     return false;
   }
-}
-
-/** Signs on libuv's thread pool. @returns the signature in DER. */
-export function signWith(key: KeyObject, hash: string, data: Buffer): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    sign(hash, data, key, (error, signature) => (error === null ? resolve(signature) : reject(error)));
-  });
 }

@@ -1,14 +1,6 @@
 /** A self-signed certificate with its key, with the fields that a test sets (RFC 5280 §4.1). */
 import { generateKeyPairSync, sign } from 'node:crypto';
-import {
-  bitString,
-  objectIdentifier,
-  octetString,
-  sequence,
-  setOf,
-  tlv,
-  utf8String,
-} from '../../../src/acme/der-writer.ts';
+import { bitString, objectIdentifier, octetString, sequence, setOf, tlv, utf8String } from './der-writer.ts';
 
 export interface SelfSignedOptions {
   readonly dnsNames?: readonly string[];

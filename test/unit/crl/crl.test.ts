@@ -3,9 +3,16 @@ import { IssuingDistributionPoint, id_ce_issuingDistributionPoint } from '@pecul
 import { Extension } from '@peculiar/x509';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { bitString, objectIdentifier, sequence, setOf, tlv, utf8String } from '../../../src/acme/der-writer.ts';
 import { Crl } from '../../../src/crl/crl.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+import {
+  bitString,
+  objectIdentifier,
+  sequence,
+  setOf,
+  tlv,
+  utf8String,
+} from '../../support/certificates/der-writer.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 
 let ca: IssuingCa;

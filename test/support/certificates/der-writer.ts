@@ -1,4 +1,4 @@
-/** Encodes DER (X.690), as far as a CSR needs it. */
+/** Encodes DER (X.690), as far as certificates and CRLs need it. */
 
 /** One tag-length-value. */
 export function tlv(tag: number, ...contents: readonly Buffer[]): Buffer {
@@ -22,8 +22,6 @@ export const octetString = (...contents: readonly Buffer[]): Buffer => tlv(0x04,
 export const utf8String = (text: string): Buffer => tlv(0x0c, Buffer.from(text, 'utf8'));
 /** Without unused bits. */
 export const bitString = (bits: Buffer): Buffer => tlv(0x03, Buffer.from([0]), bits);
-/** NULL (X.690 §8.8). */
-export const nullValue = (): Buffer => tlv(0x05);
 
 /** An object identifier from its dotted form. */
 export function objectIdentifier(dotted: string): Buffer {
