@@ -1,7 +1,14 @@
 import { verify, X509Certificate } from 'node:crypto';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import {
+  AlgorithmIdentifier,
+  Extensions,
+  IssuingDistributionPoint,
+  id_ce_issuingDistributionPoint,
+  Time,
+} from '@peculiar/asn1-x509';
 import { CertmanError } from '../failures/failure.ts';
-import { type CrlLayout, parseCrlLayout } from './crl-layout.ts';
-import { childElements, type DerElement, encodedOctets, expectElement, TAG } from './der-reader.ts';
+import { childElements, type DerElement, encodedOctets, readElement, TAG } from './der-reader.ts';
 
 /** Digest by signature algorithm (RFC 4055 §5, RFC 5758 §3.2) of public CAs (CA/Browser Forum, BR §7.1.3.2). */
 const DIGEST_BY_ALGORITHM: Readonly<Record<string, string>> = {
@@ -16,30 +23,28 @@ const DIGEST_BY_ALGORITHM: Readonly<Record<string, string>> = {
 /** A certificate revocation list (RFC 5280 §5). */
 export class Crl {
   readonly #der: Buffer;
-  readonly #layout: CrlLayout;
+  readonly #parts: ReturnType<typeof locateParts>;
 
-  /** @param der retained. @throws CertmanError `crl/unusable` for what {@link parseCrlLayout} rejects. */
+  /** @param der retained. @throws CertmanError `crl/unusable` for no CRL, or an indirect or delta one. */
   constructor(der: Buffer) {
     this.#der = der;
-    this.#layout = orUnusable(() => parseCrlLayout(der));
+    this.#parts = orUnusable(() => locateParts(der));
   }
 
   /** When the CA publishes the next CRL at the latest; undefined when not stated. */
   get nextUpdate(): Date | undefined {
-    return this.#layout.nextUpdate;
+    return this.#parts.nextUpdate;
   }
 
   /** The given decimal serial numbers that are listed; verifies no signature. @throws CertmanError `crl/unusable`. */
   revokedAmong(serialNumbers: Iterable<string>): ReadonlySet<string> {
-    const wanted = new Map<string, string>();
-    for (const serialNumber of serialNumbers) wanted.set(octetsOfDecimal(serialNumber), serialNumber);
+    const wanted = new Map([...serialNumbers].map((serialNumber) => [octetsOfDecimal(serialNumber), serialNumber]));
     const revoked = new Set<string>();
-    const { revokedCertificates } = this.#layout;
-    if (revokedCertificates === undefined) return revoked;
     orUnusable(() => {
-      for (const { content, end } of childElements(this.#der, revokedCertificates)) {
-        const entry = octetsOfInteger(this.#der, expectElement(TAG.integer, this.#der, content, end));
-        const serialNumber = wanted.get(entry);
+      for (const { content, end } of childElements(this.#der, this.#parts.entries)) {
+        const serial = readElement(this.#der, content, end);
+        if (serial.tag !== TAG.integer) throw new Error(`has an entry without serial number at octet ${content}`);
+        const serialNumber = wanted.get(octetsOfInteger(this.#der, serial));
         if (serialNumber !== undefined) revoked.add(serialNumber);
       }
     });
@@ -52,14 +57,57 @@ export class Crl {
     if (certificate === undefined || issuer === undefined) return false;
     return orUnusable(() => {
       if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return false;
-      const { algorithm, tbsCertList, signature, issuer: name } = this.#layout;
-      if (!encodedOctets(this.#der, name).equals(issuerNameOf(certificate.raw))) return false;
+      const { algorithm, signed, signature, issuerName } = this.#parts;
       const digest = DIGEST_BY_ALGORITHM[algorithm];
-      if (digest === undefined) return false;
-      // The first octet counts unused bits; there are none.
-      const signed = this.#der.subarray(signature.content + 1, signature.end);
-      return verify(digest, encodedOctets(this.#der, tbsCertList), issuer.publicKey, signed);
+      if (digest === undefined || !issuerName.equals(issuerNameOf(certificate.raw))) return false;
+      return verify(digest, signed, issuer.publicKey, signature);
     });
+  }
+}
+
+/** Locates the parts of a CRL (RFC 5280 §5.1). @throws for no CRL, or an indirect or delta one. */
+function locateParts(der: Buffer) {
+  const [list, ...behind] = childElements(der, { content: 0, end: der.length });
+  const [body, algorithm, signature, ...more] = list?.tag === TAG.sequence ? childElements(der, list) : [];
+  if (body?.tag !== TAG.sequence || algorithm?.tag !== TAG.sequence || signature?.tag !== TAG.bitString) {
+    throw new Error('is not signed');
+  }
+  if (more.length > 0 || behind.length > 0) throw new Error('has trailing data');
+  // The first octet of a BIT STRING counts its unused bits.
+  if (der[signature.content] !== 0) throw new Error('has a signature that is not a whole number of octets');
+
+  const fields = [...childElements(der, body)];
+  // Version 1 has no version field.
+  if (fields[0]?.tag === TAG.integer) fields.shift();
+  const [signedAlgorithm, issuer, _thisUpdate, ...rest] = fields;
+  if (signedAlgorithm === undefined || issuer === undefined) throw new Error('names no issuer');
+  // RFC 5280 §5.1.1.2: the outer algorithm is not signed, so it must equal the inner one.
+  if (!encodedOctets(der, signedAlgorithm).equals(encodedOctets(der, algorithm)))
+    throw new Error('names two algorithms');
+  const nextUpdate = rest.find(({ tag }) => tag === TAG.utcTime || tag === TAG.generalizedTime);
+  const extensions = rest.find(({ tag }) => tag === TAG.explicit0);
+  if (extensions !== undefined) checkExtensions(der.subarray(extensions.content, extensions.end));
+  return {
+    signed: encodedOctets(der, body),
+    /** Object identifier. */
+    algorithm: AsnConvert.parse(encodedOctets(der, algorithm), AlgorithmIdentifier).algorithm,
+    signature: der.subarray(signature.content + 1, signature.end),
+    issuerName: encodedOctets(der, issuer),
+    nextUpdate: nextUpdate && AsnConvert.parse(encodedOctets(der, nextUpdate), Time).getTime(),
+    /** Absent in the CRL: nothing is revoked. */
+    entries: rest.find(({ tag }) => tag === TAG.sequence) ?? { content: 0, end: 0 },
+  };
+}
+
+/** Rejects unknown critical extensions (RFC 5280 §5.2), delta CRLs too. A scope is fine: what is listed is revoked. */
+function checkExtensions(der: Buffer): void {
+  for (const { extnID, critical, extnValue } of AsnConvert.parse(der, Extensions)) {
+    if (extnID === id_ce_issuingDistributionPoint) {
+      const { indirectCRL } = AsnConvert.parse(extnValue, IssuingDistributionPoint);
+      if (indirectCRL) throw new Error('covers certificates of other issuers');
+    } else if (critical) {
+      throw new Error(`has the critical extension ${extnID}`);
+    }
   }
 }
 
@@ -77,8 +125,8 @@ function octetsOfInteger(der: Buffer, { content, end }: DerElement): string {
 
 /** Issuer name as encoded; CAs repeat it octet by octet in CRLs (CA/Browser Forum, BR §7.1.4.1). */
 function issuerNameOf(certificate: Buffer): Buffer {
-  const whole = expectElement(TAG.sequence, certificate, 0, certificate.length);
-  const fields = [...childElements(certificate, expectElement(TAG.sequence, certificate, whole.content, whole.end))];
+  const whole = readElement(certificate, 0, certificate.length);
+  const fields = [...childElements(certificate, readElement(certificate, whole.content, whole.end))];
   // version (absent in version 1), serialNumber, signature, issuer (RFC 5280 §4.1).
   const issuer = fields[fields[0]?.tag === TAG.explicit0 ? 3 : 2];
   return issuer === undefined ? Buffer.alloc(0) : encodedOctets(certificate, issuer);

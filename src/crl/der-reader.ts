@@ -21,40 +21,26 @@ export const TAG = {
 /** Enough for 4 GiB. */
 const MAX_LENGTH_OCTETS = 4;
 
-/** The input is not DER, or not the expected structure. */
-export class MalformedDerError extends Error {
-  override readonly name = 'MalformedDerError';
-}
-
-function readElement(der: Uint8Array, start: number, end: number): DerElement {
+/** Reads the value at `start`. @throws when it is not DER or exceeds `end`. */
+export function readElement(der: Buffer, start: number, end: number): DerElement {
   const tag = der[start];
   let length = der[start + 1];
-  if (tag === undefined || length === undefined || start + 2 > end) {
-    throw new MalformedDerError(`ends at octet ${start}`);
-  }
+  if (tag === undefined || length === undefined || start + 2 > end) throw new Error(`ends at octet ${start}`);
   let content = start + 2;
   if (length >= 0x80) {
     const octets = length & 0x7f;
     // Zero octets are BER's indefinite length.
-    if (octets === 0 || octets > MAX_LENGTH_OCTETS) throw new MalformedDerError(`has no length at octet ${start + 1}`);
+    if (octets === 0 || octets > MAX_LENGTH_OCTETS) throw new Error(`has no length at octet ${start + 1}`);
     length = 0;
     for (let at = content; at < content + octets; at += 1) length = length * 256 + (der[at] ?? 0);
     content += octets;
   }
-  if (content + length > end) throw new MalformedDerError(`is truncated in the value at octet ${start}`);
+  if (content + length > end) throw new Error(`is truncated in the value at octet ${start}`);
   return { tag, start, content, end: content + length };
 }
 
-/** Reads the value at `start`. @throws MalformedDerError when it exceeds `end` or has another tag. */
-export function expectElement(tag: number, der: Uint8Array, start: number, end: number): DerElement {
-  const element = readElement(der, start, end);
-  if (element.tag === tag) return element;
-  const [found, expected] = [element.tag, tag].map((one) => `0x${one.toString(16)}`);
-  throw new MalformedDerError(`has tag ${found} instead of ${expected} at octet ${start}`);
-}
-
-/** The values within a constructed value. @throws MalformedDerError at the first malformed one. */
-export function* childElements(der: Uint8Array, within: Pick<DerElement, 'content' | 'end'>): Generator<DerElement> {
+/** The values within a constructed value. @throws at the first malformed one. */
+export function* childElements(der: Buffer, within: Pick<DerElement, 'content' | 'end'>): Generator<DerElement> {
   for (let at = within.content; at < within.end; ) {
     const element = readElement(der, at, within.end);
     yield element;
