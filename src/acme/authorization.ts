@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import type { AcmeClient } from './client.ts';
-import { describeProblem, problemCode, problemSchema } from './problems.ts';
+import { describeProblem, identifierSchema, problemCode, problemSchema } from './problems.ts';
 
 const challengeSchema = z.object({
   type: z.string().max(64),
@@ -19,7 +19,7 @@ const challengeSchema = z.object({
 export type Challenge = z.infer<typeof challengeSchema>;
 
 const authorizationSchema = z.object({
-  identifier: z.object({ type: z.string().max(64), value: z.string().max(512) }),
+  identifier: identifierSchema,
   status: z.enum(['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked']),
   wildcard: z.boolean().optional(),
   challenges: z.array(challengeSchema).max(100),
@@ -42,8 +42,8 @@ export function isFailed({ status }: Authorization): boolean {
 }
 
 /** Asks the CA to validate a challenge (RFC 8555 §7.5.1). @throws CertmanError of any `acme/` code. */
-export async function answerChallenge(ca: AcmeClient, url: string): Promise<Challenge> {
-  return (await ca.post({ resource: 'challenge', url, payload: {}, schema: challengeSchema })).body;
+export async function answerChallenge(ca: AcmeClient, url: string): Promise<void> {
+  await ca.post({ resource: 'challenge', url, payload: {}, schema: challengeSchema });
 }
 
 /** The name as ordered: `*.x` for a wildcard, whose identifier is `x`. */

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { failedAuthorizationsError, fetchAuthorization, isFailed } from './authorization.ts';
 import type { AcmeClient, AcmeResponse } from './client.ts';
-import { AcmeProblemError, describeProblem, problemCode, problemSchema } from './problems.ts';
+import { AcmeProblemError, describeProblem, identifierSchema, isGone, problemCode, problemSchema } from './problems.ts';
 
 const orderSchema = z.object({
   status: z.enum(['pending', 'ready', 'processing', 'valid', 'invalid']),
   expires: z.string().max(64).optional(),
-  identifiers: z.array(z.object({ type: z.string().max(64), value: z.string().max(512) })).max(1000),
+  identifiers: z.array(identifierSchema).max(1000),
   authorizations: z.array(z.url().max(2048)).max(1000),
   finalize: z.url().max(2048),
   certificate: z.url().max(2048).optional(),
@@ -78,8 +78,7 @@ export async function fetchOrder(ca: AcmeClient, url: string): Promise<Order> {
   try {
     return toOrder(ca, await ca.post({ resource: 'order', url, payload: null, schema: orderSchema }), url);
   } catch (error) {
-    const gone = error instanceof AcmeProblemError && (error.status === 404 || error.code === 'acme/unauthorized');
-    if (!gone) throw error;
+    if (!isGone(error)) throw error;
     throw new CertmanError({
       code: 'acme/orderGone',
       message: `The CA ${ca.host} does not have the order ${url} for this account (any more): ${error.message}`,
@@ -133,6 +132,11 @@ export async function orderFailure(ca: AcmeClient, order: Order): Promise<Certma
     message: `The CA ${ca.host} turned the order ${order.url} invalid: ${describeProblem(order.error) || 'it gave no reason'}`,
     remedy: 'The next attempt places a new order.',
   });
+}
+
+/** The error for an order that the CA still works on. */
+export function orderPendingError(message: string, notBefore?: Date): CertmanError {
+  return new CertmanError({ code: 'acme/pending', message, remedy: 'certman polls it again shortly.', notBefore });
 }
 
 function toOrder(ca: AcmeClient, answer: AcmeResponse<z.infer<typeof orderSchema>>, url: string): Order {

@@ -5,7 +5,8 @@ import type { TransportResponse } from './transport.ts';
 
 const ACME_ERROR_PREFIX = 'urn:ietf:params:acme:error:';
 
-const identifierSchema = z.object({ type: z.string().max(64), value: z.string().max(512) });
+/** An identifier (RFC 8555 §9.7.7). */
+export const identifierSchema = z.object({ type: z.string().max(64), value: z.string().max(512) });
 const singleProblemSchema = z.object({
   type: z.string().max(512).optional(),
   detail: z.string().max(64_000).optional(),
@@ -76,6 +77,11 @@ export class AcmeProblemError extends CertmanError {
     this.type = type;
     this.status = status;
   }
+}
+
+/** Whether the CA has no such resource for this account (any more). */
+export function isGone(error: unknown): error is AcmeProblemError {
+  return error instanceof AcmeProblemError && (error.status === 404 || error.code === 'acme/unauthorized');
 }
 
 /**

@@ -20,8 +20,7 @@ export async function answerChallenges(context: IssuanceContext, input: AnswerCh
     context.record({ answered: true });
   }
   const { orderUrl } = input;
-  const wait = { orderUrl, fromStatus: 'pending', what: 'validates the names', attempt, justSubmitted } as const;
-  const order = await waitForOrder(ca, wait);
+  const order = await waitForOrder(ca, { orderUrl, fromStatus: 'pending', attempt, justSubmitted });
   if (order.status === 'invalid') throw await orderFailure(ca, order);
 }
 

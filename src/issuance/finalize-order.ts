@@ -1,6 +1,6 @@
 import type { AcmeClient } from '../acme/client.ts';
 import { createCsr } from '../acme/csr.ts';
-import { fetchOrder, type Order, orderFailure, postFinalize } from '../acme/order.ts';
+import { fetchOrder, type Order, orderFailure, orderPendingError, postFinalize } from '../acme/order.ts';
 import { generatePrivateKey, parsePrivateKey } from '../acme/private-key.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
@@ -18,14 +18,10 @@ export async function finalizeOrder(
   const { ca, attempt } = context;
   const finalized = await finalizeIfReady(context, input);
   const { orderUrl } = input;
-  const wait = {
-    orderUrl,
-    fromStatus: 'processing',
-    what: 'issues the certificate',
-    attempt,
-    justSubmitted: true,
-  } as const;
-  const order = finalized.status === 'processing' ? await waitForOrder(ca, wait) : finalized;
+  const order =
+    finalized.status === 'processing'
+      ? await waitForOrder(ca, { orderUrl, fromStatus: 'processing', attempt, justSubmitted: true })
+      : finalized;
   return { certificateUrl: await certificateUrlOf(ca, order) };
 }
 
@@ -72,10 +68,8 @@ async function certificateUrlOf(ca: AcmeClient, order: Order): Promise<string> {
     case 'pending':
     case 'ready':
     case 'processing':
-      throw new CertmanError({
-        code: 'acme/pending',
-        message: `The CA ${ca.host} returns the order ${order.url} as ${order.status} although it was finalized.`,
-        remedy: 'certman polls it again shortly.',
-      });
+      throw orderPendingError(
+        `The CA ${ca.host} returns the order ${order.url} as ${order.status} although it was finalized.`,
+      );
   }
 }

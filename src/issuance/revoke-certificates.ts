@@ -2,12 +2,11 @@ import type { X509Certificate } from 'node:crypto';
 import { downloadChain, readLeaf, revokeCertificate, serialNumberOf } from '../acme/certificate.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
-import { findOrder } from '../acme/order.ts';
+import { findOrder, orderPendingError } from '../acme/order.ts';
 import { isPrivateKeyOf } from '../acme/private-key.ts';
-import { AcmeProblemError } from '../acme/problems.ts';
+import { isGone } from '../acme/problems.ts';
 import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
-import { CertmanError } from '../failures/failure.ts';
 import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { secretOwnershipOf } from '../kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
@@ -118,11 +117,9 @@ async function revoke(
 async function orderedCertificate(ca: AcmeClient, url: string): Promise<X509Certificate | undefined> {
   const order = (await ca.ownsUrl(url)) ? await findOrder(ca, url) : undefined;
   if (order?.status === 'processing') {
-    throw new CertmanError({
-      code: 'acme/pending',
-      message: `The CA ${ca.host} still issues the certificate of the order ${url}, which is to be revoked.`,
-      remedy: 'certman polls it again shortly.',
-    });
+    throw orderPendingError(
+      `The CA ${ca.host} still issues the certificate of the order ${url}, which is to be revoked.`,
+    );
   }
   return order?.certificate === undefined ? undefined : findCertificate(ca, order.certificate);
 }
@@ -131,8 +128,7 @@ async function findCertificate(ca: AcmeClient, url: string): Promise<X509Certifi
   try {
     return readLeaf(await downloadChain(ca, url));
   } catch (error) {
-    const gone = error instanceof AcmeProblemError && (error.status === 404 || error.code === 'acme/unauthorized');
-    if (gone) return undefined;
+    if (isGone(error)) return undefined;
     throw error;
   }
 }
