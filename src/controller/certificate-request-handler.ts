@@ -1,6 +1,5 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { sameView } from '../clusters/cluster-view.ts';
-import { owningCluster } from '../clusters/owning-cluster.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import {
@@ -12,11 +11,10 @@ import {
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { keyOf, type NamespacedName, type PrimaryName } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
-import type { ResourceEventHandler } from './informer.ts';
-import type { PrimaryReconciler } from './primary-reconciler.ts';
+import type { PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 
 /** Reconciles standalone CertificateRequests like clusters, and signals changes to the others to their cluster. */
-export class CertificateRequestHandler implements ResourceEventHandler {
+export class CertificateRequestHandler implements PrimaryEventHandler {
   readonly #context: ControllerContext;
   readonly #reconciler: PrimaryReconciler;
 
@@ -26,18 +24,19 @@ export class CertificateRequestHandler implements ResourceEventHandler {
   }
 
   onListed(object: KubernetesObject): void {
+    const { cache } = this.#context;
     const request = observeRequest(object);
-    this.#context.cache.requests.set(request, request);
-    if (this.ownerOf(request) === undefined) this.#reconciler.restore(this.#standaloneView(request));
+    cache.requests.set(request);
+    if (cache.ownerOf(request) === undefined) this.#reconciler.restore(this.#standaloneView(request));
   }
 
   async onUpsert(object: KubernetesObject): Promise<void> {
-    const { requests } = this.#context.cache;
+    const { cache } = this.#context;
     const request = observeRequest(object);
-    const cached = requests.get(request);
+    const cached = cache.requests.get(request);
     const previous = cached?.uid === request.uid ? cached : undefined;
-    requests.set(request, request);
-    const owner = this.ownerOf(request);
+    cache.requests.set(request);
+    const owner = cache.ownerOf(request);
     if (owner === undefined) await this.#reconcileStandalone(previous, request);
     else await this.#reconcileOwned(owner, previous, request);
   }
@@ -62,18 +61,12 @@ export class CertificateRequestHandler implements ResourceEventHandler {
     const { cache } = this.#context;
     await Promise.all(
       [...cache.requests.in(namespace)].map(async (request) => {
-        const owner = this.ownerOf(request);
+        const owner = cache.ownerOf(request);
         const isReconciled = cache.getCluster(standaloneName(request)) !== undefined;
         if (owner === undefined && !isReconciled) await this.#reconciler.reconcile(this.#standaloneView(request));
         if (owner !== undefined && isReconciled) await this.#releaseStandalone(owner, request);
       }),
     );
-  }
-
-  /** @returns the name of the owning ClusterDeployment; undefined when the request is standalone. */
-  ownerOf(request: ObservedRequest): string | undefined {
-    // Nearly all have an owner reference, for which the clusters of the namespace need not be collected.
-    return request.owner?.name ?? owningCluster(request, this.#context.cache.ownersIn(request.namespace));
   }
 
   #standaloneView(request: ObservedRequest) {
@@ -116,13 +109,14 @@ export class CertificateRequestHandler implements ResourceEventHandler {
   }
 
   async #handleDelete(request: ObservedRequest): Promise<void> {
-    this.#context.cache.requests.delete(request);
-    const owner = this.ownerOf(request);
+    const { cache, signaller } = this.#context;
+    cache.requests.delete(request);
+    const owner = cache.ownerOf(request);
     if (owner === undefined) {
       await this.#reconciler.reconcileDeleted(standaloneName(request), this.#standaloneView(request));
     } else await this.#releaseStandalone(owner, request);
     const affected = [...this.#usersOf(request), ...this.#standaloneWithSameSecret(request)];
-    await this.#context.signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
+    await signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
   }
 
   /** Matched by name: other managers may have changed the owner. A decommissioned cluster deletes the request. */

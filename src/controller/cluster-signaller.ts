@@ -1,21 +1,22 @@
 import type { CachedCluster, ClusterRef } from '../clusters/cached-cluster.ts';
 import { dependencyChanged } from '../contract/cluster-certificates.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
-import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
+import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { type ClusterWorkflowClient, SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, type NamespacedName } from './controller-cache.ts';
-import type { EventRecorder } from './event-recorder.ts';
+import { recordWarning } from './event-recorder.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
-/** What the signaller shares with the controller. */
+/** What the signaller shares with the other parts of one running controller. */
 export interface ClusterSignallerOptions {
   readonly queue: KeyedWorkQueue;
   readonly workflows: ClusterWorkflowClient;
-  readonly events: EventRecorder;
+  readonly kubernetes: KubernetesApi;
   readonly logger: ControllerLogger;
+  /** Aborted when the controller stops. */
   readonly signal: AbortSignal;
 }
 
@@ -75,10 +76,11 @@ export class ClusterSignaller {
   }
 
   async #driftedLater(cluster: CachedCluster, what: string, manager = 'unknown', waitMs: number): Promise<void> {
-    const { events, logger, signal } = this.#options;
+    const { logger, signal } = this.#options;
     logger.warn({ cluster: keyOf(cluster), what, fieldManager: manager }, 'Another program keeps undoing repairs');
-    await events.warn(
-      involvedObjectOf(cluster),
+    await recordWarning(
+      this.#options,
+      cluster,
       'FieldManagerConflict',
       `Another program (field manager ${manager}) keeps changing what certman manages. ${what} Until that ends, certman repairs it every two minutes only: make sure that nothing else manages these certificates.`,
     );

@@ -3,12 +3,9 @@ import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import type { Metrics } from '../observability/metric-table.ts';
-import type { ClusterSignaller } from './cluster-signaller.ts';
-import type { ClusterWorkflowClient } from './cluster-workflow-client.ts';
+import type { ClusterSignaller, ClusterSignallerOptions } from './cluster-signaller.ts';
 import type { ControllerCache } from './controller-cache.ts';
-import type { EventRecorder } from './event-recorder.ts';
 import type { FleetSnapshot } from './fleet-snapshot.ts';
-import type { KeyedWorkQueue } from './keyed-work-queue.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
 /** Settings of the controller. */
@@ -42,12 +39,7 @@ export interface ControllerDependencies {
 }
 
 /** Shared by the parts of one running controller. */
-export interface ControllerContext extends ControllerDependencies {
+export interface ControllerContext extends ControllerDependencies, ClusterSignallerOptions {
   readonly cache: ControllerCache;
-  readonly workflows: ClusterWorkflowClient;
-  readonly queue: KeyedWorkQueue;
-  readonly events: EventRecorder;
   readonly signaller: ClusterSignaller;
-  /** Aborted when the controller stops. */
-  readonly signal: AbortSignal;
 }

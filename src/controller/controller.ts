@@ -10,23 +10,20 @@ import {
 } from '../kubernetes/objects/resources.ts';
 import { AriPollClient } from './ari-poller.ts';
 import { CertificateRequestHandler } from './certificate-request-handler.ts';
-import { ClusterDeploymentHandler } from './cluster-deployment-handler.ts';
+import { clusterDeploymentHandler } from './cluster-deployment-handler.ts';
 import { ClusterSignaller } from './cluster-signaller.ts';
 import { ClusterWorkflowClient } from './cluster-workflow-client.ts';
-import { ConfigMapHandler } from './config-map-handler.ts';
 import { ControllerCache } from './controller-cache.ts';
 import type { ControllerContext, ControllerDependencies } from './controller-context.ts';
 import { CrlPollClient } from './crl-poller.ts';
-import { DnsZoneHandler } from './dns-zone-handler.ts';
-import { EventRecorder } from './event-recorder.ts';
+import { configMapHandler, dnsZoneHandler, secretHandler } from './dependency-handlers.ts';
 import { fleetSnapshot } from './fleet-snapshot.ts';
 import { type InformedResource, Informer } from './informer.ts';
 import { KeyedWorkQueue } from './keyed-work-queue.ts';
 import { Poller } from './poller.ts';
-import { PrimaryReconciler } from './primary-reconciler.ts';
+import { type PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 import { Resync } from './resync.ts';
-import { SecretHandler } from './secret-handler.ts';
-import { StuckClusterSignaller } from './stuck-cluster-signaller.ts';
+import { stuckClusterSignaller } from './stuck-clusters.ts';
 
 /** Enough for a fleet that is installed at once, and few enough for Temporal's frontend. */
 const MAX_CONCURRENT_SIGNALS = 32;
@@ -55,21 +52,17 @@ export class Controller {
   #failure: { readonly error: unknown } | undefined;
 
   constructor(dependencies: ControllerDependencies, run: ControllerRun) {
-    const { settings, logger, kubernetes, client } = dependencies;
+    const { settings, logger, client, crlSource, source } = dependencies;
     const { managementCluster } = settings;
     const signal = AbortSignal.any([run.signal, this.#stop.signal]);
     const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
     const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue: run.taskQueue, signal });
-    const events = new EventRecorder(kubernetes, logger, signal);
-    const signaller = new ClusterSignaller({ queue, workflows, events, logger, signal });
-    const context = { ...dependencies, cache: new ControllerCache(), queue, workflows, events, signaller, signal };
+    const shared = { ...dependencies, queue, workflows, signal };
+    const context = { ...shared, cache: new ControllerCache(), signaller: new ClusterSignaller(shared) };
     this.#context = context;
     const reconciler = new PrimaryReconciler(context);
     const requests = new CertificateRequestHandler(context, reconciler);
-    const clusters = new ClusterDeploymentHandler(context, reconciler, (namespace) =>
-      requests.onOwnersChanged(namespace),
-    );
-    const { crlSource, source } = dependencies;
+    const clusters = clusterDeploymentHandler(context, reconciler, (namespace) => requests.onOwnersChanged(namespace));
     this.#resync = new Resync(context, clusters, requests);
     this.#ariPoller = new Poller(new AriPollClient(context), context);
     this.#crlPoller = crlSource && new Poller(new CrlPollClient(context, crlSource), context);
@@ -126,10 +119,10 @@ export class Controller {
 
 function informedResources(
   context: ControllerContext,
-  clusters: ClusterDeploymentHandler,
-  requests: CertificateRequestHandler,
+  clusters: PrimaryEventHandler,
+  requests: PrimaryEventHandler,
 ): readonly InformedResource[] {
-  const stuckClusters = new StuckClusterSignaller(context);
+  const signalStuckClusters = stuckClusterSignaller(context);
   return [
     // Optional: without Hive there are standalone CertificateRequests.
     { resource: CLUSTER_DEPLOYMENTS, resumeMode: 'list', optional: true, handler: clusters },
@@ -138,15 +131,15 @@ function informedResources(
       resource: SECRETS,
       resumeMode: 'watch',
       metadataOnly: true,
-      handler: new SecretHandler(context, stuckClusters),
+      handler: secretHandler(context, signalStuckClusters),
     },
     {
       resource: CONFIG_MAPS,
       resumeMode: 'watch',
       namespace: context.settings.operatorNamespace,
       fieldSelector: `metadata.name=${SETTINGS_CONFIG_MAP}`,
-      handler: new ConfigMapHandler(stuckClusters),
+      handler: configMapHandler(signalStuckClusters),
     },
-    { resource: DNS_ZONES, resumeMode: 'list', optional: true, handler: new DnsZoneHandler(context) },
+    { resource: DNS_ZONES, resumeMode: 'list', optional: true, handler: dnsZoneHandler(context) },
   ];
 }

@@ -1,44 +1,38 @@
+import type { ClusterRef } from '../clusters/cached-cluster.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { withSignal } from '../kubernetes/api/with-signal.ts';
-import { type EventDetails, type InvolvedObject, recordEvent } from '../kubernetes/objects/events.ts';
+import { type EventDetails, recordEvent } from '../kubernetes/objects/events.ts';
+import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
 const MAX_ATTEMPTS = 4;
 
-/** Records the controller's Events, with retries. */
-export class EventRecorder {
-  readonly #kubernetes: KubernetesApi;
-  readonly #logger: ControllerLogger;
-  readonly #signal: AbortSignal;
-
-  constructor(kubernetes: KubernetesApi, logger: ControllerLogger, signal: AbortSignal) {
-    this.#kubernetes = withSignal(kubernetes, signal);
-    this.#logger = logger;
-    this.#signal = signal;
-  }
-
-  /** An Event that cannot be written after some attempts is logged: gauges report the same state. */
-  async warn(object: InvolvedObject, reason: string, message: string): Promise<void> {
-    const event: EventDetails = { type: 'Warning', reason, message };
-    const backoff = new Backoff(200, 2_000);
-    for (;;) {
-      try {
-        await recordEvent(this.#kubernetes, object, event);
-        return;
-      } catch (error) {
-        this.#signal.throwIfAborted();
-        if (!(error instanceof CertmanError)) throw error;
-        const waitMs = backoff.next();
-        if (error.info.retry !== 'transient' || backoff.failures >= MAX_ATTEMPTS) {
-          const fields = { object: `${object.resource.kind} ${keyOf(object)}`, event, problem: error.message };
-          this.#logger.warn(fields, 'An Event could not be recorded');
-          return;
-        }
-        await pause(waitMs, this.#signal);
+/** Records a Warning. One that cannot be written after some attempts is logged: gauges report the same state. */
+export async function recordWarning(
+  context: { readonly kubernetes: KubernetesApi; readonly logger: ControllerLogger; readonly signal: AbortSignal },
+  cluster: ClusterRef,
+  reason: string,
+  message: string,
+): Promise<void> {
+  const { kubernetes, logger, signal } = context;
+  const object = involvedObjectOf(cluster);
+  const event: EventDetails = { type: 'Warning', reason, message };
+  const backoff = new Backoff(200, 2_000);
+  for (;;) {
+    try {
+      return await recordEvent(withSignal(kubernetes, signal), object, event);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof CertmanError)) throw error;
+      const waitMs = backoff.next();
+      if (error.info.retry !== 'transient' || backoff.failures >= MAX_ATTEMPTS) {
+        const fields = { object: `${object.resource.kind} ${keyOf(object)}`, event, problem: error.message };
+        return logger.warn(fields, 'An Event could not be recorded');
       }
+      await pause(waitMs, signal);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 import type { ControllerCache } from './controller-cache.ts';
 
@@ -43,13 +44,18 @@ export interface FleetSnapshot {
 export function fleetSnapshot(cache: ControllerCache, ari: () => AriCoverage): FleetSnapshot {
   return {
     get clusters() {
-      return clusterSeries(cache);
+      const readable = [...cache.deployments.all()].filter((cluster) => cache.malformed.get(cluster) === undefined);
+      const malformed = Array.from(cache.malformed.all(), ({ namespace, name }) => {
+        const limitedSupport = cache.deployments.get({ namespace, name })?.limitedSupport === true;
+        return { namespace, name, gate: 'InvalidClusterDeployment', limitedSupport };
+      });
+      return [...readable.map(seriesOf), ...malformed];
     },
     get standalone() {
-      return standaloneSeries(cache);
+      return Array.from(cache.standalone.all(), seriesOf);
     },
     get requests() {
-      return requestSeries(cache);
+      return Array.from(cache.requests.all(), requestSeriesOf);
     },
     get ari() {
       return ari();
@@ -57,31 +63,18 @@ export function fleetSnapshot(cache: ControllerCache, ari: () => AriCoverage): F
   };
 }
 
-function* clusterSeries(cache: ControllerCache): Generator<ClusterSeries> {
-  for (const cluster of cache.deployments.all())
-    if (cache.malformed.get(cluster) === undefined) yield seriesOf(cluster);
-  for (const name of cache.malformed.names()) {
-    const limitedSupport = cache.getCluster(name)?.limitedSupport === true;
-    yield { ...name, gate: 'InvalidClusterDeployment', limitedSupport };
-  }
-}
-
-function* standaloneSeries(cache: ControllerCache): Generator<ClusterSeries> {
-  for (const request of cache.standalone.all()) yield seriesOf(request);
-}
-
 function seriesOf({ namespace, name, gate, reason, limitedSupport }: CachedCluster): ClusterSeries {
   const label = gate === 'serve' ? 'Serve' : gate === 'decommission' ? 'Decommission' : (reason ?? gate);
   return { namespace, name, gate: label, limitedSupport };
 }
 
-function* requestSeries(cache: ControllerCache): Generator<RequestSeries> {
-  for (const { namespace, name, dnsNames, renewBeforeDays, ...request } of cache.requests.all()) {
-    const [notBefore, notAfter] = [epochMs(request.notBefore), epochMs(request.notAfter)];
-    yield { namespace, name, commonName: dnsNames[0] ?? '', notBefore, notAfter, renewBeforeDays };
-  }
-}
-
-function epochMs(timestamp: string | undefined): number | undefined {
-  return timestamp === undefined ? undefined : parseTimestamp(timestamp)?.getTime();
+function requestSeriesOf({ namespace, name, dnsNames, ...request }: ObservedRequest): RequestSeries {
+  return {
+    namespace,
+    name,
+    commonName: dnsNames[0] ?? '',
+    notBefore: parseTimestamp(request.notBefore ?? '')?.getTime(),
+    notAfter: parseTimestamp(request.notAfter ?? '')?.getTime(),
+    renewBeforeDays: request.renewBeforeDays,
+  };
 }

@@ -4,15 +4,23 @@ import { gateOf } from '../clusters/gate.ts';
 import { decideSignal } from '../clusters/signal-decision.ts';
 import { dependencyChanged } from '../contract/cluster-certificates.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
-import { involvedObjectOf, primaryResource } from '../kubernetes/objects/primary-object.ts';
+import { primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';
-import { keyOf, type PrimaryName } from './controller-cache.ts';
+import { keyOf, type NamespacedName, type PrimaryName } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { recordWarning } from './event-recorder.ts';
+import type { ResourceEventHandler } from './informer.ts';
 
 /** Lets the workflow of a just decommissioned object complete, so that it is not signalled what it did itself. */
 const WORKFLOW_COMPLETION_GRACE_MS = 3_000;
+
+/** Handles the events of a primary resource. */
+export interface PrimaryEventHandler extends ResourceEventHandler {
+  /** For a deletion that no event showed. */
+  onMissedDelete(name: NamespacedName): Promise<void>;
+}
 
 /** Compares ClusterDeployments and standalone CertificateRequests with the cache, and signals what changed. */
 export class PrimaryReconciler {
@@ -53,7 +61,7 @@ export class PrimaryReconciler {
   }
 
   async #signalAndCache(view: ClusterView): Promise<void> {
-    const { cache, workflows, events, logger, settings } = this.#context;
+    const { cache, workflows, logger, settings } = this.#context;
     const { identity } = view;
     const { kind } = primaryResource(identity);
     const previous = cache.getCluster(identity);
@@ -70,7 +78,7 @@ export class PrimaryReconciler {
       case 'observed':
         await this.#signal(identity, () => workflows.signalObserved(view));
         if (gate.kind === 'serve' && gate.note !== undefined) {
-          await events.warn(involvedObjectOf(identity), 'InvalidRelocateAnnotation', gate.note);
+          await recordWarning(this.#context, identity, 'InvalidRelocateAnnotation', gate.note);
         }
         break;
       case 'finalizerLost': {
@@ -81,7 +89,7 @@ export class PrimaryReconciler {
         break;
       }
       case 'explain':
-        await events.warn(involvedObjectOf(identity), decision.reason, decision.message);
+        await recordWarning(this.#context, identity, decision.reason, decision.message);
         break;
     }
     if (decision.kind !== 'nothing') {
@@ -92,14 +100,14 @@ export class PrimaryReconciler {
 
   /** A rejection affects this cluster only: it is recorded as an Event, and the resync repeats the signal. */
   async #signal(cluster: ClusterRef, signal: () => Promise<void>): Promise<void> {
-    const { logger, events } = this.#context;
     try {
       await signal();
     } catch (error) {
       if (!(error instanceof SignalRejected)) throw error;
-      logger.error({ cluster: keyOf(cluster), error: error.message }, 'A cluster is not being served');
+      const fields = { cluster: keyOf(cluster), error: error.message };
+      this.#context.logger.error(fields, 'A cluster is not being served');
       const message = `${error.message}. certman retries by itself.`;
-      await events.warn(involvedObjectOf(cluster), 'SignalRejected', message);
+      await recordWarning(this.#context, cluster, 'SignalRejected', message);
     }
   }
 }

@@ -12,15 +12,17 @@ const RECHECK_DELAY_MS = 5_000;
 /** Drift in more namespaces is checked again by lists of the whole management cluster, which take fewer requests. */
 const MAX_NAMESPACE_LISTS = 20;
 
-interface ServedCertificate {
-  readonly cluster: CachedCluster;
-  readonly certificate: CachedCertificate;
-}
-
 /** By `namespace/name`. */
 interface ListedObjects {
   readonly requests: ReadonlyMap<string, ObservedRequest>;
   readonly secrets: ReadonlyMap<string, ObservedSecret>;
+}
+
+interface DriftedCertificate {
+  /** Of the certificate. */
+  readonly id: string;
+  readonly cluster: CachedCluster;
+  readonly drift: Drift;
 }
 
 /** Finds drift of owned objects that was not watched, and signals it once if it is still there seconds later. */
@@ -37,74 +39,67 @@ export class OwnedObjectsResync {
   async run(requests: readonly ObservedRequest[]): Promise<number> {
     const { settings, signal } = this.#context;
     const caHost = await this.#context.caHost();
-    const listed = { requests: byKey(requests), secrets: await this.#listSecrets() };
-    const lasting = new Map<string, string>();
-    const suspects: { readonly served: ServedCertificate; readonly drift: Drift }[] = [];
-    for (const served of this.#servedCertificates()) {
-      const drift = findDrift(served, listed, caHost);
-      if (drift === undefined) continue;
-      const id = idOf(served);
-      if (this.#signalled.get(id) === drift.key) lasting.set(id, drift.key);
-      else suspects.push({ served, drift });
-    }
-    this.#signalled = lasting;
+    const drifted = this.#findDrifted({ requests: byKey(requests), secrets: await this.#listSecrets() }, caHost);
+    const isSignalled = ({ id, drift }: DriftedCertificate): boolean => this.#signalled.get(id) === drift.key;
+    const suspects = drifted.filter((one) => !isSignalled(one));
+    this.#signalled = keysById(drifted.filter(isSignalled));
     if (suspects.length === 0) return 0;
     await pause(Math.min(RECHECK_DELAY_MS, settings.resyncIntervalMs), signal);
-    const relisted = await this.#relist(new Set(suspects.map(({ served }) => served.cluster.namespace)));
-    const waiting = await this.#waitingWithoutRequests(suspects, relisted);
-    const confirmed = suspects.filter(({ served, drift }) => {
-      const current = this.#currentOf(served);
-      if (current === undefined || waiting.has(current.cluster.uid)) return false;
-      return findDrift(current, relisted, caHost)?.key === drift.key;
-    });
-    await Promise.all(confirmed.map(({ served, drift }) => this.#signal(served, drift)));
+    const suspectKeys = keysById(suspects);
+    const relisted = await this.#relist(new Set(suspects.map(({ cluster }) => cluster.namespace)));
+    const lasting = this.#findDrifted(relisted, caHost).filter(({ id, drift }) => suspectKeys.get(id) === drift.key);
+    const confirmed = await this.#withoutWaiting(lasting, relisted);
+    await Promise.all(confirmed.map((one) => this.#signal(one)));
     return confirmed.length;
   }
 
-  async #signal(served: ServedCertificate, { message, key }: Drift): Promise<void> {
-    this.#context.logger.warn({ cluster: keyOf(served.cluster), what: message }, 'The watch missed a change');
-    await this.#context.signaller.reevaluate(served.cluster, message);
-    this.#signalled.set(idOf(served), key);
+  async #signal({ id, cluster, drift }: DriftedCertificate): Promise<void> {
+    this.#context.logger.warn({ cluster: keyOf(cluster), what: drift.message }, 'The watch missed a change');
+    await this.#context.signaller.reevaluate(cluster, drift.message);
+    this.#signalled.set(id, drift.key);
   }
 
-  /** @returns uids of the clusters that failed before they had a request, which is then missing by no drift. */
-  async #waitingWithoutRequests(
-    suspects: readonly { readonly served: ServedCertificate }[],
+  /** Leaves out clusters that failed before they had a request, which is then missing by no drift. */
+  async #withoutWaiting(
+    drifted: readonly DriftedCertificate[],
     { requests }: ListedObjects,
-  ): Promise<ReadonlySet<string>> {
-    const hasNone = ({ namespace, certificates }: CachedCluster): boolean =>
-      certificates.every(({ requestName }) => !requests.has(keyOf({ namespace, name: requestName })));
-    const without = new Set(
-      suspects
-        .map(({ served }) => served.cluster)
-        .filter(hasNone)
-        .map(({ uid }) => uid),
-    );
-    if (without.size === 0) return without;
-    const waiting = await this.#context.workflows.listWaitingOrFailing();
-    return new Set(waiting.map(({ uid }) => uid).filter((uid) => without.has(uid)));
+  ): Promise<readonly DriftedCertificate[]> {
+    const hasRequest = ({ namespace, certificates }: CachedCluster): boolean =>
+      certificates.some(({ requestName: name }) => requests.has(keyOf({ namespace, name })));
+    if (drifted.every(({ cluster }) => hasRequest(cluster))) return drifted;
+    const waiting = new Set((await this.#context.workflows.listWaitingOrFailing()).map(({ uid }) => uid));
+    return drifted.filter(({ cluster }) => hasRequest(cluster) || !waiting.has(cluster.uid));
   }
 
-  *#servedCertificates(): Generator<ServedCertificate> {
+  #findDrifted({ requests, secrets }: ListedObjects, caHost: string | undefined): readonly DriftedCertificate[] {
+    const drifted: DriftedCertificate[] = [];
+    for (const [cluster, certificate] of this.#servedCertificates()) {
+      const { kind, namespace, uid } = cluster;
+      const drift = driftOf({
+        certificate,
+        now: Date.now(),
+        cluster: kind === undefined ? cluster : undefined,
+        request: requests.get(keyOf({ namespace, name: certificate.requestName })),
+        secret: secrets.get(keyOf({ namespace, name: certificate.secretName })),
+        caHost,
+      });
+      if (drift !== undefined) drifted.push({ id: `${kind ?? ''} ${uid} ${certificate.requestName}`, cluster, drift });
+    }
+    return drifted;
+  }
+
+  *#servedCertificates(): Generator<readonly [CachedCluster, CachedCertificate]> {
     for (const cluster of this.#context.cache.allClusters()) {
       if (cluster.gate !== 'serve') continue;
-      for (const certificate of cluster.certificates) yield { cluster, certificate };
+      for (const certificate of cluster.certificates) yield [cluster, certificate];
     }
-  }
-
-  /** @returns undefined when the certificate is no longer served. */
-  #currentOf({ cluster, certificate }: ServedCertificate): ServedCertificate | undefined {
-    const current = this.#context.cache.getCluster(cluster);
-    if (current?.uid !== cluster.uid || current.gate !== 'serve') return undefined;
-    const isServed = current.certificates.some(({ secretName }) => secretName === certificate.secretName);
-    return isServed ? { cluster: current, certificate } : undefined;
   }
 
   async #listSecrets(namespace?: string): Promise<ReadonlyMap<string, ObservedSecret>> {
     const { kubernetes, signal } = this.#context;
     const wanted = new Set<string>();
-    for (const { cluster, certificate } of this.#servedCertificates()) {
-      wanted.add(keyOf({ namespace: cluster.namespace, name: certificate.secretName }));
+    for (const [cluster, { secretName: name }] of this.#servedCertificates()) {
+      wanted.add(keyOf({ namespace: cluster.namespace, name }));
     }
     const secrets = new Map<string, ObservedSecret>();
     for await (const object of kubernetes.list(SECRETS, { namespace, metadataOnly: true, signal })) {
@@ -127,26 +122,11 @@ export class OwnedObjectsResync {
   }
 }
 
-function findDrift(
-  { cluster, certificate }: ServedCertificate,
-  { requests, secrets }: ListedObjects,
-  caHost: string | undefined,
-): Drift | undefined {
-  const { namespace, kind } = cluster;
-  return driftOf({
-    certificate,
-    now: Date.now(),
-    cluster: kind === undefined ? cluster : undefined,
-    request: requests.get(keyOf({ namespace, name: certificate.requestName })),
-    secret: secrets.get(keyOf({ namespace, name: certificate.secretName })),
-    caHost,
-  });
-}
-
 function byKey(requests: readonly ObservedRequest[]): ReadonlyMap<string, ObservedRequest> {
   return new Map(requests.map((request) => [keyOf(request), request]));
 }
 
-function idOf({ cluster, certificate }: ServedCertificate): string {
-  return `${cluster.kind ?? ''} ${cluster.uid} ${certificate.requestName}`;
+/** Of each drift, by certificate. */
+function keysById(drifted: readonly DriftedCertificate[]): Map<string, string> {
+  return new Map(drifted.map(({ id, drift }) => [id, drift.key]));
 }

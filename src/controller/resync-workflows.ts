@@ -4,10 +4,9 @@ import { type ClusterIdentity, type ClusterView, deletedClusterView } from '../c
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
-import { observeRequest } from '../kubernetes/objects/observed-request.ts';
+import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { primaryResource } from '../kubernetes/objects/primary-object.ts';
-import { standaloneView } from '../kubernetes/objects/request-views.ts';
-import type { CertificateRequestHandler } from './certificate-request-handler.ts';
+import { clusterViewOfOrphans, standaloneView } from '../kubernetes/objects/request-views.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 
@@ -22,51 +21,72 @@ type WorkflowResyncContext = Pick<
 /** Starts workflows that are missing, and signals those whose object is gone. */
 export class WorkflowResync {
   readonly #context: WorkflowResyncContext;
-  readonly #requests: Pick<CertificateRequestHandler, 'ownerOf'>;
   readonly #recentEndSignals = new LRUCache<string, true>({ ttl: END_SIGNAL_TTL_MS, ttlAutopurge: true });
 
-  constructor(context: WorkflowResyncContext, requests: Pick<CertificateRequestHandler, 'ownerOf'>) {
+  constructor(context: WorkflowResyncContext) {
     this.#context = context;
-    this.#requests = requests;
   }
 
   /** @param hiveInstalled if not, nothing shows which ClusterDeployments are gone. @returns number of differences. */
   async run(hiveInstalled: boolean): Promise<number> {
-    const { cache, workflows, signaller, settings } = this.#context;
+    const { cache, workflows, settings } = this.#context;
     const running = new Map((await workflows.listRunning()).map((cluster) => [objectIdOf(cluster), cluster]));
     let differences = 0;
     for (const cached of Array.from(cache.allClusters())) {
       if (!cached.served || isReleased(cached) || running.has(objectIdOf(cached))) continue;
       const cluster = identityOf(settings.managementCluster, cached);
-      if (await signaller.unlessRejected(cluster, () => this.#startIfMissing(cluster))) differences += 1;
+      differences += await this.#count(cluster, () => this.#startIfMissing(cluster));
     }
     for (const cluster of running.values()) {
       if (cache.getCluster(cluster)?.uid === cluster.uid || (cluster.kind === undefined && !hiveInstalled)) continue;
-      if (await signaller.unlessRejected(cluster, () => this.#endIfObjectGone(cluster))) differences += 1;
+      differences += await this.#count(cluster, () => this.#endIfObjectGone(cluster));
     }
     return differences;
   }
 
+  /** For requests whose ClusterDeployment is gone and that no workflow decommissions. @returns number of clusters. */
+  async runOrphans(requests: readonly ObservedRequest[]): Promise<number> {
+    const { cache, settings } = this.#context;
+    const orphans = new Map<string, ObservedRequest[]>();
+    for (const request of requests) {
+      const { owner, namespace } = request;
+      if (owner === undefined || cache.getCluster({ namespace, name: owner.name })?.uid === owner.uid) continue;
+      const id = `${namespace}/${owner.name}/${owner.uid}`;
+      orphans.set(id, [...(orphans.get(id) ?? []), request]);
+    }
+    let differences = 0;
+    for (const siblings of orphans.values()) {
+      const view = clusterViewOfOrphans(settings.managementCluster, siblings);
+      if (view) differences += await this.#count(view.identity, () => this.#decommissionOrphans(view));
+    }
+    return differences;
+  }
+
+  /** @returns 1 if there was a difference and Temporal did not reject the request. */
+  async #count(cluster: ClusterIdentity, resync: () => Promise<boolean>): Promise<number> {
+    return (await this.#context.signaller.unlessRejected(cluster, resync)) === true ? 1 : 0;
+  }
+
   /** @returns whether the workflow was missing; the list of running ones may be behind. */
   async #startIfMissing(cluster: ClusterIdentity): Promise<boolean> {
-    const { workflows, logger } = this.#context;
+    const { workflows, signaller, logger } = this.#context;
     if ((await workflows.describeState(cluster)) !== undefined) return false;
     const object = await this.#find(cluster);
     const view = object && this.#viewOf(cluster, object);
     if (view === undefined || (view.deleting && !view.finalizer)) return false;
     logger.warn({ cluster: keyOf(cluster) }, 'A cluster has no workflow; it is started');
-    await this.#context.signaller.inOrder(cluster, () => workflows.signalObserved(view, true));
+    await signaller.inOrder(cluster, () => workflows.signalObserved(view, true));
     return true;
   }
 
   /** @returns whether a workflow runs that has nothing left to serve, and was not signalled so. */
   async #endIfObjectGone(cluster: ClusterIdentity): Promise<boolean> {
-    const { workflows, logger } = this.#context;
+    const { cache, workflows, logger } = this.#context;
     if (this.#recentEndSignals.has(objectIdOf(cluster))) return false;
     const object = await this.#find(cluster);
     const { kind } = primaryResource(cluster);
     if (object !== undefined) {
-      const owner = cluster.kind === undefined ? undefined : this.#requests.ownerOf(observeRequest(object));
+      const owner = cluster.kind && cache.ownerOf(observeRequest(object));
       if (owner === undefined) return false;
       logger.warn({ request: keyOf(cluster), cluster: owner }, `A workflow runs for a ${kind} that is not standalone`);
       await this.#signalEnd(cluster, () => workflows.signal(cluster, requestClaimed, { clusterDeployment: owner }));
@@ -84,6 +104,16 @@ export class WorkflowResync {
       await signal();
       this.#recentEndSignals.set(objectIdOf(cluster), true);
     });
+  }
+
+  async #decommissionOrphans(view: ClusterView): Promise<boolean> {
+    const { workflows, signaller, logger } = this.#context;
+    const { identity, bundles } = view;
+    if ((await this.#find(identity)) !== undefined || (await workflows.describeState(identity)) !== undefined)
+      return false;
+    logger.warn({ cluster: keyOf(identity), requests: bundles.length }, 'CertificateRequests are orphaned');
+    await signaller.inOrder(identity, () => workflows.signalGone(view, true));
+    return true;
   }
 
   /** @returns the object of this uid, not another one of its name. */

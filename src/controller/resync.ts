@@ -1,18 +1,16 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
-import type { ClusterView } from '../clusters/cluster-view.ts';
-import { clusterDigest } from '../clusters/cluster-view.ts';
+import { type ClusterView, clusterDigest } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { ResourceType } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
-import { clusterViewOfOrphans, standaloneView } from '../kubernetes/objects/request-views.ts';
+import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
-import type { CertificateRequestHandler } from './certificate-request-handler.ts';
-import type { ClusterDeploymentHandler } from './cluster-deployment-handler.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import type { PrimaryEventHandler } from './primary-reconciler.ts';
 import { OwnedObjectsResync } from './resync-owned-objects.ts';
 import { WorkflowResync } from './resync-workflows.ts';
 
@@ -23,16 +21,16 @@ const RETRY_DELAY_MS = 30_000;
 /** Compares paged lists with the cache and the running workflows; signals a difference that a second read confirms. */
 export class Resync {
   readonly #context: ControllerContext;
-  readonly #clusters: ClusterDeploymentHandler;
-  readonly #requests: CertificateRequestHandler;
+  readonly #clusters: PrimaryEventHandler;
+  readonly #requests: PrimaryEventHandler;
   readonly #workflows: WorkflowResync;
   readonly #ownedObjects: OwnedObjectsResync;
 
-  constructor(context: ControllerContext, clusters: ClusterDeploymentHandler, requests: CertificateRequestHandler) {
+  constructor(context: ControllerContext, clusters: PrimaryEventHandler, requests: PrimaryEventHandler) {
     this.#context = context;
     this.#clusters = clusters;
     this.#requests = requests;
-    this.#workflows = new WorkflowResync(context, requests);
+    this.#workflows = new WorkflowResync(context);
     this.#ownedObjects = new OwnedObjectsResync(context);
   }
 
@@ -67,7 +65,7 @@ export class Resync {
       standalone: await this.#resyncStandalone(requests),
       workflows: await this.#workflows.run(hiveInstalled),
       // Without Hive, nothing shows whether a ClusterDeployment is gone.
-      orphans: hiveInstalled ? await this.#resyncOrphans(requests) : 0,
+      orphans: hiveInstalled ? await this.#workflows.runOrphans(requests) : 0,
       ownedObjects: await this.#ownedObjects.run(requests),
     };
     signal.throwIfAborted();
@@ -100,8 +98,8 @@ export class Resync {
     const { settings, cache } = this.#context;
     const listed = new Set(requests.map(keyOf));
     const differing = requests.filter((request) => {
-      const isStandalone = this.#requests.ownerOf(request) === undefined;
-      const view = isStandalone ? standaloneView(settings.managementCluster, request) : undefined;
+      const isOwned = cache.ownerOf(request) !== undefined;
+      const view = isOwned ? undefined : standaloneView(settings.managementCluster, request);
       return differs(cache.standalone.get(request), view);
     });
     const unlisted = [...cache.standalone.all()].filter((cluster) => !listed.has(keyOf(cluster)));
@@ -112,43 +110,14 @@ export class Resync {
   async #reconcile(
     resource: ResourceType,
     names: readonly NamespacedName[],
-    handler: Pick<ClusterDeploymentHandler, 'onUpsert' | 'onMissedDelete'>,
+    handler: PrimaryEventHandler,
   ): Promise<number> {
     for (const { namespace, name } of names) {
       const object = await this.#context.kubernetes.get(resource, { namespace, name }, this.#context.signal);
       if (object === undefined) await handler.onMissedDelete({ namespace, name });
-      else await handler.onUpsert(object);
+      else await handler.onUpsert(object, 'list');
     }
     return names.length;
-  }
-
-  /** For requests whose ClusterDeployment is gone and that no workflow decommissions. @returns number of clusters. */
-  async #resyncOrphans(requests: readonly ObservedRequest[]): Promise<number> {
-    const { cache, settings, signaller } = this.#context;
-    const orphans = new Map<string, ObservedRequest[]>();
-    for (const request of requests) {
-      const { owner, namespace } = request;
-      if (owner === undefined || cache.getCluster({ namespace, name: owner.name })?.uid === owner.uid) continue;
-      const id = `${namespace}/${owner.name}/${owner.uid}`;
-      orphans.set(id, [...(orphans.get(id) ?? []), request]);
-    }
-    let differences = 0;
-    for (const siblings of orphans.values()) {
-      const view = clusterViewOfOrphans(settings.managementCluster, siblings);
-      if (view && (await signaller.unlessRejected(view.identity, () => this.#decommissionOrphans(view))))
-        differences += 1;
-    }
-    return differences;
-  }
-
-  async #decommissionOrphans(view: ClusterView): Promise<boolean> {
-    const { kubernetes, workflows, logger, signal } = this.#context;
-    const { identity } = view;
-    const object = await kubernetes.get(CLUSTER_DEPLOYMENTS, identity, signal);
-    if (object?.metadata.uid === identity.uid || (await workflows.describeState(identity)) !== undefined) return false;
-    logger.warn({ cluster: keyOf(identity), requests: view.bundles.length }, 'CertificateRequests are orphaned');
-    await this.#context.signaller.inOrder(identity, () => workflows.signalGone(view, true));
-    return true;
   }
 }
 

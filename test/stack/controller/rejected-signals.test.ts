@@ -4,7 +4,6 @@ import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { ClusterSignaller } from '../../../src/controller/cluster-signaller.ts';
 import { ClusterWorkflowClient, SignalRejected } from '../../../src/controller/cluster-workflow-client.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
-import { EventRecorder } from '../../../src/controller/event-recorder.ts';
 import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';
 import { WorkflowResync } from '../../../src/controller/resync-workflows.ts';
 import { useControllerHarness } from '../../support/controller/harness.ts';
@@ -41,25 +40,21 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
     taskQueue: `watch-${managementCluster}`,
     signal,
   });
-  const events = new EventRecorder(kubernetes, logger, signal);
   const queue = new KeyedWorkQueue(1, 10);
-  const resync = new WorkflowResync(
-    {
-      kubernetes,
-      settings: {
-        managementCluster,
-        operatorNamespace: OPERATOR_NAMESPACE,
-        resyncIntervalMs: 1_000,
-        workerName: 'worker-1',
-      },
-      cache,
-      workflows,
-      signaller: new ClusterSignaller({ queue, workflows, events, logger, signal }),
-      logger,
-      signal,
+  const resync = new WorkflowResync({
+    kubernetes,
+    settings: {
+      managementCluster,
+      operatorNamespace: OPERATOR_NAMESPACE,
+      resyncIntervalMs: 1_000,
+      workerName: 'worker-1',
     },
-    { ownerOf: () => undefined },
-  );
+    cache,
+    workflows,
+    signaller: new ClusterSignaller({ queue, workflows, kubernetes, logger, signal }),
+    logger,
+    signal,
+  });
 
   expect(await resync.run(true)).toBe(1);
 

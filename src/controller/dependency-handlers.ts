@@ -1,0 +1,134 @@
+/** Handlers of what certificates depend on: each signals the clusters that a change concerns. */
+import { canonicalJson, digestOf } from '../certificates/digest.ts';
+import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
+import { OPERATOR_AWS_SECRET } from '../kubernetes/objects/aws-credentials.ts';
+import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
+import { describeSecretChange, type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
+import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
+import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
+import type { ControllerContext } from './controller-context.ts';
+import type { ResourceEventHandler } from './informer.ts';
+import type { SignalStuckClusters } from './stuck-clusters.ts';
+
+/** Of the operator's ConfigMap; its informer selects no other. */
+export function configMapHandler(signalStuckClusters: SignalStuckClusters): ResourceEventHandler {
+  let resourceVersion: string | undefined;
+  const onUpsert: ResourceEventHandler['onUpsert'] = async ({ metadata }, from) => {
+    const previous = resourceVersion;
+    resourceVersion = metadata.resourceVersion;
+    if (previous === resourceVersion || (previous === undefined && from === 'list')) return;
+    await signalStuckClusters(`The ConfigMap ${metadata.name} in ${metadata.namespace} changed.`);
+  };
+  return { onUpsert, onDelete: (object) => onUpsert(object, 'watch') };
+}
+
+/** Of DNSZones, on which the clusters of their namespace depend. */
+export function dnsZoneHandler({ cache, signaller }: ControllerContext): ResourceEventHandler {
+  /** By `namespace/name`. */
+  const digests = new Map<string, string>();
+  const onListed = (zone: KubernetesObject): void => void digests.set(keyOf(nameOf(zone)), zoneDigest(zone));
+  const signal = async (zone: KubernetesObject, event: string): Promise<void> => {
+    const { namespace, name } = nameOf(zone);
+    await signaller.dependencyChanged(cache.clustersIn(namespace), `The DNSZone ${name} ${event}.`);
+  };
+  return {
+    onListed,
+    async onUpsert(zone, from) {
+      const previous = digests.get(keyOf(nameOf(zone)));
+      onListed(zone);
+      if (previous === zoneDigest(zone) || (previous === undefined && from === 'list')) return;
+      await signal(zone, 'changed');
+    },
+    async onDelete(zone) {
+      digests.delete(keyOf(nameOf(zone)));
+      await signal(zone, 'was deleted');
+    },
+  };
+}
+
+/** Of name and id only: Hive rewrites the rest of the status every two hours. */
+function zoneDigest({ spec, status, metadata }: KubernetesObject): string {
+  const id = field(field(status, 'aws'), 'zoneID');
+  return digestOf(canonicalJson([field(spec, 'zone'), id, metadata.deletionTimestamp]));
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+type SecretRole =
+  | { readonly kind: 'operatorWide' }
+  | { readonly kind: 'certificate' | 'credentials'; readonly clusters: readonly CachedCluster[] };
+
+/** Of Secrets with a certificate, with credentials, or of the operator. Reads metadata only. */
+export function secretHandler(
+  { cache, settings, signaller }: ControllerContext,
+  signalStuckClusters: SignalStuckClusters,
+): ResourceEventHandler {
+  /** Secrets with a role, by `namespace/name`. */
+  const secrets = new Map<string, ObservedSecret>();
+
+  const roleOf = ({ namespace, name }: NamespacedName): SecretRole | undefined => {
+    if (namespace === settings.operatorNamespace && (name === ACCOUNT_SECRET || name === OPERATOR_AWS_SECRET)) {
+      return { kind: 'operatorWide' };
+    }
+    const neighbours = cache.clustersIn(namespace);
+    const certified = neighbours.filter(
+      (cluster) =>
+        cluster.gate !== 'decommission' && cluster.certificates.some(({ secretName }) => secretName === name),
+    );
+    if (certified.length > 0) return { kind: 'certificate', clusters: certified };
+    const clusters = neighbours.filter((cluster) => cluster.credentialsSecret === name);
+    return clusters.length > 0 ? { kind: 'credentials', clusters } : undefined;
+  };
+
+  /** @returns undefined while the request is being deleted, since it is then created again. */
+  const requestFor = ({ namespace, certificates }: CachedCluster, secretName: string): ObservedRequest | undefined => {
+    const name = certificates.find((certificate) => certificate.secretName === secretName)?.requestName ?? '';
+    const request = cache.requests.get({ namespace, name });
+    return request?.deleting === true ? undefined : request;
+  };
+
+  return {
+    async onUpsert(object, from) {
+      const secret = nameOf(object);
+      const role = roleOf(secret);
+      if (role === undefined) return;
+      const previous = secrets.get(keyOf(secret));
+      const observed = observeSecret(object);
+      secrets.set(keyOf(secret), observed);
+      if (previous?.resourceVersion === observed.resourceVersion) return;
+      // First seen in a list: its clusters are signalled anyway, and the resync finds what was missed.
+      if (previous === undefined && from === 'list') return;
+      switch (role.kind) {
+        case 'operatorWide':
+          return await signalStuckClusters(`The Secret ${secret.name} in ${secret.namespace} changed.`);
+        case 'credentials':
+          return await signaller.dependencyChanged(role.clusters, `The credentials Secret ${secret.name} changed.`);
+        case 'certificate':
+          await Promise.all(
+            role.clusters.map(async (cluster) => {
+              const what = describeSecretChange(previous, observed, requestFor(cluster, secret.name));
+              if (what !== undefined) await signaller.drifted([cluster], what, observed.otherManager);
+            }),
+          );
+      }
+    },
+    async onDelete(object) {
+      const secret = nameOf(object);
+      secrets.delete(keyOf(secret));
+      const role = roleOf(secret);
+      const what = `The Secret ${secret.name} was deleted.`;
+      switch (role?.kind) {
+        case 'operatorWide':
+          return await signalStuckClusters(`The Secret ${secret.name} in ${secret.namespace} was deleted.`);
+        case 'credentials':
+          return await signaller.dependencyChanged(role.clusters, what);
+        case 'certificate':
+          return await signaller.drifted(role.clusters, what, observeSecret(object).otherManager);
+        case undefined:
+      }
+    },
+  };
+}
