@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { WatchActivities, WatchCheckpoint } from '../src/contract/activities.ts';
 import { watchTakenOver } from '../src/contract/management-cluster-watch.ts';
-import { Controller } from '../src/controller/controller.ts';
+import { runController } from '../src/controller/controller.ts';
 import type { ControllerDependencies } from '../src/controller/controller-context.ts';
 import { CertmanError } from '../src/failures/failure.ts';
 import { heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
@@ -27,19 +27,16 @@ export function createWatchActivities(dependencies: WatchActivityDeps): WatchAct
       const context = Context.current();
       const worker = settings.workerName;
       const { heartbeatDetails, taskQueue, attempt } = context.info;
-      const left = checkpointSchema.safeParse(heartbeatDetails);
-      const resumeFrom = left.success ? left.data : (input.resumeFrom ?? {});
+      const resumeFrom = checkpointSchema.safeParse(heartbeatDetails).data ?? input.resumeFrom ?? {};
       logger.info({ worker, resumeFrom, attempt }, 'This worker watches the management cluster');
       await signalTakeover(context, worker);
       const limits = [context.cancellationSignal, AbortSignal.timeout(MAX_ATTEMPT_MS)];
       const signal = AbortSignal.any(stopping === undefined ? limits : [...limits, stopping]);
-      const controller = new Controller(
+      const checkpoint = await runController(
         { ...dependencies, client: () => context.client },
-        { resumeFrom, taskQueue, signal },
+        // Events after the last heartbeat are handled again by the next worker, which changes nothing.
+        { resumeFrom, taskQueue, signal, onStart: heartbeatFrom },
       );
-      // Events after the last heartbeat are handled again by the next worker, which changes nothing.
-      heartbeatFrom(() => controller.checkpoint());
-      const checkpoint = await controller.run();
       logger.info({ worker, checkpoint }, 'This worker no longer watches the management cluster');
       if (stopping?.aborted !== true) return checkpoint;
       heartbeat(checkpoint);

@@ -20,56 +20,38 @@ interface PolledCertificate extends CertificateInUse {
 }
 
 /** Polls renewal information (RFC 9773), and signals clusters whose certificate is to be renewed at another time. */
-export class AriPollClient implements PollClient<PolledCertificate> {
-  /** With a batch each 200 ms, fifty a second: a twentieth of Let's Encrypt's limit for an address. */
-  readonly concurrency = 10;
-  readonly failurePauseMs = { first: 5_000, max: 5 * 60_000 };
-  readonly outageMessages = {
-    failing: 'The CA gives no renewal information; renewals go by their own time',
-    recovered: 'The CA gives renewal information again',
-  };
-  readonly #context: ControllerContext;
+export function ariPollClient(context: ControllerContext): PollClient<PolledCertificate> {
+  const { cache, ca, workflows, signaller, metrics, logger, signal } = context;
   /** By `certId`. */
-  readonly #recentSignals = new LRUCache<string, RenewalWindow>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
+  const recentSignals = new LRUCache<string, RenewalWindow>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
-  constructor(context: ControllerContext) {
-    this.#context = context;
-  }
+  const signalIfMoved = async (certificate: PolledCertificate, window: RenewalWindow): Promise<void> => {
+    const { cluster, bundleName, certId } = certificate;
+    // The status may be newer than the poll. A new worker polls all: what the status shows is not signalled again.
+    const current = cache.requests.get(certificate.request) ?? certificate.request;
+    const suggestedWindow = recentSignals.get(certId) ?? current.suggestedWindow;
+    if (current.certId !== certId || !changesRenewalTime(window, { ...current, suggestedWindow }, Date.now())) return;
+    await signaller.inOrder(cluster, async () => {
+      await workflows.signal(cluster, renewalWindowChanged, { bundleName, window });
+      recentSignals.set(certId, window);
+      metrics.ariWindowChanges.inc();
+      logger.info(
+        { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor: current.renewalTime },
+        'The CA suggests another time for a renewal',
+      );
+    });
+  };
 
-  /** RFC 9773 §4.3: not certificates that have expired or were replaced. */
-  *subjects(): Generator<PolledCertificate> {
-    for (const certificate of this.#context.cache.certificatesInUse(Date.now())) {
-      const { certId } = certificate.request;
-      if (certId !== undefined) yield { certId, ...certificate };
-    }
-  }
-
-  keyOf({ certId }: PolledCertificate): string {
-    return certId;
-  }
-
-  hostOf(): string {
-    return 'CA';
-  }
-
-  async poll(batch: readonly PolledCertificate[]): Promise<readonly PollResult[]> {
-    return await this.#context.ca.withClient(async (ca) => {
-      await ca.directory();
-      return await Promise.all(batch.map((certificate) => this.#pollOne(ca, certificate)));
-    }, this.#context.signal);
-  }
-
-  async #pollOne(ca: AcmeClient, certificate: PolledCertificate): Promise<PollResult> {
-    const { signal, logger } = this.#context;
+  const pollOne = async (client: AcmeClient, certificate: PolledCertificate): Promise<PollResult> => {
     const { certId, request } = certificate;
     const now = Date.now();
     const skipped: PollResult = { kind: 'skipped', nextPollAt: now + SKIPPED_RETRY_MS };
-    if (request.acmeServer !== undefined && request.acmeServer !== ca.host) return skipped;
+    if (request.acmeServer !== undefined && request.acmeServer !== client.host) return skipped;
     try {
-      const info = await fetchRenewalInfo(ca, certId);
+      const info = await fetchRenewalInfo(client, certId);
       if (info.kind === 'notOffered') return skipped;
       if (info.kind === 'unknownCertificate') return { kind: 'responded', nextPollAt: info.nextPoll.getTime() };
-      await this.#signalIfMoved(certificate, info.window);
+      await signalIfMoved(certificate, info.window);
       return { kind: 'answered', nextPollAt: info.nextPoll.getTime() };
     } catch (failure) {
       signal.throwIfAborted();
@@ -81,23 +63,29 @@ export class AriPollClient implements PollClient<PolledCertificate> {
       );
       return { kind: 'skipped', nextPollAt: now + DEFAULT_ARI_POLL_INTERVAL_MS };
     }
-  }
+  };
 
-  async #signalIfMoved({ request, cluster, bundleName }: PolledCertificate, window: RenewalWindow): Promise<void> {
-    const { cache, workflows, logger } = this.#context;
-    // The status may be newer than the poll. A new worker polls all: what the status shows is not signalled again.
-    const current = cache.requests.get(request) ?? request;
-    const now = Date.now();
-    const suggestedWindow = this.#recentSignals.get(window.certId) ?? current.suggestedWindow;
-    if (current.certId !== window.certId || !changesRenewalTime(window, { ...current, suggestedWindow }, now)) return;
-    await this.#context.signaller.inOrder(cluster, async () => {
-      await workflows.signal(cluster, renewalWindowChanged, { bundleName, window });
-      this.#recentSignals.set(window.certId, window);
-      this.#context.metrics.ariWindowChanges.inc();
-      logger.info(
-        { cluster: keyOf(cluster), bundle: bundleName, window, plannedFor: current.renewalTime },
-        'The CA suggests another time for a renewal',
-      );
-    });
-  }
+  return {
+    // With a batch each 200 ms, fifty a second: a twentieth of Let's Encrypt's limit for an address.
+    concurrency: 10,
+    failurePauseMs: { first: 5_000, max: 5 * 60_000 },
+    outageMessages: {
+      failing: 'The CA gives no renewal information; renewals go by their own time',
+      recovered: 'The CA gives renewal information again',
+    },
+    // RFC 9773 §4.3: not certificates that have expired or were replaced.
+    *subjects() {
+      for (const certificate of cache.certificatesInUse(Date.now())) {
+        const { certId } = certificate.request;
+        if (certId !== undefined) yield { certId, ...certificate };
+      }
+    },
+    keyOf: ({ certId }) => certId,
+    hostOf: () => 'CA',
+    poll: (batch) =>
+      ca.withClient(async (client) => {
+        await client.directory();
+        return await Promise.all(batch.map((certificate) => pollOne(client, certificate)));
+      }, signal),
+  };
 }

@@ -18,8 +18,6 @@ import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import { keyOf } from './controller-cache.ts';
 
 const MAX_ATTEMPTS = 6;
-const BACKOFF_MS = { first: 200, longest: 3_000 } as const;
-
 /** For one call, or one page of a list, including the retries of Temporal's client. */
 const CALL_TIMEOUT_MS = 20_000;
 const PAGE_SIZE = 1_000;
@@ -50,12 +48,12 @@ export class ClusterWorkflowClient {
 
   /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since the cluster still needs it. */
   async signalObserved(view: ClusterView, evenIfCompleted = !view.deleting): Promise<void> {
-    await this.#signalWithStart(view, clusterObserved, [view], evenIfCompleted);
+    await this.#signalWithStart(view, clusterObserved.name, [view], evenIfCompleted);
   }
 
   /** Starts a workflow if none runs; `evenIfCompleted`: also if one has completed, since it left something behind. */
   async signalGone(view: ClusterView, evenIfCompleted = false): Promise<void> {
-    await this.#signalWithStart(view, clusterGone, [], evenIfCompleted);
+    await this.#signalWithStart(view, clusterGone.name, [], evenIfCompleted);
   }
 
   /** Skips a cluster without a running workflow: a new workflow evaluates anyway. */
@@ -68,38 +66,31 @@ export class ClusterWorkflowClient {
   /** Clusters whose workflows wait or fail, or whose decommission is held up. */
   async listWaitingOrFailing(): Promise<readonly ClusterIdentity[]> {
     const blocked = `(${CertState.name} = "Decommissioning" AND ${CertReason.name} != "Decommissioning")`;
-    return await this.#list(`(${CertState.name} IN ("Waiting", "Failing") OR ${blocked})`);
+    return await this.listRunning(` AND (${CertState.name} IN ("Waiting", "Failing") OR ${blocked})`);
   }
 
-  /** Clusters with a running workflow; visibility is about a second behind. */
-  async listRunning(): Promise<readonly ClusterIdentity[]> {
-    return await this.#list();
+  /** Clusters with a running workflow; visibility is about a second behind. @param condition to add to the query. */
+  async listRunning(condition = ''): Promise<readonly ClusterIdentity[]> {
+    const { client, managementCluster, signal } = this.#options;
+    const query = `WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"${condition}`;
+    const clusters = await this.#retry('list the workflows of clusters', async () => {
+      const found: ClusterIdentity[] = [];
+      for await (const execution of listExecutions(client(), { query, pageSize: PAGE_SIZE }, CALL_TIMEOUT_MS)) {
+        signal.throwIfAborted();
+        const cluster = identityOfWorkflow(managementCluster, execution);
+        if (cluster !== undefined) found.push(cluster);
+      }
+      return found;
+    });
+    return clusters ?? [];
   }
 
   /** State of a cluster's workflow by its search attribute; undefined when none runs. */
   async describeState(cluster: ClusterRef): Promise<string | undefined> {
-    let state: string | undefined;
-    await this.#retry(`describe the workflow of ${keyOf(cluster)}`, async () => {
-      const { status, typedSearchAttributes } = await this.#handle(cluster).describe();
-      state = status.name === 'RUNNING' ? (typedSearchAttributes.get(CertState) ?? 'Pending') : undefined;
-    });
-    return state;
-  }
-
-  async #list(condition?: string): Promise<readonly ClusterIdentity[]> {
-    const running = 'WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"';
-    const query = condition === undefined ? running : `${running} AND ${condition}`;
-    const { client, managementCluster, signal } = this.#options;
-    let clusters: ClusterIdentity[] = [];
-    await this.#retry('list the workflows of clusters', async () => {
-      clusters = [];
-      for await (const execution of listExecutions(client(), { query, pageSize: PAGE_SIZE }, CALL_TIMEOUT_MS)) {
-        signal.throwIfAborted();
-        const cluster = identityOfWorkflow(managementCluster, execution);
-        if (cluster !== undefined) clusters.push(cluster);
-      }
-    });
-    return clusters;
+    const what = `describe the workflow of ${keyOf(cluster)}`;
+    const description = await this.#retry(what, () => this.#handle(cluster).describe());
+    if (description?.status.name !== 'RUNNING') return undefined;
+    return description.typedSearchAttributes.get(CertState) ?? 'Pending';
   }
 
   #handle(cluster: ClusterRef) {
@@ -107,52 +98,49 @@ export class ClusterWorkflowClient {
     return client().workflow.getHandle(clusterWorkflowId(identityOf(managementCluster, cluster)));
   }
 
-  async #signalWithStart<Args extends unknown[]>(
+  async #signalWithStart(
     view: ClusterView,
-    signal: SignalDefinition<Args>,
-    signalArgs: Args,
+    signal: string,
+    signalArgs: unknown[],
     evenIfCompleted: boolean,
   ): Promise<void> {
     const { identity } = view;
     const { managementCluster, namespace, name, uid } = identity;
-    await this.#retry(`signal ${signal.name} to the workflow of ${keyOf(identity)}`, () =>
-      this.#options
-        .client()
-        .workflow.signalWithStart<(input: ClusterCertificatesInput) => Promise<unknown>, unknown[]>(
-          'clusterCertificates',
-          {
-            workflowId: clusterWorkflowId(identity),
-            taskQueue: this.#options.taskQueue,
-            args: [{ cluster: view }],
-            signal: signal.name,
-            signalArgs,
-            // A decommissioned uid does not come back; a workflow that failed or was terminated is started again.
-            workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
-            typedSearchAttributes: [
-              { key: CertCluster, value: certClusterOf(identity) },
-              { key: CertState, value: view.deleting ? 'Decommissioning' : 'Pending' },
-            ],
-            memo: { managementCluster, namespace, name, uid },
-            staticSummary: `Certificates of ${keyOf(identity)} on ${managementCluster}`.slice(0, 180),
-          },
-        ),
+    const input: ClusterCertificatesInput = { cluster: view };
+    await this.#retry(`signal ${signal} to the workflow of ${keyOf(identity)}`, () =>
+      this.#options.client().workflow.signalWithStart('clusterCertificates', {
+        workflowId: clusterWorkflowId(identity),
+        taskQueue: this.#options.taskQueue,
+        args: [input],
+        signal,
+        signalArgs,
+        // A decommissioned uid does not come back; a workflow that failed or was terminated is started again.
+        workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+        typedSearchAttributes: [
+          { key: CertCluster, value: certClusterOf(identity) },
+          { key: CertState, value: view.deleting ? 'Decommissioning' : 'Pending' },
+        ],
+        memo: { managementCluster, namespace, name, uid },
+        staticSummary: `Certificates of ${keyOf(identity)} on ${managementCluster}`.slice(0, 180),
+      }),
     );
   }
 
-  async #retry(what: string, call: () => Promise<unknown>): Promise<void> {
+  /** @returns undefined when no such workflow runs, or the one to be started has completed. */
+  async #retry<Result>(what: string, call: () => Promise<Result>): Promise<Result | undefined> {
     const { signal } = this.#options;
-    const backoff = new Backoff(BACKOFF_MS.first, BACKOFF_MS.longest);
+    const backoff = new Backoff(200, 3_000);
     for (;;) {
       signal.throwIfAborted();
       try {
         const client = this.#options.client();
-        await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.withAbortSignal(signal, call));
-        return;
+        return await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.withAbortSignal(signal, call));
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError) return;
-        const cause = error instanceof Error ? error.cause : undefined;
-        const grpc = isGrpcServiceError(error) ? error : isGrpcServiceError(cause) ? cause : undefined;
+        if (error instanceof WorkflowNotFoundError || error instanceof WorkflowExecutionAlreadyStartedError) {
+          return undefined;
+        }
+        const grpc = [error, error instanceof Error && error.cause].find((one) => isGrpcServiceError(one));
         if (grpc === undefined) throw error;
         const details = grpc.details.slice(0, 500);
         if (NON_RETRYABLE_CODES.has(grpc.code)) {

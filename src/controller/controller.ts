@@ -8,14 +8,14 @@ import {
   DNS_ZONES,
   SECRETS,
 } from '../kubernetes/objects/resources.ts';
-import { AriPollClient } from './ari-poller.ts';
+import { ariPollClient } from './ari-poller.ts';
 import { CertificateRequestHandler } from './certificate-request-handler.ts';
 import { clusterDeploymentHandler } from './cluster-deployment-handler.ts';
 import { ClusterSignaller } from './cluster-signaller.ts';
 import { ClusterWorkflowClient } from './cluster-workflow-client.ts';
 import { ControllerCache } from './controller-cache.ts';
 import type { ControllerContext, ControllerDependencies } from './controller-context.ts';
-import { CrlPollClient } from './crl-poller.ts';
+import { crlPollClient } from './crl-poller.ts';
 import { configMapHandler, dnsZoneHandler, secretHandler } from './dependency-handlers.ts';
 import { fleetSnapshot } from './fleet-snapshot.ts';
 import { type InformedResource, Informer } from './informer.ts';
@@ -38,83 +38,75 @@ export interface ControllerRun {
   /** Of the workflows of clusters. */
   readonly taskQueue: string;
   readonly signal: AbortSignal;
+  /** Called once, with a function that returns by kind the resourceVersion up to which every event is handled. */
+  readonly onStart: (checkpoint: () => WatchCheckpoint) => void;
 }
 
-/** Runs the informers, pollers and resync of a management cluster until it is aborted or a failure stops it. */
-export class Controller {
-  readonly #stop = new AbortController();
-  readonly #context: ControllerContext;
-  readonly #resync: Resync;
-  readonly #ariPoller: Pick<Poller<never>, 'run' | 'failing' | 'answeredCount'>;
-  readonly #crlPoller: Pick<Poller<never>, 'run'> | undefined;
-  /** By plural of the kind; ClusterDeployments first. */
-  readonly #informers: ReadonlyMap<string, Informer>;
-  #failure: { readonly error: unknown } | undefined;
+/**
+ * Runs the informers, pollers and resync of a management cluster until the signal is aborted.
+ * @returns the last checkpoint. @throws the error that stopped it.
+ */
+export async function runController(
+  dependencies: ControllerDependencies,
+  { resumeFrom, taskQueue, signal: aborted, onStart }: ControllerRun,
+): Promise<WatchCheckpoint> {
+  const { settings, logger, client, crlSource, source, exposeFleet } = dependencies;
+  const { managementCluster } = settings;
+  const failed = new AbortController();
+  const signal = AbortSignal.any([aborted, failed.signal]);
+  const onError = (error: unknown): void => {
+    if (!signal.aborted) failed.abort(error);
+  };
 
-  constructor(dependencies: ControllerDependencies, run: ControllerRun) {
-    const { settings, logger, client, crlSource, source } = dependencies;
-    const { managementCluster } = settings;
-    const signal = AbortSignal.any([run.signal, this.#stop.signal]);
-    const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
-    const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue: run.taskQueue, signal });
-    const shared = { ...dependencies, queue, workflows, signal };
-    const context = { ...shared, cache: new ControllerCache(), signaller: new ClusterSignaller(shared) };
-    this.#context = context;
-    const reconciler = new PrimaryReconciler(context);
-    const requests = new CertificateRequestHandler(context, reconciler);
-    const clusters = clusterDeploymentHandler(context, reconciler, (namespace) => requests.onOwnersChanged(namespace));
-    this.#resync = new Resync(context, clusters, requests);
-    this.#ariPoller = new Poller(new AriPollClient(context), context);
-    this.#crlPoller = crlSource && new Poller(new CrlPollClient(context, crlSource), context);
-    this.#informers = new Map(
-      informedResources(context, clusters, requests).map((informed) => {
-        const { plural } = informed.resource;
-        const onError = (error: unknown): void => this.#fail(error);
-        const resumeFrom = run.resumeFrom[plural];
-        return [plural, new Informer(informed, { source, queue, logger, signal, resumeFrom, onError })];
-      }),
-    );
-  }
+  const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
+  const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue, signal });
+  const shared = { ...dependencies, queue, workflows, signal };
+  const cache = new ControllerCache();
+  const context = { ...shared, cache, signaller: new ClusterSignaller(shared) };
 
-  /** By kind, the resourceVersion up to which every event is handled. */
-  checkpoint(): WatchCheckpoint {
-    const checkpoint: Record<string, string> = {};
-    for (const [plural, { resourceVersion }] of this.#informers) {
-      if (resourceVersion !== undefined) checkpoint[plural] = resourceVersion;
-    }
-    return checkpoint;
-  }
+  const reconciler = new PrimaryReconciler(context);
+  const requests = new CertificateRequestHandler(context, reconciler);
+  const clusters = clusterDeploymentHandler(context, reconciler, (namespace) => requests.onOwnersChanged(namespace));
+  const resync = new Resync(context, clusters, requests);
+  const ariPoller = new Poller(ariPollClient(context), context);
+  const crlPoller = crlSource && new Poller(crlPollClient(context, crlSource), context);
+  const informers = new Map(
+    informedResources(context, clusters, requests).map((informed) => {
+      const { plural } = informed.resource;
+      const options = { source, queue, logger, signal, resumeFrom: resumeFrom[plural], onError };
+      return [plural, new Informer(informed, options)];
+    }),
+  );
 
-  /** Runs until the signal is aborted. @returns the last checkpoint. @throws the error that stopped it. */
-  async run(): Promise<WatchCheckpoint> {
-    const { cache, queue, exposeFleet } = this.#context;
-    const ari = () => ({ certificates: this.#ariPoller.answeredCount, failing: this.#ariPoller.failing });
-    const hideMetrics = exposeFleet(fleetSnapshot(cache, ari));
-    try {
-      await Promise.all([this.#runInformers(), this.#ariPoller.run(), this.#crlPoller?.run()]);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      hideMetrics();
-      await Promise.race([queue.drain(), delay(MAX_DRAIN_MS, undefined, { ref: false })]);
-    }
-    if (this.#failure !== undefined) throw this.#failure.error;
-    return this.checkpoint();
+  onStart(() => checkpointOf(informers));
+  const ari = () => ({ certificates: ariPoller.answeredCount, failing: ariPoller.failing });
+  const hideMetrics = exposeFleet(fleetSnapshot(cache, ari));
+  try {
+    await Promise.all([runInformers([...informers.values()], resync), ariPoller.run(), crlPoller?.run()]);
+  } catch (error) {
+    onError(error);
+  } finally {
+    hideMetrics();
+    await Promise.race([queue.drain(), delay(MAX_DRAIN_MS, undefined, { ref: false })]);
   }
+  failed.signal.throwIfAborted();
+  return checkpointOf(informers);
+}
 
-  /** ClusterDeployments first: the other handlers and the resync need them in the cache. */
-  async #runInformers(): Promise<void> {
-    const [clusters, ...others] = this.#informers.values();
-    await Promise.all([
-      clusters?.run(),
-      clusters?.synced.then(() => Promise.all([...others.map((informer) => informer.run()), this.#resync.run()])),
-    ]);
+function checkpointOf(informers: ReadonlyMap<string, Informer>): WatchCheckpoint {
+  const checkpoint: Record<string, string> = {};
+  for (const [plural, { resourceVersion }] of informers) {
+    if (resourceVersion !== undefined) checkpoint[plural] = resourceVersion;
   }
+  return checkpoint;
+}
 
-  #fail(error: unknown): void {
-    if (!this.#context.signal.aborted) this.#failure = { error };
-    this.#stop.abort(error);
-  }
+/** ClusterDeployments first: the other handlers and the resync need them in the cache. */
+async function runInformers([clusters, ...others]: readonly Informer[], resync: Resync): Promise<void> {
+  await Promise.all([
+    clusters?.run(),
+    clusters?.synced.then(() => Promise.all([...others.map((informer) => informer.run()), resync.run()])),
+  ]);
 }
 
 function informedResources(

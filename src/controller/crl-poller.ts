@@ -19,51 +19,60 @@ interface PolledCrl {
 }
 
 /** Polls the CRLs (RFC 5280 §5) of the certificates in use, and signals clusters whose certificate is revoked. */
-export class CrlPollClient implements PollClient<PolledCrl> {
-  /** A list may be large. */
-  readonly concurrency = 1;
-  readonly failurePauseMs = { first: 3_600_000, max: 3_600_000 };
-  readonly outageMessages = { failing: 'A CRL could not be checked', recovered: 'CRLs can be checked again' };
-  readonly #context: ControllerContext;
-  readonly #source: Pick<CrlFetcher, 'fetch'>;
+export function crlPollClient(context: ControllerContext, source: Pick<CrlFetcher, 'fetch'>): PollClient<PolledCrl> {
+  const { cache, kubernetes, workflows, signaller, metrics, logger, signal } = context;
   /** Serial number of the revoked certificate, by `namespace/name` of its CertificateRequest. */
-  readonly #recentSignals = new LRUCache<string, string>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
+  const recentSignals = new LRUCache<string, string>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
-  constructor(context: ControllerContext, source: Pick<CrlFetcher, 'fetch'>) {
-    this.#context = context;
-    this.#source = source;
-  }
+  /** @returns undefined when the Secret holds another certificate. */
+  const chainOf = async ({ request }: CertificateInUse): Promise<string | undefined> => {
+    const { namespace, secretName: name, serialNumber } = request;
+    const secret = await readTlsSecret(withSignal(kubernetes, signal), { namespace, name });
+    return secret.kind === 'valid' && secret.certificate.serialNumber === serialNumber ? secret.chainPem : undefined;
+  };
 
-  subjects(): Iterable<PolledCrl> {
-    const crls = new Map<string, PolledCrl>();
-    for (const certificate of this.#context.cache.certificatesInUse(Date.now())) {
-      const { crlUrl: url } = certificate.request;
-      if (url === undefined) continue;
-      const crl = crls.get(url) ?? { url, certificates: [] };
-      crl.certificates.push(certificate);
-      crls.set(url, crl);
+  const signalRevoked = async (certificate: CertificateInUse, serialNumber: string, url: string): Promise<void> => {
+    const { request, cluster, bundleName } = certificate;
+    await signaller.inOrder(cluster, async () => {
+      await workflows.signal(cluster, certificateRevoked, { bundleName, serialNumber });
+      recentSignals.set(keyOf(request), serialNumber);
+      metrics.revokedCertificates.inc();
+      logger.warn(
+        { cluster: keyOf(cluster), bundle: bundleName, serialNumber, url },
+        'The CA has revoked a certificate; it is replaced',
+      );
+    });
+  };
+
+  /** CRLs come over plain HTTP: a revocation counts only if the issuer signed it. @returns false when it did not. */
+  const signalAllRevoked = async (crl: Crl, { url, certificates }: PolledCrl): Promise<boolean> => {
+    const revoked = crl.revokedAmong(certificates.map(({ request }) => request.serialNumber ?? ''));
+    let trusted = true;
+    for (const certificate of certificates) {
+      const { serialNumber } = certificate.request;
+      const request = keyOf(certificate.request);
+      if (serialNumber === undefined || !revoked.has(serialNumber)) continue;
+      if (recentSignals.get(request) === serialNumber) continue;
+      const chainPem = await chainOf(certificate);
+      // Replaced or missing: the Secret's own events signal that.
+      if (chainPem === undefined) continue;
+      if (crl.isFromIssuerOf(chainPem)) await signalRevoked(certificate, serialNumber, url);
+      else {
+        trusted = false;
+        logger.warn(
+          { request, serialNumber, url },
+          'A CRL revokes a certificate, but the issuer of that certificate has not signed it; nothing is done',
+        );
+      }
     }
-    return crls.values();
-  }
+    return trusted;
+  };
 
-  keyOf({ url }: PolledCrl): string {
-    return url;
-  }
-
-  hostOf({ url }: PolledCrl): string {
-    return new URL(url).host;
-  }
-
-  async poll(batch: readonly PolledCrl[]): Promise<readonly PollResult[]> {
-    return await Promise.all(batch.map((crl) => this.#pollOne(crl)));
-  }
-
-  async #pollOne(polled: PolledCrl): Promise<PollResult> {
-    const { signal, logger, metrics } = this.#context;
+  const pollOne = async (polled: PolledCrl): Promise<PollResult> => {
     const { url } = polled;
     try {
-      const { crl, maxAgeMs } = await this.#source.fetch(url, signal);
-      const trusted = await this.#signalRevoked(crl, polled);
+      const { crl, maxAgeMs } = await source.fetch(url, signal);
+      const trusted = await signalAllRevoked(crl, polled);
       metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isExpired(crl) ? 'outdated' : 'fetched' });
       return { kind: 'answered', nextPollAt: Date.now() + intervalAfterFetch(maxAgeMs, Math.random()) };
     } catch (error) {
@@ -74,52 +83,28 @@ export class CrlPollClient implements PollClient<PolledCrl> {
       logger.warn({ url, problem: error.message }, 'A CRL is unusable');
       return { kind: 'responded', nextPollAt: Date.now() + MIN_CRL_FETCH_INTERVAL_MS };
     }
-  }
+  };
 
-  /** CRLs come over plain HTTP: a revocation counts only if the issuer signed it. @returns false when it did not. */
-  async #signalRevoked(crl: Crl, { url, certificates }: PolledCrl): Promise<boolean> {
-    const revoked = crl.revokedAmong(certificates.map(({ request }) => request.serialNumber ?? ''));
-    let trusted = true;
-    for (const certificate of certificates) {
-      const { serialNumber } = certificate.request;
-      const request = keyOf(certificate.request);
-      if (serialNumber === undefined || !revoked.has(serialNumber)) continue;
-      if (this.#recentSignals.get(request) === serialNumber) continue;
-      const chainPem = await this.#chainOf(certificate);
-      // Replaced or missing: the Secret's own events signal that.
-      if (chainPem === undefined) continue;
-      if (crl.isFromIssuerOf(chainPem)) await this.#signal(certificate, serialNumber, url);
-      else {
-        trusted = false;
-        this.#context.logger.warn(
-          { request, serialNumber, url },
-          'A CRL revokes a certificate, but the issuer of that certificate has not signed it; nothing is done',
-        );
+  return {
+    // A list may be large.
+    concurrency: 1,
+    failurePauseMs: { first: 3_600_000, max: 3_600_000 },
+    outageMessages: { failing: 'A CRL could not be checked', recovered: 'CRLs can be checked again' },
+    subjects() {
+      const crls = new Map<string, PolledCrl>();
+      for (const certificate of cache.certificatesInUse(Date.now())) {
+        const { crlUrl: url } = certificate.request;
+        if (url === undefined) continue;
+        const crl = crls.get(url) ?? { url, certificates: [] };
+        crl.certificates.push(certificate);
+        crls.set(url, crl);
       }
-    }
-    return trusted;
-  }
-
-  /** @returns undefined when the Secret holds another certificate. */
-  async #chainOf({ request }: CertificateInUse): Promise<string | undefined> {
-    const { kubernetes, signal } = this.#context;
-    const { namespace, secretName: name, serialNumber } = request;
-    const secret = await readTlsSecret(withSignal(kubernetes, signal), { namespace, name });
-    return secret.kind === 'valid' && secret.certificate.serialNumber === serialNumber ? secret.chainPem : undefined;
-  }
-
-  async #signal({ request, cluster, bundleName }: CertificateInUse, serialNumber: string, url: string): Promise<void> {
-    const { workflows, logger } = this.#context;
-    await this.#context.signaller.inOrder(cluster, async () => {
-      await workflows.signal(cluster, certificateRevoked, { bundleName, serialNumber });
-      this.#recentSignals.set(keyOf(request), serialNumber);
-      this.#context.metrics.revokedCertificates.inc();
-      logger.warn(
-        { cluster: keyOf(cluster), bundle: bundleName, serialNumber, url },
-        'The CA has revoked a certificate; it is replaced',
-      );
-    });
-  }
+      return crls.values();
+    },
+    keyOf: ({ url }) => url,
+    hostOf: ({ url }) => new URL(url).host,
+    poll: (batch) => Promise.all(batch.map(pollOne)),
+  };
 }
 
 /** Its revocations stand, but more may have been made. */

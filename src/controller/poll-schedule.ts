@@ -1,8 +1,12 @@
+interface Entry {
+  readonly nextPollAt: number;
+  readonly answered: boolean;
+}
+
 /** When each polled subject is due next; kept in memory while the subject is in use. */
 export class PollSchedule<Subject> {
   readonly #keyOf: (subject: Subject) => string;
   readonly #entries = new Map<string, Entry>();
-  #round = 0;
 
   constructor(keyOf: (subject: Subject) => string) {
     this.#keyOf = keyOf;
@@ -10,49 +14,35 @@ export class PollSchedule<Subject> {
 
   /** @returns the longest due first; a new subject is due at once. Forgets those not in use. @param now epoch ms. */
   due(inUse: Iterable<Subject>, now: number, max: number): readonly Subject[] {
-    this.#round += 1;
-    const due: { readonly subject: Subject; readonly since: number }[] = [];
+    /** Of several subjects with one key, the first counts. */
+    const subjects = new Map<string, Subject>();
     for (const subject of inUse) {
       const key = this.#keyOf(subject);
-      const entry: Entry = this.#entries.get(key) ?? { nextPollAt: now, answered: false, round: 0 };
-      if (entry.round === this.#round) continue;
-      entry.round = this.#round;
-      this.#entries.set(key, entry);
-      if (entry.nextPollAt <= now) due.push({ subject, since: entry.nextPollAt });
+      if (!subjects.has(key)) subjects.set(key, subject);
+      if (!this.#entries.has(key)) this.#entries.set(key, { nextPollAt: now, answered: false });
     }
-    for (const [key, { round }] of this.#entries) if (round !== this.#round) this.#entries.delete(key);
-    return due
-      .sort((left, right) => left.since - right.since)
+    for (const key of this.#entries.keys()) if (!subjects.has(key)) this.#entries.delete(key);
+    const since = ([key]: readonly [string, Subject]): number => this.#entries.get(key)?.nextPollAt ?? now;
+    return [...subjects]
+      .filter((subject) => since(subject) <= now)
+      .sort((left, right) => since(left) - since(right))
       .slice(0, max)
-      .map(({ subject }) => subject);
+      .map(([, subject]) => subject);
   }
 
   /** @param nextPollAt epoch milliseconds. */
   answered(key: string, nextPollAt: number): void {
-    this.#update(key, { nextPollAt, answered: true });
+    if (this.#entries.has(key)) this.#entries.set(key, { nextPollAt, answered: true });
   }
 
   /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
   postpone(key: string, nextPollAt: number): void {
-    this.#update(key, { nextPollAt });
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.#entries.set(key, { ...entry, nextPollAt });
   }
 
   /** Number of subjects in use with at least one answer. */
   get answeredCount(): number {
-    let count = 0;
-    for (const { answered } of this.#entries.values()) count += Number(answered);
-    return count;
+    return [...this.#entries.values()].filter(({ answered }) => answered).length;
   }
-
-  #update(key: string, change: Partial<Entry>): void {
-    const entry = this.#entries.get(key);
-    if (entry !== undefined) Object.assign(entry, change);
-  }
-}
-
-interface Entry {
-  nextPollAt: number;
-  answered: boolean;
-  /** Last round in which the subject was in use; of several subjects with one key, the first of a round counts. */
-  round: number;
 }
