@@ -1,7 +1,7 @@
 /** Output of the demo beside its steps. */
 import type { Client } from '@temporalio/client';
 import pc from 'picocolors';
-import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../src/clusters/cluster-identity.ts';
 import { clusterWorkflowId, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../src/kubernetes/objects/resources.ts';

@@ -1,5 +1,7 @@
-import { type ClusterIdentity, type ClusterView, clusterDigest, requestNameOf } from './cluster-view.ts';
+import type { ClusterRef } from './cluster-identity.ts';
+import { type ClusterView, clusterDigest } from './cluster-view.ts';
 import { type Gate, type GateReason, gateOf } from './gate.ts';
+import { requestNameOf } from './request-name.ts';
 
 /** A bundle and the two objects that belong to it. */
 export interface CachedCertificate {
@@ -9,11 +11,7 @@ export interface CachedCertificate {
 }
 
 /** A ClusterDeployment or standalone CertificateRequest as last observed: small, since the controller caches many. */
-export interface CachedCluster {
-  readonly kind?: ClusterIdentity['kind'];
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
+export interface CachedCluster extends ClusterRef {
   readonly digest: string;
   readonly gate: Gate['kind'];
   readonly reason?: GateReason;
@@ -28,12 +26,9 @@ export interface CachedCluster {
 /** The entry for a view. @param previous the entry of this namespace and name so far. */
 export function toCachedCluster(previous: CachedCluster | undefined, view: ClusterView): CachedCluster {
   const gate = gateOf(view);
-  const { kind, namespace, name, uid } = view.identity;
+  const { managementCluster: _constant, ...cluster } = view.identity;
   return {
-    kind,
-    namespace,
-    name,
-    uid,
+    ...cluster,
     digest: clusterDigest(view),
     gate: gate.kind,
     reason: 'reason' in gate ? gate.reason : undefined,
@@ -47,14 +42,6 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
     })),
     credentialsSecret: ('credentialsSecret' in view.platform && view.platform.credentialsSecret) || undefined,
   };
-}
-
-/** Identity of a cluster within a given management cluster. */
-export type ClusterRef = Omit<ClusterIdentity, 'managementCluster'>;
-
-/** The whole identity. */
-export function identityOf(managementCluster: string, { kind, namespace, name, uid }: ClusterRef): ClusterIdentity {
-  return { managementCluster, namespace, name, uid, kind };
 }
 
 /** Whether a cluster without a workflow needs one. */

@@ -1,16 +1,7 @@
 /** Views of clusters: made at the edge from API objects, carried in signals, compared by digest. Pure. */
 import type { BundleNames } from '../certificates/bundle-names.ts';
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
-
-/** Identity of a ClusterDeployment or standalone CertificateRequest across management clusters and re-creation. */
-export interface ClusterIdentity {
-  readonly managementCluster: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** Absent for a ClusterDeployment. */
-  readonly kind?: 'CertificateRequest';
-}
+import type { ClusterIdentity } from './cluster-identity.ts';
 
 /** `hive.openshift.io/relocate: <hive>/<state>`; `malformed` when the value has no known state. */
 export type RelocationState = 'none' | 'outgoing' | 'incoming' | 'complete' | 'malformed';
@@ -59,45 +50,22 @@ export interface ClusterView {
   readonly webConsoleURL?: string;
 }
 
-/** The hosted zone of a cluster's TXT records; its DNSZone and credentials are in `namespace`. */
-export interface ZoneTarget {
-  readonly namespace: string;
-  readonly clusterName: string;
-  readonly zoneName: string;
-  readonly platform: PlatformView;
-  readonly kind?: 'CertificateRequest';
-}
-
-/** The zone of a cluster. */
-export function zoneTargetOf({ identity, zoneName, platform }: ClusterView): ZoneTarget {
-  const { namespace, name: clusterName, kind } = identity;
-  return { namespace, clusterName, zoneName, platform, kind };
-}
-
-/** Name of a bundle's CertificateRequest: lower case `<clusterdeployment>-<bundle>`, as certman-operator names them. */
-export function requestName(clusterDeployment: string, bundleName: string): string {
-  return `${clusterDeployment}-${bundleName}`.toLowerCase();
-}
-
-/** The CertificateRequest of a bundle: the name in the view, else {@link requestName}. */
-export function requestNameOf(
-  cluster: Pick<ClusterIdentity, 'name'>,
-  bundle: Pick<BundleView, 'name' | 'requestName'>,
-): string {
-  return bundle.requestName ?? requestName(cluster.name, bundle.name);
-}
+/** What no gate but those of deletion and pause looks at. */
+export const UNGATED = {
+  installed: true,
+  managed: true,
+  fake: false,
+  limitedSupport: false,
+  relocation: 'none',
+} as const satisfies Partial<ClusterView>;
 
 /** View of a cluster whose object is gone: to be decommissioned; its bundles, zone and platform are unknown. */
 export function deletedClusterView(identity: ClusterIdentity): ClusterView {
   return {
+    ...UNGATED,
     identity,
     deleting: true,
-    installed: true,
-    managed: true,
-    fake: false,
     paused: false,
-    limitedSupport: false,
-    relocation: 'none',
     finalizer: false,
     zoneName: '',
     platform: { kind: 'unsupported', found: 'unknown' },
@@ -117,11 +85,4 @@ export function sameView(left: ClusterView, right: ClusterView): boolean {
 
 function comparableJson(view: ClusterView): string {
   return canonicalJson({ ...view, finalizer: undefined });
-}
-
-/** A namespaced Kubernetes object that is owned or pointed at. */
-export interface ObjectRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
 }

@@ -1,5 +1,5 @@
 import type { CachedCluster } from './cached-cluster.ts';
-import { requestName } from './cluster-view.ts';
+import { requestName } from './request-name.ts';
 
 /** The ClusterDeployments of a namespace, as far as they are known. */
 export interface CachedOwners {

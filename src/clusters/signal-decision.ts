@@ -4,15 +4,10 @@ import { type GateReason, gateOf } from './gate.ts';
 
 /** Result of {@link decideSignal}. */
 export type SignalDecision =
-  | { readonly kind: 'nothing' }
-  /** Signal-with-start `clusterObserved`. */
-  | { readonly kind: 'observed' }
-  /** `dependencyChanged`: certman's finalizer was removed by another. */
-  | { readonly kind: 'finalizerLost' }
+  /** `observed`: signal-with-start `clusterObserved`. `finalizerLost`: `dependencyChanged`, another removed it. */
+  | { readonly kind: 'nothing' | 'observed' | 'finalizerLost' }
   /** An Event that explains why it is not served. */
   | { readonly kind: 'explain'; readonly reason: GateReason; readonly message: string };
-
-const NOTHING: SignalDecision = { kind: 'nothing' };
 
 /** Which signal the workflow of an observed cluster needs. @param previous undefined when it is new. */
 export function decideSignal(previous: CachedCluster | undefined, view: ClusterView): SignalDecision {
@@ -22,11 +17,12 @@ export function decideSignal(previous: CachedCluster | undefined, view: ClusterV
   if (before?.served === true || needsWorkflow(gate, view)) {
     if (changed) return { kind: 'observed' };
     // On a deleting object, certman itself removed it after decommissioning.
-    return before?.finalizer && !view.finalizer && !view.deleting ? { kind: 'finalizerLost' } : NOTHING;
+    const lost = before?.finalizer && !view.finalizer && !view.deleting;
+    return { kind: lost ? 'finalizerLost' : 'nothing' };
   }
   const onlyGated = view.installed && !view.fake && view.bundles.length > 0;
   if (changed && gate.kind === 'skip' && onlyGated && before?.reason !== gate.reason) {
     return { kind: 'explain', reason: gate.reason, message: gate.message };
   }
-  return NOTHING;
+  return { kind: 'nothing' };
 }

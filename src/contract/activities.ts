@@ -5,7 +5,9 @@
 import type { CertificateFacts, IssuedCertificate, SecretObservation } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
-import type { BundleView, ClusterIdentity, ClusterView, ObjectRef, ZoneTarget } from '../clusters/cluster-view.ts';
+import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
+import type { BundleView, ClusterView } from '../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 
 /** An unanswered DNS-01 challenge (RFC 8555 §8.4). */

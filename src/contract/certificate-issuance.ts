@@ -1,6 +1,7 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
-import type { ClusterIdentity, ObjectRef, ZoneTarget } from '../clusters/cluster-view.ts';
+import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 
 /** Input of `certificateIssuance`, the workflow of one order. */
 export interface CertificateIssuanceInput {

@@ -2,7 +2,8 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
-import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
+import type { ClusterView } from '../clusters/cluster-view.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
 import type { FinalizerOutcome } from './activities.ts';

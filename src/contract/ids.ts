@@ -1,7 +1,7 @@
 /** Workflow ids, and the identities they contain. */
 
 import { digestOf } from '../certificates/digest.ts';
-import type { ClusterIdentity } from '../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 
 /** The task queue that every worker polls. */
 export const TASK_QUEUE = 'certman';

@@ -2,12 +2,8 @@ import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { sameView } from '../clusters/cluster-view.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
-import {
-  describeRequestChange,
-  describeStatusChange,
-  type ObservedRequest,
-  observeRequest,
-} from '../kubernetes/objects/observed-request.ts';
+import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
+import { describeRequestChange, describeStatusChange } from '../kubernetes/objects/request-change.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { keyOf, type NamespacedName, type PrimaryName } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';

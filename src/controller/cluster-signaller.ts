@@ -1,4 +1,5 @@
-import type { CachedCluster, ClusterRef } from '../clusters/cached-cluster.ts';
+import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { ClusterRef } from '../clusters/cluster-identity.ts';
 import { dependencyChanged } from '../contract/cluster-certificates.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';

@@ -8,8 +8,9 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
-import { type ClusterRef, identityOf } from '../clusters/cached-cluster.ts';
-import type { ClusterIdentity, ClusterView } from '../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
+import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
+import type { ClusterView } from '../clusters/cluster-view.ts';
 import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../contract/cluster-certificates.ts';
 import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contract/ids.ts';
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';

@@ -1,5 +1,5 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
-import type { ClusterIdentity } from '../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';

@@ -1,4 +1,4 @@
-import type { ClusterRef } from '../clusters/cached-cluster.ts';
+import type { ClusterRef } from '../clusters/cluster-identity.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { Backoff, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';

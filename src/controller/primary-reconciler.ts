@@ -1,4 +1,5 @@
-import { type ClusterRef, identityOf, toCachedCluster } from '../clusters/cached-cluster.ts';
+import { toCachedCluster } from '../clusters/cached-cluster.ts';
+import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
 import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
 import { decideSignal } from '../clusters/signal-decision.ts';

@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { type CachedCluster, type ClusterRef, identityOf } from '../clusters/cached-cluster.ts';
-import { type ClusterIdentity, type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
+import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
+import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
+import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';

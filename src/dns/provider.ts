@@ -1,6 +1,6 @@
 /** The seam between certman and DNS services: each is a folder with a {@link DnsProvider} and a line in registry.ts. */
 import type { TxtRecord } from '../certificates/dns-name.ts';
-import type { ZoneTarget } from '../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 

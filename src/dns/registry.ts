@@ -1,5 +1,6 @@
 import { isInZone, MAX_NAME_LENGTH, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
-import type { PlatformView, ZoneTarget } from '../clusters/cluster-view.ts';
+import type { PlatformView } from '../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
 import { CertmanError } from '../failures/failure.ts';
 import {
   type ChangeHandle,

@@ -32,8 +32,7 @@ export async function installCertificate(
     readStagingKey(withSignal(kubernetes, signal), { request, orderUrl }),
   ]);
   const leaf = readLeaf(chainPem);
-  const facts = certificateFacts(chainPem);
-  if (facts === undefined) throw unusableCertificate(input, 'it cannot be decoded');
+  const facts = certificateFacts(leaf);
   let replaced = replacedSchema.safeParse(context.recorded).data;
   if (keyPem === undefined) {
     // An attempt that was killed after its last step leaves no staged key, and this certificate in the Secret.
@@ -49,14 +48,7 @@ export async function installCertificate(
     if (replaced !== undefined) context.record(replaced);
     signal.throwIfAborted();
     // Not cancelled once sent: the Secret could be written after a cancelled issuance was cleaned up.
-    await applyTlsSecret(kubernetes, {
-      namespace: request.namespace,
-      name: secretName,
-      requestName: request.name,
-      requestUid: request.uid,
-      chainPem,
-      keyPem,
-    });
+    await applyTlsSecret(kubernetes, { request, secretName, chainPem, keyPem });
     await deleteStagingKey(withSignal(kubernetes, signal), request);
   }
   return replaced === undefined ? facts : { ...facts, replaced };

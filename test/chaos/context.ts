@@ -2,7 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { SampleCluster } from '../../local/stack/management-cluster/sample-cluster.ts';
 import type { Stack } from '../../local/stack/stack.ts';
-import type { ClusterIdentity } from '../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../src/clusters/cluster-identity.ts';
 import type { KubernetesClient } from '../../src/kubernetes/api/client.ts';
 
 export interface ChaosContext {

@@ -1,7 +1,8 @@
 import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
-import { type BundleView, type ClusterView, requestName } from '../../src/clusters/cluster-view.ts';
+import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { Gate } from '../../src/clusters/gate.ts';
+import { requestName } from '../../src/clusters/request-name.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import {
   type BundleFacts,

@@ -1,6 +1,6 @@
 /** The decommission of one bundle: revoke its certificates, withdraw leftover TXT records, delete its objects. */
 import { blockedMessage } from '../../src/certificates/status-messages.ts';
-import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
+import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { decommissionRules, removeBundle, revokeCertificates, withdrawTxtRecords } from '../activities.ts';

@@ -1,6 +1,6 @@
 import { isCancellation } from '@temporalio/workflow';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
-import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
+import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { BlockedStep, BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';

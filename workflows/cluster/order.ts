@@ -2,7 +2,7 @@ import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause } from '../../src/certificates/renewal-policy.ts';
-import { zoneTargetOf } from '../../src/clusters/cluster-view.ts';
+import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import { lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';

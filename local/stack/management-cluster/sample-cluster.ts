@@ -1,6 +1,6 @@
 /** Sample clusters: the objects of Hive and its users for a managed cluster. */
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
-import { requestName } from '../../../src/clusters/cluster-view.ts';
+import { requestName } from '../../../src/clusters/request-name.ts';
 import { LocalStackError } from '../local-stack-error.ts';
 import type { Stack } from '../stack.ts';
 import { AWS } from '../versions.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LoadingCache } from '../../cache/loading-cache.ts';
-import type { ZoneTarget } from '../../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import {
@@ -75,7 +75,7 @@ export class CredentialSource {
     const { sts, region, credentialsSecret: name } = platform;
     if (kind !== undefined && (sts || name === undefined)) throw secretRequired(target);
     if (sts) {
-      const claim = { namespace, claimName: clusterName };
+      const claim = { namespace, name: clusterName };
       return { key: `sts ${namespace}/${clusterName}`, load: () => this.#assumeRoles(claim, region) };
     }
     if (name === undefined) return { key: 'default', load: () => Promise.resolve(DEFAULT_CHAIN) };
@@ -99,7 +99,7 @@ export class CredentialSource {
   }
 
   /** The jump role first, from it the customer's role; clusters with the same roles share the sessions. */
-  async #assumeRoles(claim: { namespace: string; claimName: string }, region: string): Promise<ResolvedCredentials> {
+  async #assumeRoles(claim: { namespace: string; name: string }, region: string): Promise<ResolvedCredentials> {
     const [operator, { jumpRoleArn, customerRoleArn, externalId }] = await Promise.all([
       this.#readOwn(),
       readStsRoles(this.#options.kubernetes, claim),

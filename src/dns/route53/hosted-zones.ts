@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { isInZone, normalizeName } from '../../certificates/dns-name.ts';
-import type { ZoneTarget } from '../../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { DNS_ZONES } from '../../kubernetes/objects/resources.ts';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
-import type { ZoneTarget } from '../../clusters/cluster-view.ts';
+import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
 import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication } from '../provider.ts';

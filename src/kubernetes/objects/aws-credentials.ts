@@ -1,7 +1,7 @@
 /** AWS credentials for a cluster's DNS: a Secret in its namespace or, with STS, aws-account-operator's role chain. */
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
-import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
+import type { KubernetesApi } from '../api/kubernetes-api.ts';
 import { isObjectName } from '../api/resource-path.ts';
 import { ACCOUNT_CLAIMS, CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
@@ -32,8 +32,7 @@ export async function readAwsCredentials(
     );
   }
   const entry = (name: string, form: RegExp): string => {
-    const value = readSecretText(found['data'], name);
-    const text = value.kind === 'text' ? value.text.trim() : '';
+    const text = readSecretText(found['data'], name).text?.trim() ?? '';
     if (form.test(text)) return text;
     throw malformedError(
       `${where} ${text === '' ? `has no ${name}` : `has a ${name} that is not in the form AWS uses`}.`,
@@ -68,24 +67,28 @@ const claimSpecSchema = z.object({
 const configMapDataSchema = z.record(z.string(), z.string()).catch({});
 
 /**
- * The roles for an STS cluster, from the AccountClaim of that name; without a name, the only claim there.
+ * The roles for an STS cluster, from the ConfigMap and from the AccountClaim of the cluster's name.
  * @throws CertmanError `dns/credentialsMissing` or `dns/credentialsMalformed`, with the object that is wrong.
  */
 export async function readStsRoles(
   kubernetes: KubernetesApi,
-  claim: { readonly namespace: string; readonly claimName?: string },
+  claim: { readonly namespace: string; readonly name: string },
 ): Promise<StsRoles> {
-  const [jumpRoleArn, found] = await Promise.all([
-    readJumpRole(kubernetes),
-    findClaim(kubernetes, claim.namespace, claim.claimName),
-  ]);
+  const [jumpRoleArn, found] = await Promise.all([readJumpRole(kubernetes), kubernetes.get(ACCOUNT_CLAIMS, claim)]);
+  const where = `AccountClaim ${claim.namespace}/${claim.name}`;
+  if (found === undefined) {
+    throw missingError(
+      `The cluster uses STS, but there is no ${where} that names its role.`,
+      'Exactly one AccountClaim with spec.stsRoleARN is expected in the namespace of the ClusterDeployment.',
+    );
+  }
   const { data, error } = claimSpecSchema.safeParse(found['spec']);
   if (data !== undefined) {
     return { jumpRoleArn, customerRoleArn: data.stsRoleARN, externalId: data.stsExternalID || undefined };
   }
   const [issue] = error.issues;
   throw malformedError(
-    `AccountClaim ${claim.namespace}/${found.metadata.name} has no usable spec.stsRoleARN (${issue?.path.join('.')}: ${issue?.message}).`,
+    `${where} has no usable spec.stsRoleARN (${issue?.path.join('.')}: ${issue?.message}).`,
     'Set spec.stsRoleARN to the ARN of the role in the cluster’s AWS account.',
   );
 }
@@ -100,28 +103,6 @@ async function readJumpRole(kubernetes: KubernetesApi): Promise<string> {
   const role = roleArnSchema.safeParse(value);
   if (!role.success) throw malformedError(`${where} has a ${JUMP_ROLE_ENTRY} that is no role's ARN.`, remedy);
   return role.data;
-}
-
-async function findClaim(
-  kubernetes: KubernetesApi,
-  namespace: string,
-  name: string | undefined,
-): Promise<KubernetesObject> {
-  const claims: KubernetesObject[] = [];
-  if (name === undefined) {
-    for await (const claim of kubernetes.list(ACCOUNT_CLAIMS, { namespace })) claims.push(claim);
-  } else {
-    const claim = await kubernetes.get(ACCOUNT_CLAIMS, { namespace, name });
-    if (claim !== undefined) claims.push(claim);
-  }
-  const [only] = claims;
-  if (only !== undefined && claims.length === 1) return only;
-  throw missingError(
-    only === undefined
-      ? `The cluster uses STS, but there is no AccountClaim ${namespace}/${name ?? '*'} that names its role.`
-      : `The cluster uses STS, but namespace ${namespace} has ${claims.length} AccountClaims, so its role is not known.`,
-    'Exactly one AccountClaim with spec.stsRoleARN is expected in the namespace of the ClusterDeployment.',
-  );
 }
 
 function missingError(message: string, remedy: string): CertmanError {

@@ -1,12 +1,8 @@
 /** The CertificateRequest (certman.managed.openshift.io/v1alpha1). CRD: deploy/base/certificaterequest-crd.yaml. */
 import { z } from 'zod';
-import {
-  type BundleView,
-  type ClusterIdentity,
-  type ClusterView,
-  type PlatformView,
-  requestName,
-} from '../../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import type { BundleView, ClusterView, PlatformView } from '../../clusters/cluster-view.ts';
+import { requestName } from '../../clusters/request-name.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
 import { apiVersionOf, isObjectName } from '../api/resource-path.ts';

@@ -1,4 +1,5 @@
-import { type ClusterIdentity, requestName } from '../../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import { requestName } from '../../clusters/request-name.ts';
 import type { RemoveBundleInput } from '../../contract/activities.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';

@@ -1,4 +1,5 @@
-import type { BundleView, ClusterIdentity, ClusterView } from '../../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';

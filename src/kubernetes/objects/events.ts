@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { StatusReport } from '../../certificates/status-report.ts';
+import type { ObjectRef } from '../../clusters/cluster-identity.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { apiVersionOf, truncateName } from '../api/resource-path.ts';
@@ -16,19 +18,12 @@ const MAX_ATTEMPTS = 4;
 const COMPONENT = 'certman';
 
 /** The object that an Event concerns. */
-export interface InvolvedObject {
+export interface InvolvedObject extends ObjectRef {
   readonly resource: ResourceType;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
 }
 
 /** Content of an Event. The API server deletes Events after an hour. */
-export interface EventDetails {
-  readonly type: 'Normal' | 'Warning';
-  readonly reason: string;
-  readonly message: string;
-}
+export type EventDetails = NonNullable<StatusReport['event']>;
 
 const countSchema = z.looseObject({ count: z.number().int().catch(1) });
 

@@ -69,7 +69,7 @@ async function readAccount(kubernetes: KubernetesApi, namespace: string): Promis
   const read = (entry: string): string => {
     const value = readSecretText(secret['data'], entry);
     if (value.kind === 'unusable') throw invalid(value.why);
-    const text = value.kind === 'text' ? value.text.trim() : '';
+    const text = value.text?.trim() ?? '';
     if (text === '') throw missing(`has no ${entry}`);
     return text;
   };

@@ -1,4 +1,4 @@
-import type { ClusterIdentity } from '../../clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import type { FinalizerOutcome } from '../../contract/activities.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';

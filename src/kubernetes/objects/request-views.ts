@@ -1,5 +1,6 @@
 import { certificateNames } from '../../certificates/bundle-names.ts';
-import { type BundleView, type ClusterView, deletedClusterView, requestName } from '../../clusters/cluster-view.ts';
+import { type BundleView, type ClusterView, deletedClusterView, UNGATED } from '../../clusters/cluster-view.ts';
+import { requestName } from '../../clusters/request-name.ts';
 import { isObjectName } from '../api/resource-path.ts';
 import type { ObservedRequest } from './observed-request.ts';
 
@@ -17,13 +18,9 @@ export function standaloneView(managementCluster: string, request: ObservedReque
   });
   return {
     identity: { managementCluster, namespace, name, uid, kind: 'CertificateRequest' },
+    ...UNGATED,
     deleting,
-    installed: true,
-    managed: true,
-    fake: false,
     paused,
-    limitedSupport: false,
-    relocation: 'none',
     finalizer,
     zoneName,
     platform,

@@ -1,5 +1,5 @@
 /** Ownership changes by JSON patch only: an apply without `data` removes it, and Hive redeploys when `data` changes. */
-import type { ObjectRef } from '../../clusters/cluster-view.ts';
+import type { ObjectRef } from '../../clusters/cluster-identity.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';

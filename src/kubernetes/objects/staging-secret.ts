@@ -1,6 +1,6 @@
 /** A staging Secret holds a key from before finalization until the certificate is installed: a crash loses nothing. */
 import { createHash } from 'node:crypto';
-import type { ObjectRef } from '../../clusters/cluster-view.ts';
+import type { ObjectRef } from '../../clusters/cluster-identity.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey } from '../api/kubernetes-api.ts';
 import { MAX_OBJECT_NAME_LENGTH, truncateName } from '../api/resource-path.ts';
@@ -88,8 +88,8 @@ function stagingKeyOf({ namespace, name }: RequestKey): ObjectKey {
 
 function stagedKey({ metadata, data }: KubernetesObject, orderUrl: string): string | undefined {
   if (metadata.annotations?.[STAGING_ORDER_ANNOTATION] !== orderUrl) return undefined;
-  const key = readSecretText(data, STAGING_KEY);
-  return key.kind === 'text' && key.text.includes('PRIVATE KEY') ? key.text : undefined;
+  const { text } = readSecretText(data, STAGING_KEY);
+  return text?.includes('PRIVATE KEY') ? text : undefined;
 }
 
 function buildStagingSecret(request: ObjectRef, orderUrl: string, keyPem: string): KubernetesObject {

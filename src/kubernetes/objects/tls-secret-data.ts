@@ -24,12 +24,12 @@ export type TlsData =
 /** Checks a `kubernetes.io/tls` Secret. @param data as the API sent it (base64 by entry). */
 export function parseTlsData(data: unknown): TlsData {
   const chain = readSecretText(data, 'tls.crt');
-  if (chain.kind !== 'text') return broken(chain.kind === 'absent' ? 'tls.crt is missing or empty' : chain.why);
+  if (chain.kind !== 'text') return broken(chain.why);
   const leaf = parseLeaf(chain.text);
   if (leaf === undefined) return broken('tls.crt is not a certificate in PEM');
-  const parsed = { chainPem: chain.text, certificate: factsOf(leaf) };
+  const parsed = { chainPem: chain.text, certificate: certificateFacts(leaf) };
   const key = readSecretText(data, 'tls.key');
-  if (key.kind !== 'text') return broken(key.kind === 'absent' ? 'tls.key is missing or empty' : key.why, parsed);
+  if (key.kind !== 'text') return broken(key.why, parsed);
   const matches = keyMatches(leaf, key.text);
   if (matches === undefined) return broken('tls.key is not a private key in PEM', parsed);
   if (!matches) {
@@ -44,20 +44,9 @@ function broken(message: string, parsed: Omit<TlsData & { kind: 'broken' }, 'kin
 
 /** What a workflow may know of a Secret: no key, no PEM. */
 export function observationOf(secret: TlsData | { readonly kind: 'missing' }): SecretObservation {
-  switch (secret.kind) {
-    case 'missing':
-      return { kind: 'missing' };
-    case 'broken':
-      return { kind: 'broken', message: secret.message, keyMismatch: secret.keyMismatch };
-    case 'valid':
-      return { kind: 'valid', certificate: secret.certificate };
-  }
-}
-
-/** Facts of the first certificate of a PEM chain; undefined when it cannot be parsed. */
-export function certificateFacts(chainPem: string): CertificateFacts | undefined {
-  const leaf = parseLeaf(chainPem);
-  return leaf && factsOf(leaf);
+  if (secret.kind === 'missing') return { kind: 'missing' };
+  if (secret.kind === 'valid') return { kind: 'valid', certificate: secret.certificate };
+  return { kind: 'broken', message: secret.message, keyMismatch: secret.keyMismatch };
 }
 
 function parseLeaf(chainPem: string): X509Certificate | undefined {
@@ -78,7 +67,8 @@ function keyMatches(leaf: X509Certificate, keyPem: string): boolean | undefined 
   }
 }
 
-function factsOf(leaf: X509Certificate): CertificateFacts {
+/** What certman decides by of a certificate. */
+export function certificateFacts(leaf: X509Certificate): CertificateFacts {
   return {
     serialNumber: BigInt(`0x${leaf.serialNumber}`).toString(10),
     issuerName: commonName(leaf.issuer) ?? leaf.issuer.replaceAll('\n', ', '),

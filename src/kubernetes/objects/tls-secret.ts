@@ -1,3 +1,4 @@
+import type { ObjectRef } from '../../clusters/cluster-identity.ts';
 import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
 import { SECRETS } from './resources.ts';
 import { encodeSecretText } from './secret-data.ts';
@@ -30,10 +31,8 @@ export async function readTlsSecret(
 
 /** A certificate to install. */
 export interface ApplyTlsSecretInput {
-  readonly namespace: string;
-  readonly name: string;
-  readonly requestName: string;
-  readonly requestUid: string;
+  readonly request: ObjectRef;
+  readonly secretName: string;
   /** The whole chain as the CA sent it. */
   readonly chainPem: string;
   readonly keyPem: string;
@@ -42,14 +41,14 @@ export interface ApplyTlsSecretInput {
 /** Applies these two entries only, at once: Hive hashes all of `data` and redeploys the API server on a change. */
 export async function applyTlsSecret(
   kubernetes: KubernetesApi,
-  { namespace, name, requestName, requestUid, chainPem, keyPem }: ApplyTlsSecretInput,
+  { request, secretName, chainPem, keyPem }: ApplyTlsSecretInput,
 ): Promise<void> {
   const secret = {
     metadata: {
-      namespace,
-      name,
-      labels: requestLabel(requestName),
-      ownerReferences: [controllerReferenceTo({ name: requestName, uid: requestUid })],
+      namespace: request.namespace,
+      name: secretName,
+      labels: requestLabel(request.name),
+      ownerReferences: [controllerReferenceTo(request)],
     },
     type: TLS_TYPE,
     data: { 'tls.crt': encodeSecretText(chainPem), 'tls.key': encodeSecretText(keyPem) },

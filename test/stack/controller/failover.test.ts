@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import type { WatchCheckpoint } from '../../../src/contract/activities.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type ClusterRef, toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
+import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
+import type { ClusterRef } from '../../../src/clusters/cluster-identity.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { ClusterSignaller } from '../../../src/controller/cluster-signaller.ts';
 import { ClusterWorkflowClient, SignalRejected } from '../../../src/controller/cluster-workflow-client.ts';

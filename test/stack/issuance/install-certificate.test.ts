@@ -170,10 +170,8 @@ describe('a replaced certificate', () => {
     const { activities, managementCluster, request } = issuance();
     const expired = selfSigned({ notAfter: new Date(Date.now() - 1_000) });
     await applyTlsSecret(managementCluster.certman, {
-      namespace: request.namespace,
-      name: 'primary-cert',
-      requestName: request.name,
-      requestUid: request.uid,
+      request,
+      secretName: 'primary-cert',
       ...expired,
     });
     const input = { ...(await issuance().finalizeOrder()), returnReplaced: true as const };

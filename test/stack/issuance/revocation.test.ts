@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAcmeActivities } from '../../../activities/acme.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { IssuedCertificate } from '../../../src/certificates/certificate-facts.ts';
-import type { ObjectRef } from '../../../src/clusters/cluster-view.ts';
+import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -47,10 +47,8 @@ const revoke = (issued: readonly IssuedCertificate[] = [], worker = activities):
 const outcomes = (entries: readonly RevocationEntry[]): string[] => entries.map((entry) => entry.outcome);
 const put = (chainPem: string, keyPem: string): Promise<void> =>
   applyTlsSecret(managementCluster().certman, {
-    namespace: request.namespace,
-    name: 'primary-cert',
-    requestName: request.name,
-    requestUid: request.uid,
+    request,
+    secretName: 'primary-cert',
     chainPem,
     keyPem,
   });

@@ -67,8 +67,7 @@ describe('applyCertificateRequest', () => {
     const { view } = await managementCluster().cluster();
     const pair = selfSigned({ serialHex: '2a', issuerCommonName: 'R11' });
     const { request } = await apply(view);
-    const owner = { requestName: request.name, requestUid: request.uid };
-    await applyTlsSecret(managementCluster().certman, { ...secretKey(view), ...owner, ...pair });
+    await applyTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...pair });
     expect(await apply(view)).toMatchObject({
       secret: { kind: 'valid', certificate: { serialNumber: '42', issuerName: 'R11' } },
     });

@@ -35,8 +35,7 @@ const release = (cluster: ClusterView['identity']) =>
 const withEverything = async () => {
   const { view } = await managementCluster().cluster();
   const { request } = await apply(view);
-  const owner = { requestName: request.name, requestUid: request.uid };
-  await applyTlsSecret(managementCluster().certman, { ...secretKey(view), ...owner, ...selfSigned() });
+  await applyTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...selfSigned() });
   await ensureStagingKey(managementCluster().certman, {
     request,
     orderUrl: 'https://ca.example/order/1',

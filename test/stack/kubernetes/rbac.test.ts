@@ -103,7 +103,7 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
   const { chainPem, keyPem } = selfSigned();
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/1', makeKey: async () => keyPem });
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/2', makeKey: async () => keyPem });
-  await applyTlsSecret(certman, { ...secret, requestName: request.name, requestUid: request.uid, chainPem, keyPem });
+  await applyTlsSecret(certman, { request, secretName: bundle.secretName, chainPem, keyPem });
   await deleteStagingKey(certman, request);
   const stored = await readTlsSecret(certman, secret);
   const report = {

@@ -6,7 +6,12 @@ import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ow
 import { ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
 import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
-import { requestKey, secretKey, useKubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
+import {
+  bundle,
+  requestKey,
+  secretKey,
+  useKubernetesActivities,
+} from '../../support/kubernetes/kubernetes-activities.ts';
 import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -22,9 +27,8 @@ async function certified() {
   const { view } = await managementCluster().cluster();
   const { request } = await apply(view);
   await applyTlsSecret(managementCluster().certman, {
-    ...secretKey(view),
-    requestName: request.name,
-    requestUid: request.uid,
+    request,
+    secretName: bundle.secretName,
     ...selfSigned(),
   });
   const secret = await getSecret(view);
@@ -83,8 +87,7 @@ describe('ownership of a Secret', () => {
     ]);
     await apply(view);
     const renewed = selfSigned({ serialHex: '07' });
-    const owner = { requestName: request.name, requestUid: request.uid };
-    await applyTlsSecret(managementCluster().certman, { ...secretKey(view), ...owner, ...renewed });
+    await applyTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...renewed });
     expectOwned(await getSecret(view), await getRequest(view));
     expect(await apply(view)).toMatchObject({ secret: { kind: 'valid', certificate: { serialNumber: '7' } } });
   });

@@ -11,8 +11,9 @@ const KEY = '-----BEGIN PRIVATE KEY-----\none\n-----END PRIVATE KEY-----\n';
 const OTHER_KEY = KEY.replace('one', 'two');
 
 const tlsInput = async (pair = selfSigned()) => {
-  const { namespace, name, uid } = await managementCluster().request();
-  return { namespace, name: 'primary-cert', requestName: name, requestUid: uid, ...pair };
+  const request = await managementCluster().request();
+  const secretName = 'primary-cert';
+  return { namespace: request.namespace, name: secretName, request, secretName, ...pair };
 };
 
 describe('the certificate Secret', () => {
@@ -24,7 +25,7 @@ describe('the certificate Secret', () => {
       metadata: {
         labels: { certificate_request: 'c1-primary' },
         ownerReferences: [
-          { kind: CERTIFICATE_REQUESTS.kind, name: 'c1-primary', uid: input.requestUid, controller: true },
+          { kind: CERTIFICATE_REQUESTS.kind, name: 'c1-primary', uid: input.request.uid, controller: true },
         ],
       },
     });

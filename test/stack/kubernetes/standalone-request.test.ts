@@ -51,8 +51,7 @@ const deleteByUser = (view: ClusterView) => managementCluster().admin.delete(CER
 /** As after an issuance. */
 async function issued(view: ClusterView): Promise<ClusterView> {
   const { request } = await look(view);
-  const owner = { requestName: request.name, requestUid: request.uid };
-  await applyTlsSecret(managementCluster().certman, { ...secretKey(view), ...owner, ...selfSigned() });
+  await applyTlsSecret(managementCluster().certman, { request, secretName: 'primary-cert', ...selfSigned() });
   return view;
 }
 

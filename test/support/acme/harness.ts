@@ -6,7 +6,7 @@ import type { StoredAccount } from '../../../src/acme/account.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import type { ObjectRef } from '../../../src/clusters/cluster-view.ts';
+import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';

@@ -1,6 +1,6 @@
 /** Issues certificates without workflow and Secret, at a CA that validates nothing. */
 import { answerChallenge, dns01Challenge, fetchAuthorization } from '../../../src/acme/authorization.ts';
-import { downloadChain } from '../../../src/acme/certificate.ts';
+import { downloadChain, readLeaf } from '../../../src/acme/certificate.ts';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import { createCsr } from '../../../src/acme/csr.ts';
 import type { AcmeDirectory } from '../../../src/acme/directory.ts';
@@ -44,8 +44,8 @@ export async function completeOrder(ca: AcmeClient, placed: Order): Promise<CaCe
   await postFinalize(ca, ready, (await createCsr(key, { dnsNames })).toString('base64url'));
   const { certificate = '' } = await waitForOrderStatus(ca, placed, 'valid');
   const chainPem = await downloadChain(ca, certificate);
-  const facts = certificateFacts(chainPem);
-  if (facts?.certId === undefined) throw new Error(`no certificate that a CA would issue: ${chainPem}`);
+  const facts = certificateFacts(readLeaf(chainPem));
+  if (facts.certId === undefined) throw new Error(`no certificate that a CA would issue: ${chainPem}`);
   return { chainPem, facts, certId: facts.certId };
 }
 

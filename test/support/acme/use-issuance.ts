@@ -1,6 +1,6 @@
 /** A CertificateRequest, a worker and a set of names for each test, on one CA and one management cluster for each file. */
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { ObjectRef } from '../../../src/clusters/cluster-view.ts';
+import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';

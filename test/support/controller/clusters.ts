@@ -1,6 +1,6 @@
 /** Creates, changes and reads clusters for tests of the controller. */
 import { CoreV1Api } from '@kubernetes/client-node';
-import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import {
   CERTIFICATE_REQUESTS,

@@ -8,7 +8,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities } from '../../../activities/watch.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
-import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import type { FleetSnapshot } from '../../../src/controller/fleet-snapshot.ts';
 import type { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';

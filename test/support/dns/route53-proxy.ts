@@ -1,7 +1,7 @@
 /** What tests of the Route 53 provider need: Kubernetes objects, and a proxy that counts and refuses requests. */
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ZoneTarget } from '../../../src/clusters/cluster-view.ts';
+import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
 import type { KubernetesApi, KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 
 /** Kubernetes objects in memory; the end-to-end tests use a real API server. */

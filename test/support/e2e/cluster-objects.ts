@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { withHiveClient } from '../../../local/stack/management-cluster/clients.ts';
 import { type SampleCluster, sampleManifests } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import { type BundleRecord } from '../../../src/contract/bundle-record.ts';
 import { clusterStatus } from '../../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId, issuanceWorkflowId } from '../../../src/contract/ids.ts';

@@ -7,7 +7,7 @@ import {
   sampleCluster,
   sampleManifests,
 } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import type { E2eHarness } from './harness.ts';
 

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { readLeaf } from '../../../src/acme/certificate.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 import { ariCertId } from '../../../src/x509/certificate-extensions.ts';
 import { type SelfSignedOptions, selfSigned } from '../../support/certificates/self-signed.ts';
@@ -53,7 +54,10 @@ describe('the ARI certificate identifier', () => {
 
   test('is part of the facts of a certificate that has one', () => {
     const pair = selfSigned({ authorityKeyHex: KEY_HEX, serialHex: '0087654321' });
-    expect(certificateFacts(pair.chainPem)).toMatchObject({ certId: `${KEY}.AIdlQyE`, serialNumber: '2271560481' });
-    expect(certificateFacts(selfSigned().chainPem)?.certId).toBeUndefined();
+    expect(certificateFacts(readLeaf(pair.chainPem))).toMatchObject({
+      certId: `${KEY}.AIdlQyE`,
+      serialNumber: '2271560481',
+    });
+    expect(certificateFacts(readLeaf(selfSigned().chainPem)).certId).toBeUndefined();
   });
 });

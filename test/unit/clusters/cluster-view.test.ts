@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { clusterDigest, requestName, sameView } from '../../../src/clusters/cluster-view.ts';
+import { clusterDigest, sameView } from '../../../src/clusters/cluster-view.ts';
+import { requestName } from '../../../src/clusters/request-name.ts';
 import { bundleView, clusterView } from '../../support/workflows/cluster-views.ts';
 
 describe('requestName', () => {

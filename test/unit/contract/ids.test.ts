@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ClusterIdentity } from '../../../src/clusters/cluster-view.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import {
   certClusterOf,
   clusterWorkflowId,

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { ZoneTarget } from '../../../src/clusters/cluster-view.ts';
+import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
 import { PlatformProvider } from '../../../src/dns/registry.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 

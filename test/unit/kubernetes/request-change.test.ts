@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { describeRequestChange, observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
+import { describeRequestChange } from '../../../src/kubernetes/objects/request-change.ts';
 
 const SPEC = {
   acmeDNSDomain: 'example.com',

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { readLeaf } from '../../../src/acme/certificate.ts';
 import { certificateFacts, observationOf, parseTlsData } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 
@@ -21,7 +22,7 @@ describe('a Secret with a certificate and its key', () => {
       serialHex: '04ffffffffffffffffffffffffffffffff',
       issuerCommonName: 'R11',
     });
-    expect(certificateFacts(pair.chainPem)).toEqual({
+    expect(certificateFacts(readLeaf(pair.chainPem))).toEqual({
       serialNumber: (2n ** 128n * 5n - 1n).toString(),
       issuerName: 'R11',
       notBefore: '2026-01-01T00:00:00Z',
@@ -32,7 +33,7 @@ describe('a Secret with a certificate and its key', () => {
   });
 
   test('has the whole issuer DN where there is no common name', () => {
-    expect(certificateFacts(selfSigned().chainPem)?.issuerName).toBe('O=Nameless');
+    expect(certificateFacts(readLeaf(selfSigned().chainPem)).issuerName).toBe('O=Nameless');
   });
 
   test('gives a workflow neither key nor PEM', () => {

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { DistributionPoint, DistributionPointName, GeneralName, Reason, ReasonFlags } from '@peculiar/asn1-x509';
 import { CRLDistributionPointsExtension, type Extension } from '@peculiar/x509';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { readLeaf } from '../../../src/acme/certificate.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 import { crlUrlOf, isCrlUrl } from '../../../src/x509/certificate-extensions.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
@@ -53,8 +54,8 @@ describe('the CRL URL of a certificate', () => {
 
   test('is part of the facts of a certificate that has one', async () => {
     const { chainPem } = await ca.issue({ serialHex: '02', crlUrl: URL });
-    expect(certificateFacts(chainPem)).toMatchObject({ serialNumber: '2', crlUrl: URL });
-    expect(certificateFacts((await ca.issue({ serialHex: '03' })).chainPem)?.crlUrl).toBeUndefined();
+    expect(certificateFacts(readLeaf(chainPem))).toMatchObject({ serialNumber: '2', crlUrl: URL });
+    expect(certificateFacts(readLeaf((await ca.issue({ serialHex: '03' })).chainPem)).crlUrl).toBeUndefined();
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createDnsActivities } from '../../../../activities/dns.ts';
-import { type PlatformView, type ZoneTarget } from '../../../../src/clusters/cluster-view.ts';
+import type { PlatformView } from '../../../../src/clusters/cluster-view.ts';
+import type { ZoneTarget } from '../../../../src/clusters/zone-target.ts';
 import { PlatformProvider, type PlatformProviderOptions } from '../../../../src/dns/registry.ts';
 import type { Route53Settings } from '../../../../src/dns/route53/provider.ts';
 import { type Moto, startMoto } from '../../../support/dns/dns-servers.ts';
