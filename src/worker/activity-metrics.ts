@@ -27,7 +27,7 @@ export function createActivityMetricsInterceptor(
         try {
           const result = await next(input);
           observe(true);
-          if (activity === 'reportStatus') recordIssuance(metrics, onIssued, input.args[0]);
+          if (activity === 'reportStatus') recordIssuance(metrics, onIssued, input.args[0] as ReportStatusInput);
           if (activity === 'removeFinalizer' && result !== 'kept') recordDecommission(metrics, input.args[1]);
           return result;
         } catch (error) {
@@ -45,9 +45,8 @@ export function createActivityMetricsInterceptor(
 }
 
 /** Each issuance and each failure is reported with one Event. */
-function recordIssuance(metrics: Metrics, onIssued: () => void, input: unknown): void {
-  if (!isReport(input)) return;
-  const { event, conditions } = input.report;
+function recordIssuance(metrics: Metrics, onIssued: () => void, { report }: ReportStatusInput): void {
+  const { event, conditions } = report;
   if (event?.reason === 'Issued' || event?.reason === 'Renewed') {
     metrics.issuedCertificates.inc({ action: event.reason === 'Issued' ? 'create' : 'renew' });
     metrics.issuances.inc({ result: 'issued' });
@@ -56,10 +55,6 @@ function recordIssuance(metrics: Metrics, onIssued: () => void, input: unknown):
     const failing = conditions.find(({ type, status }) => type === 'Failing' && status === 'True');
     metrics.issuances.inc({ result: failing?.reason ?? event.reason });
   }
-}
-
-function isReport(input: unknown): input is ReportStatusInput {
-  return typeof input === 'object' && input !== null && 'report' in input;
 }
 
 /** @param failures what the workflow gave up. */

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { WorkerOptions } from '@temporalio/worker';
 import type { Registry } from 'prom-client';
 import { createAcmeActivities } from '../../activities/acme.ts';
 import { createDnsActivities } from '../../activities/dns.ts';
@@ -11,73 +12,80 @@ import type { Activities } from '../contract/activities.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
-import { createKubernetesClient, type KubernetesClient } from '../kubernetes/api/client.ts';
+import { createKubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
-import type { Metrics } from '../observability/metric-table.ts';
+import { createMetrics } from '../observability/metrics.ts';
 import { VERSION } from '../version.ts';
+import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
 
-/** What the activities are created from. */
-export interface CompositionInput {
-  readonly configuration: Configuration;
-  readonly client: Client;
-  readonly logger: Logger;
-  readonly registry: Registry;
-  readonly metrics: Metrics;
-  readonly identity: string;
-  /** Aborted when the worker starts to shut down. */
-  readonly stopping: AbortSignal;
-}
-
-/** The activities with their resources. */
-export interface ComposedActivities {
+/** The activities, their interceptors, and the end of what they use. */
+export interface ComposedActivities extends Required<Pick<WorkerOptions, 'interceptors'>> {
   readonly activities: Activities;
-  /** To be called for each certificate that this worker has issued. */
-  certificateIssued(this: void): void;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
-/** Composition root of the activities. @throws CertmanError `configuration/invalid` without a usable kubeconfig. */
-export function composeActivities(input: CompositionInput): ComposedActivities {
-  const { configuration, logger, metrics } = input;
+/**
+ * Composition root of the activities.
+ * @param stopping aborted when the worker starts to shut down.
+ * @throws CertmanError `configuration/invalid` without a usable kubeconfig.
+ */
+export function composeActivities(
+  configuration: Configuration,
+  client: Client,
+  logger: Logger,
+  registry: Registry,
+  stopping: AbortSignal,
+): ComposedActivities {
   const operatorNamespace = configuration.namespace;
+  const userAgent = `certman/${VERSION}`;
+  const metrics = createMetrics(registry);
   const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
   const settings = createOperatorSettings({ kubernetes, operatorNamespace });
   const ca = new AcmeClientSource({
     accounts: settings,
     directoryUrl: configuration.acmeDirectoryUrl,
-    userAgent: `certman/${VERSION}`,
+    userAgent,
     caBundlePem: configuration.acmeCaBundle,
     onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();
-  const crlCheck = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent: `certman/${VERSION}` }) : undefined;
-  const propagation = createPropagationCheck(configuration, logger);
+  const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent }) : undefined;
+  const propagation = new PropagationCheck({
+    resolvers: configuration.dohResolvers,
+    quorum: configuration.dohQuorum,
+    authoritative: configuration.authoritativeServers,
+    onWarning: (message) => logger.warn(message),
+    resolverCa: configuration.dohCaBundle,
+  });
+  const { identity: workerName } = client.options;
+  const { fedramp, hostedZoneId, fedrampStandaloneRequests: standaloneRequests } = configuration;
+  const fedrampZone = fedramp && hostedZoneId !== undefined ? { hostedZoneId, standaloneRequests } : undefined;
+  const dns = new PlatformProvider({
+    kubernetes,
+    operatorNamespace,
+    batchWindowMs: configuration.dnsBatchWindowMs,
+    needsNameServers: propagation.needsNameServers,
+    onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
+    platform: fedrampZone && 'aws',
+    settings: { route53: { requestsPerSecond: configuration.route53RequestsPerSecond, fedramp: fedrampZone } },
+  });
   const fleetMetrics = new FleetMetricsExporter({
-    registry: input.registry,
-    list: listCompletedIssuances(input.client),
+    registry,
+    list: listCompletedIssuances(client),
     onError: (error) =>
       logger.warn({ error }, 'could not count the issued certificates; the next count is in 5 minutes'),
   });
+  const decommission = { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs };
+  const { keyType, acmeProfile: profile, managementCluster, resyncIntervalMs, extraRecord } = configuration;
   return {
     activities: {
-      ...createKubernetesActivities({
-        kubernetes,
-        settings,
-        caHost,
-        decommission: { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs },
-      }),
-      ...createAcmeActivities({
-        ca,
-        kubernetes,
-        settings: { keyType: configuration.keyType, profile: configuration.acmeProfile },
-      }),
-      ...createDnsActivities({
-        dns: createDnsProvider(configuration, kubernetes, metrics, propagation.needsNameServers),
-      }),
+      ...createKubernetesActivities({ kubernetes, settings, caHost, decommission }),
+      ...createAcmeActivities({ ca, kubernetes, settings: { keyType, profile } }),
+      ...createDnsActivities({ dns }),
       ...createPropagationActivities({ propagation }),
       ...createWatchActivities({
         kubernetes,
@@ -86,53 +94,18 @@ export function composeActivities(input: CompositionInput): ComposedActivities {
         ca,
         metrics,
         exposeFleet: (fleet) => fleetMetrics.expose(fleet),
-        crlSource: crlCheck,
+        crlSource,
         logger,
-        stopping: input.stopping,
-        settings: {
-          managementCluster: configuration.managementCluster,
-          operatorNamespace,
-          resyncIntervalMs: configuration.resyncIntervalMs,
-          workerName: input.identity,
-          extraRecord: configuration.extraRecord,
-        },
+        stopping,
+        settings: { managementCluster, operatorNamespace, resyncIntervalMs, workerName, extraRecord },
       }),
     },
-    certificateIssued: () => fleetMetrics.certificateIssued(),
+    interceptors: {
+      activity: [createActivityMetricsInterceptor(metrics, () => fleetMetrics.certificateIssued())],
+    },
     close: async () => {
       fleetMetrics.close();
-      await Promise.all([ca.close(), propagation.close(), kubernetes.close(), crlCheck?.close()]);
+      await Promise.all([ca.close(), propagation.close(), kubernetes.close(), crlSource?.close()]);
     },
   };
-}
-
-function createPropagationCheck(configuration: Configuration, logger: Logger): PropagationCheck {
-  const { dohResolvers, dohCaBundle, dohQuorum, authoritativeServers } = configuration;
-  return new PropagationCheck({
-    resolvers: dohResolvers,
-    quorum: dohQuorum,
-    authoritative: authoritativeServers,
-    onWarning: (message) => logger.warn(message),
-    resolverCa: dohCaBundle,
-  });
-}
-
-function createDnsProvider(
-  configuration: Configuration,
-  kubernetes: KubernetesClient,
-  metrics: Metrics,
-  needsNameServers: boolean,
-): PlatformProvider {
-  const { fedramp, fedrampStandaloneRequests, hostedZoneId } = configuration;
-  const ownZone =
-    fedramp && hostedZoneId !== undefined ? { hostedZoneId, standaloneRequests: fedrampStandaloneRequests } : undefined;
-  return new PlatformProvider({
-    kubernetes,
-    operatorNamespace: configuration.namespace,
-    batchWindowMs: configuration.dnsBatchWindowMs,
-    needsNameServers,
-    onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
-    platform: ownZone && 'aws',
-    settings: { route53: { requestsPerSecond: configuration.route53RequestsPerSecond, fedramp: ownZone } },
-  });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
+import type { Configuration } from '../configuration/load-configuration.ts';
 import { TASK_QUEUE, watchWorkflowId } from '../contract/ids.ts';
 import type { Logger } from '../observability/logging.ts';
 import { registerSearchAttributes } from './namespace-setup.ts';
@@ -12,22 +13,18 @@ const CHECK_INTERVAL_MS = 2 * 60_000;
 
 /** Keeps it running: a user can terminate the workflow, and a Temporal server can be replaced by an empty one. */
 export async function ensureWatchWorkflow(
-  parts: {
-    readonly client: Client;
-    readonly connection: NativeConnection;
-    readonly namespace: string;
-    readonly managementCluster: string;
-    readonly logger: Logger;
-  },
+  client: Client,
+  connection: NativeConnection,
+  { managementCluster, temporal }: Configuration,
+  logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, connection, namespace, managementCluster, logger } = parts;
   let backoff = MIN_BACKOFF_MS;
   let started = false;
   while (!signal.aborted) {
     try {
       // The caller has registered them before the first start.
-      if (started) await registerSearchAttributes(connection, namespace, logger);
+      if (started) await registerSearchAttributes(connection, temporal.namespace, logger);
       await startWatchWorkflow(client, managementCluster);
       started = true;
       backoff = MIN_BACKOFF_MS;

@@ -6,12 +6,14 @@ import type { Logger } from '../observability/logging.ts';
 /** People look back a month; the counts of issued certificates look back a week. */
 const MIN_RETENTION_DAYS = 30;
 
-/** IndexedValueType, from 1: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
-const INDEXED_VALUE_TYPES: readonly string[] = ['TEXT', 'KEYWORD', 'INT', 'DOUBLE', 'BOOL', 'DATETIME', 'KEYWORD_LIST'];
+type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];
 
-function indexedValueType(type: string): number {
-  return INDEXED_VALUE_TYPES.indexOf(type) + 1;
-}
+/** IndexedValueType: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/common.proto */
+const INDEXED_VALUE_TYPES: Readonly<Record<SearchAttribute['type'], number>> = {
+  KEYWORD: 2,
+  DATETIME: 6,
+  KEYWORD_LIST: 7,
+};
 
 /** gRPC status codes. Source: https://grpc.io/docs/guides/status-codes/ */
 const NOT_FOUND = 5;
@@ -27,7 +29,7 @@ export async function registerSearchAttributes(
 ): Promise<void> {
   const missing = await missingAttributes(connection, namespace);
   if (missing.length === 0) return;
-  const searchAttributes = Object.fromEntries(missing.map(({ name, type }) => [name, indexedValueType(type)]));
+  const searchAttributes = Object.fromEntries(missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES[type]]));
   try {
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
     logger.info({ searchAttributes: Object.keys(searchAttributes) }, 'registered the search attributes');
@@ -46,10 +48,7 @@ export async function registerSearchAttributes(
   }
 }
 
-async function missingAttributes(
-  connection: NativeConnection,
-  namespace: string,
-): Promise<(typeof SEARCH_ATTRIBUTES)[number][]> {
+async function missingAttributes(connection: NativeConnection, namespace: string): Promise<SearchAttribute[]> {
   let present: Readonly<Record<string, number>>;
   try {
     const listed = await connection.operatorService.listSearchAttributes({ namespace });
@@ -68,7 +67,7 @@ async function missingAttributes(
   }
   for (const { name, type } of SEARCH_ATTRIBUTES) {
     const found = present[name];
-    if (found === undefined || found === indexedValueType(type)) continue;
+    if (found === undefined || found === INDEXED_VALUE_TYPES[type]) continue;
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The search attribute ${name} of the Temporal namespace ${namespace} has type number ${found}; certman needs ${commandLineType(type)}.`,

@@ -7,8 +7,6 @@ import { TASK_QUEUE } from '../contract/ids.ts';
 import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
 import { startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
-import { createMetrics } from '../observability/metrics.ts';
-import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { composeActivities } from './compose-activities.ts';
 import { ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { installRuntime } from './install-runtime.ts';
@@ -26,12 +24,8 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   logger.info({ url: server.url }, 'serving /metrics, /healthz and /readyz');
   try {
     installRuntime(configuration, logger);
-    const { temporal, temporalCompression } = configuration;
-    const connection = await connectToTemporal(temporal, temporalCompression, {
-      logger,
-      signal,
-      onWaiting: (reason) => health.notReady(reason),
-    });
+    const { temporal } = configuration;
+    const connection = await connectToTemporal(configuration, logger, signal, (reason) => health.notReady(reason));
     try {
       logger.info({ address: temporal.address, temporalNamespace: temporal.namespace }, 'connected to Temporal');
       health.notReady('The Temporal namespace is being prepared.');
@@ -64,15 +58,9 @@ async function runTemporalWorker(
   for (const patch of unknownPatches(heldBackPatches ?? [])) logger.warn({ patch }, unknownPatchText(patch));
   const identity = configuration.identity ?? defaultIdentity();
   const client = new Client({ connection, namespace, identity });
-  const metrics = createMetrics(registry);
-  const composed = composeActivities({ configuration, client, logger, registry, metrics, identity, stopping: signal });
+  const { close, ...served } = composeActivities(configuration, client, logger, registry, signal);
   try {
-    const worker = await Worker.create({
-      ...workerOptions(configuration, identity),
-      connection,
-      activities: composed.activities,
-      interceptors: { activity: [createActivityMetricsInterceptor(metrics, composed.certificateIssued)] },
-    });
+    const worker = await Worker.create({ ...workerOptions(configuration, identity), ...served, connection });
     const stop = (): void => {
       health.notReady('The worker is shutting down.');
       if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -86,10 +74,8 @@ async function runTemporalWorker(
       { identity, taskQueue: TASK_QUEUE, managementCluster, deploymentName, buildId, heldBackPatches },
       'the worker is running',
     );
-    const watch = ensureWatchWorkflow(
-      { client, connection, namespace, managementCluster, logger },
-      AbortSignal.any([signal, ended.signal]),
-    );
+    const watching = AbortSignal.any([signal, ended.signal]);
+    const watch = ensureWatchWorkflow(client, connection, configuration, logger, watching);
     try {
       await running;
     } finally {
@@ -99,7 +85,7 @@ async function runTemporalWorker(
     }
     logger.info({ identity }, 'the worker has ended');
   } finally {
-    await composed.close();
+    await close();
   }
 }
 

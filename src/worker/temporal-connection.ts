@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
-import type { SettingValues } from '../configuration/settings.ts';
-import type { TemporalSettings } from '../configuration/temporal-settings.ts';
+import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Logger } from '../observability/logging.ts';
 
 const MIN_BACKOFF_MS = 250;
@@ -9,23 +8,24 @@ const MAX_BACKOFF_MS = 5_000;
 /** For a frontend whose packets are dropped on the way. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
-/** Retries until it succeeds. @param options.onWaiting gets each failure's reason. @throws the reason of `signal`. */
+/** Retries until it succeeds. @param onWaiting gets each failure's reason. @throws the reason of `signal`. */
 export async function connectToTemporal(
-  temporal: TemporalSettings,
-  compression: SettingValues['temporalCompression'],
-  options: { readonly logger: Logger; readonly signal: AbortSignal; readonly onWaiting?: (reason: string) => void },
+  configuration: Configuration,
+  logger: Logger,
+  signal: AbortSignal,
+  onWaiting: (reason: string) => void,
 ): Promise<NativeConnection> {
-  const { logger, signal } = options;
+  const { address } = configuration.temporal;
   for (let attempt = 1, pause = MIN_BACKOFF_MS; ; attempt += 1, pause = Math.min(pause * 2, MAX_BACKOFF_MS)) {
     signal.throwIfAborted();
     try {
-      return await connectOnce(temporal, compression, signal);
+      return await connectOnce(configuration, signal);
     } catch (error) {
       signal.throwIfAborted();
       const reason = error instanceof Error ? reasonOf(error.message) : String(error);
-      options.onWaiting?.(`Temporal at ${temporal.address} is not reachable yet: ${reason}`);
+      onWaiting(`Temporal at ${address} is not reachable yet: ${reason}`);
       logger.warn(
-        { attempt, address: temporal.address, reason, retry: `in ${pause} ms` },
+        { attempt, address, reason, retry: `in ${pause} ms` },
         'waiting for Temporal (settings TEMPORAL_ADDRESS, TEMPORAL_TLS_*, TEMPORAL_API_KEY)',
       );
       await sleep(pause, undefined, { signal });
@@ -33,14 +33,10 @@ export async function connectToTemporal(
   }
 }
 
-async function connectOnce(
-  temporal: TemporalSettings,
-  compression: SettingValues['temporalCompression'],
-  signal: AbortSignal,
-): Promise<NativeConnection> {
+async function connectOnce(configuration: Configuration, signal: AbortSignal): Promise<NativeConnection> {
   const attempt = NativeConnection.connect({
-    ...temporal.connectionOptions,
-    grpcCompression: { codec: codecFor(compression, temporal.loopback) },
+    ...configuration.temporal.connectionOptions,
+    grpcCompression: { codec: codecFor(configuration) },
   });
   const limit = new AbortController();
   try {
@@ -63,9 +59,9 @@ async function connectOnce(
 }
 
 /** `auto`: on one machine, compression costs more than it saves. */
-export function codecFor(compression: SettingValues['temporalCompression'], loopback: boolean): 'gzip' | 'none' {
-  if (compression !== 'auto') return compression;
-  return loopback ? 'none' : 'gzip';
+function codecFor({ temporal, temporalCompression }: Configuration): 'gzip' | 'none' {
+  if (temporalCompression !== 'auto') return temporalCompression;
+  return temporal.loopback ? 'none' : 'gzip';
 }
 
 /** The innermost message of nested native errors (`… Os { code: 111, message: "…" }`), else the first line. */
