@@ -1,7 +1,7 @@
 /** The edge to Temporal: only `FailureInfo` crosses it. Causes and stacks can contain headers and bodies: log only. */
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
-import { CertmanError, type FailureInfo, retryModeOf } from '../src/failures/failure.ts';
+import { CertmanError, type FailureInfo } from '../src/failures/failure.ts';
 
 /** Longest delay left to Temporal's activity retry; the workflow waits longer ones itself. */
 const MAX_RETRY_DELAY_MS = 5 * 60_000;
@@ -58,7 +58,7 @@ export function wrapActivity<Args extends unknown[], Result>(
       if (error instanceof CancelledFailure) throw error;
       if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled');
       if (error instanceof ApplicationFailure) throw error;
-      const info = error instanceof CertmanError ? error.info : unexpectedFailure(context.info.activityType, error);
+      const { info } = error instanceof CertmanError ? error : unexpectedError(context.info.activityType, error);
       if (EXPECTED_CODES.has(info.code)) context.log.debug(info.message, { code: info.code });
       else context.log.warn(info.message, { code: info.code, error: stackOf(error) });
       throw toApplicationFailure(info);
@@ -68,14 +68,13 @@ export function wrapActivity<Args extends unknown[], Result>(
   };
 }
 
-function unexpectedFailure(activityType: string, error: unknown): FailureInfo {
+function unexpectedError(activityType: string, error: unknown): CertmanError {
   const name = error instanceof Error ? error.name : typeof error;
-  return {
+  return new CertmanError({
     code: 'internal/unexpected',
     message: `${activityType} failed unexpectedly (${name}); see the worker's log.`,
-    retry: retryModeOf('internal/unexpected'),
     remedy: 'certman retries by the retry schedule; please report this with the log line.',
-  };
+  });
 }
 
 /** Names and stacks only: other fields of third-party errors can contain request headers. */

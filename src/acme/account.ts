@@ -1,11 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
 
-/** Directories of Let's Encrypt by the host of their account URLs (letsencrypt.org/docs/acme-protocol-updates). */
-const LETS_ENCRYPT_DIRECTORIES: Readonly<Record<string, string>> = {
-  'acme-v02.api.letsencrypt.org': 'https://acme-v02.api.letsencrypt.org/directory',
-  'acme-staging-v02.api.letsencrypt.org': 'https://acme-staging-v02.api.letsencrypt.org/directory',
-};
+/** Hosts of Let's Encrypt's directories and account URLs (letsencrypt.org/docs/acme-protocol-updates). */
+const LETS_ENCRYPT_HOSTS = ['acme-v02.api.letsencrypt.org', 'acme-staging-v02.api.letsencrypt.org'];
 
 /** Content of the account Secret; white space around both values is allowed. */
 export interface StoredAccount {
@@ -43,26 +40,22 @@ function parseAccountUrl(text: string): URL {
   return url;
 }
 
-function directoryUrlOf(accountUrl: URL): string {
-  const directory = LETS_ENCRYPT_DIRECTORIES[accountUrl.host];
-  if (directory === undefined) {
-    throw accountInvalidError(
-      `its account URL is at ${accountUrl.host}, whose ACME directory is not known`,
-      `an account at ${Object.keys(LETS_ENCRYPT_DIRECTORIES).join(' or ')}, or the CA's directory URL in the configuration`,
-    );
-  }
-  return directory;
+function directoryUrlOf({ host }: URL): string {
+  if (LETS_ENCRYPT_HOSTS.includes(host)) return `https://${host}/directory`;
+  throw accountInvalidError(
+    `its account URL is at ${host}, whose ACME directory is not known`,
+    `an account at ${LETS_ENCRYPT_HOSTS.join(' or ')}, or the CA's directory URL in the configuration`,
+  );
 }
 
-const KEY_LABELS = new Set(['RSA PRIVATE KEY', 'EC PRIVATE KEY', 'PRIVATE KEY']);
 const CURVES = new Set(['prime256v1', 'secp384r1']);
 
 /** Parses an account key. @throws CertmanError as {@link parseAccount}. */
 export function parseAccountKey(pem: string): KeyObject {
-  const labels = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]{1,40})-----/g)].map(([, found = '']) => found);
-  const label = labels.find((candidate) => KEY_LABELS.has(candidate));
+  const label = /-----BEGIN ((?:RSA |EC )?PRIVATE KEY)-----/.exec(pem)?.[1];
   if (label === undefined) {
-    if (labels[0] !== undefined) throw keyInvalidError(`is a PEM of type ${labels[0]}`);
+    const other = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(pem)?.[1];
+    if (other !== undefined) throw keyInvalidError(`is a PEM of type ${other}`);
     throw keyInvalidError(pem.trim() === '' ? 'is empty' : 'is not PEM');
   }
   const block = new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----`).exec(pem)?.[0];

@@ -1,7 +1,7 @@
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { parseAccount, type StoredAccount } from './account.ts';
 import { AcmeClient } from './client.ts';
-import { AcmeSession, type RequestObserver } from './session.ts';
+import { type AcmeSession, createSession, type RequestObserver } from './session.ts';
 import { AcmeTransport, type TransportOptions } from './transport.ts';
 
 /** Reads the ACME account; implemented by `src/kubernetes/objects/operator-settings.ts`. */
@@ -66,7 +66,7 @@ export class AcmeClientSource {
       return current.session;
     }
     const account = parseAccount(stored, this.#options.directoryUrl);
-    const session = new AcmeSession(account, this.#transport, this.#options.onRequest);
+    const session = createSession(account, this.#transport, this.#options.onRequest);
     this.#current = { stored, session };
     return session;
   }

@@ -15,7 +15,6 @@ const singleProblemSchema = z.object({
 
 /** A problem document (RFC 7807, RFC 8555 §6.7) with its subproblems (§6.7.1). */
 export const problemSchema = singleProblemSchema.extend({
-  status: z.number().optional(),
   subproblems: z.array(singleProblemSchema).max(1000).optional(),
 });
 /** A problem document (RFC 8555 §6.7). */

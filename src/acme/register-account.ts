@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { parseAccountKey } from './account.ts';
 import { AcmeClient } from './client.ts';
-import { AcmeSession } from './session.ts';
+import { createSession } from './session.ts';
 import type { AcmeTransport } from './transport.ts';
 
 const accountSchema = z.object({ status: z.string().max(64) });
@@ -21,7 +21,7 @@ export async function registerAccount(
   { directoryUrl, privateKeyPem, contacts = [] }: AccountRegistration,
 ): Promise<string> {
   const account = { key: parseAccountKey(privateKeyPem), url: '', directoryUrl };
-  const ca = new AcmeClient(new AcmeSession(account, transport));
+  const ca = new AcmeClient(createSession(account, transport));
   const { newAccount: url } = await ca.directory();
   const contact = contacts.length === 0 ? undefined : contacts.map((address) => `mailto:${address}`);
   const payload = { termsOfServiceAgreed: true, contact };

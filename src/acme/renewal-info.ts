@@ -71,8 +71,8 @@ function toWindow(body: z.infer<typeof renewalInfoSchema>, ca: AcmeClient, certI
   }
   return {
     certId,
-    start: toRfc3339Seconds(Math.floor(startMs / 1000)),
-    end: toRfc3339Seconds(Math.ceil(endMs / 1000)),
+    start: toRfc3339Seconds(startMs),
+    end: toRfc3339Seconds(endMs + 999),
     explanationUrl: body.explanationURL,
   };
 }
@@ -82,6 +82,6 @@ function nextPollTime(retryAfter: Date | undefined, now: Date): Date {
   return new Date(now.getTime() + Math.min(Math.max(wait, MIN_RETRY_AFTER_MS), MAX_RETRY_AFTER_MS));
 }
 
-function toRfc3339Seconds(epochSeconds: number): string {
-  return new Date(epochSeconds * 1000).toISOString().replace('.000Z', 'Z');
+function toRfc3339Seconds(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }

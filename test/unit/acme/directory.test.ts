@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { cachedDirectory } from '../../../src/acme/directory.ts';
 import type { AcmeTransport } from '../../../src/acme/transport.ts';
+import { holdPerformanceClock } from '../../support/vitest/performance-clock.ts';
 
 const HOUR_MS = 3_600_000;
 const DIRECTORY = {
@@ -15,19 +16,6 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** lru-cache keeps the `performance` of when it was loaded, and an instant of it for a millisecond. */
-function startClock() {
-  vi.useFakeTimers({ toFake: ['setTimeout'] });
-  let now = 1;
-  vi.spyOn(performance, 'now').mockImplementation(() => now);
-  return {
-    advance: (ms: number): void => {
-      now += ms;
-      vi.advanceTimersByTime(ms);
-    },
-  };
-}
-
 function directoryOf(answers: readonly number[]) {
   let fetched = 0;
   const send = () => Promise.resolve({ status: answers[fetched++] ?? 500, headers: {}, data: DIRECTORY });
@@ -37,7 +25,7 @@ function directoryOf(answers: readonly number[]) {
 
 describe('the directory', () => {
   it('is fetched once an hour, and the stale copy is used while a fetch fails', async () => {
-    const clock = startClock();
+    const clock = holdPerformanceClock();
     const { directory, fetched } = directoryOf([200, 500, 503, 200]);
     await Promise.all([directory(), directory()]);
     clock.advance(HOUR_MS - 1);
