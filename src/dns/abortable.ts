@@ -4,11 +4,7 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (ms <= 0) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
-  try {
-    await abortable(promise, signal);
-  } finally {
-    clearTimeout(timer);
-  }
+  await abortable(promise, signal).finally(() => clearTimeout(timer));
 }
 
 /** The result of work that other callers share. @throws the signal's reason as soon as this caller is aborted. */

@@ -16,8 +16,8 @@ const TCP_TIMEOUT_MS = 2_000;
 const ADDRESS_TTL_MS = 10 * 60_000;
 
 /** Circuit breaker for a blocked port 53. A server that has answered before may fail more often: it may be busy. */
-const BREAKER_THRESHOLD_UNPROVEN = 3;
-const BREAKER_THRESHOLD_PROVEN = 20;
+const MAX_FAILURES_UNPROVEN = 3;
+const MAX_FAILURES_PROVEN = 20;
 const BREAKER_OPEN_MS = 5 * 60_000;
 
 /** Queries in flight, each with a socket and so an unpredictable port of its own (RFC 5452 §4.5). */
@@ -32,8 +32,7 @@ export class AuthoritativeServer implements TxtSource {
   readonly #address: HostAndPort;
   #openUntil = 0;
   #openWhy = '';
-  #failures = 0;
-  #hasAnswered = false;
+  #failuresLeft = MAX_FAILURES_UNPROVEN;
 
   constructor(at: HostAndPort) {
     this.#address = at;
@@ -46,8 +45,7 @@ export class AuthoritativeServer implements TxtSource {
       try {
         const reply = await this.#exchange(name);
         if (reply === undefined) return this.#recordFailure('it does not answer');
-        this.#failures = 0;
-        this.#hasAnswered = true;
+        this.#failuresLeft = MAX_FAILURES_PROVEN;
         return reply;
       } catch (error) {
         return this.#recordFailure(`it cannot be reached (${errorCodeOf(error) ?? 'unknown'})`);
@@ -70,12 +68,11 @@ export class AuthoritativeServer implements TxtSource {
   }
 
   #recordFailure(why: string): TxtResponse {
-    this.#failures++;
-    if (this.#failures >= (this.#hasAnswered ? BREAKER_THRESHOLD_PROVEN : BREAKER_THRESHOLD_UNPROVEN)) {
+    this.#failuresLeft--;
+    if (this.#failuresLeft <= 0) {
       this.#openUntil = performance.now() + BREAKER_OPEN_MS;
       this.#openWhy = why;
-      this.#failures = 0;
-      this.#hasAnswered = false;
+      this.#failuresLeft = MAX_FAILURES_UNPROVEN;
     }
     return { kind: 'inconclusive', why };
   }

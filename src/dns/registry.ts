@@ -1,3 +1,4 @@
+import { LoadingCache } from '../cache/loading-cache.ts';
 import { isInZone, MAX_NAME_LENGTH, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { PlatformView } from '../clusters/cluster-view.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
@@ -33,7 +34,7 @@ export interface PlatformProviderOptions extends DnsProviderOptions {
 /** Publishes the TXT records of each zone by the DNS service of its platform. */
 export class PlatformProvider implements DnsProvider {
   readonly #options: PlatformProviderOptions;
-  readonly #providers = new Map<PlatformView['kind'], Promise<DnsProvider>>();
+  readonly #providers = new LoadingCache<DnsProvider>({ max: 10, ttlMs: Number.MAX_SAFE_INTEGER });
 
   constructor(options: PlatformProviderOptions) {
     this.#options = options;
@@ -61,19 +62,11 @@ export class PlatformProvider implements DnsProvider {
     await (await this.#providerOf(target)).awaitLive(target, change, signal);
   }
 
-  async #providerOf(target: ZoneTarget): Promise<DnsProvider> {
+  #providerOf(target: ZoneTarget): Promise<DnsProvider> {
     const kind = this.#options.platform ?? target.platform.kind;
-    const known = this.#providers.get(kind);
-    if (known !== undefined) return await known;
-    const provider = DNS_PROVIDERS[kind]?.(this.#options, this.#options.settings);
-    if (provider === undefined) throw platformUnsupported(target, Object.keys(DNS_PROVIDERS));
-    this.#providers.set(kind, provider);
-    try {
-      return await provider;
-    } catch (error) {
-      this.#providers.delete(kind);
-      throw error;
-    }
+    const create = DNS_PROVIDERS[kind];
+    if (create === undefined) throw platformUnsupported(target, Object.keys(DNS_PROVIDERS));
+    return this.#providers.get(kind, () => create(this.#options, this.#options.settings));
   }
 }
 

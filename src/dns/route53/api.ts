@@ -162,13 +162,8 @@ export class Route53Api {
 }
 
 /** @returns undefined for a set of another type, or one with a routing policy. */
-function readTxtSet({
-  Name,
-  Type,
-  TTL,
-  SetIdentifier,
-  ResourceRecords = [],
-}: ResourceRecordSet): TxtRecordSet | undefined {
+function readTxtSet(found: ResourceRecordSet): TxtRecordSet | undefined {
+  const { Name, Type, TTL, SetIdentifier, ResourceRecords = [] } = found;
   const values = ResourceRecords.flatMap(({ Value }) => Value ?? []);
   if (Name === undefined || Type !== 'TXT' || TTL === undefined || values.length === 0) return undefined;
   return SetIdentifier === undefined ? { name: decodeName(Name), ttlSeconds: TTL, values } : undefined;

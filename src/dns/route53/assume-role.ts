@@ -1,4 +1,4 @@
-import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { STS } from '@aws-sdk/client-sts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { AwsCredentials } from '../../kubernetes/objects/aws-credentials.ts';
 import { AWS_CONNECTIONS } from './api.ts';
@@ -27,16 +27,14 @@ export async function assumeRole(
   credentials: SessionCredentials,
   role: { readonly arn: string; readonly region: string; readonly externalId?: string },
 ): Promise<Session> {
-  const client = new STSClient({ region: role.region, credentials, maxAttempts: 2, requestHandler: AWS_CONNECTIONS });
+  const sts = new STS({ region: role.region, credentials, maxAttempts: 2, requestHandler: AWS_CONNECTIONS });
   try {
-    const answer = await client.send(
-      new AssumeRoleCommand({
-        RoleArn: role.arn,
-        RoleSessionName: 'certman',
-        DurationSeconds: SESSION_SECONDS,
-        ExternalId: role.externalId,
-      }),
-    );
+    const answer = await sts.assumeRole({
+      RoleArn: role.arn,
+      RoleSessionName: 'certman',
+      DurationSeconds: SESSION_SECONDS,
+      ExternalId: role.externalId,
+    });
     const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
     if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined) {
       throw new CertmanError({

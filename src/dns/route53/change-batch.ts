@@ -52,37 +52,25 @@ export interface BatchLimits {
 /** The quotas of one batch. */
 export const ROUTE53_BATCH_LIMITS: BatchLimits = Object.freeze({ elements: 1_000, characters: 32_000 });
 
-/** The sets after `requests` in this order. */
+/** The sets after `requests` in this order; a set whose values end as they were stays as it is, TTL and order included. */
 export function applyRequests(known: TxtRecordSets, requests: readonly TxtRequest[]): TxtRecordSets {
   const sets = new Map(known);
-  for (const { action, records } of requests) {
-    for (const { name, value } of records) {
-      const changed =
-        action === 'publish' ? withValue(name, sets.get(name), value) : withoutValue(sets.get(name), value);
-      if (changed === undefined) sets.delete(name);
-      else sets.set(name, changed);
+  const edits = requests.flatMap(({ action, records }) => records.map((record) => ({ action, ...record })));
+  for (const [name, ofName] of Map.groupBy(edits, (edit) => edit.name)) {
+    const before = known.get(name);
+    const values = new Set(before?.values);
+    let ttlSeconds = before?.ttlSeconds ?? TXT_TTL_SECONDS;
+    for (const { action, value } of ofName) {
+      const quoted = quoteTxt(value);
+      if (action === 'publish' && !values.has(quoted)) ttlSeconds = Math.min(ttlSeconds, TXT_TTL_SECONDS);
+      if (action === 'publish') values.add(quoted);
+      else values.delete(quoted);
     }
-  }
-  // A value that is published and withdrawn again leaves the set as it was, its TTL and order included.
-  for (const name of namesOf(requests)) {
-    const set = known.get(name);
-    if (set !== undefined && hasSameValues(set, sets.get(name))) sets.set(name, set);
+    const after = { name, ttlSeconds, values: [...values] };
+    if (values.size === 0) sets.delete(name);
+    else if (!hasSameValues(before, after)) sets.set(name, after);
   }
   return sets;
-}
-
-function withValue(name: string, set: TxtRecordSet | undefined, value: string): TxtRecordSet {
-  const quoted = quoteTxt(value);
-  if (set === undefined) return { name, ttlSeconds: TXT_TTL_SECONDS, values: [quoted] };
-  if (set.values.includes(quoted)) return set;
-  return { name, ttlSeconds: Math.min(set.ttlSeconds, TXT_TTL_SECONDS), values: [...set.values, quoted] };
-}
-
-function withoutValue(set: TxtRecordSet | undefined, value: string): TxtRecordSet | undefined {
-  const quoted = quoteTxt(value);
-  if (set === undefined || !set.values.includes(quoted)) return set;
-  const values = set.values.filter((kept) => kept !== quoted);
-  return values.length === 0 ? undefined : { ...set, values };
 }
 
 /** The changes that turn the known sets into the requested ones; none for names that stay as they are. */
@@ -92,19 +80,19 @@ export function planChanges(
   mode: ChangeMode = 'compare',
 ): readonly TxtChange[] {
   const wanted = applyRequests(known, requests);
-  return [...namesOf(requests)].flatMap((name) => changesOf(known.get(name), wanted.get(name), mode));
-}
-
-function changesOf(
-  before: TxtRecordSet | undefined,
-  after: TxtRecordSet | undefined,
-  mode: ChangeMode,
-): readonly TxtChange[] {
-  if (hasSameValues(before, after)) return [];
-  if (after === undefined) return before === undefined ? [] : [{ action: 'DELETE', set: before }];
-  if (mode === 'overwrite') return [{ action: 'UPSERT', set: after }];
-  const create: TxtChange = { action: 'CREATE', set: after };
-  return before === undefined ? [create] : [{ action: 'DELETE', set: before }, create];
+  const changes: TxtChange[] = [];
+  for (const name of namesOf(requests)) {
+    const before = known.get(name);
+    const after = wanted.get(name);
+    if (before === after) continue;
+    if (mode === 'overwrite' && after !== undefined) {
+      changes.push({ action: 'UPSERT', set: after });
+    } else {
+      if (before !== undefined) changes.push({ action: 'DELETE', set: before });
+      if (after !== undefined) changes.push({ action: 'CREATE', set: after });
+    }
+  }
+  return changes;
 }
 
 /** Whether two sets have the same values, in any order. */
@@ -146,21 +134,18 @@ export function packRequests<Request extends TxtRequest>(
   limits: BatchLimits = ROUTE53_BATCH_LIMITS,
 ): readonly (readonly Request[])[] {
   const groups: (readonly Request[])[] = [];
-  let rest = requests;
+  const rest = [...requests];
   let before = known;
-  while (rest.length > 0) {
-    const start = before;
-    const size = longestFit(rest, (group) => fits(planChanges(start, group, mode), limits));
-    const [first, ...others] = rest;
-    const parts = size === 0 && first !== undefined ? splitByName(first) : [];
+  for (let [first] = rest; first !== undefined; [first] = rest) {
+    const size = longestFit(rest, (group) => fits(planChanges(before, group, mode), limits));
+    const parts = size === 0 ? splitByName(first) : [];
     if (parts.length > 1) {
-      rest = [...parts, ...others];
+      rest.splice(0, 1, ...parts);
       continue;
     }
-    const group = rest.slice(0, Math.max(1, size));
+    const group = rest.splice(0, Math.max(1, size));
     groups.push(group);
     before = applyRequests(before, group);
-    rest = rest.slice(group.length);
   }
   return groups;
 }

@@ -5,16 +5,15 @@ import { abortable, sleep } from '../abortable.ts';
 const POLL_INTERVAL_MS = 2_500;
 
 const MAX_TRACKED_CHANGES = 2_000;
+const FOREVER_MS = Number.MAX_SAFE_INTEGER;
 
 /** Waits for Route 53 changes to be INSYNC: one GetChange at a time for each change, shared by all its callers. */
 export class ChangePoller {
   readonly #pollIntervalMs: number;
-  readonly #inSync: LoadingCache<boolean>;
+  readonly #inSync = new LoadingCache<boolean>({ max: MAX_TRACKED_CHANGES, ttlMs: FOREVER_MS });
 
   constructor(pollIntervalMs = POLL_INTERVAL_MS) {
     this.#pollIntervalMs = pollIntervalMs;
-    // Less than the interval, so that no caller gets the answer that it got one interval ago.
-    this.#inSync = new LoadingCache({ max: MAX_TRACKED_CHANGES, ttlMs: pollIntervalMs * 0.8 });
   }
 
   /** @returns whether the change is INSYNC; false once `patienceMs` are over. */
@@ -24,7 +23,14 @@ export class ChangePoller {
     options: { readonly patienceMs: number; readonly signal: AbortSignal },
   ): Promise<boolean> {
     const until = performance.now() + options.patienceMs;
-    while (!(await abortable(this.#poll(changeId, poll), options.signal))) {
+    // Less than the interval, so that no caller gets the answer that it got one interval ago.
+    const ttlMs = (inSync: boolean): number => (inSync ? FOREVER_MS : this.#pollIntervalMs * 0.8);
+    while (
+      !(await abortable(
+        this.#inSync.get(changeId, () => poll(changeId), ttlMs),
+        options.signal,
+      ))
+    ) {
       if (performance.now() + this.#pollIntervalMs > until) return false;
       await sleep(this.#pollIntervalMs, options.signal);
     }
@@ -32,12 +38,6 @@ export class ChangePoller {
   }
 
   markInSync(changeId: string): void {
-    this.#inSync.set(changeId, true, Number.POSITIVE_INFINITY);
-  }
-
-  async #poll(changeId: string, poll: (changeId: string) => Promise<boolean>): Promise<boolean> {
-    const inSync = await this.#inSync.get(changeId, () => poll(changeId));
-    if (inSync) this.markInSync(changeId);
-    return inSync;
+    this.#inSync.set(changeId, true, FOREVER_MS);
   }
 }

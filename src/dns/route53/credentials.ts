@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import {
   type AwsCredentials,
   OPERATOR_AWS_SECRET,
   readAwsCredentials,
   readStsRoles,
 } from '../../kubernetes/objects/aws-credentials.ts';
-import { platformUnsupported } from '../provider.ts';
+import { type DnsProviderOptions, platformUnsupported } from '../provider.ts';
 import { assumeRole, type Session, type SessionCredentials, usableMs } from './assume-role.ts';
 
 /** How long a Secret is not read again. Credentials that AWS refuses are dropped at once: see `invalidate`. */
@@ -27,22 +26,22 @@ export interface ResolvedCredentials {
 
 const DEFAULT_CHAIN: ResolvedCredentials = { id: 'default', account: 'default' };
 
-/** Where credentials are read from. */
-export interface CredentialSourceOptions {
-  readonly kubernetes: KubernetesApi;
-  readonly operatorNamespace: string;
-  /** FedRAMP: certman's own credentials serve all clusters, and standalone requests where these may use them. */
-  readonly fedramp?: { readonly standaloneRequests: boolean };
+/** FedRAMP: one zone and certman's own credentials for all clusters, and for standalone requests where these may. */
+export interface FedrampSettings {
+  readonly hostedZoneId: string;
+  readonly standaloneRequests: boolean;
 }
 
 /** Finds and caches AWS credentials: a zone's Secret, assumed roles, certman's own (FedRAMP), or the SDK's default. */
 export class CredentialSource {
-  readonly #options: CredentialSourceOptions;
+  readonly #options: DnsProviderOptions;
+  readonly #fedramp: FedrampSettings | undefined;
   readonly #resolved = new LoadingCache<ResolvedCredentials>(CACHE_OPTIONS);
   readonly #sessions = new LoadingCache<Session>(CACHE_OPTIONS);
 
-  constructor(options: CredentialSourceOptions) {
+  constructor(options: DnsProviderOptions, fedramp: FedrampSettings | undefined) {
     this.#options = options;
+    this.#fedramp = fedramp;
   }
 
   /**
@@ -65,7 +64,8 @@ export class CredentialSource {
    * own Secret only: with certman's credentials, its author could get names of other users.
    */
   #sourceOf(target: ZoneTarget): { readonly key: string; readonly load: () => Promise<ResolvedCredentials> } {
-    const { kubernetes, fedramp } = this.#options;
+    const { kubernetes } = this.#options;
+    const fedramp = this.#fedramp;
     const { kind, platform, namespace, clusterName } = target;
     if (fedramp !== undefined) {
       if (kind !== undefined && !fedramp.standaloneRequests) throw ownCredentialsRefused(target);

@@ -5,6 +5,7 @@ import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { DNS_ZONES } from '../../kubernetes/objects/resources.ts';
+import type { DnsProviderOptions } from '../provider.ts';
 import { type ListedZone, type Route53Api, stripIdPrefix } from './api.ts';
 
 const CACHE_OPTIONS = { max: 2_000, ttlMs: 10 * 60_000 };
@@ -16,14 +17,6 @@ export interface HostedZone {
   readonly nameServers?: readonly string[];
 }
 
-/** How zones are looked up. */
-export interface HostedZonesOptions {
-  readonly kubernetes: KubernetesApi;
-  readonly needsNameServers: boolean;
-  /** The zone of all clusters (FedRAMP). */
-  readonly hostedZoneId?: string;
-}
-
 interface ZoneListing {
   readonly zones: readonly ListedZone[];
   readonly listedAt: number;
@@ -31,22 +24,23 @@ interface ZoneListing {
 
 /** Looks zones up by Hive's DNSZone, else among all of the AWS account, and caches what it finds. */
 export class HostedZones {
-  readonly #options: HostedZonesOptions;
+  readonly #options: DnsProviderOptions;
+  readonly #only: HostedZone | undefined;
   readonly #zones = new LoadingCache<HostedZone>(CACHE_OPTIONS);
   readonly #listings = new LoadingCache<ZoneListing>(CACHE_OPTIONS);
   readonly #nameServers = new LoadingCache<readonly string[]>(CACHE_OPTIONS);
 
-  constructor(options: HostedZonesOptions) {
+  /** @param only the id of the zone of all clusters, where there is one. */
+  constructor(options: DnsProviderOptions, only: string | undefined) {
     this.#options = options;
+    this.#only = only === undefined ? undefined : { id: stripIdPrefix(only) };
   }
 
   /** @throws CertmanError `dns/zoneNotFound`, `dns/zoneAmbiguous`, and what AWS or Kubernetes answer. */
-  find(api: Route53Api, target: ZoneTarget): Promise<HostedZone> {
-    return this.#zones.get(keyOf(api, target), async () => {
-      const { hostedZoneId, kubernetes } = this.#options;
-      if (hostedZoneId !== undefined) return { id: stripIdPrefix(hostedZoneId) };
-      return (await findHiveZone(kubernetes, target)) ?? (await this.#findListed(api, target.zoneName));
-    });
+  async find(api: Route53Api, target: ZoneTarget): Promise<HostedZone> {
+    const find = async (): Promise<HostedZone> =>
+      (await findHiveZone(this.#options.kubernetes, target)) ?? (await this.#findListed(api, target.zoneName));
+    return this.#only ?? (await this.#zones.get(keyOf(api, target), find));
   }
 
   /** The known zone does not exist: the next lookup reads everything anew. */
@@ -84,12 +78,13 @@ function keyOf(api: Route53Api, { namespace, zoneName }: ZoneTarget): string {
 }
 
 /** Hive's DNSZone (hive.openshift.io/v1), as far as it is used. */
-const dnsZoneSchema = z.looseObject({
-  spec: z.looseObject({ zone: z.string().max(255) }),
+const nameSchema = z.string().max(255).transform(normalizeName);
+const dnsZoneSchema = z.object({
+  spec: z.object({ zone: nameSchema }),
   status: z
-    .looseObject({
-      nameServers: z.array(z.string().max(255)).max(32).optional().catch(undefined),
-      aws: z.looseObject({ zoneID: z.string().max(64).optional() }).optional(),
+    .object({
+      nameServers: z.array(nameSchema).min(1).max(32).optional().catch(undefined),
+      aws: z.object({ zoneID: z.string().max(64).optional() }).optional(),
     })
     .optional(),
 });
@@ -100,12 +95,9 @@ async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Prom
   try {
     for await (const object of kubernetes.list(DNS_ZONES, { namespace: target.namespace })) {
       const dnsZone = dnsZoneSchema.safeParse(object).data;
-      if (dnsZone === undefined || normalizeName(dnsZone.spec.zone) !== name) continue;
-      const { aws, nameServers = [] } = dnsZone.status ?? {};
-      if (aws?.zoneID) {
-        const id = stripIdPrefix(aws.zoneID);
-        return nameServers.length === 0 ? { id } : { id, nameServers: nameServers.map(normalizeName) };
-      }
+      if (dnsZone?.spec.zone !== name) continue;
+      const { aws, nameServers } = dnsZone.status ?? {};
+      if (aws?.zoneID) return { id: stripIdPrefix(aws.zoneID), nameServers };
       throw new CertmanError({
         code: 'dns/zoneNotFound',
         message: `Hive has not created the hosted zone of ${name} yet: DNSZone ${target.namespace}/${object.metadata.name} has no status.aws.zoneID.`,
@@ -125,7 +117,7 @@ async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Prom
  */
 export function selectZone(zones: readonly ListedZone[], zoneName: string): Pick<ListedZone, 'id' | 'name'> {
   const candidates = zones.filter((zone) => isInZone(zoneName, zone.name));
-  const publicZones = candidates.filter((zone) => !zone.private && zone.name !== '');
+  const publicZones = candidates.filter((zone) => !zone.private);
   const longest = Math.max(0, ...publicZones.map((zone) => zone.name.length));
   const [only, ...others] = publicZones.filter((zone) => zone.name.length === longest);
   if (only === undefined) {

@@ -7,7 +7,7 @@ import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication } from 
 import { Route53Api } from './api.ts';
 import type { TxtRequest } from './change-batch.ts';
 import { ChangePoller } from './change-poller.ts';
-import { CredentialSource, type ResolvedCredentials } from './credentials.ts';
+import { CredentialSource, type FedrampSettings, type ResolvedCredentials } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
 import type { BatchOutcome, ZoneApi } from './zone-batcher.ts';
@@ -23,8 +23,7 @@ const PENDING_RETRY_MS = 5_000;
 export interface Route53Settings {
   /** Per AWS account and worker. */
   readonly requestsPerSecond: number;
-  /** FedRAMP: one zone and certman's own credentials for all clusters, and for standalone requests where these may. */
-  readonly fedramp?: { readonly hostedZoneId: string; readonly standaloneRequests: boolean };
+  readonly fedramp?: FedrampSettings;
 }
 
 /** {@link DnsProvider} on AWS Route 53; its change handles are ids of Route 53 changes. */
@@ -37,9 +36,8 @@ export class Route53Provider implements DnsProvider {
   readonly #batchers: ZoneBatchers;
 
   constructor(options: DnsProviderOptions, { requestsPerSecond, fedramp }: Route53Settings) {
-    const { kubernetes, operatorNamespace, needsNameServers, batchWindowMs, onRequest } = options;
-    this.#credentials = new CredentialSource({ kubernetes, operatorNamespace, fedramp });
-    this.#zones = new HostedZones({ kubernetes, needsNameServers, hostedZoneId: fedramp?.hostedZoneId });
+    this.#credentials = new CredentialSource(options, fedramp);
+    this.#zones = new HostedZones(options, fedramp?.hostedZoneId);
     this.#changes = new ChangePoller(options.pollIntervalMs);
     this.#rateLimiters = new LRUCache({
       max: MAX_CACHED,
@@ -48,9 +46,14 @@ export class Route53Provider implements DnsProvider {
     this.#apis = new LRUCache({
       max: MAX_CACHED,
       memoMethod: (credentialsId, _stale, { context: { account, credentials } }) =>
-        new Route53Api({ credentialsId, credentials, rateLimiter: this.#rateLimiters.memo(account), onRequest }),
+        new Route53Api({
+          credentialsId,
+          credentials,
+          rateLimiter: this.#rateLimiters.memo(account),
+          onRequest: options.onRequest,
+        }),
     });
-    this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: batchWindowMs });
+    this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
   }
 
   async publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication> {

@@ -17,7 +17,7 @@ export class Route53RateLimiter {
   }
 
   /** Waits until a request may be sent. @throws CertmanError `dns/throttled` when that is more than 15 s away. */
-  async acquire(signal?: AbortSignal): Promise<void> {
+  async acquire(): Promise<void> {
     const now = performance.now();
     const at = Math.max(this.#pausedUntil, allowedAt(this.#theoreticalArrival, this.#limit, now));
     const wait = at - now;
@@ -30,7 +30,7 @@ export class Route53RateLimiter {
       });
     }
     this.#theoreticalArrival = recordUse(this.#theoreticalArrival, this.#limit, at);
-    await sleep(wait, signal);
+    await sleep(wait);
   }
 
   /** Delays every caller: the API has throttled a request. */

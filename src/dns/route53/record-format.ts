@@ -21,13 +21,10 @@ export function quoteTxt(text: string): string {
 }
 
 function escapeString(bytes: Buffer): string {
-  let escaped = '';
-  for (const byte of bytes) {
-    if (byte === 0x22 || byte === 0x5c) escaped += `\\${String.fromCharCode(byte)}`;
-    else if (byte >= 0x20 && byte <= 0x7e) escaped += String.fromCharCode(byte);
-    else escaped += `\\${byte.toString(8).padStart(3, '0')}`;
-  }
-  return escaped;
+  return bytes
+    .toString('latin1')
+    .replaceAll(/["\\]/g, '\\$&')
+    .replaceAll(/[^ -~]/g, (byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
 /** Orders names as Route 53 lists them: by labels from the right, each by ASCII. */

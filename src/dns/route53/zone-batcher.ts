@@ -95,13 +95,9 @@ export class ZoneBatcher {
     };
     signal.addEventListener('abort', dequeue, { once: true });
     if (!this.#running) void this.#run();
-    try {
-      const outcome = await answer.promise;
-      signal.throwIfAborted();
-      return outcome;
-    } finally {
-      signal.removeEventListener('abort', dequeue);
-    }
+    const outcome = await answer.promise.finally(() => signal.removeEventListener('abort', dequeue));
+    signal.throwIfAborted();
+    return outcome;
   }
 
   async #run(): Promise<void> {
@@ -173,7 +169,10 @@ export class ZoneBatcher {
     if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), 'compare', attempt);
     const before = this.#known;
     await this.#read(group);
-    const next = modeAfterRefusal(group, before, this.#known);
+    // A zone that has changed explains a refusal. Else the API contradicts its own list (an emulator that remembers
+    // withdrawn records does), or objects to something else, which overwriting shows.
+    const changed = [...namesOf(group)].some((name) => !hasSameValues(before.get(name), this.#known.get(name)));
+    const next = changed ? 'compare' : 'overwrite';
     if (alone && mode === 'overwrite' && next === 'overwrite') throw refusal;
     if (attempt === MAX_ATTEMPTS) throw conflict(group);
     // Packed again: overwriting counts for more.
@@ -232,25 +231,15 @@ function conflict(group: readonly TxtRequest[]): CertmanError {
   });
 }
 
-/**
- * A zone that has changed explains a refusal. Else the API contradicts its own list (an emulator that remembers
- * withdrawn records does), or objects to something else, which overwriting shows.
- */
-function modeAfterRefusal(group: readonly TxtRequest[], before: TxtRecordSets, now: TxtRecordSets): ChangeMode {
-  return [...namesOf(group)].every((name) => hasSameValues(before.get(name), now.get(name))) ? 'overwrite' : 'compare';
-}
-
 /** Splits off the requests that the refusal names; in halves when it names none or all. */
 function splitBySuspects(
   group: readonly QueuedRequest[],
   refusal: ChangeRefusedError,
 ): readonly (readonly QueuedRequest[])[] {
   const details = refusal.details.toLowerCase();
-  const isSuspect = ({ records }: QueuedRequest): boolean => records.some(({ name }) => details.includes(name));
-  const suspects = group.filter(isSuspect);
-  if (suspects.length > 0 && suspects.length < group.length) {
-    return [group.filter((request) => !isSuspect(request)), suspects];
-  }
+  const suspects = group.filter(({ records }) => records.some(({ name }) => details.includes(name)));
+  const others = group.filter((request) => !suspects.includes(request));
+  if (suspects.length > 0 && others.length > 0) return [others, suspects];
   const half = Math.ceil(group.length / 2);
   return [group.slice(0, half), group.slice(half)];
 }
