@@ -75,14 +75,10 @@ export function decodeTxtResponse(question: TxtQuery, message: Buffer): TxtRespo
   const { rcode } = answer as packet.DecodedPacket & { readonly rcode?: string };
   if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN')
     return { kind: 'inconclusive', why: `it answered ${rcode ?? 'no code'}` };
-  return readRecords(name, answer.answers ?? [], answer.authorities ?? []);
+  return readRecords(name, answer);
 }
 
-function readRecords(
-  name: string,
-  answers: readonly packet.Answer[],
-  authorities: readonly packet.Answer[],
-): TxtResponse {
+function readRecords(name: string, { answers = [], authorities = [] }: packet.DecodedPacket): TxtResponse {
   const texts = answers.filter((record) => record.type === 'TXT');
   const aliases = answers.filter((record): record is packet.StringAnswer => record.type === 'CNAME');
   let owner = name;

@@ -1,17 +1,15 @@
 /** The seam between certman and DNS services: each is a folder with a {@link DnsProvider} and a line in registry.ts. */
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
+import type { PublishedRecords } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 
 /** A change, in a form that only its provider reads. At most 512 characters: heartbeats carry it. */
 export type ChangeHandle = string;
 
-/** What a publication has changed, and where. */
-export interface Publication {
-  readonly zoneId: string;
-  /** Authoritative servers of the zone; empty where {@link DnsProviderOptions.needsNameServers} is false. */
-  readonly nameServers: readonly string[];
+/** What a publication has changed, and where; without name servers where they are not needed. */
+export interface Publication extends PublishedRecords {
   /** For {@link DnsProvider.awaitLive}; absent when every value is known to be live. */
   readonly change?: ChangeHandle;
 }

@@ -3,6 +3,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { type ResourceRecordSet, Route53, type Route53ClientConfig } from '@aws-sdk/client-route-53';
 import { CertmanError } from '../../failures/failure.ts';
+import type { DnsProviderOptions } from '../provider.ts';
 import { fromAwsError } from './aws-error.ts';
 import type { SubmittedChange, TxtChange, TxtRecordSet } from './change-batch.ts';
 import type { Route53RateLimiter } from './rate-limiter.ts';
@@ -34,29 +35,37 @@ export interface ListedZone {
   readonly private: boolean;
 }
 
-/** Credentials and the rate limit that they share. */
-export interface Route53Options {
-  readonly credentialsId: string;
+/** Credentials, and what they are distinguished by. */
+export interface ResolvedCredentials {
+  /** Digest: equal for equal credentials. */
+  readonly id: string;
+  /** Equal for credentials that share the limits of an AWS account, as far as that is known. */
+  readonly account: string;
+  /** Absent: the SDK's default chain. */
   readonly credentials?: Route53ClientConfig['credentials'];
-  /** Shared by all clients of the same AWS account. */
-  readonly rateLimiter: Route53RateLimiter;
-  readonly onRequest?: (service: string, action: string) => void;
 }
 
 /** All methods throw `CertmanError` with a `dns/…` code. */
 export class Route53Api {
-  readonly credentialsId: string;
-  readonly #options: Route53Options;
+  readonly credentials: ResolvedCredentials;
+  readonly #rateLimiter: Route53RateLimiter;
+  readonly #onRequest: DnsProviderOptions['onRequest'];
   readonly #client: Route53;
 
-  constructor(options: Route53Options) {
-    this.credentialsId = options.credentialsId;
-    this.#options = options;
+  /** @param rateLimiter shared by all clients of the same AWS account. */
+  constructor(
+    credentials: ResolvedCredentials,
+    rateLimiter: Route53RateLimiter,
+    onRequest: DnsProviderOptions['onRequest'],
+  ) {
+    this.credentials = credentials;
+    this.#rateLimiter = rateLimiter;
+    this.#onRequest = onRequest;
     this.#client = new Route53({
       region: 'us-east-1', // Route 53 is one global service, addressed by this region
       maxAttempts: 1,
       requestHandler: AWS_CONNECTIONS,
-      credentials: options.credentials,
+      credentials: credentials.credentials,
     });
   }
 
@@ -148,14 +157,13 @@ export class Route53Api {
   }
 
   async #request<T>(action: string, doing: string, send: () => Promise<T>): Promise<T> {
-    const { rateLimiter, onRequest } = this.#options;
-    await rateLimiter.acquire();
-    onRequest?.('route53', action);
+    await this.#rateLimiter.acquire();
+    this.#onRequest?.('route53', action);
     try {
       return await send();
     } catch (error) {
       const problem = fromAwsError(doing, error);
-      if (problem.code === 'dns/throttled') rateLimiter.backOff(1_000);
+      if (problem.code === 'dns/throttled') this.#rateLimiter.backOff(1_000);
       throw problem;
     }
   }

@@ -4,6 +4,9 @@ import { abortable, sleep } from '../abortable.ts';
 /** Between polls of one change, which count against the account's rate limit too. */
 const POLL_INTERVAL_MS = 2_500;
 
+/** How long an activity waits before it leaves the waiting to its retry. */
+const MAX_WAIT_MS = 5_000;
+
 const MAX_TRACKED_CHANGES = 2_000;
 const FOREVER_MS = Number.MAX_SAFE_INTEGER;
 
@@ -16,23 +19,14 @@ export class ChangePoller {
     this.#pollIntervalMs = pollIntervalMs;
   }
 
-  /** @returns whether the change is INSYNC; false once `patienceMs` are over. */
-  async waitInSync(
-    changeId: string,
-    poll: (changeId: string) => Promise<boolean>,
-    options: { readonly patienceMs: number; readonly signal: AbortSignal },
-  ): Promise<boolean> {
-    const until = performance.now() + options.patienceMs;
+  /** @returns whether the change is INSYNC; false after some seconds. */
+  async waitInSync(changeId: string, poll: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+    const until = performance.now() + MAX_WAIT_MS;
     // Less than the interval, so that no caller gets the answer that it got one interval ago.
     const ttlMs = (inSync: boolean): number => (inSync ? FOREVER_MS : this.#pollIntervalMs * 0.8);
-    while (
-      !(await abortable(
-        this.#inSync.get(changeId, () => poll(changeId), ttlMs),
-        options.signal,
-      ))
-    ) {
+    while (!(await abortable(this.#inSync.get(changeId, poll, ttlMs), signal))) {
       if (performance.now() + this.#pollIntervalMs > until) return false;
-      await sleep(this.#pollIntervalMs, options.signal);
+      await sleep(this.#pollIntervalMs, signal);
     }
     return true;
   }

@@ -9,20 +9,11 @@ import {
   readStsRoles,
 } from '../../kubernetes/objects/aws-credentials.ts';
 import { type DnsProviderOptions, platformUnsupported } from '../provider.ts';
+import type { ResolvedCredentials } from './api.ts';
 import { assumeRole, type Session, type SessionCredentials, usableMs } from './assume-role.ts';
 
 /** How long a Secret is not read again. Credentials that AWS refuses are dropped at once: see `invalidate`. */
 const CACHE_OPTIONS = { max: 5_000, ttlMs: 60_000 };
-
-/** Credentials, and what they are distinguished by. */
-export interface ResolvedCredentials {
-  /** Digest: equal for equal credentials. */
-  readonly id: string;
-  /** Equal for credentials that share the limits of an AWS account, as far as that is known. */
-  readonly account: string;
-  /** Absent: the SDK's default chain. */
-  readonly credentials?: SessionCredentials;
-}
 
 const DEFAULT_CHAIN: ResolvedCredentials = { id: 'default', account: 'default' };
 

@@ -25,28 +25,28 @@ interface ZoneListing {
 /** Looks zones up by Hive's DNSZone, else among all of the AWS account, and caches what it finds. */
 export class HostedZones {
   readonly #options: DnsProviderOptions;
-  readonly #only: HostedZone | undefined;
+  readonly #sharedZone: HostedZone | undefined;
   readonly #zones = new LoadingCache<HostedZone>(CACHE_OPTIONS);
   readonly #listings = new LoadingCache<ZoneListing>(CACHE_OPTIONS);
   readonly #nameServers = new LoadingCache<readonly string[]>(CACHE_OPTIONS);
 
-  /** @param only the id of the zone of all clusters, where there is one. */
-  constructor(options: DnsProviderOptions, only: string | undefined) {
+  /** @param sharedZoneId of the zone of all clusters (FedRAMP). */
+  constructor(options: DnsProviderOptions, sharedZoneId: string | undefined) {
     this.#options = options;
-    this.#only = only === undefined ? undefined : { id: stripIdPrefix(only) };
+    this.#sharedZone = sharedZoneId === undefined ? undefined : { id: stripIdPrefix(sharedZoneId) };
   }
 
   /** @throws CertmanError `dns/zoneNotFound`, `dns/zoneAmbiguous`, and what AWS or Kubernetes answer. */
   async find(api: Route53Api, target: ZoneTarget): Promise<HostedZone> {
     const find = async (): Promise<HostedZone> =>
       (await findHiveZone(this.#options.kubernetes, target)) ?? (await this.#findListed(api, target.zoneName));
-    return this.#only ?? (await this.#zones.get(keyOf(api, target), find));
+    return this.#sharedZone ?? (await this.#zones.get(keyOf(api, target), find));
   }
 
   /** The known zone does not exist: the next lookup reads everything anew. */
   invalidate(api: Route53Api, target: ZoneTarget): void {
     this.#zones.delete(keyOf(api, target));
-    this.#listings.delete(api.credentialsId);
+    this.#listings.delete(api.credentials.id);
   }
 
   async nameServers(api: Route53Api, zone: HostedZone): Promise<readonly string[]> {
@@ -56,25 +56,22 @@ export class HostedZones {
 
   async #findListed(api: Route53Api, zoneName: string): Promise<HostedZone> {
     const from = performance.now();
-    const list = (): Promise<ZoneListing> =>
-      this.#listings.get(api.credentialsId, async () => ({
-        zones: await api.listZones(),
-        listedAt: performance.now(),
-      }));
+    const load = async (): Promise<ZoneListing> => ({ zones: await api.listZones(), listedAt: performance.now() });
+    const list = (): Promise<ZoneListing> => this.#listings.get(api.credentials.id, load);
     const listing = await list();
     try {
       return selectZone(listing.zones, zoneName);
     } catch (error) {
       if (listing.listedAt >= from) throw error;
       // The cached list may be older than the zone, or than the deletion of its double.
-      this.#listings.delete(api.credentialsId);
+      this.#listings.delete(api.credentials.id);
       return selectZone((await list()).zones, zoneName);
     }
   }
 }
 
 function keyOf(api: Route53Api, { namespace, zoneName }: ZoneTarget): string {
-  return `${api.credentialsId} ${namespace} ${normalizeName(zoneName)}`;
+  return `${api.credentials.id} ${namespace} ${normalizeName(zoneName)}`;
 }
 
 /** Hive's DNSZone (hive.openshift.io/v1), as far as it is used. */

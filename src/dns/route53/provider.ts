@@ -4,10 +4,10 @@ import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
 import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication } from '../provider.ts';
-import { Route53Api } from './api.ts';
+import { type ResolvedCredentials, Route53Api } from './api.ts';
 import type { TxtRequest } from './change-batch.ts';
 import { ChangePoller } from './change-poller.ts';
-import { CredentialSource, type FedrampSettings, type ResolvedCredentials } from './credentials.ts';
+import { CredentialSource, type FedrampSettings } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
 import type { BatchOutcome, ZoneApi } from './zone-batcher.ts';
@@ -15,8 +15,6 @@ import { ZoneBatchers } from './zone-batchers.ts';
 
 /** Clients, batchers and rate limiters kept; of batchers more while all are busy. */
 const MAX_CACHED = 2_000;
-/** How long an activity waits for INSYNC before it leaves the waiting to its retry. */
-const MAX_INSYNC_WAIT_MS = 5_000;
 const PENDING_RETRY_MS = 5_000;
 
 /** Settings of Route 53 alone. */
@@ -45,13 +43,8 @@ export class Route53Provider implements DnsProvider {
     });
     this.#apis = new LRUCache({
       max: MAX_CACHED,
-      memoMethod: (credentialsId, _stale, { context: { account, credentials } }) =>
-        new Route53Api({
-          credentialsId,
-          credentials,
-          rateLimiter: this.#rateLimiters.memo(account),
-          onRequest: options.onRequest,
-        }),
+      memoMethod: (_id, _stale, { context }) =>
+        new Route53Api(context, this.#rateLimiters.memo(context.account), options.onRequest),
     });
     this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
   }
@@ -76,7 +69,7 @@ export class Route53Provider implements DnsProvider {
 
   async awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
     const inSync = await this.#withApi(target, signal, (api) =>
-      this.#changes.waitInSync(change, (id) => api.isInSync(id), { patienceMs: MAX_INSYNC_WAIT_MS, signal }),
+      this.#changes.waitInSync(change, () => api.isInSync(change), signal),
     );
     if (inSync) return;
     throw new CertmanError({
@@ -124,6 +117,6 @@ export class Route53Provider implements DnsProvider {
       readTxtSets: (names) => api.readTxtSets(zone.id, names),
       change: (changes) => api.change(zone.id, changes),
     };
-    return this.#batchers.get(`${api.credentialsId} ${zone.id}`, zoneApi).submit(request, signal);
+    return this.#batchers.get(`${api.credentials.id} ${zone.id}`, zoneApi).submit(request, signal);
   }
 }

@@ -6,6 +6,6 @@ const { signal } = new AbortController();
 test.each([1, 2, 333])('polls a change every %d ms until it is INSYNC', async (pollIntervalMs) => {
   const poll = vi.fn<() => Promise<boolean>>().mockResolvedValueOnce(false).mockResolvedValue(true);
   const poller = new ChangePoller(pollIntervalMs);
-  expect(await poller.waitInSync('C1', poll, { patienceMs: 5_000, signal })).toBe(true);
+  expect(await poller.waitInSync('C1', poll, signal)).toBe(true);
   expect(poll).toHaveBeenCalledTimes(2);
 });
