@@ -5,11 +5,6 @@ import type { DnsProvider } from '../src/dns/provider.ts';
 import { CertmanError, withOutcomeUnknown } from '../src/failures/failure.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
-/** What the activities on a DNS service need from the worker. */
-export interface DnsActivityDeps {
-  readonly dns: DnsProvider;
-}
-
 /** What an attempt records for the next one: the publication whose change is not live yet. */
 const pendingPublicationSchema = z.object({
   zoneId: z.string().max(512),
@@ -18,7 +13,7 @@ const pendingPublicationSchema = z.object({
 });
 
 /** Creates the activities that publish and withdraw the TXT records of DNS-01 challenges (RFC 8555 §8.4). */
-export function createDnsActivities({ dns }: DnsActivityDeps): DnsActivities {
+export function createDnsActivities({ dns }: { readonly dns: DnsProvider }): DnsActivities {
   return {
     publishTxtRecords: wrapActivity(async ({ zone, records }): Promise<PublishedRecords> => {
       const { info, cancellationSignal: signal } = Context.current();

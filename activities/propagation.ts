@@ -3,13 +3,12 @@ import type { PropagationActivities } from '../src/contract/activities.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
-/** What the propagation activity needs from the worker. */
-export interface PropagationActivityDeps {
-  readonly propagation: PropagationCheck;
-}
-
 /** Creates the activity that verifies that TXT records are visible in public DNS before the CA validates them. */
-export function createPropagationActivities({ propagation }: PropagationActivityDeps): PropagationActivities {
+export function createPropagationActivities({
+  propagation,
+}: {
+  readonly propagation: PropagationCheck;
+}): PropagationActivities {
   return {
     verifyPropagation: wrapActivity(async ({ records, zoneName, nameServers }) => {
       const { info, cancellationSignal: signal } = Context.current();

@@ -11,7 +11,6 @@ import { formatHostAndPort, type HostAndPort } from './host-and-port.ts';
 import type { TxtSource } from './txt-source.ts';
 
 const UDP_TIMEOUT_MS = 700;
-const UDP_ATTEMPTS = 2;
 const TCP_TIMEOUT_MS = 2_000;
 const ADDRESS_TTL_MS = 10 * 60_000;
 
@@ -59,12 +58,10 @@ export class AuthoritativeServer implements TxtSource {
     const { host, port } = this.#address;
     const address = await addresses.get(host, async () => (await lookup(host)).address);
     const accept = (message: Buffer): TxtResponse | undefined => decodeTxtResponse(question, message);
-    for (let tried = 0; tried < UDP_ATTEMPTS; tried++) {
-      const message = await queryUdp(address, port, query, accept);
-      if (message === undefined) continue;
-      return accept(isTruncated(message) ? await queryTcp(address, port, query) : message) ?? NO_ANSWER;
-    }
-    return undefined;
+    const askOnce = (): Promise<Buffer | undefined> => queryUdp(address, port, query, accept);
+    const message = (await askOnce()) ?? (await askOnce());
+    if (message === undefined) return undefined;
+    return accept(isTruncated(message) ? await queryTcp(address, port, query) : message) ?? NO_ANSWER;
   }
 
   #recordFailure(why: string): TxtResponse {

@@ -5,8 +5,7 @@ import { abortable } from './abortable.ts';
 import { AuthoritativeServer } from './authoritative-server.ts';
 import { createDohConnections, dohResolver } from './doh-resolver.ts';
 import type { HostAndPort } from './host-and-port.ts';
-import { combine, observe, summarize, type TxtObservation } from './observation.ts';
-import { evaluateQuorum, type Quorum } from './quorum.ts';
+import { combine, evaluateQuorum, observe, type Quorum, summarize, type TxtObservation } from './observation.ts';
 import { coalesceQueries, queryFollowingCnames, type TxtSource } from './txt-source.ts';
 
 const COALESCE_MS = 100;
@@ -71,10 +70,6 @@ export class PropagationCheck {
     );
   }
 
-  get needsNameServers(): boolean {
-    return this.#options.authoritative.kind === 'auto';
-  }
-
   /** @returns those that see all. @throws CertmanError `dns/notVisible`; `dns/unreachable`: too few answer. */
   async verify(request: PropagationRequest, signal: AbortSignal): Promise<readonly string[]> {
     const wanted = valuesByName(request.records);
@@ -137,16 +132,13 @@ function observeAll(
   wanted: ReadonlyMap<string, readonly string[]>,
   signal: AbortSignal,
 ): Promise<readonly TxtObservation[]> {
-  const query = async (source: TxtSource): Promise<TxtObservation> =>
-    combine(
-      source.name,
-      await Promise.all(
-        [...wanted].map(async ([name, values]) =>
-          observe(source.name, name, values, await queryFollowingCnames(source, name)),
-        ),
-      ),
+  const observations = sources.map(async (source) => {
+    const ofNames = [...wanted].map(async ([name, values]) =>
+      observe(source.name, name, values, await queryFollowingCnames(source, name)),
     );
-  return abortable(Promise.all(sources.map(query)), signal);
+    return combine(source.name, await Promise.all(ofNames));
+  });
+  return abortable(Promise.all(observations), signal);
 }
 
 function notVisible(what: string, wanted: ReadonlyMap<string, readonly string[]>, delayMs: number): CertmanError {

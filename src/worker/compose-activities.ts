@@ -68,7 +68,7 @@ export function composeActivities(
     kubernetes,
     operatorNamespace,
     batchWindowMs: configuration.dnsBatchWindowMs,
-    needsNameServers: propagation.needsNameServers,
+    needsNameServers: configuration.authoritativeServers.kind === 'auto',
     onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
     platform: fedrampZone && 'aws',
     settings: { route53: { requestsPerSecond: configuration.route53RequestsPerSecond, fedramp: fedrampZone } },

@@ -142,11 +142,8 @@ export class Route53Api {
         ChangeBatch: { Comment: 'certman', Changes: batch },
       }),
     );
-    const info = answer.ChangeInfo;
-    if (info?.Id === undefined) {
-      throw new CertmanError({ code: 'dns/unexpected', message: 'AWS accepted a change without giving its id.' });
-    }
-    return { id: stripIdPrefix(info.Id), inSync: info.Status === 'INSYNC' };
+    const { Id = '', Status } = answer.ChangeInfo ?? {};
+    return { id: stripIdPrefix(Id), inSync: Status === 'INSYNC' };
   }
 
   async isInSync(changeId: string): Promise<boolean> {

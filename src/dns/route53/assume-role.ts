@@ -1,5 +1,4 @@
 import { STS } from '@aws-sdk/client-sts';
-import { CertmanError } from '../../failures/failure.ts';
 import type { AwsCredentials } from '../../kubernetes/objects/aws-credentials.ts';
 import { AWS_CONNECTIONS } from './api.ts';
 import { fromAwsError } from './aws-error.ts';
@@ -35,13 +34,7 @@ export async function assumeRole(
       DurationSeconds: SESSION_SECONDS,
       ExternalId: role.externalId,
     });
-    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
-    if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined) {
-      throw new CertmanError({
-        code: 'dns/unexpected',
-        message: `AWS let role ${role.arn} be assumed without giving credentials.`,
-      });
-    }
+    const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '', Expiration } = answer.Credentials ?? {};
     return {
       accessKeyId: AccessKeyId,
       secretAccessKey: SecretAccessKey,

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TxtObservation } from '../../../src/dns/observation.ts';
-import { evaluateQuorum } from '../../../src/dns/quorum.ts';
+import { evaluateQuorum, type TxtObservation } from '../../../src/dns/observation.ts';
 
 const seen = (by: string): TxtObservation => ({ by, kind: 'seen' });
 const missing = (by: string, retrySeconds?: number): TxtObservation => ({
