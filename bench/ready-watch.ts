@@ -1,6 +1,6 @@
 import type { SampleCluster } from '../local/stack/management-cluster/sample-cluster.ts';
 import type { RunningStack } from '../local/stack/stack.ts';
-import { createKubernetesClient } from '../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 
 const CERTIFICATE_REQUESTS_PATH = '/apis/certman.managed.openshift.io/v1alpha1/certificaterequests';
@@ -12,18 +12,18 @@ interface Waiter {
 
 /** Times at which CertificateRequests become Ready, by one watch, without polling beside what is measured. */
 export class ReadyWatch {
-  readonly #client: ReturnType<typeof createKubernetesClient>;
+  readonly #client: KubernetesClient;
   readonly #ended = new AbortController();
   readonly #ready = new Map<string, number>();
   readonly #waiters = new Map<string, Waiter>();
   #reading: Promise<void> | undefined;
 
-  private constructor(client: ReturnType<typeof createKubernetesClient>) {
+  private constructor(client: KubernetesClient) {
     this.#client = client;
   }
 
   static async open(stack: RunningStack): Promise<ReadyWatch> {
-    const client = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    const client = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     const list = (await client.getJson(`${CERTIFICATE_REQUESTS_PATH}?limit=1`)) as {
       readonly metadata: { readonly resourceVersion: string };
     };

@@ -16,7 +16,7 @@ import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
 import { renew } from '../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId, issuanceWorkflowId } from '../src/contract/ids.ts';
-import { createKubernetesClient } from '../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
@@ -50,9 +50,7 @@ export async function benchRequests(options: { readonly stateDir: string }): Pro
     cleanUps.push(() => worker.stop());
     const connection = await Connection.connect({ address: stack.temporal.address });
     cleanUps.push(() => connection.close());
-    const kubernetes = createKubernetesClient({
-      kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
-    });
+    const kubernetes = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     cleanUps.push(() => kubernetes.close());
     const [warmUp] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'warm-up' });
     const [cluster] = await prepareSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'one' });

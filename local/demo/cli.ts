@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
-import { createKubernetesClient } from '../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/api/kube-config.ts';
 import { executables } from '../stack/build/executables.ts';
 import { onPath } from '../stack/build/locate-executable.ts';
@@ -82,9 +82,7 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
       connection: await Connection.connect({ address: running.temporal.address }),
       namespace: running.temporal.namespace,
     });
-    const kubernetes = createKubernetesClient({
-      kubeConfig: loadKubeConfig({ path: running.kubernetes.adminKubeconfig }),
-    });
+    const kubernetes = new KubernetesClient(loadKubeConfig({ path: running.kubernetes.adminKubeconfig }));
     try {
       const clusters = await steps.run(
         `${options.clusters} sample ClusterDeployment${options.clusters === 1 ? '' : 's'} installed`,

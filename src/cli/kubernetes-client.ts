@@ -1,9 +1,9 @@
-import { createKubernetesClient, type KubernetesClient } from '../kubernetes/api/client.ts';
+import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 
 /** Connects to the API server of the kubeconfig, for the duration of `work`. */
 export async function withKubernetes<Result>(work: (kubernetes: KubernetesClient) => Promise<Result>): Promise<Result> {
-  const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
+  const kubernetes = new KubernetesClient(loadKubeConfig());
   try {
     return await work(kubernetes);
   } finally {

@@ -12,7 +12,7 @@ import type { Activities } from '../contract/activities.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
-import { createKubernetesClient } from '../kubernetes/api/client.ts';
+import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
@@ -43,7 +43,7 @@ export function composeActivities(
   const operatorNamespace = configuration.namespace;
   const userAgent = `certman/${VERSION}`;
   const metrics = createMetrics(registry);
-  const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig() });
+  const kubernetes = new KubernetesClient(loadKubeConfig());
   const settings = createOperatorSettings({ kubernetes, operatorNamespace });
   const ca = new AcmeClientSource({
     accounts: settings,

@@ -7,7 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { prepareManagementCluster } from '../../local/stack/management-cluster/management-cluster.ts';
 import { startStack } from '../../local/stack/stack.ts';
 import { startWorker } from '../../local/stack/worker-process.ts';
-import { createKubernetesClient } from '../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../src/kubernetes/api/kube-config.ts';
 import { useAccountBehindProxy } from '../support/acme/account-behind-proxy.ts';
 import type { ChaosContext } from './context.ts';
@@ -61,9 +61,7 @@ export async function startInstallation(options: {
     await stack.part('kube-controller-manager').stop();
     const { zoneId } = await stack.createZone(ZONE);
     const managementCluster = await prepareManagementCluster(stack);
-    const kubernetes = createKubernetesClient({
-      kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
-    });
+    const kubernetes = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     cleanUps.push(() => kubernetes.close());
     const connection = await Connection.connect({ address: stack.temporal.address });
     cleanUps.push(() => connection.close());

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { Agent } from 'undici';
 import { z } from 'zod';
-import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { LocalStackError } from '../local-stack-error.ts';
 
@@ -73,7 +73,7 @@ export async function withHiveClient<T>(kubeconfig: string, body: (api: HiveClie
 
 /** Runs `body` with certman's own client. @param kubeconfig path of the administrator's kubeconfig. */
 export async function withAdmin<T>(kubeconfig: string, body: (admin: KubernetesClient) => Promise<T>): Promise<T> {
-  const admin = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: kubeconfig }) });
+  const admin = new KubernetesClient(loadKubeConfig({ path: kubeconfig }));
   try {
     return await body(admin);
   } finally {

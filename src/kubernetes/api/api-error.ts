@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
+import { parseRetryAfter } from '../../failures/retry-after.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 /** A longer Retry-After is taken as a mistake: the API server asks for seconds. */
@@ -18,6 +20,7 @@ const CODES: Readonly<Record<number, FailureCode>> = {
   429: 'kubernetes/unreachable',
 };
 
+const DEFAULT_REMEDY = 'certman retries shortly.';
 const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'kubernetes/forbidden':
     'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and check that its token is valid.',
@@ -26,23 +29,17 @@ const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'kubernetes/unexpected': 'Check what stands between certman and the API server; certman retries by its schedule.',
 };
 
-const optionalText = z.string().optional().catch(undefined);
-
 /** `meta/v1 Status`: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
-const statusSchema = z.looseObject({
+const statusSchema = z.object({
   kind: z.literal('Status'),
   message: z.string().catch(''),
-  reason: optionalText,
+  reason: z.string().optional().catch(undefined),
   details: z
-    .looseObject({
-      causes: z
-        .array(z.looseObject({ reason: optionalText, field: optionalText }))
-        .optional()
-        .catch(undefined),
-      retryAfterSeconds: z.number().optional().catch(undefined),
+    .object({
+      causes: z.array(z.object({ reason: z.string().optional(), field: z.string().optional() })).default([]),
+      retryAfterSeconds: z.number().optional(),
     })
-    .optional()
-    .catch(undefined),
+    .catch({ causes: [] }),
 });
 
 type Status = z.infer<typeof statusSchema>;
@@ -59,22 +56,26 @@ export function apiError(what: string, response: ApiResponse, now = Date.now()):
   const status = parseStatus(response.text);
   const code = codeOf(response.status, status);
   const reason = status?.reason === undefined ? '' : ` ${status.reason}`;
-  const message = redact(status?.message || firstLine(response.text));
+  const message = redact(status?.message || response.text.trim().split('\n', 1)[0] || 'no reason given');
+  // The API server repeats the header in the Status.
+  const retryAfter = response.retryAfter ?? status?.details.retryAfterSeconds?.toString();
   return new CertmanError({
     code,
     message: `The Kubernetes API refused to ${what} (${response.status}${reason}): ${message}`,
-    remedy: remedyOf(code),
-    notBefore: code === 'kubernetes/unreachable' ? retryAfterOf(response, status, now) : undefined,
+    remedy: REMEDIES[code] ?? DEFAULT_REMEDY,
+    notBefore:
+      code === 'kubernetes/unreachable' ? parseRetryAfter(retryAfter, new Date(now), MAX_RETRY_AFTER_MS) : undefined,
   });
 }
 
-/** There was no response: connection refused or lost, time-out, response too large. */
-export function unreachableError(origin: string, cause: unknown): CertmanError {
+/** The failure of a request. There was no response: connection refused or lost, time-out, response too large. */
+export function toCertmanError(origin: string, cause: unknown): CertmanError {
+  if (cause instanceof CertmanError) return cause;
   const why = cause instanceof Error ? describeCause(cause) : 'unknown reason';
   return new CertmanError({
     code: 'kubernetes/unreachable',
     message: `The Kubernetes API at ${origin} did not answer: ${why}.`,
-    remedy: remedyOf('kubernetes/unreachable'),
+    remedy: DEFAULT_REMEDY,
     cause,
   });
 }
@@ -84,7 +85,7 @@ export function malformedResponseError(what: string, why: string): CertmanError 
   return new CertmanError({
     code: 'kubernetes/unexpected',
     message: `The Kubernetes API answered the request to ${what} with ${why}.`,
-    remedy: remedyOf('kubernetes/unexpected'),
+    remedy: REMEDIES['kubernetes/unexpected'],
   });
 }
 
@@ -107,9 +108,9 @@ export function parseStatus(text: string): Status | undefined {
 }
 
 function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
-  if (httpStatus === 422 && isFailedPrecondition(status)) return 'kubernetes/conflict';
+  const causes = status?.details.causes ?? [];
+  if (httpStatus === 422 && status !== undefined && isFailedPrecondition(status)) return 'kubernetes/conflict';
   // Nothing can be created in a namespace that is being deleted, and nothing there is needed any more.
-  const causes = status?.details?.causes ?? [];
   if (httpStatus === 403 && causes.some(({ reason }) => reason === 'NamespaceTerminating'))
     return 'kubernetes/notFound';
   return CODES[httpStatus] ?? (httpStatus >= 500 ? 'kubernetes/unreachable' : 'kubernetes/unexpected');
@@ -119,34 +120,15 @@ function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
  * A write for another uid or a failed JSON patch `test`: 422 as for an invalid object, but without an invalid field.
  * Source: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyJSPatch).
  */
-function isFailedPrecondition(status: Status | undefined): boolean {
-  const causes = status?.details?.causes ?? [];
-  return (
-    causes.some(({ field }) => field === 'metadata.uid') ||
-    (causes.length === 0 && status?.message.startsWith('the server rejected our request') === true)
-  );
-}
-
-function remedyOf(code: FailureCode): string {
-  return REMEDIES[code] ?? 'certman retries shortly.';
-}
-
-/** RFC 9110 §10.2.3: seconds or an HTTP date; the API server repeats it in the Status. */
-function retryAfterOf({ retryAfter }: ApiResponse, status: Status | undefined, now: number): Date | undefined {
-  const text = retryAfter?.trim() ?? '';
-  const seconds = /^\d+$/.test(text) ? Number(text) : status?.details?.retryAfterSeconds;
-  const at = seconds === undefined ? Date.parse(text) : now + seconds * 1_000;
-  return at > now ? new Date(Math.min(at, now + MAX_RETRY_AFTER_MS)) : undefined;
+function isFailedPrecondition({ message, details: { causes } }: Status): boolean {
+  const isTestFailure = causes.length === 0 && message.startsWith('the server rejected our request');
+  return isTestFailure || causes.some(({ field }) => field === 'metadata.uid');
 }
 
 function describeCause(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = errorCodeOf(error) ?? '';
   const text = error.message || error.name;
   return redact(text.includes(code) ? text : `${text} (${code})`);
-}
-
-function firstLine(text: string): string {
-  return text.trim().split('\n', 1)[0] || 'no reason given';
 }
 
 /** Removes what could be key material: an admission plugin may quote a field's value. */

@@ -16,38 +16,22 @@ import {
 import { isKubernetesObject, listPages } from './list-pages.ts';
 import { apiVersionOf, collectionPath, describeObject, objectPath } from './resource-path.ts';
 import { streamLines } from './stream-lines.ts';
-import { type ApiRequest, Transport } from './transport.ts';
+import { Transport } from './transport.ts';
 
 const LIST_TIMEOUT_MS = 60_000;
 const FIELD_MANAGER_QUERY = `fieldManager=${FIELD_MANAGER}`;
 
 /** All that certman needs of an API server, on the same connections and credentials. */
-export interface KubernetesClient extends KubernetesApi, WatchConnection {
-  /** For messages. */
-  readonly origin: string;
-  /** Ends all connections; requests under way fail. */
-  close(): Promise<void>;
-}
-
-/** @throws CertmanError `configuration/invalid` at the first request when the credentials cannot be read. */
-export function createKubernetesClient(options: { readonly kubeConfig: KubeConfig }): KubernetesClient {
-  return new KubernetesHttpClient(new Transport(options.kubeConfig));
-}
-
-class KubernetesHttpClient implements KubernetesClient {
+export class KubernetesClient implements KubernetesApi, WatchConnection {
   readonly #transport: Transport;
 
-  constructor(transport: Transport) {
-    this.#transport = transport;
-  }
-
-  get origin(): string {
-    return this.#transport.origin;
+  /** A request throws CertmanError `configuration/invalid` when the credentials cannot be read. */
+  constructor(kubeConfig: KubeConfig) {
+    this.#transport = new Transport(kubeConfig);
   }
 
   async get(resource: ResourceType, key: ObjectKey, signal?: AbortSignal): Promise<KubernetesObject | undefined> {
-    const request: ApiRequest = { method: 'GET', path: objectPath(resource, key), idempotent: true, signal };
-    const response = await this.#transport.send(request);
+    const response = await this.#transport.send({ method: 'GET', path: objectPath(resource, key), signal });
     return response.status === 404 ? undefined : toObject(`read ${describeObject(resource, key)}`, response);
   }
 
@@ -62,14 +46,14 @@ class KubernetesHttpClient implements KubernetesClient {
   ): Promise<KubernetesObject> {
     const response = await this.#transport.send({
       method: 'PATCH',
-      path: `${writePath(resource, object.metadata, subresource)}&force=true`,
+      path: `${objectPath(resource, object.metadata, subresource)}?${FIELD_MANAGER_QUERY}&force=true`,
       contentType: 'application/apply-patch+yaml',
       // JSON is YAML, and the API server parses it faster.
       body: typedJson(resource, object),
       idempotent: true,
       signal,
     });
-    return toObject(`apply ${describePart(resource, object.metadata, subresource)}`, response);
+    return toObject(`apply ${describeObject(resource, object.metadata, subresource)}`, response);
   }
 
   async create(
@@ -96,13 +80,13 @@ class KubernetesHttpClient implements KubernetesClient {
   ): Promise<KubernetesObject | undefined> {
     const response = await this.#transport.send({
       method: 'PATCH',
-      path: writePath(resource, key, subresource),
+      path: `${objectPath(resource, key, subresource)}?${FIELD_MANAGER_QUERY}`,
       contentType: 'application/json-patch+json',
       body: JSON.stringify(operations),
       signal,
     });
     if (response.status === 404) return undefined;
-    return toObject(`change ${describePart(resource, key, subresource)}`, response);
+    return toObject(`change ${describeObject(resource, key, subresource)}`, response);
   }
 
   async delete(
@@ -131,8 +115,7 @@ class KubernetesHttpClient implements KubernetesClient {
     path: string,
     { what = `read ${path.split('?', 1)[0]}`, ...options }: Parameters<WatchConnection['getJson']>[1] = {},
   ): Promise<unknown> {
-    const request: ApiRequest = { method: 'GET', path, idempotent: true, timeoutMs: LIST_TIMEOUT_MS, ...options };
-    const response = await this.#transport.send(request);
+    const response = await this.#transport.send({ method: 'GET', path, timeoutMs: LIST_TIMEOUT_MS, ...options });
     if (response.status !== 200) throw apiError(what, response);
     return parseJson(what, response.text);
   }
@@ -141,17 +124,10 @@ class KubernetesHttpClient implements KubernetesClient {
     return streamLines(this.#transport, path, signal, options);
   }
 
+  /** Ends all connections; requests under way fail. */
   close(): Promise<void> {
     return this.#transport.close();
   }
-}
-
-function writePath(resource: ResourceType, key: ObjectKey, subresource: 'status' | undefined): string {
-  return `${objectPath(resource, key)}${subresource === undefined ? '' : `/${subresource}`}?${FIELD_MANAGER_QUERY}`;
-}
-
-function describePart(resource: ResourceType, key: ObjectKey, subresource: 'status' | undefined): string {
-  return `${subresource === undefined ? '' : `the ${subresource} of `}${describeObject(resource, key)}`;
 }
 
 function typedJson(resource: ResourceType, object: KubernetesObject): string {

@@ -12,7 +12,7 @@ export type ListAndWatchEvent =
   /** All pages are there: what was not in them since `listing` does not exist at `resourceVersion`. */
   | { readonly kind: 'listed'; readonly known: boolean; readonly resourceVersion: string }
   /** `bookmark`: nothing happened up to `resourceVersion`. */
-  | Exclude<WatchEvent, { kind: 'refused' }>
+  | WatchEvent
   /** The API server does not know this (optional) kind; certman asks again every minute. */
   | { readonly kind: 'absent' };
 
@@ -30,8 +30,6 @@ export interface ListAndWatchOptions extends Omit<ListOptions, 'labelSelector' |
 
 /** The server ends a watch after so long; shorter than the 5 minutes at which many load balancers cut. */
 const WATCH_SECONDS = { min: 240, max: 290 } as const;
-/** Bookmarks come about once a minute; the connection of a stream that is silent for longer may be dead. */
-const IDLE_TIMEOUT_MS = 130_000;
 const BACKOFF_MS = { initial: 250, max: 10_000 } as const;
 const MAX_RETRY_AFTER_MS = 60_000;
 const ABSENT_RETRY_MS = 60_000;
@@ -122,14 +120,9 @@ async function* watchEvents(
     timeoutSeconds: String(Math.round(seconds)),
   });
   const lines = connection.openStream(`${path}?${query.toString()}`, options.signal, {
-    silenceMs: IDLE_TIMEOUT_MS,
     accept: acceptMetadata(options, 'PartialObjectMetadata'),
   });
-  for await (const line of lines) {
-    const event = parseWatchEvent(line, path);
-    if (event.kind === 'refused') throw event.error;
-    yield event;
-  }
+  for await (const line of lines) yield parseWatchEvent(line, path);
 }
 
 /** Whether resuming at this position cannot work: forgotten, not there yet, or followed by an unreadable change. */

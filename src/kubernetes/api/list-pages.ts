@@ -28,11 +28,10 @@ export async function* listPages(
   const path = collectionPath(resource, namespace);
   const what = `list ${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`;
   const accept = acceptMetadata(options, 'PartialObjectMetadataList');
-  const query = buildQuery(options, { limit: String(PAGE_SIZE) });
-  if (resourceVersion !== undefined) {
-    query.set('resourceVersion', resourceVersion);
-    query.set('resourceVersionMatch', 'Exact');
-  }
+  const query = buildQuery(options, {
+    limit: String(PAGE_SIZE),
+    ...(resourceVersion !== undefined && { resourceVersion, resourceVersionMatch: 'Exact' }),
+  });
   for (;;) {
     const page = pageSchema.safeParse(
       await connection.getJson(`${path}?${query.toString()}`, { accept, what, signal }),
@@ -70,8 +69,6 @@ export function acceptMetadata({ metadataOnly }: ListOptions, kind: string): str
 
 /** Whether a value is an API object with a name. The API server guarantees the types in `metadata`. */
 export function isKubernetesObject(value: unknown): value is KubernetesObject {
-  if (typeof value !== 'object' || value === null || !('metadata' in value)) return false;
-  const { metadata } = value;
-  if (typeof metadata !== 'object' || metadata === null || !('name' in metadata)) return false;
-  return typeof metadata.name === 'string' && metadata.name !== '';
+  const name: unknown = (value as Partial<KubernetesObject> | null)?.metadata?.name;
+  return typeof name === 'string' && name !== '';
 }

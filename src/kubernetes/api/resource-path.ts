@@ -17,14 +17,16 @@ export function collectionPath(resource: ResourceType, namespace?: string): stri
   return `${root}${scope}/${resource.plural}`;
 }
 
-/** Path of one object. */
-export function objectPath(resource: ResourceType, key: ObjectKey): string {
-  return `${collectionPath(resource, key.namespace)}/${encodeURIComponent(key.name)}`;
+/** Path of one object, or of its subresource. */
+export function objectPath(resource: ResourceType, key: ObjectKey, subresource?: 'status'): string {
+  const path = `${collectionPath(resource, key.namespace)}/${encodeURIComponent(key.name)}`;
+  return subresource === undefined ? path : `${path}/${subresource}`;
 }
 
-/** The object in words, for messages. */
-export function describeObject({ kind }: ResourceType, { namespace, name }: ObjectKey): string {
-  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+/** The object, or its subresource, in words, for messages. */
+export function describeObject({ kind }: ResourceType, { namespace, name }: ObjectKey, subresource?: 'status'): string {
+  const object = `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+  return subresource === undefined ? object : `the ${subresource} of ${object}`;
 }
 
 /** Whether the API server accepts a name (RFC 1123 subdomain). Any other could lead a path elsewhere. */

@@ -1,9 +1,10 @@
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { Agent, type Dispatcher, errors, ProxyAgent } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { LoadingCache } from '../../cache/loading-cache.ts';
+import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { type ApiResponse, unreachableError } from './api-error.ts';
-import { RequestTimeout } from './request-timeout.ts';
+import { type ApiResponse, toCertmanError } from './api-error.ts';
 
 /** One page of a list (500 objects) fits with room; one object is at most etcd's 1.5 MiB. */
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
@@ -17,6 +18,10 @@ const KEEP_ALIVE_TIMEOUT_MS = 50_000;
 const CREDENTIALS_TTL_MS = 10_000;
 
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'pfx', 'passphrase', 'rejectUnauthorized', 'servername'] as const;
+type TlsOptions = Pick<RequestOptions, (typeof TLS_OPTIONS)[number]>;
+
+/** Codes of a kept-alive connection that the other side closed just as it was used again. */
+const DEAD_CONNECTION_CODES = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 /** A request; `path` is below the server's address and has the query. */
 export interface ApiRequest {
@@ -25,20 +30,15 @@ export interface ApiRequest {
   readonly accept?: string;
   readonly contentType?: string;
   readonly body?: string;
-  /** Safe to send twice: sent again once when a kept-alive connection turns out to be dead. */
+  /** Safe to send twice, as a GET is: sent again once when a kept-alive connection turns out to be dead. */
   readonly idempotent?: boolean;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
-interface Credentials {
+/** What requests are sent with, until the credentials are read again. */
+interface Session {
   readonly headers: Record<string, string>;
-  readonly tls: Pick<RequestOptions, (typeof TLS_OPTIONS)[number]>;
-  readonly tlsKey: string;
-  readonly createdAt: number;
-}
-
-interface Dispatchers {
   readonly tlsKey: string;
   readonly requests: Dispatcher;
   readonly streams: Dispatcher;
@@ -49,8 +49,8 @@ export class Transport {
   readonly origin: string;
   readonly #kubeConfig: KubeConfig;
   readonly #prefix: string;
-  #credentials: Promise<Credentials> | undefined;
-  #dispatchers: Dispatchers | undefined;
+  readonly #sessions = new LoadingCache<Session>({ max: 1, ttlMs: CREDENTIALS_TTL_MS });
+  #session: Session | undefined;
 
   constructor(kubeConfig: KubeConfig) {
     this.#kubeConfig = kubeConfig;
@@ -61,54 +61,52 @@ export class Transport {
 
   /** @throws CertmanError `kubernetes/unreachable` when no response comes in time; the signal's reason when aborted. */
   async send(request: ApiRequest): Promise<ApiResponse> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#sendOnce(request);
-      } catch (error) {
-        request.signal?.throwIfAborted();
-        if (error instanceof CertmanError) throw error;
-        if (attempt > 1 || request.idempotent !== true || !isDeadConnection(error)) {
-          throw unreachableError(this.origin, error);
-        }
-      }
+    const { idempotent = request.method === 'GET' } = request;
+    try {
+      return await this.#sendOnce(request).catch((error: unknown) => {
+        if (!idempotent || !DEAD_CONNECTION_CODES.has(errorCodeOf(error) ?? '')) throw error;
+        return this.#sendOnce(request);
+      });
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw toCertmanError(this.origin, error);
     }
   }
 
   /** A GET whose body is read as it arrives; ends with the signal. The caller reads the body or aborts. */
   async stream(
-    { path, accept }: Pick<ApiRequest, 'path' | 'accept'>,
+    path: string,
+    accept: string | undefined,
     signal: AbortSignal,
   ): Promise<Omit<ApiResponse, 'text'> & { readonly body: AsyncIterable<Buffer> }> {
-    const credentials = await this.#authenticate();
-    const { streams } = this.#dispatchersFor(credentials);
+    const { streams, headers } = await this.#authenticate();
     const options = { headersTimeout: REQUEST_TIMEOUT_MS, bodyTimeout: 0, signal };
-    const response = await this.#request(streams, credentials, { method: 'GET', path, accept }, options);
+    const response = await this.#request(streams, headers, { method: 'GET', path, accept }, options);
     return { ...this.#statusOf(response), body: response.body };
   }
 
   async close(): Promise<void> {
-    const { requests, streams } = this.#dispatchers ?? {};
-    this.#dispatchers = undefined;
-    await Promise.all([requests?.destroy(), streams?.destroy()]);
+    await Promise.all([this.#session?.requests.destroy(), this.#session?.streams.destroy()]);
   }
 
   async #sendOnce(request: ApiRequest): Promise<ApiResponse> {
-    const credentials = await this.#authenticate();
+    const { requests, headers } = await this.#authenticate();
     const { signal, timeoutMs = REQUEST_TIMEOUT_MS } = request;
-    const timeout = new RequestTimeout(signal, timeoutMs, `no answer within ${timeoutMs / 1000} s`);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
     try {
-      const { requests } = this.#dispatchersFor(credentials);
-      const response = await this.#request(requests, credentials, request, { signal: timeout.signal });
+      const either = AbortSignal.any([timeout.signal, ...(signal === undefined ? [] : [signal])]);
+      const response = await this.#request(requests, headers, request, { signal: either });
       const text = await response.body.text();
       return { ...this.#statusOf(response), text };
     } finally {
-      timeout.close();
+      clearTimeout(timer);
     }
   }
 
   #request(
     dispatcher: Dispatcher,
-    { headers }: Credentials,
+    headers: Session['headers'],
     { method, path, accept = 'application/json', contentType, body }: ApiRequest,
     options: Partial<Dispatcher.RequestOptions>,
   ): Promise<Dispatcher.ResponseData> {
@@ -123,29 +121,36 @@ export class Transport {
   }
 
   #statusOf({ statusCode: status, headers }: Dispatcher.ResponseData): Omit<ApiResponse, 'text'> {
-    if (status === 401) this.#credentials = undefined;
+    if (status === 401) this.#sessions.delete('');
     const retryAfter = headers['retry-after'];
     return { status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined };
   }
 
-  async #authenticate(): Promise<Credentials> {
-    const cached = this.#credentials;
-    if (cached === undefined) return this.#renewCredentials();
-    const credentials = await cached;
-    const expired = performance.now() - credentials.createdAt >= CREDENTIALS_TTL_MS;
-    return expired && this.#credentials === cached ? this.#renewCredentials() : credentials;
+  #authenticate(): Promise<Session> {
+    return this.#sessions.get('', () => this.#openSession());
   }
 
-  #renewCredentials(): Promise<Credentials> {
-    const renewed = this.#readCredentials();
-    this.#credentials = renewed;
-    renewed.catch(() => {
-      if (this.#credentials === renewed) this.#credentials = undefined;
-    });
-    return renewed;
+  /** New connections only when the client certificate or the CA changed. */
+  async #openSession(): Promise<Session> {
+    const { headers, tls } = await this.#readCredentials();
+    const tlsKey = JSON.stringify(tls);
+    const current = this.#session;
+    if (current?.tlsKey === tlsKey) {
+      this.#session = { ...current, headers };
+      return this.#session;
+    }
+    this.#session = {
+      headers,
+      tlsKey,
+      requests: this.#dispatcher(tls, { connections: MAX_CONNECTIONS, maxResponseSize: MAX_RESPONSE_BYTES }),
+      streams: this.#dispatcher(tls, {}),
+    };
+    // Graceful: requests under way on the old connections end there.
+    if (current !== undefined) void Promise.allSettled([current.requests.close(), current.streams.close()]);
+    return this.#session;
   }
 
-  async #readCredentials(): Promise<Credentials> {
+  async #readCredentials(): Promise<{ readonly headers: Session['headers']; readonly tls: TlsOptions }> {
     const options: RequestOptions = {};
     try {
       await this.#kubeConfig.applyToHTTPSOptions(options);
@@ -167,24 +172,10 @@ export class Transport {
     const tls = Object.fromEntries(
       TLS_OPTIONS.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined),
     );
-    return { headers, tls, tlsKey: JSON.stringify(tls), createdAt: performance.now() };
+    return { headers, tls };
   }
 
-  /** New connections only when the client certificate or the CA changed. */
-  #dispatchersFor({ tls, tlsKey }: Credentials): Dispatchers {
-    const current = this.#dispatchers;
-    if (current?.tlsKey === tlsKey) return current;
-    this.#dispatchers = {
-      tlsKey,
-      requests: this.#dispatcher(tls, { connections: MAX_CONNECTIONS, maxResponseSize: MAX_RESPONSE_BYTES }),
-      streams: this.#dispatcher(tls, {}),
-    };
-    // Graceful: requests under way on the old connections end there.
-    if (current !== undefined) void Promise.allSettled([current.requests.close(), current.streams.close()]);
-    return this.#dispatchers;
-  }
-
-  #dispatcher(tls: Credentials['tls'], limits: { connections?: number; maxResponseSize?: number }): Dispatcher {
+  #dispatcher(tls: TlsOptions, limits: Pick<Agent.Options, 'connections' | 'maxResponseSize'>): Dispatcher {
     const uri = this.#kubeConfig.getCurrentCluster()?.proxyUrl ?? '';
     const common = { ...limits, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS };
     if (uri === '') {
@@ -200,11 +191,4 @@ export class Transport {
     }
     return new ProxyAgent({ ...common, uri, requestTls: tls });
   }
-}
-
-/** Whether the other side closed a kept-alive connection just as it was used again. */
-function isDeadConnection(error: unknown): boolean {
-  if (error instanceof errors.SocketError) return true;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ECONNRESET' || code === 'EPIPE';
 }

@@ -1,18 +1,12 @@
-/** Watch events: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
 import { z } from 'zod';
-import type { CertmanError } from '../../failures/failure.ts';
 import { apiError, malformedResponseError, parseJson } from './api-error.ts';
 import type { KubernetesObject } from './kubernetes-api.ts';
 import { isKubernetesObject } from './list-pages.ts';
 
-/** A parsed line. */
+/** Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes */
 export type WatchEvent =
   | { readonly kind: 'applied' | 'deleted'; readonly object: KubernetesObject; readonly resourceVersion: string }
-  | { readonly kind: 'bookmark'; readonly resourceVersion: string }
-  /** The server ends the watch with a reason. */
-  | { readonly kind: 'refused'; readonly error: CertmanError };
-
-const MAX_STATUS_LENGTH = 64 * 1024;
+  | { readonly kind: 'bookmark'; readonly resourceVersion: string };
 
 const lineSchema = z.object({
   type: z.string(),
@@ -28,7 +22,10 @@ const EVENT_KINDS: ReadonlyMap<string, 'applied' | 'deleted'> = new Map([
   ['DELETED', 'deleted'],
 ]);
 
-/** @throws CertmanError `kubernetes/unexpected` when the line is no watch event: its change is lost, so list again. */
+/**
+ * @throws CertmanError `kubernetes/unexpected` when the line is no watch event: its change is lost, so list again;
+ * as `apiError` when the server ends the watch.
+ */
 export function parseWatchEvent(line: string, path: string): WatchEvent {
   const what = `watch ${path}`;
   const event = lineSchema.safeParse(parseJson(what, line));
@@ -36,8 +33,7 @@ export function parseWatchEvent(line: string, path: string): WatchEvent {
   const { type, object } = event.data;
   if (type === 'ERROR') {
     const status = typeof object.code === 'number' ? object.code : 500;
-    const text = JSON.stringify(object).slice(0, MAX_STATUS_LENGTH);
-    return { kind: 'refused', error: apiError(`continue the watch of ${path}`, { status, text }) };
+    throw apiError(`continue the watch of ${path}`, { status, text: JSON.stringify(object) });
   }
   const resourceVersion = object.metadata?.resourceVersion ?? '';
   if (resourceVersion === '') {

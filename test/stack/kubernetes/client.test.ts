@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
@@ -124,7 +124,7 @@ test('a wrong token is forbidden, with a remedy', async () => {
   const cluster = managementCluster().adminConfig.getCurrentCluster();
   if (cluster === null) throw new Error('no cluster');
   config.loadFromClusterAndUser(cluster, { name: 'x', token: 'wrong' });
-  const api = createKubernetesClient({ kubeConfig: config });
+  const api = new KubernetesClient(config);
   await expect(api.get(EVENTS, { namespace: 'default', name: 'x' })).rejects.toMatchObject({
     code: 'kubernetes/forbidden',
     info: { retry: 'onChange' },
@@ -148,7 +148,7 @@ describe('through a faulty proxy', () => {
     const user = managementCluster().adminConfig.getCurrentUser();
     if (user === null) throw new Error('no user');
     config.loadFromClusterAndUser({ name: 'proxy', server: proxy.url, skipTLSVerify: true }, user);
-    api = createKubernetesClient({ kubeConfig: config });
+    api = new KubernetesClient(config);
   });
   afterEach(async () => {
     await api.close();

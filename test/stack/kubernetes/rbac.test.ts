@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
 import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
@@ -48,7 +48,7 @@ beforeAll(async () => {
   proxy = await startFaultProxy({ target: cluster.server, targetCaPem: ca });
   const config = new KubeConfig();
   config.loadFromClusterAndUser({ name: 'proxy', server: proxy.url, skipTLSVerify: true }, user);
-  certman = createKubernetesClient({ kubeConfig: config });
+  certman = new KubernetesClient(config);
 });
 afterAll(async () => {
   await certman?.close();

@@ -10,7 +10,7 @@ import {
 import { createSampleClusters, prepareSampleClusters } from '../../../local/stack/management-cluster/sample-cluster.ts';
 import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { startWorker } from '../../../local/stack/worker-process.ts';
-import { createKubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { CERTIFICATE_REQUESTS, CONFIG_MAPS } from '../../../src/kubernetes/objects/resources.ts';
 import { waitForExit } from '../../support/process/wait-for-exit.ts';
@@ -44,7 +44,7 @@ describe('a prepared management cluster', () => {
   test('gives certman the rights of its ServiceAccount and no others', async () => {
     expect(await can('list', 'clusterdeployments.hive.openshift.io', '-A')).toBe('yes');
     expect(await can('create', 'namespaces')).toBe('no');
-    const client = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: managementCluster.kubeconfig }) });
+    const client = new KubernetesClient(loadKubeConfig({ path: managementCluster.kubeconfig }));
     try {
       const key = { namespace: 'certman-operator', name: 'certman-operator' };
       expect(await client.get(CONFIG_MAPS, key)).toMatchObject({
@@ -81,7 +81,7 @@ describe('a worker process', () => {
     expect((await sendRequest(worker.metricsUrl)).body).toContain('certman');
     expect((await sendRequest(worker.sdkMetricsUrl)).status).toBe(200);
     const [cluster] = await createSampleClusters(stack, { count: 1, zone: 'cluster-test.example.com', zoneId });
-    const admin = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }) });
+    const admin = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     try {
       const key = { namespace: cluster?.namespace ?? '', name: cluster?.requestName ?? '' };
       const seen = await eventually(

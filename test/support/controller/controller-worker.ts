@@ -3,7 +3,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createWatchActivities } from '../../../activities/watch.ts';
 import { AcmeClientSource } from '../../../src/acme/client-source.ts';
-import { createKubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
@@ -16,7 +16,7 @@ const setting = (name: string): string => {
 const silent = (): void => undefined;
 
 const operatorNamespace = setting('WATCH_OPERATOR_NAMESPACE');
-const kubernetes = createKubernetesClient({ kubeConfig: loadKubeConfig({ path: setting('WATCH_KUBECONFIG') }) });
+const kubernetes = new KubernetesClient(loadKubeConfig({ path: setting('WATCH_KUBECONFIG') }));
 const worker = await Worker.create({
   connection: await NativeConnection.connect({ address: setting('WATCH_TEMPORAL') }),
   taskQueue: setting('WATCH_TASK_QUEUE'),

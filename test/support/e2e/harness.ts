@@ -15,7 +15,7 @@ import type { KubeApiServerOptions } from '../../../local/stack/parts/kube-apise
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../../local/stack/worker-process.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { useAccountBehindProxy } from '../acme/account-behind-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
@@ -104,9 +104,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
     const zoneName = options.zoneName ?? 'e2e.example.com';
     const { zoneId } = await stack.createZone(zoneName);
     const managementCluster = await prepareManagementCluster(stack);
-    const kubernetes = createKubernetesClient({
-      kubeConfig: loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }),
-    });
+    const kubernetes = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     cleanups.push(() => kubernetes.close());
     await useAccountBehindProxy(ca, stack, managementCluster);
     const connection = await Connection.connect({ address: stack.temporal.address });

@@ -5,7 +5,7 @@ import { installManifests } from '../../../local/stack/management-cluster/manife
 import { serviceAccountKubeConfig } from '../../../local/stack/management-cluster/service-account.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, CONFIG_MAPS } from '../../../src/kubernetes/objects/resources.ts';
@@ -50,14 +50,14 @@ export function useManagementCluster(): () => TestManagementCluster {
 
 async function openManagementCluster(): Promise<TestManagementCluster> {
   const adminConfig = loadKubeConfig({ path: useStack().kubernetes.adminKubeconfig });
-  const admin = createKubernetesClient({ kubeConfig: adminConfig });
+  const admin = new KubernetesClient(adminConfig);
   await installManifests(admin);
   await admin.apply(CONFIG_MAPS, {
     metadata: { namespace: OPERATOR_NAMESPACE, name: 'certman-operator' },
     data: { default_notification_email_address: 'sre@example.com' },
   });
   const certmanConfig = await serviceAccountKubeConfig(adminConfig);
-  const certman = createKubernetesClient({ kubeConfig: certmanConfig });
+  const certman = new KubernetesClient(certmanConfig);
   const namespaces = new TestNamespaces(admin);
   const namespace = () => namespaces.create();
   return {

@@ -1,7 +1,7 @@
 /** The API server behind a proxy that injects faults, for tests of outages. */
 import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
-import { createKubernetesClient, type KubernetesClient } from '../../../src/kubernetes/api/client.ts';
+import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 
 export interface ProxiedApiServer {
@@ -22,7 +22,7 @@ export async function startApiServerProxy(config: KubeConfig): Promise<ProxiedAp
   const proxy = await startFaultProxy({ target: cluster.server, targetCaPem });
   const proxied = new KubeConfig();
   proxied.loadFromClusterAndUser({ name: 'proxy', server: proxy.url, skipTLSVerify: true }, user);
-  const api = createKubernetesClient({ kubeConfig: proxied });
+  const api = new KubernetesClient(proxied);
   return {
     proxy,
     api,

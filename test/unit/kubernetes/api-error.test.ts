@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { apiError, unreachableError } from '../../../src/kubernetes/api/api-error.ts';
+import { apiError, toCertmanError } from '../../../src/kubernetes/api/api-error.ts';
 
 const NOW = Date.parse('2026-05-01T10:00:00Z');
 const status = (parts: object): string => JSON.stringify({ kind: 'Status', status: 'Failure', ...parts });
@@ -78,5 +78,5 @@ test('text that looks like key material is left out', () => {
   expect(apiError('x', { status: 400, text: status({ message: `bad value ${secret}` }) }).message).not.toContain(
     secret,
   );
-  expect(unreachableError('https://api', new Error(`lost ${secret}`)).message).not.toContain(secret);
+  expect(toCertmanError('https://api', new Error(`lost ${secret}`)).message).not.toContain(secret);
 });
