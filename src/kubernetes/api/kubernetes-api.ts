@@ -10,6 +10,19 @@ export interface ResourceType {
 /** The field manager of everything that certman writes. */
 export const FIELD_MANAGER = 'certman';
 
+/** The fields of a manager: `f:<name>` with the fields in it, none when it owns the field as a whole. */
+export interface FieldSet {
+  readonly [field: string]: FieldSet;
+}
+
+/** What one manager wrote, and when last (RFC 3339, whole seconds). */
+export interface ManagedFieldsEntry {
+  readonly manager?: string;
+  readonly time?: string;
+  readonly subresource?: string;
+  readonly fieldsV1?: FieldSet;
+}
+
 /** The metadata that certman reads. The API server guarantees these types. */
 export interface ObjectMeta {
   readonly name: string;
@@ -22,7 +35,7 @@ export interface ObjectMeta {
   readonly deletionTimestamp?: string;
   readonly creationTimestamp?: string;
   readonly ownerReferences?: readonly Readonly<Record<string, unknown>>[];
-  readonly managedFields?: readonly Readonly<Record<string, unknown>>[];
+  readonly managedFields?: readonly ManagedFieldsEntry[];
 }
 
 /** Any API object: what is beside `metadata` is `unknown` until a schema has parsed it. */

@@ -73,10 +73,15 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     if (!issued || secret !== undefined) return undefined;
     return drift(`The certificate Secret ${certificate.secretName} is missing.`, serialNumber);
   },
-  function hasForeignData({ statusWrittenAt = '' }, { secret, certificate }) {
+  function hasForeignData({ statusWrites }, { secret, certificate }) {
     const { otherWrite, otherTime = '' } = secret?.dataWrites ?? {};
     // A write before the last status was evaluated: a Secret of certman-operator stays so until its renewal.
-    if (secret === undefined || secret.ownsData || otherWrite === undefined || otherTime < statusWrittenAt) {
+    if (
+      secret === undefined ||
+      secret.ownsData ||
+      otherWrite === undefined ||
+      otherTime < (statusWrites.ownTime ?? '')
+    ) {
       return undefined;
     }
     return drift(`The certificate Secret ${certificate.secretName} was changed by another field manager.`, otherWrite);
@@ -88,9 +93,9 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     const what = ownership.kind === 'orphaned' ? `lacks ${ownership.missing}` : `belongs to ${ownership.owner}`;
     return drift(`The certificate Secret ${certificate.secretName} ${what}.`);
   },
-  function hasForeignStatus({ name, unownedStatusFields, statusComplete, statusWrittenAt, statusWrites }) {
+  function hasForeignStatus({ name, unownedStatusFields, statusComplete, statusWrites }) {
     // A certman-operator status on an adopted object is drift, so that the workflow replaces it.
-    if (statusWrittenAt !== undefined && statusComplete && unownedStatusFields.length === 0) return undefined;
+    if (statusWrites.ownTime !== undefined && statusComplete && unownedStatusFields.length === 0) return undefined;
     return drift(
       `The status of the CertificateRequest ${name} was changed by another field manager.`,
       statusWrites.otherWrite,

@@ -1,12 +1,6 @@
 import { canonicalJson, digestOf } from '../../certificates/digest.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
-import {
-  type FieldWrites,
-  fieldWritesOf,
-  lastOtherManager,
-  ownedFieldsOf,
-  unownedFields,
-} from '../api/managed-fields.ts';
+import { type FieldWrites, fieldWritesOf, lastOtherManager, unownedFields } from '../api/managed-fields.ts';
 import { type ClusterOwner, clusterOwnersOf } from './certificate-request.ts';
 import { parseRequestSpec, parseRequestStatus, type RequestSpec, type RequestStatus } from './request-fields.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER } from './resources.ts';
@@ -29,8 +23,6 @@ export interface ObservedRequest extends RequestSpec, RequestStatus {
   readonly unownedStatusFields: readonly string[];
   readonly statusWrites: FieldWrites;
   readonly otherManager?: string;
-  /** Undefined when certman owns nothing of the status. */
-  readonly statusWrittenAt?: string;
 }
 
 /** certman never writes the first; the others are for information. */
@@ -39,7 +31,6 @@ const UNMANAGED_SPEC_FIELDS = new Set(['renewBeforeDays', 'apiURL', 'webConsoleU
 /** Never fails: an invalid field counts as absent. */
 export function observeRequest(object: KubernetesObject): ObservedRequest {
   const { metadata, spec, status } = object;
-  const ownStatus = ownedFieldsOf(object, 'status');
   return {
     ...parseRequestSpec(spec),
     ...parseRequestStatus(status),
@@ -52,11 +43,10 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     finalizer: metadata.finalizers?.includes(FINALIZER) === true,
     specDigest: digestOf(canonicalJson(spec)),
     specWrites: fieldWritesOf(object, 'spec'),
-    unownedSpecFields: unownedFields(ownedFieldsOf(object), 'spec', spec, UNMANAGED_SPEC_FIELDS),
-    unownedStatusFields: unownedFields(ownStatus, 'status', status),
-    statusWrites: fieldWritesOf(object, 'status', 'status'),
+    unownedSpecFields: unownedFields(object, 'spec', UNMANAGED_SPEC_FIELDS),
+    unownedStatusFields: unownedFields(object, 'status'),
+    statusWrites: fieldWritesOf(object, 'status'),
     otherManager: lastOtherManager(object),
-    statusWrittenAt: ownStatus.time,
   };
 }
 

@@ -4,7 +4,6 @@ import {
   fieldWritesOf,
   isOtherManagersChange,
   lastOtherManager,
-  ownedFieldsOf,
   ownsFields,
 } from '../api/managed-fields.ts';
 import { REQUEST_LABEL, secretOwnershipOf } from './secret-ownership.ts';
@@ -31,7 +30,7 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
     ownershipMetadata: { name, labels: label === undefined ? undefined : { [REQUEST_LABEL]: label }, ownerReferences },
     dataWrites: fieldWritesOf(object, 'data'),
     otherManager: lastOtherManager(object),
-    ownsData: ownsFields(ownedFieldsOf(object), 'data', TLS_ENTRIES),
+    ownsData: ownsFields(object, 'data', TLS_ENTRIES),
   };
 }
 
