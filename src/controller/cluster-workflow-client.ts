@@ -15,7 +15,7 @@ import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../
 import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contract/ids.ts';
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { Backoff, pause } from '../kubernetes/api/backoff.ts';
+import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import { keyOf } from './controller-cache.ts';
 
 const MAX_ATTEMPTS = 6;
@@ -130,8 +130,7 @@ export class ClusterWorkflowClient {
   /** @returns undefined when no such workflow runs, or the one to be started has completed. */
   async #retry<Result>(what: string, call: () => Promise<Result>): Promise<Result | undefined> {
     const { signal } = this.#options;
-    const backoff = new Backoff(200, 3_000);
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       try {
         const client = this.#options.client();
@@ -147,7 +146,7 @@ export class ClusterWorkflowClient {
         if (NON_RETRYABLE_CODES.has(grpc.code)) {
           throw new SignalRejected(`Temporal refused to ${what}: ${details}`, { cause: error });
         }
-        if (backoff.failures + 1 >= MAX_ATTEMPTS) {
+        if (attempt >= MAX_ATTEMPTS) {
           throw new CertmanError({
             code: 'temporal/unreachable',
             message: `Temporal could not be reached to ${what}: ${details}.`,
@@ -156,7 +155,7 @@ export class ClusterWorkflowClient {
           });
         }
       }
-      await pause(backoff.next(), signal);
+      await pause(backoffDelay(attempt, { first: 200, max: 3_000 }), signal);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { ClusterRef } from '../clusters/cluster-identity.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { Backoff, pause } from '../kubernetes/api/backoff.ts';
+import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { type EventDetails, recordEvent } from '../kubernetes/objects/events.ts';
@@ -20,19 +20,17 @@ export async function recordWarning(
   const { kubernetes, logger, signal } = context;
   const object = involvedObjectOf(cluster);
   const event: EventDetails = { type: 'Warning', reason, message };
-  const backoff = new Backoff(200, 2_000);
-  for (;;) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await recordEvent(withSignal(kubernetes, signal), object, event);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CertmanError)) throw error;
-      const waitMs = backoff.next();
-      if (error.info.retry !== 'transient' || backoff.failures >= MAX_ATTEMPTS) {
+      if (error.info.retry !== 'transient' || attempt >= MAX_ATTEMPTS) {
         const fields = { object: `${object.resource.kind} ${keyOf(object)}`, event, problem: error.message };
         return logger.warn(fields, 'An Event could not be recorded');
       }
-      await pause(waitMs, signal);
+      await pause(backoffDelay(attempt, { first: 200, max: 2_000 }), signal);
     }
   }
 }

@@ -39,16 +39,17 @@ export class Informer {
   readonly #informed: InformedResource;
   readonly #options: InformerOptions;
   readonly #checkpoint: ResourceVersionCheckpoint;
-  #onSynced: () => void = () => undefined;
-  /** Resolves when the first list is handled, or the API server does not know the kind. */
-  readonly synced = new Promise<void>((resolve) => {
-    this.#onSynced = resolve;
-  });
+  readonly #synced = Promise.withResolvers<void>();
 
   constructor(informed: InformedResource, options: InformerOptions) {
     this.#informed = informed;
     this.#options = options;
     this.#checkpoint = new ResourceVersionCheckpoint(options.resumeFrom);
+  }
+
+  /** Resolves when the first list is handled, or the API server does not know the kind. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
   }
 
   get resourceVersion(): string | undefined {
@@ -86,7 +87,7 @@ export class Informer {
           break;
         case 'listed':
           if (!event.known) await this.#handle(handler.onSynced?.(listed));
-          this.#checkpoint.begin(event.resourceVersion, this.#onSynced)();
+          this.#checkpoint.begin(event.resourceVersion, this.#synced.resolve)();
           listed = new Set();
           break;
         case 'applied':
@@ -106,7 +107,7 @@ export class Informer {
             );
           }
           absent = true;
-          this.#onSynced();
+          this.#synced.resolve();
           break;
       }
     }
@@ -117,14 +118,7 @@ export class Informer {
   /** Handles an event beside the next ones; waits only while the work queue is full. */
   async #handle(handled: Promise<void> | undefined, resourceVersion?: string): Promise<void> {
     const done = this.#checkpoint.begin(resourceVersion);
-    void (async () => {
-      try {
-        await handled;
-        done();
-      } catch (error) {
-        this.#options.onError(error);
-      }
-    })();
+    void Promise.resolve(handled).then(done).catch(this.#options.onError);
     await this.#options.queue.waitForCapacity();
   }
 }

@@ -1,5 +1,5 @@
 import { CertmanError } from '../failures/failure.ts';
-import { Backoff, pause } from '../kubernetes/api/backoff.ts';
+import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import { type ControllerLogger, OutageLog } from './outage-log.ts';
 import { PollSchedule } from './poll-schedule.ts';
 
@@ -31,8 +31,8 @@ export interface PollClient<Subject> {
 }
 
 interface HostOutage {
-  readonly backoff: Backoff;
   readonly log: OutageLog;
+  failures: number;
   /** Epoch milliseconds. */
   nextAttemptAt: number;
 }
@@ -120,12 +120,13 @@ export class Poller<Subject> {
   #recordFailure(host: string, failure: CertmanError): void {
     const { failurePauseMs, outageMessages } = this.#client;
     const outage = this.#outages.get(host) ?? {
-      backoff: new Backoff(failurePauseMs.first, failurePauseMs.max),
       log: new OutageLog(this.#logger, { host }, outageMessages),
+      failures: 0,
       nextAttemptAt: 0,
     };
     this.#outages.set(host, outage);
-    const pauseMs = pauseAfterFailure(outage.backoff.next(), failure, Date.now());
+    outage.failures += 1;
+    const pauseMs = pauseAfterFailure(backoffDelay(outage.failures, failurePauseMs), failure, Date.now());
     outage.nextAttemptAt = Date.now() + pauseMs;
     outage.log.failed(failure, pauseMs);
   }

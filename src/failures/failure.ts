@@ -101,7 +101,7 @@ export function failureInfo(parts: Omit<FailureInfo, 'retry'>): FailureInfo {
 
 /** What a thrower states; the retry mode follows from the code. */
 export interface FailureParts extends Omit<FailureInfo, 'retry' | 'notBefore'> {
-  readonly notBefore?: Date | undefined;
+  readonly notBefore?: Date | string;
   readonly cause?: unknown;
 }
 
@@ -112,7 +112,7 @@ export class CertmanError extends Error {
   constructor({ cause, notBefore, ...parts }: FailureParts) {
     super(parts.message, { cause });
     this.name = 'CertmanError';
-    this.info = failureInfo({ ...parts, notBefore: notBefore?.toISOString() });
+    this.info = failureInfo({ ...parts, notBefore: notBefore && new Date(notBefore).toISOString() });
   }
 
   get code(): FailureCode {
@@ -123,12 +123,5 @@ export class CertmanError extends Error {
 /** The same failure, marked as {@link FailureInfo.outcomeUnknown}. */
 export function withOutcomeUnknown(failure: CertmanError): CertmanError {
   const { code, message, remedy, notBefore } = failure.info;
-  return new CertmanError({
-    code,
-    message,
-    remedy,
-    notBefore: notBefore === undefined ? undefined : new Date(notBefore),
-    outcomeUnknown: true,
-    cause: failure,
-  });
+  return new CertmanError({ code, message, remedy, notBefore, outcomeUnknown: true, cause: failure });
 }

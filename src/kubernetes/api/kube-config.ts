@@ -4,16 +4,13 @@ import { CertmanError } from '../../failures/failure.ts';
 /** Name of client-node's context when it finds no configuration at all. */
 const EMPTY_CONTEXT = 'loaded-context';
 
-/** Where the configuration comes from. */
-export interface KubeConfigSource {
-  /** A kubeconfig file. Absent: KUBECONFIG, then ~/.kube/config, then the pod's ServiceAccount. */
-  readonly path?: string;
-  /** Absent: the file's current context. */
-  readonly context?: string;
-}
-
-/** Loads the first source that exists. @throws CertmanError `configuration/invalid` when unreadable or incomplete. */
-export function loadKubeConfig({ path, context }: KubeConfigSource = {}): KubeConfig {
+/**
+ * Loads a kubeconfig.
+ * @param source `path` absent: KUBECONFIG, then ~/.kube/config, then the pod's ServiceAccount, the first that exists;
+ * `context` absent: the file's current context.
+ * @throws CertmanError `configuration/invalid` when unreadable or incomplete.
+ */
+export function loadKubeConfig({ path, context }: { path?: string; context?: string } = {}): KubeConfig {
   const config = new KubeConfig();
   const env = process.env['KUBECONFIG'];
   const defaultSource = env ? `KUBECONFIG (${env})` : '~/.kube/config or the ServiceAccount of the pod';

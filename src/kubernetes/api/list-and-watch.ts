@@ -1,5 +1,5 @@
 import { CertmanError } from '../../failures/failure.ts';
-import { Backoff, pause } from './backoff.ts';
+import { backoffDelay, pause } from './backoff.ts';
 import type { KubernetesObject, ListOptions, ResourceType, WatchConnection } from './kubernetes-api.ts';
 import { acceptMetadata, buildQuery, listPages } from './list-pages.ts';
 import { collectionPath } from './resource-path.ts';
@@ -30,7 +30,7 @@ export interface ListAndWatchOptions extends Omit<ListOptions, 'labelSelector' |
 
 /** The server ends a watch after so long; shorter than the 5 minutes at which many load balancers cut. */
 const WATCH_SECONDS = { min: 240, max: 290 } as const;
-const BACKOFF_MS = { initial: 250, max: 10_000 } as const;
+const BACKOFF_MS = { first: 250, max: 10_000 };
 const MAX_RETRY_AFTER_MS = 60_000;
 const ABSENT_RETRY_MS = 60_000;
 /** A watch that ends sooner counts as a failure: a proxy may end every stream at once. */
@@ -38,9 +38,8 @@ const MIN_WATCH_MS = 1_000;
 /** Failures in a row after which the position is suspected instead of the connection. */
 const MAX_FAILURES_BEFORE_RELIST = 30;
 
-type NextStep =
-  /** `at`: the resourceVersion of a known state. */
-  { readonly do: 'list'; readonly at?: string } | { readonly do: 'watch'; readonly position: string };
+/** `at`: the resourceVersion of a known state. */
+type NextStep = { readonly do: 'list'; readonly at?: string } | { readonly do: 'watch'; readonly position: string };
 
 /**
  * All objects of a kind, then every change without gaps, across outages. Ends only by the signal and throws its reason.
@@ -52,7 +51,7 @@ export async function* listAndWatch(
   options: ListAndWatchOptions,
 ): AsyncGenerator<ListAndWatchEvent, never> {
   const { signal, resumeFrom } = options;
-  const backoff = new Backoff(BACKOFF_MS.initial, BACKOFF_MS.max);
+  let failures = 0;
   let step: NextStep =
     resumeFrom !== undefined && options.resumeMode === 'watch'
       ? { do: 'watch', position: resumeFrom }
@@ -60,18 +59,21 @@ export async function* listAndWatch(
   for (;;) {
     try {
       const startedAt = performance.now();
-      const events: AsyncGenerator<ListAndWatchEvent> =
+      const watching = step.do === 'watch';
+      const events: AsyncIterable<ListAndWatchEvent> =
         step.do === 'watch'
           ? watchEvents(connection, resource, step.position, options)
           : listEvents(connection, resource, step.at, options);
-      const watching = step.do === 'watch';
       for await (const event of events) {
-        if (backoff.failures > 0) options.onRecovery?.();
-        backoff.reset();
+        if (failures > 0) options.onRecovery?.();
+        failures = 0;
         if ('resourceVersion' in event) step = { do: 'watch', position: event.resourceVersion };
         yield event;
       }
-      if (watching && performance.now() - startedAt < MIN_WATCH_MS) await pause(backoff.next(), signal);
+      if (watching && performance.now() - startedAt < MIN_WATCH_MS) {
+        failures += 1;
+        await pause(backoffDelay(failures, BACKOFF_MS), signal);
+      }
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CertmanError)) throw error;
@@ -81,8 +83,9 @@ export async function* listAndWatch(
         await pause(ABSENT_RETRY_MS, signal);
         continue;
       }
-      if (requiresRelist(error) || backoff.failures >= MAX_FAILURES_BEFORE_RELIST) step = { do: 'list' };
-      const waitMs = Math.max(backoff.next(), retryAfterMs(error));
+      if (requiresRelist(error) || failures >= MAX_FAILURES_BEFORE_RELIST) step = { do: 'list' };
+      failures += 1;
+      const waitMs = Math.max(backoffDelay(failures, BACKOFF_MS), retryAfterMs(error));
       options.onFailure?.(error, waitMs);
       await pause(waitMs, signal);
     }
@@ -127,14 +130,8 @@ async function* watchEvents(
 
 /** Whether resuming at this position cannot work: forgotten, not there yet, or followed by an unreadable change. */
 function requiresRelist({ code, message }: CertmanError): boolean {
-  return (
-    code === 'kubernetes/gone' ||
-    code === 'kubernetes/notFound' ||
-    code === 'kubernetes/invalid' ||
-    code === 'kubernetes/unexpected' ||
-    // An API server restored from a backup is behind the position; it says so as a time-out.
-    /too large resource version/i.test(message)
-  );
+  // An API server restored from a backup is behind the position; it says so as a time-out.
+  return /^kubernetes\/(gone|notFound|invalid|unexpected)$/.test(code) || /too large resource version/i.test(message);
 }
 
 function retryAfterMs({ info: { notBefore } }: CertmanError): number {
