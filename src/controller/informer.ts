@@ -117,8 +117,8 @@ export class Informer {
 
   /** Handles an event beside the next ones; waits only while the work queue is full. */
   async #handle(handled: Promise<void> | undefined, resourceVersion?: string): Promise<void> {
-    const done = this.#checkpoint.begin(resourceVersion);
-    void Promise.resolve(handled).then(done).catch(this.#options.onError);
+    const markHandled = this.#checkpoint.begin(resourceVersion);
+    void Promise.resolve(handled).then(markHandled).catch(this.#options.onError);
     await this.#options.queue.waitForCapacity();
   }
 }
