@@ -48,10 +48,7 @@ export function wrapActivity<Args extends unknown[], Result>(
   return async (...args) => {
     const context = Context.current();
     heartbeatDetails.set(context, () => context.info.heartbeatDetails);
-    // Local activities do not heartbeat.
-    const timer = context.info.isLocal
-      ? undefined
-      : setInterval(() => context.heartbeat(heartbeatDetails.get(context)?.()), HEARTBEAT_INTERVAL_MS);
+    const timer = setInterval(() => context.heartbeat(heartbeatDetails.get(context)?.()), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
     } catch (error) {

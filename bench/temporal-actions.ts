@@ -7,7 +7,6 @@ export const ACTIONS = [
   'signals',
   'updates',
   'activities',
-  'local activities',
   'timers',
   'search attribute upserts',
 ] as const;
@@ -17,7 +16,7 @@ export type Action = (typeof ACTIONS)[number];
 /** Cost of one history. */
 export interface HistoryCost {
   readonly events: number;
-  /** All local activities of one workflow task are one action; a child is counted in its own history. */
+  /** A child is counted in its own history. */
   readonly actions: Readonly<Record<Action, number>>;
 }
 
@@ -25,7 +24,6 @@ export interface HistoryCost {
 export async function historyCost(client: Client, workflowId: string, runId?: string, after = 0): Promise<HistoryCost> {
   const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   const actions = Object.fromEntries(ACTIONS.map((action) => [action, 0])) as Record<Action, number>;
-  const tasksWithMarkers = new Set<string>();
   const counted = (events ?? []).filter(({ eventId }) => Number(eventId) > after);
   for (const event of counted) {
     if (event.workflowExecutionStartedEventAttributes) actions['workflows started'] += 1;
@@ -35,10 +33,7 @@ export async function historyCost(client: Client, workflowId: string, runId?: st
     actions.activities += event.activityTaskStartedEventAttributes?.attempt ?? 0;
     if (event.timerStartedEventAttributes) actions.timers += 1;
     if (event.upsertWorkflowSearchAttributesEventAttributes) actions['search attribute upserts'] += 1;
-    const marker = event.markerRecordedEventAttributes;
-    if (marker) tasksWithMarkers.add(String(marker.workflowTaskCompletedEventId));
   }
-  actions['local activities'] = tasksWithMarkers.size;
   return { events: counted.length, actions };
 }
 

@@ -1,13 +1,11 @@
 /** The activities as workflows call them: time-outs and retry policies, each with its reason. */
-import { ActivityCancellationType, isCancellation, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type {
   Activities,
   ApplyCertificateRequestInput,
-  DecommissionRules,
   ReportStatusInput,
   RequestObservation,
 } from '../src/contract/activities.ts';
-import { failureIn } from './failures.ts';
 
 /** Every activity heartbeats (wrap-activity.ts): if its worker is killed, it is retried elsewhere after this. */
 const HEARTBEAT_TIMEOUT = '10 seconds';
@@ -57,59 +55,20 @@ const kubernetesActivities = proxyActivities<Activities>({
   cancellationType: AWAIT_CANCELLATION,
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
-/** Deletions: retried as long as every write to the API server. */
-export const { removeBundle, removeFinalizer } = kubernetesActivities;
-
-// Every evaluation runs these first as local activities: quick and idempotent, at a third of a regular activity's cost.
-// The regular activity takes over when the API server does not answer, so that a worker does not wait out an outage.
-const localActivities = proxyLocalActivities<Activities>({
-  startToCloseTimeout: '5 seconds',
-  cancellationType: AWAIT_CANCELLATION,
-  retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
-});
+/** Reads the worker's settings; deletes what a bundle left; removes the finalizer. */
+export const { decommissionRules, removeBundle, removeFinalizer } = kubernetesActivities;
 
 /** Applies the CertificateRequest and reads the Secret. */
 export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
-  return await localThenRegular(
-    () => localActivities.applyCertificateRequest(input),
-    () =>
-      kubernetesActivities.applyCertificateRequest.executeWithOptions(
-        { summary: `apply the CertificateRequest of ${input.bundle.name}` },
-        [input],
-      ),
-  );
+  const options = { summary: `apply the CertificateRequest of ${input.bundle.name}` };
+  return await kubernetesActivities.applyCertificateRequest.executeWithOptions(options, [input]);
 }
 
 /** Writes a bundle's status and Event. */
 export async function reportStatus(input: ReportStatusInput): Promise<void> {
   const { bundleName, state } = input.report;
-  await localThenRegular(
-    () => localActivities.reportStatus(input),
-    () =>
-      kubernetesActivities.reportStatus.executeWithOptions({ summary: `write status ${state} of ${bundleName}` }, [
-        input,
-      ]),
-  );
-}
-
-/** Reads the worker's settings. */
-export async function decommissionRules(): Promise<DecommissionRules> {
-  return await localActivities.decommissionRules();
-}
-
-async function localThenRegular<T>(local: () => Promise<T>, regular: () => Promise<T>): Promise<T> {
-  try {
-    return await local();
-  } catch (error) {
-    if (isCancellation(error) || !isTransient(error)) throw error;
-    return await regular();
-  }
-}
-
-/** A time-out counts as transient: it says nothing about the request. */
-function isTransient(error: unknown): boolean {
-  const { code, retry } = failureIn(error);
-  return retry === 'transient' || code === 'internal/unexpected';
+  const options = { summary: `write status ${state} of ${bundleName}` };
+  await kubernetesActivities.reportStatus.executeWithOptions(options, [input]);
 }
 
 /** A few attempts at once; then the decommission's retry schedule. */

@@ -1,5 +1,5 @@
 /** The only writer of one cluster's certificates. A standalone CertificateRequest is a cluster of one bundle. */
-import { allHandlersFinished, condition, continueAsNew, setHandler, sleep } from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, setHandler } from '@temporalio/workflow';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -87,11 +87,9 @@ async function runOrDecommission(cluster: ClusterCertificates, bundle: Bundle): 
   else if (await decommissionRemovedBundle(bundle)) cluster.forget(bundle);
 }
 
-// Ends the run on a timer, to drain signals: a run that ends on a local activity's result can lose one, because on a
-// task retry the recorded result is delivered first.
+// A message that arrives meanwhile is never lost: the server refuses the end of a run that has not seen it.
 async function continueAsNewUnless(cluster: ClusterCertificates, isOvertaken: () => boolean): Promise<void> {
   await condition(() => allHandlersFinished() || isOvertaken());
-  await sleep(1, { summary: 'drain signals, then continue as new' });
   if (allHandlersFinished() && !isOvertaken())
     await continueAsNew<typeof clusterCertificates>(cluster.continueAsNewInput());
 }

@@ -17,7 +17,6 @@ vi.mock('@temporalio/workflow', async (original) => ({
     }
   },
   proxyActivities: () => ({}),
-  proxyLocalActivities: () => ({}),
 }));
 
 const bundleView = (name: string): BundleView => ({
