@@ -79,6 +79,10 @@ describe.each([...SHAPES])('of the shape %s', (shape) => {
     expect(await replayOn('next', of(shape))).toEqual(new Map());
   });
 
+  test('no history has the marker of a local activity', () => {
+    expect(JSON.stringify(of(shape).map(({ history }) => history))).not.toContain('core_local_activity');
+  });
+
   test('no history names the machine that recorded it', () => {
     const text = JSON.stringify(of(shape).map(({ history }) => history));
     expect(text).not.toMatch(/stackTrace":"[^"]|file:\/\/|\/home\/|\/root\/|@[\w-]+"/);
