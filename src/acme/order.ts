@@ -39,23 +39,22 @@ export async function placeNewOrder(
   order: NewOrder,
   onReplacesRejected: (rejection: CertmanError) => void = () => undefined,
 ): Promise<Order> {
-  const { renewalInfo } = await ca.directory();
+  const { newOrder, renewalInfo } = await ca.directory();
   if (order.replaces !== undefined && renewalInfo !== undefined) {
     try {
-      return await postNewOrder(ca, order);
+      return await postNewOrder(ca, newOrder, order);
     } catch (error) {
       if (!(error instanceof AcmeProblemError) || !rejectsReplaces(error)) throw error;
       onReplacesRejected(error);
     }
   }
-  return postNewOrder(ca, { ...order, replaces: undefined });
+  return postNewOrder(ca, newOrder, { ...order, replaces: undefined });
 }
 
-async function postNewOrder(ca: AcmeClient, { dnsNames, profile, replaces }: NewOrder): Promise<Order> {
-  const { newOrder } = await ca.directory();
-  const identifiers = dnsNames.map((value) => ({ type: 'dns', value }));
-  const payload = { identifiers, profile, replaces };
-  const answer = await ca.post({ resource: 'newOrder', url: newOrder, payload, schema: orderSchema });
+async function postNewOrder(ca: AcmeClient, url: string, order: NewOrder): Promise<Order> {
+  const { dnsNames, profile, replaces } = order;
+  const payload = { identifiers: dnsNames.map((value) => ({ type: 'dns', value })), profile, replaces };
+  const answer = await ca.post({ resource: 'newOrder', url, payload, schema: orderSchema });
   if (answer.location !== undefined) return toOrder(ca, answer, answer.location);
   throw new CertmanError({
     code: 'acme/unexpected',

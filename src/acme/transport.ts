@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici';
 import { errorCodeOf } from '../failures/error-code.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, type FailureParts } from '../failures/failure.ts';
 
 /** An order of 100 names has about 12 KB, a chain about 6 KB. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -31,12 +31,10 @@ export interface TransportResponse {
 /** HTTP to one CA over persistent connections, with a time-out for each request and a size limit for each answer. */
 export class AcmeTransport {
   readonly #agent: Agent;
-  readonly #userAgent: string;
-  readonly #timeoutMs: number;
+  readonly #options: TransportOptions;
 
   constructor(options: TransportOptions) {
-    this.#userAgent = options.userAgent;
-    this.#timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    this.#options = options;
     this.#agent = new Agent({
       connections: CONNECTIONS,
       allowH2: false,
@@ -54,16 +52,18 @@ export class AcmeTransport {
     signal?: AbortSignal,
   ): Promise<TransportResponse> {
     signal?.throwIfAborted();
+    const { userAgent, timeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
     const abort = new AbortController();
     const cancel = (): void => abort.abort(signal?.reason);
-    const timer = setTimeout(() => abort.abort(new RequestTimeout()), this.#timeoutMs);
+    const expire = (): void => abort.abort(unreachableError(url, `no answer within ${timeoutMs / 1000} s`));
+    const timer = setTimeout(expire, timeoutMs);
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       const answer = await request(url, {
         method,
         dispatcher: this.#agent,
         signal: abort.signal,
-        headers: { 'user-agent': this.#userAgent, ...(body && { 'content-type': 'application/jose+json' }) },
+        headers: { 'user-agent': userAgent, ...(body && { 'content-type': 'application/jose+json' }) },
         body: body ?? null,
       });
       const headers = firstValues(answer.headers);
@@ -71,7 +71,7 @@ export class AcmeTransport {
       return { status: answer.statusCode, headers, data: parseBody(headers['content-type'], text) };
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      throw toCertmanError(url, error, this.#timeoutMs);
+      throw error instanceof CertmanError ? error : toCertmanError(url, error);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', cancel);
@@ -82,8 +82,6 @@ export class AcmeTransport {
     await this.#agent.destroy();
   }
 }
-
-class RequestTimeout extends Error {}
 
 function firstValues(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
   return Object.fromEntries(
@@ -109,25 +107,19 @@ const UNTRUSTED_TLS_CODES = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-function toCertmanError(url: string, error: unknown, timeoutMs: number): CertmanError {
-  if (error instanceof CertmanError) return error;
+function toCertmanError(url: string, cause: unknown): CertmanError {
   const { host } = new URL(url);
-  const code = errorCodeOf(error);
+  const code = errorCodeOf(cause);
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-    return new CertmanError({
-      code: 'acme/unexpected',
-      message: `The answer of ${host} is larger than ${MAX_BODY_BYTES / 1024} KiB, more than any ACME answer.`,
-      cause: error,
-    });
+    const message = `The answer of ${host} is larger than ${MAX_BODY_BYTES / 1024} KiB, more than any ACME answer.`;
+    return new CertmanError({ code: 'acme/unexpected', message, cause });
   }
-  const timedOut = error instanceof RequestTimeout;
   const untrusted = code !== undefined && UNTRUSTED_TLS_CODES.has(code);
-  return new CertmanError({
-    code: 'acme/unreachable',
-    message: `The CA at ${host} cannot be reached: ${timedOut ? `no answer within ${timeoutMs / 1000} s` : (code ?? 'the connection failed')}.`,
-    remedy: untrusted
-      ? `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`
-      : undefined,
-    cause: error,
-  });
+  const remedy = `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`;
+  return unreachableError(url, code ?? 'the connection failed', { cause, remedy: untrusted ? remedy : undefined });
+}
+
+function unreachableError(url: string, why: string, more: Partial<FailureParts> = {}): CertmanError {
+  const message = `The CA at ${new URL(url).host} cannot be reached: ${why}.`;
+  return new CertmanError({ code: 'acme/unreachable', message, ...more });
 }

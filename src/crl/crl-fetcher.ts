@@ -1,4 +1,4 @@
-import { Agent } from 'undici';
+import { Agent, request } from 'undici';
 import { errorCodeOf } from '../failures/error-code.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
@@ -48,13 +48,10 @@ export class CrlFetcher {
    */
   async fetch(url: string, signal: AbortSignal): Promise<FetchedCrl> {
     const { userAgent, timeoutMs } = this.#options;
-    const { origin, pathname, search } = new URL(url);
     signal.throwIfAborted();
     try {
-      const { statusCode, headers, body } = await this.#agent.request({
-        origin,
-        path: pathname + search,
-        method: 'GET',
+      const { statusCode, headers, body } = await request(url, {
+        dispatcher: this.#agent,
         headers: { 'user-agent': userAgent, accept: 'application/pkix-crl' },
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       });
