@@ -34,7 +34,8 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
     reason: 'reason' in gate ? gate.reason : undefined,
     finalizer: view.finalizer,
     limitedSupport: view.limitedSupport,
-    served: (isSameObject(previous, view) && previous.served) || needsWorkflow(gate, view),
+    // Re-created under the same name, it is another object.
+    served: (previous?.uid === cluster.uid && previous.served) || needsWorkflow(gate, view),
     certificates: view.bundles.map((bundle) => ({
       bundleName: bundle.name,
       requestName: requestNameOf(view.identity, bundle),
@@ -47,9 +48,4 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
 /** Whether a cluster without a workflow needs one. */
 export function needsWorkflow(gate: Gate, view: ClusterView): boolean {
   return view.finalizer || (gate.kind === 'serve' && view.bundles.length > 0);
-}
-
-/** A ClusterDeployment that was re-created under the same name is another object. */
-export function isSameObject(previous: CachedCluster | undefined, view: ClusterView): previous is CachedCluster {
-  return previous?.uid === view.identity.uid;
 }

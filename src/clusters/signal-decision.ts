@@ -1,4 +1,4 @@
-import { type CachedCluster, isSameObject, needsWorkflow } from './cached-cluster.ts';
+import { type CachedCluster, needsWorkflow } from './cached-cluster.ts';
 import { type ClusterView, clusterDigest } from './cluster-view.ts';
 import { type GateReason, gateOf } from './gate.ts';
 
@@ -11,7 +11,8 @@ export type SignalDecision =
 
 /** Which signal the workflow of an observed cluster needs. @param previous undefined when it is new. */
 export function decideSignal(previous: CachedCluster | undefined, view: ClusterView): SignalDecision {
-  const before = isSameObject(previous, view) ? previous : undefined;
+  // Re-created under the same name, it is another object.
+  const before = previous?.uid === view.identity.uid ? previous : undefined;
   const gate = gateOf(view);
   const changed = before?.digest !== clusterDigest(view);
   if (before?.served === true || needsWorkflow(gate, view)) {

@@ -5,9 +5,9 @@ import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withSignal } from '../kubernetes/api/with-signal.ts';
+import { certificateFacts } from '../kubernetes/objects/certificate-facts.ts';
 import { deleteStagingKey, readStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import { applyTlsSecret, readTlsSecret, type TlsSecret } from '../kubernetes/objects/tls-secret.ts';
-import { certificateFacts } from '../kubernetes/objects/tls-secret-data.ts';
 import type { IssuanceContext } from './context.ts';
 
 /** The certificate that was in the Secret. One of 100 names has some 4 KB. */

@@ -9,8 +9,7 @@ import type { OperatorSettings } from './operator-settings.ts';
 import { addClusterDeploymentFinalizer, addStandaloneFinalizer, isStandalone } from './primary-object.ts';
 import { adoptSecret, requireExclusiveSecret } from './secret-ownership.ts';
 import type { StatusWriter } from './status-writer.ts';
-import { readTlsSecret } from './tls-secret.ts';
-import { observationOf } from './tls-secret-data.ts';
+import { observationOf, readTlsSecret } from './tls-secret.ts';
 
 /** Access to the management cluster: the API with an activity's signal, the rest shared by all of a process. */
 export interface ManagementClusterAccess {

@@ -1,8 +1,8 @@
 /** AWS credentials for a cluster's DNS: a Secret in its namespace or, with STS, aws-account-operator's role chain. */
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
-import type { KubernetesApi } from '../api/kubernetes-api.ts';
-import { isObjectName } from '../api/resource-path.ts';
+import type { KubernetesApi, ObjectKey } from '../api/kubernetes-api.ts';
+import { describeObject, isObjectName } from '../api/resource-path.ts';
 import { ACCOUNT_CLAIMS, CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
@@ -19,11 +19,8 @@ export interface AwsCredentials {
 }
 
 /** From a Secret. @throws CertmanError `dns/credentialsMissing` (no Secret), `dns/credentialsMalformed` (bad entry). */
-export async function readAwsCredentials(
-  kubernetes: KubernetesApi,
-  secret: { readonly namespace: string; readonly name: string },
-): Promise<AwsCredentials> {
-  const where = `Secret ${secret.namespace}/${secret.name}`;
+export async function readAwsCredentials(kubernetes: KubernetesApi, secret: ObjectKey): Promise<AwsCredentials> {
+  const where = describeObject(SECRETS, secret);
   const found = isObjectName(secret.name) ? await kubernetes.get(SECRETS, secret) : undefined;
   if (found === undefined) {
     throw missingError(
@@ -70,12 +67,9 @@ const configMapDataSchema = z.record(z.string(), z.string()).catch({});
  * The roles for an STS cluster, from the ConfigMap and from the AccountClaim of the cluster's name.
  * @throws CertmanError `dns/credentialsMissing` or `dns/credentialsMalformed`, with the object that is wrong.
  */
-export async function readStsRoles(
-  kubernetes: KubernetesApi,
-  claim: { readonly namespace: string; readonly name: string },
-): Promise<StsRoles> {
+export async function readStsRoles(kubernetes: KubernetesApi, claim: ObjectKey): Promise<StsRoles> {
   const [jumpRoleArn, found] = await Promise.all([readJumpRole(kubernetes), kubernetes.get(ACCOUNT_CLAIMS, claim)]);
-  const where = `AccountClaim ${claim.namespace}/${claim.name}`;
+  const where = describeObject(ACCOUNT_CLAIMS, claim);
   if (found === undefined) {
     throw missingError(
       `The cluster uses STS, but there is no ${where} that names its role.`,
@@ -94,7 +88,7 @@ export async function readStsRoles(
 }
 
 async function readJumpRole(kubernetes: KubernetesApi): Promise<string> {
-  const where = `ConfigMap ${STS_CONFIG_MAP.namespace}/${STS_CONFIG_MAP.name}`;
+  const where = describeObject(CONFIG_MAPS, STS_CONFIG_MAP);
   const remedy = `Set ${JUMP_ROLE_ENTRY} there to the ARN of the role that may assume the customers' roles.`;
   const configMap = await kubernetes.get(CONFIG_MAPS, STS_CONFIG_MAP);
   if (configMap === undefined) throw missingError(`${where} does not exist.`, remedy);

@@ -78,27 +78,27 @@ export function clusterOwnersOf({ ownerReferences = [] }: ObjectMeta): readonly 
 /** Ownership of a CertificateRequest from a cluster's point of view. `orphaned`: no ClusterDeployment owns it. */
 export type RequestOwnership =
   | { readonly kind: 'owned' | 'orphaned' }
-  | { readonly kind: 'foreign'; readonly ownerName: string; readonly ownerUid: string };
+  | { readonly kind: 'foreign'; readonly owner: ClusterOwner };
 
 /** Whose a CertificateRequest is. */
 export function requestOwnershipOf(metadata: ObjectMeta, cluster: Pick<ClusterIdentity, 'uid'>): RequestOwnership {
   const owners = clusterOwnersOf(metadata);
-  const other = owners.find((owner) => owner.uid !== cluster.uid);
-  if (other !== undefined) return { kind: 'foreign', ownerName: other.name, ownerUid: other.uid };
+  const owner = owners.find(({ uid }) => uid !== cluster.uid);
+  if (owner !== undefined) return { kind: 'foreign', owner };
   return { kind: owners.length === 0 ? 'orphaned' : 'owned' };
 }
 
 /** Two ClusterDeployments need a CertificateRequest of the same name; the first keeps it. */
 export function foreignRequestError(
   { namespace, name }: ObjectMeta,
-  { ownerName, ownerUid }: RequestOwnership & { kind: 'foreign' },
+  owner: ClusterOwner,
   cluster: ClusterIdentity,
 ): CertmanError {
   return new CertmanError({
     code: 'kubernetes/ownedByOther',
-    message: `CertificateRequest ${namespace}/${name}, which ClusterDeployment ${cluster.name} (uid ${cluster.uid}) needs, belongs to ClusterDeployment ${ownerName} (uid ${ownerUid}) and is left unchanged.`,
+    message: `CertificateRequest ${namespace}/${name}, which ClusterDeployment ${cluster.name} (uid ${cluster.uid}) needs, belongs to ClusterDeployment ${owner.name} (uid ${owner.uid}) and is left unchanged.`,
     remedy:
-      ownerName === cluster.name
+      owner.name === cluster.name
         ? 'It belongs to an earlier cluster of the same name; once that is removed, certman continues by itself.'
         : 'Rename the bundle of one of the two clusters: <cluster>-<bundle> must be unique in a namespace.',
   });

@@ -4,7 +4,7 @@ import type { ObservedSecret } from './observed-secret.ts';
 import { secretOwnershipOf } from './secret-ownership.ts';
 
 /** A renewal or an attempt that is later than this was missed. */
-export const MAX_OVERDUE_MS = 3_600_000;
+const MAX_OVERDUE_MS = 3_600_000;
 
 /** A difference between a certificate's objects and what certman left; the workflow decides on the repair. */
 export interface Drift {

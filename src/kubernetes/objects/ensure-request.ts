@@ -56,8 +56,8 @@ async function applyUnlessForeign(
     if (found === undefined) throw error;
     const ownership = requestOwnershipOf(found.metadata, identity);
     const deleting = found.metadata.deletionTimestamp !== undefined;
-    if (ownership.kind === 'foreign' && !(deleting && ownership.ownerName === identity.name)) {
-      throw foreignRequestError(found.metadata, ownership, identity);
+    if (ownership.kind === 'foreign' && !(deleting && ownership.owner.name === identity.name)) {
+      throw foreignRequestError(found.metadata, ownership.owner, identity);
     }
     if (!deleting) throw error;
     return found;

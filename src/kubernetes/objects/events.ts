@@ -39,21 +39,14 @@ export async function recordEvent(
       // Gone between two requests, it is created after all.
       while ((await kubernetes.create(EVENTS, event)) === undefined) {
         const found = await kubernetes.get(EVENTS, event.metadata);
-        if (found !== undefined && (await incrementCount(kubernetes, found, event['lastTimestamp']))) return;
+        if (found === undefined) continue;
+        const fields = { '/count': countSchema.parse(found).count + 1, '/lastTimestamp': event['lastTimestamp'] };
+        if ((await patchIfUnchanged(kubernetes, EVENTS, found.metadata, fields)) !== undefined) return;
       }
     });
   } catch (error) {
     if (!isFailure(error, 'kubernetes/notFound')) throw error;
   }
-}
-
-async function incrementCount(
-  kubernetes: KubernetesApi,
-  { metadata, ...found }: KubernetesObject,
-  lastTimestamp: unknown,
-): Promise<boolean> {
-  const fields = { '/count': countSchema.parse(found).count + 1, '/lastTimestamp': lastTimestamp };
-  return (await patchIfUnchanged(kubernetes, EVENTS, metadata, fields)) !== undefined;
 }
 
 /** The object to create. Its name follows from the content, so that a repeated Event counts up. */

@@ -56,12 +56,10 @@ export function createOperatorSettings(deps: {
 async function readAccount(kubernetes: KubernetesApi, namespace: string): Promise<AcmeAccountSettings> {
   const where = `Secret ${namespace}/${ACCOUNT_SECRET}`;
   const remedy = `Put the ACME account into ${where} with the keys ${ACCOUNT_KEY_ENTRY} (PEM) and ${ACCOUNT_URL_ENTRY} (as the CA gave it at registration); issuance then continues by itself.`;
-  const missing = (what: string): CertmanError =>
-    new CertmanError({
-      code: 'acme/accountMissing',
-      message: `No certificate can be ordered: ${where} ${what}.`,
-      remedy,
-    });
+  const missing = (what: string): CertmanError => {
+    const message = `No certificate can be ordered: ${where} ${what}.`;
+    return new CertmanError({ code: 'acme/accountMissing', message, remedy });
+  };
   const invalid = (why: string): CertmanError =>
     new CertmanError({ code: 'acme/accountInvalid', message: `In ${where}, ${why}.`, remedy });
   const secret = await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET });

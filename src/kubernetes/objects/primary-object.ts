@@ -1,4 +1,4 @@
-import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import type { ClusterRef } from '../../clusters/cluster-identity.ts';
 import type { FinalizerOutcome } from '../../contract/activities.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
@@ -12,17 +12,17 @@ import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resource
 const MAX_ATTEMPTS = 3;
 
 /** Whether it is a standalone CertificateRequest. */
-export function isStandalone({ kind }: Pick<ClusterIdentity, 'kind'>): boolean {
+export function isStandalone({ kind }: Pick<ClusterRef, 'kind'>): boolean {
   return kind === 'CertificateRequest';
 }
 
 /** Kind of the object that a workflow serves. */
-export function primaryResource(identity: Pick<ClusterIdentity, 'kind'>): ResourceType {
+export function primaryResource(identity: Pick<ClusterRef, 'kind'>): ResourceType {
   return isStandalone(identity) ? CERTIFICATE_REQUESTS : CLUSTER_DEPLOYMENTS;
 }
 
 /** The object, to record an Event on. */
-export function involvedObjectOf(identity: Omit<ClusterIdentity, 'managementCluster'>): InvolvedObject {
+export function involvedObjectOf(identity: ClusterRef): InvolvedObject {
   const { namespace, name, uid } = identity;
   return { resource: primaryResource(identity), namespace, name, uid };
 }
@@ -33,7 +33,7 @@ export function involvedObjectOf(identity: Omit<ClusterIdentity, 'managementClus
  */
 export async function addClusterDeploymentFinalizer(
   kubernetes: KubernetesApi,
-  identity: ClusterIdentity,
+  identity: ClusterRef,
 ): Promise<KubernetesObject> {
   const { namespace, name, uid } = identity;
   try {
@@ -54,7 +54,7 @@ export async function addClusterDeploymentFinalizer(
 /** As {@link addClusterDeploymentFinalizer}, by JSON patch: an apply would remove what was applied for a cluster. */
 export async function addStandaloneFinalizer(
   kubernetes: KubernetesApi,
-  identity: ClusterIdentity,
+  identity: ClusterRef,
 ): Promise<KubernetesObject> {
   const request = await retryOnConflict(MAX_ATTEMPTS, async () => {
     const found = await kubernetes.get(CERTIFICATE_REQUESTS, identity);
@@ -72,7 +72,7 @@ export async function addStandaloneFinalizer(
 /** Removes the finalizer after an Event for each leftover. @returns `kept` for a standalone request that stays. */
 export async function releasePrimaryObject(
   kubernetes: KubernetesApi,
-  identity: ClusterIdentity,
+  identity: ClusterRef,
   leftovers: readonly FailureInfo[],
 ): Promise<FinalizerOutcome> {
   const resource = primaryResource(identity);
@@ -87,7 +87,7 @@ export async function releasePrimaryObject(
   return (await removeFinalizer(kubernetes, resource, found, FINALIZER)) ? 'released' : 'absent';
 }
 
-function goneError(identity: ClusterIdentity, cause?: unknown): CertmanError {
+function goneError(identity: ClusterRef, cause?: unknown): CertmanError {
   return new CertmanError({
     code: 'kubernetes/notFound',
     message: `${describeObject(primaryResource(identity), identity)} with uid ${identity.uid} does not exist any more.`,
@@ -96,7 +96,7 @@ function goneError(identity: ClusterIdentity, cause?: unknown): CertmanError {
   });
 }
 
-function deletingError(identity: ClusterIdentity, cause?: unknown): CertmanError {
+function deletingError(identity: ClusterRef, cause?: unknown): CertmanError {
   return new CertmanError({
     code: 'kubernetes/conflict',
     message: `${describeObject(primaryResource(identity), identity)} is being deleted, so no certificate is started for it.`,

@@ -5,7 +5,7 @@ import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta } from '../
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { apiVersionOf } from '../api/resource-path.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';
-import { observeRequest } from './observed-request.ts';
+import { parseRequestSpec } from './request-fields.ts';
 import { CERTIFICATE_REQUESTS, SECRETS } from './resources.ts';
 
 /** Label on a certificate's Secret: name of the CertificateRequest. Shared with certman-operator. */
@@ -14,6 +14,8 @@ export const REQUEST_LABEL = 'certificate_request';
 /** Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
 const MAX_LABEL_LENGTH = 63;
 const MAX_ATTEMPTS = 3;
+
+type OwnerReference = Readonly<Record<string, unknown>>;
 
 /** Ownership of a Secret, from a request's point of view. */
 export type SecretOwnership =
@@ -29,10 +31,7 @@ export function requestLabel(requestName: string): Readonly<Record<string, strin
 }
 
 /** Owner reference to a CertificateRequest. */
-export function controllerReferenceTo({
-  name,
-  uid,
-}: Pick<ObjectRef, 'name' | 'uid'>): Readonly<Record<string, unknown>> {
+export function controllerReferenceTo({ name, uid }: Pick<ObjectRef, 'name' | 'uid'>): OwnerReference {
   const { kind } = CERTIFICATE_REQUESTS;
   return { apiVersion: apiVersionOf(CERTIFICATE_REQUESTS), kind, name, uid, controller: true };
 }
@@ -116,7 +115,8 @@ export async function requireExclusiveSecret(
 ): Promise<void> {
   const { namespace, name } = request.metadata;
   for await (const other of kubernetes.list(CERTIFICATE_REQUESTS, { namespace })) {
-    if (observeRequest(other).secretName !== secretName || !isOlder(other.metadata, request.metadata)) continue;
+    if (parseRequestSpec(other['spec']).secretName !== secretName || !isOlder(other.metadata, request.metadata))
+      continue;
     throw new CertmanError({
       code: 'kubernetes/ownedByOther',
       message: `Secret ${namespace}/${secretName}, which CertificateRequest ${name} names, is also named by the older CertificateRequest ${other.metadata.name}, whose certificate it holds.`,
@@ -131,6 +131,6 @@ function isOlder(left: ObjectMeta, right: ObjectMeta): boolean {
   return leftTime === rightTime ? left.name < right.name : leftTime < rightTime;
 }
 
-function isRequest(owner: Readonly<Record<string, unknown>>, name?: string): boolean {
+function isRequest(owner: OwnerReference, name?: string): boolean {
   return owner['kind'] === CERTIFICATE_REQUESTS.kind && (name === undefined || owner['name'] === name);
 }

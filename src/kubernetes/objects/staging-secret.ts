@@ -41,7 +41,16 @@ export async function ensureStagingKey(
   { request, orderUrl, makeKey }: EnsureStagingKeyInput,
 ): Promise<string> {
   const keyPem = await makeKey();
-  const secret = buildStagingSecret(request, orderUrl, keyPem);
+  const secret = {
+    metadata: {
+      ...stagingKeyOf(request),
+      labels: { [STAGING_LABEL]: 'true' },
+      annotations: { [STAGING_ORDER_ANNOTATION]: orderUrl },
+      ownerReferences: [controllerReferenceTo(request)],
+    },
+    type: 'Opaque',
+    data: { [STAGING_KEY]: encodeSecretText(keyPem) },
+  };
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     if ((await kubernetes.create(SECRETS, secret)) !== undefined) return keyPem;
     const found = await getStagingSecret(kubernetes, request);
@@ -90,17 +99,4 @@ function stagedKey({ metadata, data }: KubernetesObject, orderUrl: string): stri
   if (metadata.annotations?.[STAGING_ORDER_ANNOTATION] !== orderUrl) return undefined;
   const { text } = readSecretText(data, STAGING_KEY);
   return text?.includes('PRIVATE KEY') ? text : undefined;
-}
-
-function buildStagingSecret(request: ObjectRef, orderUrl: string, keyPem: string): KubernetesObject {
-  return {
-    metadata: {
-      ...stagingKeyOf(request),
-      labels: { [STAGING_LABEL]: 'true' },
-      annotations: { [STAGING_ORDER_ANNOTATION]: orderUrl },
-      ownerReferences: [controllerReferenceTo(request)],
-    },
-    type: 'Opaque',
-    data: { [STAGING_KEY]: encodeSecretText(keyPem) },
-  };
 }

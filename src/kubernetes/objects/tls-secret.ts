@@ -1,11 +1,67 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { CertificateFacts, SecretObservation } from '../../certificates/certificate-facts.ts';
 import type { ObjectRef } from '../../clusters/cluster-identity.ts';
-import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
+import type { KubernetesApi, ObjectKey, ObjectMeta } from '../api/kubernetes-api.ts';
+import { describeObject } from '../api/resource-path.ts';
+import { certificateFacts } from './certificate-facts.ts';
 import { SECRETS } from './resources.ts';
-import { encodeSecretText } from './secret-data.ts';
+import { encodeSecretText, readSecretText } from './secret-data.ts';
 import { controllerReferenceTo, requestLabel } from './secret-ownership.ts';
-import { parseTlsData, type TlsData } from './tls-secret-data.ts';
 
 const TLS_TYPE = 'kubernetes.io/tls';
+
+interface ParsedChain {
+  readonly chainPem: string;
+  readonly certificate: CertificateFacts;
+}
+
+/** Not a certificate with its key. The chain is there whenever the certificate itself can be parsed. */
+interface BrokenTlsData extends Partial<ParsedChain> {
+  readonly kind: 'broken';
+  readonly message: string;
+  /** Certificate and key are each valid, but not a pair. */
+  readonly keyMismatch?: true;
+}
+
+/** The data of a `kubernetes.io/tls` Secret. */
+export type TlsData = BrokenTlsData | (ParsedChain & { readonly kind: 'valid'; readonly keyPem: string });
+
+/** Checks a `kubernetes.io/tls` Secret. @param data as the API sent it (base64 by entry). */
+export function parseTlsData(data: unknown): TlsData {
+  const chain = readSecretText(data, 'tls.crt');
+  if (chain.kind !== 'text') return broken(chain.why);
+  const leaf = parsed(() => new X509Certificate(chain.text));
+  if (leaf === undefined) return broken('tls.crt is not a certificate in PEM');
+  const found = { chainPem: chain.text, certificate: certificateFacts(leaf) };
+  const key = readSecretText(data, 'tls.key');
+  if (key.kind !== 'text') return broken(key.why, found);
+  const matches = parsed(() => leaf.checkPrivateKey(createPrivateKey(key.text)));
+  if (matches === undefined) return broken('tls.key is not a private key in PEM', found);
+  if (!matches) {
+    return broken('tls.key is not the key of the certificate in tls.crt', { ...found, keyMismatch: true });
+  }
+  return { kind: 'valid', keyPem: key.text, ...found };
+}
+
+function broken(message: string, found: Omit<BrokenTlsData, 'kind' | 'message'> = {}): TlsData {
+  return { kind: 'broken', message: `${message}.`, ...found };
+}
+
+/** What a workflow may know of a Secret: no key, no PEM. */
+export function observationOf(secret: TlsData | { readonly kind: 'missing' }): SecretObservation {
+  if (secret.kind === 'missing') return { kind: 'missing' };
+  if (secret.kind === 'valid') return { kind: 'valid', certificate: secret.certificate };
+  return { kind: 'broken', message: secret.message, keyMismatch: secret.keyMismatch };
+}
+
+/** Undefined when parsing fails: OpenSSL's reason can quote the input, so it is dropped. */
+function parsed<Result>(parse: () => Result): Result | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}
 
 /** What a certificate's Secret (`kubernetes.io/tls`, read by Hive) holds. */
 export type TlsSecret =
@@ -17,15 +73,12 @@ export type TlsSecret =
     });
 
 /** Reads and checks a Secret: both entries present, small enough and parsable, key and certificate a pair. */
-export async function readTlsSecret(
-  kubernetes: KubernetesApi,
-  secret: { readonly namespace: string; readonly name: string },
-): Promise<TlsSecret> {
+export async function readTlsSecret(kubernetes: KubernetesApi, secret: ObjectKey): Promise<TlsSecret> {
   const found = await kubernetes.get(SECRETS, secret);
   if (found === undefined) return { kind: 'missing' };
   const { metadata, type, data } = found;
   if (type === TLS_TYPE) return { metadata, replaceable: true, ...parseTlsData(data) };
-  const message = `Secret ${secret.namespace}/${secret.name} is of type ${String(type)}, not ${TLS_TYPE}.`;
+  const message = `${describeObject(SECRETS, secret)} is of type ${String(type)}, not ${TLS_TYPE}.`;
   return { kind: 'broken', replaceable: false, metadata, message };
 }
 

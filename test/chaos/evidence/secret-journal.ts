@@ -4,7 +4,7 @@ import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { listAndWatch } from '../../../src/kubernetes/api/list-and-watch.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { parseTlsData } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { parseTlsData } from '../../../src/kubernetes/objects/tls-secret.ts';
 
 export interface SeenCertificate {
   readonly namespace: string;

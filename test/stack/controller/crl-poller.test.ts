@@ -7,8 +7,8 @@ import type { CertificateFacts } from '../../../src/certificates/certificate-fac
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
 import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 import { type Cluster, createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';

@@ -7,7 +7,7 @@ import type { AcmeDirectory } from '../../../src/acme/directory.ts';
 import { fetchOrder, type NewOrder, type Order, placeNewOrder, postFinalize } from '../../../src/acme/order.ts';
 import { generatePrivateKey, parsePrivateKey } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import type { FaultProxy } from '../faults/fault-proxy.ts';
 import { eventually } from '../vitest/eventually.ts';
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { readLeaf } from '../../../src/acme/certificate.ts';
-import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { ariCertId } from '../../../src/x509/certificate-extensions.ts';
 import { type SelfSignedOptions, selfSigned } from '../../support/certificates/self-signed.ts';
 

@@ -3,7 +3,7 @@ import { DistributionPoint, DistributionPointName, GeneralName, Reason, ReasonFl
 import { CRLDistributionPointsExtension, type Extension } from '@peculiar/x509';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readLeaf } from '../../../src/acme/certificate.ts';
-import { certificateFacts } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { crlUrlOf, isCrlUrl } from '../../../src/x509/certificate-extensions.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 

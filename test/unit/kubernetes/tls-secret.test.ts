@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { readLeaf } from '../../../src/acme/certificate.ts';
-import { certificateFacts, observationOf, parseTlsData } from '../../../src/kubernetes/objects/tls-secret-data.ts';
+import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
+import { observationOf, parseTlsData } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 
 const encode = (text: string): string => Buffer.from(text).toString('base64');
