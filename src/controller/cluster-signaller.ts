@@ -15,6 +15,7 @@ import type { ControllerLogger } from './outage-log.ts';
 export interface ClusterSignallerOptions {
   readonly queue: KeyedWorkQueue;
   readonly workflows: ClusterWorkflowClient;
+  /** Its requests end with `signal`. */
   readonly kubernetes: KubernetesApi;
   readonly logger: ControllerLogger;
   /** Aborted when the controller stops. */

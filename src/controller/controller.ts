@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WatchCheckpoint } from '../contract/activities.ts';
+import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { SETTINGS_CONFIG_MAP } from '../kubernetes/objects/operator-settings.ts';
 import {
   CERTIFICATE_REQUESTS,
@@ -22,7 +23,7 @@ import { type InformedResource, Informer } from './informer.ts';
 import { KeyedWorkQueue } from './keyed-work-queue.ts';
 import { Poller } from './poller.ts';
 import { type PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
-import { Resync } from './resync.ts';
+import { runResync } from './resync.ts';
 import { stuckClusterSignaller } from './stuck-clusters.ts';
 
 /** Enough for a fleet that is installed at once, and few enough for Temporal's frontend. */
@@ -60,14 +61,14 @@ export async function runController(
 
   const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
   const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue, signal });
-  const shared = { ...dependencies, queue, workflows, signal };
+  const kubernetes = withSignal(dependencies.kubernetes, signal);
+  const shared = { ...dependencies, kubernetes, queue, workflows, signal };
   const cache = new ControllerCache();
   const context = { ...shared, cache, signaller: new ClusterSignaller(shared) };
 
   const reconciler = new PrimaryReconciler(context);
   const requests = new CertificateRequestHandler(context, reconciler);
   const clusters = clusterDeploymentHandler(context, reconciler, (namespace) => requests.onOwnersChanged(namespace));
-  const resync = new Resync(context, clusters, requests);
   const ariPoller = new Poller(ariPollClient(context), context);
   const crlPoller = crlSource && new Poller(crlPollClient(context, crlSource), context);
   const informers = new Map(
@@ -82,7 +83,11 @@ export async function runController(
   const ari = () => ({ certificates: ariPoller.answeredCount, failing: ariPoller.failing });
   const hideMetrics = exposeFleet(fleetSnapshot(cache, ari));
   try {
-    await Promise.all([runInformers([...informers.values()], resync), ariPoller.run(), crlPoller?.run()]);
+    await Promise.all([
+      runInformers([...informers.values()], () => runResync(context, clusters, requests)),
+      ariPoller.run(),
+      crlPoller?.run(),
+    ]);
   } catch (error) {
     onError(error);
   } finally {
@@ -102,10 +107,10 @@ function checkpointOf(informers: ReadonlyMap<string, Informer>): WatchCheckpoint
 }
 
 /** ClusterDeployments first: the other handlers and the resync need them in the cache. */
-async function runInformers([clusters, ...others]: readonly Informer[], resync: Resync): Promise<void> {
+async function runInformers([clusters, ...others]: readonly Informer[], resync: () => Promise<never>): Promise<void> {
   await Promise.all([
     clusters?.run(),
-    clusters?.synced.then(() => Promise.all([...others.map((informer) => informer.run()), resync.run()])),
+    clusters?.synced.then(() => Promise.all([...others.map((informer) => informer.run()), resync()])),
   ]);
 }
 

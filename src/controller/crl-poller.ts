@@ -4,7 +4,6 @@ import type { Crl } from '../crl/crl.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -27,7 +26,7 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
   /** @returns undefined when the Secret holds another certificate. */
   const chainOf = async ({ request }: CertificateInUse): Promise<string | undefined> => {
     const { namespace, secretName: name, serialNumber } = request;
-    const secret = await readTlsSecret(withSignal(kubernetes, signal), { namespace, name });
+    const secret = await readTlsSecret(kubernetes, { namespace, name });
     return secret.kind === 'valid' && secret.certificate.serialNumber === serialNumber ? secret.chainPem : undefined;
   };
 

@@ -2,7 +2,6 @@ import type { ClusterRef } from '../clusters/cluster-identity.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
-import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { type EventDetails, recordEvent } from '../kubernetes/objects/events.ts';
 import { involvedObjectOf } from '../kubernetes/objects/primary-object.ts';
 import { keyOf } from './controller-cache.ts';
@@ -22,7 +21,7 @@ export async function recordWarning(
   const event: EventDetails = { type: 'Warning', reason, message };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await recordEvent(withSignal(kubernetes, signal), object, event);
+      return await recordEvent(kubernetes, object, event);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CertmanError)) throw error;

@@ -95,14 +95,14 @@ export class OwnedObjectsResync {
     }
   }
 
+  /** Of the served certificates, in a namespace or all. */
   async #listSecrets(namespace?: string): Promise<ReadonlyMap<string, ObservedSecret>> {
-    const { kubernetes, signal } = this.#context;
     const wanted = new Set<string>();
     for (const [cluster, { secretName: name }] of this.#servedCertificates()) {
       wanted.add(keyOf({ namespace: cluster.namespace, name }));
     }
     const secrets = new Map<string, ObservedSecret>();
-    for await (const object of kubernetes.list(SECRETS, { namespace, metadataOnly: true, signal })) {
+    for await (const object of this.#context.kubernetes.list(SECRETS, { namespace, metadataOnly: true })) {
       const key = keyOf(nameOf(object));
       if (wanted.has(key)) secrets.set(key, observeSecret(object));
     }
@@ -111,11 +111,10 @@ export class OwnedObjectsResync {
 
   /** By namespace, or as a whole where that takes fewer requests. */
   async #relist(namespaces: ReadonlySet<string>): Promise<ListedObjects> {
-    const { kubernetes, signal } = this.#context;
     const requests: ObservedRequest[] = [];
     const secrets = new Map<string, ObservedSecret>();
     for (const namespace of namespaces.size > MAX_NAMESPACE_LISTS ? [undefined] : namespaces) {
-      requests.push(...(await listCertificateRequests(kubernetes, { namespace, signal })));
+      requests.push(...(await listCertificateRequests(this.#context.kubernetes, namespace)));
       for (const [key, secret] of await this.#listSecrets(namespace)) secrets.set(key, secret);
     }
     return { requests: byKey(requests), secrets };

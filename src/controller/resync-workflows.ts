@@ -17,7 +17,7 @@ const END_SIGNAL_TTL_MS = 3_600_000;
 
 type WorkflowResyncContext = Pick<
   ControllerContext,
-  'settings' | 'kubernetes' | 'cache' | 'workflows' | 'signaller' | 'logger' | 'signal'
+  'settings' | 'kubernetes' | 'cache' | 'workflows' | 'signaller' | 'logger'
 >;
 
 /** Starts workflows that are missing, and signals those whose object is gone. */
@@ -120,8 +120,7 @@ export class WorkflowResync {
 
   /** @returns the object of this uid, not another one of its name. */
   async #find(cluster: ClusterIdentity): Promise<KubernetesObject | undefined> {
-    const { kubernetes, signal } = this.#context;
-    const object = await kubernetes.get(primaryResource(cluster), cluster, signal);
+    const object = await this.#context.kubernetes.get(primaryResource(cluster), cluster);
     return object?.metadata.uid === cluster.uid ? object : undefined;
   }
 

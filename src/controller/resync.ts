@@ -2,7 +2,8 @@ import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { type ClusterView, clusterDigest } from '../clusters/cluster-view.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
-import type { ResourceType } from '../kubernetes/api/kubernetes-api.ts';
+import type { KubernetesApi, ResourceType } from '../kubernetes/api/kubernetes-api.ts';
+import { isFailure } from '../kubernetes/api/retry-on-conflict.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
@@ -18,107 +19,105 @@ import { WorkflowResync } from './resync-workflows.ts';
 const FIRST_DELAY_MS = 60_000;
 const RETRY_DELAY_MS = 30_000;
 
-/** Compares paged lists with the cache and the running workflows; signals a difference that a second read confirms. */
-export class Resync {
-  readonly #context: ControllerContext;
-  readonly #clusters: PrimaryEventHandler;
-  readonly #requests: PrimaryEventHandler;
-  readonly #workflows: WorkflowResync;
-  readonly #ownedObjects: OwnedObjectsResync;
+/**
+ * Compares paged lists with the cache and the running workflows; signals a difference that a second read confirms.
+ * Runs until the signal, whose reason it throws. @throws CertmanError `temporal/unreachable`.
+ */
+export async function runResync(
+  context: ControllerContext,
+  clusters: PrimaryEventHandler,
+  requests: PrimaryEventHandler,
+): Promise<never> {
+  const { settings, cache, kubernetes, signal, logger } = context;
+  const workflows = new WorkflowResync(context);
+  const ownedObjects = new OwnedObjectsResync(context);
 
-  constructor(context: ControllerContext, clusters: PrimaryEventHandler, requests: PrimaryEventHandler) {
-    this.#context = context;
-    this.#clusters = clusters;
-    this.#requests = requests;
-    this.#workflows = new WorkflowResync(context);
-    this.#ownedObjects = new OwnedObjectsResync(context);
-  }
-
-  /** Runs until the signal, whose reason it throws. @throws CertmanError `temporal/unreachable`. */
-  async run(): Promise<never> {
-    const { settings, signal, logger } = this.#context;
-    let waitMs = Math.min(settings.resyncIntervalMs, FIRST_DELAY_MS);
-    for (;;) {
-      await pause(waitMs, signal);
-      try {
-        await this.#resync();
-        waitMs = settings.resyncIntervalMs;
-      } catch (error) {
-        signal.throwIfAborted();
-        const retryable =
-          error instanceof SignalRejected || (error instanceof CertmanError && error.code !== 'temporal/unreachable');
-        if (!retryable) throw error;
-        waitMs = Math.min(settings.resyncIntervalMs, RETRY_DELAY_MS);
-        logger.warn({ problem: error.message, retryInMs: waitMs }, 'The resync failed');
-      }
-    }
-  }
-
-  async #resync(): Promise<void> {
-    const { kubernetes, cache, signal, logger } = this.#context;
+  const resync = async (): Promise<void> => {
     const start = performance.now();
-    const clusters = await this.#resyncClusters();
-    const hiveInstalled = clusters !== undefined;
-    const requests = await listCertificateRequests(kubernetes, { signal });
+    const differingClusters = await resyncClusters(context, clusters);
+    const hiveInstalled = differingClusters !== undefined;
+    const listed = await listCertificateRequests(kubernetes);
     const differences = {
-      clusters: clusters ?? 0,
-      standalone: await this.#resyncStandalone(requests),
-      workflows: await this.#workflows.run(hiveInstalled),
+      clusters: differingClusters ?? 0,
+      standalone: await resyncStandalone(context, requests, listed),
+      workflows: await workflows.run(hiveInstalled),
       // Without Hive, nothing shows whether a ClusterDeployment is gone.
-      orphans: hiveInstalled ? await this.#workflows.runOrphans(requests) : 0,
-      ownedObjects: await this.#ownedObjects.run(requests),
+      orphans: hiveInstalled ? await workflows.runOrphans(listed) : 0,
+      ownedObjects: await ownedObjects.run(listed),
     };
     signal.throwIfAborted();
     const ms = Math.round(performance.now() - start);
     logger.info({ ms, clusters: [...cache.allClusters()].length, differences }, 'Resynced');
-  }
+  };
 
-  /** @returns the number of differences; undefined when the API server does not know ClusterDeployments. */
-  async #resyncClusters(): Promise<number | undefined> {
-    const { kubernetes, settings, cache, signal } = this.#context;
-    const listed = new Set<string>();
-    const differing: NamespacedName[] = [];
+  let waitMs = Math.min(settings.resyncIntervalMs, FIRST_DELAY_MS);
+  for (;;) {
+    await pause(waitMs, signal);
     try {
-      for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS, { signal })) {
-        const name = nameOf(object);
-        listed.add(keyOf(name));
-        const projected = projectClusterDeployment(object, settings);
-        if (projected.kind === 'cluster' && differs(cache.getCluster(name), projected.view)) differing.push(name);
-      }
+      await resync();
+      waitMs = settings.resyncIntervalMs;
     } catch (error) {
-      if (error instanceof CertmanError && error.code === 'kubernetes/notFound') return undefined;
-      throw error;
+      signal.throwIfAborted();
+      const retryable =
+        error instanceof SignalRejected || (error instanceof CertmanError && error.code !== 'temporal/unreachable');
+      if (!retryable) throw error;
+      waitMs = Math.min(settings.resyncIntervalMs, RETRY_DELAY_MS);
+      logger.warn({ problem: error.message, retryInMs: waitMs }, 'The resync failed');
     }
-    const unlisted = [...cache.deployments.all()].filter((cluster) => !listed.has(keyOf(cluster)));
-    return await this.#reconcile(CLUSTER_DEPLOYMENTS, [...differing, ...unlisted], this.#clusters);
   }
+}
 
-  /** @returns the number of differences, requests that became or ceased to be standalone included. */
-  async #resyncStandalone(requests: readonly ObservedRequest[]): Promise<number> {
-    const { settings, cache } = this.#context;
-    const listed = new Set(requests.map(keyOf));
-    const differing = requests.filter((request) => {
-      const isOwned = cache.ownerOf(request) !== undefined;
-      const view = isOwned ? undefined : standaloneView(settings.managementCluster, request);
-      return differs(cache.standalone.get(request), view);
-    });
-    const unlisted = [...cache.standalone.all()].filter((cluster) => !listed.has(keyOf(cluster)));
-    return await this.#reconcile(CERTIFICATE_REQUESTS, [...differing, ...unlisted], this.#requests);
-  }
-
-  /** Reads each object again, since the list may be behind the watch. @returns their number. */
-  async #reconcile(
-    resource: ResourceType,
-    names: readonly NamespacedName[],
-    handler: PrimaryEventHandler,
-  ): Promise<number> {
-    for (const { namespace, name } of names) {
-      const object = await this.#context.kubernetes.get(resource, { namespace, name }, this.#context.signal);
-      if (object === undefined) await handler.onMissedDelete({ namespace, name });
-      else await handler.onUpsert(object, 'list');
+/** @returns the number of differences; undefined when the API server does not know ClusterDeployments. */
+async function resyncClusters(
+  { kubernetes, settings, cache }: ControllerContext,
+  handler: PrimaryEventHandler,
+): Promise<number | undefined> {
+  const listed = new Set<string>();
+  const differing: NamespacedName[] = [];
+  try {
+    for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS)) {
+      const name = nameOf(object);
+      listed.add(keyOf(name));
+      const projected = projectClusterDeployment(object, settings);
+      if (projected.kind === 'cluster' && differs(cache.getCluster(name), projected.view)) differing.push(name);
     }
-    return names.length;
+  } catch (error) {
+    if (isFailure(error, 'kubernetes/notFound')) return undefined;
+    throw error;
   }
+  const unlisted = [...cache.deployments.all()].filter((cluster) => !listed.has(keyOf(cluster)));
+  return await reconcile(kubernetes, CLUSTER_DEPLOYMENTS, [...differing, ...unlisted], handler);
+}
+
+/** @returns the number of differences, requests that became or ceased to be standalone included. */
+async function resyncStandalone(
+  { kubernetes, settings, cache }: ControllerContext,
+  handler: PrimaryEventHandler,
+  requests: readonly ObservedRequest[],
+): Promise<number> {
+  const listed = new Set(requests.map(keyOf));
+  const differing = requests.filter((request) => {
+    const isOwned = cache.ownerOf(request) !== undefined;
+    const view = isOwned ? undefined : standaloneView(settings.managementCluster, request);
+    return differs(cache.standalone.get(request), view);
+  });
+  const unlisted = [...cache.standalone.all()].filter((cluster) => !listed.has(keyOf(cluster)));
+  return await reconcile(kubernetes, CERTIFICATE_REQUESTS, [...differing, ...unlisted], handler);
+}
+
+/** Reads each object again, since the list may be behind the watch. @returns their number. */
+async function reconcile(
+  kubernetes: KubernetesApi,
+  resource: ResourceType,
+  names: readonly NamespacedName[],
+  handler: PrimaryEventHandler,
+): Promise<number> {
+  for (const { namespace, name } of names) {
+    const object = await kubernetes.get(resource, { namespace, name });
+    if (object === undefined) await handler.onMissedDelete({ namespace, name });
+    else await handler.onUpsert(object, 'list');
+  }
+  return names.length;
 }
 
 function differs(cached: CachedCluster | undefined, view: ClusterView | undefined): boolean {

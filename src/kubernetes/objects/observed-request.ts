@@ -53,9 +53,9 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
 /** All CertificateRequests, or those of one namespace. @throws CertmanError `kubernetes/…`. */
 export async function listCertificateRequests(
   kubernetes: KubernetesApi,
-  options: { readonly namespace?: string; readonly signal: AbortSignal },
+  namespace?: string,
 ): Promise<readonly ObservedRequest[]> {
   const requests: ObservedRequest[] = [];
-  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, options)) requests.push(observeRequest(object));
+  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace })) requests.push(observeRequest(object));
   return requests;
 }

@@ -54,7 +54,6 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
     workflows,
     signaller: new ClusterSignaller({ queue, workflows, kubernetes, logger, signal }),
     logger,
-    signal,
   });
 
   expect(await resync.run(true)).toBe(1);
