@@ -13,7 +13,7 @@ const pendingPublicationSchema = z.object({
 });
 
 /** Creates the activities that publish and withdraw the TXT records of DNS-01 challenges (RFC 8555 §8.4). */
-export function createDnsActivities({ dns }: { readonly dns: DnsProvider }): DnsActivities {
+export function createDnsActivities(dns: DnsProvider): DnsActivities {
   return {
     publishTxtRecords: wrapActivity(async ({ zone, records }): Promise<PublishedRecords> => {
       const { info, cancellationSignal: signal } = Context.current();

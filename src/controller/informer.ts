@@ -3,7 +3,7 @@ import { type KubernetesObject, type ResourceType, type WatchConnection } from '
 import { type ListAndWatchOptions, listAndWatch } from '../kubernetes/api/list-and-watch.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
-import { type ControllerLogger, OutageLog } from './outage-log.ts';
+import { type ControllerLogger, outageLog } from './outage-log.ts';
 import { ResourceVersionCheckpoint } from './resource-version-checkpoint.ts';
 
 /** Handles the events of one kind. An event is handled when its promise resolves; a rejection stops the controller. */
@@ -61,7 +61,7 @@ export class Informer {
     const { resource, handler, ...selection } = this.#informed;
     const { source, logger, signal, resumeFrom } = this.#options;
     const messages = { failing: 'The watch is interrupted', recovered: 'The watch has resumed' };
-    const outage = new OutageLog(logger, { kind: resource.plural }, messages);
+    const outage = outageLog(logger, { kind: resource.plural }, messages);
     let listed = new Set<string>();
     let absent = false;
     const events = listAndWatch(source, resource, {

@@ -1,6 +1,6 @@
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
-import { type ControllerLogger, OutageLog } from './outage-log.ts';
+import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
 import { PollSchedule } from './poll-schedule.ts';
 
 const ROUND_INTERVAL_MS = 5_000;
@@ -40,16 +40,14 @@ interface HostOutage {
 /** Polls external servers about subjects when they are due: in batches by host, with pauses after failures. */
 export class Poller<Subject> {
   readonly #client: PollClient<Subject>;
-  readonly #logger: ControllerLogger;
-  readonly #signal: AbortSignal;
+  readonly #context: { readonly logger: ControllerLogger; readonly signal: AbortSignal };
   readonly #schedule: PollSchedule<Subject>;
   /** By host; none while it answers. */
   readonly #outages = new Map<string, HostOutage>();
 
-  constructor(client: PollClient<Subject>, { logger, signal }: { logger: ControllerLogger; signal: AbortSignal }) {
+  constructor(client: PollClient<Subject>, context: { logger: ControllerLogger; signal: AbortSignal }) {
     this.#client = client;
-    this.#logger = logger;
-    this.#signal = signal;
+    this.#context = context;
     this.#schedule = new PollSchedule((subject) => client.keyOf(subject));
   }
 
@@ -64,7 +62,7 @@ export class Poller<Subject> {
   /** Runs until the signal, whose reason it throws. @throws what `poll` throws beside failures of hosts. */
   async run(): Promise<never> {
     for (;;) {
-      await pause(ROUND_INTERVAL_MS, this.#signal);
+      await pause(ROUND_INTERVAL_MS, this.#context.signal);
       const byHost = new Map<string, Subject[]>();
       for (const subject of this.#schedule.due(this.#client.subjects(), Date.now(), MAX_PER_ROUND)) {
         const host = this.#client.hostOf(subject);
@@ -92,7 +90,7 @@ export class Poller<Subject> {
       }
       const batch = due.slice(next, next + (outage === undefined ? this.#client.concurrency : 1));
       next += batch.length;
-      await Promise.all([this.#pollBatch(host, batch), pause(BATCH_INTERVAL_MS, this.#signal)]);
+      await Promise.all([this.#pollBatch(host, batch), pause(BATCH_INTERVAL_MS, this.#context.signal)]);
     }
   }
 
@@ -108,7 +106,7 @@ export class Poller<Subject> {
         else this.#schedule.postpone(key, result.nextPollAt);
       }
     } catch (error) {
-      this.#signal.throwIfAborted();
+      this.#context.signal.throwIfAborted();
       // Without Temporal, no result could be signalled.
       if (!(error instanceof CertmanError) || error.code === 'temporal/unreachable') throw error;
       failure = error;
@@ -120,7 +118,7 @@ export class Poller<Subject> {
   #recordFailure(host: string, failure: CertmanError): void {
     const { failurePauseMs, outageMessages } = this.#client;
     const outage = this.#outages.get(host) ?? {
-      log: new OutageLog(this.#logger, { host }, outageMessages),
+      log: outageLog(this.#context.logger, { host }, outageMessages),
       failures: 0,
       nextAttemptAt: 0,
     };

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
-import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
-import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
+import { type ClusterIdentity, identityOf } from '../clusters/cluster-identity.ts';
 import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
@@ -23,6 +22,7 @@ type WorkflowResyncContext = Pick<
 /** Starts workflows that are missing, and signals those whose object is gone. */
 export class WorkflowResync {
   readonly #context: WorkflowResyncContext;
+  /** By uid. */
   readonly #recentEndSignals = new LRUCache<string, true>({ ttl: END_SIGNAL_TTL_MS, ttlAutopurge: true });
 
   constructor(context: WorkflowResyncContext) {
@@ -32,10 +32,10 @@ export class WorkflowResync {
   /** @param hiveInstalled if not, nothing shows which ClusterDeployments are gone. @returns number of differences. */
   async run(hiveInstalled: boolean): Promise<number> {
     const { cache, workflows, settings } = this.#context;
-    const running = new Map((await workflows.listRunning()).map((cluster) => [objectIdOf(cluster), cluster]));
+    const running = new Map((await workflows.listRunning()).map((cluster) => [cluster.uid, cluster]));
     let differences = 0;
     for (const cached of Array.from(cache.allClusters())) {
-      if (!cached.served || isReleased(cached) || running.has(objectIdOf(cached))) continue;
+      if (!cached.served || isReleased(cached) || running.has(cached.uid)) continue;
       const cluster = identityOf(settings.managementCluster, cached);
       differences += await this.#count(cluster, () => this.#startIfMissing(cluster));
     }
@@ -84,7 +84,7 @@ export class WorkflowResync {
   /** @returns whether a workflow runs that has nothing left to serve, and was not signalled so. */
   async #endIfObjectGone(cluster: ClusterIdentity): Promise<boolean> {
     const { cache, workflows, logger } = this.#context;
-    if (this.#recentEndSignals.has(objectIdOf(cluster))) return false;
+    if (this.#recentEndSignals.has(cluster.uid)) return false;
     const object = await this.#find(cluster);
     const { kind } = primaryResource(cluster);
     if (object !== undefined) {
@@ -104,7 +104,7 @@ export class WorkflowResync {
   async #signalEnd(cluster: ClusterIdentity, signal: () => Promise<void>): Promise<void> {
     await this.#context.signaller.inOrder(cluster, async () => {
       await signal();
-      this.#recentEndSignals.set(objectIdOf(cluster), true);
+      this.#recentEndSignals.set(cluster.uid, true);
     });
   }
 
@@ -130,10 +130,6 @@ export class WorkflowResync {
     const projected = projectClusterDeployment(object, settings);
     return projected.kind === 'cluster' ? projected.view : undefined;
   }
-}
-
-function objectIdOf(cluster: ClusterRef): string {
-  return `${keyOf(cluster)}/${cluster.uid}`;
 }
 
 function isReleased({ gate, finalizer }: CachedCluster): boolean {

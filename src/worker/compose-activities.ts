@@ -85,8 +85,8 @@ export function composeActivities(
     activities: {
       ...createKubernetesActivities({ kubernetes, settings, caHost, decommission }),
       ...createAcmeActivities({ ca, kubernetes, settings: { keyType, profile } }),
-      ...createDnsActivities({ dns }),
-      ...createPropagationActivities({ propagation }),
+      ...createDnsActivities(dns),
+      ...createPropagationActivities(propagation),
       ...createWatchActivities({
         kubernetes,
         source: kubernetes,

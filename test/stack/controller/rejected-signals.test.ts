@@ -24,7 +24,6 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
   const { signal } = new AbortController();
   const errors: object[] = [];
   const logger = {
-    debug: () => undefined,
     info: () => undefined,
     warn: () => undefined,
     error: (fields: object) => void errors.push(fields),

@@ -145,7 +145,7 @@ const cancelSoon = (cancel: () => void): void => {
 };
 const verifying =
   (propagation: PropagationCheck) => (input: Parameters<PropagationActivities['verifyPropagation']>[0]) =>
-    createPropagationActivities({ propagation }).verifyPropagation(input);
+    createPropagationActivities(propagation).verifyPropagation(input);
 
 describe('resolvers over HTTPS', () => {
   it('reads all values of a name, not only the first', async () => {

@@ -39,7 +39,7 @@ const worker = await Worker.create({
     },
     metrics: createMetrics(new Registry()),
     exposeFleet: () => silent,
-    logger: { debug: silent, info: silent, warn: silent, error: silent },
+    logger: { info: silent, warn: silent, error: silent },
   }),
 });
 const running = worker.run();

@@ -151,7 +151,7 @@ async function startController(
             fleet = undefined;
           };
         },
-        logger: { debug: () => undefined, info: log, warn: log, error: log },
+        logger: { info: log, warn: log, error: log },
       }),
     },
   });

@@ -38,7 +38,7 @@ describe('after a failure, a poller', () => {
 
 describe('an outage of a host', () => {
   const stop = new AbortController();
-  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const silent = { info: () => {}, warn: () => {}, error: () => {} };
   let results: (() => Promise<readonly PollResult[]>)[];
   let subjects: readonly string[];
   let poller: Poller<string>;

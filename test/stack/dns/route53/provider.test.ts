@@ -66,8 +66,8 @@ const recordsOf = (namespace: string) =>
   );
 const input = () => ({ zone: here(), records: [record(zoneName)] });
 type Input = ReturnType<typeof input>;
-const publishing = (dns: PlatformProvider) => (given: Input) => createDnsActivities({ dns }).publishTxtRecords(given);
-const withdrawing = (dns: PlatformProvider) => (given: Input) => createDnsActivities({ dns }).withdrawTxtRecords(given);
+const publishing = (dns: PlatformProvider) => (given: Input) => createDnsActivities(dns).publishTxtRecords(given);
+const withdrawing = (dns: PlatformProvider) => (given: Input) => createDnsActivities(dns).withdrawTxtRecords(given);
 
 describe('publishing and withdrawing', () => {
   it('publishes both values of x and *.x, and withdraws both', async () => {
