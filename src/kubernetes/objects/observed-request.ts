@@ -56,6 +56,7 @@ export async function listCertificateRequests(
   namespace?: string,
 ): Promise<readonly ObservedRequest[]> {
   const requests: ObservedRequest[] = [];
-  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace })) requests.push(observeRequest(object));
+  for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace }))
+    requests.push(observeRequest(object));
   return requests;
 }
