@@ -56,10 +56,8 @@ export function dns01Challenge(authorization: Authorization, ca: AcmeClient): Ch
   const challenge = authorization.challenges.find((candidate) => candidate.type === 'dns-01');
   if (challenge?.token !== undefined) return { ...challenge, token: challenge.token };
   const offered = authorization.challenges.map((candidate) => candidate.type).join(', ') || 'none';
-  throw new CertmanError({
-    code: 'acme/unexpected',
-    message: `The CA ${ca.host} offers no dns-01 challenge for ${authorizedName(authorization)} (offered: ${offered}).`,
-  });
+  const message = `The CA ${ca.host} offers no dns-01 challenge for ${authorizedName(authorization)} (offered: ${offered}).`;
+  throw new CertmanError({ code: 'acme/unexpected', message });
 }
 
 /** Name of the TXT record that authorizes an identifier, without trailing dot (RFC 8555 §8.4). */

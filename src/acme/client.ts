@@ -96,10 +96,8 @@ export class AcmeClient {
     if (status >= 300) throw errorFromResponse(this.host, what, answer);
     const parsed = options.schema.safeParse(data);
     if (!parsed.success) {
-      throw new CertmanError({
-        code: 'acme/unexpected',
-        message: `The CA ${this.host} was asked ${what} and answered (HTTP ${status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`,
-      });
+      const message = `The CA ${this.host} was asked ${what} and answered (HTTP ${status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`;
+      throw new CertmanError({ code: 'acme/unexpected', message });
     }
     const location = headers.location === undefined ? undefined : new URL(headers.location, options.url).href;
     return { body: parsed.data, location, retryAfter: parseRetryAfter(headers['retry-after'], new Date()) };

@@ -31,10 +31,8 @@ export interface CsrNames {
  */
 export async function createCsr(key: KeyObject, { dnsNames, commonName }: CsrNames): Promise<Buffer> {
   if (commonName !== undefined && Buffer.byteLength(commonName) > MAX_COMMON_NAME_LENGTH) {
-    throw new CertmanError({
-      code: 'names/invalid',
-      message: `${commonName} is longer than the ${MAX_COMMON_NAME_LENGTH} characters of a common name.`,
-    });
+    const message = `${commonName} is longer than the ${MAX_COMMON_NAME_LENGTH} characters of a common name.`;
+    throw new CertmanError({ code: 'names/invalid', message });
   }
   const { hash, identifier } = algorithmOf(key);
   const publicKey = asn1.fromBER(createPublicKey(key).export({ type: 'spki', format: 'der' })).result;

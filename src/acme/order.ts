@@ -56,10 +56,8 @@ async function postNewOrder(ca: AcmeClient, url: string, order: NewOrder): Promi
   const payload = { identifiers: dnsNames.map((value) => ({ type: 'dns', value })), profile, replaces };
   const answer = await ca.post({ resource: 'newOrder', url, payload, schema: orderSchema });
   if (answer.location !== undefined) return toOrder(ca, answer, answer.location);
-  throw new CertmanError({
-    code: 'acme/unexpected',
-    message: `The CA ${ca.host} created an order for ${dnsNames.join(', ')} without a Location header.`,
-  });
+  const message = `The CA ${ca.host} created an order for ${dnsNames.join(', ')} without a Location header.`;
+  throw new CertmanError({ code: 'acme/unexpected', message });
 }
 
 /** Replaced (409), unknown certificate or issuer (404, malformed), other account (unauthorized), no name in common. */

@@ -136,8 +136,8 @@ export function describeProblem(problem: Problem | undefined): string {
   if (problem === undefined) return '';
   const subproblems = problem.subproblems ?? [];
   const named = subproblems.slice(0, MAX_SUBPROBLEMS).map(describeSingleProblem);
-  const more = subproblems.length - named.length;
-  const tail = named.length === 0 ? '' : `: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+  if (subproblems.length > named.length) named.push(`and ${subproblems.length - named.length} more`);
+  const tail = named.length === 0 ? '' : `: ${named.join('; ')}`;
   return `${describeSingleProblem(problem)}${tail}`;
 }
 

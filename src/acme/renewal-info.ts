@@ -64,10 +64,8 @@ function toWindow(body: z.infer<typeof renewalInfoSchema>, ca: AcmeClient, certI
   const { start, end } = body.suggestedWindow;
   const [startMs, endMs] = [Date.parse(start), Date.parse(end)];
   if (!(startMs < endMs)) {
-    throw new CertmanError({
-      code: 'acme/unexpected',
-      message: `The CA ${ca.host} suggests to renew the certificate ${certId} between ${start} and ${end}: the window does not end after it starts.`,
-    });
+    const message = `The CA ${ca.host} suggests to renew the certificate ${certId} between ${start} and ${end}: the window does not end after it starts.`;
+    throw new CertmanError({ code: 'acme/unexpected', message });
   }
   return {
     certId,

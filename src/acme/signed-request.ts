@@ -35,10 +35,8 @@ async function fetchNonce(session: AcmeSession, signal: AbortSignal | undefined)
   const { status, headers } = await session.transport.send('HEAD', newNonce, undefined, signal);
   const nonce = headers['replay-nonce'];
   if (nonce !== undefined) return nonce;
-  throw new CertmanError({
-    code: status >= 500 || status === 429 ? 'acme/serverError' : 'acme/unexpected',
-    message: `${newNonce} returned no nonce (HTTP ${status}).`,
-  });
+  const code = status >= 500 || status === 429 ? 'acme/serverError' : 'acme/unexpected';
+  throw new CertmanError({ code, message: `${newNonce} returned no nonce (HTTP ${status}).` });
 }
 
 function isBadNonce({ status, data }: TransportResponse): boolean {

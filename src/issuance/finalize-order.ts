@@ -16,12 +16,10 @@ export async function finalizeOrder(
   input: FinalizeOrderInput,
 ): Promise<{ certificateUrl: string }> {
   const { ca, attempt } = context;
-  const finalized = await finalizeIfReady(context, input);
-  const { orderUrl } = input;
-  const order =
-    finalized.status === 'processing'
-      ? await waitForOrder(ca, { orderUrl, fromStatus: 'processing', attempt, justSubmitted: true })
-      : finalized;
+  let order = await finalizeIfReady(context, input);
+  if (order.status === 'processing') {
+    order = await waitForOrder(ca, { orderUrl: order.url, fromStatus: 'processing', attempt, justSubmitted: true });
+  }
   return { certificateUrl: await certificateUrlOf(ca, order) };
 }
 
@@ -56,20 +54,12 @@ async function finalize(
 }
 
 async function certificateUrlOf(ca: AcmeClient, order: Order): Promise<string> {
-  switch (order.status) {
-    case 'valid':
-      if (order.certificate !== undefined) return order.certificate;
-      throw new CertmanError({
-        code: 'acme/unexpected',
-        message: `The CA ${ca.host} returned the order ${order.url} as valid without a certificate URL.`,
-      });
-    case 'invalid':
-      throw await orderFailure(ca, order);
-    case 'pending':
-    case 'ready':
-    case 'processing':
-      throw orderPendingError(
-        `The CA ${ca.host} returns the order ${order.url} as ${order.status} although it was finalized.`,
-      );
+  const { status, url, certificate } = order;
+  if (status === 'invalid') throw await orderFailure(ca, order);
+  if (status !== 'valid') {
+    throw orderPendingError(`The CA ${ca.host} returns the order ${url} as ${status} although it was finalized.`);
   }
+  if (certificate !== undefined) return certificate;
+  const message = `The CA ${ca.host} returned the order ${url} as valid without a certificate URL.`;
+  throw new CertmanError({ code: 'acme/unexpected', message });
 }
