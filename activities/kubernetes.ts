@@ -1,7 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { DecommissionRules, KubernetesActivities } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
-import { withSignal } from '../src/kubernetes/api/with-signal.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
 import { BUNDLE_STATUS } from '../src/kubernetes/objects/bundle-status.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
@@ -27,7 +26,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     requestStatus: new StatusWriter(REQUEST_STATUS),
     bundleStatus: new StatusWriter(BUNDLE_STATUS),
   };
-  const kubernetes = (): KubernetesApi => withSignal(deps.kubernetes, Context.current().cancellationSignal);
+  const kubernetes = (): KubernetesApi => deps.kubernetes.withSignal(Context.current().cancellationSignal);
   return {
     applyCertificateRequest: wrapActivity(async (input) => {
       const access = { kubernetes: kubernetes(), settings, ...statusWriters };

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WatchCheckpoint } from '../contract/activities.ts';
-import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { SETTINGS_CONFIG_MAP } from '../kubernetes/objects/operator-settings.ts';
 import {
   CERTIFICATE_REQUESTS,
@@ -61,7 +60,7 @@ export async function runController(
 
   const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
   const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue, signal });
-  const kubernetes = withSignal(dependencies.kubernetes, signal);
+  const kubernetes = dependencies.kubernetes.withSignal(signal);
   const shared = { ...dependencies, kubernetes, queue, workflows, signal };
   const cache = new ControllerCache();
   const context = { ...shared, cache, signaller: new ClusterSignaller(shared) };

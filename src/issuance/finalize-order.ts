@@ -6,7 +6,6 @@ import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { FinalizeOrderInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { ensureStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import type { IssuanceContext } from './context.ts';
 
@@ -47,7 +46,7 @@ async function finalize(
 ): Promise<Order> {
   const makeKey = () => generatePrivateKey(settings.keyType);
   const staging = { request: input.request, orderUrl: order.url, makeKey };
-  const csr = await createCsr(parsePrivateKey(await ensureStagingKey(withSignal(kubernetes, signal), staging)), input);
+  const csr = await createCsr(parsePrivateKey(await ensureStagingKey(kubernetes.withSignal(signal), staging)), input);
   signal.throwIfAborted();
   // Not cancelled once sent: the CA may have finalized an order whose request was cancelled.
   return postFinalize(ca.uncancelled(), order, csr.toString('base64url'));

@@ -4,7 +4,6 @@ import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { certificateFacts } from '../kubernetes/objects/certificate-facts.ts';
 import { deleteStagingKey, readStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import { applyTlsSecret, readTlsSecret, type TlsSecret } from '../kubernetes/objects/tls-secret.ts';
@@ -29,7 +28,7 @@ export async function installCertificate(
   const { request, orderUrl, secretName, dnsNames } = input;
   const [chainPem, keyPem] = await Promise.all([
     downloadChain(ca, input.certificateUrl),
-    readStagingKey(withSignal(kubernetes, signal), { request, orderUrl }),
+    readStagingKey(kubernetes.withSignal(signal), { request, orderUrl }),
   ]);
   const leaf = readLeaf(chainPem);
   const facts = certificateFacts(leaf);
@@ -49,7 +48,7 @@ export async function installCertificate(
     signal.throwIfAborted();
     // Not cancelled once sent: the Secret could be written after a cancelled issuance was cleaned up.
     await applyTlsSecret(kubernetes, { request, secretName, chainPem, keyPem });
-    await deleteStagingKey(withSignal(kubernetes, signal), request);
+    await deleteStagingKey(kubernetes.withSignal(signal), request);
   }
   return replaced === undefined ? facts : { ...facts, replaced };
 }
@@ -70,7 +69,7 @@ async function certificateToReplace(
 }
 
 function readTarget({ kubernetes, signal }: IssuanceContext, input: InstallCertificateInput): Promise<TlsSecret> {
-  return readTlsSecret(withSignal(kubernetes, signal), { namespace: input.request.namespace, name: input.secretName });
+  return readTlsSecret(kubernetes.withSignal(signal), { namespace: input.request.namespace, name: input.secretName });
 }
 
 function unusableCertificate(input: InstallCertificateInput, why: string): CertmanError {

@@ -7,7 +7,6 @@ import { isPrivateKeyOf } from '../acme/private-key.ts';
 import { isGone } from '../acme/problems.ts';
 import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
-import { withSignal } from '../kubernetes/api/with-signal.ts';
 import { secretOwnershipOf } from '../kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import type { AttemptContext } from './context.ts';
@@ -70,7 +69,7 @@ async function readInstalled(
 ): Promise<RevocationEntry | { readonly leaf: X509Certificate }> {
   const where = `Secret ${namespace}/${secretName}`;
   if (secretName === '') return missing('', 'There was no Secret for it.');
-  const secret = await readTlsSecret(withSignal(kubernetes, signal), { namespace, name: secretName });
+  const secret = await readTlsSecret(kubernetes.withSignal(signal), { namespace, name: secretName });
   if (secret.kind === 'missing') return missing('', `${where} does not exist: nothing to revoke.`);
   const ownership = requestName === undefined ? undefined : secretOwnershipOf(secret.metadata, { name: requestName });
   if (ownership?.kind === 'foreign') return missing('', `${where} belongs to ${ownership.owner}: nothing is revoked.`);

@@ -1,7 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type ApiResponse, apiError, malformedResponseError, parseJson, parseStatus } from './api-error.ts';
 import {
-  type Cancellable,
   FIELD_MANAGER,
   type JsonPatchOperation,
   type KubernetesApi,
@@ -16,7 +15,7 @@ import {
 import { isKubernetesObject, listPages } from './list-pages.ts';
 import { apiVersionOf, collectionPath, describeObject, objectPath } from './resource-path.ts';
 import { streamLines } from './stream-lines.ts';
-import { Transport } from './transport.ts';
+import { type ApiRequest, Transport } from './transport.ts';
 
 const LIST_TIMEOUT_MS = 60_000;
 const FIELD_MANAGER_QUERY = `fieldManager=${FIELD_MANAGER}`;
@@ -24,14 +23,20 @@ const FIELD_MANAGER_QUERY = `fieldManager=${FIELD_MANAGER}`;
 /** All that certman needs of an API server, on the same connections and credentials. */
 export class KubernetesClient implements KubernetesApi, WatchConnection {
   readonly #transport: Transport;
+  readonly #signal: AbortSignal | undefined;
 
   /** A request throws CertmanError `configuration/invalid` when the credentials cannot be read. */
-  constructor(kubeConfig: KubeConfig) {
-    this.#transport = new Transport(kubeConfig);
+  constructor(server: KubeConfig | Transport, signal?: AbortSignal) {
+    this.#transport = server instanceof Transport ? server : new Transport(server);
+    this.#signal = signal;
   }
 
-  async get(resource: ResourceType, key: ObjectKey, signal?: AbortSignal): Promise<KubernetesObject | undefined> {
-    const response = await this.#transport.send({ method: 'GET', path: objectPath(resource, key), signal });
+  withSignal(signal: AbortSignal): KubernetesApi {
+    return new KubernetesClient(this.#transport, signal);
+  }
+
+  async get(resource: ResourceType, key: ObjectKey): Promise<KubernetesObject | undefined> {
+    const response = await this.#send({ method: 'GET', path: objectPath(resource, key) });
     return response.status === 404 ? undefined : toObject(`read ${describeObject(resource, key)}`, response);
   }
 
@@ -42,31 +47,25 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
   async apply(
     resource: ResourceType,
     object: KubernetesObject,
-    { subresource, signal }: WriteOptions = {},
+    { subresource }: WriteOptions = {},
   ): Promise<KubernetesObject> {
-    const response = await this.#transport.send({
+    const response = await this.#send({
       method: 'PATCH',
       path: `${objectPath(resource, object.metadata, subresource)}?${FIELD_MANAGER_QUERY}&force=true`,
       contentType: 'application/apply-patch+yaml',
       // JSON is YAML, and the API server parses it faster.
       body: typedJson(resource, object),
       idempotent: true,
-      signal,
     });
     return toObject(`apply ${describeObject(resource, object.metadata, subresource)}`, response);
   }
 
-  async create(
-    resource: ResourceType,
-    object: KubernetesObject,
-    signal?: AbortSignal,
-  ): Promise<KubernetesObject | undefined> {
-    const response = await this.#transport.send({
+  async create(resource: ResourceType, object: KubernetesObject): Promise<KubernetesObject | undefined> {
+    const response = await this.#send({
       method: 'POST',
       path: `${collectionPath(resource, object.metadata.namespace)}?${FIELD_MANAGER_QUERY}`,
       contentType: 'application/json',
       body: typedJson(resource, object),
-      signal,
     });
     if (response.status === 409 && parseStatus(response.text)?.reason === 'AlreadyExists') return undefined;
     return toObject(`create ${describeObject(resource, object.metadata)}`, response);
@@ -76,14 +75,13 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
     resource: ResourceType,
     key: ObjectKey,
     operations: readonly JsonPatchOperation[],
-    { subresource, signal }: WriteOptions = {},
+    { subresource }: WriteOptions = {},
   ): Promise<KubernetesObject | undefined> {
-    const response = await this.#transport.send({
+    const response = await this.#send({
       method: 'PATCH',
       path: `${objectPath(resource, key, subresource)}?${FIELD_MANAGER_QUERY}`,
       contentType: 'application/json-patch+json',
       body: JSON.stringify(operations),
-      signal,
     });
     if (response.status === 404) return undefined;
     return toObject(`change ${describeObject(resource, key, subresource)}`, response);
@@ -92,9 +90,9 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
   async delete(
     resource: ResourceType,
     key: ObjectKey,
-    { signal, ...preconditions }: { readonly uid?: string; readonly resourceVersion?: string } & Cancellable = {},
+    preconditions: { readonly uid?: string; readonly resourceVersion?: string } = {},
   ): Promise<boolean> {
-    const response = await this.#transport.send({
+    const response = await this.#send({
       method: 'DELETE',
       path: objectPath(resource, key),
       contentType: 'application/json',
@@ -104,7 +102,6 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
         propagationPolicy: 'Background',
         preconditions,
       }),
-      signal,
     });
     if (response.status === 404) return false;
     if (response.status >= 300) throw apiError(`delete ${describeObject(resource, key)}`, response);
@@ -115,9 +112,13 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
     path: string,
     { what = `read ${path.split('?', 1)[0]}`, ...options }: Parameters<WatchConnection['getJson']>[1] = {},
   ): Promise<unknown> {
-    const response = await this.#transport.send({ method: 'GET', path, timeoutMs: LIST_TIMEOUT_MS, ...options });
+    const response = await this.#send({ method: 'GET', path, timeoutMs: LIST_TIMEOUT_MS, ...options });
     if (response.status !== 200) throw apiError(what, response);
     return parseJson(what, response.text);
+  }
+
+  #send(request: ApiRequest): Promise<ApiResponse> {
+    return this.#transport.send({ ...request, signal: request.signal ?? this.#signal });
   }
 
   openStream(path: string, signal: AbortSignal, options: StreamOptions = {}): AsyncIterable<string> {

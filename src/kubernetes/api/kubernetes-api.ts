@@ -57,13 +57,8 @@ export type JsonPatchOperation =
   | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };
 
-/** Cancellation of a request: it throws the signal's reason. */
-export interface Cancellable {
-  readonly signal?: AbortSignal;
-}
-
 /** Options of a list. No namespace: all of them. `metadataOnly`: PartialObjectMetadata, so no data crosses the wire. */
-export interface ListOptions extends Cancellable {
+export interface ListOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
@@ -71,7 +66,7 @@ export interface ListOptions extends Cancellable {
 }
 
 /** Options of a write. */
-export interface WriteOptions extends Cancellable {
+export interface WriteOptions {
   readonly subresource?: 'status';
 }
 
@@ -82,12 +77,12 @@ export interface WriteOptions extends Cancellable {
  */
 export interface KubernetesApi {
   /** @returns undefined on 404. */
-  get(resource: ResourceType, key: ObjectKey, signal?: AbortSignal): Promise<KubernetesObject | undefined>;
+  get(resource: ResourceType, key: ObjectKey): Promise<KubernetesObject | undefined>;
   list(resource: ResourceType, options?: ListOptions): AsyncIterable<KubernetesObject>;
   /** Forced server-side apply as {@link FIELD_MANAGER}. With a uid it never creates: 409 → `kubernetes/conflict`. */
   apply(resource: ResourceType, object: KubernetesObject, options?: WriteOptions): Promise<KubernetesObject>;
   /** @returns the object, or undefined when one of that name exists already. */
-  create(resource: ResourceType, object: KubernetesObject, signal?: AbortSignal): Promise<KubernetesObject | undefined>;
+  create(resource: ResourceType, object: KubernetesObject): Promise<KubernetesObject | undefined>;
   /** RFC 6902. @returns undefined when there is no such object. */
   patch(
     resource: ResourceType,
@@ -95,12 +90,14 @@ export interface KubernetesApi {
     operations: readonly JsonPatchOperation[],
     options?: WriteOptions,
   ): Promise<KubernetesObject | undefined>;
-  /** @returns whether there was one to delete. `uid` and `resourceVersion` are preconditions. */
+  /** @returns whether there was one to delete. */
   delete(
     resource: ResourceType,
     key: ObjectKey,
-    options?: { readonly uid?: string; readonly resourceVersion?: string } & Cancellable,
+    preconditions?: { readonly uid?: string; readonly resourceVersion?: string },
   ): Promise<boolean>;
+  /** The same API for work that can be cancelled: the signal ends its requests, which then throw the signal's reason. */
+  withSignal(signal: AbortSignal): KubernetesApi;
 }
 
 /** Options of a stream. */
@@ -113,7 +110,7 @@ export interface StreamOptions {
 /** The requests that list and watch are made of. */
 export interface WatchConnection {
   /** One GET. @throws CertmanError as {@link KubernetesApi}; 404 → `kubernetes/notFound`, 410 → `kubernetes/gone`. */
-  getJson(path: string, options?: { readonly accept?: string; readonly what?: string } & Cancellable): Promise<unknown>;
+  getJson(path: string, options?: { accept?: string; what?: string; signal?: AbortSignal }): Promise<unknown>;
   /** The lines of a stream. @throws CertmanError when refused, cut or silent; the signal's reason when aborted. */
   openStream(path: string, signal: AbortSignal, options?: StreamOptions): AsyncIterable<string>;
 }

@@ -17,7 +17,7 @@ export type ListAndWatchEvent =
   | { readonly kind: 'absent' };
 
 /** Options of {@link listAndWatch}. No namespace: all of them. */
-export interface ListAndWatchOptions extends Omit<ListOptions, 'labelSelector' | 'signal'> {
+export interface ListAndWatchOptions extends Omit<ListOptions, 'labelSelector'> {
   readonly signal: AbortSignal;
   /** resourceVersion up to which an earlier run has handled everything. */
   readonly resumeFrom?: string;

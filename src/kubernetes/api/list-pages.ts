@@ -22,7 +22,7 @@ const pageSchema = z.looseObject({
 export async function* listPages(
   connection: Pick<WatchConnection, 'getJson'>,
   resource: ResourceType,
-  options: ListOptions & { readonly resourceVersion?: string },
+  options: ListOptions & { readonly resourceVersion?: string; readonly signal?: AbortSignal },
 ): AsyncGenerator<ListPage, void> {
   const { namespace, resourceVersion, signal } = options;
   const path = collectionPath(resource, namespace);

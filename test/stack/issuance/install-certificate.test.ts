@@ -22,6 +22,7 @@ function dyingBeforeDeletion(kubernetes: KubernetesApi): KubernetesApi {
     create: (...args) => kubernetes.create(...args),
     patch: (...args) => kubernetes.patch(...args),
     delete: () => Promise.reject(new Error('killed here')),
+    withSignal: (signal) => dyingBeforeDeletion(kubernetes.withSignal(signal)),
   };
 }
 

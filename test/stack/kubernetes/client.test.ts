@@ -198,7 +198,7 @@ describe('through a faulty proxy', () => {
   test('an abort ends a pending request with its own reason', async () => {
     proxy.inject({ when: () => true, fault: { kind: 'hang' } });
     const abort = new AbortController();
-    const pending = api.get(CONFIG_MAPS, { namespace: 'x', name: 'y' }, abort.signal);
+    const pending = api.withSignal(abort.signal).get(CONFIG_MAPS, { namespace: 'x', name: 'y' });
     setTimeout(() => abort.abort(new Error('cancelled by the test')), 50);
     await expect(pending).rejects.toThrow('cancelled by the test');
   });
