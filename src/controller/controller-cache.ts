@@ -1,18 +1,15 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
-import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
+import type { ClusterRef } from '../clusters/cluster-identity.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 
 /** Name of a namespaced object. */
-export interface NamespacedName {
-  readonly namespace: string;
-  readonly name: string;
-}
+export type NamespacedName = Pick<ClusterRef, 'namespace' | 'name'>;
 
 /** Name of a primary resource: a ClusterDeployment, or a standalone CertificateRequest when `kind` says so. */
-export type PrimaryName = NamespacedName & Pick<ClusterIdentity, 'kind'>;
+export type PrimaryName = Omit<ClusterRef, 'uid'>;
 
 /** A ClusterDeployment that cannot be read. */
 interface MalformedCluster extends NamespacedName {

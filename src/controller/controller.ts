@@ -9,7 +9,7 @@ import {
   SECRETS,
 } from '../kubernetes/objects/resources.ts';
 import { ariPollClient } from './ari-poller.ts';
-import { CertificateRequestHandler } from './certificate-request-handler.ts';
+import { certificateRequestHandler } from './certificate-request-handler.ts';
 import { clusterDeploymentHandler } from './cluster-deployment-handler.ts';
 import { ClusterSignaller } from './cluster-signaller.ts';
 import { ClusterWorkflowClient } from './cluster-workflow-client.ts';
@@ -66,8 +66,8 @@ export async function runController(
   const context = { ...shared, cache, signaller: new ClusterSignaller(shared) };
 
   const reconciler = new PrimaryReconciler(context);
-  const requests = new CertificateRequestHandler(context, reconciler);
-  const clusters = clusterDeploymentHandler(context, reconciler, (namespace) => requests.onOwnersChanged(namespace));
+  const requests = certificateRequestHandler(context, reconciler);
+  const clusters = clusterDeploymentHandler(context, reconciler, requests.onOwnersChanged);
   const ariPoller = new Poller(ariPollClient(context), context);
   const crlPoller = crlSource && new Poller(crlPollClient(context, crlSource), context);
   const informers = new Map(

@@ -72,7 +72,9 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     try {
       const { crl, maxAgeMs } = await source.fetch(url, signal);
       const trusted = await signalAllRevoked(crl, polled);
-      metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isExpired(crl) ? 'outdated' : 'fetched' });
+      // Its revocations stand, but more may have been made.
+      const isOutdated = crl.nextUpdate !== undefined && crl.nextUpdate.getTime() <= Date.now();
+      metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isOutdated ? 'outdated' : 'fetched' });
       return { kind: 'answered', nextPollAt: Date.now() + intervalAfterFetch(maxAgeMs, Math.random()) };
     } catch (error) {
       if (!(error instanceof CertmanError)) throw error;
@@ -104,9 +106,4 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     hostOf: ({ url }) => new URL(url).host,
     poll: (batch) => Promise.all(batch.map(pollOne)),
   };
-}
-
-/** Its revocations stand, but more may have been made. */
-function isExpired({ nextUpdate }: Crl): boolean {
-  return nextUpdate !== undefined && nextUpdate.getTime() <= Date.now();
 }

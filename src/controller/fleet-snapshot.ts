@@ -4,24 +4,17 @@ import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 import type { ControllerCache } from './controller-cache.ts';
 
 /** A cluster, or a standalone CertificateRequest. */
-export interface ClusterSeries {
-  readonly namespace: string;
-  readonly name: string;
+export interface ClusterSeries extends Pick<CachedCluster, 'namespace' | 'name' | 'limitedSupport'> {
   /** `Serve`, `Decommission`, or why it is not served (`NotManaged`, `NotInstalled`, …). */
   readonly gate: string;
-  readonly limitedSupport: boolean;
 }
 
 /** A CertificateRequest with its certificate. */
-export interface RequestSeries {
-  readonly namespace: string;
-  readonly name: string;
+export interface RequestSeries extends Pick<ObservedRequest, 'namespace' | 'name' | 'renewBeforeDays'> {
   readonly commonName: string;
   /** Epoch milliseconds; absent while there is no certificate. */
   readonly notBefore?: number;
   readonly notAfter?: number;
-  /** As the user set it. */
-  readonly renewBeforeDays?: number;
 }
 
 /** State of the CA's renewal information (RFC 9773). */

@@ -112,7 +112,10 @@ export class Poller<Subject> {
       failure = error;
     }
     if (failure !== undefined) this.#recordFailure(host, failure);
-    else if (responded) this.#recordRecovery(host);
+    else if (responded) {
+      this.#outages.get(host)?.log.recovered();
+      this.#outages.delete(host);
+    }
   }
 
   #recordFailure(host: string, failure: CertmanError): void {
@@ -127,11 +130,6 @@ export class Poller<Subject> {
     const pauseMs = pauseAfterFailure(backoffDelay(outage.failures, failurePauseMs), failure, Date.now());
     outage.nextAttemptAt = Date.now() + pauseMs;
     outage.log.failed(failure, pauseMs);
-  }
-
-  #recordRecovery(host: string): void {
-    this.#outages.get(host)?.log.recovered();
-    this.#outages.delete(host);
   }
 }
 

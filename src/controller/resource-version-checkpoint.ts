@@ -22,7 +22,12 @@ export class ResourceVersionCheckpoint {
     this.#unfinished.push(event);
     return () => {
       event.done = true;
-      this.#advance();
+      while (this.#unfinished[0]?.done === true) {
+        const reached = this.#unfinished[0];
+        this.#unfinished.shift();
+        this.#resourceVersion = reached.resourceVersion ?? this.#resourceVersion;
+        reached.onReached?.();
+      }
     };
   }
 
@@ -30,14 +35,5 @@ export class ResourceVersionCheckpoint {
   reset(): void {
     this.#resourceVersion = undefined;
     this.#unfinished.length = 0;
-  }
-
-  #advance(): void {
-    while (this.#unfinished[0]?.done === true) {
-      const { resourceVersion, onReached } = this.#unfinished[0];
-      this.#unfinished.shift();
-      this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
-      onReached?.();
-    }
   }
 }

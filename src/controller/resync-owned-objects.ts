@@ -97,10 +97,10 @@ export class OwnedObjectsResync {
 
   /** Of the served certificates, in a namespace or all. */
   async #listSecrets(namespace?: string): Promise<ReadonlyMap<string, ObservedSecret>> {
-    const wanted = new Set<string>();
-    for (const [cluster, { secretName: name }] of this.#servedCertificates()) {
-      wanted.add(keyOf({ namespace: cluster.namespace, name }));
-    }
+    const served = Array.from(this.#servedCertificates());
+    const wanted = new Set(
+      served.map(([cluster, { secretName: name }]) => keyOf({ namespace: cluster.namespace, name })),
+    );
     const secrets = new Map<string, ObservedSecret>();
     for await (const object of this.#context.kubernetes.list(SECRETS, { namespace, metadataOnly: true })) {
       const key = keyOf(nameOf(object));
