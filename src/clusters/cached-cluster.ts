@@ -1,7 +1,7 @@
 import type { ClusterRef } from './cluster-identity.ts';
 import { type ClusterView, clusterDigest } from './cluster-view.ts';
 import { type Gate, type GateReason, gateOf } from './gate.ts';
-import { requestNameOf } from './request-name.ts';
+import { requestName } from './request-name.ts';
 
 /** A bundle and the two objects that belong to it. */
 export interface CachedCertificate {
@@ -38,7 +38,7 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
     served: (previous?.uid === cluster.uid && previous.served) || needsWorkflow(gate, view),
     certificates: view.bundles.map((bundle) => ({
       bundleName: bundle.name,
-      requestName: requestNameOf(view.identity, bundle),
+      requestName: bundle.requestName ?? requestName(cluster.name, bundle.name),
       secretName: bundle.secretName,
     })),
     credentialsSecret: ('credentialsSecret' in view.platform && view.platform.credentialsSecret) || undefined,

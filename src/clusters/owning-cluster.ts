@@ -21,10 +21,9 @@ export function owningCluster(
   const owner = clusters.find(({ certificates }) => certificates.some((one) => one.requestName === request.name));
   if (owner !== undefined) return owner.name;
   // The bundles of a deleting cluster may be unreadable.
-  const withoutBundles = clusters.filter(
-    ({ gate, certificates }) => gate === 'decommission' && certificates.length === 0,
-  );
-  return [...withoutBundles.map(({ name }) => name), ...unreadable].find((cluster) =>
-    request.name.startsWith(requestName(cluster, '')),
-  );
+  const withoutBundles = clusters.filter((cluster) => {
+    return cluster.gate === 'decommission' && cluster.certificates.length === 0;
+  });
+  const candidates = [...withoutBundles.map(({ name }) => name), ...unreadable];
+  return candidates.find((cluster) => request.name.startsWith(requestName(cluster, '')));
 }

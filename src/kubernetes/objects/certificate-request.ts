@@ -1,6 +1,6 @@
 /** The CertificateRequest (certman.managed.openshift.io/v1alpha1). CRD: deploy/base/certificaterequest-crd.yaml. */
 import { z } from 'zod';
-import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import type { ClusterIdentity, ObjectRef } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView, PlatformView } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
 import { CertmanError } from '../../failures/failure.ts';
@@ -53,26 +53,22 @@ function platformSpec(platform: PlatformView): Readonly<Record<string, unknown>>
 }
 
 /** A ClusterDeployment among the owners of an object. */
-export interface ClusterOwner {
-  readonly name: string;
-  readonly uid: string;
-}
+export type ClusterOwner = Pick<ObjectRef, 'name' | 'uid'>;
 
 /** Of any version of Hive's group. Users can write any owner into an object. */
-const ownerSchema = z.object({
-  apiVersion: z.string().startsWith(`${CLUSTER_DEPLOYMENTS.group}/`),
-  kind: z.literal(CLUSTER_DEPLOYMENTS.kind),
-  name: z.string().refine(isObjectName),
-  // At most as long as a UUID: workflow ids contain it and have room for no more.
-  uid: z.string().regex(/^[A-Za-z0-9-]{1,36}$/),
-});
+const ownerSchema = z
+  .object({
+    apiVersion: z.string().startsWith(`${CLUSTER_DEPLOYMENTS.group}/`),
+    kind: z.literal(CLUSTER_DEPLOYMENTS.kind),
+    name: z.string().refine(isObjectName),
+    // At most as long as a UUID: workflow ids contain it and have room for no more.
+    uid: z.string().regex(/^[A-Za-z0-9-]{1,36}$/),
+  })
+  .transform(({ name, uid }): ClusterOwner => ({ name, uid }));
 
 /** The ClusterDeployments among the owners of an object. */
 export function clusterOwnersOf({ ownerReferences = [] }: ObjectMeta): readonly ClusterOwner[] {
-  return ownerReferences.flatMap((reference) => {
-    const { data } = ownerSchema.safeParse(reference);
-    return data === undefined ? [] : [{ name: data.name, uid: data.uid }];
-  });
+  return ownerReferences.flatMap((reference) => ownerSchema.safeParse(reference).data ?? []);
 }
 
 /** Ownership of a CertificateRequest from a cluster's point of view. `orphaned`: no ClusterDeployment owns it. */

@@ -12,9 +12,8 @@ export async function reportStatus(
 ): Promise<void> {
   const { namespace, uid } = cluster;
   const standalone = isStandalone(cluster);
-  const record = async (involvedObject: InvolvedObject): Promise<void> => {
-    if (report.event === undefined) return;
-    await recordEvent(kubernetes, involvedObject, report.event);
+  const record = async (object: InvolvedObject): Promise<void> => {
+    if (report.event !== undefined) await recordEvent(kubernetes, object, report.event);
   };
   const onRequest = async (): Promise<void> => {
     const request = await requestStatus.write(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { StatusReport } from '../../certificates/status-report.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
-import type { StatusKind } from './status-writer.ts';
+import type { Status, StatusKind } from './status-writer.ts';
 import { toRfc3339 } from './timestamp.ts';
 
 /** As in the CRD. */
@@ -31,11 +31,7 @@ function legacyStatus({ state, certificate }: StatusReport): string {
 }
 
 /** The whole status: all else is removed, certman-operator's too. A condition keeps its times while its status does. */
-export function buildRequestStatus(
-  report: StatusReport,
-  current: unknown,
-  now: Date,
-): Readonly<Record<string, unknown>> {
+export function buildRequestStatus(report: StatusReport, current: unknown, now: Date): Status {
   const { certificate } = report;
   const { conditions } = statusSchema.catch({ conditions: [] }).parse(current);
   const instant = toRfc3339(now);

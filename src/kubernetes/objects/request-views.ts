@@ -1,4 +1,5 @@
 import { certificateNames } from '../../certificates/bundle-names.ts';
+import { normalizeName } from '../../certificates/dns-name.ts';
 import { type BundleView, type ClusterView, deletedClusterView, UNGATED } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
 import { isObjectName } from '../api/resource-path.ts';
@@ -7,7 +8,7 @@ import type { ObservedRequest } from './observed-request.ts';
 /** A standalone request as a cluster of one bundle. Never fails: its workflow reports what is wrong with it. */
 export function standaloneView(managementCluster: string, request: ObservedRequest): ClusterView {
   const { namespace, name, uid, deleting, paused, finalizer, platform } = request;
-  const zoneName = request.zoneName.toLowerCase().replace(/\.$/, '');
+  const zoneName = normalizeName(request.zoneName);
   const names = certificateNames(request.dnsNames, zoneName, {
     subject: 'spec.dnsNames',
     zone: 'spec.acmeDNSDomain, the zone',

@@ -7,7 +7,8 @@ import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
 const MAX_ATTEMPTS = 5;
 const MAX_CACHED = 5_000;
 
-type Status = Readonly<Record<string, unknown>>;
+/** The fields of a status. */
+export type Status = Readonly<Record<string, unknown>>;
 
 /** A status that certman writes. */
 export interface StatusKind<Desired> {
