@@ -1,5 +1,5 @@
 /** The activities as workflows call them: time-outs and retry policies, each with its reason. */
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type {
   Activities,
   ApplyCertificateRequestInput,
@@ -14,38 +14,41 @@ const HEARTBEAT_TIMEOUT = '10 seconds';
 // the SDK sends 0, which is TRY_CANCEL, despite its documentation.
 const AWAIT_CANCELLATION = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
+const ATTEMPT: ActivityOptions = { startToCloseTimeout: '2 minutes', heartbeatTimeout: HEARTBEAT_TIMEOUT };
+const BACKOFF = { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
+
 /** Transient faults are retried for some seconds; what lasts longer is left to the retry schedule. */
-export const { placeOrder } = proxyActivities<Activities>({
-  startToCloseTimeout: '2 minutes',
-  heartbeatTimeout: HEARTBEAT_TIMEOUT,
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds', maximumAttempts: 5 },
-});
+export const { placeOrder } = proxyActivities<Activities>({ ...ATTEMPT, retry: { ...BACKOFF, maximumAttempts: 5 } });
 
 /** Each attempt at an open order continues where the last one stopped, paced by the CA's Retry-After. */
 export const { answerChallenges, finalizeOrder, installCertificate } = proxyActivities<Activities>({
-  startToCloseTimeout: '2 minutes',
+  ...ATTEMPT,
   scheduleToCloseTimeout: '10 minutes',
-  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   cancellationType: AWAIT_CANCELLATION,
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+  retry: BACKOFF,
 });
 
 /** A DNS change is usually live within a minute; ten minutes are a fault to report. */
-export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activities>({
-  startToCloseTimeout: '2 minutes',
+const DNS: ActivityOptions = {
+  ...ATTEMPT,
   scheduleToCloseTimeout: '10 minutes',
-  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  retry: { ...BACKOFF, backoffCoefficient: 1.5 },
+};
+export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activities>({
+  ...DNS,
   cancellationType: AWAIT_CANCELLATION,
-  retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
 });
 
 /** It only reads, so a cancellation need not wait for it. */
 export const { verifyPropagation } = proxyActivities<Activities>({
-  startToCloseTimeout: '2 minutes',
-  scheduleToCloseTimeout: '10 minutes',
-  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  ...DNS,
   cancellationType: ActivityCancellationType.TRY_CANCEL,
-  retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '30 seconds' },
+});
+
+/** A few attempts at once; then the decommission's retry schedule. */
+export const { revokeCertificates } = proxyActivities<Activities>({
+  ...ATTEMPT,
+  retry: { ...BACKOFF, maximumAttempts: 4 },
 });
 
 /** Retried without limit: the API server can be unavailable for as long as its upgrade takes. */
@@ -53,7 +56,7 @@ const kubernetesActivities = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   cancellationType: AWAIT_CANCELLATION,
-  retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+  retry: { ...BACKOFF, initialInterval: '500 milliseconds' },
 });
 /** Reads the worker's settings; deletes what a bundle left; removes the finalizer. */
 export const { decommissionRules, removeBundle, removeFinalizer } = kubernetesActivities;
@@ -70,10 +73,3 @@ export async function reportStatus(input: ReportStatusInput): Promise<void> {
   const options = { summary: `write status ${state} of ${bundleName}` };
   await kubernetesActivities.reportStatus.executeWithOptions(options, [input]);
 }
-
-/** A few attempts at once; then the decommission's retry schedule. */
-export const { revokeCertificates } = proxyActivities<Activities>({
-  startToCloseTimeout: '2 minutes',
-  heartbeatTimeout: HEARTBEAT_TIMEOUT,
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds', maximumAttempts: 4 },
-});

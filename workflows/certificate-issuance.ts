@@ -1,5 +1,4 @@
 import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
-import type { CertificateFacts, IssuedCertificate } from '../src/certificates/certificate-facts.ts';
 import { isInZone, type TxtRecord } from '../src/certificates/dns-name.ts';
 import type { PlacedOrder, PublishedRecords } from '../src/contract/activities.ts';
 import {
@@ -8,7 +7,7 @@ import {
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
-import { type FailureCode, type FailureInfo, retryModeOf } from '../src/failures/failure.ts';
+import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
 import {
   answerChallenges,
   finalizeOrder,
@@ -59,12 +58,11 @@ class Issuance {
   readonly #names: string;
   /** URL, once there is one. */
   #order: string | undefined;
-  #leftoverRecords: readonly TxtRecord[] = [];
+  #leftoverRecords: readonly TxtRecord[] | undefined;
   #mayBePublished = false;
   #isPublished = false;
   /** Whether the CA may have issued a certificate that is not in its Secret. */
   #mayBeIssued = false;
-  #withdrawal: Promise<void> | undefined;
 
   constructor(input: CertificateIssuanceInput) {
     this.#input = input;
@@ -75,36 +73,33 @@ class Issuance {
   failureContext(): IssuanceFailureContext {
     return {
       openOrder: this.#order,
-      leftoverRecords: this.#leftoverRecords.length === 0 ? undefined : this.#leftoverRecords,
+      leftoverRecords: this.#leftoverRecords,
       unclaimedOrder: this.#mayBeIssued ? this.#order : undefined,
     };
   }
 
   async run(): Promise<CertificateIssuanceResult> {
-    const { leftoverRecords = [], dnsNames, reason } = this.#input;
-    setCurrentDetails(`Ordering ${this.#names}.\n\nReason: ${reason}`);
+    setCurrentDetails(`Ordering ${this.#names}.\n\nReason: ${this.#input.reason}`);
     const order = await this.#place();
     const proofs = [...order.challenges.map(({ record }) => record), ...(order.ownershipRecords ?? [])];
-    const records = uniqueRecords([...proofs, ...leftoverRecords]);
+    const records = uniqueRecords([...proofs, ...(this.#input.leftoverRecords ?? [])]);
     try {
       if (proofs.length > 0) await this.#prove(order, proofs);
-      // The withdrawal need not delay the certificate.
-      const withdrawn = this.#withdraw(records);
-      this.#mayBeIssued = true;
-      setCurrentDetails(`Order ${order.orderUrl}\n\nControl of all ${dnsNames.length} names is proved; finalizing.`);
-      const { certificate, issued, replaced } = await this.#finalize(order);
-      this.#mayBeIssued = false;
-      await withdrawn;
-      setCurrentDetails(
-        `Issued ${this.#names} by ${certificate.issuerName}, serial ${certificate.serialNumber}, valid until ${certificate.notAfter}.`,
-      );
-      const { leftoverRecords: notWithdrawn } = this.failureContext();
-      const { caHost, orderUrl } = order;
-      return { certificate, issued, replaced, caHost, orderUrl, leftoverRecords: notWithdrawn };
     } catch (error) {
       await this.#withdraw(records);
       throw error;
     }
+    // The withdrawal need not delay the certificate.
+    const withdrawn = this.#withdraw(records);
+    let result: CertificateIssuanceResult;
+    try {
+      result = await this.#finalize(order);
+    } finally {
+      await withdrawn;
+    }
+    const { issuerName, serialNumber, notAfter } = result.certificate;
+    setCurrentDetails(`Issued ${this.#names} by ${issuerName}, serial ${serialNumber}, valid until ${notAfter}.`);
+    return { ...result, leftoverRecords: this.#leftoverRecords };
   }
 
   async #place(): Promise<PlacedOrder> {
@@ -123,19 +118,18 @@ class Issuance {
   }
 
   async #prove({ orderUrl, challenges }: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
-    const { zone } = this.#input;
+    const { zoneName } = this.#input.zone;
     const what = count(records.length, 'TXT record');
-    const show = (progress: string): void => setCurrentDetails(`Order ${orderUrl}\n\n${progress}`);
-    const outside = records.find(({ name }) => !isInZone(name, zone.zoneName));
+    const outside = records.find(({ name }) => !isInZone(name, zoneName));
     if (outside !== undefined) throw failureWith(outsideZoneFailure(outside.name, this.#input));
-    show(`Publishing ${what} in ${zone.zoneName}.`);
+    this.#show(`Publishing ${what} in ${zoneName}.`);
     const { nameServers } = await this.#publish(what, records);
-    show(`${what} published in ${zone.zoneName}; verifying propagation.`);
+    this.#show(`${what} published in ${zoneName}; verifying propagation.`);
     await verifyPropagation.executeWithOptions({ summary: `verify propagation of ${what}` }, [
-      { records, zoneName: zone.zoneName, nameServers },
+      { records, zoneName, nameServers },
     ]);
     if (challenges.length === 0) return;
-    show(`${what} propagated; the CA is validating.`);
+    this.#show(`${what} propagated; the CA is validating.`);
     await answerChallenges.executeWithOptions({ summary: `answer ${count(challenges.length, 'challenge')}` }, [
       { orderUrl, challenges },
     ]);
@@ -160,12 +154,10 @@ class Issuance {
     }
   }
 
-  async #finalize({ orderUrl }: PlacedOrder): Promise<{
-    readonly certificate: CertificateFacts;
-    readonly issued: IssuedCertificate;
-    readonly replaced?: IssuedCertificate;
-  }> {
+  async #finalize({ orderUrl, caHost }: PlacedOrder): Promise<CertificateIssuanceResult> {
     const { dnsNames, commonName, request, secretName, returnReplaced } = this.#input;
+    this.#mayBeIssued = true;
+    this.#show(`Control of all ${dnsNames.length} names is proved; finalizing.`);
     const { certificateUrl } = await finalizeOrder.executeWithOptions(
       { summary: `finalize the order for ${this.#names}` },
       [{ orderUrl, dnsNames, commonName, request }],
@@ -174,19 +166,15 @@ class Issuance {
       { summary: `write Secret ${request.namespace}/${secretName}` },
       [{ orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
     );
+    this.#mayBeIssued = false;
     const { serialNumber, notAfter } = certificate;
-    return { certificate, issued: { certificateUrl, serialNumber, notAfter }, replaced };
+    return { certificate, issued: { certificateUrl, serialNumber, notAfter }, replaced, caHost, orderUrl };
   }
 
-  /** Once per order; never throws, and is never cancelled. */
-  #withdraw(records: readonly TxtRecord[]): Promise<void> {
-    this.#withdrawal ??= this.#withdrawOnce(records);
-    return this.#withdrawal;
-  }
-
-  async #withdrawOnce(records: readonly TxtRecord[]): Promise<void> {
+  /** Never throws, and is never cancelled. */
+  async #withdraw(records: readonly TxtRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const { zone, leftoverRecords = [] } = this.#input;
+    const { zone, leftoverRecords } = this.#input;
     try {
       await CancellationScope.nonCancellable(() =>
         withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${count(records.length, 'TXT record')}` }, [
@@ -205,6 +193,10 @@ class Issuance {
       });
     }
   }
+
+  #show(progress: string): void {
+    setCurrentDetails(`Order ${this.#order}\n\n${progress}`);
+  }
 }
 
 function failureWith(failure: FailureInfo, context?: IssuanceFailureContext): ApplicationFailure {
@@ -217,15 +209,14 @@ function failureWith(failure: FailureInfo, context?: IssuanceFailureContext): Ap
 }
 
 function outsideZoneFailure(recordName: string, { zone }: CertificateIssuanceInput): FailureInfo {
-  return {
+  return failureInfo({
     code: 'dns/nameOutsideZone',
     message: `The TXT record ${recordName} is not in the zone ${zone.zoneName}, so control of the name cannot be proved.`,
-    retry: retryModeOf('dns/nameOutsideZone'),
     remedy:
       zone.kind === undefined
         ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
         : 'Remove the name from spec.dnsNames, or set spec.acmeDNSDomain to the zone that contains it.',
-  };
+  });
 }
 
 /** The order that an attempt to place one had recorded before its worker died. */

@@ -81,18 +81,11 @@ async function watchUntil(
     summary: `watch ${managementCluster}`,
   });
   const scope = new CancellationScope();
-  let isOver = false;
-  const watching = scope
-    .run(() => watchManagementCluster({ resumeFrom }))
-    .finally(() => {
-      isOver = true;
-    });
-  const stopWhenDue = async (): Promise<void> => {
-    await condition(() => isOver || isDue());
-    if (!isOver) scope.cancel();
-  };
-  const [checkpoint] = await Promise.all([watching, stopWhenDue()]);
-  return checkpoint;
+  const watching = scope.run(() => watchManagementCluster({ resumeFrom }));
+  await Promise.race([watching, condition(isDue)]);
+  // No effect once the activity has ended.
+  scope.cancel();
+  return await watching;
 }
 
 function watchDetails(managementCluster: string, { holder, takeovers, lastFailure }: WatchStatus): string {
