@@ -18,9 +18,9 @@ const MAX_FORGOTTEN_BUNDLES = 10;
 
 /** A cluster's workflow state: its view, its bundles, what messages change, what the next run gets. */
 export class ClusterCertificates implements ClusterContext {
-  #view: ClusterView;
+  view: ClusterView;
+  claimedBy: string | undefined;
   #gone: boolean;
-  #claimedBy: string | undefined;
   readonly #bundles = new Map<string, Bundle>();
   /** Of bundles without a record, which must not exceed the limit by being added again. Oldest first. */
   readonly #rateLimitState: Map<string, RateLimitState>;
@@ -32,7 +32,7 @@ export class ClusterCertificates implements ClusterContext {
   #published = '';
 
   constructor({ cluster, carried }: ClusterCertificatesInput) {
-    this.#view = cluster;
+    this.view = cluster;
     this.#gone = carried?.gone ?? false;
     this.decommissionStarted = carried?.decommissionStarted;
     this.#rateLimitState = new Map(Object.entries(carried?.rateLimitState ?? {}));
@@ -41,39 +41,31 @@ export class ClusterCertificates implements ClusterContext {
     this.#addWantedBundles();
   }
 
-  get view(): ClusterView {
-    return this.#view;
-  }
-
   get name(): string {
-    return `${this.#view.identity.namespace}/${this.#view.identity.name}`;
+    return `${this.view.identity.namespace}/${this.view.identity.name}`;
   }
 
   get resourceKind(): 'ClusterDeployment' | 'CertificateRequest' {
-    return this.#view.identity.kind ?? 'ClusterDeployment';
+    return this.view.identity.kind ?? 'ClusterDeployment';
   }
 
   get decommissioning(): boolean {
-    return this.#gone || this.#view.deleting;
+    return this.#gone || this.view.deleting;
   }
 
   get stopping(): boolean {
-    return this.decommissioning || this.#claimedBy !== undefined;
-  }
-
-  get claimedBy(): string | undefined {
-    return this.#claimedBy;
+    return this.decommissioning || this.claimedBy !== undefined;
   }
 
   gate(): Gate {
-    return gateOf(this.#view);
+    return gateOf(this.view);
   }
 
   onClusterObserved(view: ClusterView): void {
     // Signals can arrive out of order after a retry. A deletion is final.
-    if (this.#view.deleting && !view.deleting) return;
-    if (this.#claimedBy !== undefined || sameView(this.#view, view)) return;
-    this.#view = view;
+    if (this.view.deleting && !view.deleting) return;
+    if (this.claimedBy !== undefined || sameView(this.view, view)) return;
+    this.view = view;
     this.#addWantedBundles();
     const isServed = this.gate().kind === 'serve';
     for (const bundle of this.#bundles.values()) bundle.attempts.cancelIfOutdated(isServed ? bundle.wanted : undefined);
@@ -81,7 +73,7 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   onClusterGone(): void {
-    if (this.#claimedBy !== undefined) return;
+    if (this.claimedBy !== undefined) return;
     this.#gone = true;
     this.#notifyAll();
   }
@@ -108,7 +100,7 @@ export class ClusterCertificates implements ClusterContext {
 
   onRequestClaimed(clusterDeployment: string): void {
     if (this.decommissioning) return;
-    this.#claimedBy = clusterDeployment;
+    this.claimedBy = clusterDeployment;
     this.#notifyAll();
     this.updateDetails();
   }
@@ -131,7 +123,7 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   #addWantedBundles(): void {
-    for (const { name } of this.#view.bundles) {
+    for (const { name } of this.view.bundles) {
       if (this.#bundles.has(name)) continue;
       this.#bundles.set(name, new Bundle(this, name, undefined, this.#rateLimitState.get(name)));
     }
@@ -158,7 +150,7 @@ export class ClusterCertificates implements ClusterContext {
     const { name, record } = bundle;
     this.#bundles.delete(name);
     this.#forgottenRenewals += bundle.attempts.renewals;
-    for (const { name: recorded } of [bundle, ...this.#recordedBundles()]) this.#rateLimitState.delete(recorded);
+    for (const recorded of [name, ...Object.keys(this.#records())]) this.#rateLimitState.delete(recorded);
     if (record.rateLimitState !== undefined) this.#rateLimitState.set(name, record.rateLimitState);
     for (const oldest of [...this.#rateLimitState.keys()].slice(0, -MAX_FORGOTTEN_BUNDLES))
       this.#rateLimitState.delete(oldest);
@@ -194,7 +186,7 @@ export class ClusterCertificates implements ClusterContext {
         sets.some(({ theoreticalArrival }) => Date.parse(theoreticalArrival) > Date.now()),
     );
     return {
-      cluster: this.#view,
+      cluster: this.view,
       carried: {
         bundles: this.#records(),
         rateLimitState: used.length === 0 ? undefined : Object.fromEntries(used),
@@ -204,17 +196,14 @@ export class ClusterCertificates implements ClusterContext {
     };
   }
 
-  #recordedBundles(): readonly Bundle[] {
-    return this.bundles().filter(({ isRecorded }) => isRecorded);
-  }
-
   #records(): Readonly<Record<string, BundleRecord>> {
-    return Object.fromEntries(this.#recordedBundles().map(({ name, record }) => [name, record]));
+    const recorded = [...this.#bundles.values()].filter(({ isRecorded }) => isRecorded);
+    return Object.fromEntries(recorded.map(({ name, record }) => [name, record]));
   }
 
   status(): ClusterStatus {
     return {
-      cluster: this.#view,
+      cluster: this.view,
       decommissioning: this.decommissioning,
       decommissionStarted: this.decommissionStarted,
       bundles: this.#records(),
@@ -223,7 +212,7 @@ export class ClusterCertificates implements ClusterContext {
 
   /** Updates the details page, which costs no event. */
   updateDetails(): void {
-    const situation = situationMessage(this.#view, this.#gone, this.#claimedBy);
+    const situation = situationMessage(this.view, this.#gone, this.claimedBy);
     setCurrentDetails(clusterDetails(this.name, situation, this.#records()));
   }
 

@@ -1,15 +1,15 @@
 import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
-import type { NextAction } from '../../src/certificates/renewal-policy.ts';
+import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import type { Gate } from '../../src/clusters/gate.ts';
+import type { RequestObservation } from '../../src/contract/activities.ts';
 import { lastAttemptOf } from '../../src/contract/bundle-record.ts';
 import { failureInfo } from '../../src/failures/failure.ts';
 import { applyCertificateRequest } from '../activities.ts';
 import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
-import { orderCertificate, rateLimitFailure } from './order.ts';
-import { decideRenewal, readyMessage } from './renewal-decision.ts';
+import { orderCertificate, rateLimitFailure, readyMessage, termsOf } from './order.ts';
 import { initialWake, NOW, ON_CHANGE, sleepUntil, type Wake } from './sleep-until.ts';
 
 /** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
@@ -75,6 +75,26 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     }
     return await recordFailure(bundle, view, failureIn(error), { leftovers, caHost });
   }
+}
+
+/** What the certificate needs now, by the renewal policy. */
+function decideRenewal(
+  { record, attempts }: Bundle,
+  dnsNames: readonly string[],
+  observation: RequestObservation,
+): NextAction {
+  const { caHost: issuedByCaHost, suggestedWindow, revokedSerialNumber } = record;
+  const { secret, caHost } = observation;
+  return nextAction({
+    ...termsOf(observation),
+    secret,
+    dnsNames,
+    renewRequested: attempts.requested,
+    suggestedWindow,
+    issuedByCaHost,
+    caHost,
+    revoked: secret.kind === 'valid' && secret.certificate.serialNumber === revokedSerialNumber,
+  });
 }
 
 async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve' }>): Promise<Wake> {

@@ -1,6 +1,7 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
+import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
-import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
+import { lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause } from '../../src/certificates/renewal-policy.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
@@ -12,7 +13,6 @@ import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
-import { plannedRenewalOf, readyMessage } from './renewal-decision.ts';
 import type { Wake } from './sleep-until.ts';
 
 /** Orders by a child workflow, and records the certificate once it is in its Secret. */
@@ -113,7 +113,7 @@ async function recordIssued(
 ): Promise<Wake> {
   const { record } = bundle;
   const now = Date.now();
-  const renewal = plannedRenewalOf(certificate, observation);
+  const renewal = plannedRenewal(certificate, termsOf(observation));
   const renewalTime = new Date(renewal.at).toISOString();
   const { unclaimedOrders = [], rateLimitState = [] } = record;
   const stillUnclaimed = unclaimedOrders.filter((url) => url !== orderUrl);
@@ -143,4 +143,14 @@ async function recordIssued(
     },
   );
   return renewal.at;
+}
+
+/** What the renewal time depends on, besides the certificate. */
+export function termsOf({ request, renewBeforeDays }: RequestObservation) {
+  return { jitterKey: `${request.namespace}/${request.name}`, now: Date.now(), renewBeforeDays };
+}
+
+/** The message of a Ready bundle. @param rule why it is renewed then, as a clause. */
+export function readyMessage({ notAfter }: CertificateFacts, renewalTime: string, rule: string): string {
+  return `Valid until ${notAfter}; renews at ${renewalTime}: ${rule}.`;
 }
