@@ -15,6 +15,9 @@ export interface CertificateFacts {
   readonly crlUrl?: string | undefined;
 }
 
+/** When a certificate is valid. */
+export type Validity = Pick<CertificateFacts, 'notBefore' | 'notAfter'>;
+
 /** Content of the certificate's Secret. */
 export type SecretObservation =
   | { readonly kind: 'missing' }

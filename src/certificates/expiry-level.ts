@@ -1,10 +1,8 @@
-import type { CertificateFacts } from './certificate-facts.ts';
+import type { Validity } from './certificate-facts.ts';
 import { renewalLead } from './planned-renewal.ts';
 
 /** Escalates while renewals fail or are paused; a certificate that is renewed in time stays `far`. */
 export type ExpiryLevel = 'far' | 'near' | 'critical' | 'expired';
-
-type Validity = Pick<CertificateFacts, 'notBefore' | 'notAfter'>;
 
 // By the share of the renewal lead that is left: of certificates of up to 90 days, renewed at half of their lifetime, a
 // quarter and a twelfth of it; of longer ones 22.5 and 7.5 days.

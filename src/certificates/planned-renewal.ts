@@ -1,4 +1,4 @@
-import type { CertificateFacts } from './certificate-facts.ts';
+import type { CertificateFacts, Validity } from './certificate-facts.ts';
 import { stableFraction } from './digest.ts';
 import { applicableWindow, type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
 
@@ -11,8 +11,6 @@ const MAX_JITTER_MS = DAY_MS;
 
 /** Share of the lifetime that the jitter does not exceed: short-lived certificates keep most of their life. */
 const MAX_JITTER_SHARE = 1 / 50;
-
-type Validity = Pick<CertificateFacts, 'notBefore' | 'notAfter'>;
 
 /** What the renewal time depends on, besides the certificate. */
 export interface RenewalTerms {
@@ -38,10 +36,8 @@ export interface PlannedRenewal {
 }
 
 /** How long before expiry a certificate is renewed, without jitter. */
-export interface RenewalLead {
+export interface RenewalLead extends Omit<PlannedRenewal, 'at'> {
   readonly beforeMs: number;
-  readonly reason: Exclude<RenewalRule, 'SuggestedByCa'>;
-  readonly message: string;
 }
 
 /** By {@link renewalLead}, or in the CA's window if earlier: its load does not justify breaking `renewBeforeDays`. */

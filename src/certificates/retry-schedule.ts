@@ -1,5 +1,5 @@
 import type { FailureInfo } from '../failures/failure.ts';
-import type { CertificateFacts } from './certificate-facts.ts';
+import type { Validity } from './certificate-facts.ts';
 import { lifetimeOf } from './planned-renewal.ts';
 
 const MINUTE_MS = 60_000;
@@ -30,7 +30,7 @@ export function nextAttemptAt(
   failure: FailureInfo,
   failedAttempts: number,
   now: number,
-  certificate?: Pick<CertificateFacts, 'notBefore' | 'notAfter'>,
+  certificate?: Validity,
 ): number {
   const delays = failure.retry === 'transient' ? OUTAGE_DELAYS_MS : RETRY_DELAYS_MS;
   const delay = delays[Math.min(Math.max(failedAttempts, 1), delays.length) - 1] ?? DAY_MS;
@@ -41,7 +41,7 @@ export function nextAttemptAt(
 }
 
 /** Before expiry a share of the time left; after it the time since, between an hour and a day. */
-function maxDelay(certificate: Pick<CertificateFacts, 'notBefore' | 'notAfter'>, now: number): number {
+function maxDelay(certificate: Validity, now: number): number {
   const left = Date.parse(certificate.notAfter) - now;
   if (left <= 0) return Math.min(Math.max(-left, HOUR_MS), DAY_MS);
   const shortest = Math.min(MIN_RETRY_DELAY_MS, lifetimeOf(certificate) * MIN_RETRY_DELAY_SHARE);

@@ -42,12 +42,6 @@ export interface PlaceOrderInput {
   readonly standaloneRequestUid?: string;
 }
 
-/** Input of `answerChallenges`. */
-export interface AnswerChallengesInput {
-  readonly orderUrl: string;
-  readonly challenges: readonly PendingChallenge[];
-}
-
 /** Input of `finalizeOrder`. */
 export interface FinalizeOrderInput {
   readonly orderUrl: string;
@@ -58,11 +52,8 @@ export interface FinalizeOrderInput {
 }
 
 /** Input of `installCertificate`. */
-export interface InstallCertificateInput {
-  readonly orderUrl: string;
+export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commonName'> {
   readonly certificateUrl: string;
-  readonly dnsNames: readonly string[];
-  readonly request: ObjectRef;
   readonly secretName: string;
   /** Return a certificate in the Secret that the workflow did not issue, so that it can be revoked later. */
   readonly returnReplaced?: true;
@@ -75,19 +66,10 @@ export interface InstalledCertificate extends CertificateFacts {
 }
 
 /** What `revokeCertificates` did with a certificate. */
-export type RevocationOutcome =
-  | 'revoked'
-  | 'alreadyRevoked'
-  | 'expired'
-  | 'unknownToAccount'
-  /** Not listed, and found in the Secret without its key: left valid. */
-  | 'notIssuedHere'
-  | 'missing';
-
-/** One certificate of a revocation. */
 export interface RevocationEntry {
   readonly serialNumber: string;
-  readonly outcome: RevocationOutcome;
+  /** `notIssuedHere`: not listed, and found in the Secret without its key; left valid. */
+  readonly outcome: 'revoked' | 'alreadyRevoked' | 'expired' | 'unknownToAccount' | 'notIssuedHere' | 'missing';
   readonly message: string;
 }
 
@@ -109,13 +91,19 @@ export interface RevokeCertificatesInput {
 export interface AcmeActivities {
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
   /** Returns once every authorization is valid. */
-  answerChallenges(input: AnswerChallengesInput): Promise<void>;
+  answerChallenges(input: Pick<PlacedOrder, 'orderUrl' | 'challenges'>): Promise<void>;
   /** Stages a key for the order, finalizes the order, and returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
   /** Writes the chain and the staged key to the Secret, and deletes the staging Secret. */
   installCertificate(input: InstallCertificateInput): Promise<InstalledCertificate>;
   /** Revokes every certificate that is still valid; fails until all are settled. */
   revokeCertificates(input: RevokeCertificatesInput): Promise<readonly RevocationEntry[]>;
+}
+
+/** Input of `publishTxtRecords` and `withdrawTxtRecords`. */
+export interface TxtRecordsInput {
+  readonly zone: ZoneTarget;
+  readonly records: readonly TxtRecord[];
 }
 
 /** Result of `publishTxtRecords`: the zone, as `verifyPropagation` needs it. */
@@ -128,12 +116,9 @@ export interface PublishedRecords {
 /** The DNS service of a zone. */
 export interface DnsActivities {
   /** Adds all values in one change, beside others; returns once live. `outcomeUnknown`: they may be published. */
-  publishTxtRecords(input: {
-    readonly zone: ZoneTarget;
-    readonly records: readonly TxtRecord[];
-  }): Promise<PublishedRecords>;
+  publishTxtRecords(input: TxtRecordsInput): Promise<PublishedRecords>;
   /** Removes exactly these values. A missing record, name or zone counts as done. */
-  withdrawTxtRecords(input: { readonly zone: ZoneTarget; readonly records: readonly TxtRecord[] }): Promise<void>;
+  withdrawTxtRecords(input: TxtRecordsInput): Promise<void>;
 }
 
 /** The public DNS. */

@@ -4,13 +4,16 @@ import type { AcmeClient } from '../acme/client.ts';
 import { orderFailure } from '../acme/order.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
-import type { AnswerChallengesInput, PendingChallenge } from '../contract/activities.ts';
+import type { PendingChallenge, PlacedOrder } from '../contract/activities.ts';
 import type { IssuanceContext } from './context.ts';
 
 const progressSchema = z.object({ answered: z.literal(true) });
 
 /** Answers each challenge once, awaits validation. @throws any `acme/` code, `acme/pending` while the CA validates. */
-export async function answerChallenges(context: IssuanceContext, input: AnswerChallengesInput): Promise<void> {
+export async function answerChallenges(
+  context: IssuanceContext,
+  input: Pick<PlacedOrder, 'orderUrl' | 'challenges'>,
+): Promise<void> {
   const { ca, attempt } = context;
   const justSubmitted = !progressSchema.safeParse(context.recorded).success;
   if (justSubmitted) {

@@ -3,11 +3,14 @@ import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { type ClusterView, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../src/clusters/gate.ts';
 import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
-import type { ClusterCertificatesInput, ClusterStatus } from '../../src/contract/cluster-certificates.ts';
+import type {
+  ClusterCertificatesInput,
+  ClusterStatus,
+  ReleaseResult,
+} from '../../src/contract/cluster-certificates.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { Changes } from './changes.ts';
-import { FinalizerAttempts } from './finalizer-attempts.ts';
 import { clusterDetails, searchAttributesOf, situationMessage } from './visibility.ts';
 
 /** Renewals after which a run continues as new: its history is that of one renewal cycle. */
@@ -15,6 +18,16 @@ const MAX_RENEWALS_PER_RUN = 1;
 
 /** Decommissioned bundles whose rate limit use is remembered. */
 const MAX_FORGOTTEN_BUNDLES = 10;
+
+/** The part of a release result that is about the finalizer. */
+export type FinalizerResult = Pick<ReleaseResult, 'finalizer' | 'blockedBy'>;
+
+/** Attempts of this run at removing the finalizer, one at a time. */
+interface FinalizerAttempts {
+  started: number;
+  finished: number;
+  lastResult?: FinalizerResult;
+}
 
 /** A cluster's workflow state: its view, its bundles, what messages change, what the next run gets. */
 export class ClusterCertificates implements ClusterContext {
@@ -25,7 +38,7 @@ export class ClusterCertificates implements ClusterContext {
   /** Of bundles without a record, which must not exceed the limit by being added again. Oldest first. */
   readonly #rateLimitState: Map<string, RateLimitState>;
   readonly changes = new Changes();
-  readonly finalizerAttempts = new FinalizerAttempts();
+  readonly finalizerAttempts: FinalizerAttempts = { started: 0, finished: 0 };
   decommissionStarted: DecommissionStarted | undefined;
   released = false;
   #forgottenRenewals = 0;

@@ -1,13 +1,14 @@
 import { isCancellation } from '@temporalio/workflow';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
+import type { FinalizerOutcome } from '../../src/contract/activities.ts';
 import type { BlockedStep, BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { removeFinalizer, withdrawTxtRecords } from '../activities.ts';
 import { failureIn } from '../failures.ts';
 import type { Bundle } from './bundle.ts';
-import type { ClusterCertificates } from './cluster.ts';
+import type { ClusterCertificates, FinalizerResult } from './cluster.ts';
 import { blockedEvent, decommissionBundle, startDecommission } from './decommission-bundle.ts';
 import { retryUntil } from './retry-until.ts';
 
@@ -29,17 +30,32 @@ export async function decommission(cluster: ClusterCertificates): Promise<Decomm
       changes: cluster.changes,
       onBlocked: (blocked) => reportFinalizerBlocked(cluster, started, blocked),
     },
-    () =>
-      cluster.finalizerAttempts.run(() =>
-        removeFinalizer.executeWithOptions({ summary: `remove the finalizer of ${cluster.name}` }, [
-          identity,
-          failures,
-        ]),
-      ),
+    () => tryToRemoveFinalizer(cluster, failures),
   );
   if (outcome?.kind !== 'done') return undefined;
   const finalizer = outcome.value;
   return { cluster: identity, bundles, finalizerRemoved: finalizer !== 'kept', finalizer };
+}
+
+/** Keeps the result for the update `release`. */
+async function tryToRemoveFinalizer(
+  { name, view, finalizerAttempts }: ClusterCertificates,
+  failures: readonly FailureInfo[],
+): Promise<FinalizerOutcome> {
+  const finish = (result: FinalizerResult): void => {
+    finalizerAttempts.finished = finalizerAttempts.started;
+    finalizerAttempts.lastResult = result;
+  };
+  finalizerAttempts.started += 1;
+  try {
+    const summary = `remove the finalizer of ${name}`;
+    const finalizer = await removeFinalizer.executeWithOptions({ summary }, [view.identity, failures]);
+    finish({ finalizer });
+    return finalizer;
+  } catch (error) {
+    if (!isCancellation(error)) finish({ finalizer: 'blocked', blockedBy: failureIn(error) });
+    throw error;
+  }
 }
 
 /** All bundles at once. @returns undefined when a new run should go on: then none is under way. */

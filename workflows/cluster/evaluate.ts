@@ -63,7 +63,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     if (notBefore !== undefined && lastAttempt !== undefined && !isOtherCa(lastAttempt, caHost))
       return await keepWaiting(bundle, lastAttempt, notBefore);
     const limit = rateLimitFailure(bundle, orderable, observation);
-    if (limit !== undefined) return await recordFailure(bundle, view, limit, { caHost });
+    if (limit !== undefined) return await recordFailure(bundle, view, limit, caHost);
     return await orderCertificate(bundle, orderable, observation, action);
   } catch (error) {
     const leftovers = issuanceContextIn(error);
@@ -73,7 +73,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
       // An outdated order is replaced at once. An order that a person cancelled has failed.
       if (attempts.outdated) return NOW;
     }
-    return await recordFailure(bundle, view, failureIn(error), { leftovers, caHost });
+    return await recordFailure(bundle, view, failureIn(error), caHost, leftovers);
   }
 }
 

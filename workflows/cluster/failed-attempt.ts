@@ -20,20 +20,17 @@ const MIN_ATTEMPT_INTERVAL_MS = FAILED_AUTHORIZATIONS_PER_NAME.intervalMs;
 /** A person ended the order: other changes are no reason for an earlier attempt. */
 const ENDED_BY_OPERATOR_CODES = new Set<FailureCode>(['issuance/cancelled', 'issuance/terminated']);
 
-/** What is known of a failed attempt besides its failure. */
-export interface FailedAttempt {
-  /** Undefined when it was not the order that failed. */
-  readonly leftovers?: IssuanceFailureContext | undefined;
-  /** Directory host of the CA that would have issued, where that is known. */
-  readonly caHost?: string | undefined;
-}
-
-/** Records and reports a failure. */
+/**
+ * Records and reports a failure.
+ * @param caHost directory host of the CA that would have issued, where that is known.
+ * @param leftovers undefined when it was not the order that failed.
+ */
 export async function recordFailure(
   bundle: Bundle,
   view: BundleView,
   failure: FailureInfo,
-  { leftovers, caHost }: FailedAttempt = {},
+  caHost?: string,
+  leftovers?: IssuanceFailureContext,
 ): Promise<Wake> {
   const { record } = bundle;
   const before = lastAttemptOf(record);

@@ -4,8 +4,7 @@ import { failureOf } from '../../src/contract/bundle-record.ts';
 import type { ReleaseResult, RenewedCertificate, RenewRequest } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import type { Bundle } from './bundle.ts';
-import type { ClusterCertificates } from './cluster.ts';
-import type { FinalizerResult } from './finalizer-attempts.ts';
+import type { ClusterCertificates, FinalizerResult } from './cluster.ts';
 
 /** @throws ApplicationFailure `renew/rejected` */
 export function validateRenew(cluster: ClusterCertificates, request: RenewRequest): void {
@@ -80,9 +79,12 @@ export async function handleRelease(cluster: ClusterCertificates): Promise<Relea
   return { of, bundleNames: bundles.map(({ name }) => name), failures, ...finalizer };
 }
 
+/** Result of an attempt after the first `started`, or of an earlier one that succeeded. */
 async function finalizerResultAfter(cluster: ClusterCertificates, started: number): Promise<FinalizerResult> {
-  await condition(() => cluster.finalizerAttempts.resultAfter(started) !== undefined);
-  return cluster.finalizerAttempts.resultAfter(started) ?? {};
+  const attempts = cluster.finalizerAttempts;
+  const isSettled = (): boolean => attempts.lastResult !== undefined && attempts.lastResult.finalizer !== 'blocked';
+  await condition(() => attempts.finished > started || isSettled());
+  return attempts.lastResult ?? {};
 }
 
 /** What a decommission could not do, once it is over; nothing for a bundle that is wanted again. */
