@@ -38,7 +38,7 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
   setHandler(requestClaimed, ({ clusterDeployment }) => cluster.onRequestClaimed(clusterDeployment), {
     description: 'The standalone request belongs to a ClusterDeployment now: hand it over.',
   });
-  setHandler(dependencyChanged, () => cluster.onDependencyChanged(), {
+  setHandler(dependencyChanged, () => cluster.notifyAll(), {
     description: 'A dependency of its certificates has changed: re-evaluate now.',
   });
   setHandler(renewalWindowChanged, ({ bundleName, window }) => cluster.onRenewalWindowChanged(bundleName, window), {

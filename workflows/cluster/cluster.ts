@@ -82,17 +82,13 @@ export class ClusterCertificates implements ClusterContext {
     this.#addWantedBundles();
     const isServed = this.gate().kind === 'serve';
     for (const bundle of this.#bundles.values()) bundle.attempts.cancelIfOutdated(isServed ? bundle.wanted : undefined);
-    this.#notifyAll();
+    this.notifyAll();
   }
 
   onClusterGone(): void {
     if (this.claimedBy !== undefined) return;
     this.#gone = true;
-    this.#notifyAll();
-  }
-
-  onDependencyChanged(): void {
-    this.#notifyAll();
+    this.notifyAll();
   }
 
   async onRenewalWindowChanged(bundleName: string, window: RenewalWindow): Promise<void> {
@@ -114,14 +110,14 @@ export class ClusterCertificates implements ClusterContext {
   onRequestClaimed(clusterDeployment: string): void {
     if (this.decommissioning) return;
     this.claimedBy = clusterDeployment;
-    this.#notifyAll();
+    this.notifyAll();
     this.updateDetails();
   }
 
   onRelease(): void {
     if (this.decommissioning) {
       this.released = true;
-      this.#notifyAll();
+      this.notifyAll();
       return;
     }
     for (const bundle of this.decommissioningBundles()) {
@@ -130,7 +126,8 @@ export class ClusterCertificates implements ClusterContext {
     }
   }
 
-  #notifyAll(): void {
+  /** Has every bundle, and a decommission, re-evaluated now. */
+  notifyAll(): void {
     this.changes.notify();
     for (const bundle of this.#bundles.values()) bundle.changes.notify();
   }
