@@ -1,6 +1,6 @@
 import type { CertificateFacts, Validity } from './certificate-facts.ts';
 import { stableFraction } from './digest.ts';
-import { applicableWindow, type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
+import { type RenewalWindow, selectTimeInWindow } from './renewal-window.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -49,7 +49,7 @@ export function plannedRenewal(
   const maxJitter = Math.min(MAX_JITTER_MS, lifetimeOf(certificate) * MAX_JITTER_SHARE);
   const at = Date.parse(certificate.notAfter) - beforeMs - stableFraction(terms.jitterKey) * maxJitter;
   const byPolicy: PlannedRenewal = { at: Math.floor(at / 1000) * 1000, reason, message };
-  const suggested = suggestedRenewal(certificate, terms);
+  const suggested = suggestedRenewal(certificate.certId, terms);
   return suggested !== undefined && suggested.at < byPolicy.at ? suggested : byPolicy;
 }
 
@@ -74,13 +74,13 @@ export function lifetimeOf(certificate: Validity): number {
 }
 
 function suggestedRenewal(
-  certificate: Pick<CertificateFacts, 'certId'>,
-  terms: RenewalTerms,
+  certId: string | undefined,
+  { suggestedWindow, now }: RenewalTerms,
 ): PlannedRenewal | undefined {
-  const window = applicableWindow(terms.suggestedWindow, certificate);
-  const at = window && selectTimeInWindow(window, terms.now);
-  if (window === undefined || at === undefined) return undefined;
-  const why = window.explanationUrl === undefined ? '' : `, see ${window.explanationUrl}`;
-  const message = `the CA suggests a renewal between ${window.start} and ${window.end}${why}`;
-  return { at, reason: 'SuggestedByCa', message };
+  if (suggestedWindow === undefined || suggestedWindow.certId !== certId) return undefined;
+  const at = selectTimeInWindow(suggestedWindow, now);
+  if (at === undefined) return undefined;
+  const { start, end, explanationUrl } = suggestedWindow;
+  const why = explanationUrl === undefined ? '' : `, see ${explanationUrl}`;
+  return { at, reason: 'SuggestedByCa', message: `the CA suggests a renewal between ${start} and ${end}${why}` };
 }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import { applicableWindow, type RenewalWindow, selectTimeInWindow } from '../../../src/certificates/renewal-window.ts';
+import { plannedRenewal } from '../../../src/certificates/planned-renewal.ts';
+import { type RenewalWindow, selectTimeInWindow } from '../../../src/certificates/renewal-window.ts';
 import { certificateWithLifetime, DAY_MS, NOT_BEFORE } from '../../support/certificates/certificate-facts.ts';
 
 const certificate = certificateWithLifetime(90 * DAY_MS);
-const START = NOT_BEFORE + 60 * DAY_MS;
-const END = NOT_BEFORE + 62 * DAY_MS;
+const START = NOT_BEFORE + 20 * DAY_MS;
+const END = NOT_BEFORE + 22 * DAY_MS;
 
 function windowAt(start: number, end: number, certId = certificate.certId ?? ''): RenewalWindow {
   return { certId, start: new Date(start).toISOString(), end: new Date(end).toISOString() };
@@ -18,10 +19,13 @@ const MALFORMED: readonly (readonly [string, RenewalWindow])[] = [
   ['has a malformed end', { ...windowAt(START, END), end: '' }],
 ];
 
+function applies(window: RenewalWindow | undefined, to: CertificateFacts = certificate): boolean {
+  return plannedRenewal(to, { jitterKey: 'k', suggestedWindow: window, now: NOT_BEFORE }).reason === 'SuggestedByCa';
+}
+
 describe('a window applies', () => {
   test('to its own certificate', () => {
-    const window = windowAt(START, END);
-    expect(applicableWindow(window, certificate)).toBe(window);
+    expect(applies(windowAt(START, END))).toBe(true);
   });
 
   test.each<readonly [string, RenewalWindow | undefined]>([
@@ -29,13 +33,12 @@ describe('a window applies', () => {
     ['that belongs to another certificate', windowAt(START, END, 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyF')],
     ['that is undefined', undefined],
   ])('but not one %s', (_what, window) => {
-    expect(applicableWindow(window, certificate)).toBeUndefined();
+    expect(applies(window)).toBe(false);
   });
 
   test('to no certificate without an ARI identifier', () => {
-    const { certId: _unknown, ...rest } = certificate;
-    const nameless: CertificateFacts = rest;
-    expect(applicableWindow(windowAt(START, END, ''), nameless)).toBeUndefined();
+    const { certId: _unknown, ...nameless } = certificate;
+    expect(applies(windowAt(START, END, ''), nameless)).toBe(false);
   });
 });
 
