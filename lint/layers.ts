@@ -19,13 +19,7 @@ const CONTRACT = [...PURE, 'src/contract'];
 const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache'];
 /** Clients of the outside systems. */
 const CLIENTS = ['src/acme', 'src/crl', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'];
-const SERVICES = [
-  ...BELOW_CLIENTS,
-  ...CLIENTS,
-  'src/version.ts',
-  'src/configuration',
-  'src/observability/metric-table.ts',
-];
+const SERVICES = [...BELOW_CLIENTS, ...CLIENTS, 'src/version.ts', 'src/configuration', 'src/observability/metrics.ts'];
 const WORKER = [...SERVICES, 'src/issuance', 'src/controller', 'src/observability', 'activities', 'workflows'];
 const SRC = [...WORKER, 'src/worker', 'src/cli'];
 const DETERMINISTIC = ['@temporalio/workflow', '@temporalio/common'];
@@ -37,8 +31,8 @@ export const LAYERS: readonly Layer[] = [
   { path: 'src/clusters', imports: ['src/failures', 'src/certificates'], packages: [] },
   { path: 'src/contract', imports: PURE, packages: DETERMINISTIC },
   { path: 'workflows', imports: CONTRACT, packages: DETERMINISTIC },
-  // Declares the metrics, which src/observability implements and the layers above the clients record.
-  { path: 'src/observability/metric-table.ts', imports: [], packages: [] },
+  // The layers above the clients record them.
+  { path: 'src/observability/metrics.ts', imports: [], packages: ['prom-client'] },
   { path: 'src/cache', imports: ['src/failures'], packages: ['lru-cache'] },
   {
     path: 'src/x509',

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
-import type { Metrics } from '../observability/metric-table.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import type { ClusterSignaller, ClusterSignallerOptions } from './cluster-signaller.ts';
 import type { ControllerCache } from './controller-cache.ts';
 import type { FleetSnapshot } from './fleet-snapshot.ts';

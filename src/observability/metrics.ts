@@ -1,20 +1,86 @@
+/** Metrics of a worker process. src/observability/fleet-gauges.ts: the fleet's, of the controller's worker only. */
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { type CounterRow, type HistogramRow, METRICS, type Metrics } from './metric-table.ts';
 
-/** Registers every metric of src/observability/metric-table.ts, once per registry. */
-export function createMetrics(registry: Registry): Metrics {
-  const metrics = Object.entries<CounterRow | HistogramRow>(METRICS).map(([key, row]) => [
-    key,
-    register(row, registry),
-  ]);
-  return Object.fromEntries(metrics) as Metrics;
+type Labels<Name extends string> = Readonly<Record<Name, string | number>>;
+
+/** Registers every metric, once per registry. To add one, add a row here and record it where it happens. */
+export function createMetrics(registry: Registry) {
+  const registers = [registry];
+  const plainCounter = (name: string, help: string): { inc(): void } => new Counter({ name, help, registers });
+  /** @param labels their names, each with the values whose series start at 0: rate() then sees the first increase. */
+  const counter = <Name extends string>(
+    name: string,
+    help: string,
+    labels: Readonly<Record<Name, readonly string[]>>,
+  ): { inc(labels: Labels<Name>): void } => {
+    const created = new Counter({ name, help, labelNames: Object.keys(labels), registers });
+    for (const [label, values] of Object.entries<readonly string[]>(labels))
+      for (const value of values) created.inc({ [label]: value }, 0);
+    return created;
+  };
+  const histogram = <Name extends string>(
+    name: string,
+    help: string,
+    labelNames: Name[],
+    buckets: number[],
+  ): { observe(labels: Labels<Name>, seconds: number): void } =>
+    new Histogram({ name, help, labelNames, buckets, registers });
+  return {
+    issuedCertificates: counter(
+      'certman_operator_issued_certificates_count',
+      'Certificates issued and installed by this process, by action: create or renew.',
+      { action: ['create', 'renew'] },
+    ),
+    caMaintenanceErrors: plainCounter(
+      'certman_operator_lets_encrypt_maintenance_error_count',
+      'Responses in which the CA reports that it is down for maintenance.',
+    ),
+    issuances: counter(
+      'certman_issuances_total',
+      'Issuance attempts that ended in this process, by result: issued, or the reason on the CertificateRequest.',
+      { result: ['issued'] },
+    ),
+    decommissions: counter(
+      'certman_decommissions_total',
+      'Deleted clusters released by this process, by outcome: complete, or incomplete when something was given up.',
+      { outcome: ['complete', 'incomplete'] },
+    ),
+    activityDuration: histogram(
+      'certman_activity_duration_seconds',
+      'Duration of activity attempts, by activity and success.',
+      ['activity', 'succeeded'],
+      [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+    ),
+    activityFailures: counter(
+      'certman_activity_failures_total',
+      'Failed activity attempts, by activity and failure code.',
+      { activity: [], code: [] },
+    ),
+    acmeRequestDuration: histogram(
+      'certman_acme_request_duration_seconds',
+      'Duration of requests to the CA, by ACME resource and HTTP status.',
+      ['resource', 'status'],
+      [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    ),
+    ariWindowChanges: plainCounter(
+      'certman_ari_window_changes_total',
+      'Renewals that were rescheduled because the CA moved the suggested window (RFC 9773).',
+    ),
+    crlFetches: counter(
+      'certman_crl_fetches_total',
+      'CRL fetches by this process, by outcome: fetched, outdated (past its nextUpdate), untrusted (not signed by the CA of a certificate that it lists), unusable or unreachable.',
+      { outcome: ['fetched', 'outdated', 'untrusted', 'unusable', 'unreachable'] },
+    ),
+    revokedCertificates: plainCounter(
+      'certman_revoked_certificates_total',
+      'Certificates in use that were found on a CRL of their CA.',
+    ),
+    dnsRequests: counter('certman_dns_requests_total', 'Requests to DNS services, by service and action.', {
+      service: [],
+      action: [],
+    }),
+  };
 }
 
-function register(row: CounterRow | HistogramRow, registry: Registry): Counter | Histogram {
-  const { name, help, labels } = row;
-  const options = { name, help, labelNames: Object.keys(labels), registers: [registry] };
-  if (row.kind === 'histogram') return new Histogram({ ...options, buckets: [...row.buckets] });
-  const counter = new Counter(options);
-  for (const [label, values] of Object.entries(labels)) for (const value of values) counter.inc({ [label]: value }, 0);
-  return counter;
-}
+/** Records the metrics: `metrics.crlFetches.inc({ outcome: 'fetched' })`. */
+export type Metrics = Readonly<ReturnType<typeof createMetrics>>;

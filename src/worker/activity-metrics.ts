@@ -2,7 +2,7 @@ import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Activities } from '../contract/activities.ts';
-import type { Metrics } from '../observability/metric-table.ts';
+import type { Metrics } from '../observability/metrics.ts';
 
 type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
 
