@@ -1,15 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
-function readVersion(): string {
-  // The sources are one folder below package.json, compiled code is two.
-  for (const path of ['../package.json', '../../package.json']) {
-    const url = new URL(path, import.meta.url);
-    if (!existsSync(url)) continue;
-    const found: unknown = JSON.parse(readFileSync(url, 'utf8'));
-    if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version);
-  }
-  return '0.0.0';
-}
+// The sources are one folder below package.json, compiled code is two.
+const path = import.meta.url.endsWith('.js') ? '../../package.json' : '../package.json';
+const { version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as { readonly version: string };
 
 /** certman's version, from its package.json. */
-export const VERSION = readVersion();
+export const VERSION = version;

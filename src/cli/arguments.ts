@@ -1,11 +1,12 @@
+import { CertmanError } from '../failures/failure.ts';
+
 /** Description of a cluster argument, for --help. */
 export const CLUSTER_ARGUMENT = 'namespace/name of a ClusterDeployment or of a standalone CertificateRequest';
 
-/** Wrong use of the command line: exit code 2. */
-export class UsageError extends Error {
+/** Wrong use of the command line. */
+export class UsageError extends CertmanError {
   constructor(message: string) {
-    super(message);
-    this.name = 'UsageError';
+    super({ code: 'configuration/invalid', message });
   }
 }
 

@@ -1,5 +1,4 @@
 import { CertmanError } from '../failures/failure.ts';
-import { UsageError } from './arguments.ts';
 
 /** Results, to stdout. */
 export function print(text: string): void {
@@ -7,12 +6,12 @@ export function print(text: string): void {
 }
 
 /** A command's result, as JSON with --json, else as text. */
-export function printResult<Result>(
+export function formatResult<Result>(
   options: { readonly json?: true },
   result: Result,
   asText: (result: Result) => string,
-): void {
-  print(options.json === true ? JSON.stringify(result) : asText(result));
+): string {
+  return options.json === true ? JSON.stringify(result) : asText(result);
 }
 
 /** Progress, hints and errors, to stderr: piped output holds results only. */
@@ -61,7 +60,6 @@ export function formatInstant(text: string | undefined): string {
 
 /** Message and exit code of a failed command: 2 for wrong use or configuration, 1 for everything else. */
 export function describeError(error: unknown): { readonly message: string; readonly exitCode: number } {
-  if (error instanceof UsageError) return { message: error.message, exitCode: 2 };
   if (error instanceof CertmanError) {
     const remedy = error.info.remedy === undefined ? '' : `\n${error.info.remedy}`;
     return { message: `${error.message}${remedy}`, exitCode: error.code === 'configuration/invalid' ? 2 : 1 };

@@ -20,12 +20,11 @@ class TemporalUnavailableError extends CertmanError {
 /** Runs `work` with a client. @throws ConfigurationError; TemporalUnavailableError after 3 s without an answer. */
 export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
   const { namespace, connectionOptions } = loadTemporal(process.env);
-  const { address, tls, apiKey, metadata } = connectionOptions;
   let connection: Connection;
   try {
-    connection = await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT, tls, apiKey, metadata });
+    connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
   } catch (cause) {
-    throw new TemporalUnavailableError(address, cause);
+    throw new TemporalUnavailableError(connectionOptions.address, cause);
   }
   try {
     return await work(new Client({ connection, namespace }));

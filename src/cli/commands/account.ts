@@ -1,6 +1,8 @@
 import { Command } from 'commander';
+import type { AccountRegistration } from '../../acme/register-account.ts';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import type { KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
 import { UsageError } from '../arguments.ts';
 import { note, print } from '../output.ts';
 
@@ -45,91 +47,73 @@ export function accountCommand(): Command {
 }
 
 async function createAccount(options: CreateOptions): Promise<void> {
-  const directoryUrl = DIRECTORIES[options.directory] ?? options.directory;
-  if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:') {
-    throw new UsageError(
-      `--directory is "${options.directory.slice(0, 200)}"; expected an https URL or ${DIRECTORY_NAMES}`,
-    );
-  }
-  if (options.email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(options.email)) {
-    throw new UsageError(`--email is "${options.email.slice(0, 200)}"; expected an e-mail address`);
-  }
   const { KEY_TYPES, generatePrivateKey } = await import('../../acme/private-key.ts');
+  const operatorSettings = await import('../../kubernetes/objects/operator-settings.ts');
+  const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = operatorSettings;
+  const { directory, email, agreeTos, caBundle, apply } = options;
+  const directoryUrl = DIRECTORIES[directory] ?? directory;
+  if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:')
+    throw wrongOption('--directory', directory, `an https URL or ${DIRECTORY_NAMES}`);
+  if (email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(email)) throw wrongOption('--email', email, 'an e-mail address');
   const keyType = KEY_TYPES.find((type) => type === options.keyType);
-  if (keyType === undefined) {
-    throw new UsageError(`--key-type is "${options.keyType.slice(0, 200)}"; expected ${KEY_TYPES.join(', ')}`);
-  }
-  const bundle = options.caBundle === undefined ? {} : { CERTMAN_ACME_CA_BUNDLE: options.caBundle };
+  if (keyType === undefined) throw wrongOption('--key-type', options.keyType, KEY_TYPES.join(', '));
+  const bundle = caBundle === undefined ? {} : { CERTMAN_ACME_CA_BUNDLE: caBundle };
   const { namespace, acmeCaBundle } = loadSettings({ ...process.env, ...bundle }, ['namespace', 'acmeCaBundle']);
-  if (options.agreeTos !== true) {
+  if (agreeTos !== true) {
     throw new UsageError(
       `An account requires agreement to the terms of service of ${new URL(directoryUrl).host}: add --agree-tos`,
     );
   }
-  const create = async (): Promise<StoredAccount> => {
+  const createSecret = async () => {
     const privateKeyPem = await generatePrivateKey(keyType);
-    const accountUrl = await register(directoryUrl, privateKeyPem, options.email, acmeCaBundle);
+    const contacts = email === undefined ? undefined : [email];
+    const accountUrl = await register({ directoryUrl, privateKeyPem, contacts }, acmeCaBundle);
     note(`registered the account ${accountUrl}`);
-    return { privateKeyPem, accountUrl };
+    return {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: ACCOUNT_SECRET },
+      type: 'Opaque',
+      stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
+    };
   };
-  if (options.apply === true) return await createSecret(namespace, create);
+  if (apply === true) return await storeSecret(namespace, createSecret);
   const { dumpYaml } = await import('@kubernetes/client-node');
-  print(dumpYaml(await accountSecret(namespace, await create())).trimEnd());
+  print(dumpYaml(await createSecret()).trimEnd());
 }
 
-interface StoredAccount {
-  readonly privateKeyPem: string;
-  readonly accountUrl: string;
+function wrongOption(option: string, found: string, expected: string): UsageError {
+  return new UsageError(`${option} is "${found.slice(0, 200)}"; expected ${expected}`);
 }
 
-async function register(
-  directoryUrl: string,
-  privateKeyPem: string,
-  email: string | undefined,
-  caBundlePem: string | undefined,
-): Promise<string> {
+async function register(account: AccountRegistration, caBundlePem: string | undefined): Promise<string> {
   const { registerAccount } = await import('../../acme/register-account.ts');
   const { AcmeTransport } = await import('../../acme/transport.ts');
   const { VERSION } = await import('../../version.ts');
   const transport = new AcmeTransport({ userAgent: `certman/${VERSION}`, caBundlePem });
   try {
-    const contacts = email === undefined ? undefined : [email];
-    return await registerAccount(transport, { directoryUrl, privateKeyPem, contacts });
+    return await registerAccount(transport, account);
   } finally {
     await transport.close();
   }
 }
 
-async function accountSecret(namespace: string, { privateKeyPem, accountUrl }: StoredAccount) {
-  const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = await import(
-    '../../kubernetes/objects/operator-settings.ts'
-  );
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { namespace, name: ACCOUNT_SECRET },
-    type: 'Opaque',
-    stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
-  };
-}
-
 /** Never overwrites: only its key can revoke an account's certificates. Checks first, to leave no unused account. */
-async function createSecret(namespace: string, registerAccount: () => Promise<StoredAccount>): Promise<void> {
-  const { ACCOUNT_SECRET } = await import('../../kubernetes/objects/operator-settings.ts');
+async function storeSecret(namespace: string, createSecret: () => Promise<KubernetesObject>): Promise<void> {
+  const { ACCOUNT_SECRET: name } = await import('../../kubernetes/objects/operator-settings.ts');
   const { SECRETS } = await import('../../kubernetes/objects/resources.ts');
   const { withKubernetes } = await import('../kubernetes-client.ts');
-  const secret = `${namespace}/${ACCOUNT_SECRET}`;
-  const conflict = (): CertmanError =>
-    new CertmanError({
+  const secret = `${namespace}/${name}`;
+  await withKubernetes(async (kubernetes) => {
+    const existing = await kubernetes.get(SECRETS, { namespace, name });
+    const created = existing === undefined ? await kubernetes.create(SECRETS, await createSecret()) : undefined;
+    if (created !== undefined) return;
+    throw new CertmanError({
       code: 'kubernetes/conflict',
       message: `The Secret ${secret} exists already and was not changed.`,
       remedy:
         'Delete it first if its account is no longer needed: without its key, its certificates cannot be revoked.',
     });
-  await withKubernetes(async (kubernetes) => {
-    if ((await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET })) !== undefined) throw conflict();
-    const created = await kubernetes.create(SECRETS, await accountSecret(namespace, await registerAccount()));
-    if (created === undefined) throw conflict();
   });
   print(`Secret ${secret} created. Certificates that wait for it are ordered now.`);
 }

@@ -7,7 +7,7 @@ import {
 } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
 import { unknownPatches, unknownPatchText } from '../../contract/patches.ts';
-import { note, printResult } from '../output.ts';
+import { formatResult, note, print } from '../output.ts';
 
 interface ConfigOptions {
   readonly check?: true;
@@ -28,7 +28,7 @@ export function configCommand(): Command {
     .action((options: ConfigOptions) => {
       if (options.check === true) check(options);
       else if (options.markdown === true) process.stdout.write(settingsAsMarkdown());
-      else printResult(options, { settings: describeSettings() }, asText);
+      else print(formatResult(options, { settings: describeSettings() }, asText));
     });
 }
 
@@ -37,7 +37,7 @@ function check(options: ConfigOptions): void {
   const unknown = unknownSettings(process.env);
   for (const { name, meant } of unknown) note(unknownSettingText(name, meant));
   for (const patch of unknownPatches(heldBackPatches ?? [])) note(unknownPatchText(patch));
-  printResult(options, { ok: true, unknown }, () => 'All settings are valid.');
+  print(formatResult(options, { ok: true, unknown }, () => 'All settings are valid.'));
 }
 
 /** A warning about a variable that is named like a setting but is none. */

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
-import { printResult } from '../output.ts';
+import { formatResult, print } from '../output.ts';
 
 /** `certman release`: ends a blocked decommission and gives up what cannot be done. */
 export function releaseCommand(): Command {
@@ -27,7 +27,7 @@ export function releaseCommand(): Command {
       const { release } = await import('../../contract/cluster-certificates.ts');
       const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
       const released = await withClusterWorkflow(cluster, (handle) => updateResult(handle.executeUpdate(release)));
-      printResult(options, released, () => formatReleased(text, released));
+      print(formatResult(options, released, () => formatReleased(text, released)));
     });
 }
 

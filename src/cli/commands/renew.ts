@@ -3,7 +3,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Command } from 'commander';
 import type { RenewedCertificate } from '../../contract/cluster-certificates.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
-import { formatInstant, note, printResult } from '../output.ts';
+import { formatInstant, formatResult, note, print } from '../output.ts';
 
 const POLL_INTERVAL_MS = 500;
 
@@ -25,21 +25,19 @@ export function renewCommand(): Command {
     .addHelpText('after', '\nExample:\n  certman renew uhc-production-1/demo --bundle primary')
     .action(async (text: string, options: RenewOptions) => {
       const cluster = parseClusterName(text);
-      const { withClusterWorkflow } = await import('../cluster-workflow.ts');
-      const renewed = await withClusterWorkflow(cluster, (handle, client) => renew(client, handle, options.bundle));
-      printResult(options, { renewed }, () => renewed.map(asText).join('\n'));
+      const { updateResult, withClusterWorkflow } = await import('../cluster-workflow.ts');
+      const { renew } = await import('../../contract/cluster-certificates.ts');
+      const renewed = await withClusterWorkflow(cluster, async (handle, client) => {
+        const update = handle.executeUpdate(renew, { args: [{ bundleName: options.bundle }] });
+        return await withProgress(client, handle, updateResult(update));
+      });
+      print(formatResult(options, { renewed }, () => renewed.map(asText).join('\n')));
     });
 }
 
-async function renew(
-  client: Client,
-  handle: WorkflowHandle,
-  bundleName: string | undefined,
-): Promise<readonly RenewedCertificate[]> {
-  const contract = await import('../../contract/cluster-certificates.ts');
-  const { updateResult } = await import('../cluster-workflow.ts');
+/** Prints the progress until the update has its result. */
+async function withProgress<T>(client: Client, handle: WorkflowHandle, update: Promise<T>): Promise<T> {
   const finished = new AbortController();
-  const update = updateResult(handle.executeUpdate(contract.renew, { args: [{ bundleName }] }));
   const [result] = await Promise.allSettled([
     update.finally(() => finished.abort()),
     printProgress(client, handle, finished.signal),

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { loadSettings } from '../../configuration/load-configuration.ts';
-import { CertmanError } from '../../failures/failure.ts';
 import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../arguments.ts';
-import { note, print } from '../output.ts';
-import { type ClusterReport, type FleetReport, formatCluster, formatFleet } from '../status/status-view.ts';
+import { formatResult, print } from '../output.ts';
+import { formatCluster, formatFleet } from '../status/status-view.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 
@@ -39,60 +37,8 @@ export function statusCommand(): Command {
 }
 
 async function show(cluster: ClusterName | undefined, options: StatusOptions): Promise<string> {
-  if (cluster === undefined) {
-    const report = await fleetReport(options);
-    return options.json === true ? JSON.stringify(report) : formatFleet(report);
-  }
-  const report = await clusterReport(cluster, options);
-  return options.json === true ? JSON.stringify(report) : formatCluster(report);
-}
-
-async function fleetReport(options: StatusOptions): Promise<FleetReport> {
-  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const { fleetFromTemporal } = await import('../status/from-temporal.ts');
-  const { fleetFromKubernetes } = await import('../status/from-kubernetes.ts');
-  const { withKubernetes } = await import('../kubernetes-client.ts');
-  const { withTemporal } = await import('../temporal-client.ts');
-  return await temporalElseKubernetes(
-    options,
-    () => withTemporal((client) => fleetFromTemporal(client, managementCluster)),
-    () => withKubernetes((kubernetes) => fleetFromKubernetes(kubernetes)),
-  );
-}
-
-async function clusterReport(name: ClusterName, options: StatusOptions): Promise<ClusterReport> {
-  const settings = loadSettings(process.env, ['managementCluster', 'extraRecord']);
-  const { managementCluster } = settings;
-  const { clusterFromTemporal } = await import('../status/from-temporal.ts');
-  const { clusterFromKubernetes } = await import('../status/from-kubernetes.ts');
-  const { withKubernetes } = await import('../kubernetes-client.ts');
-  const { withTemporal } = await import('../temporal-client.ts');
-  const report = await temporalElseKubernetes(
-    options,
-    () => withTemporal((client) => clusterFromTemporal(client, managementCluster, name)),
-    () => withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
-  );
-  if (report !== undefined) return report;
-  throw new CertmanError({
-    code: 'kubernetes/notFound',
-    message: `There is no ClusterDeployment or CertificateRequest ${name.namespace}/${name.name} on this management cluster.`,
-    remedy: 'List those that are served with "certman status".',
-  });
-}
-
-async function temporalElseKubernetes<Report>(
-  options: StatusOptions,
-  fromTemporal: () => Promise<Report>,
-  fromKubernetes: () => Promise<Report>,
-): Promise<Report> {
-  if (options.kubernetes === true) return await fromKubernetes();
-  try {
-    return (await fromTemporal()) ?? (await fromKubernetes());
-  } catch (error) {
-    const { isUnavailable } = await import('../temporal-client.ts');
-    if (!isUnavailable(error)) throw error;
-    const message = error instanceof Error ? error.message : 'Temporal does not respond.';
-    note(`${message} Showing the resources of the management cluster.`);
-    return await fromKubernetes();
-  }
+  const { readCluster, readFleet } = await import('../status/read-status.ts');
+  const resourcesOnly = options.kubernetes === true;
+  if (cluster === undefined) return formatResult(options, await readFleet(resourcesOnly), formatFleet);
+  return formatResult(options, await readCluster(cluster, resourcesOnly), formatCluster);
 }

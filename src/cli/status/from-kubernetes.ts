@@ -1,14 +1,20 @@
 /** From the CertificateRequests: while Temporal or the worker is unavailable, and for clusters without a workflow. */
 import { z } from 'zod';
-import { gateOf } from '../../clusters/gate.ts';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
-import { clusterOwnersOf } from '../../kubernetes/objects/certificate-request.ts';
 import { projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
 import { standaloneView } from '../../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
+import { parseTimestamp, toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
 import type { ClusterName } from '../arguments.ts';
-import { byUrgency, type CertificateRow, type ClusterReport, type FleetReport, type FleetRow } from './status-view.ts';
+import {
+  byUrgency,
+  type CertificateRow,
+  type ClusterReport,
+  describeGate,
+  type FleetReport,
+  type FleetRow,
+} from './status-view.ts';
 
 const text = z.string().max(8192).optional().catch(undefined);
 
@@ -57,27 +63,20 @@ export async function clusterFromKubernetes(
   const certificates: CertificateRow[] = [];
   let standalone: KubernetesObject | undefined;
   for await (const object of kubernetes.list(CERTIFICATE_REQUESTS, { namespace: name.namespace })) {
-    const owner = clusterOwnersOf(object.metadata)[0]?.name;
+    const owner = observeRequest(object).owner?.name;
     if (owner === name.name) certificates.push(certificateRow(object, name));
     else if (owner === undefined && object.metadata.name === name.name) standalone = object;
   }
   const report = { source: 'kubernetes', cluster: `${name.namespace}/${name.name}` } as const;
-  if (deployment !== undefined) return { ...report, situation: situationOf(deployment, settings), certificates };
+  if (deployment !== undefined) {
+    const projected = projectClusterDeployment(deployment, settings);
+    const situation = projected.kind === 'malformed' ? projected.message : describeGate(projected.view);
+    return { ...report, situation, certificates };
+  }
   if (certificates.length > 0) return { ...report, situation: 'Its ClusterDeployment is gone.', certificates };
   if (standalone === undefined) return undefined;
-  const gate = gateOf(standaloneView(settings.managementCluster, observeRequest(standalone)));
-  const situation = gate.kind === 'serve' ? undefined : gate.message;
+  const situation = describeGate(standaloneView(settings.managementCluster, observeRequest(standalone)));
   return { ...report, situation, certificates: [certificateRow(standalone, name)] };
-}
-
-function situationOf(
-  deployment: KubernetesObject,
-  settings: { readonly managementCluster: string; readonly extraRecord?: string },
-): string | undefined {
-  const projected = projectClusterDeployment(deployment, settings);
-  if (projected.kind === 'malformed') return projected.message;
-  const gate = gateOf(projected.view);
-  return gate.kind === 'serve' ? gate.note : gate.message;
 }
 
 function certificateRow(object: KubernetesObject, cluster: ClusterName): CertificateRow {
@@ -120,7 +119,7 @@ function stateOf(object: KubernetesObject): Pick<FleetRow, 'state' | 'reason'> &
 }
 
 /** certman-operator wrote `2026-01-01 00:00:00 +0000 UTC`. */
-function rfc3339(instant: string | undefined): string | undefined {
-  const old = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d\d)(\d\d)/.exec(instant ?? '');
-  return old === null ? instant : `${old[1]}T${old[2]}${old[3]}:${old[4]}`;
+function rfc3339(instant = ''): string | undefined {
+  const date = parseTimestamp(instant);
+  return date && toRfc3339(date);
 }

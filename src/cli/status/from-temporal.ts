@@ -1,6 +1,5 @@
 import type { Client } from '@temporalio/client';
 import { summaryMessage } from '../../certificates/status-messages.ts';
-import { gateOf } from '../../clusters/gate.ts';
 import { nextAttemptOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
 import { identityOfWorkflow, issuanceWorkflowId } from '../../contract/ids.ts';
@@ -8,7 +7,13 @@ import { CertExpiry, CertIssuer, CertReason, CertRenewAt, CertState } from '../.
 import type { ClusterName } from '../arguments.ts';
 import { findClusterWorkflow, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
-import type { CertificateRow, ClusterReport, FleetReport, FleetRow } from './status-view.ts';
+import {
+  type CertificateRow,
+  type ClusterReport,
+  describeGate,
+  type FleetReport,
+  type FleetRow,
+} from './status-view.ts';
 
 const PAGE_SIZE = 1_000;
 
@@ -41,12 +46,11 @@ export async function clusterFromTemporal(
   const handle = await findClusterWorkflow(client, managementCluster, name);
   if (handle === undefined) return undefined;
   const status = await handle.query(clusterStatus);
-  const gate = gateOf(status.cluster);
   return {
     source: 'temporal',
     cluster: `${name.namespace}/${name.name}`,
     workflowId: handle.workflowId,
-    situation: gate.kind === 'serve' ? gate.note : gate.message,
+    situation: describeGate(status.cluster),
     certificates: await Promise.all(
       Object.entries(status.bundles).map(([bundle, record]) => certificateRow(client, status, bundle, record)),
     ),

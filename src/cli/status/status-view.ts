@@ -1,4 +1,6 @@
 import { compareUrgency } from '../../certificates/urgency.ts';
+import type { ClusterView } from '../../clusters/cluster-view.ts';
+import { gateOf } from '../../clusters/gate.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 
 /** One cluster of the fleet. */
@@ -42,6 +44,12 @@ export interface ClusterReport {
   /** Why the cluster is not served, or served in part. */
   readonly situation?: string;
   readonly certificates: readonly CertificateRow[];
+}
+
+/** Why a cluster is not served, or served in part. */
+export function describeGate(view: ClusterView): string | undefined {
+  const gate = gateOf(view);
+  return gate.kind === 'serve' ? gate.note : gate.message;
 }
 
 /** Most urgent first, then by name. */

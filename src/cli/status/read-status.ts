@@ -1,0 +1,52 @@
+/** Queries the workflows; when Temporal is unavailable or has none, reads the resources of the management cluster. */
+import { loadSettings } from '../../configuration/load-configuration.ts';
+import { CertmanError } from '../../failures/failure.ts';
+import type { ClusterName } from '../arguments.ts';
+import { withKubernetes } from '../kubernetes-client.ts';
+import { note } from '../output.ts';
+import { isUnavailable, withTemporal } from '../temporal-client.ts';
+import { clusterFromKubernetes, fleetFromKubernetes } from './from-kubernetes.ts';
+import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
+import type { ClusterReport, FleetReport } from './status-view.ts';
+
+/** Every cluster and standalone CertificateRequest. @param resourcesOnly as if Temporal were unavailable. */
+export async function readFleet(resourcesOnly: boolean): Promise<FleetReport> {
+  const { managementCluster } = loadSettings(process.env, ['managementCluster']);
+  return await temporalElseKubernetes(
+    resourcesOnly,
+    () => withTemporal((client) => fleetFromTemporal(client, managementCluster)),
+    () => withKubernetes(fleetFromKubernetes),
+  );
+}
+
+/** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */
+export async function readCluster(name: ClusterName, resourcesOnly: boolean): Promise<ClusterReport> {
+  const settings = loadSettings(process.env, ['managementCluster', 'extraRecord']);
+  const report = await temporalElseKubernetes(
+    resourcesOnly,
+    () => withTemporal((client) => clusterFromTemporal(client, settings.managementCluster, name)),
+    () => withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
+  );
+  if (report !== undefined) return report;
+  throw new CertmanError({
+    code: 'kubernetes/notFound',
+    message: `There is no ClusterDeployment or CertificateRequest ${name.namespace}/${name.name} on this management cluster.`,
+    remedy: 'List those that are served with "certman status".',
+  });
+}
+
+async function temporalElseKubernetes<Report>(
+  resourcesOnly: boolean,
+  fromTemporal: () => Promise<Report>,
+  fromKubernetes: () => Promise<Report>,
+): Promise<Report> {
+  if (resourcesOnly) return await fromKubernetes();
+  try {
+    return (await fromTemporal()) ?? (await fromKubernetes());
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    const message = error instanceof Error ? error.message : 'Temporal does not respond.';
+    note(`${message} Showing the resources of the management cluster.`);
+    return await fromKubernetes();
+  }
+}
