@@ -4,27 +4,20 @@ import { CertmanError } from '../failures/failure.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';
 
-class TemporalUnavailableError extends CertmanError {
-  constructor(address: string, cause: unknown) {
-    super({
-      code: 'internal/unexpected',
-      message: `Temporal at ${address} does not respond.`,
-      remedy:
-        'Check that it is running and that TEMPORAL_ADDRESS is right. In a cluster: kubectl port-forward service/temporal-frontend 7233.',
-      cause,
-    });
-    this.name = 'TemporalUnavailableError';
-  }
-}
-
-/** Runs `work` with a client. @throws ConfigurationError; TemporalUnavailableError after 3 s without an answer. */
+/** Runs `work` with a client. @throws ConfigurationError; CertmanError `temporal/unreachable` after 3 s. */
 export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
   const { namespace, connectionOptions } = loadTemporal(process.env);
   let connection: Connection;
   try {
     connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
   } catch (cause) {
-    throw new TemporalUnavailableError(connectionOptions.address, cause);
+    throw new CertmanError({
+      code: 'temporal/unreachable',
+      message: `Temporal at ${connectionOptions.address} does not respond.`,
+      remedy:
+        'Check that it is running and that TEMPORAL_ADDRESS is right. In a cluster: kubectl port-forward service/temporal-frontend 7233.',
+      cause,
+    });
   }
   try {
     return await work(new Client({ connection, namespace }));
@@ -38,7 +31,7 @@ const UNAVAILABLE_CODES = new Set([14, 4, 9]);
 
 /** Whether Temporal or the worker did not respond, rather than refuse. */
 export function isUnavailable(error: unknown): boolean {
-  if (error instanceof TemporalUnavailableError) return true;
+  if (error instanceof CertmanError) return error.code === 'temporal/unreachable';
   const cause = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(cause) && UNAVAILABLE_CODES.has(cause.code);
 }

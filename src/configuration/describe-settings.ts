@@ -2,16 +2,22 @@ import type { Environment } from './configuration-error.ts';
 import type { SettingRow } from './setting.ts';
 import { SETTING_GROUPS, SETTINGS } from './settings.ts';
 
-/** A setting as `certman config` lists it. */
-export interface SettingDescription extends SettingRow {
-  readonly group: string;
-}
-
 /** Every setting by group, certman's own first within a group. */
-export function describeSettings(): readonly SettingDescription[] {
+export function describeSettings(): readonly (SettingRow & { readonly group: string })[] {
   return Object.entries(SETTING_GROUPS).flatMap(([group, rows]) =>
     rows.map(({ name, meaning, whenUnset, example }) => ({ name, group, meaning, whenUnset, example })),
   );
+}
+
+/** The settings below their headings. */
+export function settingsAsText(): string {
+  const groups = Object.entries(SETTING_GROUPS).map(([group, rows]) => [group, ...rows.map(rowAsText)].join('\n'));
+  return groups.join('\n\n');
+}
+
+function rowAsText({ name, meaning, whenUnset, example }: SettingRow): string {
+  const text = `  ${name}\n      ${meaning}\n      when not set: ${whenUnset}; example: ${example}`;
+  return text.replaceAll('`', '');
 }
 
 /** The table between the README's markers, one row for each setting. */

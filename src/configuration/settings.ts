@@ -5,13 +5,13 @@ import { optional, type Setting, type SettingRow, withDefault } from './setting.
 import {
   authoritativeServers,
   caBundleFile,
-  decimal,
   duration,
   flag,
   httpsUrl,
   listenAddress,
   listenIpAddress,
   listOf,
+  number,
   oneOf,
   parseHttpsUrl,
   readableFile,
@@ -113,7 +113,7 @@ const DNS = {
     meaning:
       "Servers queried before the resolvers: `auto` (the zone's own name servers), `off` (where port 53 is closed), or a list of host:port.",
   }),
-  route53RequestsPerSecond: withDefault('CERTMAN_ROUTE53_REQUESTS_PER_SECOND', decimal(0.1, 10_000), '5', {
+  route53RequestsPerSecond: withDefault('CERTMAN_ROUTE53_REQUESTS_PER_SECOND', number(0.1, 10_000), '5', {
     example: '2.5',
     meaning: 'Route 53 requests per second and AWS account by this worker; AWS allows 5 for all callers together.',
   }),

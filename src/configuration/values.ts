@@ -38,25 +38,21 @@ export const flag: Format<boolean> = {
   parse: (found) => FLAGS.get(found.toLowerCase()),
 };
 
-function number(expected: string, pattern: RegExp, min: number, max: number): Format<number> {
+/** A decimal number with at most six decimal places. Both bounds included. */
+export function number(min: number, max: number, word = 'number', pattern = /^\d{1,9}(\.\d{1,6})?$/): Format<number> {
   return {
-    expected: `${expected} from ${min} to ${max}`,
+    expected: `a ${word} from ${min} to ${max}`,
     parse: (found) => (pattern.test(found) ? between(min, Number(found), max) : undefined),
   };
 }
 
-function between(min: number, found: number, max: number): number | undefined {
-  return found >= min && found <= max ? found : undefined;
-}
-
 /** Both bounds included. */
 export function wholeNumber(min: number, max: number): Format<number> {
-  return number('a whole number', /^\d{1,9}$/, min, max);
+  return number(min, max, 'whole number', /^\d{1,9}$/);
 }
 
-/** Both bounds included; at most six decimal places. */
-export function decimal(min: number, max: number): Format<number> {
-  return number('a number', /^\d{1,9}(\.\d{1,6})?$/, min, max);
+function between(min: number, found: number, max: number): number | undefined {
+  return found >= min && found <= max ? found : undefined;
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

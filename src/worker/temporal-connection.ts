@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
+import { abortable } from '../dns/abortable.ts';
 import type { Logger } from '../observability/logging.ts';
 
 const MIN_BACKOFF_MS = 250;
@@ -38,23 +39,16 @@ async function connectOnce(configuration: Configuration, signal: AbortSignal): P
     ...configuration.temporal.connectionOptions,
     grpcCompression: { codec: codecFor(configuration) },
   });
-  const limit = new AbortController();
+  const timeout = AbortSignal.timeout(ATTEMPT_TIMEOUT_MS);
   try {
-    return await Promise.race([
-      attempt,
-      sleep(ATTEMPT_TIMEOUT_MS, undefined, { signal: AbortSignal.any([signal, limit.signal]) }).then(() => {
-        throw new Error(`no answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`);
-      }),
-    ]);
+    return await abortable(attempt, AbortSignal.any([signal, timeout]));
   } catch (error) {
-    // The losing attempt can still succeed; its connection must be closed.
+    // The attempt can still succeed; its connection must be closed.
     attempt.then(
       (late) => late.close(),
       () => undefined,
     );
-    throw error;
-  } finally {
-    limit.abort();
+    throw timeout.aborted ? new Error(`no answer within ${ATTEMPT_TIMEOUT_MS / 1000} s`) : error;
   }
 }
 

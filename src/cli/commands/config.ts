@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import {
   describeSettings,
-  type SettingDescription,
   settingsAsMarkdown,
+  settingsAsText,
   unknownSettings,
 } from '../../configuration/describe-settings.ts';
 import { loadConfiguration } from '../../configuration/load-configuration.ts';
@@ -28,7 +28,7 @@ export function configCommand(): Command {
     .action((options: ConfigOptions) => {
       if (options.check === true) check(options);
       else if (options.markdown === true) process.stdout.write(settingsAsMarkdown());
-      else print(formatResult(options, { settings: describeSettings() }, asText));
+      else print(formatResult(options, { settings: describeSettings() }, settingsAsText));
     });
 }
 
@@ -43,19 +43,4 @@ function check(options: ConfigOptions): void {
 /** A warning about a variable that is named like a setting but is none. */
 export function unknownSettingText(name: string, meant: string | undefined): string {
   return `${name} is not a setting and is ignored${meant === undefined ? '' : `; did you mean ${meant}?`}`;
-}
-
-function plain(text: string): string {
-  return text.replaceAll('`', '');
-}
-
-function asText({ settings }: { readonly settings: readonly SettingDescription[] }): string {
-  let group = '';
-  return settings
-    .map((setting) => {
-      const heading = setting.group === group ? '' : `${group === '' ? '' : '\n'}${setting.group}\n`;
-      group = setting.group;
-      return `${heading}  ${setting.name}\n      ${plain(setting.meaning)}\n      when not set: ${plain(setting.whenUnset)}; example: ${setting.example}`;
-    })
-    .join('\n');
 }
