@@ -18,15 +18,15 @@ export async function findClusterWorkflow(
   managementCluster: string,
   named: ClusterName,
 ): Promise<WorkflowHandle | undefined> {
-  let best: { readonly workflowId: string; readonly rank: number; readonly at: number } | undefined;
+  const found: { readonly workflowId: string; readonly rank: number; readonly at: number }[] = [];
   for await (const execution of client.workflow.list({ query: runningClustersQuery(managementCluster, named) })) {
     const identity = identityOfWorkflow(managementCluster, execution);
     if (identity?.name !== named.name) continue;
     const { workflowId, startTime } = execution;
-    const found = { workflowId, rank: identity.kind === undefined ? 1 : 0, at: startTime.getTime() };
-    if (best === undefined || found.rank > best.rank || (found.rank === best.rank && found.at > best.at)) best = found;
+    found.push({ workflowId, rank: identity.kind === undefined ? 1 : 0, at: startTime.getTime() });
   }
-  return best === undefined ? undefined : client.workflow.getHandle(best.workflowId);
+  const [best] = found.toSorted((left, right) => right.rank - left.rank || right.at - left.at);
+  return best && client.workflow.getHandle(best.workflowId);
 }
 
 /** Runs `work` with a cluster's workflow. @throws CertmanError `kubernetes/notFound` when it has none. */

@@ -25,12 +25,7 @@ export function oneOf<const Choice extends string>(...choices: readonly Choice[]
   };
 }
 
-const FLAGS: ReadonlyMap<string, boolean> = new Map([
-  ['true', true],
-  ['1', true],
-  ['false', false],
-  ['0', false],
-]);
+const FLAGS = new Map(Object.entries({ true: true, 1: true, false: false, 0: false }));
 
 /** `true` or `false`, `1` or `0`. */
 export const flag: Format<boolean> = {

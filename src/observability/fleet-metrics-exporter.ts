@@ -33,7 +33,7 @@ export class FleetMetricsExporter {
   }
 
   certificateIssued(): void {
-    this.#exposure?.countSoon();
+    this.#exposure?.countWithin(COUNT_DELAY_MS);
   }
 
   close(): void {
@@ -64,7 +64,7 @@ class Exposure {
       // Counted at the scrape: certificates leave the day and the week as time passes.
       issued: this.#history.counts(Date.now()),
     }));
-    this.#countWithin(0);
+    this.countWithin(0);
   }
 
   end(): void {
@@ -74,22 +74,18 @@ class Exposure {
     this.#gauges.unregister();
   }
 
-  countSoon(): void {
-    this.#countWithin(COUNT_DELAY_MS);
-  }
-
   *#detectIssuance(requests: Iterable<RequestSeries>): Generator<RequestSeries> {
     let sum = 0;
     for (const request of requests) {
       sum += request.notAfter ?? 0;
       yield request;
     }
-    if (this.#expirySum !== undefined && this.#expirySum !== sum) this.countSoon();
+    if (this.#expirySum !== undefined && this.#expirySum !== sum) this.countWithin(COUNT_DELAY_MS);
     this.#expirySum = sum;
   }
 
   /** Brings the next count forward, never delays it. */
-  #countWithin(ms: number): void {
+  countWithin(ms: number): void {
     const due = Date.now() + ms;
     if (this.#ended.signal.aborted || this.#due <= due) return;
     clearTimeout(this.#timer);
@@ -105,6 +101,6 @@ class Exposure {
       // The gauges keep the last counts; the next listing covers this one's time as well.
       if (!this.#ended.signal.aborted) this.#options.onError(error);
     }
-    this.#countWithin(COUNT_INTERVAL_MS);
+    this.countWithin(COUNT_INTERVAL_MS);
   }
 }

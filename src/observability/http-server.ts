@@ -24,8 +24,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-const TEXT = 'text/plain; charset=utf-8';
-
+const DEFAULT_HEADERS = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
 /** Where a server that listens on every address is reached from this machine. */
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
@@ -37,7 +36,7 @@ export async function startHttpServer(
 ): Promise<RunningServer> {
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { status, headers, body } = await replyTo(request, registry, probes);
-    response.writeHead(status, { 'content-type': TEXT, 'cache-control': 'no-store', ...headers });
+    response.writeHead(status, { ...DEFAULT_HEADERS, ...headers });
     response.end(request.method === 'HEAD' ? undefined : body);
   };
   const timeouts = { headersTimeout: 5_000, requestTimeout: 10_000 };

@@ -1,8 +1,7 @@
 /** From the issuances that Temporal completed: every process counts the same, and a restart loses nothing. */
 import type { OrderReason } from '../certificates/renewal-policy.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 
 /** Visibility lags behind the execution. Issuances that are listed twice are recognized by their run ID. */

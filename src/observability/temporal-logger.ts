@@ -5,7 +5,6 @@ import type { Logger } from './logging.ts';
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   activityType: 'activity',
   workflowRunId: 'runId',
-  runId: 'runId',
 };
 /** Without value to an operator, or secret. */
 const OMITTED_FIELDS = new Set([

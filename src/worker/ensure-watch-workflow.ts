@@ -19,32 +19,28 @@ export async function ensureWatchWorkflow(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const workflowId = watchWorkflowId(managementCluster);
   let backoff = MIN_BACKOFF_MS;
   let started = false;
   while (!signal.aborted) {
     try {
       // The caller has registered them before the first start.
       if (started) await registerSearchAttributes(connection, temporal.namespace, logger);
-      await startWatchWorkflow(client, managementCluster);
+      await client.workflow.start('managementClusterWatch', {
+        workflowId,
+        taskQueue: TASK_QUEUE,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [{ managementCluster }],
+        staticSummary: `Watches the ClusterDeployments of ${managementCluster}`,
+      });
       started = true;
       backoff = MIN_BACKOFF_MS;
       await sleep(CHECK_INTERVAL_MS, undefined, { signal });
     } catch (error) {
       if (signal.aborted) return;
-      const workflowId = watchWorkflowId(managementCluster);
       logger.warn({ error, workflowId, retry: `in ${backoff} ms` }, 'the watch workflow could not be started');
       await sleep(backoff, undefined, { signal }).catch(() => undefined);
       backoff = Math.min(backoff * 2, MAX_BACKOFF_MS);
     }
   }
-}
-
-async function startWatchWorkflow(client: Client, managementCluster: string): Promise<void> {
-  await client.workflow.start('managementClusterWatch', {
-    workflowId: watchWorkflowId(managementCluster),
-    taskQueue: TASK_QUEUE,
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    args: [{ managementCluster }],
-    staticSummary: `Watches the ClusterDeployments of ${managementCluster}`,
-  });
 }

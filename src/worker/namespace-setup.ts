@@ -14,6 +14,8 @@ const INDEXED_VALUE_TYPES: Readonly<Record<SearchAttribute['type'], number>> = {
   DATETIME: 6,
   KEYWORD_LIST: 7,
 };
+/** As the temporal CLI spells them. */
+const CLI_TYPES = { KEYWORD: 'Keyword', DATETIME: 'Datetime', KEYWORD_LIST: 'KeywordList' } as const;
 
 /** gRPC status codes. Source: https://grpc.io/docs/guides/status-codes/ */
 const NOT_FOUND = 5;
@@ -38,7 +40,7 @@ export async function registerSearchAttributes(
     // Another worker registered them in the meantime.
     if (code === ALREADY_EXISTS) return;
     if (code !== PERMISSION_DENIED && code !== UNIMPLEMENTED) throw error;
-    const commands = missing.map(({ name, type }) => `--name ${name} --type ${commandLineType(type)}`).join(' ');
+    const commands = missing.map(({ name, type }) => `--name ${name} --type ${CLI_TYPES[type]}`).join(' ');
     throw new CertmanError({
       code: 'configuration/invalid',
       message: `The Temporal namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(', ')}, and this worker has no right to register them.`,
@@ -70,19 +72,11 @@ async function missingAttributes(connection: NativeConnection, namespace: string
     if (found === undefined || found === INDEXED_VALUE_TYPES[type]) continue;
     throw new CertmanError({
       code: 'configuration/invalid',
-      message: `The search attribute ${name} of the Temporal namespace ${namespace} has type number ${found}; certman needs ${commandLineType(type)}.`,
+      message: `The search attribute ${name} of the Temporal namespace ${namespace} has type number ${found}; certman needs ${CLI_TYPES[type]}.`,
       remedy: `Use a separate namespace for certman, or remove it: temporal operator search-attribute remove --namespace ${namespace} --name ${name}`,
     });
   }
   return SEARCH_ATTRIBUTES.filter(({ name }) => present[name] === undefined);
-}
-
-/** `KEYWORD_LIST` → `KeywordList`, as the temporal CLI spells it. */
-function commandLineType(type: string): string {
-  return type
-    .split('_')
-    .map((word) => word.charAt(0) + word.slice(1).toLowerCase())
-    .join('');
 }
 
 /** Warns when the retention is too short for people and counts. */

@@ -32,7 +32,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       await registerSearchAttributes(connection, temporal.namespace, logger);
       await checkRetention(connection, temporal.namespace, logger);
       health.notReady('The worker is being created.');
-      await runTemporalWorker(configuration, logger, signal, { connection, registry, health });
+      await runTemporalWorker(configuration, logger, signal, connection, registry, health);
     } finally {
       await connection.close();
     }
@@ -41,17 +41,13 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   }
 }
 
-interface WorkerParts {
-  readonly connection: NativeConnection;
-  readonly registry: Registry;
-  readonly health: WorkerHealth;
-}
-
 async function runTemporalWorker(
   configuration: Configuration,
   logger: Logger,
   signal: AbortSignal,
-  { connection, registry, health }: WorkerParts,
+  connection: NativeConnection,
+  registry: Registry,
+  health: WorkerHealth,
 ): Promise<void> {
   const { managementCluster, deploymentName, buildId, heldBackPatches, temporal } = configuration;
   const { namespace } = temporal;

@@ -39,25 +39,19 @@ export function workerOptions(configuration: Configuration, identity: string): W
 }
 
 /** Unversioned, and with every patch active, unless the settings say otherwise (docs/decisions/upgrades.md). */
-export function versioningOptions({
-  deploymentName,
-  buildId,
-  heldBackPatches,
-}: Pick<Configuration, 'deploymentName' | 'buildId' | 'heldBackPatches'>): Pick<
-  WorkerOptions,
-  'workerDeploymentOptions' | 'patchActivationCallback'
-> {
+export function versioningOptions(
+  settings: Pick<Configuration, 'deploymentName' | 'buildId' | 'heldBackPatches'>,
+): Pick<WorkerOptions, 'workerDeploymentOptions' | 'patchActivationCallback'> {
+  const { deploymentName, buildId, heldBackPatches } = settings;
+  const version = deploymentName && buildId ? { deploymentName, buildId } : undefined;
   const heldBack = new Set<string>(heldBackPatches);
   return {
-    workerDeploymentOptions:
-      deploymentName === undefined || buildId === undefined
-        ? undefined
-        : {
-            version: { deploymentName, buildId },
-            useWorkerVersioning: true,
-            // A workflow sleeps longer than the pods of its version exist.
-            defaultVersioningBehavior: 'AUTO_UPGRADE',
-          },
+    // A workflow sleeps longer than the pods of its version exist.
+    workerDeploymentOptions: version && {
+      version,
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'AUTO_UPGRADE',
+    },
     // Called only when a run starts; for a run in progress, its history decides.
     patchActivationCallback: heldBack.size === 0 ? undefined : ({ patchId }) => !heldBack.has(patchId),
   };

@@ -6,8 +6,6 @@ import { createLogger } from '../../observability/logging.ts';
 import { VERSION } from '../../version.ts';
 import { unknownSettingText } from './config.ts';
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-
 /** `certman worker`: runs a worker until SIGTERM. Every pod runs this command. */
 export function workerCommand(): Command {
   return new Command('worker')
@@ -33,7 +31,7 @@ async function run(): Promise<void> {
     logger.info({ signal, grace: `${shutdownGraceMs / 1000} s` }, 'shutting down');
     shutdown.abort();
   };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, onSignal);
   const { runWorker } = await import('../../worker/run-worker.ts');
   try {
     await runWorker(configuration, logger, shutdown.signal);
@@ -48,7 +46,5 @@ async function run(): Promise<void> {
       logger.fatal(record, 'the worker failed');
     }
     throw error;
-  } finally {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
   }
 }

@@ -18,15 +18,11 @@ import {
 
 const text = z.string().max(8192).optional().catch(undefined);
 
+const conditionSchema = z.looseObject({ type: z.string(), status: z.string(), reason: text, message: text });
+type Condition = z.infer<typeof conditionSchema>;
 /** The fields that observeRequest() does not read. Each is optional: a malformed one must not hide the other. */
 const statusSchema = z
-  .looseObject({
-    status: text,
-    conditions: z
-      .array(z.looseObject({ type: z.string(), status: z.string(), reason: text, message: text }))
-      .max(100)
-      .catch([]),
-  })
+  .looseObject({ status: text, conditions: z.array(conditionSchema).max(100).catch([]) })
   .catch({ status: undefined, conditions: [] });
 
 /** One row for each cluster, of its most urgent certificate. */
@@ -100,14 +96,9 @@ function certificateRow(object: KubernetesObject, cluster: ClusterName): Certifi
 
 function stateOf(object: KubernetesObject): Pick<FleetRow, 'state' | 'reason'> & { readonly message: string } {
   const { status, conditions } = statusSchema.parse(object['status']);
-  const [ready, renewing, failing] = ['Ready', 'Renewing', 'Failing'].map((type) =>
-    conditions.find((condition) => condition.type === type),
-  );
-  const from = (state: string, condition: typeof ready) => ({
-    state,
-    message: condition?.message ?? '',
-    reason: condition?.reason,
-  });
+  const ofType = (wanted: string) => conditions.find(({ type }) => type === wanted);
+  const [ready, renewing, failing] = [ofType('Ready'), ofType('Renewing'), ofType('Failing')];
+  const from = (state: string, { message = '', reason }: Condition) => ({ state, message, reason });
   if (object.metadata.deletionTimestamp !== undefined)
     return { state: 'Decommissioning', message: 'It is being deleted.' };
   if (failing?.status === 'True') return from('Failing', failing);
