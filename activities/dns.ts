@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import type { DnsActivities, PublishedRecords } from '../src/contract/activities.ts';
+import type { DnsActivities, PropagationActivities, PublishedRecords } from '../src/contract/activities.ts';
+import type { PropagationCheck } from '../src/dns/propagation-check.ts';
 import type { DnsProvider } from '../src/dns/provider.ts';
 import { CertmanError, withOutcomeUnknown } from '../src/failures/failure.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
@@ -34,6 +35,16 @@ export function createDnsActivities(dns: DnsProvider): DnsActivities {
 
     withdrawTxtRecords: wrapActivity(async ({ zone, records }): Promise<void> => {
       await dns.withdraw(zone, records, Context.current().cancellationSignal);
+    }),
+  };
+}
+
+/** Creates the activity that verifies that TXT records are visible in public DNS before the CA validates them. */
+export function createPropagationActivities(propagation: PropagationCheck): PropagationActivities {
+  return {
+    verifyPropagation: wrapActivity(async ({ records, zoneName, nameServers }) => {
+      const { info, cancellationSignal: signal } = Context.current();
+      return { seenBy: await propagation.verify({ records, zoneName, nameServers, attempt: info.attempt }, signal) };
     }),
   };
 }

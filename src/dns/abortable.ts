@@ -16,9 +16,5 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undef
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  return await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }

@@ -53,14 +53,10 @@ export class Route53Api {
   readonly #client: Route53;
 
   /** @param rateLimiter shared by all clients of the same AWS account. */
-  constructor(
-    credentials: ResolvedCredentials,
-    rateLimiter: Route53RateLimiter,
-    onRequest: DnsProviderOptions['onRequest'],
-  ) {
+  constructor(credentials: ResolvedCredentials, rateLimiter: Route53RateLimiter, options: DnsProviderOptions) {
     this.credentials = credentials;
     this.#rateLimiter = rateLimiter;
-    this.#onRequest = onRequest;
+    this.#onRequest = options.onRequest;
     this.#client = new Route53({
       region: 'us-east-1', // Route 53 is one global service, addressed by this region
       maxAttempts: 1,

@@ -101,11 +101,6 @@ export function hasSameValues(a: TxtRecordSet | undefined, b: TxtRecordSet | und
   return a.values.length === b.values.length && a.values.every((value) => b.values.includes(value));
 }
 
-function fits(changes: readonly TxtChange[], limits: BatchLimits): boolean {
-  const { elements, characters } = quotaCost(changes);
-  return elements <= limits.elements && characters <= limits.characters;
-}
-
 /** What changes count towards the limits. */
 export function quotaCost(changes: readonly TxtChange[]): BatchLimits {
   let elements = 0;
@@ -137,7 +132,10 @@ export function packRequests<Request extends TxtRequest>(
   const rest = [...requests];
   let before = known;
   for (let [first] = rest; first !== undefined; [first] = rest) {
-    const size = longestFit(rest, (group) => fits(planChanges(before, group, mode), limits));
+    const size = longestFit(rest, (group) => {
+      const { elements, characters } = quotaCost(planChanges(before, group, mode));
+      return elements <= limits.elements && characters <= limits.characters;
+    });
     const parts = size === 0 ? splitByName(first) : [];
     if (parts.length > 1) {
       rest.splice(0, 1, ...parts);

@@ -44,7 +44,7 @@ export class Route53Provider implements DnsProvider {
     this.#apis = new LRUCache({
       max: MAX_CACHED,
       memoMethod: (_id, _stale, { context }) =>
-        new Route53Api(context, this.#rateLimiters.memo(context.account), options.onRequest),
+        new Route53Api(context, this.#rateLimiters.memo(context.account), options),
     });
     this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
   }

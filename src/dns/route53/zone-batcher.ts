@@ -1,4 +1,4 @@
-import { CertmanError, type FailureCode, withOutcomeUnknown } from '../../failures/failure.ts';
+import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import { sleep } from '../abortable.ts';
 import { ChangeRefusedError } from './aws-error.ts';
 import {
@@ -48,6 +48,9 @@ interface Caller {
 interface QueuedRequest extends TxtRequest {
   readonly caller: Caller;
 }
+
+/** Requests of one batch, or of a whole round. */
+type Group = readonly QueuedRequest[];
 
 const RETRY_DELAYS_MS = [300, 800, 2_000, 4_000];
 
@@ -113,7 +116,7 @@ export class ZoneBatcher {
   }
 
   /** Never rejects: each failure goes to the callers that it concerns. */
-  async #runRound(round: readonly QueuedRequest[]): Promise<void> {
+  async #runRound(round: Group): Promise<void> {
     try {
       this.#known = new Map();
       await this.#read(round);
@@ -125,11 +128,7 @@ export class ZoneBatcher {
   }
 
   /** Never rejects. Plans each group on the result of the one before. @returns whether all results are known. */
-  async #sendEach(
-    groups: readonly (readonly QueuedRequest[])[],
-    mode: ChangeMode = 'compare',
-    attempt = 1,
-  ): Promise<boolean> {
+  async #sendEach(groups: readonly Group[], mode: ChangeMode = 'compare', attempt = 1): Promise<boolean> {
     let allKnown = true;
     for (const group of groups) {
       try {
@@ -145,11 +144,15 @@ export class ZoneBatcher {
     return allKnown;
   }
 
-  async #send(group: readonly QueuedRequest[], mode: ChangeMode, attempt: number): Promise<boolean> {
+  async #send(group: Group, mode: ChangeMode, attempt: number): Promise<boolean> {
     const changes = planChanges(this.#known, group, mode);
+    const change = () => this.#api.change(changes);
+    const markUnknown = (): void => {
+      for (const { caller } of group) caller.outcomeUnknown = true;
+    };
     try {
       // Without changes, what the zone has may have come with the last change, which need not be live yet.
-      if (changes.length > 0) this.#lastChange = await this.#withRetries(() => this.#change(group, changes));
+      if (changes.length > 0) this.#lastChange = await this.#withRetries(change, markUnknown);
     } catch (error) {
       if (error instanceof ChangeRefusedError) return this.#sendRefused(group, mode, attempt, error);
       throw error;
@@ -159,12 +162,7 @@ export class ZoneBatcher {
     return true;
   }
 
-  async #sendRefused(
-    group: readonly QueuedRequest[],
-    mode: ChangeMode,
-    attempt: number,
-    refusal: ChangeRefusedError,
-  ): Promise<boolean> {
+  async #sendRefused(group: Group, mode: ChangeMode, attempt: number, refusal: ChangeRefusedError): Promise<boolean> {
     const alone = group.length === 1;
     if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), 'compare', attempt);
     const before = this.#known;
@@ -179,40 +177,29 @@ export class ZoneBatcher {
     return this.#sendEach(packRequests(this.#known, group, next), next, attempt + 1);
   }
 
-  async #change(group: readonly QueuedRequest[], changes: readonly TxtChange[]): Promise<SubmittedChange> {
-    try {
-      return await this.#api.change(changes);
-    } catch (error) {
-      if (isFailure(error, 'dns/unreachable')) for (const { caller } of group) caller.outcomeUnknown = true;
-      throw error;
-    }
-  }
-
-  async #read(group: readonly TxtRequest[]): Promise<void> {
+  async #read(group: Group): Promise<void> {
     const names = namesOf(group);
     const found = await this.#withRetries(() => this.#api.readTxtSets(names));
     this.#known = new Map([...[...this.#known].filter(([name]) => !names.has(name)), ...found]);
   }
 
-  /** Retries throttling, a change that is still under way, and lost connections. */
-  async #withRetries<T>(call: () => Promise<T>): Promise<T> {
-    for (const delay of this.#options.retryDelaysMs) {
+  /** Retries throttling, a change that is still under way, and lost connections, each of which `onLost` notes. */
+  async #withRetries<T>(call: () => Promise<T>, onLost?: () => void): Promise<T> {
+    for (let retries = 0; ; retries++) {
       try {
         return await call();
       } catch (error) {
-        if (!isFailure(error, 'dns/throttled') && !isFailure(error, 'dns/unreachable')) throw error;
+        const code = error instanceof CertmanError ? error.code : undefined;
+        if (code === 'dns/unreachable') onLost?.();
+        const delay = this.#options.retryDelaysMs[retries];
+        if (delay === undefined || (code !== 'dns/throttled' && code !== 'dns/unreachable')) throw error;
         await sleep(delay * (0.75 + Math.random() / 2));
       }
     }
-    return call();
   }
 }
 
-function isFailure(error: unknown, code: FailureCode): boolean {
-  return error instanceof CertmanError && error.code === code;
-}
-
-function failAll(group: readonly QueuedRequest[], error: unknown): void {
+function failAll(group: Group, error: unknown): void {
   for (const { caller } of group) caller.error ??= error;
 }
 
@@ -222,7 +209,7 @@ function settle({ answer, change, error, outcomeUnknown }: Caller): void {
   answer.reject(mayBeDone && error instanceof CertmanError ? withOutcomeUnknown(error) : error);
 }
 
-function conflict(group: readonly TxtRequest[]): CertmanError {
+function conflict(group: Group): CertmanError {
   return new CertmanError({
     code: 'dns/throttled',
     message: `Another program keeps changing ${[...namesOf(group)].join(', ').slice(0, 300)}.`,
@@ -232,10 +219,7 @@ function conflict(group: readonly TxtRequest[]): CertmanError {
 }
 
 /** Splits off the requests that the refusal names; in halves when it names none or all. */
-function splitBySuspects(
-  group: readonly QueuedRequest[],
-  refusal: ChangeRefusedError,
-): readonly (readonly QueuedRequest[])[] {
+function splitBySuspects(group: Group, refusal: ChangeRefusedError): readonly Group[] {
   const details = refusal.details.toLowerCase();
   const suspects = group.filter(({ records }) => records.some(({ name }) => details.includes(name)));
   const others = group.filter((request) => !suspects.includes(request));

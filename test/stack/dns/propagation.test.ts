@@ -4,7 +4,7 @@ import { createServer as createHttpsServer, type Server } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import packet from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createPropagationActivities } from '../../../activities/propagation.ts';
+import { createPropagationActivities } from '../../../activities/dns.ts';
 import type { PropagationActivities } from '../../../src/contract/activities.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
 import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
