@@ -42,9 +42,9 @@ export function createDnsActivities(dns: DnsProvider): DnsActivities {
 /** Creates the activity that verifies that TXT records are visible in public DNS before the CA validates them. */
 export function createPropagationActivities(propagation: PropagationCheck): PropagationActivities {
   return {
-    verifyPropagation: wrapActivity(async ({ records, zoneName, nameServers }) => {
+    verifyPropagation: wrapActivity(async (input) => {
       const { info, cancellationSignal: signal } = Context.current();
-      return { seenBy: await propagation.verify({ records, zoneName, nameServers, attempt: info.attempt }, signal) };
+      return { seenBy: await propagation.verify({ ...input, attempt: info.attempt }, signal) };
     }),
   };
 }

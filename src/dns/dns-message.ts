@@ -101,6 +101,5 @@ function readRecords(name: string, { answers = [], authorities = [] }: packet.De
 
 /** The character-strings of a TXT record are one text (RFC 8555 §8.4, RFC 7208 §3.3). */
 function textOf({ data }: packet.TxtAnswer): string {
-  const parts = Array.isArray(data) ? data : [data];
-  return Buffer.concat(parts.map((part) => Buffer.from(part))).toString('utf8');
+  return Buffer.concat([data].flat().map((part) => Buffer.from(part))).toString('utf8');
 }

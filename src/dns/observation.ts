@@ -33,12 +33,9 @@ export function observe(by: string, name: string, values: readonly string[], res
 export function combine(by: string, observations: readonly TxtObservation[]): TxtObservation {
   const missing = observations.filter((observation) => observation.kind === 'missing');
   if (missing.length === 0) return observations.find(({ kind }) => kind === 'inconclusive') ?? { by, kind: 'seen' };
-  return {
-    by,
-    kind: 'missing',
-    saw: missing.map(({ saw }) => saw).join(', '),
-    retrySeconds: Math.max(...missing.map(({ retrySeconds = 0 }) => retrySeconds)),
-  };
+  const saw = missing.map((one) => one.saw).join(', ');
+  const retrySeconds = Math.max(...missing.map((one) => one.retrySeconds ?? 0));
+  return { by, kind: 'missing', saw, retrySeconds };
 }
 
 /** Observations as the end of a sentence. */

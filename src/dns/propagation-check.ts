@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
+import type { PropagationActivities } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { abortable } from './abortable.ts';
 import { AuthoritativeServer } from './authoritative-server.ts';
@@ -41,14 +42,10 @@ export interface PropagationCheckOptions {
   readonly timeoutMs?: number;
 }
 
-/** The records of one order, and the zone that has them. */
-export interface PropagationRequest {
-  readonly records: readonly TxtRecord[];
-  readonly zoneName: string;
-  readonly nameServers: readonly string[];
-  /** From 1; later checks come at longer intervals. */
+/** The records of one order, the zone that has them, and the attempt, from 1: later checks come at longer intervals. */
+export type PropagationRequest = Parameters<PropagationActivities['verifyPropagation']>[0] & {
   readonly attempt: number;
-}
+};
 
 /** Checks the zone's servers, then public resolvers. A failure says what each answers, and when a retry makes sense. */
 export class PropagationCheck {

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadingCache } from '../../cache/loading-cache.ts';
-import { abortable, sleep } from '../abortable.ts';
+import { abortable } from '../abortable.ts';
 
 /** Between polls of one change, which count against the account's rate limit too. */
 const POLL_INTERVAL_MS = 2_500;
@@ -26,7 +27,7 @@ export class ChangePoller {
     const ttlMs = (inSync: boolean): number => (inSync ? FOREVER_MS : this.#pollIntervalMs * 0.8);
     while (!(await abortable(this.#inSync.get(changeId, poll, ttlMs), signal))) {
       if (performance.now() + this.#pollIntervalMs > until) return false;
-      await sleep(this.#pollIntervalMs, signal);
+      await sleep(this.#pollIntervalMs, undefined, { signal });
     }
     return true;
   }

@@ -1,6 +1,5 @@
 import { CertmanError } from '../../failures/failure.ts';
 import { allowedAt, perSecond, type RateLimit, recordUse } from '../../rate-limit/gcra.ts';
-import { sleep } from '../abortable.ts';
 
 /** A caller that would wait longer than this fails, and is retried with its activity. */
 const MAX_WAIT_MS = 15_000;
@@ -30,7 +29,7 @@ export class Route53RateLimiter {
       });
     }
     this.#theoreticalArrival = recordUse(this.#theoreticalArrival, this.#limit, at);
-    await sleep(wait);
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
   }
 
   /** Delays every caller: the API has throttled a request. */

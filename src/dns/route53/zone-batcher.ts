@@ -1,5 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
-import { sleep } from '../abortable.ts';
 import { ChangeRefusedError } from './aws-error.ts';
 import {
   applyRequests,
