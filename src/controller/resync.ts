@@ -1,9 +1,8 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import { type ClusterView, clusterDigest } from '../clusters/cluster-view.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, isFailure } from '../failures/failure.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi, ResourceType } from '../kubernetes/api/kubernetes-api.ts';
-import { isFailure } from '../kubernetes/api/retry-on-conflict.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';

@@ -120,6 +120,11 @@ export class CertmanError extends Error {
   }
 }
 
+/** Whether an error is a `CertmanError` of this code. */
+export function isFailure(error: unknown, code: FailureCode): error is CertmanError {
+  return error instanceof CertmanError && error.code === code;
+}
+
 /** The same failure, marked as {@link FailureInfo.outcomeUnknown}. */
 export function withOutcomeUnknown(failure: CertmanError): CertmanError {
   const { code, message, remedy, notBefore } = failure.info;

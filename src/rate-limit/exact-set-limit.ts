@@ -1,5 +1,5 @@
 /** certman enforces the CA's limit itself: a defect in certman or the CA must not become a loop of orders. Pure. */
-import { allowedAt, type RateLimit, recordUse } from './gcra.ts';
+import { allowedAt, recordUse } from './gcra.ts';
 import { CERTIFICATES_PER_EXACT_SET } from './limits.ts';
 
 /** A short-lived certificate may be replaced this often in its life: twice what renewals at half of it need. */
@@ -39,11 +39,10 @@ export function orderAllowedAt(
   lifetimeMs: number | undefined,
   now: number,
 ): number {
-  const used = state.find((one) => isSameSet(one, set));
-  const limit = limitFor(lifetimeMs, used);
-  const allowed = allowedAt(arrivalOf(used), limit, now);
+  const { limit, periodMs, arrival } = usageOf(state, set, lifetimeMs);
+  const allowed = allowedAt(arrival, limit, now);
   // A wait longer than the limit's period was recorded by another clock, or for another lifetime.
-  return allowed - now > periodOf(limit) ? now : Math.ceil(allowed);
+  return allowed - now > periodMs ? now : Math.ceil(allowed);
 }
 
 /**
@@ -56,13 +55,11 @@ export function recordIssuance(
   lifetimeMs: number | undefined,
   now: number,
 ): RateLimitState {
-  const used = state.find((one) => isSameSet(one, set));
-  const limit = limitFor(lifetimeMs, used);
-  const arrival = Math.min(recordUse(arrivalOf(used), limit, now), now + periodOf(limit));
+  const { used, limit, periodMs, arrival } = usageOf(state, set, lifetimeMs);
   const latest = {
     nameSet: set.nameSet,
     caHost: set.caHost ?? used?.caHost,
-    theoreticalArrival: new Date(arrival).toISOString(),
+    theoreticalArrival: new Date(Math.min(recordUse(arrival, limit, now), now + periodMs)).toISOString(),
     intervalMs: limit.intervalMs,
   };
   const others = state.filter((one) => one !== used && Date.parse(one.theoreticalArrival) > now);
@@ -75,16 +72,14 @@ function isSameSet(one: ExactSet, other: ExactSet): boolean {
   return one.caHost === undefined || other.caHost === undefined || one.caHost === other.caHost;
 }
 
-function limitFor(lifetimeMs: number | undefined, used: ExactSetUsage | undefined): RateLimit {
-  const { burst, intervalMs } = CERTIFICATES_PER_EXACT_SET;
-  if (lifetimeMs === undefined) return { burst, intervalMs: used?.intervalMs ?? intervalMs };
-  return { burst, intervalMs: Math.min(intervalMs, Math.max(MIN_INTERVAL_MS, lifetimeMs / ORDERS_PER_LIFETIME)) };
-}
-
-function periodOf({ burst, intervalMs }: RateLimit): number {
-  return burst * intervalMs;
-}
-
-function arrivalOf(used: ExactSetUsage | undefined): number | undefined {
-  return used && Date.parse(used.theoreticalArrival);
+/** How much of which limit a set has used. `arrival`: theoretical, epoch milliseconds. */
+function usageOf(state: RateLimitState, set: ExactSet, lifetimeMs: number | undefined) {
+  const used = state.find((one) => isSameSet(one, set));
+  const { burst, intervalMs: longest } = CERTIFICATES_PER_EXACT_SET;
+  const intervalMs =
+    lifetimeMs === undefined
+      ? (used?.intervalMs ?? longest)
+      : Math.min(longest, Math.max(MIN_INTERVAL_MS, lifetimeMs / ORDERS_PER_LIFETIME));
+  const arrival = used && Date.parse(used.theoreticalArrival);
+  return { used, limit: { burst, intervalMs }, periodMs: burst * intervalMs, arrival };
 }

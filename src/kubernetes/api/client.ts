@@ -14,7 +14,6 @@ import {
 } from './kubernetes-api.ts';
 import { isKubernetesObject, listPages } from './list-pages.ts';
 import { apiVersionOf, collectionPath, describeObject, objectPath } from './resource-path.ts';
-import { streamLines } from './stream-lines.ts';
 import { type ApiRequest, Transport } from './transport.ts';
 
 const LIST_TIMEOUT_MS = 60_000;
@@ -122,7 +121,7 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
   }
 
   openStream(path: string, signal: AbortSignal, options: StreamOptions = {}): AsyncIterable<string> {
-    return streamLines(this.#transport, path, signal, options);
+    return this.#transport.streamLines(path, signal, options);
   }
 
   /** Ends all connections; requests under way fail. */

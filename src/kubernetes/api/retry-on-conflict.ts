@@ -1,4 +1,4 @@
-import { CertmanError } from '../../failures/failure.ts';
+import { isFailure } from '../../failures/failure.ts';
 
 /** Repeats an attempt, which reads anew, on `kubernetes/conflict`, as client-go's `retry.RetryOnConflict`. */
 export async function retryOnConflict<Result>(maxAttempts: number, attempt: () => Promise<Result>): Promise<Result> {
@@ -9,9 +9,4 @@ export async function retryOnConflict<Result>(maxAttempts: number, attempt: () =
       if (!isFailure(error, 'kubernetes/conflict') || count >= maxAttempts) throw error;
     }
   }
-}
-
-/** Whether an error is a `CertmanError` of this code. */
-export function isFailure(error: unknown, code: CertmanError['code']): error is CertmanError {
-  return error instanceof CertmanError && error.code === code;
 }

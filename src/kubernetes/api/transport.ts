@@ -4,11 +4,17 @@ import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { type ApiResponse, toCertmanError } from './api-error.ts';
+import { type ApiResponse, apiError, toCertmanError } from './api-error.ts';
+import type { StreamOptions } from './kubernetes-api.ts';
 
 /** One page of a list (500 objects) fits with room; one object is at most etcd's 1.5 MiB. */
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+/** One event of a watch carries one object: etcd's 1.5 MiB with room for JSON's escapes. */
+const MAX_LINE_LENGTH = 8 * 1024 * 1024;
+const MAX_ERROR_BODY_LENGTH = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Bookmarks come about once a minute; the connection of a stream that is silent for longer may be dead. */
+const SILENCE_TIMEOUT_MS = 130_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Connections of short requests; streams have their own. Each is cheap for the API server, a TLS handshake is not. */
 const MAX_CONNECTIONS = 32;
@@ -46,7 +52,7 @@ interface Session {
 
 /** HTTP to one API server; why not client-node's generated client: docs/decisions/kubernetes-client.md. */
 export class Transport {
-  readonly origin: string;
+  readonly #origin: string;
   readonly #kubeConfig: KubeConfig;
   readonly #prefix: string;
   readonly #sessions = new LoadingCache<Session>({ max: 1, ttlMs: CREDENTIALS_TTL_MS });
@@ -55,7 +61,7 @@ export class Transport {
   constructor(kubeConfig: KubeConfig) {
     this.#kubeConfig = kubeConfig;
     const server = new URL(kubeConfig.getCurrentCluster()?.server ?? '');
-    this.origin = server.origin;
+    this.#origin = server.origin;
     this.#prefix = server.pathname.replace(/\/$/, '');
   }
 
@@ -69,20 +75,52 @@ export class Transport {
       });
     } catch (error) {
       request.signal?.throwIfAborted();
-      throw toCertmanError(this.origin, error);
+      throw toCertmanError(this.#origin, error);
     }
   }
 
-  /** A GET whose body is read as it arrives; ends with the signal. The caller reads the body or aborts. */
-  async stream(
+  /** The lines of a stream (a watch: one JSON object each). @throws as {@link WatchConnection.openStream}. */
+  async *streamLines(
     path: string,
-    accept: string | undefined,
     signal: AbortSignal,
-  ): Promise<Omit<ApiResponse, 'text'> & { readonly body: AsyncIterable<Buffer> }> {
-    const { streams, headers } = await this.#authenticate();
-    const options = { headersTimeout: REQUEST_TIMEOUT_MS, bodyTimeout: 0, signal };
-    const response = await this.#request(streams, headers, { method: 'GET', path, accept }, options);
-    return { ...this.#statusOf(response), body: response.body };
+    { accept, silenceMs = SILENCE_TIMEOUT_MS }: StreamOptions,
+  ): AsyncGenerator<string> {
+    const end = new AbortController();
+    const startTimer = (): NodeJS.Timeout =>
+      setTimeout(() => end.abort(new Error(`nothing came for ${silenceMs / 1000} s`)), silenceMs);
+    let timer = startTimer();
+    try {
+      const { streams, headers } = await this.#authenticate();
+      const options = {
+        headersTimeout: REQUEST_TIMEOUT_MS,
+        bodyTimeout: 0,
+        signal: AbortSignal.any([signal, end.signal]),
+      };
+      const response = await this.#request(streams, headers, { method: 'GET', path, accept }, options);
+      const { body } = response;
+      if (response.statusCode !== 200) {
+        const refusal = { ...this.#statusOf(response), text: await readErrorBody(body) };
+        throw apiError(`watch ${path.split('?', 1)[0]}`, refusal);
+      }
+      const decoder = new TextDecoder();
+      let rest = '';
+      for await (const chunk of body) {
+        // The time that the consumer takes is not the server's silence.
+        clearTimeout(timer);
+        const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+        rest = lines.pop() ?? '';
+        if (rest.length > MAX_LINE_LENGTH) throw new Error(`a line longer than ${MAX_LINE_LENGTH} characters`);
+        for (const line of lines) if (line !== '') yield line;
+        timer = startTimer();
+      }
+      // A last line without its newline is cut: the consumer resumes from the one before.
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toCertmanError(this.#origin, error);
+    } finally {
+      clearTimeout(timer);
+      end.abort();
+    }
   }
 
   async close(): Promise<void> {
@@ -111,7 +149,7 @@ export class Transport {
     options: Partial<Dispatcher.RequestOptions>,
   ): Promise<Dispatcher.ResponseData> {
     return dispatcher.request({
-      origin: this.origin,
+      origin: this.#origin,
       path: this.#prefix + path,
       method,
       headers: { ...headers, accept, ...(contentType !== undefined && { 'content-type': contentType }) },
@@ -157,7 +195,7 @@ export class Transport {
     } catch (cause) {
       throw new CertmanError({
         code: 'configuration/invalid',
-        message: `The credentials for the Kubernetes API at ${this.origin} could not be read: ${cause instanceof Error ? cause.message.slice(0, 300) : 'unknown reason'}.`,
+        message: `The credentials for the Kubernetes API at ${this.#origin} could not be read: ${cause instanceof Error ? cause.message.slice(0, 300) : 'unknown reason'}.`,
         remedy: 'Check the token file, certificate files or the credential plugin that the kubeconfig names.',
         cause,
       });
@@ -191,4 +229,13 @@ export class Transport {
     }
     return new ProxyAgent({ ...common, uri, requestTls: tls });
   }
+}
+
+async function readErrorBody(body: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  for await (const chunk of body) {
+    text += chunk.toString('utf8');
+    if (text.length > MAX_ERROR_BODY_LENGTH) break;
+  }
+  return text;
 }

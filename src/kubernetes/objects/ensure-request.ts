@@ -1,9 +1,8 @@
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
-import { isFailure } from '../api/retry-on-conflict.ts';
 import {
   buildCertificateRequest,
   clusterOwnersOf,

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { StatusReport } from '../../certificates/status-report.ts';
 import type { ObjectRef } from '../../clusters/cluster-identity.ts';
+import { isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { apiVersionOf, truncateName } from '../api/resource-path.ts';
-import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
+import { retryOnConflict } from '../api/retry-on-conflict.ts';
 import { EVENTS } from './resources.ts';
 import { toRfc3339 } from './timestamp.ts';
 

@@ -1,11 +1,11 @@
 import type { ClusterRef } from '../../clusters/cluster-identity.ts';
 import type { FinalizerOutcome } from '../../contract/activities.ts';
-import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
+import { CertmanError, type FailureInfo, isFailure } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { describeObject } from '../api/resource-path.ts';
-import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
+import { retryOnConflict } from '../api/retry-on-conflict.ts';
 import { type InvolvedObject, recordEvent } from './events.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resources.ts';
 

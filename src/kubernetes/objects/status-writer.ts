@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
+import { isFailure } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject, ObjectKey, ObjectMeta, ResourceType } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
-import { isFailure, retryOnConflict } from '../api/retry-on-conflict.ts';
+import { retryOnConflict } from '../api/retry-on-conflict.ts';
 
 const MAX_ATTEMPTS = 5;
 const MAX_CACHED = 5_000;
