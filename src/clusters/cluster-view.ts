@@ -3,7 +3,7 @@ import type { BundleNames } from '../certificates/bundle-names.ts';
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
 import type { ClusterIdentity } from './cluster-identity.ts';
 
-/** `hive.openshift.io/relocate: <hive>/<state>`; `malformed` when the value has no known state. */
+/** Of `hive.openshift.io/relocate: <ClusterRelocate>/<state>`; `malformed`: the value has no known state. */
 export type RelocationState = 'none' | 'outgoing' | 'incoming' | 'complete' | 'malformed';
 
 /** Where the cluster's DNS lives and which credentials reach it. */

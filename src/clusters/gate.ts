@@ -1,7 +1,10 @@
 import type { ClusterView } from './cluster-view.ts';
 
 /** Why a cluster is not served: label of a gauge and reason of an Event. */
-export type GateReason = 'FakeCluster' | 'NotManaged' | 'RelocatingOut' | 'ReconcilePaused' | 'NotInstalled';
+export type GateReason = 'FakeCluster' | 'NotManaged' | RelocationReason | 'ReconcilePaused' | 'NotInstalled';
+
+/** Where a move to another management cluster is; the other one may write the resources, so certman does not. */
+export type RelocationReason = 'RelocatingOut' | 'Relocated' | 'RelocatingIn';
 
 /** What certman does with a cluster, and why. Messages are sentences for people. */
 export type Gate =
@@ -14,9 +17,7 @@ export type Gate =
 /** The first gate that applies, deletion first. A standalone request has the gates of deletion and pause only. */
 export function gateOf(view: ClusterView): Gate {
   const { name, namespace } = view.identity;
-  if (view.deleting) {
-    return { kind: 'decommission', message: 'It is being deleted: its certificates are revoked and removed.' };
-  }
+  if (view.deleting) return deletionGateOf(view);
   if (view.fake) {
     const message =
       'A fake cluster gets no certificates. To change that, remove the annotation managed.openshift.com/fake.';
@@ -28,12 +29,8 @@ export function gateOf(view: ClusterView): Gate {
       `oc label clusterdeployment ${name} -n ${namespace} api.openshift.com/managed=true --overwrite`;
     return { kind: 'skip', reason: 'NotManaged', message };
   }
-  if (view.relocation === 'outgoing') {
-    const message =
-      'The cluster is moving to another management cluster (annotation hive.openshift.io/relocate): nothing is created, ' +
-      'renewed or revoked from here. The other management cluster takes over; nothing to do.';
-    return { kind: 'handsOff', reason: 'RelocatingOut', message };
-  }
+  const relocation = relocationGateOf(view);
+  if (relocation !== undefined) return relocation;
   if (view.paused) {
     const message =
       'Paused by the annotation hive.openshift.io/reconcile-pause: nothing is created, renewed or revoked. ' +
@@ -47,9 +44,60 @@ export function gateOf(view: ClusterView): Gate {
   }
   if (view.relocation === 'malformed') {
     const note =
-      'The annotation hive.openshift.io/relocate is not <hive>/<outgoing|incoming|complete> and is ignored. ' +
+      'The annotation hive.openshift.io/relocate is not <ClusterRelocate>/<outgoing|incoming|complete> and is ignored. ' +
       'Correct or remove it.';
     return { kind: 'serve', note };
   }
   return { kind: 'serve' };
 }
+
+/** Hive deletes the source of a finished move. A deletion before that aborts it, and Hive clears the annotation. */
+function deletionGateOf({ relocation }: ClusterView): Gate {
+  if (relocation === 'outgoing') {
+    const message =
+      'It is being deleted while it moves to another management cluster, which aborts the move. Until Hive has cleared ' +
+      'the annotation hive.openshift.io/relocate, its certificates may be in use there: nothing is revoked or removed. ' +
+      'If Hive does not clear it, remove it yourself.';
+    return { kind: 'handsOff', reason: 'RelocatingOut', message };
+  }
+  if (relocation === 'complete') {
+    const message =
+      'It has moved to another management cluster and is being deleted here: its certificates stay valid, and only ' +
+      'what is stored here is removed.';
+    return { kind: 'decommission', message };
+  }
+  return { kind: 'decommission', message: 'It is being deleted: its certificates are revoked and removed.' };
+}
+
+function relocationGateOf({ relocation }: ClusterView): Gate | undefined {
+  switch (relocation) {
+    case 'outgoing': {
+      const message =
+        'The cluster is moving to another management cluster (annotation hive.openshift.io/relocate): nothing is created, ' +
+        'renewed or revoked from here. The other management cluster takes over; nothing to do.';
+      return { kind: 'handsOff', reason: 'RelocatingOut', message };
+    }
+    case 'complete': {
+      const message =
+        'The cluster has moved to another management cluster (annotation hive.openshift.io/relocate): nothing is ' +
+        'created, renewed or revoked from here, and Hive deletes it here; nothing to do.';
+      return { kind: 'handsOff', reason: 'Relocated', message };
+    }
+    case 'incoming': {
+      const message =
+        'The cluster is moving here from another management cluster (annotation hive.openshift.io/relocate). It is ' +
+        'served once Hive has cleared the annotation; nothing to do.';
+      return { kind: 'wait', reason: 'RelocatingIn', message };
+    }
+    case 'none':
+    case 'malformed':
+      return undefined;
+  }
+}
+
+/** Whether the gate is closed by a move: certman then writes nothing to the cluster's resources. */
+export function isRelocating(gate: Gate): boolean {
+  return 'reason' in gate && RELOCATION_REASONS.has(gate.reason);
+}
+
+const RELOCATION_REASONS: ReadonlySet<GateReason> = new Set(['RelocatingOut', 'Relocated', 'RelocatingIn']);

@@ -11,6 +11,7 @@ import type { SignalDefinition } from '@temporalio/common';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
+import { gateOf } from '../clusters/gate.ts';
 import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../contract/cluster-certificates.ts';
 import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contract/ids.ts';
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
@@ -119,7 +120,7 @@ export class ClusterWorkflowClient {
         workflowIdReusePolicy: evenIfCompleted ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
         typedSearchAttributes: [
           { key: CertCluster, value: certClusterOf(identity) },
-          { key: CertState, value: view.deleting ? 'Decommissioning' : 'Pending' },
+          { key: CertState, value: gateOf(view).kind === 'decommission' ? 'Decommissioning' : 'Pending' },
         ],
         memo: { managementCluster, namespace, name, uid },
         staticSummary: `Certificates of ${keyOf(identity)} on ${managementCluster}`.slice(0, 180),

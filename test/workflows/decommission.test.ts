@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { FinalizerOutcome } from '../../src/contract/activities.ts';
-import { clusterGone, clusterObserved, type DecommissionResult } from '../../src/contract/cluster-certificates.ts';
+import {
+  clusterGone,
+  clusterObserved,
+  type DecommissionResult,
+  dependencyChanged,
+} from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure, retryableFailure } from '../support/workflows/activity-doubles.ts';
@@ -95,15 +100,51 @@ describe('deletion', () => {
     });
   });
 
-  test('of a cluster that moves to another management cluster revokes nothing', async () => {
+  test('of a cluster that has moved to another management cluster revokes nothing', async () => {
+    await withHarness(async (harness) => {
+      const view = clusterView();
+      const handle = await harness.start(view);
+      await untilReady(harness, view);
+      await handle.signal(clusterObserved, { ...view, relocation: 'complete', deleting: true });
+      await decommissionResultOf(harness, view);
+      expect(harness.doubles.countOf('revokeCertificates')).toBe(0);
+      expect(harness.doubles.countOf('removeBundle')).toBe(1);
+      expect(harness.doubles.countOf('removeFinalizer')).toBe(1);
+    });
+  });
+
+  test('of a cluster that is moving waits until the move is aborted, then revokes', async () => {
     await withHarness(async (harness) => {
       const view = clusterView();
       const handle = await harness.start(view);
       await untilReady(harness, view);
       await handle.signal(clusterObserved, { ...view, relocation: 'outgoing', deleting: true });
+      await eventually(
+        'paused',
+        () => harness.status(view),
+        (seen) => seen.bundles['primary']?.state === 'Paused',
+      );
+      const reports = harness.doubles.countOf('reportStatus');
+      await handle.signal(dependencyChanged, { what: 'a test' });
+      expect(await harness.status(view)).toMatchObject({ decommissioning: false });
+      for (const activity of ['revokeCertificates', 'removeBundle', 'removeFinalizer'] as const)
+        expect(harness.doubles.countOf(activity)).toBe(0);
+      expect(harness.doubles.countOf('reportStatus')).toBe(reports);
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      await decommissionResultOf(harness, view);
+      expect(harness.doubles.countOf('revokeCertificates')).toBe(1);
+    });
+  });
+
+  test('that forces out the object of a moving cluster revokes nothing', async () => {
+    await withHarness(async (harness) => {
+      const view = clusterView();
+      const handle = await harness.start(view);
+      await untilReady(harness, view);
+      await handle.signal(clusterObserved, { ...view, relocation: 'outgoing' });
+      await handle.signal(clusterGone);
       await decommissionResultOf(harness, view);
       expect(harness.doubles.countOf('revokeCertificates')).toBe(0);
-      expect(harness.doubles.countOf('removeFinalizer')).toBe(1);
     });
   });
 

@@ -63,7 +63,7 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   get decommissioning(): boolean {
-    return this.#gone || this.view.deleting;
+    return this.#gone || this.gate().kind === 'decommission';
   }
 
   get stopping(): boolean {

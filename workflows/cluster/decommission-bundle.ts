@@ -119,8 +119,8 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
       ),
   };
   return [
-    // The cluster uses its certificates on the other management cluster.
-    ...(relocation === 'outgoing' ? [] : [revoke]),
+    // The certificates are in use on the other management cluster, or may be if the object went while it moved.
+    ...(relocation === 'complete' || relocation === 'outgoing' ? [] : [revoke]),
     ...(records.length === 0 ? [] : [withdraw]),
     remove,
   ];

@@ -1,7 +1,7 @@
 import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
 import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
-import type { Gate } from '../../src/clusters/gate.ts';
+import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import { lastAttemptOf } from '../../src/contract/bundle-record.ts';
 import { failureInfo } from '../../src/failures/failure.ts';
@@ -102,8 +102,7 @@ async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve
   const { reason, message } = gate;
   bundle.attempts.finish('failed');
   bundle.enter({ state: 'Paused', lastAttempt: lastAttemptOf(bundle.record) }, { message });
-  // The other management cluster writes the resources of a cluster that moves there.
-  if (reason === 'RelocatingOut') bundle.cluster.publishSearchAttributes();
+  if (isRelocating(gate)) bundle.cluster.publishSearchAttributes();
   else await bundle.show({ type: 'Normal', reason, message });
   return ON_CHANGE;
 }

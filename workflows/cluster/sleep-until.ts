@@ -1,6 +1,7 @@
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
 import { expiryMessage } from '../../src/certificates/status-messages.ts';
+import { isRelocating } from '../../src/clusters/gate.ts';
 import { nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import type { Bundle } from './bundle.ts';
 
@@ -40,10 +41,7 @@ function nextExpiryReport(
   wake: Wake,
 ): { readonly at: number; readonly certificate: CertificateFacts } | undefined {
   const { certificate, renewBeforeDays } = record;
-  const gate = cluster.gate();
-  // The other management cluster writes the resources of a cluster that moves there.
-  const isSilent = 'reason' in gate && gate.reason === 'RelocatingOut';
-  if (certificate === undefined || isSilent) return undefined;
+  if (certificate === undefined || isRelocating(cluster.gate())) return undefined;
   const at = nextExpiryLevelChange(certificate, Date.now(), renewBeforeDays);
   return at !== undefined && at < wake ? { at, certificate } : undefined;
 }

@@ -52,7 +52,7 @@ export function situationMessage(view: ClusterView, gone: boolean, claimedBy: st
   const gate = gateOf(view);
   switch (gate.kind) {
     case 'decommission':
-      return 'It is being deleted; its certificates are revoked and its objects deleted.';
+      return gate.message;
     case 'serve':
       return ['Served.', gate.note, ...notesOn(view)].filter(Boolean).join(' ');
     case 'skip':

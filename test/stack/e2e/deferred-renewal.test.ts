@@ -143,10 +143,10 @@ describe.concurrent('a cluster', () => {
     expect(metric.seen).toEqual([undefined, 'near', 'critical', 'expired', undefined]);
   });
 
-  test('that moves to another management cluster is not written to while it moves, and renews after it comes back', async () => {
+  test('that moves to another management cluster is not written to while it moves, and renews when the move is aborted', async () => {
     const cluster = await createCluster(lab(), 'moving');
     await waitUntilCertified(lab(), cluster);
-    await annotate(cluster, { [RELOCATE]: 'other-cluster/outgoing' });
+    await annotate(cluster, { [RELOCATE]: 'a-relocation/outgoing' });
     await waitFor('it is Paused', async () => {
       const { state } = (await statusOf(lab(), cluster)).bundles['primary'] ?? {};
       return state === 'Paused' ? {} : `it is ${state}`;
@@ -158,7 +158,7 @@ describe.concurrent('a cluster', () => {
     expect((await getRequest(lab(), cluster))?.metadata.resourceVersion).toBe(request?.metadata.resourceVersion);
     expect((await getSecret(lab(), cluster))?.metadata.resourceVersion).toBe(secret?.metadata.resourceVersion);
 
-    await annotate(cluster, { [RELOCATE]: 'this-cluster/complete' });
+    await annotate(cluster, { [RELOCATE]: null });
     await waitForCertificate(lab().kubernetes, cluster, serialNumber);
     await waitForCondition(cluster, 'Ready', 'True/Issued');
   });

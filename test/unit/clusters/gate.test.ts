@@ -30,6 +30,15 @@ describe('gateOf', () => {
       /label api\.openshift\.com\/managed is missing/,
     ],
     ['is hands-off for an outgoing relocation', { relocation: 'outgoing' }, 'handsOff', 'RelocatingOut', /relocate/],
+    ['is hands-off once the cluster has moved', { relocation: 'complete' }, 'handsOff', 'Relocated', /has moved/],
+    ['waits until Hive has moved it here', { relocation: 'incoming' }, 'wait', 'RelocatingIn', /moving here/],
+    [
+      'is hands-off if it is deleted while it moves',
+      { relocation: 'outgoing', deleting: true },
+      'handsOff',
+      'RelocatingOut',
+      /aborts the move.*remove it yourself/,
+    ],
     ['is hands-off for Hive’s pause', { paused: true }, 'handsOff', 'ReconcilePaused', /reconcile-pause/],
     ['waits for the installation', { installed: false }, 'wait', 'NotInstalled', /not installed yet/],
   ])('%s, and names the condition', (_name, change, kind, reason, message) => {
@@ -42,8 +51,11 @@ describe('gateOf', () => {
     });
   });
 
-  it.each(['incoming', 'complete'] as const)('serves a cluster whose relocation is %s', (relocation) => {
-    expect(gateOf(clusterView({ relocation }))).toEqual({ kind: 'serve' });
+  it('decommissions a deleted cluster that has moved, and says that its certificates stay valid', () => {
+    expect(gateOf(clusterView({ relocation: 'complete', deleting: true }))).toEqual({
+      kind: 'decommission',
+      message: expect.stringContaining('its certificates stay valid'),
+    });
   });
 
   it('serves despite a malformed relocation, with a note', () => {
@@ -59,7 +71,10 @@ describe('gateOf', () => {
 
   it('decommissions an object that is being deleted before all other gates', () => {
     fc.assert(
-      fc.property(anyState, (state) => gateOf(clusterView({ ...state, deleting: true })).kind === 'decommission'),
+      fc.property(anyState, (state) => {
+        const { kind } = gateOf(clusterView({ ...state, deleting: true }));
+        return kind === (state.relocation === 'outgoing' ? 'handsOff' : 'decommission');
+      }),
     );
   });
 

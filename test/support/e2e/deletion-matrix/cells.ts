@@ -9,7 +9,7 @@ export const STATES = {
   failing: 'renewal failing',
   waiting: 'Waiting (no names)',
   paused: 'Paused',
-  outgoing: 'moving to another management cluster',
+  moved: 'moved to another management cluster',
   expired: 'expired',
 } as const;
 
@@ -51,14 +51,14 @@ const SERVED = ['issuing', ...WITH_CERTIFICATE, 'waiting', 'expired'] as const;
  * progress needs neither AWS nor a zone; a cluster without a certificate has none to revoke or delete.
  */
 const COMBINATIONS: Readonly<Record<Fault, readonly State[]>> = {
-  none: ['uninstalled', ...SERVED, 'outgoing'],
+  none: ['uninstalled', ...SERVED, 'moved'],
   secret: [...WITH_CERTIFICATE, 'expired'],
   revoked: WITH_CERTIFICATE,
   zone: ['issuing', ...WITH_CERTIFICATE],
-  forced: [...SERVED, 'outgoing'],
+  forced: [...SERVED, 'moved'],
   namespace: SERVED,
   unmanaged: ['issuing', 'ready', 'renewing', 'failing', 'waiting'],
-  outage: [...SERVED, 'outgoing'],
+  outage: [...SERVED, 'moved'],
   foreign: SERVED,
   unknown: SERVED,
   keys: ['issuing', ...WITH_CERTIFICATE],

@@ -88,7 +88,7 @@ async function describeCertificate(
     case 'Valid  unknownToAccount':
       return 'left valid, not of this account';
     case 'Valid':
-      if (state === 'outgoing') return 'kept, in use elsewhere';
+      if (state === 'moved') return 'kept, in use elsewhere';
       if (problem) return 'left valid';
       break;
     default:

@@ -34,10 +34,10 @@ export interface MatrixCluster extends Cell {
 }
 
 const MAX_CONCURRENCY = 8;
-const CERTIFIED_STATES: ReadonlySet<State> = new Set(['ready', 'renewing', 'failing', 'paused', 'outgoing', 'expired']);
+const CERTIFIED_STATES: ReadonlySet<State> = new Set(['ready', 'renewing', 'failing', 'paused', 'moved', 'expired']);
 
 const PAUSE = { metadata: { annotations: { 'hive.openshift.io/reconcile-pause': 'true' } } };
-const OUTGOING = { metadata: { annotations: { 'hive.openshift.io/relocate': 'other-cluster/outgoing' } } };
+const MOVED = { metadata: { annotations: { 'hive.openshift.io/relocate': 'a-relocation/complete' } } };
 
 /** Creates a cluster for each cell and brings it into its state, except the expired ones. */
 export async function prepareClusters(
@@ -121,8 +121,8 @@ async function advanceToState(lab: E2eHarness, subject: MatrixCluster, unserved:
     await waitForPublishedRecords(lab, cluster, unserved);
     return { ...subject, zone: unserved };
   }
-  if (state === 'paused' || state === 'outgoing') {
-    await patchCluster(lab, cluster, state === 'paused' ? PAUSE : OUTGOING);
+  if (state === 'paused' || state === 'moved') {
+    await patchCluster(lab, cluster, state === 'paused' ? PAUSE : MOVED);
     await waitForState(lab, cluster, 'Paused');
   }
   return subject;
