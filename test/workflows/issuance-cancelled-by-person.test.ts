@@ -167,7 +167,12 @@ describe('an issuance that is cancelled by a person', () => {
       );
       expect(harness.doubles.published.size).toBe(0);
       expect(harness.doubles.countOf('placeOrder')).toBe(1);
-      expect(harness.doubles.reports.at(-1)?.event).toMatchObject({ type: 'Warning', reason: 'Failing' });
+      // The record is changed before it is reported.
+      await eventually(
+        'the failure is reported',
+        async () => harness.doubles.reports.at(-1)?.event,
+        (event) => event?.type === 'Warning' && event.reason === 'Failing',
+      );
     });
   });
 
