@@ -3,7 +3,7 @@ import { requestName } from './request-name.ts';
 
 /** The ClusterDeployments of a namespace, as far as they are known. */
 export interface CachedOwners {
-  readonly clusters: readonly Pick<CachedCluster, 'name' | 'gate' | 'certificates'>[];
+  readonly clusters: readonly Pick<CachedCluster, 'name' | 'gate' | 'reason' | 'certificates'>[];
   /** Names of the malformed ones. */
   readonly unreadable: readonly string[];
 }
@@ -21,8 +21,8 @@ export function owningCluster(
   const owner = clusters.find(({ certificates }) => certificates.some((one) => one.requestName === request.name));
   if (owner !== undefined) return owner.name;
   // The bundles of a deleting cluster may be unreadable.
-  const withoutBundles = clusters.filter((cluster) => {
-    return cluster.gate === 'decommission' && cluster.certificates.length === 0;
+  const withoutBundles = clusters.filter(({ gate, reason, certificates }) => {
+    return (gate === 'decommission' || reason === 'RelocatingOut') && certificates.length === 0;
   });
   const candidates = [...withoutBundles.map(({ name }) => name), ...unreadable];
   return candidates.find((cluster) => request.name.startsWith(requestName(cluster, '')));

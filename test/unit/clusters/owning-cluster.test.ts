@@ -41,7 +41,9 @@ describe('a CertificateRequest', () => {
 
   it('belongs to a deleting cluster without readable bundles whose name is its prefix', () => {
     const emptied = cluster({ deleting: true, bundles: [] });
+    const moving = cluster({ deleting: true, bundles: [], relocation: 'outgoing' });
     expect(claimed('c1-second', { clusters: [emptied] })).toBe('c1');
+    expect(claimed('c1-second', { clusters: [moving] })).toBe('c1');
     expect(claimed('c1-second', { clusters: [cluster({ deleting: true })] })).toBeUndefined();
     expect(claimed('c1-second', { clusters: [cluster({ bundles: [] })] })).toBeUndefined();
   });
