@@ -9,6 +9,18 @@ export type ClusterDeploymentSpec = z.infer<typeof specSchema>;
 const MAX_REPORTED_ISSUES = 3;
 
 const requiredText = z.string().min(1).max(253);
+const strings = z.record(z.string(), z.string()).nullish();
+/** The identity becomes part of workflow ids and paths. */
+const metadataSchema = z.object({
+  name: requiredText,
+  namespace: requiredText,
+  uid: z.string().min(1).max(128),
+  labels: strings,
+  annotations: strings,
+  finalizers: z.array(z.string()).nullish(),
+  deletionTimestamp: z.string().nullish(),
+});
+
 /** Hive sometimes writes what is absent as null. */
 const optionalText = (max: number) => {
   const text = z.string().max(max).nullish();
@@ -64,13 +76,19 @@ const statusSchema = z
   .object({ apiURL: url, webConsoleURL: url })
   .catch({ apiURL: undefined, webConsoleURL: undefined });
 
+/** The metadata of a ClusterDeployment, or why it cannot be served. */
+export function parseClusterDeploymentMetadata(metadata: unknown) {
+  const { data, error } = metadataSchema.safeParse(metadata);
+  return data === undefined ? { problem: describeIssues('metadata', error) } : { metadata: data };
+}
+
 /** The spec of the ClusterDeployment `name`, or why it cannot be served. */
 export function parseClusterDeploymentSpec(
   spec: unknown,
   name: string,
 ): { readonly spec?: ClusterDeploymentSpec; readonly problem?: string } {
   const { data, error } = specSchema.safeParse(spec);
-  const problem = data === undefined ? describeIssues(error) : bundleProblem(data, name);
+  const problem = data === undefined ? describeIssues('spec', error) : bundleProblem(data, name);
   return problem === undefined ? { spec: data } : { problem };
 }
 
@@ -103,10 +121,10 @@ function bundleProblem(spec: ClusterDeploymentSpec, clusterDeployment: string): 
 }
 
 /** Paths and zod's own words, never values: an object can hold anything. */
-function describeIssues({ issues }: z.ZodError): string {
+function describeIssues(where: string, { issues }: z.ZodError): string {
   const described = issues
     .slice(0, MAX_REPORTED_ISSUES)
-    .map(({ path, message }) => `${['spec', ...path.map(String)].join('.').slice(0, 200)}: ${message}`);
+    .map(({ path, message }) => `${[where, ...path.map(String)].join('.').slice(0, 200)}: ${message}`);
   const more = issues.length > MAX_REPORTED_ISSUES ? ` and ${issues.length - MAX_REPORTED_ISSUES} more` : '';
   return `The ClusterDeployment cannot be read: ${described.join('; ')}${more}. certman evaluates it again once it is corrected.`;
 }

@@ -3,6 +3,7 @@ import type { BundleView, ClusterView, PlatformView, RelocationState } from '../
 import type { KubernetesObject } from '../api/kubernetes-api.ts';
 import {
   type ClusterDeploymentSpec,
+  parseClusterDeploymentMetadata,
   parseClusterDeploymentSpec,
   parseClusterDeploymentStatus,
 } from './cluster-deployment-fields.ts';
@@ -25,8 +26,10 @@ export function projectClusterDeployment(
   object: KubernetesObject,
   { managementCluster, extraRecord }: ProjectionSettings,
 ): ProjectedCluster {
-  const { name, namespace = '', uid = '', labels, annotations, finalizers, deletionTimestamp } = object.metadata;
-  const deleting = deletionTimestamp !== undefined;
+  const { metadata, problem: unidentified } = parseClusterDeploymentMetadata(object.metadata);
+  if (metadata === undefined) return { kind: 'malformed', message: unidentified };
+  const { name, namespace, uid, labels, annotations, finalizers, deletionTimestamp } = metadata;
+  const deleting = typeof deletionTimestamp === 'string';
   const { spec, problem } = parseClusterDeploymentSpec(object['spec'], name);
   if (problem !== undefined && !deleting) return { kind: 'malformed', message: problem };
   const view: ClusterView = {

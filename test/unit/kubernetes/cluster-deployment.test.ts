@@ -182,6 +182,18 @@ describe('a malformed object is reported with path and problem', () => {
   });
 });
 
+test.each([
+  ['no uid', 'uid', { uid: undefined }],
+  ['an endless uid', 'uid', { uid: 'u'.repeat(129) }],
+  ['an empty namespace', 'namespace', { namespace: '' }],
+  ['an endless name', 'name', { name: 'c'.repeat(254) }],
+  ['a label that is a number', 'labels.a', { labels: { a: 1 } }],
+  ['finalizers that are no list', 'finalizers', { finalizers: {} }],
+])('metadata with %s is reported, since it identifies the workflow', (_name, path, metadata) => {
+  const message = expect.stringContaining(`metadata.${path}: `);
+  expect(projectClusterDeployment(object({ metadata }), SETTINGS)).toEqual({ kind: 'malformed', message });
+});
+
 test('an object that is being deleted is never malformed: its decommission needs no spec', () => {
   const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: [FINALIZER] };
   expect(viewOf({ metadata, spec: { certificateBundles: 'none' } })).toMatchObject({
