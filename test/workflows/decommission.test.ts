@@ -136,6 +136,29 @@ describe('deletion', () => {
     });
   });
 
+  test('is not held up by an earlier state of a move that arrives late', async () => {
+    await withHarness(async (harness) => {
+      const view = clusterView();
+      harness.doubles.override('revokeCertificates', async () => {
+        throw activityFailure('acme/accountMissing', 'no account');
+      });
+      const handle = await harness.start(view);
+      await untilReady(harness, view);
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      await eventually(
+        'blocked',
+        () => harness.status(view),
+        ({ bundles }) => bundles['primary'] !== undefined && 'blocked' in bundles['primary'],
+      );
+      await handle.signal(clusterObserved, { ...view, relocation: 'outgoing', deleting: true });
+      expect(await harness.status(view)).toMatchObject({ decommissioning: true });
+      harness.doubles.override('revokeCertificates', undefined);
+      await handle.signal(dependencyChanged, { what: 'a test' });
+      const result = await decommissionResultOf(harness, view);
+      expect(result.bundles[0]?.revocations).toMatchObject([{ outcome: 'revoked' }]);
+    });
+  });
+
   test('that forces out the object of a moving cluster revokes nothing', async () => {
     await withHarness(async (harness) => {
       const view = clusterView();

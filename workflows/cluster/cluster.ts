@@ -75,8 +75,10 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   onClusterObserved(view: ClusterView): void {
-    // Signals can arrive out of order after a retry. A deletion is final.
-    if (this.view.deleting && !view.deleting) return;
+    // Signals can arrive out of order after a retry. A deletion is final, and no move starts after it.
+    const before = this.view;
+    const isLate = before.relocation !== 'outgoing' && view.relocation === 'outgoing';
+    if (before.deleting && (isLate || !view.deleting)) return;
     if (this.claimedBy !== undefined || sameView(this.view, view)) return;
     this.view = view;
     this.#addWantedBundles();
