@@ -200,6 +200,19 @@ describe('a release of a cluster', () => {
     });
   });
 
+  test('is refused while a deleted cluster waits for the end of its move, with the reason', async () => {
+    await withHarness(async (harness) => {
+      const view = clusterView({ deleting: true, relocation: 'outgoing' });
+      const handle = await harness.start(view);
+      await expect(handle.executeUpdate(release)).rejects.toMatchObject({
+        cause: {
+          type: 'release/rejected',
+          message: expect.stringContaining('It is being deleted while it moves') as string,
+        },
+      });
+    });
+  });
+
   test('does not loop when the finalizer is blocked and the run is long', async () => {
     await withHarness(async (harness) => {
       const view = clusterView();

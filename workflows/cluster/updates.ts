@@ -55,7 +55,7 @@ async function renewBundle(bundle: Bundle): Promise<RenewedCertificate> {
 /** @throws ApplicationFailure `release/rejected` */
 export function validateRelease(cluster: ClusterCertificates): void {
   if (cluster.decommissioning) return;
-  if (cluster.decommissioningBundles().length === 0) {
+  if (!cluster.view.deleting && cluster.decommissioningBundles().length === 0) {
     rejectUpdate(
       'release/rejected',
       `${cluster.name} is not being deleted, and none of its bundles is being decommissioned: there is nothing to release.`,
