@@ -100,4 +100,9 @@ export function isRelocating(gate: Gate): boolean {
   return 'reason' in gate && RELOCATION_REASONS.has(gate.reason);
 }
 
+/** Whether its certificates are in use on another management cluster, or may be: they are not revoked. */
+export function isUsedElsewhere({ relocation }: ClusterView): boolean {
+  return relocation === 'complete' || relocation === 'outgoing';
+}
+
 const RELOCATION_REASONS: ReadonlySet<GateReason> = new Set(['RelocatingOut', 'Relocated', 'RelocatingIn']);

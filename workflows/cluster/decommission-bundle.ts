@@ -1,5 +1,6 @@
 /** The decommission of one bundle: revoke its certificates, withdraw leftover TXT records, delete its objects. */
 import { blockedMessage } from '../../src/certificates/status-messages.ts';
+import { isUsedElsewhere } from '../../src/clusters/gate.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
@@ -55,10 +56,8 @@ export async function decommissionBundle(
 ): Promise<BundleDecommissionResult | undefined> {
   const { record, cluster } = bundle;
   if (record.state === 'Decommissioning' && record.result !== undefined) return record.result;
-  bundle.enter(
-    { state: 'Decommissioning', started },
-    { message: `Revoking its certificates, then deleting ${objectsOf(bundle)}.` },
-  );
+  const what = isUsedElsewhere(cluster.view) ? 'Deleting' : 'Revoking its certificates, then deleting';
+  bundle.enter({ state: 'Decommissioning', started }, { message: `${what} ${objectsOf(bundle)}.` });
   cluster.publishSearchAttributes();
   let done: Done = { revocations: [], removed: [] };
   const failures: FailureInfo[] = [];
@@ -89,7 +88,7 @@ interface Step {
 /** In order; each is tried even if the one before was given up. */
 function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
   const { cluster, name } = bundle;
-  const { identity, relocation } = cluster.view;
+  const { identity } = cluster.view;
   const { namespace } = identity;
   const { secretName, requestName, issued, unclaimedOrders: orders, leftoverRecords: records = [] } = record;
   const revoke: Step = {
@@ -118,12 +117,7 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
         [{ cluster: identity, bundleName: name, secretName, requestName }],
       ),
   };
-  return [
-    // The certificates are in use on the other management cluster, or may be if the object went while it moved.
-    ...(relocation === 'complete' || relocation === 'outgoing' ? [] : [revoke]),
-    ...(records.length === 0 ? [] : [withdraw]),
-    remove,
-  ];
+  return [...(isUsedElsewhere(cluster.view) ? [] : [revoke]), ...(records.length === 0 ? [] : [withdraw]), remove];
 }
 
 function retryOptions(bundle: Bundle, started: DecommissionStarted): RetryOptions {

@@ -2,7 +2,7 @@ import type { SearchAttributeUpdatePair } from '@temporalio/common';
 import { summaryMessage } from '../../src/certificates/status-messages.ts';
 import { compareUrgency } from '../../src/certificates/urgency.ts';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { gateOf } from '../../src/clusters/gate.ts';
+import { gateOf, isUsedElsewhere } from '../../src/clusters/gate.ts';
 import { type BundleRecord, reasonOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import {
   CertExpiry,
@@ -48,7 +48,8 @@ function escapeCell(text: string): string {
 export function situationMessage(view: ClusterView, gone: boolean, claimedBy: string | undefined): string {
   if (claimedBy !== undefined)
     return `It belongs to ClusterDeployment ${claimedBy}, whose workflow manages its certificate.`;
-  if (gone) return 'It is gone; its certificates are revoked and its objects deleted.';
+  if (gone)
+    return `It is gone; its certificates ${isUsedElsewhere(view) ? 'stay valid' : 'are revoked'}, its objects are deleted.`;
   const gate = gateOf(view);
   switch (gate.kind) {
     case 'decommission':

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { clusterDetails } from '../../../workflows/cluster/visibility.ts';
+import { clusterDetails, situationMessage } from '../../../workflows/cluster/visibility.ts';
 import { CERTIFICATE, PENDING, READY, recordOf } from '../../support/workflows/bundle-records.ts';
+import { clusterView } from '../../support/workflows/cluster-views.ts';
 
 describe('the details page', () => {
   test('says when there are no bundles', () => {
@@ -32,5 +33,13 @@ describe('the details page', () => {
     const page = clusterDetails('ns/c1', 'Served.', { b: recordOf(PENDING, { dnsNames }) });
     expect(page).toContain('and 26 more');
     expect(page).not.toContain('n29.x');
+  });
+
+  test.each([
+    ['none', 'are revoked'],
+    ['outgoing', 'stay valid'],
+    ['complete', 'stay valid'],
+  ] as const)('says what happens to the certificates of a cluster that is gone; relocation %s', (relocation, what) => {
+    expect(situationMessage(clusterView({ relocation }), true, undefined)).toContain(what);
   });
 });
