@@ -13,6 +13,8 @@ export function createDohConnections({ ca, timeoutMs = TIMEOUT_MS }: { ca?: stri
     allowH2: true,
     connections: 2,
     keepAliveTimeout: 60_000,
+    // After this one undici replaces a connection that does not answer a ping; after an abort it keeps it.
+    headersTimeout: timeoutMs,
     connect: { timeout: timeoutMs, ca },
   });
 }
@@ -29,7 +31,7 @@ export function dohResolver(url: string, connections: Dispatcher, timeoutMs = TI
         method: 'POST',
         headers: { accept: MEDIA_TYPE, 'content-type': MEDIA_TYPE },
         body: encodeTxtQuery(question),
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.timeout(2 * timeoutMs),
       });
       const message = await readBounded(answer.body);
       if (answer.statusCode !== 200) return inconclusive(`it answered HTTP ${answer.statusCode}`);
