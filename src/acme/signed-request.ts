@@ -15,9 +15,9 @@ export async function sendSigned(
   { url, payload, kid }: { readonly url: string; readonly payload: object | null; readonly kid: string | null },
   signal: AbortSignal | undefined,
 ): Promise<TransportResponse> {
-  let nonce = session.nonces.take();
+  let nonce: string | undefined;
   for (let retries = 0; ; retries += 1) {
-    nonce ??= await fetchNonce(session, signal);
+    nonce ||= session.nonces.take() ?? (await fetchNonce(session, signal));
     const body = session.signer.createSignedBody(url, payload, { nonce, kid });
     const answer = await session.transport.send('POST', url, JSON.stringify(body), signal);
     const next = answer.headers['replay-nonce'];
