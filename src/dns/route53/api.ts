@@ -138,7 +138,10 @@ export class Route53Api {
         ChangeBatch: { Comment: 'certman', Changes: batch },
       }),
     );
-    const { Id = '', Status } = answer.ChangeInfo ?? {};
+    const { Id, Status } = answer.ChangeInfo ?? {};
+    if (Id === undefined) {
+      throw new CertmanError({ code: 'dns/unexpected', message: 'AWS accepted a change without giving its id.' });
+    }
     return { id: stripIdPrefix(Id), inSync: Status === 'INSYNC' };
   }
 

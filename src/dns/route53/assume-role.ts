@@ -1,4 +1,5 @@
 import { STS } from '@aws-sdk/client-sts';
+import { CertmanError } from '../../failures/failure.ts';
 import type { AwsCredentials } from '../../kubernetes/objects/aws-credentials.ts';
 import { AWS_CONNECTIONS } from './api.ts';
 import { fromAwsError } from './aws-error.ts';
@@ -34,7 +35,11 @@ export async function assumeRole(
       DurationSeconds: SESSION_SECONDS,
       ExternalId: role.externalId,
     });
-    const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '', Expiration } = answer.Credentials ?? {};
+    const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {};
+    if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined) {
+      const message = `AWS let role ${role.arn} be assumed without giving credentials.`;
+      throw new CertmanError({ code: 'dns/unexpected', message });
+    }
     return {
       accessKeyId: AccessKeyId,
       secretAccessKey: SecretAccessKey,
