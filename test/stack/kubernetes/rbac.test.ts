@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { readManifests } from '../../../local/stack/management-cluster/manifests.ts';
+import { readManifests, resourceOf } from '../../../local/stack/management-cluster/manifests.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
-import { readAwsCredentials } from '../../../src/kubernetes/objects/aws-credentials.ts';
+import { readAwsCredentials, readStsRoles, STS_CONFIG_MAP } from '../../../src/kubernetes/objects/aws-credentials.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
@@ -173,6 +173,31 @@ test('a standalone CertificateRequest needs no right that a cluster does not nee
   expect([...used].filter((one) => !granted.has(one))).toEqual([]);
   expect([...used]).not.toContain('delete certman.managed.openshift.io/certificaterequests');
   expect([...used].filter((one) => one.includes('hive.openshift.io'))).toEqual([]);
+});
+
+test('the rights in deploy/components/sts are those that the roles of an STS cluster need, and no more', async () => {
+  const { admin } = managementCluster();
+  const { namespace } = STS_CONFIG_MAP;
+  const claim = { namespace: 'default', name: 'c1' };
+  if ((await admin.get(NAMESPACES, { name: namespace })) === undefined) {
+    await admin.create(NAMESPACES, { metadata: { name: namespace } });
+  }
+  await admin.apply(CONFIG_MAPS, {
+    metadata: STS_CONFIG_MAP,
+    data: { 'sts-jump-role': 'arn:aws:iam::123456789012:role/jump' },
+  });
+  const component = await readManifests('components/sts/rbac.yaml');
+  for (const object of component) await admin.apply(resourceOf(object), object);
+  proxy.clearSeen();
+  // Allowed, but not found: this API server has no AccountClaims.
+  await expect
+    .poll(() => readStsRoles(certman, claim).catch((error: unknown) => error), { timeout: 20_000 })
+    .toMatchObject({
+      code: 'dns/credentialsMissing',
+      message: expect.stringContaining('AccountClaim default/c1'),
+    });
+  const granted = component.filter(({ kind }) => kind?.endsWith('Role')).flatMap(permissionsIn);
+  expect([...new Set(proxy.seen.map(permissionOf))].sort()).toEqual([...granted].sort());
 });
 
 describe('the rights in deploy/base/rbac.yaml', () => {
