@@ -6,9 +6,6 @@ import { secretOwnershipOf } from './secret-ownership.ts';
 /** A renewal or an attempt that is later than this was missed. */
 const MAX_OVERDUE_MS = 3_600_000;
 
-/** An order that takes longer has written the status Issuing: without any status until then, it is just under way. */
-const MAX_FIRST_STATUS_MS = 600_000;
-
 /** A difference between a certificate's objects and what certman left; the workflow decides on the repair. */
 export interface Drift {
   readonly message: string;
@@ -96,13 +93,13 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     const what = ownership.kind === 'orphaned' ? `lacks ${ownership.missing}` : `belongs to ${ownership.owner}`;
     return drift(`The certificate Secret ${certificate.secretName} ${what}.`);
   },
-  function hasForeignStatus({ name, unownedStatusFields, statusComplete, statusWrites, specWrites }, { now }) {
-    const { ownTime, otherWrite } = statusWrites;
-    const wasJustApplied = Date.parse(specWrites.ownTime ?? '') > now - MAX_FIRST_STATUS_MS;
-    if (ownTime === undefined && otherWrite === undefined && wasJustApplied) return undefined;
+  function hasForeignStatus({ name, unownedStatusFields, statusComplete, statusWrites }) {
     // A certman-operator status on an adopted object is drift, so that the workflow replaces it.
-    if (ownTime !== undefined && statusComplete && unownedStatusFields.length === 0) return undefined;
-    return drift(`The status of the CertificateRequest ${name} was changed by another field manager.`, otherWrite);
+    if (statusWrites.ownTime !== undefined && statusComplete && unownedStatusFields.length === 0) return undefined;
+    return drift(
+      `The status of the CertificateRequest ${name} was changed by another field manager.`,
+      statusWrites.otherWrite,
+    );
   },
   function isOfAnotherCa({ acmeServer }, { caHost, certificate }) {
     if (acmeServer === undefined || caHost === undefined || acmeServer === caHost) return undefined;

@@ -199,15 +199,6 @@ describe('drift of a certificate', () => {
     );
   });
 
-  test('is none in a request whose first order is under way, until that lasts too long', () => {
-    const applied = (time: string) =>
-      observeRequest(
-        request({ status: {}, metadata: { managedFields: [entry('certman', time, { 'f:spec': SPEC_FIELDS })] } }),
-      );
-    expect(drift({ request: applied('2026-01-31T23:55:00Z') })).toBeUndefined();
-    expect(drift({ request: applied('2026-01-31T23:49:00Z') })).toContain('The status of the CertificateRequest');
-  });
-
   test('is only what protects the objects while an attempt is scheduled', () => {
     const status = { ...STATUS, nextAttempt: '2026-02-01T01:00:00Z' };
     const statusFields = { ...STATUS_FIELDS, 'f:nextAttempt': {} };
