@@ -51,6 +51,7 @@ async function deleted(harness: WorkflowHarness, view: ClusterView) {
   const handle = await harness.start(view);
   await untilReady(harness, view);
   const since = await harness.env.currentTimeMs();
+  await harness.untilAsleep(view);
   await handle.signal(clusterObserved, { ...view, deleting: true });
   return { result: () => handle.result() as Promise<DecommissionResult>, tookMs: () => released - since };
 }
@@ -136,6 +137,7 @@ test('a transient fault of the zone is reported within two minutes, not after te
     );
     const away = Object.assign(activityFailure('dns/unreachable', 'Route 53 does not answer'), { nonRetryable: false });
     doubles.override('withdrawTxtRecords', () => Promise.reject(away));
+    await harness.untilAsleep(view);
     await handle.signal(clusterObserved, { ...view, deleting: true });
     const report = await blocked(harness, { afterMs: 2 * MINUTE_MS });
     expect(report.conditions.find(({ type }) => type === 'Failing')).toMatchObject({ reason: 'DnsUnreachable' });
@@ -153,6 +155,7 @@ test('a removed bundle has the same limit, and reports what could not be done', 
     const handle = await harness.start(view);
     await untilReady(harness, view);
     await untilReady(harness, view, 'former');
+    await harness.untilAsleep(view);
     await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
     await blocked(harness, { bundle: 'former' });
     await harness.advanceTime(1.1 * DAY_MS);
@@ -181,6 +184,7 @@ test('a bundle whose decommission is blocked for months prevents neither renewal
     const handle = await harness.start(view);
     await untilReady(harness, view);
     await untilReady(harness, view, 'former');
+    await harness.untilAsleep(view);
     await handle.signal(clusterObserved, { ...view, bundles: [bundleView('primary')] });
     await blocked(harness, { bundle: 'former' });
     const former = (await harness.status(view)).bundles['former'];

@@ -43,6 +43,7 @@ test('a paused cluster is reported near, critical and expired during its pause, 
     const view = clusterView();
     const handle = await harness.start(view);
     await issued(harness, 1);
+    await harness.untilAsleep(view);
     await handle.signal(clusterObserved, { ...view, paused: true });
     await leap(harness, 70, 'ExpiryNear', 'True/Near');
     await leap(harness, 14, 'ExpiryNear', 'True/Critical');
@@ -57,6 +58,7 @@ test('a paused cluster is reported near, critical and expired during its pause, 
     expect(events).toEqual(['Issued', 'ReconcilePaused', 'ExpiryNear', 'ExpiryNear', 'Expired']);
     expect(harness.doubles.countOf('placeOrder')).toBe(1);
 
+    await harness.untilAsleep(view);
     await handle.signal(clusterObserved, view);
     await issued(harness, 2);
     await eventually(

@@ -93,6 +93,7 @@ test('a deleted cluster wakes from its sleep at once', async () => {
       async () => harness.doubles.issued,
       (issued) => issued.length === 1,
     );
+    await harness.untilAsleep(view);
     await handle.signal(clusterObserved, { ...view, deleting: true });
     // The clock stands: waiting for the result would advance it.
     await eventually(

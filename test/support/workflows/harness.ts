@@ -22,6 +22,12 @@ export interface WorkflowHarness {
    * could stop that clock for ever.
    */
   advanceTime(milliseconds: number): Promise<void>;
+  /**
+   * Waits until the cluster has no workflow task, order or activity under way. Before a signal that cancels an activity on a
+   * time-skipping server: that server refuses to cancel an activity that has completed during the workflow task, and its clock
+   * then stands still for that task's time-out.
+   */
+  untilAsleep(view: ClusterView): Promise<void>;
 }
 
 /**
@@ -60,6 +66,14 @@ export async function withWorkflowHarness<T>(
     advanceTime: async (milliseconds) => {
       for (const view of started) await waitUntilIdle(env, view);
       await env.sleep(milliseconds);
+    },
+    untilAsleep: async (view) => {
+      await waitUntilIdle(env, view);
+      await eventually(
+        'no activity under way',
+        async () => (await env.client.workflow.getHandle(clusterWorkflowId(view.identity)).describe()).raw,
+        (raw) => (raw.pendingActivities ?? []).length === 0 && !raw.pendingWorkflowTask,
+      );
     },
   };
   return await worker.runUntil(async () => {
