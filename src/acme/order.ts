@@ -54,7 +54,12 @@ export async function placeNewOrder(
 async function postNewOrder(ca: AcmeClient, url: string, order: NewOrder): Promise<Order> {
   const { dnsNames, profile, replaces } = order;
   const payload = { identifiers: dnsNames.map((value) => ({ type: 'dns', value })), profile, replaces };
-  const answer = await ca.post({ resource: 'newOrder', url, payload, schema: orderSchema });
+  const { newOrderLimit } = ca.session;
+  newOrderLimit.throwIfHeld(ca.host);
+  const answer = await ca.post({ resource: 'newOrder', url, payload, schema: orderSchema }).catch((error: unknown) => {
+    newOrderLimit.onRefused(error);
+    throw error;
+  });
   if (answer.location !== undefined) return toOrder(ca, answer, answer.location);
   const message = `The CA ${ca.host} created an order for ${dnsNames.join(', ')} without a Location header.`;
   throw new CertmanError({ code: 'acme/unexpected', message });

@@ -3,6 +3,7 @@ import HttpClient from 'acme-client/src/http.js';
 import { LRUCache } from 'lru-cache';
 import type { AcmeAccount } from './account.ts';
 import { cachedDirectory } from './directory.ts';
+import { NewOrderLimit } from './new-order-limit.ts';
 import { NoncePool } from './nonce-pool.ts';
 import type { AcmeTransport } from './transport.ts';
 
@@ -27,6 +28,7 @@ export function createSession(account: AcmeAccount, transport: AcmeTransport, ob
     thumbprint: createHash('sha256').update(JSON.stringify(signer.getJwk())).digest('base64url'),
     directory: cachedDirectory(transport, account.directoryUrl),
     nonces: new NoncePool(),
+    newOrderLimit: new NewOrderLimit(),
     /** Finalize URLs of orders that this process saw become ready: saves fetching an order before it is finalized. */
     readyOrders: new LRUCache<string, string>({ max: MAX_READY_ORDERS }),
   };

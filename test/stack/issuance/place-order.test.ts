@@ -121,4 +121,34 @@ describe('placing an order', () => {
     expect(failure).toMatchObject({ code: 'acme/rateLimited', retry: 'backoff' });
     expectAfter(attempt, failure.notBefore, 7_200_000);
   });
+
+  describe('after a refusal by a limit of the account', () => {
+    const refuse = (detail: string) => {
+      const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail };
+      const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '36' }, body } as const;
+      return issuance().lab.proxy.inject({ when: isRequestFor('newOrder'), fault, times: 1 });
+    };
+    /** A worker of its own, which no other test holds back. */
+    const startWorker = () => issuance().lab.activities(issuance().managementCluster.certman);
+    const placeOrder = (worker: ReturnType<typeof startWorker>) =>
+      runAcmeActivity(worker, 'placeOrder', { dnsNames: uniqueDnsNames() });
+
+    it('holds back every order of the account until the Retry-After, without a request', async () => {
+      const worker = startWorker();
+      refuse('too many new orders (300) from this account in the last 3h0m0s, retry after 2026-12-01');
+      const refused = await failureOf(placeOrder(worker));
+      issuance().lab.proxy.clearSeen();
+      const held = await failureOf(placeOrder(worker));
+      expect(held).toMatchObject({ code: 'acme/rateLimited', retry: 'backoff', notBefore: refused.notBefore });
+      expect(held.message).toContain('so none was sent');
+      expect(issuance().requestCounts()['newOrder']).toBe(0);
+    });
+
+    it('holds back no other order if the limit is that of a name', async () => {
+      const worker = startWorker();
+      refuse('too many certificates (50) already issued for "example.com" in the last 168h0m0s');
+      expect(await failureOf(placeOrder(worker))).toMatchObject({ code: 'acme/rateLimited' });
+      expect((await placeOrder(worker)).challenges).toHaveLength(3);
+    });
+  });
 });
