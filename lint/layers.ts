@@ -16,7 +16,7 @@ export interface Layer {
 const PURE = ['src/failures', 'src/rate-limit', 'src/certificates', 'src/clusters'];
 const CONTRACT = [...PURE, 'src/contract'];
 /** What every client may import. */
-const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache'];
+const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache', 'src/network'];
 /** Clients of the outside systems. */
 const CLIENTS = ['src/acme', 'src/crl', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'];
 const SERVICES = [...BELOW_CLIENTS, ...CLIENTS, 'src/version.ts', 'src/configuration', 'src/observability/metrics.ts'];
@@ -34,6 +34,7 @@ export const LAYERS: readonly Layer[] = [
   // The layers above the clients record them.
   { path: 'src/observability/metrics.ts', imports: [], packages: ['prom-client'] },
   { path: 'src/cache', imports: ['src/failures'], packages: ['lru-cache'] },
+  { path: 'src/network', imports: [], packages: ['node:dns', 'node:dns/promises', 'node:net', 'node:util', 'undici'] },
   {
     path: 'src/x509',
     imports: ['src/failures'],
@@ -46,7 +47,7 @@ export const LAYERS: readonly Layer[] = [
   // A provider reads its zone and its credentials from Kubernetes objects.
   { path: 'src/dns', imports: [...BELOW_CLIENTS, 'src/kubernetes/api', 'src/kubernetes/objects'] },
   { path: 'src/version.ts', imports: [] },
-  { path: 'src/configuration', imports: [...CONTRACT, 'src/dns'] },
+  { path: 'src/configuration', imports: [...CONTRACT, 'src/network', 'src/dns'] },
   { path: 'src/issuance', imports: SERVICES },
   { path: 'src/controller', imports: [...SERVICES, 'src/issuance'] },
   { path: 'src/observability', imports: [...SERVICES, 'src/issuance', 'src/controller'] },

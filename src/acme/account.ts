@@ -31,7 +31,7 @@ export function parseAccount(stored: StoredAccount, configuredDirectoryUrl?: str
 function parseAccountUrl(text: string): URL {
   const trimmed = text.trim();
   const url = URL.canParse(trimmed) ? new URL(trimmed) : undefined;
-  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.pathname === '/') {
+  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.pathname === '/') {
     throw accountInvalidError(
       `its account URL is ${trimmed === '' ? 'empty' : `"${trimmed.slice(0, 200)}"`}`,
       'an https URL such as https://acme-v02.api.letsencrypt.org/acme/acct/123',

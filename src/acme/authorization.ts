@@ -4,16 +4,17 @@ import type { TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import type { AcmeClient } from './client.ts';
 import { describeProblem, identifierSchema, problemCode, problemSchema } from './problems.ts';
+import { acmeUrlSchema } from './url.ts';
 
 const challengeSchema = z.object({
   type: z.string().max(64),
-  url: z.url().max(2048),
+  url: acmeUrlSchema,
   status: z.enum(['pending', 'processing', 'valid', 'invalid']),
   token: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,512}$/)
     .optional(),
-  error: problemSchema.optional(),
+  error: problemSchema.optional().catch(undefined),
 });
 /** A challenge (RFC 8555 §8), as the CA sends it. */
 export type Challenge = z.infer<typeof challengeSchema>;

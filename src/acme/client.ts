@@ -6,6 +6,7 @@ import { errorFromResponse } from './problems.ts';
 import type { AcmeSession } from './session.ts';
 import { sendSigned } from './signed-request.ts';
 import type { TransportResponse } from './transport.ts';
+import { parseAcmeUrl } from './url.ts';
 
 /** An answer of the CA, validated by its schema. */
 export interface AcmeResponse<Body> {
@@ -99,7 +100,20 @@ export class AcmeClient {
       const message = `The CA ${this.host} was asked ${what} and answered (HTTP ${status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`;
       throw new CertmanError({ code: 'acme/unexpected', message });
     }
-    const location = headers.location === undefined ? undefined : new URL(headers.location, options.url).href;
+    const location = this.#locationOf(answer, options);
     return { body: parsed.data, location, retryAfter: parseRetryAfter(headers['retry-after'], new Date()) };
+  }
+
+  #locationOf(
+    { headers: { location } }: TransportResponse,
+    { url, resource }: { url: string; resource: AcmeResource },
+  ) {
+    if (location === undefined) return undefined;
+    const found = parseAcmeUrl(location, url);
+    if (found !== undefined) return found;
+    throw new CertmanError({
+      code: 'acme/unexpected',
+      message: `The CA ${this.host} was asked ${REQUEST_DESCRIPTIONS[resource]} and answered with a Location that is no https URL.`,
+    });
   }
 }

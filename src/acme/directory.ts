@@ -3,14 +3,15 @@ import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { errorFromResponse } from './problems.ts';
 import type { AcmeTransport } from './transport.ts';
+import { acmeUrlSchema } from './url.ts';
 
 const directorySchema = z.object({
-  newNonce: z.url(),
-  newAccount: z.url(),
-  newOrder: z.url(),
-  revokeCert: z.url(),
+  newNonce: acmeUrlSchema,
+  newAccount: acmeUrlSchema,
+  newOrder: acmeUrlSchema,
+  revokeCert: acmeUrlSchema,
   /** RFC 9773 §3; absent: the CA offers no renewal information. */
-  renewalInfo: z.url().optional(),
+  renewalInfo: acmeUrlSchema.optional(),
 });
 /** A directory (RFC 8555 §7.1.1), reduced to the members that certman uses. */
 export type AcmeDirectory = z.infer<typeof directorySchema>;

@@ -3,15 +3,17 @@ import { CertmanError } from '../failures/failure.ts';
 import { failedAuthorizationsError, fetchAuthorization, isFailed } from './authorization.ts';
 import type { AcmeClient, AcmeResponse } from './client.ts';
 import { AcmeProblemError, describeProblem, identifierSchema, isGone, problemCode, problemSchema } from './problems.ts';
+import { acmeUrlSchema } from './url.ts';
 
 const orderSchema = z.object({
   status: z.enum(['pending', 'ready', 'processing', 'valid', 'invalid']),
-  expires: z.string().max(64).optional(),
+  // Without a readable one, the order may be gone any time.
+  expires: z.iso.datetime({ offset: true }).max(64).optional().catch(undefined),
   identifiers: z.array(identifierSchema).max(1000),
-  authorizations: z.array(z.url().max(2048)).max(1000),
-  finalize: z.url().max(2048),
-  certificate: z.url().max(2048).optional(),
-  error: problemSchema.optional(),
+  authorizations: z.array(acmeUrlSchema).max(1000),
+  finalize: acmeUrlSchema,
+  certificate: acmeUrlSchema.optional(),
+  error: problemSchema.optional().catch(undefined),
 });
 
 /** An order (RFC 8555 §7.1.3), with its URL and the Retry-After of the response. */

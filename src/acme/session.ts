@@ -17,6 +17,7 @@ export type AcmeSession = ReturnType<typeof createSession>;
 
 /** Creates a session without requests to the CA. */
 export function createSession(account: AcmeAccount, transport: AcmeTransport, observe?: RequestObserver) {
+  transport.trust(account.directoryUrl);
   const signer = new HttpClient(account.directoryUrl, account.key);
   return {
     account,

@@ -1,6 +1,10 @@
 import { Agent, request } from 'undici';
 import { errorCodeOf } from '../failures/error-code.ts';
 import { CertmanError, type FailureParts } from '../failures/failure.ts';
+import { guardedConnector } from '../network/guarded-connector.ts';
+import { addressPolicy, type Network } from '../network/public-address.ts';
+import { AddressRefusedError, type ResolveHost } from '../network/resolve-allowed.ts';
+import { parseAcmeUrl } from './url.ts';
 
 /** An order of 100 names has about 12 KB, a chain about 6 KB. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -15,6 +19,10 @@ export interface TransportOptions {
   readonly caBundlePem?: string | undefined;
   /** `certman/<version>` (RFC 8555 §6.1). */
   readonly userAgent: string;
+  /** Connected to although they are not public, at hosts that the CA names. Default: none. */
+  readonly privateNetworks?: readonly Network[] | undefined;
+  /** Default: by DNS. */
+  readonly resolve?: ResolveHost | undefined;
   /** For a whole request. Default 30 s. */
   readonly timeoutMs?: number | undefined;
 }
@@ -32,6 +40,7 @@ export interface TransportResponse {
 export class AcmeTransport {
   readonly #agent: Agent;
   readonly #options: TransportOptions;
+  readonly #trustedHosts = new Set<string>();
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -40,18 +49,35 @@ export class AcmeTransport {
       allowH2: false,
       keepAliveTimeout: 20_000,
       maxResponseSize: MAX_BODY_BYTES,
-      connect: { timeout: CONNECT_TIMEOUT_MS, ca: options.caBundlePem },
+      connect: guardedConnector({
+        timeout: CONNECT_TIMEOUT_MS,
+        ca: options.caBundlePem,
+        allowH2: false,
+        isAllowed: addressPolicy(options.privateNetworks),
+        isTrustedHost: (hostname) => this.#trustedHosts.has(hostname),
+        resolve: options.resolve,
+      }),
     });
   }
 
-  /** @param body a JWS. @throws CertmanError `acme/unreachable`, `acme/unexpected` (too large); the signal's reason. */
+  /** Allows the host of a configured directory to have any address. */
+  trust(directoryUrl: string): void {
+    this.#trustedHosts.add(new URL(directoryUrl).hostname.replace(/^\[|\]$/g, ''));
+  }
+
+  /**
+   * @param body a JWS.
+   * @throws CertmanError `acme/unreachable`, `acme/unexpected` (too large, or the URL is none of https); the signal's reason.
+   */
   async send(
     method: 'GET' | 'HEAD' | 'POST',
-    url: string,
+    target: string,
     body: string | undefined,
     signal?: AbortSignal,
   ): Promise<TransportResponse> {
     signal?.throwIfAborted();
+    const url = parseAcmeUrl(target);
+    if (url === undefined) throw notHttpsError(target);
     const { userAgent, timeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
     const abort = new AbortController();
     const cancel = (): void => abort.abort(signal?.reason);
@@ -114,9 +140,18 @@ function toCertmanError(url: string, cause: unknown): CertmanError {
     const message = `The answer of ${host} is larger than ${MAX_BODY_BYTES / 1024} KiB, more than any ACME answer.`;
     return new CertmanError({ code: 'acme/unexpected', message, cause });
   }
+  if (cause instanceof AddressRefusedError) {
+    const remedy = 'If the CA is a private one, add the network of that host to CERTMAN_PRIVATE_NETWORKS.';
+    return unreachableError(url, cause.message, { cause, remedy });
+  }
   const untrusted = code !== undefined && UNTRUSTED_TLS_CODES.has(code);
   const remedy = `The TLS certificate of ${host} is not trusted; check the configured CA bundle for the ACME directory.`;
   return unreachableError(url, code ?? 'the connection failed', { cause, remedy: untrusted ? remedy : undefined });
+}
+
+function notHttpsError(target: string): CertmanError {
+  const message = `${JSON.stringify(target.slice(0, 200))} is no https URL, which a CA's must be.`;
+  return new CertmanError({ code: 'acme/unexpected', message });
 }
 
 function unreachableError(url: string, why: string, more: Partial<FailureParts> = {}): CertmanError {

@@ -1,5 +1,6 @@
 /** Every setting: the README's table, `certman config` and the check at start are made from this table. */
 import { parsePatchId } from '../contract/patches.ts';
+import { parseNetwork } from '../network/public-address.ts';
 import { KUBERNETES_AND_AWS_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
 import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
 import {
@@ -32,6 +33,7 @@ const deploymentName = text(
 );
 const workerIdentity = text('at most 200 printable characters', /^[\x21-\x7e]{1,200}$/);
 const patchNames = listOf('names of lower-case words joined by hyphens', parsePatchId);
+const networks = listOf('networks such as 10.20.0.0/16, comma separated', parseNetwork);
 const buildId = text('a name of at most 63 letters, digits, dashes, dots and underscores', /^[\w.-]{1,63}$/);
 
 const MANAGEMENT_CLUSTER = {
@@ -84,6 +86,12 @@ const CERTIFICATE_AUTHORITY = {
     example: 'off',
     meaning:
       'Whether certificates in use are checked against the CRLs of their CAs, each fetched every six hours or less often: `on` or `off`.',
+  }),
+  privateNetworks: optional('CERTMAN_PRIVATE_NETWORKS', networks, {
+    whenUnset: 'none',
+    example: '10.20.0.0/16,fd00:20::/32',
+    meaning:
+      'Networks, comma separated, that certman connects to although they are not public, where an address comes from data: the CRL that a certificate names, a host that the CA names, the name servers of a zone.',
   }),
 };
 

@@ -7,8 +7,10 @@ import { CertmanError } from '../failures/failure.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
-import type { PollClient, PollResult } from './poller.ts';
+import { type PollClient, type PollResult, pauseAfterFailure } from './poller.ts';
 
+/** Of one URL; the others of its host are polled meanwhile. */
+const FAILED_RETRY_MS = 3_600_000;
 /** A workflow that has not replaced its certificate by then is signalled again: it may not have been running. */
 const SIGNAL_TTL_MS = 3_600_000;
 
@@ -67,6 +69,24 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     return trusted;
   };
 
+  const pollFailure = (url: string, failure: CertmanError): PollResult => {
+    const now = Date.now();
+    if (failure.code === 'crl/unusable' || failure.code === 'crl/refused') {
+      const kind = failure.code === 'crl/unusable' ? 'responded' : 'skipped';
+      metrics.crlFetches.inc({ outcome: kind === 'responded' ? 'unusable' : 'refused' });
+      logger.warn({ url, problem: failure.message, next: failure.info.remedy }, 'A CRL is unusable');
+      return { kind, nextPollAt: now + MIN_CRL_FETCH_INTERVAL_MS };
+    }
+    if (failure.code === 'crl/unreachable') metrics.crlFetches.inc({ outcome: 'unreachable' });
+    // The Retry-After of one URL, which any user may choose, counts for that URL only.
+    const { notBefore: _ofUrl, ...info } = failure.info;
+    return {
+      kind: 'failed',
+      nextPollAt: now + pauseAfterFailure(FAILED_RETRY_MS, failure, now),
+      failure: new CertmanError({ ...info, cause: failure }),
+    };
+  };
+
   const pollOne = async (polled: PolledCrl): Promise<PollResult> => {
     const { url } = polled;
     try {
@@ -77,19 +97,16 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
       metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isOutdated ? 'outdated' : 'fetched' });
       return { kind: 'answered', nextPollAt: Date.now() + intervalAfterFetch(maxAgeMs, Math.random()) };
     } catch (error) {
-      if (!(error instanceof CertmanError)) throw error;
-      if (error.code === 'crl/unreachable') metrics.crlFetches.inc({ outcome: 'unreachable' });
-      if (error.code !== 'crl/unusable') throw error;
-      metrics.crlFetches.inc({ outcome: 'unusable' });
-      logger.warn({ url, problem: error.message }, 'A CRL is unusable');
-      return { kind: 'responded', nextPollAt: Date.now() + MIN_CRL_FETCH_INTERVAL_MS };
+      signal.throwIfAborted();
+      if (!(error instanceof CertmanError) || error.code === 'temporal/unreachable') throw error;
+      return pollFailure(url, error);
     }
   };
 
   return {
     // A list may be large.
     concurrency: 1,
-    failurePauseMs: { first: 3_600_000, max: 3_600_000 },
+    failurePauseMs: { first: 5_000, max: 5 * 60_000 },
     outageMessages: { failing: 'A CRL could not be checked', recovered: 'CRLs can be checked again' },
     subjects() {
       const crls = new Map<string, PolledCrl>();
@@ -104,6 +121,7 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     },
     keyOf: ({ url }) => url,
     hostOf: ({ url }) => new URL(url).host,
+    namespacesOf: ({ certificates }) => certificates.map(({ cluster }) => cluster.namespace),
     poll: (batch) => Promise.all(batch.map(pollOne)),
   };
 }

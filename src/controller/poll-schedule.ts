@@ -12,8 +12,11 @@ export class PollSchedule<Subject> {
     this.#keyOf = keyOf;
   }
 
-  /** @returns the longest due first; a new subject is due at once. Forgets those not in use. @param now epoch ms. */
-  due(inUse: Iterable<Subject>, now: number, max: number): readonly Subject[] {
+  /**
+   * @returns the longest due first; a new subject is due at once. Forgets those not in use.
+   * @param now epoch milliseconds. @param accept called in that order for each that is due.
+   */
+  due(inUse: Iterable<Subject>, now: number, accept: (subject: Subject) => boolean): readonly Subject[] {
     /** Of several subjects with one key, the first counts. */
     const subjects = new Map<string, Subject>();
     for (const subject of inUse) {
@@ -26,8 +29,8 @@ export class PollSchedule<Subject> {
     return [...subjects]
       .filter((subject) => since(subject) <= now)
       .sort((left, right) => since(left) - since(right))
-      .slice(0, max)
-      .map(([, subject]) => subject);
+      .map(([, subject]) => subject)
+      .filter(accept);
   }
 
   /** @param nextPollAt epoch milliseconds. */

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
@@ -5,6 +6,10 @@ import { PollSchedule } from './poll-schedule.ts';
 
 const ROUND_INTERVAL_MS = 5_000;
 const MAX_PER_ROUND = 500;
+/** Of one round: the subjects of one namespace cannot hold up those of others. */
+const MAX_PER_NAMESPACE = 10;
+/** Polled at once: a host that answers slowly holds up no other. */
+const MAX_CONCURRENT_HOSTS = 8;
 /** From the start of one batch to the next. */
 const BATCH_INTERVAL_MS = 200;
 /** A longer Retry-After is cut to this. */
@@ -26,6 +31,8 @@ export interface PollClient<Subject> {
   keyOf(subject: Subject): string;
   /** The server that is asked; while it is failing, one subject at a time is tried. */
   hostOf(subject: Subject): string;
+  /** Whose users can choose the subject's host; absent: nobody can. */
+  namespacesOf?(subject: Subject): readonly string[];
   /** @returns a result for each subject. @throws CertmanError when the host fails for any subject: all stay due. */
   poll(batch: readonly Subject[]): Promise<readonly PollResult[]>;
 }
@@ -63,14 +70,27 @@ export class Poller<Subject> {
   async run(): Promise<never> {
     for (;;) {
       await pause(ROUND_INTERVAL_MS, this.#context.signal);
-      const byHost = new Map<string, Subject[]>();
-      for (const subject of this.#schedule.due(this.#client.subjects(), Date.now(), MAX_PER_ROUND)) {
-        const host = this.#client.hostOf(subject);
-        byHost.set(host, [...(byHost.get(host) ?? []), subject]);
-      }
-      for (const [host, subjects] of byHost) await this.#pollHost(host, subjects);
+      const due = this.#schedule.due(this.#client.subjects(), Date.now(), this.#roundFilter());
+      const hosts = Map.groupBy(due, (subject) => this.#client.hostOf(subject));
+      await pLimit(MAX_CONCURRENT_HOSTS).map(hosts, ([host, subjects]) => this.#pollHost(host, subjects));
       this.#forgetUnusedHosts();
     }
+  }
+
+  /** Accepts the subjects of one round, in the order in which they are asked for. */
+  #roundFilter(): (subject: Subject) => boolean {
+    const accepted = new Map<string, number>();
+    let left = MAX_PER_ROUND;
+    return (subject) => {
+      if (left === 0) return false;
+      const namespaces = this.#client.namespacesOf?.(subject);
+      // A subject of several namespaces is taken from the share of one that has some left.
+      const payer = namespaces?.find((namespace) => (accepted.get(namespace) ?? 0) < MAX_PER_NAMESPACE);
+      if (namespaces !== undefined && payer === undefined) return false;
+      if (payer !== undefined) accepted.set(payer, (accepted.get(payer) ?? 0) + 1);
+      left -= 1;
+      return true;
+    };
   }
 
   /** Hosts come from certificates: one whose subjects are all gone is never tried again. */
@@ -81,15 +101,18 @@ export class Poller<Subject> {
   }
 
   async #pollHost(host: string, due: readonly Subject[]): Promise<void> {
-    for (let next = 0; next < due.length; ) {
+    const waiting = [...due];
+    while (waiting.length > 0) {
       const outage = this.#outages.get(host);
       if (outage !== undefined && outage.nextAttemptAt > Date.now()) {
-        for (const subject of due.slice(next))
-          this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt);
+        for (const subject of waiting) this.#schedule.postpone(this.#client.keyOf(subject), outage.nextAttemptAt);
         return;
       }
-      const batch = due.slice(next, next + (outage === undefined ? this.#client.concurrency : 1));
-      next += batch.length;
+      // Of a failing host any one is tried: the same one could be the cause each time.
+      const batch =
+        outage === undefined
+          ? waiting.splice(0, this.#client.concurrency)
+          : waiting.splice(Math.floor(Math.random() * waiting.length), 1);
       await Promise.all([this.#pollBatch(host, batch), pause(BATCH_INTERVAL_MS, this.#context.signal)]);
     }
   }

@@ -2,17 +2,25 @@ import { Agent, request } from 'undici';
 import { errorCodeOf } from '../failures/error-code.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
+import { guardedConnector } from '../network/guarded-connector.ts';
+import { addressPolicy, type Network } from '../network/public-address.ts';
+import { AddressRefusedError, type ResolveHost } from '../network/resolve-allowed.ts';
 import { Crl } from './crl.ts';
 
 /** Some 600,000 entries; CAs that may have to revoke more shard their CRL (Let's Encrypt: Boulder, docs/CRLS.md). */
 const MAX_CRL_BYTES = 32 * 1024 * 1024;
-const CONNECT_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 
 /** How CRLs are fetched. */
 export interface CrlFetcherOptions {
   /** `certman/<version>`. */
   readonly userAgent: string;
+  /** Fetched from although they are not public. Default: none. */
+  readonly privateNetworks?: readonly Network[] | undefined;
+  /** Default: by DNS. */
+  readonly resolve?: ResolveHost | undefined;
   /** For a whole request. */
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
@@ -25,26 +33,32 @@ export interface FetchedCrl {
   readonly maxAgeMs?: number;
 }
 
-/** Fetches CRLs (RFC 5280 §4.2.1.13, RFC 2585 §4). URLs are untrusted: no redirect, no answer quoted in errors. */
+/**
+ * Fetches CRLs (RFC 5280 §4.2.1.13, RFC 2585 §4). URLs are untrusted, since users can write certificates into Secrets:
+ * public addresses only, no redirect, no answer quoted in errors.
+ */
 export class CrlFetcher {
   readonly #agent: Agent;
-  readonly #options: Required<CrlFetcherOptions>;
+  readonly #options: CrlFetcherOptions & Required<Pick<CrlFetcherOptions, 'timeoutMs' | 'maxBytes'>>;
 
   constructor(options: CrlFetcherOptions) {
     this.#options = { timeoutMs: REQUEST_TIMEOUT_MS, maxBytes: MAX_CRL_BYTES, ...options };
+    const { privateNetworks, resolve } = options;
+    const isAllowed = addressPolicy(privateNetworks);
     this.#agent = new Agent({
       connections: 1,
       allowH2: false,
       keepAliveTimeout: 4_000,
       maxResponseSize: this.#options.maxBytes,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connect: guardedConnector({ isAllowed, resolve, timeout: CONNECT_TIMEOUT_MS, allowH2: false }),
     });
   }
 
   /**
    * @param url that `isCrlUrl` accepts.
    * @throws CertmanError `crl/unreachable` without an answer or for 429 and 5xx, with the Retry-After; `crl/unusable`
-   * when the answer is no CRL or too large; the signal's reason.
+   * when the answer is no CRL or too large; `crl/refused` for a host without an allowed address; the signal's reason.
    */
   async fetch(url: string, signal: AbortSignal): Promise<FetchedCrl> {
     const { userAgent, timeoutMs } = this.#options;
@@ -82,6 +96,14 @@ export class CrlFetcher {
     if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
       const message = `The CRL at ${url} is larger than ${maxBytes / 1024 / 1024} MiB.`;
       return new CertmanError({ code: 'crl/unusable', message, cause });
+    }
+    if (cause instanceof AddressRefusedError) {
+      return new CertmanError({
+        code: 'crl/refused',
+        message: `The CRL at ${url} is not fetched: ${cause.message}.`,
+        remedy: 'If it is the CRL of a private CA, add the network of that host to CERTMAN_PRIVATE_NETWORKS.',
+        cause,
+      });
     }
     const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError';
     const why = timedOut ? `no whole answer within ${timeoutMs / 1000} s` : (code ?? 'the connection failed');

@@ -23,18 +23,27 @@ const BREAKER_OPEN_MS = 5 * 60_000;
 const MAX_IN_FLIGHT = 100;
 
 const inFlight = pLimit(MAX_IN_FLIGHT);
-const addresses = new LoadingCache<string>({ max: 5_000, ttlMs: ADDRESS_TTL_MS });
+/** Resolves the host of a server. */
+export type ResolveServer = (host: string) => Promise<string>;
+
+/** Caches addresses by host, for all servers that share it. @param resolve default: as the machine does, to any address. */
+export function cachedAddresses(resolve: ResolveServer = async (host) => (await lookup(host)).address): ResolveServer {
+  const addresses = new LoadingCache<string>({ max: 5_000, ttlMs: ADDRESS_TTL_MS });
+  return (host) => addresses.get(host, () => resolve(host));
+}
 
 /** A server of a zone, by UDP, or TCP when the answer does not fit; fails fast while its circuit breaker is open. */
 export class AuthoritativeServer implements TxtSource {
   readonly name: string;
   readonly #address: HostAndPort;
+  readonly #resolve: ResolveServer;
   #openUntil = 0;
   #openWhy = '';
   #failuresLeft = MAX_FAILURES_UNPROVEN;
 
-  constructor(at: HostAndPort) {
+  constructor(at: HostAndPort, resolve: ResolveServer) {
     this.#address = at;
+    this.#resolve = resolve;
     this.name = at.port === 53 ? at.host : formatHostAndPort(at);
   }
 
@@ -56,7 +65,7 @@ export class AuthoritativeServer implements TxtSource {
     const question = { id: randomInt(65_536), name, recursion: false };
     const query = encodeTxtQuery(question);
     const { host, port } = this.#address;
-    const address = await addresses.get(host, async () => (await lookup(host)).address);
+    const address = await this.#resolve(host);
     const accept = (message: Buffer): TxtResponse | undefined => decodeTxtResponse(question, message);
     const askOnce = (): Promise<Buffer | undefined> => queryUdp(address, port, query, accept);
     const message = (await askOnce()) ?? (await askOnce());

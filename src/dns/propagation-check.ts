@@ -2,8 +2,10 @@ import { LRUCache } from 'lru-cache';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { PropagationActivities } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { addressPolicy, type Network } from '../network/public-address.ts';
+import { resolveAllowed } from '../network/resolve-allowed.ts';
 import { abortable } from './abortable.ts';
-import { AuthoritativeServer } from './authoritative-server.ts';
+import { AuthoritativeServer, cachedAddresses, type ResolveServer } from './authoritative-server.ts';
 import { createDohConnections, dohResolver } from './doh-resolver.ts';
 import type { HostAndPort } from './host-and-port.ts';
 import { combine, evaluateQuorum, observe, type Quorum, summarize, type TxtObservation } from './observation.ts';
@@ -36,6 +38,8 @@ export interface PropagationCheckOptions {
   /** How many resolvers must see every value; default `majority`. */
   readonly quorum?: Quorum;
   readonly authoritative: AuthoritativeServers;
+  /** Queried although they are not public, when the zone's own servers are there. Default: none. */
+  readonly privateNetworks?: readonly Network[];
   /** Called once when the zone's servers cannot be reached from here. */
   readonly onWarning: (message: string) => void;
   /** Of a query to a resolver. */
@@ -52,15 +56,24 @@ export class PropagationCheck {
   readonly #options: PropagationCheckOptions;
   readonly #connections: ReturnType<typeof createDohConnections>;
   readonly #resolvers: readonly TxtSource[];
+  readonly #resolveServer: ResolveServer;
   readonly #servers = new LRUCache<string, TxtSource, HostAndPort>({
     max: 5_000,
-    memoMethod: (_key, _stale, { context }) => coalesceQueries(new AuthoritativeServer(context), COALESCE_MS),
+    memoMethod: (_key, _stale, { context }) =>
+      coalesceQueries(new AuthoritativeServer(context, this.#resolveServer), COALESCE_MS),
   });
   #warned = false;
 
   constructor(options: PropagationCheckOptions) {
     this.#options = options;
-    const { timeoutMs } = options;
+    const { timeoutMs, privateNetworks } = options;
+    const isAllowed = addressPolicy(privateNetworks);
+    // The zone's own servers are data: a DNSZone or a zone of another AWS account can name any host.
+    this.#resolveServer = cachedAddresses(
+      options.authoritative.kind === 'auto'
+        ? async (host) => (await resolveAllowed(host, isAllowed))[0].address
+        : undefined,
+    );
     this.#connections = createDohConnections({ ca: options.resolverCa, timeoutMs });
     this.#resolvers = options.resolvers.map((url) =>
       coalesceQueries(dohResolver(url, this.#connections, timeoutMs), COALESCE_MS),

@@ -49,6 +49,7 @@ const RETRY_MODES = {
   'kubernetes/unexpected': 'backoff',
   'crl/unreachable': 'transient',
   'crl/unusable': 'backoff',
+  'crl/refused': 'onChange',
   'temporal/unreachable': 'transient',
   'temporal/workerStopping': 'transient',
   'worker/lost': 'transient',

@@ -68,8 +68,8 @@ export function createMetrics(registry: Registry) {
     ),
     crlFetches: counter(
       'certman_crl_fetches_total',
-      'CRL fetches by this process, by outcome: fetched, outdated (past its nextUpdate), untrusted (not signed by the CA of a certificate that it lists), unusable or unreachable.',
-      { outcome: ['fetched', 'outdated', 'untrusted', 'unusable', 'unreachable'] },
+      'CRL fetches by this process, by outcome: fetched, outdated (past its nextUpdate), untrusted (not signed by the CA of a certificate that it lists), unusable, refused (its host has no public address) or unreachable.',
+      { outcome: ['fetched', 'outdated', 'untrusted', 'unusable', 'refused', 'unreachable'] },
     ),
     revokedCertificates: plainCounter(
       'certman_revoked_certificates_total',

@@ -41,6 +41,7 @@ export function composeActivities(
 ): ComposedActivities {
   const operatorNamespace = configuration.namespace;
   const userAgent = `certman/${VERSION}`;
+  const { privateNetworks } = configuration;
   const metrics = createMetrics(registry);
   const kubernetes = new KubernetesClient(loadKubeConfig());
   const settings = createOperatorSettings({ kubernetes, operatorNamespace });
@@ -49,16 +50,18 @@ export function composeActivities(
     directoryUrl: configuration.acmeDirectoryUrl,
     userAgent,
     caBundlePem: configuration.acmeCaBundle,
+    privateNetworks,
     onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();
-  const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent }) : undefined;
+  const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent, privateNetworks }) : undefined;
   const propagation = new PropagationCheck({
     resolvers: configuration.dohResolvers,
     quorum: configuration.dohQuorum,
     authoritative: configuration.authoritativeServers,
     onWarning: (message) => logger.warn(message),
     resolverCa: configuration.dohCaBundle,
+    privateNetworks,
   });
   const { identity: workerName } = client.options;
   const { fedramp, hostedZoneId, fedrampStandaloneRequests: standaloneRequests } = configuration;

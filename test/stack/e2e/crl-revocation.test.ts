@@ -52,7 +52,7 @@ test('a certificate on a CRL is replaced by one order with the revocation as its
   });
   server.put('/1.crl', await ca.crl({ serials: [REVOKED_HEX] }));
   await installSampleClusters(lab().stack, [cluster]);
-  const worker = await lab().startWorker();
+  const worker = await lab().startWorker({ environment: { CERTMAN_PRIVATE_NETWORKS: '127.0.0.0/8' } });
   const { serialNumber } = await eventually(
     'the certificate is replaced',
     () => waitUntilCertified(lab(), cluster),

@@ -88,3 +88,88 @@ describe('an outage of a host', () => {
     expect(poller.failing).toBe(false);
   });
 });
+
+describe('subjects whose hosts users can choose', () => {
+  interface Crl {
+    readonly url: string;
+    readonly namespace: string;
+  }
+  const stop = new AbortController();
+  const silent = { info: () => {}, warn: () => {}, error: () => {} };
+  /** Of the URL, in order. */
+  let polled: string[];
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    polled = [];
+  });
+  afterEach(() => vi.useRealTimers());
+
+  function start(subjects: readonly Crl[], answer: (crl: Crl) => Promise<PollResult>): Poller<Crl> {
+    const poller = new Poller<Crl>(
+      {
+        concurrency: 1,
+        failurePauseMs: { first: 5_000, max: 300_000 },
+        outageMessages: { failing: 'failing', recovered: 'recovered' },
+        subjects: () => subjects,
+        keyOf: ({ url }) => url,
+        hostOf: ({ url }) => new URL(url).host,
+        namespacesOf: ({ namespace }) => [namespace],
+        poll: async ([crl]) => {
+          if (crl === undefined) return [];
+          polled.push(crl.url);
+          return [await answer(crl)];
+        },
+      },
+      { logger: silent, signal: stop.signal },
+    );
+    poller.run().catch(() => undefined);
+    return poller;
+  }
+  const later = (): number => Date.now() + HOUR_MS;
+  const answered = (): Promise<PollResult> => Promise.resolve({ kind: 'answered', nextPollAt: later() });
+  const failed = (): Promise<PollResult> =>
+    Promise.resolve({ kind: 'failed', nextPollAt: later(), failure: failure() });
+
+  test('are polled while another host does not answer', async () => {
+    const hanging = Array.from({ length: 3 }, (_, index) => ({ url: `http://slow-${index}.example/`, namespace: 'a' }));
+    const other = { url: 'http://other.example/', namespace: 'a' };
+    start([...hanging, other], (crl) => (crl === other ? answered() : new Promise(() => {})));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(polled).toContain(other.url);
+  });
+
+  test('are polled although one of their host cannot be fetched', async () => {
+    const dead = { url: 'http://ca.example/dead', namespace: 'a' };
+    const others = Array.from({ length: 20 }, (_, index) => ({
+      url: `http://ca.example/${index}`,
+      namespace: `n${index}`,
+    }));
+    const poller = start([dead, ...others], (crl) => (crl === dead ? failed() : answered()));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(poller.answeredCount).toBe(others.length);
+    expect(polled.filter((url) => url === dead.url)).toHaveLength(1);
+    expect(poller.failing).toBe(false);
+  });
+
+  test('have a share per namespace: many of one cannot hold up those of another', async () => {
+    const many = Array.from({ length: 2_000 }, (_, index) => ({ url: `http://h${index}.example/`, namespace: 'many' }));
+    const one = { url: 'http://ca.example/', namespace: 'one' };
+    let responds: (() => void)[] = [];
+    start([...many, one], (crl) =>
+      crl === one
+        ? answered()
+        : new Promise((resolve) =>
+            responds.push(() => resolve({ kind: 'failed', nextPollAt: later(), failure: failure() })),
+          ),
+    );
+    await vi.advanceTimersByTimeAsync(5_000);
+    for (let round = 0; round < 2; round += 1) {
+      for (const respond of responds.splice(0)) respond();
+      await vi.advanceTimersByTimeAsync(200);
+    }
+    responds = [];
+    expect(polled.filter((url) => url === one.url)).toHaveLength(1);
+    expect(polled).toHaveLength(11);
+  });
+});

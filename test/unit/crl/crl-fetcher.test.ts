@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
+import { CrlFetcher, type CrlFetcherOptions } from '../../../src/crl/crl-fetcher.ts';
 import { type CrlHandler, type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
+import { LOOPBACK } from '../../support/network.ts';
 import { expectAfter, timed } from '../../support/vitest/timed.ts';
 
 const never = new AbortController().signal;
@@ -19,8 +20,8 @@ beforeAll(async () => {
 afterEach(() => Promise.all(sources.splice(0).map((source) => source.close())));
 afterAll(() => server.close());
 
-function sourceOf(options: { readonly timeoutMs?: number; readonly maxBytes?: number } = {}): CrlFetcher {
-  const source = new CrlFetcher({ userAgent: 'certman/test', ...options });
+function sourceOf(options: Partial<CrlFetcherOptions> = {}): CrlFetcher {
+  const source = new CrlFetcher({ userAgent: 'certman/test', privateNetworks: [LOOPBACK], ...options });
   sources.push(source);
   return source;
 }
@@ -131,4 +132,61 @@ test('a cancelled fetch throws the reason of the cancellation', async () => {
   const fetching = sourceOf().fetch(`${server.url}/hanging.crl`, abort.signal);
   setTimeout(() => abort.abort(new Error('the watch ends')), 50);
   await expect(fetching).rejects.toThrow('the watch ends');
+});
+
+describe('an address that is not public', () => {
+  const port = (): string => new URL(server.url).port;
+  const addressOf: Record<string, string> = { 'inside.example': '127.0.0.1', 'mapped.example': '::ffff:127.0.0.1' };
+  const resolve = (host: string) => {
+    const address = addressOf[host] ?? '192.168.0.1';
+    return Promise.resolve([{ address, family: address.includes(':') ? 6 : 4 }]);
+  };
+
+  test.each(['127.0.0.1', '2130706433', '0x7f.1', '[::ffff:127.0.0.1]', '[::1]', 'inside.example', 'mapped.example'])(
+    '%s is not connected to',
+    async (host) => {
+      server.put('/inside.crl', der);
+      const before = server.seen.length;
+      const fetching = sourceOf({ privateNetworks: [], resolve }).fetch(`http://${host}:${port()}/inside.crl`, never);
+      await expect(fetching).rejects.toMatchObject({
+        code: 'crl/refused',
+        message: expect.stringContaining('has no public address'),
+        info: { remedy: expect.stringContaining('CERTMAN_PRIVATE_NETWORKS') },
+      });
+      expect(server.seen).toHaveLength(before);
+    },
+  );
+
+  test('is not connected to when a name has it only from the second DNS answer on', async () => {
+    // Nothing listens at the allowed one.
+    const answers = ['127.0.0.2'];
+    const privateNetworks = [{ address: '127.0.0.2', family: 'ipv4', prefix: 32 } as const];
+    const asked: string[] = [];
+    const rebinding = (host: string) => {
+      asked.push(host);
+      return Promise.resolve([{ address: answers.shift() ?? '127.0.0.1', family: 4 }]);
+    };
+    server.put('/rebound.crl', der);
+    const before = server.seen.length;
+    const source = sourceOf({ privateNetworks, resolve: rebinding });
+    await expect(source.fetch(`http://rebinding.example:${port()}/rebound.crl`, never)).rejects.toMatchObject({
+      code: 'crl/unreachable',
+    });
+    expect(asked).toEqual(['rebinding.example']);
+    await expect(source.fetch(`http://rebinding.example:${port()}/rebound.crl`, never)).rejects.toMatchObject({
+      code: 'crl/refused',
+    });
+    expect(server.seen).toHaveLength(before);
+  });
+
+  test('is connected to in a network of the setting, and beside a refused one', async () => {
+    server.put('/private-ca.crl', der);
+    const both = () =>
+      Promise.resolve([
+        { address: '10.0.0.1', family: 4 },
+        { address: '127.0.0.1', family: 4 },
+      ]);
+    const url = `http://crl.private-ca.example:${port()}/private-ca.crl`;
+    expect(await sourceOf({ resolve: both }).fetch(url, never)).toHaveProperty('crl');
+  });
 });
