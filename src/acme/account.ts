@@ -1,5 +1,6 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
+import { decodePrivateKey } from '../x509/private-key.ts';
 
 /** Hosts of Let's Encrypt's directories and account URLs (letsencrypt.org/docs/acme-protocol-updates). */
 const LETS_ENCRYPT_HOSTS = ['acme-v02.api.letsencrypt.org', 'acme-staging-v02.api.letsencrypt.org'];
@@ -67,18 +68,14 @@ export function parseAccountKey(pem: string): KeyObject {
     if (modulusLength >= 2048) return key;
     throw keyInvalidError(`is RSA of ${modulusLength} bits`);
   }
-  if (key.asymmetricKeyType !== 'ec') throw keyInvalidError(`is of type ${key.asymmetricKeyType}`);
   if (CURVES.has(namedCurve)) return key;
   throw keyInvalidError(`is EC on the curve ${namedCurve}`);
 }
 
 function decodeKey(block: string, label: string): KeyObject {
-  try {
-    return createPrivateKey(block);
-  } catch {
-    // OpenSSL's message can quote the key, so it is dropped.
-    throw keyInvalidError(`cannot be decoded (PEM of type ${label})`);
-  }
+  const { key, why } = decodePrivateKey(block);
+  if (key !== undefined) return key;
+  throw keyInvalidError(`${why} (PEM of type ${label})`);
 }
 
 function accountInvalidError(found: string, expected: string): CertmanError {

@@ -1,18 +1,22 @@
-import { type KeyObject, X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { decodeCertificate, serialNumberOf } from '../x509/certificate.ts';
 import type { AcmeClient } from './client.ts';
 import { AcmeProblemError } from './problems.ts';
 
 /** A chain of an end-entity certificate with 100 names and four issuers has about 15 KB. */
 const MAX_CHAIN_LENGTH = 100 * 1024;
 
+/** Certificates only: it goes into the Secret as it is. */
 const chainSchema = z
   .string()
-  .min(1)
   .max(MAX_CHAIN_LENGTH)
-  .regex(/^-----BEGIN CERTIFICATE-----/);
+  .regex(
+    /^(-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+$/,
+    'expected certificates in PEM',
+  );
 
 /** Downloads the default chain as the CA sends it (RFC 8555 §7.4.2). @throws CertmanError of any `acme/` code. */
 export async function downloadChain(ca: AcmeClient, url: string): Promise<string> {
@@ -21,16 +25,9 @@ export async function downloadChain(ca: AcmeClient, url: string): Promise<string
 
 /** Decodes the first certificate of a PEM chain, or one in DER. @throws CertmanError `acme/unexpected`. */
 export function readLeaf(certificate: string | Buffer): X509Certificate {
-  try {
-    return new X509Certificate(certificate);
-  } catch (cause) {
-    throw new CertmanError({ code: 'acme/unexpected', message: 'The certificate cannot be decoded as X.509.', cause });
-  }
-}
-
-/** Serial number in decimal, as in `CertificateFacts`. */
-export function serialNumberOf(certificate: X509Certificate): string {
-  return BigInt(`0x${certificate.serialNumber}`).toString();
+  const decoded = decodeCertificate(certificate);
+  if (decoded.certificate !== undefined) return decoded.certificate;
+  throw new CertmanError({ code: 'acme/unexpected', message: `The certificate cannot be used: it ${decoded.why}.` });
 }
 
 /** Why a certificate is not the ordered one: another key, or a name missing; undefined when it is. */

@@ -1,6 +1,7 @@
-import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import { generateKeyPair, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import { CertmanError } from '../failures/failure.ts';
+import { decodePrivateKey } from '../x509/private-key.ts';
 
 /** The types of private keys that certman generates. */
 export const KEY_TYPES = ['rsa-2048', 'p-256', 'p-384'] as const;
@@ -21,15 +22,13 @@ export async function generatePrivateKey(type: KeyType): Promise<string> {
 
 /** Decodes a certificate's key. @throws CertmanError `kubernetes/secretBroken`, without any content of the Secret. */
 export function parsePrivateKey(pem: string): KeyObject {
-  try {
-    return createPrivateKey(pem);
-  } catch {
-    throw new CertmanError({
-      code: 'kubernetes/secretBroken',
-      message: 'The private key in the Secret cannot be decoded: expected an unencrypted PEM private key.',
-      remedy: 'Delete the Secret; certman creates a new key and certificate.',
-    });
-  }
+  const { key, why } = decodePrivateKey(pem);
+  if (key !== undefined) return key;
+  throw new CertmanError({
+    code: 'kubernetes/secretBroken',
+    message: `The private key in the Secret cannot be used: it ${why}.`,
+    remedy: 'Delete the Secret; certman creates a new key and certificate.',
+  });
 }
 
 /** Signs on libuv's thread pool: hash, data, key. @returns the signature in DER. */
@@ -41,15 +40,17 @@ const HASH = 'sha256';
 const NONCE_BYTES = 32;
 
 /**
- * Whether a private key belongs to a public key: signs a nonce, on libuv's thread pool, as the Secret's owner chooses
- * the key size. `checkPrivateKey` proves nothing: OpenSSL does not compare a PEM's public key with its private key.
+ * Whether a private key belongs to a public key: signs a nonce, on libuv's thread pool, with a key whose size is
+ * bounded, since the Secret's owner chooses it. `checkPrivateKey` proves nothing: OpenSSL does not compare a PEM's public key with its private key.
  */
 export async function isPrivateKeyOf(keyPem: string, publicKey: KeyObject): Promise<boolean> {
+  const { key } = decodePrivateKey(keyPem);
+  if (key === undefined) return false;
   const nonce = randomBytes(NONCE_BYTES);
   try {
-    return verify(HASH, nonce, publicKey, await signData(HASH, nonce, createPrivateKey(keyPem)));
+    return verify(HASH, nonce, publicKey, await signData(HASH, nonce, key));
   } catch {
-    // Not a key, or a key that cannot sign with this hash. OpenSSL's message can quote the key, so it is dropped.
+    // A key that cannot sign with this hash. OpenSSL's message can quote the key, so it is dropped.
     return false;
   }
 }

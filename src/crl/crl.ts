@@ -1,4 +1,4 @@
-import { verify, X509Certificate } from 'node:crypto';
+import { verify, type X509Certificate } from 'node:crypto';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
   AlgorithmIdentifier,
@@ -8,7 +8,8 @@ import {
   Time,
 } from '@peculiar/asn1-x509';
 import { CertmanError } from '../failures/failure.ts';
-import { childElements, type DerElement, encodedOctets, readElement, TAG } from './der-reader.ts';
+import { decodeCertificate } from '../x509/certificate.ts';
+import { childElements, type DerElement, encodedOctets, readElement, TAG } from '../x509/der-reader.ts';
 
 /** Digest by signature algorithm (RFC 4055 §5, RFC 5758 §3.2) of public CAs (CA/Browser Forum, BR §7.1.3.2). */
 const DIGEST_BY_ALGORITHM: Readonly<Record<string, string>> = {
@@ -134,12 +135,9 @@ function issuerNameOf(certificate: Buffer): Buffer {
 
 function certificatesIn(chainPem: string): readonly X509Certificate[] {
   const pems = chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  try {
-    return pems.slice(0, 2).map((pem) => new X509Certificate(pem));
-  } catch {
-    // A malformed chain proves nothing.
-    return [];
-  }
+  const certificates = pems.slice(0, 2).map((pem) => decodeCertificate(pem).certificate);
+  // A malformed chain proves nothing.
+  return certificates.filter((certificate) => certificate !== undefined);
 }
 
 function orUnusable<T>(read: () => T): T {

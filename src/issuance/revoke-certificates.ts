@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { downloadChain, readLeaf, revokeCertificate, serialNumberOf } from '../acme/certificate.ts';
+import { downloadChain, readLeaf, revokeCertificate } from '../acme/certificate.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import { findOrder, orderPendingError } from '../acme/order.ts';
@@ -9,6 +9,7 @@ import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
 import { secretOwnershipOf } from '../kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
+import { serialNumberOf } from '../x509/certificate.ts';
 import type { AttemptContext } from './context.ts';
 
 /** An attempt that asks for a client of the CA only when it needs one. */

@@ -8,18 +8,22 @@ import {
   id_ce_cRLDistributionPoints,
 } from '@peculiar/asn1-x509';
 
+/** As in the CRD; 56 with identifiers of 20 octets. */
+const MAX_CERT_ID_LENGTH = 256;
 /** Longer than any URL that a CA writes into a certificate, and short enough for a status field. */
 const MAX_CRL_URL_LENGTH = 2048;
 
 /**
  * ARI certificate identifier (RFC 9773 §4.1): authority key identifier and DER serial with sign octet, in base64url.
- * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1).
+ * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1), or one of unusual length.
  */
 export function ariCertId(der: Uint8Array): string | undefined {
   const found = readExtension(der, id_ce_authorityKeyIdentifier, AuthorityKeyIdentifier);
   const keyIdentifier = found?.value.keyIdentifier;
   if (found === undefined || keyIdentifier === undefined) return undefined;
-  return [keyIdentifier.buffer, found.serialNumber].map((part) => Buffer.from(part).toString('base64url')).join('.');
+  const parts = [keyIdentifier.buffer, found.serialNumber].map((part) => Buffer.from(part).toString('base64url'));
+  const certId = parts.join('.');
+  return certId.length <= MAX_CERT_ID_LENGTH ? certId : undefined;
 }
 
 /** The first http(s) CRL URL (RFC 5280 §4.2.1.13), of no point limited to some reasons or with another CRL issuer. */
@@ -34,7 +38,7 @@ export function crlUrlOf(der: Uint8Array): string | undefined {
 
 /** Whether certman fetches a CRL from this URL: http or https (RFC 5280 §4.2.1.13), without credentials. */
 export function isCrlUrl(url: string): boolean {
-  if (url.length > MAX_CRL_URL_LENGTH || !/^https?:\/\//i.test(url) || !URL.canParse(url)) return false;
+  if (url.length > MAX_CRL_URL_LENGTH || !/^https?:\/\/[\x21-\x7e]+$/i.test(url) || !URL.canParse(url)) return false;
   const { username, password } = new URL(url);
   return username === '' && password === '';
 }

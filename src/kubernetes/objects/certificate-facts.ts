@@ -1,13 +1,18 @@
 import type { X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../certificates/certificate-facts.ts';
+import { oneLine } from '../../failures/printable.ts';
+import { serialNumberOf } from '../../x509/certificate.ts';
 import { ariCertId, crlUrlOf } from '../../x509/certificate-extensions.ts';
 import { toRfc3339 } from './timestamp.ts';
 
-/** What certman decides by of a certificate. */
+/** An issuer's DN can have any length; a CN has at most 64 characters (RFC 5280 appendix A). */
+const MAX_ISSUER_LENGTH = 256;
+
+/** What certman decides by of a certificate that `decodeCertificate` returned. */
 export function certificateFacts(leaf: X509Certificate): CertificateFacts {
   return {
-    serialNumber: BigInt(`0x${leaf.serialNumber}`).toString(10),
-    issuerName: commonName(leaf.issuer) ?? leaf.issuer.replaceAll('\n', ', '),
+    serialNumber: serialNumberOf(leaf),
+    issuerName: oneLine(commonName(leaf.issuer) ?? leaf.issuer.replaceAll('\n', ', '), MAX_ISSUER_LENGTH),
     notBefore: toRfc3339(leaf.validFromDate),
     notAfter: toRfc3339(leaf.validToDate),
     dnsNames: dnsNames(leaf.subjectAltName ?? ''),

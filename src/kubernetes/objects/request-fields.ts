@@ -12,6 +12,7 @@ const optional = <Type extends z.ZodType>(type: Type) => type.optional().catch(u
 
 const text = z.string().max(4096);
 const optionalText = optional(text.min(1));
+const shortText = optional(z.string().min(1).max(256));
 const secretRef = z
   .object({ name: optionalText })
   .catch({})
@@ -49,12 +50,13 @@ const specSchema = z
 const statusSchema = z
   .object({
     issued: optional(z.boolean()),
-    notBefore: optionalText,
-    notAfter: optionalText,
-    issuerName: optionalText,
-    serialNumber: optionalText,
+    notBefore: shortText,
+    notAfter: shortText,
+    issuerName: optional(z.string().min(1).max(512)),
+    /** Of at most 20 octets (RFC 5280 §4.1.2.2), in decimal. */
+    serialNumber: optional(z.string().regex(/^\d{1,49}$/)),
     /** Host of the directory of the CA that issued the certificate. */
-    acmeServer: optionalText,
+    acmeServer: optional(z.string().min(1).max(320)),
     certID: optional(
       z
         .string()
@@ -63,10 +65,12 @@ const statusSchema = z
     ),
     crlURL: optional(z.string().refine(isCrlUrl)),
     /** ARI window, where it has changed the renewal. */
-    suggestedWindow: optional(z.object({ start: text, end: text, explanationURL: optionalText })),
-    renewalTime: optionalText,
-    nextAttempt: optionalText,
-    state: optionalText,
+    suggestedWindow: optional(
+      z.object({ start: z.string().max(64), end: z.string().max(64), explanationURL: optional(z.string().max(2048)) }),
+    ),
+    renewalTime: shortText,
+    nextAttempt: shortText,
+    state: shortText,
     conditions: z.array(z.unknown()).catch([]),
   })
   .transform(({ issued, certID: certId, crlURL: crlUrl, suggestedWindow, state, conditions, ...reported }) => {

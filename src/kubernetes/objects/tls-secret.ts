@@ -1,6 +1,8 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { CertificateFacts, SecretObservation } from '../../certificates/certificate-facts.ts';
 import type { ObjectRef } from '../../clusters/cluster-identity.ts';
+import { oneLine } from '../../failures/printable.ts';
+import { decodeCertificate } from '../../x509/certificate.ts';
+import { decodePrivateKey } from '../../x509/private-key.ts';
 import type { KubernetesApi, ObjectKey, ObjectMeta } from '../api/kubernetes-api.ts';
 import { describeObject } from '../api/resource-path.ts';
 import { certificateFacts } from './certificate-facts.ts';
@@ -9,6 +11,7 @@ import { encodeSecretText, readSecretText } from './secret-data.ts';
 import { controllerReferenceTo, requestLabel } from './secret-ownership.ts';
 
 const TLS_TYPE = 'kubernetes.io/tls';
+const MAX_TYPE_LENGTH = 100;
 
 interface ParsedChain {
   readonly chainPem: string;
@@ -30,14 +33,14 @@ export type TlsData = BrokenTlsData | (ParsedChain & { readonly kind: 'valid'; r
 export function parseTlsData(data: unknown): TlsData {
   const chain = readSecretText(data, 'tls.crt');
   if (chain.kind !== 'text') return broken(chain.why);
-  const leaf = parsed(() => new X509Certificate(chain.text));
-  if (leaf === undefined) return broken('tls.crt is not a certificate in PEM');
+  const { certificate: leaf, why } = decodeCertificate(chain.text);
+  if (leaf === undefined) return broken(`tls.crt ${why}`);
   const found = { chainPem: chain.text, certificate: certificateFacts(leaf) };
   const key = readSecretText(data, 'tls.key');
   if (key.kind !== 'text') return broken(key.why, found);
-  const matches = parsed(() => leaf.checkPrivateKey(createPrivateKey(key.text)));
-  if (matches === undefined) return broken('tls.key is not a private key in PEM', found);
-  if (!matches) {
+  const decoded = decodePrivateKey(key.text);
+  if (decoded.key === undefined) return broken(`tls.key ${decoded.why}`, found);
+  if (!leaf.checkPrivateKey(decoded.key)) {
     return broken('tls.key is not the key of the certificate in tls.crt', { ...found, keyMismatch: true });
   }
   return { kind: 'valid', keyPem: key.text, ...found };
@@ -52,15 +55,6 @@ export function observationOf(secret: TlsData | { readonly kind: 'missing' }): S
   if (secret.kind === 'missing') return { kind: 'missing' };
   if (secret.kind === 'valid') return { kind: 'valid', certificate: secret.certificate };
   return { kind: 'broken', message: secret.message, keyMismatch: secret.keyMismatch };
-}
-
-/** Undefined when parsing fails: OpenSSL's reason can quote the input, so it is dropped. */
-function parsed<Result>(parse: () => Result): Result | undefined {
-  try {
-    return parse();
-  } catch {
-    return undefined;
-  }
 }
 
 /** What a certificate's Secret (`kubernetes.io/tls`, read by Hive) holds. */
@@ -78,7 +72,7 @@ export async function readTlsSecret(kubernetes: KubernetesApi, secret: ObjectKey
   if (found === undefined) return { kind: 'missing' };
   const { metadata, type, data } = found;
   if (type === TLS_TYPE) return { metadata, replaceable: true, ...parseTlsData(data) };
-  const message = `${describeObject(SECRETS, secret)} is of type ${String(type)}, not ${TLS_TYPE}.`;
+  const message = `${describeObject(SECRETS, secret)} is of type ${oneLine(String(type), MAX_TYPE_LENGTH)}, not ${TLS_TYPE}.`;
   return { kind: 'broken', replaceable: false, metadata, message };
 }
 

@@ -57,6 +57,26 @@ test.each([
     { ...dataOf(pair), 'tls.key': encode(other.keyPem) },
     'tls.key is not the key of the certificate in tls.crt.',
   ],
+  [
+    'a certificate of a negative serial number',
+    dataOf(selfSigned({ serialHex: 'ff' })),
+    'tls.crt is a certificate whose serial number is negative or has more than 20 octets.',
+  ],
+  [
+    'a certificate of a serial number of 21 octets',
+    dataOf(selfSigned({ serialHex: '01'.repeat(21) })),
+    'tls.crt is a certificate whose serial number is negative or has more than 20 octets.',
+  ],
+  [
+    'a certificate of thousands of names',
+    dataOf(selfSigned({ dnsNames: Array.from({ length: 3_000 }, (_, index) => `n${index}.example.com`) })),
+    'tls.crt is a certificate of more than 32 KiB.',
+  ],
+  [
+    'a key of 50 KB',
+    { ...dataOf(pair), 'tls.key': encode(pair.keyPem + 'A'.repeat(50_000)) },
+    'tls.key has more than 16 KiB.',
+  ],
   ['something huge', { ...dataOf(pair), 'tls.crt': 'A'.repeat(400_000) }, 'tls.crt is larger than 256 KiB.'],
   ['a number', { ...dataOf(pair), 'tls.crt': 5 }, 'tls.crt is not a string.'],
 ])('a Secret with %s is broken, with the reason', (_name, data, message) => {
