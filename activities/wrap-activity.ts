@@ -10,7 +10,7 @@ const MAX_RETRY_DELAY_MS = 5 * 60_000;
 const EXPECTED_CODES = new Set<string>(['acme/pending', 'dns/pending', 'dns/notVisible', 'temporal/workerStopping']);
 
 /** Converts a failure for Temporal: type = code, details = [FailureInfo], nextRetryDelay from `notBefore`. */
-function toApplicationFailure(info: FailureInfo): ApplicationFailure {
+export function toApplicationFailure(info: FailureInfo): ApplicationFailure {
   const delay = info.notBefore === undefined ? undefined : Math.max(1, Date.parse(info.notBefore) - Date.now());
   const retryable =
     delay === undefined ? info.retry === 'transient' : delay <= MAX_RETRY_DELAY_MS && info.retry !== 'onChange';

@@ -40,7 +40,7 @@ const MANAGEMENT_CLUSTER = {
   managementCluster: withDefault('CERTMAN_MANAGEMENT_CLUSTER', dnsLabel, 'hive', {
     example: 'hive-prod-01',
     meaning:
-      'Name of the management cluster, on which Hive runs. Part of every workflow ID: do not change it once certificates have been issued.',
+      'Name of the management cluster, on which Hive runs, unique in the Temporal namespace. Part of every workflow ID and of the task queue: do not change it once certificates have been issued.',
   }),
   namespace: withDefault('CERTMAN_NAMESPACE', namespaceName, 'certman-operator', {
     example: 'certman-operator',

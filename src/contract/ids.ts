@@ -3,8 +3,10 @@
 import { digestOf } from '../certificates/digest.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 
-/** The task queue that every worker polls. */
-export const TASK_QUEUE = 'certman';
+/** The task queue of everything that acts on one management cluster: only workers of that cluster poll it. */
+export function taskQueueOf(managementCluster: string): string {
+  return `certman/${managementCluster}`;
+}
 
 /** Maximum of ids and Keyword search attributes: SQL persistence has VARCHAR(255), below the server's default limit. */
 const MAX_KEYWORD_LENGTH = 255;
@@ -35,7 +37,8 @@ export function clusterWorkflowId(cluster: ClusterIdentity): string {
 export function issuanceWorkflowId(cluster: ClusterIdentity, bundleName: string, attempt: number): string {
   const { managementCluster, namespace, name, uid } = cluster;
   return withinMaxLength(
-    (whole) => `issue/${managementCluster}/${namespace}/${whole(name)}/${uid}/${whole(bundleName)}/${attempt}`,
+    (whole) =>
+      `${issuancePrefixOf(managementCluster)}${namespace}/${whole(name)}/${uid}/${whole(bundleName)}/${attempt}`,
     MAX_NAME_IN_ISSUANCE_ID,
   );
 }
@@ -49,6 +52,13 @@ export function workflowIdPrefixes(
   if (named === undefined) return prefixes;
   const names = new Set([named.name, truncated(named.name, MAX_NAME_IN_CLUSTER_ID)]);
   return prefixes.flatMap((prefix) => [...names].map((name) => `${prefix}${named.namespace}/${name}/`));
+}
+
+/** Whether a workflow acts on this management cluster, by its id. */
+export function isWorkflowOf(managementCluster: string, workflowId: string): boolean {
+  if (workflowId === watchWorkflowId(managementCluster)) return true;
+  const prefixes = [...workflowIdPrefixes(managementCluster), issuancePrefixOf(managementCluster)];
+  return prefixes.some((prefix) => workflowId.startsWith(prefix));
 }
 
 /** A workflow execution as Temporal lists it. */
@@ -86,6 +96,10 @@ export function certClusterOf({ namespace, name }: Pick<ClusterIdentity, 'namesp
 
 function prefixOf(managementCluster: string, kind?: ClusterIdentity['kind']): string {
   return `${kind === undefined ? 'cluster' : 'request'}/${managementCluster}/`;
+}
+
+function issuancePrefixOf(managementCluster: string): string {
+  return `issue/${managementCluster}/`;
 }
 
 /** Truncates names only in ids that would be too long. @param write the id, with each name as `name` returns it. */

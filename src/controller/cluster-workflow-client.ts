@@ -73,8 +73,8 @@ export class ClusterWorkflowClient {
 
   /** Clusters with a running workflow; visibility is about a second behind. @param condition to add to the query. */
   async listRunning(condition = ''): Promise<readonly ClusterIdentity[]> {
-    const { client, managementCluster, signal } = this.#options;
-    const query = `WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"${condition}`;
+    const { client, managementCluster, taskQueue, signal } = this.#options;
+    const query = `TaskQueue = "${taskQueue}" AND WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"${condition}`;
     const clusters = await this.#retry('list the workflows of clusters', async () => {
       const found: ClusterIdentity[] = [];
       for await (const execution of listExecutions(client(), { query, pageSize: PAGE_SIZE }, CALL_TIMEOUT_MS)) {

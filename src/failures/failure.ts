@@ -53,6 +53,7 @@ const RETRY_MODES = {
   'temporal/unreachable': 'transient',
   'temporal/workerStopping': 'transient',
   'worker/lost': 'transient',
+  'worker/otherManagementCluster': 'onChange',
   'names/none': 'onChange',
   'names/invalid': 'onChange',
   'names/tooMany': 'onChange',

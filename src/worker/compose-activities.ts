@@ -8,11 +8,13 @@ import { createWatchActivities } from '../../activities/watch.ts';
 import { AcmeClientSource } from '../acme/client-source.ts';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Activities } from '../contract/activities.ts';
+import { taskQueueOf } from '../contract/ids.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
+import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -20,10 +22,13 @@ import { createMetrics } from '../observability/metrics.ts';
 import { VERSION } from '../version.ts';
 import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
+import { createManagementClusterCheck } from './management-cluster-check.ts';
 
 /** The activities, their interceptors, and the end of what they use. */
 export interface ComposedActivities extends Required<Pick<WorkerOptions, 'interceptors'>> {
   readonly activities: Activities;
+  /** The management cluster's API server. */
+  readonly kubernetes: KubernetesApi;
   readonly close: () => Promise<void>;
 }
 
@@ -77,13 +82,14 @@ export function composeActivities(
   });
   const fleetMetrics = new FleetMetricsExporter({
     registry,
-    list: listCompletedIssuances(client),
+    list: listCompletedIssuances(client, taskQueueOf(configuration.managementCluster)),
     onError: (error) =>
       logger.warn({ error }, 'could not count the issued certificates; the next count is in 5 minutes'),
   });
   const decommission = { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs };
   const { keyType, acmeProfile: profile, managementCluster, resyncIntervalMs, extraRecord } = configuration;
   return {
+    kubernetes,
     activities: {
       ...createKubernetesActivities({ kubernetes, settings, caHost, decommission }),
       ...createAcmeActivities({ ca, kubernetes, settings: { keyType, profile } }),
@@ -103,7 +109,10 @@ export function composeActivities(
       }),
     },
     interceptors: {
-      activity: [createActivityMetricsInterceptor(metrics, () => fleetMetrics.certificateIssued())],
+      activity: [
+        createActivityMetricsInterceptor(metrics, () => fleetMetrics.certificateIssued()),
+        createManagementClusterCheck(managementCluster),
+      ],
     },
     close: async () => {
       fleetMetrics.close();

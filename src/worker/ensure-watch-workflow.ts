@@ -1,46 +1,142 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
-import { TASK_QUEUE, watchWorkflowId } from '../contract/ids.ts';
+import { taskQueueOf, watchWorkflowId } from '../contract/ids.ts';
+import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
+import { CertmanError } from '../failures/failure.ts';
+import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
+import { readClusterUid } from '../kubernetes/objects/cluster-uid.ts';
 import type { Logger } from '../observability/logging.ts';
 import { registerSearchAttributes } from './namespace-setup.ts';
 
 const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
-/** Each check makes two requests. */
+/** At rest, each check makes two requests. */
 const CHECK_INTERVAL_MS = 2 * 60_000;
 
-/** Keeps it running: a user can terminate the workflow, and a Temporal server can be replaced by an empty one. */
+/** No retry can mend it: the worker ends. */
+class NameTakenError extends CertmanError {}
+
+type NamedCluster = Pick<Configuration, 'managementCluster' | 'temporal'>;
+
+/**
+ * Makes the name this cluster's own by starting its watch workflow, which records the cluster's uid; retries until the
+ * API server and Temporal respond. @param onWaiting gets each failure's reason. @returns the uid.
+ * @throws CertmanError `configuration/invalid` when the name is another cluster's; the reason of `signal`.
+ */
+export async function claimManagementCluster(
+  client: Client,
+  kubernetes: KubernetesApi,
+  cluster: NamedCluster,
+  logger: Logger,
+  signal: AbortSignal,
+  onWaiting: (reason: string) => void,
+): Promise<string> {
+  const api = kubernetes.withSignal(signal);
+  const claim = async (): Promise<string> => {
+    const uid = await readClusterUid(api);
+    await startWatchUnlessRunning(client, cluster, uid);
+    return uid;
+  };
+  onWaiting(`The management cluster is being identified.`);
+  return await retryUntilAborted(claim, signal, (error, backoff) => {
+    onWaiting(`The management cluster cannot be identified yet: ${reasonOf(error)}`);
+    logger.warn({ error, retry: `in ${backoff} ms` }, 'waiting to identify the management cluster');
+  });
+}
+
+/**
+ * Keeps the watch running: a user can terminate the workflow, and a Temporal server can be replaced by an empty one.
+ * @throws CertmanError `configuration/invalid` when another cluster has taken the name meanwhile.
+ */
 export async function ensureWatchWorkflow(
   client: Client,
   connection: NativeConnection,
-  { managementCluster, temporal }: Configuration,
+  cluster: NamedCluster,
+  clusterUid: string,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const workflowId = watchWorkflowId(managementCluster);
-  let backoff = MIN_BACKOFF_MS;
-  let started = false;
-  while (!signal.aborted) {
-    try {
-      // The caller has registered them before the first start.
-      if (started) await registerSearchAttributes(connection, temporal.namespace, logger);
-      await client.workflow.start('managementClusterWatch', {
-        workflowId,
-        taskQueue: TASK_QUEUE,
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        args: [{ managementCluster }],
-        staticSummary: `Watches the ClusterDeployments of ${managementCluster}`,
-      });
-      started = true;
-      backoff = MIN_BACKOFF_MS;
+  const workflowId = watchWorkflowId(cluster.managementCluster);
+  const check = async (): Promise<void> => {
+    await registerSearchAttributes(connection, cluster.temporal.namespace, logger);
+    await startWatchUnlessRunning(client, cluster, clusterUid);
+  };
+  try {
+    for (;;) {
       await sleep(CHECK_INTERVAL_MS, undefined, { signal });
+      await retryUntilAborted(check, signal, (error, backoff) =>
+        logger.warn({ error, workflowId, retry: `in ${backoff} ms` }, 'the watch workflow could not be started'),
+      );
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** A closed watch counts too: whoever terminates it does not give the name away. */
+async function startWatchUnlessRunning(client: Client, cluster: NamedCluster, clusterUid: string): Promise<void> {
+  const { managementCluster } = cluster;
+  const workflowId = watchWorkflowId(managementCluster);
+  const latest = await describeWatch(client, workflowId);
+  if (latest !== undefined) refuseOtherCluster(latest.memo, cluster, clusterUid);
+  if (latest?.status.name === 'RUNNING') return;
+  await client.workflow.start('managementClusterWatch', {
+    workflowId,
+    taskQueue: taskQueueOf(managementCluster),
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    args: [{ managementCluster }],
+    memo: { [CLUSTER_UID_MEMO]: clusterUid },
+    staticSummary: `Watches the ClusterDeployments of ${managementCluster}`,
+  });
+  // Of two workers that start it at once, the other's may be the one that runs.
+  refuseOtherCluster((await describeWatch(client, workflowId))?.memo, cluster, clusterUid);
+}
+
+async function describeWatch(client: Client, workflowId: string) {
+  try {
+    return await client.workflow.getHandle(workflowId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function refuseOtherCluster(
+  memo: Readonly<Record<string, unknown>> | undefined,
+  { managementCluster, temporal }: NamedCluster,
+  clusterUid: string,
+): void {
+  const owner = memo?.[CLUSTER_UID_MEMO];
+  if (owner === clusterUid) return;
+  const workflowId = watchWorkflowId(managementCluster);
+  throw new NameTakenError({
+    code: 'configuration/invalid',
+    message: `The name ${managementCluster} (CERTMAN_MANAGEMENT_CLUSTER) belongs to another management cluster in the Temporal namespace ${temporal.namespace}: its workflow ${workflowId} watches the cluster whose Namespace kube-system has the uid ${String(owner)}; here it is ${clusterUid}.`,
+    remedy: `Set CERTMAN_MANAGEMENT_CLUSTER to a name that no other cluster of the Temporal namespace has. If the other cluster no longer exists, see "Several management clusters" in docs/operations.md.`,
+  });
+}
+
+/** @throws NameTakenError; the reason of `signal`. */
+async function retryUntilAborted<Result>(
+  attempt: () => Promise<Result>,
+  signal: AbortSignal,
+  onFailure: (error: unknown, backoffMs: number) => void,
+): Promise<Result> {
+  for (let backoff = MIN_BACKOFF_MS; ; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
+    signal.throwIfAborted();
+    try {
+      return await attempt();
     } catch (error) {
-      if (signal.aborted) return;
-      logger.warn({ error, workflowId, retry: `in ${backoff} ms` }, 'the watch workflow could not be started');
-      await sleep(backoff, undefined, { signal }).catch(() => undefined);
-      backoff = Math.min(backoff * 2, MAX_BACKOFF_MS);
+      signal.throwIfAborted();
+      if (error instanceof NameTakenError) throw error;
+      onFailure(error, backoff);
+      await sleep(backoff, undefined, { signal });
     }
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n')[0] ?? '').slice(0, 300) : String(error);
 }

@@ -8,11 +8,15 @@ const PAGE_SIZE = 1_000;
 /** A page that takes longer fails; the next listing asks for it again. */
 const PAGE_TIMEOUT_MS = 60_000;
 
-/** Lists Temporal's visibility store page by page, over the worker's own connection. */
-export function listCompletedIssuances(client: Client, pageSize = PAGE_SIZE): ListCompletedIssuances {
+/** Lists those of a task queue in Temporal's visibility store page by page, over the worker's own connection. */
+export function listCompletedIssuances(
+  client: Client,
+  taskQueue: string,
+  pageSize = PAGE_SIZE,
+): ListCompletedIssuances {
   return async function* list(closedSince, signal) {
     const since = new Date(closedSince).toISOString();
-    const query = `WorkflowType = 'certificateIssuance' AND ExecutionStatus = 'Completed' AND CloseTime >= '${since}'`;
+    const query = `TaskQueue = '${taskQueue}' AND WorkflowType = 'certificateIssuance' AND ExecutionStatus = 'Completed' AND CloseTime >= '${since}'`;
     for await (const execution of listExecutions(client, { query, pageSize }, PAGE_TIMEOUT_MS)) {
       signal.throwIfAborted();
       if (execution.closeTime === undefined) continue;

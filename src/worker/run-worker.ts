@@ -3,12 +3,12 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Configuration } from '../configuration/load-configuration.ts';
-import { TASK_QUEUE } from '../contract/ids.ts';
+import { taskQueueOf } from '../contract/ids.ts';
 import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
 import { startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
 import { composeActivities } from './compose-activities.ts';
-import { ensureWatchWorkflow } from './ensure-watch-workflow.ts';
+import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { installRuntime } from './install-runtime.ts';
 import { checkRetention, registerSearchAttributes } from './namespace-setup.ts';
 import { connectToTemporal } from './temporal-connection.ts';
@@ -31,7 +31,6 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       health.notReady('The Temporal namespace is being prepared.');
       await registerSearchAttributes(connection, temporal.namespace, logger);
       await checkRetention(connection, temporal.namespace, logger);
-      health.notReady('The worker is being created.');
       await runTemporalWorker(configuration, logger, signal, connection, registry, health);
     } finally {
       await connection.close();
@@ -54,8 +53,13 @@ async function runTemporalWorker(
   for (const patch of unknownPatches(heldBackPatches ?? [])) logger.warn({ patch }, unknownPatchText(patch));
   const identity = configuration.identity ?? defaultIdentity();
   const client = new Client({ connection, namespace, identity });
-  const { close, ...served } = composeActivities(configuration, client, logger, registry, signal);
+  const { close, kubernetes, ...served } = composeActivities(configuration, client, logger, registry, signal);
   try {
+    // Before the first poll: this worker must not run a task of another cluster that has the same name.
+    const clusterUid = await claimManagementCluster(client, kubernetes, configuration, logger, signal, (reason) =>
+      health.notReady(reason),
+    );
+    health.notReady('The worker is being created.');
     const worker = await Worker.create({ ...workerOptions(configuration, identity), ...served, connection });
     const stop = (): void => {
       health.notReady('The worker is shutting down.');
@@ -67,17 +71,24 @@ async function runTemporalWorker(
     else signal.addEventListener('abort', stop, { once: true });
     health.running(worker, connection);
     logger.info(
-      { identity, taskQueue: TASK_QUEUE, managementCluster, deploymentName, buildId, heldBackPatches },
+      {
+        identity,
+        taskQueue: taskQueueOf(managementCluster),
+        managementCluster,
+        deploymentName,
+        buildId,
+        heldBackPatches,
+      },
       'the worker is running',
     );
     const watching = AbortSignal.any([signal, ended.signal]);
-    const watch = ensureWatchWorkflow(client, connection, configuration, logger, watching);
+    const watch = ensureWatchWorkflow(client, connection, configuration, clusterUid, logger, watching).finally(stop);
     try {
-      await running;
+      await Promise.all([running, watch]);
     } finally {
       ended.abort();
       signal.removeEventListener('abort', stop);
-      await watch;
+      await Promise.allSettled([running, watch]);
     }
     logger.info({ identity }, 'the worker has ended');
   } finally {

@@ -1,6 +1,6 @@
 import type { WorkerOptions } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
-import { TASK_QUEUE } from '../contract/ids.ts';
+import { taskQueueOf } from '../contract/ids.ts';
 import { findWorkflowCode } from './workflow-code.ts';
 
 /** Added to the grace period: time for cancelled activities to record that they were cancelled. */
@@ -23,7 +23,7 @@ export function workerOptions(configuration: Configuration, identity: string): W
     ...findWorkflowCode(configuration.workflowBundle),
     ...versioningOptions(configuration),
     namespace: configuration.temporal.namespace,
-    taskQueue: TASK_QUEUE,
+    taskQueue: taskQueueOf(configuration.managementCluster),
     identity,
     maxConcurrentActivityTaskExecutions: configuration.maxConcurrentActivities,
     maxConcurrentWorkflowTaskExecutions: configuration.maxConcurrentWorkflowTasks,

@@ -4,6 +4,8 @@ const HIVE = 'hive.openshift.io';
 
 /** Secrets of the core API. */
 export const SECRETS = resource('', 'v1', 'secrets', 'Secret');
+/** Namespaces of the core API. */
+export const NAMESPACES = resource('', 'v1', 'namespaces', 'Namespace');
 /** ConfigMaps of the core API. */
 export const CONFIG_MAPS = resource('', 'v1', 'configmaps', 'ConfigMap');
 /** Events of the core API. */

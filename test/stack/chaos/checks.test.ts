@@ -1,7 +1,7 @@
 /** The checks of `npm run chaos` notice what they are there for: each fault is put there by hand, on a management cluster that was healthy. */
 import { ChangeResourceRecordSetsCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { clusterWorkflowId, TASK_QUEUE } from '../../../src/contract/ids.ts';
+import { clusterWorkflowId, taskQueueOf } from '../../../src/contract/ids.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { STAGING_LABEL } from '../../../src/kubernetes/objects/staging-secret.ts';
 import { certificateFindings } from '../../chaos/checks/certificates.ts';
@@ -77,7 +77,7 @@ test('an issued certificate that was never in a Secret', async () => {
 
 test('a failed workflow task, a terminated workflow, a running issuance', async () => {
   const { workflow } = lab().client;
-  const unknown = await workflow.start('noSuchWorkflow', { taskQueue: TASK_QUEUE, workflowId: 'unknown' });
+  const unknown = await workflow.start('noSuchWorkflow', { taskQueue: taskQueueOf('hive'), workflowId: 'unknown' });
   await eventually(
     'the workflow task fails',
     () => unknown.fetchHistory(),

@@ -5,7 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
-import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { NAMESPACES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { createDouble } from '../../support/dns/hosted-zones.ts';
@@ -23,7 +23,6 @@ import {
 } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 import { conditionOf, createRequest, deleteRequest } from '../../support/e2e/standalone-requests.ts';
-import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
 
 const lab = useE2eHarness({ pebble: { authzReuse: 100 } });
 

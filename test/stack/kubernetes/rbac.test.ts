@@ -8,6 +8,7 @@ import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
 import { readAwsCredentials, readStsRoles, STS_CONFIG_MAP } from '../../../src/kubernetes/objects/aws-credentials.ts';
+import { readClusterUid } from '../../../src/kubernetes/objects/cluster-uid.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
@@ -17,6 +18,7 @@ import {
   CONFIG_MAPS,
   DNS_ZONES,
   EVENTS,
+  NAMESPACES,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
 import { deleteStagingKey, ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
@@ -29,7 +31,6 @@ import {
   OPERATOR_NAMESPACE,
   useManagementCluster,
 } from '../../support/kubernetes/management-cluster.ts';
-import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
@@ -75,6 +76,7 @@ async function completeLifecycle(): Promise<void> {
 
   await createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }).account();
   await readAwsCredentials(certman, { namespace, name: 'aws' });
+  await readClusterUid(certman);
   await lifeOf(view);
 }
 

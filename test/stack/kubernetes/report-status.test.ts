@@ -2,7 +2,7 @@ import { CustomObjectsApi } from '@kubernetes/client-node';
 import { describe, expect, test, vi } from 'vitest';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import { CERTIFICATE_REQUESTS, EVENTS } from '../../../src/kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, EVENTS, NAMESPACES } from '../../../src/kubernetes/objects/resources.ts';
 import {
   bundle,
   clusterKey,
@@ -10,7 +10,6 @@ import {
   useKubernetesActivities,
 } from '../../support/kubernetes/kubernetes-activities.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
-import { NAMESPACES } from '../../support/kubernetes/namespaces.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
 

@@ -42,10 +42,11 @@ async function issuance(
   nameSet: string,
   end: 'completed' | 'failed',
   reason = 'SecretMissing',
+  queue = QUEUE,
 ): Promise<void> {
   await client.workflow.start('certificateIssuance', {
     workflowId: id,
-    taskQueue: QUEUE,
+    taskQueue: queue,
     typedSearchAttributes: [
       { key: CertNames, value: [...dnsNames] },
       { key: CertNameSet, value: nameSet },
@@ -55,7 +56,7 @@ async function issuance(
   const task = await client.connection.withDeadline(Date.now() + WAIT_TIMEOUT_MS, () =>
     client.workflowService.pollWorkflowTaskQueue({
       namespace: 'default',
-      taskQueue: { name: QUEUE },
+      taskQueue: { name: queue },
       identity: 'test',
     }),
   );
@@ -78,14 +79,15 @@ const signal = new AbortController().signal;
 async function listed(): Promise<readonly ClosedIssuance[]> {
   const found: ClosedIssuance[] = [];
   // Pages of two, so that there is more than one.
-  for await (const one of listCompletedIssuances(client, 2)(Date.now() - 3_600_000, signal)) found.push(one);
+  for await (const one of listCompletedIssuances(client, QUEUE, 2)(Date.now() - 3_600_000, signal)) found.push(one);
   return found;
 }
 
-it('counts issued certificates on every page, and no failed issuances', async () => {
+it('counts issued certificates on every page, and neither failed issuances nor those of other management clusters', async () => {
   const apps = ['api.a.openshiftapps.com', '*.apps.a.openshiftapps.com'];
   for (const id of ['1', '2', '3']) await issuance(`issue/${id}`, apps, 'digest-a', 'completed');
   await issuance('issue/4', ['api.b.openshift.com'], 'digest-b', 'completed');
+  await issuance('issue/other', ['api.d.openshift.com'], 'digest-d', 'completed', 'SecretMissing', 'other-queue');
   await issuance('issue/5', ['api.c.openshift.com'], 'digest-c', 'failed');
 
   const found = await eventually('four in visibility', listed, (all) => all.length === 4);
@@ -96,7 +98,7 @@ it('counts issued certificates on every page, and no failed issuances', async ()
     apps,
   ]);
 
-  const history = new IssuanceHistory(listCompletedIssuances(client, 2));
+  const history = new IssuanceHistory(listCompletedIssuances(client, QUEUE, 2));
   await history.refresh(Date.now(), signal);
   expect(history.counts(Date.now())).toEqual({
     lastDay: { openshiftCom: 1, openshiftAppsCom: 3 },

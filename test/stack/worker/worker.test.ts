@@ -1,20 +1,21 @@
-/** `certman worker` as a process, with a real Temporal server that is stopped and started. */
+/** `certman worker` as a process, with a real API server, and a real Temporal server that is stopped and started. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../../local/stack/process/ports.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
+import { CLUSTER_UID_MEMO } from '../../../src/contract/management-cluster-watch.ts';
 import { SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
 import { type CommandProcess, endProcesses, startCertman } from '../../support/process/certman-process.ts';
 import { startTemporalServer, type TemporalServer } from '../../support/temporal/temporal-server.ts';
 import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
+import { useStack } from '../../support/vitest/use-stack.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certman-worker-'));
 let temporal: TemporalServer;
 
-/** For an API server that is unavailable throughout: liveness must not depend on it. */
 function unreachableKubeconfig(port: number): string {
   const path = join(folder, 'kubeconfig');
   const config = {
@@ -38,7 +39,7 @@ interface WorkerSettings extends Readonly<Record<string, string>> {
 async function settings(): Promise<WorkerSettings> {
   return {
     TEMPORAL_ADDRESS: temporal.address,
-    KUBECONFIG: unreachableKubeconfig(await freePort()),
+    KUBECONFIG: useStack().kubernetes.adminKubeconfig,
     CERTMAN_MANAGEMENT_CLUSTER: 'hive-1',
     CERTMAN_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
@@ -96,6 +97,45 @@ describe('a worker', () => {
     const sdk = await fetch(`http://${environment.CERTMAN_SDK_METRICS_ADDRESS}/metrics`);
     expect(await sdk.text()).toContain('temporal_');
   });
+
+  it('is alive, polls nothing and says why while it cannot identify its management cluster', async () => {
+    const port = await freePort();
+    const environment = { ...(await settings()), KUBECONFIG: unreachableKubeconfig(port) };
+    const worker = await startCertman(['worker'], environment);
+    await worker.waitForOutput(/waiting to identify the management cluster/);
+    const get = answersOf(environment);
+    expect(await get('/healthz')).toEqual({ status: 200, body: 'ok\n' });
+    const waiting = await get('/readyz');
+    expect(waiting.status).toBe(503);
+    expect(waiting.body).toContain(`The management cluster cannot be identified yet: `);
+    expect(worker.output()).not.toContain('the worker is running');
+    worker.signal('SIGTERM');
+    expect(await worker.waitForExit()).toBe('code 0');
+  });
+
+  it.each(['terminated', 'running'])(
+    'fails under the name of another management cluster, whose watch is %s',
+    async (state) => {
+      const { client, close } = await temporal.connect();
+      const name = `taken-${state}`;
+      try {
+        const watch = await client.workflow.start('managementClusterWatch', {
+          workflowId: watchWorkflowId(name),
+          taskQueue: 'nobody',
+          memo: { [CLUSTER_UID_MEMO]: 'another-uid' },
+        });
+        if (state === 'terminated') await watch.terminate();
+        const environment = { ...(await settings()), CERTMAN_MANAGEMENT_CLUSTER: name };
+        const refused = await startCertman(['worker'], environment);
+        expect(await refused.waitForExit()).toBe('code 2');
+        expect(refused.output()).toContain(`The name ${name} (CERTMAN_MANAGEMENT_CLUSTER) belongs to another`);
+        expect(refused.output()).toContain('Set CERTMAN_MANAGEMENT_CLUSTER to a name that no other cluster');
+        expect(refused.output()).not.toContain('the worker is running');
+      } finally {
+        await close();
+      }
+    },
+  );
 
   it('fails to start twice on the same address, and names the setting', async () => {
     const environment = await settings();

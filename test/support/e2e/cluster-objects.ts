@@ -15,10 +15,10 @@ import {
   CLUSTER_DEPLOYMENTS,
   DNS_ZONES,
   EVENTS,
+  NAMESPACES,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
-import { NAMESPACES } from '../kubernetes/namespaces.ts';
 import type { E2eHarness } from './harness.ts';
 
 /** The objects of a cluster on the management cluster, as plain objects that tests can change. */

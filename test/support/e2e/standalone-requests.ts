@@ -3,8 +3,7 @@ import { withHiveClient } from '../../../local/stack/management-cluster/clients.
 import { AWS } from '../../../local/stack/versions.ts';
 import { type KubernetesObject, type ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { objectPath } from '../../../src/kubernetes/api/resource-path.ts';
-import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { NAMESPACES } from '../kubernetes/namespaces.ts';
+import { CERTIFICATE_REQUESTS, NAMESPACES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import type { E2eCluster } from './clusters.ts';
 import type { E2eHarness } from './harness.ts';
 

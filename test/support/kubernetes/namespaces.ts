@@ -4,9 +4,7 @@
  */
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import type { ResourceType } from '../../../src/kubernetes/api/kubernetes-api.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
-
-export const NAMESPACES: ResourceType = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' };
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, NAMESPACES } from '../../../src/kubernetes/objects/resources.ts';
 
 export class TestNamespaces {
   readonly #admin: KubernetesClient;

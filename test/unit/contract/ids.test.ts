@@ -6,6 +6,7 @@ import {
   clusterWorkflowId,
   identityOfWorkflow,
   issuanceWorkflowId,
+  isWorkflowOf,
   watchWorkflowId,
   workflowIdPrefixes,
 } from '../../../src/contract/ids.ts';
@@ -121,6 +122,21 @@ describe('ids of workflows', () => {
       'request/mc/ns/demo/',
     ]);
   });
+});
+
+it('workflows belong to the management cluster in their ids, and to no other whose name begins like it', () => {
+  const cluster = { ...MAX_IDENTITY, managementCluster: 'hive-1' };
+  const ids = [
+    watchWorkflowId('hive-1'),
+    clusterWorkflowId(cluster),
+    clusterWorkflowId({ ...cluster, kind: undefined }),
+    issuanceWorkflowId(cluster, 'primary', 1),
+  ];
+  for (const id of ids) {
+    expect(isWorkflowOf('hive-1', id)).toBe(true);
+    for (const other of ['hive', 'hive-10', 'hive-2']) expect(isWorkflowOf(other, id)).toBe(false);
+  }
+  expect(isWorkflowOf('hive-1', 'by-hand')).toBe(false);
 });
 
 it('CertCluster is namespace and name, as much of them as a Keyword may have', () => {
