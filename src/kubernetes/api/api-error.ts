@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
+import { oneLine } from '../../failures/printable.ts';
 import { parseRetryAfter } from '../../failures/retry-after.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
+const MAX_REASON_LENGTH = 100;
 /** A longer Retry-After is taken as a mistake: the API server asks for seconds. */
 const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
@@ -55,7 +57,7 @@ export interface ApiResponse {
 export function apiError(what: string, response: ApiResponse, now = Date.now()): CertmanError {
   const status = parseStatus(response.text);
   const code = codeOf(response.status, status);
-  const reason = status?.reason === undefined ? '' : ` ${status.reason}`;
+  const reason = status?.reason === undefined ? '' : ` ${oneLine(status.reason, MAX_REASON_LENGTH)}`;
   const message = redact(status?.message || response.text.trim().split('\n', 1)[0] || 'no reason given');
   // The API server repeats the header in the Status.
   const retryAfter = response.retryAfter ?? status?.details.retryAfterSeconds?.toString();
@@ -68,9 +70,19 @@ export function apiError(what: string, response: ApiResponse, now = Date.now()):
   });
 }
 
-/** The failure of a request. There was no response: connection refused or lost, time-out, response too large. */
+/** A response that is larger than any single object: a list has to be asked for in smaller pages. */
+export class ResponseTooLargeError extends CertmanError {
+  constructor(origin: string, cause: unknown) {
+    const message = `The Kubernetes API at ${origin} answered with more than certman reads at once.`;
+    super({ code: 'kubernetes/unexpected', message, remedy: REMEDIES['kubernetes/unexpected'], cause });
+    this.name = 'ResponseTooLargeError';
+  }
+}
+
+/** The failure of a request. There was no usable response: connection refused or lost, time-out, response too large. */
 export function toCertmanError(origin: string, cause: unknown): CertmanError {
   if (cause instanceof CertmanError) return cause;
+  if (errorCodeOf(cause) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return new ResponseTooLargeError(origin, cause);
   const why = cause instanceof Error ? describeCause(cause) : 'unknown reason';
   return new CertmanError({
     code: 'kubernetes/unreachable',
@@ -131,7 +143,7 @@ function describeCause(error: Error): string {
   return redact(text.includes(code) ? text : `${text} (${code})`);
 }
 
-/** Removes what could be key material: an admission plugin may quote a field's value. */
+/** Removes what could be key material or control a terminal: an admission plugin may quote a field's value. */
 function redact(text: string): string {
-  return text.replaceAll(/[A-Za-z0-9+/_=-]{80,}/g, '[…]').slice(0, MAX_MESSAGE_LENGTH);
+  return oneLine(text.replaceAll(/[A-Za-z0-9+/_=-]{80,}/g, '[…]'), MAX_MESSAGE_LENGTH);
 }

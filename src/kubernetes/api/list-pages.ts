@@ -1,10 +1,11 @@
 /** Paged lists: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
 import { z } from 'zod';
-import { malformedResponseError } from './api-error.ts';
+import { malformedResponseError, ResponseTooLargeError } from './api-error.ts';
 import type { KubernetesObject, ListOptions, ResourceType, WatchConnection } from './kubernetes-api.ts';
 import { collectionPath } from './resource-path.ts';
 
-const PAGE_SIZE = 500;
+/** Halved while an answer is too large: anyone who may create objects decides on their size. */
+const MAX_PAGE_SIZE = 100;
 
 /** One page of a list. */
 export interface ListPage {
@@ -29,13 +30,22 @@ export async function* listPages(
   const what = `list ${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`;
   const accept = acceptMetadata(options, 'PartialObjectMetadataList');
   const query = buildQuery(options, {
-    limit: String(PAGE_SIZE),
     ...(resourceVersion !== undefined && { resourceVersion, resourceVersionMatch: 'Exact' }),
   });
+  let limit = MAX_PAGE_SIZE;
+  const getPage = async (): Promise<unknown> => {
+    for (;;) {
+      query.set('limit', String(limit));
+      try {
+        return await connection.getJson(`${path}?${query.toString()}`, { accept, what, signal });
+      } catch (error) {
+        if (!(error instanceof ResponseTooLargeError) || limit === 1) throw error;
+        limit = Math.floor(limit / 2);
+      }
+    }
+  };
   for (;;) {
-    const page = pageSchema.safeParse(
-      await connection.getJson(`${path}?${query.toString()}`, { accept, what, signal }),
-    );
+    const page = pageSchema.safeParse(await getPage());
     if (!page.success) throw malformedResponseError(what, 'something that is no list');
     const { metadata, items } = page.data;
     const objects = (items ?? []).map((item) => {

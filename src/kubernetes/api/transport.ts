@@ -7,10 +7,10 @@ import { CertmanError } from '../../failures/failure.ts';
 import { type ApiResponse, apiError, toCertmanError } from './api-error.ts';
 import type { StreamOptions } from './kubernetes-api.ts';
 
-/** One page of a list (500 objects) fits with room; one object is at most etcd's 1.5 MiB. */
-const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
-/** One event of a watch carries one object: etcd's 1.5 MiB with room for JSON's escapes. */
-const MAX_LINE_LENGTH = 8 * 1024 * 1024;
+/** Any single object fits: etcd's 1.5 MiB, of which each octet may be an escape of six in JSON. */
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+/** One event of a watch carries one object. */
+const MAX_LINE_LENGTH = MAX_RESPONSE_BYTES;
 const MAX_ERROR_BODY_LENGTH = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Bookmarks come about once a minute; the connection of a stream that is silent for longer may be dead. */
@@ -103,14 +103,22 @@ export class Transport {
         throw apiError(`watch ${path.split('?', 1)[0]}`, refusal);
       }
       const decoder = new TextDecoder();
-      let rest = '';
+      /** The parts of a line that has not ended. */
+      let parts: string[] = [];
+      let length = 0;
       for await (const chunk of body) {
         // The time that the consumer takes is not the server's silence.
         clearTimeout(timer);
-        const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-        rest = lines.pop() ?? '';
-        if (rest.length > MAX_LINE_LENGTH) throw new Error(`a line longer than ${MAX_LINE_LENGTH} characters`);
-        for (const line of lines) if (line !== '') yield line;
+        const [start = '', ...lines] = decoder.decode(chunk, { stream: true }).split('\n');
+        parts.push(start);
+        length += start.length;
+        if (length > MAX_LINE_LENGTH) throw new Error(`a line longer than ${MAX_LINE_LENGTH} characters`);
+        const rest = lines.pop();
+        if (rest !== undefined) {
+          for (const line of [parts.join(''), ...lines]) if (line !== '') yield line;
+          parts = [rest];
+          length = rest.length;
+        }
         timer = startTimer();
       }
       // A last line without its newline is cut: the consumer resumes from the one before.

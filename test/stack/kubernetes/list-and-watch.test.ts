@@ -67,7 +67,8 @@ describe('a list of 1,200', () => {
     const observer = observeMaps();
     await listed(observer);
     expect(observer.names).toEqual(new Set(all));
-    expect(observer.events.map((event) => event.kind)).toEqual(['listing', 'page', 'page', 'page', 'listed']);
+    const pages = Array.from({ length: 12 }, () => 'page');
+    expect(observer.events.map((event) => event.kind)).toEqual(['listing', ...pages, 'listed']);
     onTestFinished(async () => void (await managementCluster().admin.delete(CONFIG_MAPS, { namespace, name: 'late' })));
     await make('late');
     await observer.until('the late one', () => observer.changes.includes('applied late'));
@@ -98,6 +99,29 @@ describe('a list of 1,200', () => {
     await listed(observer);
     expect(observer.names).toEqual(new Set(all));
   });
+});
+
+test('objects of any size are listed, in pages of fewer, and watched', async () => {
+  const content = 'x'.repeat(1_000_000);
+  const names = Array.from({ length: 70 }, (_, index) => `large-${index}`);
+  for (let start = 0; start < names.length; start += 10) {
+    const some = names.slice(start, start + 10);
+    const data = { content };
+    await Promise.all(
+      some.map((name) => managementCluster().admin.create(CONFIG_MAPS, { metadata: { namespace, name }, data })),
+    );
+  }
+  onTestFinished(async () => {
+    for (const name of names) await managementCluster().admin.delete(CONFIG_MAPS, { namespace, name });
+  });
+  const observer = observeMaps();
+  await listed(observer);
+  expect(observer.names).toEqual(new Set(names));
+  expect(observer.errorCodes).toEqual([]);
+  const limits = proxy.seen.filter(isList).map(({ path }) => /limit=(\d+)/.exec(path)?.[1]);
+  expect(limits.slice(0, 5)).toEqual(['100', '50', '25', '12', '12']);
+  await make('small');
+  await observer.until('the next object', () => observer.changes.includes('applied small'));
 });
 
 describe('resuming', () => {
