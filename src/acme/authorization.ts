@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
 import type { AcmeClient } from './client.ts';
 import { describeProblem, identifierSchema, problemCode, problemSchema } from './problems.ts';
 import { acmeUrlSchema } from './url.ts';
@@ -52,12 +53,16 @@ export function authorizedName({ identifier, wildcard }: Authorization): string 
   return `${wildcard === true ? '*.' : ''}${identifier.value}`;
 }
 
+function shownName(authorization: Authorization): string {
+  return oneLine(authorizedName(authorization), 255);
+}
+
 /** The DNS-01 challenge of an authorization. @throws CertmanError `acme/unexpected` when the CA offers none. */
 export function dns01Challenge(authorization: Authorization, ca: AcmeClient): Challenge & { readonly token: string } {
   const challenge = authorization.challenges.find((candidate) => candidate.type === 'dns-01');
   if (challenge?.token !== undefined) return { ...challenge, token: challenge.token };
   const offered = authorization.challenges.map((candidate) => candidate.type).join(', ') || 'none';
-  const message = `The CA ${ca.host} offers no dns-01 challenge for ${authorizedName(authorization)} (offered: ${offered}).`;
+  const message = `The CA ${ca.host} offers no dns-01 challenge for ${shownName(authorization)} (offered: ${oneLine(offered, 200)}).`;
   throw new CertmanError({ code: 'acme/unexpected', message });
 }
 
@@ -97,7 +102,7 @@ export function failedAuthorizationsError(failed: readonly Authorization[], ca: 
   const code = problems.map(problemCode).find((candidate) => candidate !== undefined && SPECIFIC_CODES.has(candidate));
   const named = failed.map((authorization, index) => {
     const words = describeProblem(problems[index]) || `its authorization is ${authorization.status}`;
-    return `${authorizedName(authorization)}: ${words}`;
+    return `${shownName(authorization)}: ${words}`;
   });
   const shown = named.slice(0, MAX_NAMES_SHOWN);
   if (named.length > shown.length) shown.push(`and ${named.length - shown.length} more names`);

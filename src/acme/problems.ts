@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CertmanError, type FailureCode, type FailureParts } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
 import type { TransportResponse } from './transport.ts';
 
@@ -7,15 +8,16 @@ const ACME_ERROR_PREFIX = 'urn:ietf:params:acme:error:';
 
 /** An identifier (RFC 8555 §9.7.7). */
 export const identifierSchema = z.object({ type: z.string().max(64), value: z.string().max(512) });
+/** One malformed member must not hide the type, by which the retry is decided. */
 const singleProblemSchema = z.object({
-  type: z.string().max(512).optional(),
-  detail: z.string().max(64_000).optional(),
-  identifier: identifierSchema.optional(),
+  type: z.string().max(512).optional().catch(undefined),
+  detail: z.string().max(64_000).optional().catch(undefined),
+  identifier: identifierSchema.optional().catch(undefined),
 });
 
 /** A problem document (RFC 7807, RFC 8555 §6.7) with its subproblems (§6.7.1). */
 export const problemSchema = singleProblemSchema.extend({
-  subproblems: z.array(singleProblemSchema).max(1000).optional(),
+  subproblems: z.array(singleProblemSchema).max(1000).optional().catch(undefined),
 });
 /** A problem document (RFC 8555 §6.7). */
 export type Problem = z.infer<typeof problemSchema>;
@@ -129,6 +131,8 @@ export function problemCode(problem: Problem | undefined): FailureCode | undefin
 }
 
 const MAX_DETAIL_LENGTH = 500;
+const MAX_NAME_LENGTH = 253;
+const MAX_TYPE_LENGTH = 100;
 const MAX_SUBPROBLEMS = 5;
 
 /** The CA's description of a problem with up to five subproblems, on one line of bounded length; '' if none. */
@@ -142,13 +146,8 @@ export function describeProblem(problem: Problem | undefined): string {
 }
 
 function describeSingleProblem(problem: z.infer<typeof singleProblemSchema>): string {
-  const name = problem.identifier === undefined ? '' : `${oneLine(problem.identifier.value)}: `;
-  const type = problem.type === undefined ? '' : ` [${problem.type.replace(ACME_ERROR_PREFIX, '')}]`;
-  return `${name}${oneLine(problem.detail ?? '')}${type}`.trim();
-}
-
-function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- replaces control characters
-  const line = text.replace(/[\s\u0000-\u001f\u007f]+/g, ' ').trim();
-  return line.length <= MAX_DETAIL_LENGTH ? line : `${line.slice(0, MAX_DETAIL_LENGTH)}…`;
+  const name = problem.identifier === undefined ? '' : `${oneLine(problem.identifier.value, MAX_NAME_LENGTH)}: `;
+  const type =
+    problem.type === undefined ? '' : ` [${oneLine(problem.type.replace(ACME_ERROR_PREFIX, ''), MAX_TYPE_LENGTH)}]`;
+  return `${name}${oneLine(problem.detail ?? '', MAX_DETAIL_LENGTH)}${type}`.trim();
 }

@@ -3,6 +3,7 @@ import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { AcmeClient } from './client.ts';
 import { AcmeProblemError } from './problems.ts';
+import { acmeUrlSchema } from './url.ts';
 
 const HOUR_MS = 3_600_000;
 /** Bounds for Retry-After (RFC 9773 §4.3.2). */
@@ -19,11 +20,7 @@ const instant = z.iso.datetime({ offset: true }).max(64);
 const renewalInfoSchema = z.object({
   suggestedWindow: z.object({ start: instant, end: instant }),
   // For people only: the window counts without a malformed one.
-  explanationURL: z
-    .url({ protocol: /^https?$/ })
-    .max(2048)
-    .optional()
-    .catch(undefined),
+  explanationURL: acmeUrlSchema.optional().catch(undefined),
 });
 
 /** The CA's answer about the renewal of one certificate (RFC 9773 §4). */

@@ -1,6 +1,7 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { clusterStatus } from '../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../contract/ids.ts';
+import { oneLine } from '../failures/printable.ts';
 
 const ACTIVITY_DESCRIPTIONS: Readonly<Record<string, string>> = {
   placeOrder: 'placing the order',
@@ -25,7 +26,7 @@ export async function describeCurrentActivity(client: Client, workflowId: string
     const attempt = pending?.attempt ?? 1;
     if (attempt <= 1) return description;
     const failure = pending?.lastFailure?.message ?? undefined;
-    return `${description} (attempt ${attempt}${failure === undefined ? '' : `; the last one: ${failure}`})`;
+    return `${description} (attempt ${attempt}${failure === undefined ? '' : `; the last one: ${oneLine(failure)}`})`;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;

@@ -1,8 +1,14 @@
 import { CertmanError } from '../failures/failure.ts';
+import { oneLine, printable } from '../failures/printable.ts';
 
-/** Results, to stdout. */
+/** Results, to stdout. Texts come from outside, and a terminal obeys control characters: they are written as `\u001b`. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${printable(text)}\n`);
+}
+
+/** Clears the terminal, for a result that replaces the one before. */
+export function clearTerminal(): void {
+  if (process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H');
 }
 
 /** A command's result, as JSON with --json, else as text. */
@@ -14,14 +20,14 @@ export function formatResult<Result>(
   return options.json === true ? JSON.stringify(result) : asText(result);
 }
 
-/** Progress, hints and errors, to stderr: piped output holds results only. */
+/** Progress, hints and errors, to stderr: piped output holds results only. Text as for {@link print}. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printable(text)}\n`);
 }
 
-/** Columns as wide as their widest cell, without blanks at line ends. */
+/** Columns as wide as their widest cell, without blanks at line ends. A cell is one line, whatever it contains. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows].map((row) => row.map((cell) => oneLine(cell)));
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
     .map((row) =>

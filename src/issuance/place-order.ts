@@ -11,7 +11,10 @@ import {
 } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
+import { normalizeName } from '../certificates/dns-name.ts';
 import type { PendingChallenge, PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
+import { CertmanError } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
 import type { IssuanceContext } from './context.ts';
 
 const progressSchema = z.object({ orderUrl: z.string() });
@@ -22,14 +25,14 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   const { dnsNames, replaces } = input;
   const earlier = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
   const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
-  const open = resumed === undefined ? undefined : await challengesOf(ca, resumed);
+  const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, dnsNames);
   if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
 
   const order = await placeNewOrder(ca, { dnsNames, profile: settings.profile, replaces }, ({ message }) =>
     log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
   );
   context.record({ orderUrl: order.url });
-  const challenges = await challengesOf(ca, order);
+  const challenges = await challengesOf(ca, order, dnsNames);
   if (challenges === undefined) throw await orderFailure(ca, order);
   return placedOrder(ca, order, challenges, input);
 }
@@ -40,15 +43,30 @@ async function resumableOrder(ca: AcmeClient, url: string, dnsNames: readonly st
 }
 
 /** The challenges to answer before the order becomes ready; undefined when it cannot become ready. */
-async function challengesOf(ca: AcmeClient, order: Order): Promise<PendingChallenge[] | undefined> {
+async function challengesOf(
+  ca: AcmeClient,
+  order: Order,
+  dnsNames: readonly string[],
+): Promise<PendingChallenge[] | undefined> {
   if (order.status === 'invalid') return undefined;
   if (order.status !== 'pending') return [];
   const all = await Promise.all(order.authorizations.map((url) => fetchAuthorization(ca, url)));
   if (all.some(isFailed)) return undefined;
+  requireOrdered(ca, all, dnsNames);
   return all
     .filter((authorization) => authorization.status === 'pending')
     .sort(byName)
     .map((authorization) => pendingChallenge(ca, authorization));
+}
+
+/** The name of an authorization becomes that of a TXT record. @throws CertmanError `acme/unexpected` for any other name. */
+function requireOrdered(ca: AcmeClient, all: readonly Authorization[], dnsNames: readonly string[]): void {
+  const ordered = new Set(dnsNames.map((name) => normalizeName(name).replace(/^\*\./, '')));
+  const other = all.find(({ identifier }) => identifier.type !== 'dns' || !ordered.has(identifier.value.toLowerCase()));
+  if (other === undefined) return;
+  const name = oneLine(authorizedName(other), 255);
+  const message = `The CA ${ca.host} asks to authorize ${name}, which was not ordered.`;
+  throw new CertmanError({ code: 'acme/unexpected', message });
 }
 
 /** CAs list authorizations in any order; every attempt returns them in the same one. */

@@ -1,6 +1,7 @@
 /** Common fields: `cluster` (namespace/name), `bundle`, `workflowId`, `runId`, `activity`, `attempt`, `code`. */
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
 import type { SettingValues } from '../configuration/settings.ts';
+import { printable } from '../failures/printable.ts';
 import { redactFields, redactText } from './redaction.ts';
 
 export type { Logger } from 'pino';
@@ -24,7 +25,8 @@ export function createLogger(
       },
       hooks: { streamWrite: redactText },
     },
-    logFormat === 'text' ? { write: (line) => output.write(asText(line)) } : output,
+    // A terminal obeys control characters; JSON escapes them.
+    logFormat === 'text' ? { write: (line) => output.write(printable(asText(line))) } : output,
   );
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { ReleaseResult } from '../../contract/cluster-certificates.ts';
 import { CertmanError, type FailureInfo } from '../../failures/failure.ts';
+import { oneLine } from '../../failures/printable.ts';
 import { CLUSTER_ARGUMENT, parseClusterName } from '../arguments.ts';
 import { formatResult, print } from '../output.ts';
 
@@ -55,5 +56,5 @@ function describeOutcome({ of, bundleNames, finalizer }: ReleaseResult): string 
 }
 
 function failureLine({ code, message }: FailureInfo): string {
-  return `  ${code}: ${message}`;
+  return `  ${code}: ${oneLine(message)}`;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { CLUSTER_ARGUMENT, type ClusterName, parseClusterName } from '../arguments.ts';
-import { formatResult, print } from '../output.ts';
+import { clearTerminal, formatResult, print } from '../output.ts';
 import { formatCluster, formatFleet } from '../status/status-view.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
@@ -30,7 +30,8 @@ export function statusCommand(): Command {
       if (options.watch !== true) return print(await show(cluster, options));
       for (;;) {
         const shown = await show(cluster, options);
-        print(process.stdout.isTTY ? `\u001b[2J\u001b[H${shown}` : shown);
+        clearTerminal();
+        print(shown);
         await sleep(WATCH_INTERVAL_MS);
       }
     });

@@ -1,6 +1,7 @@
 import { compareUrgency } from '../../certificates/urgency.ts';
 import type { ClusterView } from '../../clusters/cluster-view.ts';
 import { gateOf } from '../../clusters/gate.ts';
+import { oneLine } from '../../failures/printable.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 
 /** One cluster of the fleet. */
@@ -78,7 +79,7 @@ export function formatFleet(report: FleetReport): string {
 export function formatCluster(report: ClusterReport): string {
   const lines = [report.cluster];
   if (report.workflowId !== undefined) lines.push(`  workflow  ${report.workflowId}`);
-  if (report.situation !== undefined) lines.push(`  ${report.situation}`);
+  if (report.situation !== undefined) lines.push(`  ${oneLine(report.situation)}`);
   for (const certificate of report.certificates) lines.push('', ...certificateLines(certificate));
   if (report.certificates.length === 0 && report.situation === undefined)
     lines.push('  It has no certificate bundle to generate.');
@@ -99,7 +100,7 @@ function certificateLines(certificate: CertificateRow): readonly string[] {
     ['next try', instant(certificate.nextAttempt)],
   ];
   return [
-    `  ${certificate.bundle}: ${certificate.state}`,
-    ...fields.flatMap(([name, text]) => (text === undefined ? [] : [`    ${name.padEnd(9)} ${text}`])),
+    `  ${oneLine(`${certificate.bundle}: ${certificate.state}`)}`,
+    ...fields.flatMap(([name, text]) => (text === undefined ? [] : [`    ${name.padEnd(9)} ${oneLine(text)}`])),
   ];
 }

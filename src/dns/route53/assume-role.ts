@@ -27,8 +27,9 @@ export async function assumeRole(
   credentials: SessionCredentials,
   role: { readonly arn: string; readonly region: string; readonly externalId?: string },
 ): Promise<Session> {
-  const sts = new STS({ region: role.region, credentials, maxAttempts: 2, requestHandler: AWS_CONNECTIONS });
   try {
+    // The region comes from the ClusterDeployment: the SDK throws for none, and for one that is no part of a host name.
+    const sts = new STS({ region: role.region, credentials, maxAttempts: 2, requestHandler: AWS_CONNECTIONS });
     const answer = await sts.assumeRole({
       RoleArn: role.arn,
       RoleSessionName: 'certman',

@@ -1,6 +1,7 @@
 /** Names of errors: "Common Errors" and the errors of each action in the API references of Route 53 and STS. */
 import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
+import { oneLine } from '../../failures/printable.ts';
 
 /** By the name of AWS's error without its suffix `Exception`; the last two by Node's or the SDK's code too. */
 const ERROR_NAMES: Readonly<Partial<Record<FailureCode, RegExp>>> = {
@@ -105,6 +106,6 @@ function sanitizedMessage(name: string, message: string): string {
     .replaceAll(/(Credential=)[^/,\s]+/gi, '$1(key id)')
     .replaceAll(/[A-Za-z0-9+/=]{100,}/g, '(token)')
     .trim();
-  const short = clean.length > MAX_MESSAGE_LENGTH ? `${clean.slice(0, MAX_MESSAGE_LENGTH)}…` : clean;
+  const short = oneLine(clean, MAX_MESSAGE_LENGTH);
   return short === '' || short === name ? `${name}.` : `${name}: ${short}${/[.!?…]$/.test(short) ? '' : '.'}`;
 }

@@ -1,6 +1,15 @@
-import { describe, expect, it } from 'vitest';
+import * as fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseClusterName, UsageError } from '../../../src/cli/arguments.ts';
-import { describeError, formatInstant, formatRelative, formatTable } from '../../../src/cli/output.ts';
+import {
+  describeError,
+  formatInstant,
+  formatRelative,
+  formatResult,
+  formatTable,
+  note,
+  print,
+} from '../../../src/cli/output.ts';
 import { byUrgency, type FleetRow, formatCluster, formatFleet } from '../../../src/cli/status/status-view.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 
@@ -100,5 +109,77 @@ describe('a cluster', () => {
     ]) {
       expect(text).toContain(part);
     }
+  });
+});
+
+describe('text from outside', () => {
+  // oxlint-disable-next-line no-control-regex -- what a terminal obeys
+  const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+  const LIMITS = { interruptAfterTimeLimit: 5_000, numRuns: 200 };
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('\u001b]0;title\u0007', '\u001b[2J', '\u009b31m', 'a\r\nns/other  Ready', '\u202etxt.exe'),
+  );
+
+  afterEach(() => vi.restoreAllMocks());
+
+  function written(write: () => void): string {
+    let text = '';
+    for (const stream of [process.stdout, process.stderr]) {
+      vi.spyOn(stream, 'write').mockImplementation((chunk) => {
+        text += String(chunk);
+        return true;
+      });
+    }
+    write();
+    vi.restoreAllMocks();
+    return text;
+  }
+
+  it('cannot control the terminal, in a result, a note or an error', () => {
+    expect(written(() => print('a\u001b[31mb'))).toBe('a\\u001b[31mb\n');
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const error = new CertmanError({ code: 'acme/unexpected', message: text, remedy: text });
+        const shown = written(() => {
+          print(text);
+          note(text);
+          note(describeError(error).message);
+        });
+        expect(shown).not.toMatch(CONTROL);
+      }),
+      LIMITS,
+    );
+  });
+
+  it('adds no line to what is shown of the fleet or of a cluster', () => {
+    const plain = { bundle: 'b', state: 'Ready', message: 'm', dnsNames: ['n'], secretName: 's', issuer: 'i' };
+    const lines = (text: string): number => text.split('\n').length;
+    const cluster = (certificate: typeof plain): string =>
+      formatCluster({
+        source: 'kubernetes',
+        cluster: 'ns/a',
+        situation: certificate.message,
+        certificates: [certificate],
+      });
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const issued = { bundle: text, state: text, message: text, dnsNames: [text], secretName: text, issuer: text };
+        expect(lines(cluster(issued))).toBe(lines(cluster(plain)));
+        const fleet = [{ cluster: 'ns/a', state: text, reason: text, issuer: text }];
+        expect(lines(formatFleet({ source: 'temporal', clusters: fleet }))).toBe(2);
+      }),
+      LIMITS,
+    );
+  });
+
+  it('is the same JSON with --json', () => {
+    fc.assert(
+      fc.property(hostile, (text) => {
+        const shown = written(() => print(formatResult({ json: true }, { text }, String)));
+        expect(JSON.parse(shown)).toEqual({ text });
+      }),
+      LIMITS,
+    );
   });
 });
