@@ -16,7 +16,7 @@ async function noncesOf(answers: readonly TransportResponse[], pooled: readonly 
   };
   const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const account = { key, url: 'https://ca.example/account', directoryUrl: 'https://ca.example/dir' };
-  const session = createSession(account, { send } as unknown as AcmeTransport);
+  const session = createSession(account, { send, trust: () => undefined } as unknown as AcmeTransport);
   for (const nonce of pooled) session.nonces.put(nonce);
   await sendSigned(session, { url: 'https://ca.example/order', payload: {}, kid: account.url }, undefined);
   return nonces;
