@@ -16,12 +16,14 @@ export interface KubernetesActivityDeps {
   readonly kubernetes: KubernetesApi;
   readonly settings: OperatorSettings;
   readonly caHost: () => Promise<string | undefined>;
+  /** Directory host of the CA that may replace certificates of others; undefined: none may. */
+  readonly caChangeAllowedTo?: string | undefined;
   readonly decommission: DecommissionRules;
 }
 
 /** @see KubernetesActivities for what each does. */
 export function createKubernetesActivities(deps: KubernetesActivityDeps): KubernetesActivities {
-  const { settings, caHost, decommission } = deps;
+  const { settings, decommission, caChangeAllowedTo } = deps;
   const statusWriters = {
     requestStatus: new StatusWriter(REQUEST_STATUS),
     bundleStatus: new StatusWriter(BUNDLE_STATUS),
@@ -30,7 +32,10 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
   return {
     applyCertificateRequest: wrapActivity(async (input) => {
       const access = { kubernetes: kubernetes(), settings, ...statusWriters };
-      return { ...(await applyCertificateRequest(access, input)), caHost: await caHost() };
+      const observation = await applyCertificateRequest(access, input);
+      const caHost = await deps.caHost();
+      const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
+      return { ...observation, caHost, ...(caChangeAllowed && { caChangeAllowed }) };
     }),
     reportStatus: wrapActivity((input) => reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input)),
     removeBundle: wrapActivity(async (input) => ({ removed: await deleteBundleObjects(kubernetes(), input) })),

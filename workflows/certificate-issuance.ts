@@ -103,11 +103,11 @@ class Issuance {
   }
 
   async #place(): Promise<PlacedOrder> {
-    const { cluster, dnsNames, resumeOrder, replaces } = this.#input;
+    const { cluster, dnsNames, caHost, resumeOrder, replaces } = this.#input;
     const standaloneRequestUid = cluster.kind === 'CertificateRequest' ? cluster.uid : undefined;
     try {
       const order = await placeOrder.executeWithOptions({ summary: `order ${this.#names}` }, [
-        { dnsNames, resume: resumeOrder, replaces, standaloneRequestUid },
+        { caHost, dnsNames, resume: resumeOrder, replaces, standaloneRequestUid },
       ]);
       this.#order = order.orderUrl;
       return order;

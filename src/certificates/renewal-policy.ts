@@ -1,22 +1,12 @@
-import type { CertificateFacts, SecretObservation } from './certificate-facts.ts';
+import { type CaChangeInputs, formerCa } from './ca-change.ts';
+import type { CertificateFacts } from './certificate-facts.ts';
 import { type PlannedRenewal, plannedRenewal, type RenewalRule, type RenewalTerms } from './planned-renewal.ts';
-
-/** Host of Let's Encrypt's production directory (letsencrypt.org/getting-started). */
-const LETS_ENCRYPT_PRODUCTION = 'acme-v02.api.letsencrypt.org';
-
-/** Prefix of every issuer CN of Let's Encrypt's staging environment (letsencrypt.org/docs/staging-environment). */
-const LETS_ENCRYPT_STAGING_ISSUER_PREFIX = '(STAGING)';
 
 const MAX_NAMES_SHOWN = 3;
 
 /** What the policy decides by. */
-export interface RenewalInputs extends RenewalTerms {
-  readonly secret: SecretObservation;
+export interface RenewalInputs extends RenewalTerms, Omit<CaChangeInputs, 'caChangeAllowed'> {
   readonly dnsNames: readonly string[];
-  /** Host of the directory of the CA that issued the certificate in the Secret, if recorded. */
-  readonly issuedByCaHost?: string | undefined;
-  /** Host of the directory that an order would go to now, if known. */
-  readonly caHost?: string | undefined;
   readonly revoked?: boolean;
   readonly renewRequested?: boolean;
 }
@@ -48,14 +38,11 @@ const ORDER_RULES = {
     revoked === true ? `The CA has revoked certificate ${serialNumber}.` : undefined,
   ),
 
-  CaChanged: forCertificate(({ issuerName }, { issuedByCaHost, caHost }) => {
-    if (caHost === undefined || issuedByCaHost?.toLowerCase() === caHost.toLowerCase()) return undefined;
-    const fromStaging =
-      caHost.toLowerCase() === LETS_ENCRYPT_PRODUCTION && issuerName.startsWith(LETS_ENCRYPT_STAGING_ISSUER_PREFIX);
-    // certman-operator records no CA: without a record, only staging certificates are recognized.
-    const issuer = issuedByCaHost ?? (fromStaging ? `${issuerName}, which no client trusts` : undefined);
-    if (issuer === undefined) return undefined;
-    return `The certificate was issued by ${issuer}; certificates now come from ${caHost}.`;
+  // The caller has made sure that the change is allowed (ca-change.ts).
+  CaChanged: forCertificate((_certificate, inputs) => {
+    const former = formerCa(inputs);
+    if (former === undefined) return undefined;
+    return `The certificate was issued by ${former}; certificates now come from ${inputs.caHost}.`;
   }),
 
   Expired: forCertificate(({ notAfter }, { now }) =>

@@ -20,6 +20,10 @@ import {
   wholeNumber,
 } from './values.ts';
 
+const directoryHost = text(
+  'the host of an ACME directory, in lower case',
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:\d{1,5})?$/,
+);
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const dnsLabel = text('a DNS label: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL);
 const A_NAMESPACE = 'the name of a namespace: lower-case letters, digits and dashes, at most 63 characters';
@@ -62,6 +66,12 @@ const CERTIFICATE_AUTHORITY = {
     whenUnset: "Let's Encrypt production or staging, by the host of the account URL",
     example: 'https://acme-v02.api.letsencrypt.org/directory',
     meaning: 'Directory of the ACME CA (RFC 8555 §7.1.1).',
+  }),
+  caChangeAllowedTo: optional('CERTMAN_ALLOW_CA_CHANGE_TO', directoryHost, {
+    whenUnset: 'none',
+    example: 'acme-v02.api.letsencrypt.org',
+    meaning:
+      "Host of the ACME directory of the CA that may replace certificates of other CAs. Without it, an account of another CA than the one that issued a certificate replaces nothing, unless that was Let's Encrypt's staging.",
   }),
   acmeCaBundle: optional('CERTMAN_ACME_CA_BUNDLE', caBundleFile, {
     whenUnset: "Node's own roots",

@@ -33,6 +33,8 @@ export interface PlacedOrder {
 
 /** Input of `placeOrder`. */
 export interface PlaceOrderInput {
+  /** Directory host of the CA that the order was decided for; with an account of another one, nothing is ordered. */
+  readonly caHost?: string;
   readonly dnsNames: readonly string[];
   /** URL of an earlier order, which is resumed if it is still usable. */
   readonly resume?: string;
@@ -151,6 +153,10 @@ export interface RequestObservation {
   readonly secret: SecretObservation;
   /** Directory host of the CA of the present account; absent while there is no usable account. */
   readonly caHost?: string;
+  /** The worker's settings allow that CA to replace certificates of others. */
+  readonly caChangeAllowed?: true;
+  /** Directory host of the CA that issued the bundle's last certificate, as the request's status has it. */
+  readonly issuedByCaHost?: string;
 }
 
 /** What is done about a decommission that cannot be completed. */

@@ -18,7 +18,7 @@ export interface BundleFacts {
   readonly dnsNames: readonly string[];
   /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;
-  /** Directory host of the CA that issued `certificate`, if known. */
+  /** Directory host of the CA that issued `certificate`, else the last one, if known. */
   readonly caHost?: string;
   readonly suggestedWindow?: RenewalWindow;
   /** Serial number of a certificate that was found revoked. */

@@ -12,6 +12,8 @@ export interface CertificateIssuanceInput {
   readonly dnsNames: readonly string[];
   readonly commonName?: string;
   readonly zone: ZoneTarget;
+  /** Directory host of the CA to order from; empty: there was no usable account. */
+  readonly caHost: string;
   /** Why it is ordered, in a sentence. */
   readonly reason: string;
   /** URL of an order that an earlier attempt left open. */

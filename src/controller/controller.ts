@@ -23,7 +23,7 @@ import { KeyedWorkQueue } from './keyed-work-queue.ts';
 import { Poller } from './poller.ts';
 import { type PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 import { runResync } from './resync.ts';
-import { stuckClusterSignaller } from './stuck-clusters.ts';
+import { type SignalStuckClusters, stuckClusterSignaller } from './stuck-clusters.ts';
 
 /** Enough for a fleet that is installed at once, and few enough for Temporal's frontend. */
 const MAX_CONCURRENT_SIGNALS = 32;
@@ -70,8 +70,9 @@ export async function runController(
   const clusters = clusterDeploymentHandler(context, reconciler, requests.onOwnersChanged);
   const ariPoller = new Poller(ariPollClient(context), context);
   const crlPoller = crlSource && new Poller(crlPollClient(context, crlSource), context);
+  const signalStuckClusters = stuckClusterSignaller(context);
   const informers = new Map(
-    informedResources(context, clusters, requests).map((informed) => {
+    informedResources(context, clusters, requests, signalStuckClusters).map((informed) => {
       const { plural } = informed.resource;
       const options = { source, queue, logger, signal, resumeFrom: resumeFrom[plural], onError };
       return [plural, new Informer(informed, options)];
@@ -84,6 +85,8 @@ export async function runController(
   try {
     await Promise.all([
       runInformers([...informers.values()], () => runResync(context, clusters, requests)),
+      // The setting may be new: no object has changed that would signal the clusters that wait for it.
+      settings.caChangeAllowedTo && signalStuckClusters(`A change to the CA ${settings.caChangeAllowedTo} is allowed.`),
       ariPoller.run(),
       crlPoller?.run(),
     ]);
@@ -117,8 +120,8 @@ function informedResources(
   context: ControllerContext,
   clusters: PrimaryEventHandler,
   requests: PrimaryEventHandler,
+  signalStuckClusters: SignalStuckClusters,
 ): readonly InformedResource[] {
-  const signalStuckClusters = stuckClusterSignaller(context);
   return [
     // Optional: without Hive there are standalone CertificateRequests.
     { resource: CLUSTER_DEPLOYMENTS, resumeMode: 'list', optional: true, handler: clusters },

@@ -22,6 +22,7 @@ const progressSchema = z.object({ orderUrl: z.string() });
 /** Resumes an earlier attempt's order while it is usable, else places one. @throws CertmanError of any `acme/` code. */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { ca, log, settings } = context;
+  if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
   const { dnsNames, replaces } = input;
   const earlier = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
   const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
@@ -35,6 +36,15 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   const challenges = await challengesOf(ca, order, dnsNames);
   if (challenges === undefined) throw await orderFailure(ca, order);
   return placedOrder(ca, order, challenges, input);
+}
+
+/** The account was replaced after the order was decided: whether its CA may issue is for the workflow to decide. */
+function otherCaError(present: string, expected: string): CertmanError {
+  return new CertmanError({
+    code: 'acme/caChanged',
+    message: `Nothing was ordered: the ACME account is one of ${present} now, ${expected === '' ? 'and was missing' : `and was one of ${expected}`} when the order was decided.`,
+    remedy: 'certman decides anew by itself.',
+  });
 }
 
 async function resumableOrder(ca: AcmeClient, url: string, dnsNames: readonly string[]): Promise<Order | undefined> {

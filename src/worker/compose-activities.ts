@@ -87,11 +87,18 @@ export function composeActivities(
       logger.warn({ error }, 'could not count the issued certificates; the next count is in 5 minutes'),
   });
   const decommission = { policy: configuration.decommissionPolicy, limitMs: configuration.decommissionLimitMs };
-  const { keyType, acmeProfile: profile, managementCluster, resyncIntervalMs, extraRecord } = configuration;
+  const {
+    keyType,
+    acmeProfile: profile,
+    managementCluster,
+    resyncIntervalMs,
+    extraRecord,
+    caChangeAllowedTo,
+  } = configuration;
   return {
     kubernetes,
     activities: {
-      ...createKubernetesActivities({ kubernetes, settings, caHost, decommission }),
+      ...createKubernetesActivities({ kubernetes, settings, caHost, caChangeAllowedTo, decommission }),
       ...createAcmeActivities({ ca, kubernetes, settings: { keyType, profile } }),
       ...createDnsActivities(dns),
       ...createPropagationActivities(propagation),
@@ -105,7 +112,14 @@ export function composeActivities(
         crlSource,
         logger,
         stopping,
-        settings: { managementCluster, operatorNamespace, resyncIntervalMs, workerName, extraRecord },
+        settings: {
+          managementCluster,
+          operatorNamespace,
+          resyncIntervalMs,
+          workerName,
+          extraRecord,
+          caChangeAllowedTo,
+        },
       }),
     },
     interceptors: {

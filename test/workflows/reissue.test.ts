@@ -136,7 +136,11 @@ describe('a window that the CA moved', () => {
       );
       expect(Date.parse(moved.renewalTime ?? '')).toBeGreaterThanOrEqual(Date.parse(soon.start));
       expect(Date.parse(moved.renewalTime ?? '')).toBeLessThanOrEqual(Date.parse(soon.end));
-      expect(harness.doubles.reports.at(-1)?.suggestedWindow).toEqual(soon);
+      await eventually(
+        'reported',
+        async () => harness.doubles.reports.at(-1)?.suggestedWindow,
+        (reported) => reported?.start === soon.start && reported.end === soon.end,
+      );
       const late = window(certificate?.certId ?? '', 60 * 24 * HOUR_MS, 61 * 24 * HOUR_MS);
       await handleOf(harness, view).signal(renewalWindowChanged, { bundleName: 'primary', window: late });
       await eventually(
@@ -178,10 +182,76 @@ test('a revoked certificate is replaced; a revocation of a replaced one is ignor
   });
 });
 
-test('a change of the CA replaces the certificate, by an order without `replaces`', async () => {
+test.each(['it is not due', 'it is revoked', 'its Secret is missing', 'an operator asks'])(
+  'a change of the CA that nobody has allowed replaces and orders nothing: %s',
+  async (situation) => {
+    await withHarness(async (harness) => {
+      const view = await begun(harness);
+      const { certificate } = await record(harness, view);
+      harness.doubles.caHost = 'another-ca.test';
+      if (situation === 'it is revoked') {
+        const serialNumber = certificate?.serialNumber ?? '';
+        await handleOf(harness, view).signal(certificateRevoked, { bundleName: 'primary', serialNumber });
+      }
+      if (situation === 'its Secret is missing') harness.doubles.secrets.delete('primary-cert');
+      if (situation === 'an operator asks') {
+        const update = handleOf(harness, view).executeUpdate(renew, { args: [{}] });
+        await expect(update).rejects.toMatchObject({
+          cause: { message: expect.stringContaining('ca.test') as string },
+        });
+      } else {
+        await handleOf(harness, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
+      }
+      const kept = await eventually(
+        'kept',
+        () => record(harness, view),
+        ({ state }) => state === 'Waiting',
+      );
+      expect(kept.failure?.code).toBe('acme/caChanged');
+      expect(kept.message).toContain('CERTMAN_ALLOW_CA_CHANGE_TO=another-ca.test');
+      expect(kept.caHost).toBe('ca.test');
+      await eventually(
+        'reported',
+        async () => harness.doubles.reports.at(-1)?.conditions ?? [],
+        (conditions) => conditions.some(({ type, reason }) => type === 'Failing' && reason === 'AcmeCaChanged'),
+      );
+      expect(harness.doubles.countOf('placeOrder')).toBe(1);
+
+      harness.doubles.caHost = 'ca.test';
+      await handleOf(harness, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
+      const restored = await eventually(
+        'Ready',
+        () => record(harness, view),
+        ({ state }) => state === 'Ready',
+      );
+      const isReplaced = situation === 'it is revoked' || situation === 'its Secret is missing';
+      expect(restored.certificate?.serialNumber === certificate?.serialNumber).toBe(!isReplaced);
+    });
+  },
+);
+
+test('a workflow that has lost its record keeps a certificate of the CA that the status of the request names', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    harness.doubles.secrets.set('primary-cert', certificateOf(view, '77'));
+    harness.doubles.issuedByCaHost = 'ca.test';
+    harness.doubles.caHost = 'another-ca.test';
+    await harness.start(view);
+    const kept = await eventually(
+      'kept',
+      () => record(harness, view),
+      ({ state }) => state === 'Waiting',
+    );
+    expect(kept).toMatchObject({ failure: { code: 'acme/caChanged' }, caHost: 'ca.test' });
+    expect(harness.doubles.countOf('placeOrder')).toBe(0);
+  });
+});
+
+test('an allowed change of the CA replaces the certificate, by an order without `replaces`', async () => {
   await withHarness(async (harness) => {
     const view = await begun(harness);
     harness.doubles.caHost = 'another-ca.test';
+    harness.doubles.caChangeAllowed = true;
     await evaluateAgain(harness, view);
     expect((await issuedAndReady(harness, view, 2)).caHost).toBe('another-ca.test');
     expect(lastOrder(harness).replaces).toBeUndefined();
@@ -212,6 +282,7 @@ describe('the limit on one set of names', () => {
       await evaluateAgain(harness, view);
       expect(harness.doubles.issued).toHaveLength(5);
       harness.doubles.caHost = 'another-ca.test';
+      harness.doubles.caChangeAllowed = true;
       await handleOf(harness, view).signal(dependencyChanged, { what: 'The account Secret changed.' });
       expect((await issuedAndReady(harness, view, 6)).caHost).toBe('another-ca.test');
       harness.doubles.caHost = 'ca.test';

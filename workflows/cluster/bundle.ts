@@ -106,7 +106,7 @@ export class Bundle {
   }
 
   /** Records what the Secret holds; drops facts about another certificate. */
-  observe(view: OrderableView, { secret, renewBeforeDays }: RequestObservation): void {
+  observe(view: OrderableView, { secret, renewBeforeDays, issuedByCaHost }: RequestObservation): void {
     const { record } = this;
     const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
     const isSame = certificate === undefined || certificate.fingerprint === record.certificate?.fingerprint;
@@ -114,7 +114,8 @@ export class Bundle {
       dnsNames: view.names.dnsNames,
       secretName: view.secretName,
       renewBeforeDays,
-      ...(isSame ? {} : { caHost: undefined, suggestedWindow: undefined, revokedSerialNumber: undefined }),
+      caHost: (isSame ? record.caHost : undefined) ?? issuedByCaHost,
+      ...(isSame ? {} : { suggestedWindow: undefined, revokedSerialNumber: undefined }),
     };
     if (record.state !== 'Ready') this.#set({ ...record, ...facts, certificate });
     else if (certificate !== undefined) this.#set({ ...record, ...facts, certificate });

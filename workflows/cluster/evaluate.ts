@@ -1,4 +1,5 @@
 import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
+import { refusedCaChange } from '../../src/certificates/ca-change.ts';
 import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
@@ -57,6 +58,8 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     }
     const orderable: OrderableView = { ...view, names };
     bundle.observe(orderable, observation);
+    const refusal = refusedCaChange({ ...observation, issuedByCaHost: bundle.record.caHost });
+    if (refusal !== undefined) return await recordFailure(bundle, view, refusal, caHost);
     const action = decideRenewal(bundle, names.dnsNames, observation);
     if (action.kind === 'sleep') return await waitForRenewal(bundle, action);
     const lastAttempt = lastAttemptOf(bundle.record);

@@ -51,7 +51,8 @@ export async function recordFailure(
     // A failure before the order says nothing about it: its certificate may wait at the CA, with its key staged.
     openOrder: leftovers === undefined ? before?.openOrder : leftovers.openOrder,
   };
-  await showFailing(bundle, lastAttempt, at, { type: 'Warning', reason: 'Failing', message: failure.message });
+  const message = [failure.message, failure.remedy].filter((part) => part !== undefined).join(' ');
+  await showFailing(bundle, lastAttempt, at, { type: 'Warning', reason: 'Failing', message });
   return at;
 }
 

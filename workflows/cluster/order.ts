@@ -81,7 +81,7 @@ export function rateLimitFailure(
 function issuanceInput(
   { record, cluster, name }: Bundle,
   view: OrderableView,
-  { request }: RequestObservation,
+  { request, caHost = '' }: RequestObservation,
   cause: OrderCause,
 ): CertificateIssuanceInput {
   const { certificate, issued, leftoverRecords } = record;
@@ -95,6 +95,7 @@ function issuanceInput(
     dnsNames,
     commonName,
     zone: zoneTargetOf(cluster.view),
+    caHost,
     reason: cause.message,
     resumeOrder: lastAttemptOf(record)?.openOrder,
     leftoverRecords,

@@ -31,7 +31,7 @@ export async function applyCertificateRequest(
   const { namespace } = cluster.identity;
   const object = await ensureRequest(access, { cluster, bundle });
   access.requestStatus.cache(object);
-  const { name, uid, renewBeforeDays } = observeRequest(object);
+  const { name, uid, renewBeforeDays, acmeServer, serialNumber } = observeRequest(object);
   const request = { namespace, name, uid };
   if (bundle.secretName === '') {
     throw new CertmanError({
@@ -50,7 +50,10 @@ export async function applyCertificateRequest(
   }
   if (secret.kind !== 'missing') await adoptSecret(kubernetes, secret.metadata, request);
   else if (isStandalone(cluster.identity)) await requireExclusiveSecret(kubernetes, object, bundle.secretName);
-  return { request, renewBeforeDays, secret: observationOf(secret) };
+  // Of another certificate in the Secret, the issuer is not known.
+  const isReported = secret.kind !== 'valid' || secret.certificate.serialNumber === serialNumber;
+  const issuedByCaHost = isReported ? acmeServer : undefined;
+  return { request, renewBeforeDays, secret: observationOf(secret), issuedByCaHost };
 }
 
 /** The bundle's CertificateRequest: the user's own, which gets only the finalizer, or the one applied for a cluster. */

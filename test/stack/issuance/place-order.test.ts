@@ -103,6 +103,19 @@ describe('placing an order', () => {
     expect(order.challenges).toHaveLength(3);
   });
 
+  it.each(['acme-v02.api.letsencrypt.org', ''])(
+    'orders nothing when it was decided for the CA "%s", but the account is of another one now',
+    async (caHost) => {
+      const { activities, dnsNames, lab } = issuance();
+      lab.proxy.clearSeen();
+      const placing = runAcmeActivity(activities, 'placeOrder', { dnsNames, caHost });
+      const failure = await failureOf(placing);
+      expect(failure).toMatchObject({ code: 'acme/caChanged', retry: 'onChange' });
+      expect(failure.message).toContain(`the ACME account is one of ${new URL(lab.proxy.url).host} now`);
+      expect(issuance().requestCounts()['newOrder']).toBe(0);
+    },
+  );
+
   it('ends at once when it is cancelled', async () => {
     const { activities, lab, dnsNames } = issuance();
     const hang = lab.proxy.inject({ when: isRequestFor('newOrder'), fault: { kind: 'hang' } });

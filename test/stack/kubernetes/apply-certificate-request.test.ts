@@ -73,6 +73,28 @@ describe('applyCertificateRequest', () => {
     });
   });
 
+  test('returns the CA that the status names for the certificate in the Secret, and none for another certificate', async () => {
+    const { view } = await managementCluster().cluster();
+    const { request } = await apply(view);
+    const install = (serialHex: string) =>
+      applyTlsSecret(managementCluster().certman, {
+        request,
+        secretName: bundle.secretName,
+        ...selfSigned({ serialHex }),
+      });
+    const status = { serialNumber: '42', acmeServer: 'ca.example' };
+    await managementCluster().admin.apply(
+      CERTIFICATE_REQUESTS,
+      { metadata: requestKey(view), status },
+      { subresource: 'status' },
+    );
+    expect(await apply(view)).toMatchObject({ secret: { kind: 'missing' }, issuedByCaHost: 'ca.example' });
+    await install('2a');
+    expect(await apply(view)).toMatchObject({ secret: { kind: 'valid' }, issuedByCaHost: 'ca.example' });
+    await install('2b');
+    expect(await apply(view)).not.toHaveProperty('issuedByCaHost', 'ca.example');
+  });
+
   test('rejects a Secret that cannot hold a certificate', async () => {
     const { view } = await managementCluster().cluster();
     await managementCluster().admin.create(SECRETS, { metadata: secretKey(view), type: 'Opaque', data: { a: 'Yg==' } });

@@ -29,6 +29,10 @@ export class ActivityDoubles {
   lifetimeDays = 90;
   /** Directory host of the CA. */
   caHost = 'ca.test';
+  /** Whether that CA may replace certificates of another one. */
+  caChangeAllowed: true | undefined;
+  /** Directory host of the CA that the request's status names. */
+  issuedByCaHost: string | undefined;
   renewBeforeDays: number | undefined;
   readonly #now: () => Promise<number>;
   readonly #overrides: Behaviour = {};
@@ -59,6 +63,8 @@ export class ActivityDoubles {
         ...(this.renewBeforeDays === undefined ? {} : { renewBeforeDays: this.renewBeforeDays }),
         secret: this.secrets.get(bundle.secretName) ?? { kind: 'missing' },
         caHost: this.caHost,
+        ...(this.caChangeAllowed && { caChangeAllowed: this.caChangeAllowed }),
+        ...(this.issuedByCaHost && { issuedByCaHost: this.issuedByCaHost }),
       }),
       reportStatus: async ({ report }) => {
         this.reports.push(report);

@@ -66,7 +66,7 @@ describe('an order now', () => {
       'CaChanged',
       'from staging by its looks, for production',
       { secret: valid(staged), caHost: PRODUCTION },
-      '(STAGING) Wannabe Watercress R11',
+      `was issued by ${STAGING}; certificates now come from ${PRODUCTION}.`,
     ],
     ['Expired', 'expired', { now: Date.parse(good.notAfter) }, `expired at ${good.notAfter}`],
     [
@@ -104,7 +104,7 @@ describe('an order now', () => {
       ['NamesMissing', {}],
       ['Revoked', { dnsNames: staged.dnsNames }],
       ['CaChanged', { revoked: false }],
-      ['Expired', { caHost: STAGING }],
+      ['Expired', { caHost: STAGING, issuedByCaHost: STAGING }],
       ['SuggestedByCa', { now: NOT_BEFORE + DAY_MS }],
       ['RenewRequested', { suggestedWindow: windowOver('of.another') }],
     ];

@@ -58,6 +58,9 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
       const handle = await startAndWaitReady(context, view);
       context.doubles.caHost = 'other-ca.test';
       await handle.signal(dependencyChanged, { what: 'The Secret lets-encrypt-account is of another CA.' });
+      await waitForState(context, view, 'Waiting');
+      context.doubles.caChangeAllowed = true;
+      await handle.signal(dependencyChanged, { what: 'The change is allowed.' });
       return await waitForContinueAsNew(context, view);
     },
   },
