@@ -144,7 +144,8 @@ function permissionOf({ method, path }: SeenRequest): string {
   const url = new URL(path, 'http://api');
   const parts = url.pathname.split('/').filter((part) => part !== '');
   const [group = '', , ...inside] = parts[0] === 'api' ? ['', ...parts.slice(1)] : parts.slice(1);
-  const [plural = '', name, sub] = inside[0] === 'namespaces' ? inside.slice(2) : inside;
+  const isNamespaced = inside[0] === 'namespaces' && inside.length > 2;
+  const [plural = '', name, sub] = isNamespaced ? inside.slice(2) : inside;
   const reading = url.searchParams.get('watch') === 'true' ? 'watch' : name === undefined ? 'list' : 'get';
   const verb = { GET: reading, POST: 'create', PATCH: 'patch', DELETE: 'delete' }[method] ?? method;
   return `${verb} ${group}/${plural}${sub === undefined ? '' : `/${sub}`}`;
