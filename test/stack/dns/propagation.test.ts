@@ -287,6 +287,16 @@ describe('the zone’s own servers', () => {
     expect(notices).toEqual([expect.stringContaining('DNS over HTTPS alone decides')]);
   });
 
+  it('are not queried at an address that is not public, since a DNSZone can name any host', async () => {
+    const notices: string[] = [];
+    const checking = check({ authoritative: { kind: 'auto' }, onWarning: (message) => notices.push(message) });
+    const nameServers = ['127.0.0.1', '169.254.169.254'];
+    const seenBy = await checking.verify({ ...ask('two', 'one'), nameServers }, signal);
+    expect(seenBy).toEqual([new URL(zone.dohUrl).host]);
+    expect(notices).toHaveLength(1);
+    expect(notices[0]?.match(/ERR_ADDRESS_REFUSED/g)).toHaveLength(2);
+  });
+
   it('does not query servers again that do not answer', async () => {
     let asked = 0;
     const silent = (): undefined => {

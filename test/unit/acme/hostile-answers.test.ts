@@ -11,7 +11,10 @@ import { fetchRenewalInfo } from '../../../src/acme/renewal-info.ts';
 import { createSession } from '../../../src/acme/session.ts';
 import { AcmeTransport, type TransportResponse } from '../../../src/acme/transport.ts';
 import { parseAcmeUrl } from '../../../src/acme/url.ts';
+import type { PlaceOrderInput } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+import type { IssuanceContext } from '../../../src/issuance/context.ts';
+import { placeOrder } from '../../../src/issuance/place-order.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 
@@ -132,6 +135,40 @@ describe('whatever the CA answers', () => {
       }),
       LIMITS,
     );
+  });
+});
+
+describe('an authorization', () => {
+  const headers = { 'replay-nonce': 'abc', location: `${BASE}/orders/1` };
+  const context = {
+    settings: { keyType: 'p-256' },
+    attempt: 1,
+    signal: new AbortController().signal,
+    recorded: undefined,
+    record: () => undefined,
+    log: { info: () => undefined },
+  } as unknown as IssuanceContext;
+  const of = (identifier: object) => {
+    const challenges = [{ type: 'dns-01', url: `${BASE}/challenge`, status: 'pending', token: 'abc' }];
+    const authorized = { status: 200, headers, data: { identifier, status: 'pending', challenges } };
+    const ca = clientOf([nonce, { status: 201, headers, data: VALID_ORDER }, authorized]);
+    return placeOrder({ ...context, ca }, { dnsNames: ['a.example.com'] } as PlaceOrderInput);
+  };
+
+  test('for an ordered name gives the name of a TXT record', async () => {
+    const { challenges } = await of({ type: 'dns', value: 'a.example.com' });
+    expect(challenges[0]?.record.name).toBe('_acme-challenge.a.example.com');
+  });
+
+  test.each([
+    { type: 'dns', value: 'b.example.com' },
+    { type: 'dns', value: 'x.a.example.com' },
+    { type: 'ip', value: 'a.example.com' },
+  ])('for %j, which was not ordered, is refused', async (identifier) => {
+    await expect(of(identifier)).rejects.toMatchObject({
+      code: 'acme/unexpected',
+      message: expect.stringContaining('which was not ordered'),
+    });
   });
 });
 
