@@ -23,8 +23,11 @@ export interface ExternalResponse {
   readonly body: Buffer;
 }
 
-/** Whether a request is forwarded, or dropped because its worker has been killed. */
-export type InterceptAction = 'pass' | 'cut';
+/**
+ * Whether a request is forwarded, dropped because its worker has been killed, or refused by the relay with an HTTP status;
+ * for Temporal with a gRPC status. `afterResponse` does not refuse.
+ */
+export type InterceptAction = 'pass' | 'cut' | { readonly refuse: number };
 
 /** Decides about requests at the two instants between which the effect of a kill differs. */
 export interface Interceptor {

@@ -72,13 +72,16 @@ class Connection {
   async handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const { interceptor, onExchange } = this.#options;
     const request = await this.#read(stream, headers);
-    if ((await interceptor.beforeRequest(request)) === 'cut') return this.close();
+    const action = await interceptor.beforeRequest(request);
+    if (action === 'cut') return this.close();
+    if (action !== 'pass') return refuse(stream, action.refuse);
     const response = await this.#forward(stream, headers, request);
     if ((await interceptor.afterResponse(request, response)) === 'cut') {
       onExchange?.(request, response, false);
       return this.close();
     }
-    onExchange?.(request, response, await sendResponse(stream, response));
+    const delivered = await sendResponse(stream, response);
+    onExchange?.(request, response, delivered);
   }
 
   close(): void {
@@ -131,6 +134,13 @@ class Connection {
 
 function statusOf(headers: IncomingHttpHeaders): number {
   return Number(headers['grpc-status'] ?? Number.NaN);
+}
+
+/** Trailers-Only: the status is among the headers. */
+function refuse(stream: ServerHttp2Stream, status: number): void {
+  if (stream.destroyed) return;
+  const headers = { 'content-type': 'application/grpc', 'grpc-status': status, 'grpc-message': 'refused by the relay' };
+  stream.respond({ ':status': 200, ...headers }, { endStream: true });
 }
 
 /** @returns whether the connection was open until everything was written to it. */

@@ -61,7 +61,9 @@ class RelayHandler {
   async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const { interceptor, rewriteResponse } = this.#options;
     const request = await this.#read(incoming);
-    if ((await interceptor.beforeRequest(request)) === 'cut') return resetConnection(incoming);
+    const action = await interceptor.beforeRequest(request);
+    if (action === 'cut') return resetConnection(incoming);
+    if (action !== 'pass') return void response.writeHead(action.refuse).end();
     const upstreamResponse = await this.#forward(incoming, request.body);
     if (isStream(request)) return stream(upstreamResponse, response);
     const answer = await readResponse(upstreamResponse);
