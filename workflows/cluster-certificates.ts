@@ -1,5 +1,5 @@
 /** The only writer of one cluster's certificates. A standalone CertificateRequest is a cluster of one bundle. */
-import { allHandlersFinished, condition, continueAsNew, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, condition, makeContinueAsNewFunc, setHandler } from '@temporalio/workflow';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -13,6 +13,7 @@ import {
   renewalWindowChanged,
   requestClaimed,
 } from '../src/contract/cluster-certificates.ts';
+import { clusterMemo } from '../src/contract/cluster-memo.ts';
 import type { Bundle } from './cluster/bundle.ts';
 import { ClusterCertificates } from './cluster/cluster.ts';
 import { decommission, handOver } from './cluster/decommission.ts';
@@ -90,6 +91,8 @@ async function runOrDecommission(cluster: ClusterCertificates, bundle: Bundle): 
 // A message that arrives meanwhile is never lost: the server refuses the end of a run that has not seen it.
 async function continueAsNewUnless(cluster: ClusterCertificates, isOvertaken: () => boolean): Promise<void> {
   await condition(() => allHandlersFinished() || isOvertaken());
-  if (allHandlersFinished() && !isOvertaken())
-    await continueAsNew<typeof clusterCertificates>(cluster.continueAsNewInput());
+  if (!allHandlersFinished() || isOvertaken()) return;
+  // By default, the next run gets the memo that this one started with.
+  const memo = { ...clusterMemo(cluster.view) };
+  await makeContinueAsNewFunc<typeof clusterCertificates>({ memo })(cluster.continueAsNewInput());
 }

@@ -12,7 +12,8 @@ export interface CachedCertificate {
 
 /** A ClusterDeployment or standalone CertificateRequest as last observed: small, since the controller caches many. */
 export interface CachedCluster extends ClusterRef {
-  readonly digest: string;
+  /** Of the view that Temporal took last; undefined: none, so that the next event or resync signals again. */
+  readonly digest?: string;
   readonly gate: Gate['kind'];
   readonly reason?: GateReason;
   readonly finalizer: boolean;
@@ -23,13 +24,17 @@ export interface CachedCluster extends ClusterRef {
   readonly credentialsSecret?: string;
 }
 
-/** The entry for a view. @param previous the entry of this namespace and name so far. */
-export function toCachedCluster(previous: CachedCluster | undefined, view: ClusterView): CachedCluster {
+/**
+ * The entry for a view.
+ * @param previous the entry of this namespace and name so far.
+ * @param taken whether the workflow needed no signal of it, or Temporal took that.
+ */
+export function toCachedCluster(previous: CachedCluster | undefined, view: ClusterView, taken = true): CachedCluster {
   const gate = gateOf(view);
   const { managementCluster: _constant, ...cluster } = view.identity;
   return {
     ...cluster,
-    digest: clusterDigest(view),
+    digest: taken ? clusterDigest(view) : undefined,
     gate: gate.kind,
     reason: 'reason' in gate ? gate.reason : undefined,
     finalizer: view.finalizer,

@@ -32,6 +32,8 @@ export interface BundleView {
 /** What decides about a cluster's certificates. A standalone CertificateRequest is a cluster of one bundle. */
 export interface ClusterView {
   readonly identity: ClusterIdentity;
+  /** Of the object when it was read; absent: it takes precedence over any other. */
+  readonly resourceVersion?: string;
   readonly deleting: boolean;
   readonly installed: boolean;
   readonly managed: boolean;
@@ -73,16 +75,29 @@ export function deletedClusterView(identity: ClusterIdentity): ClusterView {
   };
 }
 
-/** Digest of a view without certman's own finalizer, whose addition and removal are no news to the workflow. */
+/** Digest of a view without its resourceVersion, and without certman's own finalizer, which is no news to the workflow. */
 export function clusterDigest(view: ClusterView): string {
   return digestOf(comparableJson(view));
 }
 
-/** Whether two views are equal but for certman's own finalizer. */
+/** Whether two views are equal but for resourceVersion and certman's own finalizer. */
 export function sameView(left: ClusterView, right: ClusterView): boolean {
   return comparableJson(left) === comparableJson(right);
 }
 
 function comparableJson(view: ClusterView): string {
-  return canonicalJson({ ...view, finalizer: undefined });
+  return canonicalJson({ ...view, finalizer: undefined, resourceVersion: undefined });
+}
+
+/**
+ * Whether a view was read before another one of the same object; false when a resourceVersion is no integer.
+ * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+ */
+export function isOlderView(view: ClusterView, than: ClusterView): boolean {
+  const [left, right] = [parseResourceVersion(view), parseResourceVersion(than)];
+  return left !== undefined && right !== undefined && left < right;
+}
+
+function parseResourceVersion({ resourceVersion = '' }: ClusterView): bigint | undefined {
+  return /^[1-9]\d*$/.test(resourceVersion) ? BigInt(resourceVersion) : undefined;
 }

@@ -21,17 +21,20 @@ interface PolledCertificate extends CertificateInUse {
 
 /** Polls renewal information (RFC 9773), and signals clusters whose certificate is to be renewed at another time. */
 export function ariPollClient(context: ControllerContext): PollClient<PolledCertificate> {
-  const { cache, ca, workflows, signaller, metrics, logger, signal } = context;
+  const { cache, ca, workflows, signaller, settings, metrics, logger, signal } = context;
   /** By `certId`. */
   const recentSignals = new LRUCache<string, RenewalWindow>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
-  const signalIfMoved = async (certificate: PolledCertificate, window: RenewalWindow): Promise<void> => {
+  /** @returns false when Temporal refused the signal. */
+  const signalIfMoved = async (certificate: PolledCertificate, window: RenewalWindow): Promise<boolean> => {
     const { cluster, bundleName, certId } = certificate;
     // The status may be newer than the poll. A new worker polls all: what the status shows is not signalled again.
     const current = cache.requests.get(certificate.request) ?? certificate.request;
     const suggestedWindow = recentSignals.get(certId) ?? current.suggestedWindow;
-    if (current.certId !== certId || !changesRenewalTime(window, { ...current, suggestedWindow }, Date.now())) return;
-    await signaller.inOrder(cluster, async () => {
+    if (current.certId !== certId || !changesRenewalTime(window, { ...current, suggestedWindow }, Date.now())) {
+      return true;
+    }
+    return await signaller.inOrder(cluster, async () => {
       await workflows.signal(cluster, renewalWindowChanged, { bundleName, window });
       recentSignals.set(certId, window);
       metrics.ariWindowChanges.inc();
@@ -51,8 +54,9 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
       const info = await fetchRenewalInfo(client, certId);
       if (info.kind === 'notOffered') return skipped;
       if (info.kind === 'unknownCertificate') return { kind: 'responded', nextPollAt: info.nextPoll.getTime() };
-      await signalIfMoved(certificate, info.window);
-      return { kind: 'answered', nextPollAt: info.nextPoll.getTime() };
+      const taken = await signalIfMoved(certificate, info.window);
+      const nextPollAt = taken ? info.nextPoll.getTime() : now + settings.resyncIntervalMs;
+      return { kind: 'answered', nextPollAt };
     } catch (failure) {
       signal.throwIfAborted();
       if (!(failure instanceof CertmanError) || failure.code === 'temporal/unreachable') throw failure;

@@ -21,10 +21,11 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     // The cached one is a deleted predecessor of the same name.
     if (cached.uid !== request.uid) return await reconciler.reconcileDeleted(name);
     await signaller.inOrder(name, async () => {
+      if (cached.served) {
+        await workflows.signal(cached, requestClaimed, { clusterDeployment: owner });
+        logger.info({ request: keyOf(name), cluster: owner }, 'A CertificateRequest is no longer standalone');
+      }
       cache.deleteCluster(name);
-      if (!cached.served) return;
-      await workflows.signal(cached, requestClaimed, { clusterDeployment: owner });
-      logger.info({ request: keyOf(name), cluster: owner }, 'A CertificateRequest is no longer standalone');
     });
   };
 

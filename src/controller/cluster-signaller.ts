@@ -28,6 +28,8 @@ export class ClusterSignaller {
   readonly #rateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
   /** By uid: the delayed signal of a cluster, which covers further drift. */
   readonly #delayed = new Map<string, Promise<void>>();
+  /** By uid: what a cluster is still to be signalled, since Temporal refused it. */
+  readonly #refused = new Map<string, { readonly cluster: ClusterRef; readonly what: string }>();
 
   constructor(options: ClusterSignallerOptions) {
     this.#options = options;
@@ -44,17 +46,40 @@ export class ClusterSignaller {
     await Promise.all(clusters.map((cluster) => this.#limitDrift(cluster, what, manager)));
   }
 
+  /** A rejected signal is kept for {@link retryRefused}. */
   async reevaluate(cluster: ClusterRef, what: string): Promise<void> {
     const { workflows, logger } = this.#options;
-    await this.inOrder(cluster, async () => {
+    const taken = await this.inOrder(cluster, async () => {
       await workflows.signal(cluster, dependencyChanged, { what });
       logger.info({ cluster: keyOf(cluster), what }, 'Signalled a cluster to re-evaluate');
     });
+    if (taken) this.#refused.delete(cluster.uid);
+    else this.#refused.set(cluster.uid, { cluster, what });
   }
 
-  /** Sends a signal after those to the same cluster that were queued before it; logs a rejection. */
-  async inOrder(cluster: NamespacedName, send: () => Promise<void>): Promise<void> {
-    await this.#options.queue.add(keyOf(cluster), () => this.unlessRejected(cluster, send));
+  /** Whether clusters are still to be signalled a change of which no object shows that they do not know it. */
+  get hasRefused(): boolean {
+    return this.#refused.size > 0;
+  }
+
+  /** Signals again what Temporal refused. @returns the number of clusters. */
+  async retryRefused(): Promise<number> {
+    const refused = [...this.#refused.values()];
+    await Promise.all(refused.map(({ cluster, what }) => this.reevaluate(cluster, what)));
+    return refused.length;
+  }
+
+  /**
+   * Sends a signal after those to the same cluster that were queued before it.
+   * @returns false when Temporal rejected it, which is logged.
+   */
+  async inOrder(cluster: NamespacedName, send: () => Promise<void>): Promise<boolean> {
+    const sendSignal = async (): Promise<true> => {
+      await send();
+      return true;
+    };
+    const taken = await this.#options.queue.add(keyOf(cluster), () => this.unlessRejected(cluster, sendSignal));
+    return taken === true;
   }
 
   /** @returns undefined when Temporal rejected the request, which is logged and affects no other cluster. */

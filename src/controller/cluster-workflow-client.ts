@@ -13,10 +13,12 @@ import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
 import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../contract/cluster-certificates.ts';
+import { clusterMemo, viewDigestIn } from '../contract/cluster-memo.ts';
 import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contract/ids.ts';
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { keyOf } from './controller-cache.ts';
 
 const MAX_ATTEMPTS = 6;
@@ -24,12 +26,32 @@ const MAX_ATTEMPTS = 6;
 const CALL_TIMEOUT_MS = 20_000;
 const PAGE_SIZE = 1_000;
 
-/** gRPC codes of requests that fail however often they are sent. */
-const NON_RETRYABLE_CODES = new Set([3, 9, 11, 12]);
+/** gRPC codes of requests that fail however often they are sent: INVALID_ARGUMENT, OUT_OF_RANGE. */
+const NON_RETRYABLE_CODES = new Set([3, 11]);
+/**
+ * FAILED_PRECONDITION and UNIMPLEMENTED: during a namespace's failover, and what a load balancer's 404 becomes. They pass,
+ * but can be about one workflow only, and then must not stop the controller.
+ */
+const REFUSAL_CODES = new Set([9, 12]);
 
-/** Temporal rejected a request about one cluster; other clusters are not affected. */
+/** Temporal rejected a request about one cluster, at once or after some attempts; other clusters are not affected. */
 export class SignalRejected extends Error {
   override readonly name = 'SignalRejected';
+}
+
+/** A cluster with a running workflow. */
+export interface RunningCluster extends ClusterIdentity {
+  /** Digest of the view that the workflow observed last; undefined when it does not say. */
+  readonly viewDigest?: string;
+}
+
+/** A running workflow as Temporal knows it now, without the delay of lists. */
+export interface RunningWorkflow {
+  /** By its search attribute. */
+  readonly state: string;
+  readonly viewDigest?: string;
+  /** Whether it has signals or results that it has not processed yet. */
+  readonly busy: boolean;
 }
 
 /** How the workflows of clusters are reached and started. */
@@ -38,6 +60,7 @@ export interface ClusterWorkflowClientOptions {
   readonly managementCluster: string;
   readonly taskQueue: string;
   readonly signal: AbortSignal;
+  readonly metrics: Pick<Metrics, 'workflowListFailures'>;
 }
 
 /** Methods throw `SignalRejected`, CertmanError `temporal/unreachable` after some attempts, or the signal's reason. */
@@ -65,34 +88,52 @@ export class ClusterWorkflowClient {
     );
   }
 
-  /** Clusters whose workflows wait or fail, or whose decommission is held up. */
-  async listWaitingOrFailing(): Promise<readonly ClusterIdentity[]> {
+  /**
+   * Clusters whose workflows wait or fail, or whose decommission is held up. @throws as {@link listRunning}.
+   * @param reasons of the failure, by condition reason; default: any.
+   */
+  async listWaitingOrFailing(reasons?: readonly string[]): Promise<readonly ClusterIdentity[]> {
     const blocked = `(${CertState.name} = "Decommissioning" AND ${CertReason.name} != "Decommissioning")`;
-    return await this.listRunning(` AND (${CertState.name} IN ("Waiting", "Failing") OR ${blocked})`);
+    const among = reasons && ` AND ${CertReason.name} IN (${reasons.map((reason) => `"${reason}"`).join(', ')})`;
+    return await this.listRunning(` AND (${CertState.name} IN ("Waiting", "Failing") OR ${blocked})${among ?? ''}`);
   }
 
-  /** Clusters with a running workflow; visibility is about a second behind. @param condition to add to the query. */
-  async listRunning(condition = ''): Promise<readonly ClusterIdentity[]> {
+  /**
+   * Clusters with a running workflow; visibility is about a second behind. @param condition to add to the query.
+   * @throws CertmanError `temporal/visibilityUnavailable`.
+   */
+  async listRunning(condition = ''): Promise<readonly RunningCluster[]> {
     const { client, managementCluster, taskQueue, signal } = this.#options;
     const query = `TaskQueue = "${taskQueue}" AND WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"${condition}`;
-    const clusters = await this.#retry('list the workflows of clusters', async () => {
-      const found: ClusterIdentity[] = [];
+    const list = async (): Promise<readonly RunningCluster[]> => {
+      const found: RunningCluster[] = [];
       for await (const execution of listExecutions(client(), { query, pageSize: PAGE_SIZE }, CALL_TIMEOUT_MS)) {
         signal.throwIfAborted();
         const cluster = identityOfWorkflow(managementCluster, execution);
-        if (cluster !== undefined) found.push(cluster);
+        if (cluster !== undefined) found.push({ ...cluster, viewDigest: viewDigestIn(execution.memo) });
       }
       return found;
-    });
-    return clusters ?? [];
+    };
+    try {
+      return (await this.#retry('list the workflows of clusters', list)) ?? [];
+    } catch (cause) {
+      if (!isTemporalFailure(cause)) throw cause;
+      this.#options.metrics.workflowListFailures.inc();
+      throw new CertmanError({ code: 'temporal/visibilityUnavailable', message: cause.message, cause });
+    }
   }
 
-  /** State of a cluster's workflow by its search attribute; undefined when none runs. */
-  async describeState(cluster: ClusterRef): Promise<string | undefined> {
+  /** @returns undefined when none runs. */
+  async describe(cluster: ClusterRef): Promise<RunningWorkflow | undefined> {
     const what = `describe the workflow of ${keyOf(cluster)}`;
     const description = await this.#retry(what, () => this.#handle(cluster).describe());
     if (description?.status.name !== 'RUNNING') return undefined;
-    return description.typedSearchAttributes.get(CertState) ?? 'Pending';
+    const { typedSearchAttributes, memo, raw } = description;
+    return {
+      state: typedSearchAttributes.get(CertState) ?? 'Pending',
+      viewDigest: viewDigestIn(memo),
+      busy: Boolean(raw.pendingWorkflowTask),
+    };
   }
 
   #handle(cluster: ClusterRef) {
@@ -107,7 +148,6 @@ export class ClusterWorkflowClient {
     evenIfCompleted: boolean,
   ): Promise<void> {
     const { identity } = view;
-    const { managementCluster, namespace, name, uid } = identity;
     const input: ClusterCertificatesInput = { cluster: view };
     await this.#retry(`signal ${signal} to the workflow of ${keyOf(identity)}`, () =>
       this.#options.client().workflow.signalWithStart('clusterCertificates', {
@@ -122,8 +162,8 @@ export class ClusterWorkflowClient {
           { key: CertCluster, value: certClusterOf(identity) },
           { key: CertState, value: gateOf(view).kind === 'decommission' ? 'Decommissioning' : 'Pending' },
         ],
-        memo: { managementCluster, namespace, name, uid },
-        staticSummary: `Certificates of ${keyOf(identity)} on ${managementCluster}`.slice(0, 180),
+        memo: { ...clusterMemo(view) },
+        staticSummary: `Certificates of ${keyOf(identity)} on ${identity.managementCluster}`.slice(0, 180),
       }),
     );
   }
@@ -144,7 +184,7 @@ export class ClusterWorkflowClient {
         const grpc = [error, error instanceof Error && error.cause].find((one) => isGrpcServiceError(one));
         if (grpc === undefined) throw error;
         const details = grpc.details.slice(0, 500);
-        if (NON_RETRYABLE_CODES.has(grpc.code)) {
+        if (NON_RETRYABLE_CODES.has(grpc.code) || (attempt >= MAX_ATTEMPTS && REFUSAL_CODES.has(grpc.code))) {
           throw new SignalRejected(`Temporal refused to ${what}: ${details}`, { cause: error });
         }
         if (attempt >= MAX_ATTEMPTS) {
@@ -159,6 +199,10 @@ export class ClusterWorkflowClient {
       await pause(backoffDelay(attempt, { first: 200, max: 3_000 }), signal);
     }
   }
+}
+
+function isTemporalFailure(error: unknown): error is SignalRejected | CertmanError {
+  return error instanceof SignalRejected || isFailure(error, 'temporal/unreachable');
 }
 
 /** Lists workflow executions; each page, not the whole list, has `pageTimeoutMs`. @throws the client's error. */

@@ -23,13 +23,16 @@ import { KeyedWorkQueue } from './keyed-work-queue.ts';
 import { Poller } from './poller.ts';
 import { type PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 import { runResync } from './resync.ts';
-import { type SignalStuckClusters, stuckClusterSignaller } from './stuck-clusters.ts';
+import { type StuckClusterSignals, stuckClusterSignals } from './stuck-clusters.ts';
 
 /** Enough for a fleet that is installed at once, and few enough for Temporal's frontend. */
 const MAX_CONCURRENT_SIGNALS = 32;
 const MAX_PENDING_SIGNALS = 2_000;
 /** Signals under way when the controller stops get this long. */
 const MAX_DRAIN_MS = 5_000;
+
+/** Kinds whose changes no object of a cluster shows: a refused signal of one is known to this process only. */
+const DEPENDENCY_PLURALS: ReadonlySet<string> = new Set([SECRETS, CONFIG_MAPS, DNS_ZONES].map(({ plural }) => plural));
 
 /** What differs between runs of the controller. */
 export interface ControllerRun {
@@ -50,7 +53,7 @@ export async function runController(
   dependencies: ControllerDependencies,
   { resumeFrom, taskQueue, signal: aborted, onStart }: ControllerRun,
 ): Promise<WatchCheckpoint> {
-  const { settings, logger, client, crlSource, source, exposeFleet } = dependencies;
+  const { settings, logger, client, crlSource, source, metrics, exposeFleet } = dependencies;
   const { managementCluster } = settings;
   const failed = new AbortController();
   const signal = AbortSignal.any([aborted, failed.signal]);
@@ -59,7 +62,7 @@ export async function runController(
   };
 
   const queue = new KeyedWorkQueue(MAX_CONCURRENT_SIGNALS, MAX_PENDING_SIGNALS);
-  const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue, signal });
+  const workflows = new ClusterWorkflowClient({ client, managementCluster, taskQueue, signal, metrics });
   const kubernetes = dependencies.kubernetes.withSignal(signal);
   const shared = { ...dependencies, kubernetes, queue, workflows, signal };
   const cache = new ControllerCache();
@@ -70,23 +73,25 @@ export async function runController(
   const clusters = clusterDeploymentHandler(context, reconciler, requests.onOwnersChanged);
   const ariPoller = new Poller(ariPollClient(context), context);
   const crlPoller = crlSource && new Poller(crlPollClient(context, crlSource), context);
-  const signalStuckClusters = stuckClusterSignaller(context);
+  const stuckClusters = stuckClusterSignals(context);
   const informers = new Map(
-    informedResources(context, clusters, requests, signalStuckClusters).map((informed) => {
+    informedResources(context, clusters, requests, stuckClusters).map((informed) => {
       const { plural } = informed.resource;
       const options = { source, queue, logger, signal, resumeFrom: resumeFrom[plural], onError };
       return [plural, new Informer(informed, options)];
     }),
   );
 
-  onStart(() => checkpointOf(informers));
+  const checkpoint = (): WatchCheckpoint => checkpointOf(informers, context.signaller);
+  onStart(checkpoint);
   const ari = () => ({ certificates: ariPoller.answeredCount, failing: ariPoller.failing });
   const hideMetrics = exposeFleet(fleetSnapshot(cache, ari));
   try {
     await Promise.all([
       runInformers([...informers.values()], () => runResync(context, clusters, requests)),
       // The setting may be new: no object has changed that would signal the clusters that wait for it.
-      settings.caChangeAllowedTo && signalStuckClusters(`A change to the CA ${settings.caChangeAllowedTo} is allowed.`),
+      settings.caChangeAllowedTo &&
+        stuckClusters.signalAll(`A change to the CA ${settings.caChangeAllowedTo} is allowed.`),
       ariPoller.run(),
       crlPoller?.run(),
     ]);
@@ -97,12 +102,14 @@ export async function runController(
     await Promise.race([queue.drain(), delay(MAX_DRAIN_MS, undefined, { ref: false })]);
   }
   failed.signal.throwIfAborted();
-  return checkpointOf(informers);
+  return checkpoint();
 }
 
-function checkpointOf(informers: ReadonlyMap<string, Informer>): WatchCheckpoint {
+function checkpointOf(informers: ReadonlyMap<string, Informer>, { hasRefused }: ClusterSignaller): WatchCheckpoint {
   const checkpoint: Record<string, string> = {};
   for (const [plural, { resourceVersion }] of informers) {
+    // Without a position, the next worker lists, and signals the clusters that wait.
+    if (hasRefused && DEPENDENCY_PLURALS.has(plural)) continue;
     if (resourceVersion !== undefined) checkpoint[plural] = resourceVersion;
   }
   return checkpoint;
@@ -120,7 +127,7 @@ function informedResources(
   context: ControllerContext,
   clusters: PrimaryEventHandler,
   requests: PrimaryEventHandler,
-  signalStuckClusters: SignalStuckClusters,
+  stuckClusters: StuckClusterSignals,
 ): readonly InformedResource[] {
   return [
     // Optional: without Hive there are standalone CertificateRequests.
@@ -130,15 +137,15 @@ function informedResources(
       resource: SECRETS,
       resumeMode: 'watch',
       metadataOnly: true,
-      handler: secretHandler(context, signalStuckClusters),
+      handler: secretHandler(context, stuckClusters),
     },
     {
       resource: CONFIG_MAPS,
       resumeMode: 'watch',
       namespace: context.settings.operatorNamespace,
       fieldSelector: `metadata.name=${SETTINGS_CONFIG_MAP}`,
-      handler: configMapHandler(signalStuckClusters),
+      handler: configMapHandler(stuckClusters),
     },
-    { resource: DNS_ZONES, resumeMode: 'list', optional: true, handler: dnsZoneHandler(context) },
+    { resource: DNS_ZONES, resumeMode: 'list', optional: true, handler: dnsZoneHandler(context, stuckClusters) },
   ];
 }

@@ -21,7 +21,7 @@ interface PolledCrl {
 
 /** Polls the CRLs (RFC 5280 §5) of the certificates in use, and signals clusters whose certificate is revoked. */
 export function crlPollClient(context: ControllerContext, source: Pick<CrlFetcher, 'fetch'>): PollClient<PolledCrl> {
-  const { cache, kubernetes, workflows, signaller, metrics, logger, signal } = context;
+  const { cache, kubernetes, workflows, signaller, settings, metrics, logger, signal } = context;
   /** Serial number of the revoked certificate, by `namespace/name` of its CertificateRequest. */
   const recentSignals = new LRUCache<string, string>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
@@ -32,9 +32,10 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     return secret.kind === 'valid' && secret.certificate.serialNumber === serialNumber ? secret.chainPem : undefined;
   };
 
-  const signalRevoked = async (certificate: CertificateInUse, serialNumber: string, url: string): Promise<void> => {
+  /** @returns false when Temporal refused the signal. */
+  const signalRevoked = async (certificate: CertificateInUse, serialNumber: string, url: string): Promise<boolean> => {
     const { request, cluster, bundleName } = certificate;
-    await signaller.inOrder(cluster, async () => {
+    return await signaller.inOrder(cluster, async () => {
       await workflows.signal(cluster, certificateRevoked, { bundleName, serialNumber });
       recentSignals.set(keyOf(request), serialNumber);
       metrics.revokedCertificates.inc();
@@ -45,10 +46,17 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     });
   };
 
-  /** CRLs come over plain HTTP: a revocation counts only if the issuer signed it. @returns false when it did not. */
-  const signalAllRevoked = async (crl: Crl, { url, certificates }: PolledCrl): Promise<boolean> => {
+  /**
+   * CRLs come over plain HTTP: a revocation counts only if the issuer signed it.
+   * @returns whether it did for all, and whether Temporal took every signal.
+   */
+  const signalAllRevoked = async (
+    crl: Crl,
+    { url, certificates }: PolledCrl,
+  ): Promise<{ readonly trusted: boolean; readonly taken: boolean }> => {
     const revoked = crl.revokedAmong(certificates.map(({ request }) => request.serialNumber ?? ''));
     let trusted = true;
+    let taken = true;
     for (const certificate of certificates) {
       const { serialNumber } = certificate.request;
       const request = keyOf(certificate.request);
@@ -57,8 +65,9 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
       const chainPem = await chainOf(certificate);
       // Replaced or missing: the Secret's own events signal that.
       if (chainPem === undefined) continue;
-      if (crl.isFromIssuerOf(chainPem)) await signalRevoked(certificate, serialNumber, url);
-      else {
+      if (crl.isFromIssuerOf(chainPem)) {
+        if (!(await signalRevoked(certificate, serialNumber, url))) taken = false;
+      } else {
         trusted = false;
         logger.warn(
           { request, serialNumber, url },
@@ -66,7 +75,7 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
         );
       }
     }
-    return trusted;
+    return { trusted, taken };
   };
 
   const pollFailure = (url: string, failure: CertmanError): PollResult => {
@@ -91,11 +100,12 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     const { url } = polled;
     try {
       const { crl, maxAgeMs } = await source.fetch(url, signal);
-      const trusted = await signalAllRevoked(crl, polled);
+      const { trusted, taken } = await signalAllRevoked(crl, polled);
       // Its revocations stand, but more may have been made.
       const isOutdated = crl.nextUpdate !== undefined && crl.nextUpdate.getTime() <= Date.now();
       metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isOutdated ? 'outdated' : 'fetched' });
-      return { kind: 'answered', nextPollAt: Date.now() + intervalAfterFetch(maxAgeMs, Math.random()) };
+      const waitMs = taken ? intervalAfterFetch(maxAgeMs, Math.random()) : settings.resyncIntervalMs;
+      return { kind: 'answered', nextPollAt: Date.now() + waitMs };
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof CertmanError) || error.code === 'temporal/unreachable') throw error;

@@ -9,22 +9,29 @@ import { ACCOUNT_SECRET } from '../kubernetes/objects/operator-settings.ts';
 import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { ResourceEventHandler } from './informer.ts';
-import type { SignalStuckClusters } from './stuck-clusters.ts';
+import type { StuckClusterSignals } from './stuck-clusters.ts';
 
 /** Of the operator's ConfigMap; its informer selects no other. */
-export function configMapHandler(signalStuckClusters: SignalStuckClusters): ResourceEventHandler {
+export function configMapHandler({ signalAll, signalWaitingFor }: StuckClusterSignals): ResourceEventHandler {
   let resourceVersion: string | undefined;
   const onUpsert: ResourceEventHandler['onUpsert'] = async ({ metadata }, from) => {
     const previous = resourceVersion;
     resourceVersion = metadata.resourceVersion;
     if (previous === resourceVersion || (previous === undefined && from === 'list')) return;
-    await signalStuckClusters(`The ConfigMap ${metadata.name} in ${metadata.namespace} changed.`);
+    await signalAll(`The ConfigMap ${metadata.name} in ${metadata.namespace} changed.`);
   };
-  return { onUpsert, onDelete: (object) => onUpsert(object, 'watch') };
+  return {
+    onUpsert,
+    onDelete: (object) => onUpsert(object, 'watch'),
+    onSynced: () => signalWaitingFor('settings'),
+  };
 }
 
 /** Of DNSZones, on which the clusters of their namespace depend. */
-export function dnsZoneHandler({ cache, signaller }: ControllerContext): ResourceEventHandler {
+export function dnsZoneHandler(
+  { cache, signaller }: ControllerContext,
+  { signalWaitingFor }: StuckClusterSignals,
+): ResourceEventHandler {
   /** By `namespace/name`. */
   const digests = new Map<string, string>();
   const onListed = (zone: KubernetesObject): void => void digests.set(keyOf(nameOf(zone)), zoneDigest(zone));
@@ -44,6 +51,7 @@ export function dnsZoneHandler({ cache, signaller }: ControllerContext): Resourc
       digests.delete(keyOf(nameOf(zone)));
       await signal(zone, 'was deleted');
     },
+    onSynced: () => signalWaitingFor('DNSZones'),
   };
 }
 
@@ -64,7 +72,7 @@ type SecretRole =
 /** Of Secrets with a certificate, with credentials, or of the operator. Reads metadata only. */
 export function secretHandler(
   { cache, settings, signaller }: ControllerContext,
-  signalStuckClusters: SignalStuckClusters,
+  { signalAll, signalWaitingFor }: StuckClusterSignals,
 ): ResourceEventHandler {
   /** Secrets with a role, by `namespace/name`. */
   const secrets = new Map<string, ObservedSecret>();
@@ -99,11 +107,11 @@ export function secretHandler(
       const observed = observeSecret(object);
       secrets.set(keyOf(secret), observed);
       if (previous?.resourceVersion === observed.resourceVersion) return;
-      // First seen in a list: its clusters are signalled anyway, and the resync finds what was missed.
+      // First seen in a list: those that wait for it are signalled when the list is complete; the resync finds drift.
       if (previous === undefined && from === 'list') return;
       switch (role.kind) {
         case 'operatorWide':
-          return await signalStuckClusters(`The Secret ${secret.name} in ${secret.namespace} changed.`);
+          return await signalAll(`The Secret ${secret.name} in ${secret.namespace} changed.`);
         case 'credentials':
           return await signaller.dependencyChanged(role.clusters, `The credentials Secret ${secret.name} changed.`);
         case 'certificate':
@@ -122,7 +130,7 @@ export function secretHandler(
       const what = `The Secret ${secret.name} was deleted.`;
       switch (role?.kind) {
         case 'operatorWide':
-          return await signalStuckClusters(`The Secret ${secret.name} in ${secret.namespace} was deleted.`);
+          return await signalAll(`The Secret ${secret.name} in ${secret.namespace} was deleted.`);
         case 'credentials':
           return await signaller.dependencyChanged(role.clusters, what);
         case 'certificate':
@@ -130,5 +138,6 @@ export function secretHandler(
         case undefined:
       }
     },
+    onSynced: () => signalWaitingFor('Secrets'),
   };
 }

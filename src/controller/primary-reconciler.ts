@@ -73,11 +73,12 @@ export class PrimaryReconciler {
       const predecessor = identityOf(settings.managementCluster, previous);
       await this.#signal(predecessor, () => workflows.signalGone(deletedClusterView(predecessor)));
     }
+    let taken = true;
     switch (decision.kind) {
       case 'nothing':
         break;
       case 'observed':
-        await this.#signal(identity, () => workflows.signalObserved(view));
+        taken = await this.#signal(identity, () => workflows.signalObserved(view));
         if (gate.kind === 'serve' && gate.note !== undefined) {
           await recordWarning(this.#context, identity, 'InvalidRelocateAnnotation', gate.note);
         }
@@ -86,6 +87,7 @@ export class PrimaryReconciler {
         // The resync finds the missing finalizer when the limit is exceeded.
         if (this.#driftRateLimiter.tryAcquire(identity.uid, performance.now()) > 0) break;
         const what = `The finalizer of the ${kind} was removed.`;
+        // Refused, it is drift to the resync.
         await this.#signal(identity, () => workflows.signal(identity, dependencyChanged, { what }));
         break;
       }
@@ -96,19 +98,21 @@ export class PrimaryReconciler {
     if (decision.kind !== 'nothing') {
       logger.info({ cluster: keyOf(identity), gate: gate.kind, decision: decision.kind }, `${kind} reconciled`);
     }
-    cache.setCluster(toCachedCluster(previous, view));
+    cache.setCluster(toCachedCluster(previous, view, taken));
   }
 
   /** A rejection affects this cluster only: it is recorded as an Event, and the resync repeats the signal. */
-  async #signal(cluster: ClusterRef, signal: () => Promise<void>): Promise<void> {
+  async #signal(cluster: ClusterRef, signal: () => Promise<void>): Promise<boolean> {
     try {
       await signal();
+      return true;
     } catch (error) {
       if (!(error instanceof SignalRejected)) throw error;
       const fields = { cluster: keyOf(cluster), error: error.message };
       this.#context.logger.error(fields, 'A cluster is not being served');
       const message = `${error.message}. certman retries by itself.`;
       await recordWarning(this.#context, cluster, 'SignalRejected', message);
+      return false;
     }
   }
 }

@@ -1,29 +1,36 @@
 import { LRUCache } from 'lru-cache';
-import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import { type CachedCluster, toCachedCluster } from '../clusters/cached-cluster.ts';
 import { type ClusterIdentity, identityOf } from '../clusters/cluster-identity.ts';
-import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
+import { type ClusterView, clusterDigest, deletedClusterView } from '../clusters/cluster-view.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { clusterViewOfOrphans, standaloneView } from '../kubernetes/objects/request-views.ts';
+import type { RunningCluster } from './cluster-workflow-client.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 
 /** A workflow that still runs by then and is not decommissioning is signalled again. */
 const END_SIGNAL_TTL_MS = 3_600_000;
 
+/** Several intervals of the resync. */
+const REPEATED_SIGNAL_TTL_MS = 24 * 3_600_000;
+
 type WorkflowResyncContext = Pick<
   ControllerContext,
   'settings' | 'kubernetes' | 'cache' | 'workflows' | 'signaller' | 'logger'
 >;
 
-/** Starts workflows that are missing, and signals those whose object is gone. */
+/** Starts workflows that are missing, and signals those that observed another view, or whose object is gone. */
 export class WorkflowResync {
   readonly #context: WorkflowResyncContext;
   /** By uid. */
   readonly #recentEndSignals = new LRUCache<string, true>({ ttl: END_SIGNAL_TTL_MS, ttlAutopurge: true });
+
+  /** Digest of the view that a workflow was signalled again last, by uid. */
+  readonly #repeated = new LRUCache<string, string>({ ttl: REPEATED_SIGNAL_TTL_MS, ttlAutopurge: true });
 
   constructor(context: WorkflowResyncContext) {
     this.#context = context;
@@ -35,9 +42,13 @@ export class WorkflowResync {
     const running = new Map((await workflows.listRunning()).map((cluster) => [cluster.uid, cluster]));
     let differences = 0;
     for (const cached of Array.from(cache.allClusters())) {
-      if (!cached.served || isReleased(cached) || running.has(cached.uid)) continue;
+      const workflow = running.get(cached.uid);
+      if (workflow !== undefined) this.#markServed(cached);
+      if ((workflow === undefined && !cached.served) || isReleased(cached) || hasObserved(workflow, cached)) continue;
       const cluster = identityOf(settings.managementCluster, cached);
-      differences += await this.#count(cluster, () => this.#startIfMissing(cluster));
+      differences += await this.#count(cluster, () =>
+        workflow === undefined ? this.#startIfMissing(cluster) : this.#signalIfUnseen(cluster),
+      );
     }
     for (const cluster of running.values()) {
       if (cache.getCluster(cluster)?.uid === cluster.uid || (cluster.kind === undefined && !hiveInstalled)) continue;
@@ -64,7 +75,14 @@ export class WorkflowResync {
     return differences;
   }
 
-  /** @returns 1 if there was a difference and Temporal did not reject the request. */
+  /** After a takeover, nothing else shows that one has a workflow whose gate was closed before it got the finalizer. */
+  #markServed({ uid, ...name }: CachedCluster): void {
+    const { cache } = this.#context;
+    const cached = cache.getCluster(name);
+    if (cached?.uid === uid && !cached.served) cache.setCluster({ ...cached, served: true });
+  }
+
+  /** @returns 1 if there was a difference and Temporal took the signal. */
   async #count(cluster: ClusterIdentity, resync: () => Promise<boolean>): Promise<number> {
     return (await this.#context.signaller.unlessRejected(cluster, resync)) === true ? 1 : 0;
   }
@@ -72,13 +90,34 @@ export class WorkflowResync {
   /** @returns whether the workflow was missing; the list of running ones may be behind. */
   async #startIfMissing(cluster: ClusterIdentity): Promise<boolean> {
     const { workflows, signaller, logger } = this.#context;
-    if ((await workflows.describeState(cluster)) !== undefined) return false;
+    if ((await workflows.describe(cluster)) !== undefined) return false;
     const object = await this.#find(cluster);
     const view = object && this.#viewOf(cluster, object);
     if (view === undefined || (view.deleting && !view.finalizer)) return false;
     logger.warn({ cluster: keyOf(cluster) }, 'A cluster has no workflow; it is started');
-    await signaller.inOrder(cluster, () => workflows.signalObserved(view, true));
-    return true;
+    return await signaller.inOrder(cluster, () => workflows.signalObserved(view, true));
+  }
+
+  /** @returns whether the workflow had observed another view, and was signalled; the list may be behind. */
+  async #signalIfUnseen(cluster: ClusterIdentity): Promise<boolean> {
+    const { cache, workflows, signaller, logger } = this.#context;
+    const workflow = await workflows.describe(cluster);
+    // One with a task to process has not observed yet what it was signalled; the next resync compares again.
+    if (workflow === undefined || workflow.busy) return false;
+    const object = await this.#find(cluster);
+    const view = object && this.#viewOf(cluster, object);
+    if (view === undefined || (view.deleting && !view.finalizer)) return false;
+    const digest = clusterDigest(view);
+    if (digest === workflow.viewDigest) return false;
+    // Signalled before and not observed, it counts as older: an API server restored from a backup counts from there.
+    const isRepeated = this.#repeated.get(cluster.uid) === digest;
+    logger.warn({ cluster: keyOf(cluster) }, 'A workflow has not observed the present state; it is signalled again');
+    return await signaller.inOrder(cluster, async () => {
+      await workflows.signalObserved(isRepeated ? { ...view, resourceVersion: undefined } : view);
+      this.#repeated.set(cluster.uid, digest);
+      const cached = cache.getCluster(cluster);
+      if (cached?.uid === cluster.uid && cached.digest === undefined) cache.setCluster(toCachedCluster(cached, view));
+    });
   }
 
   /** @returns whether a workflow runs that has nothing left to serve, and was not signalled so. */
@@ -91,18 +130,18 @@ export class WorkflowResync {
       const owner = cluster.kind && cache.ownerOf(observeRequest(object));
       if (owner === undefined) return false;
       logger.warn({ request: keyOf(cluster), cluster: owner }, `A workflow runs for a ${kind} that is not standalone`);
-      await this.#signalEnd(cluster, () => workflows.signal(cluster, requestClaimed, { clusterDeployment: owner }));
-      return true;
+      return await this.#signalEnd(cluster, () =>
+        workflows.signal(cluster, requestClaimed, { clusterDeployment: owner }),
+      );
     }
-    const state = await workflows.describeState(cluster);
-    if (state === undefined || state === 'Decommissioning') return false;
+    const workflow = await workflows.describe(cluster);
+    if (workflow === undefined || workflow.state === 'Decommissioning') return false;
     logger.warn({ cluster: keyOf(cluster) }, `A workflow runs for a ${kind} that is gone`);
-    await this.#signalEnd(cluster, () => workflows.signalGone(deletedClusterView(cluster)));
-    return true;
+    return await this.#signalEnd(cluster, () => workflows.signalGone(deletedClusterView(cluster)));
   }
 
-  async #signalEnd(cluster: ClusterIdentity, signal: () => Promise<void>): Promise<void> {
-    await this.#context.signaller.inOrder(cluster, async () => {
+  async #signalEnd(cluster: ClusterIdentity, signal: () => Promise<void>): Promise<boolean> {
+    return await this.#context.signaller.inOrder(cluster, async () => {
       await signal();
       this.#recentEndSignals.set(cluster.uid, true);
     });
@@ -111,11 +150,9 @@ export class WorkflowResync {
   async #decommissionOrphans(view: ClusterView): Promise<boolean> {
     const { workflows, signaller, logger } = this.#context;
     const { identity, bundles } = view;
-    if ((await this.#find(identity)) !== undefined || (await workflows.describeState(identity)) !== undefined)
-      return false;
+    if ((await this.#find(identity)) !== undefined || (await workflows.describe(identity)) !== undefined) return false;
     logger.warn({ cluster: keyOf(identity), requests: bundles.length }, 'CertificateRequests are orphaned');
-    await signaller.inOrder(identity, () => workflows.signalGone(view, true));
-    return true;
+    return await signaller.inOrder(identity, () => workflows.signalGone(view, true));
   }
 
   /** @returns the object of this uid, not another one of its name. */
@@ -130,6 +167,11 @@ export class WorkflowResync {
     const projected = projectClusterDeployment(object, settings);
     return projected.kind === 'cluster' ? projected.view : undefined;
   }
+}
+
+/** One that was started by hand does not say. */
+function hasObserved(workflow: RunningCluster | undefined, { digest }: CachedCluster): boolean {
+  return workflow !== undefined && (workflow.viewDigest === undefined || workflow.viewDigest === digest);
 }
 
 function isReleased({ gate, finalizer }: CachedCluster): boolean {

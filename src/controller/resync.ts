@@ -16,33 +16,36 @@ import { WorkflowResync } from './resync-workflows.ts';
 
 /** The first resync comes soon, since a take-over often follows an outage. */
 const FIRST_DELAY_MS = 60_000;
+/** After failures in a row; at most the interval. */
 const RETRY_DELAY_MS = 30_000;
 
 /**
- * Compares paged lists with the cache and the running workflows; signals a difference that a second read confirms.
- * Runs until the signal, whose reason it throws. @throws CertmanError `temporal/unreachable`.
+ * Compares paged lists with the cache and with what the running workflows observed; signals a difference that a second
+ * read confirms. Runs until the signal, whose reason it throws: an outage of what it asks is retried.
  */
 export async function runResync(
   context: ControllerContext,
   clusters: PrimaryEventHandler,
   requests: PrimaryEventHandler,
 ): Promise<never> {
-  const { settings, cache, kubernetes, signal, logger } = context;
+  const { settings, cache, kubernetes, signaller, signal, logger } = context;
   const workflows = new WorkflowResync(context);
   const ownedObjects = new OwnedObjectsResync(context);
 
   const resync = async (): Promise<void> => {
     const start = performance.now();
+    const refused = await signaller.retryRefused();
     const differingClusters = await resyncClusters(context, clusters);
     const hiveInstalled = differingClusters !== undefined;
     const listed = await listCertificateRequests(kubernetes);
     const differences = {
+      refused,
       clusters: differingClusters ?? 0,
       standalone: await resyncStandalone(context, requests, listed),
+      ownedObjects: await ownedObjects.run(listed),
       workflows: await workflows.run(hiveInstalled),
       // Without Hive, nothing shows whether a ClusterDeployment is gone.
       orphans: hiveInstalled ? await workflows.runOrphans(listed) : 0,
-      ownedObjects: await ownedObjects.run(listed),
     };
     signal.throwIfAborted();
     const ms = Math.round(performance.now() - start);
@@ -50,17 +53,17 @@ export async function runResync(
   };
 
   let waitMs = Math.min(settings.resyncIntervalMs, FIRST_DELAY_MS);
-  for (;;) {
+  for (let failures = 0; ; ) {
     await pause(waitMs, signal);
     try {
       await resync();
+      failures = 0;
       waitMs = settings.resyncIntervalMs;
     } catch (error) {
       signal.throwIfAborted();
-      const retryable =
-        error instanceof SignalRejected || (error instanceof CertmanError && error.code !== 'temporal/unreachable');
-      if (!retryable) throw error;
-      waitMs = Math.min(settings.resyncIntervalMs, RETRY_DELAY_MS);
+      if (!(error instanceof SignalRejected || error instanceof CertmanError)) throw error;
+      waitMs = Math.min(settings.resyncIntervalMs, RETRY_DELAY_MS * 2 ** failures);
+      failures += 1;
       logger.warn({ problem: error.message, retryInMs: waitMs }, 'The resync failed');
     }
   }

@@ -52,6 +52,7 @@ const RETRY_MODES = {
   'crl/unusable': 'backoff',
   'crl/refused': 'onChange',
   'temporal/unreachable': 'transient',
+  'temporal/visibilityUnavailable': 'transient',
   'temporal/workerStopping': 'transient',
   'worker/lost': 'transient',
   'worker/otherManagementCluster': 'onChange',

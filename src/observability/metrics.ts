@@ -75,6 +75,10 @@ export function createMetrics(registry: Registry) {
       'certman_revoked_certificates_total',
       'Certificates in use that were found on a CRL of their CA.',
     ),
+    workflowListFailures: plainCounter(
+      'certman_workflow_list_failures_total',
+      'Lists of workflows by the controller that Temporal could not answer (visibility). Each is retried.',
+    ),
     dnsRequests: counter('certman_dns_requests_total', 'Requests to DNS services, by service and action.', {
       service: [],
       action: [],

@@ -1,6 +1,6 @@
-import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
-import { type ClusterView, sameView } from '../../src/clusters/cluster-view.ts';
+import { type ClusterView, clusterDigest, isOlderView, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../src/clusters/gate.ts';
 import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type {
@@ -8,6 +8,7 @@ import type {
   ClusterStatus,
   ReleaseResult,
 } from '../../src/contract/cluster-certificates.ts';
+import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { Changes } from './changes.ts';
@@ -75,12 +76,16 @@ export class ClusterCertificates implements ClusterContext {
   }
 
   onClusterObserved(view: ClusterView): void {
-    // Signals can arrive out of order after a retry. A deletion is final, and no move starts after it.
+    // Signals can arrive out of order after a retry, or late from a controller that was cut off. A deletion is final, and
+    // no move starts after it.
     const before = this.view;
     const isLate = before.relocation !== 'outgoing' && view.relocation === 'outgoing';
     if (before.deleting && (isLate || !view.deleting)) return;
-    if (this.claimedBy !== undefined || sameView(this.view, view)) return;
+    if (this.claimedBy !== undefined || isOlderView(view, before)) return;
+    const isSame = sameView(before, view);
     this.view = view;
+    this.#publishViewDigest();
+    if (isSame) return;
     this.#addWantedBundles();
     const isServed = this.gate().kind === 'serve';
     for (const bundle of this.#bundles.values()) bundle.attempts.cancelIfOutdated(isServed ? bundle.wanted : undefined);
@@ -226,6 +231,13 @@ export class ClusterCertificates implements ClusterContext {
   updateDetails(): void {
     const situation = situationMessage(this.view, this.#gone, this.claimedBy);
     setCurrentDetails(clusterDetails(this.name, situation, this.#records()));
+  }
+
+  /** Shows the resync which view was observed last. A run that the controller did not start has no digest in its memo. */
+  #publishViewDigest(): void {
+    const published = viewDigestIn(workflowInfo().memo);
+    const viewDigest = clusterDigest(this.view);
+    if (published !== undefined && published !== viewDigest) upsertMemo({ [VIEW_DIGEST]: viewDigest });
   }
 
   /** Publishes search attributes. Each upsert is an event, so nothing is sent when nothing changed. */

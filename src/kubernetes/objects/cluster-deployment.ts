@@ -34,6 +34,7 @@ export function projectClusterDeployment(
   if (problem !== undefined && !deleting) return { kind: 'malformed', message: problem };
   const view: ClusterView = {
     identity: { managementCluster, name, namespace, uid },
+    resourceVersion: object.metadata.resourceVersion,
     deleting,
     installed: spec?.installed === true,
     managed: labels?.['api.openshift.com/managed'] === 'true',

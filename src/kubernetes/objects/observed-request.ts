@@ -10,6 +10,7 @@ export interface ObservedRequest extends RequestSpec, RequestStatus {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  readonly resourceVersion?: string;
   /** Undefined when it is orphaned or standalone. */
   readonly owner?: ClusterOwner;
   readonly deleting: boolean;
@@ -37,6 +38,7 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion,
     owner: clusterOwnersOf(metadata)[0],
     deleting: metadata.deletionTimestamp !== undefined,
     paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',

@@ -7,7 +7,7 @@ import type { ObservedRequest } from './observed-request.ts';
 
 /** A standalone request as a cluster of one bundle. Never fails: its workflow reports what is wrong with it. */
 export function standaloneView(managementCluster: string, request: ObservedRequest): ClusterView {
-  const { namespace, name, uid, deleting, paused, finalizer, platform } = request;
+  const { namespace, name, uid, resourceVersion, deleting, paused, finalizer, platform } = request;
   const zoneName = normalizeName(request.zoneName);
   const names = certificateNames(request.dnsNames, zoneName, {
     subject: 'spec.dnsNames',
@@ -19,6 +19,7 @@ export function standaloneView(managementCluster: string, request: ObservedReque
   });
   return {
     identity: { managementCluster, namespace, name, uid, kind: 'CertificateRequest' },
+    resourceVersion,
     ...UNGATED,
     deleting,
     paused,

@@ -1,12 +1,18 @@
+import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { toCachedCluster } from '../../../src/clusters/cached-cluster.ts';
 import type { ClusterRef } from '../../../src/clusters/cluster-identity.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { ClusterSignaller } from '../../../src/controller/cluster-signaller.ts';
-import { ClusterWorkflowClient, SignalRejected } from '../../../src/controller/cluster-workflow-client.ts';
+import {
+  ClusterWorkflowClient,
+  type RunningWorkflow,
+  SignalRejected,
+} from '../../../src/controller/cluster-workflow-client.ts';
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import { KeyedWorkQueue } from '../../../src/controller/keyed-work-queue.ts';
 import { WorkflowResync } from '../../../src/controller/resync-workflows.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
 import { useControllerHarness } from '../../support/controller/harness.ts';
 import { OPERATOR_NAMESPACE, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
@@ -29,9 +35,9 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
     error: (fields: object) => void errors.push(fields),
   };
   class RejectingClient extends ClusterWorkflowClient {
-    override async describeState(cluster: ClusterRef): Promise<string | undefined> {
+    override async describe(cluster: ClusterRef): Promise<RunningWorkflow | undefined> {
       if (cluster.uid === rejected.view.identity.uid) throw new SignalRejected('Temporal refused to look it up');
-      return await super.describeState(cluster);
+      return await super.describe(cluster);
     }
   }
   const workflows = new RejectingClient({
@@ -39,6 +45,7 @@ test('a lookup that Temporal rejects is logged, and the resync continues with th
     managementCluster,
     taskQueue: `watch-${managementCluster}`,
     signal,
+    metrics: createMetrics(new Registry()),
   });
   const queue = new KeyedWorkQueue(1, 10);
   const resync = new WorkflowResync({

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { createWatchActivities } from '../../../activities/watch.ts';
@@ -36,6 +36,8 @@ export interface ControllerRun {
   readonly crlFetches: readonly string[];
   /** Number of signals of a revoked certificate. */
   revokedCertificates(): number;
+  /** Number of lists of workflows that Temporal could not answer. */
+  failedWorkflowLists(): number;
   /** Signals that a cluster's workflow received; undefined when it has none. */
   receivedSignals(cluster: Omit<ClusterIdentity, 'managementCluster'>): Promise<readonly string[] | undefined>;
   /** @param about selects the signals to compare; default: all. */
@@ -64,6 +66,8 @@ export interface ControllerOptions {
   readonly operatorNamespace?: string;
   /** Default: the one of the account in the operator's namespace. */
   readonly ca?: Pick<AcmeClientSource, 'withClient'>;
+  /** Of the frontend that the controller reaches Temporal by. Default: the server itself. */
+  readonly temporalAddress?: string;
   /** Default: CRLs are not checked. */
   readonly crlCheck?: CrlFetcher;
 }
@@ -113,6 +117,7 @@ async function startController(
   let fleet: FleetSnapshot | undefined;
   let windowsMoved = 0;
   let revokedFound = 0;
+  let failedLists = 0;
   const listsFetched: string[] = [];
   const operatorNamespace = options.operatorNamespace ?? OPERATOR_NAMESPACE;
   const ownCa = options.ca === undefined ? managementClusterCa(options.kubernetes, operatorNamespace) : undefined;
@@ -120,8 +125,14 @@ async function startController(
   if (ca === undefined) throw new Error('there is no CA');
   const source = new TrackingObjectSource(options.kubernetes);
   const log = (fields: object, message: string): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
+  const { temporalAddress } = options;
+  const ownConnection =
+    temporalAddress === undefined
+      ? undefined
+      : // Uncompressed, a frontend can tell by the message whom a signal is for.
+        await NativeConnection.connect({ address: temporalAddress, grpcCompression: { codec: 'none' } });
   const worker = await Worker.create({
-    connection: env.nativeConnection,
+    connection: ownConnection ?? env.nativeConnection,
     taskQueue,
     workflowBundle: workflowBundle('recording-workflows'),
     shutdownGraceTime: '100 milliseconds',
@@ -144,6 +155,7 @@ async function startController(
           ariWindowChanges: { inc: () => void (windowsMoved += 1) },
           crlFetches: { inc: ({ outcome }) => void listsFetched.push(String(outcome)) },
           revokedCertificates: { inc: () => void (revokedFound += 1) },
+          workflowListFailures: { inc: () => void (failedLists += 1) },
         },
         exposeFleet: (watched) => {
           fleet = watched;
@@ -172,6 +184,7 @@ async function startController(
       worker.shutdown();
       await running;
       await ownCa?.close();
+      await ownConnection?.close();
     })();
     return stopped;
   };
@@ -193,6 +206,7 @@ async function startController(
     movedWindows: () => windowsMoved,
     crlFetches: listsFetched,
     revokedCertificates: () => revokedFound,
+    failedWorkflowLists: () => failedLists,
     receivedSignals: ask,
     untilReceived: async (cluster, expected, about = /^/) => {
       const end = performance.now() + WAIT_TIMEOUT_MS;

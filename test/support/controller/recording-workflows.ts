@@ -1,5 +1,13 @@
 /** The real watch workflow, and a stand-in for a cluster's workflow that records the signals it receives. */
-import { condition, defineQuery, defineSignal, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import {
+  condition,
+  defineQuery,
+  defineSignal,
+  setHandler,
+  upsertMemo,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { type ClusterView, clusterDigest, isOlderView } from '../../../src/clusters/cluster-view.ts';
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
@@ -9,20 +17,28 @@ import {
   renewalWindowChanged,
   requestClaimed,
 } from '../../../src/contract/cluster-certificates.ts';
-import { CertState } from '../../../src/contract/search-attributes.ts';
+import { VIEW_DIGEST } from '../../../src/contract/cluster-memo.ts';
+import { CertReason, CertState } from '../../../src/contract/search-attributes.ts';
 
 export { managementClusterWatch } from '../../../workflows/management-cluster-watch.ts';
 
 /** Signals received so far, in order. */
 export const receivedSignals = defineQuery<readonly string[]>('receivedSignals');
-export const setState = defineSignal<[string]>('setState');
+/** State, and the reason of its failure if there is one. */
+export const setState = defineSignal<[string, string?]>('setState');
 export const finish = defineSignal('finish');
 
 export async function clusterCertificates(input: ClusterCertificatesInput): Promise<readonly string[]> {
   const received: string[] = [];
   let finished = false;
   setHandler(receivedSignals, () => received);
-  setHandler(clusterObserved, (view) => void received.push(view.deleting ? 'observed deleting' : 'observed'));
+  let last: ClusterView | undefined;
+  setHandler(clusterObserved, (view) => {
+    if (last !== undefined && isOlderView(view, last)) return void received.push('observed older');
+    last = view;
+    received.push(view.deleting ? 'observed deleting' : 'observed');
+    upsertMemo({ [VIEW_DIGEST]: clusterDigest(view) });
+  });
   setHandler(clusterGone, () => void received.push(`gone with ${input.cluster.bundles.map((b) => b.name).join(' ')}`));
   setHandler(requestClaimed, ({ clusterDeployment }) => {
     received.push(`claimed by ${clusterDeployment}`);
@@ -37,7 +53,12 @@ export async function clusterCertificates(input: ClusterCertificatesInput): Prom
     certificateRevoked,
     (revoked) => void received.push(`${revoked.bundleName} ${revoked.serialNumber} revoked`),
   );
-  setHandler(setState, (state) => upsertSearchAttributes([{ key: CertState, value: state }]));
+  setHandler(setState, (state, reason = state) =>
+    upsertSearchAttributes([
+      { key: CertState, value: state },
+      { key: CertReason, value: reason },
+    ]),
+  );
   setHandler(finish, () => {
     finished = true;
   });

@@ -5,6 +5,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus } from '../../../src/contract/cluster-certificates.ts';
+import { clusterMemo } from '../../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 import type { History } from '../temporal/history-json.ts';
@@ -156,5 +157,6 @@ function startCluster(env: TestWorkflowEnvironment, taskQueue: string, view: Clu
     args: [{ cluster: view }],
     signal: clusterObserved,
     signalArgs: [view],
+    memo: clusterMemo(view),
   });
 }

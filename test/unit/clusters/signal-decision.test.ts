@@ -99,6 +99,13 @@ describe('decideSignal', () => {
     expect(decisions(finalized, { ...again, deleting: true })).toEqual(['observed', 'nothing']);
   });
 
+  it('signals a state again that Temporal did not take, also once it was signalled another before', () => {
+    const refused = toCachedCluster(toCachedCluster(undefined, served), { ...finalized, paused: true }, false);
+    expect(decideSignal(refused, { ...finalized, paused: true })).toEqual({ kind: 'observed' });
+    expect(decideSignal(refused, finalized)).toEqual({ kind: 'observed' });
+    expect(refused).toMatchObject({ gate: 'handsOff', finalizer: true, served: true });
+  });
+
   it('signals a served cluster that loses its last bundle', () => {
     expect(decisions(served, { ...served, bundles: [] })).toEqual(['observed', 'observed']);
   });

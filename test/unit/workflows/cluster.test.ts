@@ -8,6 +8,7 @@ const forever = new Promise<never>(() => {});
 vi.mock('@temporalio/workflow', async (original) => ({
   ...(await original<object>()),
   setCurrentDetails: () => {},
+  upsertMemo: () => {},
   upsertSearchAttributes: () => {},
   workflowInfo: () => ({ continueAsNewSuggested: true }),
   condition: () => forever,

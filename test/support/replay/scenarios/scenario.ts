@@ -8,6 +8,7 @@ import {
   clusterStatus,
   dependencyChanged,
 } from '../../../../src/contract/cluster-certificates.ts';
+import { clusterMemo } from '../../../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../../../src/contract/ids.ts';
 import type { clusterCertificates } from '../../../../workflows/cluster-certificates.ts';
 import { eventually } from '../../vitest/eventually.ts';
@@ -41,6 +42,7 @@ export function startCluster({ client, taskQueue }: ScenarioContext, view: Clust
     args: [{ cluster: view }],
     signal: clusterObserved,
     signalArgs: [view],
+    memo: clusterMemo(view),
   });
 }
 
