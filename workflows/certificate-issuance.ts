@@ -155,7 +155,7 @@ class Issuance {
   }
 
   async #finalize({ orderUrl, caHost }: PlacedOrder): Promise<CertificateIssuanceResult> {
-    const { dnsNames, commonName, request, secretName, returnReplaced } = this.#input;
+    const { cluster, dnsNames, commonName, request, secretName, returnReplaced } = this.#input;
     this.#mayBeIssued = true;
     this.#show(`Control of all ${dnsNames.length} names is proved; finalizing.`);
     const { certificateUrl } = await finalizeOrder.executeWithOptions(
@@ -164,7 +164,7 @@ class Issuance {
     );
     const { replaced, ...certificate } = await installCertificate.executeWithOptions(
       { summary: `write Secret ${request.namespace}/${secretName}` },
-      [{ orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
+      [{ cluster, orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
     );
     this.#mayBeIssued = false;
     const { serialNumber, notAfter } = certificate;

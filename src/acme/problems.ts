@@ -82,7 +82,8 @@ export class AcmeProblemError extends CertmanError {
 
 /** Whether the CA has no such resource for this account (any more). */
 export function isGone(error: unknown): error is AcmeProblemError {
-  return error instanceof AcmeProblemError && (error.status === 404 || error.code === 'acme/unauthorized');
+  if (!(error instanceof AcmeProblemError)) return false;
+  return error.code === 'acme/unauthorized' || (error.status === 404 && error.code !== 'acme/unreachable');
 }
 
 /**
@@ -97,20 +98,21 @@ export function errorFromResponse(
 ): AcmeProblemError {
   const problem = problemSchema.safeParse(data).data;
   const type = problemType(problem);
-  const code = failureCodeOf(status, type, problem);
+  const code = failureCodeOf(status, type, problem, data);
   const words = describeProblem(problem) || `HTTP status ${status} without a problem document`;
   const message = `The CA ${host} refused ${what} (HTTP ${status}): ${words}`;
   const notBefore = parseRetryAfter(headers['retry-after'], now);
   return new AcmeProblemError({ code, message, remedy: REMEDIES[code], notBefore }, type, status);
 }
 
-function failureCodeOf(status: number, type: string, problem: Problem | undefined): FailureCode {
+function failureCodeOf(status: number, type: string, problem: Problem | undefined, data: unknown): FailureCode {
   if (status === 429) return 'acme/rateLimited';
   if (status >= 500) return 'acme/serverError';
   if (isAccountProblem(type, problem?.detail ?? '')) return 'acme/accountInvalid';
   const code = problemCode(problem);
   if (code !== undefined) return code;
-  return status === 401 || status === 403 ? 'acme/unauthorized' : 'acme/unexpected';
+  // A page of what stands between: taken for the CA's, it would settle a revocation that the CA never saw.
+  return typeof data === 'string' && data.trim() !== '' ? 'acme/unreachable' : 'acme/unexpected';
 }
 
 /**

@@ -55,6 +55,8 @@ export interface FinalizeOrderInput {
 
 /** Input of `installCertificate`. */
 export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commonName'> {
+  /** Whose workflow ordered it. */
+  readonly cluster: ClusterIdentity;
   readonly certificateUrl: string;
   readonly secretName: string;
   /** Return a certificate in the Secret that the workflow did not issue, so that it can be revoked later. */
@@ -70,18 +72,34 @@ export interface InstalledCertificate extends CertificateFacts {
 /** What `revokeCertificates` did with a certificate. */
 export interface RevocationEntry {
   readonly serialNumber: string;
-  /** `notIssuedHere`: not listed, and found in the Secret without its key; left valid. */
-  readonly outcome: 'revoked' | 'alreadyRevoked' | 'expired' | 'unknownToAccount' | 'notIssuedHere' | 'missing';
+  /**
+   * Left valid: `notIssuedHere`, not listed, and found in the Secret without its key; `notOwned`, found in a Secret that
+   * is not the bundle's, or no longer, and so in use.
+   */
+  readonly outcome:
+    | 'revoked'
+    | 'alreadyRevoked'
+    | 'expired'
+    | 'unknownToAccount'
+    | 'notIssuedHere'
+    | 'notOwned'
+    | 'missing';
   readonly message: string;
 }
 
-/** Input of `revokeCertificates`. */
-export interface RevokeCertificatesInput {
-  /** The certificate in the Secret is revoked too, if it is listed or its key is there as well. */
-  readonly namespace: string;
+/** A bundle whose decommission revokes certificates and deletes objects: those that are its own, by uid. */
+export interface DecommissionedBundle {
+  readonly cluster: ClusterIdentity;
+  readonly bundleName: string;
   readonly secretName: string;
-  /** The CertificateRequest; the certificate in a Secret of another one is not revoked. */
+  /** Its CertificateRequest; absent: named after the cluster and the bundle. */
   readonly requestName?: string;
+  /** Of the CertificateRequest as the bundle last had it; absent when it never had one. */
+  readonly requestUid?: string;
+}
+
+/** Input of `revokeCertificates`. The certificate in the Secret is revoked too, if it is listed or its key is there. */
+export interface RevokeCertificatesInput extends DecommissionedBundle {
   readonly issued: readonly IssuedCertificate[];
   /** URLs of orders whose certificate the CA may have issued but no attempt has downloaded. */
   readonly orders?: readonly string[];
@@ -167,14 +185,8 @@ export interface DecommissionRules {
   readonly limitMs: number;
 }
 
-/** The objects of a bundle to remove from the API server. */
-export interface RemoveBundleInput {
-  readonly cluster: ClusterIdentity;
-  readonly bundleName: string;
-  readonly secretName: string;
-  /** Its CertificateRequest; absent: named after the cluster and the bundle. */
-  readonly requestName?: string;
-}
+/** Input of `removeBundle`. */
+export type RemoveBundleInput = DecommissionedBundle;
 
 /** Result of removing the finalizer. `absent`: it or the object is gone. `kept`: on a request not being deleted. */
 export type FinalizerOutcome = 'released' | 'absent' | 'kept';

@@ -15,6 +15,8 @@ export interface BundleFacts {
   readonly statusWriteError?: string;
   readonly secretName: string;
   readonly requestName: string;
+  /** Of the CertificateRequest, once it was seen. */
+  readonly requestUid?: string;
   readonly dnsNames: readonly string[];
   /** The certificate in the Secret. */
   readonly certificate?: CertificateFacts;

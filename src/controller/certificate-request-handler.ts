@@ -1,10 +1,11 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { type ClusterView, sameView } from '../clusters/cluster-view.ts';
 import { requestClaimed } from '../contract/cluster-certificates.ts';
 import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { describeRequestChange, describeStatusChange } from '../kubernetes/objects/request-change.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
-import { keyOf, type NamespacedName, type PrimaryName } from './controller-cache.ts';
+import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
 
@@ -15,17 +16,16 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
 
   /** Ends the standalone workflow of a request, if one runs: the workflow of its cluster takes over. */
   const releaseStandalone = async (owner: string, request: ObservedRequest): Promise<void> => {
-    const name = standaloneName(request);
-    const cached = cache.getCluster(name);
+    const cached = cache.getCluster(standaloneRef(request));
     if (cached === undefined) return;
     // The cached one is a deleted predecessor of the same name.
-    if (cached.uid !== request.uid) return await reconciler.reconcileDeleted(name);
-    await signaller.inOrder(name, async () => {
+    if (cached.uid !== request.uid) return await reconciler.reconcileDeleted(cached);
+    await signaller.inOrder(cached, async () => {
       if (cached.served) {
         await workflows.signal(cached, requestClaimed, { clusterDeployment: owner });
-        logger.info({ request: keyOf(name), cluster: owner }, 'A CertificateRequest is no longer standalone');
+        logger.info({ request: keyOf(cached), cluster: owner }, 'A CertificateRequest is no longer standalone');
       }
-      cache.deleteCluster(name);
+      cache.deleteCluster(cached);
     });
   };
 
@@ -35,7 +35,7 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
   ): Promise<void> => {
     const view = viewOf(request);
     await reconciler.reconcile(view);
-    const cached = cache.getCluster(standaloneName(request));
+    const cached = cache.getCluster(standaloneRef(request));
     if (cached === undefined || previous === undefined) return;
     // The view lacks fields such as renewBeforeDays, which the workflow reads when it evaluates.
     const specChanged = previous.specDigest !== request.specDigest && sameView(viewOf(previous), view);
@@ -61,9 +61,9 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     );
 
   const handleDelete = async (request: ObservedRequest): Promise<void> => {
-    cache.requests.delete(request);
+    if (cache.requests.get(request)?.uid === request.uid) cache.requests.delete(request);
     const owner = cache.ownerOf(request);
-    if (owner === undefined) await reconciler.reconcileDeleted(standaloneName(request), viewOf(request));
+    if (owner === undefined) await reconciler.reconcileDeleted(standaloneRef(request), viewOf(request));
     else await releaseStandalone(owner, request);
     const affected = [...usersOf(request), ...standaloneWithSameSecret(request)];
     await signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
@@ -89,10 +89,10 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     async onDelete(object) {
       await handleDelete(observeRequest(object));
     },
-    async onMissedDelete(name) {
-      const request = cache.requests.get(name);
-      if (request === undefined) await reconciler.reconcileDeleted(standaloneName(name));
-      else await handleDelete(request);
+    async onMissedDelete(gone) {
+      const request = cache.requests.get(gone);
+      if (request?.uid === gone.uid) await handleDelete(request);
+      else await reconciler.reconcileDeleted(standaloneRef(gone));
     },
     async onSynced(keys) {
       const deleted = [...cache.requests.all()].filter((request) => !keys.has(keyOf(request)));
@@ -105,7 +105,7 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     await Promise.all(
       [...cache.requests.in(namespace)].map(async (request) => {
         const owner = cache.ownerOf(request);
-        const isReconciled = cache.getCluster(standaloneName(request)) !== undefined;
+        const isReconciled = cache.getCluster(standaloneRef(request)) !== undefined;
         if (owner === undefined && !isReconciled) await reconciler.reconcile(viewOf(request));
         if (owner !== undefined && isReconciled) await releaseStandalone(owner, request);
       }),
@@ -115,6 +115,6 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
   return { ...handler, onOwnersChanged };
 }
 
-function standaloneName({ namespace, name }: NamespacedName): PrimaryName {
-  return { kind: 'CertificateRequest', namespace, name };
+function standaloneRef({ namespace, name, uid }: ObjectRef): ClusterRef {
+  return { kind: 'CertificateRequest', namespace, name, uid };
 }

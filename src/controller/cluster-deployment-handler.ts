@@ -1,5 +1,7 @@
+import type { ObjectRef } from '../clusters/cluster-identity.ts';
+import type { KubernetesObject } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
-import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
+import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { recordWarning } from './event-recorder.ts';
 import type { PrimaryEventHandler, PrimaryReconciler } from './primary-reconciler.ts';
@@ -12,16 +14,17 @@ export function clusterDeploymentHandler(
 ): PrimaryEventHandler {
   const { cache, queue, settings, logger } = context;
 
-  const reportMalformed = async (name: NamespacedName, uid: string, problem: string): Promise<void> => {
-    if (cache.malformed.get(name)?.problem === problem) return;
-    cache.malformed.set({ ...name, problem });
-    logger.warn({ cluster: keyOf(name), problem }, 'ClusterDeployment cannot be read');
-    await recordWarning(context, { ...name, uid }, 'InvalidClusterDeployment', problem);
+  const reportMalformed = async (ref: ObjectRef, problem: string): Promise<void> => {
+    const cached = cache.malformed.get(ref);
+    if (cached?.uid === ref.uid && cached.problem === problem) return;
+    cache.malformed.set({ ...ref, problem });
+    logger.warn({ cluster: keyOf(ref), problem }, 'ClusterDeployment cannot be read');
+    await recordWarning(context, ref, 'InvalidClusterDeployment', problem);
   };
 
-  const onMissedDelete = async (name: NamespacedName): Promise<void> => {
-    await reconciler.reconcileDeleted(name);
-    await onOwnersChanged(name.namespace);
+  const onMissedDelete = async ({ namespace, name, uid }: ObjectRef): Promise<void> => {
+    await reconciler.reconcileDeleted({ namespace, name, uid });
+    await onOwnersChanged(namespace);
   };
 
   return {
@@ -29,26 +32,29 @@ export function clusterDeploymentHandler(
     onListed(object) {
       const projected = projectClusterDeployment(object, settings);
       if (projected.kind === 'cluster') reconciler.restore(projected.view);
-      else cache.malformed.set({ ...nameOf(object), problem: projected.message });
+      else cache.malformed.set({ ...refOf(object), problem: projected.message });
     },
     async onUpsert(object) {
       // Projected before it is queued, so that the rest of the object can be freed.
       const projected = projectClusterDeployment(object, settings);
-      const { uid = '' } = object.metadata;
-      const name = nameOf(object);
+      const ref = refOf(object);
       if (projected.kind === 'cluster') await reconciler.reconcile(projected.view);
-      else await queue.add(keyOf(name), () => reportMalformed(name, uid, projected.message));
-      await onOwnersChanged(name.namespace);
+      else await queue.add(keyOf(ref), () => reportMalformed(ref, projected.message));
+      await onOwnersChanged(ref.namespace);
     },
     async onDelete(object) {
       const projected = projectClusterDeployment(object, settings);
-      const name = nameOf(object);
-      await reconciler.reconcileDeleted(name, projected.kind === 'cluster' ? projected.view : undefined);
-      await onOwnersChanged(name.namespace);
+      const gone = refOf(object);
+      await reconciler.reconcileDeleted(gone, projected.kind === 'cluster' ? projected.view : undefined);
+      await onOwnersChanged(gone.namespace);
     },
     async onSynced(keys) {
       const deleted = [...cache.deployments.all(), ...cache.malformed.all()].filter((name) => !keys.has(keyOf(name)));
       await Promise.all(deleted.map(onMissedDelete));
     },
   };
+}
+
+function refOf(object: KubernetesObject): ObjectRef {
+  return { ...nameOf(object), uid: object.metadata.uid ?? '' };
 }

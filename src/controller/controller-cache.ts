@@ -1,5 +1,5 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
-import type { ClusterRef } from '../clusters/cluster-identity.ts';
+import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
@@ -12,7 +12,7 @@ export type NamespacedName = Pick<ClusterRef, 'namespace' | 'name'>;
 export type PrimaryName = Omit<ClusterRef, 'uid'>;
 
 /** A ClusterDeployment that cannot be read. */
-interface MalformedCluster extends NamespacedName {
+interface MalformedCluster extends ObjectRef {
   readonly problem: string;
 }
 
@@ -50,9 +50,13 @@ export class ControllerCache {
     if (cluster.kind === undefined) this.malformed.delete(cluster);
   }
 
-  deleteCluster(name: PrimaryName): void {
-    this.#clustersOf(name).delete(name);
-    if (name.kind === undefined) this.malformed.delete(name);
+  /** Deletes this cluster, but not another one of its name. @returns what was cached of it. */
+  deleteCluster(cluster: ClusterRef): CachedCluster | undefined {
+    const found = this.#clustersOf(cluster).get(cluster);
+    const cached = found?.uid === cluster.uid ? found : undefined;
+    if (cached !== undefined) this.#clustersOf(cluster).delete(cluster);
+    if (cluster.kind === undefined && this.malformed.get(cluster)?.uid === cluster.uid) this.malformed.delete(cluster);
+    return cached;
   }
 
   #clustersOf({ kind }: PrimaryName): NamespacedMap<CachedCluster> {

@@ -1,5 +1,5 @@
 import { toCachedCluster } from '../clusters/cached-cluster.ts';
-import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
+import { type ClusterRef, identityOf, type ObjectRef } from '../clusters/cluster-identity.ts';
 import { type ClusterView, deletedClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
 import { decideSignal } from '../clusters/signal-decision.ts';
@@ -9,7 +9,7 @@ import { primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';
-import { keyOf, type NamespacedName, type PrimaryName } from './controller-cache.ts';
+import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { recordWarning } from './event-recorder.ts';
 import type { ResourceEventHandler } from './informer.ts';
@@ -19,8 +19,8 @@ const WORKFLOW_COMPLETION_GRACE_MS = 3_000;
 
 /** Handles the events of a primary resource. */
 export interface PrimaryEventHandler extends ResourceEventHandler {
-  /** For a deletion that no event showed. */
-  onMissedDelete(name: NamespacedName): Promise<void>;
+  /** For a deletion that no event showed. @param gone the object that is missing, not another one of its name. */
+  onMissedDelete(gone: ObjectRef): Promise<void>;
 }
 
 /** Compares ClusterDeployments and standalone CertificateRequests with the cache, and signals what changed. */
@@ -42,20 +42,22 @@ export class PrimaryReconciler {
     await this.#context.queue.add(keyOf(view.identity), () => this.#signalAndCache(view));
   }
 
-  /** Signals nothing if never served, or if the workflow removed the finalizer. @param view last state, if seen. */
-  async reconcileDeleted(name: PrimaryName, view?: ClusterView): Promise<void> {
+  /**
+   * Signals nothing if never served, or if the workflow removed the finalizer.
+   * @param gone named by uid: another one of its name may be created at any moment. @param view last state, if seen.
+   */
+  async reconcileDeleted(gone: ClusterRef, view?: ClusterView): Promise<void> {
     const { cache, queue, workflows, signal, settings } = this.#context;
-    const cached = cache.getCluster(name);
-    if (cached?.gate === 'decommission' && cached.finalizer) await pause(WORKFLOW_COMPLETION_GRACE_MS, signal);
-    await queue.add(keyOf(name), async () => {
-      const last = cache.getCluster(name);
-      // An object that was created again under this name meanwhile stays cached.
-      if (last === undefined || view === undefined || last.uid === view.identity.uid) cache.deleteCluster(name);
-      const identity = view?.identity ?? (last && identityOf(settings.managementCluster, last));
-      if (identity === undefined) return;
+    const cached = cache.getCluster(gone);
+    if (cached?.uid === gone.uid && cached.gate === 'decommission' && cached.finalizer) {
+      await pause(WORKFLOW_COMPLETION_GRACE_MS, signal);
+    }
+    await queue.add(keyOf(gone), async () => {
+      const last = cache.deleteCluster(gone);
       const released = last?.gate === 'decommission' && !last.finalizer;
       const served = last?.served ?? view?.finalizer === true;
       if (!served || released) return;
+      const identity = identityOf(settings.managementCluster, gone);
       const deleted = view === undefined ? deletedClusterView(identity) : { ...view, deleting: true };
       await this.#signal(identity, () => workflows.signalGone(deleted));
     });

@@ -1,4 +1,5 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
+import type { ObjectRef } from '../clusters/cluster-identity.ts';
 import { type ClusterView, clusterDigest } from '../clusters/cluster-view.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
@@ -8,7 +9,7 @@ import { listCertificateRequests, type ObservedRequest } from '../kubernetes/obj
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';
-import { keyOf, type NamespacedName, nameOf } from './controller-cache.ts';
+import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { PrimaryEventHandler } from './primary-reconciler.ts';
 import { OwnedObjectsResync } from './resync-owned-objects.ts';
@@ -75,13 +76,14 @@ async function resyncClusters(
   handler: PrimaryEventHandler,
 ): Promise<number | undefined> {
   const listed = new Set<string>();
-  const differing: NamespacedName[] = [];
+  const differing: ObjectRef[] = [];
   try {
     for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS)) {
       const name = nameOf(object);
       listed.add(keyOf(name));
       const projected = projectClusterDeployment(object, settings);
-      if (projected.kind === 'cluster' && differs(cache.getCluster(name), projected.view)) differing.push(name);
+      if (projected.kind === 'cluster' && differs(cache.getCluster(name), projected.view))
+        differing.push(projected.view.identity);
     }
   } catch (error) {
     if (isFailure(error, 'kubernetes/notFound')) return undefined;
@@ -107,19 +109,22 @@ async function resyncStandalone(
   return await reconcile(kubernetes, CERTIFICATE_REQUESTS, [...differing, ...unlisted], handler);
 }
 
-/** Reads each object again, since the list may be behind the watch. @returns their number. */
+/**
+ * Reads each object again, since the list may be behind the watch. What a read does not find is gone by the uid that
+ * was known before it: meanwhile the watch may have cached a successor. @returns their number.
+ */
 async function reconcile(
   kubernetes: KubernetesApi,
   resource: ResourceType,
-  names: readonly NamespacedName[],
+  known: readonly ObjectRef[],
   handler: PrimaryEventHandler,
 ): Promise<number> {
-  for (const { namespace, name } of names) {
+  for (const { namespace, name, uid } of known) {
     const object = await kubernetes.get(resource, { namespace, name });
-    if (object === undefined) await handler.onMissedDelete({ namespace, name });
+    if (object === undefined) await handler.onMissedDelete({ namespace, name, uid });
     else await handler.onUpsert(object, 'list');
   }
-  return names.length;
+  return known.length;
 }
 
 function differs(cached: CachedCluster | undefined, view: ClusterView | undefined): boolean {

@@ -7,7 +7,9 @@ import { isPrivateKeyOf } from '../acme/private-key.ts';
 import { isGone } from '../acme/problems.ts';
 import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
-import { secretOwnershipOf } from '../kubernetes/objects/secret-ownership.ts';
+import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
+import { readBundleOwner } from '../kubernetes/objects/bundle-owner.ts';
+import { ownerOf } from '../kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { serialNumberOf } from '../x509/certificate.ts';
 import type { AttemptContext } from './context.ts';
@@ -43,8 +45,13 @@ export async function revokeCertificates(
   };
 
   const installed = await readInstalled(context, input);
-  if ('outcome' in installed) entries.push(installed);
-  else await attempt(() => revokeOnce(installed.leaf));
+  if ('leaf' in installed) {
+    await attempt(() => revokeOnce(installed.leaf));
+  } else {
+    entries.push(installed);
+    // In use, also when it is listed: a re-created cluster has adopted it.
+    if (installed.outcome === 'notOwned') seen.add(installed.serialNumber);
+  }
   for (const issued of input.issued) {
     if (seen.has(issued.serialNumber)) continue;
     seen.add(issued.serialNumber);
@@ -61,26 +68,38 @@ export async function revokeCertificates(
 }
 
 /**
- * Only the request's own: listed as issued, or beside its private key, whose holder may revoke it (RFC 8555 §7.6). A
- * certificate alone proves nothing: servers send theirs to every client, and the account issued those of all clusters.
+ * Only the bundle's own: in its own Secret, and listed as issued or beside its private key, whose holder may revoke it
+ * (RFC 8555 §7.6). A certificate alone proves nothing: servers send theirs to every client, and the account issued those
+ * of all clusters.
  */
 async function readInstalled(
-  { kubernetes, signal }: AttemptContext,
-  { namespace, secretName, requestName, issued }: RevokeCertificatesInput,
+  attempt: AttemptContext,
+  input: RevokeCertificatesInput,
 ): Promise<RevocationEntry | { readonly leaf: X509Certificate }> {
-  const where = `Secret ${namespace}/${secretName}`;
+  const kubernetes = attempt.kubernetes.withSignal(attempt.signal);
+  const { secretName, issued, cluster } = input;
+  const where = `Secret ${cluster.namespace}/${secretName}`;
   if (secretName === '') return missing('', 'There was no Secret for it.');
-  const secret = await readTlsSecret(kubernetes.withSignal(signal), { namespace, name: secretName });
+  // Read before its owner, so that an adoption in between is seen.
+  const secret = await readTlsSecret(kubernetes, { namespace: cluster.namespace, name: secretName });
   if (secret.kind === 'missing') return missing('', `${where} does not exist: nothing to revoke.`);
-  const ownership = requestName === undefined ? undefined : secretOwnershipOf(secret.metadata, { name: requestName });
-  if (ownership?.kind === 'foreign') return missing('', `${where} belongs to ${ownership.owner}: nothing is revoked.`);
   if (secret.chainPem === undefined) return missing('', `${where} contains no certificate that could be revoked.`);
   const leaf = readLeaf(secret.chainPem);
   const serialNumber = serialNumberOf(leaf);
+  const { ownsSecret } = await readBundleOwner(kubernetes, input);
+  if (!ownsSecret(secret.metadata)) {
+    const message = `${where}, which contains certificate ${serialNumber}, ${describeOwner(secret.metadata)}: the certificate is left valid.`;
+    return { serialNumber, outcome: 'notOwned', message };
+  }
   if (isExpired(leaf) || issued.some((one) => one.serialNumber === serialNumber)) return { leaf };
   if (secret.kind === 'valid' && (await isPrivateKeyOf(secret.keyPem, leaf.publicKey))) return { leaf };
   const message = `${where} contains certificate ${serialNumber}, which was not issued for it, without its private key: it is left valid. The holder of the key can revoke it.`;
   return { serialNumber, outcome: 'notIssuedHere', message };
+}
+
+function describeOwner(secret: ObjectMeta): string {
+  const owner = ownerOf(secret);
+  return owner === undefined ? 'does not belong to this CertificateRequest' : `belongs to ${owner}`;
 }
 
 async function revokeIssued(

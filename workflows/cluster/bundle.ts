@@ -106,13 +106,14 @@ export class Bundle {
   }
 
   /** Records what the Secret holds; drops facts about another certificate. */
-  observe(view: OrderableView, { secret, renewBeforeDays, issuedByCaHost }: RequestObservation): void {
+  observe(view: OrderableView, { request, secret, renewBeforeDays, issuedByCaHost }: RequestObservation): void {
     const { record } = this;
     const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
     const isSame = certificate === undefined || certificate.fingerprint === record.certificate?.fingerprint;
     const facts = {
       dnsNames: view.names.dnsNames,
       secretName: view.secretName,
+      requestUid: request.uid,
       renewBeforeDays,
       caHost: (isSame ? record.caHost : undefined) ?? issuedByCaHost,
       ...(isSame ? {} : { suggestedWindow: undefined, revokedSerialNumber: undefined }),

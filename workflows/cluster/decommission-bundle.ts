@@ -89,14 +89,21 @@ interface Step {
 function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
   const { cluster, name } = bundle;
   const { identity } = cluster.view;
-  const { namespace } = identity;
-  const { secretName, requestName, issued, unclaimedOrders: orders, leftoverRecords: records = [] } = record;
+  const {
+    secretName,
+    requestName,
+    requestUid,
+    issued,
+    unclaimedOrders: orders,
+    leftoverRecords: records = [],
+  } = record;
+  const owned = { cluster: identity, bundleName: name, secretName, requestName, requestUid };
   const revoke: Step = {
     isSlow: true,
     run: async () => {
       const revocations = await revokeCertificates.executeWithOptions(
         { summary: `revoke the certificates of ${name}` },
-        [{ namespace, secretName, requestName, issued, orders, reason: CESSATION_OF_OPERATION }],
+        [{ ...owned, issued, orders, reason: CESSATION_OF_OPERATION }],
       );
       return { revocations };
     },
@@ -114,7 +121,7 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
     run: () =>
       removeBundle.executeWithOptions(
         { summary: `delete ${objectsOf(bundle)}`, scheduleToCloseTimeout: STEP_TIMEOUT },
-        [{ cluster: identity, bundleName: name, secretName, requestName }],
+        [owned],
       ),
   };
   return [...(isUsedElsewhere(cluster.view) ? [] : [revoke]), ...(records.length === 0 ? [] : [withdraw]), remove];

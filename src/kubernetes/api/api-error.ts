@@ -3,6 +3,7 @@ import { errorCodeOf } from '../../failures/error-code.ts';
 import { CertmanError, type FailureCode } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
 import { parseRetryAfter } from '../../failures/retry-after.ts';
+import type { ObjectKey, ResourceType } from './kubernetes-api.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 const MAX_REASON_LENGTH = 100;
@@ -13,7 +14,7 @@ const CODES: Readonly<Record<number, FailureCode>> = {
   400: 'kubernetes/invalid',
   401: 'kubernetes/forbidden',
   403: 'kubernetes/forbidden',
-  404: 'kubernetes/notFound',
+  404: 'kubernetes/unreachable',
   408: 'kubernetes/unreachable',
   409: 'kubernetes/conflict',
   410: 'kubernetes/gone',
@@ -23,10 +24,11 @@ const CODES: Readonly<Record<number, FailureCode>> = {
 };
 
 const DEFAULT_REMEDY = 'certman retries shortly.';
+const UNKNOWN_PATH_REMEDY =
+  'If the API server does not know this kind of resource, install its CRD (deploy/base); else check what stands between certman and the API server. certman retries shortly.';
 const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'kubernetes/forbidden':
     'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and check that its token is valid.',
-  'kubernetes/notFound': 'If the API server does not know this kind of resource, install its CRD (deploy/base).',
   'kubernetes/invalid': 'Correct the object that the message names; certman retries when something changes.',
   'kubernetes/unexpected': 'Check what stands between certman and the API server; certman retries by its schedule.',
 };
@@ -38,6 +40,8 @@ const statusSchema = z.object({
   reason: z.string().optional().catch(undefined),
   details: z
     .object({
+      name: z.string().optional(),
+      kind: z.string().optional(),
       causes: z.array(z.object({ reason: z.string().optional(), field: z.string().optional() })).default([]),
       retryAfterSeconds: z.number().optional(),
     })
@@ -53,18 +57,35 @@ export interface ApiResponse {
   readonly text: string;
 }
 
+/** An object that a request is about. */
+export interface ObjectTarget {
+  readonly resource: ResourceType;
+  readonly key: ObjectKey;
+}
+
+/** A 404 that names no object: the path is unknown to the API server, or a load balancer or proxy answered. */
+export class UnknownPathError extends CertmanError {
+  override readonly name = 'UnknownPathError';
+}
+
 /** The API server refused. @param what the action in words: `apply CertificateRequest ns/name`. */
-export function apiError(what: string, response: ApiResponse, now = Date.now()): CertmanError {
+export function apiError(
+  what: string,
+  response: ApiResponse,
+  { target, now = Date.now() }: { readonly target?: ObjectTarget; readonly now?: number } = {},
+): CertmanError {
   const status = parseStatus(response.text);
-  const code = codeOf(response.status, status);
+  const code = target !== undefined && isNotFound(response, target) ? 'kubernetes/notFound' : codeOf(response, status);
   const reason = status?.reason === undefined ? '' : ` ${oneLine(status.reason, MAX_REASON_LENGTH)}`;
   const message = redact(status?.message || response.text.trim().split('\n', 1)[0] || 'no reason given');
   // The API server repeats the header in the Status.
   const retryAfter = response.retryAfter ?? status?.details.retryAfterSeconds?.toString();
-  return new CertmanError({
+  const isUnknownPath = response.status === 404 && code !== 'kubernetes/notFound';
+  const ErrorClass = isUnknownPath ? UnknownPathError : CertmanError;
+  return new ErrorClass({
     code,
     message: `The Kubernetes API refused to ${what} (${response.status}${reason}): ${message}`,
-    remedy: REMEDIES[code] ?? DEFAULT_REMEDY,
+    remedy: isUnknownPath ? UNKNOWN_PATH_REMEDY : (REMEDIES[code] ?? DEFAULT_REMEDY),
     notBefore:
       code === 'kubernetes/unreachable' ? parseRetryAfter(retryAfter, new Date(now), MAX_RETRY_AFTER_MS) : undefined,
   });
@@ -77,6 +98,18 @@ export class ResponseTooLargeError extends CertmanError {
     super({ code: 'kubernetes/unexpected', message, remedy: REMEDIES['kubernetes/unexpected'], cause });
     this.name = 'ResponseTooLargeError';
   }
+}
+
+/**
+ * Whether the API server says that an object, or its namespace, does not exist. Any other 404 is a passing fault: what
+ * stands between may answer it for an object that exists, and a missing object ends in revoked certificates.
+ */
+export function isNotFound({ status, text }: ApiResponse, { resource, key }: ObjectTarget): boolean {
+  const found = status === 404 ? parseStatus(text) : undefined;
+  if (found?.reason !== 'NotFound') return false;
+  const { name, kind } = found.details;
+  if (name === undefined) return false;
+  return kind === 'namespaces' ? name === (key.namespace ?? key.name) : name === key.name && kind === resource.plural;
 }
 
 /** The failure of a request. There was no usable response: connection refused or lost, time-out, response too large. */
@@ -119,7 +152,7 @@ export function parseStatus(text: string): Status | undefined {
   }
 }
 
-function codeOf(httpStatus: number, status: Status | undefined): FailureCode {
+function codeOf({ status: httpStatus }: ApiResponse, status: Status | undefined): FailureCode {
   const causes = status?.details.causes ?? [];
   if (httpStatus === 422 && status !== undefined && isFailedPrecondition(status)) return 'kubernetes/conflict';
   // Nothing can be created in a namespace that is being deleted, and nothing there is needed any more.

@@ -1,5 +1,14 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import { type ApiResponse, apiError, malformedResponseError, parseJson, parseStatus } from './api-error.ts';
+import {
+  type ApiResponse,
+  apiError,
+  isNotFound,
+  malformedResponseError,
+  type ObjectTarget,
+  parseJson,
+  parseStatus,
+} from './api-error.ts';
+import { throwIfUnknownKind } from './discovery.ts';
 import {
   FIELD_MANAGER,
   type JsonPatchOperation,
@@ -36,7 +45,13 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
 
   async get(resource: ResourceType, key: ObjectKey): Promise<KubernetesObject | undefined> {
     const response = await this.#send({ method: 'GET', path: objectPath(resource, key) });
-    return response.status === 404 ? undefined : toObject(`read ${describeObject(resource, key)}`, response);
+    const target = { resource, key };
+    if (isNotFound(response, target)) return undefined;
+    try {
+      return toObject(`read ${describeObject(resource, key)}`, response, target);
+    } catch (error) {
+      return await throwIfUnknownKind(this, resource, error);
+    }
   }
 
   async *list(resource: ResourceType, options: ListOptions = {}): AsyncIterable<KubernetesObject> {
@@ -56,7 +71,8 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
       body: typedJson(resource, object),
       idempotent: true,
     });
-    return toObject(`apply ${describeObject(resource, object.metadata, subresource)}`, response);
+    const target = { resource, key: object.metadata };
+    return toObject(`apply ${describeObject(resource, object.metadata, subresource)}`, response, target);
   }
 
   async create(resource: ResourceType, object: KubernetesObject): Promise<KubernetesObject | undefined> {
@@ -67,7 +83,8 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
       body: typedJson(resource, object),
     });
     if (response.status === 409 && parseStatus(response.text)?.reason === 'AlreadyExists') return undefined;
-    return toObject(`create ${describeObject(resource, object.metadata)}`, response);
+    const target = { resource, key: object.metadata };
+    return toObject(`create ${describeObject(resource, object.metadata)}`, response, target);
   }
 
   async patch(
@@ -82,8 +99,9 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
       contentType: 'application/json-patch+json',
       body: JSON.stringify(operations),
     });
-    if (response.status === 404) return undefined;
-    return toObject(`change ${describeObject(resource, key, subresource)}`, response);
+    const target = { resource, key };
+    if (isNotFound(response, target)) return undefined;
+    return toObject(`change ${describeObject(resource, key, subresource)}`, response, target);
   }
 
   async delete(
@@ -102,8 +120,9 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
         preconditions,
       }),
     });
-    if (response.status === 404) return false;
-    if (response.status >= 300) throw apiError(`delete ${describeObject(resource, key)}`, response);
+    const target = { resource, key };
+    if (isNotFound(response, target)) return false;
+    if (response.status >= 300) throw apiError(`delete ${describeObject(resource, key)}`, response, { target });
     return true;
   }
 
@@ -134,8 +153,8 @@ function typedJson(resource: ResourceType, object: KubernetesObject): string {
   return JSON.stringify({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...object });
 }
 
-function toObject(what: string, response: ApiResponse): KubernetesObject {
-  if (response.status < 200 || response.status >= 300) throw apiError(what, response);
+function toObject(what: string, response: ApiResponse, target: ObjectTarget): KubernetesObject {
+  if (response.status < 200 || response.status >= 300) throw apiError(what, response, { target });
   const object = parseJson(what, response.text);
   if (!isKubernetesObject(object)) throw malformedResponseError(what, 'something that is no API object');
   return object;

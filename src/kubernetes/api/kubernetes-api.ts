@@ -71,13 +71,15 @@ export interface WriteOptions {
 }
 
 /**
- * The verbs that certman uses. A 404 is a result where the method says so.
- * @throws CertmanError `kubernetes/unreachable` (connection, 5xx, 429), `kubernetes/forbidden` (401, 403),
+ * The verbs that certman uses. That an object is missing is a result where the method says so: a `Status` of reason
+ * NotFound that names the object, since any other 404 may come from what stands between.
+ * @throws CertmanError `kubernetes/unreachable` (connection, 5xx, 429, other 404), `kubernetes/forbidden` (401, 403),
  * `kubernetes/conflict` (409), `kubernetes/invalid` (400, 422), `kubernetes/unexpected`.
  */
 export interface KubernetesApi {
-  /** @returns undefined on 404. */
+  /** @returns undefined when it does not exist. @throws CertmanError `kubernetes/notFound` for an unknown kind. */
   get(resource: ResourceType, key: ObjectKey): Promise<KubernetesObject | undefined>;
+  /** @throws CertmanError `kubernetes/notFound` when the API server does not know the kind. */
   list(resource: ResourceType, options?: ListOptions): AsyncIterable<KubernetesObject>;
   /** Forced server-side apply as {@link FIELD_MANAGER}. With a uid it never creates: 409 → `kubernetes/conflict`. */
   apply(resource: ResourceType, object: KubernetesObject, options?: WriteOptions): Promise<KubernetesObject>;
@@ -109,7 +111,7 @@ export interface StreamOptions {
 
 /** The requests that list and watch are made of. */
 export interface WatchConnection {
-  /** One GET. @throws CertmanError as {@link KubernetesApi}; 404 → `kubernetes/notFound`, 410 → `kubernetes/gone`. */
+  /** One GET. @throws CertmanError as {@link KubernetesApi}; 404 → `UnknownPathError`, 410 → `kubernetes/gone`. */
   getJson(path: string, options?: { accept?: string; what?: string; signal?: AbortSignal }): Promise<unknown>;
   /** The lines of a stream. @throws CertmanError when refused, cut or silent; the signal's reason when aborted. */
   openStream(path: string, signal: AbortSignal, options?: StreamOptions): AsyncIterable<string>;

@@ -1,4 +1,5 @@
 import { CertmanError } from '../../failures/failure.ts';
+import { UnknownPathError } from './api-error.ts';
 import { backoffDelay, pause } from './backoff.ts';
 import type { KubernetesObject, ListOptions, ResourceType, WatchConnection } from './kubernetes-api.ts';
 import { acceptMetadata, buildQuery, listPages } from './list-pages.ts';
@@ -129,7 +130,10 @@ async function* watchEvents(
 }
 
 /** Whether resuming at this position cannot work: forgotten, not there yet, or followed by an unreadable change. */
-function requiresRelist({ code, message }: CertmanError): boolean {
+function requiresRelist(error: CertmanError): boolean {
+  const { code, message } = error;
+  // Only the failure of a list shows whether the API server still knows the kind.
+  if (error instanceof UnknownPathError) return true;
   // An API server restored from a backup is behind the position; it says so as a time-out.
   return /^kubernetes\/(gone|notFound|invalid|unexpected)$/.test(code) || /too large resource version/i.test(message);
 }

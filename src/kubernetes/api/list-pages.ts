@@ -1,6 +1,7 @@
 /** Paged lists: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
 import { z } from 'zod';
 import { malformedResponseError, ResponseTooLargeError } from './api-error.ts';
+import { throwIfUnknownKind } from './discovery.ts';
 import type { KubernetesObject, ListOptions, ResourceType, WatchConnection } from './kubernetes-api.ts';
 import { collectionPath } from './resource-path.ts';
 
@@ -19,7 +20,10 @@ const pageSchema = z.looseObject({
   items: z.array(z.unknown()).nullable(),
 });
 
-/** @throws CertmanError as `getJson`; `kubernetes/gone` when the list outlasts the API server's copy of its version. */
+/**
+ * @throws CertmanError as `getJson`; `kubernetes/gone` when the list outlasts the API server's copy of its version,
+ * `kubernetes/notFound` when the API server does not know the kind.
+ */
 export async function* listPages(
   connection: Pick<WatchConnection, 'getJson'>,
   resource: ResourceType,
@@ -39,7 +43,9 @@ export async function* listPages(
       try {
         return await connection.getJson(`${path}?${query.toString()}`, { accept, what, signal });
       } catch (error) {
-        if (!(error instanceof ResponseTooLargeError) || limit === 1) throw error;
+        if (!(error instanceof ResponseTooLargeError) || limit === 1) {
+          return await throwIfUnknownKind(connection, resource, error, signal);
+        }
         limit = Math.floor(limit / 2);
       }
     }

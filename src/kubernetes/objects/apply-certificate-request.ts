@@ -7,9 +7,10 @@ import { ensureCertificateRequest } from './ensure-request.ts';
 import { observeRequest } from './observed-request.ts';
 import type { OperatorSettings } from './operator-settings.ts';
 import { addClusterDeploymentFinalizer, addStandaloneFinalizer, isStandalone } from './primary-object.ts';
-import { adoptSecret, requireExclusiveSecret } from './secret-ownership.ts';
+import { requireExclusiveSecret } from './secret-ownership.ts';
 import type { StatusWriter } from './status-writer.ts';
-import { observationOf, readTlsSecret } from './tls-secret.ts';
+import { claimTargetSecret } from './target-secret.ts';
+import { observationOf } from './tls-secret.ts';
 
 /** Access to the management cluster: the API with an activity's signal, the rest shared by all of a process. */
 export interface ManagementClusterAccess {
@@ -40,16 +41,10 @@ export async function applyCertificateRequest(
       remedy: 'Correct it: lower case letters, digits, hyphens and dots. certman then continues by itself.',
     });
   }
-  const secret = await readTlsSecret(kubernetes, { namespace, name: bundle.secretName });
-  if (secret.kind === 'broken' && !secret.replaceable) {
-    throw new CertmanError({
-      code: 'kubernetes/secretBroken',
-      message: `The certificate cannot be installed: ${secret.message}`,
-      remedy: 'Delete that Secret, or name another; nothing is ordered before that.',
-    });
-  }
-  if (secret.kind !== 'missing') await adoptSecret(kubernetes, secret.metadata, request);
-  else if (isStandalone(cluster.identity)) await requireExclusiveSecret(kubernetes, object, bundle.secretName);
+  const { identity } = cluster;
+  const secret = await claimTargetSecret(kubernetes, { cluster: identity, request, secretName: bundle.secretName });
+  if (secret.kind === 'missing' && isStandalone(identity))
+    await requireExclusiveSecret(kubernetes, object, bundle.secretName);
   // Of another certificate in the Secret, the issuer is not known.
   const isReported = secret.kind !== 'valid' || secret.certificate.serialNumber === serialNumber;
   const issuedByCaHost = isReported ? acmeServer : undefined;

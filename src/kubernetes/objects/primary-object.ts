@@ -69,6 +69,20 @@ export async function addStandaloneFinalizer(
   return request;
 }
 
+/** The object of this uid; undefined when it does not exist, or the API server does not know its kind (any more). */
+export async function findPrimaryObject(
+  kubernetes: KubernetesApi,
+  identity: ClusterRef,
+): Promise<KubernetesObject | undefined> {
+  try {
+    const found = await kubernetes.get(primaryResource(identity), identity);
+    return found?.metadata.uid === identity.uid ? found : undefined;
+  } catch (error) {
+    if (isFailure(error, 'kubernetes/notFound')) return undefined;
+    throw error;
+  }
+}
+
 /** Removes the finalizer after an Event for each leftover. @returns `kept` for a standalone request that stays. */
 export async function releasePrimaryObject(
   kubernetes: KubernetesApi,
@@ -76,8 +90,8 @@ export async function releasePrimaryObject(
   leftovers: readonly FailureInfo[],
 ): Promise<FinalizerOutcome> {
   const resource = primaryResource(identity);
-  const found = await kubernetes.get(resource, identity);
-  if (found?.metadata.uid !== identity.uid) return 'absent';
+  const found = await findPrimaryObject(kubernetes, identity);
+  if (found === undefined) return 'absent';
   if (isStandalone(identity) && found.metadata.deletionTimestamp === undefined) return 'kept';
   for (const failure of leftovers) {
     const message = `The finalizer is removed although this could not be done: ${failure.message}`;

@@ -11,13 +11,19 @@ import { CERTIFICATE_REQUESTS, SECRETS } from './resources.ts';
 /** Label on a certificate's Secret: name of the CertificateRequest. Shared with certman-operator. */
 export const REQUEST_LABEL = 'certificate_request';
 
+/**
+ * Annotation with which the user of an existing Secret gives it to a standalone request: the request's name. From then
+ * on the Secret is the request's: its certificate is replaced, and revoked and deleted with the request.
+ */
+export const ADOPT_ANNOTATION = 'certman.managed.openshift.io/adopt-by';
+
 /** Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
 const MAX_LABEL_LENGTH = 63;
 const MAX_ATTEMPTS = 3;
 
 type OwnerReference = Readonly<Record<string, unknown>>;
 
-/** Ownership of a Secret, from a request's point of view. */
+/** Ownership of a Secret, from a living request's point of view. */
 export type SecretOwnership =
   | { readonly kind: 'owned' }
   /** To be adopted; `missing` says in words what it lacks. */
@@ -36,19 +42,23 @@ export function controllerReferenceTo({ name, uid }: Pick<ObjectRef, 'name' | 'u
   return { apiVersion: apiVersionOf(CERTIFICATE_REQUESTS), kind, name, uid, controller: true };
 }
 
-/** Whose a Secret is, from its metadata alone. Without the request's uid, exact for `foreign` only. */
+/** Whose a Secret is, from its metadata alone. */
 export function secretOwnershipOf(
-  { ownerReferences = [], labels }: ObjectMeta,
-  request: { readonly name: string; readonly uid?: string },
+  metadata: ObjectMeta,
+  request: { readonly name: string; readonly uid: string },
 ): SecretOwnership {
+  const { ownerReferences = [], labels } = metadata;
   const label = labels?.[REQUEST_LABEL];
-  const owned = ownerReferences.some((owner) => owner['uid'] === request.uid);
+  const owned = isOwnedBy(metadata, [request.uid]);
   // References to an earlier request of this name, which was re-created since.
   const stale = ownerReferences.some((owner) => owner['uid'] !== request.uid && isRequest(owner, request.name));
   if (!owned && !stale) {
     const controller = ownerReferences.find((owner) => owner['controller'] === true);
-    if (controller !== undefined) return foreign(String(controller['kind']), String(controller['name']));
-    if (label !== undefined && label !== request.name) return foreign(CERTIFICATE_REQUESTS.kind, label);
+    if (controller !== undefined) {
+      const [kind, name] = [String(controller['kind']), String(controller['name'])];
+      return isRequest(controller) ? foreignRequest(name) : { kind: 'foreign', owner: `${kind} ${name}` };
+    }
+    if (label !== undefined && label !== request.name) return foreignRequest(label);
   }
   const missing = [
     ...(label === requestLabel(request.name)[REQUEST_LABEL] ? [] : [`its label ${REQUEST_LABEL}`]),
@@ -57,18 +67,41 @@ export function secretOwnershipOf(
   return missing.length === 0 ? { kind: 'owned' } : { kind: 'orphaned', missing: missing.join(' and ') };
 }
 
-function foreign(kind: string, name: string): SecretOwnership {
-  return { kind: 'foreign', owner: `${kind} ${name}`, request: kind === CERTIFICATE_REQUESTS.kind ? name : undefined };
+function foreignRequest(name: string): SecretOwnership {
+  return { kind: 'foreign', owner: `${CERTIFICATE_REQUESTS.kind} ${name}`, request: name };
+}
+
+/** Whether an owner reference names one of the uids: names prove nothing, since a successor has the same. */
+export function isOwnedBy({ ownerReferences = [] }: ObjectMeta, uids: readonly string[]): boolean {
+  return ownerReferences.some((owner) => uids.includes(String(owner['uid'])));
+}
+
+/** In words, whom an owner reference to a controller or to a CertificateRequest names; undefined when there is none. */
+export function ownerOf({ ownerReferences = [] }: ObjectMeta): string | undefined {
+  const owner = ownerReferences.find((one) => one['controller'] === true || isRequest(one));
+  return owner === undefined ? undefined : `${String(owner['kind'])} ${String(owner['name'])}`;
+}
+
+/** Who wants a Secret. A standalone request gets what exists already only by {@link ADOPT_ANNOTATION}. */
+export interface Adopter {
+  readonly request: ObjectRef;
+  readonly standalone: boolean;
 }
 
 /**
  * Adds label and owner reference to an orphaned Secret, or to that of a request that is gone.
- * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, `kubernetes/conflict` when `found` is outdated.
+ * @returns the Secret's metadata, now the request's.
+ * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, or orphaned and not given to the standalone request;
+ * `kubernetes/conflict` when `found` is outdated.
  */
-export async function adoptSecret(kubernetes: KubernetesApi, found: ObjectMeta, request: ObjectRef): Promise<void> {
+export async function adoptSecret(
+  kubernetes: KubernetesApi,
+  found: ObjectMeta,
+  { request, standalone }: Adopter,
+): Promise<ObjectMeta> {
   const { namespace } = request;
   const ownership = secretOwnershipOf(found, request);
-  if (ownership.kind === 'owned') return;
+  if (ownership.kind === 'owned') return found;
   if (ownership.kind === 'foreign') {
     const { owner, request: name } = ownership;
     const abandoned =
@@ -81,11 +114,29 @@ export async function adoptSecret(kubernetes: KubernetesApi, found: ObjectMeta, 
       });
     }
   }
+  if (standalone && !isOwnedBy(found, [request.uid]) && found.annotations?.[ADOPT_ANNOTATION] !== request.name) {
+    throw notGivenError(found, request);
+  }
   const owners = (found.ownerReferences ?? []).filter((owner) => !isRequest(owner));
   const { [REQUEST_LABEL]: _replaced, ...labels } = found.labels ?? {};
-  await patchIfUnchanged(kubernetes, SECRETS, found, {
+  const adopted = await patchIfUnchanged(kubernetes, SECRETS, found, {
     '/metadata/labels': { ...labels, ...requestLabel(request.name) },
     '/metadata/ownerReferences': [...owners, controllerReferenceTo(request)],
+  });
+  if (adopted !== undefined) return adopted.metadata;
+  throw new CertmanError({
+    code: 'kubernetes/conflict',
+    message: `Secret ${namespace}/${found.name} was deleted while it was adopted.`,
+    remedy: 'certman retries shortly.',
+  });
+}
+
+function notGivenError({ name }: ObjectMeta, request: ObjectRef): CertmanError {
+  const { namespace } = request;
+  return new CertmanError({
+    code: 'kubernetes/ownedByOther',
+    message: `Secret ${namespace}/${name}, which CertificateRequest ${request.name} names, existed before and is not the request's: it is left unchanged.`,
+    remedy: `Name another Secret or delete that one; or, if certman may replace, revoke and delete its certificate: kubectl annotate secret ${name} -n ${namespace} ${ADOPT_ANNOTATION}=${request.name}. certman then continues by itself.`,
   });
 }
 
@@ -131,6 +182,10 @@ function isOlder(left: ObjectMeta, right: ObjectMeta): boolean {
   return leftTime === rightTime ? left.name < right.name : leftTime < rightTime;
 }
 
+/** cert-manager has a kind of the same name. */
 function isRequest(owner: OwnerReference, name?: string): boolean {
-  return owner['kind'] === CERTIFICATE_REQUESTS.kind && (name === undefined || owner['name'] === name);
+  const isOfKind =
+    owner['kind'] === CERTIFICATE_REQUESTS.kind &&
+    String(owner['apiVersion']).startsWith(`${CERTIFICATE_REQUESTS.group}/`);
+  return isOfKind && (name === undefined || owner['name'] === name);
 }

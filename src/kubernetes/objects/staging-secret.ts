@@ -57,7 +57,8 @@ export async function ensureStagingKey(
     if (found === undefined) continue;
     const staged = stagedKey(found, orderUrl);
     if (staged !== undefined) return staged;
-    await kubernetes.delete(SECRETS, found.metadata, { uid: found.metadata.uid });
+    const { uid, resourceVersion } = found.metadata;
+    await kubernetes.delete(SECRETS, found.metadata, { uid, resourceVersion });
   }
   throw new CertmanError({
     code: 'kubernetes/conflict',
@@ -77,7 +78,9 @@ export async function readStagingKey(
 
 /** Deletes the staging Secret. @returns whether there was one. */
 export async function deleteStagingKey(kubernetes: KubernetesApi, request: RequestKey): Promise<boolean> {
-  return kubernetes.delete(SECRETS, stagingKeyOf(request));
+  const { metadata } = (await kubernetes.get(SECRETS, stagingKeyOf(request))) ?? {};
+  if (metadata?.labels?.[STAGING_LABEL] !== 'true') return false;
+  return kubernetes.delete(SECRETS, metadata, { uid: metadata.uid });
 }
 
 async function getStagingSecret(kubernetes: KubernetesApi, request: RequestKey): Promise<KubernetesObject | undefined> {

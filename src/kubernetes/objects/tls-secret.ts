@@ -1,5 +1,6 @@
 import type { CertificateFacts, SecretObservation } from '../../certificates/certificate-facts.ts';
 import type { ObjectRef } from '../../clusters/cluster-identity.ts';
+import { CertmanError } from '../../failures/failure.ts';
 import { oneLine } from '../../failures/printable.ts';
 import { decodeCertificate } from '../../x509/certificate.ts';
 import { decodePrivateKey } from '../../x509/private-key.ts';
@@ -77,7 +78,7 @@ export async function readTlsSecret(kubernetes: KubernetesApi, secret: ObjectKey
 }
 
 /** A certificate to install. */
-export interface ApplyTlsSecretInput {
+export interface WriteTlsSecretInput {
   readonly request: ObjectRef;
   readonly secretName: string;
   /** The whole chain as the CA sent it. */
@@ -85,20 +86,38 @@ export interface ApplyTlsSecretInput {
   readonly keyPem: string;
 }
 
-/** Applies these two entries only, at once: Hive hashes all of `data` and redeploys the API server on a change. */
-export async function applyTlsSecret(
+/**
+ * Writes these two entries only, at once: Hive hashes all of `data` and redeploys the API server on a change.
+ * Writes nothing when they are there, as after an attempt that was killed.
+ * @param found the Secret as it was read: the request's own, or missing.
+ * @throws CertmanError `kubernetes/conflict` when it has changed, is another one, or exists by now.
+ */
+export async function writeTlsSecret(
   kubernetes: KubernetesApi,
-  { request, secretName, chainPem, keyPem }: ApplyTlsSecretInput,
+  { request, secretName, chainPem, keyPem }: WriteTlsSecretInput,
+  found: TlsSecret,
 ): Promise<void> {
-  const secret = {
-    metadata: {
-      namespace: request.namespace,
-      name: secretName,
-      labels: requestLabel(request.name),
-      ownerReferences: [controllerReferenceTo(request)],
-    },
+  if (found.kind === 'valid' && found.chainPem === chainPem && found.keyPem === keyPem) return;
+  const metadata = {
+    namespace: request.namespace,
+    name: secretName,
+    labels: requestLabel(request.name),
+    ownerReferences: [controllerReferenceTo(request)],
+  };
+  const content = {
     type: TLS_TYPE,
     data: { 'tls.crt': encodeSecretText(chainPem), 'tls.key': encodeSecretText(keyPem) },
   };
-  await kubernetes.apply(SECRETS, secret);
+  if (found.kind !== 'missing') {
+    const { uid, resourceVersion } = found.metadata;
+    await kubernetes.apply(SECRETS, { metadata: { ...metadata, uid, resourceVersion }, ...content });
+    return;
+  }
+  // An apply would write to a Secret that someone else has created since it was looked for.
+  if ((await kubernetes.create(SECRETS, { metadata, ...content })) !== undefined) return;
+  throw new CertmanError({
+    code: 'kubernetes/conflict',
+    message: `Secret ${request.namespace}/${secretName} was created by another while a certificate was to be written to it.`,
+    remedy: 'certman retries shortly.',
+  });
 }

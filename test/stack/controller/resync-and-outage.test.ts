@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
+import { createCluster, patchCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { watchAttempt } from '../../support/controller/watch-attempt.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
@@ -112,6 +112,41 @@ describe('an outage of the API server', () => {
     await proxied.close();
   });
 });
+
+test.each([
+  ['an HTML page', { headers: { 'content-type': 'text/html' }, body: '<html><h1>404 Not Found</h1></html>' }],
+  ['a bare status', {}],
+])(
+  'a load balancer’s 404 (%s) for a living cluster is waited out, not taken for its deletion',
+  async (_what, answer) => {
+    const proxied = await startApiServerProxy(managementCluster().certmanConfig);
+    const { api, proxy } = proxied;
+    const isWatch = (path: string): boolean => path.includes('/clusterdeployments?') && path.includes('watch=');
+    proxy.inject({ when: ({ path }) => isWatch(path), fault: { kind: 'hang' } });
+    const cluster = await createCluster(managementCluster());
+    await writeIssuedObjects(managementCluster(), cluster);
+    const run = await harness().startController({ kubernetes: api, resyncIntervalMs: 1_000 });
+    await run.untilReceived(cluster, ['observed']);
+    const astray = proxy.inject({
+      when: ({ method, path }) => method === 'GET' && path.endsWith(`/clusterdeployments/${cluster.name}`),
+      fault: { kind: 'answer', status: 404, ...answer },
+    });
+    // The resync reads what differs from the cache.
+    await patchCluster(managementCluster(), cluster, '/spec/ingress', [
+      { name: 'default', domain: 'apps.c1.example.com', servingCertificate: 'primary' },
+    ]);
+    await eventually(
+      'the resync has read the cluster twice',
+      async () => astray.hits(),
+      (hits) => hits >= 2,
+    );
+    expect(await run.receivedSignals(cluster)).toEqual(['observed']);
+    astray.remove();
+    await run.untilReceived(cluster, ['observed', 'observed']);
+    await run.stop();
+    await proxied.close();
+  },
+);
 
 test('the watch shows which worker watches, and hands over to another one without signalling twice', async () => {
   const first = await harness().startController({ worker: 'worker-1' });

@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { AWS } from '../../../local/stack/versions.ts';
 import { certClusterOf, clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { CertCluster } from '../../../src/contract/search-attributes.ts';
-import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  EVENTS,
+  FINALIZER,
+  NAMESPACES,
+  SECRETS,
+} from '../../../src/kubernetes/objects/resources.ts';
+import { issueWithAcmeClient } from '../../support/e2e/certman-operator-objects.ts';
 import { expectStatusAtCa, waitFor, waitForCertificate, waitForReadyRequest } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import {
@@ -295,6 +302,56 @@ describe('two standalone CertificateRequests in a namespace', () => {
     );
     await expectStatusAtCa(lab().stack, serialNumber, 'Revoked');
     await waitUntilCertified(lab(), younger);
+  });
+});
+
+describe('a standalone CertificateRequest that names a Secret of another application', () => {
+  /** Of the same account, so that certman could revoke its certificate. */
+  const createApplicationSecret = async (name: string, dnsNames: readonly string[]) => {
+    const certificate = await issueWithAcmeClient(lab(), dnsNames);
+    const key = { namespace: name, name: 'app-tls' };
+    await lab().kubernetes.create(NAMESPACES, { metadata: { name } });
+    await lab().kubernetes.create(SECRETS, {
+      metadata: { ...key, labels: { app: name } },
+      type: 'kubernetes.io/tls',
+      data: { 'tls.crt': btoa(certificate.chainPem), 'tls.key': btoa(certificate.keyPem) },
+    });
+    return { ...certificate, secret: await lab().kubernetes.get(SECRETS, key), key };
+  };
+
+  test('leaves it and its certificate untouched, also when it is deleted', async () => {
+    const dnsNames = [`www.robbed.${lab().zone.name}`];
+    const { serialNumber, secret, key } = await createApplicationSecret('robbed', dnsNames);
+    const request = await createRequest(lab(), 'robbed', { secretName: key.name, dnsNames });
+    const message = await waitUntilFailing(request, 'KubernetesOwnedByOther');
+    expect(message).toContain('Secret robbed/app-tls, which CertificateRequest robbed names, existed before');
+    expect(message).toContain('certman.managed.openshift.io/adopt-by=robbed');
+    expect((await statusOf(lab(), request)).bundles['robbed']?.orders).toBe(0);
+    await deleteRequest(lab(), request);
+    await waitFor('the request is gone', async () =>
+      (await getRequest(lab(), request)) === undefined ? {} : 'not yet',
+    );
+    const result = await decommissionResultOf(lab(), request);
+    expect(result.bundles).toMatchObject([{ revocations: [{ serialNumber, outcome: 'notOwned' }], removed: [] }]);
+    expect(await lab().kubernetes.get(SECRETS, key)).toEqual(secret);
+    await expectStatusAtCa(lab().stack, serialNumber, 'Valid');
+  });
+
+  test('takes it over as it is once it is given to it, and revokes and deletes it at the end', async () => {
+    const dnsNames = [`www.given.${lab().zone.name}`];
+    const { serialNumber, secret, key } = await createApplicationSecret('given', dnsNames);
+    const request = await createRequest(lab(), 'given', { secretName: key.name, dnsNames });
+    await waitUntilFailing(request, 'KubernetesOwnedByOther');
+    const { orders } = await caLog(lab());
+    const annotation = 'certman.managed.openshift.io/adopt-by=given';
+    await lab().stack.kubectl(['annotate', 'secret', key.name, '-n', key.namespace, annotation]);
+    await waitForReadyRequest(lab().kubernetes, request, serialNumber);
+    const adopted = await lab().kubernetes.get(SECRETS, key);
+    expect(adopted?.['data']).toEqual(secret?.['data']);
+    expect(adopted?.metadata.labels).toEqual({ app: 'given', certificate_request: 'given' });
+    expect((await caLog(lab())).orders).toBe(orders);
+    await deleteRequest(lab(), request);
+    await expectDecommissioned(lab(), request, { revoked: [serialNumber] });
   });
 });
 

@@ -26,7 +26,7 @@ describe('finalizing', () => {
     cut.remove();
     const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', input, { attempt: 2 });
     expect(issuance().requestCounts()['finalize']).toBe(1);
-    const install = { ...input, certificateUrl, secretName: 'primary-cert' };
+    const install = issuance().installInput(input, certificateUrl);
     const facts = await runAcmeActivity(activities, 'installCertificate', install);
     expect(await issuance().tlsSecret()).toMatchObject({ kind: 'valid', certificate: facts });
   });

@@ -1,14 +1,14 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { downloadChain } from '../../../src/acme/certificate.ts';
-import { type KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import type { KubernetesApi, ObjectKey } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { useIssuance } from '../../support/acme/use-issuance.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { createRequest } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 
 const issuance = useIssuance();
@@ -23,6 +23,23 @@ function dyingBeforeDeletion(kubernetes: KubernetesApi): KubernetesApi {
     patch: (...args) => kubernetes.patch(...args),
     delete: () => Promise.reject(new Error('killed here')),
     withSignal: (signal) => dyingBeforeDeletion(kubernetes.withSignal(signal)),
+  };
+}
+
+/** Something happens right after a read. */
+function racingReads(kubernetes: KubernetesApi, afterRead: (key: ObjectKey) => Promise<void>): KubernetesApi {
+  return {
+    get: async (resource, at) => {
+      const found = await kubernetes.get(resource, at);
+      await afterRead(at);
+      return found;
+    },
+    list: (...args) => kubernetes.list(...args),
+    apply: (...args) => kubernetes.apply(...args),
+    create: (...args) => kubernetes.create(...args),
+    patch: (...args) => kubernetes.patch(...args),
+    delete: (...args) => kubernetes.delete(...args),
+    withSignal: (signal) => racingReads(kubernetes.withSignal(signal), afterRead),
   };
 }
 
@@ -91,6 +108,55 @@ describe('installing', () => {
   });
 });
 
+describe('a Secret of others', () => {
+  const key = () => ({ namespace: issuance().request.namespace, name: 'primary-cert' });
+  const foreign = () => {
+    const { chainPem, keyPem } = selfSigned();
+    const data = { 'tls.crt': btoa(chainPem), 'tls.key': btoa(keyPem) };
+    return { metadata: key(), type: 'kubernetes.io/tls', data };
+  };
+  const getSecret = () => issuance().managementCluster.admin.get(SECRETS, key());
+
+  it('that was created during the order of a standalone request is left unchanged', async () => {
+    const input = { ...(await issuance().finalizeOrder()), returnReplaced: true as const };
+    await issuance().managementCluster.admin.create(SECRETS, foreign());
+    const before = await getSecret();
+    const recorded: unknown[] = [];
+    const failure = await failureOf(
+      runAcmeActivity(issuance().activities, 'installCertificate', input, {
+        onHeartbeat: (details) => void recorded.push(details),
+      }),
+    );
+    expect(failure).toMatchObject({ code: 'kubernetes/ownedByOther', retry: 'onChange' });
+    expect(await getSecret()).toEqual(before);
+    // Recorded, it would be revoked with the request.
+    expect(recorded.filter(Boolean)).toEqual([]);
+    expect(await issuance().stagingSecret()).toBeDefined();
+  });
+
+  it.each([
+    ['there was none', 0],
+    ['it is replaced by another', 1],
+  ])('that is created between the read and the write, where %s, is left unchanged', async (_what, installed) => {
+    const { activities, managementCluster, lab } = issuance();
+    for (let count = 0; count < installed; count += 1) {
+      await runAcmeActivity(activities, 'installCertificate', await issuance().finalizeOrder());
+    }
+    const input = await issuance().finalizeOrder();
+    let before: unknown;
+    const racing = racingReads(managementCluster.certman, async ({ name }) => {
+      if (name !== 'primary-cert' || before !== undefined) return;
+      await managementCluster.admin.delete(SECRETS, key());
+      await managementCluster.admin.create(SECRETS, foreign());
+      before = await getSecret();
+    });
+    const failure = await failureOf(runAcmeActivity(lab.activities(racing), 'installCertificate', input));
+    expect(failure.code).toBe('kubernetes/ownedByOther');
+    expect(before).toBeDefined();
+    expect(await getSecret()).toEqual(before);
+  });
+});
+
 describe('a replaced certificate', () => {
   /** A Secret with a foreign certificate, and a new certificate to replace it. */
   const replacing = async () => {
@@ -112,7 +178,8 @@ describe('a replaced certificate', () => {
     expect(createHash('sha256').update(leaf.raw).digest('hex')).toBe(first.fingerprint);
     expect(JSON.stringify(replaced)).not.toContain('PRIVATE');
     const ended = await runAcmeActivity(activities, 'revokeCertificates', {
-      namespace: input.request.namespace,
+      cluster: input.cluster,
+      bundleName: input.request.name,
       secretName: input.secretName,
       issued: replaced === undefined ? [] : [replaced],
       reason: 5,
@@ -170,7 +237,7 @@ describe('a replaced certificate', () => {
   it('is not returned when it has expired', async () => {
     const { activities, managementCluster, request } = issuance();
     const expired = selfSigned({ notAfter: new Date(Date.now() - 1_000) });
-    await applyTlsSecret(managementCluster.certman, {
+    await putTlsSecret(managementCluster.certman, {
       request,
       secretName: 'primary-cert',
       ...expired,

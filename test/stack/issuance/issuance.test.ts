@@ -56,7 +56,7 @@ describe('an issuance', () => {
     await runAcmeActivity(activities, 'answerChallenges', order, { onHeartbeat });
     const input = issuance().finalizeInput(order);
     const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', input, { onHeartbeat });
-    const install = { ...input, certificateUrl, secretName: 'primary-cert' };
+    const install = issuance().installInput(input, certificateUrl);
     const facts = await runAcmeActivity(activities, 'installCertificate', install, { onHeartbeat });
     expect(recorded.length).toBeGreaterThan(0);
     expect(JSON.stringify([recorded, order, certificateUrl, facts])).not.toMatch(/PRIVATE|BEGIN|token/i);

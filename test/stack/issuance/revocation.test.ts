@@ -7,15 +7,22 @@ import type { IssuedCertificate } from '../../../src/certificates/certificate-fa
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
-import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
-import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { newAccount } from '../../support/acme/account.ts';
-import { type AcmeHarness, issue, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
+import {
+  type AcmeHarness,
+  issue,
+  standaloneClusterOf,
+  startAcmeHarness,
+  uniqueDnsNames,
+} from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
@@ -33,20 +40,24 @@ beforeEach(async () => {
   request = await managementCluster().request();
 });
 
+const bundle = () => ({
+  cluster: standaloneClusterOf(request),
+  bundleName: request.name,
+  secretName: 'primary-cert',
+});
 const issueOne = async (worker = activities): Promise<IssuedCertificate> => {
   const { certificateUrl, facts } = await issue(worker, request, uniqueDnsNames());
   return { certificateUrl, serialNumber: facts.serialNumber, notAfter: facts.notAfter };
 };
 const revoke = (issued: readonly IssuedCertificate[] = [], worker = activities): Promise<readonly RevocationEntry[]> =>
   runAcmeActivity(worker, 'revokeCertificates', {
-    namespace: request.namespace,
-    secretName: 'primary-cert',
+    ...bundle(),
     issued,
     reason: 5,
   });
 const outcomes = (entries: readonly RevocationEntry[]): string[] => entries.map((entry) => entry.outcome);
 const put = (chainPem: string, keyPem: string): Promise<void> =>
-  applyTlsSecret(managementCluster().certman, {
+  putTlsSecret(managementCluster().certman, {
     request,
     secretName: 'primary-cert',
     chainPem,
@@ -107,21 +118,50 @@ describe('revoking at decommission', () => {
       { op: 'replace', path: '/metadata/ownerReferences', value: [controllerReferenceTo(other)] },
     ]);
     const entries = await runAcmeActivity(activities, 'revokeCertificates', {
-      namespace: request.namespace,
-      secretName: 'primary-cert',
-      requestName: request.name,
+      ...bundle(),
       issued: [earlier],
       reason: 5,
     });
-    expect(outcomes(entries)).toEqual(['missing', 'revoked']);
+    expect(outcomes(entries)).toEqual(['notOwned', 'revoked']);
     expect(entries[0]?.message).toContain('belongs to CertificateRequest other');
+    expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+
+  it('leaves the certificate valid that a successor of the same name has adopted, though it is listed', async () => {
+    const earlier = await issueOne();
+    const adopted = await issueOne();
+    const { namespace, name } = request;
+    const setOwners = (value: readonly object[]) =>
+      managementCluster().admin.patch(SECRETS, { namespace, name: 'primary-cert' }, [
+        { op: 'add', path: '/metadata/ownerReferences', value },
+      ]);
+    // Or the garbage collector deletes it.
+    await setOwners([]);
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, { namespace, name });
+    await setOwners([controllerReferenceTo(await createRequest(managementCluster().admin, namespace, name))]);
+    const entries = await revoke([earlier, adopted]);
+    expect(entries.map(({ serialNumber, outcome }) => [serialNumber, outcome])).toEqual([
+      [adopted.serialNumber, 'notOwned'],
+      [earlier.serialNumber, 'revoked'],
+    ]);
+    expect(await lab.pebble.statusOf(adopted.serialNumber)).toMatchObject({ Status: 'Valid' });
+  });
+
+  it('leaves the certificate in a Secret without an owner valid', async () => {
+    const current = await issueOne();
+    await managementCluster().admin.patch(SECRETS, { namespace: request.namespace, name: 'primary-cert' }, [
+      { op: 'remove', path: '/metadata/ownerReferences' },
+    ]);
+    const [entry] = await revoke();
+    expect(entry).toMatchObject({ serialNumber: current.serialNumber, outcome: 'notOwned' });
+    expect(entry?.message).toContain('does not belong to this CertificateRequest');
     expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
   });
 
   it('of a request without a Secret name revokes only those listed', async () => {
     const listed = await issueOne();
     const entries = await runAcmeActivity(activities, 'revokeCertificates', {
-      namespace: request.namespace,
+      ...bundle(),
       secretName: '',
       issued: [listed],
       reason: 5,
@@ -216,6 +256,23 @@ describe('revoking at decommission', () => {
     expect(await failureOf(revoke([earlier, current]))).toMatchObject({ code: 'acme/unreachable', retry: 'transient' });
     cut.remove();
     expect(outcomes(await revoke([earlier, current]))).toEqual(['alreadyRevoked', 'alreadyRevoked']);
+  });
+
+  it.each([
+    [403, '/revoke-cert'],
+    [404, '/revoke-cert'],
+    [404, '/certZ/'],
+  ])('is not settled by the page of a proxy with status %i for %s', async (status, path) => {
+    const [earlier, current] = [await issueOne(), await issueOne()];
+    const page = lab.proxy.inject({
+      when: (seen) => seen.path.startsWith(path),
+      fault: { kind: 'answer', status, headers: { 'content-type': 'text/html' }, body: '<html>No</html>' },
+    });
+    expect(await failureOf(revoke([earlier, current]))).toMatchObject({ code: 'acme/unreachable', retry: 'transient' });
+    page.remove();
+    await revoke([earlier, current]);
+    for (const { serialNumber } of [earlier, current])
+      expect(await lab.pebble.statusOf(serialNumber)).toMatchObject({ Status: 'Revoked' });
   });
 
   it('fails for a deactivated account', async () => {

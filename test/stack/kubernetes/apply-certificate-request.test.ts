@@ -7,7 +7,6 @@ import {
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,
@@ -18,6 +17,7 @@ import {
   useKubernetesActivities,
 } from '../../support/kubernetes/kubernetes-activities.ts';
 import { createClusterDeployment, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
@@ -67,7 +67,7 @@ describe('applyCertificateRequest', () => {
     const { view } = await managementCluster().cluster();
     const pair = selfSigned({ serialHex: '2a', issuerCommonName: 'R11' });
     const { request } = await apply(view);
-    await applyTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...pair });
+    await putTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...pair });
     expect(await apply(view)).toMatchObject({
       secret: { kind: 'valid', certificate: { serialNumber: '42', issuerName: 'R11' } },
     });
@@ -77,7 +77,7 @@ describe('applyCertificateRequest', () => {
     const { view } = await managementCluster().cluster();
     const { request } = await apply(view);
     const install = (serialHex: string) =>
-      applyTlsSecret(managementCluster().certman, {
+      putTlsSecret(managementCluster().certman, {
         request,
         secretName: bundle.secretName,
         ...selfSigned({ serialHex }),

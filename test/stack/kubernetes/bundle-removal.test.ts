@@ -6,8 +6,8 @@ import {
   FINALIZER,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
+import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,
@@ -17,16 +17,18 @@ import {
   useKubernetesActivities,
 } from '../../support/kubernetes/kubernetes-activities.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
 const { activities, apply, getCluster, getRequest } = useKubernetesActivities(managementCluster);
 
-const remove = (view: ClusterView, cluster = view.identity) =>
+const remove = (view: ClusterView, cluster = view.identity, requestUid?: string) =>
   runActivity((input) => activities().removeBundle(input), {
     cluster,
     bundleName: 'primary',
     secretName: bundle.secretName,
+    ...(requestUid === undefined ? {} : { requestUid }),
   });
 
 const release = (cluster: ClusterView['identity']) =>
@@ -35,7 +37,7 @@ const release = (cluster: ClusterView['identity']) =>
 const withEverything = async () => {
   const { view } = await managementCluster().cluster();
   const { request } = await apply(view);
-  await applyTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...selfSigned() });
+  await putTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...selfSigned() });
   await ensureStagingKey(managementCluster().certman, {
     request,
     orderUrl: 'https://ca.example/order/1',
@@ -112,6 +114,63 @@ describe('removeBundle', () => {
       expect(await removeForeign(view)).toEqual({ removed: [] });
       expect(await getRequest(view)).toBeDefined();
     });
+  });
+
+  test('of a re-created cluster leaves the Secret that its successor adopted, also while its request is missing', async () => {
+    const view = await withEverything();
+    const request = await getRequest(view);
+    const uid = crypto.randomUUID();
+    const successor = controllerReferenceTo({ name: requestKey(view).name, uid });
+    await managementCluster().certman.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
+    for (const name of [bundle.secretName, `${requestKey(view).name}-staging`]) {
+      await managementCluster().admin.patch(SECRETS, { ...secretKey(view), name }, [
+        { op: 'replace', path: '/metadata/ownerReferences', value: [successor] },
+      ]);
+    }
+    const secret = await managementCluster().admin.get(SECRETS, secretKey(view));
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
+    expect(await remove(view, view.identity, request?.metadata.uid)).toEqual({ removed: [] });
+    // The garbage collector may have come first: no object has the successor's uid.
+    const now = await managementCluster().admin.get(SECRETS, secretKey(view));
+    expect([undefined, secret?.metadata.resourceVersion]).toContain(now?.metadata.resourceVersion);
+  });
+
+  test('deletes the Secret of a request that is gone by its recorded uid, not by its name', async () => {
+    const view = await withEverything();
+    const request = await getRequest(view);
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
+      { op: 'replace', path: '/metadata/labels', value: {} },
+    ]);
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
+    expect(await remove(view, view.identity, crypto.randomUUID())).toEqual({ removed: [] });
+    await remove(view, view.identity, request?.metadata.uid);
+    expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeUndefined();
+  });
+
+  test('deletes certman-operator’s Secret without an owner while its ClusterDeployment exists, and only then', async () => {
+    const { view } = await managementCluster().cluster();
+    await apply(view);
+    const { chainPem, keyPem } = selfSigned();
+    await managementCluster().admin.create(SECRETS, {
+      metadata: { ...secretKey(view), labels: { certificate_request: requestKey(view).name } },
+      type: 'kubernetes.io/tls',
+      data: { 'tls.crt': btoa(chainPem), 'tls.key': btoa(keyPem) },
+    });
+    const orphan = { ...view.identity, name: 'gone', uid: crypto.randomUUID() };
+    expect(
+      await runActivity((input) => activities().removeBundle(input), {
+        cluster: orphan,
+        bundleName: 'CertificateRequest c1-secondary',
+        secretName: bundle.secretName,
+        requestName: requestKey(view).name,
+      }),
+    ).toEqual({ removed: [] });
+    expect((await remove(view)).removed).toContain(`Secret ${view.identity.namespace}/${bundle.secretName}`);
   });
 
   test('keeps finalizers of others on the request', async () => {

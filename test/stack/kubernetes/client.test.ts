@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
-import { CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { CLUSTER_DEPLOYMENTS, CONFIG_MAPS, EVENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { expectAfter, timed } from '../../support/vitest/timed.ts';
@@ -37,6 +37,15 @@ describe('an absent object', () => {
     expect(await managementCluster().admin.get(SECRETS, key)).toBeUndefined();
     expect(await managementCluster().admin.delete(SECRETS, key)).toBe(false);
     expect(await managementCluster().admin.patch(SECRETS, key, [{ op: 'remove', path: '/data' }])).toBeUndefined();
+  });
+
+  test('of an unknown kind is a failure', async () => {
+    const unknown = { ...CLUSTER_DEPLOYMENTS, plural: 'nonesuches' };
+    const key = { namespace: await managementCluster().namespace(), name: 'none' };
+    await expect(managementCluster().certman.get(unknown, key)).rejects.toMatchObject({ code: 'kubernetes/notFound' });
+    await expect(managementCluster().certman.delete(unknown, key)).rejects.toMatchObject({
+      code: 'kubernetes/unreachable',
+    });
   });
 
   test('is not created by an apply with a uid', async () => {

@@ -332,6 +332,20 @@ test('an unknown optional kind is absent, without failures', async () => {
   expect(observer.errorCodes).toEqual([]);
 });
 
+test('a list that a load balancer answers with 404 is a passing fault: the kind is there, by discovery', async () => {
+  const astray = proxy.inject({
+    when: ({ path }) => path.includes('/dnszones'),
+    fault: { kind: 'answer', status: 404, headers: { 'content-type': 'text/html' }, body: '<h1>Not Found</h1>' },
+  });
+  const observer = recordWatch(api, DNS_ZONES, { namespace, optional: true });
+  observers.push(observer);
+  await observer.until('trouble', () => observer.errorCodes.length > 0);
+  expect(observer.errorCodes[0]).toBe('kubernetes/unreachable');
+  expect(observer.events).toEqual([]);
+  astray.remove();
+  await listed(observer);
+});
+
 test('an unknown required kind is a failure', async () => {
   const observer = recordWatch(api, { ...DNS_ZONES, plural: 'nonesuches' });
   observers.push(observer);

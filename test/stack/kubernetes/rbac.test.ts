@@ -22,7 +22,7 @@ import {
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
 import { deleteStagingKey, ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
-import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { kubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
@@ -31,6 +31,7 @@ import {
   OPERATOR_NAMESPACE,
   useManagementCluster,
 } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
@@ -105,7 +106,7 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
   const { chainPem, keyPem } = selfSigned();
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/1', makeKey: async () => keyPem });
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/2', makeKey: async () => keyPem });
-  await applyTlsSecret(certman, { request, secretName: bundle.secretName, chainPem, keyPem });
+  await putTlsSecret(certman, { request, secretName: bundle.secretName, chainPem, keyPem });
   await deleteStagingKey(certman, request);
   const stored = await readTlsSecret(certman, secret);
   const report = {

@@ -4,7 +4,6 @@ import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-ap
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,
@@ -13,6 +12,7 @@ import {
   useKubernetesActivities,
 } from '../../support/kubernetes/kubernetes-activities.ts';
 import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
@@ -26,7 +26,7 @@ const getSecret = (view: ClusterView) => managementCluster().admin.get(SECRETS, 
 async function certified() {
   const { view } = await managementCluster().cluster();
   const { request } = await apply(view);
-  await applyTlsSecret(managementCluster().certman, {
+  await putTlsSecret(managementCluster().certman, {
     request,
     secretName: bundle.secretName,
     ...selfSigned(),
@@ -87,7 +87,7 @@ describe('ownership of a Secret', () => {
     ]);
     await apply(view);
     const renewed = selfSigned({ serialHex: '07' });
-    await applyTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...renewed });
+    await putTlsSecret(managementCluster().certman, { request, secretName: bundle.secretName, ...renewed });
     expectOwned(await getSecret(view), await getRequest(view));
     expect(await apply(view)).toMatchObject({ secret: { kind: 'valid', certificate: { serialNumber: '7' } } });
   });

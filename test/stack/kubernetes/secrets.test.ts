@@ -1,9 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { deleteStagingKey, ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
-import { applyTlsSecret, readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
+import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 
 const managementCluster = useManagementCluster();
 const ORDER = 'https://ca.example/order/1';
@@ -19,7 +20,7 @@ const tlsInput = async (pair = selfSigned()) => {
 describe('the certificate Secret', () => {
   test('is of type tls, labelled, owned by the request, with exactly two entries', async () => {
     const input = await tlsInput();
-    await applyTlsSecret(managementCluster().certman, input);
+    await putTlsSecret(managementCluster().certman, input);
     expect(await managementCluster().admin.get(SECRETS, input)).toMatchObject({
       type: 'kubernetes.io/tls',
       metadata: {
@@ -39,12 +40,12 @@ describe('the certificate Secret', () => {
 
   test('keeps labels and annotations of others through a renewal', async () => {
     const input = await tlsInput();
-    await applyTlsSecret(managementCluster().certman, input);
+    await putTlsSecret(managementCluster().certman, input);
     await managementCluster().admin.patch(SECRETS, input, [
       { op: 'add', path: '/metadata/labels/theirs', value: 'kept' },
       { op: 'add', path: '/metadata/annotations', value: { theirs: 'kept' } },
     ]);
-    await applyTlsSecret(managementCluster().certman, { ...input, ...selfSigned({ serialHex: '07' }) });
+    await putTlsSecret(managementCluster().certman, { ...input, ...selfSigned({ serialHex: '07' }) });
     expect((await managementCluster().admin.get(SECRETS, input))?.metadata).toMatchObject({
       labels: { theirs: 'kept', certificate_request: 'c1-primary' },
       annotations: { theirs: 'kept' },
@@ -53,9 +54,9 @@ describe('the certificate Secret', () => {
 
   test('written twice with the same content does not change', async () => {
     const input = await tlsInput();
-    await applyTlsSecret(managementCluster().certman, input);
+    await putTlsSecret(managementCluster().certman, input);
     const before = await managementCluster().admin.get(SECRETS, input);
-    await applyTlsSecret(managementCluster().certman, input);
+    await putTlsSecret(managementCluster().certman, input);
     const after = await managementCluster().admin.get(SECRETS, input);
     expect(after?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
   });
@@ -71,7 +72,7 @@ describe('the certificate Secret', () => {
       kind: 'broken',
       replaceable: true,
     });
-    await applyTlsSecret(managementCluster().certman, input);
+    await putTlsSecret(managementCluster().certman, input);
     expect(await readTlsSecret(managementCluster().certman, input)).toMatchObject({
       kind: 'valid',
       metadata: { labels: { a: 'b' } },

@@ -4,12 +4,19 @@ import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
-import { CERTIFICATE_REQUESTS, EVENTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CONFIG_MAPS,
+  EVENTS,
+  FINALIZER,
+  SECRETS,
+} from '../../../src/kubernetes/objects/resources.ts';
+import { ADOPT_ANNOTATION } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { ensureStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
-import { applyTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { kubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
 import { createRequest, requestSpec, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
@@ -51,7 +58,7 @@ const deleteByUser = (view: ClusterView) => managementCluster().admin.delete(CER
 /** As after an issuance. */
 async function issued(view: ClusterView): Promise<ClusterView> {
   const { request } = await look(view);
-  await applyTlsSecret(managementCluster().certman, { request, secretName: 'primary-cert', ...selfSigned() });
+  await putTlsSecret(managementCluster().certman, { request, secretName: 'primary-cert', ...selfSigned() });
   return view;
 }
 
@@ -116,6 +123,77 @@ describe('applyCertificateRequest for a standalone request', () => {
       message: expect.stringContaining('belongs to CertificateRequest older') as string,
     });
     expect(await look(older)).toMatchObject({ secret: { kind: 'valid' } });
+  });
+});
+
+describe('a Secret that a standalone request names and does not own', () => {
+  /** Of another application, with or without what certman writes. */
+  const existing = async (metadata: Partial<KubernetesObject['metadata']> = {}) => {
+    const view = await make();
+    const { chainPem, keyPem } = selfSigned();
+    const data = { 'tls.crt': btoa(chainPem), 'tls.key': btoa(keyPem) };
+    await managementCluster().admin.create(SECRETS, {
+      metadata: { ...secretKey(view), ...metadata },
+      type: 'kubernetes.io/tls',
+      data,
+    });
+    const secret = await managementCluster().admin.get(SECRETS, secretKey(view));
+    return { view, secret };
+  };
+  const secretOf = (view: ClusterView) => managementCluster().admin.get(SECRETS, secretKey(view));
+
+  test.each([
+    ['without label or owner', {}],
+    ['with the label of this request', { labels: { certificate_request: 'web' } }],
+    ['with the label of a request that is gone', { labels: { certificate_request: 'gone' } }],
+    ['that is given to another request', { annotations: { [ADOPT_ANNOTATION]: 'api' } }],
+  ])('%s is left unchanged, and no certificate is ordered', async (_what, metadata) => {
+    const { view, secret } = await existing(metadata);
+    const failure = await failureOf(look(view));
+    expect(failure).toMatchObject({ code: 'kubernetes/ownedByOther', retry: 'onChange' });
+    expect(failure.message).toContain("is not the request's");
+    expect(failure.remedy).toContain(
+      `kubectl annotate secret primary-cert -n ${view.identity.namespace} certman.managed.openshift.io/adopt-by=web`,
+    );
+    expect(await secretOf(view)).toEqual(secret);
+    await deleteByUser(view);
+    expect(await remove(view)).toEqual({ removed: [] });
+    expect(await secretOf(view)).toEqual(secret);
+  });
+
+  test('is adopted with its data once it is given to the request', async () => {
+    const { view, secret } = await existing({ annotations: { [ADOPT_ANNOTATION]: 'web' } });
+    expect(await look(view)).toMatchObject({ secret: { kind: 'valid' } });
+    const adopted = await secretOf(view);
+    expect(adopted?.['data']).toEqual(secret?.['data']);
+    expect(adopted?.metadata).toMatchObject({
+      labels: { certificate_request: 'web' },
+      ownerReferences: [{ kind: 'CertificateRequest', name: 'web', uid: view.identity.uid, controller: true }],
+    });
+    await deleteByUser(view);
+    expect(await remove(view)).toEqual({ removed: [`Secret ${view.identity.namespace}/primary-cert`] });
+  });
+
+  test('is not adopted against another controller, even when it is given', async () => {
+    const { view, secret } = await existing({ annotations: { [ADOPT_ANNOTATION]: 'web' } });
+    const { namespace } = view.identity;
+    const owner = await managementCluster().admin.create(CONFIG_MAPS, { metadata: { namespace, name: 'x' } });
+    const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: owner?.metadata.uid, controller: true };
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
+      { op: 'add', path: '/metadata/ownerReferences', value: [reference] },
+    ]);
+    expect((await failureOf(look(view))).message).toContain('belongs to ConfigMap x');
+    expect((await secretOf(view))?.metadata.labels).toEqual(secret?.metadata.labels);
+  });
+
+  test('stays after the decommission of a request whose owner reference was removed from it', async () => {
+    const view = await issued(await make());
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
+      { op: 'remove', path: '/metadata/ownerReferences' },
+    ]);
+    await deleteByUser(view);
+    expect(await remove(view)).toEqual({ removed: [] });
+    expect(await secretOf(view)).toBeDefined();
   });
 });
 

@@ -6,7 +6,7 @@ import type { StoredAccount } from '../../../src/acme/account.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
+import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
@@ -70,6 +70,11 @@ export function uniqueDnsNames(): string[] {
   return [`api.${cluster}`, `rh-api.${cluster}`, `*.apps.${cluster}`];
 }
 
+/** Whose workflow issues for a request that no ClusterDeployment owns. */
+export function standaloneClusterOf({ namespace, name, uid }: ObjectRef): ClusterIdentity {
+  return { managementCluster: 'hive', namespace, name, uid, kind: 'CertificateRequest' };
+}
+
 /** Runs all steps of an issuance. */
 export async function issue(
   activities: AcmeActivities,
@@ -88,6 +93,7 @@ export async function issue(
     commonName,
     request,
   });
-  const install = { orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
+  const cluster = standaloneClusterOf(request);
+  const install = { cluster, orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
   return { order, certificateUrl, facts: await runAcmeActivity(activities, 'installCertificate', install) };
 }

@@ -7,7 +7,7 @@ import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import type { SeenRequest } from '../faults/fault-proxy.ts';
 import { type TestManagementCluster, useManagementCluster } from '../kubernetes/management-cluster.ts';
-import { type AcmeHarness, startAcmeHarness, uniqueDnsNames } from './harness.ts';
+import { type AcmeHarness, standaloneClusterOf, startAcmeHarness, uniqueDnsNames } from './harness.ts';
 import { runAcmeActivity } from './run-activity.ts';
 
 /** Pebble's resources, by the first segment of the path. */
@@ -68,11 +68,17 @@ export class IssuanceHarness {
     return { orderUrl: order.orderUrl, dnsNames: this.dnsNames, request: this.request };
   }
 
+  installInput(order: Pick<PlacedOrder, 'orderUrl'>, certificateUrl: string) {
+    const { dnsNames, request } = this;
+    const cluster = standaloneClusterOf(request);
+    return { cluster, orderUrl: order.orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
+  }
+
   /** Finalizes an order. @returns the input of installCertificate. */
   async finalizeOrder() {
     const input = this.finalizeInput(await this.placeReadyOrder());
     const { certificateUrl } = await runAcmeActivity(this.activities, 'finalizeOrder', input);
-    return { ...input, certificateUrl, secretName: 'primary-cert' };
+    return this.installInput(input, certificateUrl);
   }
 
   tlsSecret(): Promise<TlsSecret> {

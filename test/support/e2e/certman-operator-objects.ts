@@ -118,8 +118,13 @@ function owner(apiVersion: string, kind: string, name: string, uid: string) {
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
+/** Issues a certificate for a cluster as certman-operator does. */
+export async function issueAsOperator(lab: E2eHarness, { dnsNames }: E2eCluster): Promise<OperatorCertificate> {
+  return await issueWithAcmeClient(lab, dnsNames);
+}
+
 /** Issues a certificate with acme-client, on the account of the management cluster. */
-export async function issueAsOperator(lab: E2eHarness, cluster: E2eCluster): Promise<OperatorCertificate> {
+export async function issueWithAcmeClient(lab: E2eHarness, dnsNames: readonly string[]): Promise<OperatorCertificate> {
   acme.axios.defaults.httpsAgent = new Agent({ ca: await readFile(lab.stack.acme.caFile), keepAlive: true });
   const account = await lab.kubernetes.get(SECRETS, { namespace: 'certman-operator', name: 'lets-encrypt-account' });
   const stored = account?.['data'] as Readonly<Record<'private-key' | 'account-url', string>>;
@@ -131,12 +136,12 @@ export async function issueAsOperator(lab: E2eHarness, cluster: E2eCluster): Pro
     backoffMax: 1_000,
   });
   const [key, csr] = await acme.crypto.createCsr(
-    { commonName: cluster.dnsNames[0] ?? '', altNames: [...cluster.dnsNames] },
+    { commonName: dnsNames[0] ?? '', altNames: [...dnsNames] },
     await acme.crypto.createPrivateRsaKey(2048),
   );
   const resolver = new Resolver({ timeout: 2_000, tries: 1 });
   resolver.setServers([lab.stack.dns.address]);
-  const identifiers = cluster.dnsNames.map((value) => ({ type: 'dns', value }));
+  const identifiers = dnsNames.map((value) => ({ type: 'dns', value }));
   // Without a profile Pebble picks any, also one of a minute. acme-client's type lacks the field, but it sends the object as is.
   const wanted: Parameters<typeof client.createOrder>[0] & { profile: string } = { identifiers, profile: 'default' };
   const order = await client.createOrder(wanted);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeProblem, errorFromResponse } from '../../../src/acme/problems.ts';
+import { describeProblem, errorFromResponse, isGone } from '../../../src/acme/problems.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const NS = 'urn:ietf:params:acme:error:';
@@ -43,12 +43,24 @@ describe('a refusal of the CA', () => {
     [429, 'acme/rateLimited'],
     [503, 'acme/serverError'],
     [502, 'acme/serverError'],
-    [403, 'acme/unauthorized'],
-    [404, 'acme/unexpected'],
-  ])('HTTP %i without a problem document is %s', (status, code) => {
+    [401, 'acme/unreachable'],
+    [403, 'acme/unreachable'],
+    [404, 'acme/unreachable'],
+  ])('HTTP %i with a page instead of a problem document is %s', (status, code) => {
     const error = refused(status, '<html>nothing to see</html>');
     expect(error.code).toBe(code);
     expect(error.message).not.toContain('html');
+  });
+
+  it('is that the resource is gone only in the CA’s own words', () => {
+    const problem = { type: `${NS}malformed`, detail: 'Certificate not found' };
+    expect(isGone(refused(404, problem))).toBe(true);
+    // Pebble's.
+    expect(isGone(refused(404, ''))).toBe(true);
+    expect(isGone(refused(403, { type: `${NS}unauthorized`, detail: 'x' }))).toBe(true);
+    expect(isGone(refused(404, '<html>404 Not Found</html>'))).toBe(false);
+    expect(isGone(refused(403, '<html>Forbidden</html>'))).toBe(false);
+    expect(isGone(refused(403, ''))).toBe(false);
   });
 
   it('with status 429 is a rate limit, whatever its type', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { apiError, toCertmanError } from '../../../src/kubernetes/api/api-error.ts';
+import { apiError, isNotFound, toCertmanError, UnknownPathError } from '../../../src/kubernetes/api/api-error.ts';
+import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 
 const NOW = Date.parse('2026-05-01T10:00:00Z');
 const status = (parts: object): string => JSON.stringify({ kind: 'Status', status: 'Failure', ...parts });
@@ -7,7 +8,7 @@ const status = (parts: object): string => JSON.stringify({ kind: 'Status', statu
 test.each([
   [401, 'kubernetes/forbidden'],
   [403, 'kubernetes/forbidden'],
-  [404, 'kubernetes/notFound'],
+  [404, 'kubernetes/unreachable'],
   [409, 'kubernetes/conflict'],
   [400, 'kubernetes/invalid'],
   [413, 'kubernetes/invalid'],
@@ -19,6 +20,39 @@ test.each([
   [418, 'kubernetes/unexpected'],
 ])('%d is %s', (httpStatus, code) => {
   expect(apiError('x', { status: httpStatus, text: '' }).code).toBe(code);
+});
+
+describe('a 404', () => {
+  const target = { resource: CLUSTER_DEPLOYMENTS, key: { namespace: 'n', name: 'c1' } };
+  const details = { group: 'hive.openshift.io', kind: 'clusterdeployments', name: 'c1' };
+
+  test.each([
+    ['the object', { reason: 'NotFound', details }],
+    ['its namespace', { reason: 'NotFound', details: { kind: 'namespaces', name: 'n' } }],
+  ])('that names %s is NotFound', (_what, parts) => {
+    const response = { status: 404, text: status(parts) };
+    expect(isNotFound(response, target)).toBe(true);
+    expect(apiError('x', response, { target })).toMatchObject({ code: 'kubernetes/notFound' });
+  });
+
+  test.each([
+    ['is empty', ''],
+    ['is the text of an unknown path', '404 page not found\n'],
+    ['is a page of a load balancer', '<html><body><h1>404 Not Found</h1></body></html>'],
+    ['is JSON of another server', '{"error":"not found"}'],
+    ['names no object', status({ reason: 'NotFound', details: {} })],
+    ['has no details', status({ reason: 'NotFound' })],
+    ['names another object', status({ reason: 'NotFound', details: { ...details, name: 'c2' } })],
+    ['names another kind', status({ reason: 'NotFound', details: { ...details, kind: 'secrets' } })],
+    ['names another namespace', status({ reason: 'NotFound', details: { kind: 'namespaces', name: 'm' } })],
+    ['has another reason', status({ reason: 'ServiceUnavailable', details })],
+  ])('that %s is a passing fault', (_what, text) => {
+    const response = { status: 404, text };
+    expect(isNotFound(response, target)).toBe(false);
+    const error = apiError('x', response, { target });
+    expect(error).toBeInstanceOf(UnknownPathError);
+    expect(error.info).toMatchObject({ code: 'kubernetes/unreachable', retry: 'transient' });
+  });
 });
 
 test('a patch whose test failed is a conflict, a refused object is invalid', () => {
@@ -56,13 +90,13 @@ describe('the earliest next attempt', () => {
     ['the Status', { status: 429, text: status({ details: { retryAfterSeconds: 3 } }) }, '2026-05-01T10:00:03.000Z'],
     ['an absurd time', { status: 429, retryAfter: '999999', text: '' }, '2026-05-01T10:10:00.000Z'],
   ])('is taken from %s', (_name, answer, expected) => {
-    expect(apiError('x', answer, NOW).info.notBefore).toBe(expected);
+    expect(apiError('x', answer, { now: NOW }).info.notBefore).toBe(expected);
   });
 
   test.each([['soon'], ['-1'], ['Thu, 01 Jan 1970 00:00:00 GMT'], ['0']])(
     'is undefined for Retry-After: %s',
     (retryAfter) => {
-      expect(apiError('x', { status: 503, retryAfter, text: '' }, NOW).info.notBefore).toBeUndefined();
+      expect(apiError('x', { status: 503, retryAfter, text: '' }, { now: NOW }).info.notBefore).toBeUndefined();
     },
   );
 });

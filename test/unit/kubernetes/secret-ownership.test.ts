@@ -62,6 +62,20 @@ describe('a Secret and its CertificateRequest', () => {
       [OTHER],
       { kind: 'foreign', owner: 'CertificateRequest c2-primary', request: 'c2-primary' },
     ],
+    [
+      'a controller of cert-manager’s kind of the same name',
+      undefined,
+      [
+        {
+          apiVersion: 'cert-manager.io/v1',
+          kind: 'CertificateRequest',
+          name: 'c1-primary',
+          uid: 'u5',
+          controller: true,
+        },
+      ],
+      { kind: 'foreign', owner: 'CertificateRequest c1-primary' },
+    ],
     ['a controller of another kind', undefined, [VAULT], { kind: 'foreign', owner: 'ExternalSecret v' }],
   ])('with %s', (_what, labels, ownerReferences, ownership) => {
     expect(secretOwnershipOf({ name: 's', labels, ownerReferences }, REQUEST)).toEqual(ownership);

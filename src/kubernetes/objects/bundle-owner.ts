@@ -1,0 +1,56 @@
+/** Ownership at a decommission is by uid: a re-created cluster has objects of the same names, which are in use. */
+import { requestName } from '../../clusters/request-name.ts';
+import type { DecommissionedBundle } from '../../contract/activities.ts';
+import type { KubernetesApi, KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
+import { requestOwnershipOf } from './certificate-request.ts';
+import { findPrimaryObject, isStandalone } from './primary-object.ts';
+import { CERTIFICATE_REQUESTS } from './resources.ts';
+import { isOwnedBy, ownerOf, REQUEST_LABEL } from './secret-ownership.ts';
+
+/** What of a bundle's objects is its own. */
+export interface BundleOwner {
+  readonly requestName: string;
+  /** Its CertificateRequest; undefined when it is gone or another's. */
+  readonly request?: KubernetesObject;
+  /** Another cluster, or another request, has the request of this name: its objects are not touched. */
+  readonly succeeded: boolean;
+  readonly ownsSecret: (secret: ObjectMeta) => boolean;
+}
+
+/** Reads whose the CertificateRequest is, and from that whose a Secret is. */
+export async function readBundleOwner(
+  kubernetes: KubernetesApi,
+  { cluster, bundleName, requestName: givenName, requestUid }: DecommissionedBundle,
+): Promise<BundleOwner> {
+  const { namespace } = cluster;
+  const standalone = isStandalone(cluster);
+  const defaultName = standalone ? cluster.name : requestName(cluster.name, bundleName);
+  const name = givenName ?? defaultName;
+  const [found, primary] = await Promise.all([
+    kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }),
+    findPrimaryObject(kubernetes, cluster),
+  ]);
+  const clusterExists = primary !== undefined;
+
+  const isOwnRequest = (request: ObjectMeta): boolean => {
+    if (standalone) return request.uid === cluster.uid;
+    const { kind } = requestOwnershipOf(request, cluster);
+    // No ClusterDeployment owns it: certman-operator's, or its owner reference was removed.
+    if (kind === 'orphaned') return request.uid === requestUid || (clusterExists && name === defaultName);
+    return kind === 'owned';
+  };
+  const request = found !== undefined && isOwnRequest(found.metadata) ? found : undefined;
+  const succeeded = found !== undefined && request === undefined;
+  const uids = [requestUid, request?.metadata.uid, standalone ? cluster.uid : undefined].filter(
+    (uid) => uid !== undefined,
+  );
+
+  const ownsSecret = (secret: ObjectMeta): boolean => {
+    if (succeeded) return false;
+    if (isOwnedBy(secret, uids)) return true;
+    // certman-operator's without an owner reference. A name alone is no proof once the cluster is gone.
+    const isLabelled = clusterExists && !standalone && secret.labels?.[REQUEST_LABEL] === name;
+    return isLabelled && ownerOf(secret) === undefined;
+  };
+  return { requestName: name, request, succeeded, ownsSecret };
+}
