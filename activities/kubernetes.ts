@@ -4,12 +4,16 @@ import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
 import { BUNDLE_STATUS } from '../src/kubernetes/objects/bundle-status.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
+import { type RecordEvent, recordEvent } from '../src/kubernetes/objects/events.ts';
 import type { OperatorSettings } from '../src/kubernetes/objects/operator-settings.ts';
 import { releasePrimaryObject } from '../src/kubernetes/objects/primary-object.ts';
 import { reportStatus } from '../src/kubernetes/objects/report-status.ts';
 import { REQUEST_STATUS } from '../src/kubernetes/objects/request-status.ts';
 import { StatusWriter } from '../src/kubernetes/objects/status-writer.ts';
 import { wrapActivity } from './wrap-activity.ts';
+
+/** Well below the time limits of the activities that record Events beside their work. */
+const EVENT_TIMEOUT_MS = 5_000;
 
 /** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {
@@ -29,6 +33,20 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     bundleStatus: new StatusWriter(BUNDLE_STATUS),
   };
   const kubernetes = (): KubernetesApi => deps.kubernetes.withSignal(Context.current().cancellationSignal);
+  /** Of the activity that it is called in. */
+  const eventRecorder = (): RecordEvent => {
+    const { cancellationSignal, info, log } = Context.current();
+    return async (object, event) => {
+      const signal = AbortSignal.any([cancellationSignal, AbortSignal.timeout(EVENT_TIMEOUT_MS)]);
+      try {
+        await recordEvent(deps.kubernetes.withSignal(signal), object, event, info.attempt > 1);
+      } catch (error) {
+        const problem = error instanceof Error ? error.message : String(error);
+        const { resource, namespace, name } = object;
+        log.warn('An Event could not be recorded', { object: `${resource.kind} ${namespace}/${name}`, event, problem });
+      }
+    };
+  };
   return {
     applyCertificateRequest: wrapActivity(async (input) => {
       const access = { kubernetes: kubernetes(), settings, ...statusWriters };
@@ -37,9 +55,13 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
       return { ...observation, caHost, ...(caChangeAllowed && { caChangeAllowed }) };
     }),
-    reportStatus: wrapActivity((input) => reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input)),
+    reportStatus: wrapActivity((input) =>
+      reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input, eventRecorder()),
+    ),
     removeBundle: wrapActivity(async (input) => ({ removed: await deleteBundleObjects(kubernetes(), input) })),
-    removeFinalizer: wrapActivity((cluster, leftovers = []) => releasePrimaryObject(kubernetes(), cluster, leftovers)),
+    removeFinalizer: wrapActivity((cluster, leftovers = []) =>
+      releasePrimaryObject(kubernetes(), cluster, leftovers, eventRecorder()),
+    ),
     decommissionRules: wrapActivity(() => Promise.resolve(decommission)),
   };
 }

@@ -175,6 +175,8 @@ export interface RequestObservation {
   readonly caChangeAllowed?: true;
   /** Directory host of the CA that issued the bundle's last certificate, as the request's status has it. */
   readonly issuedByCaHost?: string;
+  /** Why the finalizer or the request could not be written; only with a certificate in the Secret. */
+  readonly writeError?: FailureInfo;
 }
 
 /** What is done about a decommission that cannot be completed. */
@@ -193,7 +195,7 @@ export type FinalizerOutcome = 'released' | 'absent' | 'kept';
 
 /** The management cluster's API server. Of a standalone request, certman writes its finalizer and status only. */
 export interface KubernetesActivities {
-  /** Adds the finalizer, applies the request (keeping renewBeforeDays), reads the Secret, restores its owner only. */
+  /** Adds a missing finalizer, applies the request (not renewBeforeDays), reads the Secret, restores its owner only. */
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
   /** Writes the status to the CertificateRequest and the ClusterDeployment, and an Event to both. */
   reportStatus(input: ReportStatusInput): Promise<void>;

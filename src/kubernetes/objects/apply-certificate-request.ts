@@ -1,12 +1,16 @@
 import type { StatusReport } from '../../certificates/status-report.ts';
+import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
+import { requestName } from '../../clusters/request-name.ts';
 import type { ApplyCertificateRequestInput, RequestObservation } from '../../contract/activities.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import type { BundleStatus } from './bundle-status.ts';
+import { requestOwnershipOf } from './certificate-request.ts';
 import { ensureCertificateRequest } from './ensure-request.ts';
 import { observeRequest } from './observed-request.ts';
 import type { OperatorSettings } from './operator-settings.ts';
-import { addClusterDeploymentFinalizer, addStandaloneFinalizer, isStandalone } from './primary-object.ts';
+import { ensureFinalizer, isStandalone, isWriteError, type ReadObject } from './primary-object.ts';
+import { CERTIFICATE_REQUESTS } from './resources.ts';
 import { requireExclusiveSecret } from './secret-ownership.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { claimTargetSecret } from './target-secret.ts';
@@ -21,7 +25,8 @@ export interface ManagementClusterAccess {
 }
 
 /**
- * Brings finalizer, CertificateRequest and Secret ownership into the desired state; as a rule two requests and a read.
+ * Brings finalizer, CertificateRequest and Secret ownership into the desired state; as a rule one write and two reads.
+ * With a certificate in the Secret, a finalizer or request that cannot be written is a `writeError` of the result.
  * @throws CertmanError `kubernetes/secretBroken`, `kubernetes/ownedByOther`, `configuration/invalid`: do not order.
  */
 export async function applyCertificateRequest(
@@ -30,7 +35,7 @@ export async function applyCertificateRequest(
 ): Promise<RequestObservation> {
   const { kubernetes } = access;
   const { namespace } = cluster.identity;
-  const object = await ensureRequest(access, { cluster, bundle });
+  const { object, writeError } = await ensureRequest(access, { cluster, bundle });
   access.requestStatus.cache(object);
   const { name, uid, renewBeforeDays, acmeServer, serialNumber } = observeRequest(object);
   const request = { namespace, name, uid };
@@ -45,20 +50,51 @@ export async function applyCertificateRequest(
   const secret = await claimTargetSecret(kubernetes, { cluster: identity, request, secretName: bundle.secretName });
   if (secret.kind === 'missing' && isStandalone(identity))
     await requireExclusiveSecret(kubernetes, object, bundle.secretName);
+  // Without the finalizer, a first certificate could outlive its cluster unrevoked.
+  if (writeError !== undefined && secret.kind !== 'valid') throw writeError;
   // Of another certificate in the Secret, the issuer is not known.
   const isReported = secret.kind !== 'valid' || secret.certificate.serialNumber === serialNumber;
   const issuedByCaHost = isReported ? acmeServer : undefined;
-  return { request, renewBeforeDays, secret: observationOf(secret), issuedByCaHost };
+  return { request, renewBeforeDays, secret: observationOf(secret), issuedByCaHost, writeError: writeError?.info };
 }
 
 /** The bundle's CertificateRequest: the user's own, which gets only the finalizer, or the one applied for a cluster. */
 async function ensureRequest(
   { kubernetes, settings, bundleStatus }: ManagementClusterAccess,
   { cluster, bundle }: ApplyCertificateRequestInput,
-): Promise<KubernetesObject> {
-  if (isStandalone(cluster.identity)) return await addStandaloneFinalizer(kubernetes, cluster.identity);
-  const email = await settings.notificationEmail();
+): Promise<ReadObject> {
+  const { identity } = cluster;
+  if (isStandalone(identity)) return await ensureFinalizer(kubernetes, identity);
+  let writeError: CertmanError | undefined;
+  const readInstead = async (error: unknown): Promise<KubernetesObject> => {
+    const found = isWriteError(error) ? await findOwnRequest(kubernetes, cluster, bundle) : undefined;
+    if (found === undefined || !isWriteError(error)) throw error;
+    writeError = error;
+    return found;
+  };
+  let request: KubernetesObject | undefined;
+  const email = await settings.notificationEmail().catch(async (error: unknown) => {
+    request = await readInstead(error);
+    return '';
+  });
   // Even when the view has the finalizer: it may have been removed since.
-  bundleStatus.cache(await addClusterDeploymentFinalizer(kubernetes, cluster.identity));
-  return await ensureCertificateRequest(kubernetes, cluster, bundle, email);
+  const finalizer = await ensureFinalizer(kubernetes, identity);
+  bundleStatus.cache(finalizer.object);
+  request ??= await ensureCertificateRequest(kubernetes, cluster, bundle, email).catch(readInstead);
+  return { object: request, writeError: finalizer.writeError ?? writeError };
+}
+
+/** The request that an earlier evaluation applied for this cluster. */
+async function findOwnRequest(
+  kubernetes: KubernetesApi,
+  { identity }: ClusterView,
+  bundle: BundleView,
+): Promise<KubernetesObject | undefined> {
+  const { namespace } = identity;
+  const found = await kubernetes.get(CERTIFICATE_REQUESTS, {
+    namespace,
+    name: requestName(identity.name, bundle.name),
+  });
+  if (found === undefined || found.metadata.deletionTimestamp !== undefined) return undefined;
+  return requestOwnershipOf(found.metadata, identity).kind === 'owned' ? found : undefined;
 }

@@ -28,17 +28,25 @@ export type EventDetails = NonNullable<StatusReport['event']>;
 
 const countSchema = z.looseObject({ count: z.number().int().catch(1) });
 
-/** One request for a new Event, three for a repeated one. Does nothing in a namespace that is gone or being deleted. */
+/** Records an Event. Never throws: it is the least of what is reported, and holds up nothing. */
+export type RecordEvent = (involvedObject: InvolvedObject, details: EventDetails) => Promise<void>;
+
+/**
+ * One request for a new Event, three for a repeated one. Does nothing in a namespace that is gone or being deleted.
+ * @param isRetry of the same occurrence: an Event that is there is not counted up.
+ */
 export async function recordEvent(
   kubernetes: KubernetesApi,
   involvedObject: InvolvedObject,
   details: EventDetails,
+  isRetry = false,
 ): Promise<void> {
   const event = buildEvent(involvedObject, details, new Date());
   try {
     await retryOnConflict(MAX_ATTEMPTS, async () => {
       // Gone between two requests, it is created after all.
       while ((await kubernetes.create(EVENTS, event)) === undefined) {
+        if (isRetry) return;
         const found = await kubernetes.get(EVENTS, event.metadata);
         if (found === undefined) continue;
         const fields = { '/count': countSchema.parse(found).count + 1, '/lastTimestamp': event['lastTimestamp'] };

@@ -1,15 +1,18 @@
 import type { ClusterRef } from '../../clusters/cluster-identity.ts';
 import type { FinalizerOutcome } from '../../contract/activities.ts';
-import { CertmanError, type FailureInfo, isFailure } from '../../failures/failure.ts';
+import { CertmanError, type FailureCode, type FailureInfo, isFailure } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
 import { describeObject } from '../api/resource-path.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';
-import { type InvolvedObject, recordEvent } from './events.ts';
+import type { InvolvedObject, RecordEvent } from './events.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resources.ts';
 
 const MAX_ATTEMPTS = 3;
+
+/** The object to write is gone, being deleted, changed meanwhile, or another's. */
+const NO_TARGET_CODES = new Set<FailureCode>(['kubernetes/notFound', 'kubernetes/conflict', 'kubernetes/ownedByOther']);
 
 /** Whether it is a standalone CertificateRequest. */
 export function isStandalone({ kind }: Pick<ClusterRef, 'kind'>): boolean {
@@ -27,11 +30,59 @@ export function involvedObjectOf(identity: ClusterRef): InvolvedObject {
   return { resource: primaryResource(identity), namespace, name, uid };
 }
 
+/** An object that was read, and why it could not be written. */
+export interface ReadObject {
+  readonly object: KubernetesObject;
+  readonly writeError?: CertmanError;
+}
+
 /**
- * Adds the finalizer to exactly this ClusterDeployment, by server-side apply: one request, nothing to read before.
+ * Adds the finalizer to exactly this object where a read shows that it is missing: a write passes Hive's admission
+ * webhook, which may be down.
  * @throws CertmanError `kubernetes/notFound` when it is gone or re-created, `kubernetes/conflict` when being deleted.
  */
-export async function addClusterDeploymentFinalizer(
+export async function ensureFinalizer(kubernetes: KubernetesApi, identity: ClusterRef): Promise<ReadObject> {
+  const object = await readPrimaryObject(kubernetes, identity);
+  if (object.metadata.finalizers?.includes(FINALIZER) === true) return { object };
+  try {
+    return { object: await addFinalizer(kubernetes, identity, object) };
+  } catch (error) {
+    if (!isWriteError(error)) throw error;
+    return { object, writeError: error };
+  }
+}
+
+/** Whether a write failed although its object is there and nobody else's. */
+export function isWriteError(error: unknown): error is CertmanError {
+  return error instanceof CertmanError && !NO_TARGET_CODES.has(error.code);
+}
+
+async function readPrimaryObject(kubernetes: KubernetesApi, identity: ClusterRef): Promise<KubernetesObject> {
+  const found = await kubernetes.get(primaryResource(identity), identity);
+  if (found?.metadata.uid !== identity.uid) throw goneError(identity);
+  if (found.metadata.deletionTimestamp !== undefined) throw deletingError(identity);
+  return found;
+}
+
+async function addFinalizer(
+  kubernetes: KubernetesApi,
+  identity: ClusterRef,
+  read: KubernetesObject,
+): Promise<KubernetesObject> {
+  if (!isStandalone(identity)) return await applyClusterDeploymentFinalizer(kubernetes, identity);
+  // By JSON patch: an apply would remove what was applied to the request for a cluster.
+  let found: KubernetesObject | undefined = read;
+  return await retryOnConflict(MAX_ATTEMPTS, async () => {
+    const { metadata } = found ?? (await readPrimaryObject(kubernetes, identity));
+    found = undefined;
+    const fields = { '/metadata/finalizers': [...new Set([...(metadata.finalizers ?? []), FINALIZER])] };
+    const patched = await patchIfUnchanged(kubernetes, CERTIFICATE_REQUESTS, metadata, fields);
+    if (patched === undefined) throw goneError(identity);
+    return patched;
+  });
+}
+
+async function applyClusterDeploymentFinalizer(
   kubernetes: KubernetesApi,
   identity: ClusterRef,
 ): Promise<KubernetesObject> {
@@ -49,24 +100,6 @@ export async function addClusterDeploymentFinalizer(
     }
     throw error;
   }
-}
-
-/** As {@link addClusterDeploymentFinalizer}, by JSON patch: an apply would remove what was applied for a cluster. */
-export async function addStandaloneFinalizer(
-  kubernetes: KubernetesApi,
-  identity: ClusterRef,
-): Promise<KubernetesObject> {
-  const request = await retryOnConflict(MAX_ATTEMPTS, async () => {
-    const found = await kubernetes.get(CERTIFICATE_REQUESTS, identity);
-    if (found?.metadata.uid !== identity.uid) throw goneError(identity);
-    const { finalizers = [], deletionTimestamp } = found.metadata;
-    if (deletionTimestamp !== undefined || finalizers.includes(FINALIZER)) return found;
-    const fields = { '/metadata/finalizers': [...finalizers, FINALIZER] };
-    return await patchIfUnchanged(kubernetes, CERTIFICATE_REQUESTS, found.metadata, fields);
-  });
-  if (request === undefined) throw goneError(identity);
-  if (request.metadata.deletionTimestamp !== undefined) throw deletingError(identity);
-  return request;
 }
 
 /** The object of this uid; undefined when it does not exist, or the API server does not know its kind (any more). */
@@ -88,16 +121,17 @@ export async function releasePrimaryObject(
   kubernetes: KubernetesApi,
   identity: ClusterRef,
   leftovers: readonly FailureInfo[],
+  recordEvent: RecordEvent,
 ): Promise<FinalizerOutcome> {
   const resource = primaryResource(identity);
   const found = await findPrimaryObject(kubernetes, identity);
   if (found === undefined) return 'absent';
   if (isStandalone(identity) && found.metadata.deletionTimestamp === undefined) return 'kept';
-  for (const failure of leftovers) {
+  const record = async (failure: FailureInfo): Promise<void> => {
     const message = `The finalizer is removed although this could not be done: ${failure.message}`;
-    const details = { type: 'Warning', reason: 'DecommissionIncomplete', message } as const;
-    await recordEvent(kubernetes, involvedObjectOf(identity), details);
-  }
+    await recordEvent(involvedObjectOf(identity), { type: 'Warning', reason: 'DecommissionIncomplete', message });
+  };
+  await Promise.all(leftovers.map(record));
   return (await removeFinalizer(kubernetes, resource, found, FINALIZER)) ? 'released' : 'absent';
 }
 

@@ -1,19 +1,23 @@
 import type { ReportStatusInput } from '../../contract/activities.ts';
 import type { ManagementClusterAccess } from './apply-certificate-request.ts';
 import { requestOwnershipOf } from './certificate-request.ts';
-import { type InvolvedObject, recordEvent } from './events.ts';
+import type { InvolvedObject, RecordEvent } from './events.ts';
 import { involvedObjectOf, isStandalone } from './primary-object.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
 
-/** Reports a bundle's state; skips objects that are missing or another cluster's. @throws the first failure. */
+/**
+ * Reports a bundle's state; skips objects that are missing or another cluster's.
+ * @throws the first failure of a status. An Event that cannot be recorded is none.
+ */
 export async function reportStatus(
   { kubernetes, requestStatus, bundleStatus }: Omit<ManagementClusterAccess, 'settings'>,
   { cluster, report }: ReportStatusInput,
+  recordEvent: RecordEvent,
 ): Promise<void> {
   const { namespace, uid } = cluster;
   const standalone = isStandalone(cluster);
   const record = async (object: InvolvedObject): Promise<void> => {
-    if (report.event !== undefined) await recordEvent(kubernetes, object, report.event);
+    if (report.event !== undefined) await recordEvent(object, report.event);
   };
   const onRequest = async (): Promise<void> => {
     const request = await requestStatus.write(
