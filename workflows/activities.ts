@@ -51,9 +51,10 @@ export const { revokeCertificates } = proxyActivities<Activities>({
   retry: { ...BACKOFF, maximumAttempts: 4 },
 });
 
-/** Retried without limit: the API server can be unavailable for as long as its upgrade takes. */
+/** A fault that lasts longer is recorded, and retried by the retry schedule. */
 const kubernetesActivities = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '1 minute',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   cancellationType: AWAIT_CANCELLATION,
   retry: { ...BACKOFF, initialInterval: '500 milliseconds' },
@@ -63,13 +64,15 @@ export const { decommissionRules, removeBundle, removeFinalizer } = kubernetesAc
 
 /** Applies the CertificateRequest and reads the Secret. */
 export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
-  const options = { summary: `apply the CertificateRequest of ${input.bundle.name}` };
+  const summary = `apply the CertificateRequest of ${input.bundle.name}`;
+  // A restart of the API server takes minutes, and is no failure to report.
+  const options = { summary, scheduleToCloseTimeout: '2 minutes' } as const;
   return await kubernetesActivities.applyCertificateRequest.executeWithOptions(options, [input]);
 }
 
-/** Writes a bundle's status and Event. */
+/** Writes a bundle's status and Event. What follows waits for it, so it is given up soon and repeated later. */
 export async function reportStatus(input: ReportStatusInput): Promise<void> {
   const { bundleName, state } = input.report;
-  const options = { summary: `write status ${state} of ${bundleName}` };
+  const options = { summary: `write status ${state} of ${bundleName}`, retry: { maximumAttempts: 3 } };
   await kubernetesActivities.reportStatus.executeWithOptions(options, [input]);
 }

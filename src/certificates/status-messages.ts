@@ -1,6 +1,7 @@
 /** The wording of a bundle's state: conditions, Events, Web UI and CLI show the same sentences. Pure. */
 import type { FailureInfo } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
+import type { ScheduledRetry } from './scheduled-retry.ts';
 
 /** Converts a failure code to a condition reason, which is CamelCase: `acme/rateLimited` → `AcmeRateLimited`. */
 export function conditionReason(code: string): string {
@@ -10,10 +11,27 @@ export function conditionReason(code: string): string {
     .join('');
 }
 
-/** The message for the Web UI and the CLI: also says when the resources could not be updated. */
-export function summaryMessage(bundle: { readonly message: string; readonly statusWriteError?: string }): string {
-  const { message, statusWriteError } = bundle;
-  return statusWriteError === undefined ? message : `${message} (The status could not be written: ${statusWriteError})`;
+/** The message for the Web UI and the CLI: also says which objects could not be written. */
+export function summaryMessage(bundle: {
+  readonly message: string;
+  readonly statusWriteError?: ScheduledRetry;
+  readonly objectWriteError?: ScheduledRetry;
+}): string {
+  const { message, statusWriteError, objectWriteError } = bundle;
+  const notes = [
+    objectWriteError && objectWriteMessage(objectWriteError),
+    statusWriteError && `The status could not be written: ${retryMessage(statusWriteError)}`,
+  ].filter((note) => note !== undefined);
+  return notes.length === 0 ? message : `${message} (${notes.join(' ')})`;
+}
+
+/** Why the finalizer or the CertificateRequest is not up to date, and when it is written again. */
+export function objectWriteMessage(error: ScheduledRetry): string {
+  return `The finalizer or the CertificateRequest could not be written, which delays no renewal: ${retryMessage(error)}`;
+}
+
+function retryMessage({ failure, nextAttempt }: ScheduledRetry): string {
+  return `${failure.message} It is written again at ${nextAttempt}.`;
 }
 
 /** What failed, what to do, and when the next attempt is. */

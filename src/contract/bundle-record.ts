@@ -1,6 +1,7 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
+import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
 import { conditionReason } from '../certificates/status-messages.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
@@ -11,8 +12,10 @@ export interface BundleFacts {
   /** What is going on and what happens next, in one sentence. */
   readonly message: string;
   readonly since: string;
-  /** The API server's answer to the last status write, if that failed. */
-  readonly statusWriteError?: string;
+  /** The last status write, if it failed: the status is written again by itself. */
+  readonly statusWriteError?: ScheduledRetry;
+  /** The last write of the finalizer or the CertificateRequest, if it failed and the Secret holds a certificate. */
+  readonly objectWriteError?: ScheduledRetry;
   readonly secretName: string;
   readonly requestName: string;
   /** Of the CertificateRequest, once it was seen. */
@@ -50,9 +53,7 @@ export interface LastAttempt {
 }
 
 /** Why a step of a decommission is not done yet. */
-export interface BlockedStep {
-  readonly failure: FailureInfo;
-  readonly attempts: number;
+export interface BlockedStep extends Omit<ScheduledRetry, 'nextAttempt'> {
   /** Absent while a closed gate keeps it from being retried. */
   readonly nextAttempt?: string;
 }

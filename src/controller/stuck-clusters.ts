@@ -72,7 +72,7 @@ async function runPasses(
   aborted: AbortSignal,
   reasons?: readonly string[],
 ): Promise<void> {
-  // Not signalled again in the second pass: each signal to a failing cluster counts one more failed attempt.
+  // Not signalled again in the second pass: each signal to a failing cluster makes one more attempt.
   const signalled = new Set<string>();
   const runPass = async (): Promise<void> => {
     const missed = (await listStuck(context, reasons)).filter(({ uid }) => !signalled.has(uid));

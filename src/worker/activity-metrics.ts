@@ -9,7 +9,7 @@ type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
 /** In the detail of the CA's problem document or the body of its 503. */
 const MAINTENANCE = /\bmaintenance\b/i;
 
-/** For `WorkerOptions.interceptors.activity`. @param onIssued called after an installed certificate's status write. */
+/** For `WorkerOptions.interceptors.activity`. @param onIssued called when an installed certificate is reported. */
 export function createActivityMetricsInterceptor(
   metrics: Metrics,
   onIssued: () => void,
@@ -17,17 +17,19 @@ export function createActivityMetricsInterceptor(
   return (context) => ({
     inbound: {
       async execute(input, next) {
-        const activity = context.info.activityType;
+        const { activityType: activity, attempt } = context.info;
         const start = performance.now();
         const observe = (succeeded: boolean): void =>
           metrics.activityDuration.observe(
             { activity, succeeded: String(succeeded) },
             (performance.now() - start) / 1000,
           );
+        // Whether or not the report can be written.
+        if (activity === 'reportStatus' && attempt === 1)
+          recordIssuance(metrics, onIssued, input.args[0] as ReportStatusInput);
         try {
           const result = await next(input);
           observe(true);
-          if (activity === 'reportStatus') recordIssuance(metrics, onIssued, input.args[0] as ReportStatusInput);
           if (activity === 'removeFinalizer' && result !== 'kept') recordDecommission(metrics, input.args[1]);
           return result;
         } catch (error) {

@@ -1,7 +1,8 @@
-import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log, sleep, workflowInfo } from '@temporalio/workflow';
+import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import type { StatusReport } from '../../src/certificates/status-report.ts';
 import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { Gate } from '../../src/clusters/gate.ts';
+import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
 import { requestName } from '../../src/clusters/request-name.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
 import {
@@ -13,6 +14,7 @@ import {
   nextAttemptOf,
   renewalTimeOf,
 } from '../../src/contract/bundle-record.ts';
+import type { FailureInfo } from '../../src/failures/failure.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { reportStatus } from '../activities.ts';
 import { failureIn } from '../failures.ts';
@@ -101,7 +103,7 @@ export class Bundle {
     await this.#reportStatus(event);
   }
 
-  learn(facts: Partial<Omit<BundleFacts, 'since' | 'message' | 'certificate'>>): void {
+  learn(facts: Partial<Omit<BundleFacts, 'since' | 'certificate'>>): void {
     this.#set({ ...this.record, ...facts });
   }
 
@@ -184,13 +186,30 @@ export class Bundle {
           event,
         },
       });
-      if (record.statusWriteError !== undefined) this.learn({ statusWriteError: undefined });
+      this.#recordStatusWrite(undefined);
     } catch (error) {
       if (isCancellation(error)) throw error;
-      const failure = failureIn(error);
-      // The controller signals that a resource is gone.
-      if (failure.code !== 'kubernetes/notFound') this.learn({ statusWriteError: failure.message });
+      this.#recordStatusWrite(failureIn(error));
     }
+  }
+
+  #recordStatusWrite(failure: FailureInfo | undefined): void {
+    const { statusWriteError: previous } = this.record;
+    // The controller signals that a resource is gone.
+    if (failure === undefined || failure.code === 'kubernetes/notFound') {
+      if (previous !== undefined) this.learn({ statusWriteError: undefined });
+      return;
+    }
+    const statusWriteError = scheduleRetry(failure, Date.now(), previous);
+    log.warn('A status could not be written', { bundle: this.name, ...statusWriteError });
+    this.learn({ statusWriteError });
+  }
+
+  /** When a status that could not be written is written again (epoch milliseconds); undefined: not by itself. */
+  get statusRetryAt(): number | undefined {
+    const { statusWriteError } = this.record;
+    if (statusWriteError === undefined || isRelocating(this.cluster.gate())) return undefined;
+    return Date.parse(statusWriteError.nextAttempt);
   }
 
   get isRunning(): boolean {

@@ -1,5 +1,7 @@
 /** The decommission of one bundle: revoke its certificates, withdraw leftover TXT records, delete its objects. */
-import { blockedMessage } from '../../src/certificates/status-messages.ts';
+
+import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
+import { blockedMessage, failureMessage } from '../../src/certificates/status-messages.ts';
 import { isUsedElsewhere } from '../../src/clusters/gate.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { BundleDecommissionResult, BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
@@ -11,12 +13,16 @@ import { type RetryOptions, retryUntil } from './retry-until.ts';
 /** RFC 5280 §5.3.1: the cluster of these certificates operates no more. */
 const CESSATION_OF_OPERATION = 5;
 
-/** A fault that lasts longer is reported on the resource, and retried by the retry schedule. */
-const STEP_TIMEOUT = '1 minute';
+/** The rules of a decommission that starts now, as the worker is configured. @returns undefined as `retryUntil`. */
+export async function startDecommission(options: RetryOptions): Promise<DecommissionStarted | undefined> {
+  const outcome = await retryUntil(options, () => decommissionRules());
+  if (outcome?.kind !== 'done') return undefined;
+  return { ...outcome.value, since: new Date(Date.now()).toISOString() };
+}
 
-/** The rules of a decommission that starts now, as the worker is configured. */
-export async function startDecommission(): Promise<DecommissionStarted> {
-  return { ...(await decommissionRules()), since: new Date(Date.now()).toISOString() };
+/** Why a decommission has not started, and when that is tried again. */
+export function notStartedMessage({ failure, attempts, nextAttempt }: ScheduledRetry): string {
+  return `The decommission has not started yet. ${failureMessage(failure, attempts, nextAttempt)}`;
 }
 
 /** Decommissions a bundle that its cluster does not want any more. @returns whether it is done. */
@@ -27,13 +33,28 @@ export async function decommissionRemovedBundle(bundle: Bundle): Promise<boolean
     return false;
   }
   const { record } = bundle;
-  const started = record.state === 'Decommissioning' ? record.started : await startDecommission();
-  if (isAborted(bundle)) return false;
+  const started = record.state === 'Decommissioning' ? record.started : await startBundleDecommission(bundle);
+  if (started === undefined || isAborted(bundle)) return false;
   const result = await decommissionBundle(bundle, started);
   if (result === undefined) return false;
   // The record is removed with the bundle: its failures are reported nowhere else.
   for (const failure of result.failures) await bundle.show(incompleteEvent(failure));
   return true;
+}
+
+async function startBundleDecommission(bundle: Bundle): Promise<DecommissionStarted | undefined> {
+  const { cluster, name, changes } = bundle;
+  return await startDecommission({
+    cluster,
+    name,
+    changes,
+    bundle,
+    isAborted: () => isAborted(bundle),
+    onBlocked: async (blocked) => {
+      bundle.learn({ message: notStartedMessage(blocked) });
+      await bundle.show(blockedEvent(blocked.failure));
+    },
+  });
 }
 
 async function waitForGate(bundle: Bundle, message: string): Promise<void> {
@@ -111,18 +132,14 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
   const withdraw: Step = {
     run: async () => {
       await withdrawTxtRecords.executeWithOptions(
-        { summary: `withdraw ${records.length} leftover TXT records`, scheduleToCloseTimeout: STEP_TIMEOUT },
+        { summary: `withdraw ${records.length} leftover TXT records`, scheduleToCloseTimeout: '1 minute' },
         [{ zone: zoneTargetOf(cluster.view), records }],
       );
       return {};
     },
   };
   const remove: Step = {
-    run: () =>
-      removeBundle.executeWithOptions(
-        { summary: `delete ${objectsOf(bundle)}`, scheduleToCloseTimeout: STEP_TIMEOUT },
-        [owned],
-      ),
+    run: () => removeBundle.executeWithOptions({ summary: `delete ${objectsOf(bundle)}` }, [owned]),
   };
   return [...(isUsedElsewhere(cluster.view) ? [] : [revoke]), ...(records.length === 0 ? [] : [withdraw]), remove];
 }
@@ -134,6 +151,7 @@ function retryOptions(bundle: Bundle, started: DecommissionStarted): RetryOption
     cluster,
     name,
     changes,
+    bundle,
     deadline,
     isAborted: () => isAborted(bundle),
     isReleased: () => cluster.released || bundle.released,

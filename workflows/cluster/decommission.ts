@@ -1,22 +1,24 @@
 import { isCancellation } from '@temporalio/workflow';
+import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { FinalizerOutcome } from '../../src/contract/activities.ts';
-import type { BlockedStep, BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
+import type { BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { removeFinalizer, withdrawTxtRecords } from '../activities.ts';
 import { failureIn } from '../failures.ts';
 import type { Bundle } from './bundle.ts';
 import type { ClusterCertificates, FinalizerResult } from './cluster.ts';
-import { blockedEvent, decommissionBundle, startDecommission } from './decommission-bundle.ts';
+import { blockedEvent, decommissionBundle, notStartedMessage, startDecommission } from './decommission-bundle.ts';
 import { retryUntil } from './retry-until.ts';
 
 /** Decommissions every bundle, then removes the finalizer. @returns undefined when a new run should go on with it. */
 export async function decommission(cluster: ClusterCertificates): Promise<DecommissionResult | undefined> {
   // Without a bundle, no transition publishes the state.
   if (cluster.bundles().length === 0) cluster.publishSearchAttributes();
-  const started = cluster.decommissionStarted ?? (await startDecommission());
+  const started = cluster.decommissionStarted ?? (await startClusterDecommission(cluster));
+  if (started === undefined) return undefined;
   cluster.decommissionStarted = started;
   const bundles = await decommissionBundles(cluster, started);
   if (bundles === undefined) return undefined;
@@ -28,6 +30,7 @@ export async function decommission(cluster: ClusterCertificates): Promise<Decomm
       cluster,
       name: cluster.name,
       changes: cluster.changes,
+      bundle: cluster.bundles()[0],
       onBlocked: (blocked) => reportFinalizerBlocked(cluster, started, blocked),
     },
     () => tryToRemoveFinalizer(cluster, failures),
@@ -35,6 +38,20 @@ export async function decommission(cluster: ClusterCertificates): Promise<Decomm
   if (outcome?.kind !== 'done') return undefined;
   const finalizer = outcome.value;
   return { cluster: identity, bundles, finalizerRemoved: finalizer !== 'kept', finalizer };
+}
+
+/** Its failures are on every bundle, and reported once. */
+async function startClusterDecommission(cluster: ClusterCertificates): Promise<DecommissionStarted | undefined> {
+  const { name, changes } = cluster;
+  const bundles = cluster.bundles();
+  const options = { cluster, name, changes, bundle: bundles[0] };
+  return await startDecommission({
+    ...options,
+    onBlocked: async (blocked) => {
+      for (const bundle of bundles) bundle.learn({ message: notStartedMessage(blocked) });
+      await bundles[0]?.show(blockedEvent(blocked.failure));
+    },
+  });
 }
 
 /** Keeps the result for the update `release`. */
@@ -77,7 +94,7 @@ async function decommissionBundles(
 async function reportFinalizerBlocked(
   cluster: ClusterCertificates,
   started: DecommissionStarted,
-  blocked: Required<BlockedStep>,
+  blocked: ScheduledRetry,
 ): Promise<void> {
   const { failure, attempts, nextAttempt } = blocked;
   const message = `The finalizer is not removed yet. ${failureMessage(failure, attempts, nextAttempt)}`;

@@ -1,17 +1,19 @@
-import { CancellationScope, CancelledFailure } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, log } from '@temporalio/workflow';
 import { refusedCaChange } from '../../src/certificates/ca-change.ts';
 import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
+import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
+import { objectWriteMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
-import { lastAttemptOf } from '../../src/contract/bundle-record.ts';
-import { failureInfo } from '../../src/failures/failure.ts';
+import { lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
+import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { applyCertificateRequest } from '../activities.ts';
 import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
 import { orderCertificate, rateLimitFailure, readyMessage, termsOf } from './order.ts';
-import { initialWake, NOW, ON_CHANGE, sleepUntil, type Wake } from './sleep-until.ts';
+import { initialWake, NOW, ON_CHANGE, sleepUntil, sooner, type Wake } from './sleep-until.ts';
 
 /** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
 export async function runBundle(bundle: Bundle): Promise<void> {
@@ -46,6 +48,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   const { names } = view;
   const gate = cluster.gate();
   if (gate.kind !== 'serve') return await pause(bundle, gate);
+  const scheduled = nextAttemptOf(bundle.record);
   let caHost: string | undefined;
   try {
     const notBefore = notBeforeOf(bundle, view);
@@ -54,19 +57,20 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     if (names.kind === 'invalid') {
       const { code, message } = names;
       const remedy = `Correct the names in the ${cluster.resourceKind}; it is re-evaluated then.`;
-      return await recordFailure(bundle, view, failureInfo({ code, message, remedy }));
+      return await recordFailure(bundle, view, scheduled, failureInfo({ code, message, remedy }));
     }
     const orderable: OrderableView = { ...view, names };
     bundle.observe(orderable, observation);
     const refusal = refusedCaChange({ ...observation, issuedByCaHost: bundle.record.caHost });
-    if (refusal !== undefined) return await recordFailure(bundle, view, refusal, caHost);
+    if (refusal !== undefined) return await recordFailure(bundle, view, scheduled, refusal, caHost);
+    recordObjectWrite(bundle, observation.writeError);
     const action = decideRenewal(bundle, names.dnsNames, observation);
     if (action.kind === 'sleep') return await waitForRenewal(bundle, action);
     const lastAttempt = lastAttemptOf(bundle.record);
     if (notBefore !== undefined && lastAttempt !== undefined && !isOtherCa(lastAttempt, caHost))
       return await keepWaiting(bundle, lastAttempt, notBefore);
     const limit = rateLimitFailure(bundle, orderable, observation);
-    if (limit !== undefined) return await recordFailure(bundle, view, limit, caHost);
+    if (limit !== undefined) return await recordFailure(bundle, view, scheduled, limit, caHost);
     return await orderCertificate(bundle, orderable, observation, action);
   } catch (error) {
     const leftovers = issuanceContextIn(error);
@@ -76,8 +80,23 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
       // An outdated order is replaced at once. An order that a person cancelled has failed.
       if (attempts.outdated) return NOW;
     }
-    return await recordFailure(bundle, view, failureIn(error), caHost, leftovers);
+    return await recordFailure(bundle, view, scheduled, failureIn(error), caHost, leftovers);
   }
+}
+
+/** A renewal needs neither the finalizer nor the request's latest spec: an evaluation soon writes them again. */
+function recordObjectWrite(bundle: Bundle, failure: FailureInfo | undefined): void {
+  const { objectWriteError: previous } = bundle.record;
+  if (failure === undefined) {
+    if (previous !== undefined) bundle.learn({ objectWriteError: undefined });
+    return;
+  }
+  const objectWriteError = scheduleRetry(failure, Date.now(), previous);
+  log.warn('The finalizer or the CertificateRequest could not be written', {
+    bundle: bundle.name,
+    ...objectWriteError,
+  });
+  bundle.learn({ objectWriteError });
 }
 
 /** What the certificate needs now, by the renewal policy. */
@@ -104,7 +123,8 @@ async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve
   if (gate.kind === 'decommission') return ON_CHANGE;
   const { reason, message } = gate;
   bundle.attempts.finish('failed');
-  bundle.enter({ state: 'Paused', lastAttempt: lastAttemptOf(bundle.record) }, { message });
+  const lastAttempt = lastAttemptOf(bundle.record);
+  bundle.enter({ state: 'Paused', lastAttempt }, { message, objectWriteError: undefined });
   if (isRelocating(gate)) bundle.cluster.publishSearchAttributes();
   else await bundle.show({ type: 'Normal', reason, message });
   return ON_CHANGE;
@@ -115,9 +135,15 @@ async function waitForRenewal(
   { until, certificate, message }: Extract<NextAction, { readonly kind: 'sleep' }>,
 ): Promise<Wake> {
   const renewalTime = new Date(until).toISOString();
+  const { objectWriteError } = bundle.record;
   await bundle.transition(
     { state: 'Ready', certificate, renewalTime },
     { message: readyMessage(certificate, renewalTime, message) },
+    objectWriteError && {
+      type: 'Warning',
+      reason: 'ObjectWriteFailed',
+      message: objectWriteMessage(objectWriteError),
+    },
   );
-  return until;
+  return sooner(until, objectWriteError);
 }

@@ -1,6 +1,8 @@
+import { log } from '@temporalio/workflow';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf } from '../../src/certificates/planned-renewal.ts';
 import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
+import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type LastAttempt, lastAttemptOf, nextAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
@@ -21,13 +23,15 @@ const MIN_ATTEMPT_INTERVAL_MS = FAILED_AUTHORIZATIONS_PER_NAME.intervalMs;
 const ENDED_BY_OPERATOR_CODES = new Set<FailureCode>(['issuance/cancelled', 'issuance/terminated']);
 
 /**
- * Records and reports a failure.
+ * Records, logs and reports a failure.
+ * @param scheduled the instant for which the attempt was scheduled, if it was (RFC 3339).
  * @param caHost directory host of the CA that would have issued, where that is known.
  * @param leftovers undefined when it was not the order that failed.
  */
 export async function recordFailure(
   bundle: Bundle,
   view: BundleView,
+  scheduled: string | undefined,
   failure: FailureInfo,
   caHost?: string,
   leftovers?: IssuanceFailureContext,
@@ -35,25 +39,22 @@ export async function recordFailure(
   const { record } = bundle;
   const before = lastAttemptOf(record);
   const now = Date.now();
-  // Counted until a success: two alternating failures do not restart the schedule. A wait for a limit does not count.
-  const attempts = (before?.attempts ?? 0) + (failure.code === 'rateLimit/exactSet' ? 0 : 1);
-  const at = nextAttemptAt(failure, attempts, now, record.certificate);
+  // A failure before the order says nothing about it: its certificate may wait at the CA, with its key staged.
+  const openOrder = leftovers === undefined ? before?.openOrder : leftovers.openOrder;
+  // With another order, the attempt was made at the CA.
+  const previous = before && { ...before, nextAttempt: before.openOrder === openOrder ? scheduled : undefined };
+  const { attempts, nextAttempt } = scheduleRetry(failure, now, previous, record.certificate);
   bundle.attempts.finish('failed');
   bundle.learn({
     dnsNames: view.names.kind === 'valid' ? view.names.dnsNames : [],
     secretName: view.secretName,
+    objectWriteError: undefined,
   });
-  const lastAttempt: LastAttempt = {
-    failure,
-    failedAt: new Date(now).toISOString(),
-    caHost,
-    attempts,
-    // A failure before the order says nothing about it: its certificate may wait at the CA, with its key staged.
-    openOrder: leftovers === undefined ? before?.openOrder : leftovers.openOrder,
-  };
+  const lastAttempt: LastAttempt = { failure, failedAt: new Date(now).toISOString(), caHost, attempts, openOrder };
+  log.warn('An attempt has failed', { bundle: bundle.name, failure, attempts, nextAttempt });
   const message = [failure.message, failure.remedy].filter((part) => part !== undefined).join(' ');
-  await showFailing(bundle, lastAttempt, at, { type: 'Warning', reason: 'Failing', message });
-  return at;
+  await showFailing(bundle, lastAttempt, nextAttempt, { type: 'Warning', reason: 'Failing', message });
+  return Date.parse(nextAttempt);
 }
 
 /** Epoch milliseconds before which Retry-After or CA limits bar an attempt; undefined: none, or for other names. */
@@ -88,13 +89,18 @@ function earliestAttempt({ record, attempts }: Bundle, { failure, failedAt, atte
 /** Waits until `at` (epoch milliseconds), and reports it unless that was reported before. */
 export async function keepWaiting(bundle: Bundle, lastAttempt: LastAttempt, at: number): Promise<Wake> {
   bundle.attempts.rejectRequest();
-  if (nextAttemptOf(bundle.record) !== new Date(at).toISOString()) await showFailing(bundle, lastAttempt, at);
+  const nextAttempt = new Date(at).toISOString();
+  if (nextAttemptOf(bundle.record) !== nextAttempt) await showFailing(bundle, lastAttempt, nextAttempt);
   return at;
 }
 
-async function showFailing(bundle: Bundle, lastAttempt: LastAttempt, at: number, event?: StatusEvent): Promise<void> {
+async function showFailing(
+  bundle: Bundle,
+  lastAttempt: LastAttempt,
+  nextAttempt: string,
+  event?: StatusEvent,
+): Promise<void> {
   const { failure, attempts } = lastAttempt;
-  const nextAttempt = new Date(at).toISOString();
   await bundle.transition(
     {
       state: failure.retry === 'onChange' ? 'Waiting' : 'Failing',

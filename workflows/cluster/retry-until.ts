@@ -1,10 +1,10 @@
-import { isCancellation, workflowInfo } from '@temporalio/workflow';
-import { nextAttemptAt } from '../../src/certificates/retry-schedule.ts';
-import type { BlockedStep } from '../../src/contract/bundle-record.ts';
+import { isCancellation, log, workflowInfo } from '@temporalio/workflow';
+import { type ScheduledRetry, scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import { failureIn } from '../failures.ts';
-import type { ClusterContext } from './bundle.ts';
+import type { Bundle, ClusterContext } from './bundle.ts';
 import type { Changes } from './changes.ts';
+import { sleepAndRewriteStatus } from './sleep-until.ts';
 
 /** When the retries of a decommission's step end, and where they are reported. */
 export interface RetryOptions {
@@ -18,8 +18,10 @@ export interface RetryOptions {
   readonly isAborted?: () => boolean;
   /** Whether the step is given up when it fails. */
   readonly isReleased?: () => boolean;
+  /** Its status is written again while the step waits, if it could not be written. */
+  readonly bundle: Bundle | undefined;
   /** Called after each failed attempt that is followed by another one. */
-  readonly onBlocked: (blocked: Required<BlockedStep>) => Promise<void>;
+  readonly onBlocked: (blocked: ScheduledRetry) => Promise<void>;
 }
 
 /** How the retries ended. */
@@ -32,10 +34,20 @@ export type RetryResult<T> =
  * @returns undefined when it was aborted or a new run should go on with it: it is not under way then.
  */
 export async function retryUntil<T>(
-  { cluster, name, changes, deadline = Number.POSITIVE_INFINITY, isAborted, isReleased, onBlocked }: RetryOptions,
+  {
+    cluster,
+    name,
+    changes,
+    deadline = Number.POSITIVE_INFINITY,
+    isAborted,
+    isReleased,
+    bundle,
+    onBlocked,
+  }: RetryOptions,
   step: () => Promise<T>,
 ): Promise<RetryResult<T> | undefined> {
-  for (let attempts = 1; ; attempts += 1) {
+  let previous: ScheduledRetry | undefined;
+  for (;;) {
     if (isAborted?.()) return undefined;
     const seen = changes.count;
     try {
@@ -45,12 +57,15 @@ export async function retryUntil<T>(
       if (isAborted?.()) return undefined;
       const failure = failureIn(error);
       if (isReleased?.() || Date.now() >= deadline) return { kind: 'failed', failure };
-      const until = Math.min(nextAttemptAt(failure, attempts, Date.now()), deadline);
-      const nextAttempt = new Date(until).toISOString();
-      await onBlocked({ failure, attempts, nextAttempt });
+      previous = scheduleRetry(failure, Date.now(), previous);
+      const until = Math.min(Date.parse(previous.nextAttempt), deadline);
+      const blocked = { ...previous, nextAttempt: new Date(until).toISOString() };
+      log.warn('A step of a decommission has failed', { name, ...blocked });
+      await onBlocked(blocked);
       // A released decommission has nothing left to wait for.
       if (cluster.decommissioning && !cluster.released && workflowInfo().continueAsNewSuggested) return undefined;
-      await changes.sleep(seen, { until, summary: `${name}: try again at ${nextAttempt}` });
+      const timer = { until, summary: `${name}: try again at ${blocked.nextAttempt}` };
+      await sleepAndRewriteStatus(changes, seen, timer, bundle);
     }
   }
 }

@@ -1,9 +1,11 @@
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
+import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
 import { expiryMessage } from '../../src/certificates/status-messages.ts';
 import { isRelocating } from '../../src/clusters/gate.ts';
 import { nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import type { Bundle } from './bundle.ts';
+import type { Changes, SleepTimer } from './changes.ts';
 
 /** When a bundle is evaluated next, unless it changes before. Epoch milliseconds. */
 export type Wake = number;
@@ -16,8 +18,14 @@ export const ON_CHANGE: Wake = Number.POSITIVE_INFINITY;
 
 /** The first wake of a run: a bundle that slept when the previous run ended sleeps on. */
 export function initialWake({ record }: Bundle): Wake {
-  const at = record.state === 'Ready' ? record.renewalTime : nextAttemptOf(record);
+  if (record.state === 'Ready') return sooner(Date.parse(record.renewalTime), record.objectWriteError);
+  const at = nextAttemptOf(record);
   return at === undefined ? NOW : Date.parse(at);
+}
+
+/** @param retry of a write that an evaluation repeats. */
+export function sooner(wake: Wake, retry: ScheduledRetry | undefined): Wake {
+  return retry === undefined ? wake : Math.min(wake, Date.parse(retry.nextAttempt));
 }
 
 /** Sleeps until `wake` or a change after the count `seen`. While a renewal is prevented, reports new expiry levels. */
@@ -27,11 +35,29 @@ export async function sleepUntil(bundle: Bundle, seen: number, wake: Wake): Prom
   while (changes.count === seen) {
     const report = nextExpiryReport(bundle, wake);
     if (report === undefined) {
-      await changes.sleep(seen, wake === ON_CHANGE ? undefined : { until: wake, summary: timerSummary(bundle, wake) });
+      const timer = wake === ON_CHANGE ? undefined : { until: wake, summary: timerSummary(bundle, wake) };
+      await sleepAndRewriteStatus(changes, seen, timer, bundle);
       return;
     }
-    await changes.sleep(seen, { until: report.at, summary: `${name}: report that the expiry is near` });
+    const timer = { until: report.at, summary: `${name}: report that the expiry is near` };
+    await sleepAndRewriteStatus(changes, seen, timer, bundle);
     if (changes.count === seen && Date.now() >= report.at) await reportExpiry(bundle, report.certificate);
+  }
+}
+
+/** Sleeps as {@link Changes.sleep}. Meanwhile a status of the bundle that could not be written is written again. */
+export async function sleepAndRewriteStatus(
+  changes: Changes,
+  seen: number,
+  timer: SleepTimer | undefined,
+  bundle: Bundle | undefined,
+): Promise<void> {
+  for (;;) {
+    const until = bundle?.statusRetryAt;
+    if (until === undefined || (timer !== undefined && timer.until <= until)) return await changes.sleep(seen, timer);
+    await changes.sleep(seen, { until, summary: `${bundle?.name}: write the status again` });
+    if (changes.count !== seen) return;
+    await bundle?.show();
   }
 }
 

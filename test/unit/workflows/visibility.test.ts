@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { failureInfo } from '../../../src/failures/failure.ts';
 import { clusterDetails, situationMessage } from '../../../workflows/cluster/visibility.ts';
 import { CERTIFICATE, PENDING, READY, recordOf } from '../../support/workflows/bundle-records.ts';
 import { clusterView } from '../../support/workflows/cluster-views.ts';
@@ -20,12 +21,19 @@ describe('the details page', () => {
       expect(page).toContain(part);
   });
 
-  test('shows the status write error', () => {
-    const statusWriteError = 'The ServiceAccount may not write the status.';
+  test('shows what could not be written, and when that is tried again', () => {
+    const failure = failureInfo({ code: 'kubernetes/forbidden', message: 'The ServiceAccount may not write it.' });
+    const statusWriteError = { failure, attempts: 1, nextAttempt: '2026-01-01T00:00:30.000Z' };
+    const objectWriteError = { failure, attempts: 2, nextAttempt: '2026-01-01T00:10:00.000Z' };
     const page = clusterDetails('ns/c1', 'Served.', {
       b: recordOf(PENDING, { message: 'Seen.', statusWriteError }),
+      c: recordOf(PENDING, { message: 'Seen.', statusWriteError, objectWriteError }),
     });
-    expect(page).toContain(`**b**: Seen. (The status could not be written: ${statusWriteError})`);
+    const status = `The status could not be written: ${failure.message} It is written again at 2026-01-01T00:00:30.000Z.`;
+    expect(page).toContain(`**b**: Seen. (${status})`);
+    expect(page).toContain(
+      `**c**: Seen. (The finalizer or the CertificateRequest could not be written, which delays no renewal: ${failure.message} It is written again at 2026-01-01T00:10:00.000Z. ${status})`,
+    );
   });
 
   test('shortens a long list of names', () => {
