@@ -245,6 +245,10 @@ test('while the API server does not know ClusterDeployments, those that were cac
     when: ({ path }) => path.includes('/clusterdeployments'),
     fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
   });
+  proxied.proxy.inject({
+    when: ({ path }) => path === '/apis',
+    fault: { kind: 'answer', status: 200, body: { kind: 'APIGroupList', apiVersion: 'v1', groups: [] } },
+  });
   // Each resync lists the objects of all tests on the management cluster.
   await expect.poll(() => unknown.hits()).toBeGreaterThan(3);
   expect((await run.receivedSignals(cluster))?.filter((one) => /^(observed|gone)/.test(one))).toEqual(['observed']);
