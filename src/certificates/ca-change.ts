@@ -39,7 +39,7 @@ export function formerCa({ secret, issuedByCaHost, caHost }: CaChangeInputs): st
 
 /**
  * Why nothing may be ordered: the order would go to another CA than the present one, whose certificates clients need not
- * trust, and nobody has allowed it. Only certificates of Let's Encrypt's staging, which no client trusts, may always be
+ * trust, and no setting allows it. Only certificates of Let's Encrypt's staging, which no client trusts, may always be
  * replaced.
  */
 export function refusedCaChange(inputs: CaChangeInputs): FailureInfo | undefined {

@@ -24,7 +24,7 @@ export function watchWorkflowId(managementCluster: string): string {
   return `watch/${managementCluster}`;
 }
 
-/** Workflow id of a cluster or standalone request. The uid tells apart namesakes over time, and truncated names. */
+/** Workflow id of a cluster or standalone request. The uid distinguishes namesakes over time, and truncated names. */
 export function clusterWorkflowId(cluster: ClusterIdentity): string {
   const prefix = prefixOf(cluster.managementCluster, cluster.kind);
   return withinMaxLength(

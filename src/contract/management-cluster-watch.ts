@@ -6,7 +6,7 @@ export const watchTakenOver = defineSignal<[{ readonly worker: string }]>('watch
 /** The worker that watches, and the last failure. */
 export const watchStatus = defineQuery<WatchStatus>('watchStatus');
 
-/** Entry of the watch's memo: the uid of its cluster's kube-system namespace, by which namesakes are told apart. */
+/** Entry of the watch's memo: the uid of its cluster's kube-system namespace, which distinguishes namesakes. */
 export const CLUSTER_UID_MEMO = 'clusterUid';
 
 /** Input of `managementClusterWatch`, the workflow that keeps the watch on a management cluster running. */

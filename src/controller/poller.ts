@@ -31,7 +31,7 @@ export interface PollClient<Subject> {
   keyOf(subject: Subject): string;
   /** The server that is asked; while it is failing, one subject at a time is tried. */
   hostOf(subject: Subject): string;
-  /** Whose users can choose the subject's host; absent: nobody can. */
+  /** Whose users can choose the subject's host; absent: none can. */
   namespacesOf?(subject: Subject): readonly string[];
   /** @returns a result for each subject. @throws CertmanError when the host fails for any subject: all stay due. */
   poll(batch: readonly Subject[]): Promise<readonly PollResult[]>;

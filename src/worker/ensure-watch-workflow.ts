@@ -75,7 +75,7 @@ export async function ensureWatchWorkflow(
   }
 }
 
-/** A closed watch counts too: whoever terminates it does not give the name away. */
+/** A closed watch counts too: terminating it does not give the name away. */
 async function startWatchUnlessRunning(client: Client, cluster: NamedCluster, clusterUid: string): Promise<void> {
   const { managementCluster } = cluster;
   const workflowId = watchWorkflowId(managementCluster);

@@ -52,7 +52,7 @@ export async function ensureFinalizer(kubernetes: KubernetesApi, identity: Clust
   }
 }
 
-/** Whether a write failed although its object is there and nobody else's. */
+/** Whether a write failed although its object is there and belongs to no other. */
 export function isWriteError(error: unknown): error is CertmanError {
   return error instanceof CertmanError && !NO_TARGET_CODES.has(error.code);
 }
