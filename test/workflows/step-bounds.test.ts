@@ -1,6 +1,7 @@
 /** Steps on the API server that fail: each ends within a bound, is recorded, and is retried by the schedule. */
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import type { Activities } from '../../src/contract/activities.ts';
 import { type BundleRecord, failureOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import {
   clusterObserved,
@@ -166,13 +167,13 @@ test('a finalizer that cannot be written delays no renewal, is reported, and is 
 });
 
 describe('signals to a failing bundle', () => {
-  /** Signals a change, and waits for the attempt. */
-  async function attemptAgain(harness: WorkflowHarness, view: ClusterView): Promise<void> {
-    const before = harness.doubles.reports.length;
+  /** Signals a change, and waits for the attempt, which ends with this activity. */
+  async function attemptAgain(harness: WorkflowHarness, view: ClusterView, activity: keyof Activities): Promise<void> {
+    const before = harness.doubles.countOf(activity);
     await handleOf(harness, view).signal(dependencyChanged, { what: 'the worker has restarted' });
     await eventually(
       'attempted',
-      async () => harness.doubles.reports.length,
+      async () => harness.doubles.countOf(activity),
       (count) => count > before,
     );
   }
@@ -188,7 +189,7 @@ describe('signals to a failing bundle', () => {
       await harness.start(view);
       const isFailing = (record: BundleRecord | undefined) => record?.state === 'Waiting';
       const first = await eventually('it waits', () => recordIn(harness, view), isFailing);
-      for (let restart = 0; restart < 4; restart += 1) await attemptAgain(harness, view);
+      for (let restart = 0; restart < 4; restart += 1) await attemptAgain(harness, view, activity);
       const last = await eventually('it waits again', () => recordIn(harness, view), isFailing);
       expect(harness.doubles.countOf(activity)).toBe(5);
       expect(last).toMatchObject({ lastAttempt: { attempts: 1 }, nextAttempt: first && nextAttemptOf(first) });
@@ -213,7 +214,7 @@ describe('signals to a failing bundle', () => {
         () => recordIn(harness, view),
         (record) => record?.state === 'Waiting',
       );
-      await attemptAgain(harness, view);
+      await attemptAgain(harness, view, 'placeOrder');
       await eventually(
         'counted',
         () => recordIn(harness, view),
@@ -234,7 +235,7 @@ describe('signals to a failing bundle', () => {
       const isBlocked = (record: BundleRecord | undefined) =>
         record?.state === 'Decommissioning' && record.blocked !== undefined;
       const first = await eventually('blocked', () => recordIn(harness, view), isBlocked);
-      for (let restart = 0; restart < 3; restart += 1) await attemptAgain(harness, view);
+      for (let restart = 0; restart < 3; restart += 1) await attemptAgain(harness, view, 'removeFinalizer');
       const { blocked } = first as Extract<BundleRecord, { readonly state: 'Decommissioning' }>;
       expect(await recordIn(harness, view)).toMatchObject({ blocked: { ...blocked, attempts: 1 } });
     });
