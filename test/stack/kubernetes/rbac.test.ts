@@ -13,6 +13,7 @@ import { observeRequest } from '../../../src/kubernetes/objects/observed-request
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
 import {
+  ACCOUNT_CLAIMS,
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
   CONFIG_MAPS,
@@ -107,6 +108,7 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/1', makeKey: async () => keyPem });
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/2', makeKey: async () => keyPem });
   await putTlsSecret(certman, { request, secretName: bundle.secretName, chainPem, keyPem });
+  await putTlsSecret(certman, { request, secretName: bundle.secretName, ...selfSigned() });
   await deleteStagingKey(certman, request);
   const stored = await readTlsSecret(certman, secret);
   const report = {
@@ -190,10 +192,26 @@ test('the rights in deploy/components/sts are those that the roles of an STS clu
     metadata: STS_CONFIG_MAP,
     data: { 'sts-jump-role': 'arn:aws:iam::123456789012:role/jump' },
   });
+  const { group, version, plural, kind } = ACCOUNT_CLAIMS;
+  const crd: KubernetesObject = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { plural, kind },
+      versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+    },
+  };
+  await admin.apply(resourceOf(crd), crd);
+  await expect
+    .poll(() => admin.get(ACCOUNT_CLAIMS, claim).catch(() => 'not served'), { timeout: 60_000 })
+    .toBe(undefined);
   const component = await readManifests('components/sts/rbac.yaml');
   for (const object of component) await admin.apply(resourceOf(object), object);
   proxy.clearSeen();
-  // Allowed, but not found: this API server has no AccountClaims.
+  // Allowed, but not found.
   await expect
     .poll(() => readStsRoles(certman, claim).catch((error: unknown) => error), { timeout: 20_000 })
     .toMatchObject({
