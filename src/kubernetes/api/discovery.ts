@@ -1,8 +1,8 @@
 /** Which kinds an API server serves. Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api */
 import { z } from 'zod';
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { UnknownPathError } from './api-error.ts';
-import type { ResourceType, WatchConnection } from './kubernetes-api.ts';
+import type { KubernetesApi, KubernetesObject, ObjectKey, ResourceType, WatchConnection } from './kubernetes-api.ts';
 import { apiVersionOf } from './resource-path.ts';
 
 const groupsSchema = z.object({
@@ -32,6 +32,20 @@ export async function throwIfUnknownKind(
     remedy: 'Install its CRD (deploy/base, or Hive’s).',
     cause: error,
   });
+}
+
+/** Reads an object of a kind that need not be installed. @returns undefined when the object or its kind does not exist. */
+export async function getIfKnown(
+  kubernetes: KubernetesApi,
+  resource: ResourceType,
+  key: ObjectKey,
+): Promise<KubernetesObject | undefined> {
+  try {
+    return await kubernetes.get(resource, key);
+  } catch (error) {
+    if (isFailure(error, 'kubernetes/notFound')) return undefined;
+    throw error;
+  }
 }
 
 /** Whether discovery has the kind, or does not answer as an API server does. */

@@ -1,6 +1,7 @@
 /** AWS credentials for a cluster's DNS: a Secret in its namespace or, with STS, aws-account-operator's role chain. */
 import { z } from 'zod';
 import { CertmanError } from '../../failures/failure.ts';
+import { getIfKnown } from '../api/discovery.ts';
 import type { KubernetesApi, ObjectKey } from '../api/kubernetes-api.ts';
 import { describeObject, isObjectName } from '../api/resource-path.ts';
 import { ACCOUNT_CLAIMS, CONFIG_MAPS, SECRETS } from './resources.ts';
@@ -68,7 +69,10 @@ const configMapDataSchema = z.record(z.string(), z.string()).catch({});
  * @throws CertmanError `dns/credentialsMissing` or `dns/credentialsMalformed`, with the object that is wrong.
  */
 export async function readStsRoles(kubernetes: KubernetesApi, claim: ObjectKey): Promise<StsRoles> {
-  const [jumpRoleArn, found] = await Promise.all([readJumpRole(kubernetes), kubernetes.get(ACCOUNT_CLAIMS, claim)]);
+  const [jumpRoleArn, found] = await Promise.all([
+    readJumpRole(kubernetes),
+    getIfKnown(kubernetes, ACCOUNT_CLAIMS, claim),
+  ]);
   const where = describeObject(ACCOUNT_CLAIMS, claim);
   if (found === undefined) {
     throw missingError(

@@ -1,6 +1,7 @@
 import type { ClusterRef } from '../../clusters/cluster-identity.ts';
 import type { FinalizerOutcome } from '../../contract/activities.ts';
 import { CertmanError, type FailureCode, type FailureInfo, isFailure } from '../../failures/failure.ts';
+import { getIfKnown } from '../api/discovery.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject, ResourceType } from '../api/kubernetes-api.ts';
 import { patchIfUnchanged } from '../api/patch-if-unchanged.ts';
@@ -107,13 +108,8 @@ export async function findPrimaryObject(
   kubernetes: KubernetesApi,
   identity: ClusterRef,
 ): Promise<KubernetesObject | undefined> {
-  try {
-    const found = await kubernetes.get(primaryResource(identity), identity);
-    return found?.metadata.uid === identity.uid ? found : undefined;
-  } catch (error) {
-    if (isFailure(error, 'kubernetes/notFound')) return undefined;
-    throw error;
-  }
+  const found = await getIfKnown(kubernetes, primaryResource(identity), identity);
+  return found?.metadata.uid === identity.uid ? found : undefined;
 }
 
 /** Removes the finalizer after an Event for each leftover. @returns `kept` for a standalone request that stays. */

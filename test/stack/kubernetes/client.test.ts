@@ -42,7 +42,6 @@ describe('an absent object', () => {
   test('of an unknown kind is a failure', async () => {
     const unknown = { ...CLUSTER_DEPLOYMENTS, plural: 'nonesuches' };
     const key = { namespace: await managementCluster().namespace(), name: 'none' };
-    // certman has no right to an unknown kind, which is refused before it is looked for.
     await expect(managementCluster().admin.get(unknown, key)).rejects.toMatchObject({ code: 'kubernetes/notFound' });
     await expect(managementCluster().admin.delete(unknown, key)).rejects.toMatchObject({
       code: 'kubernetes/unreachable',
