@@ -193,7 +193,7 @@ test('the rights in deploy/components/sts are those that the roles of an STS clu
     metadata: STS_CONFIG_MAP,
     data: { 'sts-jump-role': 'arn:aws:iam::123456789012:role/jump' },
   });
-  const { group, version, plural, kind } = ACCOUNT_CLAIMS;
+  const { group, version, plural, kind: accountClaimKind } = ACCOUNT_CLAIMS;
   const crd: KubernetesObject = {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -201,7 +201,7 @@ test('the rights in deploy/components/sts are those that the roles of an STS clu
     spec: {
       group,
       scope: 'Namespaced',
-      names: { plural, kind },
+      names: { plural, kind: accountClaimKind },
       versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
     },
   };
