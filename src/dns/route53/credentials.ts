@@ -10,7 +10,7 @@ import {
 } from '../../kubernetes/objects/aws-credentials.ts';
 import { type DnsProviderOptions, platformUnsupported } from '../provider.ts';
 import type { ResolvedCredentials } from './api.ts';
-import { assumeRole, type Session, type SessionCredentials, usableMs } from './assume-role.ts';
+import { assumeRole, type Session, type SessionCredentials, sessionNameOf, usableMs } from './assume-role.ts';
 
 /** How long a Secret is not read again. Credentials that AWS refuses are dropped at once: see `invalidate`. */
 const CACHE_OPTIONS = { max: 5_000, ttlMs: 60_000 };
@@ -89,17 +89,18 @@ export class CredentialSource {
     }
   }
 
-  /** The jump role first, from it the customer's role; clusters with the same roles share the sessions. */
+  /** The jump role first, one session for all; from it the customer's role, a session for each cluster. */
   async #assumeRoles(claim: { namespace: string; name: string }, region: string): Promise<ResolvedCredentials> {
     const [operator, { jumpRoleArn, customerRoleArn, externalId }] = await Promise.all([
       this.#readOwn(),
       readStsRoles(this.#options.kubernetes, claim),
     ]);
     const jumpKey = digest(operator.accessKeyId, operator.secretAccessKey, jumpRoleArn);
-    const assumeJump = () => assumeRole(operator, { arn: jumpRoleArn, region });
+    const assumeJump = () => assumeRole(operator, { arn: jumpRoleArn, region, sessionName: 'certman' });
     const jump = await this.#sessions.get(jumpKey, assumeJump, usableMs);
-    const assumeCustomer = () => assumeRole(jump, { arn: customerRoleArn, region, externalId });
-    const customerKey = digest(jumpKey, customerRoleArn, externalId ?? '');
+    const sessionName = sessionNameOf(claim);
+    const assumeCustomer = () => assumeRole(jump, { arn: customerRoleArn, region, sessionName, externalId });
+    const customerKey = digest(jumpKey, customerRoleArn, sessionName, externalId ?? '');
     const customer = await this.#sessions.get(customerKey, assumeCustomer, usableMs);
     return { ...toResolved(customer), account: customerRoleArn.split(':')[4] ?? customerRoleArn };
   }

@@ -224,6 +224,27 @@ describe('credentials', () => {
     expect(new URLSearchParams(assumed[1]?.body).get('ExternalId')).toBe('external');
   });
 
+  it('of STS clusters are sessions named after the cluster, also where clusters have one role', async () => {
+    kubernetes.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
+    kubernetes.put('ConfigMap', 'aws-account-operator', 'aws-account-operator-configmap', {
+      data: { 'sts-jump-role': 'arn:aws:iam::111111111111:role/jump' },
+    });
+    const dns = provider();
+    for (const clusterName of ['c1', 'c2']) {
+      kubernetes.put('AccountClaim', 'ns', clusterName, {
+        spec: { stsRoleARN: 'arn:aws:iam::123456789012:role/customer' },
+      });
+      const platform = { kind: 'aws', region: 'us-east-1', sts: true } as const;
+      await dns.publish(zoneTarget({ zoneName, clusterName, platform }), [record(zoneName)], signal);
+    }
+    const assumed = proxy.requests.filter(({ body }) => body.includes('Action=AssumeRole'));
+    expect(assumed.map(({ body }) => new URLSearchParams(body).get('RoleSessionName'))).toEqual([
+      'certman',
+      'certman@ns.c1',
+      'certman@ns.c2',
+    ]);
+  });
+
   it('are certman’s own in FedRAMP mode, with one zone for all', async () => {
     kubernetes.objects.clear();
     kubernetes.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');

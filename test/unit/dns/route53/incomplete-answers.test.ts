@@ -34,7 +34,7 @@ it('fails a role that AWS lets be assumed without credentials', async () => {
   answer =
     '<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId></Credentials></AssumeRoleResult></AssumeRoleResponse>';
   const arn = 'arn:aws:iam::123456789012:role/customer';
-  await expect(assumeRole(credentials, { arn, region: 'us-east-1' })).rejects.toMatchObject({
+  await expect(assumeRole(credentials, { arn, region: 'us-east-1', sessionName: 'certman' })).rejects.toMatchObject({
     code: 'dns/unexpected',
     message: `AWS let role ${arn} be assumed without giving credentials.`,
   });
