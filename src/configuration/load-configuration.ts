@@ -11,10 +11,10 @@ export interface Configuration extends SettingValues {
 
 /** Every setting. @throws ConfigurationError naming every problem. */
 export function loadConfiguration(environment: Environment): Configuration {
-  const problems: ConfigurationProblem[] = [];
+  const problems = [...environmentProblems(environment)];
   const values = readInto(problems, environment, Object.keys(SETTINGS) as (keyof SettingValues)[]);
   problems.push(...crossCheck(values));
-  const temporal = loadTemporalSettings(environment, problems);
+  const temporal = loadTemporalSettings(environment, values.allowPlaintextTemporal ?? false, problems);
   if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
   const dohQuorum = values.dohQuorum ?? Math.floor(values.dohResolvers.length / 2) + 1;
   return deepFreeze({ ...values, dohQuorum, temporal });
@@ -25,7 +25,7 @@ export function loadSettings<Key extends keyof SettingValues>(
   environment: Environment,
   keys: readonly Key[],
 ): Readonly<Pick<SettingValues, Key>> {
-  const problems: ConfigurationProblem[] = [];
+  const problems = [...environmentProblems(environment)];
   const values = readInto(problems, environment, keys);
   if (problems.length > 0) throw new ConfigurationError(problems);
   return deepFreeze(values);
@@ -33,10 +33,24 @@ export function loadSettings<Key extends keyof SettingValues>(
 
 /** Only the connection to Temporal. @throws ConfigurationError */
 export function loadTemporal(environment: Environment): TemporalSettings {
-  const problems: ConfigurationProblem[] = [];
-  const temporal = loadTemporalSettings(environment, problems);
-  if (temporal === undefined) throw new ConfigurationError(problems);
+  const problems = [...environmentProblems(environment)];
+  const { allowPlaintextTemporal } = readInto(problems, environment, ['allowPlaintextTemporal']);
+  const temporal = loadTemporalSettings(environment, allowPlaintextTemporal ?? false, problems);
+  if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
   return temporal;
+}
+
+/** Variables of Node.js that would undo what every connection relies on. */
+function* environmentProblems(environment: Environment): Generator<ConfigurationProblem> {
+  const name = 'NODE_TLS_REJECT_UNAUTHORIZED';
+  // Node.js compares with this text only.
+  if (environment[name] !== '0') return;
+  yield {
+    setting: name,
+    found: '0',
+    expected:
+      'no value: with it, no server that certman connects to is verified. A private CA is trusted by NODE_EXTRA_CA_CERTS, CERTMAN_ACME_CA_BUNDLE or CERTMAN_DOH_CA_BUNDLE',
+  };
 }
 
 /** A wrong value is added to `problems` and missing from the result. */

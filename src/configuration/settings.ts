@@ -228,6 +228,11 @@ const TEMPORAL = {
     example: 'none',
     meaning: 'Compression of requests to Temporal: `gzip`, `none`, or `auto`: none on the same machine.',
   }),
+  allowPlaintextTemporal: withDefault('CERTMAN_ALLOW_PLAINTEXT_TEMPORAL', flag, 'false', {
+    example: 'true',
+    meaning:
+      'Whether Temporal on another host may be reached without TLS. Everybody on the network between can then read and change everything that certman and Temporal exchange, an API key too.',
+  }),
   deploymentName: optional('TEMPORAL_DEPLOYMENT_NAME', deploymentName, {
     whenUnset: 'no versioning',
     example: 'certman',

@@ -17,9 +17,10 @@ export interface TemporalSettings {
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
-/** @returns undefined after adding what is wrong to `problems`. */
+/** @returns undefined after adding what is wrong to `problems`. @param allowPlaintext to another host. */
 export function loadTemporalSettings(
   environment: Environment,
+  allowPlaintext: boolean,
   problems: ConfigurationProblem[],
 ): TemporalSettings | undefined {
   const set = Object.entries(environment).filter((entry): entry is [string, string] => Boolean(entry[1]));
@@ -31,10 +32,22 @@ export function loadTemporalSettings(
       problems.push({ setting: 'TEMPORAL_ADDRESS', found: address, expected: 'host:port, such as localhost:7233' });
       return undefined;
     }
+    const loopback = LOOPBACK.test(parsed.host);
+    // As the SDK: an API key enables TLS unless it is disabled.
+    const encrypted = tls ?? apiKey !== undefined;
+    if (!loopback && encrypted === false && !allowPlaintext) {
+      problems.push({
+        setting: 'TEMPORAL_TLS',
+        reason: `is not enabled, and Temporal at ${address} is on another host`,
+        expected:
+          'true, TEMPORAL_TLS_* or TEMPORAL_API_KEY; or CERTMAN_ALLOW_PLAINTEXT_TEMPORAL=true, where the network between is trusted',
+      });
+      return undefined;
+    }
     return {
       address,
       namespace: namespace ?? 'default',
-      loopback: LOOPBACK.test(parsed.host),
+      loopback,
       connectionOptions: { address, tls, apiKey, metadata },
     };
   } catch (error) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigurationError, type Environment } from '../../../src/configuration/configuration-error.ts';
-import { loadConfiguration, loadSettings } from '../../../src/configuration/load-configuration.ts';
+import { loadConfiguration, loadSettings, loadTemporal } from '../../../src/configuration/load-configuration.ts';
 import { SETTINGS } from '../../../src/configuration/settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certman-configuration-'));
@@ -114,6 +114,17 @@ describe('a configuration', () => {
     expect(temporal).toMatchObject({ namespace: 'certman', loopback: false });
     expect(temporal.connectionOptions).toMatchObject({ apiKey: 'key', tls: true });
   });
+
+  it.each([
+    { TEMPORAL_ADDRESS: '127.0.0.1:7233' },
+    { TEMPORAL_ADDRESS: '[::1]:7233' },
+    { TEMPORAL_ADDRESS: 'temporal.example.com:7233', TEMPORAL_TLS: 'true' },
+    { TEMPORAL_ADDRESS: 'temporal.example.com:7233', TEMPORAL_TLS_SERVER_NAME: 'temporal' },
+    { TEMPORAL_ADDRESS: 'temporal.example.com:7233', CERTMAN_ALLOW_PLAINTEXT_TEMPORAL: 'true' },
+  ])('connects to Temporal with %o', (environment) => {
+    expect(loadConfiguration(environment).temporal.address).toBe(environment.TEMPORAL_ADDRESS);
+    expect(loadTemporal(environment).address).toBe(environment.TEMPORAL_ADDRESS);
+  });
 });
 
 describe('an invalid configuration', () => {
@@ -176,6 +187,27 @@ describe('an invalid configuration', () => {
   ];
   it.each(wrong)('is %s=%s', (setting, text, expected) => {
     expect(problemsOf({ [setting]: text })[setting]).toMatch(expected);
+  });
+
+  it.each([
+    { TEMPORAL_ADDRESS: 'temporal.example.com:7233' },
+    { TEMPORAL_ADDRESS: 'temporal-frontend.temporal.svc:7233', CERTMAN_ALLOW_PLAINTEXT_TEMPORAL: 'false' },
+    { TEMPORAL_ADDRESS: '10.0.0.1:7233' },
+    { TEMPORAL_ADDRESS: '127.example.com:7233' },
+    { TEMPORAL_ADDRESS: 'temporal.example.com:7233', TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: 'false' },
+  ])('is a connection to Temporal on another host without TLS: %o', (environment) => {
+    expect(problemsOf(environment)).toEqual({
+      TEMPORAL_TLS: expect.stringContaining('CERTMAN_ALLOW_PLAINTEXT_TEMPORAL=true') as string,
+    });
+    expect(() => loadTemporal(environment)).toThrow(/TEMPORAL_TLS is not enabled, and Temporal at .* on another host/);
+  });
+
+  it('is a Node.js that verifies no server', () => {
+    const environment = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+    expect(problemsOf(environment)).toHaveProperty('NODE_TLS_REJECT_UNAUTHORIZED');
+    for (const load of [loadTemporal, (found: Environment) => loadSettings(found, ['namespace'])])
+      expect(() => load(environment)).toThrow(/NODE_TLS_REJECT_UNAUTHORIZED is "0"/);
+    expect(() => loadConfiguration({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).not.toThrow();
   });
 
   it('is FedRAMP mode without its zone', () => {

@@ -117,6 +117,8 @@ describe('docker-compose.yml', () => {
       ...openStack(ENDPOINTS).environment(),
       KUBECONFIG: FILES.certmanKubeconfig,
       CERTMAN_EXTRA_RECORD: SAMPLE_EXTRA_RECORD,
+      // Another container is another host.
+      CERTMAN_ALLOW_PLAINTEXT_TEMPORAL: 'true',
     });
   });
 
