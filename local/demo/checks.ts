@@ -1,6 +1,7 @@
 /** What the demo asserts, read from the CA, the DNS and the API server. Each check throws {@link CheckFailed} with what it found. */
 import { X509Certificate } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
+import { getIfKnown } from '../../src/kubernetes/api/discovery.ts';
 import { type KubernetesApi } from '../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret } from '../../src/kubernetes/objects/tls-secret.ts';
@@ -136,7 +137,7 @@ export async function waitForObjectRemoval(
   ] as const;
   for (const [resource, name] of gone) {
     await waitFor(seconds, `${resource.kind} ${cluster.namespace}/${name} removed`, async () => {
-      const found = await kubernetes.get(resource, { namespace: cluster.namespace, name });
+      const found = await getIfKnown(kubernetes, resource, { namespace: cluster.namespace, name });
       return found === undefined ? {} : `it exists, with finalizers ${JSON.stringify(found.metadata.finalizers ?? [])}`;
     });
   }
