@@ -5,10 +5,12 @@ import type { KeyType } from './acme-client-baseline.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
 import { benchRequests } from './requests.ts';
+import { benchScrape } from './scrape.ts';
 
 function count(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 5_000) throw new InvalidArgumentError('a number from 1 to 5000');
+  if (!Number.isInteger(value) || value < 1 || value > 100_000)
+    throw new InvalidArgumentError('a number from 1 to 100000');
   return value;
 }
 
@@ -51,6 +53,14 @@ program
   .option('--days <list>', 'lifetimes of the certificates, separated by commas', counts, [90, 64, 45, 6])
   .action(async (options: { readonly years: number; readonly days: readonly number[] }) => {
     process.stdout.write(`${JSON.stringify(await benchLifetime(options))}\n`);
+  });
+
+program
+  .command('scrape')
+  .description('/metrics of a worker whose controller holds a synthetic fleet of N CertificateRequests')
+  .option('--requests <n>', 'number of CertificateRequests', count, 20_000)
+  .action(async (options: { readonly requests: number }) => {
+    process.stdout.write(`${JSON.stringify(await benchScrape(options))}\n`);
   });
 
 await program.parseAsync();

@@ -14,7 +14,7 @@ const THRESHOLDS = [
 
 /** The expiry level at `now` (epoch milliseconds). A smaller `renewBeforeDays` warns later. */
 export function expiryLevel(certificate: Validity, now: number, renewBeforeDays?: number): ExpiryLevel {
-  return expiryThresholds(certificate, renewBeforeDays).findLast(({ at }) => at <= now)?.level ?? 'far';
+  return levelAt(expiryThresholds(certificate, renewBeforeDays), now);
 }
 
 /** When {@link expiryLevel} changes next after `now` (epoch milliseconds); undefined once expired. */
@@ -26,7 +26,16 @@ export function nextExpiryLevelChange(
   return expiryThresholds(certificate, renewBeforeDays).find(({ at }) => at > now)?.at;
 }
 
-function expiryThresholds(certificate: Validity, renewBeforeDays: number | undefined) {
+/** From when (epoch milliseconds) which level holds, earliest first. */
+export type ExpiryThresholds = readonly { readonly level: ExpiryLevel; readonly at: number }[];
+
+/** The level at `now` (epoch milliseconds). */
+export function levelAt(thresholds: ExpiryThresholds, now: number): ExpiryLevel {
+  return thresholds.findLast(({ at }) => at <= now)?.level ?? 'far';
+}
+
+/** Does not change with time: for many certificates, it is computed once for each. */
+export function expiryThresholds(certificate: Validity, renewBeforeDays: number | undefined): ExpiryThresholds {
   const { beforeMs } = renewalLead(certificate, renewBeforeDays);
   const notAfter = Date.parse(certificate.notAfter);
   return THRESHOLDS.map(({ level, share }) => ({ level, at: Math.ceil(notAfter - beforeMs * share) }));

@@ -25,7 +25,7 @@ export interface AriCoverage {
   readonly failing: boolean;
 }
 
-/** The cached fleet, from which the gauges are computed anew at each scrape. */
+/** The cached fleet, from which the gauges are computed anew at each scrape; each is read when it is iterated. */
 export interface FleetSnapshot {
   readonly clusters: Iterable<ClusterSeries>;
   readonly standalone: Iterable<ClusterSeries>;
@@ -33,27 +33,45 @@ export interface FleetSnapshot {
   readonly ari: AriCoverage;
 }
 
-/** A live view of the cache. */
+/** A live view of the cache. Items are converted one by one, since a large fleet takes long. */
 export function fleetSnapshot(cache: ControllerCache, ari: () => AriCoverage): FleetSnapshot {
+  /** Observed requests do not change: a changed one is another object. */
+  const converted = new WeakMap<ObservedRequest, RequestSeries>();
+  const requestSeries = (request: ObservedRequest): RequestSeries => {
+    const known = converted.get(request);
+    if (known !== undefined) return known;
+    const series = requestSeriesOf(request);
+    converted.set(request, series);
+    return series;
+  };
   return {
     get clusters() {
-      const readable = [...cache.deployments.all()].filter((cluster) => cache.malformed.get(cluster) === undefined);
-      const malformed = Array.from(cache.malformed.all(), ({ namespace, name }) => {
-        const limitedSupport = cache.deployments.get({ namespace, name })?.limitedSupport === true;
-        return { namespace, name, gate: 'InvalidClusterDeployment', limitedSupport };
-      });
-      return [...readable.map(seriesOf), ...malformed];
+      return clusterSeries(cache);
     },
     get standalone() {
-      return Array.from(cache.standalone.all(), seriesOf);
+      return mapAll(cache.standalone.all(), seriesOf);
     },
     get requests() {
-      return Array.from(cache.requests.all(), requestSeriesOf);
+      return mapAll(cache.requests.all(), requestSeries);
     },
     get ari() {
       return ari();
     },
   };
+}
+
+function* clusterSeries(cache: ControllerCache): Generator<ClusterSeries> {
+  for (const cluster of Array.from(cache.deployments.all()))
+    if (cache.malformed.get(cluster) === undefined) yield seriesOf(cluster);
+  for (const { namespace, name } of Array.from(cache.malformed.all())) {
+    const limitedSupport = cache.deployments.get({ namespace, name })?.limitedSupport === true;
+    yield { namespace, name, gate: 'InvalidClusterDeployment', limitedSupport };
+  }
+}
+
+/** Of what is there at the first step: meanwhile one that is deleted and added again would come twice. */
+function* mapAll<Item, Result>(items: Iterable<Item>, convert: (item: Item) => Result): Generator<Result> {
+  for (const item of Array.from(items)) yield convert(item);
 }
 
 function seriesOf({ namespace, name, gate, reason, limitedSupport }: CachedCluster): ClusterSeries {

@@ -1,43 +1,81 @@
 /** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports: no duplicates. */
-import { Gauge, Histogram, type Registry } from 'prom-client';
-import { type ExpiryLevel, expiryLevel } from '../certificates/expiry-level.ts';
-import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.ts';
+import { type ExpiryLevel, type ExpiryThresholds, expiryThresholds, levelAt } from '../certificates/expiry-level.ts';
+import type { AriCoverage, ClusterSeries, RequestSeries } from '../controller/fleet-snapshot.ts';
 import type { IssuedCounts } from './issued-counts.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Input of the gauges, read at each scrape. */
-export interface FleetView extends FleetSnapshot {
+/** Input of the gauges, collected at each scrape. */
+export interface FleetView {
+  readonly clusters: readonly ClusterSeries[];
+  readonly standalone: readonly ClusterSeries[];
+  readonly requests: readonly RequestSeries[];
+  readonly ari: AriCoverage;
   /** Undefined until the first count: then there is no series, rather than a wrong zero. */
   readonly issued: IssuedCounts | undefined;
 }
 
-/** Values of one label set are added up. */
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+/** @param labels as in the text format: `gate="Serve"`; '' for none. */
+type Sample = readonly [labels: string, value: number];
+
+/** A sample of each item, undefined where it has none: so that a long computation can be interrupted at each item. */
+type Samples = Iterable<Sample | undefined>;
 
 interface GaugeRow {
   readonly name: string;
   readonly help: string;
-  readonly labels?: readonly string[];
   /** @param now epoch milliseconds. */
-  readonly samples: (fleet: FleetView, now: number) => Iterable<Sample>;
+  readonly samples: (fleet: FleetView, now: number) => Samples;
 }
 
-const REQUEST_LABELS = ['certificaterequest_name', 'certificaterequest_namespace'] as const;
+/** What of a request's series stays the same from scrape to scrape. */
+interface RequestText {
+  readonly labels: string;
+  readonly labelsWithCommonName: string;
+  /** Absent without a certificate. */
+  readonly thresholds?: ExpiryThresholds;
+}
 
-function labelsOf({ namespace, name }: RequestSeries): Record<(typeof REQUEST_LABELS)[number], string> {
-  return { certificaterequest_name: name, certificaterequest_namespace: namespace };
+const requestTexts = new WeakMap<RequestSeries, RequestText>();
+
+function textOf(request: RequestSeries): RequestText {
+  const known = requestTexts.get(request);
+  if (known !== undefined) return known;
+  const { namespace, name, commonName, notBefore, notAfter, renewBeforeDays } = request;
+  const labels = labelText({ certificaterequest_name: name, certificaterequest_namespace: namespace });
+  const text: RequestText = {
+    labels,
+    labelsWithCommonName: `${labelText({ cn: commonName })},${labels}`,
+    thresholds:
+      notBefore === undefined || notAfter === undefined
+        ? undefined
+        : expiryThresholds({ notBefore: isoOf(notBefore), notAfter: isoOf(notAfter) }, renewBeforeDays),
+  };
+  requestTexts.set(request, text);
+  return text;
+}
+
+function isoOf(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+function levelOf(request: RequestSeries, now: number): ExpiryLevel {
+  const { thresholds } = textOf(request);
+  return thresholds === undefined ? 'far' : levelAt(thresholds, now);
 }
 
 function single(value: number | undefined): readonly Sample[] {
-  return value === undefined ? [] : [[{}, value]];
+  return value === undefined ? [] : [['', value]];
 }
 
-function* each<T>(items: Iterable<T>, sample: (item: T) => Sample | undefined): Generator<Sample> {
-  for (const item of items) {
-    const found = sample(item);
-    if (found !== undefined) yield found;
-  }
+function countByGate(clusters: readonly ClusterSeries[]): Samples {
+  const counts = new Map<string, number>();
+  for (const { gate } of clusters) counts.set(gate, (counts.get(gate) ?? 0) + 1);
+  return Array.from(counts, ([gate, count]) => [labelText({ gate }), count] as const);
+}
+
+function* each<T>(items: Iterable<T>, sample: (item: T) => Sample | undefined): Samples {
+  for (const item of items) yield sample(item);
 }
 
 const GAUGES: readonly GaugeRow[] = [
@@ -69,7 +107,7 @@ const GAUGES: readonly GaugeRow[] = [
   {
     name: 'certman_operator_certificate_requests_count',
     help: 'CertificateRequests on the management cluster.',
-    samples: ({ requests }) => single([...requests].length),
+    samples: ({ requests }) => single(requests.length),
   },
   {
     name: 'certman_ari_certificates',
@@ -84,94 +122,72 @@ const GAUGES: readonly GaugeRow[] = [
   {
     name: 'certman_clusters',
     help: 'ClusterDeployments on the management cluster, by gate: Serve, Decommission, or why they are not served.',
-    labels: ['gate'],
-    samples: ({ clusters }) => each(clusters, ({ gate }) => [{ gate }, 1]),
+    samples: ({ clusters }) => countByGate(clusters),
   },
   {
     name: 'certman_standalone_requests',
     help: 'Standalone CertificateRequests, by gate: Serve, Decommission, or why they are not served.',
-    labels: ['gate'],
-    samples: ({ standalone }) => each(standalone, ({ gate }) => [{ gate }, 1]),
+    samples: ({ standalone }) => countByGate(standalone),
   },
   {
     name: 'certman_operator_cluster_in_limited_support',
     help: 'Clusters labelled api.openshift.com/limited-support, 1 each.',
-    labels: ['cluster_name', 'cluster_namespace'],
     samples: ({ clusters }) =>
       each(clusters, ({ name, namespace, limitedSupport }) =>
-        limitedSupport ? [{ cluster_name: name, cluster_namespace: namespace }, 1] : undefined,
+        limitedSupport ? [labelText({ cluster_name: name, cluster_namespace: namespace }), 1] : undefined,
       ),
   },
   {
     name: 'certman_operator_certificate_valid_duration_days',
     help: 'Days for which a certificate remains valid; negative once it has expired.',
-    labels: ['cn', ...REQUEST_LABELS],
     samples: ({ requests }, now) =>
       each(requests, (request) =>
         request.notAfter === undefined
           ? undefined
-          : [{ cn: request.commonName, ...labelsOf(request) }, (request.notAfter - now) / DAY_MS],
+          : [textOf(request).labelsWithCommonName, (request.notAfter - now) / DAY_MS],
       ),
   },
   {
     name: 'certman_certificate_not_after_timestamp_seconds',
     help: 'When the certificate of a CertificateRequest expires; 0 while it has none.',
-    labels: REQUEST_LABELS,
-    samples: ({ requests }) => each(requests, (request) => [labelsOf(request), (request.notAfter ?? 0) / 1000]),
+    samples: ({ requests }) => each(requests, (request) => [textOf(request).labels, (request.notAfter ?? 0) / 1000]),
   },
   {
     // A series only where a renewal is held up: a healthy fleet has none.
     name: 'certman_certificate_expiry_near',
     help: 'Certificates whose renewal is held up (failing, paused, waiting), 1 each, by level: near, critical, expired.',
-    labels: [...REQUEST_LABELS, 'level'],
     samples: ({ requests }, now) =>
       each(requests, (request) => {
-        const level = expiryLevelOf(request, now);
-        return level === 'far' ? undefined : [{ ...labelsOf(request), level }, 1];
+        const level = levelOf(request, now);
+        return level === 'far' ? undefined : [`${textOf(request).labels},${labelText({ level })}`, 1];
       }),
   },
 ];
 
-function expiryLevelOf({ notBefore, notAfter, renewBeforeDays }: RequestSeries, now: number): ExpiryLevel {
-  if (notBefore === undefined || notAfter === undefined) return 'far';
-  const validity = { notBefore: new Date(notBefore).toISOString(), notAfter: new Date(notAfter).toISOString() };
-  return expiryLevel(validity, now, renewBeforeDays);
-}
-
-/** The registered gauges. */
-export interface FleetGauges {
-  observeIssueDuration(seconds: number): void;
-  unregister(): void;
-}
-
-/** Registers the gauges. @param view called for each gauge at every scrape. */
-export function registerFleetGauges(registry: Registry, view: () => FleetView): FleetGauges {
-  const registers = [registry];
-  const durations = {
-    name: 'certman_operator_certificate_issue_duration',
-    help: 'Seconds from the start of an issuance until its certificate was installed.',
-    buckets: [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
-    registers,
-  };
-  const histogram = new Histogram(durations);
-  for (const { name, help, labels = [], samples } of GAUGES) {
-    const gauge: Gauge = new Gauge({
-      name,
-      help,
-      labelNames: labels,
-      registers,
-      collect() {
-        gauge.reset();
-        // reset() leaves a gauge without labels at 0.
-        if (labels.length === 0) gauge.remove();
-        for (const [labelValues, value] of samples(view(), Date.now())) gauge.inc(labelValues, value);
-      },
-    });
+/**
+ * The gauges in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats), line by line; '' for an
+ * item without a line.
+ * @param now epoch milliseconds.
+ */
+export function* fleetGaugeLines(fleet: FleetView, now: number): Generator<string> {
+  for (const { name, help, samples } of GAUGES) {
+    yield `# HELP ${name} ${help}\n# TYPE ${name} gauge\n`;
+    for (const sample of samples(fleet, now)) yield sample === undefined ? '' : lineOf(name, sample);
   }
-  return {
-    observeIssueDuration: (seconds) => histogram.observe(seconds),
-    unregister: () => {
-      for (const { name } of [...GAUGES, durations]) registry.removeSingleMetric(name);
-    },
-  };
+}
+
+function lineOf(name: string, [labels, value]: Sample): string {
+  return labels === '' ? `${name} ${value}\n` : `${name}{${labels}} ${value}\n`;
+}
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([label, value]) => `${label}="${escape(value)}"`)
+    .join(',');
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': String.raw`\\`, '\n': String.raw`\n`, '"': String.raw`\"` };
+
+function escape(value: string): string {
+  return /[\\\n"]/.test(value) ? value.replaceAll(/[\\\n"]/g, (character) => ESCAPES[character] ?? character) : value;
 }

@@ -1,11 +1,13 @@
-import type { Registry } from 'prom-client';
+import { Histogram } from 'prom-client';
 import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.ts';
-import { type FleetGauges, registerFleetGauges } from './fleet-gauges.ts';
+import { fleetGaugeLines } from './fleet-gauges.ts';
+import { inSlices } from './in-slices.ts';
 import { IssuanceHistory, type ListCompletedIssuances } from './issued-counts.ts';
+import type { MetricsExposition } from './metrics-exposition.ts';
 
-/** Registry and source of counts. */
+/** Where the metrics are exposed, and the source of counts. */
 export interface FleetMetricsExporterOptions {
-  readonly registry: Registry;
+  readonly exposition: MetricsExposition;
   readonly list: ListCompletedIssuances;
   /** Called with each failure to count; the next count covers what it missed. */
   readonly onError: (error: unknown) => void;
@@ -41,29 +43,32 @@ export class FleetMetricsExporter {
   }
 }
 
+const ISSUE_DURATION = {
+  name: 'certman_operator_certificate_issue_duration',
+  help: 'Seconds from the start of an issuance until its certificate was installed.',
+  buckets: [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
+};
+
 class Exposure {
   readonly #options: FleetMetricsExporterOptions;
-  readonly #gauges: FleetGauges;
+  readonly #fleet: FleetSnapshot;
   readonly #history: IssuanceHistory;
   readonly #ended = new AbortController();
+  readonly #removeGauges: () => void;
   /** Sum of all expiries at the last scrape: another sum means that a certificate was issued, by whichever worker. */
   #expirySum: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
 
   constructor(options: FleetMetricsExporterOptions, fleet: FleetSnapshot) {
+    const { exposition, list } = options;
     this.#options = options;
-    this.#history = new IssuanceHistory(options.list, ({ startTime, closeTime }) =>
-      this.#gauges.observeIssueDuration(Math.max(0, closeTime - startTime) / 1000),
+    this.#fleet = fleet;
+    const durations = new Histogram({ ...ISSUE_DURATION, registers: [exposition.registry] });
+    this.#history = new IssuanceHistory(list, ({ startTime, closeTime }) =>
+      durations.observe(Math.max(0, closeTime - startTime) / 1000),
     );
-    this.#gauges = registerFleetGauges(options.registry, () => ({
-      clusters: fleet.clusters,
-      standalone: fleet.standalone,
-      requests: this.#detectIssuance(fleet.requests),
-      ari: fleet.ari,
-      // Counted at the scrape: certificates leave the day and the week as time passes.
-      issued: this.#history.counts(Date.now()),
-    }));
+    this.#removeGauges = exposition.add(() => this.#gauges());
     this.countWithin(0);
   }
 
@@ -71,15 +76,26 @@ class Exposure {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
     clearTimeout(this.#timer);
-    this.#gauges.unregister();
+    this.#removeGauges();
+    this.#options.exposition.registry.removeSingleMetric(ISSUE_DURATION.name);
   }
 
-  *#detectIssuance(requests: Iterable<RequestSeries>): Generator<RequestSeries> {
-    let sum = 0;
-    for (const request of requests) {
-      sum += request.notAfter ?? 0;
-      yield request;
-    }
+  async *#gauges(): AsyncGenerator<string> {
+    const { clusters, standalone, requests, ari } = this.#fleet;
+    const view = {
+      clusters: await collect(clusters),
+      standalone: await collect(standalone),
+      requests: await collect(requests),
+      ari,
+      // Counted at the scrape: certificates leave the day and the week as time passes.
+      issued: this.#history.counts(Date.now()),
+    };
+    this.#detectIssuance(view.requests);
+    for await (const lines of inSlices(fleetGaugeLines(view, Date.now()))) yield lines.join('');
+  }
+
+  #detectIssuance(requests: readonly RequestSeries[]): void {
+    const sum = requests.reduce((total, { notAfter = 0 }) => total + notAfter, 0);
     if (this.#expirySum !== undefined && this.#expirySum !== sum) this.countWithin(COUNT_DELAY_MS);
     this.#expirySum = sum;
   }
@@ -103,4 +119,10 @@ class Exposure {
     }
     this.countWithin(COUNT_INTERVAL_MS);
   }
+}
+
+async function collect<Item>(items: Iterable<Item>): Promise<readonly Item[]> {
+  const collected: Item[] = [];
+  for await (const slice of inSlices(items)) collected.push(...slice);
+  return collected;
 }

@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
+import { pipeline } from 'node:stream/promises';
 import { formatHostAndPort, type HostAndPort } from '../dns/host-and-port.ts';
 import { CertmanError } from '../failures/failure.ts';
+import type { MetricsExposition } from './metrics-exposition.ts';
 
 /** Why a probe fails, as a sentence; undefined when it succeeds. */
 export type ProbeFailure = string | undefined;
@@ -31,16 +32,21 @@ const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::
 /** Port 0 takes a free one. @throws CertmanError `configuration/invalid` when the address cannot be listened on. */
 export async function startHttpServer(
   address: HostAndPort,
-  registry: Registry,
+  metrics: MetricsExposition,
   probes: Probes,
 ): Promise<RunningServer> {
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { status, headers, body } = await replyTo(request, registry, probes);
+    const { status, headers, body } = await replyTo(request, metrics, probes);
     response.writeHead(status, { ...DEFAULT_HEADERS, ...headers });
-    response.end(request.method === 'HEAD' ? undefined : body);
+    if (request.method === 'HEAD') response.end();
+    else if (typeof body === 'string') response.end(body);
+    else await pipeline(body, response);
   };
   const timeouts = { headersTimeout: 5_000, requestTimeout: 10_000 };
-  const server = createServer(timeouts, (request, response) => void respond(request, response));
+  const server = createServer(timeouts, (request, response) => {
+    // The client is gone.
+    respond(request, response).catch(() => response.destroy());
+  });
   server.maxConnections = 100;
   server.listen(address);
   try {
@@ -71,17 +77,17 @@ function reasonOf(error: unknown): string {
 interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | AsyncIterable<string>;
 }
 
-async function replyTo({ method, url }: IncomingMessage, registry: Registry, probes: Probes): Promise<Reply> {
+async function replyTo({ method, url }: IncomingMessage, metrics: MetricsExposition, probes: Probes): Promise<Reply> {
   if (method !== 'GET' && method !== 'HEAD')
     return { status: 405, headers: { allow: 'GET, HEAD' }, body: 'Only GET and HEAD are answered.\n' };
   const [path = ''] = (url ?? '').split('?');
   try {
     switch (path) {
       case '/metrics':
-        return { status: 200, headers: { 'content-type': registry.contentType }, body: await registry.metrics() };
+        return { status: 200, headers: { 'content-type': metrics.contentType }, body: metrics.parts() };
       case '/healthz':
         return probeReply(probes.liveness());
       case '/readyz':

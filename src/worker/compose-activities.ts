@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
-import type { Registry } from 'prom-client';
+
 import { createAcmeActivities } from '../../activities/acme.ts';
 import { createDnsActivities, createPropagationActivities } from '../../activities/dns.ts';
 import { createKubernetesActivities } from '../../activities/kubernetes.ts';
@@ -19,6 +19,7 @@ import { createOperatorSettings } from '../kubernetes/objects/operator-settings.
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
 import { createMetrics } from '../observability/metrics.ts';
+import type { MetricsExposition } from '../observability/metrics-exposition.ts';
 import { VERSION } from '../version.ts';
 import { createActivityMetricsInterceptor } from './activity-metrics.ts';
 import { listCompletedIssuances } from './list-completed-issuances.ts';
@@ -41,13 +42,13 @@ export function composeActivities(
   configuration: Configuration,
   client: Client,
   logger: Logger,
-  registry: Registry,
+  exposition: MetricsExposition,
   stopping: AbortSignal,
 ): ComposedActivities {
   const operatorNamespace = configuration.namespace;
   const userAgent = `certman/${VERSION}`;
   const { privateNetworks } = configuration;
-  const metrics = createMetrics(registry);
+  const metrics = createMetrics(exposition.registry);
   const kubernetes = new KubernetesClient(loadKubeConfig());
   const settings = createOperatorSettings({ kubernetes, operatorNamespace });
   const ca = new AcmeClientSource({
@@ -81,7 +82,7 @@ export function composeActivities(
     settings: { route53: { requestsPerSecond: configuration.route53RequestsPerSecond, fedramp: fedrampZone } },
   });
   const fleetMetrics = new FleetMetricsExporter({
-    registry,
+    exposition,
     list: listCompletedIssuances(client, taskQueueOf(configuration.managementCluster)),
     onError: (error) =>
       logger.warn({ error }, 'could not count the issued certificates; the next count is in 5 minutes'),

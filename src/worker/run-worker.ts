@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics } from 'prom-client';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf } from '../contract/ids.ts';
 import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
 import { startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
+import { MetricsExposition } from '../observability/metrics-exposition.ts';
 import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { installRuntime } from './install-runtime.ts';
@@ -17,10 +18,10 @@ import { workerOptions } from './worker-options.ts';
 
 /** Runs until `signal` is aborted; activities get the grace period. @throws what prevented the start or ended it. */
 export async function runWorker(configuration: Configuration, logger: Logger, signal: AbortSignal): Promise<void> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 50 });
+  const exposition = new MetricsExposition();
+  collectDefaultMetrics({ register: exposition.registry, eventLoopMonitoringPrecision: 50 });
   const health = new WorkerHealth();
-  const server = await startHttpServer(configuration.metricsAddress, registry, health);
+  const server = await startHttpServer(configuration.metricsAddress, exposition, health);
   logger.info({ url: server.url }, 'serving /metrics, /healthz and /readyz');
   try {
     installRuntime(configuration, logger);
@@ -31,7 +32,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       health.notReady('The Temporal namespace is being prepared.');
       await registerSearchAttributes(connection, temporal.namespace, logger);
       await checkRetention(connection, temporal.namespace, logger);
-      await runTemporalWorker(configuration, logger, signal, connection, registry, health);
+      await runTemporalWorker(configuration, logger, signal, connection, exposition, health);
     } finally {
       await connection.close();
     }
@@ -45,7 +46,7 @@ async function runTemporalWorker(
   logger: Logger,
   signal: AbortSignal,
   connection: NativeConnection,
-  registry: Registry,
+  exposition: MetricsExposition,
   health: WorkerHealth,
 ): Promise<void> {
   const { managementCluster, deploymentName, buildId, heldBackPatches, temporal } = configuration;
@@ -53,7 +54,7 @@ async function runTemporalWorker(
   for (const patch of unknownPatches(heldBackPatches ?? [])) logger.warn({ patch }, unknownPatchText(patch));
   const identity = configuration.identity ?? defaultIdentity();
   const client = new Client({ connection, namespace, identity });
-  const { close, kubernetes, ...served } = composeActivities(configuration, client, logger, registry, signal);
+  const { close, kubernetes, ...served } = composeActivities(configuration, client, logger, exposition, signal);
   try {
     // Before the first poll: this worker must not run a task of another cluster that has the same name.
     const clusterUid = await claimManagementCluster(client, kubernetes, configuration, logger, signal, (reason) =>

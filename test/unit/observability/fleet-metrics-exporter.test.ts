@@ -1,8 +1,8 @@
-import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { AriCoverage, ClusterSeries, RequestSeries } from '../../../src/controller/fleet-snapshot.ts';
 import { FleetMetricsExporter } from '../../../src/observability/fleet-metrics-exporter.ts';
 import type { ClosedIssuance } from '../../../src/observability/issued-counts.ts';
+import { MetricsExposition } from '../../../src/observability/metrics-exposition.ts';
 
 const DAY = 86_400_000;
 
@@ -20,7 +20,7 @@ const OPERATOR_NAMES = [
 ];
 
 function setUp() {
-  const registry = new Registry();
+  const exposition = new MetricsExposition();
   const closed: ClosedIssuance[] = [];
   const errors: unknown[] = [];
   const state = { broken: false, listings: 0 };
@@ -31,7 +31,7 @@ function setUp() {
     ari: { certificates: 0, failing: false } as AriCoverage,
   };
   const metrics = new FleetMetricsExporter({
-    registry,
+    exposition,
     onError: (error) => errors.push(error),
     async *list(since) {
       state.listings += 1;
@@ -49,8 +49,8 @@ function setUp() {
       nameSet: 'a',
     });
   };
-  const read = async (): Promise<string> => await registry.metrics();
-  return { registry, fleet, metrics, issue, read, errors, state };
+  const read = async (): Promise<string> => await exposition.metrics();
+  return { fleet, metrics, issue, read, errors, state };
 }
 
 beforeEach(() => {

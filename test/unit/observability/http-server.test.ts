@@ -1,6 +1,7 @@
-import { Counter, Registry } from 'prom-client';
+import { Counter } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type ProbeFailure, type RunningServer, startHttpServer } from '../../../src/observability/http-server.ts';
+import { MetricsExposition } from '../../../src/observability/metrics-exposition.ts';
 
 const servers: RunningServer[] = [];
 afterEach(async () => {
@@ -8,9 +9,9 @@ afterEach(async () => {
 });
 
 async function serve(failures: { liveness?: ProbeFailure; readiness?: () => Promise<ProbeFailure> } = {}) {
-  const registry = new Registry();
-  new Counter({ name: 'things_total', help: 'Things.', registers: [registry] }).inc();
-  const server = await startHttpServer({ host: '127.0.0.1', port: 0 }, registry, {
+  const exposition = new MetricsExposition();
+  new Counter({ name: 'things_total', help: 'Things.', registers: [exposition.registry] }).inc();
+  const server = await startHttpServer({ host: '127.0.0.1', port: 0 }, exposition, {
     liveness: () => failures.liveness,
     readiness: failures.readiness ?? (() => Promise.resolve(undefined)),
   });
@@ -58,7 +59,7 @@ describe('the server of a worker', () => {
   it('names the setting when its address is in use', async () => {
     await serve();
     const port = Number(new URL(servers[0]?.url ?? '').port);
-    const taken = startHttpServer({ host: '127.0.0.1', port }, new Registry(), {
+    const taken = startHttpServer({ host: '127.0.0.1', port }, new MetricsExposition(), {
       liveness: () => undefined,
       readiness: () => Promise.resolve(undefined),
     });
