@@ -2,6 +2,7 @@
 import type { BundleNames } from '../certificates/bundle-names.ts';
 import { canonicalJson, digestOf } from '../certificates/digest.ts';
 import type { ClusterIdentity } from './cluster-identity.ts';
+import { isOlderResourceVersion } from './resource-version.ts';
 
 /** Of `hive.openshift.io/relocate: <ClusterRelocate>/<state>`; `malformed`: the value has no known state. */
 export type RelocationState = 'none' | 'outgoing' | 'incoming' | 'complete' | 'malformed';
@@ -89,15 +90,7 @@ function comparableJson(view: ClusterView): string {
   return canonicalJson({ ...view, finalizer: undefined, resourceVersion: undefined });
 }
 
-/**
- * Whether a view was read before another one of the same object; false when a resourceVersion is no integer.
- * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
- */
+/** Whether a view was read before another one of the same object; false when a resourceVersion is no integer. */
 export function isOlderView(view: ClusterView, than: ClusterView): boolean {
-  const [left, right] = [parseResourceVersion(view), parseResourceVersion(than)];
-  return left !== undefined && right !== undefined && left < right;
-}
-
-function parseResourceVersion({ resourceVersion = '' }: ClusterView): bigint | undefined {
-  return /^[1-9]\d*$/.test(resourceVersion) ? BigInt(resourceVersion) : undefined;
+  return isOlderResourceVersion(view.resourceVersion, than.resourceVersion);
 }

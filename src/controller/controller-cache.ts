@@ -3,6 +3,7 @@ import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
+import type { ObservedSecret } from '../kubernetes/objects/observed-secret.ts';
 import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 
 /** Name of a namespaced object. */
@@ -40,6 +41,8 @@ export class ControllerCache {
   readonly standalone = new NamespacedMap<CachedCluster>();
   readonly malformed = new NamespacedMap<MalformedCluster>();
   readonly requests = new NamespacedMap<ObservedRequest>();
+  /** Those of certificates, by `namespace/name`. One that was there before its cluster may be missing. */
+  readonly secrets = new Map<string, ObservedSecret>();
 
   getCluster(name: PrimaryName): CachedCluster | undefined {
     return this.#clustersOf(name).get(name);

@@ -88,7 +88,9 @@ export async function runController(
   const hideMetrics = exposeFleet(fleetSnapshot(cache, ari));
   try {
     await Promise.all([
-      runInformers([...informers.values()], () => runResync(context, clusters, requests)),
+      runInformers([...informers.values()], () =>
+        runResync(context, clusters, requests, (plural) => informers.get(plural)?.resourceVersion),
+      ),
       // The setting may be new: no object has changed that would signal the clusters that wait for it.
       settings.caChangeAllowedTo &&
         stuckClusters.signalAll(`A change to the CA ${settings.caChangeAllowedTo} is allowed.`),

@@ -106,6 +106,7 @@ export function secretHandler(
       const previous = secrets.get(keyOf(secret));
       const observed = observeSecret(object);
       secrets.set(keyOf(secret), observed);
+      if (role.kind === 'certificate') cache.secrets.set(keyOf(secret), observed);
       if (previous?.resourceVersion === observed.resourceVersion) return;
       // First seen in a list: those that wait for it are signalled when the list is complete; the resync finds drift.
       if (previous === undefined && from === 'list') return;
@@ -126,6 +127,7 @@ export function secretHandler(
     async onDelete(object) {
       const secret = nameOf(object);
       secrets.delete(keyOf(secret));
+      cache.secrets.delete(keyOf(secret));
       const role = roleOf(secret);
       const what = `The Secret ${secret.name} was deleted.`;
       switch (role?.kind) {

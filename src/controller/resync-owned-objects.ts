@@ -1,9 +1,11 @@
 import type { CachedCertificate, CachedCluster } from '../clusters/cached-cluster.ts';
+import { isOlderResourceVersion } from '../clusters/resource-version.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import { type Drift, driftOf } from '../kubernetes/objects/drift.ts';
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { type ObservedSecret, observeSecret } from '../kubernetes/objects/observed-secret.ts';
 import { SECRETS } from '../kubernetes/objects/resources.ts';
+import type { CacheFreshness } from './cache-freshness.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 
@@ -28,18 +30,24 @@ interface DriftedCertificate {
 /** Finds drift of owned objects that was not watched, and signals it once if it is still there seconds later. */
 export class OwnedObjectsResync {
   readonly #context: ControllerContext;
+  readonly #freshness: CacheFreshness;
   /** Drift by certificate while it lasts; signalled once: a workflow retries by schedule, or evaluates when started. */
   #signalled = new Map<string, string>();
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, freshness: CacheFreshness) {
     this.#context = context;
+    this.#freshness = freshness;
   }
 
   /** @param requests all of the management cluster. @returns the number of workflows that were signalled. */
   async run(requests: readonly ObservedRequest[]): Promise<number> {
-    const { settings, signal } = this.#context;
+    const { settings, cache, signal } = this.#context;
     const caHost = await this.#context.caHost();
-    const drifted = this.#findDrifted({ requests: byKey(requests), secrets: await this.#listSecrets() }, caHost);
+    const secrets = await this.#freshness.read(SECRETS, {
+      cached: () => cache.secrets,
+      list: () => this.#listSecrets(),
+    });
+    const drifted = this.#findDrifted({ requests: byKey(requests), secrets }, caHost);
     const isSignalled = ({ id, drift }: DriftedCertificate): boolean => this.#signalled.get(id) === drift.key;
     const suspects = drifted.filter((one) => !isSignalled(one));
     this.#signalled = keysById(drifted.filter(isSignalled));
@@ -95,16 +103,26 @@ export class OwnedObjectsResync {
     }
   }
 
-  /** Of the served certificates, in a namespace or all. */
+  /** Of the served certificates, in a namespace or all. Corrects the cache. */
   async #listSecrets(namespace?: string): Promise<ReadonlyMap<string, ObservedSecret>> {
-    const served = Array.from(this.#servedCertificates());
+    const { cache, kubernetes } = this.#context;
+    const served = Array.from(this.#servedCertificates()).filter(
+      ([cluster]) => namespace === undefined || cluster.namespace === namespace,
+    );
     const wanted = new Set(
       served.map(([cluster, { secretName: name }]) => keyOf({ namespace: cluster.namespace, name })),
     );
     const secrets = new Map<string, ObservedSecret>();
-    for await (const object of this.#context.kubernetes.list(SECRETS, { namespace, metadataOnly: true })) {
+    for await (const object of kubernetes.list(SECRETS, { namespace, metadataOnly: true })) {
       const key = keyOf(nameOf(object));
       if (wanted.has(key)) secrets.set(key, observeSecret(object));
+    }
+    for (const key of wanted) {
+      const listed = secrets.get(key);
+      if (listed === undefined) cache.secrets.delete(key);
+      else if (!isOlderResourceVersion(listed.resourceVersion, cache.secrets.get(key)?.resourceVersion)) {
+        cache.secrets.set(key, listed);
+      }
     }
     return secrets;
   }

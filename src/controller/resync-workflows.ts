@@ -42,6 +42,7 @@ export class WorkflowResync {
     const running = new Map((await workflows.listRunning()).map((cluster) => [cluster.uid, cluster]));
     let differences = 0;
     for (const cached of Array.from(cache.allClusters())) {
+      if (cached.kind === undefined && !hiveInstalled) continue;
       const workflow = running.get(cached.uid);
       if (workflow !== undefined) this.#markServed(cached);
       if ((workflow === undefined && !cached.served) || isReleased(cached) || hasObserved(workflow, cached)) continue;

@@ -8,6 +8,7 @@ import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployme
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import { standaloneView } from '../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../kubernetes/objects/resources.ts';
+import { CacheFreshness } from './cache-freshness.ts';
 import { SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -21,24 +22,29 @@ const FIRST_DELAY_MS = 60_000;
 const RETRY_DELAY_MS = 30_000;
 
 /**
- * Compares paged lists with the cache and with what the running workflows observed; signals a difference that a second
- * read confirms. Runs until the signal, whose reason it throws: an outage of what it asks is retried.
+ * Compares what there is with the cache and with what the running workflows observed; signals a difference that a second
+ * read confirms. What there is comes from paged lists, or from the cache while that is fresh. Runs until the signal, whose reason it throws: an outage of what it asks is retried.
  */
 export async function runResync(
   context: ControllerContext,
   clusters: PrimaryEventHandler,
   requests: PrimaryEventHandler,
+  handledUpTo: (plural: string) => string | undefined,
 ): Promise<never> {
-  const { settings, cache, kubernetes, signaller, signal, logger } = context;
+  const { settings, cache, kubernetes, source, signaller, signal, logger } = context;
+  const freshness = new CacheFreshness({ source, signal, handledUpTo });
   const workflows = new WorkflowResync(context);
-  const ownedObjects = new OwnedObjectsResync(context);
+  const ownedObjects = new OwnedObjectsResync(context, freshness);
 
   const resync = async (): Promise<void> => {
     const start = performance.now();
     const refused = await signaller.retryRefused();
-    const differingClusters = await resyncClusters(context, clusters);
+    const differingClusters = await resyncClusters(context, clusters, freshness);
     const hiveInstalled = differingClusters !== undefined;
-    const listed = await listCertificateRequests(kubernetes);
+    const listed = await freshness.read<readonly ObservedRequest[]>(CERTIFICATE_REQUESTS, {
+      cached: () => [...cache.requests.all()],
+      list: () => listCertificateRequests(kubernetes),
+    });
     const differences = {
       refused,
       clusters: differingClusters ?? 0,
@@ -72,25 +78,40 @@ export async function runResync(
 
 /** @returns the number of differences; undefined when the API server does not know ClusterDeployments. */
 async function resyncClusters(
-  { kubernetes, settings, cache }: ControllerContext,
+  context: ControllerContext,
   handler: PrimaryEventHandler,
+  freshness: CacheFreshness,
 ): Promise<number | undefined> {
-  const listed = new Set<string>();
-  const differing: ObjectRef[] = [];
+  const { kubernetes, cache } = context;
   try {
-    for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS)) {
-      const name = nameOf(object);
-      listed.add(keyOf(name));
-      const projected = projectClusterDeployment(object, settings);
-      if (projected.kind === 'cluster' && differs(cache.getCluster(name), projected.view))
-        differing.push(projected.view.identity);
-    }
+    const differing = await freshness.read<readonly ObjectRef[]>(CLUSTER_DEPLOYMENTS, {
+      // Those whose last signal Temporal has not taken.
+      cached: () => [...cache.deployments.all()].filter(({ digest }) => digest === undefined),
+      list: () => listDifferingClusters(context),
+    });
+    return await reconcile(kubernetes, CLUSTER_DEPLOYMENTS, differing, handler);
   } catch (error) {
     if (isFailure(error, 'kubernetes/notFound')) return undefined;
     throw error;
   }
+}
+
+async function listDifferingClusters({
+  kubernetes,
+  settings,
+  cache,
+}: ControllerContext): Promise<readonly ObjectRef[]> {
+  const listed = new Set<string>();
+  const differing: ObjectRef[] = [];
+  for await (const object of kubernetes.list(CLUSTER_DEPLOYMENTS)) {
+    const name = nameOf(object);
+    listed.add(keyOf(name));
+    const projected = projectClusterDeployment(object, settings);
+    if (projected.kind === 'cluster' && differs(cache.getCluster(name), projected.view))
+      differing.push(projected.view.identity);
+  }
   const unlisted = [...cache.deployments.all()].filter((cluster) => !listed.has(keyOf(cluster)));
-  return await reconcile(kubernetes, CLUSTER_DEPLOYMENTS, [...differing, ...unlisted], handler);
+  return [...differing, ...unlisted];
 }
 
 /** @returns the number of differences, requests that became or ceased to be standalone included. */

@@ -27,7 +27,12 @@ const pageSchema = z.looseObject({
 export async function* listPages(
   connection: Pick<WatchConnection, 'getJson'>,
   resource: ResourceType,
-  options: ListOptions & { readonly resourceVersion?: string; readonly signal?: AbortSignal },
+  options: ListOptions & {
+    readonly resourceVersion?: string;
+    readonly signal?: AbortSignal;
+    /** Default {@link MAX_PAGE_SIZE}. */
+    readonly pageSize?: number;
+  },
 ): AsyncGenerator<ListPage, void> {
   const { namespace, resourceVersion, signal } = options;
   const path = collectionPath(resource, namespace);
@@ -36,7 +41,7 @@ export async function* listPages(
   const query = buildQuery(options, {
     ...(resourceVersion !== undefined && { resourceVersion, resourceVersionMatch: 'Exact' }),
   });
-  let limit = MAX_PAGE_SIZE;
+  let limit = options.pageSize ?? MAX_PAGE_SIZE;
   const getPage = async (): Promise<unknown> => {
     for (;;) {
       query.set('limit', String(limit));
@@ -65,6 +70,19 @@ export async function* listPages(
     query.delete('resourceVersionMatch');
     query.set('continue', metadata.continue);
   }
+}
+
+/**
+ * The present resourceVersion of a kind, by a list of one item.
+ * @throws CertmanError as {@link listPages}.
+ */
+export async function currentResourceVersion(
+  connection: Pick<WatchConnection, 'getJson'>,
+  resource: ResourceType,
+  options: Pick<ListOptions, 'metadataOnly'> & { readonly signal: AbortSignal },
+): Promise<string> {
+  for await (const page of listPages(connection, resource, { ...options, pageSize: 1 })) return page.resourceVersion;
+  throw malformedResponseError(`list ${resource.plural}`, 'no page');
 }
 
 /** Query of a list or a watch. */

@@ -68,6 +68,37 @@ describe('the resync', () => {
   });
 });
 
+test('the resync asks for one object of a kind instead of listing it while the watch of that kind keeps up', async () => {
+  const proxied = await startApiServerProxy(managementCluster().certmanConfig);
+  const { api, proxy } = proxied;
+  const cluster = await createCluster(managementCluster());
+  const { namespace } = cluster;
+  await writeIssuedObjects(managementCluster(), cluster);
+  const run = await harness().startController({ kubernetes: api, resyncIntervalMs: 1_000 });
+  await run.untilReceived(cluster, ['observed']);
+  const countOf = (limit: number): number =>
+    proxy.seen.filter(({ path }) => path.startsWith('/api/v1/secrets?') && path.endsWith(`limit=${limit}`)).length;
+  // Each event brings the watch up to date, as a bookmark does about once a minute.
+  let count = 0;
+  await eventually(
+    'three resyncs have listed no Secrets',
+    async () => {
+      count += 1;
+      await managementCluster().admin.apply(SECRETS, {
+        metadata: { namespace, name: 'other', labels: { count: String(count) } },
+      });
+      return countOf(1) - countOf(100);
+    },
+    // Beside those of the resyncs, there is the list of the informer.
+    (fewer) => fewer >= 2,
+  );
+  await managementCluster().admin.delete(SECRETS, { namespace, name: 'primary-cert' });
+  const what = 'The Secret primary-cert was deleted.';
+  await run.untilReceived(cluster, ['observed', what]);
+  await run.stop();
+  await proxied.close();
+});
+
 describe('an outage of the API server', () => {
   test('is waited out: what happened meanwhile is signalled after it, once, and nothing else', async () => {
     const proxied = await startApiServerProxy(managementCluster().certmanConfig);
