@@ -43,7 +43,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/lib lib
 # By number, so that Kubernetes can verify that it is not root.
 USER 1000:1000
-EXPOSE 8080 9464
+EXPOSE 8080 8081 9464
 # node is process 1: it receives SIGTERM, and exits after the running activities.
 ENTRYPOINT ["node", "bin/certman.js"]
 CMD ["worker"]

@@ -5,6 +5,7 @@ import { toCachedCluster } from '../src/clusters/cached-cluster.ts';
 import { ControllerCache } from '../src/controller/controller-cache.ts';
 import { fleetSnapshot } from '../src/controller/fleet-snapshot.ts';
 import { observeRequest } from '../src/kubernetes/objects/observed-request.ts';
+import { metricsRoutes } from '../src/observability/endpoints.ts';
 import { FleetMetricsExporter } from '../src/observability/fleet-metrics-exporter.ts';
 import { startHttpServer } from '../src/observability/http-server.ts';
 import { createMetrics } from '../src/observability/metrics.ts';
@@ -32,8 +33,11 @@ export async function benchScrape({ requests }: { readonly requests: number }): 
   const exposition = new MetricsExposition();
   createMetrics(exposition.registry);
   const exporter = new FleetMetricsExporter({ exposition, onError: () => undefined, async *list() {} });
-  const probes = { liveness: () => undefined, readiness: () => Promise.resolve(undefined) };
-  const server = await startHttpServer({ host: '127.0.0.1', port: 0 }, exposition, probes);
+  const server = await startHttpServer({
+    address: { host: '127.0.0.1', port: 0 },
+    setting: 'CERTMAN_METRICS_ADDRESS',
+    routes: metricsRoutes(exposition),
+  });
   exporter.expose(fleetSnapshot(syntheticFleet(requests), () => ({ certificates: requests, failing: false })));
   const url = `${server.url}/metrics`;
   try {

@@ -24,6 +24,7 @@ export const PORTS = {
   temporalUi: 8233,
   temporalMetrics: 9233,
   metrics: 8080,
+  probes: 8081,
   sdkMetrics: 9464,
 } as const;
 

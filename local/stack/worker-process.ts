@@ -57,7 +57,7 @@ const STOP_TIMEOUT_MS = 120_000;
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   const name = options.name ?? 'worker';
   const logFile = options.logFile ?? join(options.stack.stateDir, 'logs', `${name}.log`);
-  const { metrics, sdkMetrics } = await freePorts(['metrics', 'sdkMetrics']);
+  const { metrics, probes, sdkMetrics } = await freePorts(['metrics', 'probes', 'sdkMetrics']);
   const worker = await spawnGuarded({
     command: process.execPath,
     args: [...DEPLOYED_NODE_FLAGS, ...(options.nodeFlags ?? []), CERTMAN_BIN, 'worker'],
@@ -66,12 +66,13 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       ...inheritedEnvironment(),
       ...options.managementCluster.environment,
       CERTMAN_METRICS_ADDRESS: `127.0.0.1:${metrics}`,
+      CERTMAN_PROBE_ADDRESS: `127.0.0.1:${probes}`,
       CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${sdkMetrics}`,
       ...options.environment,
     },
   });
   options.onSpawned?.(worker);
-  const readyUrl = `http://127.0.0.1:${metrics}/readyz`;
+  const readyUrl = `http://127.0.0.1:${probes}/readyz`;
   const timeoutMs = options.readyWithinMs ?? READY_TIMEOUT_MS;
   let reason = 'no response';
   const isReady = async (): Promise<true | undefined> => {

@@ -84,7 +84,7 @@ function shorten(text: string): string {
 }
 
 function* crossCheck(values: Partial<SettingValues>): Generator<ConfigurationProblem> {
-  const { dohQuorum, dohResolvers, metricsAddress, sdkMetricsAddress, deploymentName, buildId } = values;
+  const { dohQuorum, dohResolvers, deploymentName, buildId } = values;
   if (values.fedramp === true && values.hostedZoneId === undefined)
     yield { setting: 'HOSTED_ZONE_ID', expected: 'the id of the hosted zone, because FEDRAMP is true' };
   if (dohQuorum !== undefined && dohResolvers !== undefined && dohQuorum > dohResolvers.length) {
@@ -94,19 +94,26 @@ function* crossCheck(values: Partial<SettingValues>): Generator<ConfigurationPro
       expected: `at most ${dohResolvers.length}, the number of CERTMAN_DOH_RESOLVERS`,
     };
   }
-  const sdkPort = sdkMetricsAddress === 'off' ? 0 : (sdkMetricsAddress?.port ?? 0);
-  if (sdkPort !== 0 && sdkPort === metricsAddress?.port) {
-    yield {
-      setting: 'CERTMAN_SDK_METRICS_ADDRESS',
-      found: String(sdkPort),
-      expected: 'another port than CERTMAN_METRICS_ADDRESS has',
-    };
-  }
+  yield* portsInUse(values);
   if ((deploymentName === undefined) !== (buildId === undefined)) {
     yield {
       setting: deploymentName === undefined ? 'TEMPORAL_DEPLOYMENT_NAME' : 'TEMPORAL_WORKER_BUILD_ID',
       expected: 'a value, because the other half of Worker Versioning is set',
     };
+  }
+}
+
+const LISTENING = ['metricsAddress', 'probeAddress', 'sdkMetricsAddress'] as const;
+
+function* portsInUse(values: Partial<SettingValues>): Generator<ConfigurationProblem> {
+  const settingByPort = new Map<number, string>();
+  for (const key of LISTENING) {
+    const address = values[key];
+    if (address === undefined || address === 'off' || address.port === 0) continue;
+    const setting = SETTINGS[key].name;
+    const other = settingByPort.get(address.port);
+    if (other !== undefined) yield { setting, found: String(address.port), expected: `another port than ${other} has` };
+    settingByPort.set(address.port, setting);
   }
 }
 

@@ -207,7 +207,11 @@ const WORKER = {
 const OBSERVABILITY = {
   metricsAddress: withDefault('CERTMAN_METRICS_ADDRESS', listenAddress, '0.0.0.0:8080', {
     example: '127.0.0.1:8080',
-    meaning: 'Where `/metrics`, `/healthz` and `/readyz` are served.',
+    meaning: 'Where `/metrics` is served.',
+  }),
+  probeAddress: withDefault('CERTMAN_PROBE_ADDRESS', listenAddress, '0.0.0.0:8081', {
+    example: '127.0.0.1:8081',
+    meaning: 'Where the probes `/healthz` and `/readyz` are served.',
   }),
   sdkMetricsAddress: withDefault('CERTMAN_SDK_METRICS_ADDRESS', listenIpAddress, '0.0.0.0:9464', {
     example: 'off',

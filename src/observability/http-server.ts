@@ -1,21 +1,43 @@
-/** `/healthz` ignores outages of Temporal and the API server, which no restart ends; `/readyz` gives the reason. */
+/** An HTTP server that clients which send nothing, or read nothing, cannot block. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { formatHostAndPort, type HostAndPort } from '../dns/host-and-port.ts';
 import { CertmanError } from '../failures/failure.ts';
-import type { MetricsExposition } from './metrics-exposition.ts';
 
-/** Why a probe fails, as a sentence; undefined when it succeeds. */
-export type ProbeFailure = string | undefined;
+/** What a request is answered with. */
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string | AsyncIterable<string>;
+}
 
-/** Probes of the process. */
-export interface Probes {
-  /** Liveness, without I/O. */
-  liveness(): ProbeFailure;
-  /** Readiness, within two seconds. */
-  readiness(): Promise<ProbeFailure>;
+/** By path, answers GET and HEAD. */
+export type Routes = Readonly<Record<string, () => Reply | Promise<Reply>>>;
+
+/** Bounds on what clients can hold. */
+export interface ConnectionLimits {
+  /** At more, the connection that has been idle longest is closed for the new one. */
+  readonly connections: number;
+  /** Until the headers of a request are complete. */
+  readonly headersMs: number;
+  /** Until a request is complete. */
+  readonly requestMs: number;
+  /** Between two requests on a connection. */
+  readonly keepAliveMs: number;
+  /** Without a byte sent or received, as with a client that does not read its answer. */
+  readonly idleMs: number;
+}
+
+/** Options of {@link startHttpServer}. */
+export interface HttpServerOptions {
+  /** Port 0 takes a free one. */
+  readonly address: HostAndPort;
+  /** The setting that the address comes from. */
+  readonly setting: string;
+  readonly routes: Routes;
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 /** A listening server. */
@@ -25,36 +47,36 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+const LIMITS: ConnectionLimits = {
+  connections: 50,
+  headersMs: 5_000,
+  requestMs: 10_000,
+  keepAliveMs: 5_000,
+  idleMs: 15_000,
+};
 const DEFAULT_HEADERS = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
 /** Where a server that listens on every address is reached from this machine. */
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-/** Port 0 takes a free one. @throws CertmanError `configuration/invalid` when the address cannot be listened on. */
-export async function startHttpServer(
-  address: HostAndPort,
-  metrics: MetricsExposition,
-  probes: Probes,
-): Promise<RunningServer> {
-  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { status, headers, body } = await replyTo(request, metrics, probes);
-    response.writeHead(status, { ...DEFAULT_HEADERS, ...headers });
-    if (request.method === 'HEAD') response.end();
-    else if (typeof body === 'string') response.end(body);
-    else await pipeline(body, response);
-  };
-  const timeouts = { headersTimeout: 5_000, requestTimeout: 10_000 };
-  const server = createServer(timeouts, (request, response) => {
+/** Starts to listen. @throws CertmanError `configuration/invalid` when the address cannot be listened on. */
+export async function startHttpServer({ address, setting, routes, limits }: HttpServerOptions): Promise<RunningServer> {
+  const { connections, headersMs, requestMs, keepAliveMs, idleMs } = { ...LIMITS, ...limits };
+  const timeouts = { headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: keepAliveMs };
+  // Node.js ends requests that are late at this interval only.
+  const server = createServer({ ...timeouts, connectionsCheckingInterval: Math.min(headersMs, requestMs) });
+  server.timeout = idleMs;
+  closeLongestIdle(server, connections);
+  server.on('request', (request, response) => {
     // The client is gone.
-    respond(request, response).catch(() => response.destroy());
+    respond(request, response, routes).catch(() => response.destroy());
   });
-  server.maxConnections = 100;
   server.listen(address);
   try {
     await once(server, 'listening');
   } catch (cause) {
     throw new CertmanError({
       code: 'configuration/invalid',
-      message: `CERTMAN_METRICS_ADDRESS ${formatHostAndPort(address)} cannot be used (${reasonOf(cause)}).`,
+      message: `${setting} ${formatHostAndPort(address)} cannot be used (${reasonOf(cause)}).`,
       remedy: 'Choose a free port of this machine, or stop the process that listens there.',
       cause,
     });
@@ -70,36 +92,49 @@ export async function startHttpServer(
   };
 }
 
+/** Not `maxConnections`: it refuses the new connection, and so lets idle ones keep everybody out. */
+function closeLongestIdle(server: Server, max: number): void {
+  // In the order of their last request.
+  const open = new Set<Socket>();
+  const busy = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    if (open.size <= max) return;
+    const [longestOpen] = open;
+    const longestIdle = [...open].find((one) => one !== socket && !busy.has(one));
+    (longestIdle ?? longestOpen)?.destroy();
+  });
+  server.on('request', ({ socket }, response) => {
+    busy.add(socket);
+    response.once('close', () => {
+      busy.delete(socket);
+      if (open.delete(socket)) open.add(socket);
+    });
+  });
+}
+
 function reasonOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
-interface Reply {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string | AsyncIterable<string>;
+async function respond(request: IncomingMessage, response: ServerResponse, routes: Routes): Promise<void> {
+  const { status, headers, body } = await replyTo(request, routes);
+  response.writeHead(status, { ...DEFAULT_HEADERS, ...headers });
+  if (request.method === 'HEAD') response.end();
+  else if (typeof body === 'string') response.end(body);
+  else await pipeline(body, response);
 }
 
-async function replyTo({ method, url }: IncomingMessage, metrics: MetricsExposition, probes: Probes): Promise<Reply> {
+async function replyTo({ method, url }: IncomingMessage, routes: Routes): Promise<Reply> {
   if (method !== 'GET' && method !== 'HEAD')
     return { status: 405, headers: { allow: 'GET, HEAD' }, body: 'Only GET and HEAD are answered.\n' };
   const [path = ''] = (url ?? '').split('?');
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (route === undefined) return { status: 404, body: `Paths: ${Object.keys(routes).join(', ')}.\n` };
   try {
-    switch (path) {
-      case '/metrics':
-        return { status: 200, headers: { 'content-type': metrics.contentType }, body: metrics.parts() };
-      case '/healthz':
-        return probeReply(probes.liveness());
-      case '/readyz':
-        return probeReply(await probes.readiness());
-      default:
-        return { status: 404, body: 'Paths: /metrics, /healthz, /readyz.\n' };
-    }
+    return await route();
   } catch (error) {
     return { status: 500, body: `${error instanceof Error ? error.message : 'unknown error'}\n` };
   }
-}
-
-function probeReply(failure: ProbeFailure): Reply {
-  return failure === undefined ? { status: 200, body: 'ok\n' } : { status: 503, body: `${failure}\n` };
 }

@@ -3,9 +3,11 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { collectDefaultMetrics } from 'prom-client';
 import type { Configuration } from '../configuration/load-configuration.ts';
+import { SETTINGS } from '../configuration/settings.ts';
 import { taskQueueOf } from '../contract/ids.ts';
 import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
-import { startHttpServer } from '../observability/http-server.ts';
+import { metricsRoutes, probeRoutes } from '../observability/endpoints.ts';
+import { type RunningServer, startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
 import { MetricsExposition } from '../observability/metrics-exposition.ts';
 import { composeActivities } from './compose-activities.ts';
@@ -21,9 +23,23 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   const exposition = new MetricsExposition();
   collectDefaultMetrics({ register: exposition.registry, eventLoopMonitoringPrecision: 50 });
   const health = new WorkerHealth();
-  const server = await startHttpServer(configuration.metricsAddress, exposition, health);
-  logger.info({ url: server.url }, 'serving /metrics, /healthz and /readyz');
+  const { metricsAddress, probeAddress } = configuration;
+  const servers: RunningServer[] = [];
   try {
+    servers.push(
+      await startHttpServer({
+        address: metricsAddress,
+        setting: SETTINGS.metricsAddress.name,
+        routes: metricsRoutes(exposition),
+      }),
+      await startHttpServer({
+        address: probeAddress,
+        setting: SETTINGS.probeAddress.name,
+        routes: probeRoutes(health),
+      }),
+    );
+    const [metrics, probes] = servers.map(({ url }) => url);
+    logger.info({ metrics, probes }, 'serving /metrics, /healthz and /readyz');
     installRuntime(configuration, logger);
     const { temporal } = configuration;
     const connection = await connectToTemporal(configuration, logger, signal, (reason) => health.notReady(reason));
@@ -37,7 +53,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       await connection.close();
     }
   } finally {
-    await server.close();
+    await Promise.all(servers.map((server) => server.close()));
   }
 }
 

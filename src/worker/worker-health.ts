@@ -1,5 +1,5 @@
 import type { NativeConnection, Worker } from '@temporalio/worker';
-import type { ProbeFailure, Probes } from '../observability/http-server.ts';
+import type { ProbeFailure, Probes } from '../observability/endpoints.ts';
 
 const RESULT_TTL_MS = 3_000;
 const CHECK_TIMEOUT_MS = 1_500;

@@ -160,7 +160,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
     const metrics = await sendRequest(`http://127.0.0.1:${PORTS.metrics}/metrics`);
     expect(metrics.status).toBe(200);
     expect(metrics.body).toMatch(/^certman_/m);
-    expect((await sendRequest(`http://127.0.0.1:${PORTS.metrics}/readyz`)).status).toBe(200);
+    expect((await sendRequest(`http://127.0.0.1:${PORTS.probes}/readyz`)).status).toBe(200);
   });
 
   test('every published port accepts connections', async () => {

@@ -111,7 +111,7 @@ describe.skipIf('reason' in engine)('the worker image', () => {
         async () => (await tryDocker(['logs', id])).stdout,
         (log) => log.includes('waiting for Temporal'),
       );
-      const probe = `fetch('http://127.0.0.1:8080/healthz').then((answer) => console.log(answer.status))`;
+      const probe = `fetch('http://127.0.0.1:8081/healthz').then((answer) => console.log(answer.status))`;
       expect((await docker(['exec', id, 'node', '-e', probe])).trim()).toBe('200');
       await docker(['stop', '--time', '120', id]);
       expect((await docker(['inspect', '--format', '{{.State.ExitCode}}', id])).trim()).toBe('0');

@@ -32,6 +32,7 @@ function unreachableKubeconfig(port: number): string {
 
 interface WorkerSettings extends Readonly<Record<string, string>> {
   readonly CERTMAN_METRICS_ADDRESS: string;
+  readonly CERTMAN_PROBE_ADDRESS: string;
   readonly CERTMAN_SDK_METRICS_ADDRESS: string;
 }
 
@@ -42,6 +43,7 @@ async function settings(): Promise<WorkerSettings> {
     KUBECONFIG: useStack().kubernetes.adminKubeconfig,
     CERTMAN_MANAGEMENT_CLUSTER: 'hive-1',
     CERTMAN_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
+    CERTMAN_PROBE_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SDK_METRICS_ADDRESS: `127.0.0.1:${await freePort()}`,
     CERTMAN_SHUTDOWN_GRACE: '5s',
     CERTMAN_WORKFLOW_BUNDLE: workflowBundle().codePath,
@@ -54,9 +56,11 @@ interface Answer {
 }
 
 const answersOf =
-  ({ CERTMAN_METRICS_ADDRESS }: WorkerSettings) =>
+  ({ CERTMAN_METRICS_ADDRESS, CERTMAN_PROBE_ADDRESS }: WorkerSettings) =>
   async (path: string): Promise<Answer> => {
-    const response = await fetch(`http://${CERTMAN_METRICS_ADDRESS}${path}`);
+    const response = await fetch(
+      `http://${path === '/metrics' ? CERTMAN_METRICS_ADDRESS : CERTMAN_PROBE_ADDRESS}${path}`,
+    );
     return { status: response.status, body: await response.text() };
   };
 

@@ -44,6 +44,7 @@ describe('a configuration', () => {
       fedrampStandaloneRequests: false,
       resyncIntervalMs: 600_000,
       metricsAddress: { host: '0.0.0.0', port: 8080 },
+      probeAddress: { host: '0.0.0.0', port: 8081 },
       sdkMetricsAddress: { host: '0.0.0.0', port: 9464 },
       temporal: { address: 'localhost:7233', namespace: 'default', loopback: true },
     });
@@ -219,8 +220,9 @@ describe('an invalid configuration', () => {
     expect(problemsOf({ TEMPORAL_WORKER_BUILD_ID: '1' })).toHaveProperty('TEMPORAL_DEPLOYMENT_NAME');
   });
 
-  it('is one port for both kinds of metrics', () => {
+  it('is one port for two servers', () => {
     expect(problemsOf({ CERTMAN_METRICS_ADDRESS: ':9464' })).toHaveProperty('CERTMAN_SDK_METRICS_ADDRESS');
+    expect(problemsOf({ CERTMAN_PROBE_ADDRESS: ':8080' })).toHaveProperty('CERTMAN_PROBE_ADDRESS');
   });
 
   it('is reported with the beginning of a long value only', () => {
