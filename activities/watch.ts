@@ -14,7 +14,7 @@ const SIGNAL_TIMEOUT_MS = 5_000;
 const checkpointSchema = z.record(z.string().max(100), z.string().max(100));
 
 /** What the watch activity needs from the worker. */
-export interface WatchActivityDeps extends Omit<ControllerDependencies, 'client'> {
+export interface WatchActivityDeps extends ControllerDependencies {
   /** Aborted when this worker begins to stop: another one takes over at once, without the grace of other activities. */
   readonly stopping?: AbortSignal;
 }
@@ -33,7 +33,7 @@ export function createWatchActivities(dependencies: WatchActivityDeps): WatchAct
       const limits = [context.cancellationSignal, AbortSignal.timeout(MAX_ATTEMPT_MS)];
       const signal = AbortSignal.any(stopping === undefined ? limits : [...limits, stopping]);
       const checkpoint = await runController(
-        { ...dependencies, client: () => context.client },
+        dependencies,
         // Events after the last heartbeat are handled again by the next worker, which changes nothing.
         { resumeFrom, taskQueue, signal, onStart: heartbeatFrom },
       );

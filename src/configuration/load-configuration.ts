@@ -14,7 +14,7 @@ export function loadConfiguration(environment: Environment): Configuration {
   const problems = [...environmentProblems(environment)];
   const values = readInto(problems, environment, Object.keys(SETTINGS) as (keyof SettingValues)[]);
   problems.push(...crossCheck(values));
-  const temporal = loadTemporalSettings(environment, values.allowPlaintextTemporal ?? false, problems);
+  const temporal = loadTemporalSettings(environment, values, problems);
   if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
   const dohQuorum = values.dohQuorum ?? Math.floor(values.dohResolvers.length / 2) + 1;
   return deepFreeze({ ...values, dohQuorum, temporal });
@@ -34,8 +34,8 @@ export function loadSettings<Key extends keyof SettingValues>(
 /** Only the connection to Temporal. @throws ConfigurationError */
 export function loadTemporal(environment: Environment): TemporalSettings {
   const problems = [...environmentProblems(environment)];
-  const { allowPlaintextTemporal } = readInto(problems, environment, ['allowPlaintextTemporal']);
-  const temporal = loadTemporalSettings(environment, allowPlaintextTemporal ?? false, problems);
+  const own = readInto(problems, environment, ['allowPlaintextTemporal', 'temporalApiKey']);
+  const temporal = loadTemporalSettings(environment, own, problems);
   if (problems.length > 0 || temporal === undefined) throw new ConfigurationError(problems);
   return temporal;
 }

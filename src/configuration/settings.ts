@@ -16,6 +16,7 @@ import {
   oneOf,
   parseHttpsUrl,
   readableFile,
+  secretLineFile,
   text,
   wholeNumber,
 } from './values.ts';
@@ -236,6 +237,12 @@ const TEMPORAL = {
     example: 'true',
     meaning:
       'Whether Temporal on another host may be reached without TLS. Everybody on the network between can then read and change everything that certman and Temporal exchange, an API key too.',
+  }),
+  temporalApiKey: optional('CERTMAN_TEMPORAL_API_KEY_FILE', secretLineFile, {
+    whenUnset: '`TEMPORAL_API_KEY`, else none',
+    example: '/etc/certman/temporal-api-key/api-key',
+    meaning:
+      'File of a mounted Secret with the API key for Temporal, instead of `TEMPORAL_API_KEY`. Read again when it changes, as are the files of `TEMPORAL_TLS_*_PATH`.',
   }),
   deploymentName: optional('TEMPORAL_DEPLOYMENT_NAME', deploymentName, {
     whenUnset: 'no versioning',

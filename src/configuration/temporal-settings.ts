@@ -17,13 +17,30 @@ export interface TemporalSettings {
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
-/** @returns undefined after adding what is wrong to `problems`. @param allowPlaintext to another host. */
+/** certman's own settings of the connection. */
+export interface OwnTemporalSettings {
+  /** Without TLS, to another host. */
+  readonly allowPlaintextTemporal?: boolean;
+  readonly temporalApiKey?: string | undefined;
+}
+
+/** @returns undefined after adding what is wrong to `problems`. */
 export function loadTemporalSettings(
   environment: Environment,
-  allowPlaintext: boolean,
+  { allowPlaintextTemporal = false, temporalApiKey }: OwnTemporalSettings,
   problems: ConfigurationProblem[],
 ): TemporalSettings | undefined {
   const set = Object.entries(environment).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  if (temporalApiKey !== undefined) {
+    if (environment['TEMPORAL_API_KEY']) {
+      problems.push({
+        setting: 'TEMPORAL_API_KEY',
+        reason: 'is set, and CERTMAN_TEMPORAL_API_KEY_FILE too',
+        expected: 'one of them',
+      });
+    }
+    set.push(['TEMPORAL_API_KEY', temporalApiKey]);
+  }
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(set) });
     const { address = 'localhost:7233', tls, apiKey, metadata } = connectionOptions;
@@ -35,12 +52,12 @@ export function loadTemporalSettings(
     const loopback = LOOPBACK.test(parsed.host);
     // As the SDK: an API key enables TLS unless it is disabled.
     const encrypted = tls ?? apiKey !== undefined;
-    if (!loopback && encrypted === false && !allowPlaintext) {
+    if (!loopback && encrypted === false && !allowPlaintextTemporal) {
       problems.push({
         setting: 'TEMPORAL_TLS',
         reason: `is not enabled, and Temporal at ${address} is on another host`,
         expected:
-          'true, TEMPORAL_TLS_* or TEMPORAL_API_KEY; or CERTMAN_ALLOW_PLAINTEXT_TEMPORAL=true, where the network between is trusted',
+          'true, TEMPORAL_TLS_* or an API key; or CERTMAN_ALLOW_PLAINTEXT_TEMPORAL=true, where the network between is trusted',
       });
       return undefined;
     }

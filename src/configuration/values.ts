@@ -144,6 +144,19 @@ function isCertificate(pem: string): boolean {
   }
 }
 
+const MAX_LINE_BYTES = 16 * 1024;
+
+/** The path of a file with one line that is a secret. The value is the line. */
+export const secretLineFile: Format<string> = {
+  expected: 'the path of a readable file with one line',
+  parse(path) {
+    if (readFile(() => statSync(path)).size > MAX_LINE_BYTES) throw new Error('it is too large');
+    const line = readFile(() => readFileSync(path, 'utf8')).trim();
+    if (!/^[\x21-\x7e]+$/.test(line)) throw new Error('it is empty, or has other than printable characters');
+    return line;
+  },
+};
+
 /** The path of a file that can be read. */
 export const readableFile: Format<string> = {
   expected: 'the path of a readable file',

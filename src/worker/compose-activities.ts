@@ -106,6 +106,8 @@ export function composeActivities(
       ...createWatchActivities({
         kubernetes,
         source: kubernetes,
+        // Not that of the attempt, which keeps the connection that the worker had when it began.
+        client: () => client,
         caHost,
         ca,
         metrics,

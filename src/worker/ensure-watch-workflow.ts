@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { NativeConnection } from '@temporalio/worker';
+import { type Client, type ConnectionLike, WorkflowNotFoundError } from '@temporalio/client';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf, watchWorkflowId } from '../contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
@@ -52,7 +51,7 @@ export async function claimManagementCluster(
  */
 export async function ensureWatchWorkflow(
   client: Client,
-  connection: NativeConnection,
+  connection: ConnectionLike,
   cluster: NamedCluster,
   clusterUid: string,
   logger: Logger,

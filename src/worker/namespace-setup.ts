@@ -1,4 +1,4 @@
-import type { NativeConnection } from '@temporalio/worker';
+import type { ConnectionLike } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -25,7 +25,7 @@ const UNIMPLEMENTED = 12;
 
 /** Registers missing ones. @throws CertmanError `configuration/invalid` without the right, or when a type differs. */
 export async function registerSearchAttributes(
-  connection: NativeConnection,
+  connection: ConnectionLike,
   namespace: string,
   logger: Logger,
 ): Promise<void> {
@@ -50,7 +50,7 @@ export async function registerSearchAttributes(
   }
 }
 
-async function missingAttributes(connection: NativeConnection, namespace: string): Promise<SearchAttribute[]> {
+async function missingAttributes(connection: ConnectionLike, namespace: string): Promise<SearchAttribute[]> {
   let present: Readonly<Record<string, number>>;
   try {
     const listed = await connection.operatorService.listSearchAttributes({ namespace });
@@ -80,7 +80,7 @@ async function missingAttributes(connection: NativeConnection, namespace: string
 }
 
 /** Warns when the retention is too short for people and counts. */
-export async function checkRetention(connection: NativeConnection, namespace: string, logger: Logger): Promise<void> {
+export async function checkRetention(connection: ConnectionLike, namespace: string, logger: Logger): Promise<void> {
   const described = await connection.workflowService.describeNamespace({ namespace });
   const seconds = Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0);
   const days = seconds / 86_400;

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { Client } from '@temporalio/client';
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { collectDefaultMetrics } from 'prom-client';
-import type { Configuration } from '../configuration/load-configuration.ts';
+import { type Configuration, loadTemporal } from '../configuration/load-configuration.ts';
 import { SETTINGS } from '../configuration/settings.ts';
+import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { taskQueueOf } from '../contract/ids.ts';
 import { unknownPatches, unknownPatchText } from '../contract/patches.ts';
 import { metricsRoutes, probeRoutes } from '../observability/endpoints.ts';
@@ -12,9 +13,11 @@ import type { Logger } from '../observability/logging.ts';
 import { MetricsExposition } from '../observability/metrics-exposition.ts';
 import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
+import { followCredentials } from './follow-credentials.ts';
 import { installRuntime } from './install-runtime.ts';
 import { checkRetention, registerSearchAttributes } from './namespace-setup.ts';
-import { connectToTemporal } from './temporal-connection.ts';
+import { RenewableConnection } from './renewable-connection.ts';
+import { connectOnce, connectToTemporal } from './temporal-connection.ts';
 import { WorkerHealth } from './worker-health.ts';
 import { workerOptions } from './worker-options.ts';
 
@@ -42,7 +45,14 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
     logger.info({ metrics, probes }, 'serving /metrics, /healthz and /readyz');
     installRuntime(configuration, logger);
     const { temporal } = configuration;
-    const connection = await connectToTemporal(configuration, logger, signal, (reason) => health.notReady(reason));
+    const { temporalCompression } = configuration;
+    const load = (): TemporalSettings => loadTemporal(process.env);
+    const made = await connectToTemporal(configuration, load, logger, signal, (reason) => health.notReady(reason));
+    const connection = new RenewableConnection(made.connection);
+    const ended = new AbortController();
+    const connect = (found: TemporalSettings) => connectOnce(found, temporalCompression, ended.signal);
+    const { connectionOptions } = made.settings;
+    const following = followCredentials(connection, connectionOptions, { load, connect }, logger, ended.signal);
     try {
       logger.info({ address: temporal.address, temporalNamespace: temporal.namespace }, 'connected to Temporal');
       health.notReady('The Temporal namespace is being prepared.');
@@ -50,6 +60,8 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       await checkRetention(connection, temporal.namespace, logger);
       await runTemporalWorker(configuration, logger, signal, connection, exposition, health);
     } finally {
+      ended.abort();
+      await following;
       await connection.close();
     }
   } finally {
@@ -61,7 +73,7 @@ async function runTemporalWorker(
   configuration: Configuration,
   logger: Logger,
   signal: AbortSignal,
-  connection: NativeConnection,
+  connection: RenewableConnection,
   exposition: MetricsExposition,
   health: WorkerHealth,
 ): Promise<void> {
@@ -77,7 +89,12 @@ async function runTemporalWorker(
       health.notReady(reason),
     );
     health.notReady('The worker is being created.');
-    const worker = await Worker.create({ ...workerOptions(configuration, identity), ...served, connection });
+    const worker = await Worker.create({
+      ...workerOptions(configuration, identity),
+      ...served,
+      connection: connection.current,
+    });
+    connection.attach(worker);
     const stop = (): void => {
       health.notReady('The worker is shutting down.');
       if (worker.getState() === 'RUNNING') worker.shutdown();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
+import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { abortable } from '../dns/abortable.ts';
 import type { Logger } from '../observability/logging.ts';
 
@@ -9,35 +10,50 @@ const MAX_BACKOFF_MS = 5_000;
 /** For a frontend whose packets are dropped on the way. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
-/** Retries until it succeeds. @param onWaiting gets each failure's reason. @throws the reason of `signal`. */
+/** A connection, and the settings that it was made with. */
+export interface MadeConnection {
+  readonly connection: NativeConnection;
+  readonly settings: TemporalSettings;
+}
+
+/**
+ * Retries until it succeeds, each time with the settings and files as they are then.
+ * @param onWaiting gets each failure's reason. @throws the reason of `signal`.
+ */
 export async function connectToTemporal(
-  configuration: Configuration,
+  { temporal: { address }, temporalCompression }: Configuration,
+  load: () => TemporalSettings,
   logger: Logger,
   signal: AbortSignal,
   onWaiting: (reason: string) => void,
-): Promise<NativeConnection> {
-  const { address } = configuration.temporal;
+): Promise<MadeConnection> {
   for (let attempt = 1, pause = MIN_BACKOFF_MS; ; attempt += 1, pause = Math.min(pause * 2, MAX_BACKOFF_MS)) {
     signal.throwIfAborted();
     try {
-      return await connectOnce(configuration, signal);
+      const settings = load();
+      return { connection: await connectOnce(settings, temporalCompression, signal), settings };
     } catch (error) {
       signal.throwIfAborted();
       const reason = error instanceof Error ? reasonOf(error.message) : String(error);
       onWaiting(`Temporal at ${address} is not reachable yet: ${reason}`);
       logger.warn(
         { attempt, address, reason, retry: `in ${pause} ms` },
-        'waiting for Temporal (settings TEMPORAL_ADDRESS, TEMPORAL_TLS_*, TEMPORAL_API_KEY)',
+        'waiting for Temporal (settings TEMPORAL_ADDRESS, TEMPORAL_TLS_*, TEMPORAL_API_KEY, CERTMAN_TEMPORAL_API_KEY_FILE)',
       );
       await sleep(pause, undefined, { signal });
     }
   }
 }
 
-async function connectOnce(configuration: Configuration, signal: AbortSignal): Promise<NativeConnection> {
+/** @throws TransportError; Error after 10 s; the reason of `signal`. */
+export async function connectOnce(
+  settings: TemporalSettings,
+  compression: Configuration['temporalCompression'],
+  signal: AbortSignal,
+): Promise<NativeConnection> {
   const attempt = NativeConnection.connect({
-    ...configuration.temporal.connectionOptions,
-    grpcCompression: { codec: codecFor(configuration) },
+    ...settings.connectionOptions,
+    grpcCompression: { codec: codecFor(settings, compression) },
   });
   const timeout = AbortSignal.timeout(ATTEMPT_TIMEOUT_MS);
   try {
@@ -53,9 +69,9 @@ async function connectOnce(configuration: Configuration, signal: AbortSignal): P
 }
 
 /** `auto`: on one machine, compression costs more than it saves. */
-function codecFor({ temporal, temporalCompression }: Configuration): 'gzip' | 'none' {
-  if (temporalCompression !== 'auto') return temporalCompression;
-  return temporal.loopback ? 'none' : 'gzip';
+function codecFor({ loopback }: TemporalSettings, compression: Configuration['temporalCompression']): 'gzip' | 'none' {
+  if (compression !== 'auto') return compression;
+  return loopback ? 'none' : 'gzip';
 }
 
 /** The innermost message of nested native errors (`… Os { code: 111, message: "…" }`), else the first line. */

@@ -1,4 +1,5 @@
-import type { NativeConnection, Worker } from '@temporalio/worker';
+import type { ConnectionLike } from '@temporalio/client';
+import type { Worker } from '@temporalio/worker';
 import type { ProbeFailure, Probes } from '../observability/endpoints.ts';
 
 const RESULT_TTL_MS = 3_000;
@@ -7,14 +8,14 @@ const CHECK_TIMEOUT_MS = 1_500;
 /** The worker reports its state here; /healthz and /readyz read it. */
 export class WorkerHealth implements Probes {
   #notReady: ProbeFailure = 'The worker is starting.';
-  #running: { readonly worker: Worker; readonly connection: NativeConnection } | undefined;
+  #running: { readonly worker: Worker; readonly connection: ConnectionLike } | undefined;
   #check: { readonly at: number; readonly result: Promise<ProbeFailure> } | undefined;
 
   notReady(reason: string): void {
     this.#notReady = reason;
   }
 
-  running(worker: Worker, connection: NativeConnection): void {
+  running(worker: Worker, connection: ConnectionLike): void {
     this.#notReady = undefined;
     this.#running = { worker, connection };
   }
@@ -38,7 +39,7 @@ export class WorkerHealth implements Probes {
   }
 }
 
-async function checkTemporal(connection: NativeConnection): Promise<ProbeFailure> {
+async function checkTemporal(connection: ConnectionLike): Promise<ProbeFailure> {
   try {
     await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () => connection.workflowService.getSystemInfo({}));
     return undefined;

@@ -1,4 +1,5 @@
 /** A worker process that runs the controller, to be killed by tests. Settings by environment; prints `ready` when it polls. */
+import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { createWatchActivities } from '../../../activities/watch.ts';
@@ -17,13 +18,16 @@ const silent = (): void => undefined;
 
 const operatorNamespace = setting('WATCH_OPERATOR_NAMESPACE');
 const kubernetes = new KubernetesClient(loadKubeConfig({ path: setting('WATCH_KUBECONFIG') }));
+const connection = await NativeConnection.connect({ address: setting('WATCH_TEMPORAL') });
+const client = new Client({ connection });
 const worker = await Worker.create({
-  connection: await NativeConnection.connect({ address: setting('WATCH_TEMPORAL') }),
+  connection,
   taskQueue: setting('WATCH_TASK_QUEUE'),
   workflowBundle: { codePath: setting('WATCH_BUNDLE') },
   maxHeartbeatThrottleInterval: '1 second',
   activities: createWatchActivities({
     kubernetes,
+    client: () => client,
     caHost: () => Promise.resolve(undefined),
     source: kubernetes,
     ca: new AcmeClientSource({

@@ -1,7 +1,7 @@
 /** A real Temporal server, and workers that run the real controller. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { Registry } from 'prom-client';
@@ -131,8 +131,10 @@ async function startController(
       ? undefined
       : // Uncompressed, a frontend can tell by the message whom a signal is for.
         await NativeConnection.connect({ address: temporalAddress, grpcCompression: { codec: 'none' } });
+  const connection = ownConnection ?? env.nativeConnection;
+  const controllerClient = new Client({ connection });
   const worker = await Worker.create({
-    connection: ownConnection ?? env.nativeConnection,
+    connection,
     taskQueue,
     workflowBundle: workflowBundle('recording-workflows'),
     shutdownGraceTime: '100 milliseconds',
@@ -140,6 +142,7 @@ async function startController(
       ...createWatchActivities({
         kubernetes: options.kubernetes,
         source,
+        client: () => controllerClient,
         caHost: () => Promise.resolve(options.caHost),
         ca,
         ...(options.crlCheck === undefined ? {} : { crlSource: options.crlCheck }),

@@ -66,7 +66,12 @@ describe('a configuration', () => {
   });
 
   it('has a valid example for every setting, except for files', () => {
-    const files = new Set(['CERTMAN_ACME_CA_BUNDLE', 'CERTMAN_DOH_CA_BUNDLE', 'CERTMAN_WORKFLOW_BUNDLE']);
+    const files = new Set([
+      'CERTMAN_ACME_CA_BUNDLE',
+      'CERTMAN_DOH_CA_BUNDLE',
+      'CERTMAN_WORKFLOW_BUNDLE',
+      'CERTMAN_TEMPORAL_API_KEY_FILE',
+    ]);
     for (const { name, example, format } of Object.values(SETTINGS)) {
       if (!files.has(name)) expect([name, format.parse(example) !== undefined]).toEqual([name, true]);
     }
@@ -114,6 +119,14 @@ describe('a configuration', () => {
     });
     expect(temporal).toMatchObject({ namespace: 'certman', loopback: false });
     expect(temporal.connectionOptions).toMatchObject({ apiKey: 'key', tls: true });
+  });
+
+  it('takes the API key from a file', () => {
+    const { temporal } = loadConfiguration({
+      TEMPORAL_ADDRESS: 'temporal.example.com:7233',
+      CERTMAN_TEMPORAL_API_KEY_FILE: file('api-key', ' key-in-a-file\n'),
+    });
+    expect(temporal.connectionOptions).toMatchObject({ apiKey: 'key-in-a-file', tls: true });
   });
 
   it.each([
@@ -183,6 +196,8 @@ describe('an invalid configuration', () => {
     ['CERTMAN_LOG_LEVEL', 'loud', /one of trace/],
     ['CERTMAN_WORKFLOW_BUNDLE', folder, /it is not a file/],
     ['CERTMAN_HELD_BACK_PATCHES', 'Whole Life', /lower-case words/],
+    ['CERTMAN_TEMPORAL_API_KEY_FILE', file('no-key', '\n'), /it is empty/],
+    ['CERTMAN_TEMPORAL_API_KEY_FILE', '/no/such/file', /cannot be read \(ENOENT\)/],
     ['TEMPORAL_DEPLOYMENT_NAME', 'a:b', /letters, digits/],
     ['TEMPORAL_ADDRESS', 'a b:7233', /host:port/],
   ];
@@ -201,6 +216,12 @@ describe('an invalid configuration', () => {
       TEMPORAL_TLS: expect.stringContaining('CERTMAN_ALLOW_PLAINTEXT_TEMPORAL=true') as string,
     });
     expect(() => loadTemporal(environment)).toThrow(/TEMPORAL_TLS is not enabled, and Temporal at .* on another host/);
+  });
+
+  it('is an API key from two places', () => {
+    expect(
+      problemsOf({ TEMPORAL_API_KEY: 'key', CERTMAN_TEMPORAL_API_KEY_FILE: file('other-key', 'other') }),
+    ).toHaveProperty('TEMPORAL_API_KEY');
   });
 
   it('is a Node.js that verifies no server', () => {
