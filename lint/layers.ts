@@ -19,7 +19,14 @@ const CONTRACT = [...PURE, 'src/contract'];
 const BELOW_CLIENTS = [...CONTRACT, 'src/x509', 'src/cache', 'src/network'];
 /** Clients of the outside systems. */
 const CLIENTS = ['src/acme', 'src/crl', 'src/kubernetes/api', 'src/kubernetes/objects', 'src/dns'];
-const SERVICES = [...BELOW_CLIENTS, ...CLIENTS, 'src/version.ts', 'src/configuration', 'src/observability/metrics.ts'];
+const SERVICES = [
+  ...BELOW_CLIENTS,
+  ...CLIENTS,
+  'src/payloads',
+  'src/version.ts',
+  'src/configuration',
+  'src/observability/metrics.ts',
+];
 const WORKER = [...SERVICES, 'src/issuance', 'src/controller', 'src/observability', 'activities', 'workflows'];
 const SRC = [...WORKER, 'src/worker', 'src/cli'];
 const DETERMINISTIC = ['@temporalio/workflow', '@temporalio/common'];
@@ -47,7 +54,8 @@ export const LAYERS: readonly Layer[] = [
   // A provider reads its zone and its credentials from Kubernetes objects.
   { path: 'src/dns', imports: [...BELOW_CLIENTS, 'src/kubernetes/api', 'src/kubernetes/objects'] },
   { path: 'src/version.ts', imports: [] },
-  { path: 'src/configuration', imports: [...CONTRACT, 'src/network', 'src/dns'] },
+  { path: 'src/payloads', imports: ['src/failures'] },
+  { path: 'src/configuration', imports: [...CONTRACT, 'src/network', 'src/dns', 'src/payloads'] },
   { path: 'src/issuance', imports: SERVICES },
   { path: 'src/controller', imports: [...SERVICES, 'src/issuance'] },
   { path: 'src/observability', imports: [...SERVICES, 'src/issuance', 'src/controller'] },

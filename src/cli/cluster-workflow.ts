@@ -2,6 +2,7 @@ import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@te
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { withTolerantMemos } from '../payloads/data-converter.ts';
 import type { ClusterName } from './arguments.ts';
 import { withTemporal } from './temporal-client.ts';
 
@@ -19,7 +20,8 @@ export async function findClusterWorkflow(
   named: ClusterName,
 ): Promise<WorkflowHandle | undefined> {
   const found: { readonly workflowId: string; readonly rank: number; readonly at: number }[] = [];
-  for await (const execution of client.workflow.list({ query: runningClustersQuery(managementCluster, named) })) {
+  const query = runningClustersQuery(managementCluster, named);
+  for await (const execution of withTolerantMemos(client).workflow.list({ query })) {
     const identity = identityOfWorkflow(managementCluster, execution);
     if (identity?.name !== named.name) continue;
     const { workflowId, startTime } = execution;

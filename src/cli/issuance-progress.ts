@@ -1,4 +1,6 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import type { ProtoFailure } from '@temporalio/common';
+import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { clusterStatus } from '../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../contract/ids.ts';
 import { oneLine } from '../failures/printable.ts';
@@ -25,12 +27,18 @@ export async function describeCurrentActivity(client: Client, workflowId: string
     const description = ACTIVITY_DESCRIPTIONS[type] ?? type;
     const attempt = pending?.attempt ?? 1;
     if (attempt <= 1) return description;
-    const failure = pending?.lastFailure?.message ?? undefined;
+    const failure = await messageOf(client, pending?.lastFailure);
     return `${description} (attempt ${attempt}${failure === undefined ? '' : `; the last one: ${oneLine(failure)}`})`;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
+}
+
+/** With encryption, the message is in a payload. */
+async function messageOf(client: Client, failure: ProtoFailure | null | undefined): Promise<string | undefined> {
+  const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure);
+  return error?.message;
 }
 
 /** One line for all of a cluster's bundles; empty while nothing is being issued. */

@@ -1,12 +1,17 @@
 import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
-import { loadTemporal } from '../configuration/load-configuration.ts';
+import { loadSettings, loadTemporal } from '../configuration/load-configuration.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { createDataConverter } from '../payloads/data-converter.ts';
+import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
 
 const CONNECT_TIMEOUT = '3 seconds';
 
 /** Runs `work` with a client. @throws ConfigurationError; CertmanError `temporal/unreachable` after 3 s. */
 export async function withTemporal<Result>(work: (client: Client) => Promise<Result>): Promise<Result> {
   const { namespace, connectionOptions } = loadTemporal(process.env);
+  const settings = loadSettings(process.env, ['payloadKeys', 'requireEncryptedPayloads']);
+  const keys = settings.payloadKeys === undefined ? undefined : new PayloadKeyStore(settings.payloadKeys);
+  const dataConverter = createDataConverter({ keys, required: settings.requireEncryptedPayloads });
   let connection: Connection;
   try {
     connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
@@ -20,7 +25,7 @@ export async function withTemporal<Result>(work: (client: Client) => Promise<Res
     });
   }
   try {
-    return await work(new Client({ connection, namespace }));
+    return await work(new Client({ connection, namespace, dataConverter }));
   } finally {
     await connection.close();
   }

@@ -85,6 +85,8 @@ function shorten(text: string): string {
 
 function* crossCheck(values: Partial<SettingValues>): Generator<ConfigurationProblem> {
   const { dohQuorum, dohResolvers, deploymentName, buildId } = values;
+  if (values.requireEncryptedPayloads === true && values.payloadKeys === undefined)
+    yield { setting: 'CERTMAN_PAYLOAD_KEYS', expected: 'the keys, because CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS is true' };
   if (values.fedramp === true && values.hostedZoneId === undefined)
     yield { setting: 'HOSTED_ZONE_ID', expected: 'the id of the hosted zone, because FEDRAMP is true' };
   if (dohQuorum !== undefined && dohResolvers !== undefined && dohQuorum > dohResolvers.length) {

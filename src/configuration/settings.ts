@@ -15,6 +15,7 @@ import {
   number,
   oneOf,
   parseHttpsUrl,
+  payloadKeyFolder,
   readableFile,
   secretLineFile,
   text,
@@ -243,6 +244,16 @@ const TEMPORAL = {
     example: '/etc/certman/temporal-api-key/api-key',
     meaning:
       'File of a mounted Secret with the API key for Temporal, instead of `TEMPORAL_API_KEY`. Read again when it changes, as are the files of `TEMPORAL_TLS_*_PATH`.',
+  }),
+  payloadKeys: optional('CERTMAN_PAYLOAD_KEYS', payloadKeyFolder, {
+    whenUnset: 'payloads are not encrypted',
+    example: '/etc/certman/payload-keys',
+    meaning:
+      'Folder of a mounted Secret with the AES-256 keys that encrypt what Temporal stores: a file for each key (its name is the id of the key, its content 32 bytes in base64), and a file `active` with the id of the one that encrypts. Read again when it changes.',
+  }),
+  requireEncryptedPayloads: withDefault('CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS', flag, 'false', {
+    example: 'true',
+    meaning: 'Whether payloads that are not encrypted are refused. Needs `CERTMAN_PAYLOAD_KEYS`.',
   }),
   deploymentName: optional('TEMPORAL_DEPLOYMENT_NAME', deploymentName, {
     whenUnset: 'no versioning',

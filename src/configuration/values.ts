@@ -3,6 +3,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type HostAndPort, parseHostAndPort } from '../dns/host-and-port.ts';
 import type { AuthoritativeServers } from '../dns/propagation-check.ts';
+import { readPayloadKeys } from '../payloads/payload-keys.ts';
 
 /** How the text of a setting becomes its value. */
 export interface Format<T> {
@@ -154,6 +155,16 @@ export const secretLineFile: Format<string> = {
     const line = readFile(() => readFileSync(path, 'utf8')).trim();
     if (!/^[\x21-\x7e]+$/.test(line)) throw new Error('it is empty, or has other than printable characters');
     return line;
+  },
+};
+
+/** The path of a folder of payload keys. */
+export const payloadKeyFolder: Format<string> = {
+  expected: 'the path of a folder with a file for each key and a file "active" with the name of one',
+  parse(path) {
+    if (!readFile(() => statSync(path)).isDirectory()) throw new Error('it is not a folder');
+    readPayloadKeys(path);
+    return path;
   },
 };
 

@@ -19,6 +19,7 @@ import { CertCluster, CertReason, CertState } from '../contract/search-attribute
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { withTolerantMemos } from '../payloads/data-converter.ts';
 import { keyOf } from './controller-cache.ts';
 
 const MAX_ATTEMPTS = 6;
@@ -107,7 +108,11 @@ export class ClusterWorkflowClient {
     const query = `TaskQueue = "${taskQueue}" AND WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"${condition}`;
     const list = async (): Promise<readonly RunningCluster[]> => {
       const found: RunningCluster[] = [];
-      for await (const execution of listExecutions(client(), { query, pageSize: PAGE_SIZE }, CALL_TIMEOUT_MS)) {
+      for await (const execution of listExecutions(
+        withTolerantMemos(client()),
+        { query, pageSize: PAGE_SIZE },
+        CALL_TIMEOUT_MS,
+      )) {
         signal.throwIfAborted();
         const cluster = identityOfWorkflow(managementCluster, execution);
         if (cluster !== undefined) found.push({ ...cluster, viewDigest: viewDigestIn(execution.memo) });
@@ -126,7 +131,7 @@ export class ClusterWorkflowClient {
   /** @returns undefined when none runs. */
   async describe(cluster: ClusterRef): Promise<RunningWorkflow | undefined> {
     const what = `describe the workflow of ${keyOf(cluster)}`;
-    const description = await this.#retry(what, () => this.#handle(cluster).describe());
+    const description = await this.#retry(what, () => this.#handle(cluster, withTolerantMemos).describe());
     if (description?.status.name !== 'RUNNING') return undefined;
     const { typedSearchAttributes, memo, raw } = description;
     return {
@@ -136,9 +141,9 @@ export class ClusterWorkflowClient {
     };
   }
 
-  #handle(cluster: ClusterRef) {
+  #handle(cluster: ClusterRef, prepare = (client: Client) => client) {
     const { client, managementCluster } = this.#options;
-    return client().workflow.getHandle(clusterWorkflowId(identityOf(managementCluster, cluster)));
+    return prepare(client()).workflow.getHandle(clusterWorkflowId(identityOf(managementCluster, cluster)));
   }
 
   async #signalWithStart(

@@ -1,15 +1,10 @@
 /** Bundles the workflow code in advance: `node src/worker/bundle-workflows.ts [file]`, part of `npm run build`. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { BUNDLE_PATH, PRELOAD_MODULES, WORKFLOWS_PATH } from './workflow-code.ts';
+import { BUNDLE_PATH, bundleWorkflows } from './workflow-code.ts';
 
 const path = resolve(process.argv[2] ?? BUNDLE_PATH);
-const { code } = await bundleWorkflowCode({
-  workflowsPath: WORKFLOWS_PATH,
-  preloadModules: [...PRELOAD_MODULES],
-  logger: new DefaultLogger('WARN'),
-});
+const { code } = await bundleWorkflows();
 await mkdir(dirname(path), { recursive: true });
 // Renamed into place, so that a worker that starts meanwhile never reads half a bundle.
 const part = `${path}.${process.pid}.part`;

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { CertNameSet, CertNames, CertReason } from '../contract/search-attributes.ts';
 import { listExecutions } from '../controller/cluster-workflow-client.ts';
 import type { ListCompletedIssuances } from '../observability/issued-counts.ts';
+import { withTolerantMemos } from '../payloads/data-converter.ts';
 
 const PAGE_SIZE = 1_000;
 
@@ -17,7 +18,7 @@ export function listCompletedIssuances(
   return async function* list(closedSince, signal) {
     const since = new Date(closedSince).toISOString();
     const query = `TaskQueue = '${taskQueue}' AND WorkflowType = 'certificateIssuance' AND ExecutionStatus = 'Completed' AND CloseTime >= '${since}'`;
-    for await (const execution of listExecutions(client, { query, pageSize }, PAGE_TIMEOUT_MS)) {
+    for await (const execution of listExecutions(withTolerantMemos(client), { query, pageSize }, PAGE_TIMEOUT_MS)) {
       signal.throwIfAborted();
       if (execution.closeTime === undefined) continue;
       const attributes = execution.typedSearchAttributes;

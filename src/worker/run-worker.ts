@@ -11,6 +11,8 @@ import { metricsRoutes, probeRoutes } from '../observability/endpoints.ts';
 import { type RunningServer, startHttpServer } from '../observability/http-server.ts';
 import type { Logger } from '../observability/logging.ts';
 import { MetricsExposition } from '../observability/metrics-exposition.ts';
+import { createDataConverter } from '../payloads/data-converter.ts';
+import { PayloadKeyStore } from '../payloads/payload-key-store.ts';
 import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { followCredentials } from './follow-credentials.ts';
@@ -20,6 +22,7 @@ import { RenewableConnection } from './renewable-connection.ts';
 import { connectOnce, connectToTemporal } from './temporal-connection.ts';
 import { WorkerHealth } from './worker-health.ts';
 import { workerOptions } from './worker-options.ts';
+import { findWorkflowCode, loadEncodingWorkflowCode } from './workflow-code.ts';
 
 /** Runs until `signal` is aborted; activities get the grace period. @throws what prevented the start or ended it. */
 export async function runWorker(configuration: Configuration, logger: Logger, signal: AbortSignal): Promise<void> {
@@ -81,7 +84,9 @@ async function runTemporalWorker(
   const { namespace } = temporal;
   for (const patch of unknownPatches(heldBackPatches ?? [])) logger.warn({ patch }, unknownPatchText(patch));
   const identity = configuration.identity ?? defaultIdentity();
-  const client = new Client({ connection, namespace, identity });
+  const keys = openPayloadKeys(configuration, logger);
+  const dataConverter = createDataConverter({ keys, required: configuration.requireEncryptedPayloads });
+  const client = new Client({ connection, namespace, identity, dataConverter });
   const { close, kubernetes, ...served } = composeActivities(configuration, client, logger, exposition, signal);
   try {
     // Before the first poll: this worker must not run a task of another cluster that has the same name.
@@ -89,10 +94,14 @@ async function runTemporalWorker(
       health.notReady(reason),
     );
     health.notReady('The worker is being created.');
+    const { workflowBundle } = configuration;
+    const code = keys === undefined ? findWorkflowCode(workflowBundle) : await loadEncodingWorkflowCode(workflowBundle);
     const worker = await Worker.create({
       ...workerOptions(configuration, identity),
+      ...code,
       ...served,
       connection: connection.current,
+      dataConverter,
     });
     connection.attach(worker);
     const stop = (): void => {
@@ -128,6 +137,18 @@ async function runTemporalWorker(
   } finally {
     await close();
   }
+}
+
+function openPayloadKeys({ payloadKeys }: Configuration, logger: Logger): PayloadKeyStore | undefined {
+  if (payloadKeys === undefined) return undefined;
+  return new PayloadKeyStore(payloadKeys, {
+    onChange: (active, keys) => logger.info({ active, keys }, 'the payload keys have changed'),
+    onError: (reason) =>
+      logger.error(
+        { folder: payloadKeys, reason },
+        'the payload keys (CERTMAN_PAYLOAD_KEYS) cannot be read any more; those before stay in use',
+      ),
+  });
 }
 
 /** The name of the pod; outside a pod, where several workers share a host, the process id and the host. */

@@ -1,7 +1,6 @@
 import type { WorkerOptions } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf } from '../contract/ids.ts';
-import { findWorkflowCode } from './workflow-code.ts';
 
 /** Added to the grace period: time for cancelled activities to record that they were cancelled. */
 const FORCE_AFTER_GRACE_MS = 5_000;
@@ -10,7 +9,7 @@ const FORCE_AFTER_GRACE_MS = 5_000;
 // a task dispatched just after the server came back can wait for as long.
 const MIN_POLLERS = 4;
 
-/** The settings as options: all but the connection, the activities and the interceptors. */
+/** The settings as options: all but the connection, the code of workflows and activities, and the interceptors. */
 export function workerOptions(configuration: Configuration, identity: string): WorkerOptions {
   const { maxPollers, shutdownGraceMs } = configuration;
   const pollers = {
@@ -20,7 +19,6 @@ export function workerOptions(configuration: Configuration, identity: string): W
     maximum: maxPollers,
   } as const;
   return {
-    ...findWorkflowCode(configuration.workflowBundle),
     ...versioningOptions(configuration),
     namespace: configuration.temporal.namespace,
     taskQueue: taskQueueOf(configuration.managementCluster),

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { WorkerOptions } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, type WorkerOptions, type WorkflowBundle } from '@temporalio/worker';
+import { ENCODE_FAILURES } from '../../workflows/failure-converter.ts';
 
 /** The compiled code is in lib/, with the bundle of the same build. */
 const COMPILED = import.meta.url.endsWith('.js');
@@ -13,8 +15,11 @@ function pathOf(relative: string): string {
 /** Entry point of the workflows, compiled or not. */
 export const WORKFLOWS_PATH = pathOf(`../../workflows/index.${EXTENSION}`);
 
-/** Loaded into the sandbox before the workflows. */
-export const PRELOAD_MODULES: readonly string[] = [pathOf(`./disable-stack-traces.${EXTENSION}`)];
+/** For `bundleWorkflowCode`, whatever its entry point. */
+export const BUNDLER_OPTIONS = {
+  preloadModules: [pathOf(`./disable-stack-traces.${EXTENSION}`)],
+  failureConverterPath: pathOf(`../../workflows/failure-converter.${EXTENSION}`),
+};
 
 /** Where `npm run build` puts the bundle. */
 export const BUNDLE_PATH = pathOf(COMPILED ? '../../workflow-bundle.js' : '../../lib/workflow-bundle.js');
@@ -25,5 +30,27 @@ export function findWorkflowCode(
 ): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'> {
   if (configured !== undefined) return { workflowBundle: { codePath: configured } };
   if (COMPILED && existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
-  return { workflowsPath: WORKFLOWS_PATH, bundlerOptions: { preloadModules: [...PRELOAD_MODULES] } };
+  return { workflowsPath: WORKFLOWS_PATH, bundlerOptions: { preloadModules: BUNDLER_OPTIONS.preloadModules } };
+}
+
+/** The same code, for workers that encrypt payloads: workflows encode the messages of their failures too. */
+export async function loadEncodingWorkflowCode(configured: string | undefined): Promise<{
+  readonly workflowBundle: { readonly code: string };
+}> {
+  const { workflowBundle: prebuilt } = findWorkflowCode(configured);
+  const code =
+    prebuilt !== undefined && 'codePath' in prebuilt
+      ? await readFile(prebuilt.codePath, 'utf8')
+      : (await bundleWorkflows()).code;
+  // The sandbox has no other input than its code. On the first line, so that source maps stay right.
+  return { workflowBundle: { code: `globalThis.${ENCODE_FAILURES} = true; ${code}` } };
+}
+
+/** Takes some seconds. */
+export function bundleWorkflows(): Promise<WorkflowBundle> {
+  return bundleWorkflowCode({
+    ...BUNDLER_OPTIONS,
+    workflowsPath: WORKFLOWS_PATH,
+    logger: new DefaultLogger('WARN'),
+  });
 }

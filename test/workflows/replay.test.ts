@@ -5,7 +5,7 @@
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PATCHES } from '../../src/contract/patches.ts';
-import { findWorkflowCode } from '../../src/worker/workflow-code.ts';
+import { findWorkflowCode, loadEncodingWorkflowCode } from '../../src/worker/workflow-code.ts';
 import { bundleWorkflows, type WorkflowVersion } from '../support/replay/bundle-workflows.ts';
 import { NEWEST_SHAPE, type RecordedHistory, recordedHistories, SHAPES } from '../support/replay/recorded-histories.ts';
 import { SCENARIOS } from '../support/replay/scenarios/index.ts';
@@ -51,6 +51,11 @@ test('every scenario is recorded in the newest shape', () => {
   expect(SHAPES.at(-1)).toBe(NEWEST_SHAPE);
   const scenarios = new Set(of(NEWEST_SHAPE).map(({ scenario }) => scenario));
   expect(scenarios).toEqual(new Set(SCENARIOS.map(({ name }) => name)));
+});
+
+test('every history replays on the workflows of a worker that encrypts payloads', async () => {
+  const code = await loadEncodingWorkflowCode(undefined);
+  expect(await replayErrors(code, of(NEWEST_SHAPE))).toEqual(new Map());
 });
 
 describe.each([...SHAPES])('of the shape %s', (shape) => {

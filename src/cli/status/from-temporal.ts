@@ -4,6 +4,7 @@ import { nextAttemptOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
 import { identityOfWorkflow, issuanceWorkflowId } from '../../contract/ids.ts';
 import { CertExpiry, CertIssuer, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
+import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
 import { findClusterWorkflow, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
@@ -21,7 +22,7 @@ const PAGE_SIZE = 1_000;
 export async function fleetFromTemporal(client: Client, managementCluster: string): Promise<FleetReport> {
   const clusters: FleetRow[] = [];
   const query = runningClustersQuery(managementCluster);
-  for await (const execution of client.workflow.list({ query, pageSize: PAGE_SIZE })) {
+  for await (const execution of withTolerantMemos(client).workflow.list({ query, pageSize: PAGE_SIZE })) {
     const cluster = identityOfWorkflow(managementCluster, execution);
     if (cluster === undefined) continue;
     const attributes = execution.typedSearchAttributes;

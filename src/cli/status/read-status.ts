@@ -1,6 +1,7 @@
 /** Queries the workflows; when Temporal is unavailable or has none, reads the resources of the management cluster. */
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import { PayloadError } from '../../payloads/payload-error.ts';
 import type { ClusterName } from '../arguments.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
 import { note } from '../output.ts';
@@ -44,7 +45,7 @@ async function temporalElseKubernetes<Report>(
   try {
     return (await fromTemporal()) ?? (await fromKubernetes());
   } catch (error) {
-    if (!isUnavailable(error)) throw error;
+    if (!isUnavailable(error) && !(error instanceof PayloadError)) throw error;
     const message = error instanceof Error ? error.message : 'Temporal does not respond.';
     note(`${message} Showing the resources of the management cluster.`);
     return await fromKubernetes();

@@ -1,5 +1,6 @@
-/** The components for Temporal elsewhere: settings, mounts and Secrets belong together. */
+/** The components for Temporal elsewhere and for encryption: settings, mounts and Secrets belong together. */
 import { expect, test } from 'vitest';
+import { SETTINGS } from '../../../src/configuration/settings.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { renderOverlay, theOnly } from '../../support/kubernetes/overlay.ts';
 import { useStack } from '../../support/vitest/use-stack.ts';
@@ -49,6 +50,12 @@ const COMPONENTS = [
     settings: { CERTMAN_TEMPORAL_API_KEY_FILE: '/etc/certman/temporal-api-key/api-key' },
     secrets: { '/etc/certman/temporal-api-key': 'certman-temporal-api-key' },
     plaintext: undefined,
+  },
+  {
+    component: 'payload-encryption',
+    settings: { CERTMAN_PAYLOAD_KEYS: SETTINGS.payloadKeys.example },
+    secrets: { '/etc/certman/payload-keys': 'certman-payload-keys' },
+    plaintext: 'true',
   },
 ];
 

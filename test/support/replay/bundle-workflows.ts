@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundle } from '@temporalio/worker';
-import { PRELOAD_MODULES, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
+import { BUNDLER_OPTIONS, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
 
 const ENTRIES = {
   /** As they are in `workflows/`. */
@@ -21,7 +21,7 @@ export type WorkflowVersion = keyof typeof ENTRIES;
 export async function bundleWorkflows(version: WorkflowVersion): Promise<WorkflowBundle> {
   return await bundleWorkflowCode({
     workflowsPath: ENTRIES[version],
-    preloadModules: [...PRELOAD_MODULES],
+    ...BUNDLER_OPTIONS,
     logger: new DefaultLogger('ERROR'),
   });
 }

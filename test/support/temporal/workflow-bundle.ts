@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
-import { PRELOAD_MODULES, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
+import { BUNDLER_OPTIONS, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
 
 const SOURCES = {
   workflows: WORKFLOWS_PATH,
@@ -28,7 +28,7 @@ export async function provideBundles(project: TestProject, names: readonly Bundl
   for (const name of names) {
     const { code } = await bundleWorkflowCode({
       workflowsPath: SOURCES[name],
-      preloadModules: [...PRELOAD_MODULES],
+      ...BUNDLER_OPTIONS,
       logger: SILENT,
     });
     await writeFile(join(folder, `${name}.js`), code);

@@ -70,6 +70,7 @@ describe('a configuration', () => {
       'CERTMAN_ACME_CA_BUNDLE',
       'CERTMAN_DOH_CA_BUNDLE',
       'CERTMAN_WORKFLOW_BUNDLE',
+      'CERTMAN_PAYLOAD_KEYS',
       'CERTMAN_TEMPORAL_API_KEY_FILE',
     ]);
     for (const { name, example, format } of Object.values(SETTINGS)) {
@@ -198,6 +199,8 @@ describe('an invalid configuration', () => {
     ['CERTMAN_HELD_BACK_PATCHES', 'Whole Life', /lower-case words/],
     ['CERTMAN_TEMPORAL_API_KEY_FILE', file('no-key', '\n'), /it is empty/],
     ['CERTMAN_TEMPORAL_API_KEY_FILE', '/no/such/file', /cannot be read \(ENOENT\)/],
+    ['CERTMAN_PAYLOAD_KEYS', file('no-folder', ''), /it is not a folder/],
+    ['CERTMAN_PAYLOAD_KEYS', folder, /more than|not a small file|name of a key|base64/],
     ['TEMPORAL_DEPLOYMENT_NAME', 'a:b', /letters, digits/],
     ['TEMPORAL_ADDRESS', 'a b:7233', /host:port/],
   ];
@@ -222,6 +225,10 @@ describe('an invalid configuration', () => {
     expect(
       problemsOf({ TEMPORAL_API_KEY: 'key', CERTMAN_TEMPORAL_API_KEY_FILE: file('other-key', 'other') }),
     ).toHaveProperty('TEMPORAL_API_KEY');
+  });
+
+  it('is a required encryption without keys', () => {
+    expect(problemsOf({ CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS: 'true' })).toHaveProperty('CERTMAN_PAYLOAD_KEYS');
   });
 
   it('is a Node.js that verifies no server', () => {
