@@ -14,7 +14,7 @@ export type CertificateState =
 
 /** A Kubernetes condition without lastTransitionTime, which the activity sets. */
 export interface ReportedCondition {
-  readonly type: 'Ready' | 'Renewing' | 'Failing' | 'ExpiryNear';
+  readonly type: 'Ready' | 'Renewing' | 'Failing' | 'ExpiryNear' | 'ObjectWriteFailing';
   readonly status: 'True' | 'False' | 'Unknown';
   /** CamelCase, stable. */
   readonly reason: string;

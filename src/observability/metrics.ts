@@ -53,8 +53,13 @@ export function createMetrics(registry: Registry) {
     ),
     activityFailures: counter(
       'certman_activity_failures_total',
-      'Failed activity attempts, by activity and failure code.',
+      'Failed activity attempts, by activity and failure code; worker/lost: timed out.',
       { activity: [], code: [] },
+    ),
+    objectWriteFailures: counter(
+      'certman_object_write_failures_total',
+      'Evaluations of a certificate in use that could not write its finalizer or CertificateRequest, by failure code.',
+      { code: [] },
     ),
     acmeRequestDuration: histogram(
       'certman_acme_request_duration_seconds',

@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import type { Activities } from '../contract/activities.ts';
+import type { Activities, RequestObservation } from '../contract/activities.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
 type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
@@ -19,6 +19,12 @@ export function createActivityMetricsInterceptor(
       async execute(input, next) {
         const { activityType: activity, attempt } = context.info;
         const start = performance.now();
+        let timedOut = false;
+        context.cancellationSignal.addEventListener('abort', () => {
+          timedOut = hasTimedOut(context);
+          // Of one that hangs, nothing else is seen.
+          if (timedOut) metrics.activityFailures.inc({ activity, code: 'worker/lost' });
+        });
         const observe = (succeeded: boolean): void =>
           metrics.activityDuration.observe(
             { activity, succeeded: String(succeeded) },
@@ -31,10 +37,12 @@ export function createActivityMetricsInterceptor(
           const result = await next(input);
           observe(true);
           if (activity === 'removeFinalizer' && result !== 'kept') recordDecommission(metrics, input.args[1]);
+          if (activity === 'applyCertificateRequest') recordObjectWrite(metrics, result as RequestObservation);
           return result;
         } catch (error) {
           if (error instanceof CancelledFailure) throw error;
           observe(false);
+          if (timedOut) throw error;
           const failure = error instanceof ApplicationFailure ? error : undefined;
           metrics.activityFailures.inc({ activity, code: failure?.type ?? 'internal/unexpected' });
           if (failure?.type?.startsWith('acme/') === true && MAINTENANCE.test(failure.message))
@@ -44,6 +52,15 @@ export function createActivityMetricsInterceptor(
       },
     },
   });
+}
+
+/** Whether Temporal waits no longer for this attempt: it timed out, or (rarely) a person has ended its workflow. */
+function hasTimedOut({ cancellationDetails }: Context): boolean {
+  return cancellationDetails?.timedOut === true || cancellationDetails?.notFound === true;
+}
+
+function recordObjectWrite(metrics: Metrics, { writeError }: RequestObservation): void {
+  if (writeError !== undefined) metrics.objectWriteFailures.inc({ code: writeError.code });
 }
 
 /** Each issuance and each failure is reported with one Event. */

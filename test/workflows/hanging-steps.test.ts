@@ -26,6 +26,13 @@ test('a deletion whose finalizer and status writes hang is blocked, not stuck, a
         record.statusWriteError?.failure.code === 'worker/lost',
     );
     expect(harness.doubles.countOf('revokeCertificates')).toBe(1);
+    for (const activity of ['removeFinalizer', 'reportStatus']) {
+      await eventually(
+        `the time-out of ${activity} is counted`,
+        () => harness.metrics(),
+        (text) => text.includes(`certman_activity_failures_total{activity="${activity}",code="worker/lost"}`),
+      );
+    }
     harness.doubles.override('removeFinalizer', undefined);
     harness.doubles.override('reportStatus', undefined);
     expect(await handle.result()).toMatchObject({ finalizerRemoved: true });

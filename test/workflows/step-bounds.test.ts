@@ -160,8 +160,17 @@ test('a finalizer that cannot be written delays no renewal, is reported, and is 
     expect(recorded).toMatchObject({ state: 'Ready', objectWriteError: { failure: writeError } });
     await leapUntil(harness, view, 'repeated', ({ objectWriteError }) => (objectWriteError?.attempts ?? 0) > 2);
     expect(harness.doubles.reports.at(-1)?.event?.reason).toBe('ObjectWriteFailed');
+    const objectWriteFailing = () =>
+      harness.doubles.reports.at(-1)?.conditions.find(({ type }) => type === 'ObjectWriteFailing');
+    expect(objectWriteFailing()).toMatchObject({ status: 'True', reason: 'KubernetesUnreachable' });
+    expect(await harness.metrics()).toContain('certman_object_write_failures_total{code="kubernetes/unreachable"}');
     harness.doubles.override('applyCertificateRequest', undefined);
     await leapUntil(harness, view, 'written', (record) => record.objectWriteError === undefined);
+    await eventually(
+      'the condition ends',
+      async () => objectWriteFailing(),
+      (condition) => condition?.status === 'False',
+    );
     expect(harness.doubles.issued).toHaveLength(2);
   });
 });

@@ -1,5 +1,10 @@
 import { expiryLevel } from '../../src/certificates/expiry-level.ts';
-import { conditionReason, expiryMessage, failureMessage } from '../../src/certificates/status-messages.ts';
+import {
+  conditionReason,
+  expiryMessage,
+  failureMessage,
+  objectWriteMessage,
+} from '../../src/certificates/status-messages.ts';
 import type { ReportedCondition } from '../../src/certificates/status-report.ts';
 import {
   type BundleRecord,
@@ -17,6 +22,7 @@ export function conditionsFor(record: BundleRecord, now: number): readonly Repor
     renewingCondition(record),
     failingCondition(record),
     expiryCondition(record, now),
+    objectWriteCondition(record),
   ];
 }
 
@@ -71,4 +77,14 @@ function expiryCondition({ certificate, renewBeforeDays, message }: BundleRecord
   const level = expiryLevel(certificate, now, renewBeforeDays);
   if (level === 'far') return condition('ExpiryNear', false, 'NotExpiring', `Valid until ${certificate.notAfter}.`);
   return condition('ExpiryNear', true, conditionReason(level), `${expiryMessage(certificate, now)} ${message}`);
+}
+
+/** Of a certificate in use: the first one waits for both, and `Failing` says why. */
+function objectWriteCondition({ objectWriteError }: BundleRecord): ReportedCondition {
+  if (objectWriteError === undefined) {
+    const none = 'No write of the finalizer or the CertificateRequest is outstanding.';
+    return condition('ObjectWriteFailing', false, 'NoFailure', none);
+  }
+  const { failure } = objectWriteError;
+  return condition('ObjectWriteFailing', true, conditionReason(failure.code), objectWriteMessage(objectWriteError));
 }

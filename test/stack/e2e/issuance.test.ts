@@ -126,6 +126,7 @@ describe('an installed cluster', () => {
           { type: 'Renewing', status: 'False', reason: 'Scheduled' },
           { type: 'Failing', status: 'False', reason: 'NoFailure' },
           { type: 'ExpiryNear', status: 'False', reason: 'NotExpiring' },
+          { type: 'ObjectWriteFailing', status: 'False', reason: 'NoFailure' },
         ],
       },
     });

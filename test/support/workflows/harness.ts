@@ -3,10 +3,13 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { Registry } from 'prom-client';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { type ClusterStatus, clusterObserved, clusterStatus } from '../../../src/contract/cluster-certificates.ts';
 import { clusterMemo } from '../../../src/contract/cluster-memo.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
+import { createActivityMetricsInterceptor } from '../../../src/worker/activity-metrics.ts';
 import type { clusterCertificates } from '../../../workflows/cluster-certificates.ts';
 import type { History } from '../temporal/history-json.ts';
 import { eventually } from '../vitest/eventually.ts';
@@ -16,6 +19,8 @@ export interface WorkflowHarness {
   readonly doubles: ActivityDoubles;
   readonly env: TestWorkflowEnvironment;
   readonly taskQueue: string;
+  /** What the worker counts of its activities, in Prometheus' text format. */
+  metrics(): Promise<string>;
   start(view: ClusterView): Promise<Awaited<ReturnType<typeof startCluster>>>;
   status(view: ClusterView): Promise<ClusterStatus>;
   /**
@@ -43,12 +48,14 @@ export async function withWorkflowHarness<T>(
 ): Promise<T> {
   const taskQueue = `test-${crypto.randomUUID()}`;
   const doubles = new ActivityDoubles(() => env.currentTimeMs());
+  const registry = new Registry();
   const worker = await Worker.create({
     connection: env.nativeConnection,
     ...(env.namespace === undefined ? {} : { namespace: env.namespace }),
     taskQueue,
     workflowBundle,
     activities: doubles.activities(),
+    interceptors: { activity: [createActivityMetricsInterceptor(createMetrics(registry), () => undefined)] },
     dataConverter: { payloadCodecs },
     // As in production: a cancellation reaches an activity with the next heartbeat that is sent.
     maxHeartbeatThrottleInterval: '1 second',
@@ -59,6 +66,7 @@ export async function withWorkflowHarness<T>(
     doubles,
     env,
     taskQueue,
+    metrics: () => registry.metrics(),
     start: (view) => {
       started.push(view);
       return startCluster(env, taskQueue, view);

@@ -1,5 +1,5 @@
 import type { Context } from '@temporalio/activity';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { type ActivityCancellationDetails, ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../src/observability/metrics.ts';
@@ -16,8 +16,11 @@ function setUp() {
     args: unknown[],
     next: () => Promise<unknown>,
     attempt = 1,
+    cancellation: { readonly signal?: AbortSignal; readonly details?: Partial<ActivityCancellationDetails> } = {},
   ): Promise<unknown> => {
-    const { inbound } = observe({ info: { activityType: activity, attempt } } as Context);
+    const { signal: cancellationSignal = new AbortController().signal, details: cancellationDetails } = cancellation;
+    const info = { activityType: activity, attempt };
+    const { inbound } = observe({ info, cancellationSignal, cancellationDetails } as Context);
     return await inbound?.execute?.({ args, headers: {} }, next);
   };
   return { registry, run, issued: () => issued, read: () => registry.metrics() };
@@ -46,6 +49,32 @@ describe('an intercepted activity', () => {
     const text = await read();
     expect(text).toContain('certman_activity_duration_seconds_count{activity="placeOrder",succeeded="true"} 1');
     expect(text).toContain('certman_activity_failures_total{activity="placeOrder",code="acme/rateLimited"} 1');
+  });
+
+  it.each([
+    ['hangs', () => new Promise<never>(() => undefined)],
+    ['ends as cancelled', () => Promise.reject(new CancelledFailure('TIMED_OUT'))],
+    ['fails for this reason', () => Promise.reject(new Error('aborted'))],
+  ])('is counted once as lost when it times out and then %s', async (_what, end) => {
+    const { run, read } = setUp();
+    const cancelled = new AbortController();
+    const details = { notFound: true };
+    const timeOut = async (): Promise<unknown> => {
+      cancelled.abort();
+      return await end();
+    };
+    void run('placeOrder', [], timeOut, 1, { signal: cancelled.signal, details }).catch(() => undefined);
+    await new Promise(setImmediate);
+    const counted = (await read()).match(/^certman_activity_failures_total\{.*$/gm);
+    expect(counted).toEqual(['certman_activity_failures_total{activity="placeOrder",code="worker/lost"} 1']);
+  });
+
+  it('is counted when it evaluated a certificate, but could not write its objects', async () => {
+    const { run, read } = setUp();
+    await run('applyCertificateRequest', [], () => Promise.resolve({}));
+    const writeError = { code: 'kubernetes/unreachable', message: 'no', retry: 'transient' };
+    await run('applyCertificateRequest', [], () => Promise.resolve({ writeError }));
+    expect(await read()).toContain('certman_object_write_failures_total{code="kubernetes/unreachable"} 1');
   });
 
   it('is not a failure when it is cancelled', async () => {

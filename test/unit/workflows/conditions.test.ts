@@ -123,6 +123,17 @@ describe('Renewing', () => {
   });
 });
 
+test('ObjectWriteFailing says why the finalizer or the request is not up to date', () => {
+  expect(condition(recordOf(READY), 'ObjectWriteFailing')).toMatchObject({ status: 'False', reason: 'NoFailure' });
+  const failure = { code: 'kubernetes/unreachable', message: 'failed calling webhook', retry: 'transient' } as const;
+  const objectWriteError = { failure, attempts: 2, nextAttempt: NEXT_ATTEMPT };
+  expect(condition(recordOf(READY, { objectWriteError }), 'ObjectWriteFailing')).toMatchObject({
+    status: 'True',
+    reason: 'KubernetesUnreachable',
+    message: expect.stringContaining(`failed calling webhook It is written again at ${NEXT_ATTEMPT}.`) as string,
+  });
+});
+
 describe('ExpiryNear', () => {
   const expiring = (daysLeft: number, change: Partial<BundleFacts> = {}) => {
     const at = (days: number) => new Date(NOW + days * 86_400_000).toISOString();
