@@ -18,9 +18,13 @@ export type AcmeDirectory = z.infer<typeof directorySchema>;
 
 const MAX_AGE_MS = 3_600_000;
 
+/** A copy that is out of date by more is used only where a fetch has failed. */
+const MAX_STALE_MS = 24 * 3_600_000;
+
 /**
- * Returns a CA's directory, fetched at most once an hour. While a fetch fails the stale copy is used; without one the
- * call throws CertmanError `acme/unreachable`, `acme/serverError`, …
+ * Returns a CA's directory. A copy of more than an hour is used at once, for up to a day, while the next one is fetched: a CA
+ * that does not answer delays no call. While a fetch fails, any copy is used; without one the call throws CertmanError
+ * `acme/unreachable`, `acme/serverError`, …
  */
 export function cachedDirectory(transport: AcmeTransport, url: string): () => Promise<AcmeDirectory> {
   const cache = new LRUCache<string, AcmeDirectory>({
@@ -33,7 +37,7 @@ export function cachedDirectory(transport: AcmeTransport, url: string): () => Pr
       return fetchDirectory(transport, url);
     },
   });
-  return () => cache.forceFetch(url);
+  return () => cache.forceFetch(url, { allowStale: cache.getRemainingTTL(url) > -MAX_STALE_MS });
 }
 
 async function fetchDirectory(transport: AcmeTransport, url: string): Promise<AcmeDirectory> {

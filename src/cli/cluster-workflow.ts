@@ -1,10 +1,14 @@
 import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { loadSettings } from '../configuration/load-configuration.ts';
 import { identityOfWorkflow, workflowIdPrefixes } from '../contract/ids.ts';
+import { listExecutions } from '../controller/cluster-workflow-client.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import type { ClusterName } from './arguments.ts';
 import { withTemporal } from './temporal-client.ts';
+
+/** Of one page of a list of workflows. */
+export const PAGE_TIMEOUT_MS = 20_000;
 
 /** Visibility query for the running workflows of all clusters and standalone CertificateRequests, or of one name. */
 export function runningClustersQuery(managementCluster: string, named?: ClusterName): string {
@@ -21,7 +25,7 @@ export async function findClusterWorkflow(
 ): Promise<WorkflowHandle | undefined> {
   const found: { readonly workflowId: string; readonly rank: number; readonly at: number }[] = [];
   const query = runningClustersQuery(managementCluster, named);
-  for await (const execution of withTolerantMemos(client).workflow.list({ query })) {
+  for await (const execution of listExecutions(withTolerantMemos(client), { query }, PAGE_TIMEOUT_MS)) {
     const identity = identityOfWorkflow(managementCluster, execution);
     if (identity?.name !== named.name) continue;
     const { workflowId, startTime } = execution;

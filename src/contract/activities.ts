@@ -155,6 +155,8 @@ export interface PropagationActivities {
 export interface ApplyCertificateRequestInput {
   readonly cluster: ClusterView;
   readonly bundle: BundleView;
+  /** Of the bundle's CertificateRequest as last observed: none other is written to unseen. */
+  readonly requestUid?: string;
 }
 
 /** Input of `reportStatus`. */

@@ -3,8 +3,8 @@ import type { ClusterRef } from '../clusters/cluster-identity.ts';
 import { dependencyChanged } from '../contract/cluster-certificates.ts';
 import { pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
-import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
-import { DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
+import { KeyedRateLimiter, type RateLimit } from '../rate-limit/gcra.ts';
+import { DEPENDENCY_SIGNALS_PER_CLUSTER, DRIFT_SIGNALS_PER_CLUSTER } from '../rate-limit/limits.ts';
 import { type ClusterWorkflowClient, SignalRejected } from './cluster-workflow-client.ts';
 import { keyOf, type NamespacedName } from './controller-cache.ts';
 import { recordWarning } from './event-recorder.ts';
@@ -22,12 +22,22 @@ export interface ClusterSignallerOptions {
   readonly signal: AbortSignal;
 }
 
-/** Signals the workflows of clusters to re-evaluate: one signal to a cluster at a time, and drift at a limited rate. */
+/** Signals of one cause, at a limited rate for each cluster. */
+interface LimitedSignals {
+  readonly limiter: KeyedRateLimiter;
+  /** By uid: the delayed signal of a cluster. */
+  readonly delayed: Map<string, Promise<void>>;
+}
+
+function limitedSignals(limit: RateLimit): LimitedSignals {
+  return { limiter: new KeyedRateLimiter(limit), delayed: new Map() };
+}
+
+/** Signals the workflows of clusters to re-evaluate: one signal to a cluster at a time, and changes at a limited rate. */
 export class ClusterSignaller {
   readonly #options: ClusterSignallerOptions;
-  readonly #rateLimiter = new KeyedRateLimiter(DRIFT_SIGNALS_PER_CLUSTER);
-  /** By uid: the delayed signal of a cluster, which covers further drift. */
-  readonly #delayed = new Map<string, Promise<void>>();
+  readonly #driftSignals = limitedSignals(DRIFT_SIGNALS_PER_CLUSTER);
+  readonly #dependencySignals = limitedSignals(DEPENDENCY_SIGNALS_PER_CLUSTER);
   /** By uid: what a cluster is still to be signalled, since Temporal refused it. */
   readonly #refused = new Map<string, { readonly cluster: ClusterRef; readonly what: string }>();
 
@@ -35,15 +45,25 @@ export class ClusterSignaller {
     this.#options = options;
   }
 
-  /** Signals those of the clusters that are served. */
+  /** Signals those of the clusters that are served, each at a limited rate. */
   async dependencyChanged(clusters: readonly CachedCluster[], what: string): Promise<void> {
-    const served = clusters.filter((cluster) => cluster.served && cluster.gate !== 'handsOff');
-    await Promise.all(served.map((cluster) => this.reevaluate(cluster, what)));
+    const { logger } = this.#options;
+    await Promise.all(
+      clusters.map((cluster) =>
+        this.#limit(this.#dependencySignals, cluster, what, () => {
+          logger.warn({ cluster: keyOf(cluster), what }, 'What a cluster depends on keeps changing');
+        }),
+      ),
+    );
   }
 
   /** As {@link dependencyChanged}, for a change by another field manager to what certman manages. */
   async drifted(clusters: readonly CachedCluster[], what: string, manager?: string): Promise<void> {
-    await Promise.all(clusters.map((cluster) => this.#limitDrift(cluster, what, manager)));
+    await Promise.all(
+      clusters.map((cluster) =>
+        this.#limit(this.#driftSignals, cluster, what, () => this.#reportConflict(cluster, what, manager)),
+      ),
+    );
   }
 
   /** A rejected signal is kept for {@link retryRefused}. */
@@ -94,16 +114,30 @@ export class ClusterSignaller {
     }
   }
 
-  async #limitDrift(cluster: CachedCluster, what: string, manager?: string): Promise<void> {
-    const waitMs = this.#rateLimiter.tryAcquire(cluster.uid, performance.now());
-    if (waitMs === 0) return await this.dependencyChanged([cluster], what);
-    const delayed = this.#delayed.get(cluster.uid) ?? this.#driftedLater(cluster, what, manager, waitMs);
-    this.#delayed.set(cluster.uid, delayed);
-    await delayed;
+  /** @param onDelay called when the rate is exceeded; what changes until the delayed signal is covered by it. */
+  async #limit(
+    signals: LimitedSignals,
+    cluster: CachedCluster,
+    what: string,
+    onDelay: () => Promise<void> | void,
+  ): Promise<void> {
+    if (!cluster.served || cluster.gate === 'handsOff') return;
+    const { limiter, delayed } = signals;
+    const waitMs = limiter.tryAcquire(cluster.uid, performance.now());
+    if (waitMs === 0) return await this.reevaluate(cluster, what);
+    const signalLater = async (): Promise<void> => {
+      await onDelay();
+      await pause(waitMs, this.#options.signal);
+      delayed.delete(cluster.uid);
+      await this.#limit(signals, cluster, what, onDelay);
+    };
+    const pending = delayed.get(cluster.uid) ?? signalLater();
+    delayed.set(cluster.uid, pending);
+    await pending;
   }
 
-  async #driftedLater(cluster: CachedCluster, what: string, manager = 'unknown', waitMs: number): Promise<void> {
-    const { logger, signal } = this.#options;
+  async #reportConflict(cluster: CachedCluster, what: string, manager = 'unknown'): Promise<void> {
+    const { logger } = this.#options;
     logger.warn({ cluster: keyOf(cluster), what, fieldManager: manager }, 'Another program keeps undoing repairs');
     await recordWarning(
       this.#options,
@@ -111,8 +145,5 @@ export class ClusterSignaller {
       'FieldManagerConflict',
       `Another program (field manager ${manager}) keeps changing what certman manages. ${what} Until that ends, certman repairs it every two minutes only: make sure that nothing else manages these certificates.`,
     );
-    await pause(waitMs, signal);
-    this.#delayed.delete(cluster.uid);
-    await this.#limitDrift(cluster, what, manager);
   }
 }

@@ -1,6 +1,8 @@
 import { conditionReason } from '../certificates/status-messages.ts';
 import { type FailureCode, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
+import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
+import { STUCK_CLUSTER_ROUNDS } from '../rate-limit/limits.ts';
 import type { ControllerContext } from './controller-context.ts';
 
 /** Visibility is about a second behind: a second pass finds the clusters that began to wait before the change. */
@@ -25,7 +27,7 @@ const DEPENDENCIES = {
 
 /** Signals to the clusters that wait or fail. */
 export interface StuckClusterSignals {
-  /** Of a change that may affect all of them. Changes that arrive while a round waits share it. */
+  /** Of a change that may affect all of them, at a limited rate. Changes that arrive while a round waits share it. */
   readonly signalAll: (what: string) => Promise<void>;
   /** Once, after a list without a position, which does not show what changed before it. */
   readonly signalWaitingFor: (dependency: keyof typeof DEPENDENCIES) => Promise<void>;
@@ -39,9 +41,12 @@ export function stuckClusterSignals(context: ControllerContext): StuckClusterSig
   let nextRound: Promise<void> | undefined;
   /** Aborted to end the running round without its second pass. */
   let superseded = new AbortController();
+  const rounds = new KeyedRateLimiter(STUCK_CLUSTER_ROUNDS);
+  const useRound = (): number => rounds.tryAcquire('', performance.now());
 
   const runRound = async (what: string, previous: Promise<void>): Promise<void> => {
     await previous;
+    for (let waitMs = useRound(); waitMs > 0; waitMs = useRound()) await pause(waitMs, signal);
     nextRound = undefined;
     superseded = new AbortController();
     const aborted = AbortSignal.any([signal, superseded.signal]);

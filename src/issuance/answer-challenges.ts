@@ -31,6 +31,8 @@ async function answer(ca: AcmeClient, challenge: PendingChallenge): Promise<void
   try {
     await answerChallenge(ca, challenge.challengeUrl);
   } catch (error) {
+    // Boulder: it validates the challenge already, which it shows as pending meanwhile.
+    if (error instanceof AcmeProblemError && error.status === 409) return;
     // Some CAs reject a second answer; the challenge's status shows whether this was one.
     const mayBeAnswered = error instanceof AcmeProblemError && error.code === 'acme/malformed';
     if (!mayBeAnswered || (await unansweredChallenges(ca, [challenge])).length > 0) throw error;

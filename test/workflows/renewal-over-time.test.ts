@@ -50,6 +50,41 @@ test('after 45 days asleep a 90-day certificate is renewed, once, within a day o
   });
 });
 
+test('a certificate whose validity lies ahead is Ready once it begins', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    const now = await harness.env.currentTimeMs();
+    const at = (days: number): string => new Date(now + days * DAY_MS).toISOString();
+    harness.doubles.secrets.set('primary-cert', {
+      kind: 'valid',
+      certificate: {
+        serialNumber: '7',
+        issuerName: 'Test CA',
+        notBefore: at(2),
+        notAfter: at(92),
+        dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'],
+        fingerprint: 'f',
+      },
+    });
+    const shown = () =>
+      harness.doubles.reports.map(({ conditions }) => conditions.find(({ type }) => type === 'Ready')?.reason);
+    await harness.start(view);
+    await eventually(
+      'its status is written',
+      async () => shown(),
+      (reasons) => reasons.length === 1,
+    );
+    await harness.advanceTime(3 * DAY_MS);
+    await eventually(
+      'its status is written again',
+      async () => shown(),
+      (reasons) => reasons.length === 2,
+    );
+    expect(shown()).toEqual(['NotYetValid', 'Issued']);
+    expect(harness.doubles.issued).toHaveLength(0);
+  });
+});
+
 test('a failing renewal is retried after 1, 10, 100 minutes and then daily, while the certificate stays Ready', async () => {
   await withHarness(async (harness) => {
     const view = clusterView();

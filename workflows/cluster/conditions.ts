@@ -40,9 +40,17 @@ function readyCondition(record: BundleRecord, now: number): ReportedCondition {
   // The certificate may be revoked already.
   if (state === 'Decommissioning') return condition('Ready', false, 'Decommissioning', message);
   if (certificate === undefined) return condition('Ready', false, reasonOf(record), message);
-  const { serialNumber, issuerName, notAfter } = certificate;
+  const { serialNumber, issuerName, notBefore, notAfter } = certificate;
   if (Date.parse(notAfter) <= now) {
     return condition('Ready', false, 'Expired', `${expiryMessage(certificate, now)} ${message}`);
+  }
+  if (Date.parse(notBefore) > now) {
+    return condition(
+      'Ready',
+      false,
+      'NotYetValid',
+      `Certificate ${serialNumber} by ${issuerName} is valid from ${notBefore}.`,
+    );
   }
   const issued = `Certificate ${serialNumber} by ${issuerName} is valid until ${notAfter}.`;
   return condition('Ready', true, 'Issued', issued);

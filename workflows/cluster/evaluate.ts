@@ -13,7 +13,7 @@ import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.t
 import type { Bundle, OrderableView } from './bundle.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
 import { orderCertificate, rateLimitFailure, readyMessage, termsOf } from './order.ts';
-import { initialWake, NOW, ON_CHANGE, sleepUntil, sooner, type Wake } from './sleep-until.ts';
+import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
 
 /** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
 export async function runBundle(bundle: Bundle): Promise<void> {
@@ -52,7 +52,8 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   let caHost: string | undefined;
   try {
     const notBefore = notBeforeOf(bundle, view);
-    const observation = await applyCertificateRequest({ cluster: cluster.view, bundle: view });
+    const { requestUid } = bundle.record;
+    const observation = await applyCertificateRequest({ cluster: cluster.view, bundle: view, requestUid });
     ({ caHost } = observation);
     if (names.kind === 'invalid') {
       const { code, message } = names;
@@ -145,5 +146,5 @@ async function waitForRenewal(
       message: objectWriteMessage(objectWriteError),
     },
   );
-  return sooner(until, objectWriteError);
+  return readyWake(bundle.record, until);
 }

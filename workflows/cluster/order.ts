@@ -13,7 +13,7 @@ import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
 import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
-import { sooner, type Wake } from './sleep-until.ts';
+import { readyWake, type Wake } from './sleep-until.ts';
 
 /** Orders by a child workflow, and records the certificate once it is in its Secret. */
 export async function orderCertificate(
@@ -143,7 +143,7 @@ async function recordIssued(
       message: `Certificate ${certificate.serialNumber} by ${certificate.issuerName} for ${describeNames(certificate.dnsNames)} is in Secret ${view.secretName}, valid until ${certificate.notAfter}.`,
     },
   );
-  return sooner(renewal.at, bundle.record.objectWriteError);
+  return readyWake(bundle.record, renewal.at);
 }
 
 /** What the renewal time depends on, besides the certificate. */

@@ -1,9 +1,8 @@
 import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { nextExpiryLevelChange } from '../../src/certificates/expiry-level.ts';
-import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
 import { expiryMessage } from '../../src/certificates/status-messages.ts';
 import { isRelocating } from '../../src/clusters/gate.ts';
-import { nextAttemptOf } from '../../src/contract/bundle-record.ts';
+import { type BundleFacts, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import type { Bundle } from './bundle.ts';
 import type { Changes, SleepTimer } from './changes.ts';
 
@@ -18,14 +17,19 @@ export const ON_CHANGE: Wake = Number.POSITIVE_INFINITY;
 
 /** The first wake of a run: a bundle that slept when the previous run ended sleeps on. */
 export function initialWake({ record }: Bundle): Wake {
-  if (record.state === 'Ready') return sooner(Date.parse(record.renewalTime), record.objectWriteError);
+  if (record.state === 'Ready') return readyWake(record, Date.parse(record.renewalTime));
   const at = nextAttemptOf(record);
   return at === undefined ? NOW : Date.parse(at);
 }
 
-/** @param retry of a write that an evaluation repeats. */
-export function sooner(wake: Wake, retry: ScheduledRetry | undefined): Wake {
-  return retry === undefined ? wake : Math.min(wake, Date.parse(retry.nextAttempt));
+/** The renewal, or sooner: when the certificate becomes valid, or when a write is due that an evaluation repeats. */
+export function readyWake({ certificate, objectWriteError }: BundleFacts, renewal: Wake): Wake {
+  const validFrom = certificate === undefined ? 0 : Date.parse(certificate.notBefore);
+  return Math.min(
+    renewal,
+    validFrom > Date.now() ? validFrom : ON_CHANGE,
+    objectWriteError === undefined ? ON_CHANGE : Date.parse(objectWriteError.nextAttempt),
+  );
 }
 
 /** Sleeps until `wake` or a change after the count `seen`. While a renewal is prevented, reports new expiry levels. */

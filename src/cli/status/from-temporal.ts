@@ -4,9 +4,10 @@ import { nextAttemptOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
 import { identityOfWorkflow, issuanceWorkflowId } from '../../contract/ids.ts';
 import { CertExpiry, CertIssuer, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
+import { listExecutions } from '../../controller/cluster-workflow-client.ts';
 import { withTolerantMemos } from '../../payloads/data-converter.ts';
 import type { ClusterName } from '../arguments.ts';
-import { findClusterWorkflow, runningClustersQuery } from '../cluster-workflow.ts';
+import { findClusterWorkflow, PAGE_TIMEOUT_MS, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
 import {
   type CertificateRow,
@@ -22,7 +23,8 @@ const PAGE_SIZE = 1_000;
 export async function fleetFromTemporal(client: Client, managementCluster: string): Promise<FleetReport> {
   const clusters: FleetRow[] = [];
   const query = runningClustersQuery(managementCluster);
-  for await (const execution of withTolerantMemos(client).workflow.list({ query, pageSize: PAGE_SIZE })) {
+  const executions = listExecutions(withTolerantMemos(client), { query, pageSize: PAGE_SIZE }, PAGE_TIMEOUT_MS);
+  for await (const execution of executions) {
     const cluster = identityOfWorkflow(managementCluster, execution);
     if (cluster === undefined) continue;
     const attributes = execution.typedSearchAttributes;

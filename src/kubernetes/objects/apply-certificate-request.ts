@@ -25,17 +25,19 @@ export interface ManagementClusterAccess {
 }
 
 /**
- * Brings finalizer, CertificateRequest and Secret ownership into the desired state; as a rule one write and two reads.
+ * Brings finalizer, CertificateRequest and Secret ownership into the desired state; as a rule one write and two
+ * reads.
  * With a certificate in the Secret, a finalizer or request that cannot be written is a `writeError` of the result.
  * @throws CertmanError `kubernetes/secretBroken`, `kubernetes/ownedByOther`, `configuration/invalid`: do not order.
  */
 export async function applyCertificateRequest(
   access: ManagementClusterAccess,
-  { cluster, bundle }: ApplyCertificateRequestInput,
+  input: ApplyCertificateRequestInput,
 ): Promise<RequestObservation> {
+  const { cluster, bundle } = input;
   const { kubernetes } = access;
   const { namespace } = cluster.identity;
-  const { object, writeError } = await ensureRequest(access, { cluster, bundle });
+  const { object, writeError } = await ensureRequest(access, input);
   access.requestStatus.cache(object);
   const { name, uid, renewBeforeDays, acmeServer, serialNumber } = observeRequest(object);
   const request = { namespace, name, uid };
@@ -61,7 +63,7 @@ export async function applyCertificateRequest(
 /** The bundle's CertificateRequest: the user's own, which gets only the finalizer, or the one applied for a cluster. */
 async function ensureRequest(
   { kubernetes, settings, bundleStatus }: ManagementClusterAccess,
-  { cluster, bundle }: ApplyCertificateRequestInput,
+  { cluster, bundle, requestUid }: ApplyCertificateRequestInput,
 ): Promise<ReadObject> {
   const { identity } = cluster;
   if (isStandalone(identity)) return await ensureFinalizer(kubernetes, identity);
@@ -80,7 +82,7 @@ async function ensureRequest(
   // Even when the view has the finalizer: it may have been removed since.
   const finalizer = await ensureFinalizer(kubernetes, identity);
   bundleStatus.cache(finalizer.object);
-  request ??= await ensureCertificateRequest(kubernetes, cluster, bundle, email).catch(readInstead);
+  request ??= await ensureCertificateRequest(kubernetes, { cluster, bundle, requestUid }, email).catch(readInstead);
   return { object: request, writeError: finalizer.writeError ?? writeError };
 }
 

@@ -1,8 +1,10 @@
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
-import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
+import type { ClusterView } from '../../clusters/cluster-view.ts';
+import type { ApplyCertificateRequestInput } from '../../contract/activities.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
+import { retryOnConflict } from '../api/retry-on-conflict.ts';
 import {
   buildCertificateRequest,
   clusterOwnersOf,
@@ -20,24 +22,48 @@ const GARBAGE_COLLECTOR_FINALIZERS = new Set(['foregroundDeletion', 'orphan']);
 const GARBAGE_COLLECTOR_RETRY_MS = 500;
 
 /**
- * Creates or corrects a CertificateRequest, never another cluster's; one request as a rule. If it is being deleted, it
- * is released and created anew; its Secrets stay.
+ * Creates or corrects a CertificateRequest, never another cluster's; one request as a rule. Writes only to the object of
+ * `requestUid`, or to one that it has read: what has taken its place since may be a successor's. If it is being deleted,
+ * it is released and created anew; its Secrets stay.
  * @throws CertmanError `kubernetes/ownedByOther`: another's request, or another's finalizer delays its deletion;
- * `kubernetes/conflict`: the garbage collector delays it.
+ * `kubernetes/conflict`: the garbage collector delays it, or it keeps being replaced.
  */
 export async function ensureCertificateRequest(
   kubernetes: KubernetesApi,
-  cluster: ClusterView,
-  bundle: BundleView,
+  { cluster, bundle, requestUid }: ApplyCertificateRequestInput,
   email: string,
 ): Promise<KubernetesObject> {
   const desired = buildCertificateRequest(cluster, bundle, email);
+  let knownUid = requestUid;
   for (let attempt = 1; ; attempt += 1) {
-    const request = await applyUnlessForeign(kubernetes, cluster, desired);
+    const request = await retryOnConflict(MAX_ATTEMPTS, async () => {
+      const uid = knownUid ?? (await readRequestUid(kubernetes, cluster, desired));
+      knownUid = undefined;
+      return await applyUnlessForeign(kubernetes, cluster, { ...desired, metadata: { ...desired.metadata, uid } });
+    });
     if (request.metadata.deletionTimestamp === undefined) return request;
     await releaseRequest(kubernetes, cluster, request, bundle.secretName);
     if (attempt >= MAX_ATTEMPTS) throw deletionDelayedError(request, cluster.identity);
   }
+}
+
+/** @returns undefined when there is none: an apply creates it. @throws CertmanError `kubernetes/ownedByOther`. */
+async function readRequestUid(
+  kubernetes: KubernetesApi,
+  { identity }: ClusterView,
+  desired: KubernetesObject,
+): Promise<string | undefined> {
+  const found = await kubernetes.get(CERTIFICATE_REQUESTS, desired.metadata);
+  if (found !== undefined) throwIfForeign(found, identity);
+  return found?.metadata.uid;
+}
+
+/** A leftover of an earlier cluster of the same name, which is being deleted, is none. */
+function throwIfForeign({ metadata }: KubernetesObject, identity: ClusterIdentity): void {
+  const ownership = requestOwnershipOf(metadata, identity);
+  if (ownership.kind !== 'foreign') return;
+  if (metadata.deletionTimestamp !== undefined && ownership.owner.name === identity.name) return;
+  throw foreignRequestError(metadata, ownership.owner, identity);
 }
 
 /** @returns the request; if being deleted, it is this cluster's or a leftover of an earlier one of the same name. */
@@ -53,12 +79,8 @@ async function applyUnlessForeign(
     if (!isFailure(error, 'kubernetes/invalid')) throw error;
     const found = await kubernetes.get(CERTIFICATE_REQUESTS, desired.metadata);
     if (found === undefined) throw error;
-    const ownership = requestOwnershipOf(found.metadata, identity);
-    const deleting = found.metadata.deletionTimestamp !== undefined;
-    if (ownership.kind === 'foreign' && !(deleting && ownership.owner.name === identity.name)) {
-      throw foreignRequestError(found.metadata, ownership.owner, identity);
-    }
-    if (!deleting) throw error;
+    throwIfForeign(found, identity);
+    if (found.metadata.deletionTimestamp === undefined) throw error;
     return found;
   }
 }

@@ -77,6 +77,27 @@ describe('what a certificate depends on', () => {
     await expectNext('The CertificateRequest c1-primary is being deleted.');
   });
 
+  test('that keeps changing causes signals at a limited rate', async () => {
+    const run = await harness().startController();
+    const cluster = await createCluster(managementCluster());
+    const { namespace } = cluster;
+    await run.untilReceived(cluster, ['observed']);
+    const key = { namespace, name: 'aws' };
+    await managementCluster().admin.create(SECRETS, { metadata: key, stringData: { aws_access_key_id: 'a' } });
+    const start = performance.now();
+    for (let count = 1; count < 20; count += 1) {
+      const changed = await managementCluster().admin.patch(SECRETS, key, [
+        { op: 'add', path: '/data/count', value: btoa(String(count)) },
+      ]);
+      if (changed !== undefined) await run.untilHandled(changed);
+    }
+    await run.untilReceived(cluster, ['observed', ...Array<string>(5).fill('The credentials Secret aws changed.')]);
+    expect(run.logs.some((line) => line.startsWith('What a cluster depends on keeps changing'))).toBe(true);
+    // Five at once, and then one every two minutes.
+    const allowed = 5 + Math.floor((performance.now() - start) / 120_000);
+    expect((await run.receivedSignals(cluster))?.length).toBeLessThanOrEqual(1 + allowed);
+  });
+
   test('is signalled once to each cluster that waits or fails when it is the account, in two passes', async () => {
     const operatorNamespace = await managementCluster().namespace();
     const key = { namespace: operatorNamespace, name: 'lets-encrypt-account' };

@@ -69,6 +69,22 @@ describe('answering challenges', () => {
     expect((await issuance().placeOrder(order.orderUrl)).challenges).toEqual([]);
   });
 
+  it('that the CA validates already does not fail, although Boulder refuses the second answer', async () => {
+    const { activities, lab } = issuance();
+    const order = await issuance().placeOrder();
+    await Promise.all(
+      order.challenges.map(({ challengeUrl }) => lab.source.withClient((ca) => answerChallenge(ca, challengeUrl))),
+    );
+    const problem = { type: 'urn:ietf:params:acme:error:conflict', detail: 'Authorization is being validated' };
+    const conflict = lab.proxy.inject({
+      when: isRequestFor('challenge'),
+      fault: { kind: 'answer', status: 409, headers: { 'content-type': 'application/problem+json' }, body: problem },
+    });
+    await runAcmeActivity(activities, 'answerChallenges', order);
+    expect(conflict.hits()).toBe(order.challenges.length);
+    conflict.remove();
+  });
+
   it('answers after a crash only the unanswered ones', async () => {
     const order = await issuance().placeOrder();
     await answerTheFirst(order);

@@ -157,6 +157,38 @@ describe('applyCertificateRequest', () => {
     expect((await getRequest(view))?.metadata.ownerReferences).toEqual(owners);
   });
 
+  test('writes to the request that it knows by uid, and to none that a successor has put in its place', async () => {
+    const { view } = await managementCluster().cluster();
+    const { request } = await apply(view);
+    const known = (input = { cluster: view, bundle, requestUid: request.uid }) =>
+      runActivity((one) => activities().applyCertificateRequest(one), input);
+    expect((await known()).request.uid).toBe(request.uid);
+    const before = await getRequest(view);
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
+    const again = await known();
+    expect(again.request.uid).not.toBe(request.uid);
+
+    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      { op: 'remove', path: '/metadata/finalizers' },
+    ]);
+    await managementCluster().admin.delete(CERTIFICATE_REQUESTS, requestKey(view));
+    const successor = await createClusterDeployment(managementCluster().admin, view.identity.namespace, 'c1y');
+    // Without `controller`, the API server would let a second owner in.
+    const owner = { apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1y' };
+    await managementCluster().admin.create(CERTIFICATE_REQUESTS, {
+      metadata: { ...requestKey(view), ownerReferences: [{ ...owner, uid: successor.metadata.uid }] },
+      spec: before?.['spec'],
+    });
+    const theirs = await getRequest(view);
+    for (const attempt of [known, () => apply(view)]) {
+      expect(await failureOf(attempt())).toMatchObject({ code: 'kubernetes/ownedByOther' });
+    }
+    expect((await getRequest(view))?.metadata).toEqual(theirs?.metadata);
+  });
+
   test('creates a deleted request anew', async () => {
     const { view } = await managementCluster().cluster();
     const first = await apply(view);

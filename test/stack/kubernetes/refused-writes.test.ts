@@ -157,7 +157,7 @@ describe('through a proxy', () => {
     ]);
     injectOn(`/${CERTIFICATE_REQUESTS.plural}/`, 'PATCH', forbidden);
     expect(await failureOf(apply(view, kubernetesActivities(proxied.api)))).toMatchObject({
-      code: 'kubernetes/forbidden',
+      code: 'kubernetes/ownedByOther',
     });
   });
 

@@ -35,7 +35,34 @@ describe('the directory', () => {
     for (const count of [2, 3, 4, 4]) {
       expect(await directory()).toEqual(DIRECTORY);
       expect(fetched()).toBe(count);
+      await Promise.resolve();
     }
+  });
+
+  it('that does not answer delays no call for a day after its copy went out of date', async () => {
+    const clock = holdPerformanceClock();
+    const hanging: PromiseWithResolvers<unknown>[] = [];
+    let fetched = 0;
+    const send = () => {
+      fetched += 1;
+      if (fetched === 1) return Promise.resolve({ status: 200, headers: {}, data: DIRECTORY });
+      hanging.push(Promise.withResolvers());
+      return hanging.at(-1)?.promise;
+    };
+    const directory = cachedDirectory({ send } as unknown as AcmeTransport, 'https://ca.example/dir');
+    await directory();
+    clock.advance(HOUR_MS + 1);
+    expect(await Promise.all([directory(), directory()])).toEqual([DIRECTORY, DIRECTORY]);
+    expect(fetched).toBe(2);
+    clock.advance(24 * HOUR_MS);
+    let returned = false;
+    const late = directory().finally(() => {
+      returned = true;
+    });
+    await new Promise(setImmediate);
+    expect(returned).toBe(false);
+    hanging[0]?.reject(new Error('no answer within 30 s'));
+    expect(await late).toEqual(DIRECTORY);
   });
 
   it('whose first fetch fails is an error, and is fetched again', async () => {

@@ -98,6 +98,16 @@ describe('Ready', () => {
     });
   });
 
+  test('is False while the validity of the certificate lies ahead, and says from when it is valid', () => {
+    const ahead = { ...CERTIFICATE, notBefore: '2026-02-01T00:00:01Z' };
+    const state = { state: 'Ready', certificate: ahead, renewalTime: RENEWAL_TIME } as const;
+    expect(condition(recordOf(state), 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'NotYetValid',
+      message: expect.stringContaining('is valid from 2026-02-01T00:00:01Z') as string,
+    });
+  });
+
   test('is False with the reason of the failure where there is no certificate', () => {
     expect(condition(recordOf(failing()), 'Ready')).toMatchObject({
       status: 'False',
