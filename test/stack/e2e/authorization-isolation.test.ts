@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { NAMESPACES, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { ADOPT_ANNOTATION } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { createDouble } from '../../support/dns/hosted-zones.ts';
@@ -77,7 +78,7 @@ test('a second request for the same names verifies its own TXT records and answe
   for (const request of [first, second]) await expectDecommissioned(lab(), request);
 });
 
-test('deleting a request does not revoke a foreign certificate in its Secret without the matching key', async () => {
+test('deleting a request does not revoke a foreign certificate in a Secret that it adopted without the matching key', async () => {
   const cluster = await createCluster(lab(), 'victim');
   const { serialNumber } = await waitUntilCertified(lab(), cluster);
   const data = (await getSecret(lab(), cluster))?.['data'] as Readonly<Record<string, string>>;
@@ -88,7 +89,7 @@ test('deleting a request does not revoke a foreign certificate in its Secret wit
     // trigger another attempt during the deletion.
     await lab().kubernetes.create(NAMESPACES, { metadata: { name } });
     await lab().kubernetes.create(SECRETS, {
-      metadata: { namespace: name, name: `${name}-cert` },
+      metadata: { namespace: name, name: `${name}-cert`, annotations: { [ADOPT_ANNOTATION]: name } },
       type: 'kubernetes.io/tls',
       data: { 'tls.crt': data['tls.crt'], 'tls.key': Buffer.from(keyPem).toString('base64') },
     });
