@@ -1,6 +1,7 @@
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { parseAccount, type StoredAccount } from './account.ts';
 import { AcmeClient } from './client.ts';
+import { caNameOf } from './directory.ts';
 import { type AcmeSession, createSession, type RequestObserver } from './session.ts';
 import { AcmeTransport, type TransportOptions } from './transport.ts';
 
@@ -49,10 +50,10 @@ export class AcmeClientSource {
     }
   }
 
-  /** Host of the directory that an order would go to now; undefined without a usable account. */
+  /** Name (`caNameOf`) of the CA that an order would go to now; undefined without a usable account. */
   async caHost(): Promise<string | undefined> {
     try {
-      return new URL((await this.#session()).account.directoryUrl).host;
+      return caNameOf((await this.#session()).account.directoryUrl);
     } catch (error) {
       if (error instanceof CertmanError && NO_ACCOUNT_CODES.has(error.code)) return undefined;
       throw error;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
-import type { AcmeDirectory } from './directory.ts';
+import { type AcmeDirectory, caNameOf } from './directory.ts';
 import { errorFromResponse } from './problems.ts';
 import type { AcmeSession } from './session.ts';
 import { sendSigned } from './signed-request.ts';
@@ -49,13 +49,14 @@ export interface PostOptions<Body> extends GetOptions<Body> {
 
 /** Sends requests under one account: validates answers, throws `AcmeProblemError`, retries only badNonce. */
 export class AcmeClient {
+  /** Its name by `caNameOf`. */
   readonly host: string;
   /** Cancels every request of this client. */
   readonly signal: AbortSignal | undefined;
   readonly session: AcmeSession;
 
   constructor(session: AcmeSession, signal?: AbortSignal) {
-    this.host = new URL(session.account.directoryUrl).host;
+    this.host = caNameOf(session.account.directoryUrl);
     this.signal = signal;
     this.session = session;
   }
@@ -74,7 +75,10 @@ export class AcmeClient {
   async ownsUrl(url: string): Promise<boolean> {
     if (!URL.canParse(url)) return false;
     const { host } = new URL(url);
-    return host === this.host || host === new URL((await this.directory()).newOrder).host;
+    return (
+      host === new URL(this.session.account.directoryUrl).host ||
+      host === new URL((await this.directory()).newOrder).host
+    );
   }
 
   /** Sends a signed request. @throws CertmanError of any `acme/` code. */

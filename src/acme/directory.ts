@@ -18,6 +18,20 @@ export type AcmeDirectory = z.infer<typeof directorySchema>;
 
 const MAX_AGE_MS = 3_600_000;
 
+/** Paths of a directory that is the only one of its host. */
+const USUAL_PATHS = new Set(['/', '/dir', '/directory']);
+/** As in the CRD. */
+const MAX_CA_NAME_LENGTH = 320;
+
+/**
+ * Name of the CA of a directory: its host, in lower case, with the path where the host may have several: a private CA has a
+ * directory for each of its issuers (`ca.example.com/acme/production/directory`).
+ */
+export function caNameOf(directoryUrl: string): string {
+  const { host, pathname } = new URL(directoryUrl);
+  return (USUAL_PATHS.has(pathname) ? host : `${host}${pathname}`).slice(0, MAX_CA_NAME_LENGTH);
+}
+
 /** A copy that is out of date by more is used only where a fetch has failed. */
 const MAX_STALE_MS = 24 * 3_600_000;
 

@@ -23,8 +23,8 @@ import {
 } from './values.ts';
 
 const directoryHost = text(
-  'the host of an ACME directory, in lower case',
-  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:\d{1,5})?$/,
+  'the host of an ACME directory, in lower case, with the path of the directory unless that is /directory or /dir',
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:\d{1,5})?(\/[\w.~/-]{1,200})?$/,
 );
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const dnsLabel = text('a DNS label: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL);
@@ -73,7 +73,7 @@ const CERTIFICATE_AUTHORITY = {
     whenUnset: 'none',
     example: 'acme-v02.api.letsencrypt.org',
     meaning:
-      "Host of the ACME directory of the CA that may replace certificates of other CAs. Without it, an account of another CA than the one that issued a certificate replaces nothing, unless that was Let's Encrypt's staging.",
+      "Host of the ACME directory of the CA that may replace certificates of other CAs, with the path of the directory unless that is /directory or /dir. Without it, an account of another CA than the one that issued a certificate replaces nothing, unless that was Let's Encrypt's staging.",
   }),
   acmeCaBundle: optional('CERTMAN_ACME_CA_BUNDLE', caBundleFile, {
     whenUnset: "Node's own roots",

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { cachedDirectory } from '../../../src/acme/directory.ts';
+import { cachedDirectory, caNameOf } from '../../../src/acme/directory.ts';
 import type { AcmeTransport } from '../../../src/acme/transport.ts';
 import { holdPerformanceClock } from '../../support/vitest/performance-clock.ts';
 
@@ -72,5 +72,16 @@ describe('the directory', () => {
     expect(failed[0]).toMatchObject({ reason: { code: 'acme/serverError' } });
     expect(await directory()).toEqual(DIRECTORY);
     expect(fetched()).toBe(2);
+  });
+});
+
+describe('the name of a CA', () => {
+  it.each([
+    ['https://acme-v02.api.letsencrypt.org/directory', 'acme-v02.api.letsencrypt.org'],
+    ['https://CA.example.com:14000/dir', 'ca.example.com:14000'],
+    ['https://ca.example.com/acme/production/directory', 'ca.example.com/acme/production/directory'],
+    ['https://ca.example.com/acme/staging/directory', 'ca.example.com/acme/staging/directory'],
+  ])('%s: %s', (url, name) => {
+    expect(caNameOf(url)).toBe(name);
   });
 });

@@ -22,6 +22,14 @@ describe('a change of the CA is refused', () => {
     ['production to staging', { secret: byProduction, issuedByCaHost: PRODUCTION, caHost: STAGING }],
     ['production to a private CA', { secret: byProduction, issuedByCaHost: PRODUCTION, caHost: PRIVATE }],
     ['a private CA to production', { secret: bySomebody, issuedByCaHost: PRIVATE, caHost: PRODUCTION }],
+    [
+      'another directory of one host',
+      {
+        secret: bySomebody,
+        issuedByCaHost: 'ca.example.com/acme/production/directory',
+        caHost: 'ca.example.com/acme/staging/directory',
+      },
+    ],
     ['another port', { secret: bySomebody, issuedByCaHost: PRIVATE, caHost: 'ca.example.com:14001' }],
     ['of a certificate adopted from certman-operator, to staging', { secret: byProduction, caHost: STAGING }],
     ['of a certificate adopted from certman-operator, to a private CA', { secret: byProduction, caHost: PRIVATE }],
