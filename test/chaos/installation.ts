@@ -16,12 +16,14 @@ import { SecretJournal } from './evidence/secret-journal.ts';
 import { KillTriggers } from './kills/kill-triggers.ts';
 import { RestartingWorker } from './kills/restarting-worker.ts';
 import { WorkerPool } from './kills/worker-pool.ts';
+import { Outages } from './outages.ts';
 import { startRelays } from './relays/relays.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 export interface Installation extends ChaosContext {
   readonly workers: WorkerPool;
   readonly killTriggers: KillTriggers;
+  readonly outages: Outages;
   readonly orders: OrderJournal;
   readonly secrets: SecretJournal;
   /** ACME profile of the workers that start from now on. */
@@ -69,6 +71,7 @@ export async function startInstallation(options: {
     cleanUps.push(() => secrets.stop());
 
     const killTriggers = new KillTriggers();
+    const outages = new Outages(random);
     const orders = new OrderJournal();
     let profile: ProfileName = 'default';
     const bundle = join(stateDir, 'workflow-bundle.js');
@@ -101,7 +104,13 @@ export async function startInstallation(options: {
     const relays = await startRelays({
       stack,
       managementCluster,
-      interceptor: killTriggers,
+      interceptor: {
+        beforeRequest: async (request) => {
+          const action = await killTriggers.beforeRequest(request);
+          return action === 'pass' ? outages.decide(request) : action;
+        },
+        afterResponse: (request, response) => killTriggers.afterResponse(request, response),
+      },
       ownerOf: workers.ownerOf,
       onExchange: orders.listen,
     });
@@ -115,6 +124,7 @@ export async function startInstallation(options: {
       zone: { name: ZONE, zoneId },
       workers,
       killTriggers,
+      outages,
       orders,
       secrets,
       useProfile: (name) => {

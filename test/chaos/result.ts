@@ -3,7 +3,7 @@ import type { FinalEvidence } from './checks/final-checks.ts';
 import type { FindingKind } from './checks/finding.ts';
 
 export interface ChaosResult {
-  /** Whether there are no findings and every planned kill happened. */
+  /** Whether there are no findings, and every planned kill and outage happened. */
   readonly ok: boolean;
   /** Certificates that the CA issued. */
   readonly issued: number;
@@ -27,17 +27,25 @@ export interface ChaosResult {
   readonly randomKills: number;
   /** Planned kill points whose request was never sent. */
   readonly missedKills: number;
+  /** Requests refused by outages of a part of an outside system. */
+  readonly refusedRequests: number;
+  /** Outages that refused nothing. */
+  readonly missedOutages: number;
   readonly seconds: number;
   readonly seed: number;
 }
 
 export function summarize(
-  run: FinalEvidence & Pick<ChaosResult, 'kills' | 'randomKills' | 'missedKills' | 'seconds' | 'seed'>,
+  run: FinalEvidence &
+    Pick<
+      ChaosResult,
+      'kills' | 'randomKills' | 'missedKills' | 'refusedRequests' | 'missedOutages' | 'seconds' | 'seed'
+    >,
 ): ChaosResult {
   const { findings, unfulfilled } = run;
   const count = (kind: FindingKind): number => findings.filter((finding) => finding.kind === kind).length;
   return {
-    ok: findings.length === 0 && run.missedKills === 0,
+    ok: findings.length === 0 && run.missedKills === 0 && run.missedOutages === 0,
     issued: run.issued,
     orders: run.orders,
     lost: count('lost'),
@@ -51,6 +59,8 @@ export function summarize(
     kills: run.kills,
     randomKills: run.randomKills,
     missedKills: run.missedKills,
+    refusedRequests: run.refusedRequests,
+    missedOutages: run.missedOutages,
     seconds: run.seconds,
     seed: run.seed,
   };

@@ -77,6 +77,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       progress.print(`a renewal asked for was answered ${times} times: ${answer}`);
     for (const order of end.unfulfilled.cut) progress.print(`cut: ${order}`);
     for (const order of end.unfulfilled.unrecorded) progress.print(`wasted: ${order}`);
+    const { outages } = installation;
+    for (const outage of outages.missed) progress.print(`never refused anything: ${outage}`);
     for (const { kind, what } of findings) progress.print(`${pc.red(kind)}: ${what}`);
     return summarize({
       ...end,
@@ -84,6 +86,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       kills: workers.kills.length,
       randomKills: outcomes.reduce((sum, { randomKills }) => sum + randomKills, 0),
       missedKills: outcomes.reduce((sum, { missed }) => sum + missed.length, 0),
+      refusedRequests: outages.refused,
+      missedOutages: outages.missed.length,
       seconds: progress.seconds,
       seed,
     });

@@ -47,6 +47,8 @@ export async function runPhase(work: PhaseWorkload, options: PhaseOptions): Prom
   const { installation, points, random, progress, signal } = options;
   const { workers } = installation;
   const randomKills = startRandomKills(workers, random, options.randomPauseMs);
+  const allKilled = new AbortController();
+  const outages = installation.outages.run(progress, AbortSignal.any([signal, allKilled.signal]));
   const missed: KillPoint[] = [];
   const waiting = [...points];
   const triggerKills = async (): Promise<void> => {
@@ -59,7 +61,8 @@ export async function runPhase(work: PhaseWorkload, options: PhaseOptions): Prom
   try {
     await Promise.all(Array.from({ length: CONCURRENT_TRIGGERS }, triggerKills));
   } finally {
-    await randomKills.stop();
+    allKilled.abort();
+    await Promise.all([randomKills.stop(), outages]);
   }
   await work.submit(1);
   progress.print(`${work.name}: all kills done, waiting until all is done`);

@@ -23,11 +23,17 @@ export interface ExternalResponse {
   readonly body: Buffer;
 }
 
+/** A response of the relay itself: an HTTP status with a body, by default none; for Temporal a gRPC status. */
+export interface Refusal {
+  readonly refuse: number;
+  readonly contentType?: string;
+  readonly body?: string;
+}
+
 /**
- * Whether a request is forwarded, dropped because its worker has been killed, or refused by the relay with an HTTP status;
- * for Temporal with a gRPC status. `afterResponse` does not refuse.
+ * Whether a request is forwarded, dropped because its worker has been killed, or refused. `afterResponse` does not refuse.
  */
-export type InterceptAction = 'pass' | 'cut' | { readonly refuse: number };
+export type InterceptAction = 'pass' | 'cut' | Refusal;
 
 /** Decides about requests at the two instants between which the effect of a kill differs. */
 export interface Interceptor {

@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { Upstream } from '../../support/faults/upstream.ts';
-import type { ExternalRequest, ExternalResponse, Relay, RelayOptions } from './exchange.ts';
+import type { ExternalRequest, ExternalResponse, Refusal, Relay, RelayOptions } from './exchange.ts';
 
 export interface HttpRelayOptions extends RelayOptions {
   /** CA certificates (PEM) of the real server. */
@@ -63,7 +63,7 @@ class RelayHandler {
     const request = await this.#read(incoming);
     const action = await interceptor.beforeRequest(request);
     if (action === 'cut') return resetConnection(incoming);
-    if (action !== 'pass') return void response.writeHead(action.refuse).end();
+    if (action !== 'pass') return refuse(response, action);
     const upstreamResponse = await this.#forward(incoming, request.body);
     if (isStream(request)) return stream(upstreamResponse, response);
     const answer = await readResponse(upstreamResponse);
@@ -107,6 +107,10 @@ class RelayHandler {
   close(): void {
     this.#upstream.close();
   }
+}
+
+function refuse(response: ServerResponse, { refuse: status, contentType, body }: Refusal): void {
+  response.writeHead(status, contentType === undefined ? {} : { 'content-type': contentType }).end(body);
 }
 
 /** The response to a Kubernetes watch lasts for minutes. */
