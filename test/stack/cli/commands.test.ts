@@ -22,6 +22,11 @@ describe('wrong use', () => {
     [['account', 'create', '--directory', 'ftp://ca'], /--directory is "ftp:\/\/ca"; expected an https URL/],
     [['account', 'create', '--directory', 'letsencrypt'], /add --agree-tos/],
     [['account', 'create', '--directory', 'letsencrypt', '--key-type', 'dsa'], /--key-type is "dsa"; expected/],
+    [['codec-server'], /CERTMAN_PAYLOAD_KEYS is not set/],
+    [['codec-server', '--listen', '0.0.0.0:8888'], /can be reached from other hosts; add --token-file/],
+    [['codec-server', '--listen', 'a b'], /expected host:port/],
+    [['codec-server', '--origin', 'https://temporal.example.com/path'], /expected scheme, host and port only/],
+    [['codec-server', '--token-file', '/no/such/file'], /--token-file \/no\/such\/file cannot be read \(ENOENT\)/],
   ])('exits with 2 and says what is expected: %j', async (args, message) => {
     const { code, output } = await run(args);
     expect(output).toMatch(message);
