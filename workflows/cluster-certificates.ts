@@ -3,6 +3,7 @@ import { allHandlersFinished, condition, makeContinueAsNewFunc, setHandler } fro
 import {
   type ClusterCertificatesInput,
   certificateRevoked,
+  certificatesHandedOver,
   clusterGone,
   clusterObserved,
   clusterStatus,
@@ -16,9 +17,10 @@ import {
 import { clusterMemo } from '../src/contract/cluster-memo.ts';
 import type { Bundle } from './cluster/bundle.ts';
 import { ClusterCertificates } from './cluster/cluster.ts';
-import { decommission, handOver } from './cluster/decommission.ts';
+import { decommission } from './cluster/decommission.ts';
 import { decommissionRemovedBundle } from './cluster/decommission-bundle.ts';
 import { runBundle } from './cluster/evaluate.ts';
+import { handOver } from './cluster/hand-over.ts';
 import { handleRelease, handleRenew, validateRelease, validateRenew } from './cluster/updates.ts';
 
 /** Runs until the cluster is decommissioned, or a standalone request is claimed. */
@@ -36,8 +38,11 @@ function setup(input: ClusterCertificatesInput): ClusterCertificates {
   setHandler(clusterGone, () => cluster.onClusterGone(), {
     description: 'It is gone from the API server: decommission it.',
   });
-  setHandler(requestClaimed, ({ clusterDeployment }) => cluster.onRequestClaimed(clusterDeployment), {
+  setHandler(requestClaimed, (claim) => cluster.onRequestClaimed(claim), {
     description: 'The standalone request belongs to a ClusterDeployment now: hand it over.',
+  });
+  setHandler(certificatesHandedOver, (handedOver) => cluster.onCertificatesHandedOver(handedOver), {
+    description: 'Older certificates of a request that this ClusterDeployment has claimed: revoke them at the end.',
   });
   setHandler(dependencyChanged, () => cluster.notifyAll(), {
     description: 'A dependency of its certificates has changed: re-evaluate now.',
@@ -73,8 +78,7 @@ async function run(cluster: ClusterCertificates): Promise<DecommissionResult> {
     if (cluster.mayContinueAsNew()) await continueAsNewUnless(cluster, () => !cluster.mayContinueAsNew());
   }
   await cluster.stopBundles();
-  let result =
-    cluster.claimedBy === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claimedBy);
+  let result = cluster.claim === undefined ? await decommission(cluster) : await handOver(cluster, cluster.claim);
   while (result === undefined) {
     await continueAsNewUnless(cluster, () => cluster.released);
     result = await decommission(cluster);

@@ -1,6 +1,6 @@
 /** Messages, input and result of `clusterCertificates`, the workflow of a cluster or of a standalone request. */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { CertificateFacts } from '../certificates/certificate-facts.ts';
+import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
@@ -14,7 +14,9 @@ export const clusterObserved = defineSignal<[ClusterView]>('clusterObserved');
 /** The object is gone from the API although it had certman's finalizer: a person removed the finalizer. */
 export const clusterGone = defineSignal('clusterGone');
 /** The ClusterDeployment's workflow manages this request's certificate from now on. Nothing is revoked or removed. */
-export const requestClaimed = defineSignal<[{ readonly clusterDeployment: string }]>('requestClaimed');
+export const requestClaimed = defineSignal<[RequestClaim]>('requestClaimed');
+/** From the workflow of a claimed request: certificates that its Secret does not hold, to be revoked at decommission. */
+export const certificatesHandedOver = defineSignal<[HandedOverCertificates]>('certificatesHandedOver');
 /** A dependency of the certificates changed (account, credentials, zone, Secret): re-evaluate now. */
 export const dependencyChanged = defineSignal<[{ readonly what: string }]>('dependencyChanged');
 /** The CA moved the renewal window of a bundle's certificate (RFC 9773). */
@@ -29,6 +31,22 @@ export const release = defineUpdate<ReleaseResult>('release');
 export const renew = defineUpdate<readonly RenewedCertificate[], [RenewRequest]>('renew');
 /** The state of each bundle, the reason, and what happens next. */
 export const clusterStatus = defineQuery<ClusterStatus>('clusterStatus');
+
+/** Argument of `requestClaimed`. */
+export interface RequestClaim {
+  readonly clusterDeployment: string;
+  /** Of the ClusterDeployment; absent when it is not known. */
+  readonly uid?: string;
+}
+
+/** Argument of `certificatesHandedOver`. */
+export interface HandedOverCertificates {
+  /** Name of the CertificateRequest. */
+  readonly requestName: string;
+  readonly issued: readonly IssuedCertificate[];
+  /** As in the record of a bundle. */
+  readonly unclaimedOrders: readonly string[];
+}
 
 /** Argument of `renew`. */
 export interface RenewRequest {

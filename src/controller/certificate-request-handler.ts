@@ -22,7 +22,7 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     if (cached.uid !== request.uid) return await reconciler.reconcileDeleted(cached);
     await signaller.inOrder(cached, async () => {
       if (cached.served) {
-        await workflows.signal(cached, requestClaimed, { clusterDeployment: owner });
+        await workflows.signal(cached, requestClaimed, cache.claimBy(owner, request));
         logger.info({ request: keyOf(cached), cluster: owner }, 'A CertificateRequest is no longer standalone');
       }
       cache.deleteCluster(cached);

@@ -1,6 +1,7 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ClusterRef, ObjectRef } from '../clusters/cluster-identity.ts';
 import { owningCluster } from '../clusters/owning-cluster.ts';
+import type { RequestClaim } from '../contract/cluster-certificates.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import type { ObservedSecret } from '../kubernetes/objects/observed-secret.ts';
@@ -82,6 +83,13 @@ export class ControllerCache {
     if (owner !== undefined) return owner.name;
     const unreadable = [...this.malformed.in(namespace)].map(({ name }) => name);
     return owningCluster(request, { clusters: [...this.deployments.in(namespace)], unreadable });
+  }
+
+  /** The claim of a ClusterDeployment on a request, by {@link ownerOf}. */
+  claimBy(clusterDeployment: string, { namespace, owner }: ObservedRequest): RequestClaim {
+    const name = { namespace, name: clusterDeployment };
+    const uid = owner?.uid ?? this.deployments.get(name)?.uid ?? this.malformed.get(name)?.uid;
+    return { clusterDeployment, uid };
   }
 
   /** The issued, unexpired certificates of clusters that are served. @param now epoch milliseconds. */

@@ -128,11 +128,12 @@ export class WorkflowResync {
     const object = await this.#find(cluster);
     const { kind } = primaryResource(cluster);
     if (object !== undefined) {
-      const owner = cluster.kind && cache.ownerOf(observeRequest(object));
+      const request = observeRequest(object);
+      const owner = cluster.kind && cache.ownerOf(request);
       if (owner === undefined) return false;
       logger.warn({ request: keyOf(cluster), cluster: owner }, `A workflow runs for a ${kind} that is not standalone`);
       return await this.#signalEnd(cluster, () =>
-        workflows.signal(cluster, requestClaimed, { clusterDeployment: owner }),
+        workflows.signal(cluster, requestClaimed, cache.claimBy(owner, request)),
       );
     }
     const workflow = await workflows.describe(cluster);

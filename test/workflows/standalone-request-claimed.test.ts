@@ -69,6 +69,43 @@ describe('a request that is claimed', () => {
     });
   });
 
+  test('passes older certificates on to the cluster, once that has a workflow, which revokes them at its end', async () => {
+    await withHarness(async (harness) => {
+      const view = standalone();
+      const handle = await harness.start(view);
+      await waitForState(harness, view, 'Ready');
+      await handle.executeUpdate(renew, { args: [{}] });
+      const [older, present] = harness.doubles.issued;
+      const { uid } = clusterView().identity;
+      const identity = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid };
+      const cluster = clusterView({ identity, bundles: [{ ...bundleView('web'), requestName: 'web' }] });
+      await harness.untilAsleep(view);
+      await handle.signal(requestClaimed, { ...CLAIM, uid });
+      // It tries again, since no workflow of the cluster runs yet.
+      await eventually(
+        'its first attempt has failed',
+        async () => (await handle.fetchHistory()).events ?? [],
+        (events) => events.some((event) => event.signalExternalWorkflowExecutionFailedEventAttributes),
+      );
+      const claiming = await harness.start(cluster);
+      await waitForState(harness, cluster, 'Ready');
+      await harness.advanceTime(20_000);
+      expect((await decommissionResultOf(harness, view)).claimedBy).toBe('c1');
+      nothingEnded(harness);
+      await eventually(
+        'the cluster knows the older certificate',
+        () => harness.status(cluster),
+        ({ bundles }) => bundles['web']?.issued.some((one) => one.serialNumber === older?.serialNumber) === true,
+      );
+      await harness.untilAsleep(cluster);
+      await claiming.signal(clusterObserved, { ...cluster, deleting: true });
+      await decommissionResultOf(harness, cluster);
+      const revocation = harness.doubles.calls.find(({ activity }) => activity === 'revokeCertificates');
+      expect(revocation?.input).toMatchObject({ issued: [{ serialNumber: older?.serialNumber }] });
+      expect(present?.serialNumber).not.toBe(older?.serialNumber);
+    });
+  });
+
   test('during an order: the order is cancelled, its records are withdrawn, and a pending renew fails', async () => {
     await withHarness(async (harness) => {
       const view = standalone();

@@ -6,7 +6,9 @@ import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundl
 import type {
   ClusterCertificatesInput,
   ClusterStatus,
+  HandedOverCertificates,
   ReleaseResult,
+  RequestClaim,
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
@@ -33,7 +35,7 @@ interface FinalizerAttempts {
 /** A cluster's workflow state: its view, its bundles, what messages change, what the next run gets. */
 export class ClusterCertificates implements ClusterContext {
   view: ClusterView;
-  claimedBy: string | undefined;
+  claim: RequestClaim | undefined;
   #gone: boolean;
   readonly #bundles = new Map<string, Bundle>();
   /** Of bundles without a record, which must not exceed the limit by being added again. Oldest first. */
@@ -61,6 +63,11 @@ export class ClusterCertificates implements ClusterContext {
 
   get resourceKind(): 'ClusterDeployment' | 'CertificateRequest' {
     return this.view.identity.kind ?? 'ClusterDeployment';
+  }
+
+  /** Name of the ClusterDeployment that has claimed the standalone request. */
+  get claimedBy(): string | undefined {
+    return this.claim?.clusterDeployment;
   }
 
   get decommissioning(): boolean {
@@ -114,11 +121,23 @@ export class ClusterCertificates implements ClusterContext {
     bundle.changes.notify();
   }
 
-  onRequestClaimed(clusterDeployment: string): void {
+  onRequestClaimed(claim: RequestClaim): void {
     if (this.decommissioning) return;
-    this.claimedBy = clusterDeployment;
+    this.claim = claim;
     this.notifyAll();
     this.updateDetails();
+  }
+
+  onCertificatesHandedOver({ requestName, issued, unclaimedOrders }: HandedOverCertificates): void {
+    const bundle = [...this.#bundles.values()].find(({ record }) => record.requestName === requestName);
+    if (bundle === undefined) return;
+    const { record } = bundle;
+    const known = new Set(record.issued.map(({ serialNumber }) => serialNumber));
+    const orders = new Set([...(record.unclaimedOrders ?? []), ...unclaimedOrders]);
+    bundle.learn({
+      issued: [...issued.filter(({ serialNumber }) => !known.has(serialNumber)), ...record.issued],
+      unclaimedOrders: orders.size === 0 ? undefined : [...orders],
+    });
   }
 
   onRelease(): void {

@@ -1,14 +1,12 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { ScheduledRetry } from '../../src/certificates/scheduled-retry.ts';
 import { failureMessage } from '../../src/certificates/status-messages.ts';
-import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { FinalizerOutcome } from '../../src/contract/activities.ts';
 import type { BundleDecommissionResult, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type { DecommissionResult } from '../../src/contract/cluster-certificates.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
-import { removeFinalizer, withdrawTxtRecords } from '../activities.ts';
+import { removeFinalizer } from '../activities.ts';
 import { failureIn } from '../failures.ts';
-import type { Bundle } from './bundle.ts';
 import type { ClusterCertificates, FinalizerResult } from './cluster.ts';
 import { blockedEvent, decommissionBundle, notStartedMessage, startDecommission } from './decommission-bundle.ts';
 import { retryUntil } from './retry-until.ts';
@@ -105,32 +103,4 @@ async function reportFinalizerBlocked(
     bundle.enter({ state: 'Decommissioning', started, blocked, result }, { message });
   }
   await bundles[0]?.show(blockedEvent(failure));
-}
-
-/** Ends a claimed request's workflow. Nothing is revoked: the ClusterDeployment's workflow finds the certificate. */
-export async function handOver(cluster: ClusterCertificates, claimedBy: string): Promise<DecommissionResult> {
-  const bundles = await Promise.all(
-    cluster.bundles().map(async (bundle) => ({
-      bundleName: bundle.name,
-      revocations: [],
-      removed: [],
-      failures: await withdrawLeftoverRecords(bundle),
-    })),
-  );
-  return { cluster: cluster.view.identity, bundles, finalizerRemoved: false, claimedBy };
-}
-
-/** Withdraws records that no other workflow knows. */
-async function withdrawLeftoverRecords({ record, cluster }: Bundle): Promise<readonly FailureInfo[]> {
-  const { leftoverRecords: records = [] } = record;
-  if (records.length === 0) return [];
-  try {
-    await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} leftover TXT records` }, [
-      { zone: zoneTargetOf(cluster.view), records },
-    ]);
-    return [];
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    return [failureIn(error)];
-  }
 }

@@ -1,0 +1,74 @@
+import { getExternalWorkflowHandle, isCancellation, log, sleep } from '@temporalio/workflow';
+import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
+import {
+  certificatesHandedOver,
+  type DecommissionResult,
+  type RequestClaim,
+} from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import type { FailureInfo } from '../../src/failures/failure.ts';
+import { withdrawTxtRecords } from '../activities.ts';
+import { failureIn } from '../failures.ts';
+import type { Bundle } from './bundle.ts';
+import type { ClusterCertificates } from './cluster.ts';
+
+/** The workflow of the ClusterDeployment starts when the controller sees that it is served. */
+const RETRY_AFTER = ['10 seconds', '1 minute', '10 minutes', '1 hour'] as const;
+
+/**
+ * Ends a claimed request's workflow. Nothing is revoked: the ClusterDeployment's workflow finds the certificate in its
+ * Secret, and gets the older ones from here.
+ */
+export async function handOver(cluster: ClusterCertificates, claim: RequestClaim): Promise<DecommissionResult> {
+  const bundles = await Promise.all(
+    cluster.bundles().map(async (bundle) => {
+      const failures = await withdrawLeftoverRecords(bundle);
+      await passOnCertificates(bundle, claim);
+      return { bundleName: bundle.name, revocations: [], removed: [], failures };
+    }),
+  );
+  const { identity } = cluster.view;
+  return { cluster: identity, bundles, finalizerRemoved: false, claimedBy: claim.clusterDeployment };
+}
+
+/** Withdraws records that no other workflow knows. */
+async function withdrawLeftoverRecords({ record, cluster }: Bundle): Promise<readonly FailureInfo[]> {
+  const { leftoverRecords: records = [] } = record;
+  if (records.length === 0) return [];
+  try {
+    await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} leftover TXT records` }, [
+      { zone: zoneTargetOf(cluster.view), records },
+    ]);
+    return [];
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return [failureIn(error)];
+  }
+}
+
+/** Certificates that no Secret shows and that only this workflow knows. Without a workflow to take them, they expire. */
+async function passOnCertificates({ name, record, cluster }: Bundle, claim: RequestClaim): Promise<void> {
+  const { requestName, certificate, unclaimedOrders = [] } = record;
+  const issued = record.issued.filter(
+    ({ serialNumber, notAfter }) => serialNumber !== certificate?.serialNumber && Date.parse(notAfter) > Date.now(),
+  );
+  const { clusterDeployment, uid } = claim;
+  if (uid === undefined || (issued.length === 0 && unclaimedOrders.length === 0)) return;
+  const { managementCluster, namespace } = cluster.view.identity;
+  const target = clusterWorkflowId({ managementCluster, namespace, name: clusterDeployment, uid });
+  for (const retryAfter of [...RETRY_AFTER, undefined]) {
+    try {
+      return await getExternalWorkflowHandle(target).signal(certificatesHandedOver, {
+        requestName,
+        issued,
+        unclaimedOrders,
+      });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const { message } = failureIn(error);
+      log.warn('Certificates of a claimed request could not be handed over', { name, target, message, retryAfter });
+      if (retryAfter === undefined) return;
+      await sleep(retryAfter, { summary: `${name}: hand its older certificates over again` });
+    }
+  }
+}
