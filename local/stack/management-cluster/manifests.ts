@@ -22,6 +22,8 @@ const FILES = [
   'base/service-account.yaml',
   'base/rbac.yaml',
   'base/worker-settings.yaml',
+  'components/admission-policy/secrets.yaml',
+  'components/admission-policy/cluster-deployments.yaml',
 ];
 
 const RESOURCES: Readonly<Record<string, Pick<ResourceType, 'group' | 'version' | 'plural'>>> = {
@@ -32,6 +34,17 @@ const RESOURCES: Readonly<Record<string, Pick<ResourceType, 'group' | 'version' 
   ClusterRoleBinding: { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'clusterrolebindings' },
   Role: { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'roles' },
   RoleBinding: { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'rolebindings' },
+  NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', plural: 'networkpolicies' },
+  ValidatingAdmissionPolicy: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'validatingadmissionpolicies',
+  },
+  ValidatingAdmissionPolicyBinding: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'validatingadmissionpolicybindings',
+  },
   CustomResourceDefinition: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
 };
 
