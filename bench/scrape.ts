@@ -38,7 +38,8 @@ export async function benchScrape({ requests }: { readonly requests: number }): 
     setting: 'CERTMAN_METRICS_ADDRESS',
     routes: metricsRoutes(exposition),
   });
-  exporter.expose(fleetSnapshot(syntheticFleet(requests), () => ({ certificates: requests, failing: false })));
+  const ari = () => ({ certificates: requests, failing: false });
+  exporter.expose(fleetSnapshot(syntheticFleet(requests), { ari, watches: () => [], crd: () => undefined }));
   const url = `${server.url}/metrics`;
   try {
     const [first = 0] = await scrape(url, 1);
@@ -108,6 +109,8 @@ async function scrape(url: string, times: number): Promise<number[]> {
 /** One in twenty certificates is overdue. */
 function syntheticFleet(requests: number): ControllerCache {
   const cache = new ControllerCache();
+  cache.deploymentsKnown = true;
+  cache.requestsKnown = true;
   for (let index = 0; index < requests; index += 1) {
     const [namespace, name] = [`uhc-production-${String(index).padStart(32, '0')}`, `cluster-${index}`];
     const dnsNames = [`api.${name}.abcd.p1.openshiftapps.com`, `*.apps.${name}.abcd.p1.openshiftapps.com`];

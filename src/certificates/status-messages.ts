@@ -30,8 +30,9 @@ export function objectWriteMessage(error: ScheduledRetry): string {
   return `The finalizer or the CertificateRequest could not be written, which delays no renewal: ${retryMessage(error)}`;
 }
 
-function retryMessage({ failure, nextAttempt }: ScheduledRetry): string {
-  return `${failure.message} It is written again at ${nextAttempt}.`;
+function retryMessage({ failure: { message, remedy, retry }, nextAttempt }: ScheduledRetry): string {
+  const advice = retry === 'transient' || remedy === undefined ? '' : ` ${remedy}`;
+  return `${message}${advice} It is written again at ${nextAttempt}.`;
 }
 
 /** What failed, what to do, and when the next attempt is. */

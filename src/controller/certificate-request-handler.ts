@@ -63,8 +63,9 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
   const handleDelete = async (request: ObservedRequest): Promise<void> => {
     if (cache.requests.get(request)?.uid === request.uid) cache.requests.delete(request);
     const owner = cache.ownerOf(request);
-    if (owner === undefined) await reconciler.reconcileDeleted(standaloneRef(request), viewOf(request));
-    else await releaseStandalone(owner, request);
+    if (owner !== undefined) await releaseStandalone(owner, request);
+    // Otherwise the resync finds its workflow, if it has one.
+    else if (cache.deploymentsKnown) await reconciler.reconcileDeleted(standaloneRef(request), viewOf(request));
     const affected = [...usersOf(request), ...standaloneWithSameSecret(request)];
     await signaller.dependencyChanged(affected, `The CertificateRequest ${request.name} was deleted.`);
   };
@@ -73,7 +74,7 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     onListed(object) {
       const request = observeRequest(object);
       cache.requests.set(request);
-      if (cache.ownerOf(request) === undefined) reconciler.restore(viewOf(request));
+      if (cache.deploymentsKnown && cache.ownerOf(request) === undefined) reconciler.restore(viewOf(request));
     },
     async onUpsert(object) {
       const request = observeRequest(object);
@@ -81,7 +82,10 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
       const previous = cached?.uid === request.uid ? cached : undefined;
       cache.requests.set(request);
       const owner = cache.ownerOf(request);
-      if (owner === undefined) return await reconcileStandalone(previous, request);
+      if (owner === undefined) {
+        if (cache.deploymentsKnown) await reconcileStandalone(previous, request);
+        return;
+      }
       await releaseStandalone(owner, request);
       const what = previous && describeRequestChange(previous, request);
       if (what !== undefined) await signaller.drifted(usersOf(request), what, request.otherManager);
@@ -102,6 +106,7 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
 
   /** Re-evaluates which requests of a namespace are standalone. */
   const onOwnersChanged = async (namespace: string): Promise<void> => {
+    if (!cache.deploymentsKnown) return;
     await Promise.all(
       [...cache.requests.in(namespace)].map(async (request) => {
         const owner = cache.ownerOf(request);
@@ -112,7 +117,14 @@ export function certificateRequestHandler(context: ControllerContext, reconciler
     );
   };
 
-  return { ...handler, onOwnersChanged };
+  /** All ClusterDeployments are cached: decides on the requests that were cached before. */
+  const onOwnersKnown = async (): Promise<void> => {
+    cache.deploymentsKnown = true;
+    const namespaces = new Set(Array.from(cache.requests.all(), ({ namespace }) => namespace));
+    await Promise.all([...namespaces].map(onOwnersChanged));
+  };
+
+  return { ...handler, onOwnersChanged, onOwnersKnown };
 }
 
 function standaloneRef({ namespace, name, uid }: ObjectRef): ClusterRef {

@@ -44,6 +44,9 @@ export class ControllerCache {
   readonly requests = new NamespacedMap<ObservedRequest>();
   /** Those of certificates, by `namespace/name`. One that was there before its cluster may be missing. */
   readonly secrets = new Map<string, ObservedSecret>();
+  /** All are cached: before, a request without an owner reference may be that of a ClusterDeployment. */
+  deploymentsKnown = false;
+  requestsKnown = false;
 
   getCluster(name: PrimaryName): CachedCluster | undefined {
     return this.#clustersOf(name).get(name);

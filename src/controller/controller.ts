@@ -15,6 +15,7 @@ import { ClusterSignaller } from './cluster-signaller.ts';
 import { ClusterWorkflowClient } from './cluster-workflow-client.ts';
 import { ControllerCache } from './controller-cache.ts';
 import type { ControllerContext, ControllerDependencies } from './controller-context.ts';
+import { CrdCheck } from './crd-check.ts';
 import { crlPollClient } from './crl-poller.ts';
 import { configMapHandler, dnsZoneHandler, secretHandler } from './dependency-handlers.ts';
 import { fleetSnapshot } from './fleet-snapshot.ts';
@@ -81,19 +82,29 @@ export async function runController(
       return [plural, new Informer(informed, options)];
     }),
   );
+  const [deploymentsInformer, requestsInformer] = [CLUSTER_DEPLOYMENTS, CERTIFICATE_REQUESTS].map(({ plural }) =>
+    informers.get(plural),
+  ) as [Informer, Informer];
 
   const checkpoint = (): WatchCheckpoint => checkpointOf(informers, context.signaller);
   onStart(checkpoint);
   const ari = () => ({ certificates: ariPoller.answeredCount, failing: ariPoller.failing });
-  const hideMetrics = exposeFleet(fleetSnapshot(cache, ari));
+  const watches = () => Array.from(informers.values(), ({ state }) => state);
+  const crdCheck = new CrdCheck(context);
+  const hideMetrics = exposeFleet(fleetSnapshot(cache, { ari, watches, crd: () => crdCheck.state }));
   try {
     await Promise.all([
-      runInformers([...informers.values()], () =>
+      ...Array.from(informers.values(), (informer) => runWhenSettled(informer, informers)),
+      deploymentsInformer.synced.then(requests.onOwnersKnown),
+      recordKnownRequests(requestsInformer, cache),
+      signalAfterLateSync([deploymentsInformer, requestsInformer], stuckClusters),
+      deploymentsInformer.settled.then(() =>
         runResync(context, clusters, requests, (plural) => informers.get(plural)?.resourceVersion),
       ),
       // The setting may be new: no object has changed that would signal the clusters that wait for it.
       settings.caChangeAllowedTo &&
         stuckClusters.signalAll(`A change to the CA ${settings.caChangeAllowedTo} is allowed.`),
+      crdCheck.run(),
       ariPoller.run(),
       crlPoller?.run(),
     ]);
@@ -117,12 +128,26 @@ function checkpointOf(informers: ReadonlyMap<string, Informer>, { hasRefused }: 
   return checkpoint;
 }
 
-/** ClusterDeployments first: the other handlers and the resync need them in the cache. */
-async function runInformers([clusters, ...others]: readonly Informer[], resync: () => Promise<never>): Promise<void> {
-  await Promise.all([
-    clusters?.run(),
-    clusters?.synced.then(() => Promise.all([...others.map((informer) => informer.run()), resync()])),
-  ]);
+/** One kind that cannot be listed holds up the others for a limited time only. */
+async function runWhenSettled(informer: Informer, informers: ReadonlyMap<string, Informer>): Promise<never> {
+  await Promise.all(informer.after.map(async ({ plural }) => await informers.get(plural)?.settled));
+  return await informer.run();
+}
+
+async function recordKnownRequests({ synced }: Informer, cache: ControllerCache): Promise<void> {
+  await synced;
+  cache.requestsKnown = true;
+}
+
+/** A change to a Secret or DNSZone of clusters that were not known yet signalled none of them. */
+async function signalAfterLateSync(
+  primaries: readonly Informer[],
+  { signalWaitingFor }: StuckClusterSignals,
+): Promise<void> {
+  await Promise.all(primaries.map(({ settled }) => settled));
+  if (primaries.every(({ hasSynced }) => hasSynced)) return;
+  await Promise.all(primaries.map(({ synced }) => synced));
+  await Promise.all([signalWaitingFor('Secrets'), signalWaitingFor('DNSZones')]);
 }
 
 function informedResources(
@@ -131,12 +156,14 @@ function informedResources(
   requests: PrimaryEventHandler,
   stuckClusters: StuckClusterSignals,
 ): readonly InformedResource[] {
+  const primaries = [CLUSTER_DEPLOYMENTS, CERTIFICATE_REQUESTS];
   return [
     // Optional: without Hive there are standalone CertificateRequests.
     { resource: CLUSTER_DEPLOYMENTS, resumeMode: 'list', optional: true, handler: clusters },
-    { resource: CERTIFICATE_REQUESTS, resumeMode: 'list', handler: requests },
+    { resource: CERTIFICATE_REQUESTS, resumeMode: 'list', after: [CLUSTER_DEPLOYMENTS], handler: requests },
     {
       resource: SECRETS,
+      after: primaries,
       resumeMode: 'watch',
       metadataOnly: true,
       handler: secretHandler(context, stuckClusters),
@@ -148,6 +175,12 @@ function informedResources(
       fieldSelector: `metadata.name=${SETTINGS_CONFIG_MAP}`,
       handler: configMapHandler(stuckClusters),
     },
-    { resource: DNS_ZONES, resumeMode: 'list', optional: true, handler: dnsZoneHandler(context, stuckClusters) },
+    {
+      resource: DNS_ZONES,
+      after: primaries,
+      resumeMode: 'list',
+      optional: true,
+      handler: dnsZoneHandler(context, stuckClusters),
+    },
   ];
 }

@@ -25,16 +25,47 @@ export interface AriCoverage {
   readonly failing: boolean;
 }
 
-/** The cached fleet, from which the gauges are computed anew at each scrape; each is read when it is iterated. */
+/** State of the watch of one kind. */
+export interface WatchState {
+  /** Its plural. */
+  readonly kind: string;
+  /** Every object is known and watched; a kind that the API server does not know has none. */
+  readonly synced: boolean;
+  /** Epoch milliseconds up to which the known objects are current; undefined: there was no complete list yet. */
+  readonly syncedUntil: number | undefined;
+  /** Why it is not synced, as sentences; undefined while it is. */
+  readonly problem: string | undefined;
+}
+
+/** Whether the installed CRD lacks fields. */
+export interface CrdState {
+  /** What it lacks, what that prevents and what to do; undefined: it has all. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * The cached fleet, from which the gauges are computed anew at each scrape; each is read when it is iterated. Undefined:
+ * a kind that it is computed from has not been listed yet.
+ */
 export interface FleetSnapshot {
-  readonly clusters: Iterable<ClusterSeries>;
-  readonly standalone: Iterable<ClusterSeries>;
-  readonly requests: Iterable<RequestSeries>;
-  readonly ari: AriCoverage;
+  readonly clusters: Iterable<ClusterSeries> | undefined;
+  readonly standalone: Iterable<ClusterSeries> | undefined;
+  readonly requests: Iterable<RequestSeries> | undefined;
+  readonly ari: AriCoverage | undefined;
+  readonly watches: readonly WatchState[];
+  readonly crd: CrdState | undefined;
+}
+
+/** What is read from the parts of the controller at each scrape. */
+export interface ControllerState {
+  ari(): AriCoverage;
+  watches(): readonly WatchState[];
+  crd(): CrdState | undefined;
 }
 
 /** A live view of the cache. Items are converted one by one, since a large fleet takes long. */
-export function fleetSnapshot(cache: ControllerCache, ari: () => AriCoverage): FleetSnapshot {
+export function fleetSnapshot(cache: ControllerCache, state: ControllerState): FleetSnapshot {
+  const bothKnown = (): boolean => cache.deploymentsKnown && cache.requestsKnown;
   /** Observed requests do not change: a changed one is another object. */
   const converted = new WeakMap<ObservedRequest, RequestSeries>();
   const requestSeries = (request: ObservedRequest): RequestSeries => {
@@ -46,16 +77,22 @@ export function fleetSnapshot(cache: ControllerCache, ari: () => AriCoverage): F
   };
   return {
     get clusters() {
-      return clusterSeries(cache);
+      return cache.deploymentsKnown ? clusterSeries(cache) : undefined;
     },
     get standalone() {
-      return mapAll(cache.standalone.all(), seriesOf);
+      return bothKnown() ? mapAll(cache.standalone.all(), seriesOf) : undefined;
     },
     get requests() {
-      return mapAll(cache.requests.all(), requestSeries);
+      return cache.requestsKnown ? mapAll(cache.requests.all(), requestSeries) : undefined;
     },
     get ari() {
-      return ari();
+      return bothKnown() ? state.ari() : undefined;
+    },
+    get watches() {
+      return state.watches();
+    },
+    get crd() {
+      return state.crd();
     },
   };
 }

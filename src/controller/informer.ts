@@ -2,6 +2,7 @@ import { CertmanError } from '../failures/failure.ts';
 import { type KubernetesObject, type ResourceType, type WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import { type ListAndWatchOptions, listAndWatch } from '../kubernetes/api/list-and-watch.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
+import type { WatchState } from './fleet-snapshot.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
 import { type ControllerLogger, outageLog } from './outage-log.ts';
 import { ResourceVersionCheckpoint } from './resource-version-checkpoint.ts';
@@ -21,7 +22,12 @@ export interface InformedResource
   extends Pick<ListAndWatchOptions, 'namespace' | 'fieldSelector' | 'metadataOnly' | 'resumeMode' | 'optional'> {
   readonly resource: ResourceType;
   readonly handler: ResourceEventHandler;
+  /** Kinds that the handler looks up: it starts when they are settled. */
+  readonly after?: readonly ResourceType[];
 }
+
+/** From the first failure: a kind that is not synced by then holds up no other. */
+const SETTLE_LIMIT_MS = 15_000;
 
 /** What an informer shares with the controller. */
 export interface InformerOptions {
@@ -40,16 +46,75 @@ export class Informer {
   readonly #options: InformerOptions;
   readonly #checkpoint: ResourceVersionCheckpoint;
   readonly #synced = Promise.withResolvers<void>();
+  readonly #settled = Promise.withResolvers<void>();
+  #started = false;
+  #hasSynced = false;
+  /** Nothing is to be listed at the moment. */
+  #listed = false;
+  #failure: { readonly since: string; readonly text: string } | undefined;
+  #syncedUntil: number | undefined;
 
   constructor(informed: InformedResource, options: InformerOptions) {
     this.#informed = informed;
     this.#options = options;
     this.#checkpoint = new ResourceVersionCheckpoint(options.resumeFrom);
+    void this.#synced.promise.then(this.#settled.resolve);
   }
 
   /** Resolves when the first list is handled, or the API server does not know the kind. */
   get synced(): Promise<void> {
     return this.#synced.promise;
+  }
+
+  get hasSynced(): boolean {
+    return this.#hasSynced;
+  }
+
+  get after(): readonly ResourceType[] {
+    return this.#informed.after ?? [];
+  }
+
+  /** Resolves when it is synced, or has not been for a while after a failure. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  get state(): WatchState {
+    const { plural, group } = this.#informed.resource;
+    const why = this.#whyNotSynced();
+    const problem = why && `The watch of ${group === '' ? plural : `${plural}.${group}`} is not synced: ${why}`;
+    const synced = problem === undefined;
+    return { kind: plural, synced, syncedUntil: synced ? Date.now() : this.#syncedUntil, problem };
+  }
+
+  #whyNotSynced(): string | undefined {
+    if (this.#failure !== undefined) return `since ${this.#failure.since}, ${this.#failure.text}`;
+    if (this.#listed) return undefined;
+    return this.#started || this.after.length === 0
+      ? 'it is being listed.'
+      : `it waits for ${this.after.map(({ plural }) => plural).join(' and ')}.`;
+  }
+
+  #startListing(): void {
+    this.#noteSynced();
+    this.#listed = false;
+  }
+
+  #noteSynced(): void {
+    if (this.#whyNotSynced() === undefined) this.#syncedUntil = Date.now();
+  }
+
+  #fail({ message, info }: CertmanError): void {
+    this.#noteSynced();
+    const since = this.#failure?.since ?? new Date().toISOString();
+    if (this.#failure === undefined) setTimeout(this.#settled.resolve, SETTLE_LIMIT_MS).unref();
+    this.#failure = { since, text: [message, info.remedy].filter((part) => part !== undefined).join(' ') };
+  }
+
+  #markListed(): void {
+    this.#listed = true;
+    this.#hasSynced = true;
+    this.#synced.resolve();
   }
 
   get resourceVersion(): string | undefined {
@@ -58,20 +123,28 @@ export class Informer {
 
   /** Runs until the signal, whose reason it throws. */
   async run(): Promise<never> {
-    const { resource, handler, ...selection } = this.#informed;
+    const { resource, handler, after: _, ...selection } = this.#informed;
     const { source, logger, signal, resumeFrom } = this.#options;
     const messages = { failing: 'The watch is interrupted', recovered: 'The watch has resumed' };
     const outage = outageLog(logger, { kind: resource.plural }, messages);
     let listed = new Set<string>();
     let absent = false;
+    this.#started = true;
+    // An earlier worker has listed it.
+    if (selection.resumeMode === 'watch' && resumeFrom !== undefined) this.#markListed();
     const events = listAndWatch(source, resource, {
       ...selection,
       resumeFrom,
       signal,
-      onFailure: (failure, waitMs) => outage.failed(failure, waitMs),
+      onFailure: (failure, waitMs) => {
+        this.#fail(failure);
+        outage.failed(failure, waitMs);
+      },
       onRecovery: () => outage.recovered(),
     });
     for await (const event of events) {
+      if (event.kind === 'listing') this.#startListing();
+      this.#failure = undefined;
       switch (event.kind) {
         case 'listing':
           absent = false;
@@ -87,7 +160,7 @@ export class Informer {
           break;
         case 'listed':
           if (!event.known) await this.#handle(handler.onSynced?.(listed));
-          this.#checkpoint.begin(event.resourceVersion, this.#synced.resolve)();
+          this.#checkpoint.begin(event.resourceVersion, () => this.#markListed())();
           listed = new Set();
           break;
         case 'applied':
@@ -107,7 +180,7 @@ export class Informer {
             );
           }
           absent = true;
-          this.#synced.resolve();
+          this.#markListed();
           break;
       }
     }

@@ -38,23 +38,39 @@ export async function runResync(
 
   const resync = async (): Promise<void> => {
     const start = performance.now();
-    const refused = await signaller.retryRefused();
-    const differingClusters = await resyncClusters(context, clusters, freshness);
-    const hiveInstalled = differingClusters !== undefined;
-    const listed = await freshness.read<readonly ObservedRequest[]>(CERTIFICATE_REQUESTS, {
-      cached: () => [...cache.requests.all()],
-      list: () => listCertificateRequests(kubernetes),
-    });
+    const failures: Error[] = [];
+    /** A part that fails holds up no part that does not need its result. */
+    const attempt = async <Result>(part: () => Promise<Result>): Promise<Result | undefined> => {
+      try {
+        return await part();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isExpected(error)) throw error;
+        failures.push(error);
+        return undefined;
+      }
+    };
+    const refused = await attempt(() => signaller.retryRefused());
+    const deployments = await attempt(() => resyncClusters(context, clusters, freshness));
+    const listed = await attempt(() =>
+      freshness.read<readonly ObservedRequest[]>(CERTIFICATE_REQUESTS, {
+        cached: () => [...cache.requests.all()],
+        list: () => listCertificateRequests(kubernetes),
+      }),
+    );
+    // Else it is not known which requests are standalone, and which clusters are gone.
+    const isComplete = deployments !== undefined && cache.deploymentsKnown;
     const differences = {
       refused,
-      clusters: differingClusters ?? 0,
-      standalone: await resyncStandalone(context, requests, listed),
-      ownedObjects: await ownedObjects.run(listed),
-      workflows: await workflows.run(hiveInstalled),
+      clusters: deployments?.differing,
+      standalone: isComplete && listed && (await attempt(() => resyncStandalone(context, requests, listed))),
+      ownedObjects: listed && (await attempt(() => ownedObjects.run(listed))),
+      workflows: isComplete && (await attempt(() => workflows.run(deployments.hiveInstalled))),
       // Without Hive, nothing shows whether a ClusterDeployment is gone.
-      orphans: hiveInstalled ? await workflows.runOrphans(listed) : 0,
+      orphans: isComplete && deployments.hiveInstalled && listed && (await attempt(() => workflows.runOrphans(listed))),
     };
     signal.throwIfAborted();
+    if (failures[0] !== undefined) throw failures[0];
     const ms = Math.round(performance.now() - start);
     logger.info({ ms, clusters: [...cache.allClusters()].length, differences }, 'Resynced');
   };
@@ -68,7 +84,7 @@ export async function runResync(
       waitMs = settings.resyncIntervalMs;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof SignalRejected || error instanceof CertmanError)) throw error;
+      if (!isExpected(error)) throw error;
       waitMs = Math.min(settings.resyncIntervalMs, RETRY_DELAY_MS * 2 ** failures);
       failures += 1;
       logger.warn({ problem: error.message, retryInMs: waitMs }, 'The resync failed');
@@ -76,12 +92,16 @@ export async function runResync(
   }
 }
 
-/** @returns the number of differences; undefined when the API server does not know ClusterDeployments. */
+function isExpected(error: unknown): error is SignalRejected | CertmanError {
+  return error instanceof SignalRejected || error instanceof CertmanError;
+}
+
+/** @returns the number of differences, and whether the API server knows ClusterDeployments. */
 async function resyncClusters(
   context: ControllerContext,
   handler: PrimaryEventHandler,
   freshness: CacheFreshness,
-): Promise<number | undefined> {
+): Promise<{ readonly differing: number; readonly hiveInstalled: boolean }> {
   const { kubernetes, cache } = context;
   try {
     const differing = await freshness.read<readonly ObjectRef[]>(CLUSTER_DEPLOYMENTS, {
@@ -89,9 +109,9 @@ async function resyncClusters(
       cached: () => [...cache.deployments.all()].filter(({ digest }) => digest === undefined),
       list: () => listDifferingClusters(context),
     });
-    return await reconcile(kubernetes, CLUSTER_DEPLOYMENTS, differing, handler);
+    return { differing: await reconcile(kubernetes, CLUSTER_DEPLOYMENTS, differing, handler), hiveInstalled: true };
   } catch (error) {
-    if (isFailure(error, 'kubernetes/notFound')) return undefined;
+    if (isFailure(error, 'kubernetes/notFound')) return { differing: 0, hiveInstalled: false };
     throw error;
   }
 }

@@ -46,6 +46,7 @@ const RETRY_MODES = {
   'kubernetes/notFound': 'backoff',
   'kubernetes/gone': 'transient',
   'kubernetes/invalid': 'onChange',
+  'kubernetes/crdOutdated': 'onChange',
   'kubernetes/secretBroken': 'onChange',
   'kubernetes/unexpected': 'backoff',
   'crl/unreachable': 'transient',

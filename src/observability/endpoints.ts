@@ -11,6 +11,8 @@ export interface Probes {
   liveness(): ProbeFailure;
   /** Readiness, within two seconds. */
   readiness(): Promise<ProbeFailure>;
+  /** What a ready worker does without at the moment, and why, as sentences: the other pods would fare no better. */
+  limitations(): readonly string[];
 }
 
 /** `/metrics`, in Prometheus' text format. */
@@ -24,10 +26,11 @@ export function metricsRoutes(metrics: MetricsExposition): Routes {
 export function probeRoutes(probes: Probes): Routes {
   return {
     '/healthz': () => probeReply(probes.liveness()),
-    '/readyz': async () => probeReply(await probes.readiness()),
+    '/readyz': async () => probeReply(await probes.readiness(), probes.limitations()),
   };
 }
 
-function probeReply(failure: ProbeFailure): Reply {
-  return failure === undefined ? { status: 200, body: 'ok\n' } : { status: 503, body: `${failure}\n` };
+function probeReply(failure: ProbeFailure, limitations: readonly string[] = []): Reply {
+  const [status, verdict] = failure === undefined ? [200, 'ok'] : [503, failure];
+  return { status, body: [verdict, ...limitations].map((line) => `${line}\n`).join('') };
 }

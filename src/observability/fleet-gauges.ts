@@ -1,18 +1,21 @@
-/** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports: no duplicates. */
+/** Computed at the scrape: a deleted object leaves no series. Only the controller's worker reports them. */
 import { type ExpiryLevel, type ExpiryThresholds, expiryThresholds, levelAt } from '../certificates/expiry-level.ts';
-import type { AriCoverage, ClusterSeries, RequestSeries } from '../controller/fleet-snapshot.ts';
+import type { AriCoverage, ClusterSeries, CrdState, RequestSeries, WatchState } from '../controller/fleet-snapshot.ts';
 import type { IssuedCounts } from './issued-counts.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Input of the gauges, collected at each scrape. */
+/** Input of the gauges, collected at each scrape. What is not known yet has no series, rather than a wrong zero. */
 export interface FleetView {
-  readonly clusters: readonly ClusterSeries[];
-  readonly standalone: readonly ClusterSeries[];
-  readonly requests: readonly RequestSeries[];
-  readonly ari: AriCoverage;
-  /** Undefined until the first count: then there is no series, rather than a wrong zero. */
-  readonly issued: IssuedCounts | undefined;
+  readonly watches: readonly WatchState[];
+  readonly crd?: CrdState;
+  readonly clusters?: readonly ClusterSeries[];
+  readonly standalone?: readonly ClusterSeries[];
+  readonly requests?: readonly RequestSeries[];
+  /** The requests, or as an earlier controller of this process knew them last. */
+  readonly certificates?: readonly RequestSeries[];
+  readonly ari?: AriCoverage;
+  readonly issued?: IssuedCounts;
 }
 
 /** @param labels as in the text format: `gate="Serve"`; '' for none. */
@@ -68,17 +71,35 @@ function single(value: number | undefined): readonly Sample[] {
   return value === undefined ? [] : [['', value]];
 }
 
-function countByGate(clusters: readonly ClusterSeries[]): Samples {
+function countByGate(clusters: readonly ClusterSeries[] | undefined): Samples {
   const counts = new Map<string, number>();
-  for (const { gate } of clusters) counts.set(gate, (counts.get(gate) ?? 0) + 1);
+  for (const { gate } of clusters ?? []) counts.set(gate, (counts.get(gate) ?? 0) + 1);
   return Array.from(counts, ([gate, count]) => [labelText({ gate }), count] as const);
 }
 
-function* each<T>(items: Iterable<T>, sample: (item: T) => Sample | undefined): Samples {
-  for (const item of items) yield sample(item);
+function* each<T>(items: Iterable<T> | undefined, sample: (item: T) => Sample | undefined): Samples {
+  for (const item of items ?? []) yield sample(item);
 }
 
 const GAUGES: readonly GaugeRow[] = [
+  {
+    name: 'certman_watch_synced',
+    help: 'Whether every object of a kind is known and watched: 1 or 0. At 0, its series are missing, or show what was known last.',
+    samples: ({ watches }) => each(watches, ({ kind, synced }) => [labelText({ kind }), Number(synced)]),
+  },
+  {
+    name: 'certman_watch_last_synced_timestamp_seconds',
+    help: 'Up to when the series of a kind are current; none before its first list is complete.',
+    samples: ({ watches }) =>
+      each(watches, ({ kind, syncedUntil }) =>
+        syncedUntil === undefined ? undefined : [labelText({ kind }), syncedUntil / 1000],
+      ),
+  },
+  {
+    name: 'certman_crd_outdated',
+    help: 'Whether the installed CRD of CertificateRequests lacks fields that this version writes: 1 or 0.',
+    samples: ({ crd }) => single(crd && Number(crd.problem !== undefined)),
+  },
   {
     name: 'certman_operator_certs_in_last_day_openshift_com',
     help: 'Certificates issued in the last day with a name under openshift.com.',
@@ -107,17 +128,17 @@ const GAUGES: readonly GaugeRow[] = [
   {
     name: 'certman_operator_certificate_requests_count',
     help: 'CertificateRequests on the management cluster.',
-    samples: ({ requests }) => single(requests.length),
+    samples: ({ requests }) => single(requests?.length),
   },
   {
     name: 'certman_ari_certificates',
     help: 'Certificates for which the CA has suggested a renewal window (RFC 9773).',
-    samples: ({ ari }) => single(ari.certificates),
+    samples: ({ ari }) => single(ari?.certificates),
   },
   {
     name: 'certman_ari_failing',
     help: 'Whether renewal information cannot be fetched from the CA at this moment: 1 or 0.',
-    samples: ({ ari }) => single(Number(ari.failing)),
+    samples: ({ ari }) => single(ari && Number(ari.failing)),
   },
   {
     name: 'certman_clusters',
@@ -140,8 +161,8 @@ const GAUGES: readonly GaugeRow[] = [
   {
     name: 'certman_operator_certificate_valid_duration_days',
     help: 'Days for which a certificate remains valid; negative once it has expired.',
-    samples: ({ requests }, now) =>
-      each(requests, (request) =>
+    samples: ({ certificates }, now) =>
+      each(certificates, (request) =>
         request.notAfter === undefined
           ? undefined
           : [textOf(request).labelsWithCommonName, (request.notAfter - now) / DAY_MS],
@@ -150,14 +171,15 @@ const GAUGES: readonly GaugeRow[] = [
   {
     name: 'certman_certificate_not_after_timestamp_seconds',
     help: 'When the certificate of a CertificateRequest expires; 0 while it has none.',
-    samples: ({ requests }) => each(requests, (request) => [textOf(request).labels, (request.notAfter ?? 0) / 1000]),
+    samples: ({ certificates }) =>
+      each(certificates, (request) => [textOf(request).labels, (request.notAfter ?? 0) / 1000]),
   },
   {
     // A series only where a renewal is held up: a healthy fleet has none.
     name: 'certman_certificate_expiry_near',
     help: 'Certificates whose renewal is held up (failing, paused, waiting), 1 each, by level: near, critical, expired.',
-    samples: ({ requests }, now) =>
-      each(requests, (request) => {
+    samples: ({ certificates }, now) =>
+      each(certificates, (request) => {
         const level = levelOf(request, now);
         return level === 'far' ? undefined : [`${textOf(request).labels},${labelText({ level })}`, 1];
       }),

@@ -1,6 +1,7 @@
 import { Histogram } from 'prom-client';
-import type { FleetSnapshot, RequestSeries } from '../controller/fleet-snapshot.ts';
-import { fleetGaugeLines } from './fleet-gauges.ts';
+import type { CrdState, FleetSnapshot, RequestSeries, WatchState } from '../controller/fleet-snapshot.ts';
+import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
+import { type FleetView, fleetGaugeLines } from './fleet-gauges.ts';
 import { inSlices } from './in-slices.ts';
 import { IssuanceHistory, type ListCompletedIssuances } from './issued-counts.ts';
 import type { MetricsExposition } from './metrics-exposition.ts';
@@ -17,7 +18,16 @@ const COUNT_INTERVAL_MS = 5 * 60_000;
 /** From a change to the count: visibility catches up, and changes in quick succession are counted together. */
 const COUNT_DELAY_MS = 1_500;
 
-/** Exposes one fleet at a time, the latest, while this worker runs the controller; keeps its counts current. */
+/**
+ * From the end of a controller. Its successor, on whichever worker, has usually listed everything much earlier; kept for
+ * longer, the expiries of certificates that were renewed since would mislead.
+ */
+const KEEP_EXPIRIES_MS = 10 * 60_000;
+
+/**
+ * Exposes one fleet at a time, the latest, while this worker runs the controller; keeps its counts current. The expiries
+ * of certificates outlive the controller for a while, so that no alert on them ends because the watch starts again.
+ */
 export class FleetMetricsExporter {
   readonly #options: FleetMetricsExporterOptions;
   #exposure: Exposure | undefined;
@@ -26,12 +36,20 @@ export class FleetMetricsExporter {
     this.#options = options;
   }
 
-  /** Exposes a fleet until the returned function is called. */
+  /** Exposes a fleet until the returned function is called; then the last expiries only. */
   expose(fleet: FleetSnapshot): () => void {
+    this.#exposure?.endExceptExpiries();
+    const lastExpiries = this.#exposure?.lastExpiries;
     this.#exposure?.end();
-    const exposure = new Exposure(this.#options, fleet);
+    const exposure = new Exposure(this.#options, fleet, lastExpiries);
     this.#exposure = exposure;
-    return () => exposure.end();
+    return () => exposure.endExceptExpiries();
+  }
+
+  /** What the controller of this worker cannot watch or write, and why, as sentences. */
+  problems(): readonly string[] {
+    const { watches = [], crd } = this.#exposure ?? {};
+    return [...watches, crd].map((state) => state?.problem).filter((problem) => problem !== undefined);
   }
 
   certificateIssued(): void {
@@ -49,6 +67,12 @@ const ISSUE_DURATION = {
   buckets: [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
 };
 
+/** The certificates that a controller knew last. */
+interface LastExpiries {
+  readonly certificates: readonly RequestSeries[];
+  readonly watch: WatchState;
+}
+
 class Exposure {
   readonly #options: FleetMetricsExporterOptions;
   readonly #fleet: FleetSnapshot;
@@ -59,11 +83,15 @@ class Exposure {
   #expirySum: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
+  /** Of an earlier controller until this one has listed them, and of this one once it has ended. */
+  #lastExpiries: LastExpiries | undefined;
+  #expiriesTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: FleetMetricsExporterOptions, fleet: FleetSnapshot) {
+  constructor(options: FleetMetricsExporterOptions, fleet: FleetSnapshot, lastExpiries: LastExpiries | undefined) {
     const { exposition, list } = options;
     this.#options = options;
     this.#fleet = fleet;
+    this.#lastExpiries = lastExpiries;
     const durations = new Histogram({ ...ISSUE_DURATION, registers: [exposition.registry] });
     this.#history = new IssuanceHistory(list, ({ startTime, closeTime }) =>
       durations.observe(Math.max(0, closeTime - startTime) / 1000),
@@ -72,26 +100,69 @@ class Exposure {
     this.countWithin(0);
   }
 
+  get lastExpiries(): LastExpiries | undefined {
+    return this.#lastExpiries;
+  }
+
+  get watches(): readonly WatchState[] {
+    const last = this.#lastExpiries?.watch;
+    if (this.#ended.signal.aborted) return last === undefined ? [] : [last];
+    return this.#fleet.watches.map((watch) =>
+      watch.kind === last?.kind ? { ...watch, syncedUntil: watch.syncedUntil ?? last.syncedUntil } : watch,
+    );
+  }
+
+  get crd(): CrdState | undefined {
+    return this.#ended.signal.aborted ? undefined : this.#fleet.crd;
+  }
+
+  /** Its controller has ended. */
+  endExceptExpiries(): void {
+    if (this.#ended.signal.aborted) return;
+    const certificates = [...(this.#fleet.requests ?? this.#lastExpiries?.certificates ?? [])];
+    const watch = this.watches.find(({ kind }) => kind === CERTIFICATE_REQUESTS.plural);
+    this.#stopCounting();
+    if (watch === undefined || certificates.length === 0) return this.end();
+    this.#lastExpiries = { certificates, watch: { ...watch, synced: false, problem: undefined } };
+    this.#expiriesTimer = setTimeout(() => this.end(), KEEP_EXPIRIES_MS).unref();
+  }
+
   end(): void {
+    this.#stopCounting();
+    clearTimeout(this.#expiriesTimer);
+    this.#lastExpiries = undefined;
+    this.#removeGauges();
+  }
+
+  #stopCounting(): void {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
     clearTimeout(this.#timer);
-    this.#removeGauges();
     this.#options.exposition.registry.removeSingleMetric(ISSUE_DURATION.name);
   }
 
   async *#gauges(): AsyncGenerator<string> {
+    const view = await this.#view();
+    for await (const lines of inSlices(fleetGaugeLines(view, Date.now()))) yield lines.join('');
+  }
+
+  async #view(): Promise<FleetView> {
+    const { watches } = this;
+    if (this.#ended.signal.aborted) return { watches, certificates: this.#lastExpiries?.certificates };
     const { clusters, standalone, requests, ari } = this.#fleet;
     const view = {
-      clusters: await collect(clusters),
-      standalone: await collect(standalone),
-      requests: await collect(requests),
+      watches,
+      crd: this.crd,
+      clusters: clusters && (await collect(clusters)),
+      standalone: standalone && (await collect(standalone)),
+      requests: requests && (await collect(requests)),
       ari,
       // Counted at the scrape: certificates leave the day and the week as time passes.
       issued: this.#history.counts(Date.now()),
     };
+    if (view.requests === undefined) return { ...view, certificates: this.#lastExpiries?.certificates };
     this.#detectIssuance(view.requests);
-    for await (const lines of inSlices(fleetGaugeLines(view, Date.now()))) yield lines.join('');
+    return { ...view, certificates: view.requests };
   }
 
   #detectIssuance(requests: readonly RequestSeries[]): void {

@@ -30,6 +30,8 @@ export interface ComposedActivities extends Required<Pick<WorkerOptions, 'interc
   readonly activities: Activities;
   /** The management cluster's API server. */
   readonly kubernetes: KubernetesApi;
+  /** What this worker's controller cannot do at the moment, and why. */
+  readonly limitations: () => readonly string[];
   readonly close: () => Promise<void>;
 }
 
@@ -98,6 +100,7 @@ export function composeActivities(
   } = configuration;
   return {
     kubernetes,
+    limitations: () => fleetMetrics.problems(),
     activities: {
       ...createKubernetesActivities({ kubernetes, settings, caHost, caChangeAllowedTo, decommission }),
       ...createAcmeActivities({ ca, kubernetes, settings: { keyType, profile } }),

@@ -87,7 +87,13 @@ async function runTemporalWorker(
   const keys = openPayloadKeys(configuration, logger);
   const dataConverter = createDataConverter({ keys, required: configuration.requireEncryptedPayloads });
   const client = new Client({ connection, namespace, identity, dataConverter });
-  const { close, kubernetes, ...served } = composeActivities(configuration, client, logger, exposition, signal);
+  const { close, kubernetes, limitations, ...served } = composeActivities(
+    configuration,
+    client,
+    logger,
+    exposition,
+    signal,
+  );
   try {
     // Before the first poll: this worker must not run a task of another cluster that has the same name.
     const clusterUid = await claimManagementCluster(client, kubernetes, configuration, logger, signal, (reason) =>
@@ -112,7 +118,7 @@ async function runTemporalWorker(
     const running = worker.run();
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
-    health.running(worker, connection);
+    health.running(worker, connection, limitations);
     logger.info(
       {
         identity,

@@ -9,15 +9,21 @@ const CHECK_TIMEOUT_MS = 1_500;
 export class WorkerHealth implements Probes {
   #notReady: ProbeFailure = 'The worker is starting.';
   #running: { readonly worker: Worker; readonly connection: ConnectionLike } | undefined;
+  #limitations: Probes['limitations'] = () => [];
   #check: { readonly at: number; readonly result: Promise<ProbeFailure> } | undefined;
 
   notReady(reason: string): void {
     this.#notReady = reason;
   }
 
-  running(worker: Worker, connection: ConnectionLike): void {
+  running(worker: Worker, connection: ConnectionLike, limitations: Probes['limitations']): void {
     this.#notReady = undefined;
     this.#running = { worker, connection };
+    this.#limitations = limitations;
+  }
+
+  limitations(): readonly string[] {
+    return this.#limitations();
   }
 
   liveness(): ProbeFailure {

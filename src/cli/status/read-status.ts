@@ -1,6 +1,7 @@
 /** Queries the workflows; when Temporal is unavailable or has none, reads the resources of the management cluster. */
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import { missingRequestFields, outdatedCrdMessage } from '../../kubernetes/objects/request-schema.ts';
 import { PayloadError } from '../../payloads/payload-error.ts';
 import type { ClusterName } from '../arguments.ts';
 import { withKubernetes } from '../kubernetes-client.ts';
@@ -10,30 +11,46 @@ import { clusterFromKubernetes, fleetFromKubernetes } from './from-kubernetes.ts
 import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
 import type { ClusterReport, FleetReport } from './status-view.ts';
 
+const CRD_CHECK_TIMEOUT_MS = 3_000;
+
 /** Every cluster and standalone CertificateRequest. @param resourcesOnly as if Temporal were unavailable. */
 export async function readFleet(resourcesOnly: boolean): Promise<FleetReport> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  return await temporalElseKubernetes(
+  const problem = findCrdProblem();
+  const report = await temporalElseKubernetes(
     resourcesOnly,
     () => withTemporal((client) => fleetFromTemporal(client, managementCluster)),
     () => withKubernetes(fleetFromKubernetes),
   );
+  return { ...report, problem: await problem };
 }
 
 /** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */
 export async function readCluster(name: ClusterName, resourcesOnly: boolean): Promise<ClusterReport> {
   const settings = loadSettings(process.env, ['managementCluster', 'extraRecord']);
+  const problem = findCrdProblem();
   const report = await temporalElseKubernetes(
     resourcesOnly,
     () => withTemporal((client) => clusterFromTemporal(client, settings.managementCluster, name)),
     () => withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
   );
-  if (report !== undefined) return report;
+  if (report !== undefined) return { ...report, problem: await problem };
   throw new CertmanError({
     code: 'kubernetes/notFound',
     message: `There is no ClusterDeployment or CertificateRequest ${name.namespace}/${name.name} on this management cluster.`,
     remedy: 'List those that are served with "certman status".',
   });
+}
+
+/** @returns undefined also when the API server does not answer, or there is no kubeconfig: Temporal has the rest. */
+async function findCrdProblem(): Promise<string | undefined> {
+  try {
+    const signal = AbortSignal.timeout(CRD_CHECK_TIMEOUT_MS);
+    const missing = await withKubernetes((kubernetes) => missingRequestFields(kubernetes, signal));
+    return missing === undefined || missing.length === 0 ? undefined : outdatedCrdMessage(missing);
+  } catch {
+    return undefined;
+  }
 }
 
 async function temporalElseKubernetes<Report>(

@@ -4,6 +4,12 @@ import { gateOf } from '../../clusters/gate.ts';
 import { oneLine } from '../../failures/printable.ts';
 import { formatInstant, formatRelative, formatTable } from '../output.ts';
 
+/** What a report has in addition to certificates. */
+export interface ManagementClusterProblems {
+  /** What affects all certificates, and what to do; absent when there is nothing, or nothing was found out. */
+  readonly problem?: string;
+}
+
 /** One cluster of the fleet. */
 export interface FleetRow {
   /** namespace/name. */
@@ -17,7 +23,7 @@ export interface FleetRow {
 }
 
 /** For --json and {@link formatFleet}. */
-export interface FleetReport {
+export interface FleetReport extends ManagementClusterProblems {
   readonly source: 'temporal' | 'kubernetes';
   readonly clusters: readonly FleetRow[];
 }
@@ -38,7 +44,7 @@ export interface CertificateRow {
 }
 
 /** For --json and {@link formatCluster}. */
-export interface ClusterReport {
+export interface ClusterReport extends ManagementClusterProblems {
   readonly source: 'temporal' | 'kubernetes';
   readonly cluster: string;
   readonly workflowId?: string;
@@ -60,6 +66,11 @@ export function byUrgency(left: FleetRow, right: FleetRow): number {
 
 /** A table, most urgent first. */
 export function formatFleet(report: FleetReport): string {
+  const { problem } = report;
+  return problem === undefined ? fleetTable(report) : `${oneLine(problem)}\n\n${fleetTable(report)}`;
+}
+
+function fleetTable(report: FleetReport): string {
   if (report.clusters.length === 0)
     return 'Nothing is served: no ClusterDeployment is managed and installed yet, and there is no standalone CertificateRequest.';
   const rows = report.clusters
@@ -77,7 +88,7 @@ export function formatFleet(report: FleetReport): string {
 
 /** Every certificate of a cluster, field by field. */
 export function formatCluster(report: ClusterReport): string {
-  const lines = [report.cluster];
+  const lines = report.problem === undefined ? [report.cluster] : [oneLine(report.problem), '', report.cluster];
   if (report.workflowId !== undefined) lines.push(`  workflow  ${report.workflowId}`);
   if (report.situation !== undefined) lines.push(`  ${oneLine(report.situation)}`);
   for (const certificate of report.certificates) lines.push('', ...certificateLines(certificate));

@@ -30,6 +30,8 @@ const REMEDIES: Readonly<Partial<Record<FailureCode, string>>> = {
   'kubernetes/forbidden':
     'Compare the rights of certman’s ServiceAccount with deploy/base/rbac.yaml, and check that its token is valid.',
   'kubernetes/invalid': 'Correct the object that the message names; certman retries when something changes.',
+  'kubernetes/crdOutdated':
+    'Install the CRD of this version of certman: kubectl apply -f deploy/base/certificaterequest-crd.yaml (for a kind of Hive: Hive’s). certman continues by itself.',
   'kubernetes/unexpected': 'Check what stands between certman and the API server; certman retries by its schedule.',
 };
 
@@ -154,6 +156,8 @@ export function parseStatus(text: string): Status | undefined {
 
 function codeOf({ status: httpStatus }: ApiResponse, status: Status | undefined): FailureCode {
   const causes = status?.details.causes ?? [];
+  // Server-side apply, with status 500. Source: sigs.k8s.io/structured-merge-diff typed/validate.go.
+  if (status?.message.includes('field not declared in schema') === true) return 'kubernetes/crdOutdated';
   if (httpStatus === 422 && status !== undefined && isFailedPrecondition(status)) return 'kubernetes/conflict';
   // Nothing can be created in a namespace that is being deleted, and nothing there is needed any more.
   if (httpStatus === 403 && causes.some(({ reason }) => reason === 'NamespaceTerminating'))

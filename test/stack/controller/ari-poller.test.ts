@@ -121,7 +121,7 @@ describe('certificates', () => {
       expect(await run.receivedSignals(of.cluster), what).toEqual(['observed']);
     }
     expect(run.movedWindows()).toBe(0);
-    expect(run.fleet()?.ari.certificates).toBeGreaterThanOrEqual(2);
+    expect(run.fleet()?.ari?.certificates).toBeGreaterThanOrEqual(2);
   });
 });
 
@@ -222,7 +222,7 @@ describe('a CA that', () => {
     const most = Math.ceil((performance.now() - began) / TROUBLE_MS) + 1;
     expect(proxy.seen.length - duringTrouble).toBeLessThanOrEqual(most);
     expect(run.logs.filter(isTrouble)).toHaveLength(1);
-    expect(run.fleet()?.ari.failing).toBe(true);
+    expect(run.fleet()?.ari?.failing).toBe(true);
     away.remove();
     // Those that were tried meanwhile wait ten minutes; the others are signalled.
     await eventually(
@@ -231,7 +231,7 @@ describe('a CA that', () => {
       (lines) => lines.length === 1,
     );
     expect(proxy.seen.filter(ofThese).length).toBeGreaterThanOrEqual(1);
-    await expect.poll(() => run.fleet()?.ari.failing).toBe(false);
+    await expect.poll(() => run.fleet()?.ari?.failing).toBe(false);
     const { takeovers } = await harness()
       .env.client.workflow.getHandle(watchWorkflowId(run.managementCluster))
       .query(watchStatus);

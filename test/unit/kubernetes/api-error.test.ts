@@ -55,6 +55,17 @@ describe('a 404', () => {
   });
 });
 
+test('a refused field that the CRD lacks is an outdated CRD, with the command that mends it', () => {
+  const message =
+    'failed to create typed patch object (n/c1; v1alpha1, Kind=X): .status.state: field not declared in schema';
+  const error = apiError('x', { status: 500, text: status({ message, code: 500 }) });
+  expect(error.info).toMatchObject({
+    code: 'kubernetes/crdOutdated',
+    retry: 'onChange',
+    remedy: expect.stringContaining('kubectl apply -f deploy/base/certificaterequest-crd.yaml') as string,
+  });
+});
+
 test('a patch whose test failed is a conflict, a refused object is invalid', () => {
   const text = status({
     reason: 'Invalid',

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import type { AriCoverage, ClusterSeries, RequestSeries } from '../../../src/controller/fleet-snapshot.ts';
+import type {
+  AriCoverage,
+  ClusterSeries,
+  CrdState,
+  RequestSeries,
+  WatchState,
+} from '../../../src/controller/fleet-snapshot.ts';
 import { FleetMetricsExporter } from '../../../src/observability/fleet-metrics-exporter.ts';
 import type { ClosedIssuance } from '../../../src/observability/issued-counts.ts';
 import { MetricsExposition } from '../../../src/observability/metrics-exposition.ts';
@@ -29,6 +35,8 @@ function setUp() {
     standalone: [] as ClusterSeries[],
     requests: [] as RequestSeries[],
     ari: { certificates: 0, failing: false } as AriCoverage,
+    watches: [] as WatchState[],
+    crd: undefined as CrdState | undefined,
   };
   const metrics = new FleetMetricsExporter({
     exposition,
@@ -164,6 +172,73 @@ describe('the fleet gauges', () => {
     expect(text).toContain('certman_standalone_requests{gate="ReconcilePaused"} 1\n');
     expect(text).not.toContain('certman_clusters{');
   });
+});
+
+describe('while a kind is not synced', () => {
+  const watch = (synced: boolean, syncedUntil?: number): WatchState => ({
+    kind: 'certificaterequests',
+    synced,
+    syncedUntil,
+    problem: synced ? undefined : 'The watch of certificaterequests is not synced: it is being listed.',
+  });
+  const unknown = { clusters: undefined, standalone: undefined, requests: undefined, ari: undefined };
+  const EXPIRY = /^certman_certificate_not_after_timestamp_seconds\{.*certificaterequest_namespace="ns"\} (\d+)$/m;
+  const synced = (text: string) => /^certman_watch_synced\{kind="certificaterequests"\} (\d)$/m.exec(text)?.[1];
+
+  it('has no series of its objects, rather than those of an empty fleet', async () => {
+    const { metrics, fleet, read } = setUp();
+    metrics.expose({ ...fleet, ...unknown, watches: [watch(false)] });
+    const text = await read();
+    expect(synced(text)).toBe('0');
+    expect(text).not.toMatch(/^certman_(operator_certificate_requests|clusters|standalone|ari|certificate)/m);
+    expect(text).not.toMatch(/^certman_watch_last_synced/m);
+    expect(metrics.problems()).toEqual([watch(false).problem]);
+  });
+
+  it('keeps the expiries that an earlier controller of the process knew, as of when it knew them', async () => {
+    const { metrics, fleet, read } = setUp();
+    const notAfter = Date.now() + DAY;
+    fleet.requests.push({ ...REQUEST, notAfter });
+    const until = Date.now();
+    const end = metrics.expose({ ...fleet, watches: [watch(true, until)] });
+    expect(synced(await read())).toBe('1');
+    end();
+    await vi.advanceTimersByTimeAsync(60_000);
+    const between = await read();
+    expect(EXPIRY.exec(between)?.[1]).toBe(String(notAfter / 1000));
+    expect(synced(between)).toBe('0');
+    expect(between).not.toMatch(/^certman_operator_certificate_requests_count \d/m);
+    const endNext = metrics.expose({ ...fleet, ...unknown, watches: [watch(false)] });
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    const listing = await read();
+    expect(EXPIRY.test(listing)).toBe(true);
+    expect(listing).toContain(
+      `certman_watch_last_synced_timestamp_seconds{kind="certificaterequests"} ${until / 1000}\n`,
+    );
+    endNext();
+    expect(EXPIRY.test(await read())).toBe(true);
+    metrics.expose({ ...fleet, requests: [], watches: [watch(true, Date.now())] });
+    expect(EXPIRY.test(await read())).toBe(false);
+  });
+
+  it('drops the expiries when another process has had ten minutes to list them', async () => {
+    const { metrics, fleet, read } = setUp();
+    fleet.requests.push({ ...REQUEST, notAfter: Date.now() + DAY });
+    metrics.expose({ ...fleet, watches: [watch(true, Date.now())] })();
+    await vi.advanceTimersByTimeAsync(10 * 60_000);
+    expect(await read()).not.toContain('certman');
+  });
+});
+
+test('an outdated CRD is shown once the schema has been read', async () => {
+  const { metrics, fleet, read } = setUp();
+  metrics.expose(fleet);
+  expect(await read()).not.toMatch(/^certman_crd_outdated/m);
+  fleet.crd = { problem: undefined };
+  expect(await read()).toMatch(/^certman_crd_outdated 0$/m);
+  fleet.crd = { problem: 'The installed CRD is older.' };
+  expect(await read()).toMatch(/^certman_crd_outdated 1$/m);
+  expect(metrics.problems()).toEqual(['The installed CRD is older.']);
 });
 
 test('ARI is shown as the number of certificates with a window, and whether fetching it fails', async () => {

@@ -37,11 +37,18 @@ const startMetrics = () => {
   return start(metricsRoutes(exposition));
 };
 
-const startProbes = (failures: { liveness?: ProbeFailure; readiness?: () => Promise<ProbeFailure> } = {}) =>
+interface ProbeAnswers {
+  readonly liveness?: ProbeFailure;
+  readonly readiness?: () => Promise<ProbeFailure>;
+  readonly limitations?: readonly string[];
+}
+
+const startProbes = (failures: ProbeAnswers = {}) =>
   start(
     probeRoutes({
       liveness: () => failures.liveness,
       readiness: failures.readiness ?? (() => Promise.resolve(undefined)),
+      limitations: () => failures.limitations ?? [],
     }),
   );
 
@@ -72,6 +79,13 @@ describe('the server of the metrics', () => {
 });
 
 describe('the server of the probes', () => {
+  it('says what a ready worker does without', async () => {
+    const url = await startProbes({ limitations: ['The watch of secrets is not synced: it is being listed.'] });
+    const body = 'ok\nThe watch of secrets is not synced: it is being listed.\n';
+    expect(await get(`${url}/readyz`)).toMatchObject({ status: 200, body });
+    expect(await get(`${url}/healthz`)).toMatchObject({ status: 200, body: 'ok\n' });
+  });
+
   it('gives the reason when it is not ready, and is still healthy', async () => {
     const url = await startProbes({ readiness: () => Promise.resolve('Temporal does not respond.') });
     expect(await get(`${url}/readyz`)).toMatchObject({ status: 503, body: 'Temporal does not respond.\n' });
