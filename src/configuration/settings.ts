@@ -30,6 +30,9 @@ const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const dnsLabel = text('a DNS label: lower-case letters, digits and dashes, at most 63 characters', DNS_LABEL);
 const A_NAMESPACE = 'the name of a namespace: lower-case letters, digits and dashes, at most 63 characters';
 const namespaceName = text(A_NAMESPACE, DNS_LABEL);
+const namespaceNames = listOf('names of namespaces, comma separated', (found) =>
+  DNS_LABEL.test(found) ? found : undefined,
+);
 const profileName = text('a profile name: letters, digits, dashes, dots and underscores, at most 64', /^[\w.-]{1,64}$/);
 const hostedZoneId = text('the id of a hosted zone: capital letters and digits', /^(\/hostedzone\/)?[A-Z0-9]{1,32}$/);
 // The Temporal worker controller joins the names of a namespace and an object.
@@ -51,6 +54,12 @@ const MANAGEMENT_CLUSTER = {
   namespace: withDefault('CERTMAN_NAMESPACE', namespaceName, 'certman-operator', {
     example: 'certman-operator',
     meaning: 'Namespace of the ConfigMap `certman-operator` and of the Secret `lets-encrypt-account`.',
+  }),
+  watchNamespaces: optional('CERTMAN_WATCH_NAMESPACES', namespaceNames, {
+    whenUnset: 'all',
+    example: 'uhc-production-1a2b,my-team',
+    meaning:
+      'Namespaces, comma separated, of which ClusterDeployments and CertificateRequests are served; certman needs no rights in others. For some dozens: each has watches of its own.',
   }),
   decommissionLimitMs: withDefault('CERTMAN_DECOMMISSION_LIMIT', duration('1m', '8760h'), '24h', {
     example: '72h',

@@ -11,6 +11,8 @@ export interface CacheFreshnessOptions {
   readonly signal: AbortSignal;
   /** Up to which resourceVersion the informer of a kind has handled every event; undefined: it is not synced. */
   readonly handledUpTo: (plural: string) => string | undefined;
+  /** Where the rights reach some namespaces only: the position of all of them cannot be read. */
+  readonly alwaysList: boolean;
 }
 
 /** Reads a kind for the resync: from the cache if that is fresh, which saves a request for each hundred objects. */
@@ -32,7 +34,8 @@ export class CacheFreshness {
     { cached, list }: { readonly cached: () => Promise<Result> | Result; readonly list: () => Promise<Result> },
     now = performance.now(),
   ): Promise<Result> {
-    const { source, signal, handledUpTo } = this.#options;
+    const { source, signal, handledUpTo, alwaysList } = this.#options;
+    if (alwaysList) return await list();
     const { plural } = resource;
     const resourceVersion = await currentResourceVersion(source, resource, { metadataOnly: true, signal });
     const last = this.#reads.get(plural);

@@ -15,6 +15,8 @@ export interface ControllerSettings {
   readonly extraRecord?: string;
   /** Namespace of the account Secret and the ConfigMap. */
   readonly operatorNamespace: string;
+  /** Namespaces that are served; undefined: all. */
+  readonly namespaces?: readonly string[] | undefined;
   /** Directory host of the CA that may replace certificates of others; undefined: none may. */
   readonly caChangeAllowedTo?: string | undefined;
   /** Milliseconds from the end of one resync to the next. */

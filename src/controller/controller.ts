@@ -156,13 +156,15 @@ function informedResources(
   requests: PrimaryEventHandler,
   stuckClusters: StuckClusterSignals,
 ): readonly InformedResource[] {
+  const { namespaces, operatorNamespace } = context.settings;
   const primaries = [CLUSTER_DEPLOYMENTS, CERTIFICATE_REQUESTS];
   return [
     // Optional: without Hive there are standalone CertificateRequests.
-    { resource: CLUSTER_DEPLOYMENTS, resumeMode: 'list', optional: true, handler: clusters },
-    { resource: CERTIFICATE_REQUESTS, resumeMode: 'list', after: [CLUSTER_DEPLOYMENTS], handler: requests },
+    { resource: CLUSTER_DEPLOYMENTS, namespaces, resumeMode: 'list', optional: true, handler: clusters },
+    { resource: CERTIFICATE_REQUESTS, namespaces, resumeMode: 'list', after: [CLUSTER_DEPLOYMENTS], handler: requests },
     {
       resource: SECRETS,
+      namespaces,
       after: primaries,
       resumeMode: 'watch',
       metadataOnly: true,
@@ -171,12 +173,13 @@ function informedResources(
     {
       resource: CONFIG_MAPS,
       resumeMode: 'watch',
-      namespace: context.settings.operatorNamespace,
+      namespace: operatorNamespace,
       fieldSelector: `metadata.name=${SETTINGS_CONFIG_MAP}`,
       handler: configMapHandler(stuckClusters),
     },
     {
       resource: DNS_ZONES,
+      namespaces,
       after: primaries,
       resumeMode: 'list',
       optional: true,

@@ -1,6 +1,7 @@
 import { CertmanError } from '../failures/failure.ts';
 import { type KubernetesObject, type ResourceType, type WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import { type ListAndWatchOptions, listAndWatch } from '../kubernetes/api/list-and-watch.ts';
+import { listAndWatchNamespaces } from '../kubernetes/api/list-and-watch-namespaces.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { WatchState } from './fleet-snapshot.ts';
 import type { KeyedWorkQueue } from './keyed-work-queue.ts';
@@ -21,6 +22,8 @@ export interface ResourceEventHandler {
 export interface InformedResource
   extends Pick<ListAndWatchOptions, 'namespace' | 'fieldSelector' | 'metadataOnly' | 'resumeMode' | 'optional'> {
   readonly resource: ResourceType;
+  /** Instead of all namespaces. */
+  readonly namespaces?: readonly string[] | undefined;
   readonly handler: ResourceEventHandler;
   /** Kinds that the handler looks up: it starts when they are settled. */
   readonly after?: readonly ResourceType[];
@@ -123,7 +126,7 @@ export class Informer {
 
   /** Runs until the signal, whose reason it throws. */
   async run(): Promise<never> {
-    const { resource, handler, after: _, ...selection } = this.#informed;
+    const { resource, handler, namespaces, after: _, ...selection } = this.#informed;
     const { source, logger, signal, resumeFrom } = this.#options;
     const messages = { failing: 'The watch is interrupted', recovered: 'The watch has resumed' };
     const outage = outageLog(logger, { kind: resource.plural }, messages);
@@ -132,7 +135,7 @@ export class Informer {
     this.#started = true;
     // An earlier worker has listed it.
     if (selection.resumeMode === 'watch' && resumeFrom !== undefined) this.#markListed();
-    const events = listAndWatch(source, resource, {
+    const options: ListAndWatchOptions = {
       ...selection,
       resumeFrom,
       signal,
@@ -141,7 +144,11 @@ export class Informer {
         outage.failed(failure, waitMs);
       },
       onRecovery: () => outage.recovered(),
-    });
+    };
+    const events =
+      namespaces === undefined
+        ? listAndWatch(source, resource, options)
+        : listAndWatchNamespaces(source, resource, namespaces, options);
     for await (const event of events) {
       if (event.kind === 'listing') this.#startListing();
       this.#failure = undefined;

@@ -39,7 +39,12 @@ export class WorkflowResync {
   /** @param hiveInstalled if not, nothing shows which ClusterDeployments are gone. @returns number of differences. */
   async run(hiveInstalled: boolean): Promise<number> {
     const { cache, workflows, settings } = this.#context;
-    const running = new Map((await workflows.listRunning()).map((cluster) => [cluster.uid, cluster]));
+    const { namespaces } = settings;
+    // Of a namespace that is not watched (any more), nothing shows whether an object is gone.
+    const watched = (await workflows.listRunning()).filter(
+      ({ namespace }) => namespaces === undefined || namespaces.includes(namespace),
+    );
+    const running = new Map(watched.map((cluster) => [cluster.uid, cluster]));
     let differences = 0;
     for (const cached of Array.from(cache.allClusters())) {
       if (cached.kind === undefined && !hiveInstalled) continue;

@@ -32,7 +32,7 @@ export async function runResync(
   handledUpTo: (plural: string) => string | undefined,
 ): Promise<never> {
   const { settings, cache, kubernetes, source, signaller, signal, logger } = context;
-  const freshness = new CacheFreshness({ source, signal, handledUpTo });
+  const freshness = new CacheFreshness({ source, signal, handledUpTo, alwaysList: settings.namespaces !== undefined });
   const workflows = new WorkflowResync(context);
   const ownedObjects = new OwnedObjectsResync(context, freshness);
 

@@ -51,7 +51,7 @@ export function composeActivities(
   const userAgent = `certman/${VERSION}`;
   const { privateNetworks } = configuration;
   const metrics = createMetrics(exposition.registry);
-  const kubernetes = new KubernetesClient(loadKubeConfig());
+  const kubernetes = new KubernetesClient(loadKubeConfig(), { namespaces: configuration.watchNamespaces });
   const settings = createOperatorSettings({ kubernetes, operatorNamespace });
   const ca = new AcmeClientSource({
     accounts: settings,
@@ -121,6 +121,7 @@ export function composeActivities(
         settings: {
           managementCluster,
           operatorNamespace,
+          namespaces: configuration.watchNamespaces,
           resyncIntervalMs,
           workerName,
           extraRecord,

@@ -25,22 +25,30 @@ import { isKubernetesObject, listPages } from './list-pages.ts';
 import { apiVersionOf, collectionPath, describeObject, objectPath } from './resource-path.ts';
 import { type ApiRequest, Transport } from './transport.ts';
 
+/** Options of {@link KubernetesClient}. */
+export interface KubernetesClientOptions {
+  /** Ends its requests. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where a list without a namespace looks. Default: everywhere. */
+  readonly namespaces?: readonly string[] | undefined;
+}
+
 const LIST_TIMEOUT_MS = 60_000;
 const FIELD_MANAGER_QUERY = `fieldManager=${FIELD_MANAGER}`;
 
 /** All that certman needs of an API server, on the same connections and credentials. */
 export class KubernetesClient implements KubernetesApi, WatchConnection {
   readonly #transport: Transport;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: KubernetesClientOptions;
 
   /** A request throws CertmanError `configuration/invalid` when the credentials cannot be read. */
-  constructor(server: KubeConfig | Transport, signal?: AbortSignal) {
+  constructor(server: KubeConfig | Transport, options: KubernetesClientOptions = {}) {
     this.#transport = server instanceof Transport ? server : new Transport(server);
-    this.#signal = signal;
+    this.#options = options;
   }
 
   withSignal(signal: AbortSignal): KubernetesApi {
-    return new KubernetesClient(this.#transport, signal);
+    return new KubernetesClient(this.#transport, { ...this.#options, signal });
   }
 
   async get(resource: ResourceType, key: ObjectKey): Promise<KubernetesObject | undefined> {
@@ -55,7 +63,10 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
   }
 
   async *list(resource: ResourceType, options: ListOptions = {}): AsyncIterable<KubernetesObject> {
-    for await (const { objects } of listPages(this, resource, options)) yield* objects;
+    const namespaces = options.namespace === undefined ? this.#options.namespaces : undefined;
+    for (const namespace of namespaces ?? [options.namespace]) {
+      for await (const { objects } of listPages(this, resource, { ...options, namespace })) yield* objects;
+    }
   }
 
   async apply(
@@ -136,7 +147,7 @@ export class KubernetesClient implements KubernetesApi, WatchConnection {
   }
 
   #send(request: ApiRequest): Promise<ApiResponse> {
-    return this.#transport.send({ ...request, signal: request.signal ?? this.#signal });
+    return this.#transport.send({ ...request, signal: request.signal ?? this.#options.signal });
   }
 
   openStream(path: string, signal: AbortSignal, options: StreamOptions = {}): AsyncIterable<string> {

@@ -58,6 +58,8 @@ export interface ControllerOptions {
   /** Default: certman on the management cluster. */
   readonly kubernetes?: KubernetesClient;
   readonly managementCluster?: string;
+  /** Default: all. */
+  readonly namespaces?: readonly string[];
   readonly worker?: string;
   readonly resyncIntervalMs?: number;
   /** Host of the CA's directory. */
@@ -152,6 +154,7 @@ async function startController(
           managementCluster,
           extraRecord: 'rh-api',
           operatorNamespace,
+          namespaces: options.namespaces,
           resyncIntervalMs: options.resyncIntervalMs ?? 600_000,
           workerName: options.worker ?? 'worker-1',
         },

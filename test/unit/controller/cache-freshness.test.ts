@@ -13,6 +13,7 @@ beforeEach(() => {
   handled = '90';
   requests = [];
   freshness = new CacheFreshness({
+    alwaysList: false,
     source: {
       getJson: (path) => {
         requests.push(path);
