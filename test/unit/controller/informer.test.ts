@@ -20,13 +20,17 @@ function setUp(informed: Partial<ConstructorParameters<typeof Informer>[0]> = {}
   const stopped = new AbortController();
   const source: WatchConnection = {
     getJson: () => (server.refuses ? Promise.reject(FORBIDDEN) : Promise.resolve(LIST)),
-    openStream: async function* () {
-      if (!server.refuses)
-        await new Promise<void>((resolve) => {
-          server.cut = resolve;
-        });
-      throw FORBIDDEN;
-    } as WatchConnection['openStream'],
+    openStream: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => {
+          if (!server.refuses)
+            await new Promise<void>((resolve) => {
+              server.cut = resolve;
+            });
+          throw FORBIDDEN;
+        },
+      }),
+    }),
   };
   const handler = { onUpsert: () => Promise.resolve(), onDelete: () => Promise.resolve() };
   const informer = new Informer(
