@@ -16,13 +16,14 @@ const pendingPublicationSchema = z.object({
 /** Creates the activities that publish and withdraw the TXT records of DNS-01 challenges (RFC 8555 §8.4). */
 export function createDnsActivities(dns: DnsProvider): DnsActivities {
   return {
-    publishTxtRecords: wrapActivity(async ({ zone, records }): Promise<PublishedRecords> => {
+    publishTxtRecords: wrapActivity(async ({ zone, records, waitingSince }): Promise<PublishedRecords> => {
       const { info, cancellationSignal: signal } = Context.current();
       const pending = pendingPublicationSchema.safeParse(info.heartbeatDetails).data;
       // An attempt whose worker died may have sent its change without recording it.
       let mayBeSent = info.attempt > 1;
       try {
-        const { change, ...published } = pending ?? (await dns.publish(zone, records, signal));
+        const since = waitingSince === undefined ? info.scheduledTimestampMs : Date.parse(waitingSince);
+        const { change, ...published } = pending ?? (await dns.publish(zone, records, signal, since));
         if (change === undefined) return published;
         mayBeSent = true;
         heartbeat({ ...published, change });

@@ -7,7 +7,13 @@ import { CertmanError, type FailureInfo } from '../src/failures/failure.ts';
 const MAX_RETRY_DELAY_MS = 5 * 60_000;
 
 /** Failures that are an expected step of polling or of a shutdown. */
-const EXPECTED_CODES = new Set<string>(['acme/pending', 'dns/pending', 'dns/notVisible', 'temporal/workerStopping']);
+const EXPECTED_CODES = new Set<string>([
+  'acme/pending',
+  'dns/pending',
+  'dns/queued',
+  'dns/notVisible',
+  'temporal/workerStopping',
+]);
 
 /** Converts a failure for Temporal: type = code, details = [FailureInfo], nextRetryDelay from `notBefore`. */
 export function toApplicationFailure(info: FailureInfo): ApplicationFailure {

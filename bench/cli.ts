@@ -5,6 +5,7 @@ import type { KeyType } from './acme-client-baseline.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
 import { benchRequests } from './requests.ts';
+import { benchRoute53Zones } from './route53-zones.ts';
 import { benchScrape } from './scrape.ts';
 
 function count(text: string): number {
@@ -61,6 +62,16 @@ program
   .option('--requests <n>', 'number of CertificateRequests', count, 20_000)
   .action(async (options: { readonly requests: number }) => {
     process.stdout.write(`${JSON.stringify(await benchScrape(options))}\n`);
+  });
+
+program
+  .command('route53-zones')
+  .description('N clusters with a zone each in one AWS account: requests to Route 53 and minutes, at its rate limit')
+  .option('--zones <n>', 'number of clusters and zones', count, 1_000)
+  .option('--in-sync <seconds>', 'from a change until it is INSYNC', count, 40)
+  .action(async (options: { readonly zones: number; readonly inSync: number }) => {
+    const result = await benchRoute53Zones({ zones: options.zones, inSyncSeconds: options.inSync });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
   });
 
 await program.parseAsync();

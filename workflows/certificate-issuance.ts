@@ -1,4 +1,11 @@
-import { ApplicationFailure, CancellationScope, isCancellation, log, setCurrentDetails } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  log,
+  setCurrentDetails,
+  sleep,
+} from '@temporalio/workflow';
 import { isInZone, type TxtRecord } from '../src/certificates/dns-name.ts';
 import type { PlacedOrder, PublishedRecords } from '../src/contract/activities.ts';
 import {
@@ -26,6 +33,9 @@ const INVALID_ORDER_CODES = new Set<FailureCode>([
   'acme/orderGone',
   'acme/badCsr',
 ]);
+
+/** An order that others keep from publishing for so long is a failure to report; the next attempt resumes it. */
+const MAX_QUEUE_MS = 2 * 60 * 60_000;
 
 /**
  * Issues one certificate and installs it; always withdraws the TXT records.
@@ -138,20 +148,30 @@ class Issuance {
   async #publish(what: string, records: readonly TxtRecord[]): Promise<PublishedRecords> {
     const { zone } = this.#input;
     this.#mayBePublished = true;
-    try {
-      const published = await publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zone.zoneName}` }, [
-        { zone, records },
-      ]);
-      this.#isPublished = true;
-      return published;
-    } catch (error) {
-      const { retry, outcomeUnknown } = failureIn(error);
-      this.#isPublished = outcomeUnknown === true;
-      // Without credentials or a zone, nothing was published. A cancellation before the first attempt looks like one
-      // between attempts.
-      if (!isCancellation(error) && retry === 'onChange' && outcomeUnknown !== true) this.#mayBePublished = false;
-      throw error;
+    const summary = `publish ${what} in ${zone.zoneName}`;
+    const since = Date.now();
+    for (;;) {
+      const waitingSince = Date.now() > since ? new Date(since).toISOString() : undefined;
+      try {
+        const published = await publishTxtRecords.executeWithOptions({ summary }, [{ zone, records, waitingSince }]);
+        this.#isPublished = true;
+        return published;
+      } catch (error) {
+        const turn = turnIn(error);
+        if (turn === undefined || Date.now() - since > MAX_QUEUE_MS) throw this.#notPublished(error);
+        this.#show(`${turn.message} ${what} of ${zone.zoneName} wait until ${turn.at.toISOString()}.`);
+        await sleep(Math.max(1, turn.at.getTime() - Date.now()), { summary: `wait for a turn in ${zone.zoneName}` });
+      }
     }
+  }
+
+  #notPublished(error: unknown): unknown {
+    const { retry, outcomeUnknown } = failureIn(error);
+    this.#isPublished = outcomeUnknown === true;
+    // Without credentials or a zone, nothing was published. A cancellation before the first attempt looks like one
+    // between attempts.
+    if (!isCancellation(error) && retry === 'onChange' && outcomeUnknown !== true) this.#mayBePublished = false;
+    return error;
   }
 
   async #finalize({ orderUrl, caHost }: PlacedOrder): Promise<CertificateIssuanceResult> {
@@ -217,6 +237,13 @@ function outsideZoneFailure(recordName: string, { zone }: CertificateIssuanceInp
         ? 'Remove the name from the ClusterDeployment, or correct its base domain.'
         : 'Remove the name from spec.dnsNames, or set spec.acmeDNSDomain to the zone that contains it.',
   });
+}
+
+/** When it is an order's turn to publish, where others are served first. */
+function turnIn(error: unknown): { readonly message: string; readonly at: Date } | undefined {
+  if (isCancellation(error)) return undefined;
+  const { code, message, notBefore } = failureIn(error);
+  return code === 'dns/queued' && notBefore !== undefined ? { message, at: new Date(notBefore) } : undefined;
 }
 
 /** The order that an attempt to place one had recorded before its worker died. */

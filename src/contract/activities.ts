@@ -126,6 +126,12 @@ export interface TxtRecordsInput {
   readonly records: readonly TxtRecord[];
 }
 
+/** Input of `publishTxtRecords`. */
+export interface PublishTxtRecordsInput extends TxtRecordsInput {
+  /** RFC 3339: when the order began to wait for its publication; absent: with this activity. */
+  readonly waitingSince?: string;
+}
+
 /** Result of `publishTxtRecords`: the zone, as `verifyPropagation` needs it. */
 export interface PublishedRecords {
   readonly zoneId: string;
@@ -135,8 +141,11 @@ export interface PublishedRecords {
 
 /** The DNS service of a zone. */
 export interface DnsActivities {
-  /** Adds all values in one change, beside others; returns once live. `outcomeUnknown`: they may be published. */
-  publishTxtRecords(input: TxtRecordsInput): Promise<PublishedRecords>;
+  /**
+   * Adds all values in one change, beside others; returns once live. `outcomeUnknown`: they may be published.
+   * @throws `dns/queued` when it is the turn of others for minutes: again at `notBefore`, with `waitingSince`.
+   */
+  publishTxtRecords(input: PublishTxtRecordsInput): Promise<PublishedRecords>;
   /** Removes exactly these values. A missing record, name or zone counts as done. */
   withdrawTxtRecords(input: TxtRecordsInput): Promise<void>;
 }

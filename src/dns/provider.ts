@@ -21,11 +21,21 @@ export interface Publication extends PublishedRecords {
  *   may be in the zone all the same.
  */
 export interface DnsProvider {
-  /** Adds the values to those that exist. A call that is aborted before its change is sent leaves nothing behind. */
-  publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication>;
+  /**
+   * Adds the values to those that exist. A call that is aborted before its change is sent leaves nothing behind.
+   * @param waitingSince when the order began to wait for its publication, in epoch milliseconds: who waits longest is
+   *   served first.
+   * @throws `dns/queued` with `notBefore`: others are served first, and nothing was sent.
+   */
+  publish(
+    target: ZoneTarget,
+    records: readonly TxtRecord[],
+    signal: AbortSignal,
+    waitingSince: number,
+  ): Promise<Publication>;
   /** Removes exactly these values, if present. @throws `dns/zoneNotFound`, which counts as removed. */
   withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
-  /** Returns once all of the zone's servers have the change. @throws `dns/pending` after some seconds. */
+  /** Returns once all of the zone's servers have the change. @throws `dns/pending` with `notBefore`, the next poll. */
   awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void>;
 }
 
@@ -36,8 +46,8 @@ export interface DnsProviderOptions {
   readonly batchWindowMs: number;
   /** Whether the zone's own servers are queried, so that their names must be looked up. */
   readonly needsNameServers: boolean;
-  /** Between polls of a pending change; absent: as the provider sees fit. */
-  readonly pollIntervalMs?: number;
+  /** What a change usually takes until it is live, before any was seen; absent: what is known of the service. */
+  readonly expectedLiveMs?: number;
   readonly onRequest?: (service: string, action: string) => void;
 }
 

@@ -41,10 +41,15 @@ export class PlatformProvider implements DnsProvider {
   }
 
   /** @throws CertmanError `dns/nameOutsideZone`, `dns/platformUnsupported`, and what the provider throws. */
-  async publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication> {
+  async publish(
+    target: ZoneTarget,
+    records: readonly TxtRecord[],
+    signal: AbortSignal,
+    waitingSince: number,
+  ): Promise<Publication> {
     const normalized = records.map(normalizeRecord);
     for (const { name } of normalized) checkName(name, target);
-    return (await this.#providerOf(target)).publish(target, normalized, signal);
+    return (await this.#providerOf(target)).publish(target, normalized, signal, waitingSince);
   }
 
   async withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {

@@ -34,6 +34,7 @@ const RETRY_MODES = {
   'dns/nameOutsideZone': 'onChange',
   'dns/changeRefused': 'backoff',
   'dns/throttled': 'transient',
+  'dns/queued': 'transient',
   'dns/pending': 'transient',
   'dns/notVisible': 'transient',
   'dns/unreachable': 'transient',

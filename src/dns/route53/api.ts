@@ -4,9 +4,9 @@ import { Agent as HttpsAgent } from 'node:https';
 import { type ResourceRecordSet, Route53, type Route53ClientConfig } from '@aws-sdk/client-route-53';
 import { CertmanError } from '../../failures/failure.ts';
 import type { DnsProviderOptions } from '../provider.ts';
-import { fromAwsError } from './aws-error.ts';
+import { fromAwsError, isBusyZone } from './aws-error.ts';
 import type { SubmittedChange, TxtChange, TxtRecordSet } from './change-batch.ts';
-import type { Route53RateLimiter } from './rate-limiter.ts';
+import type { Precedence, Route53RateLimiter } from './rate-limiter.ts';
 import { compareNamesByLabel, decodeName } from './record-format.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -70,7 +70,7 @@ export class Route53Api {
     let marker: string | undefined;
     for (let page = 0; page < MAX_ZONE_PAGES; page++) {
       const input = { MaxItems: 100, Marker: marker };
-      const answer = await this.#request('ListHostedZones', 'list the hosted zones', () =>
+      const answer = await this.#request('read', 'ListHostedZones', 'list the hosted zones', () =>
         this.#client.listHostedZones(input),
       );
       for (const { Id = '', Name = '', Config } of answer.HostedZones ?? []) {
@@ -86,15 +86,21 @@ export class Route53Api {
   }
 
   async nameServers(zoneId: string): Promise<readonly string[]> {
-    const answer = await this.#request('GetHostedZone', `describe hosted zone ${zoneId}`, () =>
+    const answer = await this.#request('next', 'GetHostedZone', `describe hosted zone ${zoneId}`, () =>
       this.#client.getHostedZone({ Id: zoneId }),
     );
     return (answer.DelegationSet?.NameServers ?? []).map(decodeName);
   }
 
   /** Starts each page at the first name that none has covered: no more requests than names, or pages between them. */
-  async readTxtSets(zoneId: string, names: Iterable<string>): Promise<Map<string, TxtRecordSet>> {
+  async readTxtSets(
+    zoneId: string,
+    names: Iterable<string>,
+    precedence: Precedence,
+  ): Promise<Map<string, TxtRecordSet>> {
     const sets = new Map<string, TxtRecordSet>();
+    const doing = `list records of hosted zone ${zoneId}`;
+    let turn = precedence;
     let rest = [...names].toSorted(compareNamesByLabel);
     for (let start = rest[0]; start !== undefined; start = rest[0]) {
       const input = {
@@ -103,9 +109,10 @@ export class Route53Api {
         StartRecordType: 'TXT',
         MaxItems: rest.length === 1 ? 1 : MAX_PAGE_SIZE,
       } as const;
-      const page = await this.#request('ListResourceRecordSets', `list records of hosted zone ${zoneId}`, () =>
+      const page = await this.#request(turn, 'ListResourceRecordSets', doing, () =>
         this.#client.listResourceRecordSets(input),
       );
+      turn = 'next';
       for (const found of page.ResourceRecordSets ?? []) {
         const set = readTxtSet(found);
         if (set !== undefined) sets.set(set.name, set);
@@ -122,7 +129,7 @@ export class Route53Api {
   }
 
   /** @throws ChangeRefusedError when Route 53 rejects the batch, of which nothing is done then. */
-  async change(zoneId: string, changes: readonly TxtChange[]): Promise<SubmittedChange> {
+  async change(zoneId: string, changes: readonly TxtChange[], precedence: Precedence): Promise<SubmittedChange> {
     const batch = changes.map(({ action, set }) => ({
       Action: action,
       ResourceRecordSet: {
@@ -132,7 +139,8 @@ export class Route53Api {
         ResourceRecords: set.values.map((value) => ({ Value: value })),
       },
     }));
-    const answer = await this.#request('ChangeResourceRecordSets', `change TXT records of hosted zone ${zoneId}`, () =>
+    const doing = `change TXT records of hosted zone ${zoneId}`;
+    const answer = await this.#request(precedence, 'ChangeResourceRecordSets', doing, () =>
       this.#client.changeResourceRecordSets({
         HostedZoneId: zoneId,
         ChangeBatch: { Comment: 'certman', Changes: batch },
@@ -142,24 +150,25 @@ export class Route53Api {
     if (Id === undefined) {
       throw new CertmanError({ code: 'dns/unexpected', message: 'AWS accepted a change without giving its id.' });
     }
-    return { id: stripIdPrefix(Id), inSync: Status === 'INSYNC' };
+    return { id: stripIdPrefix(Id), inSync: Status === 'INSYNC', sentAt: Date.now() };
   }
 
   async isInSync(changeId: string): Promise<boolean> {
-    const answer = await this.#request('GetChange', `describe change ${changeId}`, () =>
+    const answer = await this.#request('poll', 'GetChange', `describe change ${changeId}`, () =>
       this.#client.getChange({ Id: changeId }),
     );
     return answer.ChangeInfo?.Status === 'INSYNC';
   }
 
-  async #request<T>(action: string, doing: string, send: () => Promise<T>): Promise<T> {
-    await this.#rateLimiter.acquire();
+  /** @throws CertmanError `dns/queued` when too many wait for their turn, else what AWS answers. */
+  async #request<T>(precedence: Precedence, action: string, doing: string, send: () => Promise<T>): Promise<T> {
+    await this.#rateLimiter.acquire(precedence);
     this.#onRequest?.('route53', action);
     try {
       return await send();
     } catch (error) {
       const problem = fromAwsError(doing, error);
-      if (problem.code === 'dns/throttled') this.#rateLimiter.backOff(1_000);
+      if (problem.code === 'dns/throttled' && !isBusyZone(problem)) this.#rateLimiter.backOff(1_000);
       throw problem;
     }
   }

@@ -79,6 +79,11 @@ export function fromAwsError(doing: string, thrown: unknown): CertmanError {
   });
 }
 
+/** Whether Route 53 throttles one zone, which has a change under way, and not the account. */
+export function isBusyZone({ cause }: CertmanError): boolean {
+  return cause instanceof Error && cause.name.replace(/Exception$/, '') === 'PriorRequestNotComplete';
+}
+
 /** What of an error may be logged: its sanitized message and its stack, without the fields of requests and answers. */
 function sanitizedCause({ name, message, stack = '' }: Error, said: string): Error {
   const words = stack.lastIndexOf(message);

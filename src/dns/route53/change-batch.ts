@@ -1,8 +1,9 @@
 /**
  * Plans the Route 53 change batches of one zone. Pure. A change replaces all values of a name: the challenges of `x`
- * and `*.x` share one, and other programs may have values there. So a plan starts from sets just read: a CREATE is
- * refused when the set exists by now, a DELETE when it has changed. Both in one batch, which is applied as a whole or
- * not at all, are a compare-and-swap: workers and other programs cannot overwrite each other.
+ * and `*.x` share one, and other programs may have values there. So a plan starts from the sets that the zone has, read
+ * or assumed: a CREATE is refused when the set exists, a DELETE when it is another. Both in one batch, which is applied
+ * as a whole or not at all, are a compare-and-swap: workers and other programs cannot overwrite each other, and a wrong
+ * assumption changes nothing.
  */
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import { quoteTxt } from './record-format.ts';
@@ -36,6 +37,8 @@ export interface TxtChange {
 export interface SubmittedChange {
   readonly id: string;
   readonly inSync: boolean;
+  /** In epoch milliseconds. */
+  readonly sentAt: number;
 }
 
 /** `compare`: refused when the zone has changed. `overwrite`: UPSERT, for an API that refuses although it has not. */
@@ -55,8 +58,7 @@ export const ROUTE53_BATCH_LIMITS: BatchLimits = Object.freeze({ elements: 1_000
 /** The sets after `requests` in this order; a set whose values end as they were stays as it is, TTL and order included. */
 export function applyRequests(known: TxtRecordSets, requests: readonly TxtRequest[]): TxtRecordSets {
   const sets = new Map(known);
-  const edits = requests.flatMap(({ action, records }) => records.map((record) => ({ action, ...record })));
-  for (const [name, ofName] of Map.groupBy(edits, (edit) => edit.name)) {
+  for (const [name, ofName] of editsByName(requests)) {
     const before = known.get(name);
     const values = new Set(before?.values);
     let ttlSeconds = before?.ttlSeconds ?? TXT_TTL_SECONDS;
@@ -71,6 +73,45 @@ export function applyRequests(known: TxtRecordSets, requests: readonly TxtReques
     else if (!hasSameValues(before, after)) sets.set(name, after);
   }
   return sets;
+}
+
+/**
+ * What the zone most likely has, for a plan that Route 53 verifies by carrying it out: what is known, else what the
+ * withdrawals withdraw, else nothing.
+ */
+export function assumeSets(known: TxtRecordSets, requests: readonly TxtRequest[]): TxtRecordSets {
+  const sets = new Map(known);
+  for (const [name, edits] of editsByName(requests)) {
+    if (known.has(name)) continue;
+    const values = edits.filter(({ action }) => action === 'withdraw').map(({ value }) => quoteTxt(value));
+    if (values.length > 0) sets.set(name, { name, ttlSeconds: TXT_TTL_SECONDS, values: [...new Set(values)] });
+  }
+  return sets;
+}
+
+/**
+ * The names that must be read, since no change would verify what is assumed of them: a value that is assumed to be
+ * there already, or gone already, or that several of the requests are about.
+ */
+export function unverifiedNames(assumed: TxtRecordSets, requests: readonly TxtRequest[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const [name, edits] of editsByName(requests)) {
+    const values = new Set(assumed.get(name)?.values);
+    const seen = new Set<string>();
+    for (const { action, value } of edits) {
+      const quoted = quoteTxt(value);
+      if (seen.has(quoted) || values.has(quoted) === (action === 'publish')) names.add(name);
+      seen.add(quoted);
+    }
+  }
+  return names;
+}
+
+type Edit = TxtRecord & Pick<TxtRequest, 'action'>;
+
+function editsByName(requests: readonly TxtRequest[]): ReadonlyMap<string, readonly Edit[]> {
+  const edits = requests.flatMap(({ action, records }) => records.map((record) => ({ action, ...record })));
+  return Map.groupBy(edits, (edit) => edit.name);
 }
 
 /** The changes that turn the known sets into the requested ones; none for names that stay as they are. */
@@ -99,6 +140,13 @@ export function planChanges(
 export function hasSameValues(a: TxtRecordSet | undefined, b: TxtRecordSet | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.values.length === b.values.length && a.values.every((value) => b.values.includes(value));
+}
+
+/** Whether two sets are one to Route 53, which refuses a DELETE of any other. */
+export function isSameSet(a: TxtRecordSet | undefined, b: TxtRecordSet | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const { length } = a.values;
+  return a.ttlSeconds === b.ttlSeconds && length === b.values.length && a.values.every((v, n) => v === b.values[n]);
 }
 
 /** What changes count towards the limits. */

@@ -1,38 +1,105 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { LoadingCache } from '../../cache/loading-cache.ts';
+import { LRUCache } from 'lru-cache';
 import { abortable } from '../abortable.ts';
 
-/** Between polls of one change, which count against the account's rate limit too. */
-const POLL_INTERVAL_MS = 2_500;
+/** What a change takes until it is INSYNC, to begin with: AWS states that a minute is usual at most. */
+const INITIAL_EXPECTED_MS = 30_000;
+const MIN_EXPECTED_MS = 2_500;
+const MAX_EXPECTED_MS = 90_000;
 
-/** How long an activity waits before it leaves the waiting to its retry. */
-const MAX_WAIT_MS = 5_000;
+/** Polls of a change after the first: after so much of the time that it has taken. */
+const GROWTH = 1 / 3;
+const MIN_INTERVAL_MS = 2_500;
+
+/** A wait that is not longer is not worth another attempt of the activity. */
+const MAX_WAIT_MS = 1_500;
 
 const MAX_TRACKED_CHANGES = 2_000;
-const FOREVER_MS = Number.MAX_SAFE_INTEGER;
 
-/** Waits for Route 53 changes to be INSYNC: one GetChange at a time for each change, shared by all its callers. */
+/** A change that Route 53 has accepted. */
+export interface PendingChange {
+  readonly id: string;
+  /** In epoch milliseconds. */
+  readonly sentAt: number;
+}
+
+interface Tracked {
+  inSync: boolean;
+  /** In epoch milliseconds. */
+  nextPollAt: number;
+  /** How long it had taken when it was last seen PENDING. */
+  pendingAfterMs: number;
+  poll?: Promise<boolean>;
+}
+
+/**
+ * Waits for Route 53 changes to be INSYNC by few GetChange, which count against the account's rate limit too: the first
+ * when changes are usually INSYNC, as learned from those before; one at a time for each change, for all its callers.
+ */
 export class ChangePoller {
-  readonly #pollIntervalMs: number;
-  readonly #inSync = new LoadingCache<boolean>({ max: MAX_TRACKED_CHANGES, ttlMs: FOREVER_MS });
+  readonly #tracked: LRUCache<string, Tracked, PendingChange>;
+  readonly #minIntervalMs: number;
+  #expectedMs: number;
 
-  constructor(pollIntervalMs = POLL_INTERVAL_MS) {
-    this.#pollIntervalMs = pollIntervalMs;
+  /** @param expectedMs what a change takes, before any was seen. */
+  constructor(expectedMs = INITIAL_EXPECTED_MS) {
+    this.#expectedMs = expectedMs;
+    this.#minIntervalMs = Math.min(MIN_INTERVAL_MS, expectedMs);
+    this.#tracked = new LRUCache({
+      max: MAX_TRACKED_CHANGES,
+      memoMethod: (_id, _stale, { context }) => ({
+        inSync: false,
+        nextPollAt: Math.round(context.sentAt + this.#expectedMs),
+        pendingAfterMs: 0,
+      }),
+    });
   }
 
-  /** @returns whether the change is INSYNC; false after some seconds. */
-  async waitInSync(changeId: string, poll: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
-    const until = performance.now() + MAX_WAIT_MS;
-    // Less than the interval, so that no caller gets the answer that it got one interval ago.
-    const ttlMs = (inSync: boolean): number => (inSync ? FOREVER_MS : this.#pollIntervalMs * 0.8);
-    while (!(await abortable(this.#inSync.get(changeId, poll, ttlMs), signal))) {
-      if (performance.now() + this.#pollIntervalMs > until) return false;
-      await sleep(this.#pollIntervalMs, undefined, { signal });
+  /**
+   * @param poll whether the change is INSYNC; its failure reaches every caller that waits for it.
+   * @returns undefined once the change is INSYNC; else when to ask again, if that is not within a second or so.
+   */
+  async waitInSync(
+    change: PendingChange,
+    poll: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<Date | undefined> {
+    const tracked = this.#tracked.memo(change.id, { context: change });
+    while (!tracked.inSync) {
+      const wait = tracked.nextPollAt - Date.now();
+      if (wait > MAX_WAIT_MS) return new Date(tracked.nextPollAt);
+      if (wait > 0) {
+        await abortable(new Promise((resolve) => setTimeout(resolve, wait)), signal);
+        continue;
+      }
+      tracked.poll ??= this.#poll(change, tracked, poll).finally(() => delete tracked.poll);
+      await abortable(tracked.poll, signal);
     }
-    return true;
+    return undefined;
   }
 
-  markInSync(changeId: string): void {
-    this.#inSync.set(changeId, true, FOREVER_MS);
+  markInSync(id: string): void {
+    this.#tracked.set(id, { inSync: true, nextPollAt: 0, pendingAfterMs: 0 });
+  }
+
+  async #poll({ sentAt }: PendingChange, tracked: Tracked, poll: () => Promise<boolean>): Promise<boolean> {
+    tracked.inSync = await poll();
+    const tookMs = Date.now() - sentAt;
+    if (tracked.inSync) {
+      this.#learn(tookMs, tracked.pendingAfterMs);
+    } else {
+      tracked.pendingAfterMs = tookMs;
+      tracked.nextPollAt = Date.now() + Math.round(Math.max(this.#minIntervalMs, tookMs * GROWTH));
+    }
+    return tracked.inSync;
+  }
+
+  /** A change that was PENDING before shows how long it took, within an interval; any other, that it may be less. */
+  #learn(tookMs: number, pendingAfterMs: number): void {
+    const expected = this.#expectedMs;
+    const atLeast = Math.min(tookMs, pendingAfterMs * (1 + GROWTH / 2));
+    // A poll that came late, since others were served first, shows nothing.
+    const wasPunctual = tookMs < expected * 1.1;
+    const next = atLeast > expected ? (expected + atLeast) / 2 : expected * (wasPunctual ? 0.99 : 1);
+    this.#expectedMs = Math.min(MAX_EXPECTED_MS, Math.max(MIN_EXPECTED_MS, next));
   }
 }

@@ -46,7 +46,7 @@ export class HostedZones {
   /** The known zone does not exist: the next lookup reads everything anew. */
   invalidate(api: Route53Api, target: ZoneTarget): void {
     this.#zones.delete(keyOf(api, target));
-    this.#listings.delete(api.credentials.id);
+    this.#listings.delete(api.credentials.account);
   }
 
   async nameServers(api: Route53Api, zone: HostedZone): Promise<readonly string[]> {
@@ -57,14 +57,14 @@ export class HostedZones {
   async #findListed(api: Route53Api, zoneName: string): Promise<HostedZone> {
     const from = performance.now();
     const load = async (): Promise<ZoneListing> => ({ zones: await api.listZones(), listedAt: performance.now() });
-    const list = (): Promise<ZoneListing> => this.#listings.get(api.credentials.id, load);
+    const list = (): Promise<ZoneListing> => this.#listings.get(api.credentials.account, load);
     const listing = await list();
     try {
       return selectZone(listing.zones, zoneName);
     } catch (error) {
       if (listing.listedAt >= from) throw error;
       // The cached list may be older than the zone, or than the deletion of its double.
-      this.#listings.delete(api.credentials.id);
+      this.#listings.delete(api.credentials.account);
       return selectZone((await list()).zones, zoneName);
     }
   }

@@ -1,21 +1,27 @@
 import { LRUCache } from 'lru-cache';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
 import type { ZoneTarget } from '../../clusters/zone-target.ts';
-import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
+import { CertmanError } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
 import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication } from '../provider.ts';
 import { type ResolvedCredentials, Route53Api } from './api.ts';
-import type { TxtRequest } from './change-batch.ts';
-import { ChangePoller } from './change-poller.ts';
+import type { SubmittedChange } from './change-batch.ts';
+import { ChangePoller, type PendingChange } from './change-poller.ts';
 import { CredentialSource, type FedrampSettings } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
-import type { BatchOutcome, ZoneApi } from './zone-batcher.ts';
+import { ZoneAdmission } from './zone-admission.ts';
+import type { ZoneApi, ZoneBatcher } from './zone-batcher.ts';
 import { ZoneBatchers } from './zone-batchers.ts';
 
 /** Clients, batchers and rate limiters kept; of batchers more while all are busy. */
 const MAX_CACHED = 2_000;
-const PENDING_RETRY_MS = 5_000;
+
+/** What the clients of one AWS account share. */
+interface Account {
+  readonly rateLimiter: Route53RateLimiter;
+  readonly admission: ZoneAdmission;
+}
 
 /** Settings of Route 53 alone. */
 export interface Route53Settings {
@@ -24,60 +30,88 @@ export interface Route53Settings {
   readonly fedramp?: FedrampSettings;
 }
 
-/** {@link DnsProvider} on AWS Route 53; its change handles are ids of Route 53 changes. */
+/** {@link DnsProvider} on AWS Route 53; its change handles: see `handleOf`. */
 export class Route53Provider implements DnsProvider {
   readonly #credentials: CredentialSource;
   readonly #zones: HostedZones;
   readonly #changes: ChangePoller;
-  readonly #rateLimiters: LRUCache<string, Route53RateLimiter>;
+  readonly #accounts: LRUCache<string, Account>;
   readonly #apis: LRUCache<string, Route53Api, ResolvedCredentials>;
   readonly #batchers: ZoneBatchers;
 
   constructor(options: DnsProviderOptions, { requestsPerSecond, fedramp }: Route53Settings) {
     this.#credentials = new CredentialSource(options, fedramp);
     this.#zones = new HostedZones(options, fedramp?.hostedZoneId);
-    this.#changes = new ChangePoller(options.pollIntervalMs);
-    this.#rateLimiters = new LRUCache({
+    this.#changes = new ChangePoller(options.expectedLiveMs);
+    this.#accounts = new LRUCache({
       max: MAX_CACHED,
-      memoMethod: () => new Route53RateLimiter(requestsPerSecond),
+      memoMethod: () => {
+        const rateLimiter = new Route53RateLimiter(requestsPerSecond);
+        return { rateLimiter, admission: new ZoneAdmission(rateLimiter) };
+      },
     });
     this.#apis = new LRUCache({
       max: MAX_CACHED,
       memoMethod: (_id, _stale, { context }) =>
-        new Route53Api(context, this.#rateLimiters.memo(context.account), options),
+        new Route53Api(context, this.#accounts.memo(context.account).rateLimiter, options),
     });
     this.#batchers = new ZoneBatchers(MAX_CACHED, { windowMs: options.batchWindowMs });
   }
 
-  async publish(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<Publication> {
-    return await this.#inZone(target, signal, async (api, zone) => {
-      const lookup = this.#zones.nameServers(api, zone);
-      lookup.catch(() => undefined); // awaited below, once the records are in the zone
-      const { change } = await this.#submit(api, zone, { action: 'publish', records }, signal);
-      if (change?.inSync === true) this.#changes.markInSync(change.id);
-      try {
-        return { zoneId: zone.id, nameServers: await abortable(lookup, signal), change: change?.id };
-      } catch (error) {
-        throw error instanceof CertmanError ? withOutcomeUnknown(error) : error;
-      }
-    });
+  async publish(
+    target: ZoneTarget,
+    records: readonly TxtRecord[],
+    signal: AbortSignal,
+    waitingSince: number,
+  ): Promise<Publication> {
+    return await this.#inZone(target, signal, (api, zone) => this.#publishIn(api, zone, records, signal, waitingSince));
   }
 
   async withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {
-    await this.#inZone(target, signal, (api, zone) => this.#submit(api, zone, { action: 'withdraw', records }, signal));
+    await this.#inZone(target, signal, (api, zone) => {
+      this.#accounts.memo(api.credentials.account).admission.leave(zone.id);
+      return this.#batcher(api, zone).submit({ action: 'withdraw', records }, signal);
+    });
   }
 
   async awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
-    const inSync = await this.#withApi(target, signal, (api) =>
-      this.#changes.waitInSync(change, () => api.isInSync(change), signal),
-    );
-    if (inSync) return;
+    const { id, zoneId, sentAt } = readHandle(change);
+    const nextPoll = await this.#withApi(target, signal, async (api) => {
+      const next = await this.#changes.waitInSync({ id, sentAt }, () => api.isInSync(id), signal);
+      if (next === undefined) this.#accounts.memo(api.credentials.account).admission.leave(zoneId);
+      return next;
+    });
+    if (nextPoll === undefined) return;
     throw new CertmanError({
       code: 'dns/pending',
-      message: `Route 53 change ${change} of ${target.zoneName} is still PENDING: not all of its servers have it.`,
-      remedy: 'It is polled again in some seconds; a minute is usual.',
-      notBefore: new Date(Date.now() + PENDING_RETRY_MS),
+      message: `Route 53 change ${id} of ${target.zoneName} is PENDING: not all of its servers have it.`,
+      remedy: 'It is polled again when changes are usually live; a minute is usual.',
+      notBefore: nextPoll,
     });
+  }
+
+  /** @throws CertmanError `dns/queued` when it is not the zone's turn to be changed. */
+  async #publishIn(
+    api: Route53Api,
+    zone: HostedZone,
+    records: readonly TxtRecord[],
+    signal: AbortSignal,
+    waitingSince: number,
+  ): Promise<Publication> {
+    const { admission } = this.#accounts.memo(api.credentials.account);
+    // Others publish in the zone already: one request for all of them.
+    if (this.#batcher(api, zone).idle) admission.enter(zone.id, waitingSince);
+    try {
+      const nameServers = await abortable(this.#zones.nameServers(api, zone), signal);
+      const { change } = await this.#batcher(api, zone).submit({ action: 'publish', records }, signal);
+      if (change?.inSync === true) this.#changes.markInSync(change.id);
+      if (change === undefined || change.inSync) admission.leave(zone.id);
+      else admission.sent(zone.id);
+      return { zoneId: zone.id, nameServers, change: change && handleOf(zone, change) };
+    } catch (error) {
+      admission.leave(zone.id);
+      throw error;
+    }
   }
 
   /** Runs `work` in the target's zone; once more with the zone looked up anew when the known one does not exist. */
@@ -112,11 +146,22 @@ export class Route53Provider implements DnsProvider {
     }
   }
 
-  #submit(api: Route53Api, zone: HostedZone, request: TxtRequest, signal: AbortSignal): Promise<BatchOutcome> {
+  /** The caller submits to it before it awaits anything: see {@link ZoneBatchers.get}. */
+  #batcher(api: Route53Api, zone: HostedZone): ZoneBatcher {
     const zoneApi: ZoneApi = {
-      readTxtSets: (names) => api.readTxtSets(zone.id, names),
-      change: (changes) => api.change(zone.id, changes),
+      readTxtSets: (names, precedence) => api.readTxtSets(zone.id, names, precedence),
+      change: (changes, precedence) => api.change(zone.id, changes, precedence),
     };
-    return this.#batchers.get(`${api.credentials.id} ${zone.id}`, zoneApi).submit(request, signal);
+    return this.#batchers.get(`${api.credentials.id} ${zone.id}`, zoneApi);
   }
+}
+
+/** `<change> <zone> <sent at, epoch ms>`: another worker polls it when this one would. */
+function handleOf(zone: HostedZone, { id, sentAt }: SubmittedChange): ChangeHandle {
+  return `${id} ${zone.id} ${sentAt}`;
+}
+
+function readHandle(handle: ChangeHandle): PendingChange & { readonly zoneId: string } {
+  const [id = '', zoneId = '', sentAt = '0'] = handle.split(' ');
+  return { id, zoneId, sentAt: Number(sentAt) };
 }

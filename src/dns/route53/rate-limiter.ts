@@ -1,39 +1,117 @@
 import { CertmanError } from '../../failures/failure.ts';
 import { allowedAt, perSecond, type RateLimit, recordUse } from '../../rate-limit/gcra.ts';
 
-/** A caller that would wait longer than this fails, and is retried with its activity. */
-const MAX_WAIT_MS = 15_000;
+/**
+ * Who is served first. `next`: what an admitted publication or a round under way needs to go on: a read after a refused
+ * change, or a change after a read, so that what a request found out is used before it is out of date. Then `change`,
+ * `poll` (GetChange) and `read` (everything else): what is begun is finished before more is begun.
+ */
+const PRECEDENCES = ['next', 'change', 'poll', 'read'] as const;
 
-/** A queue that keeps the rate limit of one AWS account; first come, first served. */
+/** One of {@link PRECEDENCES}. */
+export type Precedence = (typeof PRECEDENCES)[number];
+
+/** A caller waits no longer than about this, since it occupies an activity slot of the worker; then it fails. */
+const MAX_WAIT_MS = 4_000;
+const MIN_QUEUE = 4;
+
+interface Waiter {
+  readonly precedence: Precedence;
+  readonly turn: PromiseWithResolvers<void>;
+}
+
+/** A short queue that keeps the rate limit of one AWS account; by precedence, then first come, first served. */
 export class Route53RateLimiter {
+  /** How many wait at most. */
+  readonly maxWaiting: number;
   readonly #limit: RateLimit;
+  /** In the order in which they are served. */
+  readonly #queue: Waiter[] = [];
   /** Theoretical arrival time, on the clock of `performance.now()`. */
   #theoreticalArrival: number | undefined;
   #pausedUntil = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** The last instant that a refused caller was told. */
+  #told = 0;
+  #granted = 0;
 
   constructor(requestsPerSecond: number) {
     this.#limit = perSecond(requestsPerSecond);
+    this.maxWaiting = Math.max(MIN_QUEUE, Math.floor(MAX_WAIT_MS / this.#limit.intervalMs));
   }
 
-  /** Waits until a request may be sent. @throws CertmanError `dns/throttled` when that is more than 15 s away. */
-  async acquire(): Promise<void> {
-    const now = performance.now();
-    const at = Math.max(this.#pausedUntil, allowedAt(this.#theoreticalArrival, this.#limit, now));
-    const wait = at - now;
-    if (wait > MAX_WAIT_MS) {
-      throw new CertmanError({
-        code: 'dns/throttled',
-        message: `Route 53 accepts few requests a second from one AWS account, and ${Math.ceil(wait / this.#limit.intervalMs)} are waiting already.`,
-        remedy: 'It is retried when a request is allowed soon.',
-        notBefore: new Date(Date.now() + wait / 2),
-      });
-    }
-    this.#theoreticalArrival = recordUse(this.#theoreticalArrival, this.#limit, at);
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+  /** Milliseconds from one request to the next. */
+  get intervalMs(): number {
+    return this.#limit.intervalMs;
+  }
+
+  /** Requests that were allowed so far. */
+  get granted(): number {
+    return this.#granted;
+  }
+
+  /** How many wait for a turn that comes before that of a new caller who begins something. */
+  get waitingToContinue(): number {
+    return this.#queue.filter(({ precedence }) => precedence === 'next' || precedence === 'poll').length;
+  }
+
+  /**
+   * Waits until a request may be sent.
+   * @throws CertmanError `dns/queued` when too many wait that are served before: `notBefore` is a turn of its own.
+   */
+  acquire(precedence: Precedence): Promise<void> {
+    const waiter: Waiter = { precedence, turn: Promise.withResolvers() };
+    const rank = PRECEDENCES.indexOf(precedence);
+    const behind = this.#queue.findIndex((other) => PRECEDENCES.indexOf(other.precedence) > rank);
+    this.#queue.splice(behind === -1 ? this.#queue.length : behind, 0, waiter);
+    this.#serve();
+    if (this.#queue.length > this.maxWaiting) this.#queue.pop()?.turn.reject(this.#refusal());
+    return waiter.turn.promise;
   }
 
   /** Delays every caller: the API has throttled a request. */
   backOff(ms: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
   }
+
+  #serve(): void {
+    clearTimeout(this.#timer);
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const now = performance.now();
+      const wait = this.#allowedAt(now) - now;
+      if (wait > 0) {
+        this.#timer = setTimeout(() => this.#serve(), Math.ceil(wait));
+        return;
+      }
+      this.#theoreticalArrival = recordUse(this.#theoreticalArrival, this.#limit, now);
+      this.#granted++;
+      this.#queue.shift();
+      next.turn.resolve();
+    }
+  }
+
+  #allowedAt(now: number): number {
+    return Math.max(this.#pausedUntil, allowedAt(this.#theoreticalArrival, this.#limit, now));
+  }
+
+  /** Each is told another instant, so that they do not come back together. */
+  #refusal(): CertmanError {
+    const now = performance.now();
+    const { intervalMs } = this.#limit;
+    this.#told = Math.max(this.#allowedAt(now) + this.#queue.length * intervalMs, this.#told + intervalMs);
+    return queued(
+      `Route 53 accepts few requests a second from one AWS account, and ${this.#queue.length} are waiting already.`,
+      this.#told - now,
+    );
+  }
+}
+
+/** The failure of a caller whose turn is `waitMs` away. */
+export function queued(message: string, waitMs: number): CertmanError {
+  return new CertmanError({
+    code: 'dns/queued',
+    message,
+    remedy: 'Nothing: certman continues when it is its turn.',
+    notBefore: new Date(Date.now() + waitMs),
+  });
 }

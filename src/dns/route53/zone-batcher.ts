@@ -3,8 +3,9 @@ import { CertmanError, withOutcomeUnknown } from '../../failures/failure.ts';
 import { ChangeRefusedError } from './aws-error.ts';
 import {
   applyRequests,
+  assumeSets,
   type ChangeMode,
-  hasSameValues,
+  isSameSet,
   namesOf,
   packRequests,
   planChanges,
@@ -13,13 +14,15 @@ import {
   type TxtRecordSet,
   type TxtRecordSets,
   type TxtRequest,
+  unverifiedNames,
 } from './change-batch.ts';
+import type { Precedence } from './rate-limiter.ts';
 
 /** What the batcher needs of a zone's API. */
 export interface ZoneApi {
-  readTxtSets(names: Iterable<string>): Promise<ReadonlyMap<string, TxtRecordSet>>;
+  readTxtSets(names: Iterable<string>, precedence: Precedence): Promise<ReadonlyMap<string, TxtRecordSet>>;
   /** @throws ChangeRefusedError when the batch is not acceptable as a whole. */
-  change(changes: readonly TxtChange[]): Promise<SubmittedChange>;
+  change(changes: readonly TxtChange[], precedence: Precedence): Promise<SubmittedChange>;
 }
 
 /** Delays of a batcher. */
@@ -61,19 +64,26 @@ const MAX_ROUND_SIZE = 400;
 const MAX_ATTEMPTS = 7;
 const CONFLICT_RETRY_MS = 5_000;
 
+/** How long a set is assumed to be as the last change left it: an order publishes and withdraws within minutes. */
+const REMEMBERED_MS = 15 * 60_000;
+
 /**
- * Collects all changes of a worker to one zone, with one set of credentials, into few batches. A round: collect, read
- * the record sets concerned, plan, send; one at a time, so that a worker never competes with itself. A refused batch is
- * planned again on what the zone has now, then bisected until the refused request is alone: each caller gets its own
- * answer.
+ * Collects all changes of a worker to one zone, with one set of credentials, into few batches. A round: collect, plan on
+ * what the zone most likely has, send; one at a time, so that a worker never competes with itself. Only names of which
+ * no change would verify the assumption are read first. A refused batch is planned again on what the zone has now, then
+ * bisected until the refused request is alone: each caller gets its own answer.
  */
 export class ZoneBatcher {
   readonly #api: ZoneApi;
   readonly #options: Required<ZoneBatcherOptions>;
   readonly #queue = new Set<QueuedRequest>();
   #running = false;
-  /** What the zone has at the names of the present round. */
+  /** What the zone has at the names of the present round, read or assumed. */
   #known: TxtRecordSets = new Map();
+  /** What changes have left. */
+  readonly #remembered = new Map<string, { readonly set: TxtRecordSet; readonly at: number }>();
+  /** Of the next request: a round that is begun goes on before others begin. */
+  #precedence: Precedence | undefined;
   #lastChange: SubmittedChange | undefined;
 
   constructor(api: ZoneApi, options: ZoneBatcherOptions) {
@@ -109,6 +119,7 @@ export class ZoneBatcher {
       await sleep(this.#options.windowMs);
       const round = [...this.#queue].slice(0, MAX_ROUND_SIZE);
       for (const request of round) this.#queue.delete(request);
+      this.#precedence = undefined;
       if (round.length > 0) await this.#runRound(round);
       for (const { caller } of round) settle(caller);
     }
@@ -118,8 +129,9 @@ export class ZoneBatcher {
   /** Never rejects: each failure goes to the callers that it concerns. */
   async #runRound(round: Group): Promise<void> {
     try {
-      this.#known = new Map();
-      await this.#read(round);
+      this.#known = assumeSets(this.#recall(), round);
+      const unverified = unverifiedNames(this.#known, round);
+      if (unverified.size > 0) await this.#read(unverified);
       await this.#sendEach(packRequests(this.#known, round));
     } catch (error) {
       if (!(error instanceof ChangeRefusedError) || round.length === 1) return failAll(round, error);
@@ -132,11 +144,12 @@ export class ZoneBatcher {
     let allKnown = true;
     for (const group of groups) {
       try {
-        if (!allKnown) await this.#read(group);
+        if (!allKnown) await this.#read(namesOf(group));
         const known = await this.#send(group, mode, attempt);
         allKnown &&= known;
       } catch (error) {
         failAll(group, error);
+        for (const name of namesOf(group)) this.#remembered.delete(name);
         // Route 53 applies nothing of a refused batch. After any other failure it may have applied all of it.
         if (!(error instanceof ChangeRefusedError)) allKnown = false;
       }
@@ -146,7 +159,7 @@ export class ZoneBatcher {
 
   async #send(group: Group, mode: ChangeMode, attempt: number): Promise<boolean> {
     const changes = planChanges(this.#known, group, mode);
-    const change = () => this.#api.change(changes);
+    const change = () => this.#api.change(changes, this.#turn('change'));
     const markUnknown = (): void => {
       for (const { caller } of group) caller.outcomeUnknown = true;
     };
@@ -159,6 +172,7 @@ export class ZoneBatcher {
     }
     for (const { caller } of group) caller.change = this.#lastChange;
     this.#known = applyRequests(this.#known, group);
+    this.#remember(group);
     return true;
   }
 
@@ -166,10 +180,10 @@ export class ZoneBatcher {
     const alone = group.length === 1;
     if (!alone && attempt > 1) return this.#sendEach(splitBySuspects(group, refusal), 'compare', attempt);
     const before = this.#known;
-    await this.#read(group);
+    await this.#read(namesOf(group));
     // A zone that has changed explains a refusal. Else the API contradicts its own list (an emulator that remembers
     // withdrawn records does), or objects to something else, which overwriting shows.
-    const changed = [...namesOf(group)].some((name) => !hasSameValues(before.get(name), this.#known.get(name)));
+    const changed = [...namesOf(group)].some((name) => !isSameSet(before.get(name), this.#known.get(name)));
     const next = changed ? 'compare' : 'overwrite';
     if (alone && mode === 'overwrite' && next === 'overwrite') throw refusal;
     if (attempt === MAX_ATTEMPTS) throw conflict(group);
@@ -177,10 +191,30 @@ export class ZoneBatcher {
     return this.#sendEach(packRequests(this.#known, group, next), next, attempt + 1);
   }
 
-  async #read(group: Group): Promise<void> {
-    const names = namesOf(group);
-    const found = await this.#withRetries(() => this.#api.readTxtSets(names));
+  async #read(names: ReadonlySet<string>): Promise<void> {
+    const found = await this.#withRetries(() => this.#api.readTxtSets(names, this.#turn('read')));
     this.#known = new Map([...[...this.#known].filter(([name]) => !names.has(name)), ...found]);
+  }
+
+  #turn(first: Precedence): Precedence {
+    const precedence = this.#precedence ?? first;
+    this.#precedence = 'next';
+    return precedence;
+  }
+
+  #recall(): TxtRecordSets {
+    const oldest = performance.now() - REMEMBERED_MS;
+    for (const [name, { at }] of this.#remembered) if (at < oldest) this.#remembered.delete(name);
+    return new Map([...this.#remembered].map(([name, { set }]) => [name, set]));
+  }
+
+  #remember(group: Group): void {
+    const at = performance.now();
+    for (const name of namesOf(group)) {
+      const set = this.#known.get(name);
+      if (set === undefined) this.#remembered.delete(name);
+      else this.#remembered.set(name, { set, at });
+    }
   }
 
   /** Retries throttling, a change that is still under way, and lost connections, each of which `onLost` notes. */

@@ -27,7 +27,9 @@ it('fails a change that AWS accepts without an id', async () => {
   const resolved = { id: 'id', account: 'account', credentials };
   const api = new Route53Api(resolved, new Route53RateLimiter(1_000), {} as DnsProviderOptions);
   const set = { name: 'x.example.com', ttlSeconds: 60, values: ['"v"'] };
-  await expect(api.change('Z1', [{ action: 'CREATE', set }])).rejects.toMatchObject({ code: 'dns/unexpected' });
+  await expect(api.change('Z1', [{ action: 'CREATE', set }], 'change')).rejects.toMatchObject({
+    code: 'dns/unexpected',
+  });
 });
 
 it('fails a role that AWS lets be assumed without credentials', async () => {

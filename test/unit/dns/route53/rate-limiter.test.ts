@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Route53RateLimiter } from '../../../../src/dns/route53/rate-limiter.ts';
+import { type Precedence, Route53RateLimiter } from '../../../../src/dns/route53/rate-limiter.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date', 'setTimeout'] }));
 afterEach(() => void vi.useRealTimers());
@@ -9,7 +9,7 @@ async function turns(limiter: Route53RateLimiter, count: number): Promise<readon
   const start = performance.now();
   const came: number[] = [];
   const waiting = Array.from({ length: count }, async () => {
-    await limiter.acquire();
+    await limiter.acquire('change');
     came.push(Math.round(performance.now() - start));
   });
   await vi.advanceTimersByTimeAsync(20_000);
@@ -38,13 +38,32 @@ describe('the queue of an AWS account', () => {
     expect((await turns(limiter, 2))[0]).toBe(1_000);
   });
 
-  it('rejects a caller whose turn is too far off, with a time to retry', async () => {
+  it('serves what is begun before what is not, whoever came first', async () => {
     const limiter = new Route53RateLimiter(1);
-    const waiting = Array.from({ length: 30 }, () => limiter.acquire());
-    const results = Promise.allSettled(waiting);
-    await vi.advanceTimersByTimeAsync(60_000);
-    const refused = (await results).filter((result) => result.status === 'rejected');
-    expect(refused).toHaveLength(14);
-    expect(refused[0]?.reason).toMatchObject({ info: { code: 'dns/throttled', notBefore: expect.any(String) } });
+    const served: Precedence[] = [];
+    const asked: readonly Precedence[] = ['change', 'read', 'poll', 'change', 'next'];
+    for (const precedence of asked) void limiter.acquire(precedence).then(() => served.push(precedence));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(served).toEqual(['change', 'next', 'change', 'poll', 'read']);
+  });
+
+  it('lets few wait, tells the others a turn each, and rejects those that come last in order', async () => {
+    const limiter = new Route53RateLimiter(5);
+    const { maxWaiting } = limiter;
+    const reads = Array.from({ length: maxWaiting + 15 }, () => limiter.acquire('read'));
+    const changes = Array.from({ length: 5 }, () => limiter.acquire('change'));
+    const results = Promise.allSettled([...reads, ...changes]);
+    const now = Date.now();
+    await vi.advanceTimersByTimeAsync(10_000);
+    const outcomes = await results;
+    const told = outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? [(Date.parse(outcome.reason.info.notBefore) - now) / 200] : [],
+    );
+    expect(outcomes.slice(-5).map(({ status }) => status)).toEqual(Array(5).fill('fulfilled'));
+    expect(told).toHaveLength(15);
+    expect(new Set(told.map(Math.round)).size).toBe(15);
+    expect(Math.min(...told)).toBeGreaterThan(maxWaiting - 2);
+    expect(Math.max(...told)).toBeLessThan(maxWaiting + 17);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'dns/queued' } });
   });
 });

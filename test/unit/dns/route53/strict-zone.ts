@@ -41,8 +41,12 @@ export function applyChanges(
 }
 
 export interface StrictZone extends ZoneApi {
+  /** May be replaced. */
+  readTxtSets: ZoneApi['readTxtSets'];
   readonly sets: Map<string, TxtRecordSet>;
   readonly calls: string[];
+  /** The precedence that each call was made with. */
+  readonly precedences: string[];
   /** Runs before the n-th change is applied; may throw in its place. */
   beforeChange: (n: number, changes: readonly TxtChange[]) => void | Promise<void>;
 }
@@ -56,14 +60,17 @@ export function strictZone(
   const zone: StrictZone = {
     sets: new Map(),
     calls: [],
+    precedences: [],
     beforeChange: () => undefined,
-    readTxtSets: (names) => {
+    readTxtSets: (names, precedence) => {
       zone.calls.push('read');
+      zone.precedences.push(precedence);
       const wanted = new Set(names);
       return Promise.resolve(new Map([...zone.sets].filter(([name]) => wanted.has(name))));
     },
-    change: async (changes) => {
+    change: async (changes, precedence) => {
       zone.calls.push('change');
+      zone.precedences.push(precedence);
       await zone.beforeChange(++changed, changes);
       try {
         const after = applyChanges(zone.sets, changes, reserved);
@@ -75,7 +82,7 @@ export function strictZone(
         }
         throw error;
       }
-      return { id: `C${changed}`, inSync: false };
+      return { id: `C${changed}`, inSync: false, sentAt: changed };
     },
   };
   return zone;

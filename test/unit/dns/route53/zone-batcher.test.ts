@@ -23,7 +23,7 @@ describe('collecting changes of a zone', () => {
     const outcomes = await Promise.all(
       Array.from({ length: 200 }, (_, n) => batcher.submit(publish(`n${n}`, 'v'), signal)),
     );
-    expect(zone.calls).toEqual(['read', 'change']);
+    expect(zone.calls).toEqual(['change']);
     expect(new Set(outcomes.map((outcome) => outcome.change?.id))).toEqual(new Set(['C1']));
     expect(zone.sets.size).toBe(200);
   });
@@ -43,15 +43,15 @@ describe('collecting changes of a zone', () => {
     const others = [batcher.submit(publish('b', 'v'), signal), batcher.submit(publish('c', 'v'), signal)];
     collected.open();
     await Promise.all([first, ...others]);
-    expect(zone.calls).toEqual(['read', 'change', 'read', 'change']);
+    expect(zone.calls).toEqual(['change', 'change']);
   });
 
   it('gives a caller whose value is there already the last change to wait for', async () => {
     const zone = strictZone();
     const batcher = new ZoneBatcher(zone, OPTIONS);
     await batcher.submit(publish('a', 'v'), signal);
-    expect(await batcher.submit(publish('a', 'v'), signal)).toEqual({ change: { id: 'C1', inSync: false } });
-    expect(zone.calls).toEqual(['read', 'change', 'read']);
+    expect(await batcher.submit(publish('a', 'v'), signal)).toMatchObject({ change: { id: 'C1', inSync: false } });
+    expect(zone.calls).toEqual(['change', 'read']);
   });
 
   it('carries out a withdrawal that follows a publication in the same batch', async () => {
@@ -63,6 +63,90 @@ describe('collecting changes of a zone', () => {
       batcher.submit(withdraw('a', 'v'), signal),
     ]);
     expect(contents(zone)).toEqual({ a: ['"w"'] });
+  });
+});
+
+describe('what the zone is assumed to have', () => {
+  const put = (zone: StrictZone, ...values: string[]): void =>
+    void zone.sets.set('a', { name: 'a', ttlSeconds: 60, values: values.map((value) => `"${value}"`) });
+
+  it('is nothing before a publication, which costs one request', async () => {
+    const zone = strictZone();
+    await new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal);
+    expect(zone.calls).toEqual(['change']);
+  });
+
+  it.each(['this worker', 'another worker'])('is what %s published before a withdrawal', async (who) => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    const values = ['v', 'w'].map((value) => ({ name: 'a', value }));
+    await batcher.submit({ action: 'publish', records: values }, signal);
+    zone.calls.length = 0;
+    const withdrawer = who === 'this worker' ? batcher : new ZoneBatcher(zone, OPTIONS);
+    await withdrawer.submit({ action: 'withdraw', records: values }, signal);
+    expect(zone.calls).toEqual(['change']);
+    expect(contents(zone)).toEqual({});
+  });
+
+  it('is read when a change shows that other values are there, which stay', async () => {
+    const zone = strictZone();
+    put(zone, 'theirs');
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    await batcher.submit(publish('a', 'ours'), signal);
+    expect(contents(zone)).toEqual({ a: ['"theirs"', '"ours"'] });
+    expect(zone.calls).toEqual(['change', 'read', 'change']);
+    put(zone, 'theirs', 'ours', 'more of theirs');
+    await batcher.submit(withdraw('a', 'ours'), signal);
+    expect(contents(zone)).toEqual({ a: ['"theirs"', '"more of theirs"'] });
+  });
+
+  it('is read before a value counts as published or withdrawn without a change', async () => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    await batcher.submit(publish('a', 'v'), signal);
+    zone.sets.clear();
+    await batcher.submit(publish('a', 'v'), signal);
+    expect(contents(zone)).toEqual({ a: ['"v"'] });
+    await batcher.submit(withdraw('a', 'v'), signal);
+    put(zone, 'theirs', 'v');
+    await Promise.all([batcher.submit(publish('a', 'v'), signal), batcher.submit(withdraw('a', 'v'), signal)]);
+    expect(contents(zone)).toEqual({ a: ['"theirs"'] });
+  });
+
+  it('is read of the names in question only', async () => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    await batcher.submit(publish('a', 'v'), signal);
+    const asked: (readonly string[])[] = [];
+    const { readTxtSets } = zone;
+    zone.readTxtSets = (names, precedence) => {
+      asked.push([...names]);
+      return readTxtSets(names, precedence);
+    };
+    await Promise.all([batcher.submit(publish('a', 'v'), signal), batcher.submit(publish('b', 'v'), signal)]);
+    expect(asked).toEqual([['a']]);
+  });
+
+  it('is forgotten when a change got no answer', async () => {
+    const zone = strictZone();
+    const batcher = new ZoneBatcher(zone, OPTIONS);
+    await batcher.submit(publish('a', 'v'), signal);
+    zone.beforeChange = () => {
+      zone.sets.clear();
+      throw failing('dns/unreachable');
+    };
+    await expect(batcher.submit(withdraw('a', 'v'), signal)).rejects.toMatchObject({ code: 'dns/unreachable' });
+    zone.beforeChange = () => undefined;
+    zone.calls.length = 0;
+    await batcher.submit(publish('a', 'w'), signal);
+    expect(zone.calls).toEqual(['change']);
+  });
+
+  it('goes before what others begin, once it is read', async () => {
+    const zone = strictZone();
+    put(zone, 'theirs');
+    await new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'ours'), signal);
+    expect(zone.precedences).toEqual(['change', 'next', 'next']);
   });
 });
 
@@ -143,15 +227,15 @@ describe('a change that is refused', () => {
       const zone = strictZone();
       let lost = 0;
       const api: ZoneApi = {
-        readTxtSets: (names) => zone.readTxtSets(names),
-        change: async (changes) => {
+        readTxtSets: (names, precedence) => zone.readTxtSets(names, precedence),
+        change: async (changes, precedence) => {
           // The batch of all is refused twice; then its first part gets no answer.
           if (zone.calls.filter((call) => call === 'change').length < 2) {
             zone.calls.push('change');
             throw new ChangeRefusedError('refused', 'refused', undefined);
           }
-          if (lost++ > OPTIONS.retryDelaysMs.length) return zone.change(changes);
-          if (reached && lost === 1) await zone.change(changes);
+          if (lost++ > OPTIONS.retryDelaysMs.length) return zone.change(changes, precedence);
+          if (reached && lost === 1) await zone.change(changes, precedence);
           throw failing('dns/unreachable');
         },
       };
@@ -231,17 +315,17 @@ describe('transient failures', () => {
     await expect(new ZoneBatcher(zone, OPTIONS).submit(publish('a', 'v'), signal)).rejects.toMatchObject({
       code: 'dns/accessDenied',
     });
-    expect(zone.calls).toEqual(['read', 'change']);
+    expect(zone.calls).toEqual(['change']);
   });
 
   it('reports that a change whose answer was lost may be done, whatever the retry answers', async () => {
     const zone = strictZone();
     const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
     const api: ZoneApi = {
-      readTxtSets: (names) => zone.readTxtSets(names),
-      change: async (changes) => {
+      readTxtSets: (names, precedence) => zone.readTxtSets(names, precedence),
+      change: async (changes, precedence) => {
         const code = answers.shift();
-        if (code === 'dns/unreachable') await zone.change(changes);
+        if (code === 'dns/unreachable') await zone.change(changes, precedence);
         throw failing(code ?? 'dns/unexpected');
       },
     };
@@ -255,8 +339,12 @@ describe('transient failures', () => {
     const zone = strictZone();
     const answers: FailureCode[] = ['dns/unreachable', 'dns/accessDenied'];
     const readTxtSets = () => Promise.reject(failing(answers.shift() ?? 'dns/unexpected'));
-    const failed = await new ZoneBatcher({ readTxtSets, change: (changes) => zone.change(changes) }, OPTIONS)
-      .submit(publish('a', 'v'), signal)
+    const failed = await new ZoneBatcher(
+      { readTxtSets, change: (changes, precedence) => zone.change(changes, precedence) },
+      OPTIONS,
+    )
+      // Nothing of which a change would show that it is not there.
+      .submit({ action: 'publish', records: [1, 2].map(() => ({ name: 'a', value: 'v' })) }, signal)
       .catch((error: unknown) => error);
     expect(failed).toMatchObject({ code: 'dns/accessDenied' });
     expect(failed).not.toHaveProperty('info.outcomeUnknown');
@@ -266,9 +354,9 @@ describe('transient failures', () => {
     const zone = strictZone();
     let lost = false;
     const flaky: ZoneApi = {
-      readTxtSets: (names) => zone.readTxtSets(names),
-      change: async (changes) => {
-        const sent = await zone.change(changes);
+      readTxtSets: (names, precedence) => zone.readTxtSets(names, precedence),
+      change: async (changes, precedence) => {
+        const sent = await zone.change(changes, precedence);
         if (lost) return sent;
         lost = true;
         throw failing('dns/unreachable');
