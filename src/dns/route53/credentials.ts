@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import type { ZoneTarget } from '../../clusters/zone-target.ts';
-import { CertmanError } from '../../failures/failure.ts';
+import { CertmanError, isFailure } from '../../failures/failure.ts';
 import {
   type AwsCredentials,
   OPERATOR_AWS_SECRET,
@@ -23,12 +24,21 @@ export interface FedrampSettings {
   readonly standaloneRequests: boolean;
 }
 
+/** Where a target's credentials come from. */
+interface Source {
+  /** Equal for targets that share them. */
+  readonly key: string;
+  readonly load: () => Promise<ResolvedCredentials>;
+}
+
 /** Finds and caches AWS credentials: a zone's Secret, assumed roles, certman's own (FedRAMP), or the SDK's default. */
 export class CredentialSource {
   readonly #options: DnsProviderOptions;
   readonly #fedramp: FedrampSettings | undefined;
   readonly #resolved = new LoadingCache<ResolvedCredentials>(CACHE_OPTIONS);
   readonly #sessions = new LoadingCache<Session>(CACHE_OPTIONS);
+  /** The session of a customer's role that a target uses, by the key of its source. */
+  readonly #sessionOf = new LRUCache<string, string>({ max: CACHE_OPTIONS.max });
 
   constructor(options: DnsProviderOptions, fedramp: FedrampSettings | undefined) {
     this.#options = options;
@@ -45,16 +55,20 @@ export class CredentialSource {
     return await this.#resolved.get(key, load);
   }
 
-  /** AWS refused the target's credentials: the next call reads them anew. */
+  /** AWS refused the target's credentials: the next call reads them, or assumes the role, anew. */
   invalidate(target: ZoneTarget): void {
-    this.#resolved.delete(this.#sourceOf(target).key);
+    const { key } = this.#sourceOf(target);
+    this.#resolved.delete(key);
+    // A session has the rights of the role that was there when it began: of one that is deleted and made again, none.
+    const session = this.#sessionOf.get(key);
+    if (session !== undefined) this.#sessions.delete(session);
   }
 
   /**
-   * Where the target's credentials come from; `key` is equal for targets that share them. A standalone request uses its
-   * own Secret only: with certman's credentials, its author could get names of other users.
+   * A standalone request uses its own Secret only: with certman's credentials, its author could get names of other
+   * users.
    */
-  #sourceOf(target: ZoneTarget): { readonly key: string; readonly load: () => Promise<ResolvedCredentials> } {
+  #sourceOf(target: ZoneTarget): Source {
     const { kubernetes } = this.#options;
     const fedramp = this.#fedramp;
     const { kind, platform, namespace, clusterName } = target;
@@ -67,7 +81,8 @@ export class CredentialSource {
     if (kind !== undefined && (sts || name === undefined)) throw secretRequired(target);
     if (sts) {
       const claim = { namespace, name: clusterName };
-      return { key: `sts ${namespace}/${clusterName}`, load: () => this.#assumeRoles(claim, region) };
+      const key = `sts ${namespace}/${clusterName}`;
+      return { key, load: () => this.#assumeRoles(key, claim, region) };
     }
     if (name === undefined) return { key: 'default', load: () => Promise.resolve(DEFAULT_CHAIN) };
     const load = async () => toResolved(await readAwsCredentials(kubernetes, { namespace, name }));
@@ -90,7 +105,11 @@ export class CredentialSource {
   }
 
   /** The jump role first, one session for all; from it the customer's role, a session for each cluster. */
-  async #assumeRoles(claim: { namespace: string; name: string }, region: string): Promise<ResolvedCredentials> {
+  async #assumeRoles(
+    source: string,
+    claim: { namespace: string; name: string },
+    region: string,
+  ): Promise<ResolvedCredentials> {
     const [operator, { jumpRoleArn, customerRoleArn, externalId }] = await Promise.all([
       this.#readOwn(),
       readStsRoles(this.#options.kubernetes, claim),
@@ -101,8 +120,15 @@ export class CredentialSource {
     const sessionName = sessionNameOf(claim);
     const assumeCustomer = () => assumeRole(jump, { arn: customerRoleArn, region, sessionName, externalId });
     const customerKey = digest(jumpKey, customerRoleArn, sessionName, externalId ?? '');
-    const customer = await this.#sessions.get(customerKey, assumeCustomer, usableMs);
-    return { ...toResolved(customer), account: customerRoleArn.split(':')[4] ?? customerRoleArn };
+    this.#sessionOf.set(source, customerKey);
+    try {
+      const customer = await this.#sessions.get(customerKey, assumeCustomer, usableMs);
+      return { ...toResolved(customer), account: customerRoleArn.split(':')[4] ?? customerRoleArn };
+    } catch (error) {
+      // The session of the jump role may be the one that has lost its rights.
+      if (isFailure(error, 'dns/accessDenied')) this.#sessions.delete(jumpKey);
+      throw error;
+    }
   }
 }
 

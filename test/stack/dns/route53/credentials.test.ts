@@ -3,7 +3,7 @@ import type { PlatformView } from '../../../../src/clusters/cluster-view.ts';
 import type { ZoneTarget } from '../../../../src/clusters/zone-target.ts';
 import type { PlatformProvider } from '../../../../src/dns/registry.ts';
 import { record, SINCE, signal, useRoute53 } from '../../../support/dns/route53-harness.ts';
-import { zoneTarget } from '../../../support/dns/route53-proxy.ts';
+import { type Route53Request, zoneTarget } from '../../../support/dns/route53-proxy.ts';
 
 const lab = useRoute53();
 
@@ -68,6 +68,43 @@ describe('credentials', () => {
       'certman@ns.c1',
       'certman@ns.c2',
     ]);
+  });
+
+  describe('of an STS cluster, after AWS has denied them', () => {
+    const platform = { kind: 'aws', region: 'us-east-1', sts: true } as const;
+    const rolesAssumed = () => lab.proxy.requests.flatMap(({ body }) => /role%2F(\w+)/.exec(body)?.[1] ?? []).slice(-4);
+
+    async function deniedPublication(when: (request: Route53Request) => boolean): Promise<() => Promise<unknown>> {
+      lab.kubernetes.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
+      lab.kubernetes.put('ConfigMap', 'aws-account-operator', 'aws-account-operator-configmap', {
+        data: { 'sts-jump-role': 'arn:aws:iam::111111111111:role/jump' },
+      });
+      lab.kubernetes.put('AccountClaim', 'ns', 'c1', {
+        spec: { stsRoleARN: 'arn:aws:iam::123456789012:role/customer' },
+      });
+      const dns = lab.provider();
+      const target = zoneTarget({ zoneName: lab.zoneName, platform });
+      const publish = () => dns.publish(target, [record(lab.zoneName)], signal, SINCE);
+      lab.proxy.refuse = (request) =>
+        when(request)
+          ? { status: 403, code: 'AccessDenied', message: 'No identity-based policy allows it.' }
+          : undefined;
+      await expect(publish()).rejects.toMatchObject({ code: 'dns/accessDenied' });
+      lab.proxy.refuse = () => undefined;
+      return publish;
+    }
+
+    it('are assumed anew, so that a role that was repaired works at once', async () => {
+      const publish = await deniedPublication(({ path }) => path.includes('/rrset'));
+      await publish();
+      expect(rolesAssumed()).toEqual(['jump', 'customer', 'customer']);
+    });
+
+    it('are assumed from a new session of the jump role, if that may not assume them', async () => {
+      const publish = await deniedPublication(({ body }) => body.includes('role%2Fcustomer'));
+      await publish();
+      expect(rolesAssumed()).toEqual(['jump', 'customer', 'jump', 'customer']);
+    });
   });
 
   it('are certman’s own in FedRAMP mode, with one zone for all', async () => {
