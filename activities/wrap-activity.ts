@@ -1,10 +1,13 @@
 /** The edge to Temporal: only `FailureInfo` crosses it. Causes and stacks can contain headers and bodies: log only. */
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
-import { CertmanError, type FailureInfo } from '../src/failures/failure.ts';
+import { CertmanError, type FailureInfo, isOwnLimit } from '../src/failures/failure.ts';
 
 /** Longest delay left to Temporal's activity retry; the workflow waits longer ones itself. */
 const MAX_RETRY_DELAY_MS = 5 * 60_000;
+
+/** The other side's instant is never anticipated; attempts are spread over this share of the wait after it. */
+const MAX_JITTER_SHARE = 1 / 2;
 
 /** Failures that are an expected step of polling or of a shutdown. */
 const EXPECTED_CODES = new Set<string>([
@@ -17,9 +20,9 @@ const EXPECTED_CODES = new Set<string>([
 
 /** Converts a failure for Temporal: type = code, details = [FailureInfo], nextRetryDelay from `notBefore`. */
 export function toApplicationFailure(info: FailureInfo): ApplicationFailure {
-  const delay = info.notBefore === undefined ? undefined : Math.max(1, Date.parse(info.notBefore) - Date.now());
+  const delay = info.notBefore === undefined ? undefined : retryDelayMs(info, Date.parse(info.notBefore) - Date.now());
   const retryable =
-    delay === undefined ? info.retry === 'transient' : delay <= MAX_RETRY_DELAY_MS && info.retry !== 'onChange';
+    delay === undefined ? info.retry === 'transient' : delay <= MAX_RETRY_DELAY_MS && isRetriedHere(info);
   return ApplicationFailure.create({
     type: info.code,
     message: info.message,
@@ -28,6 +31,17 @@ export function toApplicationFailure(info: FailureInfo): ApplicationFailure {
     nextRetryDelay: retryable ? delay : undefined,
     category: EXPECTED_CODES.has(info.code) ? ApplicationFailureCategory.BENIGN : undefined,
   });
+}
+
+/** What waits for certman's own limits is shown with its instant, so the workflow waits. */
+function isRetriedHere({ code, retry }: FailureInfo): boolean {
+  return retry !== 'onChange' && !isOwnLimit(code);
+}
+
+/** Many may have been told the same instant, except where each polls what is its own. */
+function retryDelayMs({ code }: FailureInfo, statedMs: number): number {
+  const jitter = EXPECTED_CODES.has(code) ? 0 : Math.random() * MAX_JITTER_SHARE;
+  return Math.max(1, Math.ceil(statedMs * (1 + jitter)));
 }
 
 /** Well below the heartbeat time-out in workflows/activities.ts. */

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { KeyType } from './acme-client-baseline.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
+import { benchOnboarding } from './onboarding.ts';
 import { benchRequests } from './requests.ts';
 import { benchRoute53Zones } from './route53-zones.ts';
 import { benchScrape } from './scrape.ts';
@@ -72,6 +73,14 @@ program
   .action(async (options: { readonly zones: number; readonly inSync: number }) => {
     const result = await benchRoute53Zones({ zones: options.zones, inSyncSeconds: options.inSync });
     process.stdout.write(`${JSON.stringify(result)}\n`);
+  });
+
+program
+  .command('onboarding')
+  .description("clusters installed in the same minute, under Let's Encrypt's limit of new orders: a simulation")
+  .option('--clusters <list>', 'numbers of clusters, separated by commas', counts, [1_000, 5_000, 10_000])
+  .action((options: { readonly clusters: readonly number[] }) => {
+    process.stdout.write(`${JSON.stringify(benchOnboarding(options.clusters))}\n`);
   });
 
 await program.parseAsync();

@@ -113,11 +113,11 @@ class Issuance {
   }
 
   async #place(): Promise<PlacedOrder> {
-    const { cluster, dnsNames, caHost, resumeOrder, replaces } = this.#input;
+    const { cluster, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = this.#input;
     const standaloneRequestUid = cluster.kind === 'CertificateRequest' ? cluster.uid : undefined;
     try {
       const order = await placeOrder.executeWithOptions({ summary: `order ${this.#names}` }, [
-        { caHost, dnsNames, resume: resumeOrder, replaces, standaloneRequestUid },
+        { caHost, dnsNames, resume: resumeOrder, replaces, renewal, turn, standaloneRequestUid },
       ]);
       this.#order = order.orderUrl;
       return order;

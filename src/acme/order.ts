@@ -29,6 +29,10 @@ export interface NewOrder {
   readonly profile?: string | undefined;
   /** ARI identifier of the certificate that the order replaces (RFC 9773 §5). */
   readonly replaces?: string | undefined;
+  /** Renews a certificate for the same names, which limits of the account exempt, as they do what it replaces. */
+  readonly renewal?: boolean | undefined;
+  /** When the order was told that its turn is (epoch milliseconds). */
+  readonly turn?: number | undefined;
 }
 
 /**
@@ -54,13 +58,13 @@ export async function placeNewOrder(
 }
 
 async function postNewOrder(ca: AcmeClient, url: string, order: NewOrder): Promise<Order> {
-  const { dnsNames, profile, replaces } = order;
+  const { dnsNames, profile, replaces, renewal, turn } = order;
   const payload = { identifiers: dnsNames.map((value) => ({ type: 'dns', value })), profile, replaces };
   const { newOrderLimit } = ca.session;
-  newOrderLimit.throwIfHeld(ca.host);
+  const limited = { exempt: renewal === true || replaces !== undefined, turn };
+  newOrderLimit.admit(ca.host, limited);
   const answer = await ca.post({ resource: 'newOrder', url, payload, schema: orderSchema }).catch((error: unknown) => {
-    newOrderLimit.onRefused(error);
-    throw error;
+    throw newOrderLimit.onRefused(error, limited);
   });
   if (answer.location !== undefined) return toOrder(ca, answer, answer.location);
   const message = `The CA ${ca.host} created an order for ${dnsNames.join(', ')} without a Location header.`;

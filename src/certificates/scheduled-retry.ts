@@ -1,4 +1,4 @@
-import type { FailureCode, FailureInfo } from '../failures/failure.ts';
+import { type FailureCode, type FailureInfo, isOwnLimit } from '../failures/failure.ts';
 import type { Validity } from './certificate-facts.ts';
 import { nextAttemptAt } from './retry-schedule.ts';
 
@@ -23,19 +23,21 @@ const CA_NOT_REACHED = new Set<FailureCode>([
 /**
  * The retry after a failure. A signal can bring an attempt forward; where that fails as the one before it, without the
  * CA, the schedule stays as it was: else resyncs and restarts push the next attempt out to a day.
- * @param now epoch milliseconds. @param previous failure since the last success. @param certificate in use.
+ * @param now epoch milliseconds. @param jitterKey as for {@link nextAttemptAt}. @param previous failure since the last
+ *   success. @param certificate in use.
  */
 export function scheduleRetry(
   failure: FailureInfo,
   now: number,
+  jitterKey: string,
   previous: FailedBefore | undefined,
   certificate?: Validity,
 ): ScheduledRetry {
   const { attempts: before = 0, nextAttempt } = previous ?? {};
   const isEarly = isEarlyRepetition(failure, now, previous);
   // Counted until a success: two alternating failures do not restart the schedule. A wait for a limit is no attempt.
-  const attempts = isEarly || failure.code === 'rateLimit/exactSet' ? before : before + 1;
-  const at = nextAttemptAt(failure, attempts, now, certificate);
+  const attempts = isEarly || isOwnLimit(failure.code) ? before : before + 1;
+  const at = nextAttemptAt(failure, attempts, now, jitterKey, certificate);
   const planned = isEarly && failure.notBefore === undefined ? Date.parse(nextAttempt ?? '') : at;
   return { failure, attempts, nextAttempt: new Date(Math.min(at, planned)).toISOString() };
 }

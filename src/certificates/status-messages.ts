@@ -1,5 +1,5 @@
 /** The wording of a bundle's state: conditions, Events, Web UI and CLI show the same sentences. Pure. */
-import type { FailureInfo } from '../failures/failure.ts';
+import { type FailureInfo, isOwnLimit } from '../failures/failure.ts';
 import type { CertificateFacts } from './certificate-facts.ts';
 import type { ScheduledRetry } from './scheduled-retry.ts';
 
@@ -40,7 +40,7 @@ export function failureMessage(failure: FailureInfo, failedAttempts: number, nex
   const { message, remedy, code, retry } = failure;
   const orOnChange = retry === 'onChange' ? ', or as soon as what it depends on changes' : '';
   const next =
-    nextAttempt === undefined || code === 'rateLimit/exactSet'
+    nextAttempt === undefined || isOwnLimit(code)
       ? undefined
       : `Attempt ${failedAttempts} failed; the next one is at ${nextAttempt}${orOnChange}.`;
   return [message, remedy, next].filter((part) => part !== undefined).join(' ');

@@ -40,6 +40,10 @@ export interface PlaceOrderInput {
   readonly resume?: string;
   /** `certId` of the certificate that a new order replaces (RFC 9773 §5); omitted when the CA rejects it. */
   readonly replaces?: string;
+  /** Renews a certificate of this CA for the same names, which its limits for new orders exempt. */
+  readonly renewal?: true;
+  /** The instant that an earlier attempt was told to wait for (`notBefore` of `rateLimit/…`); RFC 3339. */
+  readonly turn?: string;
   /** Its owner must prove every name: reused authorizations are the account's, for all clusters (RFC 8555 §7.4.1). */
   readonly standaloneRequestUid?: string;
 }

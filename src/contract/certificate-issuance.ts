@@ -22,6 +22,9 @@ export interface CertificateIssuanceInput {
   readonly leftoverRecords?: readonly TxtRecord[];
   /** `certId` of the certificate that this one replaces (RFC 9773 §5). */
   readonly replaces?: string;
+  /** As for `placeOrder`. */
+  readonly renewal?: true;
+  readonly turn?: string;
   /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
 }

@@ -104,7 +104,7 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
       // Its revocations stand, but more may have been made.
       const isOutdated = crl.nextUpdate !== undefined && crl.nextUpdate.getTime() <= Date.now();
       metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isOutdated ? 'outdated' : 'fetched' });
-      const waitMs = taken ? intervalAfterFetch(maxAgeMs, Math.random()) : settings.resyncIntervalMs;
+      const waitMs = taken ? intervalAfterFetch(maxAgeMs) : settings.resyncIntervalMs;
       return { kind: 'answered', nextPollAt: Date.now() + waitMs };
     } catch (error) {
       signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { CertmanError } from '../failures/failure.ts';
-import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
+import { backoffDelay, pause, withJitter } from '../kubernetes/api/backoff.ts';
 import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
 import { PollSchedule } from './poll-schedule.ts';
 
@@ -15,7 +15,10 @@ const BATCH_INTERVAL_MS = 200;
 /** A longer Retry-After is cut to this. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
-/** `responded`: the host works but has nothing usable; `skipped`: not asked. `nextPollAt` in epoch milliseconds. */
+/**
+ * `responded`: the host works but has nothing usable; `skipped`: not asked. `nextPollAt` in epoch milliseconds: polled
+ * then or later by up to a tenth of the wait.
+ */
 export type PollResult =
   | { readonly kind: 'answered' | 'responded' | 'skipped'; readonly nextPollAt: number }
   | { readonly kind: 'failed'; readonly nextPollAt: number; readonly failure: CertmanError };
@@ -125,8 +128,10 @@ export class Poller<Subject> {
         const key = this.#client.keyOf(batch[index] as Subject);
         if (result.kind === 'failed') failure ??= result.failure;
         if (result.kind === 'answered' || result.kind === 'responded') responded = true;
-        if (result.kind === 'answered') this.#schedule.answered(key, result.nextPollAt);
-        else this.#schedule.postpone(key, result.nextPollAt);
+        const now = Date.now();
+        const nextPollAt = now + withJitter(Math.max(0, result.nextPollAt - now));
+        if (result.kind === 'answered') this.#schedule.answered(key, nextPollAt);
+        else this.#schedule.postpone(key, nextPollAt);
       }
     } catch (error) {
       this.#context.signal.throwIfAborted();
@@ -150,7 +155,7 @@ export class Poller<Subject> {
     };
     this.#outages.set(host, outage);
     outage.failures += 1;
-    const pauseMs = pauseAfterFailure(backoffDelay(outage.failures, failurePauseMs), failure, Date.now());
+    const pauseMs = withJitter(pauseAfterFailure(backoffDelay(outage.failures, failurePauseMs), failure, Date.now()));
     outage.nextAttemptAt = Date.now() + pauseMs;
     outage.log.failed(failure, pauseMs);
   }

@@ -2,7 +2,7 @@ import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ObjectRef } from '../clusters/cluster-identity.ts';
 import { type ClusterView, clusterDigest } from '../clusters/cluster-view.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
-import { pause } from '../kubernetes/api/backoff.ts';
+import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi, ResourceType } from '../kubernetes/api/kubernetes-api.ts';
 import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployment.ts';
 import { listCertificateRequests, type ObservedRequest } from '../kubernetes/objects/observed-request.ts';
@@ -19,7 +19,9 @@ import { WorkflowResync } from './resync-workflows.ts';
 /** The first resync comes soon, since a take-over often follows an outage. */
 const FIRST_DELAY_MS = 60_000;
 /** After failures in a row; at most the interval. */
-const RETRY_DELAY_MS = 30_000;
+const FIRST_RETRY_MS = 30_000;
+/** Share of the interval by which a resync is early at random: several management clusters share Temporal. */
+const MAX_JITTER_SHARE = 1 / 10;
 
 /**
  * Compares what there is with the cache and with what the running workflows observed; signals a difference that a second
@@ -81,12 +83,12 @@ export async function runResync(
     try {
       await resync();
       failures = 0;
-      waitMs = settings.resyncIntervalMs;
+      waitMs = settings.resyncIntervalMs * (1 - MAX_JITTER_SHARE * Math.random());
     } catch (error) {
       signal.throwIfAborted();
       if (!isExpected(error)) throw error;
-      waitMs = Math.min(settings.resyncIntervalMs, RETRY_DELAY_MS * 2 ** failures);
       failures += 1;
+      waitMs = Math.round(backoffDelay(failures, { first: FIRST_RETRY_MS, max: settings.resyncIntervalMs }));
       logger.warn({ problem: error.message, retryInMs: waitMs }, 'The resync failed');
     }
   }

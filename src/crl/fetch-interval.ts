@@ -5,11 +5,8 @@ export const MIN_CRL_FETCH_INTERVAL_MS = 6 * HOUR_MS;
 
 /** A CA lists a revoked certificate within a day (CA/Browser Forum, BR §4.9.7). */
 const MAX_INTERVAL_MS = 24 * HOUR_MS;
-/** Random share of the interval that is added, so that the CRLs of a fleet are not fetched all at once. */
-const MAX_JITTER = 0.1;
 
-/** Milliseconds, by `max-age`: `nextUpdate` may be days after the next CRL is published. @param random from 0 to 1. */
-export function intervalAfterFetch(maxAgeMs: number | undefined, random: number): number {
-  const interval = Math.min(Math.max(maxAgeMs ?? 0, MIN_CRL_FETCH_INTERVAL_MS), MAX_INTERVAL_MS);
-  return interval * (1 + MAX_JITTER * random);
+/** Milliseconds, by `max-age`: `nextUpdate` may be days after the next CRL is published. */
+export function intervalAfterFetch(maxAgeMs: number | undefined): number {
+  return Math.min(Math.max(maxAgeMs ?? 0, MIN_CRL_FETCH_INTERVAL_MS), MAX_INTERVAL_MS);
 }

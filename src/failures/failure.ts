@@ -65,6 +65,8 @@ const RETRY_MODES = {
   'names/invalid': 'onChange',
   'names/tooMany': 'onChange',
   'rateLimit/exactSet': 'backoff',
+  'rateLimit/newOrders': 'backoff',
+  'rateLimit/namespace': 'backoff',
   'issuance/cancelled': 'backoff',
   'issuance/terminated': 'backoff',
   'configuration/invalid': 'onChange',
@@ -85,6 +87,16 @@ export function isFailureCode(value: unknown): value is FailureCode {
 /** The retry mode of a failure code. */
 export function retryModeOf(code: FailureCode): RetryMode {
   return RETRY_MODES[code];
+}
+
+/** Whether an order waits for a limit that certman keeps itself: its `notBefore` is exact, and nothing was attempted. */
+export function isOwnLimit(code: FailureCode): boolean {
+  return code.startsWith('rateLimit/');
+}
+
+/** Whether an order waits for its turn among others: nothing is wrong, and there is nothing to do. */
+export function isTurn(code: FailureCode): boolean {
+  return code === 'rateLimit/newOrders' || code === 'rateLimit/namespace';
 }
 
 /** A failure as data: in `ApplicationFailure.details[0]`, in workflow state, in conditions. Contains no secrets. */

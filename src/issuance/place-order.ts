@@ -23,14 +23,17 @@ const progressSchema = z.object({ orderUrl: z.string() });
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { ca, log, settings } = context;
   if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
-  const { dnsNames, replaces } = input;
+  const { dnsNames, replaces, renewal } = input;
+  const turn = input.turn === undefined ? undefined : Date.parse(input.turn);
   const earlier = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
   const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
   const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, dnsNames);
   if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
 
-  const order = await placeNewOrder(ca, { dnsNames, profile: settings.profile, replaces }, ({ message }) =>
-    log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
+  const order = await placeNewOrder(
+    ca,
+    { dnsNames, profile: settings.profile, replaces, renewal, turn },
+    ({ message }) => log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
   );
   context.record({ orderUrl: order.url });
   const challenges = await challengesOf(ca, order, dnsNames);

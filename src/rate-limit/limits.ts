@@ -17,6 +17,14 @@ export const CERTIFICATES_PER_EXACT_SET: DocumentedRateLimit = {
   asOf: '2026-08',
 };
 
+/** Let's Encrypt: new orders of one account; renewals are exempt. */
+export const NEW_ORDERS_PER_ACCOUNT: DocumentedRateLimit = {
+  burst: 300,
+  intervalMs: (3 * HOUR_MS) / 300,
+  source: 'https://letsencrypt.org/docs/rate-limits/#new-orders-per-account',
+  asOf: '2026-08',
+};
+
 /** Let's Encrypt: failed authorizations of one name by one account. */
 export const FAILED_AUTHORIZATIONS_PER_NAME: DocumentedRateLimit = {
   burst: 5,

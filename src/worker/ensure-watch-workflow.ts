@@ -4,13 +4,13 @@ import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf, watchWorkflowId } from '../contract/ids.ts';
 import { CLUSTER_UID_MEMO } from '../contract/management-cluster-watch.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { backoffDelay } from '../kubernetes/api/backoff.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { readClusterUid } from '../kubernetes/objects/cluster-uid.ts';
 import type { Logger } from '../observability/logging.ts';
 import { registerSearchAttributes } from './namespace-setup.ts';
 
-const MIN_BACKOFF_MS = 500;
-const MAX_BACKOFF_MS = 30_000;
+const BACKOFF_MS = { first: 500, max: 30_000 };
 /** At rest, each check makes two requests. */
 const CHECK_INTERVAL_MS = 2 * 60_000;
 
@@ -123,13 +123,14 @@ async function retryUntilAborted<Result>(
   signal: AbortSignal,
   onFailure: (error: unknown, backoffMs: number) => void,
 ): Promise<Result> {
-  for (let backoff = MIN_BACKOFF_MS; ; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
+  for (let failures = 1; ; failures += 1) {
     signal.throwIfAborted();
     try {
       return await attempt();
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof NameTakenError) throw error;
+      const backoff = Math.round(backoffDelay(failures, BACKOFF_MS));
       onFailure(error, backoff);
       await sleep(backoff, undefined, { signal });
     }

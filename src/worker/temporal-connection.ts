@@ -3,10 +3,10 @@ import { NativeConnection } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { TemporalSettings } from '../configuration/temporal-settings.ts';
 import { abortable } from '../dns/abortable.ts';
+import { backoffDelay } from '../kubernetes/api/backoff.ts';
 import type { Logger } from '../observability/logging.ts';
 
-const MIN_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 5_000;
+const BACKOFF_MS = { first: 250, max: 5_000 };
 /** For a frontend whose packets are dropped on the way. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
@@ -27,7 +27,7 @@ export async function connectToTemporal(
   signal: AbortSignal,
   onWaiting: (reason: string) => void,
 ): Promise<MadeConnection> {
-  for (let attempt = 1, pause = MIN_BACKOFF_MS; ; attempt += 1, pause = Math.min(pause * 2, MAX_BACKOFF_MS)) {
+  for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
     try {
       const settings = load();
@@ -35,6 +35,7 @@ export async function connectToTemporal(
     } catch (error) {
       signal.throwIfAborted();
       const reason = error instanceof Error ? reasonOf(error.message) : String(error);
+      const pause = Math.round(backoffDelay(attempt, BACKOFF_MS));
       onWaiting(`Temporal at ${address} is not reachable yet: ${reason}`);
       logger.warn(
         { attempt, address, reason, retry: `in ${pause} ms` },

@@ -76,6 +76,11 @@ export class Bundle {
     return this.cluster.view.bundles.find(({ name }) => name === this.name);
   }
 
+  /** Determines the jitter of its retries. */
+  get jitterKey(): string {
+    return `${this.cluster.view.identity.uid}/${this.name}`;
+  }
+
   get isRecorded(): boolean {
     return this.#record !== undefined;
   }
@@ -200,7 +205,7 @@ export class Bundle {
       if (previous !== undefined) this.learn({ statusWriteError: undefined });
       return;
     }
-    const statusWriteError = scheduleRetry(failure, Date.now(), previous);
+    const statusWriteError = scheduleRetry(failure, Date.now(), `${this.jitterKey}/status`, previous);
     log.warn('A status could not be written', { bundle: this.name, ...statusWriteError });
     this.learn({ statusWriteError });
   }

@@ -14,6 +14,7 @@ import {
   reasonOf,
   renewalTimeOf,
 } from '../../src/contract/bundle-record.ts';
+import { isTurn } from '../../src/failures/failure.ts';
 
 /** Conditions at `now` (epoch milliseconds). `Ready`: a valid certificate is in the Secret, even if a renewal fails. */
 export function conditionsFor(record: BundleRecord, now: number): readonly ReportedCondition[] {
@@ -71,6 +72,7 @@ function failingCondition(record: BundleRecord): ReportedCondition {
     const none = record.certificate === undefined ? 'No attempt has failed.' : 'The last attempt succeeded.';
     return condition('Failing', false, 'NoFailure', none);
   }
+  if (isTurn(failure.code)) return condition('Failing', false, 'NoFailure', 'The order waits for its turn.');
   // It also says what happens at the deadline.
   const why =
     record.state === 'Decommissioning'

@@ -92,7 +92,7 @@ function recordObjectWrite(bundle: Bundle, failure: FailureInfo | undefined): vo
     if (previous !== undefined) bundle.learn({ objectWriteError: undefined });
     return;
   }
-  const objectWriteError = scheduleRetry(failure, Date.now(), previous);
+  const objectWriteError = scheduleRetry(failure, Date.now(), `${bundle.jitterKey}/objects`, previous);
   log.warn('The finalizer or the CertificateRequest could not be written', {
     bundle: bundle.name,
     ...objectWriteError,

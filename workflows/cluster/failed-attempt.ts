@@ -7,7 +7,7 @@ import { failureMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type LastAttempt, lastAttemptOf, nextAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { IssuanceFailureContext } from '../../src/contract/certificate-issuance.ts';
-import type { FailureCode, FailureInfo } from '../../src/failures/failure.ts';
+import { type FailureCode, type FailureInfo, isTurn } from '../../src/failures/failure.ts';
 import { recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { FAILED_AUTHORIZATIONS_PER_NAME } from '../../src/rate-limit/limits.ts';
 import type { Bundle, StatusEvent } from './bundle.ts';
@@ -43,7 +43,7 @@ export async function recordFailure(
   const openOrder = leftovers === undefined ? before?.openOrder : leftovers.openOrder;
   // With another order, the attempt was made at the CA.
   const previous = before && { ...before, nextAttempt: before.openOrder === openOrder ? scheduled : undefined };
-  const { attempts, nextAttempt } = scheduleRetry(failure, now, previous, record.certificate);
+  const { attempts, nextAttempt } = scheduleRetry(failure, now, bundle.jitterKey, previous, record.certificate);
   bundle.attempts.finish('failed');
   bundle.learn({
     dnsNames: view.names.kind === 'valid' ? view.names.dnsNames : [],
@@ -51,9 +51,14 @@ export async function recordFailure(
     objectWriteError: undefined,
   });
   const lastAttempt: LastAttempt = { failure, failedAt: new Date(now).toISOString(), caHost, attempts, openOrder };
-  log.warn('An attempt has failed', { bundle: bundle.name, failure, attempts, nextAttempt });
   const message = [failure.message, failure.remedy].filter((part) => part !== undefined).join(' ');
-  await showFailing(bundle, lastAttempt, nextAttempt, { type: 'Warning', reason: 'Failing', message });
+  if (isTurn(failure.code)) {
+    log.info('An order waits for its turn', { bundle: bundle.name, failure, nextAttempt });
+    await showFailing(bundle, lastAttempt, nextAttempt, { type: 'Normal', reason: 'OrderScheduled', message });
+  } else {
+    log.warn('An attempt has failed', { bundle: bundle.name, failure, attempts, nextAttempt });
+    await showFailing(bundle, lastAttempt, nextAttempt, { type: 'Warning', reason: 'Failing', message });
+  }
   return Date.parse(nextAttempt);
 }
 
@@ -61,10 +66,12 @@ export async function recordFailure(
 export function notBeforeOf(bundle: Bundle, { names }: BundleView): number | undefined {
   const { record } = bundle;
   const last = lastAttemptOf(record);
-  if (last === undefined) return undefined;
+  if (last === undefined || (bundle.attempts.requested && isTurn(last.failure.code))) return undefined;
   if (names.kind === 'valid' && names.dnsNames.join(' ') !== record.dnsNames.join(' ')) return undefined;
   const notBefore = last.failure.notBefore === undefined ? 0 : Date.parse(last.failure.notBefore);
-  const at = Math.max(notBefore, earliestAttempt(bundle, last));
+  // Others were told the same instant: a change must not undo how the attempts are spread after it.
+  const spread = notBefore > Date.now() && !bundle.attempts.requested ? plannedAttempt(bundle, last) : 0;
+  const at = Math.max(notBefore, spread, earliestAttempt(bundle, last));
   return at > Date.now() ? at : undefined;
 }
 
@@ -76,14 +83,18 @@ export function isOtherCa(last: LastAttempt, caHost: string | undefined): boolea
 
 // A change brings the next attempt forward: not beyond the CA's refill after a failure that it counts (a cluster may
 // keep changing), and not after an order that a person ended. An operator's renewal request is always allowed.
-function earliestAttempt({ record, attempts }: Bundle, { failure, failedAt, attempts: count }: LastAttempt): number {
-  if (attempts.requested) return 0;
-  const failed = Date.parse(failedAt);
+function earliestAttempt(bundle: Bundle, last: LastAttempt): number {
+  const { code } = last.failure;
+  if (bundle.attempts.requested) return 0;
+  if (ENDED_BY_OPERATOR_CODES.has(code)) return plannedAttempt(bundle, last);
+  if (!CA_COUNTED_CODES.has(code)) return 0;
+  return Math.min(plannedAttempt(bundle, last), Date.parse(last.failedAt) + MIN_ATTEMPT_INTERVAL_MS);
+}
+
+function plannedAttempt({ record, jitterKey }: Bundle, { failure, failedAt, attempts }: LastAttempt): number {
   const scheduled = nextAttemptOf(record);
-  const planned =
-    scheduled === undefined ? nextAttemptAt(failure, count, failed, record.certificate) : Date.parse(scheduled);
-  if (ENDED_BY_OPERATOR_CODES.has(failure.code)) return planned;
-  return CA_COUNTED_CODES.has(failure.code) ? Math.min(planned, failed + MIN_ATTEMPT_INTERVAL_MS) : 0;
+  if (scheduled !== undefined) return Date.parse(scheduled);
+  return nextAttemptAt(failure, attempts, Date.parse(failedAt), jitterKey, record.certificate);
 }
 
 /** Waits until `at` (epoch milliseconds), and reports it unless that was reported before. */
@@ -103,7 +114,7 @@ async function showFailing(
   const { failure, attempts } = lastAttempt;
   await bundle.transition(
     {
-      state: failure.retry === 'onChange' ? 'Waiting' : 'Failing',
+      state: failure.retry === 'onChange' || isTurn(failure.code) ? 'Waiting' : 'Failing',
       lastAttempt,
       nextAttempt,
       renewalTime: renewalTimeOf(bundle.record),

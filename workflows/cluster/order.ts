@@ -9,7 +9,7 @@ import { lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.t
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
-import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
+import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
 import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
@@ -86,6 +86,9 @@ function issuanceInput(
 ): CertificateIssuanceInput {
   const { certificate, issued, leftoverRecords } = record;
   const { dnsNames, commonName } = view.names;
+  const last = lastAttemptOf(record);
+  const isSameCa = cause.reason !== 'CaChanged';
+  const isSameSet = certificate !== undefined && nameSetDigest(certificate.dnsNames) === nameSetDigest(dnsNames);
   const isForeign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
   return {
     cluster: cluster.view.identity,
@@ -97,10 +100,12 @@ function issuanceInput(
     zone: zoneTargetOf(cluster.view),
     caHost,
     reason: cause.message,
-    resumeOrder: lastAttemptOf(record)?.openOrder,
+    resumeOrder: last?.openOrder,
     leftoverRecords,
     // Another CA does not know the certificate.
-    replaces: cause.reason === 'CaChanged' ? undefined : certificate?.certId,
+    replaces: isSameCa ? certificate?.certId : undefined,
+    renewal: isSameCa && isSameSet ? true : undefined,
+    turn: last !== undefined && isTurn(last.failure.code) ? last.failure.notBefore : undefined,
     returnReplaced: isForeign ? true : undefined,
   };
 }

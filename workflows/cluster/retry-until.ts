@@ -46,6 +46,7 @@ export async function retryUntil<T>(
   }: RetryOptions,
   step: () => Promise<T>,
 ): Promise<RetryResult<T> | undefined> {
+  const jitterKey = `${cluster.view.identity.uid}/${name}`;
   let previous: ScheduledRetry | undefined;
   for (;;) {
     if (isAborted?.()) return undefined;
@@ -57,7 +58,7 @@ export async function retryUntil<T>(
       if (isAborted?.()) return undefined;
       const failure = failureIn(error);
       if (isReleased?.() || Date.now() >= deadline) return { kind: 'failed', failure };
-      previous = scheduleRetry(failure, Date.now(), previous);
+      previous = scheduleRetry(failure, Date.now(), jitterKey, previous);
       const until = Math.min(Date.parse(previous.nextAttempt), deadline);
       const blocked = { ...previous, nextAttempt: new Date(until).toISOString() };
       log.warn('A step of a decommission has failed', { name, ...blocked });

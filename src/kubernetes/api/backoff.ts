@@ -8,6 +8,11 @@ export function backoffDelay(
   return Math.min(max, first * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
 }
 
+/** @returns milliseconds: `ms`, or longer by up to a tenth at random, so that what began together does not go on in step. */
+export function withJitter(ms: number): number {
+  return ms * (1 + 0.1 * Math.random());
+}
+
 /** @throws the signal's reason when it is aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());

@@ -116,14 +116,14 @@ describe('a refused nonce', () => {
 
 describe('a CA', () => {
   it('that limits the rate is not retried at once, and its Retry-After is returned', async () => {
-    const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many new orders recently' };
+    const body = { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many certificates recently' };
     const fault = { kind: 'answer', status: 429, headers: { 'retry-after': '1800' }, body } as const;
     const injected = proxy.inject({ when: isNewOrder, fault });
     const attempt = await timed(() => refusal(order()));
     const error = attempt.value;
     injected.remove();
     expect(error.code).toBe('acme/rateLimited');
-    expect(error.message).toContain('too many new orders recently');
+    expect(error.message).toContain('too many certificates recently');
     expectAfter(attempt, error.info.notBefore, 1_800_000);
     expect(injected.hits()).toBe(1);
   });

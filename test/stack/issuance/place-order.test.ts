@@ -146,15 +146,22 @@ describe('placing an order', () => {
     const placeOrder = (worker: ReturnType<typeof startWorker>) =>
       runAcmeActivity(worker, 'placeOrder', { dnsNames: uniqueDnsNames() });
 
-    it('holds back every order of the account until the Retry-After, without a request', async () => {
+    it('holds back every order of the account, each until a turn of its own, without a request', async () => {
       const worker = startWorker();
       refuse('too many new orders (300) from this account in the last 3h0m0s, retry after 2026-12-01');
       const refused = await failureOf(placeOrder(worker));
       issuance().lab.proxy.clearSeen();
-      const held = await failureOf(placeOrder(worker));
-      expect(held).toMatchObject({ code: 'acme/rateLimited', retry: 'backoff', notBefore: refused.notBefore });
-      expect(held.message).toContain('so none was sent');
+      const held = [await failureOf(placeOrder(worker)), await failureOf(placeOrder(worker))];
+      const turns = [refused, ...held].map(({ notBefore = '' }) => Date.parse(notBefore));
+      expect(turns[1]).toBe((turns[0] ?? 0) + 36_000);
+      expect(turns[2]).toBe((turns[0] ?? 0) + 72_000);
+      for (const failure of held) {
+        expect(failure).toMatchObject({ code: 'rateLimit/newOrders', retry: 'backoff' });
+        expect(failure.message).toContain('so none was sent');
+      }
       expect(issuance().requestCounts()['newOrder']).toBe(0);
+      const renewal = { dnsNames: uniqueDnsNames(), renewal: true } as const;
+      expect((await runAcmeActivity(worker, 'placeOrder', renewal)).challenges).toHaveLength(3);
     });
 
     it('holds back no other order if the limit is that of a name', async () => {

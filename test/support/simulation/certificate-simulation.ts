@@ -20,7 +20,7 @@ import { failureOf, limitReached } from './order-failures.ts';
 import type { CaTrouble, Disturbance, Scenario, TraceEntry } from './scenario.ts';
 
 /** Attempts are rarely closer than this; more evaluations than that mean a loop. */
-const MIN_INTERVAL_MS = 30_000;
+const MIN_INTERVAL_MS = 15_000;
 const MAX_EVALUATIONS_AT_ONCE = 1_000;
 
 /** The workflow is signalled about all other disturbances at once. */
@@ -215,7 +215,7 @@ class Simulation {
     this.#failedNames = this.#dnsNames;
     this.#failedCaHost = this.#caHost;
     const inUse = this.#secret.kind === 'valid' ? this.#secret.certificate : undefined;
-    const until = nextAttemptAt(failure, this.#failedAttempts, this.#clock, inUse);
+    const until = nextAttemptAt(failure, this.#failedAttempts, this.#clock, this.#scenario.jitterKey, inUse);
     if (failure.code === 'rateLimit/exactSet') this.#trace.push({ kind: 'held', ...this.#now(), until, by: 'limit' });
     else this.#trace.push({ kind: 'failed', ...this.#now(), until, byRetryAfter: failure.notBefore !== undefined });
     return this.#trueTimeOf(until);

@@ -90,7 +90,7 @@ export function tooFrequentOrders(scenario: Scenario, trace: readonly TraceEntry
     }
   }
   for (const happening of trace) {
-    if (happening.kind === 'failed' && happening.until - happening.clock < 30 * SECOND_MS) {
+    if (happening.kind === 'failed' && happening.until - happening.clock < 15 * SECOND_MS) {
       broken.push(`attempt without a delay at ${isoTime(happening.at)}`);
     }
   }

@@ -89,6 +89,37 @@ describe('an outage of a host', () => {
   });
 });
 
+test('subjects that were told the same instant are polled after it, not all at once', async () => {
+  vi.useFakeTimers();
+  try {
+    const told = Date.now() + 10 * HOUR_MS;
+    const polled: number[] = [];
+    const client: PollClient<string> = {
+      concurrency: 100,
+      failurePauseMs: { first: 1, max: 1 },
+      outageMessages: { failing: 'failing', recovered: 'recovered' },
+      subjects: () => Array.from({ length: 100 }, (_, index) => String(index)),
+      keyOf: (subject) => subject,
+      hostOf: () => 'host',
+      poll: (batch) => {
+        if (Date.now() > told) polled.push(...batch.map(() => Date.now()));
+        return Promise.resolve(
+          batch.map(() => ({ kind: 'answered', nextPollAt: Date.now() > told ? Infinity : told })),
+        );
+      },
+    };
+    const signal = new AbortController().signal;
+    const logger = { info: () => {}, warn: () => {}, error: () => {} };
+    new Poller(client, { logger, signal }).run().catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(12 * HOUR_MS);
+    expect(polled).toHaveLength(100);
+    expect(Math.max(...polled) - Math.min(...polled)).toBeGreaterThan(HOUR_MS / 2);
+    expect(Math.max(...polled)).toBeLessThan(told + 1.1 * HOUR_MS);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 describe('subjects whose hosts users can choose', () => {
   interface Crl {
     readonly url: string;

@@ -1,0 +1,43 @@
+/** Simulates the onboarding of clusters that are installed in the same minute, under the CA's limit of new orders. */
+import {
+  type OnboardingOptions,
+  type OnboardingResult,
+  simulateOnboarding,
+} from '../test/support/simulation/onboarding.ts';
+
+/** Last line of the bench, as JSON: of each number of clusters, certman and, for comparison, fixed delays. */
+export interface OnboardingBenchResult {
+  readonly runs: readonly (OnboardingOptions & OnboardingResult)[];
+}
+
+/** Pure: no server, and the same figures each time. @param sizes numbers of clusters. */
+export function benchOnboarding(sizes: readonly number[]): OnboardingBenchResult {
+  const runs = sizes.flatMap((clusters) =>
+    (
+      [
+        { clusters, policy: 'fixed', workers: 1 },
+        { clusters, policy: 'turns', workers: 1 },
+        { clusters, policy: 'turns', workers: 2 },
+      ] as const
+    ).map((options) => ({ ...options, ...simulateOnboarding(options) })),
+  );
+  process.stdout.write(`\n${table(runs)}\n\n`);
+  return { runs };
+}
+
+const COLUMNS: readonly (readonly [string, (run: OnboardingBenchResult['runs'][number]) => number | string])[] = [
+  ['clusters', ({ clusters }) => clusters],
+  ['retries', ({ policy }) => (policy === 'fixed' ? 'fixed delays, each by itself' : 'certman')],
+  ['workers', ({ workers }) => workers],
+  ['last certificate, days', ({ lastIssuedDays }) => lastIssuedDays.toFixed(2)],
+  ["the limit's optimum, days", ({ optimumDays }) => optimumDays.toFixed(2)],
+  ['orders refused', ({ rateLimited }) => rateLimited],
+  ['promise error p95, s', ({ promiseErrorP95 }) => promiseErrorP95.toFixed(0)],
+  ['attempts in a minute, most', ({ attemptsPerMinute }) => attemptsPerMinute],
+];
+
+function table(runs: OnboardingBenchResult['runs']): string {
+  const header = COLUMNS.map(([name]) => name);
+  const rows = runs.map((run) => COLUMNS.map(([, cell]) => cell(run)));
+  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}

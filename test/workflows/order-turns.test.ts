@@ -1,0 +1,101 @@
+/** An order that waits for a limit that all orders share: the instant that is shown is the instant that is used. */
+import { expect, test } from 'vitest';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import { type BundleRecord, failedAttemptsOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
+import { dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure } from '../support/workflows/activity-doubles.ts';
+import { clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
+
+const withHarness = useWorkflowHarness();
+
+const HOUR_MS = 3_600_000;
+
+async function untilState(harness: WorkflowHarness, view: ClusterView, state: string): Promise<BundleRecord> {
+  const { bundles } = await eventually(
+    state,
+    () => harness.status(view),
+    (status) => status.bundles['primary']?.state === state,
+  );
+  return bundles['primary'] as BundleRecord;
+}
+
+function turnsOf(harness: WorkflowHarness): readonly (string | undefined)[] {
+  const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
+  return orders.map(({ input }) => (input as PlaceOrderInput).turn);
+}
+
+async function evaluateAgain(harness: WorkflowHarness, change: () => Promise<unknown>): Promise<void> {
+  const before = harness.doubles.countOf('applyCertificateRequest');
+  await change();
+  await eventually(
+    'evaluated',
+    async () => harness.doubles.countOf('applyCertificateRequest'),
+    (count) => count > before,
+  );
+}
+
+test('an order is placed at the turn that is shown, and says then which it had', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    const turn = new Date(Date.now() + 3_000);
+    harness.doubles.override('placeOrder', () => {
+      harness.doubles.override('placeOrder', undefined);
+      return Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn));
+    });
+    await harness.start(view);
+    const waiting = await untilState(harness, view, 'Waiting');
+    expect(nextAttemptOf(waiting)).toBe(turn.toISOString());
+    expect(failedAttemptsOf(waiting)).toBe(0);
+    const report = await eventually(
+      'the report of the turn',
+      async () => harness.doubles.reports.find(({ event }) => event?.reason === 'OrderScheduled'),
+      Boolean,
+    );
+    expect(report?.event?.type).toBe('Normal');
+    expect(report?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Failing', status: 'False', reason: 'NoFailure' }),
+    );
+    expect(report?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Ready', status: 'False', reason: 'RateLimitNewOrders' }),
+    );
+    await untilReady(harness, view);
+    expect(Date.now()).toBeGreaterThanOrEqual(turn.getTime());
+    expect(turnsOf(harness)).toEqual([undefined, turn.toISOString()]);
+  });
+});
+
+test('a change does not move a turn; an operator’s request asks again, and keeps it', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    const turn = new Date(Date.now() + 48 * HOUR_MS);
+    harness.doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('rateLimit/newOrders', 'others first', turn)),
+    );
+    const cluster = await harness.start(view);
+    await untilState(harness, view, 'Waiting');
+    await evaluateAgain(harness, () => cluster.signal(dependencyChanged, { what: 'a test' }));
+    expect(harness.doubles.countOf('placeOrder')).toBe(1);
+    await harness.untilAsleep(view);
+    await expect(cluster.executeUpdate(renew, { args: [{}] })).rejects.toThrow();
+    expect(turnsOf(harness)).toEqual([undefined, turn.toISOString()]);
+    expect(nextAttemptOf(await untilState(harness, view, 'Waiting'))).toBe(turn.toISOString());
+  });
+});
+
+test('a change does not undo how attempts are spread after a Retry-After', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    const stated = new Date(Date.now() + 48 * HOUR_MS);
+    harness.doubles.override('placeOrder', () =>
+      Promise.reject(activityFailure('acme/rateLimited', 'too many certificates', stated)),
+    );
+    const cluster = await harness.start(view);
+    const spread = nextAttemptOf(await untilState(harness, view, 'Failing'));
+    expect(Date.parse(spread ?? '')).toBeGreaterThan(stated.getTime());
+    await evaluateAgain(harness, () => cluster.signal(dependencyChanged, { what: 'a test' }));
+    expect(nextAttemptOf(await untilState(harness, view, 'Failing'))).toBe(spread);
+  });
+});
