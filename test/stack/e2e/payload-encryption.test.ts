@@ -10,6 +10,7 @@ import { dependencyChanged, renew } from '../../../src/contract/cluster-certific
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { createDataConverter } from '../../../src/payloads/data-converter.ts';
 import { PayloadKeyStore } from '../../../src/payloads/payload-key-store.ts';
+import { findBrowser, startBrowser } from '../../support/e2e/browser.ts';
 import { waitForCertificate } from '../../support/e2e/checks.ts';
 import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { findSecrets, type SearchableText, secretPattern, textOf } from '../../support/e2e/find-secrets.ts';
@@ -19,6 +20,7 @@ import { newPayloadKey, payloadKeyFolder } from '../../support/payloads/payload-
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 import { workflowBundle } from '../../support/temporal/workflow-bundle.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
+import { WAIT_TIMEOUT_MS } from '../../support/vitest/timeouts.ts';
 
 const lab = useE2eHarness({ worker: false });
 const KEYS = { k1: newPayloadKey(), k2: newPayloadKey(), k3: newPayloadKey() };
@@ -153,6 +155,28 @@ describe('with encryption', () => {
     expect(await show('--codec-endpoint', `${url}/{namespace}`)).toEqual(['a name in the history']);
     server.signal('SIGTERM');
     expect(await server.waitForExit()).toBe('code 0');
+  });
+
+  const browserPath = findBrowser();
+  test.skipIf(browserPath === undefined)('the Web UI shows a workflow through the codec server', async () => {
+    const { uiUrl, namespace } = lab().stack.temporal;
+    const listen = ['--listen', '127.0.0.1:0', '--origin', new URL(uiUrl).origin];
+    const server = await startCertman(['codec-server', ...listen], ENCRYPTED);
+    const [, url = ''] = await server.waitForOutput(/listens on (http:\S+)/);
+    const browser = await startBrowser(browserPath ?? '');
+    try {
+      const page = await browser.newPage({ viewport: { width: 1600, height: 1000 } });
+      page.setDefaultTimeout(WAIT_TIMEOUT_MS);
+      // As its dialog "Codec Server" stores it.
+      await page.addInitScript(`localStorage.setItem('endpoint', '${JSON.stringify(url)}')`);
+      const id = encodeURIComponent(clusterWorkflowId(cluster.identity));
+      await page.goto(new URL(`/namespaces/${namespace}/workflows/${id}`, uiUrl).href);
+      await page.getByText(`Issue ${cluster.dnsNames[0]} and 2 more`).filter({ visible: true }).first().waitFor();
+    } finally {
+      await browser.close();
+    }
+    server.signal('SIGTERM');
+    await server.waitForExit();
   });
 
   test('a new active key encrypts in a workflow that runs', async () => {
