@@ -10,7 +10,7 @@ import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
 /** What the activities on the CA need from the worker. */
-export interface AcmeActivityDeps extends Pick<AttemptContext, 'kubernetes' | 'settings'> {
+export interface AcmeActivityDeps extends Pick<AttemptContext, 'kubernetes' | 'settings' | 'standaloneOrders'> {
   readonly ca: AcmeClientSource;
 }
 

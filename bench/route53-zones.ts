@@ -109,7 +109,9 @@ async function measure(
       operatorNamespace: 'certman-operator',
       batchWindowMs: 250,
       needsNameServers: true,
-      settings: { route53: { requestsPerSecond: 1_000 / ROUTE53_REQUESTS_PER_ACCOUNT.intervalMs } },
+      settings: {
+        route53: { requestsPerSecond: 1_000 / ROUTE53_REQUESTS_PER_ACCOUNT.intervalMs, ambientCredentials: 'labelled' },
+      },
     }),
   );
   const { doubles } = lab;

@@ -5,8 +5,10 @@ import {
   log,
   setCurrentDetails,
   sleep,
+  uuid4,
 } from '@temporalio/workflow';
-import { isInZone, type TxtRecord } from '../src/certificates/dns-name.ts';
+import { isInZone, ownershipRecords, type TxtRecord } from '../src/certificates/dns-name.ts';
+import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
 import type { PlacedOrder, PublishedRecords } from '../src/contract/activities.ts';
 import {
   CANCELLED_WITH_LEFTOVERS,
@@ -90,15 +92,15 @@ class Issuance {
 
   async run(): Promise<CertificateIssuanceResult> {
     setCurrentDetails(`Ordering ${this.#names}.\n\nReason: ${this.#input.reason}`);
-    const order = await this.#place();
-    const proofs = [...order.challenges.map(({ record }) => record), ...(order.ownershipRecords ?? [])];
-    const records = uniqueRecords([...proofs, ...(this.#input.leftoverRecords ?? [])]);
-    try {
-      if (proofs.length > 0) await this.#prove(order, proofs);
-    } catch (error) {
-      await this.#withdraw(records);
-      throw error;
-    }
+    const { leftoverRecords = [] } = this.#input;
+    const ownership = this.#ownershipRecords();
+    let records = ownership.length === 0 ? [] : uniqueRecords([...ownership, ...leftoverRecords]);
+    // Before the CA is asked: a request whose credentials cannot change the zones of its names costs no order.
+    if (ownership.length > 0) await this.#orWithdraw(records, () => this.#publishVerified(ownership));
+    const order = await this.#orWithdraw(records, () => this.#place());
+    const proofs = order.challenges.map(({ record }) => record);
+    records = uniqueRecords([...proofs, ...ownership, ...leftoverRecords]);
+    if (proofs.length > 0) await this.#orWithdraw(records, () => this.#prove(order, proofs));
     // The withdrawal need not delay the certificate.
     const withdrawn = this.#withdraw(records);
     let result: CertificateIssuanceResult;
@@ -114,10 +116,10 @@ class Issuance {
 
   async #place(): Promise<PlacedOrder> {
     const { cluster, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = this.#input;
-    const standaloneRequestUid = cluster.kind === 'CertificateRequest' ? cluster.uid : undefined;
+    const standaloneNamespace = isStandalone(cluster) ? cluster.namespace : undefined;
     try {
       const order = await placeOrder.executeWithOptions({ summary: `order ${this.#names}` }, [
-        { caHost, dnsNames, resume: resumeOrder, replaces, renewal, turn, standaloneRequestUid },
+        { caHost, dnsNames, resume: resumeOrder, replaces, renewal, turn, standaloneNamespace },
       ]);
       this.#order = order.orderUrl;
       return order;
@@ -127,7 +129,20 @@ class Issuance {
     }
   }
 
+  #ownershipRecords(): readonly TxtRecord[] {
+    const { cluster, dnsNames } = this.#input;
+    return isStandalone(cluster) ? ownershipRecords(dnsNames, `certman-order=${uuid4()}`) : [];
+  }
+
   async #prove({ orderUrl, challenges }: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
+    await this.#publishVerified(records);
+    this.#show(`${count(records.length, 'TXT record')} propagated; the CA is validating.`);
+    await answerChallenges.executeWithOptions({ summary: `answer ${count(challenges.length, 'challenge')}` }, [
+      { orderUrl, challenges },
+    ]);
+  }
+
+  async #publishVerified(records: readonly TxtRecord[]): Promise<void> {
     const { zoneName } = this.#input.zone;
     const what = count(records.length, 'TXT record');
     const outside = records.find(({ name }) => !isInZone(name, zoneName));
@@ -137,11 +152,6 @@ class Issuance {
     this.#show(`${what} published in ${zoneName}; verifying propagation.`);
     await verifyPropagation.executeWithOptions({ summary: `verify propagation of ${what}` }, [
       { records, zoneName, nameServers },
-    ]);
-    if (challenges.length === 0) return;
-    this.#show(`${what} propagated; the CA is validating.`);
-    await answerChallenges.executeWithOptions({ summary: `answer ${count(challenges.length, 'challenge')}` }, [
-      { orderUrl, challenges },
     ]);
   }
 
@@ -167,10 +177,11 @@ class Issuance {
 
   #notPublished(error: unknown): unknown {
     const { retry, outcomeUnknown } = failureIn(error);
-    this.#isPublished = outcomeUnknown === true;
+    // Of an earlier publication, or of this one.
+    this.#isPublished ||= outcomeUnknown === true;
     // Without credentials or a zone, nothing was published. A cancellation before the first attempt looks like one
     // between attempts.
-    if (!isCancellation(error) && retry === 'onChange' && outcomeUnknown !== true) this.#mayBePublished = false;
+    if (!isCancellation(error) && retry === 'onChange' && !this.#isPublished) this.#mayBePublished = false;
     return error;
   }
 
@@ -189,6 +200,15 @@ class Issuance {
     this.#mayBeIssued = false;
     const { serialNumber, notAfter } = certificate;
     return { certificate, issued: { certificateUrl, serialNumber, notAfter }, replaced, caHost, orderUrl };
+  }
+
+  async #orWithdraw<T>(records: readonly TxtRecord[], step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      await this.#withdraw(records);
+      throw error;
+    }
   }
 
   /** Never throws, and is never cancelled. */
@@ -215,8 +235,14 @@ class Issuance {
   }
 
   #show(progress: string): void {
-    setCurrentDetails(`Order ${this.#order}\n\n${progress}`);
+    setCurrentDetails(
+      `${this.#order === undefined ? `Ordering ${this.#names}` : `Order ${this.#order}`}\n\n${progress}`,
+    );
   }
+}
+
+function isStandalone({ kind }: ClusterIdentity): boolean {
+  return kind === 'CertificateRequest';
 }
 
 function failureWith(failure: FailureInfo, context?: IssuanceFailureContext): ApplicationFailure {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { TxtRecord } from '../certificates/dns-name.ts';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import type { AcmeClient } from './client.ts';
@@ -66,29 +65,9 @@ export function dns01Challenge(authorization: Authorization, ca: AcmeClient): Ch
   throw new CertmanError({ code: 'acme/unexpected', message });
 }
 
-/** Name of the TXT record that authorizes an identifier, without trailing dot (RFC 8555 §8.4). */
-export function dns01RecordName(identifier: string): string {
-  return `_acme-challenge.${identifier}`;
-}
-
 /** Value of that record: base64url(SHA-256(token "." thumbprint)) (RFC 8555 §8.1, §8.4). */
 export function dns01RecordValue(token: string, thumbprint: string): string {
   return createHash('sha256').update(`${token}.${thumbprint}`).digest('base64url');
-}
-
-/**
- * TXT records, beside those of challenges, that prove control of every name of a standalone request. Threat: the CA
- * reuses authorizations that other clusters' orders obtained (RFC 8555 §7.4.1). So the value depends on the order.
- */
-export function ownershipRecords(
-  dnsNames: readonly string[],
-  orderUrl: string,
-  standaloneRequestUid: string,
-): readonly TxtRecord[] {
-  const identifiers = new Set(dnsNames.map((name) => name.replace(/^\*\./, '')));
-  const input = JSON.stringify(['ownership', standaloneRequestUid, orderUrl]);
-  const value = createHash('sha256').update(input).digest('base64url');
-  return [...identifiers].map((identifier) => ({ name: dns01RecordName(identifier), value }));
 }
 
 const MAX_NAMES_SHOWN = 5;

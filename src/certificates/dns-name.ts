@@ -41,6 +41,20 @@ export function quoted(value: string, longest = 80): string {
   return JSON.stringify(short).replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '\ufffd');
 }
 
+/** Name of the TXT record that authorizes an identifier, without trailing dot (RFC 8555 §8.4). */
+export function dns01RecordName(identifier: string): string {
+  return `_acme-challenge.${identifier}`;
+}
+
+/**
+ * TXT records, beside those of challenges, that prove control of every name of a standalone request. Threat: the CA
+ * reuses authorizations that other clusters' orders obtained (RFC 8555 §7.4.1). @param value of no other order.
+ */
+export function ownershipRecords(dnsNames: readonly string[], value: string): readonly TxtRecord[] {
+  const identifiers = new Set(dnsNames.map((name) => name.replace(/^\*\./, '')));
+  return [...identifiers].map((identifier) => ({ name: dns01RecordName(identifier), value }));
+}
+
 /** One TXT record: `name` without trailing dot (`_acme-challenge.api.x.example.com`), `value` unquoted. */
 export interface TxtRecord {
   readonly name: string;

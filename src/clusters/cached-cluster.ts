@@ -50,7 +50,11 @@ export function toCachedCluster(previous: CachedCluster | undefined, view: Clust
   };
 }
 
-/** Whether a cluster without a workflow needs one. */
+/** Whether a cluster without a workflow needs one. Where no standalone request is served, its status says so. */
 export function needsWorkflow(gate: Gate, view: ClusterView): boolean {
-  return view.finalizer || (gate.kind === 'serve' && view.bundles.length > 0);
+  return view.finalizer || ((gate.kind === 'serve' || isSwitchedOff(gate)) && view.bundles.length > 0);
+}
+
+function isSwitchedOff(gate: Gate): boolean {
+  return 'reason' in gate && gate.reason === 'StandaloneRequestsOff';
 }

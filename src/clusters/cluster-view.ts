@@ -12,7 +12,7 @@ export type PlatformView =
   | {
       readonly kind: 'aws';
       readonly region: string;
-      /** Secret in the namespace; absent: the default AWS credential chain, which standalone requests may not use. */
+      /** Secret in the namespace; absent: certman's own AWS credentials, where these are allowed. */
       readonly credentialsSecret?: string;
       /** Label `api.openshift.com/sts: "true"`: credentials come by assuming roles. */
       readonly sts: boolean;
@@ -41,6 +41,8 @@ export interface ClusterView {
   readonly fake: boolean;
   readonly paused: boolean;
   readonly limitedSupport: boolean;
+  /** A standalone CertificateRequest where a setting says that none is served. */
+  readonly standaloneRequestsOff?: true;
   /** `spec.powerState: Hibernating`. Certificates are renewed nevertheless. */
   readonly hibernating?: true;
   readonly relocation: RelocationState;

@@ -1,7 +1,13 @@
 import type { ClusterView } from './cluster-view.ts';
 
 /** Why a cluster is not served: label of a gauge and reason of an Event. */
-export type GateReason = 'FakeCluster' | 'NotManaged' | RelocationReason | 'ReconcilePaused' | 'NotInstalled';
+export type GateReason =
+  | 'FakeCluster'
+  | 'NotManaged'
+  | RelocationReason
+  | 'ReconcilePaused'
+  | 'NotInstalled'
+  | 'StandaloneRequestsOff';
 
 /** Where a move to another management cluster is; the other one may write the resources, so certman does not. */
 export type RelocationReason = 'RelocatingOut' | 'Relocated' | 'RelocatingIn';
@@ -14,10 +20,16 @@ export type Gate =
   /** `skip` until a person acts; `wait` until a condition is met; `handsOff`: nothing is created, renewed, revoked. */
   | { readonly kind: 'skip' | 'wait' | 'handsOff'; readonly reason: GateReason; readonly message: string };
 
-/** The first gate that applies, deletion first. A standalone request has the gates of deletion and pause only. */
+/** The first gate that applies, deletion first. A standalone request has those of deletion, pause and the switch only. */
 export function gateOf(view: ClusterView): Gate {
   const { name, namespace } = view.identity;
   if (view.deleting) return deletionGateOf(view);
+  if (view.standaloneRequestsOff === true) {
+    const message =
+      'Standalone CertificateRequests are not served on this management cluster: nothing is ordered or renewed. ' +
+      "Let a ClusterDeployment request the certificate, or have certman's operator set CERTMAN_STANDALONE_REQUESTS=on.";
+    return { kind: 'skip', reason: 'StandaloneRequestsOff', message };
+  }
   if (view.fake) {
     const message =
       'A fake cluster gets no certificates. To change that, remove the annotation managed.openshift.com/fake.';

@@ -160,10 +160,28 @@ const DNS = {
     meaning:
       'Whether FedRAMP mode also serves standalone CertificateRequests. Every user who can create one in any namespace can then get a certificate for any name in the zone.',
   }),
+  ambientAwsCredentials: withDefault('CERTMAN_AMBIENT_AWS_CREDENTIALS', oneOf('labelled', 'all'), 'labelled', {
+    example: 'all',
+    meaning:
+      "Which ClusterDeployments that name no AWS Secret use certman's own AWS credentials (the SDK's default chain): those in namespaces with the label `certman.managed.openshift.io/ambient-aws-credentials=true`, or `all`.",
+  }),
   hostedZoneId: optional('HOSTED_ZONE_ID', hostedZoneId, {
     whenUnset: 'none',
     example: 'Z0123456789ABCDEFGHIJ',
     meaning: 'The one hosted zone of FedRAMP mode.',
+  }),
+};
+
+const STANDALONE_REQUESTS = {
+  standaloneRequests: withDefault('CERTMAN_STANDALONE_REQUESTS', oneOf('on', 'off'), 'on', {
+    example: 'off',
+    meaning:
+      'Whether CertificateRequests that no ClusterDeployment owns are served. With `off` their status says so, and nothing is ordered or renewed for them; a deletion still revokes what was issued.',
+  }),
+  standaloneOrdersPerDay: withDefault('CERTMAN_STANDALONE_ORDERS_PER_DAY', wholeNumber(1, 100_000), '50', {
+    example: '200',
+    meaning:
+      'New certificates a day for the standalone CertificateRequests of one namespace, by each worker; further orders wait for their turn. Renewals do not count.',
   }),
 };
 
@@ -281,6 +299,7 @@ export const SETTINGS = {
   ...MANAGEMENT_CLUSTER,
   ...CERTIFICATE_AUTHORITY,
   ...DNS,
+  ...STANDALONE_REQUESTS,
   ...CONTROLLER,
   ...WORKER,
   ...OBSERVABILITY,
@@ -292,6 +311,7 @@ export const SETTING_GROUPS: Readonly<Record<string, readonly SettingRow[]>> = {
   'Management cluster': Object.values(MANAGEMENT_CLUSTER),
   'Certificate authority': Object.values(CERTIFICATE_AUTHORITY),
   DNS: Object.values(DNS),
+  'Standalone CertificateRequests': Object.values(STANDALONE_REQUESTS),
   Controller: Object.values(CONTROLLER),
   Worker: Object.values(WORKER),
   Observability: Object.values(OBSERVABILITY),

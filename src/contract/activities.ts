@@ -27,8 +27,12 @@ export interface PlacedOrder {
   readonly caHost: string;
   /** Empty when every authorization is valid. */
   readonly challenges: readonly PendingChallenge[];
-  /** With `standaloneRequestUid`, one per name; must be visible before the order is finalized. */
-  readonly ownershipRecords?: readonly TxtRecord[];
+}
+
+/** The instant that an earlier attempt was told to wait for (RFC 3339), and by which limit. */
+export interface OrderTurn {
+  readonly code: 'rateLimit/newOrders' | 'rateLimit/namespace';
+  readonly at: string;
 }
 
 /** Input of `placeOrder`. */
@@ -42,10 +46,9 @@ export interface PlaceOrderInput {
   readonly replaces?: string;
   /** Renews a certificate of this CA for the same names, which its limits for new orders exempt. */
   readonly renewal?: true;
-  /** The instant that an earlier attempt was told to wait for (`notBefore` of `rateLimit/…`); RFC 3339. */
-  readonly turn?: string;
-  /** Its owner must prove every name: reused authorizations are the account's, for all clusters (RFC 8555 §7.4.1). */
-  readonly standaloneRequestUid?: string;
+  readonly turn?: OrderTurn;
+  /** Of a standalone request: the new orders of these are limited. */
+  readonly standaloneNamespace?: string;
 }
 
 /** Input of `finalizeOrder`. */

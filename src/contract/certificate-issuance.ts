@@ -2,6 +2,7 @@ import type { CertificateFacts, IssuedCertificate } from '../certificates/certif
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
+import type { OrderTurn } from './activities.ts';
 
 /** Input of `certificateIssuance`, the workflow of one order. */
 export interface CertificateIssuanceInput {
@@ -24,7 +25,7 @@ export interface CertificateIssuanceInput {
   readonly replaces?: string;
   /** As for `placeOrder`. */
   readonly renewal?: true;
-  readonly turn?: string;
+  readonly turn?: OrderTurn;
   /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
 }

@@ -12,7 +12,7 @@ import type { PrimaryEventHandler, PrimaryReconciler } from './primary-reconcile
 /** Reconciles standalone CertificateRequests like clusters, and signals changes to the others to their cluster. */
 export function certificateRequestHandler(context: ControllerContext, reconciler: PrimaryReconciler) {
   const { cache, workflows, signaller, settings, logger } = context;
-  const viewOf = (request: ObservedRequest): ClusterView => standaloneView(settings.managementCluster, request);
+  const viewOf = (request: ObservedRequest): ClusterView => standaloneView(settings, request);
 
   /** Ends the standalone workflow of a request, if one runs: the workflow of its cluster takes over. */
   const releaseStandalone = async (owner: string, request: ObservedRequest): Promise<void> => {

@@ -19,6 +19,8 @@ export interface ControllerSettings {
   readonly namespaces?: readonly string[] | undefined;
   /** Directory host of the CA that may replace certificates of others; undefined: none may. */
   readonly caChangeAllowedTo?: string | undefined;
+  /** Whether standalone CertificateRequests are served; absent: they are. */
+  readonly standaloneRequests?: 'on' | 'off';
   /** Milliseconds from the end of one resync to the next. */
   readonly resyncIntervalMs: number;
   /** Name of this worker's pod, for logs. */

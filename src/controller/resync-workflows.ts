@@ -170,7 +170,7 @@ export class WorkflowResync {
 
   #viewOf({ kind }: ClusterIdentity, object: KubernetesObject): ClusterView | undefined {
     const { settings } = this.#context;
-    if (kind === 'CertificateRequest') return standaloneView(settings.managementCluster, observeRequest(object));
+    if (kind === 'CertificateRequest') return standaloneView(settings, observeRequest(object));
     const projected = projectClusterDeployment(object, settings);
     return projected.kind === 'cluster' ? projected.view : undefined;
   }

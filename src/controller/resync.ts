@@ -145,7 +145,7 @@ async function resyncStandalone(
   const listed = new Set(requests.map(keyOf));
   const differing = requests.filter((request) => {
     const isOwned = cache.ownerOf(request) !== undefined;
-    const view = isOwned ? undefined : standaloneView(settings.managementCluster, request);
+    const view = isOwned ? undefined : standaloneView(settings, request);
     return differs(cache.standalone.get(request), view);
   });
   const unlisted = [...cache.standalone.all()].filter((cluster) => !listed.has(keyOf(cluster)));

@@ -95,7 +95,7 @@ export function isOwnLimit(code: FailureCode): boolean {
 }
 
 /** Whether an order waits for its turn among others: nothing is wrong, and there is nothing to do. */
-export function isTurn(code: FailureCode): boolean {
+export function isTurn(code: FailureCode): code is 'rateLimit/newOrders' | 'rateLimit/namespace' {
   return code === 'rateLimit/newOrders' || code === 'rateLimit/namespace';
 }
 

@@ -1,11 +1,13 @@
 import type { AcmeClient } from '../acme/client.ts';
 import type { KeyType } from '../acme/private-key.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
+import type { StandaloneOrders } from './standalone-orders.ts';
 
 /** One attempt of a use case, independent of Temporal; `activities/acme.ts` creates it. */
 export interface AttemptContext {
   readonly kubernetes: KubernetesApi;
   readonly settings: IssuanceSettings;
+  readonly standaloneOrders: StandaloneOrders;
   /** From 1. */
   readonly attempt: number;
   readonly signal: AbortSignal;

@@ -3,15 +3,13 @@ import {
   type Authorization,
   authorizedName,
   dns01Challenge,
-  dns01RecordName,
   dns01RecordValue,
   fetchAuthorization,
   isFailed,
-  ownershipRecords,
 } from '../acme/authorization.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
-import { normalizeName } from '../certificates/dns-name.ts';
+import { dns01RecordName, normalizeName } from '../certificates/dns-name.ts';
 import type { PendingChallenge, PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
@@ -23,13 +21,15 @@ const progressSchema = z.object({ orderUrl: z.string() });
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { ca, log, settings } = context;
   if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
-  const { dnsNames, replaces, renewal } = input;
-  const turn = input.turn === undefined ? undefined : Date.parse(input.turn);
+  const { dnsNames, replaces, renewal, turn: told, standaloneNamespace } = input;
   const earlier = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
   const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
   const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, dnsNames);
-  if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
+  if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open);
 
+  const isExempt = renewal === true || replaces !== undefined;
+  if (standaloneNamespace !== undefined && !isExempt) context.standaloneOrders.admit(standaloneNamespace, told);
+  const turn = told?.code === 'rateLimit/newOrders' ? Date.parse(told.at) : undefined;
   const order = await placeNewOrder(
     ca,
     { dnsNames, profile: settings.profile, replaces, renewal, turn },
@@ -38,7 +38,7 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   context.record({ orderUrl: order.url });
   const challenges = await challengesOf(ca, order, dnsNames);
   if (challenges === undefined) throw await orderFailure(ca, order);
-  return placedOrder(ca, order, challenges, input);
+  return placedOrder(ca, order, challenges);
 }
 
 /** The account was replaced after the order was decided: whether its CA may issue is for the workflow to decide. */
@@ -99,18 +99,12 @@ function pendingChallenge(ca: AcmeClient, authorization: Authorization): Pending
   };
 }
 
-function placedOrder(
-  ca: AcmeClient,
-  order: Order,
-  challenges: readonly PendingChallenge[],
-  { dnsNames, standaloneRequestUid: uid }: PlaceOrderInput,
-): PlacedOrder {
+function placedOrder(ca: AcmeClient, order: Order, challenges: readonly PendingChallenge[]): PlacedOrder {
   return {
     orderUrl: order.url,
     // RFC 8555 §7.1.3 requires `expires` for pending and valid orders; without it the order may be gone any time.
     expires: order.expires ?? new Date().toISOString(),
     caHost: ca.host,
     challenges,
-    ownershipRecords: uid === undefined ? undefined : ownershipRecords(dnsNames, order.url, uid),
   };
 }

@@ -35,15 +35,26 @@ export class KeyedRateLimiter {
     this.#limit = limit;
   }
 
+  /** Uses one, now or later. @param now of the clock that all calls use. @returns when it is allowed: `now` or later. */
+  reserve(key: string, now: number): number {
+    const state = this.#states.get(key);
+    const at = Math.ceil(allowedAt(state, this.#limit, now));
+    this.#use(key, state, at, now);
+    return at;
+  }
+
   /** Uses one if allowed. @param now of a monotonic clock. @returns 0, else the milliseconds until one is allowed. */
   tryAcquire(key: string, now: number): number {
     const state = this.#states.get(key);
     const wait = allowedAt(state, this.#limit, now) - now;
     if (wait > 0) return Math.ceil(wait);
-    this.#states.set(key, recordUse(state, this.#limit, now));
-    if (this.#states.size > MAX_STATES) {
-      for (const [unused, arrival] of this.#states) if (arrival <= now) this.#states.delete(unused);
-    }
+    this.#use(key, state, now, now);
     return 0;
+  }
+
+  #use(key: string, state: number | undefined, at: number, now: number): void {
+    this.#states.set(key, recordUse(state, this.#limit, at));
+    if (this.#states.size <= MAX_STATES) return;
+    for (const [unused, arrival] of this.#states) if (arrival <= now) this.#states.delete(unused);
   }
 }

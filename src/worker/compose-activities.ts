@@ -12,6 +12,7 @@ import { taskQueueOf } from '../contract/ids.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
+import { StandaloneOrders } from '../issuance/standalone-orders.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
@@ -81,7 +82,13 @@ export function composeActivities(
     needsNameServers: configuration.authoritativeServers.kind === 'auto',
     onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
     platform: fedrampZone && 'aws',
-    settings: { route53: { requestsPerSecond: configuration.route53RequestsPerSecond, fedramp: fedrampZone } },
+    settings: {
+      route53: {
+        requestsPerSecond: configuration.route53RequestsPerSecond,
+        fedramp: fedrampZone,
+        ambientCredentials: configuration.ambientAwsCredentials,
+      },
+    },
   });
   const fleetMetrics = new FleetMetricsExporter({
     exposition,
@@ -103,7 +110,12 @@ export function composeActivities(
     limitations: () => fleetMetrics.problems(),
     activities: {
       ...createKubernetesActivities({ kubernetes, settings, caHost, caChangeAllowedTo, decommission }),
-      ...createAcmeActivities({ ca, kubernetes, settings: { keyType, profile } }),
+      ...createAcmeActivities({
+        ca,
+        kubernetes,
+        settings: { keyType, profile },
+        standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
+      }),
       ...createDnsActivities(dns),
       ...createPropagationActivities(propagation),
       ...createWatchActivities({
@@ -125,6 +137,7 @@ export function composeActivities(
           resyncIntervalMs,
           workerName,
           extraRecord,
+          standaloneRequests: configuration.standaloneRequests,
           caChangeAllowedTo,
         },
       }),

@@ -1,7 +1,7 @@
 /** An order that waits for a limit that all orders share: the instant that is shown is the instant that is used. */
 import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import type { PlaceOrderInput } from '../../src/contract/activities.ts';
+import type { OrderTurn, PlaceOrderInput } from '../../src/contract/activities.ts';
 import { type BundleRecord, failedAttemptsOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
 import { dependencyChanged, renew } from '../../src/contract/cluster-certificates.ts';
 import { eventually } from '../support/vitest/eventually.ts';
@@ -22,7 +22,7 @@ async function untilState(harness: WorkflowHarness, view: ClusterView, state: st
   return bundles['primary'] as BundleRecord;
 }
 
-function turnsOf(harness: WorkflowHarness): readonly (string | undefined)[] {
+function turnsOf(harness: WorkflowHarness): readonly (OrderTurn | undefined)[] {
   const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
   return orders.map(({ input }) => (input as PlaceOrderInput).turn);
 }
@@ -63,7 +63,7 @@ test('an order is placed at the turn that is shown, and says then which it had',
     );
     await untilReady(harness, view);
     expect(Date.now()).toBeGreaterThanOrEqual(turn.getTime());
-    expect(turnsOf(harness)).toEqual([undefined, turn.toISOString()]);
+    expect(turnsOf(harness)).toEqual([undefined, { code: 'rateLimit/newOrders', at: turn.toISOString() }]);
   });
 });
 
@@ -80,7 +80,7 @@ test('a change does not move a turn; an operator’s request asks again, and kee
     expect(harness.doubles.countOf('placeOrder')).toBe(1);
     await harness.untilAsleep(view);
     await expect(cluster.executeUpdate(renew, { args: [{}] })).rejects.toThrow();
-    expect(turnsOf(harness)).toEqual([undefined, turn.toISOString()]);
+    expect(turnsOf(harness)).toEqual([undefined, { code: 'rateLimit/newOrders', at: turn.toISOString() }]);
     expect(nextAttemptOf(await untilState(harness, view, 'Waiting'))).toBe(turn.toISOString());
   });
 });
@@ -97,5 +97,22 @@ test('a change does not undo how attempts are spread after a Retry-After', async
     expect(Date.parse(spread ?? '')).toBeGreaterThan(stated.getTime());
     await evaluateAgain(harness, () => cluster.signal(dependencyChanged, { what: 'a test' }));
     expect(nextAttemptOf(await untilState(harness, view, 'Failing'))).toBe(spread);
+  });
+});
+
+test('an order for names that the CA has issued for says that it is a renewal, also where the Secret was lost', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    const cluster = await harness.start(view);
+    await untilReady(harness, view);
+    harness.doubles.secrets.clear();
+    await evaluateAgain(harness, () => cluster.signal(dependencyChanged, { what: 'a test' }));
+    await eventually(
+      'ordered again',
+      async () => harness.doubles.countOf('installCertificate'),
+      (count) => count === 2,
+    );
+    const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
+    expect(orders.map(({ input }) => (input as PlaceOrderInput).renewal)).toEqual([undefined, true]);
   });
 });

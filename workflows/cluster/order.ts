@@ -4,13 +4,13 @@ import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause } from '../../src/certificates/renewal-policy.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
-import type { RequestObservation } from '../../src/contract/activities.ts';
-import { lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
+import type { OrderTurn, RequestObservation } from '../../src/contract/activities.ts';
+import { type BundleRecord, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
-import { orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
+import { type ExactSet, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
 import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { readyWake, type Wake } from './sleep-until.ts';
@@ -88,7 +88,6 @@ function issuanceInput(
   const { dnsNames, commonName } = view.names;
   const last = lastAttemptOf(record);
   const isSameCa = cause.reason !== 'CaChanged';
-  const isSameSet = certificate !== undefined && nameSetDigest(certificate.dnsNames) === nameSetDigest(dnsNames);
   const isForeign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
   return {
     cluster: cluster.view.identity,
@@ -104,10 +103,24 @@ function issuanceInput(
     leftoverRecords,
     // Another CA does not know the certificate.
     replaces: isSameCa ? certificate?.certId : undefined,
-    renewal: isSameCa && isSameSet ? true : undefined,
-    turn: last !== undefined && isTurn(last.failure.code) ? last.failure.notBefore : undefined,
+    renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isSameCa) ? true : undefined,
+    turn: last && turnOf(last.failure),
     returnReplaced: isForeign ? true : undefined,
   };
+}
+
+/** Whether the CA has issued for the same names, also where the Secret was lost since: it exempts such orders. */
+function wasIssuedBefore(
+  { certificate, rateLimitState = [] }: BundleRecord,
+  set: ExactSet,
+  isSameCa: boolean,
+): boolean {
+  if (isSameCa && certificate !== undefined && nameSetDigest(certificate.dnsNames) === set.nameSet) return true;
+  return rateLimitState.some(({ nameSet, caHost }) => nameSet === set.nameSet && caHost === set.caHost);
+}
+
+function turnOf({ code, notBefore }: FailureInfo): OrderTurn | undefined {
+  return isTurn(code) && notBefore !== undefined ? { code, at: notBefore } : undefined;
 }
 
 async function recordIssued(

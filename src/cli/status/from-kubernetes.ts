@@ -1,9 +1,9 @@
 /** From the CertificateRequests: while Temporal or the worker is unavailable, and for clusters without a workflow. */
 import { z } from 'zod';
 import { type KubernetesApi, type KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
-import { projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
+import { type ProjectionSettings, projectClusterDeployment } from '../../kubernetes/objects/cluster-deployment.ts';
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
-import { standaloneView } from '../../kubernetes/objects/request-views.ts';
+import { type StandaloneSettings, standaloneView } from '../../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
 import { parseTimestamp, toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
 import type { ClusterName } from '../arguments.ts';
@@ -52,7 +52,7 @@ function fleetRow(object: KubernetesObject): FleetRow {
 /** @returns undefined when there is no ClusterDeployment, and no CertificateRequest of that cluster or of that name. */
 export async function clusterFromKubernetes(
   kubernetes: KubernetesApi,
-  settings: { readonly managementCluster: string; readonly extraRecord?: string },
+  settings: ProjectionSettings & StandaloneSettings,
   name: ClusterName,
 ): Promise<ClusterReport | undefined> {
   const deployment = await kubernetes.get(CLUSTER_DEPLOYMENTS, name);
@@ -71,7 +71,7 @@ export async function clusterFromKubernetes(
   }
   if (certificates.length > 0) return { ...report, situation: 'Its ClusterDeployment is gone.', certificates };
   if (standalone === undefined) return undefined;
-  const situation = describeGate(standaloneView(settings.managementCluster, observeRequest(standalone)));
+  const situation = describeGate(standaloneView(settings, observeRequest(standalone)));
   return { ...report, situation, certificates: [certificateRow(standalone, name)] };
 }
 

@@ -27,7 +27,7 @@ export async function readFleet(resourcesOnly: boolean): Promise<FleetReport> {
 
 /** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */
 export async function readCluster(name: ClusterName, resourcesOnly: boolean): Promise<ClusterReport> {
-  const settings = loadSettings(process.env, ['managementCluster', 'extraRecord']);
+  const settings = loadSettings(process.env, ['managementCluster', 'extraRecord', 'standaloneRequests']);
   const problem = findCrdProblem();
   const report = await temporalElseKubernetes(
     resourcesOnly,

@@ -4,7 +4,9 @@ import { LoadingCache } from '../../cache/loading-cache.ts';
 import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import {
+  AMBIENT_CREDENTIALS_LABEL,
   type AwsCredentials,
+  allowsAmbientCredentials,
   OPERATOR_AWS_SECRET,
   readAwsCredentials,
   readStsRoles,
@@ -17,6 +19,9 @@ import { assumeRole, type Session, type SessionCredentials, sessionNameOf, usabl
 const CACHE_OPTIONS = { max: 5_000, ttlMs: 60_000 };
 
 const DEFAULT_CHAIN: ResolvedCredentials = { id: 'default', account: 'default' };
+
+/** Whose DNS certman's own (ambient) AWS credentials may change: that of labelled namespaces only, or of all. */
+export type AmbientCredentials = 'labelled' | 'all';
 
 /** FedRAMP: one zone and certman's own credentials for all clusters, and for standalone requests where these may. */
 export interface FedrampSettings {
@@ -35,14 +40,16 @@ interface Source {
 export class CredentialSource {
   readonly #options: DnsProviderOptions;
   readonly #fedramp: FedrampSettings | undefined;
+  readonly #ambient: AmbientCredentials;
   readonly #resolved = new LoadingCache<ResolvedCredentials>(CACHE_OPTIONS);
   readonly #sessions = new LoadingCache<Session>(CACHE_OPTIONS);
   /** The session of a customer's role that a target uses, by the key of its source. */
   readonly #sessionOf = new LRUCache<string, string>({ max: CACHE_OPTIONS.max });
 
-  constructor(options: DnsProviderOptions, fedramp: FedrampSettings | undefined) {
+  constructor(options: DnsProviderOptions, fedramp: FedrampSettings | undefined, ambient: AmbientCredentials) {
     this.#options = options;
     this.#fedramp = fedramp;
+    this.#ambient = ambient;
   }
 
   /**
@@ -84,9 +91,15 @@ export class CredentialSource {
       const key = `sts ${namespace}/${clusterName}`;
       return { key, load: () => this.#assumeRoles(key, claim, region) };
     }
-    if (name === undefined) return { key: 'default', load: () => Promise.resolve(DEFAULT_CHAIN) };
+    if (name === undefined) return { key: `ambient ${namespace}`, load: () => this.#loadAmbient(target) };
     const load = async () => toResolved(await readAwsCredentials(kubernetes, { namespace, name }));
     return { key: `secret ${namespace}/${name}`, load };
+  }
+
+  async #loadAmbient(target: ZoneTarget): Promise<ResolvedCredentials> {
+    if (this.#ambient === 'all') return DEFAULT_CHAIN;
+    if (await allowsAmbientCredentials(this.#options.kubernetes, target.namespace)) return DEFAULT_CHAIN;
+    throw ambientCredentialsRefused(target);
   }
 
   #readOwn(): Promise<AwsCredentials> {
@@ -139,6 +152,14 @@ function toResolved(credentials: SessionCredentials): ResolvedCredentials {
 
 function digest(...parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+function ambientCredentialsRefused({ namespace, clusterName }: ZoneTarget): CertmanError {
+  return new CertmanError({
+    code: 'dns/credentialsMissing',
+    message: `ClusterDeployment ${namespace}/${clusterName} names no Secret with AWS credentials, and certman's own AWS credentials are not allowed for its namespace.`,
+    remedy: `Name one in spec.platform.aws.credentialsSecretRef; or allow certman's own: kubectl label namespace ${namespace} ${AMBIENT_CREDENTIALS_LABEL}=true, for every namespace CERTMAN_AMBIENT_AWS_CREDENTIALS=all. To continue at once then: certman renew ${namespace}/${clusterName}.`,
+  });
 }
 
 function ownCredentialsRefused({ namespace, clusterName }: ZoneTarget): CertmanError {

@@ -7,7 +7,7 @@ import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication } from 
 import { type ResolvedCredentials, Route53Api } from './api.ts';
 import type { SubmittedChange } from './change-batch.ts';
 import { ChangePoller, type PendingChange } from './change-poller.ts';
-import { CredentialSource, type FedrampSettings } from './credentials.ts';
+import { type AmbientCredentials, CredentialSource, type FedrampSettings } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
 import { ZoneAdmission } from './zone-admission.ts';
@@ -28,6 +28,8 @@ export interface Route53Settings {
   /** Per AWS account and worker. */
   readonly requestsPerSecond: number;
   readonly fedramp?: FedrampSettings;
+  /** Whether ClusterDeployments that name no Secret use certman's own credentials. */
+  readonly ambientCredentials: AmbientCredentials;
 }
 
 /** {@link DnsProvider} on AWS Route 53; its change handles: see `handleOf`. */
@@ -39,8 +41,8 @@ export class Route53Provider implements DnsProvider {
   readonly #apis: LRUCache<string, Route53Api, ResolvedCredentials>;
   readonly #batchers: ZoneBatchers;
 
-  constructor(options: DnsProviderOptions, { requestsPerSecond, fedramp }: Route53Settings) {
-    this.#credentials = new CredentialSource(options, fedramp);
+  constructor(options: DnsProviderOptions, { requestsPerSecond, fedramp, ambientCredentials }: Route53Settings) {
+    this.#credentials = new CredentialSource(options, fedramp, ambientCredentials);
     this.#zones = new HostedZones(options, fedramp?.hostedZoneId);
     this.#changes = new ChangePoller(options.expectedLiveMs);
     this.#accounts = new LRUCache({

@@ -4,7 +4,7 @@ import { CertmanError } from '../../failures/failure.ts';
 import { getIfKnown } from '../api/discovery.ts';
 import type { KubernetesApi, ObjectKey } from '../api/kubernetes-api.ts';
 import { describeObject, isObjectName } from '../api/resource-path.ts';
-import { ACCOUNT_CLAIMS, CONFIG_MAPS, SECRETS } from './resources.ts';
+import { ACCOUNT_CLAIMS, CONFIG_MAPS, NAMESPACES, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
 /** Secret in certman's namespace whose credentials assume the jump role. */
@@ -12,6 +12,15 @@ export const OPERATOR_AWS_SECRET = 'certman-operator-aws-credentials';
 /** ConfigMap that names the jump role. */
 export const STS_CONFIG_MAP = { namespace: 'aws-account-operator', name: 'aws-account-operator-configmap' } as const;
 const JUMP_ROLE_ENTRY = 'sts-jump-role';
+
+/** Label of a Namespace (`"true"`) whose ClusterDeployments may use certman's own AWS credentials. */
+export const AMBIENT_CREDENTIALS_LABEL = 'certman.managed.openshift.io/ambient-aws-credentials';
+
+/** Whether a Namespace has {@link AMBIENT_CREDENTIALS_LABEL}. @throws CertmanError `kubernetes/…`. */
+export async function allowsAmbientCredentials(kubernetes: KubernetesApi, namespace: string): Promise<boolean> {
+  const found = await kubernetes.get(NAMESPACES, { name: namespace });
+  return found?.metadata.labels?.[AMBIENT_CREDENTIALS_LABEL] === 'true';
+}
 
 /** Static credentials. */
 export interface AwsCredentials {

@@ -5,8 +5,18 @@ import { requestName } from '../../clusters/request-name.ts';
 import { isObjectName } from '../api/resource-path.ts';
 import type { ObservedRequest } from './observed-request.ts';
 
+/** What the view of a standalone request needs beside the object. */
+export interface StandaloneSettings {
+  readonly managementCluster: string;
+  /** Whether standalone requests are served; absent: they are. */
+  readonly standaloneRequests?: 'on' | 'off';
+}
+
 /** A standalone request as a cluster of one bundle. Never fails: its workflow reports what is wrong with it. */
-export function standaloneView(managementCluster: string, request: ObservedRequest): ClusterView {
+export function standaloneView(
+  { managementCluster, standaloneRequests }: StandaloneSettings,
+  request: ObservedRequest,
+): ClusterView {
   const { namespace, name, uid, resourceVersion, deleting, paused, finalizer, platform } = request;
   const zoneName = normalizeName(request.zoneName);
   const names = certificateNames(request.dnsNames, zoneName, {
@@ -24,6 +34,7 @@ export function standaloneView(managementCluster: string, request: ObservedReque
     deleting,
     paused,
     finalizer,
+    standaloneRequestsOff: standaloneRequests === 'off' ? true : undefined,
     zoneName,
     platform,
     bundles: [{ name, requestName: name, secretName: secretNameOf(request), names }],

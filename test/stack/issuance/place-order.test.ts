@@ -1,5 +1,7 @@
 import { CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
+import type { PlaceOrderInput } from '../../../src/contract/activities.ts';
+import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import { issue, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
@@ -44,25 +46,26 @@ describe('placing an order', () => {
     expect(again.challenges).toEqual([]);
   });
 
-  it('returns ownership records of a standalone request for every name, authorized or not', async () => {
-    const { managementCluster, request, dnsNames } = issuance();
-    const reusing = await startAcmeHarness({ authzReuse: 100 });
-    const worker = reusing.activities(managementCluster.certman);
-    await issue(worker, request, dnsNames);
-    const order = await runAcmeActivity(worker, 'placeOrder', { dnsNames, standaloneRequestUid: 'uid-1' });
-    const resumed = await runAcmeActivity(worker, 'placeOrder', {
-      dnsNames,
-      resume: order.orderUrl,
-      standaloneRequestUid: 'uid-1',
-    });
-    const another = await runAcmeActivity(worker, 'placeOrder', { dnsNames, standaloneRequestUid: 'uid-2' });
-    await reusing.stop();
-    expect(order.challenges).toEqual([]);
-    expect(order.ownershipRecords?.map(({ name }) => name)).toEqual(
-      dnsNames.map((name) => `_acme-challenge.${name.replace('*.', '')}`),
-    );
-    expect(resumed.ownershipRecords).toEqual(order.ownershipRecords);
-    expect(another.ownershipRecords?.[0]?.value).not.toBe(order.ownershipRecords?.[0]?.value);
+  it('limits the new orders of the standalone requests of a namespace, not those of clusters or renewals', async () => {
+    const { managementCluster, lab, dnsNames } = issuance();
+    const worker = lab.activities(managementCluster.certman, { standaloneOrders: new StandaloneOrders(2) });
+    const place = (options: Partial<PlaceOrderInput>) =>
+      runAcmeActivity(worker, 'placeOrder', { dnsNames: uniqueDnsNames(), ...options });
+    const first = await place({ standaloneNamespace: 'shop', dnsNames });
+    await place({ standaloneNamespace: 'shop' });
+    lab.proxy.clearSeen();
+    const refusal: unknown = await place({ standaloneNamespace: 'shop' }).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ type: 'rateLimit/namespace', nonRetryable: true });
+    expect(issuance().requestCounts()['newOrder']).toBe(0);
+    await place({});
+    await place({ standaloneNamespace: 'other' });
+    await place({ standaloneNamespace: 'shop', renewal: true });
+    expect(await place({ standaloneNamespace: 'shop', dnsNames, resume: first.orderUrl })).toEqual(first);
+    expect(issuance().requestCounts()['newOrder']).toBe(3);
+    // At its turn, which another worker may have told.
+    const turn = { code: 'rateLimit/namespace', at: new Date().toISOString() } as const;
+    await place({ standaloneNamespace: 'shop', turn });
+    expect(issuance().requestCounts()['newOrder']).toBe(4);
   });
 
   it('resumes the order of an earlier attempt of the workflow', async () => {

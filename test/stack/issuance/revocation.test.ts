@@ -7,6 +7,7 @@ import type { IssuedCertificate } from '../../../src/certificates/certificate-fa
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
+import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
@@ -190,6 +191,7 @@ describe('revoking at decommission', () => {
       ca,
       kubernetes: managementCluster().certman,
       settings: { keyType: 'p-256' },
+      standaloneOrders: new StandaloneOrders(1),
     });
     expect(outcomes(await revoke([], without))).toEqual(['missing']);
     await ca.close();

@@ -136,7 +136,7 @@ test('the example of a standalone request is accepted, with the intended values'
     metadata: { ...example.metadata, namespace },
   });
   if (made === undefined) throw new Error('not made');
-  expect(standaloneView('hive', observeRequest(made))).toMatchObject({
+  expect(standaloneView({ managementCluster: 'hive' }, observeRequest(made))).toMatchObject({
     zoneName: 'example.com',
     platform: { kind: 'aws', region: 'us-east-1', credentialsSecret: 'aws' },
     bundles: [

@@ -7,7 +7,12 @@ import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { collectionPath } from '../../../src/kubernetes/api/resource-path.ts';
-import { readAwsCredentials, readStsRoles, STS_CONFIG_MAP } from '../../../src/kubernetes/objects/aws-credentials.ts';
+import {
+  allowsAmbientCredentials,
+  readAwsCredentials,
+  readStsRoles,
+  STS_CONFIG_MAP,
+} from '../../../src/kubernetes/objects/aws-credentials.ts';
 import { readClusterUid } from '../../../src/kubernetes/objects/cluster-uid.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
@@ -79,6 +84,7 @@ async function completeLifecycle(): Promise<void> {
   await createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }).account();
   await readAwsCredentials(certman, { namespace, name: 'aws' });
   await readClusterUid(certman);
+  await allowsAmbientCredentials(certman, namespace);
   await lifeOf(view);
 }
 
@@ -93,7 +99,7 @@ async function standaloneLife(): Promise<void> {
 async function viewOf(key: { readonly namespace: string; readonly name: string }): Promise<ClusterView> {
   const found = await managementCluster().admin.get(CERTIFICATE_REQUESTS, key);
   if (found === undefined) throw new Error('it is gone');
-  return standaloneView('hive', observeRequest(found));
+  return standaloneView({ managementCluster: 'hive' }, observeRequest(found));
 }
 
 /** The activities on one certificate, from the first look to the end. */
@@ -247,7 +253,8 @@ describe('the rights in deploy/base/rbac.yaml', () => {
       () => certman.patch(CONFIG_MAPS, { namespace: OPERATOR_NAMESPACE, name: 'certman-operator' }, []),
     ],
     ['delete an Event', () => certman.delete(EVENTS, someName)],
-    ['read a Namespace', () => certman.get(NAMESPACES, { name: 'default' })],
+    ['list Namespaces', () => certman.getJson('/api/v1/namespaces')],
+    ['label a Namespace', () => certman.patch(NAMESPACES, { name: 'default' }, [])],
     ['list pods', () => certman.getJson('/api/v1/pods')],
     ['read roles', () => certman.getJson('/apis/rbac.authorization.k8s.io/v1/clusterroles')],
   ])('do not include: %s', async (_name, attempt) => {

@@ -34,7 +34,7 @@ async function make(namespace?: string, name = 'web'): Promise<ClusterView> {
   );
   const object = await managementCluster().admin.get(CERTIFICATE_REQUESTS, made);
   if (object === undefined) throw new Error('not made');
-  return standaloneView('hive', observeRequest(object));
+  return standaloneView({ managementCluster: 'hive' }, observeRequest(object));
 }
 
 function only<T>([one, ...others]: readonly T[]): T {
@@ -90,7 +90,7 @@ describe('applyCertificateRequest for a standalone request', () => {
       metadata: { namespace, name: 'c1-primary' },
       spec: requestSpec('c1'),
     });
-    const view = standaloneView('hive', observeRequest(applied));
+    const view = standaloneView({ managementCluster: 'hive' }, observeRequest(applied));
     await look(view);
     expect((await find(view))?.['spec']).toMatchObject({ dnsNames: ['api.c1.example.com'] });
     expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);

@@ -8,6 +8,7 @@ import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
+import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { caSource, newAccount } from './account.ts';
@@ -29,6 +30,8 @@ export interface WorkerOptions {
   readonly keyType?: KeyType;
   readonly profile?: string;
   readonly account?: { stored: StoredAccount };
+  /** Default: any number. */
+  readonly standaloneOrders?: StandaloneOrders;
 }
 
 export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<AcmeHarness> {
@@ -53,6 +56,7 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
         ca: openSource(options.account ?? account),
         kubernetes,
         settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
+        standaloneOrders: options.standaloneOrders ?? new StandaloneOrders(Number.MAX_SAFE_INTEGER),
       }),
     stop: async () => {
       await Promise.all(sources.map((source) => source.close()));

@@ -43,7 +43,7 @@ export function useRoute53(): Route53Harness {
         batchWindowMs: 50,
         needsNameServers: false,
         platform: settings.fedramp && 'aws',
-        settings: { route53: { requestsPerSecond: 1_000, ...settings } },
+        settings: { route53: { requestsPerSecond: 1_000, ambientCredentials: 'labelled', ...settings } },
         ...options,
       }),
     here: (namespace = 'ns') => zoneTarget({ namespace, zoneName: harness.zoneName }),

@@ -40,9 +40,20 @@ describe('gateOf', () => {
       /aborts the move.*remove it yourself/,
     ],
     ['is hands-off for Hive’s pause', { paused: true }, 'handsOff', 'ReconcilePaused', /reconcile-pause/],
+    [
+      'skips a standalone request where none is served',
+      { standaloneRequestsOff: true, paused: true },
+      'skip',
+      'StandaloneRequestsOff',
+      /not served on this management cluster.*CERTMAN_STANDALONE_REQUESTS=on/,
+    ],
     ['waits for the installation', { installed: false }, 'wait', 'NotInstalled', /not installed yet/],
   ])('%s, and names the condition', (_name, change, kind, reason, message) => {
     expect(gateOf(clusterView(change))).toEqual({ kind, reason, message: expect.stringMatching(message) });
+  });
+
+  it('decommissions a standalone request although none is served', () => {
+    expect(gateOf(clusterView({ standaloneRequestsOff: true, deleting: true })).kind).toBe('decommission');
   });
 
   it('names the command that makes an unmanaged cluster managed', () => {

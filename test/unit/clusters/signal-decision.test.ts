@@ -23,6 +23,11 @@ describe('decideSignal', () => {
     expect(decisions(served, served, served)).toEqual(['observed', 'nothing', 'nothing']);
   });
 
+  it('signals a standalone request where none is served: its workflow says so in the status', () => {
+    const off = { ...served, standaloneRequestsOff: true } as const;
+    expect(decisions(off, off, served)).toEqual(['observed', 'nothing', 'observed']);
+  });
+
   it('does not signal certman’s own finalizer', () => {
     expect(decisions(served, finalized)).toEqual(['observed', 'nothing']);
   });

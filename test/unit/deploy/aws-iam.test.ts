@@ -2,7 +2,7 @@
 import { Route53 } from '@aws-sdk/client-route-53';
 import { STS } from '@aws-sdk/client-sts';
 import { describe, expect, test } from 'vitest';
-import { dns01RecordName } from '../../../src/acme/authorization.ts';
+import { dns01RecordName } from '../../../src/certificates/dns-name.ts';
 import { filesBelow, read } from '../repository/files.ts';
 
 interface Statement {

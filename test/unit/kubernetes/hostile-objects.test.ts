@@ -70,7 +70,7 @@ describe('whatever an object contains', () => {
         expect(request.serialNumber ?? '0').toMatch(/^\d{1,49}$/);
         expect((request.issuerName ?? '').length).toBeLessThanOrEqual(512);
         expect(request.crlUrl === undefined || URL.canParse(request.crlUrl)).toBe(true);
-        expect(standaloneView('hive', request).bundles).toHaveLength(1);
+        expect(standaloneView({ managementCluster: 'hive' }, request).bundles).toHaveLength(1);
       }),
       LIMITS,
     );

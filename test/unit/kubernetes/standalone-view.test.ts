@@ -17,7 +17,7 @@ function viewOf(change: { spec?: unknown; metadata?: object } = {}) {
     metadata: { name: 'web', namespace: 'ns', uid: 'u1', ...change.metadata },
     spec: 'spec' in change ? change.spec : SPEC,
   };
-  return standaloneView('mc-1', observeRequest(object));
+  return standaloneView({ managementCluster: 'mc-1' }, observeRequest(object));
 }
 
 const namesOf = (dnsNames: unknown, acmeDNSDomain = 'example.com') =>
@@ -80,6 +80,13 @@ describe('invalid names', () => {
   ])('%s: the message fits a request', (_name, dnsNames, code, message) => {
     expect(namesOf(dnsNames)).toEqual({ kind: 'invalid', code, message: expect.stringMatching(message) as string });
   });
+});
+
+test('a request says whether a setting serves none', () => {
+  const request = observeRequest({ metadata: { name: 'web', namespace: 'ns', uid: 'u1' }, spec: SPEC });
+  const offOf = (standaloneRequests: 'on' | 'off') =>
+    standaloneView({ managementCluster: 'mc-1', standaloneRequests }, request).standaloneRequestsOff;
+  expect([offOf('on'), offOf('off')]).toEqual([undefined, true]);
 });
 
 test('an invalid Secret name counts as absent', () => {

@@ -32,6 +32,12 @@ describe('the rate limit of drift signals', () => {
     expect(new Set(answers(createLimiter(), rare))).toEqual(new Set([0]));
   });
 
+  it('reserves for each key instants as far apart as the limit refills, after those that are allowed now', () => {
+    const limiter = new KeyedRateLimiter({ burst: 2, intervalMs: MINUTE });
+    expect([0, 0, 0, 1, 1].map((at) => limiter.reserve('a', at))).toEqual([0, 0, MINUTE, 2 * MINUTE, 3 * MINUTE]);
+    expect(limiter.reserve('b', 1)).toBe(1);
+  });
+
   it('keeps clusters apart, however many there are', () => {
     const limiter = createLimiter();
     answers(limiter, [0, 0, 0, 0, 0]);

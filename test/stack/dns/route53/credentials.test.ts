@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { PlatformView } from '../../../../src/clusters/cluster-view.ts';
 import type { ZoneTarget } from '../../../../src/clusters/zone-target.ts';
 import type { PlatformProvider } from '../../../../src/dns/registry.ts';
@@ -118,6 +118,35 @@ describe('credentials', () => {
     expect(lab.proxy.counts()).toEqual({ ChangeResourceRecordSets: 1 });
   });
 
+  describe('of a ClusterDeployment that names no Secret', () => {
+    const unnamed = () =>
+      zoneTarget({ zoneName: lab.zoneName, platform: { kind: 'aws', region: 'us-east-1', sts: false } });
+    beforeEach(() => {
+      vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAWORKER');
+      vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+    });
+    afterEach(() => void vi.unstubAllEnvs());
+
+    it('are not certman’s own where its namespace does not allow them', async () => {
+      const dns = lab.provider();
+      const refusal = { code: 'dns/credentialsMissing', message: expect.stringMatching(/names no Secret/) as string };
+      await expect(dns.publish(unnamed(), [record(lab.zoneName)], signal, SINCE)).rejects.toMatchObject(refusal);
+      await expect(dns.withdraw(unnamed(), [record(lab.zoneName)], signal)).rejects.toMatchObject(refusal);
+    });
+
+    it('are certman’s own where the Namespace has the label', async () => {
+      const labels = { 'certman.managed.openshift.io/ambient-aws-credentials': 'true' };
+      lab.kubernetes.put('Namespace', '', 'ns', { metadata: { name: 'ns', labels } });
+      const published = await lab.provider().publish(unnamed(), [record(lab.zoneName)], signal, SINCE);
+      expect(published).toMatchObject({ zoneId: lab.zoneId });
+    });
+
+    it('are certman’s own where the setting allows all', async () => {
+      const dns = lab.provider({}, { ambientCredentials: 'all' });
+      expect(await dns.publish(unnamed(), [record(lab.zoneName)], signal, SINCE)).toMatchObject({ zoneId: lab.zoneId });
+    });
+  });
+
   describe('of a standalone CertificateRequest', () => {
     const alone = (parts: Partial<Extract<PlatformView, { readonly kind: 'aws' }>> = {}) =>
       zoneTarget({
@@ -139,7 +168,7 @@ describe('credentials', () => {
       vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAWORKER');
       vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
       onTestFinished(() => void vi.unstubAllEnvs());
-      const dns = lab.provider();
+      const dns = lab.provider({}, { ambientCredentials: 'all' });
       const lent = zoneTarget({ zoneName: lab.zoneName, platform: { kind: 'aws', region: 'us-east-1', sts: false } });
       await dns.publish(lent, [record(lab.zoneName)], signal, SINCE);
       const { length } = lab.proxy.requests;
