@@ -4,6 +4,7 @@ import { DEFAULT_ARI_POLL_INTERVAL_MS, fetchRenewalInfo } from '../acme/renewal-
 import { changesRenewalTime, type RenewalWindow } from '../certificates/renewal-window.ts';
 import { renewalWindowChanged } from '../contract/cluster-certificates.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { CertificateIndex } from './certificate-index.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import type { PollClient, PollResult } from './poller.ts';
@@ -22,6 +23,7 @@ interface PolledCertificate extends CertificateInUse {
 /** Polls renewal information (RFC 9773), and signals clusters whose certificate is to be renewed at another time. */
 export function ariPollClient(context: ControllerContext): PollClient<PolledCertificate> {
   const { cache, ca, workflows, signaller, settings, metrics, logger, signal } = context;
+  const certificates = new CertificateIndex(cache, ({ request }) => request.certId);
   /** By `certId`. */
   const recentSignals = new LRUCache<string, RenewalWindow>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
@@ -77,12 +79,11 @@ export function ariPollClient(context: ControllerContext): PollClient<PolledCert
       failing: 'The CA gives no renewal information; renewals go by their own time',
       recovered: 'The CA gives renewal information again',
     },
+    changes: () => certificates.update(Date.now()),
     // RFC 9773 §4.3: not certificates that have expired or were replaced.
-    *subjects() {
-      for (const certificate of cache.certificatesInUse(Date.now())) {
-        const { certId } = certificate.request;
-        if (certId !== undefined) yield { certId, ...certificate };
-      }
+    find(certId) {
+      const [certificate] = certificates.get(certId, Date.now());
+      return certificate && { certId, ...certificate };
     },
     keyOf: ({ certId }) => certId,
     hostOf: () => 'CA',

@@ -41,18 +41,22 @@ export class ControllerCache {
   readonly deployments = new NamespacedMap<CachedCluster>();
   readonly standalone = new NamespacedMap<CachedCluster>();
   readonly malformed = new NamespacedMap<MalformedCluster>();
-  readonly requests = new NamespacedMap<ObservedRequest>();
+  readonly requests = new NamespacedMap<ObservedRequest>((request) => this.#requestChanged(request));
   /** Those of certificates, by `namespace/name`. One that was there before its cluster may be missing. */
   readonly secrets = new Map<string, ObservedSecret>();
   /** All are cached: before, a request without an owner reference may be that of a ClusterDeployment. */
   deploymentsKnown = false;
   requestsKnown = false;
+  /** By `namespace/name` of the CertificateRequest. */
+  readonly #clustersByRequest = new Map<string, readonly CachedCluster[]>();
+  readonly #changedRequests: Set<string>[] = [];
 
   getCluster(name: PrimaryName): CachedCluster | undefined {
     return this.#clustersOf(name).get(name);
   }
 
   setCluster(cluster: CachedCluster): void {
+    this.#index(this.getCluster(cluster), cluster);
     this.#clustersOf(cluster).set(cluster);
     if (cluster.kind === undefined) this.malformed.delete(cluster);
   }
@@ -61,7 +65,10 @@ export class ControllerCache {
   deleteCluster(cluster: ClusterRef): CachedCluster | undefined {
     const found = this.#clustersOf(cluster).get(cluster);
     const cached = found?.uid === cluster.uid ? found : undefined;
-    if (cached !== undefined) this.#clustersOf(cluster).delete(cluster);
+    if (cached !== undefined) {
+      this.#index(cached, undefined);
+      this.#clustersOf(cluster).delete(cluster);
+    }
     if (cluster.kind === undefined && this.malformed.get(cluster)?.uid === cluster.uid) this.malformed.delete(cluster);
     return cached;
   }
@@ -95,17 +102,49 @@ export class ControllerCache {
     return { clusterDeployment, uid };
   }
 
-  /** The issued, unexpired certificates of clusters that are served. @param now epoch milliseconds. */
-  *certificatesInUse(now: number): Generator<CertificateInUse> {
-    const found = new Set<ObservedRequest>();
-    for (const cluster of this.allClusters()) {
+  /**
+   * The certificate of a request if it is issued, unexpired and of a cluster that is served.
+   * @param request `namespace/name`. @param now epoch milliseconds.
+   */
+  certificateInUse(request: string, now: number): CertificateInUse | undefined {
+    const found = this.requests.find(request);
+    if (found === undefined || !hasValidCertificate(found, now)) return undefined;
+    for (const cluster of this.#clustersByRequest.get(request) ?? []) {
       if (!cluster.served || cluster.gate !== 'serve') continue;
-      for (const { requestName, bundleName } of cluster.certificates) {
-        const request = this.requests.get({ namespace: cluster.namespace, name: requestName });
-        if (request === undefined || found.has(request) || !hasValidCertificate(request, now)) continue;
-        found.add(request);
-        yield { request, cluster, bundleName };
-      }
+      const certificate = cluster.certificates.find(({ requestName }) => requestName === found.name);
+      if (certificate !== undefined) return { request: found, cluster, bundleName: certificate.bundleName };
+    }
+    return undefined;
+  }
+
+  /**
+   * A set that gets the `namespace/name` of each request when that changes, or a cluster that has it; the caller removes
+   * what it has dealt with.
+   */
+  changedRequests(): Set<string> {
+    const changed = new Set([...this.requests.all()].map(keyOf));
+    this.#changedRequests.push(changed);
+    return changed;
+  }
+
+  #requestChanged(request: string): void {
+    for (const changed of this.#changedRequests) changed.add(request);
+  }
+
+  /** In the order in which they were set, of several with a request of one name. */
+  #index(before: CachedCluster | undefined, after: CachedCluster | undefined): void {
+    for (const { requestName: name } of before?.certificates ?? []) {
+      const request = keyOf({ namespace: before?.namespace ?? '', name });
+      const clusters = this.#clustersByRequest.get(request)?.filter((cluster) => cluster !== before) ?? [];
+      if (clusters.length === 0) this.#clustersByRequest.delete(request);
+      else this.#clustersByRequest.set(request, clusters);
+      this.#requestChanged(request);
+    }
+    for (const { requestName: name } of after?.certificates ?? []) {
+      if (after === undefined) continue;
+      const request = keyOf({ namespace: after.namespace, name });
+      this.#clustersByRequest.set(request, [...(this.#clustersByRequest.get(request) ?? []), after]);
+      this.#requestChanged(request);
     }
   }
 }
@@ -117,6 +156,18 @@ function hasValidCertificate({ issued, deleting, notAfter = '' }: ObservedReques
 /** Finds the values of one namespace without a scan. */
 class NamespacedMap<Value extends NamespacedName> {
   readonly #namespaces = new Map<string, Map<string, Value>>();
+  readonly #onChange: (key: string) => void;
+
+  /** @param onChange called with the `namespace/name` of what was set or deleted. */
+  constructor(onChange: (key: string) => void = () => undefined) {
+    this.#onChange = onChange;
+  }
+
+  /** @param key `namespace/name`. */
+  find(key: string): Value | undefined {
+    const slash = key.indexOf('/');
+    return this.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
+  }
 
   get({ namespace, name }: NamespacedName): Value | undefined {
     return this.#namespaces.get(namespace)?.get(name);
@@ -126,12 +177,14 @@ class NamespacedMap<Value extends NamespacedName> {
     const values = this.#namespaces.get(value.namespace) ?? new Map<string, Value>();
     values.set(value.name, value);
     this.#namespaces.set(value.namespace, values);
+    this.#onChange(keyOf(value));
   }
 
   delete({ namespace, name }: NamespacedName): void {
     const values = this.#namespaces.get(namespace);
     values?.delete(name);
     if (values?.size === 0) this.#namespaces.delete(namespace);
+    this.#onChange(keyOf({ namespace, name }));
   }
 
   in(namespace: string): Iterable<Value> {

@@ -5,6 +5,7 @@ import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
+import { CertificateIndex } from './certificate-index.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
 import { type PollClient, type PollResult, pauseAfterFailure } from './poller.ts';
@@ -16,12 +17,13 @@ const SIGNAL_TTL_MS = 3_600_000;
 
 interface PolledCrl {
   readonly url: string;
-  readonly certificates: CertificateInUse[];
+  readonly certificates: readonly CertificateInUse[];
 }
 
 /** Polls the CRLs (RFC 5280 §5) of the certificates in use, and signals clusters whose certificate is revoked. */
 export function crlPollClient(context: ControllerContext, source: Pick<CrlFetcher, 'fetch'>): PollClient<PolledCrl> {
   const { cache, kubernetes, workflows, signaller, settings, metrics, logger, signal } = context;
+  const certificatesByUrl = new CertificateIndex(cache, ({ request }) => request.crlUrl);
   /** Serial number of the revoked certificate, by `namespace/name` of its CertificateRequest. */
   const recentSignals = new LRUCache<string, string>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
 
@@ -118,16 +120,10 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     concurrency: 1,
     failurePauseMs: { first: 5_000, max: 5 * 60_000 },
     outageMessages: { failing: 'A CRL could not be checked', recovered: 'CRLs can be checked again' },
-    subjects() {
-      const crls = new Map<string, PolledCrl>();
-      for (const certificate of cache.certificatesInUse(Date.now())) {
-        const { crlUrl: url } = certificate.request;
-        if (url === undefined) continue;
-        const crl = crls.get(url) ?? { url, certificates: [] };
-        crl.certificates.push(certificate);
-        crls.set(url, crl);
-      }
-      return crls.values();
+    changes: () => certificatesByUrl.update(Date.now()),
+    find(url) {
+      const certificates = certificatesByUrl.get(url, Date.now());
+      return certificates.length === 0 ? undefined : { url, certificates };
     },
     keyOf: ({ url }) => url,
     hostOf: ({ url }) => new URL(url).host,

@@ -1,51 +1,64 @@
-interface Entry {
-  readonly nextPollAt: number;
-  readonly answered: boolean;
+import { Heap } from 'heap-js';
+
+/** A planned poll; obsolete once the entry of its key has another one. */
+interface PlannedPoll {
+  readonly key: string;
+  readonly at: number;
 }
 
-/** When each polled subject is due next; kept in memory while the subject is in use. */
-export class PollSchedule<Subject> {
-  readonly #keyOf: (subject: Subject) => string;
-  readonly #entries = new Map<string, Entry>();
+/** Whether a subject that is due is polled now, at another round, or not in use any more. `full`: the round is. */
+export type Acceptance = 'accepted' | 'later' | 'forget' | 'full';
 
-  constructor(keyOf: (subject: Subject) => string) {
-    this.#keyOf = keyOf;
+/** When each polled subject is due next, by its key; in memory. A round costs as much as there is due. */
+export class PollSchedule {
+  readonly #planned = new Map<string, PlannedPoll>();
+  readonly #answered = new Set<string>();
+  readonly #heap = new Heap<PlannedPoll>((left, right) => left.at - right.at);
+
+  /** A new subject is due at once. @param now epoch milliseconds. */
+  add(key: string, now: number): void {
+    if (!this.#planned.has(key)) this.#plan(key, now);
   }
 
-  /**
-   * @returns the longest due first; a new subject is due at once. Forgets those not in use.
-   * @param now epoch milliseconds. @param accept called in that order for each that is due.
-   */
-  due(inUse: Iterable<Subject>, now: number, accept: (subject: Subject) => boolean): readonly Subject[] {
-    /** Of several subjects with one key, the first counts. */
-    const subjects = new Map<string, Subject>();
-    for (const subject of inUse) {
-      const key = this.#keyOf(subject);
-      if (!subjects.has(key)) subjects.set(key, subject);
-      if (!this.#entries.has(key)) this.#entries.set(key, { nextPollAt: now, answered: false });
+  delete(key: string): void {
+    this.#planned.delete(key);
+    this.#answered.delete(key);
+  }
+
+  /** Offers what is due, the longest due first, until the round is full; it stays due until it is answered or postponed. */
+  offerDue(now: number, accept: (key: string) => Acceptance): void {
+    const stillDue: PlannedPoll[] = [];
+    for (let next = this.#heap.peek(); next !== undefined && next.at <= now; next = this.#heap.peek()) {
+      this.#heap.pop();
+      if (this.#planned.get(next.key) !== next) continue;
+      const acceptance = accept(next.key);
+      if (acceptance === 'forget') this.delete(next.key);
+      else stillDue.push(next);
+      if (acceptance === 'full') break;
     }
-    for (const key of this.#entries.keys()) if (!subjects.has(key)) this.#entries.delete(key);
-    const since = ([key]: readonly [string, Subject]): number => this.#entries.get(key)?.nextPollAt ?? now;
-    return [...subjects]
-      .filter((subject) => since(subject) <= now)
-      .sort((left, right) => since(left) - since(right))
-      .map(([, subject]) => subject)
-      .filter(accept);
+    this.#heap.addAll(stillDue);
   }
 
   /** @param nextPollAt epoch milliseconds. */
   answered(key: string, nextPollAt: number): void {
-    if (this.#entries.has(key)) this.#entries.set(key, { nextPollAt, answered: true });
+    if (!this.#planned.has(key)) return;
+    this.#answered.add(key);
+    this.#plan(key, nextPollAt);
   }
 
   /** For a subject that was not asked about or not answered. @param nextPollAt epoch milliseconds. */
   postpone(key: string, nextPollAt: number): void {
-    const entry = this.#entries.get(key);
-    if (entry !== undefined) this.#entries.set(key, { ...entry, nextPollAt });
+    if (this.#planned.has(key)) this.#plan(key, nextPollAt);
   }
 
   /** Number of subjects in use with at least one answer. */
   get answeredCount(): number {
-    return [...this.#entries.values()].filter(({ answered }) => answered).length;
+    return this.#answered.size;
+  }
+
+  #plan(key: string, at: number): void {
+    const planned = { key, at };
+    this.#planned.set(key, planned);
+    this.#heap.push(planned);
   }
 }

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { CertmanError } from '../failures/failure.ts';
 import { backoffDelay, pause, withJitter } from '../kubernetes/api/backoff.ts';
+import { inSlices } from './in-slices.ts';
 import { type ControllerLogger, type OutageLog, outageLog } from './outage-log.ts';
 import { PollSchedule } from './poll-schedule.ts';
 
@@ -30,7 +31,10 @@ export interface PollClient<Subject> {
   /** Pauses after failures, randomly reduced by up to half. */
   readonly failurePauseMs: { readonly first: number; readonly max: number };
   readonly outageMessages: { readonly failing: string; readonly recovered: string };
-  subjects(): Iterable<Subject>;
+  /** Keys of the subjects that began or ceased to be in use since the last call. */
+  changes(): Iterable<string>;
+  /** @returns undefined when it is not in use any more. */
+  find(key: string): Subject | undefined;
   keyOf(subject: Subject): string;
   /** The server that is asked; while it is failing, one subject at a time is tried. */
   hostOf(subject: Subject): string;
@@ -51,14 +55,13 @@ interface HostOutage {
 export class Poller<Subject> {
   readonly #client: PollClient<Subject>;
   readonly #context: { readonly logger: ControllerLogger; readonly signal: AbortSignal };
-  readonly #schedule: PollSchedule<Subject>;
+  readonly #schedule = new PollSchedule();
   /** By host; none while it answers. */
   readonly #outages = new Map<string, HostOutage>();
 
   constructor(client: PollClient<Subject>, context: { logger: ControllerLogger; signal: AbortSignal }) {
     this.#client = client;
     this.#context = context;
-    this.#schedule = new PollSchedule((subject) => client.keyOf(subject));
   }
 
   get failing(): boolean {
@@ -73,27 +76,38 @@ export class Poller<Subject> {
   async run(): Promise<never> {
     for (;;) {
       await pause(ROUND_INTERVAL_MS, this.#context.signal);
-      const due = this.#schedule.due(this.#client.subjects(), Date.now(), this.#roundFilter());
-      const hosts = Map.groupBy(due, (subject) => this.#client.hostOf(subject));
+      await this.#updateSchedule();
+      const hosts = Map.groupBy(this.#takeDue(), (subject) => this.#client.hostOf(subject));
       await pLimit(MAX_CONCURRENT_HOSTS).map(hosts, ([host, subjects]) => this.#pollHost(host, subjects));
       this.#forgetUnusedHosts();
     }
   }
 
-  /** Accepts the subjects of one round, in the order in which they are asked for. */
-  #roundFilter(): (subject: Subject) => boolean {
+  async #updateSchedule(): Promise<void> {
+    for await (const keys of inSlices(this.#client.changes())) {
+      for (const key of keys) {
+        if (this.#client.find(key) === undefined) this.#schedule.delete(key);
+        else this.#schedule.add(key, Date.now());
+      }
+    }
+  }
+
+  /** The subjects of one round, in the order in which they are asked for. */
+  #takeDue(): readonly Subject[] {
+    const due: Subject[] = [];
     const accepted = new Map<string, number>();
-    let left = MAX_PER_ROUND;
-    return (subject) => {
-      if (left === 0) return false;
+    this.#schedule.offerDue(Date.now(), (key) => {
+      const subject = this.#client.find(key);
+      if (subject === undefined) return 'forget';
       const namespaces = this.#client.namespacesOf?.(subject);
       // A subject of several namespaces is taken from the share of one that has some left.
       const payer = namespaces?.find((namespace) => (accepted.get(namespace) ?? 0) < MAX_PER_NAMESPACE);
-      if (namespaces !== undefined && payer === undefined) return false;
+      if (namespaces !== undefined && payer === undefined) return 'later';
       if (payer !== undefined) accepted.set(payer, (accepted.get(payer) ?? 0) + 1);
-      left -= 1;
-      return true;
-    };
+      due.push(subject);
+      return due.length < MAX_PER_ROUND ? 'accepted' : 'full';
+    });
+    return due;
   }
 
   /** Hosts come from certificates: one whose subjects are all gone is never tried again. */

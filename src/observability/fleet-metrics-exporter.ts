@@ -1,8 +1,8 @@
 import { Histogram } from 'prom-client';
 import type { CrdState, FleetSnapshot, RequestSeries, WatchState } from '../controller/fleet-snapshot.ts';
+import { inSlices } from '../controller/in-slices.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
 import { type FleetView, fleetGaugeLines } from './fleet-gauges.ts';
-import { inSlices } from './in-slices.ts';
 import { IssuanceHistory, type ListCompletedIssuances } from './issued-counts.ts';
 import type { MetricsExposition } from './metrics-exposition.ts';
 

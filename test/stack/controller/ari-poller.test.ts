@@ -1,7 +1,7 @@
 /** The ARI poller (RFC 9773) against a real CA, API server and Temporal server. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
@@ -21,6 +21,7 @@ import {
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
 import { Gate } from '../../support/faults/gate.ts';
+import { GRPC, isSignalTo, startTemporalFrontend } from '../../support/faults/temporal-frontend.ts';
 import { requestSpec, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
 
@@ -155,6 +156,29 @@ describe('a certificate', () => {
     await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow });
     const run = await harness().startController({ ca: source });
     await run.untilReceived(cluster, ['observed', `primary from ${suggestedWindow.start}`]);
+  });
+
+  test('whose signal Temporal refuses for a while has its cluster signalled within a resync interval', async () => {
+    const { cluster, certificate } = await certified();
+    await pebble.setRenewalInfo(certificate.chainPem, { suggestedWindow: PAST });
+    const frontend = await startTemporalFrontend(harness().env.address);
+    onTestFinished(() => frontend.close());
+    const isOfCluster = isSignalTo(cluster);
+    frontend.refuse(
+      GRPC.FAILED_PRECONDITION,
+      (request) => isOfCluster(request) && request.body.includes('renewalWindowChanged'),
+    );
+    const temporalAddress = frontend.address;
+    const run = await harness().startController({ ca: source, temporalAddress, resyncIntervalMs: 1_000 });
+    await eventually(
+      'the poller gives up the signal',
+      async () => run.logs,
+      (lines) => lines.some((line) => line.startsWith('Temporal rejected') && line.includes(cluster.namespace)),
+    );
+    expect(run.movedWindows()).toBe(0);
+    frontend.serve();
+    await run.untilReceived(cluster, [`primary from ${PAST.start}`], /^primary from/);
+    expect(run.movedWindows()).toBe(1);
   });
 
   test('of a standalone request has that request signalled', async () => {

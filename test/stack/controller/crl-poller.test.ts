@@ -1,7 +1,7 @@
 /** The sweep of lists of revoked certificates, on a CA of the test's own (Pebble publishes none), a real API server and Temporal. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readLeaf } from '../../../src/acme/certificate.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
@@ -12,7 +12,8 @@ import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 import { type Cluster, createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
-import { type ControllerRun, useControllerHarness } from '../../support/controller/harness.ts';
+import { type ControllerOptions, type ControllerRun, useControllerHarness } from '../../support/controller/harness.ts';
+import { GRPC, isSignalTo, startTemporalFrontend } from '../../support/faults/temporal-frontend.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { LOOPBACK } from '../../support/network.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -40,7 +41,7 @@ async function listServer(): Promise<CrlServer> {
 }
 
 function watch(
-  options: { readonly managementCluster?: string; readonly worker?: string } = {},
+  options: Pick<ControllerOptions, 'managementCluster' | 'worker' | 'temporalAddress' | 'resyncIntervalMs'> = {},
 ): Promise<ControllerRun> {
   const crlCheck = new CrlFetcher({ userAgent: 'certman/test', privateNetworks: [LOOPBACK] });
   sources.push(crlCheck);
@@ -85,6 +86,26 @@ const fetched = (server: CrlServer, path: string): Promise<string[]> =>
     () => Promise.resolve(server.seen),
     (seen) => seen.includes(path),
   );
+
+test('a revocation whose signal Temporal refuses for a while is signalled within a resync interval', async () => {
+  const server = await listServer();
+  const listed = await certified(`${server.url}/1.crl`);
+  server.put('/1.crl', await ca.crl({ serials: [listed.serialHex] }));
+  const frontend = await startTemporalFrontend(harness().env.address);
+  onTestFinished(() => frontend.close());
+  const isOfCluster = isSignalTo(listed.cluster);
+  frontend.refuse(GRPC.UNIMPLEMENTED, (request) => isOfCluster(request) && request.body.includes('certificateRevoked'));
+  const run = await watch({ temporalAddress: frontend.address, resyncIntervalMs: 1_000 });
+  await eventually(
+    'the poller gives up the signal',
+    async () => run.logs,
+    (lines) => lines.some((line) => line.startsWith('Temporal rejected') && line.includes(listed.cluster.namespace)),
+  );
+  expect(run.revokedCertificates()).toBe(0);
+  frontend.serve();
+  await run.untilReceived(listed.cluster, [revoked(listed)], /revoked$/);
+  expect(run.revokedCertificates()).toBe(1);
+});
 
 describe('of all certificates', () => {
   test('exactly those on the CRL of their CA have their cluster signalled, once; each CRL is fetched once', async () => {

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { inSlices } from '../../../src/observability/in-slices.ts';
+import { inSlices } from '../../../src/controller/in-slices.ts';
 
 test('other work of the event loop gets its turn after each slice of 5 ms', async () => {
   let now = 0;
