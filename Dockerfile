@@ -19,13 +19,29 @@ COPY workflows workflows
 COPY activities activities
 RUN npm run build
 
-# Production dependencies only, and of the native core only this platform's.
+# Production dependencies only, without those that bundle workflow code, and of the native core only this platform's.
 FROM base AS dependencies
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
  && cd node_modules/@temporalio/core-bridge \
  && find releases -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} + \
  && rm -rf sdk-core src bridge-macros
+COPY local/image local/image
+RUN node local/image/remove-bundler.ts
+
+# The files of the image beside /app: Node.js, the libraries that it and the native core load, the roots, a user. No shell,
+# no package manager, nothing else to run.
+FROM dependencies AS system
+RUN mkdir -p /system/etc/ssl/certs /system/usr/local/bin \
+ && install --directory --mode=1777 /system/tmp \
+ && cp /usr/local/bin/node /system/usr/local/bin/ \
+ && ldd /usr/local/bin/node node_modules/@temporalio/core-bridge/releases/*/index.node \
+    | grep --only-matching '/[^ :]*\.so[^ :]*' | sort --unique \
+    | xargs cp --parents --dereference --target-directory=/system \
+ && cp --dereference /etc/ssl/certs/ca-certificates.crt /system/etc/ssl/certs/ \
+ && echo 'hosts: files dns' > /system/etc/nsswitch.conf \
+ && echo 'certman:x:1000:1000::/app:/nonexistent' > /system/etc/passwd \
+ && echo 'certman:x:1000:' > /system/etc/group
 
 # The steps of docker-compose.yml: keys, the zone, the management cluster, the sample.
 FROM build AS local
@@ -36,7 +52,10 @@ RUN install --directory --owner=1000 --group=1000 /local
 USER 1000:1000
 ENTRYPOINT ["node"]
 
-FROM base AS worker
+FROM scratch AS worker
+COPY --from=system /system /
+ENV NODE_ENV=production PATH=/usr/local/bin
+WORKDIR /app
 COPY package.json ./
 COPY bin bin
 COPY --from=dependencies /app/node_modules node_modules

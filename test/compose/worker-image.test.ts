@@ -90,6 +90,29 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     expect(await runNode('console.log(JSON.stringify(process.version))')).toBe(process.version);
   });
 
+  test('has Node.js, and no other program: no shell, no package manager', async () => {
+    const seen = await runNode(`
+      const { readdirSync } = require('node:fs');
+      const list = (folder) => { try { return readdirSync(folder); } catch (error) { return error.code; } };
+      console.log(JSON.stringify(Object.fromEntries(['/', '/bin', '/usr', '/usr/bin', '/usr/local/bin'].map((folder) => [folder, list(folder)]))));
+    `);
+    expect(seen).toMatchObject({
+      '/bin': 'ENOENT',
+      '/usr': ['local'],
+      '/usr/bin': 'ENOENT',
+      '/usr/local/bin': ['node'],
+    });
+  });
+
+  test('has nothing that bundles workflow code', async () => {
+    const seen = await runNode(`
+      const { existsSync, readdirSync } = require('node:fs');
+      const present = ['@swc/core', 'swc-loader', 'terser', 'acorn', '.bin'].filter((name) => existsSync('/app/node_modules/' + name));
+      console.log(JSON.stringify([present, readdirSync('/app/node_modules/webpack').sort()]));
+    `);
+    expect(seen).toEqual([[], ['index.js', 'package.json']]);
+  });
+
   test('prints its help', async () => {
     const help = await run('--help');
     for (const command of ['worker', 'status', 'renew', 'config']) expect(help).toContain(command);

@@ -189,7 +189,7 @@ describe('the Dockerfile', () => {
   const stages = [...dockerfile.matchAll(/^FROM (\S+) AS (\S+)$/gm)].map(([, from, name]) => ({ from, name }));
 
   test('ends with the worker, so that a build without a target creates it', () => {
-    expect(stages.at(-1)).toEqual({ from: 'base', name: 'worker' });
+    expect(stages.at(-1)).toEqual({ from: 'scratch', name: 'worker' });
   });
 
   test('has every stage that docker-compose.yml builds', () => {
@@ -216,6 +216,7 @@ describe('the Dockerfile', () => {
     const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, sources = '']) =>
       sources.split(' '),
     );
-    expect(copied.filter((source) => !sent.includes(source))).toEqual([]);
+    const isSent = (source: string) => sent.some((one) => source === one || source.startsWith(`${one}/`));
+    expect(copied.filter((source) => !isSent(source))).toEqual([]);
   });
 });
