@@ -230,7 +230,7 @@ describe('applyCertificateRequest', () => {
     ]);
     const failure = await failureOf(apply(view));
     expect(failure).toMatchObject({ code: 'kubernetes/conflict', retry: 'transient' });
-    expect(failure.retryDelayMs).toBeLessThanOrEqual(500);
+    expect(failure.retryDelayMs).toBeLessThanOrEqual(1_000);
     await managementCluster().admin.patch(SECRETS, held, [{ op: 'remove', path: '/metadata/finalizers' }]);
     // The collector has a patience of its own.
     const again = await eventually('it is created anew', () => apply(view), Boolean);

@@ -151,9 +151,16 @@ describe('through a proxy', () => {
 
   test('a request of another cluster is never taken for its own', async () => {
     const view = await certified();
-    const other = { ...view.identity, uid: crypto.randomUUID() };
-    await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
-      { op: 'replace', path: '/metadata/ownerReferences/0/uid', value: other.uid },
+    const { admin } = managementCluster();
+    const own = await admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view));
+    // It exists: the garbage collector would delete a request of an absent owner meanwhile.
+    const other = await admin.create(CLUSTER_DEPLOYMENTS, {
+      metadata: { namespace: view.identity.namespace, name: 'other' },
+      spec: own?.['spec'],
+    });
+    await admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+      { op: 'replace', path: '/metadata/ownerReferences/0/name', value: 'other' },
+      { op: 'replace', path: '/metadata/ownerReferences/0/uid', value: other?.metadata.uid },
     ]);
     injectOn(`/${CERTIFICATE_REQUESTS.plural}/`, 'PATCH', forbidden);
     expect(await failureOf(apply(view, kubernetesActivities(proxied.api)))).toMatchObject({
