@@ -10,7 +10,8 @@ import { revokeCertificates } from '../src/issuance/revoke-certificates.ts';
 import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
 /** What the activities on the CA need from the worker. */
-export interface AcmeActivityDeps extends Pick<AttemptContext, 'kubernetes' | 'settings' | 'standaloneOrders'> {
+export interface AcmeActivityDeps
+  extends Pick<AttemptContext, 'kubernetes' | 'settings' | 'standaloneOrders' | 'checks' | 'projection'> {
   readonly ca: AcmeClientSource;
 }
 

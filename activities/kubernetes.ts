@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { DecommissionRules, KubernetesActivities } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
+import { requireReleasable, type ViewSettings, viewOf } from '../src/kubernetes/objects/asked-for.ts';
 import { BUNDLE_STATUS } from '../src/kubernetes/objects/bundle-status.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
 import { type RecordEvent, recordEvent } from '../src/kubernetes/objects/events.ts';
@@ -9,6 +10,7 @@ import type { OperatorSettings } from '../src/kubernetes/objects/operator-settin
 import { releasePrimaryObject } from '../src/kubernetes/objects/primary-object.ts';
 import { reportStatus } from '../src/kubernetes/objects/report-status.ts';
 import { REQUEST_STATUS } from '../src/kubernetes/objects/request-status.ts';
+import type { ServedBundles } from '../src/kubernetes/objects/served-bundles.ts';
 import { StatusWriter } from '../src/kubernetes/objects/status-writer.ts';
 import { wrapActivity } from './wrap-activity.ts';
 
@@ -23,11 +25,13 @@ export interface KubernetesActivityDeps {
   /** Directory host of the CA that may replace certificates of others; undefined: none may. */
   readonly caChangeAllowedTo?: string | undefined;
   readonly decommission: DecommissionRules;
+  readonly bundles: ServedBundles;
+  readonly projection: ViewSettings;
 }
 
 /** @see KubernetesActivities for what each does. */
 export function createKubernetesActivities(deps: KubernetesActivityDeps): KubernetesActivities {
-  const { settings, decommission, caChangeAllowedTo } = deps;
+  const { settings, decommission, caChangeAllowedTo, bundles, projection } = deps;
   const statusWriters = {
     requestStatus: new StatusWriter(REQUEST_STATUS),
     bundleStatus: new StatusWriter(BUNDLE_STATUS),
@@ -49,7 +53,7 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
   };
   return {
     applyCertificateRequest: wrapActivity(async (input) => {
-      const access = { kubernetes: kubernetes(), settings, ...statusWriters };
+      const access = { kubernetes: kubernetes(), settings, ...statusWriters, bundles, projection };
       const observation = await applyCertificateRequest(access, input);
       const caHost = await deps.caHost();
       const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
@@ -58,9 +62,13 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     reportStatus: wrapActivity((input) =>
       reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input, eventRecorder()),
     ),
-    removeBundle: wrapActivity(async (input) => ({ removed: await deleteBundleObjects(kubernetes(), input) })),
+    removeBundle: wrapActivity(async (input) => ({
+      removed: await deleteBundleObjects(kubernetes(), projection, input),
+    })),
     removeFinalizer: wrapActivity((cluster, leftovers = []) =>
-      releasePrimaryObject(kubernetes(), cluster, leftovers, eventRecorder()),
+      releasePrimaryObject(kubernetes(), cluster, leftovers, eventRecorder(), (found) =>
+        requireReleasable(viewOf(found, cluster, projection)),
+      ),
     ),
     decommissionRules: wrapActivity(() => Promise.resolve(decommission)),
   };

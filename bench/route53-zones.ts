@@ -7,6 +7,7 @@ import { ROUTE53_REQUESTS_PER_ACCOUNT } from '../src/rate-limit/limits.ts';
 import { bundleWorkflows } from '../src/worker/workflow-code.ts';
 import { startMoto } from '../test/support/dns/dns-servers.ts';
 import { FakeKubernetesApi, type Route53Proxy, startRoute53Proxy } from '../test/support/dns/route53-proxy.ts';
+import { SEALED, sealedInput } from '../test/support/dns/sealed-records.ts';
 import { startEnvironment } from '../test/support/temporal/temporal-server.ts';
 import { eventually } from '../test/support/vitest/eventually.ts';
 import { bundleView, clusterView } from '../test/support/workflows/cluster-views.ts';
@@ -113,6 +114,7 @@ async function measure(
         route53: { requestsPerSecond: 1_000 / ROUTE53_REQUESTS_PER_ACCOUNT.intervalMs, ambientCredentials: 'labelled' },
       },
     }),
+    SEALED,
   );
   const { doubles } = lab;
   let [inWorker, mostInWorker, withdrawn] = [0, 0, 0];
@@ -124,9 +126,11 @@ async function measure(
       inWorker--;
     }
   };
-  doubles.override('publishTxtRecords', (input) => counted(() => dns.publishTxtRecords(input)));
+  doubles.override('publishTxtRecords', (input) =>
+    counted(() => dns.publishTxtRecords({ ...input, ...sealedInput(input.zone, input.records) })),
+  );
   doubles.override('withdrawTxtRecords', async (input) => {
-    await counted(() => dns.withdrawTxtRecords(input));
+    await counted(() => dns.withdrawTxtRecords({ ...input, ...sealedInput(input.zone, input.records) }));
     withdrawn++;
   });
   const begin = performance.now();

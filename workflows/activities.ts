@@ -64,7 +64,7 @@ export const { decommissionRules, removeBundle, removeFinalizer } = kubernetesAc
 
 /** Applies the CertificateRequest and reads the Secret. */
 export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
-  const summary = `apply the CertificateRequest of ${input.bundle.name}`;
+  const summary = `apply the CertificateRequest of ${input.bundleName}`;
   // A restart of the API server takes minutes, and is no failure to report.
   const options = { summary, scheduleToCloseTimeout: '2 minutes' } as const;
   return await kubernetesActivities.applyCertificateRequest.executeWithOptions(options, [input]);

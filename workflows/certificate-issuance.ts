@@ -7,15 +7,22 @@ import {
   sleep,
   uuid4,
 } from '@temporalio/workflow';
-import { isInZone, ownershipRecords, type TxtRecord } from '../src/certificates/dns-name.ts';
+import { isInZone, ownershipRecords, ownershipValue } from '../src/certificates/dns-name.ts';
 import type { ClusterIdentity } from '../src/clusters/cluster-identity.ts';
-import type { PlacedOrder, PublishedRecords } from '../src/contract/activities.ts';
+import type {
+  OwnershipProof,
+  PlacedOrder,
+  PublishedRecords,
+  SealedTxtRecord,
+  VerifiedPropagation,
+} from '../src/contract/activities.ts';
 import {
   CANCELLED_WITH_LEFTOVERS,
   type CertificateIssuanceInput,
   type CertificateIssuanceResult,
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
+import { splitSeal } from '../src/contract/sealed-url.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
 import {
   answerChallenges,
@@ -70,7 +77,7 @@ class Issuance {
   readonly #names: string;
   /** URL, once there is one. */
   #order: string | undefined;
-  #leftoverRecords: readonly TxtRecord[] | undefined;
+  #leftoverRecords: readonly SealedTxtRecord[] | undefined;
   #mayBePublished = false;
   #isPublished = false;
   /** Whether the CA may have issued a certificate that is not in its Secret. */
@@ -92,12 +99,16 @@ class Issuance {
 
   async run(): Promise<CertificateIssuanceResult> {
     setCurrentDetails(`Ordering ${this.#names}.\n\nReason: ${this.#input.reason}`);
-    const { leftoverRecords = [] } = this.#input;
+    const { leftoverRecords = [], dnsNames } = this.#input;
     const ownership = this.#ownershipRecords();
     let records = ownership.length === 0 ? [] : uniqueRecords([...ownership, ...leftoverRecords]);
+    let ownershipProof: OwnershipProof | undefined;
     // Before the CA is asked: a request whose credentials cannot change the zones of its names costs no order.
-    if (ownership.length > 0) await this.#orWithdraw(records, () => this.#publishVerified(ownership));
-    const order = await this.#orWithdraw(records, () => this.#place());
+    if (ownership.length > 0) {
+      const verify = () => this.#publishVerified(ownership, dnsNames);
+      ({ ownershipProof } = await this.#orWithdraw(records, verify));
+    }
+    const order = await this.#orWithdraw(records, () => this.#place(ownershipProof));
     const proofs = order.challenges.map(({ record }) => record);
     records = uniqueRecords([...proofs, ...ownership, ...leftoverRecords]);
     if (proofs.length > 0) await this.#orWithdraw(records, () => this.#prove(order, proofs));
@@ -105,7 +116,7 @@ class Issuance {
     const withdrawn = this.#withdraw(records);
     let result: CertificateIssuanceResult;
     try {
-      result = await this.#finalize(order);
+      result = await this.#finalize(order, ownershipProof);
     } finally {
       await withdrawn;
     }
@@ -114,12 +125,11 @@ class Issuance {
     return { ...result, leftoverRecords: this.#leftoverRecords };
   }
 
-  async #place(): Promise<PlacedOrder> {
-    const { cluster, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = this.#input;
-    const standaloneNamespace = isStandalone(cluster) ? cluster.namespace : undefined;
+  async #place(ownershipProof: OwnershipProof | undefined): Promise<PlacedOrder> {
+    const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = this.#input;
     try {
       const order = await placeOrder.executeWithOptions({ summary: `order ${this.#names}` }, [
-        { caHost, dnsNames, resume: resumeOrder, replaces, renewal, turn, standaloneNamespace },
+        { cluster, bundleName, caHost, dnsNames, resume: resumeOrder, replaces, renewal, turn, ownershipProof },
       ]);
       this.#order = order.orderUrl;
       return order;
@@ -129,41 +139,49 @@ class Issuance {
     }
   }
 
-  #ownershipRecords(): readonly TxtRecord[] {
+  #ownershipRecords(): readonly SealedTxtRecord[] {
     const { cluster, dnsNames } = this.#input;
-    return isStandalone(cluster) ? ownershipRecords(dnsNames, `certman-order=${uuid4()}`) : [];
+    return isStandalone(cluster) ? ownershipRecords(dnsNames, ownershipValue(cluster.uid, uuid4())) : [];
   }
 
-  async #prove({ orderUrl, challenges }: PlacedOrder, records: readonly TxtRecord[]): Promise<void> {
+  async #prove({ orderUrl, challenges }: PlacedOrder, records: readonly SealedTxtRecord[]): Promise<void> {
+    const { cluster, bundleName } = this.#input;
     await this.#publishVerified(records);
     this.#show(`${count(records.length, 'TXT record')} propagated; the CA is validating.`);
     await answerChallenges.executeWithOptions({ summary: `answer ${count(challenges.length, 'challenge')}` }, [
-      { orderUrl, challenges },
+      { cluster, bundleName, orderUrl, challenges },
     ]);
   }
 
-  async #publishVerified(records: readonly TxtRecord[]): Promise<void> {
-    const { zoneName } = this.#input.zone;
+  /** @param ownershipOf names whose ownership records these are: the result has the proof. */
+  async #publishVerified(
+    records: readonly SealedTxtRecord[],
+    ownershipOf?: readonly string[],
+  ): Promise<VerifiedPropagation> {
+    const { cluster, zone } = this.#input;
+    const { zoneName } = zone;
     const what = count(records.length, 'TXT record');
     const outside = records.find(({ name }) => !isInZone(name, zoneName));
     if (outside !== undefined) throw failureWith(outsideZoneFailure(outside.name, this.#input));
     this.#show(`Publishing ${what} in ${zoneName}.`);
-    const { nameServers } = await this.#publish(what, records);
+    const { nameServers, seal } = await this.#publish(what, records);
     this.#show(`${what} published in ${zoneName}; verifying propagation.`);
-    await verifyPropagation.executeWithOptions({ summary: `verify propagation of ${what}` }, [
-      { records, zoneName, nameServers },
+    return await verifyPropagation.executeWithOptions({ summary: `verify propagation of ${what}` }, [
+      { cluster, records, zoneName, nameServers, seal, ownershipOf },
     ]);
   }
 
-  async #publish(what: string, records: readonly TxtRecord[]): Promise<PublishedRecords> {
-    const { zone } = this.#input;
+  async #publish(what: string, records: readonly SealedTxtRecord[]): Promise<PublishedRecords> {
+    const { cluster, zone } = this.#input;
     this.#mayBePublished = true;
     const summary = `publish ${what} in ${zone.zoneName}`;
     const since = Date.now();
     for (;;) {
       const waitingSince = Date.now() > since ? new Date(since).toISOString() : undefined;
       try {
-        const published = await publishTxtRecords.executeWithOptions({ summary }, [{ zone, records, waitingSince }]);
+        const published = await publishTxtRecords.executeWithOptions({ summary }, [
+          { cluster, zone, records, waitingSince },
+        ]);
         this.#isPublished = true;
         return published;
       } catch (error) {
@@ -185,24 +203,27 @@ class Issuance {
     return error;
   }
 
-  async #finalize({ orderUrl, caHost }: PlacedOrder): Promise<CertificateIssuanceResult> {
-    const { cluster, dnsNames, commonName, request, secretName, returnReplaced } = this.#input;
+  async #finalize(
+    { orderUrl, caHost }: PlacedOrder,
+    ownershipProof: OwnershipProof | undefined,
+  ): Promise<CertificateIssuanceResult> {
+    const { cluster, bundleName, dnsNames, commonName, request, secretName, returnReplaced } = this.#input;
     this.#mayBeIssued = true;
     this.#show(`Control of all ${dnsNames.length} names is proved; finalizing.`);
     const { certificateUrl } = await finalizeOrder.executeWithOptions(
       { summary: `finalize the order for ${this.#names}` },
-      [{ orderUrl, dnsNames, commonName, request }],
+      [{ cluster, bundleName, orderUrl, dnsNames, commonName, request, ownershipProof }],
     );
-    const { replaced, ...certificate } = await installCertificate.executeWithOptions(
+    const { replaced, seal, ...certificate } = await installCertificate.executeWithOptions(
       { summary: `write Secret ${request.namespace}/${secretName}` },
-      [{ cluster, orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
+      [{ cluster, bundleName, orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
     );
     this.#mayBeIssued = false;
     const { serialNumber, notAfter } = certificate;
-    return { certificate, issued: { certificateUrl, serialNumber, notAfter }, replaced, caHost, orderUrl };
+    return { certificate, issued: { certificateUrl, serialNumber, notAfter, seal }, replaced, caHost, orderUrl };
   }
 
-  async #orWithdraw<T>(records: readonly TxtRecord[], step: () => Promise<T>): Promise<T> {
+  async #orWithdraw<T>(records: readonly SealedTxtRecord[], step: () => Promise<T>): Promise<T> {
     try {
       return await step();
     } catch (error) {
@@ -212,13 +233,13 @@ class Issuance {
   }
 
   /** Never throws, and is never cancelled. */
-  async #withdraw(records: readonly TxtRecord[]): Promise<void> {
+  async #withdraw(records: readonly SealedTxtRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const { zone, leftoverRecords } = this.#input;
+    const { cluster, zone, leftoverRecords } = this.#input;
     try {
       await CancellationScope.nonCancellable(() =>
         withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${count(records.length, 'TXT record')}` }, [
-          { zone, records },
+          { cluster, zone, records },
         ]),
       );
     } catch (error) {
@@ -235,9 +256,8 @@ class Issuance {
   }
 
   #show(progress: string): void {
-    setCurrentDetails(
-      `${this.#order === undefined ? `Ordering ${this.#names}` : `Order ${this.#order}`}\n\n${progress}`,
-    );
+    const order = this.#order === undefined ? `Ordering ${this.#names}` : `Order ${splitSeal(this.#order).url}`;
+    setCurrentDetails(`${order}\n\n${progress}`);
   }
 }
 
@@ -279,7 +299,7 @@ function orderInHeartbeat(error: unknown): string | undefined {
   return typeof details.orderUrl === 'string' ? details.orderUrl : undefined;
 }
 
-function uniqueRecords(records: readonly TxtRecord[]): readonly TxtRecord[] {
+function uniqueRecords(records: readonly SealedTxtRecord[]): readonly SealedTxtRecord[] {
   const unique = new Map(records.map((record) => [`${record.name} ${record.value}`, record]));
   return [...unique.values()];
 }

@@ -2,6 +2,7 @@ import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { parseAccount, type StoredAccount } from './account.ts';
 import { AcmeClient } from './client.ts';
 import { caNameOf } from './directory.ts';
+import type { Seals } from './seals.ts';
 import { type AcmeSession, createSession, type RequestObserver } from './session.ts';
 import { AcmeTransport, type TransportOptions } from './transport.ts';
 
@@ -52,8 +53,22 @@ export class AcmeClientSource {
 
   /** Name (`caNameOf`) of the CA that an order would go to now; undefined without a usable account. */
   async caHost(): Promise<string | undefined> {
+    return await this.#unlessMissing(async () => caNameOf((await this.#session()).account.directoryUrl));
+  }
+
+  /** The seals under the present account. @throws CertmanError `acme/accountMissing`, `acme/accountInvalid`. */
+  async seals(): Promise<Seals> {
+    return (await this.#session()).seals;
+  }
+
+  /** The seals under the present account; undefined without a usable one. */
+  async sealsIfUsable(): Promise<Seals | undefined> {
+    return await this.#unlessMissing(async () => (await this.#session()).seals);
+  }
+
+  async #unlessMissing<Result>(read: () => Promise<Result>): Promise<Result | undefined> {
     try {
-      return caNameOf((await this.#session()).account.directoryUrl);
+      return await read();
     } catch (error) {
       if (error instanceof CertmanError && NO_ACCOUNT_CODES.has(error.code)) return undefined;
       throw error;

@@ -5,6 +5,7 @@ import type { AcmeAccount } from './account.ts';
 import { cachedDirectory } from './directory.ts';
 import { NewOrderLimit } from './new-order-limit.ts';
 import { NoncePool } from './nonce-pool.ts';
+import { Seals } from './seals.ts';
 import type { AcmeTransport } from './transport.ts';
 
 /** Called once for each answered request, for metrics. `resource` is an `AcmeResource`. */
@@ -27,6 +28,7 @@ export function createSession(account: AcmeAccount, transport: AcmeTransport, ob
     signer,
     /** `base64url(SHA-256(JWK))` (RFC 7638): the second half of a key authorization (RFC 8555 §8.1). */
     thumbprint: createHash('sha256').update(JSON.stringify(signer.getJwk())).digest('base64url'),
+    seals: new Seals(account.key),
     directory: cachedDirectory(transport, account.directoryUrl),
     nonces: new NoncePool(),
     newOrderLimit: new NewOrderLimit(),

@@ -31,4 +31,6 @@ export interface IssuedCertificate {
   readonly notAfter: string;
   /** DER of the certificate in base64; public. */
   readonly leaf?: string;
+  /** By `installCertificate`: without it, the certificate is never revoked by this entry. */
+  readonly seal?: string;
 }

@@ -48,11 +48,29 @@ export function dns01RecordName(identifier: string): string {
 
 /**
  * TXT records, beside those of challenges, that prove control of every name of a standalone request. Threat: the CA
- * reuses authorizations that other clusters' orders obtained (RFC 8555 §7.4.1). @param value of no other order.
+ * reuses authorizations that other clusters' orders obtained (RFC 8555 §7.4.1). @param value by {@link ownershipValue}.
  */
 export function ownershipRecords(dnsNames: readonly string[], value: string): readonly TxtRecord[] {
   const identifiers = new Set(dnsNames.map((name) => name.replace(/^\*\./, '')));
   return [...identifiers].map((identifier) => ({ name: dns01RecordName(identifier), value }));
+}
+
+const OWNERSHIP_PREFIX = 'certman-order=';
+const ORDER_ID = /^[0-9a-f-]{36}$/;
+
+/**
+ * Value of a request's ownership records. With its uid: the records of other requests, which anyone can read, prove
+ * nothing for it. No value of a challenge is like it (RFC 8555 §8.4: 43 characters of base64url).
+ * @param orderId a UUID of no other order.
+ */
+export function ownershipValue(requestUid: string, orderId: string): string {
+  return `${OWNERSHIP_PREFIX}${requestUid}/${orderId}`;
+}
+
+/** Whether a value is one of {@link ownershipValue} for this request. */
+export function isOwnershipValue(value: string, requestUid: string): boolean {
+  const start = `${OWNERSHIP_PREFIX}${requestUid}/`;
+  return value.startsWith(start) && ORDER_ID.test(value.slice(start.length));
 }
 
 /** One TXT record: `name` without trailing dot (`_acme-challenge.api.x.example.com`), `value` unquoted. */

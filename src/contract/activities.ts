@@ -1,14 +1,33 @@
 /**
  * Activities by outside system. They throw only `ApplicationFailure` of a `FailureCode`, with details `[FailureInfo]`.
- * No input or result carries a private key, a credential or a challenge token.
+ * No input or result carries a private key, a credential or a challenge token. No input is trusted: who can write to the
+ * Temporal namespace can start any activity. Each acts on what the object on the management cluster asks for, read by
+ * uid, and on what an earlier activity sealed for that object; it refuses the rest with `kubernetes/notAskedFor`.
  */
 import type { CertificateFacts, IssuedCertificate, SecretObservation } from '../certificates/certificate-facts.ts';
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { StatusReport } from '../certificates/status-report.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
-import type { BundleView, ClusterView } from '../clusters/cluster-view.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { FailureInfo } from '../failures/failure.ts';
+
+/** A bundle of a cluster, or the only one of a standalone request. */
+export interface BundleRef {
+  readonly cluster: ClusterIdentity;
+  readonly bundleName: string;
+}
+
+/** A TXT record with the seal of `placeOrder`, or an ownership record of a standalone request, which needs none. */
+export interface SealedTxtRecord extends TxtRecord {
+  readonly seal?: string;
+}
+
+/** Of `verifyPropagation`: a standalone request controls its names. */
+export interface OwnershipProof {
+  /** RFC 3339. */
+  readonly verifiedAt: string;
+  readonly seal: string;
+}
 
 /** An unanswered DNS-01 challenge (RFC 8555 §8.4). */
 export interface PendingChallenge {
@@ -17,11 +36,13 @@ export interface PendingChallenge {
   readonly wildcard: boolean;
   readonly authorizationUrl: string;
   readonly challengeUrl: string;
-  readonly record: TxtRecord;
+  readonly record: SealedTxtRecord;
+  readonly seal?: string;
 }
 
 /** Result of `placeOrder`: an order at the CA (RFC 8555 §7.1.3). `expires` is RFC 3339. */
 export interface PlacedOrder {
+  /** With its seal (`sealed-url.ts`). */
   readonly orderUrl: string;
   readonly expires: string;
   readonly caHost: string;
@@ -36,7 +57,7 @@ export interface OrderTurn {
 }
 
 /** Input of `placeOrder`. */
-export interface PlaceOrderInput {
+export interface PlaceOrderInput extends BundleRef {
   /** Directory host of the CA that the order was decided for; with an account of another one, nothing is ordered. */
   readonly caHost?: string;
   readonly dnsNames: readonly string[];
@@ -47,23 +68,26 @@ export interface PlaceOrderInput {
   /** Renews a certificate of this CA for the same names, which its limits for new orders exempt. */
   readonly renewal?: true;
   readonly turn?: OrderTurn;
-  /** Of a standalone request: the new orders of these are limited. */
-  readonly standaloneNamespace?: string;
+  /** Required for a standalone request. */
+  readonly ownershipProof?: OwnershipProof;
 }
 
+/** Input of `answerChallenges`. */
+export type AnswerChallengesInput = BundleRef & Pick<PlacedOrder, 'orderUrl' | 'challenges'>;
+
 /** Input of `finalizeOrder`. */
-export interface FinalizeOrderInput {
+export interface FinalizeOrderInput extends BundleRef {
   readonly orderUrl: string;
   readonly dnsNames: readonly string[];
   readonly commonName?: string;
   /** The CertificateRequest, which owns the staging Secret. */
   readonly request: ObjectRef;
+  /** Required for a standalone request. */
+  readonly ownershipProof?: OwnershipProof;
 }
 
 /** Input of `installCertificate`. */
-export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commonName'> {
-  /** Whose workflow ordered it. */
-  readonly cluster: ClusterIdentity;
+export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commonName' | 'ownershipProof'> {
   readonly certificateUrl: string;
   readonly secretName: string;
   /** Return a certificate in the Secret that the workflow did not issue, so that it can be revoked later. */
@@ -74,6 +98,8 @@ export interface InstallCertificateInput extends Omit<FinalizeOrderInput, 'commo
 export interface InstalledCertificate extends CertificateFacts {
   /** With `returnReplaced`: the certificate that was in the Secret, if it had not expired and its key was there. */
   readonly replaced?: IssuedCertificate;
+  /** For the entry in `issued`. */
+  readonly seal?: string;
 }
 
 /** What `revokeCertificates` did with a certificate. */
@@ -95,9 +121,7 @@ export interface RevocationEntry {
 }
 
 /** A bundle whose decommission revokes certificates and deletes objects: those that are its own, by uid. */
-export interface DecommissionedBundle {
-  readonly cluster: ClusterIdentity;
-  readonly bundleName: string;
+export interface DecommissionedBundle extends BundleRef {
   readonly secretName: string;
   /** Its CertificateRequest; absent: named after the cluster and the bundle. */
   readonly requestName?: string;
@@ -118,7 +142,7 @@ export interface RevokeCertificatesInput extends DecommissionedBundle {
 export interface AcmeActivities {
   placeOrder(input: PlaceOrderInput): Promise<PlacedOrder>;
   /** Returns once every authorization is valid. */
-  answerChallenges(input: Pick<PlacedOrder, 'orderUrl' | 'challenges'>): Promise<void>;
+  answerChallenges(input: AnswerChallengesInput): Promise<void>;
   /** Stages a key for the order, finalizes the order, and returns once the CA has issued. */
   finalizeOrder(input: FinalizeOrderInput): Promise<{ readonly certificateUrl: string }>;
   /** Writes the chain and the staged key to the Secret, and deletes the staging Secret. */
@@ -129,8 +153,9 @@ export interface AcmeActivities {
 
 /** Input of `publishTxtRecords` and `withdrawTxtRecords`. */
 export interface TxtRecordsInput {
+  readonly cluster: ClusterIdentity;
   readonly zone: ZoneTarget;
-  readonly records: readonly TxtRecord[];
+  readonly records: readonly SealedTxtRecord[];
 }
 
 /** Input of `publishTxtRecords`. */
@@ -144,6 +169,8 @@ export interface PublishedRecords {
   readonly zoneId: string;
   /** Authoritative servers of the zone (host names), from its delegation set. */
   readonly nameServers: readonly string[];
+  /** For `verifyPropagation`. */
+  readonly seal?: string;
 }
 
 /** The DNS service of a zone. */
@@ -157,20 +184,30 @@ export interface DnsActivities {
   withdrawTxtRecords(input: TxtRecordsInput): Promise<void>;
 }
 
+/** Input of `verifyPropagation`. */
+export interface VerifyPropagationInput extends Pick<PublishedRecords, 'nameServers' | 'seal'> {
+  readonly cluster: ClusterIdentity;
+  readonly zoneName: string;
+  readonly records: readonly SealedTxtRecord[];
+  /** Names of a standalone request, whose ownership records are among `records`. */
+  readonly ownershipOf?: readonly string[];
+}
+
+/** Result of `verifyPropagation`. */
+export interface VerifiedPropagation {
+  readonly seenBy: readonly string[];
+  /** With `ownershipOf`, for `placeOrder` and `finalizeOrder`. */
+  readonly ownershipProof?: OwnershipProof;
+}
+
 /** The public DNS. */
 export interface PropagationActivities {
   /** Returns once authoritative servers and a quorum of DoH resolvers return every value. @throws `dns/notVisible` */
-  verifyPropagation(input: {
-    readonly records: readonly TxtRecord[];
-    readonly zoneName: string;
-    readonly nameServers: readonly string[];
-  }): Promise<{ readonly seenBy: readonly string[] }>;
+  verifyPropagation(input: VerifyPropagationInput): Promise<VerifiedPropagation>;
 }
 
 /** Input of `applyCertificateRequest`. */
-export interface ApplyCertificateRequestInput {
-  readonly cluster: ClusterView;
-  readonly bundle: BundleView;
+export interface ApplyCertificateRequestInput extends BundleRef {
   /** Of the bundle's CertificateRequest as last observed: none other is written to unseen. */
   readonly requestUid?: string;
 }
@@ -208,7 +245,7 @@ export interface DecommissionRules {
 /** Input of `removeBundle`. */
 export type RemoveBundleInput = DecommissionedBundle;
 
-/** Result of removing the finalizer. `absent`: it or the object is gone. `kept`: on a request not being deleted. */
+/** Result of removing the finalizer. `absent`: it or the object is gone. `kept`: the object is not being deleted. */
 export type FinalizerOutcome = 'released' | 'absent' | 'kept';
 
 /** The management cluster's API server. Of a standalone request, certman writes its finalizer and status only. */

@@ -1,11 +1,10 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
-import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { RenewalWindow } from '../certificates/renewal-window.ts';
 import type { ScheduledRetry } from '../certificates/scheduled-retry.ts';
 import { conditionReason } from '../certificates/status-messages.ts';
 import type { FailureInfo } from '../failures/failure.ts';
 import type { RateLimitState } from '../rate-limit/exact-set-limit.ts';
-import type { DecommissionRules, RevocationEntry } from './activities.ts';
+import type { DecommissionRules, RevocationEntry, SealedTxtRecord } from './activities.ts';
 
 /** What a workflow records about a bundle in every state, and carries from run to run. Instants are RFC 3339. */
 export interface BundleFacts {
@@ -35,7 +34,7 @@ export interface BundleFacts {
   /** Certificates issued here that have not expired: revoked by the decommission. */
   readonly issued: readonly IssuedCertificate[];
   /** TXT records that an order could not withdraw: withdrawn with the next order, or by the decommission. */
-  readonly leftoverRecords?: readonly TxtRecord[];
+  readonly leftoverRecords?: readonly SealedTxtRecord[];
   /** Orders that may be fulfilled without the certificate in its Secret: revoked by the decommission. */
   readonly unclaimedOrders?: readonly string[];
 }

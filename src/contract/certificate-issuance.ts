@@ -1,8 +1,7 @@
 import type { CertificateFacts, IssuedCertificate } from '../certificates/certificate-facts.ts';
-import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ClusterIdentity, ObjectRef } from '../clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { OrderTurn } from './activities.ts';
+import type { OrderTurn, SealedTxtRecord } from './activities.ts';
 
 /** Input of `certificateIssuance`, the workflow of one order. */
 export interface CertificateIssuanceInput {
@@ -20,7 +19,7 @@ export interface CertificateIssuanceInput {
   /** URL of an order that an earlier attempt left open. */
   readonly resumeOrder?: string;
   /** Records that an earlier attempt left in the zone: withdrawn with this one's. */
-  readonly leftoverRecords?: readonly TxtRecord[];
+  readonly leftoverRecords?: readonly SealedTxtRecord[];
   /** `certId` of the certificate that this one replaces (RFC 9773 §5). */
   readonly replaces?: string;
   /** As for `placeOrder`. */
@@ -38,14 +37,14 @@ export interface CertificateIssuanceResult {
   readonly replaced?: IssuedCertificate;
   readonly caHost: string;
   readonly orderUrl: string;
-  readonly leftoverRecords?: readonly TxtRecord[];
+  readonly leftoverRecords?: readonly SealedTxtRecord[];
 }
 
 /** `details[1]` of the failure of an issuance. */
 export interface IssuanceFailureContext {
   /** URL, if the order is still open: the next attempt resumes it. */
   readonly openOrder?: string;
-  readonly leftoverRecords?: readonly TxtRecord[];
+  readonly leftoverRecords?: readonly SealedTxtRecord[];
   /** URL, if the CA may have issued a certificate that did not reach its Secret. */
   readonly unclaimedOrder?: string;
 }

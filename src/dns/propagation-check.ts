@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
-import type { PropagationActivities } from '../contract/activities.ts';
+import type { VerifyPropagationInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { addressPolicy, type Network } from '../network/public-address.ts';
 import { resolveAllowed } from '../network/resolve-allowed.ts';
@@ -47,9 +47,9 @@ export interface PropagationCheckOptions {
 }
 
 /** The records of one order, the zone that has them, and the attempt, from 1: later checks come at longer intervals. */
-export type PropagationRequest = Parameters<PropagationActivities['verifyPropagation']>[0] & {
+export interface PropagationRequest extends Pick<VerifyPropagationInput, 'records' | 'zoneName' | 'nameServers'> {
   readonly attempt: number;
-};
+}
 
 /** Checks the zone's servers, then public resolvers. A failure says what each answers, and when a retry makes sense. */
 export class PropagationCheck {

@@ -44,6 +44,7 @@ const RETRY_MODES = {
   'kubernetes/forbidden': 'onChange',
   'kubernetes/conflict': 'transient',
   'kubernetes/ownedByOther': 'onChange',
+  'kubernetes/notAskedFor': 'onChange',
   'kubernetes/notFound': 'backoff',
   'kubernetes/gone': 'transient',
   'kubernetes/invalid': 'onChange',

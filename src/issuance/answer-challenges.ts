@@ -4,17 +4,27 @@ import type { AcmeClient } from '../acme/client.ts';
 import { orderFailure } from '../acme/order.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
-import type { PendingChallenge, PlacedOrder } from '../contract/activities.ts';
+import type { AnswerChallengesInput, PendingChallenge } from '../contract/activities.ts';
+import { oneLine } from '../failures/printable.ts';
+import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
 import type { IssuanceContext } from './context.ts';
+import { requireOrder } from './require-order.ts';
 
 const progressSchema = z.object({ answered: z.literal(true) });
 
-/** Answers each challenge once, awaits validation. @throws any `acme/` code, `acme/pending` while the CA validates. */
-export async function answerChallenges(
-  context: IssuanceContext,
-  input: Pick<PlacedOrder, 'orderUrl' | 'challenges'>,
-): Promise<void> {
+/**
+ * Answers each challenge once, awaits validation.
+ * @throws CertmanError `kubernetes/notAskedFor` for what was not placed for this bundle; any `acme/` code, `acme/pending`
+ * while the CA validates.
+ */
+export async function answerChallenges(context: IssuanceContext, input: AnswerChallengesInput): Promise<void> {
   const { ca, attempt } = context;
+  const orderUrl = requireOrder(ca, input);
+  const { cluster } = input;
+  for (const { authorizationUrl, challengeUrl: url, seal } of input.challenges) {
+    const isOwn = ca.session.seals.verify(cluster, { of: 'challenge', orderUrl, authorizationUrl, url }, seal);
+    if (!isOwn) throw notAskedFor(cluster, `The challenge ${oneLine(String(url), 300)} is not one of its order's.`);
+  }
   const justSubmitted = !progressSchema.safeParse(context.recorded).success;
   if (justSubmitted) {
     // A later attempt without progress was interrupted: some challenges may be answered.
@@ -22,7 +32,6 @@ export async function answerChallenges(
     await Promise.all(unanswered.map((challenge) => answer(ca, challenge)));
     context.record({ answered: true });
   }
-  const { orderUrl } = input;
   const order = await waitForOrder(ca, { orderUrl, fromStatus: 'pending', attempt, justSubmitted });
   if (order.status === 'invalid') throw await orderFailure(ca, order);
 }

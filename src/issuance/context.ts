@@ -1,6 +1,8 @@
 import type { AcmeClient } from '../acme/client.ts';
 import type { KeyType } from '../acme/private-key.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
+import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
+import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
 import type { StandaloneOrders } from './standalone-orders.ts';
 
 /** One attempt of a use case, independent of Temporal; `activities/acme.ts` creates it. */
@@ -8,6 +10,9 @@ export interface AttemptContext {
   readonly kubernetes: KubernetesApi;
   readonly settings: IssuanceSettings;
   readonly standaloneOrders: StandaloneOrders;
+  readonly checks: BundleChecks;
+  /** How objects are read. */
+  readonly projection: ViewSettings;
   /** From 1. */
   readonly attempt: number;
   readonly signal: AbortSignal;

@@ -6,16 +6,27 @@ import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { FinalizeOrderInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { isStandalone } from '../kubernetes/objects/primary-object.ts';
 import { ensureStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import type { IssuanceContext } from './context.ts';
+import { requireOrder } from './require-order.ts';
+import { requireOwnershipProof } from './require-ownership.ts';
 
-/** Stages the key, finalizes once, awaits issuance. @throws any `acme/` code, `acme/pending` while the CA issues. */
+/**
+ * Stages the key, finalizes once, awaits issuance.
+ * @throws CertmanError `kubernetes/notAskedFor` for what the bundle does not ask for, and for a standalone request whose
+ * control of the names was not verified; any `acme/` code, `acme/pending` while the CA issues.
+ */
 export async function finalizeOrder(
   context: IssuanceContext,
   input: FinalizeOrderInput,
 ): Promise<{ certificateUrl: string }> {
-  const { ca, attempt } = context;
-  let order = await finalizeIfReady(context, input);
+  const { ca, attempt, checks } = context;
+  const orderUrl = requireOrder(ca, input);
+  // Its names may be authorized by what others have proved, so the CA's word is not enough.
+  if (isStandalone(input.cluster)) requireOwnershipProof(ca, input);
+  await checks.requireBundle(input, input);
+  let order = await finalizeIfReady(context, { ...input, orderUrl });
   if (order.status === 'processing') {
     order = await waitForOrder(ca, { orderUrl: order.url, fromStatus: 'processing', attempt, justSubmitted: true });
   }

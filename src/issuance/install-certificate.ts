@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { certificateMismatch, downloadChain, readLeaf } from '../acme/certificate.ts';
+import type { AcmeClient } from '../acme/client.ts';
 import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
+import type { Sealed } from '../acme/seals.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
 import type { InstallCertificateInput, InstalledCertificate } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -10,12 +12,14 @@ import { deleteStagingKey, readStagingKey } from '../kubernetes/objects/staging-
 import { claimTargetSecret } from '../kubernetes/objects/target-secret.ts';
 import { readTlsSecret, type TlsSecret, writeTlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import type { IssuanceContext } from './context.ts';
+import { requireOrder } from './require-order.ts';
 
 /** The certificate that was in the Secret. One of 100 names has some 4 KB. */
 const replacedSchema = z.object({
   serialNumber: z.string().max(64),
   notAfter: z.string().max(64),
   leaf: z.string().max(64 * 1024),
+  seal: z.string().max(64),
 });
 
 type Replaced = z.infer<typeof replacedSchema>;
@@ -24,22 +28,25 @@ const MAX_ATTEMPTS = 3;
 
 /**
  * Writes the chain and the staged key to the request's own Secret, then deletes the staging Secret.
- * @throws CertmanError `acme/orderInvalid` for a mismatch or a missing staged key; `kubernetes/ownedByOther` for a Secret
+ * @throws CertmanError `kubernetes/notAskedFor` for what the bundle does not ask for; `acme/orderInvalid` for a mismatch or a missing staged key; `kubernetes/ownedByOther` for a Secret
  * of others; any `acme/` or `kubernetes/` code.
  */
 export async function installCertificate(
   context: IssuanceContext,
   input: InstallCertificateInput,
 ): Promise<InstalledCertificate> {
-  const { ca, kubernetes, signal } = context;
-  const { request, orderUrl, secretName, dnsNames } = input;
+  const { ca, kubernetes, signal, checks } = context;
+  const { request, secretName, dnsNames, certificateUrl } = input;
+  const orderUrl = requireOrder(ca, input);
+  if (!(await ca.ownsUrl(certificateUrl))) throw unusableCertificate(input, `it is not at the CA ${ca.host}`);
+  await checks.requireBundle(input, input);
   const [chainPem, keyPem] = await Promise.all([
-    downloadChain(ca, input.certificateUrl),
+    downloadChain(ca, certificateUrl),
     readStagingKey(kubernetes.withSignal(signal), { request, orderUrl }),
   ]);
   const leaf = readLeaf(chainPem);
   const facts = certificateFacts(leaf);
-  let replaced = replacedSchema.safeParse(context.recorded).data;
+  let replaced = recordedReplacement(context, input);
   if (keyPem === undefined) {
     // An attempt that was killed after its last step leaves no staged key, and this certificate in the Secret.
     const { namespace } = request;
@@ -47,13 +54,13 @@ export async function installCertificate(
     if (installed.kind !== 'valid' || installed.certificate.fingerprint !== facts.fingerprint) {
       throw unusableCertificate(input, 'the staging Secret with its key is gone');
     }
-    return withReplaced(facts, replaced);
+    return sealed(ca, input, facts, replaced);
   }
   const mismatch = certificateMismatch(leaf, parsePrivateKey(keyPem), dnsNames);
   if (mismatch !== undefined) throw unusableCertificate(input, mismatch);
   await retryOnConflict(MAX_ATTEMPTS, async () => {
     const target = await claimTargetSecret(kubernetes.withSignal(signal), input);
-    if (input.returnReplaced === true) replaced ??= await certificateToReplace(target, facts);
+    if (input.returnReplaced === true) replaced ??= await certificateToReplace(context, input, target, facts);
     // The Secret is the only copy.
     if (replaced !== undefined) context.record(replaced);
     signal.throwIfAborted();
@@ -61,21 +68,51 @@ export async function installCertificate(
     await writeTlsSecret(kubernetes, { request, secretName, chainPem, keyPem }, target);
   });
   await deleteStagingKey(kubernetes.withSignal(signal), request);
-  return withReplaced(facts, replaced);
+  return sealed(ca, input, facts, replaced);
 }
 
-function withReplaced(facts: CertificateFacts, replaced: Replaced | undefined): InstalledCertificate {
-  return replaced === undefined ? facts : { ...facts, replaced };
+/** The workflow keeps both for the decommission, which revokes only what is sealed for the bundle. */
+function sealed(
+  ca: AcmeClient,
+  input: InstallCertificateInput,
+  facts: CertificateFacts,
+  replaced: Replaced | undefined,
+): InstalledCertificate {
+  const seal = ca.session.seals.seal(input.cluster, sealedAs(input, facts.serialNumber, input.certificateUrl));
+  return replaced === undefined ? { ...facts, seal } : { ...facts, seal, replaced };
 }
 
 /** Revoked at decommission. Only with its key: anyone can put another cluster's certificate here to have it revoked. */
-async function certificateToReplace(target: TlsSecret, successor: CertificateFacts): Promise<Replaced | undefined> {
+async function certificateToReplace(
+  { ca }: IssuanceContext,
+  input: InstallCertificateInput,
+  target: TlsSecret,
+  successor: CertificateFacts,
+): Promise<Replaced | undefined> {
   if (target.kind !== 'valid') return undefined;
   const { serialNumber, notAfter, fingerprint } = target.certificate;
   if (fingerprint === successor.fingerprint || Date.parse(notAfter) <= Date.now()) return undefined;
-  const leaf = readLeaf(target.chainPem);
-  if (!(await isPrivateKeyOf(target.keyPem, leaf.publicKey))) return undefined;
-  return { serialNumber, notAfter, leaf: leaf.raw.toString('base64') };
+  const certificate = readLeaf(target.chainPem);
+  if (!(await isPrivateKeyOf(target.keyPem, certificate.publicKey))) return undefined;
+  const leaf = certificate.raw.toString('base64');
+  return {
+    serialNumber,
+    notAfter,
+    leaf,
+    seal: ca.session.seals.seal(input.cluster, sealedAs(input, serialNumber, leaf)),
+  };
+}
+
+/** What an earlier attempt recorded went through Temporal. */
+function recordedReplacement({ ca, recorded }: IssuanceContext, input: InstallCertificateInput): Replaced | undefined {
+  const { data } = replacedSchema.safeParse(recorded);
+  if (data === undefined) return undefined;
+  const { serialNumber, leaf, seal } = data;
+  return ca.session.seals.verify(input.cluster, sealedAs(input, serialNumber, leaf), seal) ? data : undefined;
+}
+
+function sealedAs({ bundleName }: InstallCertificateInput, serialNumber: string, source: string): Sealed {
+  return { of: 'certificate', bundleName, serialNumber, source };
 }
 
 function unusableCertificate(input: InstallCertificateInput, why: string): CertmanError {

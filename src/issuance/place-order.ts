@@ -10,35 +10,48 @@ import {
 import type { AcmeClient } from '../acme/client.ts';
 import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
 import { dns01RecordName, normalizeName } from '../certificates/dns-name.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { PendingChallenge, PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
+import { isStandalone } from '../kubernetes/objects/primary-object.ts';
 import type { IssuanceContext } from './context.ts';
+import { requireOwnershipProof } from './require-ownership.ts';
 
 const progressSchema = z.object({ orderUrl: z.string() });
 
-/** Resumes an earlier attempt's order while it is usable, else places one. @throws CertmanError of any `acme/` code. */
+/**
+ * Resumes an earlier attempt's order while it is usable, else places one.
+ * @throws CertmanError `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
+ * control of the names was not verified; `rateLimit/namespace`; any `acme/` code.
+ */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
-  const { ca, log, settings } = context;
+  const { ca, log, settings, checks } = context;
+  await checks.requireBundle(input, input);
   if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
-  const { dnsNames, replaces, renewal, turn: told, standaloneNamespace } = input;
-  const earlier = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
+  const { cluster, bundleName, dnsNames, replaces, renewal, turn: told } = input;
+  const standalone = isStandalone(cluster);
+  if (standalone) requireOwnershipProof(ca, input);
+  const { seals } = ca.session;
+  // Of another bundle, an order would become this one's: its certificate could then be revoked with this bundle.
+  const sealed = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
+  const earlier = sealed === undefined ? undefined : seals.openOrder(cluster, bundleName, sealed);
   const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
-  const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, dnsNames);
-  if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open);
+  const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, input);
+  if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
 
   const isExempt = renewal === true || replaces !== undefined;
-  if (standaloneNamespace !== undefined && !isExempt) context.standaloneOrders.admit(standaloneNamespace, told);
+  if (standalone && !isExempt) context.standaloneOrders.admit(cluster.namespace, told);
   const turn = told?.code === 'rateLimit/newOrders' ? Date.parse(told.at) : undefined;
   const order = await placeNewOrder(
     ca,
     { dnsNames, profile: settings.profile, replaces, renewal, turn },
     ({ message }) => log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
   );
-  context.record({ orderUrl: order.url });
-  const challenges = await challengesOf(ca, order, dnsNames);
+  context.record({ orderUrl: seals.sealOrder(cluster, bundleName, order.url) });
+  const challenges = await challengesOf(ca, order, input);
   if (challenges === undefined) throw await orderFailure(ca, order);
-  return placedOrder(ca, order, challenges);
+  return placedOrder(ca, order, challenges, input);
 }
 
 /** The account was replaced after the order was decided: whether its CA may issue is for the workflow to decide. */
@@ -59,7 +72,7 @@ async function resumableOrder(ca: AcmeClient, url: string, dnsNames: readonly st
 async function challengesOf(
   ca: AcmeClient,
   order: Order,
-  dnsNames: readonly string[],
+  { cluster, dnsNames }: PlaceOrderInput,
 ): Promise<PendingChallenge[] | undefined> {
   if (order.status === 'invalid') return undefined;
   if (order.status !== 'pending') return [];
@@ -69,7 +82,7 @@ async function challengesOf(
   return all
     .filter((authorization) => authorization.status === 'pending')
     .sort(byName)
-    .map((authorization) => pendingChallenge(ca, authorization));
+    .map((authorization) => pendingChallenge(ca, authorization, order.url, cluster));
 }
 
 /** The name of an authorization becomes that of a TXT record. @throws CertmanError `acme/unexpected` for any other name. */
@@ -87,21 +100,35 @@ function byName(one: Authorization, other: Authorization): number {
   return authorizedName(one) < authorizedName(other) ? -1 : 1;
 }
 
-function pendingChallenge(ca: AcmeClient, authorization: Authorization): PendingChallenge {
-  const challenge = dns01Challenge(authorization, ca);
+function pendingChallenge(
+  ca: AcmeClient,
+  authorization: Authorization,
+  orderUrl: string,
+  cluster: ClusterIdentity,
+): PendingChallenge {
+  const { url, token } = dns01Challenge(authorization, ca);
+  const { seals, thumbprint } = ca.session;
   const identifier = authorization.identifier.value;
+  const authorizationUrl = authorization.url;
+  const record = { name: dns01RecordName(identifier), value: dns01RecordValue(token, thumbprint) };
   return {
     identifier,
     wildcard: authorization.wildcard === true,
-    authorizationUrl: authorization.url,
-    challengeUrl: challenge.url,
-    record: { name: dns01RecordName(identifier), value: dns01RecordValue(challenge.token, ca.session.thumbprint) },
+    authorizationUrl,
+    challengeUrl: url,
+    record: { ...record, seal: seals.seal(cluster, { of: 'record', ...record }) },
+    seal: seals.seal(cluster, { of: 'challenge', orderUrl, authorizationUrl, url }),
   };
 }
 
-function placedOrder(ca: AcmeClient, order: Order, challenges: readonly PendingChallenge[]): PlacedOrder {
+function placedOrder(
+  ca: AcmeClient,
+  order: Order,
+  challenges: readonly PendingChallenge[],
+  { cluster, bundleName }: PlaceOrderInput,
+): PlacedOrder {
   return {
-    orderUrl: order.url,
+    orderUrl: ca.session.seals.sealOrder(cluster, bundleName, order.url),
     // RFC 8555 §7.1.3 requires `expires` for pending and valid orders; without it the order may be gone any time.
     expires: order.expires ?? new Date().toISOString(),
     caHost: ca.host,

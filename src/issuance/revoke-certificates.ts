@@ -6,11 +6,13 @@ import { findOrder, orderPendingError } from '../acme/order.ts';
 import { isPrivateKeyOf } from '../acme/private-key.ts';
 import { isGone } from '../acme/problems.ts';
 import type { IssuedCertificate } from '../certificates/certificate-facts.ts';
-import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
+import { isUsedElsewhere } from '../clusters/gate.ts';
+import type { BundleRef, RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
-import { readBundleOwner } from '../kubernetes/objects/bundle-owner.ts';
+import { notAskedFor } from '../kubernetes/objects/asked-for.ts';
+import { type BundleOwner, readBundleOwner } from '../kubernetes/objects/bundle-owner.ts';
 import { ownerOf } from '../kubernetes/objects/secret-ownership.ts';
-import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
+import { readTlsSecret, type TlsSecret } from '../kubernetes/objects/tls-secret.ts';
 import { serialNumberOf } from '../x509/certificate.ts';
 import type { AttemptContext } from './context.ts';
 
@@ -18,8 +20,9 @@ import type { AttemptContext } from './context.ts';
 export type RevocationContext = AttemptContext & { readonly source: Pick<AcmeClientSource, 'withClient'> };
 
 /**
- * Revokes the certificates of the Secret, the list and the orders, each once. Needs no ACME account when none is valid.
- * @throws the first CertmanError after all were tried; a retry finds the others revoked.
+ * Revokes the certificates of the Secret, the list and the orders, each once. Needs no ACME account when none is valid. Of
+ * the list and the orders, only what certman sealed for the bundle, under the present account: others it cannot revoke.
+ * @throws CertmanError `kubernetes/notAskedFor` while the object asks for the bundle's certificate; else the first CertmanError after all were tried; a retry finds the others revoked.
  */
 export async function revokeCertificates(
   context: RevocationContext,
@@ -44,7 +47,11 @@ export async function revokeCertificates(
     entries.push(await revoke(context, leaf, input));
   };
 
-  const installed = await readInstalled(context, input);
+  // Read before its owner, so that an adoption in between is seen.
+  const secret = await readSecret(context, input);
+  const owner = await readOwner(context, input);
+  const revocation: Revocation = { ...input, issuedTo: bundlesOf(input, owner) };
+  const installed = await installedCertificate(context, revocation, secret, owner);
   if ('leaf' in installed) {
     await attempt(() => revokeOnce(installed.leaf));
   } else {
@@ -55,11 +62,11 @@ export async function revokeCertificates(
   for (const issued of input.issued) {
     if (seen.has(issued.serialNumber)) continue;
     seen.add(issued.serialNumber);
-    await attempt(async () => void entries.push(await revokeIssued(context, issued, input)));
+    await attempt(async () => void entries.push(await revokeIssued(context, issued, revocation)));
   }
   for (const url of input.orders ?? []) {
     await attempt(async () => {
-      const leaf = await source.withClient((ca) => orderedCertificate(ca, url), signal);
+      const leaf = await source.withClient((ca) => orderedCertificate(ca, url, revocation), signal);
       if (leaf !== undefined) await revokeOnce(leaf);
     });
   }
@@ -67,31 +74,63 @@ export async function revokeCertificates(
   return entries;
 }
 
+/** A revocation, and the objects for which the certificates may be sealed. */
+interface Revocation extends RevokeCertificatesInput {
+  readonly issuedTo: readonly BundleRef[];
+}
+
+/** The bundle; of a cluster that has claimed a standalone request also that one, whose workflow hands over its list. */
+function bundlesOf({ cluster, bundleName }: RevokeCertificatesInput, { request }: BundleOwner): readonly BundleRef[] {
+  const { name, uid } = request?.metadata ?? {};
+  if (name === undefined || uid === undefined) return [{ cluster, bundleName }];
+  return [
+    { cluster, bundleName },
+    { cluster: { ...cluster, name, uid }, bundleName: name },
+  ];
+}
+
+async function readSecret(
+  { kubernetes, signal }: RevocationContext,
+  { cluster, secretName }: RevokeCertificatesInput,
+): Promise<TlsSecret> {
+  if (secretName === '') return { kind: 'missing' };
+  return await readTlsSecret(kubernetes.withSignal(signal), { namespace: cluster.namespace, name: secretName });
+}
+
+async function readOwner(
+  { kubernetes, signal, projection }: RevocationContext,
+  input: RevokeCertificatesInput,
+): Promise<BundleOwner> {
+  const owner = await readBundleOwner(kubernetes.withSignal(signal), projection, input);
+  if (owner.view === undefined || !isUsedElsewhere(owner.view)) return owner;
+  throw notAskedFor(input.cluster, 'It has moved to another management cluster, where its certificates are in use.');
+}
+
 /**
  * Only the bundle's own: in its own Secret, and listed as issued or beside its private key, whose holder may revoke it
  * (RFC 8555 §7.6). A certificate alone proves nothing: servers send theirs to every client, and the account issued those
  * of all clusters.
  */
-async function readInstalled(
-  attempt: AttemptContext,
-  input: RevokeCertificatesInput,
+async function installedCertificate(
+  context: RevocationContext,
+  input: Revocation,
+  secret: TlsSecret,
+  { ownsSecret }: BundleOwner,
 ): Promise<RevocationEntry | { readonly leaf: X509Certificate }> {
-  const kubernetes = attempt.kubernetes.withSignal(attempt.signal);
   const { secretName, issued, cluster } = input;
   const where = `Secret ${cluster.namespace}/${secretName}`;
   if (secretName === '') return missing('', 'There was no Secret for it.');
-  // Read before its owner, so that an adoption in between is seen.
-  const secret = await readTlsSecret(kubernetes, { namespace: cluster.namespace, name: secretName });
   if (secret.kind === 'missing') return missing('', `${where} does not exist: nothing to revoke.`);
   if (secret.chainPem === undefined) return missing('', `${where} contains no certificate that could be revoked.`);
   const leaf = readLeaf(secret.chainPem);
   const serialNumber = serialNumberOf(leaf);
-  const { ownsSecret } = await readBundleOwner(kubernetes, input);
   if (!ownsSecret(secret.metadata)) {
     const message = `${where}, which contains certificate ${serialNumber}, ${describeOwner(secret.metadata)}: the certificate is left valid.`;
     return { serialNumber, outcome: 'notOwned', message };
   }
-  if (isExpired(leaf) || issued.some((one) => one.serialNumber === serialNumber)) return { leaf };
+  if (isExpired(leaf)) return { leaf };
+  const listed = issued.filter((one) => one.serialNumber === serialNumber);
+  if (listed.length > 0 && (await isSealedForBundle(context, listed, input))) return { leaf };
   if (secret.kind === 'valid' && (await isPrivateKeyOf(secret.keyPem, leaf.publicKey))) return { leaf };
   const message = `${where} contains certificate ${serialNumber}, which was not issued for it, without its private key: it is left valid. The holder of the key can revoke it.`;
   return { serialNumber, outcome: 'notIssuedHere', message };
@@ -104,14 +143,19 @@ function describeOwner(secret: ObjectMeta): string {
 
 async function revokeIssued(
   context: RevocationContext,
-  { serialNumber, certificateUrl, notAfter, leaf }: IssuedCertificate,
-  input: RevokeCertificatesInput,
+  issued: IssuedCertificate,
+  input: Revocation,
 ): Promise<RevocationEntry> {
+  const { serialNumber, certificateUrl, notAfter, leaf } = issued;
   if (Date.parse(notAfter) <= Date.now()) return expired(serialNumber, notAfter);
-  if (certificateUrl === undefined) {
-    if (leaf === undefined) return missing(serialNumber, 'Neither its URL nor the certificate itself is known.');
-    return revoke(context, readLeaf(Buffer.from(leaf, 'base64')), input);
+  if (certificateUrl === undefined && leaf === undefined) {
+    return missing(serialNumber, 'Neither its URL nor the certificate itself is known.');
   }
+  if (!(await isSealedForBundle(context, [issued], input))) {
+    const message = `Nothing shows that the account that is configured now issued it for ${input.bundleName}: it is left valid.`;
+    return { serialNumber, outcome: 'unknownToAccount', message };
+  }
+  if (certificateUrl === undefined) return revoke(context, readLeaf(Buffer.from(leaf ?? '', 'base64')), input);
   return context.source.withClient(async (ca): Promise<RevocationEntry> => {
     if (!(await ca.ownsUrl(certificateUrl))) {
       const message = `${certificateUrl} does not belong to the CA ${ca.host}, whose account is configured now.`;
@@ -121,6 +165,22 @@ async function revokeIssued(
     if (found === undefined) return missing(serialNumber, `The CA ${ca.host} no longer has ${certificateUrl}.`);
     return { ...(await revokeCertificate(ca, found, input.reason)), serialNumber };
   }, context.signal);
+}
+
+/** The list comes from Temporal: an entry of another's certificate would have that revoked. */
+async function isSealedForBundle(
+  { source, signal }: RevocationContext,
+  listed: readonly IssuedCertificate[],
+  { issuedTo }: Revocation,
+): Promise<boolean> {
+  return await source.withClient(async (ca) => {
+    return listed.some(({ serialNumber, certificateUrl, leaf = '', seal }) => {
+      const certificate = { of: 'certificate', serialNumber, source: certificateUrl ?? leaf } as const;
+      return issuedTo.some(({ cluster, bundleName }) =>
+        ca.session.seals.verify(cluster, { ...certificate, bundleName }, seal),
+      );
+    });
+  }, signal);
 }
 
 async function revoke(
@@ -133,8 +193,14 @@ async function revoke(
 }
 
 /** The certificate of an order that was finalized but never installed; undefined when there will be none. */
-async function orderedCertificate(ca: AcmeClient, url: string): Promise<X509Certificate | undefined> {
-  const order = (await ca.ownsUrl(url)) ? await findOrder(ca, url) : undefined;
+async function orderedCertificate(
+  ca: AcmeClient,
+  sealed: string,
+  { issuedTo }: Revocation,
+): Promise<X509Certificate | undefined> {
+  const opened = issuedTo.map(({ cluster, bundleName }) => ca.session.seals.openOrder(cluster, bundleName, sealed));
+  const url = opened.find((one) => one !== undefined);
+  const order = url === undefined ? undefined : await findOrder(ca, url);
   if (order?.status === 'processing') {
     throw orderPendingError(
       `The CA ${ca.host} still issues the certificate of the order ${url}, which is to be revoked.`,

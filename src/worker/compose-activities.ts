@@ -17,6 +17,7 @@ import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
+import { ServedBundles } from '../kubernetes/objects/served-bundles.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
 import type { Logger } from '../observability/logging.ts';
 import { createMetrics } from '../observability/metrics.ts';
@@ -105,19 +106,31 @@ export function composeActivities(
     extraRecord,
     caChangeAllowedTo,
   } = configuration;
+  const projection = { managementCluster, extraRecord, standaloneRequests: configuration.standaloneRequests };
+  const bundles = new ServedBundles(kubernetes, projection);
   return {
     kubernetes,
     limitations: () => fleetMetrics.problems(),
     activities: {
-      ...createKubernetesActivities({ kubernetes, settings, caHost, caChangeAllowedTo, decommission }),
+      ...createKubernetesActivities({
+        kubernetes,
+        settings,
+        caHost,
+        caChangeAllowedTo,
+        decommission,
+        bundles,
+        projection,
+      }),
       ...createAcmeActivities({
         ca,
         kubernetes,
         settings: { keyType, profile },
         standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
+        checks: bundles,
+        projection,
       }),
-      ...createDnsActivities(dns),
-      ...createPropagationActivities(propagation),
+      ...createDnsActivities(dns, { ca, checks: bundles }),
+      ...createPropagationActivities(propagation, { ca }),
       ...createWatchActivities({
         kubernetes,
         source: kubernetes,

@@ -54,12 +54,19 @@ test('with a record for each order, published and verified first, and withdrawn 
     const published = harness.doubles.calls.filter(({ activity }) => activity === 'publishTxtRecords');
     const [ownership, challenge] = published.map(({ input }) => (input as TxtRecordsInput).records);
     expect(ownership).toEqual([
-      { name: '_acme-challenge.shop.example.com', value: expect.stringMatching(/^certman-order=/) },
+      {
+        name: '_acme-challenge.shop.example.com',
+        value: expect.stringMatching(new RegExp(`^certman-order=${view.identity.uid}/`)),
+      },
     ]);
     expect(challenge?.map(({ value }) => value)).toEqual(['proof-of-shop.example.com']);
     expect(harness.doubles.published.size).toBe(0);
     const order = harness.doubles.calls.find(({ activity }) => activity === 'placeOrder')?.input as PlaceOrderInput;
-    expect(order.standaloneNamespace).toBe(view.identity.namespace);
+    const { dnsNames } = order;
+    const proof = { verifiedAt: expect.any(String) as string, seal: dnsNames.join() };
+    expect(order.ownershipProof).toEqual(proof);
+    const finalized = harness.doubles.calls.find(({ activity }) => activity === 'finalizeOrder');
+    expect(finalized?.input).toMatchObject({ ownershipProof: proof });
   });
 });
 

@@ -145,9 +145,9 @@ test('a finalizer that cannot be written delays no renewal, is reported, and is 
   await withHarness(async (harness) => {
     const view = clusterView();
     const writeError = failureInfo({ code: 'kubernetes/unreachable', message: 'The webhook does not answer.' });
-    harness.doubles.override('applyCertificateRequest', async ({ cluster, bundle }) => {
-      const { namespace } = cluster.identity;
-      const secret = harness.doubles.secrets.get(bundle.secretName) ?? { kind: 'missing' };
+    harness.doubles.override('applyCertificateRequest', async ({ cluster, bundleName }) => {
+      const { namespace } = cluster;
+      const secret = harness.doubles.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' };
       const request = { namespace, name: 'c1-primary', uid: 'request-uid' };
       return { request, secret, caHost: 'ca.test', writeError: secret.kind === 'valid' ? writeError : undefined };
     });

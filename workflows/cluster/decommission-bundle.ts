@@ -133,7 +133,7 @@ function stepsOf(bundle: Bundle, record: BundleRecord): readonly Step[] {
     run: async () => {
       await withdrawTxtRecords.executeWithOptions(
         { summary: `withdraw ${records.length} leftover TXT records`, scheduleToCloseTimeout: '1 minute' },
-        [{ zone: zoneTargetOf(cluster.view), records }],
+        [{ cluster: identity, zone: zoneTargetOf(cluster.view), records }],
       );
       return {};
     },

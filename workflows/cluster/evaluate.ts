@@ -52,8 +52,8 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   let caHost: string | undefined;
   try {
     const notBefore = notBeforeOf(bundle, view);
-    const { requestUid } = bundle.record;
-    const observation = await applyCertificateRequest({ cluster: cluster.view, bundle: view, requestUid });
+    const ref = { cluster: cluster.view.identity, bundleName: view.name };
+    const observation = await applyCertificateRequest({ ...ref, requestUid: bundle.record.requestUid });
     ({ caHost } = observation);
     if (names.kind === 'invalid') {
       const { code, message } = names;

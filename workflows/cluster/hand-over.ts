@@ -37,7 +37,7 @@ async function withdrawLeftoverRecords({ record, cluster }: Bundle): Promise<rea
   if (records.length === 0) return [];
   try {
     await withdrawTxtRecords.executeWithOptions({ summary: `withdraw ${records.length} leftover TXT records` }, [
-      { zone: zoneTargetOf(cluster.view), records },
+      { cluster: cluster.view.identity, zone: zoneTargetOf(cluster.view), records },
     ]);
     return [];
   } catch (error) {

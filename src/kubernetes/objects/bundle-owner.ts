@@ -1,7 +1,9 @@
 /** Ownership at a decommission is by uid: a re-created cluster has objects of the same names, which are in use. */
+import type { ClusterView } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
 import type { DecommissionedBundle } from '../../contract/activities.ts';
 import type { KubernetesApi, KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
+import { requireRemovable, type ViewSettings, viewOf } from './asked-for.ts';
 import { requestOwnershipOf } from './certificate-request.ts';
 import { findPrimaryObject, isStandalone } from './primary-object.ts';
 import { CERTIFICATE_REQUESTS } from './resources.ts';
@@ -9,6 +11,8 @@ import { isOwnedBy, ownerOf, REQUEST_LABEL } from './secret-ownership.ts';
 
 /** What of a bundle's objects is its own. */
 export interface BundleOwner {
+  /** Undefined when the object is gone. */
+  readonly view?: ClusterView;
   readonly requestName: string;
   /** Its CertificateRequest; undefined when it is gone or another's. */
   readonly request?: KubernetesObject;
@@ -17,9 +21,13 @@ export interface BundleOwner {
   readonly ownsSecret: (secret: ObjectMeta) => boolean;
 }
 
-/** Reads whose the CertificateRequest is, and from that whose a Secret is. */
+/**
+ * Reads whose the CertificateRequest is, and from that whose a Secret is.
+ * @throws CertmanError `kubernetes/notAskedFor` while the object asks for the bundle.
+ */
 export async function readBundleOwner(
   kubernetes: KubernetesApi,
+  projection: ViewSettings,
   { cluster, bundleName, requestName: givenName, requestUid }: DecommissionedBundle,
 ): Promise<BundleOwner> {
   const { namespace } = cluster;
@@ -30,13 +38,15 @@ export async function readBundleOwner(
     kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name }),
     findPrimaryObject(kubernetes, cluster),
   ]);
-  const clusterExists = primary !== undefined;
+  const view = primary && viewOf(primary, cluster, projection);
+  if (view !== undefined) requireRemovable(view, { bundleName, requestName: name });
+  const clusterExists = view !== undefined;
 
   const isOwnRequest = (request: ObjectMeta): boolean => {
     if (standalone) return request.uid === cluster.uid;
     const { kind } = requestOwnershipOf(request, cluster);
     // No ClusterDeployment owns it: certman-operator's, or its owner reference was removed.
-    if (kind === 'orphaned') return request.uid === requestUid || (clusterExists && name === defaultName);
+    if (kind === 'orphaned') return clusterExists && name === defaultName;
     return kind === 'owned';
   };
   const request = found !== undefined && isOwnRequest(found.metadata) ? found : undefined;
@@ -47,10 +57,11 @@ export async function readBundleOwner(
 
   const ownsSecret = (secret: ObjectMeta): boolean => {
     if (succeeded) return false;
-    if (isOwnedBy(secret, uids)) return true;
+    // The uid alone may be that of another request: it comes from Temporal.
+    if (isOwnedBy(secret, uids, name)) return true;
     // certman-operator's without an owner reference. A name alone is no proof once the cluster is gone.
-    const isLabelled = clusterExists && !standalone && secret.labels?.[REQUEST_LABEL] === name;
+    const isLabelled = clusterExists && !standalone && name === defaultName && secret.labels?.[REQUEST_LABEL] === name;
     return isLabelled && ownerOf(secret) === undefined;
   };
-  return { requestName: name, request, succeeded, ownsSecret };
+  return { view, requestName: name, request, succeeded, ownsSecret };
 }

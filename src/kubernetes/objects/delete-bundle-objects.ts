@@ -2,6 +2,7 @@ import type { RemoveBundleInput } from '../../contract/activities.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
 import type { KubernetesApi, ObjectMeta } from '../api/kubernetes-api.ts';
 import { retryOnConflict } from '../api/retry-on-conflict.ts';
+import type { ViewSettings } from './asked-for.ts';
 import { readBundleOwner } from './bundle-owner.ts';
 import { isStandalone } from './primary-object.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from './resources.ts';
@@ -13,27 +14,29 @@ const MAX_ATTEMPTS = 5;
 /**
  * Deletes a bundle's own Secrets and CertificateRequest (but no standalone one), even without a garbage collector.
  * The finalizer goes last: while the request has it, the rest can be found again.
- * @returns what was deleted now, in words.
+ * @returns what was deleted now, in words. @throws CertmanError `kubernetes/notAskedFor` as {@link readBundleOwner}.
  */
 export async function deleteBundleObjects(
   kubernetes: KubernetesApi,
+  projection: ViewSettings,
   bundle: RemoveBundleInput,
 ): Promise<readonly string[]> {
   const deleted: string[] = [];
   // What is adopted, or claimed, between the read and the deletion is no longer the bundle's: it is read again.
-  await retryOnConflict(MAX_ATTEMPTS, () => deleteOwnObjects(kubernetes, bundle, deleted));
+  await retryOnConflict(MAX_ATTEMPTS, () => deleteOwnObjects(kubernetes, projection, bundle, deleted));
   return deleted;
 }
 
 async function deleteOwnObjects(
   kubernetes: KubernetesApi,
+  projection: ViewSettings,
   bundle: RemoveBundleInput,
   deleted: string[],
 ): Promise<void> {
   const { cluster, secretName } = bundle;
   const { namespace } = cluster;
   const standalone = isStandalone(cluster);
-  const { requestName: name, request, succeeded, ownsSecret } = await readBundleOwner(kubernetes, bundle);
+  const { requestName: name, request, succeeded, ownsSecret } = await readBundleOwner(kubernetes, projection, bundle);
   // A standalone request that is not being deleted outlives its workflow.
   const isKept = standalone && request !== undefined && request.metadata.deletionTimestamp === undefined;
   if (succeeded || isKept) return;

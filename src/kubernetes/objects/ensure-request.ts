@@ -1,5 +1,5 @@
 import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
-import type { ClusterView } from '../../clusters/cluster-view.ts';
+import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import type { ApplyCertificateRequestInput } from '../../contract/activities.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import { removeFinalizer } from '../api/finalizers.ts';
@@ -21,6 +21,12 @@ const MAX_ATTEMPTS = 3;
 const GARBAGE_COLLECTOR_FINALIZERS = new Set(['foregroundDeletion', 'orphan']);
 const GARBAGE_COLLECTOR_RETRY_MS = 500;
 
+/** The CertificateRequest that a bundle needs. */
+export interface WantedRequest extends Pick<ApplyCertificateRequestInput, 'requestUid'> {
+  readonly cluster: ClusterView;
+  readonly bundle: BundleView;
+}
+
 /**
  * Creates or corrects a CertificateRequest, never another cluster's; one request as a rule. Writes only to the object of
  * `requestUid`, or to one that it has read: what has taken its place since may be a successor's. If it is being deleted,
@@ -30,7 +36,7 @@ const GARBAGE_COLLECTOR_RETRY_MS = 500;
  */
 export async function ensureCertificateRequest(
   kubernetes: KubernetesApi,
-  { cluster, bundle, requestUid }: ApplyCertificateRequestInput,
+  { cluster, bundle, requestUid }: WantedRequest,
   email: string,
 ): Promise<KubernetesObject> {
   const desired = buildCertificateRequest(cluster, bundle, email);

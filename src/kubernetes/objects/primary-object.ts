@@ -12,8 +12,13 @@ import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, FINALIZER } from './resource
 
 const MAX_ATTEMPTS = 3;
 
-/** The object to write is gone, being deleted, changed meanwhile, or another's. */
-const NO_TARGET_CODES = new Set<FailureCode>(['kubernetes/notFound', 'kubernetes/conflict', 'kubernetes/ownedByOther']);
+/** The object to write is gone, being deleted, changed meanwhile, another's, or not to be served. */
+const NO_TARGET_CODES = new Set<FailureCode>([
+  'kubernetes/notFound',
+  'kubernetes/conflict',
+  'kubernetes/ownedByOther',
+  'kubernetes/notAskedFor',
+]);
 
 /** Whether it is a standalone CertificateRequest. */
 export function isStandalone({ kind }: Pick<ClusterRef, 'kind'>): boolean {
@@ -40,10 +45,14 @@ export interface ReadObject {
 /**
  * Adds the finalizer to exactly this object where a read shows that it is missing: a write passes Hive's admission
  * webhook, which may be down.
- * @throws CertmanError `kubernetes/notFound` when it is gone or re-created, `kubernetes/conflict` when being deleted.
+ * @param object as {@link readPrimaryObject} has just returned it.
+ * @throws CertmanError as {@link readPrimaryObject}.
  */
-export async function ensureFinalizer(kubernetes: KubernetesApi, identity: ClusterRef): Promise<ReadObject> {
-  const object = await readPrimaryObject(kubernetes, identity);
+export async function ensureFinalizer(
+  kubernetes: KubernetesApi,
+  identity: ClusterRef,
+  object: KubernetesObject,
+): Promise<ReadObject> {
   if (object.metadata.finalizers?.includes(FINALIZER) === true) return { object };
   try {
     return { object: await addFinalizer(kubernetes, identity, object) };
@@ -58,7 +67,11 @@ export function isWriteError(error: unknown): error is CertmanError {
   return error instanceof CertmanError && !NO_TARGET_CODES.has(error.code);
 }
 
-async function readPrimaryObject(kubernetes: KubernetesApi, identity: ClusterRef): Promise<KubernetesObject> {
+/**
+ * Reads the object of this uid.
+ * @throws CertmanError `kubernetes/notFound` when it is gone or re-created, `kubernetes/conflict` when being deleted.
+ */
+export async function readPrimaryObject(kubernetes: KubernetesApi, identity: ClusterRef): Promise<KubernetesObject> {
   const found = await kubernetes.get(primaryResource(identity), identity);
   if (found?.metadata.uid !== identity.uid) throw goneError(identity);
   if (found.metadata.deletionTimestamp !== undefined) throw deletingError(identity);
@@ -112,17 +125,22 @@ export async function findPrimaryObject(
   return found?.metadata.uid === identity.uid ? found : undefined;
 }
 
-/** Removes the finalizer after an Event for each leftover. @returns `kept` for a standalone request that stays. */
+/**
+ * Removes the finalizer after an Event for each leftover. @returns `kept` for an object that is not being deleted.
+ * @param requireRemovable throws while the deletion has to wait.
+ */
 export async function releasePrimaryObject(
   kubernetes: KubernetesApi,
   identity: ClusterRef,
   leftovers: readonly FailureInfo[],
   recordEvent: RecordEvent,
+  requireRemovable: (found: KubernetesObject) => void,
 ): Promise<FinalizerOutcome> {
   const resource = primaryResource(identity);
   const found = await findPrimaryObject(kubernetes, identity);
   if (found === undefined) return 'absent';
-  if (isStandalone(identity) && found.metadata.deletionTimestamp === undefined) return 'kept';
+  if (found.metadata.deletionTimestamp === undefined) return 'kept';
+  requireRemovable(found);
   const record = async (failure: FailureInfo): Promise<void> => {
     const message = `The finalizer is removed although this could not be done: ${failure.message}`;
     await recordEvent(involvedObjectOf(identity), { type: 'Warning', reason: 'DecommissionIncomplete', message });

@@ -1,4 +1,7 @@
+import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
+import { requestName } from '../../clusters/request-name.ts';
 import type { ReportStatusInput } from '../../contract/activities.ts';
+import type { ObjectMeta } from '../api/kubernetes-api.ts';
 import type { ManagementClusterAccess } from './apply-certificate-request.ts';
 import { requestOwnershipOf } from './certificate-request.ts';
 import type { InvolvedObject, RecordEvent } from './events.ts';
@@ -10,7 +13,11 @@ import { CERTIFICATE_REQUESTS } from './resources.ts';
  * @throws the first failure of a status. An Event that cannot be recorded is none.
  */
 export async function reportStatus(
-  { kubernetes, requestStatus, bundleStatus }: Omit<ManagementClusterAccess, 'settings'>,
+  {
+    kubernetes,
+    requestStatus,
+    bundleStatus,
+  }: Pick<ManagementClusterAccess, 'kubernetes' | 'requestStatus' | 'bundleStatus'>,
   { cluster, report }: ReportStatusInput,
   recordEvent: RecordEvent,
 ): Promise<void> {
@@ -24,7 +31,7 @@ export async function reportStatus(
       kubernetes,
       { namespace, name: report.requestName },
       report,
-      (metadata) => (standalone ? metadata.uid === uid : requestOwnershipOf(metadata, cluster).kind !== 'foreign'),
+      (metadata) => (standalone ? metadata.uid === uid : isRequestOf(metadata, cluster, report.bundleName)),
     );
     if (request?.uid === undefined) return;
     await record({ resource: CERTIFICATE_REQUESTS, namespace, name: request.name, uid: request.uid });
@@ -36,4 +43,10 @@ export async function reportStatus(
   const work = standalone ? [onRequest()] : [onRequest(), onCluster(), record(involvedObjectOf(cluster))];
   // All are settled, so that nothing continues after the activity has ended.
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
+}
+
+/** One without an owner, as certman-operator may have left it, by its name only: any other may be a standalone one. */
+function isRequestOf(request: ObjectMeta, cluster: ClusterIdentity, bundleName: string): boolean {
+  const { kind } = requestOwnershipOf(request, cluster);
+  return kind === 'owned' || (kind === 'orphaned' && request.name === requestName(cluster.name, bundleName));
 }

@@ -71,9 +71,14 @@ function foreignRequest(name: string): SecretOwnership {
   return { kind: 'foreign', owner: `${CERTIFICATE_REQUESTS.kind} ${name}`, request: name };
 }
 
-/** Whether an owner reference names one of the uids: names prove nothing, since a successor has the same. */
-export function isOwnedBy({ ownerReferences = [] }: ObjectMeta, uids: readonly string[]): boolean {
-  return ownerReferences.some((owner) => uids.includes(String(owner['uid'])));
+/**
+ * Whether an owner reference names one of the uids: names prove nothing, since a successor has the same.
+ * @param name with it, only where the reference also has this name.
+ */
+export function isOwnedBy({ ownerReferences = [] }: ObjectMeta, uids: readonly string[], name?: string): boolean {
+  return ownerReferences.some((owner) => {
+    return uids.includes(String(owner['uid'])) && (name === undefined || owner['name'] === name);
+  });
 }
 
 /** In words, whom an owner reference to a controller or to a CertificateRequest names; undefined when there is none. */

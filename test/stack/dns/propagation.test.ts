@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer as createHttpsServer, type Server } from 'node:https';
@@ -5,12 +6,18 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import packet from 'dns-packet';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createPropagationActivities } from '../../../activities/dns.ts';
-import type { PropagationActivities } from '../../../src/contract/activities.ts';
+import { Seals } from '../../../src/acme/seals.ts';
+import { ownershipValue, type TxtRecord } from '../../../src/certificates/dns-name.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
+import type { VerifyPropagationInput } from '../../../src/contract/activities.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
 import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
 const ZONE = 'example.com';
+const SEALS = new Seals(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+const ca = { seals: () => Promise.resolve(SEALS), sealsIfUsable: () => Promise.resolve(SEALS) };
+const CLUSTER = { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid: 'uid-of-c1' };
 const CLOSED_PORT = { host: '127.0.0.1', port: 9 };
 const signal = new AbortController().signal;
 
@@ -144,8 +151,56 @@ const cancelSoon = (cancel: () => void): void => {
   setTimeout(cancel, 100);
 };
 const verifying =
-  (propagation: PropagationCheck) => (input: Parameters<PropagationActivities['verifyPropagation']>[0]) =>
-    createPropagationActivities(propagation).verifyPropagation(input);
+  (propagation: PropagationCheck) =>
+  ({ records, ...input }: Pick<VerifyPropagationInput, 'records' | 'zoneName' | 'nameServers'>) => {
+    const { zoneName, nameServers } = input;
+    const seal = SEALS.seal(CLUSTER, { of: 'nameServers', zoneName, nameServers });
+    const sealed = records.map((one) => ({ ...one, seal: SEALS.seal(CLUSTER, { of: 'record', ...one }) }));
+    const activities = createPropagationActivities(propagation, { ca });
+    return activities.verifyPropagation({ cluster: CLUSTER, ...input, seal, records: sealed });
+  };
+
+describe('the ownership of a standalone request', () => {
+  const owner = { ...CLUSTER, kind: 'CertificateRequest' } as const;
+  const dnsNames = [`shop.${ZONE}`, `*.shop.${ZONE}`];
+  const orderId = '6b1d2bd1-63f2-4b3c-9b51-1b8d9c8d2f10';
+  const name = `_acme-challenge.shop.${ZONE}`;
+  const value = ownershipValue(owner.uid, orderId);
+
+  const verify = (cluster: ClusterIdentity, records: readonly TxtRecord[], ownershipOf = dnsNames) => {
+    const input = { zoneName: ZONE, nameServers: [] };
+    const seal = SEALS.seal(cluster, { of: 'nameServers', ...input });
+    const activities = createPropagationActivities(check(), { ca });
+    return runActivity((given) => activities.verifyPropagation(given), {
+      cluster,
+      ...input,
+      seal,
+      records,
+      ownershipOf,
+    });
+  };
+
+  beforeAll(async () => {
+    await zone.moto.putTxt(zone.zoneId, name, [`"${value}"`]);
+    await zone.untilAnswered(name, [value]);
+  });
+
+  it('is proved by a record of its own at each name', async () => {
+    const { ownershipProof } = await verify(owner, [{ name, value }]);
+    const { verifiedAt = '', seal } = ownershipProof ?? {};
+    expect(SEALS.verify(owner, { of: 'ownership', dnsNames, verifiedAt }, seal)).toBe(true);
+    expect(Math.abs(Date.parse(verifiedAt) - Date.now())).toBeLessThan(600_000);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['the record of another request', () => verify({ ...owner, uid: 'another' }, [{ name, value }])],
+    ['the record of a request, for a ClusterDeployment', () => verify(CLUSTER, [{ name, value }])],
+    ['records of some names only', () => verify(owner, [{ name, value }], [...dnsNames, `other.${ZONE}`])],
+    ['no record', () => verify(owner, [])],
+  ])('is not proved by %s', async (_what, verified) => {
+    expect((await failureOf(verified())).code).toBe('kubernetes/notAskedFor');
+  });
+});
 
 describe('resolvers over HTTPS', () => {
   it('reads all values of a name, not only the first', async () => {

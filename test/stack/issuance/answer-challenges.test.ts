@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { answerChallenge } from '../../../src/acme/authorization.ts';
 import type { PlacedOrder } from '../../../src/contract/activities.ts';
-import { runAcmeActivity } from '../../support/acme/run-activity.ts';
+import { splitSeal } from '../../../src/contract/sealed-url.ts';
+import { ANY_BUNDLE, runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
 import type { Fault } from '../../support/faults/fault-proxy.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
@@ -96,7 +97,13 @@ describe('answering challenges', () => {
   it('that do not exist fails', async () => {
     const { activities, lab } = issuance();
     const order = await issuance().placeOrder();
-    const challenges = order.challenges.map((one) => ({ ...one, challengeUrl: `${lab.proxy.url}/chalZ/none` }));
+    const url = `${lab.proxy.url}/chalZ/none`;
+    const seals = await lab.source.seals();
+    const orderUrl = splitSeal(order.orderUrl).url;
+    const challenges = order.challenges.map(({ authorizationUrl, ...one }) => {
+      const seal = seals?.seal(ANY_BUNDLE.cluster, { of: 'challenge', orderUrl, authorizationUrl, url });
+      return { ...one, authorizationUrl, challengeUrl: url, seal };
+    });
     const failure = await failureOf(runAcmeActivity(activities, 'answerChallenges', { ...order, challenges }));
     expect(failure.code).toBe('acme/unexpected');
   });

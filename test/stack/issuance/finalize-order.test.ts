@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { splitSeal } from '../../../src/contract/sealed-url.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
@@ -13,7 +14,9 @@ describe('finalizing', () => {
     expect((await failureOf(runAcmeActivity(activities, 'finalizeOrder', input))).code).toBe('acme/serverError');
     busy.remove();
     const staged = await issuance().stagingSecret();
-    expect(staged?.metadata.annotations).toMatchObject({ 'certman.managed.openshift.io/order-url': input.orderUrl });
+    expect(staged?.metadata.annotations).toMatchObject({
+      'certman.managed.openshift.io/order-url': splitSeal(input.orderUrl).url,
+    });
     await runAcmeActivity(activities, 'finalizeOrder', input, { attempt: 2 });
     expect((await issuance().stagingSecret())?.['data']).toEqual(staged?.['data']);
   });
@@ -27,7 +30,7 @@ describe('finalizing', () => {
     const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', input, { attempt: 2 });
     expect(issuance().requestCounts()['finalize']).toBe(1);
     const install = issuance().installInput(input, certificateUrl);
-    const facts = await runAcmeActivity(activities, 'installCertificate', install);
+    const { seal: _, ...facts } = await runAcmeActivity(activities, 'installCertificate', install);
     expect(await issuance().tlsSecret()).toMatchObject({ kind: 'valid', certificate: facts });
   });
 
@@ -55,7 +58,7 @@ describe('finalizing', () => {
     const { activities, lab } = issuance();
     const input = {
       ...issuance().finalizeInput(await issuance().placeOrder()),
-      orderUrl: `${lab.proxy.url}/my-order/gone`,
+      orderUrl: await issuance().sealed(`${lab.proxy.url}/my-order/gone`),
     };
     expect((await failureOf(runAcmeActivity(activities, 'finalizeOrder', input))).code).toBe('acme/orderGone');
   });

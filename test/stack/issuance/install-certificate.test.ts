@@ -168,24 +168,25 @@ describe('a replaced certificate', () => {
 
   it('is returned, so that it can be revoked at decommission', async () => {
     const { activities, first, input } = await replacing();
-    const { replaced, ...facts } = await runAcmeActivity(activities, 'installCertificate', input);
+    const { replaced } = await runAcmeActivity(activities, 'installCertificate', input);
     expect(replaced).toEqual({
       serialNumber: first.serialNumber,
       notAfter: first.notAfter,
       leaf: expect.any(String) as string,
+      seal: expect.any(String) as string,
     });
     const leaf = new X509Certificate(Buffer.from(replaced?.leaf ?? '', 'base64'));
     expect(createHash('sha256').update(leaf.raw).digest('hex')).toBe(first.fingerprint);
     expect(JSON.stringify(replaced)).not.toContain('PRIVATE');
     const ended = await runAcmeActivity(activities, 'revokeCertificates', {
       cluster: input.cluster,
-      bundleName: input.request.name,
-      secretName: input.secretName,
+      bundleName: input.bundleName,
+      secretName: '',
       issued: replaced === undefined ? [] : [replaced],
       reason: 5,
     });
     expect(ended.map(({ serialNumber, outcome }) => [serialNumber, outcome])).toEqual([
-      [facts.serialNumber, 'revoked'],
+      ['', 'missing'],
       [first.serialNumber, 'revoked'],
     ]);
     expect(await issuance().lab.pebble.statusOf(first.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });

@@ -1,8 +1,10 @@
 import { CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import type { PlaceOrderInput } from '../../../src/contract/activities.ts';
+import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
+import type { OwnershipProof, PlaceOrderInput } from '../../../src/contract/activities.ts';
+import { splitSeal } from '../../../src/contract/sealed-url.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
-import { issue, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
+import { issue, standaloneClusterOf, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
@@ -16,9 +18,33 @@ const UNUSABLE: readonly (readonly [why: string, earlier: () => Promise<string>]
     'is for other names',
     async () => (await runAcmeActivity(issuance().activities, 'placeOrder', { dnsNames: uniqueDnsNames() })).orderUrl,
   ],
-  ['is unknown to the CA', () => Promise.resolve(`${issuance().lab.proxy.url}/my-order/gone`)],
-  ['belongs to another CA', () => Promise.resolve('https://acme-staging-v02.api.letsencrypt.org/acme/order/1/2')],
-  ['is no URL', () => Promise.resolve('order-1')],
+  ['is unknown to the CA', () => issuance().sealed(`${issuance().lab.proxy.url}/my-order/gone`)],
+  ['belongs to another CA', () => issuance().sealed('https://acme-staging-v02.api.letsencrypt.org/acme/order/1/2')],
+  ['is no URL', () => issuance().sealed('order-1')],
+  ['was not placed for the bundle', async () => splitSeal((await issuance().placeOrder()).orderUrl).url],
+];
+
+type ProofOf = (cluster: ClusterIdentity, dnsNames: readonly string[]) => Promise<OwnershipProof | undefined>;
+
+/** What does not show that a request controls its names now. */
+const UNPROVED: readonly (readonly [what: string, proofOf: ProofOf])[] = [
+  ['without a proof of its names', () => Promise.resolve(undefined)],
+  ['with a proof of other names', (cluster) => issuance().ownershipProof(cluster, uniqueDnsNames())],
+  [
+    'with the proof of another',
+    (cluster, dnsNames) => issuance().ownershipProof({ ...cluster, uid: 'another' }, dnsNames),
+  ],
+  [
+    'with a proof that is too old',
+    (cluster, dnsNames) => issuance().ownershipProof(cluster, dnsNames, Date.now() - 5 * 3_600_000),
+  ],
+  [
+    'with a proof whose time was changed',
+    async (cluster, dnsNames) => {
+      const proof = await issuance().ownershipProof(cluster, dnsNames, Date.now() - 5 * 3_600_000);
+      return { ...proof, verifiedAt: new Date().toISOString() };
+    },
+  ],
 ];
 
 describe('placing an order', () => {
@@ -47,25 +73,40 @@ describe('placing an order', () => {
   });
 
   it('limits the new orders of the standalone requests of a namespace, not those of clusters or renewals', async () => {
-    const { managementCluster, lab, dnsNames } = issuance();
+    const { managementCluster, lab, dnsNames, request } = issuance();
     const worker = lab.activities(managementCluster.certman, { standaloneOrders: new StandaloneOrders(2) });
-    const place = (options: Partial<PlaceOrderInput>) =>
+    const placeAny = (options: Partial<PlaceOrderInput>) =>
       runAcmeActivity(worker, 'placeOrder', { dnsNames: uniqueDnsNames(), ...options });
-    const first = await place({ standaloneNamespace: 'shop', dnsNames });
-    await place({ standaloneNamespace: 'shop' });
+    const place = async (namespace: string, options: Partial<PlaceOrderInput> = {}) => {
+      const cluster = standaloneClusterOf({ ...request, namespace });
+      const names = options.dnsNames ?? uniqueDnsNames();
+      const ownershipProof = await issuance().ownershipProof(cluster, names);
+      return await placeAny({ dnsNames: names, cluster, ownershipProof, ...options });
+    };
+    const first = await place('shop', { dnsNames });
+    await place('shop');
     lab.proxy.clearSeen();
-    const refusal: unknown = await place({ standaloneNamespace: 'shop' }).catch((error: unknown) => error);
+    const refusal: unknown = await place('shop').catch((error: unknown) => error);
     expect(refusal).toMatchObject({ type: 'rateLimit/namespace', nonRetryable: true });
     expect(issuance().requestCounts()['newOrder']).toBe(0);
-    await place({});
-    await place({ standaloneNamespace: 'other' });
-    await place({ standaloneNamespace: 'shop', renewal: true });
-    expect(await place({ standaloneNamespace: 'shop', dnsNames, resume: first.orderUrl })).toEqual(first);
+    await placeAny({});
+    await place('other');
+    await place('shop', { renewal: true });
+    expect(await place('shop', { dnsNames, resume: first.orderUrl })).toEqual(first);
     expect(issuance().requestCounts()['newOrder']).toBe(3);
     // At its turn, which another worker may have told.
     const turn = { code: 'rateLimit/namespace', at: new Date().toISOString() } as const;
-    await place({ standaloneNamespace: 'shop', turn });
+    await place('shop', { turn });
     expect(issuance().requestCounts()['newOrder']).toBe(4);
+  });
+
+  it.each(UNPROVED)('places none for a standalone request %s', async (_what, proofOf) => {
+    const { activities, dnsNames, request } = issuance();
+    const cluster = standaloneClusterOf(request);
+    const ownershipProof = await proofOf(cluster, dnsNames);
+    const refusal = await failureOf(runAcmeActivity(activities, 'placeOrder', { dnsNames, cluster, ownershipProof }));
+    expect(refusal.code).toBe('kubernetes/notAskedFor');
+    expect(issuance().requestCounts()['newOrder']).toBe(0);
   });
 
   it('resumes the order of an earlier attempt of the workflow', async () => {

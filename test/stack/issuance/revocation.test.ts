@@ -8,12 +8,18 @@ import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, RevocationEntry } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
-import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  FINALIZER,
+  SECRETS,
+} from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { readTlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import { newAccount } from '../../support/acme/account.ts';
 import {
   type AcmeHarness,
+  ASKED_FOR,
   issue,
   standaloneClusterOf,
   startAcmeHarness,
@@ -22,7 +28,7 @@ import {
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { forgedKeyOf } from '../../support/certificates/forged-key.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
-import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { createRequest, requestSpec, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
 
@@ -47,15 +53,36 @@ const bundle = () => ({
   secretName: 'primary-cert',
 });
 const issueOne = async (worker = activities): Promise<IssuedCertificate> => {
-  const { certificateUrl, facts } = await issue(worker, request, uniqueDnsNames());
-  return { certificateUrl, serialNumber: facts.serialNumber, notAfter: facts.notAfter };
+  const { certificateUrl, facts, seal } = await issueHere(worker);
+  return { certificateUrl, serialNumber: facts.serialNumber, notAfter: facts.notAfter, seal };
 };
-const revoke = (issued: readonly IssuedCertificate[] = [], worker = activities): Promise<readonly RevocationEntry[]> =>
-  runAcmeActivity(worker, 'revokeCertificates', {
-    ...bundle(),
-    issued,
-    reason: 5,
-  });
+const issueHere = (worker = activities) => {
+  const { cluster, bundleName } = bundle();
+  const ref = { cluster: { ...cluster, kind: undefined }, bundleName };
+  return issue(worker, request, uniqueDnsNames(), undefined, ref);
+};
+/** Of what the bundle's workflow has listed. */
+const sealOf = async (serialNumber: string, source: string): Promise<string | undefined> => {
+  const { cluster, bundleName } = bundle();
+  return (await lab.source.seals())?.seal(cluster, { of: 'certificate', bundleName, serialNumber, source });
+};
+/** The user deletes the request; the finalizer holds it. */
+const beginDeletion = async (): Promise<void> => {
+  const { admin } = managementCluster();
+  const found = await admin.get(CERTIFICATE_REQUESTS, request);
+  if (found?.metadata.uid !== request.uid || found.metadata.deletionTimestamp !== undefined) return;
+  const finalizers = { op: 'add', path: '/metadata/finalizers', value: [FINALIZER] } as const;
+  await admin.patch(CERTIFICATE_REQUESTS, request, [finalizers]);
+  await admin.delete(CERTIFICATE_REQUESTS, request);
+};
+const revoke = async (
+  issued: readonly IssuedCertificate[] = [],
+  worker = activities,
+  { secretName }: { readonly secretName: string } = bundle(),
+): Promise<readonly RevocationEntry[]> => {
+  await beginDeletion();
+  return await runAcmeActivity(worker, 'revokeCertificates', { ...bundle(), secretName, issued, reason: 5 });
+};
 const outcomes = (entries: readonly RevocationEntry[]): string[] => entries.map((entry) => entry.outcome);
 const put = (chainPem: string, keyPem: string): Promise<void> =>
   putTlsSecret(managementCluster().certman, {
@@ -80,7 +107,7 @@ describe('revoking at decommission', () => {
   });
 
   it('revokes a replaced certificate without its URL, unless it has expired', async () => {
-    const { facts } = await issue(activities, request, uniqueDnsNames());
+    const { facts } = await issueHere();
     const secret = await readTlsSecret(managementCluster().admin, {
       namespace: request.namespace,
       name: 'primary-cert',
@@ -89,9 +116,11 @@ describe('revoking at decommission', () => {
     // Replaced by an issued one.
     const current = await issueOne();
     const leafOf = (chainPem: string) => new X509Certificate(chainPem).raw.toString('base64');
+    const leaf = leafOf(secret.chainPem);
+    const seal = await sealOf(facts.serialNumber, leaf);
     const notAfter = new Date(Date.now() - 1_000).toISOString();
     const entries = await revoke([
-      { serialNumber: facts.serialNumber, notAfter: facts.notAfter, leaf: leafOf(secret.chainPem) },
+      { serialNumber: facts.serialNumber, notAfter: facts.notAfter, leaf, seal },
       { serialNumber: '9', notAfter, leaf: leafOf(selfSigned().chainPem) },
       { serialNumber: '10', notAfter: facts.notAfter },
     ]);
@@ -102,6 +131,34 @@ describe('revoking at decommission', () => {
       ['10', 'missing'],
     ]);
     expect(await lab.pebble.statusOf(facts.serialNumber)).toMatchObject({ Status: 'Revoked', Reason: 5 });
+  });
+
+  it('revokes for a cluster what the standalone request had that it has claimed, and what no other had', async () => {
+    const claimed = await issueOne();
+    const { cluster } = bundle();
+    const { view } = await managementCluster().cluster();
+    const { namespace } = view.identity;
+    const controller = { apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'c1' };
+    const made = await managementCluster().admin.create(CERTIFICATE_REQUESTS, {
+      metadata: { namespace, name: 'c1-primary', ownerReferences: [{ ...controller, uid: view.identity.uid }] },
+      spec: requestSpec('c1'),
+    });
+    const { serialNumber, certificateUrl = '' } = claimed;
+    const certificate = { of: 'certificate', bundleName: 'c1-primary', serialNumber, source: certificateUrl } as const;
+    const sealedFor = async (uid = '') => {
+      const owner = { ...view.identity, name: 'c1-primary', uid };
+      return { ...claimed, seal: (await lab.source.seals())?.seal(owner, certificate) };
+    };
+    await managementCluster().admin.patch(CLUSTER_DEPLOYMENTS, view.identity, [
+      { op: 'add', path: '/metadata/finalizers', value: [FINALIZER] },
+    ]);
+    await managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, view.identity);
+    const input = { cluster: view.identity, bundleName: 'primary', secretName: '', reason: 5 } as const;
+    const ofOther = { ...input, issued: [await sealedFor(cluster.uid)] };
+    expect(outcomes(await runAcmeActivity(activities, 'revokeCertificates', ofOther))).toContain('unknownToAccount');
+    expect(await lab.pebble.statusOf(serialNumber)).toMatchObject({ Status: 'Valid' });
+    const ofClaimed = { ...input, issued: [await sealedFor(made?.metadata.uid)] };
+    expect(outcomes(await runAcmeActivity(activities, 'revokeCertificates', ofClaimed))).toContain('revoked');
   });
 
   it('succeeds when all are revoked already', async () => {
@@ -118,11 +175,7 @@ describe('revoking at decommission', () => {
       { op: 'replace', path: '/metadata/labels', value: { certificate_request: other.name } },
       { op: 'replace', path: '/metadata/ownerReferences', value: [controllerReferenceTo(other)] },
     ]);
-    const entries = await runAcmeActivity(activities, 'revokeCertificates', {
-      ...bundle(),
-      issued: [earlier],
-      reason: 5,
-    });
+    const entries = await revoke([earlier]);
     expect(outcomes(entries)).toEqual(['notOwned', 'revoked']);
     expect(entries[0]?.message).toContain('belongs to CertificateRequest other');
     expect(await lab.pebble.statusOf(current.serialNumber)).toMatchObject({ Status: 'Valid' });
@@ -161,12 +214,7 @@ describe('revoking at decommission', () => {
 
   it('of a request without a Secret name revokes only those listed', async () => {
     const listed = await issueOne();
-    const entries = await runAcmeActivity(activities, 'revokeCertificates', {
-      ...bundle(),
-      secretName: '',
-      issued: [listed],
-      reason: 5,
-    });
+    const entries = await revoke([listed], activities, { secretName: '' });
     expect(outcomes(entries)).toEqual(['missing', 'revoked']);
   });
 
@@ -192,6 +240,7 @@ describe('revoking at decommission', () => {
       kubernetes: managementCluster().certman,
       settings: { keyType: 'p-256' },
       standaloneOrders: new StandaloneOrders(1),
+      ...ASKED_FOR,
     });
     expect(outcomes(await revoke([], without))).toEqual(['missing']);
     await ca.close();
@@ -241,8 +290,11 @@ describe('revoking at decommission', () => {
 
   it('succeeds for certificates that the CA does not have', async () => {
     const notAfter = new Date(Date.now() + 86_400_000).toISOString();
-    const gone = { certificateUrl: `${lab.proxy.url}/certZ/abcdef`, serialNumber: '1', notAfter };
-    const elsewhere = { certificateUrl: 'https://ca.example/cert/2', serialNumber: '2', notAfter };
+    const listed = async (serialNumber: string, certificateUrl: string) => {
+      return { certificateUrl, serialNumber, notAfter, seal: await sealOf(serialNumber, certificateUrl) };
+    };
+    const gone = await listed('1', `${lab.proxy.url}/certZ/abcdef`);
+    const elsewhere = await listed('2', 'https://ca.example/cert/2');
     const [, ...entries] = await revoke([gone, elsewhere]);
     expect(outcomes(entries)).toEqual(['missing', 'unknownToAccount']);
   });

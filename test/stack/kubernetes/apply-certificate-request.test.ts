@@ -103,10 +103,16 @@ describe('applyCertificateRequest', () => {
 
   test('shows invalid names on a request without names, and applies them once they are valid', async () => {
     const { view } = await managementCluster().cluster();
-    const names = { kind: 'invalid', code: 'names/none', message: 'The bundle has no names.' } as const;
-    const invalid = { cluster: view, bundle: { ...bundle, names } };
-    await runActivity((input) => activities().applyCertificateRequest(input), invalid);
-    expect((await getRequest(view))?.['spec']).toMatchObject({ namesProblem: 'The bundle has no names.' });
+    const use = (name: string) =>
+      managementCluster().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
+        { op: 'replace', path: '/spec/controlPlaneConfig/servingCertificates/default', value: name },
+        { op: 'replace', path: '/spec/ingress/0/servingCertificate', value: name },
+      ]);
+    await use('another');
+    await apply(view);
+    const namesProblem = expect.stringContaining('Nothing in the ClusterDeployment uses the bundle') as string;
+    expect((await getRequest(view))?.['spec']).toMatchObject({ namesProblem });
+    await use('primary');
     await apply(view);
     const spec = (await getRequest(view))?.['spec'];
     expect(spec).toMatchObject({ dnsNames: ['api.c1.example.com', '*.apps.c1.example.com'] });
@@ -160,7 +166,7 @@ describe('applyCertificateRequest', () => {
   test('writes to the request that it knows by uid, and to none that a successor has put in its place', async () => {
     const { view } = await managementCluster().cluster();
     const { request } = await apply(view);
-    const known = (input = { cluster: view, bundle, requestUid: request.uid }) =>
+    const known = (input = { cluster: view.identity, bundleName: bundle.name, requestUid: request.uid }) =>
       runActivity((one) => activities().applyCertificateRequest(one), input);
     expect((await known()).request.uid).toBe(request.uid);
     const before = await getRequest(view);

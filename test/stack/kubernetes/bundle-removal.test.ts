@@ -21,15 +21,18 @@ import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 
 const managementCluster = useManagementCluster();
-const { activities, apply, getCluster, getRequest } = useKubernetesActivities(managementCluster);
+const { activities, apply, beginDeletion, dropBundles, getCluster, getRequest } =
+  useKubernetesActivities(managementCluster);
 
-const remove = (view: ClusterView, cluster = view.identity, requestUid?: string) =>
-  runActivity((input) => activities().removeBundle(input), {
+const remove = async (view: ClusterView, cluster = view.identity, requestUid?: string) => {
+  if ((await getCluster(view)) !== undefined) await dropBundles(view);
+  return await runActivity((input) => activities().removeBundle(input), {
     cluster,
     bundleName: 'primary',
     secretName: bundle.secretName,
     ...(requestUid === undefined ? {} : { requestUid }),
   });
+};
 
 const release = (cluster: ClusterView['identity']) =>
   runActivity((input) => activities().removeFinalizer(input), cluster);
@@ -191,6 +194,8 @@ describe('removeFinalizer', () => {
     await managementCluster().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
       { op: 'add', path: '/metadata/finalizers/0', value: 'hive.openshift.io/deprovision' },
     ]);
+    expect(await release(view.identity)).toBe('kept');
+    await beginDeletion(view);
     expect(await release(view.identity)).toBe('released');
     expect(await release(view.identity)).toBe('absent');
     expect((await getCluster(view))?.metadata.finalizers).toEqual(['hive.openshift.io/deprovision']);

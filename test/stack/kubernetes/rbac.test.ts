@@ -16,6 +16,7 @@ import {
 import { readClusterUid } from '../../../src/kubernetes/objects/cluster-uid.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { primaryResource } from '../../../src/kubernetes/objects/primary-object.ts';
 import { standaloneView } from '../../../src/kubernetes/objects/request-views.ts';
 import {
   ACCOUNT_CLAIMS,
@@ -109,7 +110,10 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
   const { identity } = cluster;
   const secret = { namespace: identity.namespace, name: bundle.secretName };
   const acts = kubernetesActivities(certman);
-  const { request } = await runActivity((input) => acts.applyCertificateRequest(input), { cluster, bundle });
+  const { request } = await runActivity((input) => acts.applyCertificateRequest(input), {
+    cluster: identity,
+    bundleName: bundle.name,
+  });
   const { chainPem, keyPem } = selfSigned();
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/1', makeKey: async () => keyPem });
   await ensureStagingKey(certman, { request, orderUrl: 'https://ca.example/2', makeKey: async () => keyPem });
@@ -130,7 +134,7 @@ async function lifeOf(cluster: ClusterView): Promise<void> {
   } as const;
   await runActivity((input) => acts.reportStatus(input), { cluster: identity, report });
   await runActivity((input) => acts.reportStatus(input), { cluster: identity, report });
-  if (identity.kind === 'CertificateRequest') await managementCluster().admin.delete(CERTIFICATE_REQUESTS, request);
+  await managementCluster().admin.delete(primaryResource(identity), identity);
   await runActivity((input) => acts.removeBundle(input), {
     cluster: identity,
     bundleName: bundle.name,

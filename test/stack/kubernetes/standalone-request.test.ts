@@ -37,13 +37,11 @@ async function make(namespace?: string, name = 'web'): Promise<ClusterView> {
   return standaloneView({ managementCluster: 'hive' }, observeRequest(object));
 }
 
-function only<T>([one, ...others]: readonly T[]): T {
-  if (one === undefined || others.length > 0) throw new Error('not exactly one');
-  return one;
-}
-
 const look = (cluster: ClusterView) =>
-  runActivity((input) => activities().applyCertificateRequest(input), { cluster, bundle: only(cluster.bundles) });
+  runActivity((input) => activities().applyCertificateRequest(input), {
+    cluster: cluster.identity,
+    bundleName: cluster.identity.name,
+  });
 const remove = ({ identity }: ClusterView) =>
   runActivity((input) => activities().removeBundle(input), {
     cluster: identity,
@@ -251,7 +249,7 @@ describe('decommissioning a standalone request', () => {
 
   test('leaves one that is not being deleted unchanged', async () => {
     const view = await issued(await make());
-    expect(await remove(view)).toEqual({ removed: [] });
+    expect(await failureOf(remove(view))).toMatchObject({ code: 'kubernetes/notAskedFor', retry: 'onChange' });
     expect(await release(view)).toBe('kept');
     expect((await find(view))?.metadata.finalizers).toEqual([FINALIZER]);
     expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeDefined();

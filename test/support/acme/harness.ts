@@ -7,13 +7,13 @@ import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
+import type { AcmeActivities, BundleRef, PlacedOrder } from '../../../src/contract/activities.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { caSource, newAccount } from './account.ts';
 import { type Pebble, startPebble } from './pebble.ts';
-import { runAcmeActivity } from './run-activity.ts';
+import { ANY_BUNDLE, runAcmeActivity } from './run-activity.ts';
 
 export interface AcmeHarness {
   readonly pebble: Pebble;
@@ -57,6 +57,7 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
         kubernetes,
         settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
         standaloneOrders: options.standaloneOrders ?? new StandaloneOrders(Number.MAX_SAFE_INTEGER),
+        ...ASKED_FOR,
       }),
     stop: async () => {
       await Promise.all(sources.map((source) => source.close()));
@@ -65,6 +66,16 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
     },
   };
 }
+
+/** Every object asks for everything: other tests are about what they do not ask for. */
+export const ASKED_FOR = {
+  checks: {
+    requireBundle: () => Promise.resolve(),
+    requireZone: () => Promise.resolve(),
+    requireChallengeNames: () => Promise.resolve(),
+  },
+  projection: { managementCluster: 'hive' },
+};
 
 let clusters = 0;
 
@@ -79,25 +90,39 @@ export function standaloneClusterOf({ namespace, name, uid }: ObjectRef): Cluste
   return { managementCluster: 'hive', namespace, name, uid, kind: 'CertificateRequest' };
 }
 
+/** The same, of a standalone request, to which other rules apply when its Secret is written. */
+export function asStandalone({ cluster, bundleName }: BundleRef): BundleRef {
+  return { cluster: { ...cluster, kind: 'CertificateRequest' }, bundleName };
+}
+
 /** Runs all steps of an issuance. */
 export async function issue(
   activities: AcmeActivities,
   request: ObjectRef,
   dnsNames: readonly string[],
   publish: (order: PlacedOrder) => Promise<void> = () => Promise.resolve(),
-): Promise<{ order: PlacedOrder; certificateUrl: string; facts: CertificateFacts }> {
-  const order = await runAcmeActivity(activities, 'placeOrder', { dnsNames });
+  ref: BundleRef = ANY_BUNDLE,
+): Promise<{ order: PlacedOrder; certificateUrl: string; facts: CertificateFacts; seal: string | undefined }> {
+  const order = await runAcmeActivity(activities, 'placeOrder', { ...ref, dnsNames });
   const { orderUrl, challenges } = order;
   await publish(order);
-  if (challenges.length > 0) await runAcmeActivity(activities, 'answerChallenges', { orderUrl, challenges });
+  if (challenges.length > 0) await runAcmeActivity(activities, 'answerChallenges', { ...ref, orderUrl, challenges });
   const commonName = dnsNames[0] ?? '';
   const { certificateUrl } = await runAcmeActivity(activities, 'finalizeOrder', {
+    ...ref,
     orderUrl,
     dnsNames,
     commonName,
     request,
   });
-  const cluster = standaloneClusterOf(request);
-  const install = { cluster, orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
-  return { order, certificateUrl, facts: await runAcmeActivity(activities, 'installCertificate', install) };
+  const install = {
+    ...asStandalone(ref),
+    orderUrl,
+    certificateUrl,
+    dnsNames,
+    request,
+    secretName: 'primary-cert',
+  };
+  const { seal, ...facts } = await runAcmeActivity(activities, 'installCertificate', install);
+  return { order, certificateUrl, facts, seal };
 }

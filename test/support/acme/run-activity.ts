@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import type { AcmeActivities } from '../../../src/contract/activities.ts';
+import type { AcmeActivities, BundleRef } from '../../../src/contract/activities.ts';
 import { type Attempt, runActivity } from '../temporal/run-activity.ts';
 
 /** How a run of an activity starts, and whether it is retried. */
@@ -9,13 +9,22 @@ export interface AcmeAttempt extends Attempt {
   readonly once?: boolean;
 }
 
-/** Runs an ACME activity by name. */
+/** Whose orders they are where a test does not care. Its kind is that of a ClusterDeployment, which proves no names. */
+export const ANY_BUNDLE: BundleRef = {
+  cluster: { managementCluster: 'hive', namespace: 'ns', name: 'c1', uid: 'uid-of-c1' },
+  bundleName: 'primary',
+};
+
+type Input<Name extends keyof AcmeActivities> = Parameters<AcmeActivities[Name]>[0];
+
+/** Runs an ACME activity by name, for {@link ANY_BUNDLE} by default. */
 export async function runAcmeActivity<Name extends keyof AcmeActivities>(
   activities: AcmeActivities,
   name: Name,
-  input: Parameters<AcmeActivities[Name]>[0],
+  given: Omit<Input<Name>, keyof BundleRef> & Partial<BundleRef>,
   { once = false, ...first }: AcmeAttempt = {},
 ): Promise<Awaited<ReturnType<AcmeActivities[Name]>>> {
+  const input = { ...ANY_BUNDLE, ...given };
   type Result = Awaited<ReturnType<AcmeActivities[Name]>>;
   // TypeScript does not relate input and result of a union of functions.
   const activity = activities[name] as unknown as (given: typeof input) => Promise<Result>;

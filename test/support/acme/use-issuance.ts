@@ -1,14 +1,14 @@
 /** A CertificateRequest, a worker and a set of names for each test, on one CA and one management cluster for each file. */
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
-import type { AcmeActivities, PlacedOrder } from '../../../src/contract/activities.ts';
+import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
+import type { AcmeActivities, OwnershipProof, PlacedOrder } from '../../../src/contract/activities.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { readTlsSecret, type TlsSecret } from '../../../src/kubernetes/objects/tls-secret.ts';
 import type { SeenRequest } from '../faults/fault-proxy.ts';
 import { type TestManagementCluster, useManagementCluster } from '../kubernetes/management-cluster.ts';
-import { type AcmeHarness, standaloneClusterOf, startAcmeHarness, uniqueDnsNames } from './harness.ts';
-import { runAcmeActivity } from './run-activity.ts';
+import { type AcmeHarness, asStandalone, startAcmeHarness, uniqueDnsNames } from './harness.ts';
+import { ANY_BUNDLE, runAcmeActivity } from './run-activity.ts';
 
 /** Pebble's resources, by the first segment of the path. */
 const RESOURCES: Readonly<Record<string, string>> = {
@@ -70,8 +70,31 @@ export class IssuanceHarness {
 
   installInput(order: Pick<PlacedOrder, 'orderUrl'>, certificateUrl: string) {
     const { dnsNames, request } = this;
-    const cluster = standaloneClusterOf(request);
-    return { cluster, orderUrl: order.orderUrl, certificateUrl, dnsNames, request, secretName: 'primary-cert' };
+    return {
+      ...asStandalone(ANY_BUNDLE),
+      orderUrl: order.orderUrl,
+      certificateUrl,
+      dnsNames,
+      request,
+      secretName: 'primary-cert',
+    };
+  }
+
+  /** Of an order that was placed for {@link ANY_BUNDLE}. */
+  async sealed(orderUrl: string): Promise<string> {
+    const { cluster, bundleName } = ANY_BUNDLE;
+    return (await this.lab.source.seals()).sealOrder(cluster, bundleName, orderUrl);
+  }
+
+  /** As `verifyPropagation` returns it. */
+  async ownershipProof(
+    cluster: ClusterIdentity,
+    dnsNames: readonly string[],
+    at = Date.now(),
+  ): Promise<OwnershipProof> {
+    const verifiedAt = new Date(at).toISOString();
+    const seals = await this.lab.source.seals();
+    return { verifiedAt, seal: seals.seal(cluster, { of: 'ownership', dnsNames, verifiedAt }) };
   }
 
   /** Finalizes an order. @returns the input of installCertificate. */

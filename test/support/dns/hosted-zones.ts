@@ -1,15 +1,30 @@
-import { CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
+import { ChangeResourceRecordSetsCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
 import type { E2eHarness } from '../e2e/harness.ts';
 
 /** A public zone, perhaps the second of its name, of which DNS knows nothing. @returns its id. */
 export async function createDouble(lab: E2eHarness, name: string): Promise<string> {
-  const { endpoint, region, credentials: keys } = lab.stack.route53;
-  const route53 = new Route53Client({ endpoint, region, credentials: keys });
-  try {
+  return await withRoute53(lab, async (route53) => {
     const { HostedZone } = await route53.send(
       new CreateHostedZoneCommand({ Name: name, CallerReference: crypto.randomUUID() }),
     );
     return HostedZone?.Id?.replace('/hostedzone/', '') ?? '';
+  });
+}
+
+/** Puts a TXT record of another into the zone of the clusters. */
+export async function putForeignTxt(lab: E2eHarness, name: string, value: string): Promise<void> {
+  const ResourceRecordSet = { Name: name, Type: 'TXT' as const, TTL: 300, ResourceRecords: [{ Value: `"${value}"` }] };
+  const ChangeBatch = { Changes: [{ Action: 'UPSERT' as const, ResourceRecordSet }] };
+  await withRoute53(lab, (route53) =>
+    route53.send(new ChangeResourceRecordSetsCommand({ HostedZoneId: lab.zone.zoneId, ChangeBatch })),
+  );
+}
+
+async function withRoute53<T>(lab: E2eHarness, work: (route53: Route53Client) => Promise<T>): Promise<T> {
+  const { endpoint, region, credentials: keys } = lab.stack.route53;
+  const route53 = new Route53Client({ endpoint, region, credentials: keys });
+  try {
+    return await work(route53);
   } finally {
     route53.destroy();
   }

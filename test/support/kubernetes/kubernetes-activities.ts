@@ -4,6 +4,7 @@ import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
+import { ServedBundles } from '../../../src/kubernetes/objects/served-bundles.ts';
 import { runActivity } from '../temporal/run-activity.ts';
 import { bundleView } from '../workflows/cluster-views.ts';
 import { OPERATOR_NAMESPACE, type TestManagementCluster } from './management-cluster.ts';
@@ -14,12 +15,16 @@ export const clusterKey = ({ identity: { namespace, name } }: ClusterView) => ({
 export const requestKey = ({ identity: { namespace, name } }: ClusterView) => ({ namespace, name: `${name}-primary` });
 export const secretKey = ({ identity: { namespace } }: ClusterView) => ({ namespace, name: bundle.secretName });
 
+const PROJECTION = { managementCluster: 'hive' };
+
 export function kubernetesActivities(kubernetes: KubernetesApi, operatorNamespace = OPERATOR_NAMESPACE) {
   return createKubernetesActivities({
     kubernetes,
     settings: createOperatorSettings({ kubernetes, operatorNamespace }),
     caHost: async () => undefined,
     decommission: { policy: 'release', limitMs: 24 * 3_600_000 },
+    bundles: new ServedBundles(kubernetes, PROJECTION),
+    projection: PROJECTION,
   });
 }
 
@@ -29,7 +34,20 @@ export function useKubernetesActivities(managementCluster: () => TestManagementC
   return {
     activities,
     apply: (view: ClusterView, acts = activities()) =>
-      runActivity((input) => acts.applyCertificateRequest(input), { cluster: view, bundle }),
+      runActivity((input) => acts.applyCertificateRequest(input), {
+        cluster: view.identity,
+        bundleName: bundle.name,
+      }),
+    /** Hive, or a person, no longer asks for the bundle. */
+    dropBundles: async (view: ClusterView): Promise<void> => {
+      await managementCluster().admin.patch(CLUSTER_DEPLOYMENTS, clusterKey(view), [
+        { op: 'add', path: '/spec/certificateBundles', value: [] },
+      ]);
+    },
+    /** The finalizer holds it. */
+    beginDeletion: async (view: ClusterView): Promise<void> => {
+      await managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, clusterKey(view));
+    },
     getRequest: (view: ClusterView) => managementCluster().admin.get(CERTIFICATE_REQUESTS, requestKey(view)),
     getCluster: (view: ClusterView) => managementCluster().admin.get(CLUSTER_DEPLOYMENTS, clusterKey(view)),
   };

@@ -109,6 +109,8 @@ export async function createClusterDeployment(
       clusterName: name,
       installed: true,
       platform: { aws: { region: 'us-east-1', credentialsSecretRef: { name: 'aws' } } },
+      controlPlaneConfig: { servingCertificates: { default: 'primary' } },
+      ingress: [{ name: 'default', domain: `apps.${name}.example.com`, servingCertificate: 'primary' }],
       certificateBundles: [{ name: 'primary', generate: true, certificateSecretRef: { name: 'primary-cert' } }],
     },
   });

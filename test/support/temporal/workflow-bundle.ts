@@ -11,6 +11,7 @@ import { BUNDLER_OPTIONS, WORKFLOWS_PATH } from '../../../src/worker/workflow-co
 const SOURCES = {
   workflows: WORKFLOWS_PATH,
   'recording-workflows': fileURLToPath(new URL('../controller/recording-workflows.ts', import.meta.url)),
+  'forging-workflow': fileURLToPath(new URL('./forging-workflow.ts', import.meta.url)),
 } as const;
 
 export type BundleName = keyof typeof SOURCES;

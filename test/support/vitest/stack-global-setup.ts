@@ -24,7 +24,7 @@ declare module 'vitest' {
 }
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const removeBundles = await provideBundles(project, ['workflows', 'recording-workflows']);
+  const removeBundles = await provideBundles(project, ['workflows', 'recording-workflows', 'forging-workflow']);
   try {
     const stopStack = await provideStack(project);
     return async () => {

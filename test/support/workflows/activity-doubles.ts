@@ -24,6 +24,7 @@ export class ActivityDoubles {
   readonly calls: ActivityCall[] = [];
   readonly reports: StatusReport[] = [];
   readonly published = new Set<string>();
+  /** By name, `<bundle>-cert` as in `bundleView`. */
   readonly secrets = new Map<string, SecretObservation>();
   readonly issued: CertificateFacts[] = [];
   lifetimeDays = 90;
@@ -54,14 +55,14 @@ export class ActivityDoubles {
   /** The functions to register with a worker. */
   activities(): Activities {
     const usual: Activities = {
-      applyCertificateRequest: async ({ cluster, bundle }) => ({
+      applyCertificateRequest: async ({ cluster, bundleName }) => ({
         request: {
-          namespace: cluster.identity.namespace,
-          name: `${cluster.identity.name}-${bundle.name}`,
+          namespace: cluster.namespace,
+          name: `${cluster.name}-${bundleName}`,
           uid: 'request-uid',
         },
         ...(this.renewBeforeDays === undefined ? {} : { renewBeforeDays: this.renewBeforeDays }),
-        secret: this.secrets.get(bundle.secretName) ?? { kind: 'missing' },
+        secret: this.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
         caHost: this.caHost,
         ...(this.caChangeAllowed && { caChangeAllowed: this.caChangeAllowed }),
         ...(this.issuedByCaHost && { issuedByCaHost: this.issuedByCaHost }),
@@ -88,7 +89,12 @@ export class ActivityDoubles {
       withdrawTxtRecords: async ({ records }) => {
         for (const record of records) this.published.delete(recordKey(record));
       },
-      verifyPropagation: async () => ({ seenBy: ['resolver.test'] }),
+      verifyPropagation: async ({ ownershipOf }) => {
+        const seenBy = ['resolver.test'];
+        if (ownershipOf === undefined) return { seenBy };
+        const verifiedAt = new Date(await this.#now()).toISOString();
+        return { seenBy, ownershipProof: { verifiedAt, seal: ownershipOf.join() } };
+      },
       answerChallenges: async () => undefined,
       finalizeOrder: async ({ orderUrl }) => ({ certificateUrl: `${orderUrl}/certificate` }),
       installCertificate: async ({ dnsNames, secretName, returnReplaced }) => {

@@ -11,11 +11,12 @@ import { fetchRenewalInfo } from '../../../src/acme/renewal-info.ts';
 import { createSession } from '../../../src/acme/session.ts';
 import { AcmeTransport, type TransportResponse } from '../../../src/acme/transport.ts';
 import { parseAcmeUrl } from '../../../src/acme/url.ts';
-import type { PlaceOrderInput } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { IssuanceContext } from '../../../src/issuance/context.ts';
 import { placeOrder } from '../../../src/issuance/place-order.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
+import { ASKED_FOR } from '../../support/acme/harness.ts';
+import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 
 /** A bound in time as well: fast-check stops after it, whatever the machine's speed. */
@@ -142,6 +143,7 @@ describe('an authorization', () => {
   const headers = { 'replay-nonce': 'abc', location: `${BASE}/orders/1` };
   const context = {
     settings: { keyType: 'p-256' },
+    ...ASKED_FOR,
     attempt: 1,
     signal: new AbortController().signal,
     recorded: undefined,
@@ -152,7 +154,7 @@ describe('an authorization', () => {
     const challenges = [{ type: 'dns-01', url: `${BASE}/challenge`, status: 'pending', token: 'abc' }];
     const authorized = { status: 200, headers, data: { identifier, status: 'pending', challenges } };
     const ca = clientOf([nonce, { status: 201, headers, data: VALID_ORDER }, authorized]);
-    return placeOrder({ ...context, ca }, { dnsNames: ['a.example.com'] } as PlaceOrderInput);
+    return placeOrder({ ...context, ca }, { ...ANY_BUNDLE, dnsNames: ['a.example.com'] });
   };
 
   test('for an ordered name gives the name of a TXT record', async () => {

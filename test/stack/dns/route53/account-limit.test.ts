@@ -4,6 +4,7 @@ import type { ZoneTarget } from '../../../../src/clusters/zone-target.ts';
 import { CertmanError } from '../../../../src/failures/failure.ts';
 import { record, SINCE, signal, useRoute53 } from '../../../support/dns/route53-harness.ts';
 import { zoneTarget } from '../../../support/dns/route53-proxy.ts';
+import { SEALED, sealedInput } from '../../../support/dns/sealed-records.ts';
 import { failureOf, runActivity } from '../../../support/temporal/run-activity.ts';
 
 const lab = useRoute53();
@@ -50,11 +51,11 @@ describe('an AWS account at its rate limit', () => {
   it('publishes in all zones with one change each, when each comes back at its turn', async () => {
     lab.proxy.rewrite = (body) => body.replaceAll('INSYNC', 'PENDING');
     const dns = lab.provider({}, { requestsPerSecond: 20 });
-    const activities = createDnsActivities(dns);
+    const activities = createDnsActivities(dns, SEALED);
     const clusters = await clustersWithZones(60, 'AKIAONE');
     const published = async (zone: ZoneTarget): Promise<string> => {
       for (let attempt = 1; ; attempt++) {
-        const input = { zone, records: recordsOf(zone) };
+        const input = sealedInput(zone, recordsOf(zone));
         const running = runActivity((given: typeof input) => activities.publishTxtRecords(given), input, { attempt });
         const { code, retryDelayMs = 0 } = await failureOf(running);
         if (code !== 'dns/queued') return code;

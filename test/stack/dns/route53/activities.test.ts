@@ -2,19 +2,26 @@ import { describe, expect, it } from 'vitest';
 import { createDnsActivities } from '../../../../activities/dns.ts';
 import type { PlatformProvider } from '../../../../src/dns/registry.ts';
 import { record, useRoute53 } from '../../../support/dns/route53-harness.ts';
+import { SEALED, SEALS, sealedInput } from '../../../support/dns/sealed-records.ts';
 import { failureOf, runActivity } from '../../../support/temporal/run-activity.ts';
 
 const lab = useRoute53();
 
-const input = () => ({ zone: lab.here(), records: [record(lab.zoneName)] });
+const input = () => sealedInput(lab.here(), [record(lab.zoneName)]);
 type Input = ReturnType<typeof input>;
-const publishing = (dns: PlatformProvider) => (given: Input) => createDnsActivities(dns).publishTxtRecords(given);
-const withdrawing = (dns: PlatformProvider) => (given: Input) => createDnsActivities(dns).withdrawTxtRecords(given);
+const publishing = (dns: PlatformProvider) => (given: Input) =>
+  createDnsActivities(dns, SEALED).publishTxtRecords(given);
+const withdrawing = (dns: PlatformProvider) => (given: Input) =>
+  createDnsActivities(dns, SEALED).withdrawTxtRecords(given);
 
 describe('the activities', () => {
   it('publish, say where, and withdraw', async () => {
     const dns = lab.provider();
-    expect(await runActivity(publishing(dns), input())).toEqual({ zoneId: lab.zoneId, nameServers: [] });
+    expect(await runActivity(publishing(dns), input())).toEqual({
+      zoneId: lab.zoneId,
+      nameServers: [],
+      seal: expect.any(String),
+    });
     await runActivity(withdrawing(dns), input());
     expect(await lab.moto.txtSets(lab.zoneId)).toEqual({});
   });
@@ -34,7 +41,7 @@ describe('the activities', () => {
     lab.proxy.requests.length = 0;
     await new Promise((resolve) => setTimeout(resolve, failure.retryDelayMs));
     const published = await runActivity(publishTxtRecords, input(), { attempt: 2, heartbeatDetails: details });
-    expect(published).toEqual({ zoneId: lab.zoneId, nameServers: [] });
+    expect(published).toEqual({ zoneId: lab.zoneId, nameServers: [], seal: expect.any(String) });
     expect(lab.proxy.counts()).toEqual({ GetChange: 1 });
   });
 
@@ -44,7 +51,9 @@ describe('the activities', () => {
     const first = await failureOf(runActivity(publishTxtRecords, input()));
     expect(first).toMatchObject({ code: 'dns/credentialsMissing' });
     expect(first).not.toHaveProperty('outcomeUnknown');
-    const heartbeatDetails = { zoneId: lab.zoneId, nameServers: [], change: 'C1' };
+    const { cluster, zone } = input();
+    const seal = SEALS.seal(cluster, { of: 'nameServers', zoneName: zone.zoneName, nameServers: [] });
+    const heartbeatDetails = { zoneId: lab.zoneId, nameServers: [], change: 'C1', seal };
     const sent = { code: 'dns/credentialsMissing', message: first.message, remedy: first.remedy, outcomeUnknown: true };
     expect(await failureOf(runActivity(publishTxtRecords, input(), { heartbeatDetails }))).toMatchObject(sent);
     // The worker of the first attempt may have died between the change and the heartbeat.

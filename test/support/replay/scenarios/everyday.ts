@@ -134,6 +134,20 @@ export const EVERYDAY: readonly HistoryScenario[] = [
     },
   },
   {
+    name: 'bundle-removed-then-deleted',
+    run: async (context) => {
+      const [stays, goes] = [bundleView('stays', 'a.example.com'), bundleView('goes', 'b.example.com')];
+      const view = clusterView({ bundles: [stays, goes] });
+      const handle = await startCluster(context, view);
+      await waitForStatus(context, view, 'both ready', bothReady);
+      await handle.signal(clusterObserved, { ...view, bundles: [stays] });
+      await waitForStatus(context, view, 'one gone', ({ bundles }) => bundles['goes'] === undefined);
+      await handle.signal(clusterObserved, { ...view, bundles: [stays], deleting: true });
+      await handle.result();
+      return [idOf(view)];
+    },
+  },
+  {
     name: 'api-server-unavailable',
     run: async (context) => {
       const view = clusterView();

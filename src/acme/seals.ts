@@ -1,0 +1,85 @@
+/**
+ * Seals: what one activity hands to a later one through Temporal, which many can write to, is vouched for by a MAC. Its
+ * key comes from the account key, so every worker of the account has it, and nothing is stored or read for it.
+ */
+import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
+import { joinSeal, splitSeal } from '../contract/sealed-url.ts';
+
+/** What is sealed, with the values that the seal covers. */
+export type Sealed =
+  /** An order that was placed for the bundle. */
+  | { readonly of: 'order'; readonly bundleName: string; readonly url: string }
+  /** A challenge of such an order. */
+  | { readonly of: 'challenge'; readonly orderUrl: string; readonly authorizationUrl: string; readonly url: string }
+  /** A TXT record that proves control of a name to the CA. */
+  | { readonly of: 'record'; readonly name: string; readonly value: string }
+  /** The servers of a zone that the object names. */
+  | { readonly of: 'nameServers'; readonly zoneName: string; readonly nameServers: readonly string[] }
+  /** The ownership records of these names were visible in public. `verifiedAt`: RFC 3339. */
+  | { readonly of: 'ownership'; readonly dnsNames: readonly string[]; readonly verifiedAt: string }
+  /** A certificate that was, or is, in the bundle's Secret; `source`: its URL at the CA, or its leaf. */
+  | {
+      readonly of: 'certificate';
+      readonly bundleName: string;
+      readonly serialNumber: string;
+      readonly source: string;
+    };
+
+/** Whose it is. */
+type Owner = Pick<ClusterIdentity, 'managementCluster' | 'namespace' | 'name' | 'uid'>;
+
+/** Seals and verifies under one account. A seal is for one object, by its uid. */
+export class Seals {
+  readonly #key: Buffer;
+
+  constructor(accountKey: KeyObject) {
+    const secret = accountKey.export({ type: 'pkcs8', format: 'der' });
+    this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'certman seals', 32));
+  }
+
+  /** @returns base64url. */
+  seal(owner: Owner, sealed: Sealed): string {
+    return this.#mac(owner, sealed).toString('base64url');
+  }
+
+  verify(owner: Owner, sealed: Sealed, seal: string | undefined): boolean {
+    if (typeof seal !== 'string') return false;
+    const [given, expected] = [Buffer.from(seal, 'base64url'), this.#mac(owner, sealed)];
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  }
+
+  /** The URL of an order with its seal. */
+  sealOrder(owner: Owner, bundleName: string, url: string): string {
+    return joinSeal(url, this.seal(owner, { of: 'order', bundleName, url }));
+  }
+
+  /** The URL of an order that {@link sealOrder} sealed for this bundle; undefined for any other. */
+  openOrder(owner: Owner, bundleName: string, sealed: string): string | undefined {
+    const { url, seal } = splitSeal(sealed);
+    return this.verify(owner, { of: 'order', bundleName, url }, seal) ? url : undefined;
+  }
+
+  #mac({ managementCluster, namespace, name, uid }: Owner, sealed: Sealed): Buffer {
+    const text = JSON.stringify([managementCluster, namespace, name, uid, valuesOf(sealed)]);
+    return createHmac('sha256', this.#key).update(text).digest();
+  }
+}
+
+/** In a fixed order. */
+function valuesOf(sealed: Sealed): readonly unknown[] {
+  switch (sealed.of) {
+    case 'order':
+      return [sealed.of, sealed.bundleName, sealed.url];
+    case 'challenge':
+      return [sealed.of, sealed.orderUrl, sealed.authorizationUrl, sealed.url];
+    case 'record':
+      return [sealed.of, sealed.name, sealed.value];
+    case 'nameServers':
+      return [sealed.of, sealed.zoneName, sealed.nameServers];
+    case 'ownership':
+      return [sealed.of, sealed.verifiedAt, [...sealed.dnsNames].sort()];
+    case 'certificate':
+      return [sealed.of, sealed.bundleName, sealed.serialNumber, sealed.source];
+  }
+}
