@@ -65,11 +65,14 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
     removeBundle: wrapActivity(async (input) => ({
       removed: await deleteBundleObjects(kubernetes(), projection, input),
     })),
-    removeFinalizer: wrapActivity((cluster, leftovers = []) =>
-      releasePrimaryObject(kubernetes(), cluster, leftovers, eventRecorder(), (found) =>
+    removeFinalizer: wrapActivity(async (cluster, leftovers = []) => {
+      const outcome = await releasePrimaryObject(kubernetes(), cluster, leftovers, eventRecorder(), (found) =>
         requireReleasable(viewOf(found, cluster, projection)),
-      ),
-    ),
+      );
+      // Counted by the interceptor of the metrics.
+      if (outcome === 'kept') Context.current().log.warn('The finalizer is kept: the object is not being deleted');
+      return outcome;
+    }),
     decommissionRules: wrapActivity(() => Promise.resolve(decommission)),
   };
 }

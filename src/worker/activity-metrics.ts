@@ -1,7 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import type { Activities, RequestObservation } from '../contract/activities.ts';
+import type { Activities, FinalizerOutcome, RequestObservation } from '../contract/activities.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
 type ReportStatusInput = Parameters<Activities['reportStatus']>[0];
@@ -36,7 +36,7 @@ export function createActivityMetricsInterceptor(
         try {
           const result = await next(input);
           observe(true);
-          if (activity === 'removeFinalizer' && result !== 'kept') recordDecommission(metrics, input.args[1]);
+          if (activity === 'removeFinalizer') recordFinalizer(metrics, result as FinalizerOutcome, input.args[1]);
           if (activity === 'applyCertificateRequest') recordObjectWrite(metrics, result as RequestObservation);
           return result;
         } catch (error) {
@@ -77,6 +77,10 @@ function recordIssuance(metrics: Metrics, onIssued: () => void, { report }: Repo
 }
 
 /** @param failures what the workflow gave up. */
-function recordDecommission(metrics: Metrics, failures: unknown): void {
+function recordFinalizer(metrics: Metrics, outcome: FinalizerOutcome, failures: unknown): void {
+  if (outcome === 'kept') {
+    metrics.activityFailures.inc({ activity: 'removeFinalizer', code: 'kubernetes/notAskedFor' });
+    return;
+  }
   metrics.decommissions.inc({ outcome: Array.isArray(failures) && failures.length > 0 ? 'incomplete' : 'complete' });
 }

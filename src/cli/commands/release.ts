@@ -51,7 +51,7 @@ export function formatReleased(cluster: string, released: ReleaseResult): string
 function describeOutcome({ of, bundleNames, finalizer }: ReleaseResult): string {
   if (of === 'bundles') return `released ${bundleNames.length === 1 ? 'bundle' : 'bundles'} ${bundleNames.join(', ')}`;
   if (finalizer === 'absent') return 'the finalizer was absent already';
-  if (finalizer === 'kept') return 'the CertificateRequest is not being deleted and keeps its finalizer';
+  if (finalizer === 'kept') return 'the object is not being deleted and keeps its finalizer';
   return 'the finalizer is released';
 }
 

@@ -43,11 +43,12 @@ export async function readBundleOwner(
   const clusterExists = view !== undefined;
 
   const isOwnRequest = (request: ObjectMeta): boolean => {
-    if (standalone) return request.uid === cluster.uid;
+    // By the name, too: under another, a living object is not found, and passes for one that is gone.
+    if (standalone) return request.uid === cluster.uid && name === cluster.name;
     const { kind } = requestOwnershipOf(request, cluster);
     // No ClusterDeployment owns it: certman-operator's, or its owner reference was removed.
     if (kind === 'orphaned') return clusterExists && name === defaultName;
-    return kind === 'owned';
+    return kind === 'owned' && isOwnedBy(request, [cluster.uid], cluster.name);
   };
   const request = found !== undefined && isOwnRequest(found.metadata) ? found : undefined;
   const succeeded = found !== undefined && request === undefined;

@@ -134,7 +134,7 @@ export class ServedBundles implements BundleChecks {
     if (isStandalone(cluster)) return undefined;
     const { namespace, name: clusterName, uid } = cluster;
     const all = await listCertificateRequests(this.#kubernetes, namespace);
-    const [first, ...others] = all.filter(({ owner }) => owner?.uid === uid);
+    const [first, ...others] = all.filter(({ owner }) => owner?.uid === uid && owner.name === clusterName);
     if (first === undefined) return undefined;
     const { zoneName, platform } = first;
     const dnsNames = [first, ...others].flatMap((request) => request.dnsNames);

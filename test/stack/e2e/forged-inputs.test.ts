@@ -176,6 +176,14 @@ const FORGED: readonly (readonly [what: string, forge: () => Promise<unknown>])[
     },
   ],
   [
+    'the withdrawal of a TXT record of a living cluster under another name',
+    () => {
+      const cluster = { ...victim.identity, name: 'gone' };
+      const records = ownershipRecords(victim.dnsNames, VALUE);
+      return forger.run('withdrawTxtRecords', { cluster, zone: zoneOf(victim, { clusterName: 'gone' }), records });
+    },
+  ],
+  [
     'a propagation check by chosen servers',
     () => {
       return forger.run('verifyPropagation', {
@@ -270,6 +278,21 @@ test('of a cluster that is gone, nothing of others is revoked or removed', async
     {
       cluster: { ...madeUp(web), name: 'w' },
       bundleName: 'eb',
+      secretName: web.secretName,
+      requestName: web.name,
+      ...uidOf(web),
+    },
+    // The living objects under other names, by which they are not found.
+    {
+      cluster: { ...victim.identity, name: 'gone' },
+      bundleName: 'x',
+      secretName: victim.secretName,
+      requestName: victim.requestName,
+      ...uidOf(victim),
+    },
+    {
+      cluster: { ...web.identity, name: 'gone' },
+      bundleName: web.name,
       secretName: web.secretName,
       requestName: web.name,
       ...uidOf(web),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { splitSeal } from '../../../src/contract/sealed-url.ts';
+import { standaloneClusterOf } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
 import { isRequestFor, useIssuance } from '../../support/acme/use-issuance.ts';
 import { failureOf } from '../../support/temporal/run-activity.ts';
@@ -52,6 +53,22 @@ describe('finalizing', () => {
     const input = issuance().finalizeInput(await issuance().placeOrder());
     const failure = await failureOf(runAcmeActivity(issuance().activities, 'finalizeOrder', input, { once: true }));
     expect(failure).toMatchObject({ code: 'acme/pending', retry: 'transient' });
+  });
+
+  it('needs of a standalone request the proof of its names, before the CA is asked', async () => {
+    const { activities, dnsNames, request } = issuance();
+    const cluster = standaloneClusterOf(request);
+    const ownershipProof = await issuance().ownershipProof(cluster, dnsNames);
+    const { orderUrl } = await runAcmeActivity(activities, 'placeOrder', { dnsNames, cluster, ownershipProof });
+    const input = { cluster, orderUrl, dnsNames, request };
+    const others = await issuance().ownershipProof({ ...cluster, uid: 'another' }, dnsNames);
+    for (const proof of [undefined, others]) {
+      const refused = runAcmeActivity(activities, 'finalizeOrder', { ...input, ownershipProof: proof });
+      expect((await failureOf(refused)).code).toBe('kubernetes/notAskedFor');
+    }
+    expect(issuance().requestCounts()['finalize']).toBe(0);
+    const pending = runAcmeActivity(activities, 'finalizeOrder', { ...input, ownershipProof }, { once: true });
+    expect((await failureOf(pending)).code).toBe('acme/pending');
   });
 
   it('an order that the CA no longer has fails', async () => {

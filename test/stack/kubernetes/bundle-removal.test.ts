@@ -93,24 +93,40 @@ describe('removeBundle', () => {
   });
 
   describe('of a request that is not named after its cluster', () => {
-    const removeForeign = (view: ClusterView) =>
+    const uid = crypto.randomUUID();
+    const owner = { apiVersion: 'hive.openshift.io/v1', kind: 'ClusterDeployment', name: 'gone', uid };
+    /** The owner of the request is another cluster, which is gone. */
+    const withOrphan = async () => {
+      const view = await withEverything();
+      await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
+        { op: 'replace', path: '/metadata/ownerReferences', value: [owner] },
+      ]);
+      return view;
+    };
+    const removeForeign = (view: ClusterView, identity: Partial<ClusterView['identity']> = { name: 'gone', uid }) =>
       runActivity((input) => activities().removeBundle(input), {
-        cluster: { ...view.identity, name: 'gone' },
+        cluster: { ...view.identity, ...identity },
         bundleName: 'CertificateRequest c1-primary',
         secretName: bundle.secretName,
         requestName: 'c1-primary',
       });
 
     test('removes that request, its Secret and its staging Secret', async () => {
-      const view = await withEverything();
+      const view = await withOrphan();
       const { removed } = await removeForeign(view);
       expect(removed).toHaveLength(3);
       expect(await getRequest(view)).toBeUndefined();
       expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeUndefined();
     });
 
-    test('leaves it once it is orphaned', async () => {
+    test('leaves that of a cluster that is there under another name', async () => {
       const view = await withEverything();
+      expect(await removeForeign(view, { name: 'gone' })).toEqual({ removed: [] });
+      expect(await getRequest(view)).toBeDefined();
+    });
+
+    test('leaves it once it has no owner', async () => {
+      const view = await withOrphan();
       await managementCluster().admin.patch(CERTIFICATE_REQUESTS, requestKey(view), [
         { op: 'remove', path: '/metadata/ownerReferences' },
       ]);

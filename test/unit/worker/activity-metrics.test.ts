@@ -142,10 +142,14 @@ describe('deleted clusters', () => {
     expect(text).toContain(counted('incomplete'));
   });
 
-  it('are not counted for a request that is not being deleted and keeps its finalizer', async () => {
+  it('are not counted for an object that is not being deleted and keeps its finalizer, but as a refusal', async () => {
     const { run, read } = setUp();
     await run('removeFinalizer', [cluster, []], () => Promise.resolve('kept'));
-    expect(await read()).toContain('certman_decommissions_total{outcome="complete"} 0');
+    const text = await read();
+    expect(text).toContain('certman_decommissions_total{outcome="complete"} 0');
+    expect(text).toContain(
+      'certman_activity_failures_total{activity="removeFinalizer",code="kubernetes/notAskedFor"} 1',
+    );
   });
 
   it('are not counted before their finalizer is removed', async () => {

@@ -10,10 +10,7 @@ describe('what "certman release" prints', () => {
   test.each([
     [{ of: 'cluster', bundleNames: ['primary'], finalizer: 'released' }, 'the finalizer is released'],
     [{ of: 'cluster', bundleNames: ['primary'], finalizer: 'absent' }, 'the finalizer was absent already'],
-    [
-      { of: 'cluster', bundleNames: [], finalizer: 'kept' },
-      'the CertificateRequest is not being deleted and keeps its finalizer',
-    ],
+    [{ of: 'cluster', bundleNames: [], finalizer: 'kept' }, 'the object is not being deleted and keeps its finalizer'],
     [{ of: 'bundles', bundleNames: ['one'] }, 'released bundle one'],
     [{ of: 'bundles', bundleNames: ['one', 'two'] }, 'released bundles one, two'],
   ] as const)('of %j', (released, done) => {
