@@ -20,7 +20,7 @@ const TURN_MARGIN_MS = 1_000;
 export interface LimitedOrder {
   /** A renewal, which the CA exempts from the limit: it waits for no turn. */
   readonly exempt: boolean;
-  /** When the order was told that its turn is (epoch milliseconds). */
+  /** The order's turn (epoch milliseconds). */
   readonly turn?: number | undefined;
 }
 
@@ -42,7 +42,7 @@ export class NewOrderLimit {
   #pause: Refusal | undefined;
   #refusal: Refusal | undefined;
   #limit = { burst: 1, intervalMs: NEW_ORDERS_PER_ACCOUNT.intervalMs };
-  /** Theoretical arrival: the first instant that is nobody's turn. */
+  /** Theoretical arrival: the first instant that is no order's turn. */
   #free: number | undefined;
 
   /**

@@ -31,7 +31,7 @@ export interface NewOrder {
   readonly replaces?: string | undefined;
   /** Renews a certificate for the same names, which limits of the account exempt, as they do what it replaces. */
   readonly renewal?: boolean | undefined;
-  /** When the order was told that its turn is (epoch milliseconds). */
+  /** The order's turn (epoch milliseconds). */
   readonly turn?: number | undefined;
 }
 

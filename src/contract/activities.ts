@@ -50,7 +50,7 @@ export interface PlacedOrder {
   readonly challenges: readonly PendingChallenge[];
 }
 
-/** The instant that an earlier attempt was told to wait for (RFC 3339), and by which limit. */
+/** The instant that an earlier attempt had to wait for (RFC 3339), and by which limit. */
 export interface OrderTurn {
   readonly code: 'rateLimit/newOrders' | 'rateLimit/namespace';
   readonly at: string;

@@ -19,10 +19,10 @@ export class StandaloneOrders {
 
   /**
    * Call before an order that the CA counts.
-   * @param turn that an earlier attempt was told. @throws CertmanError `rateLimit/namespace` with the order's turn.
+   * @param turn of an earlier attempt. @throws CertmanError `rateLimit/namespace` with the order's turn.
    */
   admit(namespace: string, turn: OrderTurn | undefined, now = Date.now()): void {
-    // To be told the other one, it was admitted here.
+    // It waits for the account's turn, and was admitted here before.
     if (turn?.code === 'rateLimit/newOrders') return;
     const at = turn === undefined ? this.#limiter.reserve(namespace, now) : Date.parse(turn.at);
     if (at <= now) return;

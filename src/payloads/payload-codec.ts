@@ -40,7 +40,7 @@ export class EncryptionCodec implements PayloadCodec {
       code: 'temporal/payloadRefused',
       message: `A payload of Temporal was refused: it is not encrypted (its encoding is ${encodingOf(payload)}), and CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS is true.`,
       remedy:
-        'If it is from before the encryption, or of your own, set CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS=false until it has been processed. If not, somebody else can write to this Temporal namespace.',
+        'If it is from before the encryption, or of your own, set CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS=false until it has been processed. If not, another client can write to this Temporal namespace.',
     });
   }
 

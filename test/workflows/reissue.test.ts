@@ -183,7 +183,7 @@ test('a revoked certificate is replaced; a revocation of a replaced one is ignor
 });
 
 test.each(['it is not due', 'it is revoked', 'its Secret is missing', 'an operator asks'])(
-  'a change of the CA that nobody has allowed replaces and orders nothing: %s',
+  'a change of the CA that is not allowed replaces and orders nothing: %s',
   async (situation) => {
     await withHarness(async (harness) => {
       const view = await begun(harness);

@@ -22,7 +22,7 @@ export function codecServerCommand(): Command {
   return new Command('codec-server')
     .summary('decrypt payloads for the Temporal Web UI and the temporal CLI')
     .description(
-      "Serves Temporal's codec server protocol (POST /decode, /encode) with the keys of CERTMAN_PAYLOAD_KEYS, until interrupted. Whoever reaches it can read everything that certman has encrypted.",
+      "Serves Temporal's codec server protocol (POST /decode, /encode) with the keys of CERTMAN_PAYLOAD_KEYS, until interrupted. A client that reaches it can read everything that certman has encrypted.",
     )
     .option('--listen <address>', 'host:port to listen on; other than loopback needs --token-file', DEFAULT_ADDRESS)
     .option(

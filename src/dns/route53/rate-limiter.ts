@@ -31,7 +31,7 @@ export class Route53RateLimiter {
   #theoreticalArrival: number | undefined;
   #pausedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** The last instant that a refused caller was told. */
+  /** The last instant given to a refused caller. */
   #told = 0;
   #granted = 0;
 
@@ -94,7 +94,7 @@ export class Route53RateLimiter {
     return Math.max(this.#pausedUntil, allowedAt(this.#theoreticalArrival, this.#limit, now));
   }
 
-  /** Each is told another instant, so that they do not come back together. */
+  /** Each gets another instant, so that they do not come back together. */
   #refusal(): CertmanError {
     const now = performance.now();
     const { intervalMs } = this.#limit;

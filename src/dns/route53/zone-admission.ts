@@ -6,10 +6,10 @@ import { queued, type Route53RateLimiter } from './rate-limiter.ts';
  */
 const MAX_IN_FLIGHT_SECONDS = 20;
 
-/** A zone whose change nobody asked for any more stops to count after this: another worker may have seen it INSYNC. */
+/** A zone whose change is asked for no more stops to count after this: another worker may have seen it INSYNC. */
 const IN_FLIGHT_MS = 90_000;
 
-/** A zone that does not come back within this of the instant that it was told loses its place. */
+/** A zone that does not come back within this of its instant loses its place. */
 const GRACE_MS = 60_000;
 
 const MIN_WAIT_MS = 1_000;
@@ -22,7 +22,7 @@ const REQUESTS_PER_ORDER = 3.5;
 /** A pause of admissions is no cost of an order. */
 const MAX_SAMPLE = 50;
 const SMOOTHING = 0.01;
-/** They are told to come a little early: a short wait more costs less than a turn that nobody uses. */
+/** They come a little early: a short wait more costs less than an unused turn. */
 const EARLINESS = 0.9;
 
 interface Place {
@@ -40,7 +40,7 @@ interface InFlight {
 
 /**
  * Decides which zones of an AWS account may begin a change: a bounded number at once, the longest waiting first, and
- * none while requests of begun orders wait. All others are told when to come again, and wait outside of the worker.
+ * none while requests of begun orders wait. All others get the instant to come again, and wait outside of the worker.
  * Orders that share a zone share its change, and need no place of their own.
  */
 export class ZoneAdmission {

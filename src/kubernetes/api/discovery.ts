@@ -15,7 +15,7 @@ const resourcesSchema = z.object({
 });
 
 /**
- * Tells the 404 of a list, which is the same text for an unknown kind as for a request that went astray.
+ * Explains the 404 of a list, which is the same text for an unknown kind as for a request that went astray.
  * @param error what the list failed with. @throws CertmanError `kubernetes/notFound` when the API server's own discovery
  * does not have the kind, else `error`.
  */

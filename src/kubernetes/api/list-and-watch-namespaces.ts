@@ -77,7 +77,7 @@ async function* watchAll(
   const positions = new Map(from);
   const nextOf = async (stream: NamespaceStream) => ({ stream, event: (await stream.events.next()).value });
   const pending = new Map(streams.map((stream) => [stream, nextOf(stream)]));
-  // One that is rejected after the end of the round has nobody who awaits it.
+  // One that is rejected after the end of the round is awaited by no caller.
   for (const next of pending.values()) next.catch(() => undefined);
   for (;;) {
     const { stream, event } = await Promise.race(pending.values());

@@ -21,7 +21,7 @@ export function notAskedFor(cluster: ClusterRef, why: string): CertmanError {
     code: 'kubernetes/notAskedFor',
     message: `Refused: ${oneLine(describeObject(primaryResource(cluster), cluster), 600)} (uid ${oneLine(String(cluster.uid), 64)}) does not ask for it. ${why}`,
     remedy:
-      'It was changed just now, and certman continues by itself; or somebody other than certman has started a workflow or an activity.',
+      'It was changed just now, and certman continues by itself; or a client other than certman has started a workflow or an activity.',
   });
 }
 

@@ -84,7 +84,7 @@ test('a failed workflow task, a terminated workflow, a running issuance', async 
     ({ events }) => events?.some((event) => event.workflowTaskFailedEventAttributes) === true,
   );
   await unknown.terminate();
-  await workflow.start('certificateIssuance', { taskQueue: 'nobody', workflowId: 'issue/for-ever' });
+  await workflow.start('certificateIssuance', { taskQueue: 'unpolled', workflowId: 'issue/for-ever' });
   await eventually(
     'all three are found',
     () => workflowFindings(lab()),

@@ -36,7 +36,7 @@ async function clientThrough(fates: Partial<Interceptor> = {}) {
 const ALREADY_EXISTS = 6;
 
 /** Nobody polls this queue: the workflow waits until it is terminated. */
-const parked = (workflowId: string) => ({ taskQueue: 'nobody', workflowId });
+const parked = (workflowId: string) => ({ taskQueue: 'unpolled', workflowId });
 
 describe('a relay in front of Temporal', () => {
   test('forwards responses and errors unchanged', async () => {

@@ -50,7 +50,7 @@ function secret(type: string, metadata: object = {}, data: object = type === TLS
 const refusal = (attempt: Promise<unknown>) => attempt.then(() => 'it was done').catch(String);
 const isByPolicy = (answer: string) => answer.includes('ValidatingAdmissionPolicy');
 
-/** As somebody else has made it. */
+/** As another client has made it. */
 async function existing(object: KubernetesObject): Promise<ObjectKey> {
   const created = await admin().create(SECRETS, object);
   if (created === undefined) throw new Error(`Secret ${object.metadata.name} exists`);

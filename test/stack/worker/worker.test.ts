@@ -125,7 +125,7 @@ describe('a worker', () => {
       try {
         const watch = await client.workflow.start('managementClusterWatch', {
           workflowId: watchWorkflowId(name),
-          taskQueue: 'nobody',
+          taskQueue: 'unpolled',
           memo: { [CLUSTER_UID_MEMO]: 'another-uid' },
         });
         if (state === 'terminated') await watch.terminate();

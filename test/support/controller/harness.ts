@@ -133,7 +133,7 @@ async function startController(
   const ownConnection =
     temporalAddress === undefined
       ? undefined
-      : // Uncompressed, a frontend can tell by the message whom a signal is for.
+      : // Uncompressed, a frontend can read from the message which workflow a signal is for.
         await NativeConnection.connect({ address: temporalAddress, grpcCompression: { codec: 'none' } });
   const connection = ownConnection ?? env.nativeConnection;
   const controllerClient = new Client({ connection });

@@ -1,4 +1,4 @@
-/** Somebody who can write to the Temporal namespace, and to nothing else. */
+/** A client that can write to the Temporal namespace, and to nothing else. */
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';

@@ -40,7 +40,7 @@ export interface OnboardingResult {
   readonly lastIssuedDays: number;
   /** When it would have at best, by the CA's limit. */
   readonly optimumDays: number;
-  /** 95th percentile of the seconds between the first instant that a cluster was told and that of its certificate. */
+  /** 95th percentile of the seconds between the first instant that a cluster got and that of its certificate. */
   readonly promiseErrorP95: number;
   /** The most attempts within one minute, once the limit is reached. */
   readonly attemptsPerMinute: number;

@@ -1,4 +1,4 @@
-/** Workflow code of somebody who can write to the Temporal namespace: runs any activity of certman's workers. */
+/** Workflow code of a client that can write to the Temporal namespace: runs any activity of certman's workers. */
 import { type ActivityFunction, proxyActivities } from '@temporalio/workflow';
 
 export interface ForgedActivity {

@@ -16,7 +16,7 @@ function refusal(status: number, retryAfter: number, detail: string, now = NOW) 
 
 const ACCOUNT_LIMIT = 'too many new orders (300) from this account in the last 3h0m0s, retry after x';
 
-/** Seconds after NOW at which an order is told that it may be placed; 0: now. */
+/** Seconds after NOW at which an order may be placed; 0: now. */
 function waitOf(ask: () => unknown): number {
   let error: unknown;
   try {
@@ -34,7 +34,7 @@ function refused(limit = new NewOrderLimit(), retryAfter = 30, detail = ACCOUNT_
 }
 
 describe('after a refusal by the limit of the account', () => {
-  test('each order is told a turn of its own, as far apart as the limit refills', () => {
+  test('each order gets a turn of its own, as far apart as the limit refills', () => {
     const { limit, error, wait } = refused();
     expect(error).toMatchObject({ code: 'rateLimit/newOrders' });
     const waits = [1, 2, 3].map(() => waitOf(() => limit.admit(CA, NEW, NOW)));
@@ -62,7 +62,7 @@ describe('after a refusal by the limit of the account', () => {
     const other = waitOf(() => limit.admit(CA, NEW, NOW));
     const error = limit.onRefused(refusal(429, 20, ACCOUNT_LIMIT, turn), { exempt: false, turn }, turn);
     expect(waitOf(() => error)).toBe(other + 36);
-    // Nothing is sent before the instant that the CA states, whoever's turn it is.
+    // Nothing is sent before the instant that the CA states, whichever order's turn it is.
     expect(waitOf(() => limit.admit(CA, { exempt: false, turn: turn + 1 }, turn + 10_000))).toBe(other + 72);
   });
 
@@ -95,7 +95,7 @@ test('a pause of the CA holds back renewals too, without turns', () => {
   expect(waitOf(() => limit.admit(CA, NEW, NOW + 60_000))).toBe(0);
 });
 
-test('no two orders are told the same instant, and none one before the CA’s', () => {
+test('no two orders get the same instant, and none one before the CA’s', () => {
   const ask = fc.record({
     after: fc.integer({ min: 0, max: 5_000 }),
     refusedFor: fc.option(fc.integer({ min: 1, max: 90 })),

@@ -4,7 +4,7 @@ import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const at = (hours: number) => new Date(NOW + hours * 3_600_000).toISOString();
 
-test('the orders of a namespace beyond its limit are told instants of their own, which admit them', () => {
+test('the orders of a namespace beyond its limit get instants of their own, which admit them', () => {
   const orders = new StandaloneOrders(2);
   const admit = (turn?: string, now = NOW) =>
     orders.admit('shop', turn === undefined ? undefined : { code: 'rateLimit/namespace', at: turn }, now);

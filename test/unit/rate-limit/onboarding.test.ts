@@ -19,7 +19,7 @@ describe('10,000 clusters that are installed in the same minute', () => {
   );
 });
 
-test('an instant that one worker tells is kept', () => {
+test('an instant that one worker gives is kept', () => {
   const { promiseErrorP95 } = simulateOnboarding({ clusters: 2_000, policy: 'turns', workers: 1 });
   expect(promiseErrorP95).toBeLessThan(60);
 });

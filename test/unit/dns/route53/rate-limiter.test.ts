@@ -38,7 +38,7 @@ describe('the queue of an AWS account', () => {
     expect((await turns(limiter, 2))[0]).toBe(1_000);
   });
 
-  it('serves what is begun before what is not, whoever came first', async () => {
+  it('serves what is begun before what is not, whichever came first', async () => {
     const limiter = new Route53RateLimiter(1);
     const served: Precedence[] = [];
     const asked: readonly Precedence[] = ['change', 'read', 'poll', 'change', 'next'];
@@ -47,7 +47,7 @@ describe('the queue of an AWS account', () => {
     expect(served).toEqual(['change', 'next', 'change', 'poll', 'read']);
   });
 
-  it('lets few wait, tells the others a turn each, and rejects those that come last in order', async () => {
+  it('lets few wait, gives the others a turn each, and rejects those that come last in order', async () => {
     const limiter = new Route53RateLimiter(5);
     const { maxWaiting } = limiter;
     const reads = Array.from({ length: maxWaiting + 15 }, () => limiter.acquire('read'));

@@ -28,7 +28,7 @@ async function fill(admission: ZoneAdmission): Promise<void> {
 }
 
 describe('zones of one account', () => {
-  it('begin while few requests wait, and the others are told a turn each', () => {
+  it('begin while few requests wait, and the others get a turn each', () => {
     const admission = new ZoneAdmission(new Route53RateLimiter(5));
     const waits = Array.from({ length: 100 }, (_, n) => ask(admission, `z${n}`, n));
     const begun = waits.filter((wait) => wait === 0).length;
@@ -84,7 +84,7 @@ describe('zones of one account', () => {
     expect(ask(admission, 'next', 2)).toBe(0);
   });
 
-  it('are told shorter waits when orders turn out to need fewer requests', async () => {
+  it('get shorter waits when orders turn out to need fewer requests', async () => {
     const limiter = new Route53RateLimiter(5);
     const admission = new ZoneAdmission(limiter);
     const lastWait = () => Array.from({ length: 100 }, (_, n) => ask(admission, `z${n}`, n)).at(-1) ?? 0;
