@@ -139,7 +139,12 @@ describe('a change by another manager', () => {
     });
     await waitFor('the names are repaired', () => describeDrift(lab(), cluster));
     expect((await getRequest(lab(), cluster))?.['spec']).toMatchObject({ renewBeforeDays: 10 });
-    expect((await getRequest(lab(), cluster))?.['status']).toMatchObject({ renewalTime: await renewalOf() });
+    // The workflow shows its record before the status is written.
+    await waitFor('the status has the renewal', async () => {
+      const { renewalTime } = ((await getRequest(lab(), cluster))?.['status'] ?? {}) as { renewalTime?: string };
+      const expected = await renewalOf();
+      return renewalTime === expected ? {} : `it is ${renewalTime}, not ${expected}`;
+    });
   });
 });
 
