@@ -4,6 +4,7 @@ import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { CertCluster, CertState } from '../../../src/contract/search-attributes.ts';
 import { CLUSTER_DEPLOYMENTS } from '../../../src/kubernetes/objects/resources.ts';
 import {
+  addIngress,
   createCluster,
   identityOf,
   keyOf,
@@ -44,9 +45,7 @@ describe('a cluster', () => {
     const cluster = await createCluster(managementCluster());
     await run.untilReceived(cluster, ['observed']);
     await writeIssuedObjects(managementCluster(), cluster);
-    await patchCluster(managementCluster(), cluster, '/spec/ingress', [
-      { name: 'default', domain: 'apps.c1.example.com', servingCertificate: 'primary' },
-    ]);
+    await addIngress(managementCluster(), cluster);
     await run.untilReceived(cluster, ['observed', 'observed']);
     await managementCluster().admin.delete(CLUSTER_DEPLOYMENTS, keyOf(cluster));
     await run.untilReceived(cluster, ['observed', 'observed', 'observed deleting']);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
 import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { createCluster, patchCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
+import { addIngress, createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { watchAttempt } from '../../support/controller/watch-attempt.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
@@ -163,9 +163,7 @@ test.each([
       fault: { kind: 'answer', status: 404, ...answer },
     });
     // The resync reads what differs from the cache.
-    await patchCluster(managementCluster(), cluster, '/spec/ingress', [
-      { name: 'default', domain: 'apps.c1.example.com', servingCertificate: 'primary' },
-    ]);
+    await addIngress(managementCluster(), cluster);
     await eventually(
       'the resync has read the cluster twice',
       async () => astray.hits(),

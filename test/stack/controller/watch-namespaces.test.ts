@@ -8,7 +8,7 @@ import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-ap
 import { readClusterUid } from '../../../src/kubernetes/objects/cluster-uid.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
-import { createCluster, keyOf, patchCluster } from '../../support/controller/clusters.ts';
+import { addIngress, createCluster, keyOf } from '../../support/controller/clusters.ts';
 import { QUIET_MS, useControllerHarness } from '../../support/controller/harness.ts';
 import { OPERATOR_NAMESPACE, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -75,8 +75,7 @@ test('its rights reach these namespaces, its own account and the uid of the mana
 test('serves the clusters of these namespaces, resyncs, and takes over without a gap; others it leaves alone', async () => {
   const run = await harness().startController({ kubernetes: certman, namespaces, resyncIntervalMs: 1_000 });
   for (const cluster of [first, second]) await run.untilReceived(cluster, ['observed'], OBSERVED);
-  const add = { name: 'default', domain: 'apps.c1.example.com', servingCertificate: 'primary' };
-  await patchCluster(managementCluster(), second, '/spec/ingress', [add]);
+  await addIngress(managementCluster(), second);
   await run.untilReceived(second, ['observed', 'observed'], OBSERVED);
   await eventually(
     'a resync',
@@ -85,7 +84,7 @@ test('serves the clusters of these namespaces, resyncs, and takes over without a
   );
   await run.stop();
 
-  await patchCluster(managementCluster(), first, '/spec/ingress', [add]);
+  await addIngress(managementCluster(), first);
   const { managementCluster: name } = run;
   const next = await harness().startController({ kubernetes: certman, namespaces, managementCluster: name });
   await next.untilReceived(first, ['observed', 'observed'], OBSERVED);

@@ -36,6 +36,12 @@ export async function patchCluster(
   await managementCluster.admin.patch(CLUSTER_DEPLOYMENTS, keyOf(cluster), [{ op: 'add', path, value }]);
 }
 
+/** Has its bundle certify another name, which changes what is served. */
+export async function addIngress(managementCluster: TestManagementCluster, cluster: Cluster): Promise<void> {
+  const ingress = { name: 'more', domain: 'more.c1.example.com', servingCertificate: 'primary' };
+  await patchCluster(managementCluster, cluster, '/spec/ingress/-', ingress);
+}
+
 /**
  * Writes, as certman, what the activities of an issuance write.
  * @param status beside what says that a certificate was issued.
