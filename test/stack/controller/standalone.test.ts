@@ -241,13 +241,14 @@ test('while the API server does not know ClusterDeployments, those that were cac
   const request = await makeRequest();
   await run.untilReceived(cluster, ['observed'], OF_ITS_LIFE);
   await run.untilReceived(request, ['observed'], OF_ITS_LIFE);
-  const unknown = proxied.proxy.inject({
-    when: ({ path }) => path.includes('/clusterdeployments'),
-    fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
-  });
+  // First, since a 404 is one of a kind that is missing only if discovery says so.
   proxied.proxy.inject({
     when: ({ path }) => path === '/apis',
     fault: { kind: 'answer', status: 200, body: { kind: 'APIGroupList', apiVersion: 'v1', groups: [] } },
+  });
+  const unknown = proxied.proxy.inject({
+    when: ({ path }) => path.includes('/clusterdeployments'),
+    fault: { kind: 'answer', status: 404, body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 404 } },
   });
   // Each resync lists the objects of all tests on the management cluster.
   await expect.poll(() => unknown.hits()).toBeGreaterThan(3);

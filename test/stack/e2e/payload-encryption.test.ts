@@ -236,6 +236,12 @@ describe('with encryption', () => {
     );
     await strict.stop();
     await lab().startWorker({ environment: { ...ENCRYPTED, CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS: 'false' } });
+    // The server refuses updates while the last workflow task failed.
+    await eventually(
+      'the task is processed',
+      () => handleOf(lab().client).describe(),
+      ({ raw }) => !raw.pendingWorkflowTask,
+    );
     await handleOf(keyedClient()).executeUpdate(renew, { args: [{}] });
     serial = await serialAfter(serial);
   });
