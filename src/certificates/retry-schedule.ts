@@ -19,6 +19,9 @@ const MIN_RETRY_DELAY_MS = 12 * MINUTE_MS;
 /** Share of the lifetime that replaces the 12 minutes for certificates of a few hours. */
 const MIN_RETRY_DELAY_SHARE = 1 / 50;
 
+/** Where the instant of certman's own limit has passed: the clock of the worker that stated it may be behind this one. */
+const OWN_LIMIT_RETRY_MS = 5_000;
+
 /** Upper bound of a delay, as a share of the time until the certificate in use expires. */
 const MAX_SHARE_OF_TIME_LEFT = 1 / 4;
 
@@ -30,7 +33,7 @@ const SPREAD_SHARE_OF_WAIT = 1 / 10;
  * jitter: between the schedule's previous delay and this one, so that what failed together is not retried together.
  * @param failedAttempts consecutive, including this one (>= 1).
  * @param jitterKey of what is attempted; the instant follows from it, so that it can be computed again.
- * @returns never before the failure's `notBefore`; exactly that for certman's own rate limits.
+ * @returns never before the failure's `notBefore`; exactly that for certman's own rate limits, while it lies ahead.
  */
 export function nextAttemptAt(
   failure: FailureInfo,
@@ -40,7 +43,7 @@ export function nextAttemptAt(
   certificate?: Validity,
 ): number {
   const stated = Date.parse(failure.notBefore ?? '');
-  if (isOwnLimit(failure.code) && Number.isFinite(stated)) return Math.max(now, stated);
+  if (isOwnLimit(failure.code) && Number.isFinite(stated)) return stated > now ? stated : now + OWN_LIMIT_RETRY_MS;
   const delays = delayRange(failure, failedAttempts, now, certificate);
   let earliest = now + delays.min;
   let latest = now + delays.max;

@@ -72,6 +72,16 @@ test.each(['rateLimit/exactSet', 'rateLimit/newOrders', 'rateLimit/namespace'] a
   },
 );
 
+test.each(['rateLimit/exactSet', 'rateLimit/newOrders', 'rateLimit/namespace'] as const)(
+  'certman’s own limit %s, whose instant has passed by this clock, is asked again in seconds, not in a loop',
+  (code) => {
+    for (const since of [0, 1, MINUTE_MS]) {
+      const limit: FailureInfo = { ...failure('backoff', NOW - since), code };
+      expect(nextAttemptAt(limit, 0, NOW, KEY)).toBe(NOW + 5_000);
+    }
+  },
+);
+
 test('a malformed notBefore is ignored', () => {
   const at = nextAttemptAt({ ...failure('backoff'), notBefore: 'soon' }, 1, NOW, KEY);
   expect(at).toBe(nextAttemptAt(failure('backoff'), 1, NOW, KEY));
