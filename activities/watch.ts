@@ -11,7 +11,14 @@ import { heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
 const MAX_ATTEMPT_MS = 23 * 3_600_000;
 const SIGNAL_TIMEOUT_MS = 5_000;
 
-const checkpointSchema = z.record(z.string().max(100), z.string().max(100));
+/** Of a list of namespaces, a position is that of each. */
+const MAX_POSITION_LENGTH = 32_768;
+const checkpointSchema = z.record(z.string().max(100), z.string().max(MAX_POSITION_LENGTH));
+
+/** The checkpoint in heartbeat details; undefined when it is none. */
+export function readCheckpoint(details: unknown): WatchCheckpoint | undefined {
+  return checkpointSchema.safeParse(details).data;
+}
 
 /** What the watch activity needs from the worker. */
 export interface WatchActivityDeps extends ControllerDependencies {
@@ -27,7 +34,7 @@ export function createWatchActivities(dependencies: WatchActivityDeps): WatchAct
       const context = Context.current();
       const worker = settings.workerName;
       const { heartbeatDetails, taskQueue, attempt } = context.info;
-      const resumeFrom = checkpointSchema.safeParse(heartbeatDetails).data ?? input.resumeFrom ?? {};
+      const resumeFrom = readCheckpoint(heartbeatDetails) ?? input.resumeFrom ?? {};
       logger.info({ worker, resumeFrom, attempt }, 'This worker watches the management cluster');
       await signalTakeover(context, worker);
       const limits = [context.cancellationSignal, AbortSignal.timeout(MAX_ATTEMPT_MS)];
