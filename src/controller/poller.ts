@@ -84,7 +84,10 @@ export class Poller<Subject> {
   }
 
   async #updateSchedule(): Promise<void> {
-    for await (const keys of inSlices(this.#client.changes())) {
+    // Each once: to find what all certificates of a CA share takes as long as they are many.
+    const changed = new Set<string>();
+    for await (const keys of inSlices(this.#client.changes())) for (const key of keys) changed.add(key);
+    for await (const keys of inSlices(changed)) {
       for (const key of keys) {
         if (this.#client.find(key) === undefined) this.#schedule.delete(key);
         else this.#schedule.add(key, Date.now());

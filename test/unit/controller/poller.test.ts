@@ -122,6 +122,37 @@ test('subjects that were told the same instant are polled after it, not all at o
   }
 });
 
+test('a subject that many certificates share is looked up once for all their changes', async () => {
+  vi.useFakeTimers();
+  const stop = new AbortController();
+  try {
+    let found = 0;
+    const client: PollClient<string> = {
+      concurrency: 1,
+      failurePauseMs: { first: 1, max: 1 },
+      outageMessages: { failing: 'failing', recovered: 'recovered' },
+      changes: () => Array.from({ length: 1_000 }, () => 'one'),
+      find: (key) => {
+        found += 1;
+        return key;
+      },
+      keyOf: (subject) => subject,
+      hostOf: () => 'host',
+      poll: (batch) => Promise.resolve(batch.map(() => ({ kind: 'answered', nextPollAt: Date.now() + HOUR_MS }))),
+    };
+    const logger = { info: () => {}, warn: () => {}, error: () => {} };
+    const poller = new Poller(client, { logger, signal: stop.signal });
+    poller.run().catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(poller.answeredCount).toBe(1);
+    // Once more when it is due.
+    expect(found).toBe(2);
+  } finally {
+    stop.abort();
+    vi.useRealTimers();
+  }
+});
+
 describe('subjects whose hosts users can choose', () => {
   interface Crl {
     readonly url: string;
