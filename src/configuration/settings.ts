@@ -181,7 +181,7 @@ const STANDALONE_REQUESTS = {
   standaloneOrdersPerDay: withDefault('CERTMAN_STANDALONE_ORDERS_PER_DAY', wholeNumber(1, 100_000), '50', {
     example: '200',
     meaning:
-      'New certificates a day for the standalone CertificateRequests of one namespace, by each worker; further orders wait for their turn. Renewals do not count.',
+      'New certificates a day for the standalone CertificateRequests of one namespace, by each worker; further orders wait for their turn. Renewals, which are for the same names, do not count.',
   }),
 };
 

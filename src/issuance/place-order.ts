@@ -40,14 +40,18 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, input);
   if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
 
-  const isExempt = renewal === true || replaces !== undefined;
-  if (standalone && !isExempt) context.standaloneOrders.admit(cluster.namespace, told);
+  // What replaces a certificate counts as well: outside of the CA's renewal window, the CA does not exempt other names.
+  const isLimited = standalone && renewal !== true;
+  if (isLimited) context.standaloneOrders.admit(cluster.namespace, told);
   const turn = told?.code === 'rateLimit/newOrders' ? Date.parse(told.at) : undefined;
   const order = await placeNewOrder(
     ca,
     { dnsNames, profile: settings.profile, replaces, renewal, turn },
     ({ message }) => log.info('The CA does not accept the order as a renewal', { replaces, problem: message }),
-  );
+  ).catch((error: unknown) => {
+    if (isLimited) context.standaloneOrders.onFailed(cluster.namespace, error);
+    throw error;
+  });
   context.record({ orderUrl: seals.sealOrder(cluster, bundleName, order.url) });
   const challenges = await challengesOf(ca, order, input);
   if (challenges === undefined) throw await orderFailure(ca, order);

@@ -1,8 +1,11 @@
 import type { OrderTurn } from '../contract/activities.ts';
-import { CertmanError } from '../failures/failure.ts';
+import { CertmanError, type FailureCode } from '../failures/failure.ts';
 import { KeyedRateLimiter } from '../rate-limit/gcra.ts';
 
 const DAY_MS = 24 * 3_600_000;
+
+/** Outages and limits of the CA: requests that wait for their end use up nothing. */
+const UNCOUNTED_CODES = new Set<FailureCode>(['acme/unreachable', 'acme/serverError', 'acme/rateLimited']);
 
 /**
  * Limits the new orders of each namespace's standalone requests, which any user may create: those of one cannot use up
@@ -33,5 +36,10 @@ export class StandaloneOrders {
       remedy: `This one is ordered at ${notBefore.toISOString()}. The setting is CERTMAN_STANDALONE_ORDERS_PER_DAY.`,
       notBefore,
     });
+  }
+
+  /** Call when the order that was admitted failed with `error`: it counts only if the CA may have counted it. */
+  onFailed(namespace: string, error: unknown): void {
+    if (error instanceof CertmanError && UNCOUNTED_CODES.has(error.code)) this.#limiter.release(namespace);
   }
 }

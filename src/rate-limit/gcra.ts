@@ -52,6 +52,12 @@ export class KeyedRateLimiter {
     return 0;
   }
 
+  /** Gives back one that was used for nothing. */
+  release(key: string): void {
+    const state = this.#states.get(key);
+    if (state !== undefined) this.#states.set(key, state - this.#limit.intervalMs);
+  }
+
   #use(key: string, state: number | undefined, at: number, now: number): void {
     this.#states.set(key, recordUse(state, this.#limit, at));
     if (this.#states.size <= MAX_STATES) return;

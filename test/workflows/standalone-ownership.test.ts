@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
 import type { PlaceOrderInput, TxtRecordsInput } from '../../src/contract/activities.ts';
 import { failureOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
-import { clusterObserved } from '../../src/contract/cluster-certificates.ts';
+import { clusterObserved, dependencyChanged } from '../../src/contract/cluster-certificates.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
@@ -121,5 +121,34 @@ test('where none is served, its status says so; one that is served again goes on
     expect(harness.doubles.countOf('applyCertificateRequest')).toBe(0);
     await handle.signal(clusterObserved, { ...view, standaloneRequestsOff: undefined });
     await untilReady(harness, view);
+  });
+});
+
+test('an order is a renewal of what certman issued, but not of a certificate that a user has put into the Secret', async () => {
+  await withHarness(async (harness) => {
+    const view = standalone();
+    const now = await harness.env.currentTimeMs();
+    const at = (days: number): string => new Date(now + days * 86_400_000).toISOString();
+    const certificate = {
+      serialNumber: '7',
+      issuerName: 'Made by hand',
+      notBefore: at(-90),
+      notAfter: at(1),
+      dnsNames: ['shop.example.com'],
+      fingerprint: 'f',
+    };
+    harness.doubles.secrets.set('primary-cert', { kind: 'valid', certificate });
+    const request = await harness.start(view);
+    await untilReady(harness, view);
+    await harness.untilAsleep(view);
+    harness.doubles.secrets.clear();
+    await request.signal(dependencyChanged, { what: 'a test' });
+    await eventually(
+      'ordered again',
+      async () => harness.doubles.issued.length,
+      (issued) => issued === 2,
+    );
+    const orders = harness.doubles.calls.filter(({ activity }) => activity === 'placeOrder');
+    expect(orders.map(({ input }) => (input as PlaceOrderInput).renewal)).toEqual([undefined, true]);
   });
 });

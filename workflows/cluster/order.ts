@@ -89,8 +89,11 @@ function issuanceInput(
   const last = lastAttemptOf(record);
   const isSameCa = cause.reason !== 'CaChanged';
   const isForeign = certificate !== undefined && !issued.some((one) => one.serialNumber === certificate.serialNumber);
+  const { identity } = cluster.view;
+  // Into the Secret of a standalone request, its users can put any certificate: they would have no limit.
+  const isEvidence = isSameCa && identity.kind === undefined;
   return {
-    cluster: cluster.view.identity,
+    cluster: identity,
     bundleName: name,
     request,
     secretName: view.secretName,
@@ -103,19 +106,22 @@ function issuanceInput(
     leftoverRecords,
     // Another CA does not know the certificate.
     replaces: isSameCa ? certificate?.certId : undefined,
-    renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isSameCa) ? true : undefined,
+    renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isEvidence) ? true : undefined,
     turn: last && turnOf(last.failure),
     returnReplaced: isForeign ? true : undefined,
   };
 }
 
-/** Whether the CA has issued for the same names, also where the Secret was lost since: it exempts such orders. */
+/**
+ * Whether the CA has issued for the same names, also where the Secret was lost since: it exempts such orders.
+ * @param isEvidence whether the certificate in the Secret shows that; what certman issued always does.
+ */
 function wasIssuedBefore(
   { certificate, rateLimitState = [] }: BundleRecord,
   set: ExactSet,
-  isSameCa: boolean,
+  isEvidence: boolean,
 ): boolean {
-  if (isSameCa && certificate !== undefined && nameSetDigest(certificate.dnsNames) === set.nameSet) return true;
+  if (isEvidence && certificate !== undefined && nameSetDigest(certificate.dnsNames) === set.nameSet) return true;
   return rateLimitState.some(({ nameSet, caHost }) => nameSet === set.nameSet && caHost === set.caHost);
 }
 

@@ -89,6 +89,10 @@ describe('placing an order', () => {
     const refusal: unknown = await place('shop').catch((error: unknown) => error);
     expect(refusal).toMatchObject({ type: 'rateLimit/namespace', nonRetryable: true });
     expect(issuance().requestCounts()['newOrder']).toBe(0);
+    // Names change at any time, and what the order replaces stays the same until one of them is issued.
+    const replacing: unknown = await place('shop', { replaces: 'AQ.Ag' }).catch((error: unknown) => error);
+    expect(replacing).toMatchObject({ type: 'rateLimit/namespace' });
+    expect(issuance().requestCounts()['newOrder']).toBe(0);
     await placeAny({});
     await place('other');
     await place('shop', { renewal: true });
@@ -98,6 +102,22 @@ describe('placing an order', () => {
     const turn = { code: 'rateLimit/namespace', at: new Date().toISOString() } as const;
     await place('shop', { turn });
     expect(issuance().requestCounts()['newOrder']).toBe(4);
+  });
+
+  it('counts no order of a standalone request that the CA was not there to take', async () => {
+    const { managementCluster, lab, dnsNames, request } = issuance();
+    const worker = lab.activities(managementCluster.certman, { standaloneOrders: new StandaloneOrders(1) });
+    const cluster = standaloneClusterOf(request);
+    const ownershipProof = await issuance().ownershipProof(cluster, dnsNames);
+    const place = () => runAcmeActivity(worker, 'placeOrder', { dnsNames, cluster, ownershipProof });
+    const outage = lab.proxy.inject({
+      when: isRequestFor('newOrder'),
+      fault: { kind: 'answer', status: 500, body: {} },
+    });
+    for (const _ of [1, 2]) expect(await failureOf(place())).toMatchObject({ code: 'acme/serverError' });
+    outage.remove();
+    await place();
+    expect(await failureOf(place())).toMatchObject({ code: 'rateLimit/namespace' });
   });
 
   it.each(UNPROVED)('places none for a standalone request %s', async (_what, proofOf) => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { CertmanError } from '../../../src/failures/failure.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -27,4 +28,28 @@ test('an order whose turn is that of the account was admitted before', () => {
   const orders = new StandaloneOrders(1);
   orders.admit('shop', undefined, NOW);
   orders.admit('shop', { code: 'rateLimit/newOrders', at: at(48) }, NOW);
+});
+
+test.each([
+  ['acme/unreachable', true],
+  ['acme/serverError', true],
+  ['acme/rateLimited', true],
+  // By the name, which is the request's own.
+  ['acme/rejectedIdentifier', false],
+  // It keeps its place while it waits for the account's turn.
+  ['rateLimit/newOrders', false],
+] as const)('an order that failed with %s gives its place back: %s', (code, isGivenBack) => {
+  const orders = new StandaloneOrders(1);
+  orders.admit('shop', undefined, NOW);
+  orders.onFailed('shop', new CertmanError({ code, message: 'no' }));
+  const next = () => orders.admit('shop', undefined, NOW);
+  if (isGivenBack) next();
+  expect(next).toThrow(expect.objectContaining({ code: 'rateLimit/namespace' }));
+});
+
+test('a cancelled order counts: the CA may have taken it', () => {
+  const orders = new StandaloneOrders(1);
+  orders.admit('shop', undefined, NOW);
+  orders.onFailed('shop', new Error('cancelled'));
+  expect(() => orders.admit('shop', undefined, NOW)).toThrow(expect.objectContaining({ code: 'rateLimit/namespace' }));
 });
