@@ -7,8 +7,11 @@ import { addressPolicy, type Network } from '../network/public-address.ts';
 import { AddressRefusedError, type ResolveHost } from '../network/resolve-allowed.ts';
 import { Crl } from './crl.ts';
 
-/** Some 600,000 entries; CAs that may have to revoke more shard their CRL (Let's Encrypt: Boulder, docs/CRLS.md). */
-const MAX_CRL_BYTES = 32 * 1024 * 1024;
+/**
+ * Some 300,000 entries; CAs that may have to revoke more shard their CRL (Let's Encrypt: Boulder, docs/CRLS.md). Users
+ * choose the hosts, several of which are asked at once: all of it has to fit into memory, twice for a moment.
+ */
+const MAX_CRL_BYTES = 16 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 5_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;

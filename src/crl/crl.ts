@@ -21,6 +21,11 @@ const DIGEST_BY_ALGORITHM: Readonly<Record<string, string>> = {
   '1.2.840.10045.4.3.4': 'sha512',
 };
 
+/** A CRL has 3 parts, the signed one of them 7 fields (RFC 5280 §5.1). */
+const MAX_FIELDS = 8;
+/** A serial number and a date. */
+const MIN_ENTRY_OCTETS = 18;
+
 /** A certificate revocation list (RFC 5280 §5). */
 export class Crl {
   readonly #der: Buffer;
@@ -44,7 +49,8 @@ export class Crl {
     orUnusable(() => {
       for (const { content, end } of childElements(this.#der, this.#parts.entries)) {
         const serial = readElement(this.#der, content, end);
-        if (serial.tag !== TAG.integer) throw new Error(`has an entry without serial number at octet ${content}`);
+        if (serial.tag !== TAG.integer || end - content < MIN_ENTRY_OCTETS)
+          throw new Error(`has an entry without serial number and date at octet ${content}`);
         const serialNumber = wanted.get(octetsOfInteger(this.#der, serial));
         if (serialNumber !== undefined) revoked.add(serialNumber);
       }
@@ -68,8 +74,8 @@ export class Crl {
 
 /** Locates the parts of a CRL (RFC 5280 §5.1). @throws for no CRL, or an indirect or delta one. */
 function locateParts(der: Buffer) {
-  const [list, ...behind] = childElements(der, { content: 0, end: der.length });
-  const [body, algorithm, signature, ...more] = list?.tag === TAG.sequence ? childElements(der, list) : [];
+  const [list, ...behind] = fieldsOf(der, { content: 0, end: der.length });
+  const [body, algorithm, signature, ...more] = list?.tag === TAG.sequence ? fieldsOf(der, list) : [];
   if (body?.tag !== TAG.sequence || algorithm?.tag !== TAG.sequence || signature?.tag !== TAG.bitString) {
     throw new Error('is not signed');
   }
@@ -77,7 +83,7 @@ function locateParts(der: Buffer) {
   // The first octet of a BIT STRING counts its unused bits.
   if (der[signature.content] !== 0) throw new Error('has a signature that is not a whole number of octets');
 
-  const fields = [...childElements(der, body)];
+  const fields = fieldsOf(der, body);
   // Version 1 has no version field.
   if (fields[0]?.tag === TAG.integer) fields.shift();
   const [signedAlgorithm, issuer, _thisUpdate, ...rest] = fields;
@@ -98,6 +104,16 @@ function locateParts(der: Buffer) {
     /** Absent in the CRL: nothing is revoked. */
     entries: rest.find(({ tag }) => tag === TAG.sequence) ?? { content: 0, end: 0 },
   };
+}
+
+/** @throws for more than any CRL has: of a large one, they would not fit into memory. */
+function fieldsOf(der: Buffer, within: Pick<DerElement, 'content' | 'end'>): DerElement[] {
+  const fields: DerElement[] = [];
+  for (const field of childElements(der, within)) {
+    if (fields.length === MAX_FIELDS) throw new Error(`has more than ${MAX_FIELDS} fields at octet ${within.content}`);
+    fields.push(field);
+  }
+  return fields;
 }
 
 /** Rejects unknown critical extensions (RFC 5280 §5.2), delta CRLs too. A scope is fine: what is listed is revoked. */

@@ -127,6 +127,19 @@ describe('an unusable CRL', () => {
     expect(() => new Crl(der)).toThrow(UNUSABLE);
   });
 
+  test.each([
+    ['parts', sequence(nulls(1_000_000))],
+    ['fields', unsigned([1n], nulls(1_000_000))],
+  ])('has more %s than fit into memory', (_what, der) => {
+    expect(() => new Crl(der)).toThrow(/more than 8 fields/);
+  });
+
+  test('has entries without a date', () => {
+    const entry = sequence(tlv(0x02, Buffer.from([1])));
+    const list = new Crl(unsigned([], Buffer.alloc(0), Buffer.alloc(entry.length * 3, entry)));
+    expect(() => list.revokedAmong(['1'])).toThrow(/entry without serial number and date/);
+  });
+
   test('is truncated', async () => {
     const der = await ca.crl({ serials: ['05'] });
     expect(() => new Crl(der.subarray(0, der.length - 1))).toThrow(UNUSABLE);
@@ -182,12 +195,21 @@ function octetsOf(serial: bigint): string {
   return Number.parseInt(whole.slice(0, 2), 16) >= 0x80 ? `00${whole}` : whole;
 }
 
-/** A CRL without nextUpdate (RFC 5280 §5.1) and with an invalid signature. */
-function unsigned(serials: readonly bigint[]): Buffer {
+function nulls(count: number): Buffer {
+  return Buffer.alloc(2 * count, Buffer.from('0500', 'hex'));
+}
+
+/** A CRL without nextUpdate (RFC 5280 §5.1) and with an invalid signature. @param more behind its entries. */
+function unsigned(
+  serials: readonly bigint[],
+  more: Buffer = Buffer.alloc(0),
+  moreEntries: Buffer = Buffer.alloc(0),
+): Buffer {
   const algorithm = sequence(objectIdentifier('1.2.840.10045.4.3.2'));
   const then = tlv(0x17, Buffer.from('260101000000Z'));
   const name = sequence(setOf(sequence(objectIdentifier('2.5.4.3'), utf8String('Test R99'))));
   const entries = serials.map((serial) => sequence(tlv(0x02, Buffer.from(octetsOf(serial), 'hex')), then));
-  const body = sequence(tlv(0x02, Buffer.from([1])), algorithm, name, then, tlv(0x30, Buffer.concat(entries)));
+  const list = tlv(0x30, Buffer.concat(entries), moreEntries);
+  const body = sequence(tlv(0x02, Buffer.from([1])), algorithm, name, then, list, more);
   return sequence(body, algorithm, bitString(Buffer.alloc(8)));
 }
