@@ -1,12 +1,13 @@
 /** Reads the X.509 extensions that Node's `X509Certificate` does not expose. */
 import { AsnConvert } from '@peculiar/asn1-schema';
-import {
-  AuthorityKeyIdentifier,
-  Certificate,
-  CRLDistributionPoints,
-  id_ce_authorityKeyIdentifier,
-  id_ce_cRLDistributionPoints,
-} from '@peculiar/asn1-x509';
+import { AuthorityKeyIdentifier, CRLDistributionPoints } from '@peculiar/asn1-x509';
+import { childElements, type DerElement, encodedOctets, readElement, TAG } from './der-reader.ts';
+
+/** Object identifiers (RFC 5280 §4.2.1.1, §4.2.1.13), encoded. */
+const AUTHORITY_KEY_IDENTIFIER = '0603551d23';
+const CRL_DISTRIBUTION_POINTS = '0603551d1f';
+/** CAs need some 100; longer ones take long to decode. */
+const MAX_EXTENSION_OCTETS = 4 * 1024;
 
 /** As in the CRD; 56 with identifiers of 20 octets. */
 const MAX_CERT_ID_LENGTH = 256;
@@ -18,17 +19,19 @@ const MAX_CRL_URL_LENGTH = 2048;
  * @returns undefined when the certificate has no authority key identifier (RFC 5280 §4.2.1.1), or one of unusual length.
  */
 export function ariCertId(der: Uint8Array): string | undefined {
-  const found = readExtension(der, id_ce_authorityKeyIdentifier, AuthorityKeyIdentifier);
+  const found = readExtension(der, AUTHORITY_KEY_IDENTIFIER, AuthorityKeyIdentifier);
   const keyIdentifier = found?.value.keyIdentifier;
   if (found === undefined || keyIdentifier === undefined) return undefined;
-  const parts = [keyIdentifier.buffer, found.serialNumber].map((part) => Buffer.from(part).toString('base64url'));
+  const parts = [new Uint8Array(keyIdentifier.buffer), found.serialNumber].map((part) =>
+    Buffer.from(part).toString('base64url'),
+  );
   const certId = parts.join('.');
   return certId.length <= MAX_CERT_ID_LENGTH ? certId : undefined;
 }
 
 /** The first http(s) CRL URL (RFC 5280 §4.2.1.13), of no point limited to some reasons or with another CRL issuer. */
 export function crlUrlOf(der: Uint8Array): string | undefined {
-  const points = readExtension(der, id_ce_cRLDistributionPoints, CRLDistributionPoints)?.value ?? [];
+  const points = readExtension(der, CRL_DISTRIBUTION_POINTS, CRLDistributionPoints)?.value ?? [];
   return [...points]
     .filter(({ reasons, cRLIssuer }) => reasons === undefined && cRLIssuer === undefined)
     .flatMap(({ distributionPoint }) => distributionPoint?.fullName ?? [])
@@ -43,17 +46,33 @@ export function isCrlUrl(url: string): boolean {
   return username === '' && password === '';
 }
 
+/** Walks to the extension: to decode a whole certificate that a user has made up takes up to half a second. */
 function readExtension<Extension>(
   der: Uint8Array,
   id: string,
   type: new () => Extension,
-): { readonly value: Extension; readonly serialNumber: ArrayBuffer } | undefined {
+): { readonly value: Extension; readonly serialNumber: Uint8Array } | undefined {
+  const octets = Buffer.from(der);
+  const childrenOf = (parent: DerElement): DerElement[] => [...childElements(octets, parent)];
   try {
-    const { extensions = [], serialNumber } = AsnConvert.parse(der, Certificate).tbsCertificate;
-    const extension = extensions.find(({ extnID }) => extnID === id);
-    return extension === undefined ? undefined : { value: AsnConvert.parse(extension.extnValue, type), serialNumber };
+    const [body] = childrenOf(readElement(octets, 0, octets.length));
+    const fields = body === undefined ? [] : childrenOf(body);
+    const serial = fields.find(({ tag }) => tag === TAG.integer);
+    const [extensions] = fields.filter(({ tag }) => tag === TAG.explicit3).flatMap(childrenOf);
+    if (serial === undefined || extensions === undefined) return undefined;
+    for (const extension of childElements(octets, extensions)) {
+      const [name, ...rest] = childrenOf(extension);
+      const value = rest.at(-1);
+      if (name === undefined || value === undefined || encodedOctets(octets, name).toString('hex') !== id) continue;
+      if (value.end - value.content > MAX_EXTENSION_OCTETS) return undefined;
+      return {
+        value: AsnConvert.parse(octets.subarray(value.content, value.end), type),
+        serialNumber: octets.subarray(serial.content, serial.end),
+      };
+    }
+    return undefined;
   } catch {
-    // asn1-x509 is stricter than OpenSSL: a certificate that it rejects can be in use, only without these extensions.
+    // Stricter than OpenSSL: a certificate that is rejected here can be in use, only without these extensions.
     return undefined;
   }
 }

@@ -8,7 +8,7 @@ export interface DerElement {
   readonly end: number;
 }
 
-/** The identifier octets (X.690 §8.1.2) that a CRL uses. */
+/** The identifier octets (X.690 §8.1.2) that certificates and CRLs use. */
 export const TAG = {
   integer: 0x02,
   bitString: 0x03,
@@ -16,6 +16,7 @@ export const TAG = {
   generalizedTime: 0x18,
   sequence: 0x30,
   explicit0: 0xa0,
+  explicit3: 0xa3,
 } as const;
 
 /** Enough for 4 GiB. */

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { readLeaf } from '../../../src/acme/certificate.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { crlUrlOf, isCrlUrl } from '../../../src/x509/certificate-extensions.ts';
+import { bitString, objectIdentifier, octetString, sequence, tlv } from '../../support/certificates/der-writer.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 
 const URL = 'http://r99.c.lencr.org/7.crl';
@@ -50,6 +51,21 @@ describe('the CRL URL of a certificate', () => {
   test('is undefined without distribution points, and for input that is not a certificate', async () => {
     expect(await urlIn()).toBeUndefined();
     expect(crlUrlOf(Buffer.from('3003020101', 'hex'))).toBeUndefined();
+  });
+
+  test('is found among thousands of other extensions, which are not decoded', () => {
+    const others = Array.from({ length: 3_000 }, (_, index) =>
+      sequence(objectIdentifier(`1.2.3.${index}`), octetString(Buffer.from([5, 0]))),
+    );
+    const own = Buffer.from(new CRLDistributionPointsExtension([URL]).rawData);
+    const fields = [tlv(0xa0, tlv(0x02, Buffer.from([2]))), tlv(0x02, Buffer.from([1]))];
+    const body = sequence(...fields, tlv(0xa3, sequence(...others, own)));
+    expect(crlUrlOf(sequence(body, sequence(), bitString(Buffer.alloc(8))))).toBe(URL);
+  });
+
+  test('is not looked for in an extension that is too large to be that of a CA', async () => {
+    const urls = Array.from({ length: 200 }, (_, index) => `${URL}?${index}`);
+    expect(await urlIn(new CRLDistributionPointsExtension(urls))).toBeUndefined();
   });
 
   test('is part of the facts of a certificate that has one', async () => {
