@@ -72,13 +72,11 @@ function foreignRequest(name: string): SecretOwnership {
 }
 
 /**
- * Whether an owner reference names one of the uids: names prove nothing, since a successor has the same.
- * @param name with it, only where the reference also has this name.
+ * Whether an owner reference to a CertificateRequest has one of the uids: names prove nothing, since a successor has the
+ * same. @param name with it, only where the reference also has this name.
  */
 export function isOwnedBy({ ownerReferences = [] }: ObjectMeta, uids: readonly string[], name?: string): boolean {
-  return ownerReferences.some((owner) => {
-    return uids.includes(String(owner['uid'])) && (name === undefined || owner['name'] === name);
-  });
+  return ownerReferences.some((owner) => isRequest(owner, name) && uids.includes(String(owner['uid'])));
 }
 
 /** In words, whom an owner reference to a controller or to a CertificateRequest names; undefined when there is none. */

@@ -3,6 +3,7 @@ import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
 import {
   CERTIFICATE_REQUESTS,
   CLUSTER_DEPLOYMENTS,
+  CONFIG_MAPS,
   FINALIZER,
   SECRETS,
 } from '../../../src/kubernetes/objects/resources.ts';
@@ -16,7 +17,7 @@ import {
   secretKey,
   useKubernetesActivities,
 } from '../../support/kubernetes/kubernetes-activities.ts';
-import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { createRequest, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { runActivity } from '../../support/temporal/run-activity.ts';
 
@@ -83,6 +84,41 @@ describe('removeBundle', () => {
     await managementCluster().admin.create(SECRETS, { metadata: secretKey(view), type: 'Opaque', data: { a: 'Yg==' } });
     await remove(view);
     expect(await managementCluster().admin.get(SECRETS, secretKey(view))).toBeDefined();
+  });
+
+  test('leaves a standalone request that is named like a bundle which the cluster does not have', async () => {
+    const { admin, certman } = managementCluster();
+    const { view } = await managementCluster().cluster();
+    await apply(view);
+    const { namespace } = view.identity;
+    const request = await createRequest(admin, namespace, 'c1-web');
+    await putTlsSecret(certman, { request, secretName: 'web-cert', ...selfSigned() });
+    const removeWeb = () =>
+      runActivity((input) => activities().removeBundle(input), {
+        cluster: view.identity,
+        bundleName: 'web',
+        secretName: 'web-cert',
+        requestUid: request.uid,
+      });
+    expect(await removeWeb()).toEqual({ removed: [] });
+    await beginDeletion(view);
+    expect(await removeWeb()).toEqual({ removed: [] });
+    expect(await admin.get(SECRETS, { namespace, name: 'web-cert' })).toBeDefined();
+    expect((await admin.get(CERTIFICATE_REQUESTS, request))?.metadata.deletionTimestamp).toBeUndefined();
+  });
+
+  test('leaves a Secret that an object of another kind owns', async () => {
+    const { admin } = managementCluster();
+    const { view } = await managementCluster().cluster();
+    const { namespace } = view.identity;
+    const key = requestKey(view);
+    const { uid = '' } = (await admin.create(CONFIG_MAPS, { metadata: key }))?.metadata ?? {};
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: key.name, uid }];
+    await admin.create(SECRETS, { metadata: { ...secretKey(view), ownerReferences }, type: 'Opaque' });
+    const gone = { ...view.identity, uid: crypto.randomUUID() };
+    expect(await remove(view, gone, uid)).toEqual({ removed: [] });
+    expect(await remove(view, { ...gone, kind: 'CertificateRequest', name: key.name, uid })).toEqual({ removed: [] });
+    expect(await admin.get(SECRETS, { namespace, name: bundle.secretName })).toBeDefined();
   });
 
   test('of a re-created cluster leaves everything to its successor', async () => {
