@@ -8,27 +8,40 @@ import { keyOf } from './controller-cache.ts';
 import type { ControllerLogger } from './outage-log.ts';
 
 const MAX_ATTEMPTS = 4;
+/** For all attempts: what waits for an Event holds a place in the work queue, which signals of other clusters need. */
+const TIMEOUT_MS = 5_000;
 
-/** Records a Warning. One that cannot be written after some attempts is logged: gauges report the same state. */
+/** Records a Warning. One that cannot be written in a few seconds is logged: gauges report the same state. */
 export async function recordWarning(
   context: { readonly kubernetes: KubernetesApi; readonly logger: ControllerLogger; readonly signal: AbortSignal },
   cluster: ClusterRef,
   reason: string,
   message: string,
 ): Promise<void> {
-  const { kubernetes, logger, signal } = context;
+  const { logger, signal } = context;
   const object = involvedObjectOf(cluster);
   const event: EventDetails = { type: 'Warning', reason, message };
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const limited = AbortSignal.any([signal, timeout]);
+  const kubernetes = context.kubernetes.withSignal(limited);
+  try {
+    await retryTransient(() => recordEvent(kubernetes, object, event), limited);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof CertmanError) && !timeout.aborted) throw error;
+    const problem = error instanceof Error ? error.message : String(error);
+    const fields = { object: `${object.resource.kind} ${keyOf(object)}`, event, problem };
+    logger.warn(fields, 'An Event could not be recorded');
+  }
+}
+
+async function retryTransient(write: () => Promise<void>, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await recordEvent(kubernetes, object, event);
+      return await write();
     } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof CertmanError)) throw error;
-      if (error.info.retry !== 'transient' || attempt >= MAX_ATTEMPTS) {
-        const fields = { object: `${object.resource.kind} ${keyOf(object)}`, event, problem: error.message };
-        return logger.warn(fields, 'An Event could not be recorded');
-      }
+      const isTransient = error instanceof CertmanError && error.info.retry === 'transient';
+      if (!isTransient || attempt >= MAX_ATTEMPTS) throw error;
       await pause(backoffDelay(attempt, { first: 200, max: 2_000 }), signal);
     }
   }
