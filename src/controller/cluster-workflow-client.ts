@@ -30,10 +30,11 @@ const PAGE_SIZE = 1_000;
 /** gRPC codes of requests that fail however often they are sent: INVALID_ARGUMENT, OUT_OF_RANGE. */
 const NON_RETRYABLE_CODES = new Set([3, 11]);
 /**
- * FAILED_PRECONDITION and UNIMPLEMENTED: during a namespace's failover, and what a load balancer's 404 becomes. They pass,
- * but can be about one workflow only, and then must not stop the controller.
+ * FAILED_PRECONDITION and UNIMPLEMENTED: during a namespace's failover, and what a load balancer's 404 becomes. INTERNAL
+ * and DATA_LOSS: of a history that is corrupted, too. They pass, but can be about one workflow only, and then must not
+ * stop the controller.
  */
-const REFUSAL_CODES = new Set([9, 12]);
+const REFUSAL_CODES = new Set([9, 12, 13, 15]);
 
 /** Temporal rejected a request about one cluster, at once or after some attempts; other clusters are not affected. */
 export class SignalRejected extends Error {

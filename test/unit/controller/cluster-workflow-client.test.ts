@@ -1,7 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Client } from '@temporalio/client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { listExecutions } from '../../../src/controller/cluster-workflow-client.ts';
+import { dependencyChanged } from '../../../src/contract/cluster-certificates.ts';
+import { ClusterWorkflowClient, listExecutions } from '../../../src/controller/cluster-workflow-client.ts';
+
+vi.mock('../../../src/kubernetes/api/backoff.ts', async (original) => ({
+  ...(await original<object>()),
+  pause: () => Promise.resolve(),
+}));
 
 const PAGE_LIMIT_MS = 20_000;
 const PAGE_TAKES_MS = 15_000;
@@ -34,4 +40,43 @@ test('each page of a list has the whole time limit, however long the pages befor
   for await (const { runId } of listExecutions(client, {}, PAGE_LIMIT_MS)) found.push(runId);
   expect(found).toHaveLength(2 * PAGES);
   expect(left).toEqual(Array(PAGES).fill(PAGE_LIMIT_MS));
+});
+
+/** A client whose server answers every call with this gRPC status. */
+function refusingClient(code: number) {
+  let calls = 0;
+  const refuse = () => {
+    calls += 1;
+    return Promise.reject(Object.assign(new Error('refused'), { code, details: 'no', metadata: {} }));
+  };
+  const call = (_limit: unknown, send: () => Promise<unknown>) => send();
+  const client = {
+    withDeadline: call,
+    withAbortSignal: call,
+    workflow: { getHandle: () => ({ signal: refuse }) },
+  } as unknown as Client;
+  const workflows = new ClusterWorkflowClient({
+    client: () => client,
+    managementCluster: 'hive',
+    taskQueue: 'certman/hive',
+    signal: new AbortController().signal,
+    metrics: { workflowListFailures: { inc: () => undefined } as never },
+  });
+  return { workflows, calls: () => calls };
+}
+
+test.each([
+  ['INVALID_ARGUMENT', 3, 1, 'SignalRejected'],
+  ['FAILED_PRECONDITION', 9, 6, 'SignalRejected'],
+  ['UNIMPLEMENTED', 12, 6, 'SignalRejected'],
+  // As of one workflow whose history is corrupted: it must not stop the signals to all others.
+  ['INTERNAL', 13, 6, 'SignalRejected'],
+  ['DATA_LOSS', 15, 6, 'SignalRejected'],
+  ['UNAVAILABLE', 14, 6, 'CertmanError'],
+])('a signal that is refused with %s fails for its workflow only, or for all', async (_name, code, attempts, error) => {
+  const { workflows, calls } = refusingClient(code);
+  const cluster = { namespace: 'n', name: 'c1', uid: 'u' };
+  const sent = workflows.signal(cluster, dependencyChanged, { what: 'x' });
+  await expect(sent).rejects.toMatchObject({ name: error });
+  expect(calls()).toBe(attempts);
 });
