@@ -239,7 +239,7 @@ describe('with encryption', () => {
     // The server refuses updates while the last workflow task failed.
     await eventually(
       'the task is processed',
-      () => handleOf(lab().client).describe(),
+      () => handleOf(keyedClient()).describe(),
       ({ raw }) => !raw.pendingWorkflowTask,
     );
     await handleOf(keyedClient()).executeUpdate(renew, { args: [{}] });
