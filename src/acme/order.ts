@@ -29,7 +29,7 @@ export interface NewOrder {
   readonly profile?: string | undefined;
   /** ARI identifier of the certificate that the order replaces (RFC 9773 §5). */
   readonly replaces?: string | undefined;
-  /** Renews a certificate for the same names, which limits of the account exempt, as they do what it replaces. */
+  /** Renews a certificate for the same names, which limits of the account exempt; of other names, some that replace one. */
   readonly renewal?: boolean | undefined;
   /** The order's turn (epoch milliseconds). */
   readonly turn?: number | undefined;
@@ -61,10 +61,11 @@ async function postNewOrder(ca: AcmeClient, url: string, order: NewOrder): Promi
   const { dnsNames, profile, replaces, renewal, turn } = order;
   const payload = { identifiers: dnsNames.map((value) => ({ type: 'dns', value })), profile, replaces };
   const { newOrderLimit } = ca.session;
-  const limited = { exempt: renewal === true || replaces !== undefined, turn };
-  newOrderLimit.admit(ca.host, limited);
+  const isRenewal = renewal === true;
+  newOrderLimit.admit(ca.host, { exempt: isRenewal || replaces !== undefined, turn });
   const answer = await ca.post({ resource: 'newOrder', url, payload, schema: orderSchema }).catch((error: unknown) => {
-    throw newOrderLimit.onRefused(error, limited);
+    // What replaces a certificate for other names is exempt within the CA's renewal window only. Outside, it gets a turn.
+    throw newOrderLimit.onRefused(error, { exempt: isRenewal });
   });
   if (answer.location !== undefined) return toOrder(ca, answer, answer.location);
   const message = `The CA ${ca.host} created an order for ${dnsNames.join(', ')} without a Location header.`;

@@ -228,6 +228,18 @@ describe('placing an order', () => {
       expect((await runAcmeActivity(worker, 'placeOrder', renewal)).challenges).toHaveLength(3);
     });
 
+    it('gives a turn to an order for other names that replaces a certificate, which the CA need not exempt', async () => {
+      const worker = startWorker();
+      const place = (order: Partial<PlaceOrderInput>) =>
+        failureOf(runAcmeActivity(worker, 'placeOrder', { dnsNames: uniqueDnsNames(), replaces: 'AQ.Ag', ...order }));
+      refuse('too many new orders (300) from this account in the last 3h0m0s, retry after 2026-12-01');
+      const replacing = await place({});
+      expect(replacing.code).toBe('rateLimit/newOrders');
+      expect(replacing.notBefore).toBeDefined();
+      refuse('too many new orders (300) from this account in the last 3h0m0s, retry after 2026-12-01');
+      expect((await place({ renewal: true })).code).toBe('acme/rateLimited');
+    });
+
     it('holds back no other order if the limit is that of a name', async () => {
       const worker = startWorker();
       refuse('too many certificates (50) already issued for "example.com" in the last 168h0m0s');
