@@ -95,7 +95,7 @@ export interface Adopter {
  * Adds label and owner reference to an orphaned Secret, or to that of a request that is gone.
  * @returns the Secret's metadata, now the request's.
  * @throws CertmanError `kubernetes/ownedByOther` when it is foreign, or orphaned and not given to the standalone request;
- * `kubernetes/conflict` when `found` is outdated.
+ * `kubernetes/conflict` when `found` is outdated, or the request is gone or was created anew.
  */
 export async function adoptSecret(
   kubernetes: KubernetesApi,
@@ -120,6 +120,7 @@ export async function adoptSecret(
   if (standalone && !isOwnedBy(found, [request.uid]) && found.annotations?.[ADOPT_ANNOTATION] !== request.name) {
     throw notGivenError(found, request);
   }
+  await requireExisting(kubernetes, request, found);
   const owners = (found.ownerReferences ?? []).filter((owner) => !isRequest(owner));
   const { [REQUEST_LABEL]: _replaced, ...labels } = found.labels ?? {};
   const adopted = await patchIfUnchanged(kubernetes, SECRETS, found, {
@@ -130,6 +131,21 @@ export async function adoptSecret(
   throw new CertmanError({
     code: 'kubernetes/conflict',
     message: `Secret ${namespace}/${found.name} was deleted while it was adopted.`,
+    remedy: 'certman retries shortly.',
+  });
+}
+
+/** A late step of an earlier request must not take the Secret from its successor, whose name and label are the same. */
+async function requireExisting(
+  kubernetes: KubernetesApi,
+  { namespace, name, uid }: ObjectRef,
+  secret: ObjectMeta,
+): Promise<void> {
+  const found = await kubernetes.get(CERTIFICATE_REQUESTS, { namespace, name });
+  if (found?.metadata.uid === uid) return;
+  throw new CertmanError({
+    code: 'kubernetes/conflict',
+    message: `Secret ${namespace}/${secret.name} is left unchanged: CertificateRequest ${name} with uid ${uid}, for which it was to be adopted, does not exist any more.`,
     remedy: 'certman retries shortly.',
   });
 }

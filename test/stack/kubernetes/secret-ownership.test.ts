@@ -4,6 +4,7 @@ import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-ap
 import { CERTIFICATE_REQUESTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo } from '../../../src/kubernetes/objects/secret-ownership.ts';
 import { ensureStagingKey, readStagingKey } from '../../../src/kubernetes/objects/staging-secret.ts';
+import { claimTargetSecret } from '../../../src/kubernetes/objects/target-secret.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import {
   bundle,
@@ -112,6 +113,21 @@ describe('a foreign Secret', () => {
       message: expect.stringContaining('belongs to CertificateRequest c2-primary') as string,
     });
     expect(await getSecret(view)).toEqual(before);
+  });
+
+  test('of a successor is not taken by a late step of the request that it replaces', async () => {
+    const { view, request, secret } = await certified();
+    const { certman: kubernetes } = managementCluster();
+    const late = { cluster: {}, request: { ...request, uid: crypto.randomUUID() }, secretName: bundle.secretName };
+    const refusal = { code: 'kubernetes/conflict' };
+    await expect(claimTargetSecret(kubernetes, late)).rejects.toMatchObject(refusal);
+    expect(await getSecret(view)).toEqual(secret);
+    await managementCluster().admin.patch(SECRETS, secretKey(view), [
+      { op: 'remove', path: '/metadata/ownerReferences' },
+    ]);
+    const labelled = await getSecret(view);
+    await expect(claimTargetSecret(kubernetes, late)).rejects.toMatchObject(refusal);
+    expect(await getSecret(view)).toEqual(labelled);
   });
 
   test('is adopted when its owner is gone', async () => {
