@@ -1,7 +1,12 @@
 /** Moves between management clusters, in the order in which Hive's ClusterRelocate controller changes both sides. */
 import { expect, test } from 'vitest';
 import { type SampleCluster, sampleCluster } from '../../../local/stack/management-cluster/sample-cluster.ts';
-import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import {
+  CERTIFICATE_REQUESTS,
+  CLUSTER_DEPLOYMENTS,
+  FINALIZER,
+  SECRETS,
+} from '../../../src/kubernetes/objects/resources.ts';
 import { expectStatusAtCa, waitFor, waitForObjectRemoval, waitForReadyRequest } from '../../support/e2e/checks.ts';
 import { applyClusterObjects, validClusterObjects, withMetadata } from '../../support/e2e/cluster-objects.ts';
 import { createCluster, deleteCluster, type E2eCluster, patchCluster } from '../../support/e2e/clusters.ts';
@@ -55,6 +60,8 @@ async function copyToDestination(source: E2eCluster): Promise<SampleCluster> {
   };
   const objects = withMetadata(validClusterObjects(destination, lab().zone.zoneId), {
     annotations: { 'hive.openshift.io/relocate': 'a-relocation/incoming' },
+    // Hive copies finalizers, but no owner references.
+    finalizers: [FINALIZER],
   });
   await applyClusterObjects(lab(), { ...objects, others: [[SECRETS, copy]] });
   return destination;
