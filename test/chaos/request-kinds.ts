@@ -98,7 +98,8 @@ function kubernetesKind({ method, path, contentType, body }: ExternalRequest): R
     case 'PATCH clusterdeployments':
       return takesFinalizerOff ? 'removeFinalizer' : 'holdCluster';
     case 'POST secrets':
-      return 'createStaging';
+      // The first certificate's Secret is created, later ones are applied.
+      return body.includes('-staging"') ? 'createStaging' : 'applySecret';
     case 'PATCH secrets':
       return 'applySecret';
     case 'DELETE secrets':
