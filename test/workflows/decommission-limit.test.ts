@@ -168,13 +168,15 @@ test('a removed bundle has the same limit, and reports what could not be done', 
       (status) => status.bundles['former'] === undefined,
     );
     expect(bundles['primary']?.state).toBe('Ready');
-    expect(harness.doubles.reports.at(-1)).toMatchObject({
-      bundleName: 'former',
-      event: {
-        reason: 'DecommissionIncomplete',
-        message: expect.stringContaining('lets-encrypt-account') as string,
-      },
-    });
+    await expect
+      .poll(() => harness.doubles.reports.at(-1))
+      .toMatchObject({
+        bundleName: 'former',
+        event: {
+          reason: 'DecommissionIncomplete',
+          message: expect.stringContaining('lets-encrypt-account') as string,
+        },
+      });
     expect(harness.doubles.countOf('removeFinalizer')).toBe(0);
   });
 });

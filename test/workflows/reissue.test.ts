@@ -106,7 +106,7 @@ describe('a window that the CA moved', () => {
       const after = await issuedAndReady(harness, view, 2);
       expect(lastOrder(harness).replaces).toBe(certificate?.certId);
       expect(after.suggestedWindow).toBeUndefined();
-      expect(harness.doubles.reports.at(-1)?.event?.reason).toBe('Renewed');
+      await expect.poll(() => harness.doubles.reports.at(-1)?.event?.reason).toBe('Renewed');
     });
   });
 

@@ -58,7 +58,9 @@ describe('an API server that refuses', () => {
       expect(record.state).toBe('Failing');
       const nextAttempt = Date.parse(nextAttemptOf(record) ?? '');
       expect(nextAttempt - (await harness.env.currentTimeMs())).toBeLessThanOrEqual(10 * MINUTE_MS);
-      expect(harness.doubles.reports.at(-1)).toMatchObject({ state: 'Failing', event: { reason: 'Failing' } });
+      await expect
+        .poll(() => harness.doubles.reports.at(-1))
+        .toMatchObject({ state: 'Failing', event: { reason: 'Failing' } });
       harness.doubles.override('applyCertificateRequest', undefined);
       await leapUntil(harness, view, 'Ready', ({ state }) => state === 'Ready');
     });
@@ -102,10 +104,12 @@ describe('a decommission whose rules cannot be read', () => {
         (record) => record?.message.startsWith('The decommission has not started yet. no rules') === true,
       );
       expect(waiting?.issued.map(({ serialNumber }) => serialNumber)).toEqual(['1000', '1001']);
-      expect(harness.doubles.reports.at(-1)?.event).toMatchObject({
-        reason: 'DecommissionBlocked',
-        message: 'no rules',
-      });
+      await expect
+        .poll(() => harness.doubles.reports.at(-1)?.event)
+        .toMatchObject({
+          reason: 'DecommissionBlocked',
+          message: 'no rules',
+        });
       expect(harness.doubles.countOf('revokeCertificates')).toBe(0);
       harness.doubles.override('decommissionRules', undefined);
       await harness.advanceTime(2 * MINUTE_MS);
@@ -159,7 +163,7 @@ test('a finalizer that cannot be written delays no renewal, is reported, and is 
     const recorded = await leapUntil(harness, view, 'recorded', (record) => record.objectWriteError !== undefined);
     expect(recorded).toMatchObject({ state: 'Ready', objectWriteError: { failure: writeError } });
     await leapUntil(harness, view, 'repeated', ({ objectWriteError }) => (objectWriteError?.attempts ?? 0) > 2);
-    expect(harness.doubles.reports.at(-1)?.event?.reason).toBe('ObjectWriteFailed');
+    await expect.poll(() => harness.doubles.reports.at(-1)?.event?.reason).toBe('ObjectWriteFailed');
     const objectWriteFailing = () =>
       harness.doubles.reports.at(-1)?.conditions.find(({ type }) => type === 'ObjectWriteFailing');
     expect(objectWriteFailing()).toMatchObject({ status: 'True', reason: 'KubernetesUnreachable' });
