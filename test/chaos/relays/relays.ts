@@ -5,6 +5,7 @@ import { writeKubeconfig } from '../../../local/stack/management-cluster/kubecon
 import type { ManagementCluster } from '../../../local/stack/management-cluster/management-cluster.ts';
 import type { Stack } from '../../../local/stack/stack.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
+import { PEBBLE_CONNECTIONS } from '../../support/faults/upstream.ts';
 import { kindOf } from '../request-kinds.ts';
 import type {
   ConnectionOwner,
@@ -44,7 +45,14 @@ export async function startRelays({ stack, managementCluster, ...common }: Relay
   };
   const secure = { ...common, tls, targetCaPem: tls.caPem };
   try {
-    const ca = await kept(startHttpRelay({ ...secure, system: 'ca', target: new URL(stack.acme.directoryUrl).origin }));
+    const ca = await kept(
+      startHttpRelay({
+        ...secure,
+        ...PEBBLE_CONNECTIONS,
+        system: 'ca',
+        target: new URL(stack.acme.directoryUrl).origin,
+      }),
+    );
     const doh = await kept(startHttpRelay({ ...secure, system: 'doh', target: new URL(stack.dns.dohUrl).origin }));
     const kubernetes = await kept(startHttpRelay({ ...secure, system: 'kubernetes', target: stack.kubernetes.server }));
     const route53 = await kept(

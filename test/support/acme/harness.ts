@@ -11,6 +11,7 @@ import type { AcmeActivities, BundleRef, PlacedOrder } from '../../../src/contra
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
+import { PEBBLE_CONNECTIONS } from '../faults/upstream.ts';
 import { caSource, newAccount } from './account.ts';
 import { type Pebble, startPebble } from './pebble.ts';
 import { ANY_BUNDLE, runAcmeActivity } from './run-activity.ts';
@@ -36,7 +37,12 @@ export interface WorkerOptions {
 
 export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<AcmeHarness> {
   const pebble = await startPebble(settings);
-  const proxy = await startFaultProxy({ target: pebble.url, targetCaPem: pebble.caPem, tls: pebble.tls });
+  const proxy = await startFaultProxy({
+    target: pebble.url,
+    targetCaPem: pebble.caPem,
+    tls: pebble.tls,
+    ...PEBBLE_CONNECTIONS,
+  });
   const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
   const account = { stored: await newAccount(server) };
   const sources: AcmeClientSource[] = [];

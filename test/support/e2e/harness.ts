@@ -19,6 +19,7 @@ import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
 import { useAccountBehindProxy } from '../acme/account-behind-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
+import { PEBBLE_CONNECTIONS } from '../faults/upstream.ts';
 import { workflowBundle } from '../temporal/workflow-bundle.ts';
 
 /** A running stack with workers. */
@@ -166,5 +167,6 @@ async function startCaProxy(stack: RunningStack): Promise<FaultProxy> {
     target: new URL(stack.acme.directoryUrl).origin,
     targetCaPem,
     tls: { certPem, keyPem },
+    ...PEBBLE_CONNECTIONS,
   });
 }

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Upstream } from './upstream.ts';
+import { Upstream, type UpstreamOptions } from './upstream.ts';
 
 /** A request as it arrived, for matching and for counting afterwards. */
 export interface SeenRequest {
@@ -64,11 +64,7 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-export interface FaultProxyOptions {
-  /** Base URL of the real server. */
-  readonly target: string;
-  /** PEM that the real server's certificate is trusted by. */
-  readonly targetCaPem?: string;
+export interface FaultProxyOptions extends UpstreamOptions {
   /** Certificate and key for clients; without them the proxy speaks plain HTTP. */
   readonly tls?: { readonly certPem: string; readonly keyPem: string };
 }

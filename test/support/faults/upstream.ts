@@ -7,18 +7,26 @@ export interface UpstreamOptions {
   readonly target: string;
   /** PEM that the server is trusted by. */
   readonly targetCaPem?: string;
+  /** How many requests the server handles at once; the others wait. Default: any number. */
+  readonly maxConnections?: number;
 }
+
+/**
+ * Pebble 2.10.1 can deadlock: it looks for an authorization to reuse under the lock of its store and waits for that of an
+ * authorization, while a handler holds that one and waits for the store. Requests then stay unanswered until it restarts.
+ */
+export const PEBBLE_CONNECTIONS = { maxConnections: 1 } as const;
 
 export class Upstream {
   readonly #target: URL;
   readonly #agent: HttpAgent;
 
-  constructor({ target, targetCaPem: ca }: UpstreamOptions) {
+  constructor({ target, targetCaPem: ca, maxConnections: maxSockets = Number.POSITIVE_INFINITY }: UpstreamOptions) {
     this.#target = new URL(target);
     this.#agent =
       this.#target.protocol === 'https:'
-        ? new HttpsAgent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) })
-        : new HttpAgent({ keepAlive: true });
+        ? new HttpsAgent({ keepAlive: true, maxSockets, ...(ca === undefined ? {} : { ca }) })
+        : new HttpAgent({ keepAlive: true, maxSockets });
   }
 
   /**
