@@ -8,6 +8,7 @@ import { benchOnboarding } from './onboarding.ts';
 import { benchRequests } from './requests.ts';
 import { benchRoute53Zones } from './route53-zones.ts';
 import { benchScrape } from './scrape.ts';
+import { benchSleepers } from './sleepers.ts';
 
 function count(text: string): number {
   const value = Number(text);
@@ -63,6 +64,18 @@ program
   .option('--requests <n>', 'number of CertificateRequests', count, 20_000)
   .action(async (options: { readonly requests: number }) => {
     process.stdout.write(`${JSON.stringify(await benchScrape(options))}\n`);
+  });
+
+program
+  .command('sleepers')
+  .description('a fleet of N clusters with two certificates each, none due: adoption, memory and CPU at rest, restart')
+  .option('--clusters <n>', 'number of clusters', count, 10_000)
+  .option('--rest <seconds>', 'for how long the worker is measured at rest', count, 120)
+  .option('--state <folder>', 'folder for logs and the store of Temporal', '.certman/bench/sleepers')
+  .action(async (options: { readonly clusters: number; readonly rest: number; readonly state: string }) => {
+    const { clusters, rest: restSeconds, state } = options;
+    const result = await benchSleepers({ clusters, restSeconds, stateDir: resolve(state) });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
   });
 
 program

@@ -1,5 +1,4 @@
 /** Throughput of N clusters installed at once, and latency of one alone. */
-import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
@@ -12,6 +11,7 @@ import { startPebble } from '../local/stack/parts/pebble.ts';
 import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
 import { type KeyType, measureBaseline } from './acme-client-baseline.ts';
+import { processMemory } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
 
 /** Options of {@link benchIssuance}. */
@@ -104,7 +104,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
         p50: round(quantile(seconds, 0.5), 2),
         p95: round(quantile(seconds, 0.95), 2),
         one: round(one, 2),
-        workerPeakMb: await peakMemoryMb(worker.pid),
+        workerPeakMb: (await processMemory(worker.pid)).peakMb,
       };
     } finally {
       await watch.close();
@@ -152,12 +152,6 @@ async function secondsToReady(
 function namesOf(cluster: string): readonly string[] {
   const domain = `${cluster}.${ZONE}`;
   return [`api.${domain}`, `rh-api.${domain}`, `*.apps.${domain}`];
-}
-
-/** Peak resident set size in MiB (VmHWM of proc(5)). */
-async function peakMemoryMb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024);
 }
 
 function quantile(values: readonly number[], share: number): number {

@@ -28,6 +28,8 @@ export interface IssueOptions {
   readonly crlUrl?: string;
   readonly dnsNames?: readonly string[];
   readonly extensions?: readonly Extension[];
+  /** Default: the century of the CA. */
+  readonly validity?: { readonly notBefore: Date; readonly notAfter: Date };
 }
 
 export interface IssuedKeyPair {
@@ -83,10 +85,10 @@ export class IssuingCa {
   }
 
   async issue(options: IssueOptions): Promise<IssuedKeyPair> {
-    const { crlUrl, dnsNames = ['api.c1.example.com'], extensions = [] } = options;
+    const { crlUrl, dnsNames = ['api.c1.example.com'], extensions = [], validity = VALIDITY } = options;
     const keys = await webcrypto.subtle.generateKey(ALGORITHMS.ecdsa, true, ['sign', 'verify']);
     const leaf = await X509CertificateGenerator.create({
-      ...VALIDITY,
+      ...validity,
       signingAlgorithm: this.#algorithm,
       serialNumber: options.serialHex,
       subject: `CN=${dnsNames[0]}`,

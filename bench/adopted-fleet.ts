@@ -1,0 +1,168 @@
+/** Installed clusters with certificates that certman-operator left, none of them due: what a worker has to watch at rest. */
+import pLimit from 'p-limit';
+import { type ObjectWriter, withHiveClient, withObjectWriter } from '../local/stack/management-cluster/clients.ts';
+import { SAMPLE_EXTRA_RECORD } from '../local/stack/management-cluster/sample-cluster.ts';
+import type { Stack } from '../local/stack/stack.ts';
+import { AWS } from '../local/stack/versions.ts';
+import { requestName } from '../src/clusters/request-name.ts';
+import { FINALIZER } from '../src/kubernetes/objects/resources.ts';
+import { type IssuedKeyPair, IssuingCa } from '../test/support/certificates/issuing-ca.ts';
+
+const ISSUER = 'Adopted R1';
+const DAY_MS = 86_400_000;
+/** Far from the renewal at 45 days. */
+const DAYS_LEFT = 80;
+const CLUSTERS_AT_ONCE = 8;
+const HIVE = '/apis/hive.openshift.io/v1';
+const CERTMAN = '/apis/certman.managed.openshift.io/v1alpha1';
+
+/** Options of {@link createAdoptedFleet}. */
+export interface AdoptedFleetOptions {
+  readonly clusters: number;
+  /** Hosted zone of the clusters' names. */
+  readonly zone: string;
+  readonly zoneId: string;
+  /** Called with the number of clusters that exist. */
+  readonly onProgress?: (created: number) => void;
+}
+
+/** Creates each cluster with a bundle for its control plane and one for its ingress, issued by a CA of its own. */
+export async function createAdoptedFleet(stack: Stack, options: AdoptedFleetOptions): Promise<void> {
+  const { clusters, onProgress = () => undefined } = options;
+  const kubeconfig = stack.kubernetes.adminKubeconfig;
+  const ca = await IssuingCa.create(ISSUER);
+  const limit = pLimit(CLUSTERS_AT_ONCE);
+  let created = 0;
+  await withHiveClient(kubeconfig, (hive) =>
+    withObjectWriter(kubeconfig, 'certman-operator', async (operator) => {
+      const create = async (index: number): Promise<void> => {
+        await createCluster(hive, operator, ca, `sleeper-${index}`, index, options);
+        created += 1;
+        onProgress(created);
+      };
+      await Promise.all(Array.from({ length: clusters }, (_, index) => limit(() => create(index + 1))));
+    }),
+  );
+}
+
+async function createCluster(
+  hive: ObjectWriter,
+  operator: ObjectWriter,
+  ca: IssuingCa,
+  name: string,
+  index: number,
+  { zone, zoneId }: AdoptedFleetOptions,
+): Promise<void> {
+  const domain = `${name}.${zone}`;
+  const bundles = [
+    { name: 'api', dnsNames: [`api.${domain}`, `${SAMPLE_EXTRA_RECORD}.${domain}`] },
+    { name: 'apps', dnsNames: [`*.apps.${domain}`] },
+  ];
+  const secretOf = (bundle: string): string => `${name}-${bundle}-cert`;
+  const inNamespace = (base: string): string => `${base}/namespaces/${name}`;
+  await hive.create('/api/v1/namespaces', { metadata: { name } });
+  await hive.create(`${inNamespace('/api/v1')}/secrets`, {
+    metadata: { name: 'aws' },
+    stringData: { aws_access_key_id: AWS.accessKeyId, aws_secret_access_key: AWS.secretAccessKey },
+  });
+  await hive.create(`${inNamespace(HIVE)}/dnszones`, {
+    apiVersion: 'hive.openshift.io/v1',
+    kind: 'DNSZone',
+    metadata: { name: `${name}-zone` },
+    spec: { zone },
+  });
+  await hive.mergePatch([
+    { path: `${inNamespace(HIVE)}/dnszones/${name}-zone/status`, body: { status: { aws: { zoneID: zoneId } } } },
+  ]);
+  const cluster = await hive.create(`${inNamespace(HIVE)}/clusterdeployments`, {
+    apiVersion: 'hive.openshift.io/v1',
+    kind: 'ClusterDeployment',
+    metadata: { name, labels: { 'api.openshift.com/managed': 'true' }, finalizers: [FINALIZER] },
+    spec: {
+      baseDomain: zone,
+      clusterName: name,
+      installed: true,
+      manageDNS: true,
+      platform: { aws: { region: AWS.region, credentialsSecretRef: { name: 'aws' } } },
+      certificateBundles: bundles.map((bundle) => ({
+        name: bundle.name,
+        generate: true,
+        certificateSecretRef: { name: secretOf(bundle.name) },
+      })),
+      controlPlaneConfig: { servingCertificates: { default: 'api' } },
+      ingress: [{ name: 'default', domain: `apps.${domain}`, servingCertificate: 'apps' }],
+    },
+  });
+  for (const [position, { name: bundle, dnsNames }] of bundles.entries()) {
+    const serial = index * bundles.length + position + 1;
+    const validity = { notBefore: secondsFrom(DAYS_LEFT - 90), notAfter: secondsFrom(DAYS_LEFT) };
+    const issued = await ca.issue({ serialHex: serial.toString(16).padStart(8, '0'), dnsNames, validity });
+    const request = await operator.create(`${inNamespace(CERTMAN)}/certificaterequests`, {
+      apiVersion: 'certman.managed.openshift.io/v1alpha1',
+      kind: 'CertificateRequest',
+      metadata: {
+        name: requestName(name, bundle),
+        finalizers: [FINALIZER],
+        ownerReferences: [controller('hive.openshift.io/v1', 'ClusterDeployment', cluster.metadata)],
+      },
+      spec: {
+        acmeDNSDomain: zone,
+        certificateSecret: { kind: 'secret', namespace: name, name: secretOf(bundle) },
+        dnsNames,
+        email: 'sre@example.com',
+        platform: { aws: { credentials: { name: 'aws' }, region: AWS.region } },
+      },
+    });
+    await operator.mergePatch([
+      {
+        path: `${inNamespace(CERTMAN)}/certificaterequests/${request.metadata.name}/status`,
+        body: { status: operatorStatus(serial, validity) },
+      },
+    ]);
+    await operator.create(
+      `${inNamespace('/api/v1')}/secrets`,
+      secretManifest(secretOf(bundle), request.metadata, issued),
+    );
+  }
+}
+
+/** As certman-operator writes it: dates are those of Go's `Time.String()`. */
+function operatorStatus(
+  serial: number,
+  { notBefore, notAfter }: { readonly notBefore: Date; readonly notAfter: Date },
+) {
+  const goTime = (date: Date): string => `${date.toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
+  return {
+    issued: true,
+    issuerName: ISSUER,
+    notBefore: goTime(notBefore),
+    notAfter: goTime(notAfter),
+    serialNumber: String(serial),
+    status: 'Success',
+  };
+}
+
+function secretManifest(name: string, request: { readonly name: string; readonly uid: string }, issued: IssuedKeyPair) {
+  return {
+    metadata: {
+      name,
+      labels: { certificate_request: request.name },
+      ownerReferences: [controller('certman.managed.openshift.io/v1alpha1', 'CertificateRequest', request)],
+    },
+    type: 'kubernetes.io/tls',
+    stringData: { 'tls.crt': issued.chainPem, 'tls.key': issued.keyPem },
+  };
+}
+
+function controller(
+  apiVersion: string,
+  kind: string,
+  { name, uid }: { readonly name: string; readonly uid: string },
+): object {
+  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
+}
+
+/** X.509 has whole seconds. */
+function secondsFrom(days: number): Date {
+  return new Date(Math.floor((Date.now() + days * DAY_MS) / 1000) * 1000);
+}

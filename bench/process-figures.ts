@@ -1,0 +1,27 @@
+/** Memory and CPU time of another process, by proc(5). */
+import { readFile } from 'node:fs/promises';
+
+/** Of the kernel's clock in `/proc/<pid>/stat`: USER_HZ, which is 100 on every Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Resident memory in MiB, now and at its highest. */
+export interface ProcessMemory {
+  readonly residentMb: number;
+  readonly peakMb: number;
+}
+
+/** VmRSS and VmHWM. @throws when the process has ended. */
+export async function processMemory(pid: number): Promise<ProcessMemory> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const mebibytes = (field: string): number =>
+    Math.round(Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0) / 1024);
+  return { residentMb: mebibytes('VmRSS'), peakMb: mebibytes('VmHWM') };
+}
+
+/** CPU time of all threads so far, in seconds. @throws when the process has ended. */
+export async function processCpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name of the program, in parentheses, may have spaces; utime and stime are fields 14 and 15 of the line.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}

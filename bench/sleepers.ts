@@ -1,0 +1,312 @@
+/** A fleet of which nothing is due: adoption, a worker at rest, a fresh worker, and one deletion among the others. */
+import { execFile } from 'node:child_process';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import { withAdmin } from '../local/stack/management-cluster/clients.ts';
+import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
+import { createSampleClusters, type SampleCluster } from '../local/stack/management-cluster/sample-cluster.ts';
+import { poll } from '../local/stack/poll.ts';
+import { type RunningStack, startStack } from '../local/stack/stack.ts';
+import { startWorker, type WorkerProcess } from '../local/stack/worker-process.ts';
+import { CertState } from '../src/contract/search-attributes.ts';
+import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../src/kubernetes/objects/resources.ts';
+import { createAdoptedFleet } from './adopted-fleet.ts';
+import { processCpuSeconds, processMemory } from './process-figures.ts';
+import { countSeries } from './prometheus-text.ts';
+
+/** Options of {@link benchSleepers}. */
+export interface SleepersBenchOptions {
+  readonly clusters: number;
+  /** For how long the worker is measured at rest. */
+  readonly restSeconds: number;
+  readonly stateDir: string;
+}
+
+/** Last line of the bench, as JSON. */
+export interface SleepersBenchResult {
+  readonly clusters: number;
+  /** Clusters whose workflow has adopted their certificates and sleeps. */
+  readonly adoptedPerSecond: number;
+  /** In the slowest ten seconds but the last: a stall. */
+  readonly slowestAdoptedPerSecond: number;
+  /** Resident memory of the worker, MiB. */
+  readonly workerRestMb: number;
+  readonly workerPeakMb: number;
+  /** Of a fresh worker, which watches the fleet but has adopted none of it. */
+  readonly freshWorkerMb: number;
+  /** Of one core. */
+  readonly cpuPercentAtRest: number;
+  /** Requests a minute to Temporal that Temporal Cloud bills, without the heartbeats of the watch. */
+  readonly actionsAtRest: number;
+  /** The watch's, a minute. */
+  readonly heartbeatsAtRest: number;
+  /** In Temporal's store, for each cluster. */
+  readonly storeBytesPerCluster: number;
+  /** From the start of a fresh worker until it watches every kind. */
+  readonly readySeconds: number;
+  /** From the deletion of one cluster until its certificate is revoked and its ClusterDeployment is gone. */
+  readonly deletionSeconds: number;
+  /** `certman status --json` of the fleet. */
+  readonly statusSeconds: number;
+  /** `/metrics`, median of five. */
+  readonly scrapeMs: number;
+}
+
+const ZONE = 'bench.example.com';
+const STORE = 'temporal.db';
+const CERTMAN_BIN = fileURLToPath(new URL('../bin/certman.js', import.meta.url));
+const BUNDLE_SCRIPT = fileURLToPath(new URL('../src/worker/bundle-workflows.ts', import.meta.url));
+/** The slowest fleet that is worth waiting for. */
+const MIN_ADOPTED_PER_SECOND = 1;
+const SETTLE_MS = 60_000;
+const STALL_WINDOW_SECONDS = 10;
+const SCRAPES = 5;
+
+/** Billed by Temporal Cloud (https://docs.temporal.io/cloud/actions), by the requests that cause them. */
+const ACTION_REQUESTS = [
+  'StartWorkflowExecution',
+  'SignalWorkflowExecution',
+  'SignalWithStartWorkflowExecution',
+  'UpdateWorkflowExecution',
+  'QueryWorkflow',
+  // Timers, activities and attributes are commands of these.
+  'RespondWorkflowTaskCompleted',
+  'RespondActivityTaskCompleted',
+  'RespondActivityTaskFailed',
+] as const;
+
+/** Each figure is of the same fleet, in the order of a worker's life. */
+export async function benchSleepers(options: SleepersBenchOptions): Promise<SleepersBenchResult> {
+  const { clusters, stateDir } = options;
+  const progress = progressLog();
+  progress('starting the local parts');
+  await rm(join(stateDir, STORE), { force: true });
+  const stack = await startStack({ stateDir, temporal: { dbFilename: STORE } });
+  try {
+    const { zoneId } = await stack.createZone(ZONE);
+    const managementCluster = await prepareManagementCluster(stack);
+    const bundle = join(stateDir, 'workflow-bundle.js');
+    await promisify(execFile)(process.execPath, [BUNDLE_SCRIPT, bundle]);
+    const environment = { ...managementCluster.environment, CERTMAN_WORKFLOW_BUNDLE: bundle };
+    const start = (name: string): Promise<WorkerProcess> =>
+      startWorker({ stack, managementCluster: { environment }, name });
+    await createAdoptedFleet(stack, {
+      clusters,
+      zone: ZONE,
+      zoneId,
+      onProgress: (created) => {
+        if (created % 1_000 === 0 || created === clusters) progress(`${created} clusters created`);
+      },
+    });
+    const connection = await Connection.connect({ address: stack.temporal.address });
+    const client = new Client({ connection, namespace: stack.temporal.namespace });
+    const emptyStore = await storeBytes(stateDir);
+    let worker = await start('adopting-worker');
+    try {
+      const adoption = await untilAdopted(client, clusters, progress);
+      progress('adopted; settling');
+      await sleep(SETTLE_MS);
+      const rest = await measureRest(stack, worker, options.restSeconds, progress);
+      const storeBytesPerCluster = Math.round(((await storeBytes(stateDir)) - emptyStore) / clusters);
+      progress('one more cluster, and its deletion');
+      const deletionSeconds = await measureDeletion(stack, zoneId);
+      const { peakMb } = await processMemory(worker.pid);
+      const statusSeconds = await measureStatus(environment, clusters);
+      const scrapeMs = await measureScrape(worker.metricsUrl);
+      await worker.stop();
+      progress('a fresh worker');
+      const begin = performance.now();
+      worker = await start('fresh-worker');
+      const readySeconds = await untilSynced(worker, begin);
+      await sleep(SETTLE_MS);
+      const fresh = await processMemory(worker.pid);
+      const result: SleepersBenchResult = {
+        clusters,
+        ...adoption,
+        workerRestMb: rest.residentMb,
+        workerPeakMb: peakMb,
+        freshWorkerMb: fresh.residentMb,
+        cpuPercentAtRest: rest.cpuPercent,
+        actionsAtRest: rest.actions,
+        heartbeatsAtRest: rest.heartbeats,
+        storeBytesPerCluster,
+        readySeconds,
+        deletionSeconds,
+        statusSeconds,
+        scrapeMs,
+      };
+      process.stdout.write(`\n${table(result)}\n\n`);
+      return result;
+    } finally {
+      await worker.stop();
+      await connection.close();
+    }
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** Counts once a second: a list of ten thousand would be load of the bench. */
+async function untilAdopted(
+  client: Client,
+  clusters: number,
+  progress: (text: string) => void,
+): Promise<Pick<SleepersBenchResult, 'adoptedPerSecond' | 'slowestAdoptedPerSecond'>> {
+  const begin = performance.now();
+  const counts: number[] = [];
+  const count = async (): Promise<true | undefined> => {
+    const { count: ready } = await client.workflow.count(
+      `WorkflowType = "clusterCertificates" AND ${CertState.name} = "Ready"`,
+    );
+    counts.push(ready);
+    if (counts.length % 15 === 0) progress(`${ready} adopted`);
+    return ready >= clusters ? true : undefined;
+  };
+  const timeoutMs = (clusters / MIN_ADOPTED_PER_SECOND) * 1000 + SETTLE_MS;
+  if ((await poll(count, { timeoutMs, intervalMs: 1_000 })) === undefined) {
+    throw new Error(`only ${counts.at(-1)} of ${clusters} clusters were adopted within ${timeoutMs / 1000} s`);
+  }
+  const seconds = (performance.now() - begin) / 1000;
+  const windows = counts.slice(0, -STALL_WINDOW_SECONDS).map((before, at) => {
+    return ((counts[at + STALL_WINDOW_SECONDS] ?? before) - before) / STALL_WINDOW_SECONDS;
+  });
+  return {
+    adoptedPerSecond: round(clusters / seconds),
+    slowestAdoptedPerSecond: round(windows.length === 0 ? clusters / seconds : Math.min(...windows)),
+  };
+}
+
+async function measureRest(
+  stack: RunningStack,
+  worker: WorkerProcess,
+  seconds: number,
+  progress: (text: string) => void,
+): Promise<{
+  readonly residentMb: number;
+  readonly cpuPercent: number;
+  readonly actions: number;
+  readonly heartbeats: number;
+}> {
+  progress(`${seconds} s at rest`);
+  const [cpuBefore, requestsBefore] = [await processCpuSeconds(worker.pid), await serverRequests(stack)];
+  await sleep(seconds * 1000);
+  const [cpuAfter, requestsAfter] = [await processCpuSeconds(worker.pid), await serverRequests(stack)];
+  const perMinute = (operations: readonly string[]): number =>
+    round((requestsAfter(operations) - requestsBefore(operations)) / (seconds / 60));
+  return {
+    residentMb: (await processMemory(worker.pid)).residentMb,
+    cpuPercent: round(((cpuAfter - cpuBefore) / seconds) * 100, 2),
+    actions: perMinute(ACTION_REQUESTS),
+    heartbeats: perMinute(['RecordActivityTaskHeartbeat']),
+  };
+}
+
+/** Requests that Temporal's frontend has served so far. */
+async function serverRequests(stack: RunningStack): Promise<(operations: readonly string[]) => number> {
+  const text = await (await fetch(stack.temporal.metricsUrl)).text();
+  return (operations) =>
+    operations
+      .map((operation) => countSeries(text, 'service_requests', { operation, service_name: 'frontend' }))
+      .reduce((sum, one) => sum + one, 0);
+}
+
+/** Of a cluster whose certificate this CA has issued, so that there is something to revoke. */
+async function measureDeletion(stack: RunningStack, zoneId: string): Promise<number> {
+  const [cluster] = await createSampleClusters(stack, { count: 1, zone: ZONE, zoneId, prefix: 'deleted' });
+  if (cluster === undefined) throw new RangeError('no cluster was created');
+  return await withAdmin(stack.kubernetes.adminKubeconfig, async (admin) => {
+    const { namespace, name } = cluster;
+    const serialNumber = await until('its certificate is issued', async () => {
+      const request = await admin.get(CERTIFICATE_REQUESTS, { namespace, name: cluster.requestName });
+      return readySerial(request?.['status']);
+    });
+    const begin = performance.now();
+    await admin.delete(CLUSTER_DEPLOYMENTS, { namespace, name });
+    await until('its ClusterDeployment is gone', async () =>
+      (await admin.get(CLUSTER_DEPLOYMENTS, { namespace, name })) === undefined ? true : undefined,
+    );
+    const seconds = (performance.now() - begin) / 1000;
+    await requireRevoked(stack, cluster, serialNumber);
+    return round(seconds, 2);
+  });
+}
+
+async function requireRevoked(stack: RunningStack, { name }: SampleCluster, serialNumber: string): Promise<void> {
+  const { Status: status } = await stack.acme.statusOf(serialNumber);
+  if (status !== 'Revoked') throw new Error(`the certificate of ${name} is ${status} after its deletion`);
+}
+
+function readySerial(status: unknown): string | undefined {
+  const { issued, serialNumber } = (status ?? {}) as { readonly issued?: boolean; readonly serialNumber?: string };
+  return issued === true ? serialNumber : undefined;
+}
+
+async function until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
+  const found = await poll(probe, { timeoutMs: 300_000, intervalMs: 50 });
+  if (found === undefined) throw new Error(`not within 300 s: ${what}`);
+  return found;
+}
+
+async function measureStatus(environment: Readonly<Record<string, string>>, clusters: number): Promise<number> {
+  const begin = performance.now();
+  const { stdout } = await promisify(execFile)(process.execPath, [CERTMAN_BIN, 'status', '--json'], {
+    env: { ...process.env, ...environment },
+    maxBuffer: 1024 * 1024 * 1024,
+  });
+  const seconds = (performance.now() - begin) / 1000;
+  const { length } = (JSON.parse(stdout) as { readonly clusters: readonly unknown[] }).clusters;
+  if (length < clusters) throw new Error(`certman status shows ${length} of ${clusters} clusters`);
+  return round(seconds, 2);
+}
+
+async function measureScrape(metricsUrl: string): Promise<number> {
+  const times: number[] = [];
+  for (let scrape = 0; scrape < SCRAPES; scrape += 1) {
+    const begin = performance.now();
+    await (await fetch(metricsUrl)).text();
+    times.push(performance.now() - begin);
+  }
+  return Math.round(times.sort((one, other) => one - other)[Math.floor(SCRAPES / 2)] ?? 0);
+}
+
+async function untilSynced(worker: WorkerProcess, begin: number): Promise<number> {
+  await until('the worker watches every kind', async () => {
+    const text = await (await fetch(worker.metricsUrl)).text();
+    const synced = [...text.matchAll(/^certman_watch_synced\{.*\} (\d)$/gm)].map(([, value]) => value);
+    return synced.length > 0 && synced.every((value) => value === '1') ? true : undefined;
+  });
+  return round((performance.now() - begin) / 1000);
+}
+
+/** The database with its write-ahead log. */
+async function storeBytes(stateDir: string): Promise<number> {
+  const sizes = await Promise.all(
+    [STORE, `${STORE}-wal`].map(async (file) => {
+      try {
+        return (await stat(join(stateDir, file))).size;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+        throw error;
+      }
+    }),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function progressLog(): (text: string) => void {
+  const begin = performance.now();
+  return (text) => void process.stderr.write(`${Math.round((performance.now() - begin) / 1000)} s: ${text}\n`);
+}
+
+function table(result: SleepersBenchResult): string {
+  const rows = Object.entries(result).map(([name, value]) => `| ${name} | ${value} |`);
+  return ['| figure | value |', '| --- | --- |', ...rows].join('\n');
+}
+
+function round(value: number, digits = 1): number {
+  return Number(value.toFixed(digits));
+}
