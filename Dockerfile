@@ -64,5 +64,6 @@ COPY --from=build /app/lib lib
 USER 1000:1000
 EXPOSE 8080 8081 9464
 # node is process 1: it receives SIGTERM, and exits after the running activities.
-ENTRYPOINT ["node", "bin/certman.js"]
+# The garbage of a burst is collected early: at the same CPU, half the heap.
+ENTRYPOINT ["node", "--heap-growing-percent=30", "bin/certman.js"]
 CMD ["worker"]

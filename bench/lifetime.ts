@@ -1,6 +1,6 @@
 /** Simulates years of a cluster for certificates of several lifetimes. */
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { BUNDLER_OPTIONS, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
+import { bundlerOptions, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
 import { type SimulationStats, simulateYears } from '../test/support/simulation/simulated-years.ts';
 import { startTimeSkippingEnvironment } from '../test/support/temporal/temporal-server.ts';
 import { withWorkflowHarness } from '../test/support/workflows/harness.ts';
@@ -23,8 +23,7 @@ export async function benchLifetime({ years, days }: LifetimeBenchOptions): Prom
   const lifetimes: LifetimeBenchResult['lifetimes'][number][] = [];
   try {
     const code = await bundleWorkflowCode({
-      workflowsPath: WORKFLOWS_PATH,
-      ...BUNDLER_OPTIONS,
+      ...bundlerOptions(WORKFLOWS_PATH),
       logger: new DefaultLogger('ERROR'),
     });
     for (const lifetime of days) {

@@ -204,7 +204,7 @@ const WORKER = {
   }),
   maxCachedWorkflows: withDefault('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), '500', {
     example: '2000',
-    meaning: 'Workflows that one worker keeps in memory, some 0.3 MB each; sleeping workflows need not be cached.',
+    meaning: 'Workflows that one worker keeps in memory, some 0.25 MB each; sleeping workflows need not be cached.',
   }),
   maxPollers: withDefault('CERTMAN_MAX_POLLERS', wholeNumber(2, 100), '10', {
     example: '5',

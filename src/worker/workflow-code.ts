@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, type WorkerOptions, type WorkflowBundle } from '@temporalio/worker';
+import {
+  type BundleOptions,
+  bundleWorkflowCode,
+  DefaultLogger,
+  type WorkerOptions,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 import { ENCODE_FAILURES } from '../../workflows/failure-converter.ts';
 
 /** The compiled code is in lib/, with the bundle of the same build. */
@@ -15,11 +21,20 @@ function pathOf(relative: string): string {
 /** Entry point of the workflows, compiled or not. */
 export const WORKFLOWS_PATH = pathOf(`../../workflows/index.${EXTENSION}`);
 
-/** For `bundleWorkflowCode`, whatever its entry point. */
-export const BUNDLER_OPTIONS = {
-  preloadModules: [pathOf(`./disable-stack-traces.${EXTENSION}`)],
-  failureConverterPath: pathOf(`../../workflows/failure-converter.${EXTENSION}`),
-};
+/**
+ * For `bundleWorkflowCode`. The modules of the workflows are evaluated once for all of them, and frozen, which saves a
+ * quarter of the CPU time of a short workflow: none may have a state of its own.
+ * @param workflowsPath the entry point.
+ */
+export function bundlerOptions(
+  workflowsPath: string,
+): Required<Pick<BundleOptions, 'workflowsPath' | 'preloadModules' | 'failureConverterPath'>> {
+  return {
+    workflowsPath,
+    preloadModules: [pathOf(`./disable-stack-traces.${EXTENSION}`), workflowsPath],
+    failureConverterPath: pathOf(`../../workflows/failure-converter.${EXTENSION}`),
+  };
+}
 
 /** Where `npm run build` puts the bundle. */
 export const BUNDLE_PATH = pathOf(COMPILED ? '../../workflow-bundle.js' : '../../lib/workflow-bundle.js');
@@ -30,7 +45,8 @@ export function findWorkflowCode(
 ): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'> {
   if (configured !== undefined) return { workflowBundle: { codePath: configured } };
   if (COMPILED && existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
-  return { workflowsPath: WORKFLOWS_PATH, bundlerOptions: { preloadModules: BUNDLER_OPTIONS.preloadModules } };
+  const { workflowsPath, preloadModules } = bundlerOptions(WORKFLOWS_PATH);
+  return { workflowsPath, bundlerOptions: { preloadModules } };
 }
 
 /** The same code, for workers that encrypt payloads: workflows encode the messages of their failures too. */
@@ -49,8 +65,7 @@ export async function loadEncodingWorkflowCode(configured: string | undefined): 
 /** Takes some seconds. */
 export function bundleWorkflows(): Promise<WorkflowBundle> {
   return bundleWorkflowCode({
-    ...BUNDLER_OPTIONS,
-    workflowsPath: WORKFLOWS_PATH,
+    ...bundlerOptions(WORKFLOWS_PATH),
     logger: new DefaultLogger('WARN'),
   });
 }

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundle } from '@temporalio/worker';
-import { BUNDLER_OPTIONS, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
+import { bundlerOptions, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
 
 const ENTRIES = {
   /** As they are in `workflows/`. */
@@ -20,8 +20,7 @@ export type WorkflowVersion = keyof typeof ENTRIES;
 /** Bundles one version. */
 export async function bundleWorkflows(version: WorkflowVersion): Promise<WorkflowBundle> {
   return await bundleWorkflowCode({
-    workflowsPath: ENTRIES[version],
-    ...BUNDLER_OPTIONS,
+    ...bundlerOptions(ENTRIES[version]),
     logger: new DefaultLogger('ERROR'),
   });
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
-import { BUNDLER_OPTIONS, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
+import { bundlerOptions, WORKFLOWS_PATH } from '../../../src/worker/workflow-code.ts';
 
 const SOURCES = {
   workflows: WORKFLOWS_PATH,
@@ -28,8 +28,7 @@ export async function provideBundles(project: TestProject, names: readonly Bundl
   const folder = await mkdtemp(join(tmpdir(), 'certman-bundles-'));
   for (const name of names) {
     const { code } = await bundleWorkflowCode({
-      workflowsPath: SOURCES[name],
-      ...BUNDLER_OPTIONS,
+      ...bundlerOptions(SOURCES[name]),
       logger: SILENT,
     });
     await writeFile(join(folder, `${name}.js`), code);

@@ -204,7 +204,9 @@ describe('the Dockerfile', () => {
 
   test('runs node as process 1 and a non-root user', () => {
     const worker = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
-    expect(worker).toMatch(/^ENTRYPOINT \["node", "bin\/certman\.js"\]\nCMD \["worker"\]$/m);
+    expect(worker).toMatch(
+      /^ENTRYPOINT \["node", "--heap-growing-percent=\d+", "bin\/certman\.js"\]\nCMD \["worker"\]$/m,
+    );
     expect(worker).toMatch(/^USER 1000:1000$/m);
   });
 
