@@ -7,6 +7,7 @@ import { AWS } from '../local/stack/versions.ts';
 import { requestName } from '../src/clusters/request-name.ts';
 import { FINALIZER } from '../src/kubernetes/objects/resources.ts';
 import { type IssuedKeyPair, IssuingCa } from '../test/support/certificates/issuing-ca.ts';
+import { formatGoTime, operatorSpec, owner } from '../test/support/e2e/certman-operator-objects.ts';
 
 const ISSUER = 'Adopted R1';
 const DAY_MS = 86_400_000;
@@ -103,15 +104,9 @@ async function createCluster(
       metadata: {
         name: requestName(name, bundle),
         finalizers: [FINALIZER],
-        ownerReferences: [controller('hive.openshift.io/v1', 'ClusterDeployment', cluster.metadata)],
+        ownerReferences: [owner('hive.openshift.io/v1', 'ClusterDeployment', name, cluster.metadata.uid)],
       },
-      spec: {
-        acmeDNSDomain: zone,
-        certificateSecret: { kind: 'secret', namespace: name, name: secretOf(bundle) },
-        dnsNames,
-        email: 'sre@example.com',
-        platform: { aws: { credentials: { name: 'aws' }, region: AWS.region } },
-      },
+      spec: operatorSpec({ namespace: name, zone, secretName: secretOf(bundle), dnsNames }),
     });
     await operator.mergePatch([
       {
@@ -126,17 +121,16 @@ async function createCluster(
   }
 }
 
-/** As certman-operator writes it: dates are those of Go's `Time.String()`. */
+/** As certman-operator writes it. */
 function operatorStatus(
   serial: number,
   { notBefore, notAfter }: { readonly notBefore: Date; readonly notAfter: Date },
 ) {
-  const goTime = (date: Date): string => `${date.toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
   return {
     issued: true,
     issuerName: ISSUER,
-    notBefore: goTime(notBefore),
-    notAfter: goTime(notAfter),
+    notBefore: formatGoTime(notBefore),
+    notAfter: formatGoTime(notAfter),
     serialNumber: String(serial),
     status: 'Success',
   };
@@ -147,19 +141,13 @@ function secretManifest(name: string, request: { readonly name: string; readonly
     metadata: {
       name,
       labels: { certificate_request: request.name },
-      ownerReferences: [controller('certman.managed.openshift.io/v1alpha1', 'CertificateRequest', request)],
+      ownerReferences: [
+        owner('certman.managed.openshift.io/v1alpha1', 'CertificateRequest', request.name, request.uid),
+      ],
     },
     type: 'kubernetes.io/tls',
     stringData: { 'tls.crt': issued.chainPem, 'tls.key': issued.keyPem },
   };
-}
-
-function controller(
-  apiVersion: string,
-  kind: string,
-  { name, uid }: { readonly name: string; readonly uid: string },
-): object {
-  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
 /** X.509 has whole seconds. */

@@ -13,6 +13,7 @@ import { startWorker } from '../local/stack/worker-process.ts';
 import { type KeyType, measureBaseline } from './acme-client-baseline.ts';
 import { processMemory } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
+import { median, quantile, round } from './statistics.ts';
 
 /** Options of {@link benchIssuance}. */
 export interface IssuanceBenchOptions {
@@ -152,19 +153,6 @@ async function secondsToReady(
 function namesOf(cluster: string): readonly string[] {
   const domain = `${cluster}.${ZONE}`;
   return [`api.${domain}`, `rh-api.${domain}`, `*.apps.${domain}`];
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
-
-function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
 }
 
 function table(results: readonly KeyTypeResult[]): string {

@@ -4,6 +4,7 @@ import { bundlerOptions, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
 import { type SimulationStats, simulateYears } from '../test/support/simulation/simulated-years.ts';
 import { startTimeSkippingEnvironment } from '../test/support/temporal/temporal-server.ts';
 import { withWorkflowHarness } from '../test/support/workflows/harness.ts';
+import { round } from './statistics.ts';
 
 /** Options of {@link benchLifetime}. */
 export interface LifetimeBenchOptions {
@@ -37,8 +38,8 @@ export async function benchLifetime({ years, days }: LifetimeBenchOptions): Prom
       );
       lifetimes.push({
         ...figures,
-        leastDaysLeft: round(figures.leastDaysLeft),
-        mostSecondsLate: round(figures.mostSecondsLate),
+        leastDaysLeft: round(figures.leastDaysLeft, 3),
+        mostSecondsLate: round(figures.mostSecondsLate, 3),
         seconds: Math.round((performance.now() - begin) / 1000),
       });
     }
@@ -69,10 +70,6 @@ function table(lifetimes: LifetimeBenchResult['lifetimes']): string {
   const header = COLUMNS.map(([name]) => name);
   const rows = lifetimes.map((life) => COLUMNS.map(([, cell]) => cell(life)));
   return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-function round(value: number): number {
-  return Number(value.toFixed(3));
 }
 
 function kibibytes(bytes: number): string {

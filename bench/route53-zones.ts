@@ -12,6 +12,7 @@ import { startEnvironment } from '../test/support/temporal/temporal-server.ts';
 import { eventually } from '../test/support/vitest/eventually.ts';
 import { bundleView, clusterView } from '../test/support/workflows/cluster-views.ts';
 import { type WorkflowHarness, withWorkflowHarness } from '../test/support/workflows/harness.ts';
+import { round } from './statistics.ts';
 
 /** Options of {@link benchRoute53Zones}. */
 export interface Route53ZonesBenchOptions {
@@ -77,7 +78,7 @@ export async function benchRoute53Zones(options: Route53ZonesBenchOptions): Prom
       zones: options.zones,
       ...figures,
       requests,
-      requestsPerCertificate: round(total / options.zones),
+      requestsPerCertificate: round(total / options.zones, 2),
       throttled: account.throttled(),
     };
   } finally {
@@ -148,9 +149,9 @@ async function measure(
   }
   await started;
   const attempts = doubles.countOf('publishTxtRecords') + doubles.countOf('withdrawTxtRecords');
-  const after = (share: number): number => round(issuedAt[Math.ceil(issuedAt.length * share) - 1] ?? 0);
+  const after = (share: number): number => round(issuedAt[Math.ceil(issuedAt.length * share) - 1] ?? 0, 2);
   return {
-    minutes: round(minutes()),
+    minutes: round(minutes(), 2),
     failing: doubles.reports.filter(({ state }) => state === 'Failing').length,
     attempts,
     mostInWorker,
@@ -188,8 +189,4 @@ function limitAccount(proxy: Route53Proxy, inSyncMs: number): { throttled(): num
     return now - (changedAt.get(asked) ?? now) < inSyncMs ? body.replace('INSYNC', 'PENDING') : body;
   };
   return { throttled: () => throttled };
-}
-
-function round(value: number): number {
-  return Number(value.toFixed(2));
 }

@@ -11,6 +11,7 @@ import { startHttpServer } from '../src/observability/http-server.ts';
 import { createMetrics } from '../src/observability/metrics.ts';
 import { MetricsExposition } from '../src/observability/metrics-exposition.ts';
 import { bundleView, clusterView } from '../test/support/workflows/cluster-views.ts';
+import { median, round } from './statistics.ts';
 
 const SCRAPES = 10;
 const DAY_MS = 86_400_000;
@@ -44,17 +45,17 @@ export async function benchScrape({ requests }: { readonly requests: number }): 
   try {
     const [first = 0] = await scrape(url, 1);
     const cpuBefore = cpuMs();
-    const times = (await scrape(url, SCRAPES)).sort((one, other) => one - other);
+    const times = await scrape(url, SCRAPES);
     const scrapeCpuMs = (cpuMs() - cpuBefore) / SCRAPES;
     const longestBlock = watchTurns();
     await scrape(url, SCRAPES);
     const result = {
       requests,
-      mebibytes: round((await exposition.metrics()).length / 1024 / 1024),
-      firstScrapeMs: round(first),
-      scrapeMs: round(times[Math.floor(SCRAPES / 2)] ?? 0),
-      scrapeCpuMs: round(scrapeCpuMs),
-      longestBlockMs: round(longestBlock()),
+      mebibytes: round((await exposition.metrics()).length / 1024 / 1024, 1),
+      firstScrapeMs: round(first, 1),
+      scrapeMs: round(median(times), 1),
+      scrapeCpuMs: round(scrapeCpuMs, 1),
+      longestBlockMs: round(longestBlock(), 1),
     };
     process.stdout.write(
       `\n| ${Object.keys(result).join(' | ')} |\n| ${Object.keys(result).fill('---').join(' | ')} |\n`,
@@ -132,8 +133,4 @@ function syntheticFleet(requests: number): ControllerCache {
     );
   }
   return cache;
-}
-
-function round(value: number): number {
-  return Number(value.toFixed(1));
 }

@@ -14,9 +14,10 @@ import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker, type WorkerProcess } from '../local/stack/worker-process.ts';
 import { CertState } from '../src/contract/search-attributes.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../src/kubernetes/objects/resources.ts';
+import { scrape } from '../test/support/e2e/prometheus.ts';
 import { createAdoptedFleet } from './adopted-fleet.ts';
 import { processCpuSeconds, processMemory } from './process-figures.ts';
-import { countSeries } from './prometheus-text.ts';
+import { median, round } from './statistics.ts';
 
 /** Options of {@link benchSleepers}. */
 export interface SleepersBenchOptions {
@@ -175,8 +176,8 @@ async function untilAdopted(
     return ((counts[at + STALL_WINDOW_SECONDS] ?? before) - before) / STALL_WINDOW_SECONDS;
   });
   return {
-    adoptedPerSecond: round(clusters / seconds),
-    slowestAdoptedPerSecond: round(windows.length === 0 ? clusters / seconds : Math.min(...windows)),
+    adoptedPerSecond: round(clusters / seconds, 1),
+    slowestAdoptedPerSecond: round(windows.length === 0 ? clusters / seconds : Math.min(...windows), 1),
   };
 }
 
@@ -196,7 +197,7 @@ async function measureRest(
   await sleep(seconds * 1000);
   const [cpuAfter, requestsAfter] = [await processCpuSeconds(worker.pid), await serverRequests(stack)];
   const perMinute = (operations: readonly string[]): number =>
-    round((requestsAfter(operations) - requestsBefore(operations)) / (seconds / 60));
+    round((requestsAfter(operations) - requestsBefore(operations)) / (seconds / 60), 1);
   return {
     residentMb: (await processMemory(worker.pid)).residentMb,
     cpuPercent: round(((cpuAfter - cpuBefore) / seconds) * 100, 2),
@@ -207,10 +208,10 @@ async function measureRest(
 
 /** Requests that Temporal's frontend has served so far. */
 async function serverRequests(stack: RunningStack): Promise<(operations: readonly string[]) => number> {
-  const text = await (await fetch(stack.temporal.metricsUrl)).text();
+  const metrics = await scrape(stack.temporal.metricsUrl);
   return (operations) =>
     operations
-      .map((operation) => countSeries(text, 'service_requests', { operation, service_name: 'frontend' }))
+      .map((operation) => metrics.value('service_requests', { operation, service_name: 'frontend' }) ?? 0)
       .reduce((sum, one) => sum + one, 0);
 }
 
@@ -265,21 +266,20 @@ async function measureStatus(environment: Readonly<Record<string, string>>, clus
 
 async function measureScrape(metricsUrl: string): Promise<number> {
   const times: number[] = [];
-  for (let scrape = 0; scrape < SCRAPES; scrape += 1) {
+  for (let count = 0; count < SCRAPES; count += 1) {
     const begin = performance.now();
     await (await fetch(metricsUrl)).text();
     times.push(performance.now() - begin);
   }
-  return Math.round(times.sort((one, other) => one - other)[Math.floor(SCRAPES / 2)] ?? 0);
+  return Math.round(median(times));
 }
 
 async function untilSynced(worker: WorkerProcess, begin: number): Promise<number> {
   await until('the worker watches every kind', async () => {
-    const text = await (await fetch(worker.metricsUrl)).text();
-    const synced = [...text.matchAll(/^certman_watch_synced\{.*\} (\d)$/gm)].map(([, value]) => value);
-    return synced.length > 0 && synced.every((value) => value === '1') ? true : undefined;
+    const synced = (await scrape(worker.metricsUrl)).all('certman_watch_synced');
+    return synced.length > 0 && synced.every(({ value }) => value === 1) ? true : undefined;
   });
-  return round((performance.now() - begin) / 1000);
+  return round((performance.now() - begin) / 1000, 1);
 }
 
 /** The database with its write-ahead log. */
@@ -305,8 +305,4 @@ function progressLog(): (text: string) => void {
 function table(result: SleepersBenchResult): string {
   const rows = Object.entries(result).map(([name, value]) => `| ${name} | ${value} |`);
   return ['| figure | value |', '| --- | --- |', ...rows].join('\n');
-}
-
-function round(value: number, digits = 1): number {
-  return Number(value.toFixed(digits));
 }

@@ -99,7 +99,9 @@ export async function writeOperatorObjects(
 }
 
 /** The spec that its controller compares with the existing one (reflect.DeepEqual). */
-export function operatorSpec(cluster: E2eCluster): Readonly<Record<string, unknown>> {
+export function operatorSpec(
+  cluster: Pick<E2eCluster, 'namespace' | 'zone' | 'secretName' | 'dnsNames'>,
+): Readonly<Record<string, unknown>> {
   return {
     acmeDNSDomain: cluster.zone,
     certificateSecret: { kind: 'secret', namespace: cluster.namespace, name: cluster.secretName },
@@ -114,7 +116,8 @@ export function formatGoTime(date: Date): string {
   return `${date.toISOString().slice(0, 19).replace('T', ' ')} +0000 UTC`;
 }
 
-function owner(apiVersion: string, kind: string, name: string, uid: string) {
+/** An owner reference as its controller sets it. */
+export function owner(apiVersion: string, kind: string, name: string, uid: string) {
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
