@@ -1,4 +1,7 @@
-/** Another management cluster beside the harness's own: an API server of its own, and the same Temporal, CA and DNS. */
+/**
+ * Another management cluster beside the harness's own: an API server of its own, and the same Temporal, CA and DNS. Its
+ * workers reach the CA through the harness's proxy as well, which passes on one request at a time.
+ */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareManagementCluster } from '../../../local/stack/management-cluster/management-cluster.ts';
@@ -10,6 +13,7 @@ import { tlsFiles } from '../../../local/stack/tls.ts';
 import { startWorker, type WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
+import { useAccountBehindProxy } from '../acme/account-behind-proxy.ts';
 import { workflowBundle } from '../temporal/workflow-bundle.ts';
 import type { E2eHarness } from './harness.ts';
 
@@ -46,6 +50,7 @@ export async function startSecondManagementCluster(lab: E2eHarness): Promise<Sec
     const endpoints = { stateDir, kubernetes: kubernetesEndpoints, temporal, acme, route53, dns };
     const stack = { ...lab.stack, ...openStack(endpoints) };
     const managementCluster = await prepareManagementCluster(stack);
+    await useAccountBehindProxy(lab.ca, stack, managementCluster);
     const kubernetes = new KubernetesClient(loadKubeConfig({ path: adminKubeconfig }));
     cleanups.push(() => kubernetes.close());
     return {
@@ -60,6 +65,7 @@ export async function startSecondManagementCluster(lab: E2eHarness): Promise<Sec
           managementCluster,
           name: `worker-${name}`,
           environment: {
+            CERTMAN_ACME_DIRECTORY_URL: `${lab.ca.url}/dir`,
             CERTMAN_MANAGEMENT_CLUSTER: name,
             CERTMAN_IDENTITY: name,
             CERTMAN_WORKFLOW_BUNDLE: workflowBundle().codePath,
