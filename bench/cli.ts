@@ -9,6 +9,7 @@ import { benchRequests } from './requests.ts';
 import { benchRoute53Zones } from './route53-zones.ts';
 import { benchScrape } from './scrape.ts';
 import { benchSleepers } from './sleepers.ts';
+import { benchWatch } from './watch.ts';
 
 function count(text: string): number {
   const value = Number(text);
@@ -75,6 +76,18 @@ program
   .action(async (options: { readonly clusters: number; readonly rest: number; readonly state: string }) => {
     const { clusters, rest: restSeconds, state } = options;
     const result = await benchSleepers({ clusters, restSeconds, stateDir: resolve(state) });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  });
+
+program
+  .command('watch')
+  .description('the controller over N clusters: first picture, signals, memory, resync, take-over')
+  .option('--clusters <n>', 'number of clusters', count, 10_000)
+  .option('--changes <n>', 'number of changes whose signals are timed', count, 100)
+  .option('--state <folder>', 'folder for logs', '.certman/bench/watch')
+  .action(async (options: { readonly clusters: number; readonly changes: number; readonly state: string }) => {
+    const { clusters, changes, state } = options;
+    const result = await benchWatch({ clusters, changes: Math.min(changes, clusters), stateDir: resolve(state) });
     process.stdout.write(`${JSON.stringify(result)}\n`);
   });
 

@@ -10,8 +10,8 @@ import { lastLines } from './process/log-tail.ts';
 import { freePorts } from './process/ports.ts';
 import type { Stack } from './stack.ts';
 
-/** As in Dockerfile and deploy/base/deployment.yaml. */
-const DEPLOYED_NODE_FLAGS = ['--heap-growing-percent=30', '--max-semi-space-size=8'];
+/** Flags of Node.js, as in Dockerfile and deploy/base/deployment.yaml. */
+export const DEPLOYED_NODE_FLAGS = ['--heap-growing-percent=30', '--max-semi-space-size=8'];
 
 /** Options of {@link startWorker}. */
 export interface WorkerOptions {
