@@ -11,6 +11,7 @@ const endpointsSchema = z.object({
     /** `host:port` of the frontend. */
     address: z.string(),
     namespace: z.string(),
+    /** Empty where there is none. */
     uiUrl: z.string(),
     metricsUrl: z.string(),
   }),

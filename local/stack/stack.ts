@@ -66,12 +66,16 @@ export interface KubectlOptions {
 export interface RunningStack extends Stack {
   /** One of its programs, to stop, kill, pause and restart on the same ports. */
   part(name: PartName): Part;
+  /** Those that it has. */
+  partNames(): readonly PartName[];
   /** Stops every program. */
   stop(): Promise<void>;
 }
 
 /** Programs of a stack, without kube-controller-manager. */
 export const STACK_TOOLS: readonly ToolName[] = ['kube-apiserver', 'etcd', 'temporal', 'coredns', 'pebble', 'moto'];
+/** Programs of a stack with the server of production instead of the development server. */
+const TEMPORAL_SERVER_TOOLS: readonly ToolName[] = ['temporal-server', 'temporal-sql-tool'];
 
 /**
  * Downloads or builds missing parts, starts every part and waits until all are healthy.
@@ -82,15 +86,19 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const release = await lockStateFolder(stateDir, options.keepData ?? false);
   const parts = new Map<PartName, Part>();
   const stop = async (): Promise<void> => {
-    // etcd stops last: the API server still writes to it.
-    const others = [...parts].filter(([name]) => name !== 'etcd');
-    await Promise.all(others.map(([, part]) => part.stop()));
-    await parts.get('etcd')?.stop();
+    // Stores stop last: the servers still write to them.
+    const [stores, others] = [[...parts].filter(isStore), [...parts].filter((one) => !isStore(one))];
+    for (const group of [others, stores]) await Promise.all(group.map(([, part]) => part.stop()));
+    for (const part of parts.values()) await part.remove?.();
     await release();
   };
   try {
     const { controllerManager = true } = options;
-    const tools: readonly ToolName[] = controllerManager ? [...STACK_TOOLS, 'kube-controller-manager'] : STACK_TOOLS;
+    const tools: readonly ToolName[] = [
+      ...STACK_TOOLS.filter((name) => name !== 'temporal' || options.temporal?.store !== 'postgres'),
+      ...(options.temporal?.store === 'postgres' ? TEMPORAL_SERVER_TOOLS : []),
+      ...(controllerManager ? (['kube-controller-manager'] as const) : []),
+    ];
     await executables(tools, { progress: options.progress, signal: options.signal });
     const endpoints = await startParts({
       stateDir,
@@ -108,6 +116,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     return {
       ...openStack(endpoints),
       stop,
+      partNames: () => [...parts.keys()],
       part: (name) => {
         const part = parts.get(name);
         if (part === undefined) throw new LocalStackError({ message: `The stack has no part ${name}.` });
@@ -118,6 +127,10 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await stop();
     throw error;
   }
+}
+
+function isStore([name]: readonly [PartName, Part]): boolean {
+  return name === 'etcd' || name === 'postgres';
 }
 
 /** Operations on a stack by its endpoints. */

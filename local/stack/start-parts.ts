@@ -8,7 +8,9 @@ import { startKubeControllerManager } from './parts/kube-controller-manager.ts';
 import { startMoto } from './parts/moto.ts';
 import type { Part, PartContext } from './parts/part.ts';
 import { type PebbleOptions, startPebble } from './parts/pebble.ts';
-import { startTemporal, type TemporalOptions } from './parts/temporal.ts';
+import { startPostgres } from './parts/postgres.ts';
+import { startTemporal, type Temporal, type TemporalOptions } from './parts/temporal.ts';
+import { startTemporalServer } from './parts/temporal-server.ts';
 import { type TlsFiles, tlsFiles } from './tls.ts';
 import { AWS, type PartName } from './versions.ts';
 
@@ -42,7 +44,7 @@ export async function startParts(options: StartOptions): Promise<StackEndpoints>
   const groups = [
     startKubernetes(context, tls, started, options),
     startAcmeAndDns(context, tls, started, options.pebble),
-    startTemporalServer(context, started, options.temporal),
+    startWorkflowServer(context, started, options.temporal),
   ] as const;
   for (const group of groups) group.catch((error: unknown) => failed.abort(error));
   await Promise.allSettled(groups);
@@ -94,11 +96,19 @@ async function startAcmeAndDns(
   };
 }
 
-async function startTemporalServer(
+async function startWorkflowServer(
   context: PartContext,
   started: ReportStarted,
   options: TemporalOptions = {},
 ): Promise<StackEndpoints['temporal']> {
-  const { address, namespace, uiUrl, metricsUrl } = await started('temporal', startTemporal(context, options));
+  const { address, namespace, uiUrl, metricsUrl } =
+    options.store === 'postgres'
+      ? await startOnPostgres(context, started)
+      : await started('temporal', startTemporal(context, options));
   return { address, namespace, uiUrl, metricsUrl };
+}
+
+async function startOnPostgres(context: PartContext, started: ReportStarted): Promise<Temporal> {
+  const postgres = await started('postgres', startPostgres(context));
+  return await started('temporal', startTemporalServer(context, postgres));
 }

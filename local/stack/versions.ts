@@ -13,6 +13,8 @@ export type ToolName =
   | 'moto'
   | 'coredns'
   | 'temporal'
+  | 'temporal-server'
+  | 'temporal-sql-tool'
   | 'temporal-test-server';
 
 /** How an executable is built from the pinned files in `local/tools/<folder>`. */
@@ -44,6 +46,8 @@ const PEBBLE = '2.10.1';
 const MOTO = '5.2.5';
 const COREDNS = '1.15.0';
 const TEMPORAL_CLI = '1.5.1';
+/** The one that the CLI embeds, so that one go.mod pins both and one build makes both. */
+const TEMPORAL_SERVER = '1.29.1';
 const TEMPORAL_TEST_SERVER = '1.38.0';
 
 /** Every tool by name. */
@@ -113,6 +117,20 @@ export const TOOLS: { readonly [Name in ToolName]: Tool & { readonly name: Name 
     buildCpuSeconds: 220,
     onPath: { command: 'temporal', args: ['--version'], pattern: /temporal version (\S+)/ },
   },
+  'temporal-server': {
+    name: 'temporal-server',
+    version: TEMPORAL_SERVER,
+    recipe: { kind: 'go', folder: 'temporal', package: 'go.temporal.io/server/cmd/server', stamps: {} },
+    buildCpuSeconds: 60,
+    onPath: { command: 'temporal-server', args: ['--version'], pattern: /version (\S+)/ },
+  },
+  'temporal-sql-tool': {
+    name: 'temporal-sql-tool',
+    version: TEMPORAL_SERVER,
+    recipe: { kind: 'go', folder: 'temporal', package: 'go.temporal.io/server/cmd/tools/sql', stamps: {} },
+    buildCpuSeconds: 10,
+    onPath: { command: 'temporal-sql-tool', args: ['--version'], pattern: /version (\S+)/ },
+  },
   'temporal-test-server': {
     name: 'temporal-test-server',
     version: TEMPORAL_TEST_SERVER,
@@ -170,5 +188,5 @@ export const PART_NAMES = [
   'temporal',
 ] as const;
 
-/** Name of a part, and of its log. */
-export type PartName = (typeof PART_NAMES)[number];
+/** Name of a part, and of its log; `postgres` runs where Temporal is the server of production. */
+export type PartName = (typeof PART_NAMES)[number] | 'postgres';

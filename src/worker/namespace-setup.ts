@@ -1,6 +1,7 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../contract/search-attributes.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { pause } from '../kubernetes/api/backoff.ts';
 import type { Logger } from '../observability/logging.ts';
 
 /** People look back a month; the counts of issued certificates look back a week. */
@@ -17,7 +18,15 @@ const INDEXED_VALUE_TYPES: Readonly<Record<SearchAttribute['type'], number>> = {
 /** As the temporal CLI spells them. */
 const CLI_TYPES = { KEYWORD: 'Keyword', DATETIME: 'Datetime', KEYWORD_LIST: 'KeywordList' } as const;
 
+/**
+ * A service of Temporal reads the attributes of a namespace every two seconds, with Elasticsearch every minute, and rejects
+ * until then what names a new one.
+ */
+const KNOWN_WITHIN_MS = 90_000;
+const KNOWN_POLL_MS = 250;
+
 /** gRPC status codes. Source: https://grpc.io/docs/guides/status-codes/ */
+const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 const ALREADY_EXISTS = 6;
 const PERMISSION_DENIED = 7;
@@ -47,6 +56,39 @@ export async function registerSearchAttributes(
       remedy: `Register them, then start again: temporal operator search-attribute create --namespace ${namespace} ${commands}`,
       cause: error,
     });
+  }
+}
+
+/**
+ * Waits until the frontend accepts the attributes, which this worker or another one has just registered: a signal that it
+ * rejects until then is repeated by the next resync only.
+ * @throws the reason of `signal`.
+ */
+export async function waitForSearchAttributes(
+  connection: ConnectionLike,
+  namespace: string,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const query = SEARCH_ATTRIBUTES.map(({ name }) => `${name} IS NULL`).join(' OR ');
+  const deadline = performance.now() + KNOWN_WITHIN_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      await connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize: 1 });
+      return;
+    } catch (error) {
+      // Anything else says nothing about the attributes, and the worker copes with it later.
+      if (grpcCode(error) !== INVALID_ARGUMENT) return;
+      if (performance.now() > deadline) {
+        logger.warn(
+          { namespace, error },
+          'Temporal does not accept the search attributes yet; the resync repeats signals',
+        );
+        return;
+      }
+    }
+    await pause(KNOWN_POLL_MS, signal);
   }
 }
 

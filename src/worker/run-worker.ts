@@ -17,7 +17,7 @@ import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { followCredentials } from './follow-credentials.ts';
 import { installRuntime } from './install-runtime.ts';
-import { checkRetention, registerSearchAttributes } from './namespace-setup.ts';
+import { checkRetention, registerSearchAttributes, waitForSearchAttributes } from './namespace-setup.ts';
 import { RenewableConnection } from './renewable-connection.ts';
 import { connectOnce, connectToTemporal } from './temporal-connection.ts';
 import { WorkerHealth } from './worker-health.ts';
@@ -60,6 +60,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       logger.info({ address: temporal.address, temporalNamespace: temporal.namespace }, 'connected to Temporal');
       health.notReady('The Temporal namespace is being prepared.');
       await registerSearchAttributes(connection, temporal.namespace, logger);
+      await waitForSearchAttributes(connection, temporal.namespace, logger, signal);
       await checkRetention(connection, temporal.namespace, logger);
       await runTemporalWorker(configuration, logger, signal, connection, exposition, health);
     } finally {

@@ -66,6 +66,10 @@ export function publishedFileOf(tool: ToolName, at: Platform): PublishedFile | u
       const url = `${release}/temporal_cli_${version}_${at.os}_${at.arch}.tar.gz`;
       return { url, checksum: { url: `${release}/checksums.txt`, form: 'list' }, member: 'temporal' };
     }
+    case 'temporal-server':
+    case 'temporal-sql-tool':
+      // Only tests and a bench start them, and they compile the packages of the CLI: one build makes all three.
+      return undefined;
     case 'moto':
     case 'temporal-test-server':
       // Python and Java packages: pip and Maven download them.

@@ -242,3 +242,78 @@ export function temporalFlags(at: ListenAddress & TemporalPorts & { readonly dbF
     ...(at.dbFilename === undefined ? [] : [`--db-filename=${at.dbFilename}`]),
   ];
 }
+
+/** A service of the Temporal server. */
+type TemporalService = 'frontend' | 'history' | 'matching' | 'worker';
+
+/** What {@link temporalServerConfiguration} is built from. */
+export interface TemporalServerConfiguration {
+  readonly ports: Readonly<Record<TemporalService | `${TemporalService}Membership` | 'metrics', number>>;
+  readonly postgresPort: number;
+  readonly postgresUser: string;
+  readonly dynamicConfigurationFile: string;
+}
+
+/** Of Temporal's Helm chart; cannot be changed later. */
+const HISTORY_SHARDS = 512;
+
+/** Content of the Temporal server's configuration file: all services in one process, on loopback. */
+export function temporalServerConfiguration(at: TemporalServerConfiguration): object {
+  const store = (databaseName: string, maxConns: number): object => ({
+    sql: {
+      pluginName: 'postgres12',
+      databaseName,
+      connectAddr: `127.0.0.1:${at.postgresPort}`,
+      connectProtocol: 'tcp',
+      user: at.postgresUser,
+      maxConns,
+      maxIdleConns: maxConns,
+      maxConnLifetime: '1h',
+    },
+  });
+  const service = (name: TemporalService): object => ({
+    rpc: { grpcPort: at.ports[name], membershipPort: at.ports[`${name}Membership`], bindOnLocalHost: true },
+  });
+  return {
+    log: { stdout: true, level: 'warn' },
+    persistence: {
+      defaultStore: 'default',
+      visibilityStore: 'visibility',
+      numHistoryShards: HISTORY_SHARDS,
+      datastores: { default: store('temporal', 20), visibility: store('temporal_visibility', 10) },
+    },
+    global: {
+      membership: { maxJoinDuration: '30s', broadcastAddress: '127.0.0.1' },
+      metrics: { prometheus: { timerType: 'histogram', listenAddress: `127.0.0.1:${at.ports.metrics}` } },
+    },
+    services: {
+      frontend: service('frontend'),
+      history: service('history'),
+      matching: service('matching'),
+      worker: service('worker'),
+    },
+    clusterMetadata: {
+      enableGlobalNamespace: false,
+      failoverVersionIncrement: 10,
+      masterClusterName: 'active',
+      currentClusterName: 'active',
+      clusterInformation: {
+        active: {
+          enabled: true,
+          initialFailoverVersion: 1,
+          rpcName: 'frontend',
+          rpcAddress: `127.0.0.1:${at.ports.frontend}`,
+        },
+      },
+    },
+    dcRedirectionPolicy: { policy: 'noop' },
+    archival: { history: { state: 'disabled' }, visibility: { state: 'disabled' } },
+    namespaceDefaults: { archival: { history: { state: 'disabled' }, visibility: { state: 'disabled' } } },
+    dynamicConfigClient: { filepath: at.dynamicConfigurationFile, pollInterval: '1m' },
+  };
+}
+
+/** Content of its dynamic configuration: the server's defaults, but for what docs/operations.md asks for. */
+export function temporalServerDynamicConfiguration(): object {
+  return { 'system.enableActivityEagerExecution': [{ value: true }] };
+}

@@ -46,6 +46,8 @@ export interface Part {
   pause(): void;
   /** SIGCONT. */
   resume(): void;
+  /** Removes what it keeps outside the state folder; for a part that is stopped for good. */
+  remove?(): Promise<void>;
 }
 
 /** Where a part runs. */

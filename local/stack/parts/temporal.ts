@@ -6,9 +6,14 @@ import { TEMPORAL_NAMESPACE, TEMPORAL_RETENTION_DAYS } from '../versions.ts';
 import { temporalFlags } from './flags.ts';
 import { type Part, type PartContext, startPart } from './part.ts';
 
-/** Options of {@link startTemporal}. */
+/** The Temporal of a stack. */
 export interface TemporalOptions {
-  /** File of the server's store, relative to the state folder. Default: in memory. */
+  /**
+   * `sqlite`: the development server. `postgres`: the server and the settings of production, with the namespace `certman`
+   * and without a Web UI; needs PostgreSQL on the machine. Default `sqlite`.
+   */
+  readonly store?: 'sqlite' | 'postgres';
+  /** File of the development server's store, relative to the state folder. Default: in memory. */
   readonly dbFilename?: string;
 }
 
@@ -17,10 +22,11 @@ export interface TemporalEndpoints {
   /** `host:port` of the frontend. */
   readonly address: string;
   readonly namespace: string;
+  /** Empty where there is none. */
   readonly uiUrl: string;
 }
 
-/** A running development server. */
+/** A running server. */
 export interface Temporal extends Part, TemporalEndpoints {
   /** Prometheus metrics of the server. */
   readonly metricsUrl: string;

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CertNameSet, CertNames, CertReason } from '../../../src/contract/search-attributes.ts';
 import { type ClosedIssuance, IssuanceHistory } from '../../../src/observability/issued-counts.ts';
 import { listCompletedIssuances } from '../../../src/worker/list-completed-issuances.ts';
-import { registerSearchAttributes } from '../../../src/worker/namespace-setup.ts';
+import { registerSearchAttributes, waitForSearchAttributes } from '../../../src/worker/namespace-setup.ts';
 import { installQuietRuntime } from '../../support/temporal/quiet-runtime.ts';
 import { startTemporalServer, type TemporalServer } from '../../support/temporal/temporal-server.ts';
 import { eventually } from '../../support/vitest/eventually.ts';
@@ -26,6 +26,7 @@ beforeAll(async () => {
   await registerSearchAttributes(native, 'default', logger);
   // A second worker that starts at the same time finds them there.
   await registerSearchAttributes(native, 'default', logger);
+  await waitForSearchAttributes(native, 'default', logger, new AbortController().signal);
   await native.close();
   ({ client, close } = await temporal.connect());
 });

@@ -13,6 +13,7 @@ import {
 } from '../../../local/stack/management-cluster/management-cluster.ts';
 import type { KubeApiServerOptions } from '../../../local/stack/parts/kube-apiserver.ts';
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
+import type { TemporalOptions } from '../../../local/stack/parts/temporal.ts';
 import { type RunningStack, startStack } from '../../../local/stack/stack.ts';
 import { startWorker, type WorkerOptions, type WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
@@ -48,14 +49,23 @@ export interface E2eHarness {
   stop(options?: { readonly keepLogs?: boolean }): Promise<void>;
 }
 
+const TEMPORAL_OPTIONS = {
+  onDisk: { dbFilename: 'temporal.db' },
+  inMemory: {},
+  postgres: { store: 'postgres' },
+} as const satisfies Readonly<Record<string, TemporalOptions>>;
+
 /** How to start the harness. */
 export interface E2eHarnessOptions {
   readonly kubernetes?: KubeApiServerOptions;
   readonly pebble?: Omit<PebbleOptions, 'dnsServer' | 'name'>;
   /** Default `e2e.example.com`. */
   readonly zoneName?: string;
-  /** Default `onDisk`, which keeps its state over a restart. `inMemory` is faster with many clusters. */
-  readonly temporal?: 'onDisk' | 'inMemory';
+  /**
+   * Default `onDisk`, which keeps its state over a restart. `inMemory` is faster with many clusters. `postgres` is the server
+   * of production.
+   */
+  readonly temporal?: keyof typeof TEMPORAL_OPTIONS;
   /** Environment of the first worker; `false`: no worker is started. */
   readonly worker?: Readonly<Record<string, string>> | false;
 }
@@ -86,7 +96,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
   const stateDir = await mkdtemp(join(tmpdir(), 'certman-e2e-'));
   const stack = await startStack({
     stateDir,
-    ...(options.temporal === 'inMemory' ? {} : { temporal: { dbFilename: 'temporal.db' } }),
+    temporal: TEMPORAL_OPTIONS[options.temporal ?? 'onDisk'],
     kubernetes: options.kubernetes ?? {},
     ...(options.pebble === undefined ? {} : { pebble: options.pebble }),
   });
