@@ -12,14 +12,14 @@ WORKDIR /app
 FROM base AS build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
 COPY bin bin
 COPY src src
 COPY workflows workflows
 COPY activities activities
+COPY local/image local/image
 RUN npm run build
 
-# Production dependencies only, without those that bundle workflow code, and of the native core only this platform's.
+# Only what lib/ does not have: the Temporal SDK, and of its native core only this platform's.
 FROM base AS dependencies
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
@@ -27,7 +27,7 @@ RUN npm ci --omit=dev --ignore-scripts \
  && find releases -mindepth 1 -maxdepth 1 ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} + \
  && rm -rf sdk-core src bridge-macros
 COPY local/image local/image
-RUN node local/image/remove-bundler.ts
+RUN node local/image/remove-bundled-packages.ts
 
 # The files of the image beside /app: Node.js, the libraries that it and the native core load, the roots, a user. No shell,
 # no package manager, nothing else to run.

@@ -11,6 +11,7 @@ import { startPebble } from '../local/stack/parts/pebble.ts';
 import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
 import { type KeyType, measureBaseline } from './acme-client-baseline.ts';
+import { buildProgram } from './built-program.ts';
 import { processMemory } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
 import { median, quantile, round } from './statistics.ts';
@@ -76,6 +77,7 @@ async function measure(keyType: KeyType, options: IssuanceBenchOptions): Promise
     const worker = await startWorker({
       stack,
       managementCluster,
+      program: await buildProgram(stateDir),
       environment: {
         CERTMAN_KEY_TYPE: keyType,
         CERTMAN_EXTRA_RECORD: 'rh-api',

@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { withAdmin } from '../local/stack/management-cluster/clients.ts';
@@ -16,6 +15,7 @@ import { CertState } from '../src/contract/search-attributes.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../src/kubernetes/objects/resources.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import { createAdoptedFleet } from './adopted-fleet.ts';
+import { buildProgram } from './built-program.ts';
 import { processCpuSeconds, processMemory } from './process-figures.ts';
 import { median, round } from './statistics.ts';
 
@@ -59,8 +59,6 @@ export interface SleepersBenchResult {
 
 const ZONE = 'bench.example.com';
 const STORE = 'temporal.db';
-const CERTMAN_BIN = fileURLToPath(new URL('../bin/certman.js', import.meta.url));
-const BUNDLE_SCRIPT = fileURLToPath(new URL('../src/worker/bundle-workflows.ts', import.meta.url));
 /** The slowest fleet that is worth waiting for. */
 const MIN_ADOPTED_PER_SECOND = 1;
 const SETTLE_MS = 60_000;
@@ -90,11 +88,8 @@ export async function benchSleepers(options: SleepersBenchOptions): Promise<Slee
   try {
     const { zoneId } = await stack.createZone(ZONE);
     const managementCluster = await prepareManagementCluster(stack);
-    const bundle = join(stateDir, 'workflow-bundle.js');
-    await promisify(execFile)(process.execPath, [BUNDLE_SCRIPT, bundle]);
-    const environment = { ...managementCluster.environment, CERTMAN_WORKFLOW_BUNDLE: bundle };
-    const start = (name: string): Promise<WorkerProcess> =>
-      startWorker({ stack, managementCluster: { environment }, name });
+    const program = await buildProgram(stateDir);
+    const start = (name: string): Promise<WorkerProcess> => startWorker({ stack, managementCluster, program, name });
     await createAdoptedFleet(stack, {
       clusters,
       zone: ZONE,
@@ -116,7 +111,7 @@ export async function benchSleepers(options: SleepersBenchOptions): Promise<Slee
       progress('one more cluster, and its deletion');
       const deletionSeconds = await measureDeletion(stack, zoneId);
       const { peakMb } = await processMemory(worker.pid);
-      const statusSeconds = await measureStatus(environment, clusters);
+      const statusSeconds = await measureStatus(program, managementCluster.environment, clusters);
       const scrapeMs = await measureScrape(worker.metricsUrl);
       await worker.stop();
       progress('a fresh worker');
@@ -252,9 +247,13 @@ async function until<T>(what: string, probe: () => Promise<T | undefined>): Prom
   return found;
 }
 
-async function measureStatus(environment: Readonly<Record<string, string>>, clusters: number): Promise<number> {
+async function measureStatus(
+  program: string,
+  environment: Readonly<Record<string, string>>,
+  clusters: number,
+): Promise<number> {
   const begin = performance.now();
-  const { stdout } = await promisify(execFile)(process.execPath, [CERTMAN_BIN, 'status', '--json'], {
+  const { stdout } = await promisify(execFile)(process.execPath, [program, 'status', '--json'], {
     env: { ...process.env, ...environment },
     maxBuffer: 1024 * 1024 * 1024,
   });

@@ -3,14 +3,14 @@
 import { existsSync } from 'node:fs';
 
 const sources = new URL('../src/cli/main.ts', import.meta.url);
-const compiled = new URL('../lib/src/cli/main.js', import.meta.url);
+const built = new URL('../lib/certman.js', import.meta.url);
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (existsSync(sources) && major >= 23) {
   // oxlint-disable-next-line layers/import-layers -- src/cli
   await import(sources.href);
-} else if (existsSync(compiled)) {
-  // oxlint-disable-next-line layers/import-layers -- src/cli, compiled
-  await import(compiled.href);
+} else if (existsSync(built)) {
+  // oxlint-disable-next-line layers/import-layers -- src/cli, built
+  await import(built.href);
 } else {
   process.stderr.write(
     `certman: Node ${process.versions.node} cannot run the sources; run it as "npx certman" in the checkout (after npm ci), or "npm run build" first.\n`,

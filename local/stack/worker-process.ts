@@ -23,9 +23,11 @@ export interface WorkerOptions {
   readonly name?: string;
   /** Default `logs/<name>.log` of the stack's folder. */
   readonly logFile?: string;
+  /** Path of a built program. Default: the sources. */
+  readonly program?: string | undefined;
   /** Flags of Node.js, on top of those of the Deployment. */
   readonly nodeFlags?: readonly string[];
-  /** Default five minutes: it bundles the workflow code first. */
+  /** Default five minutes: the sources bundle the workflow code first. */
   readonly readyWithinMs?: number;
   readonly signal?: AbortSignal;
   /** Called when the process exists: it works before it is known to be ready. */
@@ -60,7 +62,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   const { metrics, probes, sdkMetrics } = await freePorts(['metrics', 'probes', 'sdkMetrics']);
   const worker = await spawnGuarded({
     command: process.execPath,
-    args: [...DEPLOYED_NODE_FLAGS, ...(options.nodeFlags ?? []), CERTMAN_BIN, 'worker'],
+    args: [...DEPLOYED_NODE_FLAGS, ...(options.nodeFlags ?? []), options.program ?? CERTMAN_BIN, 'worker'],
     logFile,
     environment: {
       ...inheritedEnvironment(),

@@ -216,7 +216,7 @@ const WORKER = {
       "Time for running activities to finish after SIGTERM; at least 10 s less than the pod's terminationGracePeriodSeconds.",
   }),
   workflowBundle: optional('CERTMAN_WORKFLOW_BUNDLE', readableFile, {
-    whenUnset: '`lib/workflow-bundle.js` beside compiled code, else it is bundled at start',
+    whenUnset: '`workflow-bundle.js` beside the built program, else it is bundled at start',
     example: '/app/lib/workflow-bundle.js',
     meaning: 'Workflow code bundled in advance (`npm run build` does).',
   }),

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -10,16 +9,15 @@ import {
 } from '@temporalio/worker';
 import { ENCODE_FAILURES } from '../../workflows/failure-converter.ts';
 
-/** The compiled code is in lib/, with the bundle of the same build. */
-const COMPILED = import.meta.url.endsWith('.js');
-const EXTENSION = COMPILED ? 'js' : 'ts';
+/** The built program is in lib/, beside the workflow code of the same build. */
+const BUILT = import.meta.url.endsWith('.js');
 
 function pathOf(relative: string): string {
   return fileURLToPath(new URL(relative, import.meta.url));
 }
 
-/** Entry point of the workflows, compiled or not. */
-export const WORKFLOWS_PATH = pathOf(`../../workflows/index.${EXTENSION}`);
+/** Entry point of the workflows. */
+export const WORKFLOWS_PATH = pathOf('../../workflows/index.ts');
 
 /**
  * For `bundleWorkflowCode`. The modules of the workflows are evaluated once for all of them, and frozen, which saves a
@@ -28,25 +26,27 @@ export const WORKFLOWS_PATH = pathOf(`../../workflows/index.${EXTENSION}`);
  */
 export function bundlerOptions(
   workflowsPath: string,
-): Required<Pick<BundleOptions, 'workflowsPath' | 'preloadModules' | 'failureConverterPath'>> {
+): Required<Pick<BundleOptions, 'workflowsPath' | 'preloadModules' | 'failureConverterPath' | 'webpackConfigHook'>> {
   return {
     workflowsPath,
-    preloadModules: [pathOf(`./disable-stack-traces.${EXTENSION}`), workflowsPath],
-    failureConverterPath: pathOf(`../../workflows/failure-converter.${EXTENSION}`),
+    // A worker keeps the source map in memory, three times over: stack traces need its positions, not its sources.
+    webpackConfigHook: (config) => ({ ...config, devtool: 'inline-nosources-source-map' }),
+    preloadModules: [pathOf('./disable-stack-traces.ts'), workflowsPath],
+    failureConverterPath: pathOf('../../workflows/failure-converter.ts'),
   };
 }
 
 /** Where `npm run build` puts the bundle. */
-export const BUNDLE_PATH = pathOf(COMPILED ? '../../workflow-bundle.js' : '../../lib/workflow-bundle.js');
+export const BUNDLE_PATH = pathOf(BUILT ? './workflow-bundle.js' : '../../lib/workflow-bundle.js');
 
 /** CERTMAN_WORKFLOW_BUNDLE, else the bundle of this build. Sources never use the one in lib/: it can be out of date. */
 export function findWorkflowCode(
   configured: string | undefined,
 ): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath' | 'bundlerOptions'> {
   if (configured !== undefined) return { workflowBundle: { codePath: configured } };
-  if (COMPILED && existsSync(BUNDLE_PATH)) return { workflowBundle: { codePath: BUNDLE_PATH } };
-  const { workflowsPath, preloadModules } = bundlerOptions(WORKFLOWS_PATH);
-  return { workflowsPath, bundlerOptions: { preloadModules } };
+  if (BUILT) return { workflowBundle: { codePath: BUNDLE_PATH } };
+  const { workflowsPath, preloadModules, webpackConfigHook } = bundlerOptions(WORKFLOWS_PATH);
+  return { workflowsPath, bundlerOptions: { preloadModules, webpackConfigHook } };
 }
 
 /** The same code, for workers that encrypt payloads: workflows encode the messages of their failures too. */

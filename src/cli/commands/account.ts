@@ -78,7 +78,7 @@ async function createAccount(options: CreateOptions): Promise<void> {
     };
   };
   if (apply === true) return await storeSecret(namespace, createSecret);
-  const { dumpYaml } = await import('@kubernetes/client-node');
+  const { dumpYaml } = await import('../yaml.ts');
   print(dumpYaml(await createSecret()).trimEnd());
 }
 

@@ -37,7 +37,7 @@ export interface E2eHarness {
   /** Default zone of the clusters, served by DNS. */
   readonly zone: { readonly name: string; readonly zoneId: string };
   /** Starts another worker. */
-  startWorker(options?: Pick<WorkerOptions, 'name' | 'environment'>): Promise<WorkerProcess>;
+  startWorker(options?: Pick<WorkerOptions, 'name' | 'environment' | 'program'>): Promise<WorkerProcess>;
   /** All workers, oldest first. */
   workers(): readonly WorkerProcess[];
   /** Stops all running workers with SIGTERM. */
@@ -141,6 +141,7 @@ export async function startE2eHarness(options: E2eHarnessOptions = {}): Promise<
           stack,
           managementCluster,
           name,
+          program: more.program,
           environment: { ...environment, ...more.environment },
         });
         workers.set(name, worker);

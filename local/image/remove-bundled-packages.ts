@@ -1,9 +1,10 @@
 /**
- * Removes from node_modules what only bundles workflow code: the image has it bundled (lib/workflow-bundle.js).
- * Run in the folder of package.json. @temporalio/worker imports some of it when it is loaded and never uses it when it
- * is given a bundle: of these an empty module stays.
+ * Removes from node_modules what the image has bundled in lib/: all but the Temporal SDK, and of that what only bundles
+ * workflow code. Run in the folder of package.json. @temporalio/worker imports some of the latter when it is loaded and
+ * never uses it when it is given a bundle: of these an empty module stays.
  */
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isExternal } from './external-packages.ts';
 
 const BUNDLER: ReadonlySet<string> = new Set([
   'webpack',
@@ -30,10 +31,10 @@ function findPackage(folder: string, name: string): string | undefined {
   }
 }
 
-function addDependencies(folder: string, needed: Set<string>): void {
+function addDependencies(folder: string, needed: Set<string>, filter = (_name: string): boolean => true): void {
   const manifest = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')) as Manifest;
   const { dependencies, optionalDependencies, peerDependencies } = manifest;
-  for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }).filter(filter)) {
     const found = BUNDLER.has(name) ? undefined : findPackage(folder, name);
     if (found === undefined || needed.has(found)) continue;
     needed.add(found);
@@ -42,7 +43,7 @@ function addDependencies(folder: string, needed: Set<string>): void {
 }
 
 const needed = new Set<string>();
-addDependencies('.', needed);
+addDependencies('.', needed, isExternal);
 const installed = globSync('node_modules/**/package.json')
   .map((file) => `./${file.slice(0, -'/package.json'.length)}`)
   .filter((folder) => /node_modules\/(@[^/]+\/)?[^/@]+$/.test(folder));
@@ -54,4 +55,4 @@ for (const name of IMPORTED) {
   writeFileSync(`node_modules/${name}/package.json`, JSON.stringify({ name, version: '0.0.0', main: 'index.js' }));
   writeFileSync(`node_modules/${name}/index.js`, '');
 }
-process.stdout.write(`removed ${surplus.length} packages that bundle workflow code\n`);
+process.stdout.write(`removed ${surplus.length} bundled packages\n`);

@@ -1,0 +1,18 @@
+/** The workflow code is in a worker's memory several times: as text, as code, and as its source map. */
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { workflowBundle } from '../support/temporal/workflow-bundle.ts';
+
+/** Most of it is the SDK's. */
+const MAX_CODE_BYTES = 900_000;
+const MAX_SOURCE_MAP_BYTES = 500_000;
+
+test('the bundle has little code, and a source map without the sources', async () => {
+  const bundle = await readFile(workflowBundle().codePath, 'utf8');
+  const start = bundle.lastIndexOf('//# sourceMappingURL=');
+  expect(start).toBeGreaterThan(0);
+  expect(start).toBeLessThan(MAX_CODE_BYTES);
+  const map = Buffer.from(bundle.slice(bundle.indexOf('base64,', start) + 'base64,'.length), 'base64').toString();
+  expect(map.length).toBeLessThan(MAX_SOURCE_MAP_BYTES);
+  expect(JSON.parse(map)).not.toHaveProperty('sourcesContent');
+});
