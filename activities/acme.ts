@@ -15,15 +15,20 @@ export interface AcmeActivityDeps
   readonly ca: AcmeClientSource;
 }
 
+/** The attempt of the activity that it is called in. */
+export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca'>): AttemptContext {
+  const { kubernetes, settings, standaloneOrders, checks, projection } = deps;
+  const { info, cancellationSignal: signal, log } = Context.current();
+  const worker = { kubernetes, settings, standaloneOrders, checks, projection };
+  return { ...worker, attempt: info.attempt, signal, recorded: info.heartbeatDetails, record: heartbeat, log };
+}
+
 /** Creates the activities on the CA. Each is idempotent, and no private key leaves the worker. */
-export function createAcmeActivities({ ca: source, ...deps }: AcmeActivityDeps): AcmeActivities {
-  const attemptContext = (): AttemptContext => {
-    const { info, cancellationSignal: signal, log } = Context.current();
-    return { ...deps, attempt: info.attempt, signal, recorded: info.heartbeatDetails, record: heartbeat, log };
-  };
+export function createAcmeActivities(deps: AcmeActivityDeps): AcmeActivities {
+  const { ca: source } = deps;
   const withClient = <Input, Result>(useCase: (context: IssuanceContext, input: Input) => Promise<Result>) =>
     wrapActivity((input: Input) => {
-      const context = attemptContext();
+      const context = currentAttempt(deps);
       return source.withClient((ca) => useCase({ ...context, ca }, input), context.signal);
     });
   return {
@@ -31,6 +36,6 @@ export function createAcmeActivities({ ca: source, ...deps }: AcmeActivityDeps):
     answerChallenges: withClient(answerChallenges),
     finalizeOrder: withClient(finalizeOrder),
     installCertificate: withClient(installCertificate),
-    revokeCertificates: wrapActivity((input) => revokeCertificates({ ...attemptContext(), source }, input)),
+    revokeCertificates: wrapActivity((input) => revokeCertificates({ ...currentAttempt(deps), source }, input)),
   };
 }

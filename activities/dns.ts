@@ -10,8 +10,11 @@ import type {
   OwnershipProof,
   PropagationActivities,
   PublishedRecords,
+  PublishTxtRecordsInput,
   SealedTxtRecord,
+  TxtRecordsInput,
   VerifiedPropagation,
+  VerifyPropagationInput,
 } from '../src/contract/activities.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';
 import type { DnsProvider } from '../src/dns/provider.ts';
@@ -36,21 +39,48 @@ export interface DnsActivityDeps {
   readonly ca: Pick<AcmeClientSource, 'seals' | 'sealsIfUsable'>;
 }
 
-/** Creates the activities that publish and withdraw the TXT records of DNS-01 challenges (RFC 8555 §8.4). */
-export function createDnsActivities(dns: DnsProvider, { checks, ca }: DnsActivityDeps): DnsActivities {
+/** An attempt of an activity on DNS. */
+export interface DnsAttempt {
+  /** From 1. */
+  readonly attempt: number;
+  /** Epoch milliseconds. */
+  readonly scheduledAt: number;
+  readonly signal: AbortSignal;
+  /** What an earlier attempt recorded last; not validated. */
+  readonly recorded: unknown;
+  readonly record: (progress: unknown) => void;
+}
+
+/** The attempt of the activity that it is called in. */
+export function currentDnsAttempt(): DnsAttempt {
+  const { info, cancellationSignal: signal } = Context.current();
+  const { attempt, scheduledTimestampMs: scheduledAt, heartbeatDetails: recorded } = info;
+  return { attempt, scheduledAt, signal, recorded, record: heartbeat };
+}
+
+/** The steps on the DNS service of a zone, each as the activity of that name. */
+export interface DnsSteps {
+  readonly publishTxtRecords: (attempt: DnsAttempt, input: PublishTxtRecordsInput) => Promise<PublishedRecords>;
+  readonly withdrawTxtRecords: (attempt: Pick<DnsAttempt, 'signal'>, input: TxtRecordsInput) => Promise<void>;
+}
+
+/** Creates the steps on a DNS service. */
+export function createDnsSteps(dns: DnsProvider, { checks, ca }: DnsActivityDeps): DnsSteps {
   return {
-    publishTxtRecords: wrapActivity(async ({ cluster, zone, records, waitingSince }): Promise<PublishedRecords> => {
-      const { info, cancellationSignal: signal } = Context.current();
+    publishTxtRecords: async (
+      { attempt, scheduledAt, signal, recorded: earlier, record },
+      { cluster, zone, records, waitingSince },
+    ) => {
       // An attempt whose worker died may have sent its change without recording it.
-      let mayBeSent = info.attempt > 1;
+      let mayBeSent = attempt > 1;
       try {
-        const since = waitingSince === undefined ? info.scheduledTimestampMs : Date.parse(waitingSince);
+        const since = waitingSince === undefined ? scheduledAt : Date.parse(waitingSince);
         const seals = await ca.seals();
         requireOwnRecords(seals, cluster, records);
         await checks.requireZone(cluster, zone, records);
         const isSealed = ({ nameServers, seal }: PublishedRecords): boolean =>
           seals.verify(cluster, { of: 'nameServers', zoneName: zone.zoneName, nameServers }, seal);
-        const recorded = pendingPublicationSchema.safeParse(info.heartbeatDetails).data;
+        const recorded = pendingPublicationSchema.safeParse(earlier).data;
         // Heartbeats go through Temporal, too.
         const pending = recorded !== undefined && isSealed(recorded) ? recorded : undefined;
         const { change, ...found } = pending ?? (await dns.publish(zone, records, signal, since));
@@ -59,21 +89,30 @@ export function createDnsActivities(dns: DnsProvider, { checks, ca }: DnsActivit
         const published = { ...found, seal };
         if (change === undefined) return published;
         mayBeSent = true;
-        heartbeat({ ...published, change });
+        record({ ...published, change });
         await dns.awaitLive(zone, change, signal);
         return published;
       } catch (error) {
         throw mayBeSent && error instanceof CertmanError ? withOutcomeUnknown(error) : error;
       }
-    }),
+    },
 
-    withdrawTxtRecords: wrapActivity(async ({ cluster, zone, records }): Promise<void> => {
+    withdrawTxtRecords: async ({ signal }, { cluster, zone, records }) => {
       if (!isZoneOf(cluster, zone)) throw notAskedFor(cluster, 'The zone is for another object.');
       // Of an account that has been replaced since, or is gone, no seal can be verified.
       const others = foreignRecords(await ca.sealsIfUsable(), cluster, records);
       if (others.length > 0) await checks.requireChallengeNames(cluster, zone, others);
-      await dns.withdraw(zone, records, Context.current().cancellationSignal);
-    }),
+      await dns.withdraw(zone, records, signal);
+    },
+  };
+}
+
+/** Creates the activities that publish and withdraw the TXT records of DNS-01 challenges (RFC 8555 §8.4). */
+export function createDnsActivities(dns: DnsProvider, deps: DnsActivityDeps): DnsActivities {
+  const { publishTxtRecords, withdrawTxtRecords } = createDnsSteps(dns, deps);
+  return {
+    publishTxtRecords: wrapActivity((input) => publishTxtRecords(currentDnsAttempt(), input)),
+    withdrawTxtRecords: wrapActivity((input) => withdrawTxtRecords(currentDnsAttempt(), input)),
   };
 }
 
@@ -125,22 +164,34 @@ function describeRecord({ name }: SealedTxtRecord): string {
   return `The TXT record ${oneLine(String(name), 300)}`;
 }
 
-/** Creates the activity that verifies that TXT records are visible in public DNS before the CA validates them. */
-export function createPropagationActivities(
+/** The step on public DNS, as the activity of that name. */
+export type VerifyPropagation = (
+  attempt: Pick<DnsAttempt, 'attempt' | 'signal'>,
+  input: VerifyPropagationInput,
+) => Promise<VerifiedPropagation>;
+
+/** Creates the step that verifies that TXT records are visible in public DNS before the CA validates them. */
+export function createVerifyPropagation(
   propagation: PropagationCheck,
   { ca }: Pick<DnsActivityDeps, 'ca'>,
-): PropagationActivities {
-  return {
-    verifyPropagation: wrapActivity(async ({ cluster, ownershipOf, seal, ...input }): Promise<VerifiedPropagation> => {
-      const { info, cancellationSignal: signal } = Context.current();
-      const { zoneName, nameServers, records } = input;
-      const seals = await ca.seals();
-      const isSealed = seals.verify(cluster, { of: 'nameServers', zoneName, nameServers }, seal);
-      if (!isSealed) throw notAskedFor(cluster, `They are not known as the name servers of its zone.`);
-      requireOwnRecords(seals, cluster, records);
-      const seenBy = await propagation.verify({ ...input, attempt: info.attempt }, signal);
-      if (ownershipOf === undefined) return { seenBy };
-      return { seenBy, ownershipProof: ownershipProof(seals, cluster, records, ownershipOf) };
-    }),
+): VerifyPropagation {
+  return async ({ attempt, signal }, { cluster, ownershipOf, seal, ...input }) => {
+    const { zoneName, nameServers, records } = input;
+    const seals = await ca.seals();
+    const isSealed = seals.verify(cluster, { of: 'nameServers', zoneName, nameServers }, seal);
+    if (!isSealed) throw notAskedFor(cluster, `They are not known as the name servers of its zone.`);
+    requireOwnRecords(seals, cluster, records);
+    const seenBy = await propagation.verify({ ...input, attempt }, signal);
+    if (ownershipOf === undefined) return { seenBy };
+    return { seenBy, ownershipProof: ownershipProof(seals, cluster, records, ownershipOf) };
   };
+}
+
+/** Creates the activity of that step. */
+export function createPropagationActivities(
+  propagation: PropagationCheck,
+  deps: Pick<DnsActivityDeps, 'ca'>,
+): PropagationActivities {
+  const verifyPropagation = createVerifyPropagation(propagation, deps);
+  return { verifyPropagation: wrapActivity((input) => verifyPropagation(currentDnsAttempt(), input)) };
 }

@@ -18,15 +18,29 @@ const EXPECTED_CODES = new Set<string>([
   'temporal/workerStopping',
 ]);
 
-/** Converts a failure for Temporal: type = code, details = [FailureInfo], nextRetryDelay from `notBefore`. */
-export function toApplicationFailure(info: FailureInfo): ApplicationFailure {
+/** An error with what the workflow must know besides: it is added to the failure's details, also to a cancellation's. */
+export class ErrorWithDetails extends Error {
+  readonly details: unknown;
+
+  constructor(cause: unknown, details: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'ErrorWithDetails';
+    this.details = details;
+  }
+}
+
+/**
+ * Converts a failure for Temporal: type = code, details = [FailureInfo, ...others], nextRetryDelay from `notBefore`.
+ * @param others see {@link ErrorWithDetails}.
+ */
+export function toApplicationFailure(info: FailureInfo, others: readonly unknown[] = []): ApplicationFailure {
   const delay = info.notBefore === undefined ? undefined : retryDelayMs(info, Date.parse(info.notBefore) - Date.now());
   const retryable =
     delay === undefined ? info.retry === 'transient' : delay <= MAX_RETRY_DELAY_MS && isRetriedHere(info);
   return ApplicationFailure.create({
     type: info.code,
     message: info.message,
-    details: [info],
+    details: [info, ...others],
     nonRetryable: !retryable,
     nextRetryDelay: retryable ? delay : undefined,
     category: EXPECTED_CODES.has(info.code) ? ApplicationFailureCategory.BENIGN : undefined,
@@ -71,14 +85,16 @@ export function wrapActivity<Args extends unknown[], Result>(
     const timer = setInterval(() => context.heartbeat(heartbeatDetails.get(context)?.()), HEARTBEAT_INTERVAL_MS);
     try {
       return await activity(...args);
-    } catch (error) {
+    } catch (thrown) {
+      const others = thrown instanceof ErrorWithDetails ? [thrown.details] : [];
+      const error = thrown instanceof ErrorWithDetails ? thrown.cause : thrown;
+      if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', others);
       if (error instanceof CancelledFailure) throw error;
-      if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled');
       if (error instanceof ApplicationFailure) throw error;
       const { info } = error instanceof CertmanError ? error : unexpectedError(context.info.activityType, error);
       if (EXPECTED_CODES.has(info.code)) context.log.debug(info.message, { code: info.code });
       else context.log.warn(info.message, { code: info.code, error: stackOf(error) });
-      throw toApplicationFailure(info);
+      throw toApplicationFailure(info, others);
     } finally {
       clearInterval(timer);
     }

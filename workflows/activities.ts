@@ -39,6 +39,23 @@ export const { publishTxtRecords, withdrawTxtRecords } = proxyActivities<Activit
   cancellationType: AWAIT_CANCELLATION,
 });
 
+/** Both steps within their limits. */
+export const { publishAndVerify } = proxyActivities<Activities>({
+  ...DNS,
+  startToCloseTimeout: '4 minutes',
+  scheduleToCloseTimeout: '20 minutes',
+  cancellationType: AWAIT_CANCELLATION,
+});
+
+/** All three steps within their limits. */
+export const { completeOrder } = proxyActivities<Activities>({
+  ...ATTEMPT,
+  startToCloseTimeout: '6 minutes',
+  scheduleToCloseTimeout: '30 minutes',
+  cancellationType: AWAIT_CANCELLATION,
+  retry: BACKOFF,
+});
+
 /** It only reads, so a cancellation need not wait for it. */
 export const { verifyPropagation } = proxyActivities<Activities>({
   ...DNS,

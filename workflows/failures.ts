@@ -1,11 +1,13 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancelledFailure,
   ChildWorkflowFailure,
   isCancellation,
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import type { UnfinishedStep } from '../src/contract/activities.ts';
 import { CANCELLED_WITH_LEFTOVERS, type IssuanceFailureContext } from '../src/contract/certificate-issuance.ts';
 import { type FailureInfo, failureInfo, isFailureCode } from '../src/failures/failure.ts';
 
@@ -60,6 +62,13 @@ function workerLostIn(error: unknown): FailureInfo | undefined {
 /** What a failed issuance left behind; undefined for any other error. */
 export function issuanceContextIn(error: unknown): IssuanceFailureContext | undefined {
   return detailsIn(error, 1).find((context) => typeof context === 'object' && context !== null);
+}
+
+/** What an activity of several steps says of the one that it did not finish; undefined for any other error. */
+export function unfinishedStepIn(error: unknown): UnfinishedStep | undefined {
+  const cancelled = causesOf(error).find((cause) => cause instanceof CancelledFailure);
+  const details: unknown = cancelled === undefined ? detailsIn(error, 1).at(0) : cancelled.details[0];
+  return typeof details === 'object' && details !== null ? details : undefined;
 }
 
 /** The heartbeat details of an activity's last attempt, when it timed out. */

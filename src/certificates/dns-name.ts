@@ -78,3 +78,8 @@ export interface TxtRecord {
   readonly name: string;
   readonly value: string;
 }
+
+/** Those of the records that differ, in their order. */
+export function uniqueRecords<Record extends TxtRecord>(records: readonly Record[]): readonly Record[] {
+  return [...new Map(records.map((record) => [`${record.name} ${record.value}`, record])).values()];
+}

@@ -1,12 +1,18 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
-import type { ProtoFailure } from '@temporalio/common';
-import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { Payload, ProtoFailure } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { clusterStatus } from '../contract/cluster-certificates.ts';
 import { issuanceWorkflowId } from '../contract/ids.ts';
 import { oneLine } from '../failures/printable.ts';
 
+/** By activity, and by the steps of those that have several. */
 const ACTIVITY_DESCRIPTIONS: Readonly<Record<string, string>> = {
   placeOrder: 'placing the order',
+  publishAndVerify: 'publishing the TXT records',
+  completeOrder: 'waiting for the CA to validate the names',
   publishTxtRecords: 'publishing the TXT records',
   verifyPropagation: 'verifying the propagation of the TXT records',
   answerChallenges: 'waiting for the CA to validate the names',
@@ -24,7 +30,8 @@ export async function describeCurrentActivity(client: Client, workflowId: string
     const pending = activities.find(({ activityType }) => activityType?.name !== 'withdrawTxtRecords') ?? activities[0];
     const type = pending?.activityType?.name ?? undefined;
     if (type === undefined) return undefined;
-    const description = ACTIVITY_DESCRIPTIONS[type] ?? type;
+    const step = (await stepIn(client, pending?.heartbeatDetails)) ?? type;
+    const description = ACTIVITY_DESCRIPTIONS[step] ?? ACTIVITY_DESCRIPTIONS[type] ?? type;
     const attempt = pending?.attempt ?? 1;
     if (attempt <= 1) return description;
     const failure = await messageOf(client, pending?.lastFailure);
@@ -33,6 +40,15 @@ export async function describeCurrentActivity(client: Client, workflowId: string
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
+}
+
+/** The step that an activity of several steps is at. */
+async function stepIn(
+  client: Client,
+  heartbeat: { readonly payloads?: Payload[] | null } | null | undefined,
+): Promise<string | undefined> {
+  const [details] = await decodeArrayFromPayloads(client.options.loadedDataConverter, heartbeat?.payloads);
+  return typeof details === 'object' && details !== null && 'step' in details ? String(details.step) : undefined;
 }
 
 /** With encryption, the message is in a payload. */

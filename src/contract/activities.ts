@@ -200,6 +200,49 @@ export interface VerifiedPropagation {
   readonly ownershipProof?: OwnershipProof;
 }
 
+/** Input of `publishAndVerify`. */
+export interface PublishAndVerifyInput extends PublishTxtRecordsInput, Pick<VerifyPropagationInput, 'ownershipOf'> {}
+
+/** Input of `completeOrder`. */
+export interface CompleteOrderInput
+  extends FinalizeOrderInput,
+    Pick<PlacedOrder, 'challenges'>,
+    Pick<InstallCertificateInput, 'secretName' | 'returnReplaced'> {
+  readonly zone: ZoneTarget;
+  /** Withdrawn with those of the challenges. */
+  readonly otherRecords: readonly SealedTxtRecord[];
+}
+
+/** Result of `completeOrder`. */
+export interface CompletedOrder {
+  readonly certificateUrl: string;
+  readonly installed: InstalledCertificate;
+  /** Whether the TXT records were withdrawn. */
+  readonly withdrawn: boolean;
+}
+
+/** `details[1]` of a failed, and `details[0]` of a cancelled `publishAndVerify` or `completeOrder`. */
+export interface UnfinishedStep {
+  /** The TXT records were published, and are live. */
+  readonly published?: true;
+  /** The order has certainly not been finalized, so that no certificate was issued. */
+  readonly notFinalized?: true;
+}
+
+/**
+ * Several steps of an order at once. An attempt resumes at the step that the last one had reached: its heartbeat details
+ * name it (`step`). Each step is as the activity of that name.
+ */
+export interface OrderActivities {
+  /** `publishTxtRecords`, then `verifyPropagation`. @throws with {@link UnfinishedStep}. */
+  publishAndVerify(input: PublishAndVerifyInput): Promise<VerifiedPropagation>;
+  /**
+   * `answerChallenges`, where there are any; then `finalizeOrder` and `installCertificate`, and beside these the withdrawal
+   * of the TXT records, whose failure does not matter. @throws with {@link UnfinishedStep}.
+   */
+  completeOrder(input: CompleteOrderInput): Promise<CompletedOrder>;
+}
+
 /** The public DNS. */
 export interface PropagationActivities {
   /** Returns once authoritative servers and a quorum of DoH resolvers return every value. @throws `dns/notVisible` */
@@ -276,5 +319,6 @@ export interface Activities
   extends AcmeActivities,
     DnsActivities,
     PropagationActivities,
+    OrderActivities,
     KubernetesActivities,
     WatchActivities {}

@@ -2,8 +2,14 @@ import type { Client } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
 
 import { createAcmeActivities } from '../../activities/acme.ts';
-import { createDnsActivities, createPropagationActivities } from '../../activities/dns.ts';
+import {
+  createDnsActivities,
+  createDnsSteps,
+  createPropagationActivities,
+  createVerifyPropagation,
+} from '../../activities/dns.ts';
 import { createKubernetesActivities } from '../../activities/kubernetes.ts';
+import { createOrderActivities } from '../../activities/order.ts';
 import { createWatchActivities } from '../../activities/watch.ts';
 import { AcmeClientSource } from '../acme/client-source.ts';
 import type { Configuration } from '../configuration/load-configuration.ts';
@@ -108,6 +114,14 @@ export function composeActivities(
   } = configuration;
   const projection = { managementCluster, extraRecord, standaloneRequests: configuration.standaloneRequests };
   const bundles = new ServedBundles(kubernetes, projection);
+  const acme = {
+    ca,
+    kubernetes,
+    settings: { keyType, profile },
+    standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
+    checks: bundles,
+    projection,
+  };
   return {
     kubernetes,
     limitations: () => fleetMetrics.problems(),
@@ -121,16 +135,14 @@ export function composeActivities(
         bundles,
         projection,
       }),
-      ...createAcmeActivities({
-        ca,
-        kubernetes,
-        settings: { keyType, profile },
-        standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
-        checks: bundles,
-        projection,
+      ...createAcmeActivities(acme),
+      ...createDnsActivities(dns, acme),
+      ...createPropagationActivities(propagation, acme),
+      ...createOrderActivities({
+        acme,
+        dns: createDnsSteps(dns, acme),
+        verifyPropagation: createVerifyPropagation(propagation, acme),
       }),
-      ...createDnsActivities(dns, { ca, checks: bundles }),
-      ...createPropagationActivities(propagation, { ca }),
       ...createWatchActivities({
         kubernetes,
         source: kubernetes,

@@ -11,7 +11,8 @@ import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
 import { type ExactSet, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
-import { certificateIssuance, describeNames } from '../certificate-issuance.ts';
+import { certificateIssuance } from '../certificate-issuance.ts';
+import { describeNames } from '../issuance/describe.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { readyWake, type Wake } from './sleep-until.ts';
 

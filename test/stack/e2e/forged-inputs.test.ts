@@ -7,7 +7,7 @@ import type { IssuedCertificate } from '../../../src/certificates/certificate-fa
 import { ownershipRecords, ownershipValue } from '../../../src/certificates/dns-name.ts';
 import type { ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { ZoneTarget } from '../../../src/clusters/zone-target.ts';
-import type { BundleRef, PlacedOrder } from '../../../src/contract/activities.ts';
+import type { BundleRef, CompleteOrderInput, PlacedOrder } from '../../../src/contract/activities.ts';
 import { issuanceWorkflowId, taskQueueOf } from '../../../src/contract/ids.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
@@ -226,6 +226,25 @@ const FORGED: readonly (readonly [what: string, forge: () => Promise<unknown>])[
     },
   ],
   [
+    'TXT records and a propagation check for another, in one step',
+    () => {
+      const input = { cluster: own.identity, zone: zoneOf(victim), ownershipOf: own.dnsNames };
+      return forger.run('publishAndVerify', { ...input, records: ownershipOf(own) });
+    },
+  ],
+  [
+    'the completion of the order of another object',
+    () => forger.run('completeOrder', { ...completionOf(own), ...ref(own), request: requestOf(own) }),
+  ],
+  [
+    'the completion of an order for another request',
+    () => forger.run('completeOrder', { ...completionOf(victim), request: requestOf(own) }),
+  ],
+  [
+    'the completion of an order in the Secret of another',
+    () => forger.run('completeOrder', { ...completionOf(victim), secretName: 'another' }),
+  ],
+  [
     'the revocation of a certificate in use',
     () => forger.run('revokeCertificates', { ...ref(victim), secretName: victim.secretName, ...DECOMMISSION, issued }),
   ],
@@ -258,6 +277,20 @@ const FORGED: readonly (readonly [what: string, forge: () => Promise<unknown>])[
     },
   ],
 ];
+
+/** Of the order that was placed for the victim. */
+function completionOf(cluster: E2eCluster): CompleteOrderInput {
+  return {
+    ...ref(victim),
+    orderUrl: order.orderUrl,
+    challenges: [],
+    otherRecords: [],
+    zone: zoneOf(cluster),
+    dnsNames: cluster.dnsNames,
+    request: requestOf(cluster),
+    secretName: cluster.secretName,
+  };
+}
 
 test.each(FORGED)('%s is refused', async (_what, forge) => {
   await expect(forge()).rejects.toThrow(NOT_ASKED_FOR);

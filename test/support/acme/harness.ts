@@ -1,6 +1,6 @@
 /** The ACME activities of a worker, on a real CA behind a fault proxy and on a management cluster with certman's own rights. */
 
-import { createAcmeActivities } from '../../../activities/acme.ts';
+import { type AcmeActivityDeps, createAcmeActivities } from '../../../activities/acme.ts';
 import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { StoredAccount } from '../../../src/acme/account.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
@@ -22,6 +22,8 @@ export interface AcmeHarness {
   readonly server: { readonly directoryUrl: string; readonly caPem: string };
   readonly account: { stored: StoredAccount };
   readonly source: AcmeClientSource;
+  /** What the activities of a new worker need. */
+  deps(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeActivityDeps;
   /** Of a new worker. */
   activities(kubernetes: KubernetesApi, options?: WorkerOptions): AcmeActivities;
   stop(): Promise<void>;
@@ -51,20 +53,21 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
     sources.push(source);
     return source;
   };
+  const deps = (kubernetes: KubernetesApi, options: WorkerOptions = {}): AcmeActivityDeps => ({
+    ca: openSource(options.account ?? account),
+    kubernetes,
+    settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
+    standaloneOrders: options.standaloneOrders ?? new StandaloneOrders(Number.MAX_SAFE_INTEGER),
+    ...ASKED_FOR,
+  });
   return {
     pebble,
     proxy,
     server,
     account,
     source: openSource(account),
-    activities: (kubernetes, options = {}) =>
-      createAcmeActivities({
-        ca: openSource(options.account ?? account),
-        kubernetes,
-        settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
-        standaloneOrders: options.standaloneOrders ?? new StandaloneOrders(Number.MAX_SAFE_INTEGER),
-        ...ASKED_FOR,
-      }),
+    deps,
+    activities: (kubernetes, options) => createAcmeActivities(deps(kubernetes, options)),
     stop: async () => {
       await Promise.all(sources.map((source) => source.close()));
       await proxy.close();

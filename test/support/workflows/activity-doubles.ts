@@ -2,11 +2,11 @@
  * Activities for tests of workflow code: they return at once, record their calls, and fail where a test overrides them. They
  * issue by the clock they are given, so that 45 days can pass in a second.
  */
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
 import type { TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
-import type { Activities } from '../../../src/contract/activities.ts';
+import type { Activities, OrderActivities, UnfinishedStep } from '../../../src/contract/activities.ts';
 import { type FailureCode, retryModeOf } from '../../../src/failures/failure.ts';
 
 const DAY_MS = 86_400_000;
@@ -54,7 +54,7 @@ export class ActivityDoubles {
 
   /** The functions to register with a worker. */
   activities(): Activities {
-    const usual: Activities = {
+    const usual: Omit<Activities, keyof OrderActivities> = {
       applyCertificateRequest: async ({ cluster, bundleName }) => ({
         request: {
           namespace: cluster.namespace,
@@ -125,6 +125,12 @@ export class ActivityDoubles {
       decommissionRules: async () => ({ policy: 'release', limitMs: DAY_MS }),
       watchManagementCluster: async () => ({}),
     };
+    const steps = this.#recorded(usual);
+    return { ...steps, ...this.#recorded(combined(steps)) };
+  }
+
+  /** Records each call, and allows for overrides. */
+  #recorded<Part extends Partial<Activities>>(usual: Part): Part {
     const entries = Object.keys(usual).map((key) => {
       const name = key as keyof Activities;
       const run = async (...args: readonly never[]): Promise<unknown> => {
@@ -134,7 +140,50 @@ export class ActivityDoubles {
       };
       return [name, run];
     });
-    return Object.fromEntries(entries) as unknown as Activities;
+    return Object.fromEntries(entries) as unknown as Part;
+  }
+}
+
+/** Activities of several steps, of which each can be overridden and is recorded as an activity of its own would be. */
+function combined(steps: Omit<Activities, keyof OrderActivities>): OrderActivities {
+  return {
+    publishAndVerify: async ({ ownershipOf, ...input }) => {
+      const { cluster, zone, records } = input;
+      const { nameServers, seal } = await steps.publishTxtRecords(input);
+      const { zoneName } = zone;
+      const published: UnfinishedStep = { published: true };
+      return await unless(published, () =>
+        steps.verifyPropagation({ cluster, records, zoneName, nameServers, seal, ownershipOf }),
+      );
+    },
+    completeOrder: async (input) => {
+      const { challenges, otherRecords, cluster, zone } = input;
+      const notFinalized: UnfinishedStep = { notFinalized: true };
+      if (challenges.length > 0) await unless(notFinalized, () => steps.answerChallenges(input));
+      const records = [...challenges.map(({ record }) => record), ...otherRecords];
+      const withdrawal = steps.withdrawTxtRecords({ cluster, zone, records }).then(
+        () => true,
+        () => false,
+      );
+      try {
+        const { certificateUrl } = await steps.finalizeOrder(input);
+        const installed = await steps.installCertificate({ ...input, certificateUrl });
+        return { certificateUrl, installed, withdrawn: await withdrawal };
+      } finally {
+        await withdrawal;
+      }
+    },
+  };
+}
+
+/** Adds the details to what a step throws. */
+async function unless<T>(details: UnfinishedStep, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (error instanceof CancelledFailure) throw new CancelledFailure('cancelled', [details]);
+    if (!(error instanceof ApplicationFailure)) throw error;
+    throw Object.assign(error, { details: [error.details?.[0], details] });
   }
 }
 

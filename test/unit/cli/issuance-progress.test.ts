@@ -19,3 +19,13 @@ test.each([true, false])('the last failure of an activity is shown, encrypted: %
   expect(await describeCurrentActivity(client, 'issue/1')).toMatch(/attempt 3; the last one: no TXT record at ns1/);
   folder.remove();
 });
+
+test('of an activity of several steps, the one under way is shown', async () => {
+  const client = new Client({ connection: {} as ConnectionLike });
+  const heartbeatDetails = {
+    payloads: [client.options.loadedDataConverter.payloadConverter.toPayload({ step: 'finalizeOrder' })],
+  };
+  const raw = { pendingActivities: [{ activityType: { name: 'completeOrder' }, attempt: 1, heartbeatDetails }] };
+  Object.assign(client.workflow, { getHandle: () => ({ describe: () => Promise.resolve({ raw }) }) });
+  expect(await describeCurrentActivity(client, 'issue/1')).toBe('waiting for the CA to issue the certificate');
+});

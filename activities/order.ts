@@ -1,0 +1,186 @@
+import { Context } from '@temporalio/activity';
+import { z } from 'zod';
+import type { AcmeClient } from '../src/acme/client.ts';
+import { uniqueRecords } from '../src/certificates/dns-name.ts';
+import type {
+  CompletedOrder,
+  CompleteOrderInput,
+  OrderActivities,
+  PublishAndVerifyInput,
+  UnfinishedStep,
+  VerifiedPropagation,
+} from '../src/contract/activities.ts';
+import { type FailureCode, isFailure } from '../src/failures/failure.ts';
+import { answerChallenges } from '../src/issuance/answer-challenges.ts';
+import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts';
+import { finalizeOrder } from '../src/issuance/finalize-order.ts';
+import { installCertificate } from '../src/issuance/install-certificate.ts';
+import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
+import { currentDnsAttempt, type DnsAttempt, type DnsSteps, type VerifyPropagation } from './dns.ts';
+import { ErrorWithDetails, heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
+
+/** What the activities of several steps are made of. */
+export interface OrderActivityDeps {
+  readonly acme: AcmeActivityDeps;
+  readonly dns: DnsSteps;
+  readonly verifyPropagation: VerifyPropagation;
+}
+
+/** An attempt that has published records this; of an earlier one, see `publishTxtRecords`. */
+const publishedSchema = z.object({
+  step: z.literal('verifyPropagation'),
+  /** Attempt in which the step began. */
+  since: z.int().min(1),
+  nameServers: z.array(z.string().max(255)).max(32),
+  seal: z.string().max(64).optional(),
+});
+
+const orderProgressSchema = z.object({
+  step: z.enum(['answerChallenges', 'finalizeOrder', 'installCertificate']),
+  /** Attempt in which the step began. */
+  since: z.int().min(1),
+  /** By the step itself; validated there. */
+  recorded: z.unknown(),
+  certificateUrl: z.string().max(2_048).optional(),
+  withdrawn: z.boolean(),
+});
+
+type OrderProgress = z.infer<typeof orderProgressSchema>;
+
+/** After these, the order is known to be unfinished or invalid: nothing was issued. */
+const NOT_FINALIZED_CODES: readonly FailureCode[] = [
+  'acme/pending',
+  'acme/challengeFailed',
+  'acme/orderInvalid',
+  'acme/orderGone',
+];
+
+/** Creates the activities that take an order through several steps. Progress through heartbeats is not trusted. */
+export function createOrderActivities(deps: OrderActivityDeps): OrderActivities {
+  const { dns, verifyPropagation } = deps;
+  return {
+    publishAndVerify: wrapActivity((input) => publishAndVerify(currentDnsAttempt(), dns, verifyPropagation, input)),
+    completeOrder: wrapActivity((input) => new OrderCompletion(deps, input).run()),
+  };
+}
+
+async function publishAndVerify(
+  attempt: DnsAttempt,
+  dns: DnsSteps,
+  verifyPropagation: VerifyPropagation,
+  { ownershipOf, ...input }: PublishAndVerifyInput,
+): Promise<VerifiedPropagation> {
+  const { cluster, records, zone } = input;
+  const earlier = publishedSchema.safeParse(attempt.recorded).data;
+  const { nameServers, seal } = earlier ?? (await dns.publishTxtRecords(attempt, input));
+  const since = earlier?.since ?? attempt.attempt;
+  const progress = { step: 'verifyPropagation', since, nameServers, seal };
+  heartbeatFrom(() => progress);
+  try {
+    const step = { ...attempt, attempt: attempt.attempt - since + 1 };
+    const { zoneName } = zone;
+    return await verifyPropagation(step, { cluster, zoneName, nameServers, seal, records, ownershipOf });
+  } catch (error) {
+    heartbeat(progress);
+    throw new ErrorWithDetails(error, { published: true } satisfies UnfinishedStep);
+  }
+}
+
+/** An attempt at completing an order. */
+class OrderCompletion {
+  readonly #acme: AcmeActivityDeps;
+  readonly #dns: DnsSteps;
+  readonly #input: CompleteOrderInput;
+  readonly #attempt: AttemptContext;
+  #progress: OrderProgress;
+
+  constructor({ acme, dns }: OrderActivityDeps, input: CompleteOrderInput) {
+    this.#acme = acme;
+    this.#dns = dns;
+    this.#input = input;
+    this.#attempt = currentAttempt(acme);
+    const step = input.challenges.length > 0 ? 'answerChallenges' : 'finalizeOrder';
+    this.#progress = orderProgressSchema.safeParse(this.#attempt.recorded).data ?? {
+      step,
+      since: 1,
+      recorded: undefined,
+      withdrawn: false,
+    };
+    this.#heartbeatFromNow();
+  }
+
+  /** @throws ErrorWithDetails of an {@link UnfinishedStep}, and what the steps throw. */
+  async run(): Promise<CompletedOrder> {
+    try {
+      return await this.#acme.ca.withClient((ca) => this.#complete(ca), this.#attempt.signal);
+    } catch (error) {
+      heartbeat(this.#progress);
+      if (!this.#isNotFinalized(error)) throw error;
+      throw new ErrorWithDetails(error, { notFinalized: true } satisfies UnfinishedStep);
+    }
+  }
+
+  async #complete(ca: AcmeClient): Promise<CompletedOrder> {
+    const input = this.#input;
+    if (this.#progress.step === 'answerChallenges') {
+      await answerChallenges(this.#inStep(ca), input);
+      this.#enter('finalizeOrder');
+    }
+    // It need not delay the certificate.
+    const withdrawal = this.#withdraw();
+    try {
+      if (this.#progress.certificateUrl === undefined) {
+        const { certificateUrl } = await finalizeOrder(this.#inStep(ca), input);
+        this.#enter('installCertificate', certificateUrl);
+      }
+      const { certificateUrl = '' } = this.#progress;
+      const installed = await installCertificate(this.#inStep(ca), { ...input, certificateUrl });
+      await withdrawal;
+      return { certificateUrl, installed, withdrawn: this.#progress.withdrawn };
+    } finally {
+      await withdrawal;
+    }
+  }
+
+  /** Never throws: the workflow withdraws what this does not, in an activity of its own. */
+  async #withdraw(): Promise<void> {
+    if (this.#progress.withdrawn) return;
+    const { challenges, otherRecords, cluster, zone } = this.#input;
+    const records = uniqueRecords([...challenges.map(({ record }) => record), ...otherRecords]);
+    try {
+      if (records.length > 0) await this.#dns.withdrawTxtRecords(this.#attempt, { cluster, zone, records });
+      this.#advance({ withdrawn: true });
+    } catch (error) {
+      Context.current().log.debug('TXT records are not withdrawn yet', { error });
+    }
+  }
+
+  /** The context of the step under way, as in an activity of its own. */
+  #inStep(ca: AcmeClient): IssuanceContext {
+    const { since, recorded } = this.#progress;
+    const record = (found: unknown): void => {
+      this.#advance({ recorded: found });
+      heartbeat(this.#progress);
+      this.#heartbeatFromNow();
+    };
+    return { ...this.#attempt, ca, attempt: this.#attempt.attempt - since + 1, recorded, record };
+  }
+
+  #enter(step: OrderProgress['step'], certificateUrl?: string): void {
+    this.#advance({ step, since: this.#attempt.attempt, recorded: undefined, certificateUrl });
+  }
+
+  #advance(change: Partial<OrderProgress>): void {
+    this.#progress = { ...this.#progress, ...change };
+  }
+
+  #heartbeatFromNow(): void {
+    heartbeatFrom(() => this.#progress);
+  }
+
+  /** An attempt before, of a worker that died, may have come further than it recorded. */
+  #isNotFinalized(error: unknown): boolean {
+    if (this.#progress.step !== 'answerChallenges') return false;
+    return this.#attempt.attempt === 1 || NOT_FINALIZED_CODES.some((code) => isFailure(error, code));
+  }
+}

@@ -1,0 +1,145 @@
+import { isCancellation, sleep } from '@temporalio/workflow';
+import type {
+  OwnershipProof,
+  PlacedOrder,
+  SealedTxtRecord,
+  VerifiedPropagation,
+} from '../../src/contract/activities.ts';
+import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import { completeOrder, publishAndVerify } from '../activities.ts';
+import { failureIn, unfinishedStepIn } from '../failures.ts';
+import { count } from './describe.ts';
+import type { IssuanceState } from './issuance-state.ts';
+
+/** An order that others keep from publishing for so long is a failure to report; the next attempt resumes it. */
+const MAX_QUEUE_MS = 2 * 60 * 60_000;
+
+/** The steps of an order between its placement and its end. */
+export interface OrderSteps {
+  /** @param ownershipOf names whose ownership records these are: the result has the proof. */
+  publishAndVerify(records: readonly SealedTxtRecord[], ownershipOf?: readonly string[]): Promise<VerifiedPropagation>;
+  /**
+   * Answers the challenges, finalizes, installs; withdraws in any case.
+   * @param withdraw to be called once at most; never throws.
+   */
+  complete(
+    order: PlacedOrder,
+    ownershipProof: OwnershipProof | undefined,
+    otherRecords: readonly SealedTxtRecord[],
+    withdraw: () => Promise<void>,
+  ): Promise<CertificateIssuanceResult>;
+}
+
+/** In two activities. */
+export class CombinedSteps implements OrderSteps {
+  readonly #state: IssuanceState;
+
+  constructor(state: IssuanceState) {
+    this.#state = state;
+  }
+
+  async publishAndVerify(
+    records: readonly SealedTxtRecord[],
+    ownershipOf?: readonly string[],
+  ): Promise<VerifiedPropagation> {
+    const { cluster, zone } = this.#state.input;
+    const what = count(records.length, 'TXT record');
+    this.#state.show(`Publishing ${what} in ${zone.zoneName}, and verifying propagation.`);
+    this.#state.mayBePublished = true;
+    const summary = `publish ${what} in ${zone.zoneName}, verify propagation`;
+    const verified = await atTurn(this.#state, what, async (waitingSince) => {
+      try {
+        return await publishAndVerify.executeWithOptions({ summary }, [
+          { cluster, zone, records, waitingSince, ownershipOf },
+        ]);
+      } catch (error) {
+        if (unfinishedStepIn(error)?.published === true) this.#state.isPublished = true;
+        throw error;
+      }
+    });
+    this.#state.isPublished = true;
+    return verified;
+  }
+
+  async complete(
+    { orderUrl, caHost, challenges }: PlacedOrder,
+    ownershipProof: OwnershipProof | undefined,
+    otherRecords: readonly SealedTxtRecord[],
+    withdraw: () => Promise<void>,
+  ): Promise<CertificateIssuanceResult> {
+    const { cluster, bundleName, dnsNames, commonName, request, secretName, returnReplaced, zone } = this.#state.input;
+    const answer = challenges.length === 0 ? [] : [`answer ${count(challenges.length, 'challenge')}`];
+    const steps = [...answer, 'finalize', `write Secret ${request.namespace}/${secretName}`].join(', ');
+    this.#state.show(`To do: ${steps}. The heartbeat of completeOrder says which it is at.`);
+    this.#state.mayBeIssued = true;
+    let isWithdrawn = false;
+    try {
+      const { certificateUrl, installed, withdrawn } = await completeOrder.executeWithOptions({ summary: steps }, [
+        {
+          cluster,
+          bundleName,
+          orderUrl,
+          challenges,
+          zone,
+          otherRecords,
+          dnsNames,
+          commonName,
+          request,
+          secretName,
+          returnReplaced,
+          ownershipProof,
+        },
+      ]);
+      isWithdrawn = withdrawn;
+      this.#state.mayBeIssued = false;
+      const { replaced, seal, ...certificate } = installed;
+      const { serialNumber, notAfter } = certificate;
+      return { certificate, issued: { certificateUrl, serialNumber, notAfter, seal }, replaced, caHost, orderUrl };
+    } catch (error) {
+      if (unfinishedStepIn(error)?.notFinalized === true) this.#state.mayBeIssued = false;
+      throw error;
+    } finally {
+      if (!isWithdrawn) await withdraw();
+    }
+  }
+}
+
+/** Publishes when it is the zone's turn. @param publish gets the instant since which it waits (RFC 3339). */
+export async function atTurn<T>(
+  state: IssuanceState,
+  what: string,
+  publish: (waitingSince: string | undefined) => Promise<T>,
+): Promise<T> {
+  const { zoneName } = state.input.zone;
+  const since = Date.now();
+  for (;;) {
+    const waitingSince = Date.now() > since ? new Date(since).toISOString() : undefined;
+    try {
+      return await publish(waitingSince);
+    } catch (error) {
+      const turn = turnIn(error);
+      if (turn === undefined || Date.now() - since > MAX_QUEUE_MS) {
+        recordNotPublished(state, error);
+        throw error;
+      }
+      state.show(`${turn.message} ${what} of ${zoneName} wait until ${turn.at.toISOString()}.`);
+      await sleep(Math.max(1, turn.at.getTime() - Date.now()), { summary: `wait for a turn in ${zoneName}` });
+    }
+  }
+}
+
+function recordNotPublished(state: IssuanceState, error: unknown): void {
+  const { retry, outcomeUnknown } = failureIn(error);
+  // Of an earlier publication, or of this one.
+  state.isPublished ||= outcomeUnknown === true;
+  // Without credentials or a zone, nothing was published. A cancellation before the first attempt looks like one
+  // between attempts.
+  if (!isCancellation(error) && retry === 'onChange' && !state.isPublished) state.mayBePublished = false;
+}
+
+/** When it is an order's turn to publish, where others are served first. */
+function turnIn(error: unknown): { readonly message: string; readonly at: Date } | undefined {
+  if (isCancellation(error)) return undefined;
+  const { code, message, notBefore } = failureIn(error);
+  return code === 'dns/queued' && notBefore !== undefined ? { message, at: new Date(notBefore) } : undefined;
+}

@@ -1,0 +1,102 @@
+/**
+ * The steps of an order in an activity each, for runs that started before the patch `complete-order`. To be removed with
+ * the patch and with the activities that nothing else calls: publishTxtRecords, verifyPropagation, answerChallenges,
+ * finalizeOrder, installCertificate.
+ */
+import type {
+  OwnershipProof,
+  PlacedOrder,
+  SealedTxtRecord,
+  VerifiedPropagation,
+} from '../../src/contract/activities.ts';
+import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import {
+  answerChallenges,
+  finalizeOrder,
+  installCertificate,
+  publishTxtRecords,
+  verifyPropagation,
+} from '../activities.ts';
+import { count } from './describe.ts';
+import type { IssuanceState } from './issuance-state.ts';
+import { atTurn, type OrderSteps } from './order-steps.ts';
+
+/** As recorded in test/histories/2026-11. */
+export class SeparateSteps implements OrderSteps {
+  readonly #state: IssuanceState;
+
+  constructor(state: IssuanceState) {
+    this.#state = state;
+  }
+
+  async publishAndVerify(
+    records: readonly SealedTxtRecord[],
+    ownershipOf?: readonly string[],
+  ): Promise<VerifiedPropagation> {
+    const { cluster, zone } = this.#state.input;
+    const { zoneName } = zone;
+    const what = count(records.length, 'TXT record');
+    this.#state.show(`Publishing ${what} in ${zoneName}.`);
+    this.#state.mayBePublished = true;
+    const { nameServers, seal } = await atTurn(this.#state, what, (waitingSince) =>
+      publishTxtRecords.executeWithOptions({ summary: `publish ${what} in ${zoneName}` }, [
+        { cluster, zone, records, waitingSince },
+      ]),
+    );
+    this.#state.isPublished = true;
+    this.#state.show(`${what} published in ${zoneName}; verifying propagation.`);
+    return await verifyPropagation.executeWithOptions({ summary: `verify propagation of ${what}` }, [
+      { cluster, records, zoneName, nameServers, seal, ownershipOf },
+    ]);
+  }
+
+  async complete(
+    order: PlacedOrder,
+    ownershipProof: OwnershipProof | undefined,
+    _otherRecords: readonly SealedTxtRecord[],
+    withdraw: () => Promise<void>,
+  ): Promise<CertificateIssuanceResult> {
+    try {
+      await this.#answer(order);
+    } catch (error) {
+      await withdraw();
+      throw error;
+    }
+    // The withdrawal need not delay the certificate.
+    const withdrawn = withdraw();
+    try {
+      return await this.#finalize(order, ownershipProof);
+    } finally {
+      await withdrawn;
+    }
+  }
+
+  async #answer({ orderUrl, challenges }: PlacedOrder): Promise<void> {
+    if (challenges.length === 0) return;
+    const { cluster, bundleName } = this.#state.input;
+    this.#state.show(`${count(challenges.length, 'TXT record')} propagated; the CA is validating.`);
+    await answerChallenges.executeWithOptions({ summary: `answer ${count(challenges.length, 'challenge')}` }, [
+      { cluster, bundleName, orderUrl, challenges },
+    ]);
+  }
+
+  async #finalize(
+    { orderUrl, caHost }: PlacedOrder,
+    ownershipProof: OwnershipProof | undefined,
+  ): Promise<CertificateIssuanceResult> {
+    const { cluster, bundleName, dnsNames, commonName, request, secretName, returnReplaced } = this.#state.input;
+    this.#state.mayBeIssued = true;
+    this.#state.show(`Control of all ${dnsNames.length} names is proved; finalizing.`);
+    const { certificateUrl } = await finalizeOrder.executeWithOptions(
+      { summary: `finalize the order for ${this.#state.names}` },
+      [{ cluster, bundleName, orderUrl, dnsNames, commonName, request, ownershipProof }],
+    );
+    const { replaced, seal, ...certificate } = await installCertificate.executeWithOptions(
+      { summary: `write Secret ${request.namespace}/${secretName}` },
+      [{ cluster, bundleName, orderUrl, certificateUrl, dnsNames, request, secretName, returnReplaced }],
+    );
+    this.#state.mayBeIssued = false;
+    const { serialNumber, notAfter } = certificate;
+    return { certificate, issued: { certificateUrl, serialNumber, notAfter, seal }, replaced, caHost, orderUrl };
+  }
+}
