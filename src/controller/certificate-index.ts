@@ -1,12 +1,12 @@
-import { type CertificateInUse, type ControllerCache, keyOf } from './controller-cache.ts';
+import type { CertificateInUse, ControllerCache } from './controller-cache.ts';
 
 /** The certificates in use by what is polled about them, kept up to date by the changes of the cache alone. */
 export class CertificateIndex {
   readonly #cache: ControllerCache;
   readonly #keyOf: (certificate: CertificateInUse) => string | undefined;
   readonly #changedRequests: Set<string>;
-  /** By key, then by `namespace/name` of the CertificateRequest. */
-  readonly #certificates = new Map<string, Map<string, CertificateInUse>>();
+  /** By key: the `namespace/name` of each CertificateRequest. The renewal information of one certificate has one. */
+  readonly #requests = new Map<string, string | Set<string>>();
   readonly #keyByRequest = new Map<string, string>();
 
   /** @param keyOfCertificate undefined: nothing is polled about it. */
@@ -18,8 +18,13 @@ export class CertificateIndex {
 
   /** @returns the unexpired certificates of a key. @param now epoch milliseconds. */
   get(key: string, now: number): readonly CertificateInUse[] {
-    const certificates = [...(this.#certificates.get(key)?.values() ?? [])];
-    return certificates.filter(({ request }) => this.#cache.certificateInUse(keyOf(request), now) !== undefined);
+    const requests = this.#requests.get(key) ?? new Set();
+    const certificates: CertificateInUse[] = [];
+    for (const request of typeof requests === 'string' ? [requests] : requests) {
+      const certificate = this.#cache.certificateInUse(request, now);
+      if (certificate !== undefined && this.#keyOf(certificate) === key) certificates.push(certificate);
+    }
+    return certificates;
   }
 
   /** Takes over the changes since the last call. @returns the key of each; a key may have no certificate any more. */
@@ -33,18 +38,23 @@ export class CertificateIndex {
         this.#remove(previous, request);
         yield previous;
       }
-      if (certificate === undefined || key === undefined) continue;
-      this.#keyByRequest.set(request, key);
-      const sharing = this.#certificates.get(key) ?? new Map<string, CertificateInUse>();
-      this.#certificates.set(key, sharing.set(request, certificate));
+      if (key === undefined) continue;
+      if (previous !== key) this.#add(key, request);
       yield key;
     }
   }
 
+  #add(key: string, request: string): void {
+    this.#keyByRequest.set(request, key);
+    const sharing = this.#requests.get(key);
+    if (sharing === undefined) this.#requests.set(key, request);
+    else this.#requests.set(key, typeof sharing === 'string' ? new Set([sharing, request]) : sharing.add(request));
+  }
+
   #remove(key: string, request: string): void {
     this.#keyByRequest.delete(request);
-    const certificates = this.#certificates.get(key);
-    certificates?.delete(request);
-    if (certificates?.size === 0) this.#certificates.delete(key);
+    const requests = this.#requests.get(key);
+    if (typeof requests === 'object') requests.delete(request);
+    if (typeof requests === 'string' || requests?.size === 0) this.#requests.delete(key);
   }
 }

@@ -5,7 +5,6 @@ import type { RequestClaim } from '../contract/cluster-certificates.ts';
 import type { ObjectMeta } from '../kubernetes/api/kubernetes-api.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
 import type { ObservedSecret } from '../kubernetes/objects/observed-secret.ts';
-import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 
 /** Name of a namespaced object. */
 export type NamespacedName = Pick<ClusterRef, 'namespace' | 'name'>;
@@ -27,7 +26,8 @@ export interface CertificateInUse {
 
 /** @returns `namespace/name`. */
 export function keyOf({ namespace, name }: NamespacedName): string {
-  return `${namespace}/${name}`;
+  // Not a template: its parts would be kept beside the key for as long as a cache has it.
+  return [namespace, name].join('/');
 }
 
 /** @returns the name of an object; namespace `''` when it is cluster-scoped. */
@@ -47,8 +47,6 @@ export class ControllerCache {
   /** All are cached: before, a request without an owner reference may be that of a ClusterDeployment. */
   deploymentsKnown = false;
   requestsKnown = false;
-  /** By `namespace/name` of the CertificateRequest. */
-  readonly #clustersByRequest = new Map<string, readonly CachedCluster[]>();
   readonly #changedRequests: Set<string>[] = [];
 
   getCluster(name: PrimaryName): CachedCluster | undefined {
@@ -56,8 +54,10 @@ export class ControllerCache {
   }
 
   setCluster(cluster: CachedCluster): void {
-    this.#index(this.getCluster(cluster), cluster);
+    const before = this.getCluster(cluster);
+    if (before !== undefined) this.#certificatesChanged(before);
     this.#clustersOf(cluster).set(cluster);
+    this.#certificatesChanged(cluster);
     if (cluster.kind === undefined) this.malformed.delete(cluster);
   }
 
@@ -66,8 +66,8 @@ export class ControllerCache {
     const found = this.#clustersOf(cluster).get(cluster);
     const cached = found?.uid === cluster.uid ? found : undefined;
     if (cached !== undefined) {
-      this.#index(cached, undefined);
       this.#clustersOf(cluster).delete(cluster);
+      this.#certificatesChanged(cached);
     }
     if (cluster.kind === undefined && this.malformed.get(cluster)?.uid === cluster.uid) this.malformed.delete(cluster);
     return cached;
@@ -109,7 +109,11 @@ export class ControllerCache {
   certificateInUse(request: string, now: number): CertificateInUse | undefined {
     const found = this.requests.find(request);
     if (found === undefined || !hasValidCertificate(found, now)) return undefined;
-    for (const cluster of this.#clustersByRequest.get(request) ?? []) {
+    const standalone = this.standalone.get(found);
+    for (const cluster of [
+      ...this.deployments.in(found.namespace),
+      ...(standalone === undefined ? [] : [standalone]),
+    ]) {
       if (!cluster.served || cluster.gate !== 'serve') continue;
       const certificate = cluster.certificates.find(({ requestName }) => requestName === found.name);
       if (certificate !== undefined) return { request: found, cluster, bundleName: certificate.bundleName };
@@ -131,31 +135,22 @@ export class ControllerCache {
     for (const changed of this.#changedRequests) changed.add(request);
   }
 
-  /** In the order in which they were set, of several with a request of one name. */
-  #index(before: CachedCluster | undefined, after: CachedCluster | undefined): void {
-    for (const { requestName: name } of before?.certificates ?? []) {
-      const request = keyOf({ namespace: before?.namespace ?? '', name });
-      const clusters = this.#clustersByRequest.get(request)?.filter((cluster) => cluster !== before) ?? [];
-      if (clusters.length === 0) this.#clustersByRequest.delete(request);
-      else this.#clustersByRequest.set(request, clusters);
-      this.#requestChanged(request);
-    }
-    for (const { requestName: name } of after?.certificates ?? []) {
-      if (after === undefined) continue;
-      const request = keyOf({ namespace: after.namespace, name });
-      this.#clustersByRequest.set(request, [...(this.#clustersByRequest.get(request) ?? []), after]);
-      this.#requestChanged(request);
-    }
+  #certificatesChanged({ namespace, certificates }: CachedCluster): void {
+    for (const { requestName: name } of certificates) this.#requestChanged(keyOf({ namespace, name }));
   }
 }
 
-function hasValidCertificate({ issued, deleting, notAfter = '' }: ObservedRequest, now: number): boolean {
-  return issued && !deleting && (parseTimestamp(notAfter)?.getTime() ?? 0) > now;
+function hasValidCertificate({ issued, deleting, notAfter = 0 }: ObservedRequest, now: number): boolean {
+  return issued && !deleting && notAfter > now;
 }
 
-/** Finds the values of one namespace without a scan. */
+/** A Map of so few values takes more memory than a list, and finds none faster. */
+const MAX_LIST_LENGTH = 8;
+
+/** Finds the values of one namespace without a scan. Compact where a namespace has a few, as in nearly every fleet. */
 class NamespacedMap<Value extends NamespacedName> {
-  readonly #namespaces = new Map<string, Map<string, Value>>();
+  /** By namespace; of many, by name. */
+  readonly #namespaces = new Map<string, readonly Value[] | Map<string, Value>>();
   readonly #onChange: (key: string) => void;
 
   /** @param onChange called with the `namespace/name` of what was set or deleted. */
@@ -170,21 +165,38 @@ class NamespacedMap<Value extends NamespacedName> {
   }
 
   get({ namespace, name }: NamespacedName): Value | undefined {
-    return this.#namespaces.get(namespace)?.get(name);
+    const values = this.#namespaces.get(namespace);
+    return values instanceof Map ? values.get(name) : values?.find((value) => value.name === name);
   }
 
   set(value: Value): void {
-    const values = this.#namespaces.get(value.namespace) ?? new Map<string, Value>();
-    values.set(value.name, value);
-    this.#namespaces.set(value.namespace, values);
+    const { namespace, name } = value;
+    const values = this.#namespaces.get(namespace) ?? [];
+    if (values instanceof Map) values.set(name, value);
+    else {
+      const at = values.findIndex((one) => one.name === name);
+      const list = at === -1 ? values.toSpliced(values.length, 0, value) : values.with(at, value);
+      const isLong = list.length > MAX_LIST_LENGTH;
+      this.#namespaces.set(namespace, isLong ? new Map(list.map((one) => [one.name, one])) : list);
+    }
     this.#onChange(keyOf(value));
   }
 
   delete({ namespace, name }: NamespacedName): void {
     const values = this.#namespaces.get(namespace);
-    values?.delete(name);
-    if (values?.size === 0) this.#namespaces.delete(namespace);
+    if (values instanceof Map) values.delete(name);
+    else if (values !== undefined)
+      this.#namespaces.set(
+        namespace,
+        values.filter((value) => value.name !== name),
+      );
+    if (this.#sizeOf(namespace) === 0) this.#namespaces.delete(namespace);
     this.#onChange(keyOf({ namespace, name }));
+  }
+
+  #sizeOf(namespace: string): number {
+    const values = this.#namespaces.get(namespace) ?? [];
+    return values instanceof Map ? values.size : values.length;
   }
 
   in(namespace: string): Iterable<Value> {

@@ -74,8 +74,8 @@ export function secretHandler(
   { cache, settings, signaller }: ControllerContext,
   { signalAll, signalWaitingFor }: StuckClusterSignals,
 ): ResourceEventHandler {
-  /** Secrets with a role, by `namespace/name`. */
-  const secrets = new Map<string, ObservedSecret>();
+  /** Secrets with a role, by `namespace/name`: those of certificates, and the resourceVersion of the others. */
+  const secrets = new Map<string, ObservedSecret | string>();
 
   const roleOf = ({ namespace, name }: NamespacedName): SecretRole | undefined => {
     if (namespace === settings.operatorNamespace && (name === ACCOUNT_SECRET || name === OPERATOR_AWS_SECRET)) {
@@ -103,11 +103,14 @@ export function secretHandler(
       const secret = nameOf(object);
       const role = roleOf(secret);
       if (role === undefined) return;
-      const previous = secrets.get(keyOf(secret));
-      const observed = observeSecret(object);
-      secrets.set(keyOf(secret), observed);
-      if (role.kind === 'certificate') cache.secrets.set(keyOf(secret), observed);
-      if (previous?.resourceVersion === observed.resourceVersion) return;
+      // One string for both.
+      const key = keyOf(secret);
+      const { resourceVersion = '' } = object.metadata;
+      const previous = secrets.get(key);
+      const observed = role.kind === 'certificate' ? observeSecret(object) : undefined;
+      secrets.set(key, observed ?? resourceVersion);
+      if (observed !== undefined) cache.secrets.set(key, observed);
+      if ((typeof previous === 'object' ? previous.resourceVersion : previous) === resourceVersion) return;
       // First seen in a list: those that wait for it are signalled when the list is complete; the resync finds drift.
       if (previous === undefined && from === 'list') return;
       switch (role.kind) {
@@ -118,8 +121,10 @@ export function secretHandler(
         case 'certificate':
           await Promise.all(
             role.clusters.map(async (cluster) => {
-              const what = describeSecretChange(previous, observed, requestFor(cluster, secret.name));
-              if (what !== undefined) await signaller.drifted([cluster], what, observed.otherManager);
+              const now = observeSecret(object);
+              const before = typeof previous === 'object' ? previous : undefined;
+              const what = describeSecretChange(before, now, requestFor(cluster, secret.name));
+              if (what !== undefined) await signaller.drifted([cluster], what, now.otherManager);
             }),
           );
       }

@@ -1,6 +1,5 @@
 import type { CachedCluster } from '../clusters/cached-cluster.ts';
 import type { ObservedRequest } from '../kubernetes/objects/observed-request.ts';
-import { parseTimestamp } from '../kubernetes/objects/timestamp.ts';
 import type { ControllerCache } from './controller-cache.ts';
 
 /** A cluster, or a standalone CertificateRequest. */
@@ -9,13 +8,9 @@ export interface ClusterSeries extends Pick<CachedCluster, 'namespace' | 'name' 
   readonly gate: string;
 }
 
-/** A CertificateRequest with its certificate. */
-export interface RequestSeries extends Pick<ObservedRequest, 'namespace' | 'name' | 'renewBeforeDays'> {
-  readonly commonName: string;
-  /** Epoch milliseconds; absent while there is no certificate. */
-  readonly notBefore?: number;
-  readonly notAfter?: number;
-}
+/** A CertificateRequest with its certificate; no instants while there is none. A changed request is another object. */
+export type RequestSeries = Pick<ObservedRequest, 'namespace' | 'name' | 'dnsNames'> &
+  Partial<Pick<ObservedRequest, 'renewBeforeDays' | 'notBefore' | 'notAfter'>>;
 
 /** State of the CA's renewal information (RFC 9773). */
 export interface AriCoverage {
@@ -66,15 +61,6 @@ export interface ControllerState {
 /** A live view of the cache. Items are converted one by one, since a large fleet takes long. */
 export function fleetSnapshot(cache: ControllerCache, state: ControllerState): FleetSnapshot {
   const bothKnown = (): boolean => cache.deploymentsKnown && cache.requestsKnown;
-  /** Observed requests do not change: a changed one is another object. */
-  const converted = new WeakMap<ObservedRequest, RequestSeries>();
-  const requestSeries = (request: ObservedRequest): RequestSeries => {
-    const known = converted.get(request);
-    if (known !== undefined) return known;
-    const series = requestSeriesOf(request);
-    converted.set(request, series);
-    return series;
-  };
   return {
     get clusters() {
       return cache.deploymentsKnown ? clusterSeries(cache) : undefined;
@@ -83,7 +69,7 @@ export function fleetSnapshot(cache: ControllerCache, state: ControllerState): F
       return bothKnown() ? mapAll(cache.standalone.all(), seriesOf) : undefined;
     },
     get requests() {
-      return cache.requestsKnown ? mapAll(cache.requests.all(), requestSeries) : undefined;
+      return cache.requestsKnown ? Array.from(cache.requests.all()) : undefined;
     },
     get ari() {
       return bothKnown() ? state.ari() : undefined;
@@ -114,15 +100,4 @@ function* mapAll<Item, Result>(items: Iterable<Item>, convert: (item: Item) => R
 function seriesOf({ namespace, name, gate, reason, limitedSupport }: CachedCluster): ClusterSeries {
   const label = gate === 'serve' ? 'Serve' : gate === 'decommission' ? 'Decommission' : (reason ?? gate);
   return { namespace, name, gate: label, limitedSupport };
-}
-
-function requestSeriesOf({ namespace, name, dnsNames, ...request }: ObservedRequest): RequestSeries {
-  return {
-    namespace,
-    name,
-    commonName: dnsNames[0] ?? '',
-    notBefore: parseTimestamp(request.notBefore ?? '')?.getTime(),
-    notAfter: parseTimestamp(request.notAfter ?? '')?.getTime(),
-    renewBeforeDays: request.renewBeforeDays,
-  };
 }

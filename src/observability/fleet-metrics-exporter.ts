@@ -2,7 +2,7 @@ import { Histogram } from 'prom-client';
 import type { CrdState, FleetSnapshot, RequestSeries, WatchState } from '../controller/fleet-snapshot.ts';
 import { inSlices } from '../controller/in-slices.ts';
 import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
-import { type FleetView, fleetGaugeLines } from './fleet-gauges.ts';
+import { type FleetView, fleetGaugeTexts } from './fleet-gauges.ts';
 import { IssuanceHistory, type ListCompletedIssuances } from './issued-counts.ts';
 import type { MetricsExposition } from './metrics-exposition.ts';
 
@@ -143,7 +143,7 @@ class Exposure {
 
   async *#gauges(): AsyncGenerator<string> {
     const view = await this.#view();
-    for await (const lines of inSlices(fleetGaugeLines(view, Date.now()))) yield lines.join('');
+    for await (const texts of inSlices(fleetGaugeTexts(view, Date.now()))) yield texts.join('');
   }
 
   async #view(): Promise<FleetView> {
@@ -155,7 +155,7 @@ class Exposure {
       crd: this.crd,
       clusters: clusters && (await collect(clusters)),
       standalone: standalone && (await collect(standalone)),
-      requests: requests && (await collect(requests)),
+      requests: requests && [...requests],
       ari,
       // Counted at the scrape: certificates leave the day and the week as time passes.
       issued: this.#history.counts(Date.now()),

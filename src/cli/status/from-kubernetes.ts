@@ -5,7 +5,7 @@ import { type ProjectionSettings, projectClusterDeployment } from '../../kuberne
 import { observeRequest } from '../../kubernetes/objects/observed-request.ts';
 import { type StandaloneSettings, standaloneView } from '../../kubernetes/objects/request-views.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../../kubernetes/objects/resources.ts';
-import { parseTimestamp, toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
+import { toRfc3339 } from '../../kubernetes/objects/timestamp.ts';
 import type { ClusterName } from '../arguments.ts';
 import {
   byUrgency,
@@ -109,8 +109,7 @@ function stateOf(object: KubernetesObject): Pick<FleetRow, 'state' | 'reason'> &
     : { state: 'Pending', message: 'It has no status yet.' };
 }
 
-/** certman-operator wrote `2026-01-01 00:00:00 +0000 UTC`. */
-function rfc3339(instant = ''): string | undefined {
-  const date = parseTimestamp(instant);
-  return date && toRfc3339(date);
+/** @param instant epoch milliseconds. */
+function rfc3339(instant: number | undefined): string | undefined {
+  return instant === undefined ? undefined : toRfc3339(new Date(instant));
 }

@@ -33,11 +33,11 @@ function latest(entries: readonly ManagedFieldsEntry[]): ManagedFieldsEntry | un
 
 /** Who last wrote a field. */
 export interface FieldWrites {
-  /** RFC 3339, whole seconds; undefined when certman owns nothing of the field. */
-  readonly ownTime?: string;
+  /** Epoch seconds; undefined when certman owns nothing of the field. */
+  readonly ownTime?: number;
   /** `<manager>@<time>`; undefined when certman owns all of the field. */
   readonly otherWrite?: string;
-  readonly otherTime?: string;
+  readonly otherTime?: number;
 }
 
 /** Who last wrote a field. */
@@ -45,10 +45,15 @@ export function fieldWritesOf(object: KubernetesObject, field: TopLevelField): F
   const entries = entriesOf(object, field);
   const other = latest(entries.filter((entry) => !isOwn(entry)));
   return {
-    ownTime: latest(entries.filter(isOwn))?.time,
-    otherWrite: other && `${other.manager ?? ''}@${other.time ?? ''}`,
-    otherTime: other?.time,
+    ownTime: secondsOf(latest(entries.filter(isOwn))?.time),
+    // Not a template: its parts would be kept beside it.
+    otherWrite: other && [other.manager, other.time].join('@'),
+    otherTime: secondsOf(other?.time),
   };
+}
+
+function secondsOf(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Math.floor(Date.parse(time) / 1000);
 }
 
 /** Whether another manager changed a field. Times are whole seconds: a tie counts and costs a needless evaluation. */

@@ -1,7 +1,6 @@
 import type { CachedCertificate, CachedCluster } from '../../clusters/cached-cluster.ts';
 import type { ObservedRequest } from './observed-request.ts';
-import type { ObservedSecret } from './observed-secret.ts';
-import { secretOwnershipOf } from './secret-ownership.ts';
+import { type ObservedSecret, ownershipOf } from './observed-secret.ts';
 
 /** A renewal or an attempt that is later than this was missed. */
 const MAX_OVERDUE_MS = 3_600_000;
@@ -74,13 +73,13 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
     return drift(`The certificate Secret ${certificate.secretName} is missing.`, serialNumber);
   },
   function hasForeignData({ statusWrites }, { secret, certificate }) {
-    const { otherWrite, otherTime = '' } = secret?.dataWrites ?? {};
+    const { otherWrite, otherTime = 0 } = secret?.dataWrites ?? {};
     // A write before the last status was evaluated: a Secret of certman-operator stays so until its renewal.
     if (
       secret === undefined ||
       secret.ownsData ||
       otherWrite === undefined ||
-      otherTime < (statusWrites.ownTime ?? '')
+      otherTime < (statusWrites.ownTime ?? 0)
     ) {
       return undefined;
     }
@@ -88,7 +87,7 @@ const DRIFT_CHECKS: readonly DriftCheck[] = [
   },
   function hasUnownedSecret(request, { secret, certificate }) {
     if (secret === undefined) return undefined;
-    const ownership = secretOwnershipOf(secret.ownershipMetadata, request);
+    const ownership = ownershipOf(secret, request);
     if (ownership.kind === 'owned') return undefined;
     const what = ownership.kind === 'orphaned' ? `lacks ${ownership.missing}` : `belongs to ${ownership.owner}`;
     return drift(`The certificate Secret ${certificate.secretName} ${what}.`);

@@ -1,4 +1,5 @@
-import type { KubernetesObject, ObjectMeta } from '../api/kubernetes-api.ts';
+import { sharedText } from '../../cache/shared-values.ts';
+import type { KubernetesObject } from '../api/kubernetes-api.ts';
 import {
   type FieldWrites,
   fieldWritesOf,
@@ -6,13 +7,23 @@ import {
   lastOtherManager,
   ownsFields,
 } from '../api/managed-fields.ts';
-import { ADOPT_ANNOTATION, REQUEST_LABEL, secretOwnershipOf } from './secret-ownership.ts';
+import {
+  ADOPT_ANNOTATION,
+  type OwnerReference,
+  REQUEST_LABEL,
+  type SecretOwnership,
+  secretOwnershipOf,
+} from './secret-ownership.ts';
 
 /** A certificate's Secret as last observed, from its metadata alone, so that the controller never sees a key. */
 export interface ObservedSecret {
   readonly resourceVersion: string;
-  /** Label, owner references and adopt annotation only. */
-  readonly ownershipMetadata: ObjectMeta;
+  readonly name: string;
+  /** Label with the name of its CertificateRequest. */
+  readonly requestLabel?: string;
+  /** Annotation with the name of the request that it is given to. */
+  readonly givenTo?: string;
+  readonly owners?: readonly OwnerReference[];
   readonly dataWrites: FieldWrites;
   readonly otherManager?: string;
   /** Whether certman wrote all of its data last. */
@@ -21,29 +32,33 @@ export interface ObservedSecret {
 
 const TLS_ENTRIES = ['tls.crt', 'tls.key'] as const;
 
-/** Observes a Secret; metadata suffices. */
+/** Observes a Secret; metadata suffices. Small, since the controller caches many. */
 export function observeSecret(object: KubernetesObject): ObservedSecret {
   const { name, resourceVersion = '', labels, annotations, ownerReferences } = object.metadata;
   return {
     resourceVersion,
-    ownershipMetadata: {
-      name,
-      labels: only(REQUEST_LABEL, labels),
-      annotations: only(ADOPT_ANNOTATION, annotations),
-      ownerReferences,
-    },
+    name,
+    requestLabel: labels?.[REQUEST_LABEL],
+    givenTo: annotations?.[ADOPT_ANNOTATION],
+    owners: ownerReferences?.map(toOwner),
     dataWrites: fieldWritesOf(object, 'data'),
-    otherManager: lastOtherManager(object),
+    otherManager: sharedText(lastOtherManager(object)),
     ownsData: ownsFields(object, 'data', TLS_ENTRIES),
   };
 }
 
-function only(
-  key: string,
-  values: Readonly<Record<string, string>> = {},
-): Readonly<Record<string, string>> | undefined {
-  const value = values[key];
-  return value === undefined ? undefined : { [key]: value };
+/** What decides about ownership. */
+function toOwner({ apiVersion, kind, name, uid, controller }: OwnerReference): OwnerReference {
+  return { apiVersion: sharedText(String(apiVersion)), kind: sharedText(String(kind)), name, uid, controller };
+}
+
+/** Whose the Secret is, from a living request's point of view. */
+export function ownershipOf(
+  { name, requestLabel: label, owners }: ObservedSecret,
+  request: { readonly name: string; readonly uid: string },
+): SecretOwnership {
+  const labels = label === undefined ? undefined : { [REQUEST_LABEL]: label };
+  return secretOwnershipOf({ name, labels, ownerReferences: owners }, request);
 }
 
 /** Why the workflow must evaluate its Secret again, if so. @param request undefined if missing or to be re-created. */
@@ -52,19 +67,17 @@ export function describeSecretChange(
   now: ObservedSecret,
   request: { readonly name: string; readonly uid: string } | undefined,
 ): string | undefined {
-  const { name } = now.ownershipMetadata;
+  const { name, givenTo } = now;
   const before = previous?.dataWrites ?? {};
   const { otherWrite } = now.dataWrites;
   if (otherWrite !== undefined && otherWrite !== before.otherWrite && isOtherManagersChange(before, now.dataWrites)) {
     return `The certificate Secret ${name} was changed by another field manager.`;
   }
-  const givenTo = now.ownershipMetadata.annotations?.[ADOPT_ANNOTATION];
-  const givenBefore = previous?.ownershipMetadata.annotations?.[ADOPT_ANNOTATION];
-  if (givenTo !== undefined && givenTo === request?.name && givenTo !== givenBefore) {
+  if (givenTo !== undefined && givenTo === request?.name && givenTo !== previous?.givenTo) {
     return `The Secret ${name} was given to the CertificateRequest ${givenTo}.`;
   }
   const isOwned = (secret: ObservedSecret): boolean =>
-    request === undefined || secretOwnershipOf(secret.ownershipMetadata, request).kind === 'owned';
+    request === undefined || ownershipOf(secret, request).kind === 'owned';
   return !isOwned(now) && (previous === undefined || isOwned(previous))
     ? `The Secret ${name} no longer belongs to its CertificateRequest: label or owner reference was changed.`
     : undefined;

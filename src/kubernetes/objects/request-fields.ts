@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { PlatformView } from '../../clusters/cluster-view.ts';
 import { isCrlUrl } from '../../x509/certificate-extensions.ts';
+import { parseTimestamp } from './timestamp.ts';
 
 /** The spec of a CertificateRequest. */
 export type RequestSpec = Readonly<z.infer<typeof specSchema>>;
-/** What certman reads of the status of a CertificateRequest. Instants are RFC 3339, or in certman-operator's form. */
+/** What certman reads of the status of a CertificateRequest. `notBefore` and `notAfter` are epoch milliseconds. */
 export type RequestStatus = Readonly<z.infer<typeof statusSchema>>;
 
 /** One malformed field must not end the watch of all objects. */
@@ -80,6 +81,8 @@ const statusSchema = z
     return {
       ...reported,
       issued: issued === true,
+      notBefore: parseTimestamp(notBefore ?? '')?.getTime(),
+      notAfter: parseTimestamp(notAfter ?? '')?.getTime(),
       certId,
       crlUrl,
       suggestedWindow: certId && suggestedWindow ? { certId, start, end, explanationUrl } : undefined,

@@ -21,7 +21,8 @@ export const ADOPT_ANNOTATION = 'certman.managed.openshift.io/adopt-by';
 const MAX_LABEL_LENGTH = 63;
 const MAX_ATTEMPTS = 3;
 
-type OwnerReference = Readonly<Record<string, unknown>>;
+/** As in the metadata of an object. */
+export type OwnerReference = Readonly<Record<string, unknown>>;
 
 /** Ownership of a Secret, from a living request's point of view. */
 export type SecretOwnership =

@@ -89,7 +89,7 @@ describe('whatever an object contains', () => {
   test('a Secret is observed, and any status is replaced', () => {
     fc.assert(
       fc.property(object, status, (found, current) => {
-        expect(observeSecret(found).ownershipMetadata.name).toBe('a');
+        expect(observeSecret(found).name).toBe('a');
         const report = {
           bundleName: 'b',
           requestName: 'a',

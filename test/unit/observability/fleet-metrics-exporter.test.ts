@@ -68,7 +68,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const REQUEST: RequestSeries = { namespace: 'ns', name: 'demo-primary', commonName: 'api.demo.example.com' };
+const REQUEST: RequestSeries = { namespace: 'ns', name: 'demo-primary', dnsNames: ['api.demo.example.com'] };
 
 describe('the fleet gauges', () => {
   it('have the names of certman-operator', async () => {

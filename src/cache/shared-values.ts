@@ -1,0 +1,28 @@
+/** Beyond so many, all are forgotten: whoever may create objects decides on their texts. */
+const MAX_VALUES = 5_000;
+
+/**
+ * One value for equal keys: what many cached objects have in common, such as a host or a zone, is in memory once. It
+ * holds what few of them have: a text of each object's own takes more memory in here than it saves.
+ */
+export class SharedValues<Value> {
+  readonly #values = new Map<string, Value>();
+
+  /** The value that was first given for this key. */
+  get(key: string, value: Value): Value {
+    const known = this.#values.get(key);
+    if (known !== undefined) return known;
+    if (this.#values.size >= MAX_VALUES) this.#values.clear();
+    this.#values.set(key, value);
+    return value;
+  }
+}
+
+const texts = new SharedValues<string>();
+
+/** The same string for equal texts. */
+export function sharedText(text: string): string;
+export function sharedText(text: string | undefined): string | undefined;
+export function sharedText(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : texts.get(text, text);
+}

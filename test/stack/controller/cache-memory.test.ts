@@ -1,0 +1,14 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('../../support/controller/cache-memory.ts', import.meta.url));
+/** Measured: 5,600, of which strings that differ from cluster to cluster are half. Node.js decides on the rest. */
+const MAX_BYTES_PER_CLUSTER = 8_000;
+
+test('what the controller caches of a cluster with two certificates is small', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', PROGRAM, '2000']);
+  expect(Number(stdout)).toBeGreaterThan(1_000);
+  expect(Number(stdout)).toBeLessThan(MAX_BYTES_PER_CLUSTER);
+});
