@@ -10,8 +10,16 @@ import { lastLines } from './process/log-tail.ts';
 import { freePorts } from './process/ports.ts';
 import type { Stack } from './stack.ts';
 
-/** Flags of Node.js, as in Dockerfile and deploy/base/deployment.yaml. */
-export const DEPLOYED_NODE_FLAGS = ['--heap-growing-percent=30', '--max-semi-space-size=8'];
+/** Flags of Node.js, as in the Dockerfile. */
+export const DEPLOYED_NODE_FLAGS: readonly string[] = [
+  '--optimize-for-size',
+  '--heap-growing-percent=30',
+  '--max-semi-space-size=2',
+  '--max-old-space-size-percentage=75',
+];
+
+/** Of the C library, as in the Dockerfile. */
+export const DEPLOYED_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '2' };
 
 /** Options of {@link startWorker}. */
 export interface WorkerOptions {
@@ -66,6 +74,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
     logFile,
     environment: {
       ...inheritedEnvironment(),
+      ...DEPLOYED_ENVIRONMENT,
       ...options.managementCluster.environment,
       CERTMAN_METRICS_ADDRESS: `127.0.0.1:${metrics}`,
       CERTMAN_PROBE_ADDRESS: `127.0.0.1:${probes}`,

@@ -202,7 +202,8 @@ const WORKER = {
     example: '20',
     meaning: 'Workflow tasks that one worker runs concurrently.',
   }),
-  maxCachedWorkflows: withDefault('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), '500', {
+  maxCachedWorkflows: optional('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), {
+    whenUnset: "as many as fit into an eighth of the container's memory limit, 100 to 500; without a limit 500",
     example: '2000',
     meaning: 'Workflows that one worker keeps in memory, some 0.25 MB each; sleeping workflows need not be cached.',
   }),

@@ -17,6 +17,8 @@ import { composeActivities } from './compose-activities.ts';
 import { claimManagementCluster, ensureWatchWorkflow } from './ensure-watch-workflow.ts';
 import { followCredentials } from './follow-credentials.ts';
 import { installRuntime } from './install-runtime.ts';
+import { memoryLimit } from './memory-limit.ts';
+import { watchMemory } from './memory-watch.ts';
 import { checkRetention, registerSearchAttributes, waitForSearchAttributes } from './namespace-setup.ts';
 import { RenewableConnection } from './renewable-connection.ts';
 import { connectOnce, connectToTemporal } from './temporal-connection.ts';
@@ -31,6 +33,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
   const health = new WorkerHealth();
   const { metricsAddress, probeAddress } = configuration;
   const servers: RunningServer[] = [];
+  const endMemoryWatch = watchMemory({ limit: memoryLimit(), registry: exposition.registry, logger });
   try {
     servers.push(
       await startHttpServer({
@@ -69,6 +72,7 @@ export async function runWorker(configuration: Configuration, logger: Logger, si
       await connection.close();
     }
   } finally {
+    endMemoryWatch();
     await Promise.all(servers.map((server) => server.close()));
   }
 }

@@ -1,6 +1,7 @@
 import type { WorkerOptions } from '@temporalio/worker';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import { taskQueueOf } from '../contract/ids.ts';
+import { cachedWorkflowsFor, memoryLimit } from './memory-limit.ts';
 
 /** Added to the grace period: time for cancelled activities to record that they were cancelled. */
 const FORCE_AFTER_GRACE_MS = 5_000;
@@ -25,7 +26,7 @@ export function workerOptions(configuration: Configuration, identity: string): W
     identity,
     maxConcurrentActivityTaskExecutions: configuration.maxConcurrentActivities,
     maxConcurrentWorkflowTaskExecutions: configuration.maxConcurrentWorkflowTasks,
-    maxCachedWorkflows: configuration.maxCachedWorkflows,
+    maxCachedWorkflows: configuration.maxCachedWorkflows ?? cachedWorkflowsFor(memoryLimit()),
     workflowTaskPollerBehavior: pollers,
     activityTaskPollerBehavior: pollers,
     // Activities throttle their periodic heartbeats themselves (activities/wrap-activity.ts). One with progress, such

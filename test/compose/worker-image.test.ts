@@ -104,6 +104,14 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     });
   });
 
+  test('has of the packages only the Temporal SDK and what that needs', async () => {
+    const seen = await runNode(`
+      const present = ['undici', 'zod', '@kubernetes/client-node', 'acme-client', '@temporalio/worker', '@grpc/grpc-js'];
+      console.log(JSON.stringify(present.filter((name) => require('node:fs').existsSync('/app/node_modules/' + name + '/package.json'))));
+    `);
+    expect(seen).toEqual(['@temporalio/worker', '@grpc/grpc-js']);
+  });
+
   test('has nothing that bundles workflow code', async () => {
     const seen = await runNode(`
       const { existsSync, readdirSync } = require('node:fs');
@@ -126,7 +134,7 @@ describe.skipIf('reason' in engine)('the worker image', () => {
     expect(`${wrong.stdout}${wrong.stderr}`).toContain('CERTMAN_KEY_TYPE');
   });
 
-  test('waits for Temporal with a passing liveness probe, and exits on SIGTERM', async () => {
+  test('knows its memory limit, waits for Temporal with a passing liveness probe, and exits on SIGTERM', async () => {
     const id = (await docker(['run', '--detach', ...RESTRICTIONS, IMAGE])).trim();
     try {
       await eventually(
@@ -136,6 +144,9 @@ describe.skipIf('reason' in engine)('the worker image', () => {
       );
       const probe = `fetch('http://127.0.0.1:8081/healthz').then((answer) => console.log(answer.status))`;
       expect((await docker(['exec', id, 'node', '-e', probe])).trim()).toBe('200');
+      const scrape = `fetch('http://127.0.0.1:8080/metrics').then((answer) => answer.text()).then(console.log)`;
+      const limit = /^certman_worker_memory_limit_bytes (\d+)$/m.exec(await docker(['exec', id, 'node', '-e', scrape]));
+      expect(Number(limit?.[1])).toBe(Number.parseInt(memory, 10) * 1024 ** 2);
       await docker(['stop', '--time', '120', id]);
       expect((await docker(['inspect', '--format', '{{.State.ExitCode}}', id])).trim()).toBe('0');
     } finally {
