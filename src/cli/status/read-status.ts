@@ -1,13 +1,10 @@
 /** Queries the workflows; when Temporal is unavailable or has none, reads the resources of the management cluster. */
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import { missingRequestFields, outdatedCrdMessage } from '../../kubernetes/objects/request-schema.ts';
 import { PayloadError } from '../../payloads/payload-error.ts';
 import type { ClusterName } from '../arguments.ts';
-import { withKubernetes } from '../kubernetes-client.ts';
 import { note } from '../output.ts';
 import { isUnavailable, withTemporal } from '../temporal-client.ts';
-import { clusterFromKubernetes, fleetFromKubernetes } from './from-kubernetes.ts';
 import { clusterFromTemporal, fleetFromTemporal } from './from-temporal.ts';
 import type { ClusterReport, FleetReport } from './status-view.ts';
 
@@ -16,25 +13,30 @@ const CRD_CHECK_TIMEOUT_MS = 3_000;
 /** Every cluster and standalone CertificateRequest. @param resourcesOnly as if Temporal were unavailable. */
 export async function readFleet(resourcesOnly: boolean): Promise<FleetReport> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const problem = findCrdProblem();
-  const report = await temporalElseKubernetes(
-    resourcesOnly,
-    () => withTemporal((client) => fleetFromTemporal(client, managementCluster)),
-    () => withKubernetes(fleetFromKubernetes),
-  );
-  return { ...report, problem: await problem };
+  const [report, problem] = await Promise.all([
+    temporalElseKubernetes(
+      resourcesOnly,
+      () => withTemporal((client) => fleetFromTemporal(client, managementCluster)),
+      ({ withKubernetes, fleetFromKubernetes }) => withKubernetes(fleetFromKubernetes),
+    ),
+    findCrdProblem(),
+  ]);
+  return { ...report, problem };
 }
 
 /** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */
 export async function readCluster(name: ClusterName, resourcesOnly: boolean): Promise<ClusterReport> {
   const settings = loadSettings(process.env, ['managementCluster', 'extraRecord', 'standaloneRequests']);
-  const problem = findCrdProblem();
-  const report = await temporalElseKubernetes(
-    resourcesOnly,
-    () => withTemporal((client) => clusterFromTemporal(client, settings.managementCluster, name)),
-    () => withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
-  );
-  if (report !== undefined) return { ...report, problem: await problem };
+  const [report, problem] = await Promise.all([
+    temporalElseKubernetes(
+      resourcesOnly,
+      () => withTemporal((client) => clusterFromTemporal(client, settings.managementCluster, name)),
+      ({ withKubernetes, clusterFromKubernetes }) =>
+        withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
+    ),
+    findCrdProblem(),
+  ]);
+  if (report !== undefined) return { ...report, problem };
   throw new CertmanError({
     code: 'kubernetes/notFound',
     message: `There is no ClusterDeployment or CertificateRequest ${name.namespace}/${name.name} on this management cluster.`,
@@ -45,6 +47,7 @@ export async function readCluster(name: ClusterName, resourcesOnly: boolean): Pr
 /** @returns undefined also when the API server does not answer, or there is no kubeconfig: Temporal has the rest. */
 async function findCrdProblem(): Promise<string | undefined> {
   try {
+    const { withKubernetes, missingRequestFields, outdatedCrdMessage } = await importKubernetes();
     const signal = AbortSignal.timeout(CRD_CHECK_TIMEOUT_MS);
     const missing = await withKubernetes((kubernetes) => missingRequestFields(kubernetes, signal));
     return missing === undefined || missing.length === 0 ? undefined : outdatedCrdMessage(missing);
@@ -53,11 +56,22 @@ async function findCrdProblem(): Promise<string | undefined> {
   }
 }
 
+/** To load client-node takes longer than Temporal needs for its first page: meanwhile. */
+async function importKubernetes() {
+  const [client, schema, reports] = await Promise.all([
+    import('../kubernetes-client.ts'),
+    import('../../kubernetes/objects/request-schema.ts'),
+    import('./from-kubernetes.ts'),
+  ]);
+  return { ...client, ...schema, ...reports };
+}
+
 async function temporalElseKubernetes<Report>(
   resourcesOnly: boolean,
   fromTemporal: () => Promise<Report>,
-  fromKubernetes: () => Promise<Report>,
+  read: (kubernetes: Awaited<ReturnType<typeof importKubernetes>>) => Promise<Report>,
 ): Promise<Report> {
+  const fromKubernetes = async (): Promise<Report> => await read(await importKubernetes());
   if (resourcesOnly) return await fromKubernetes();
   try {
     return (await fromTemporal()) ?? (await fromKubernetes());
