@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
-import type { DecommissionRules, KubernetesActivities } from '../src/contract/activities.ts';
+import type { DecommissionRules, KubernetesActivities, RequestObservation } from '../src/contract/activities.ts';
 import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { applyCertificateRequest } from '../src/kubernetes/objects/apply-certificate-request.ts';
+import { applyCertificateRequests } from '../src/kubernetes/objects/apply-certificate-requests.ts';
 import { requireReleasable, type ViewSettings, viewOf } from '../src/kubernetes/objects/asked-for.ts';
 import { BUNDLE_STATUS } from '../src/kubernetes/objects/bundle-status.ts';
 import { deleteBundleObjects } from '../src/kubernetes/objects/delete-bundle-objects.ts';
@@ -16,6 +17,8 @@ import { wrapActivity } from './wrap-activity.ts';
 
 /** Well below the time limits of the activities that record Events beside their work. */
 const EVENT_TIMEOUT_MS = 5_000;
+/** Of a status that is written beside an evaluation; its workflow writes it when it takes longer. */
+const STATUS_TIMEOUT_MS = 10_000;
 
 /** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {
@@ -51,13 +54,30 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
       }
     };
   };
+  const access = () => ({ kubernetes: kubernetes(), settings, ...statusWriters, bundles, projection });
+  const withCa = async (observation: RequestObservation): Promise<RequestObservation> => {
+    const caHost = await deps.caHost();
+    const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
+    return { ...observation, caHost, ...(caChangeAllowed && { caChangeAllowed }) };
+  };
   return {
-    applyCertificateRequest: wrapActivity(async (input) => {
-      const access = { kubernetes: kubernetes(), settings, ...statusWriters, bundles, projection };
-      const observation = await applyCertificateRequest(access, input);
-      const caHost = await deps.caHost();
-      const caChangeAllowed = caHost !== undefined && caHost === caChangeAllowedTo;
-      return { ...observation, caHost, ...(caChangeAllowed && { caChangeAllowed }) };
+    applyCertificateRequest: wrapActivity(
+      async (input) => await withCa(await applyCertificateRequest(access(), input)),
+    ),
+    applyCertificateRequests: wrapActivity(async (input) => {
+      const { cancellationSignal, info, log } = Context.current();
+      const context = {
+        ...access(),
+        withCa,
+        workflowId: info.workflowExecution?.workflowId ?? '',
+        kubernetesForStatus: () =>
+          deps.kubernetes.withSignal(AbortSignal.any([cancellationSignal, AbortSignal.timeout(STATUS_TIMEOUT_MS)])),
+        onStatusError: (error: unknown) => {
+          const problem = error instanceof Error ? error.message : String(error);
+          log.warn('A status could not be written beside the evaluation; the workflow writes it', { problem });
+        },
+      };
+      return await applyCertificateRequests(context, input);
     }),
     reportStatus: wrapActivity((input) =>
       reportStatus({ kubernetes: kubernetes(), ...statusWriters }, input, eventRecorder()),

@@ -17,12 +17,18 @@ const CLUSTERS_AT_ONCE = 8;
 const HIVE = '/apis/hive.openshift.io/v1';
 const CERTMAN = '/apis/certman.managed.openshift.io/v1alpha1';
 
+type BundleName = 'api' | 'apps';
+
 /** Options of {@link createAdoptedFleet}. */
 export interface AdoptedFleetOptions {
   readonly clusters: number;
   /** Hosted zone of the clusters' names. */
   readonly zone: string;
   readonly zoneId: string;
+  /** Default: one for the control plane, `api`, and one for the ingress, `apps`. */
+  readonly bundles?: readonly BundleName[];
+  /** Of every certificate, in epoch milliseconds. Default: 90 days, of which 80 are left. */
+  readonly validity?: { readonly notBefore: number; readonly notAfter: number };
   /** Called with the number of clusters that exist. */
   readonly onProgress?: (created: number) => void;
 }
@@ -37,7 +43,7 @@ export async function createAdoptedFleet(stack: Stack, options: AdoptedFleetOpti
   await withHiveClient(kubeconfig, (hive) =>
     withObjectWriter(kubeconfig, 'certman-operator', async (operator) => {
       const create = async (index: number): Promise<void> => {
-        await createCluster(hive, operator, ca, `sleeper-${index}`, index, options);
+        await createCluster(hive, operator, ca, nameOf(index), index, options);
         created += 1;
         onProgress(created);
       };
@@ -46,19 +52,33 @@ export async function createAdoptedFleet(stack: Stack, options: AdoptedFleetOpti
   );
 }
 
+/** The CertificateRequests of a bundle, of a fleet of that size. */
+export function adoptedRequestNames(clusters: number, bundle: BundleName) {
+  return Array.from({ length: clusters }, (_, index) => {
+    const namespace = nameOf(index + 1);
+    return { namespace, name: requestName(namespace, bundle) };
+  });
+}
+
+/** Of a cluster and of its namespace. */
+function nameOf(index: number): string {
+  return `sleeper-${index}`;
+}
+
 async function createCluster(
   hive: ObjectWriter,
   operator: ObjectWriter,
   ca: IssuingCa,
   name: string,
   index: number,
-  { zone, zoneId }: AdoptedFleetOptions,
+  { zone, zoneId, bundles: wanted = ['api', 'apps'], validity: given }: AdoptedFleetOptions,
 ): Promise<void> {
   const domain = `${name}.${zone}`;
-  const bundles = [
-    { name: 'api', dnsNames: [`api.${domain}`, `${SAMPLE_EXTRA_RECORD}.${domain}`] },
-    { name: 'apps', dnsNames: [`*.apps.${domain}`] },
-  ];
+  const namesOf = {
+    api: [`api.${domain}`, `${SAMPLE_EXTRA_RECORD}.${domain}`],
+    apps: [`*.apps.${domain}`],
+  } as const satisfies Readonly<Record<BundleName, readonly string[]>>;
+  const bundles = wanted.map((bundle) => ({ name: bundle, dnsNames: namesOf[bundle] }));
   const secretOf = (bundle: string): string => `${name}-${bundle}-cert`;
   const inNamespace = (base: string): string => `${base}/namespaces/${name}`;
   await hive.create('/api/v1/namespaces', { metadata: { name } });
@@ -96,7 +116,11 @@ async function createCluster(
   });
   for (const [position, { name: bundle, dnsNames }] of bundles.entries()) {
     const serial = index * bundles.length + position + 1;
-    const validity = { notBefore: secondsFrom(DAYS_LEFT - 90), notAfter: secondsFrom(DAYS_LEFT) };
+    const { notBefore, notAfter } = given ?? {
+      notBefore: Date.now() + (DAYS_LEFT - 90) * DAY_MS,
+      notAfter: Date.now() + DAYS_LEFT * DAY_MS,
+    };
+    const validity = { notBefore: wholeSeconds(notBefore), notAfter: wholeSeconds(notAfter) };
     const issued = await ca.issue({ serialHex: serial.toString(16).padStart(8, '0'), dnsNames, validity });
     const request = await operator.create(`${inNamespace(CERTMAN)}/certificaterequests`, {
       apiVersion: 'certman.managed.openshift.io/v1alpha1',
@@ -151,6 +175,6 @@ function secretManifest(name: string, request: { readonly name: string; readonly
 }
 
 /** X.509 has whole seconds. */
-function secondsFrom(days: number): Date {
-  return new Date(Math.floor((Date.now() + days * DAY_MS) / 1000) * 1000);
+function wholeSeconds(epochMs: number): Date {
+  return new Date(Math.floor(epochMs / 1000) * 1000);
 }

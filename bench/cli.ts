@@ -5,6 +5,7 @@ import type { KeyType } from './acme-client-baseline.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
 import { benchOnboarding } from './onboarding.ts';
+import { benchRenewalWave } from './renewal-wave.ts';
 import { benchRequests } from './requests.ts';
 import { benchRoute53Zones } from './route53-zones.ts';
 import { benchScrape } from './scrape.ts';
@@ -76,6 +77,16 @@ program
   .action(async (options: { readonly clusters: number; readonly rest: number; readonly state: string }) => {
     const { clusters, rest: restSeconds, state } = options;
     const result = await benchSleepers({ clusters, restSeconds, stateDir: resolve(state) });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  });
+
+program
+  .command('renewal-wave')
+  .description('N clusters with a certificate each, all due within one minute: spread, requests a second, none late')
+  .option('--clusters <n>', 'number of clusters', count, 300)
+  .option('--state <folder>', 'folder for logs', '.certman/bench/renewal-wave')
+  .action(async (options: { readonly clusters: number; readonly state: string }) => {
+    const result = await benchRenewalWave({ clusters: options.clusters, stateDir: resolve(options.state) });
     process.stdout.write(`${JSON.stringify(result)}\n`);
   });
 

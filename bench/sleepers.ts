@@ -14,6 +14,7 @@ import { startWorker, type WorkerProcess } from '../local/stack/worker-process.t
 import { CertState } from '../src/contract/search-attributes.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS } from '../src/kubernetes/objects/resources.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
+import { frontendRequests } from '../test/support/temporal/action-requests.ts';
 import { createAdoptedFleet } from './adopted-fleet.ts';
 import { buildProgram } from './built-program.ts';
 import { processCpuSeconds, processMemory } from './process-figures.ts';
@@ -64,19 +65,6 @@ const MIN_ADOPTED_PER_SECOND = 1;
 const SETTLE_MS = 60_000;
 const STALL_WINDOW_SECONDS = 10;
 const SCRAPES = 5;
-
-/** Billed by Temporal Cloud (https://docs.temporal.io/cloud/actions), by the requests that cause them. */
-const ACTION_REQUESTS = [
-  'StartWorkflowExecution',
-  'SignalWorkflowExecution',
-  'SignalWithStartWorkflowExecution',
-  'UpdateWorkflowExecution',
-  'QueryWorkflow',
-  // Timers, activities and attributes are commands of these.
-  'RespondWorkflowTaskCompleted',
-  'RespondActivityTaskCompleted',
-  'RespondActivityTaskFailed',
-] as const;
 
 /** Each figure is of the same fleet, in the order of a worker's life. */
 export async function benchSleepers(options: SleepersBenchOptions): Promise<SleepersBenchResult> {
@@ -188,26 +176,17 @@ async function measureRest(
   readonly heartbeats: number;
 }> {
   progress(`${seconds} s at rest`);
-  const [cpuBefore, requestsBefore] = [await processCpuSeconds(worker.pid), await serverRequests(stack)];
+  const { metricsUrl } = stack.temporal;
+  const [cpuBefore, before] = [await processCpuSeconds(worker.pid), await frontendRequests(metricsUrl)];
   await sleep(seconds * 1000);
-  const [cpuAfter, requestsAfter] = [await processCpuSeconds(worker.pid), await serverRequests(stack)];
-  const perMinute = (operations: readonly string[]): number =>
-    round((requestsAfter(operations) - requestsBefore(operations)) / (seconds / 60), 1);
+  const [cpuAfter, after] = [await processCpuSeconds(worker.pid), await frontendRequests(metricsUrl)];
+  const perMinute = (kind: keyof typeof after): number => round((after[kind] - before[kind]) / (seconds / 60), 1);
   return {
     residentMb: (await processMemory(worker.pid)).residentMb,
     cpuPercent: round(((cpuAfter - cpuBefore) / seconds) * 100, 2),
-    actions: perMinute(ACTION_REQUESTS),
-    heartbeats: perMinute(['RecordActivityTaskHeartbeat']),
+    actions: perMinute('actions'),
+    heartbeats: perMinute('heartbeats'),
   };
-}
-
-/** Requests that Temporal's frontend has served so far. */
-async function serverRequests(stack: RunningStack): Promise<(operations: readonly string[]) => number> {
-  const metrics = await scrape(stack.temporal.metricsUrl);
-  return (operations) =>
-    operations
-      .map((operation) => metrics.value('service_requests', { operation, service_name: 'frontend' }) ?? 0)
-      .reduce((sum, one) => sum + one, 0);
 }
 
 /** Of a cluster whose certificate this CA has issued, so that there is something to revoke. */

@@ -3,6 +3,7 @@ import { ActivityCancellationType, type ActivityOptions, proxyActivities } from 
 import type {
   Activities,
   ApplyCertificateRequestInput,
+  ApplyCertificateRequestsInput,
   ReportStatusInput,
   RequestObservation,
 } from '../src/contract/activities.ts';
@@ -13,6 +14,9 @@ const HEARTBEAT_TIMEOUT = '10 seconds';
 // For activities that write: the clean-up after a cancellation must find what they wrote. Stated each time: left out,
 // the SDK sends 0, which is TRY_CANCEL, despite its documentation.
 const AWAIT_CANCELLATION = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
+
+/** Temporal's limit is 400 bytes. */
+const MAX_SUMMARY_LENGTH = 100;
 
 const ATTEMPT: ActivityOptions = { startToCloseTimeout: '2 minutes', heartbeatTimeout: HEARTBEAT_TIMEOUT };
 const BACKOFF = { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
@@ -79,12 +83,22 @@ const kubernetesActivities = proxyActivities<Activities>({
 /** Reads the worker's settings; deletes what a bundle left; removes the finalizer. */
 export const { decommissionRules, removeBundle, removeFinalizer } = kubernetesActivities;
 
+/** A restart of the API server takes minutes, and is no failure to report. */
+const EVALUATION: ActivityOptions = { scheduleToCloseTimeout: '2 minutes' };
+
 /** Applies the CertificateRequest and reads the Secret. */
 export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
-  const summary = `apply the CertificateRequest of ${input.bundleName}`;
-  // A restart of the API server takes minutes, and is no failure to report.
-  const options = { summary, scheduleToCloseTimeout: '2 minutes' } as const;
+  const options = { ...EVALUATION, summary: `apply the CertificateRequest of ${input.bundleName}` };
   return await kubernetesActivities.applyCertificateRequest.executeWithOptions(options, [input]);
+}
+
+/** The same for several bundles, by name; one that fails among others is left out. */
+export async function applyCertificateRequests(
+  input: ApplyCertificateRequestsInput,
+): Promise<Readonly<Record<string, RequestObservation>>> {
+  const names = input.bundles.map(({ bundleName }) => bundleName).join(', ');
+  const options = { ...EVALUATION, summary: `evaluate ${names}`.slice(0, MAX_SUMMARY_LENGTH) };
+  return await kubernetesActivities.applyCertificateRequests.executeWithOptions(options, [input]);
 }
 
 /** Writes a bundle's status and Event. What follows waits for it, so it is given up soon and repeated later. */

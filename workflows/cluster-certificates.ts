@@ -84,6 +84,7 @@ async function run(cluster: ClusterCertificates): Promise<DecommissionResult> {
     result = await decommission(cluster);
   }
   await condition(allHandlersFinished);
+  cluster.finishPublishing();
   return result;
 }
 
@@ -96,6 +97,7 @@ async function runOrDecommission(cluster: ClusterCertificates, bundle: Bundle): 
 async function continueAsNewUnless(cluster: ClusterCertificates, isOvertaken: () => boolean): Promise<void> {
   await condition(() => allHandlersFinished() || isOvertaken());
   if (!allHandlersFinished() || isOvertaken()) return;
+  cluster.finishPublishing();
   // By default, the next run gets the memo that this one started with.
   const memo = { ...clusterMemo(cluster.view) };
   await makeContinueAsNewFunc<typeof clusterCertificates>({ memo })(cluster.continueAsNewInput());

@@ -255,6 +255,25 @@ export interface ApplyCertificateRequestInput extends BundleRef {
   readonly requestUid?: string;
 }
 
+/** What a bundle's workflow knows of its certificate that decides whether something is due. */
+export interface KnownFacts extends Pick<StatusReport, 'caHost' | 'suggestedWindow'> {
+  readonly revokedSerialNumber?: string;
+  /** Of the certificate in the Secret as last observed. */
+  readonly fingerprint?: string;
+}
+
+/** A bundle to evaluate. */
+export interface BundleToEvaluate extends Pick<ApplyCertificateRequestInput, 'bundleName' | 'requestUid'> {
+  /** Absent: nothing is reported. */
+  readonly known?: KnownFacts;
+}
+
+/** Input of `applyCertificateRequests`. */
+export interface ApplyCertificateRequestsInput {
+  readonly cluster: ClusterIdentity;
+  readonly bundles: readonly BundleToEvaluate[];
+}
+
 /** Input of `reportStatus`. */
 export interface ReportStatusInput {
   readonly cluster: ClusterIdentity;
@@ -275,6 +294,8 @@ export interface RequestObservation {
   readonly issuedByCaHost?: string;
   /** Why the finalizer or the request could not be written; only with a certificate in the Secret. */
   readonly writeError?: FailureInfo;
+  /** Digest of the status that was written at once, because nothing is due (`status-report.ts`). */
+  readonly reported?: string;
 }
 
 /** What is done about a decommission that cannot be completed. */
@@ -295,6 +316,11 @@ export type FinalizerOutcome = 'released' | 'absent' | 'kept';
 export interface KubernetesActivities {
   /** Adds a missing finalizer, applies the request (not renewBeforeDays), reads the Secret, restores its owner only. */
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
+  /**
+   * As `applyCertificateRequest`, for bundles of one cluster together, by bundle name; writes the status of those of which
+   * nothing is due. A bundle that fails among others is left out, and `applyCertificateRequest` shows why.
+   */
+  applyCertificateRequests(input: ApplyCertificateRequestsInput): Promise<Readonly<Record<string, RequestObservation>>>;
   /** Writes the status to the CertificateRequest and the ClusterDeployment, and an Event to both. */
   reportStatus(input: ReportStatusInput): Promise<void>;
   /** Deletes Secret (if owned), staging Secret, CertificateRequest with its finalizer. Missing ones count as done. */

@@ -38,6 +38,9 @@ export function createActivityMetricsInterceptor(
           observe(true);
           if (activity === 'removeFinalizer') recordFinalizer(metrics, result as FinalizerOutcome, input.args[1]);
           if (activity === 'applyCertificateRequest') recordObjectWrite(metrics, result as RequestObservation);
+          if (activity === 'applyCertificateRequests')
+            for (const observation of Object.values(result as Readonly<Record<string, RequestObservation>>))
+              recordObjectWrite(metrics, observation);
           return result;
         } catch (error) {
           if (error instanceof CancelledFailure) throw error;

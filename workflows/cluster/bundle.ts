@@ -5,22 +5,15 @@ import type { BundleView, ClusterView } from '../../src/clusters/cluster-view.ts
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
 import { requestName } from '../../src/clusters/request-name.ts';
 import type { RequestObservation } from '../../src/contract/activities.ts';
-import {
-  type BundleFacts,
-  type BundleRecord,
-  type BundleState,
-  factsOf,
-  failedAttemptsOf,
-  nextAttemptOf,
-  renewalTimeOf,
-} from '../../src/contract/bundle-record.ts';
+import { type BundleFacts, type BundleRecord, type BundleState, factsOf } from '../../src/contract/bundle-record.ts';
+import { knownFactsOf, observedFacts } from '../../src/contract/evaluation.ts';
+import { reportDigest, statusReportOf } from '../../src/contract/status-report.ts';
 import type { FailureInfo } from '../../src/failures/failure.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { reportStatus } from '../activities.ts';
 import { failureIn } from '../failures.ts';
 import { Attempts } from './attempts.ts';
 import { Changes } from './changes.ts';
-import { conditionsFor } from './conditions.ts';
 
 /** A step that takes longer gets a status of its own. */
 const SLOW_STEP = '30 seconds';
@@ -37,6 +30,8 @@ export interface ClusterContext {
   readonly stopping: boolean;
   readonly released: boolean;
   gate(): Gate;
+  /** Applies the bundle's CertificateRequest and reads its Secret. */
+  observe(bundle: Bundle): Promise<RequestObservation>;
   updateDetails(): void;
   publishSearchAttributes(): void;
 }
@@ -89,10 +84,10 @@ export class Bundle {
     return this.#record ?? this.#blankRecord();
   }
 
-  /** Changes the state and shows it. */
-  async transition(state: BundleState, facts: FactsChange, event?: StatusEvent): Promise<void> {
+  /** Changes the state and shows it. @param reported digest of the report that an activity has made of it. */
+  async transition(state: BundleState, facts: FactsChange, event?: StatusEvent, reported?: string): Promise<void> {
     this.enter(state, facts);
-    await this.show(event);
+    await this.show(event, reported);
   }
 
   /** Changes the state without showing it: for one that is shown only if it lasts, or not on the resources. */
@@ -103,9 +98,9 @@ export class Bundle {
   }
 
   /** Publishes search attributes, reports the status and records the Event. */
-  async show(event?: StatusEvent): Promise<void> {
+  async show(event?: StatusEvent, reported?: string): Promise<void> {
     this.cluster.publishSearchAttributes();
-    await this.#reportStatus(event);
+    await this.#reportStatus(event, reported);
   }
 
   learn(facts: Partial<Omit<BundleFacts, 'since' | 'certificate'>>): void {
@@ -113,21 +108,19 @@ export class Bundle {
   }
 
   /** Records what the Secret holds; drops facts about another certificate. */
-  observe(view: OrderableView, { request, secret, renewBeforeDays, issuedByCaHost }: RequestObservation): void {
+  observe(view: OrderableView, observation: RequestObservation): void {
     const { record } = this;
-    const certificate = secret.kind === 'valid' ? secret.certificate : undefined;
-    const isSame = certificate === undefined || certificate.fingerprint === record.certificate?.fingerprint;
+    const observed = observedFacts(knownFactsOf(record), observation);
+    const { certificate } = observed;
     const facts = {
+      ...observed,
       dnsNames: view.names.dnsNames,
       secretName: view.secretName,
-      requestUid: request.uid,
-      renewBeforeDays,
-      caHost: (isSame ? record.caHost : undefined) ?? issuedByCaHost,
-      ...(isSame ? {} : { suggestedWindow: undefined, revokedSerialNumber: undefined }),
+      requestUid: observation.request.uid,
     };
-    if (record.state !== 'Ready') this.#set({ ...record, ...facts, certificate });
+    if (record.state !== 'Ready') this.#set({ ...record, ...facts });
     else if (certificate !== undefined) this.#set({ ...record, ...facts, certificate });
-    else this.#set({ ...factsOf(record), ...facts, certificate, state: 'Pending', since: now() });
+    else this.#set({ ...factsOf(record), ...facts, state: 'Pending', since: now() });
   }
 
   async showIfSlow<T>(work: () => Promise<T>): Promise<T> {
@@ -169,28 +162,11 @@ export class Bundle {
   }
 
   /** A failure is recorded until a later write succeeds, for the Web UI and the CLI. */
-  async #reportStatus(event: StatusEvent | undefined): Promise<void> {
-    const { record } = this;
-    const { secretName, state, certificate, caHost, suggestedWindow } = record;
+  async #reportStatus(event: StatusEvent | undefined, reported: string | undefined): Promise<void> {
+    const report = statusReportOf(this.name, this.record, workflowInfo().workflowId, Date.now());
     try {
-      await reportStatus({
-        cluster: this.cluster.view.identity,
-        report: {
-          bundleName: this.name,
-          requestName: record.requestName,
-          secretName,
-          workflowId: workflowInfo().workflowId,
-          state,
-          conditions: conditionsFor(record, Date.now()),
-          certificate,
-          caHost,
-          suggestedWindow,
-          renewalTime: renewalTimeOf(record),
-          nextAttempt: nextAttemptOf(record),
-          failedAttempts: failedAttemptsOf(record),
-          event,
-        },
-      });
+      const isReported = event === undefined && reported !== undefined && reported === reportDigest(report);
+      if (!isReported) await reportStatus({ cluster: this.cluster.view.identity, report: { ...report, event } });
       this.#recordStatusWrite(undefined);
     } catch (error) {
       if (isCancellation(error)) throw error;

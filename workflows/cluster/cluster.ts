@@ -1,7 +1,15 @@
-import { setCurrentDetails, upsertMemo, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  patched,
+  setCurrentDetails,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { RenewalWindow } from '../../src/certificates/renewal-window.ts';
 import { type ClusterView, clusterDigest, isOlderView, sameView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, gateOf } from '../../src/clusters/gate.ts';
+import type { RequestObservation } from '../../src/contract/activities.ts';
 import type { BundleRecord, DecommissionStarted } from '../../src/contract/bundle-record.ts';
 import type {
   ClusterCertificatesInput,
@@ -11,9 +19,13 @@ import type {
   RequestClaim,
 } from '../../src/contract/cluster-certificates.ts';
 import { VIEW_DIGEST, viewDigestIn } from '../../src/contract/cluster-memo.ts';
+import { BUNDLES_TOGETHER } from '../../src/contract/patches.ts';
 import type { RateLimitState } from '../../src/rate-limit/exact-set-limit.ts';
 import { Bundle, type ClusterContext } from './bundle.ts';
 import { Changes } from './changes.ts';
+import { endOfTask } from './end-of-task.ts';
+import { observeAlone } from './observe-alone.ts';
+import { ObserveTogether } from './observe-together.ts';
 import { clusterDetails, searchAttributesOf, situationMessage } from './visibility.ts';
 
 /** Renewals after which a run continues as new: its history is that of one renewal cycle. */
@@ -46,6 +58,9 @@ export class ClusterCertificates implements ClusterContext {
   released = false;
   #forgottenRenewals = 0;
   #published = '';
+  /** Undefined in a run that started before it. */
+  readonly #together = patched(BUNDLES_TOGETHER) ? new ObserveTogether(this) : undefined;
+  #publishing = false;
 
   constructor({ cluster, carried }: ClusterCertificatesInput) {
     this.view = cluster;
@@ -80,6 +95,10 @@ export class ClusterCertificates implements ClusterContext {
 
   gate(): Gate {
     return gateOf(this.view);
+  }
+
+  observe(bundle: Bundle): Promise<RequestObservation> {
+    return this.#together === undefined ? observeAlone(bundle) : this.#together.observe(bundle);
   }
 
   onClusterObserved(view: ClusterView): void {
@@ -259,8 +278,26 @@ export class ClusterCertificates implements ClusterContext {
     if (published !== undefined && published !== viewDigest) upsertMemo({ [VIEW_DIGEST]: viewDigest });
   }
 
-  /** Publishes search attributes. Each upsert is an event, so nothing is sent when nothing changed. */
+  /** Publishes search attributes: once for all changes of a workflow task, before it ends. */
   publishSearchAttributes(): void {
+    if (this.#together === undefined) return this.#upsertSearchAttributes();
+    if (this.#publishing) return;
+    this.#publishing = true;
+    void CancellationScope.nonCancellable(async () => {
+      await endOfTask();
+      this.finishPublishing();
+    });
+  }
+
+  /** At the end of a run, too, which ends its last task. */
+  finishPublishing(): void {
+    if (!this.#publishing) return;
+    this.#publishing = false;
+    this.#upsertSearchAttributes();
+  }
+
+  /** Each upsert is an event, so nothing is sent when nothing changed. */
+  #upsertSearchAttributes(): void {
     const attributes = searchAttributesOf(Object.values(this.#records()), this.decommissioning);
     const published = JSON.stringify(attributes);
     if (published === this.#published || attributes.length === 0) return;

@@ -1,18 +1,17 @@
 import { CancellationScope, CancelledFailure, log } from '@temporalio/workflow';
 import { refusedCaChange } from '../../src/certificates/ca-change.ts';
-import { type NextAction, nextAction } from '../../src/certificates/renewal-policy.ts';
+import type { NextAction } from '../../src/certificates/renewal-policy.ts';
 import { scheduleRetry } from '../../src/certificates/scheduled-retry.ts';
 import { objectWriteMessage } from '../../src/certificates/status-messages.ts';
 import type { BundleView } from '../../src/clusters/cluster-view.ts';
 import { type Gate, isRelocating } from '../../src/clusters/gate.ts';
-import type { RequestObservation } from '../../src/contract/activities.ts';
 import { lastAttemptOf, nextAttemptOf } from '../../src/contract/bundle-record.ts';
+import { decideRenewal, readyMessage } from '../../src/contract/evaluation.ts';
 import { type FailureInfo, failureInfo } from '../../src/failures/failure.ts';
-import { applyCertificateRequest } from '../activities.ts';
 import { failureIn, isIssuanceCancelled, issuanceContextIn } from '../failures.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { isOtherCa, keepWaiting, notBeforeOf, recordFailure, recordLeftovers } from './failed-attempt.ts';
-import { orderCertificate, rateLimitFailure, readyMessage, termsOf } from './order.ts';
+import { orderCertificate, rateLimitFailure } from './order.ts';
 import { initialWake, NOW, ON_CHANGE, readyWake, sleepUntil, type Wake } from './sleep-until.ts';
 
 /** Evaluates, orders what is due and sleeps, until the bundle is unwanted or its cluster stops (cancels the scope). */
@@ -52,8 +51,7 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
   let caHost: string | undefined;
   try {
     const notBefore = notBeforeOf(bundle, view);
-    const ref = { cluster: cluster.view.identity, bundleName: view.name };
-    const observation = await applyCertificateRequest({ ...ref, requestUid: bundle.record.requestUid });
+    const observation = await cluster.observe(bundle);
     ({ caHost } = observation);
     if (names.kind === 'invalid') {
       const { code, message } = names;
@@ -65,8 +63,9 @@ async function evaluate(bundle: Bundle, view: BundleView): Promise<Wake> {
     const refusal = refusedCaChange({ ...observation, issuedByCaHost: bundle.record.caHost });
     if (refusal !== undefined) return await recordFailure(bundle, view, scheduled, refusal, caHost);
     recordObjectWrite(bundle, observation.writeError);
-    const action = decideRenewal(bundle, names.dnsNames, observation);
-    if (action.kind === 'sleep') return await waitForRenewal(bundle, action);
+    const options = { now: Date.now(), renewRequested: attempts.requested };
+    const action = decideRenewal(bundle.record, names.dnsNames, observation, options);
+    if (action.kind === 'sleep') return await waitForRenewal(bundle, action, observation.reported);
     const lastAttempt = lastAttemptOf(bundle.record);
     if (notBefore !== undefined && lastAttempt !== undefined && !isOtherCa(lastAttempt, caHost))
       return await keepWaiting(bundle, lastAttempt, notBefore);
@@ -100,26 +99,6 @@ function recordObjectWrite(bundle: Bundle, failure: FailureInfo | undefined): vo
   bundle.learn({ objectWriteError });
 }
 
-/** What the certificate needs now, by the renewal policy. */
-function decideRenewal(
-  { record, attempts }: Bundle,
-  dnsNames: readonly string[],
-  observation: RequestObservation,
-): NextAction {
-  const { caHost: issuedByCaHost, suggestedWindow, revokedSerialNumber } = record;
-  const { secret, caHost } = observation;
-  return nextAction({
-    ...termsOf(observation),
-    secret,
-    dnsNames,
-    renewRequested: attempts.requested,
-    suggestedWindow,
-    issuedByCaHost,
-    caHost,
-    revoked: secret.kind === 'valid' && secret.certificate.serialNumber === revokedSerialNumber,
-  });
-}
-
 async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve' }>): Promise<Wake> {
   if (gate.kind === 'decommission') return ON_CHANGE;
   const { reason, message } = gate;
@@ -134,6 +113,7 @@ async function pause(bundle: Bundle, gate: Exclude<Gate, { readonly kind: 'serve
 async function waitForRenewal(
   bundle: Bundle,
   { until, certificate, message }: Extract<NextAction, { readonly kind: 'sleep' }>,
+  reported: string | undefined,
 ): Promise<Wake> {
   const renewalTime = new Date(until).toISOString();
   const { objectWriteError } = bundle.record;
@@ -145,6 +125,7 @@ async function waitForRenewal(
       reason: 'ObjectWriteFailed',
       message: objectWriteMessage(objectWriteError),
     },
+    reported,
   );
   return readyWake(bundle.record, until);
 }

@@ -1,5 +1,4 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import type { CertificateFacts } from '../../src/certificates/certificate-facts.ts';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
 import { lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
 import type { OrderCause } from '../../src/certificates/renewal-policy.ts';
@@ -7,6 +6,7 @@ import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { OrderTurn, RequestObservation } from '../../src/contract/activities.ts';
 import { type BundleRecord, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
+import { readyMessage, termsOf } from '../../src/contract/evaluation.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
@@ -139,7 +139,7 @@ async function recordIssued(
 ): Promise<Wake> {
   const { record } = bundle;
   const now = Date.now();
-  const renewal = plannedRenewal(certificate, termsOf(observation));
+  const renewal = plannedRenewal(certificate, termsOf(observation, now));
   const renewalTime = new Date(renewal.at).toISOString();
   const { unclaimedOrders = [], rateLimitState = [] } = record;
   const stillUnclaimed = unclaimedOrders.filter((url) => url !== orderUrl);
@@ -169,14 +169,4 @@ async function recordIssued(
     },
   );
   return readyWake(bundle.record, renewal.at);
-}
-
-/** What the renewal time depends on, besides the certificate. */
-export function termsOf({ request, renewBeforeDays }: RequestObservation) {
-  return { jitterKey: `${request.namespace}/${request.name}`, now: Date.now(), renewBeforeDays };
-}
-
-/** The message of a Ready bundle. @param rule why it is renewed then, as a clause. */
-export function readyMessage({ notAfter }: CertificateFacts, renewalTime: string, rule: string): string {
-  return `Valid until ${notAfter}; renews at ${renewalTime}: ${rule}.`;
 }

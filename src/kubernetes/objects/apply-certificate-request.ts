@@ -1,4 +1,5 @@
 import type { StatusReport } from '../../certificates/status-report.ts';
+import type { ClusterIdentity } from '../../clusters/cluster-identity.ts';
 import type { BundleView, ClusterView } from '../../clusters/cluster-view.ts';
 import { requestName } from '../../clusters/request-name.ts';
 import type { ApplyCertificateRequestInput, RequestObservation } from '../../contract/activities.ts';
@@ -23,7 +24,7 @@ export interface ManagementClusterAccess {
   readonly kubernetes: KubernetesApi;
   readonly settings: OperatorSettings;
   readonly requestStatus: StatusWriter<StatusReport>;
-  readonly bundleStatus: StatusWriter<BundleStatus>;
+  readonly bundleStatus: StatusWriter<readonly BundleStatus[]>;
   readonly bundles: Pick<ServedBundles, 'cache'>;
   readonly projection: ViewSettings;
 }
@@ -38,9 +39,43 @@ export async function applyCertificateRequest(
   access: ManagementClusterAccess,
   input: ApplyCertificateRequestInput,
 ): Promise<RequestObservation> {
+  return await applyToBundle(access, await readCluster(access, input.cluster), input);
+}
+
+/** The object of a cluster or of a standalone request, for all of its bundles. */
+export interface ReadCluster {
+  readonly view: ClusterView;
+  /** Adds a missing finalizer: once, when the first bundle needs it. */
+  readonly ensureFinalizer: () => Promise<ReadObject>;
+}
+
+/** Reads the object. @throws CertmanError as {@link readPrimaryObject}, `kubernetes/notAskedFor`. */
+export async function readCluster(
+  { kubernetes, projection }: ManagementClusterAccess,
+  cluster: ClusterIdentity,
+): Promise<ReadCluster> {
+  const read = await readPrimaryObject(kubernetes, cluster);
+  let ensured: Promise<ReadObject> | undefined;
+  return {
+    view: viewOf(read, cluster, projection),
+    ensureFinalizer: () => {
+      ensured ??= ensureFinalizer(kubernetes, cluster, read);
+      return ensured;
+    },
+  };
+}
+
+/** As {@link applyCertificateRequest}, of an object that has just been read. */
+export async function applyToBundle(
+  access: ManagementClusterAccess,
+  cluster: ReadCluster,
+  { bundleName, requestUid }: Pick<ApplyCertificateRequestInput, 'bundleName' | 'requestUid'>,
+): Promise<RequestObservation> {
   const { kubernetes, bundles } = access;
-  const { namespace } = input.cluster;
-  const { object, writeError, view, bundle } = await ensureRequest(access, input);
+  const { view } = cluster;
+  const { namespace } = view.identity;
+  const bundle = requireServedBundle(view, bundleName);
+  const { object, writeError } = await ensureRequest(access, cluster, bundle, requestUid);
   access.requestStatus.cache(object);
   const { name, uid, renewBeforeDays, acmeServer, serialNumber } = observeRequest(object);
   const request = { namespace, name, uid };
@@ -64,21 +99,14 @@ export async function applyCertificateRequest(
   return { request, renewBeforeDays, secret: observationOf(secret), issuedByCaHost, writeError: writeError?.info };
 }
 
-/** The request, and what its object asks for. */
-interface EnsuredRequest extends ReadObject {
-  readonly view: ClusterView;
-  readonly bundle: BundleView;
-}
-
 /** The bundle's CertificateRequest: the user's own, which gets only the finalizer, or the one applied for a cluster. */
 async function ensureRequest(
-  { kubernetes, settings, bundleStatus, projection }: ManagementClusterAccess,
-  { cluster, bundleName, requestUid }: ApplyCertificateRequestInput,
-): Promise<EnsuredRequest> {
-  const read = await readPrimaryObject(kubernetes, cluster);
-  const view = viewOf(read, cluster, projection);
-  const bundle = requireServedBundle(view, bundleName);
-  if (isStandalone(cluster)) return { ...(await ensureFinalizer(kubernetes, cluster, read)), view, bundle };
+  { kubernetes, settings, bundleStatus }: ManagementClusterAccess,
+  { view, ensureFinalizer: ensure }: ReadCluster,
+  bundle: BundleView,
+  requestUid: string | undefined,
+): Promise<ReadObject> {
+  if (isStandalone(view.identity)) return await ensure();
   let writeError: CertmanError | undefined;
   const readInstead = async (error: unknown): Promise<KubernetesObject> => {
     const found = isWriteError(error) ? await findOwnRequest(kubernetes, view, bundle) : undefined;
@@ -91,11 +119,11 @@ async function ensureRequest(
     request = await readInstead(error);
     return '';
   });
-  const finalizer = await ensureFinalizer(kubernetes, cluster, read);
+  const finalizer = await ensure();
   bundleStatus.cache(finalizer.object);
   const wanted = { cluster: view, bundle, requestUid };
   request ??= await ensureCertificateRequest(kubernetes, wanted, email).catch(readInstead);
-  return { object: request, writeError: finalizer.writeError ?? writeError, view, bundle };
+  return { object: request, writeError: finalizer.writeError ?? writeError };
 }
 
 /** The request that an earlier evaluation applied for this cluster. */

@@ -13,11 +13,11 @@ const statusSchema = z
   .catch({ certificateBundles: [] });
 
 /** `status.certificateBundles` of a ClusterDeployment: which bundles have a certificate. Hive waits for it. */
-export const BUNDLE_STATUS: StatusKind<BundleStatus> = {
+export const BUNDLE_STATUS: StatusKind<readonly BundleStatus[]> = {
   resource: CLUSTER_DEPLOYMENTS,
   current: (status) => statusSchema.parse(status),
-  build: (current, bundle) => ({
-    certificateBundles: withBundle(statusSchema.parse(current).certificateBundles, bundle),
+  build: (current, bundles) => ({
+    certificateBundles: bundles.reduce(withBundle, statusSchema.parse(current).certificateBundles),
   }),
   trustMs: Number.POSITIVE_INFINITY,
   exclusive: false,

@@ -2,11 +2,20 @@
  * Activities for tests of workflow code: they return at once, record their calls, and fail where a test overrides them. They
  * issue by the clock they are given, so that 45 days can pass in a second.
  */
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { CertificateFacts, SecretObservation } from '../../../src/certificates/certificate-facts.ts';
 import type { TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { StatusReport } from '../../../src/certificates/status-report.ts';
-import type { Activities, OrderActivities, UnfinishedStep } from '../../../src/contract/activities.ts';
+import type {
+  Activities,
+  KnownFacts,
+  OrderActivities,
+  RequestObservation,
+  UnfinishedStep,
+} from '../../../src/contract/activities.ts';
+import { settledReport } from '../../../src/contract/evaluation.ts';
+import { reportDigest } from '../../../src/contract/status-report.ts';
 import { type FailureCode, retryModeOf } from '../../../src/failures/failure.ts';
 
 const DAY_MS = 86_400_000;
@@ -17,6 +26,9 @@ export interface ActivityCall {
   /** All arguments; `input` is the first. */
   readonly args: readonly unknown[];
 }
+
+/** All but those that do what several others do. */
+type SingleActivities = Omit<Activities, keyof OrderActivities | 'applyCertificateRequests'>;
 
 type Behaviour = { [Name in keyof Activities]?: Activities[Name] };
 
@@ -35,6 +47,8 @@ export class ActivityDoubles {
   /** Directory host of the CA that the request's status names. */
   issuedByCaHost: string | undefined;
   renewBeforeDays: number | undefined;
+  /** Whether a bundle of which nothing is due is reported by the activity that evaluates it. */
+  reportsSettled = false;
   readonly #now: () => Promise<number>;
   readonly #overrides: Behaviour = {};
 
@@ -54,7 +68,7 @@ export class ActivityDoubles {
 
   /** The functions to register with a worker. */
   activities(): Activities {
-    const usual: Omit<Activities, keyof OrderActivities> = {
+    const usual: SingleActivities = {
       applyCertificateRequest: async ({ cluster, bundleName }) => ({
         request: {
           namespace: cluster.namespace,
@@ -126,7 +140,45 @@ export class ActivityDoubles {
       watchManagementCluster: async () => ({}),
     };
     const steps = this.#recorded(usual);
-    return { ...steps, ...this.#recorded(combined(steps)) };
+    const applyCertificateRequests = this.#evaluateTogether(steps);
+    return { ...steps, ...this.#recorded({ ...combined(steps), applyCertificateRequests }) };
+  }
+
+  #evaluateTogether({ applyCertificateRequest }: SingleActivities): Activities['applyCertificateRequests'] {
+    return async ({ cluster, bundles }) => {
+      const results = await Promise.allSettled(
+        bundles.map(async ({ bundleName, requestUid, known }) => {
+          const input = { cluster, bundleName, ...(requestUid !== undefined && { requestUid }) };
+          const observation = await applyCertificateRequest(input);
+          const reported = known === undefined ? undefined : await this.#reportSettled(bundleName, known, observation);
+          return [bundleName, { ...observation, ...(reported !== undefined && { reported }) }] as const;
+        }),
+      );
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined && bundles.length === 1) throw failed.reason;
+      return Object.fromEntries(results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+    };
+  }
+
+  async #reportSettled(
+    bundleName: string,
+    known: KnownFacts,
+    observation: RequestObservation,
+  ): Promise<string | undefined> {
+    const { secret } = observation;
+    if (!this.reportsSettled || secret.kind !== 'valid') return undefined;
+    const report = settledReport({
+      bundleName,
+      secretName: `${bundleName}-cert`,
+      names: { kind: 'valid', dnsNames: secret.certificate.dnsNames },
+      known,
+      observation,
+      workflowId: Context.current().info.workflowExecution?.workflowId ?? '',
+      now: await this.#now(),
+    });
+    if (report === undefined) return undefined;
+    this.reports.push(report);
+    return reportDigest(report);
   }
 
   /** Records each call, and allows for overrides. */
@@ -145,7 +197,7 @@ export class ActivityDoubles {
 }
 
 /** Activities of several steps, of which each can be overridden and is recorded as an activity of its own would be. */
-function combined(steps: Omit<Activities, keyof OrderActivities>): OrderActivities {
+function combined(steps: SingleActivities): OrderActivities {
   return {
     publishAndVerify: async ({ ownershipOf, ...input }) => {
       const { cluster, zone, records } = input;

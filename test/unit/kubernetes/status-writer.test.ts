@@ -42,6 +42,6 @@ test('after each conflict the object is read anew, so that every attempt can suc
     },
   } as unknown as KubernetesApi;
   const writer = new StatusWriter(BUNDLE_STATUS);
-  await writer.write(kubernetes, { namespace: 'ns', name: 'c1' }, primary, ({ uid }) => uid === 'u1');
+  await writer.write(kubernetes, { namespace: 'ns', name: 'c1' }, [primary], ({ uid }) => uid === 'u1');
   expect(calls).toEqual([11, 12, 13, 14, 15].flatMap((read) => [`get ${read}`, `apply ${read}`]));
 });

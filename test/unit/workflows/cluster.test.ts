@@ -7,6 +7,7 @@ const forever = new Promise<never>(() => {});
 
 vi.mock('@temporalio/workflow', async (original) => ({
   ...(await original<object>()),
+  patched: () => true,
   setCurrentDetails: () => {},
   upsertMemo: () => {},
   upsertSearchAttributes: () => {},

@@ -23,6 +23,7 @@ import {
   waitFor,
   waitForContinueAsNew,
   waitForState,
+  waitForStatus,
 } from './scenario.ts';
 
 type Handle = Awaited<ReturnType<typeof startCluster>>;
@@ -127,6 +128,21 @@ export const EXCEPTIONAL: readonly HistoryScenario[] = [
       const handle = await startAndWaitReady(context, view);
       await handle.executeUpdate(renew, { args: [{}] });
       return await waitForContinueAsNew(context, view);
+    },
+  },
+  {
+    name: 'adopted-with-two-bundles',
+    run: async (context) => {
+      const view = clusterView({ bundles: [bundleView('one'), bundleView('two')] });
+      for (const name of ['one-cert', 'two-cert'])
+        context.doubles.secrets.set(name, { kind: 'valid', certificate: foreignCertificate(60) });
+      context.doubles.reportsSettled = true;
+      const handle = await startCluster(context, view);
+      for (const name of ['one', 'two'])
+        await waitForStatus(context, view, `${name} adopted`, ({ bundles }) => bundles[name]?.state === 'Ready');
+      await handle.signal(dependencyChanged, { what: 'The account was changed.' });
+      await waitForEvaluations(context, 4);
+      return [idOf(view)];
     },
   },
   {

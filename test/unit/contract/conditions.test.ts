@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type BlockedDecommission, blockedMessage } from '../../../src/certificates/status-messages.ts';
 import type { BundleFacts, BundleRecord, BundleState } from '../../../src/contract/bundle-record.ts';
-import { conditionsFor } from '../../../workflows/cluster/conditions.ts';
+import { conditionsFor } from '../../../src/contract/conditions.ts';
 import { CERTIFICATE, PENDING, READY, RENEWAL_TIME, recordOf } from '../../support/workflows/bundle-records.ts';
 
 const NOW = Date.parse('2026-02-01T00:00:00Z');

@@ -1,11 +1,7 @@
-import { expiryLevel } from '../../src/certificates/expiry-level.ts';
-import {
-  conditionReason,
-  expiryMessage,
-  failureMessage,
-  objectWriteMessage,
-} from '../../src/certificates/status-messages.ts';
-import type { ReportedCondition } from '../../src/certificates/status-report.ts';
+import { expiryLevel } from '../certificates/expiry-level.ts';
+import { conditionReason, expiryMessage, failureMessage, objectWriteMessage } from '../certificates/status-messages.ts';
+import type { ReportedCondition } from '../certificates/status-report.ts';
+import { isTurn } from '../failures/failure.ts';
 import {
   type BundleRecord,
   failedAttemptsOf,
@@ -13,8 +9,7 @@ import {
   nextAttemptOf,
   reasonOf,
   renewalTimeOf,
-} from '../../src/contract/bundle-record.ts';
-import { isTurn } from '../../src/failures/failure.ts';
+} from './bundle-record.ts';
 
 /** Conditions at `now` (epoch milliseconds). `Ready`: a valid certificate is in the Secret, even if a renewal fails. */
 export function conditionsFor(record: BundleRecord, now: number): readonly ReportedCondition[] {

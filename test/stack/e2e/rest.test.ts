@@ -1,0 +1,50 @@
+/** A fleet at rest costs nothing: no Temporal actions, no writes to the API server, no requests to the CA. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { waitForCertificate } from '../../support/e2e/checks.ts';
+import { createCluster } from '../../support/e2e/clusters.ts';
+import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { auditedRequests, CERTMAN_USER } from '../../support/kubernetes/audit-log.ts';
+import { frontendRequests } from '../../support/temporal/action-requests.ts';
+import { eventually } from '../../support/vitest/eventually.ts';
+
+const lab = useE2eHarness({
+  kubernetes: { auditUser: CERTMAN_USER },
+  temporal: 'inMemory',
+  worker: { CERTMAN_RESYNC_INTERVAL: '5s' },
+});
+
+const WRITES = new Set(['create', 'update', 'patch', 'delete']);
+/** Of what is counted while the fleet settles. */
+const QUIET_MS = 3_000;
+const RESYNCS = 3;
+
+async function counts() {
+  const { actions } = await frontendRequests(lab().stack.temporal.metricsUrl);
+  const writes = (await auditedRequests(lab())).filter(({ verb }) => WRITES.has(verb));
+  return { actions, writes: writes.length, orders: lab().ca.seen.filter(({ method }) => method === 'POST').length };
+}
+
+async function resyncs(): Promise<number> {
+  const [worker] = lab().workers();
+  if (worker === undefined) throw new Error('no worker runs');
+  return (await readFile(worker.logFile, 'utf8')).split('"Resynced"').length - 1;
+}
+
+test('a fleet at rest, over several resyncs, causes no actions, writes or orders', async () => {
+  const clusters = await Promise.all(['one', 'two', 'three'].map((name) => createCluster(lab(), name)));
+  for (const cluster of clusters) await waitForCertificate(lab().kubernetes, cluster);
+  await eventually(
+    'nothing follows the certificates any more',
+    async () => {
+      const before = await counts();
+      await sleep(QUIET_MS);
+      return { before, after: await counts() };
+    },
+    ({ before, after }) => JSON.stringify(before) === JSON.stringify(after),
+  );
+  const [before, resynced] = [await counts(), await resyncs()];
+  await eventually('resynced', resyncs, (count) => count >= resynced + RESYNCS);
+  expect(await counts()).toEqual(before);
+});

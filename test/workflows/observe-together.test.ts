@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import type { ClusterView } from '../../src/clusters/cluster-view.ts';
+import { dependencyChanged } from '../../src/contract/cluster-certificates.ts';
+import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { type History, historyBytes } from '../support/temporal/history-json.ts';
+import { eventually } from '../support/vitest/eventually.ts';
+import { activityFailure } from '../support/workflows/activity-doubles.ts';
+import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
+import { untilReady, useWorkflowHarness, type WorkflowHarness } from '../support/workflows/use-harness.ts';
+
+const withHarness = useWorkflowHarness();
+const DAY_MS = 86_400_000;
+
+/** The history of a cluster with two certificates that another program left, when it sleeps. */
+const MAX_EVENTS_OF_ADOPTION = 16;
+/** Payloads and all else of it. Measured: 4.4 kB. */
+const MAX_BYTES_OF_ADOPTION = 5_500;
+
+/** A cluster of two bundles, each with a good certificate in its Secret. */
+function adoptable(harness: WorkflowHarness): ClusterView {
+  const names = { api: ['api.c1.example.com'], apps: ['*.apps.c1.example.com'] };
+  for (const [bundle, dnsNames] of Object.entries(names)) {
+    harness.doubles.secrets.set(`${bundle}-cert`, {
+      kind: 'valid',
+      certificate: {
+        serialNumber: bundle.length.toString(),
+        issuerName: 'Another CA',
+        notBefore: new Date(Date.now() - 10 * DAY_MS).toISOString(),
+        notAfter: new Date(Date.now() + 80 * DAY_MS).toISOString(),
+        dnsNames,
+        fingerprint: 'f'.repeat(64),
+      },
+    });
+  }
+  return clusterView({ bundles: [bundleView('api', ...names.api), bundleView('apps', ...names.apps)] });
+}
+
+async function untilAdopted(harness: WorkflowHarness, view: ClusterView): Promise<History> {
+  await harness.start(view);
+  for (const { name } of view.bundles) await untilReady(harness, view, name);
+  await harness.untilAsleep(view);
+  return await harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity)).fetchHistory();
+}
+
+function countOf({ events }: History, attributes: string): number {
+  return (events ?? []).filter((event) => (event as Readonly<Record<string, unknown>>)[attributes]).length;
+}
+
+describe('bundles that are evaluated in one workflow task', () => {
+  test('share one activity, which also reports that nothing is due', async () => {
+    await withHarness(async (harness) => {
+      harness.doubles.reportsSettled = true;
+      const history = await untilAdopted(harness, adoptable(harness));
+      expect(countOf(history, 'activityTaskScheduledEventAttributes')).toBe(1);
+      expect(countOf(history, 'workflowTaskScheduledEventAttributes')).toBe(2);
+      // The first is of the marker of BUNDLES_TOGETHER.
+      expect(countOf(history, 'upsertWorkflowSearchAttributesEventAttributes')).toBe(2);
+      expect(history.events?.length).toBeLessThanOrEqual(MAX_EVENTS_OF_ADOPTION);
+      expect(historyBytes(history)).toBeLessThanOrEqual(MAX_BYTES_OF_ADOPTION);
+      expect(harness.doubles.countOf('reportStatus')).toBe(0);
+      expect(harness.doubles.reports.map(({ bundleName, state }) => [bundleName, state])).toEqual([
+        ['api', 'Ready'],
+        ['apps', 'Ready'],
+      ]);
+    });
+  });
+
+  test('are reported by the workflow where the activity reported something else, or nothing', async () => {
+    await withHarness(async (harness) => {
+      const view = adoptable(harness);
+      harness.doubles.override('applyCertificateRequest', async ({ bundleName }) => ({
+        request: { namespace: 'ns-c1', name: `c1-${bundleName}`, uid: 'request-uid' },
+        secret: harness.doubles.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
+        ...(bundleName === 'api' && { reported: 'of another state' }),
+      }));
+      await untilAdopted(harness, view);
+      expect(harness.doubles.reports.map(({ bundleName }) => bundleName).sort()).toEqual(['api', 'apps']);
+    });
+  });
+
+  test('do not wait for one that fails among them', async () => {
+    await withHarness(async (harness) => {
+      harness.doubles.reportsSettled = true;
+      const view = adoptable(harness);
+      harness.doubles.override('applyCertificateRequest', async ({ bundleName }) => {
+        if (bundleName === 'apps') throw activityFailure('kubernetes/ownedByOther', 'it is of another');
+        return {
+          request: { namespace: 'ns-c1', name: `c1-${bundleName}`, uid: 'request-uid' },
+          secret: harness.doubles.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
+        };
+      });
+      await harness.start(view);
+      await untilReady(harness, view, 'api');
+      await eventually(
+        'the other one says why it waits',
+        () => harness.status(view),
+        ({ bundles }) => bundles['apps']?.state === 'Waiting',
+      );
+      expect((await harness.status(view)).bundles['apps']).toMatchObject({
+        lastAttempt: { failure: { code: 'kubernetes/ownedByOther' }, attempts: 1 },
+      });
+    });
+  });
+
+  test('are evaluated together after a signal too, and reported only when something changed', async () => {
+    await withHarness(async (harness) => {
+      harness.doubles.reportsSettled = true;
+      const view = adoptable(harness);
+      await untilAdopted(harness, view);
+      const handle = harness.env.client.workflow.getHandle(clusterWorkflowId(view.identity));
+      await handle.signal(dependencyChanged, { what: 'The account was changed.' });
+      await eventually(
+        'evaluated again',
+        async () => harness.doubles.countOf('applyCertificateRequests'),
+        (count) => count === 2,
+      );
+      await harness.untilAsleep(view);
+      expect(harness.doubles.countOf('reportStatus')).toBe(0);
+    });
+  });
+});

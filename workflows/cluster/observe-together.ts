@@ -1,0 +1,42 @@
+import type { BundleToEvaluate, RequestObservation } from '../../src/contract/activities.ts';
+import { knownFactsOf } from '../../src/contract/evaluation.ts';
+import { applyCertificateRequests } from '../activities.ts';
+import type { Bundle, ClusterContext } from './bundle.ts';
+import { endOfTask } from './end-of-task.ts';
+import { observeAlone } from './observe-alone.ts';
+
+type Observations = Readonly<Record<string, RequestObservation>>;
+
+/** Observes the bundles that are evaluated in the same workflow task by one activity. */
+export class ObserveTogether {
+  readonly #cluster: ClusterContext;
+  /** Bundles of the present task, and their observations by name. */
+  #batch: { readonly bundles: BundleToEvaluate[]; readonly observations: Promise<Observations> } | undefined;
+
+  constructor(cluster: ClusterContext) {
+    this.#cluster = cluster;
+  }
+
+  async observe(bundle: Bundle): Promise<RequestObservation> {
+    const { name: bundleName, record, attempts } = bundle;
+    const { requestUid } = record;
+    // A renewal that an operator requested is due, whatever is observed.
+    const known = attempts.requested ? undefined : knownFactsOf(record);
+    this.#batch ??= this.#start();
+    this.#batch.bundles.push({ bundleName, requestUid, known });
+    const { [bundleName]: observation } = await this.#batch.observations;
+    return observation ?? (await observeAlone(bundle));
+  }
+
+  #start() {
+    const bundles: BundleToEvaluate[] = [];
+    return { bundles, observations: this.#observe(bundles) };
+  }
+
+  /** In the scope of the first bundle: the loops of all bundles are cancelled together. */
+  async #observe(bundles: readonly BundleToEvaluate[]): Promise<Observations> {
+    await endOfTask();
+    this.#batch = undefined;
+    return await applyCertificateRequests({ cluster: this.#cluster.view.identity, bundles });
+  }
+}
