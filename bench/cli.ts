@@ -2,12 +2,15 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { KeyType } from './acme-client-baseline.ts';
+import { benchCost, type CostBenchOptions } from './cost.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
 import { benchOnboarding } from './onboarding.ts';
+import { benchPostgres } from './postgres.ts';
 import { benchRenewalWave } from './renewal-wave.ts';
 import { benchRequests } from './requests.ts';
 import { benchRoute53Zones } from './route53-zones.ts';
+import { benchScaleOut, type ScaleOutBenchOptions } from './scale-out.ts';
 import { benchScrape } from './scrape.ts';
 import { benchSleepers } from './sleepers.ts';
 import { benchWatch } from './watch.ts';
@@ -16,6 +19,12 @@ function count(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 100_000)
     throw new InvalidArgumentError('a number from 1 to 100000');
+  return value;
+}
+
+function cores(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('a share of a core, such as 0.25');
   return value;
 }
 
@@ -42,6 +51,40 @@ program
       process.stdout.write(`${JSON.stringify(result)}\n`);
     },
   );
+
+program
+  .command('postgres')
+  .description('issuance on the Temporal server of production with PostgreSQL, beside the development server')
+  .option('--clusters <n>', 'number of clusters', count, 100)
+  .option('--state <folder>', 'folder for logs', '.certman/bench/postgres')
+  .action(async ({ clusters, state }: { readonly clusters: number; readonly state: string }) => {
+    const result = await benchPostgres({ clusters, stateDir: resolve(state) });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  });
+
+program
+  .command('scale-out')
+  .description('N clusters installed at once with one, two and four workers, and on two management clusters')
+  .option('--clusters <n>', 'number of clusters', count, 100)
+  .option('--workers <list>', 'numbers of workers, separated by commas', counts, [1, 2, 4])
+  .option('--worker-cores <share>', 'limit of each worker, by a control group (root on Linux)', cores)
+  .option('--no-two-management-clusters', 'leaves the run on two management clusters out')
+  .addOption(new Option('--store <store>', 'of Temporal').choices(['sqlite', 'postgres']).default('sqlite'))
+  .option('--state <folder>', 'folder for logs', '.certman/bench/scale-out')
+  .action(async ({ state, ...options }: Omit<ScaleOutBenchOptions, 'stateDir'> & { readonly state: string }) => {
+    const result = await benchScaleOut({ ...options, stateDir: resolve(state) });
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  });
+
+program
+  .command('cost')
+  .description('actions and bytes on Temporal Cloud: of a certificate, counted; of a fleet and year, on paper')
+  .option('--clusters <n>', 'certificates over which the counts are averaged', count, 10)
+  .option('--fleets <list>', 'numbers of certificates, separated by commas', counts, [1_000, 10_000])
+  .option('--state <folder>', 'folder for logs', '.certman/bench/cost')
+  .action(async ({ state, ...options }: Omit<CostBenchOptions, 'stateDir'> & { readonly state: string }) => {
+    process.stdout.write(`${JSON.stringify(await benchCost({ ...options, stateDir: resolve(state) }))}\n`);
+  });
 
 program
   .command('requests')

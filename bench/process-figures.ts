@@ -25,3 +25,15 @@ export async function processCpuSeconds(pid: number): Promise<number> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
+
+/** CPU time of a process, its children that run and those that have ended, in seconds. @throws when the process has ended. */
+export async function processTreeCpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // utime, stime, and cutime and cstime of the children that have ended.
+  const own = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter((id) => id !== '');
+  // A child that ends in between is counted by its parent the next time.
+  const times = await Promise.all(children.map((child) => processTreeCpuSeconds(Number(child)).catch(() => 0)));
+  return times.reduce((sum, seconds) => sum + seconds, own);
+}

@@ -1,5 +1,5 @@
 import type { SampleCluster } from '../local/stack/management-cluster/sample-cluster.ts';
-import type { RunningStack } from '../local/stack/stack.ts';
+import type { Stack } from '../local/stack/stack.ts';
 import { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../src/kubernetes/api/kube-config.ts';
 
@@ -22,7 +22,7 @@ export class ReadyWatch {
     this.#client = client;
   }
 
-  static async open(stack: RunningStack): Promise<ReadyWatch> {
+  static async open(stack: Pick<Stack, 'kubernetes'>): Promise<ReadyWatch> {
     const client = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     const list = (await client.getJson(`${CERTIFICATE_REQUESTS_PATH}?limit=1`)) as {
       readonly metadata: { readonly resourceVersion: string };

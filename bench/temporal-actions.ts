@@ -4,11 +4,13 @@ import type { Client } from '@temporalio/client';
 /** Kinds of actions. */
 export const ACTIONS = [
   'workflows started',
+  'child workflows to be started',
   'signals',
   'updates',
   'activities',
   'timers',
   'search attribute upserts',
+  'workflow tasks with markers',
 ] as const;
 /** A kind of action. */
 export type Action = (typeof ACTIONS)[number];
@@ -16,7 +18,7 @@ export type Action = (typeof ACTIONS)[number];
 /** Cost of one history. */
 export interface HistoryCost {
   readonly events: number;
-  /** A child is counted in its own history. */
+  /** The start of a child is two: one here, and one in its own history. */
   readonly actions: Readonly<Record<Action, number>>;
 }
 
@@ -27,13 +29,20 @@ export async function historyCost(client: Client, workflowId: string, runId?: st
   const counted = (events ?? []).filter(({ eventId }) => Number(eventId) > after);
   for (const event of counted) {
     if (event.workflowExecutionStartedEventAttributes) actions['workflows started'] += 1;
-    if (event.workflowExecutionSignaledEventAttributes) actions.signals += 1;
+    if (event.startChildWorkflowExecutionInitiatedEventAttributes) actions['child workflows to be started'] += 1;
+    // The second event is the signal of a signal-with-start, which is one action.
+    if (event.workflowExecutionSignaledEventAttributes && Number(event.eventId) !== 2) actions.signals += 1;
     if (event.workflowExecutionUpdateAcceptedEventAttributes) actions.updates += 1;
     // Retries appear only in the number of the last attempt.
     actions.activities += event.activityTaskStartedEventAttributes?.attempt ?? 0;
     if (event.timerStartedEventAttributes) actions.timers += 1;
-    if (event.upsertWorkflowSearchAttributesEventAttributes) actions['search attribute upserts'] += 1;
+    const upserted = event.upsertWorkflowSearchAttributesEventAttributes?.searchAttributes?.indexedFields;
+    // The SDK's own attribute for patches is exempt.
+    if (upserted && !('TemporalChangeVersion' in upserted)) actions['search attribute upserts'] += 1;
   }
+  const markers = counted.flatMap(({ markerRecordedEventAttributes: marker }) => marker ?? []);
+  const tasks = new Set(markers.map(({ workflowTaskCompletedEventId }) => String(workflowTaskCompletedEventId)));
+  actions['workflow tasks with markers'] = tasks.size;
   return { events: counted.length, actions };
 }
 

@@ -1,15 +1,8 @@
 /**
- * Another management cluster beside the harness's own: an API server of its own, and the same Temporal, CA and DNS. Its
- * workers reach the CA through the harness's proxy as well, which passes on one request at a time.
+ * Another management cluster beside the harness's own. Its workers reach the CA through the harness's proxy as well, which
+ * passes on one request at a time.
  */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { prepareManagementCluster } from '../../../local/stack/management-cluster/management-cluster.ts';
-import { startEtcd } from '../../../local/stack/parts/etcd.ts';
-import { startKubeApiServer } from '../../../local/stack/parts/kube-apiserver.ts';
-import type { Part } from '../../../local/stack/parts/part.ts';
-import { openStack } from '../../../local/stack/stack.ts';
-import { tlsFiles } from '../../../local/stack/tls.ts';
+import { startAnotherManagementCluster } from '../../../local/stack/management-cluster/another-management-cluster.ts';
 import { startWorker, type WorkerProcess } from '../../../local/stack/worker-process.ts';
 import { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/api/kube-config.ts';
@@ -26,32 +19,16 @@ export interface SecondManagementCluster
 }
 
 export async function startSecondManagementCluster(lab: E2eHarness): Promise<SecondManagementCluster> {
-  const stateDir = join(lab.stack.stateDir, 'second');
-  await mkdir(stateDir, { recursive: true });
-  const parts: Part[] = [];
-  const cleanups: (() => Promise<unknown>)[] = [];
+  const another = await startAnotherManagementCluster(lab.stack, 'second');
+  const cleanups: (() => Promise<unknown>)[] = [() => another.stop()];
   const stop = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-    for (const part of parts.splice(0).toReversed()) await part.stop();
   };
   try {
-    const context = { stateDir, signal: new AbortController().signal };
-    const etcd = await startEtcd(context);
-    parts.push(etcd);
-    const api = await startKubeApiServer({
-      ...context,
-      etcdUrl: etcd.url,
-      tls: await tlsFiles(join(stateDir, 'tls')),
-    });
-    parts.push(api);
-    const { server, caFile, adminKubeconfig } = api;
-    const { temporal, acme, route53, dns } = lab.stack;
-    const kubernetesEndpoints = { server, caFile, adminKubeconfig, etcdUrl: etcd.url };
-    const endpoints = { stateDir, kubernetes: kubernetesEndpoints, temporal, acme, route53, dns };
-    const stack = { ...lab.stack, ...openStack(endpoints) };
-    const managementCluster = await prepareManagementCluster(stack);
+    const { managementCluster } = another;
+    const stack = { ...lab.stack, ...another.stack };
     await useAccountBehindProxy(lab.ca, stack, managementCluster);
-    const kubernetes = new KubernetesClient(loadKubeConfig({ path: adminKubeconfig }));
+    const kubernetes = new KubernetesClient(loadKubeConfig({ path: stack.kubernetes.adminKubeconfig }));
     cleanups.push(() => kubernetes.close());
     return {
       stack,
