@@ -198,9 +198,10 @@ const WORKER = {
     example: '50',
     meaning: 'Activities that one worker runs concurrently.',
   }),
-  maxConcurrentWorkflowTasks: withDefault('CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS', wholeNumber(2, 1_000), '40', {
-    example: '20',
-    meaning: 'Workflow tasks that one worker runs concurrently.',
+  maxConcurrentWorkflowTasks: withDefault('CERTMAN_MAX_CONCURRENT_WORKFLOW_TASKS', wholeNumber(2, 1_000), '20', {
+    example: '40',
+    meaning:
+      'Workflow tasks that one worker has at a time. It runs one after the other, and Temporal repeats one that it has for 10 seconds.',
   }),
   maxCachedWorkflows: optional('CERTMAN_MAX_CACHED_WORKFLOWS', wholeNumber(0, 100_000), {
     whenUnset: "as many as fit into an eighth of the container's memory limit, 100 to 500; without a limit 500",
@@ -209,7 +210,7 @@ const WORKER = {
   }),
   maxPollers: withDefault('CERTMAN_MAX_POLLERS', wholeNumber(2, 100), '10', {
     example: '5',
-    meaning: 'Upper limit of concurrent polls of the task queue, of each kind; the number follows the load.',
+    meaning: 'Concurrent polls of the task queue, of each kind: workflow tasks and activities.',
   }),
   shutdownGraceMs: withDefault('CERTMAN_SHUTDOWN_GRACE', duration('0s', '1h'), '20s', {
     example: '50s',

@@ -6,19 +6,12 @@ import { cachedWorkflowsFor, memoryLimit } from './memory-limit.ts';
 /** Added to the grace period: time for cancelled activities to record that they were cancelled. */
 const FORCE_AFTER_GRACE_MS = 5_000;
 
-// A poll waits at one of the task queue's four partitions for up to a minute, and costs one request: with fewer polls,
-// a task dispatched just after the server came back can wait for as long.
-const MIN_POLLERS = 4;
-
 /** The settings as options: all but the connection, the code of workflows and activities, and the interceptors. */
 export function workerOptions(configuration: Configuration, identity: string): WorkerOptions {
   const { maxPollers, shutdownGraceMs } = configuration;
-  const pollers = {
-    type: 'autoscaling',
-    minimum: Math.min(MIN_POLLERS, maxPollers),
-    initial: Math.min(5, maxPollers),
-    maximum: maxPollers,
-  } as const;
+  // Not `autoscaling`, whose polls end after 11 s while tasks are frequent (sdk-core, pollers/poll_buffer.rs): a task that a
+  // loaded server starts for a poll that has just ended reaches no worker until its time-out of 10 s.
+  const pollers = { type: 'simple-maximum', maximum: maxPollers } as const;
   return {
     ...versioningOptions(configuration),
     namespace: configuration.temporal.namespace,
@@ -29,6 +22,9 @@ export function workerOptions(configuration: Configuration, identity: string): W
     maxCachedWorkflows: configuration.maxCachedWorkflows ?? cachedWorkflowsFor(memoryLimit()),
     workflowTaskPollerBehavior: pollers,
     activityTaskPollerBehavior: pollers,
+    // A poll waits at one of the task queue's four partitions for up to a minute: with fewer polls of the queue, a task
+    // dispatched just after the server came back can wait for as long.
+    nonStickyToStickyPollRatio: 0.5,
     // Activities throttle their periodic heartbeats themselves (activities/wrap-activity.ts). One with progress, such
     // as the URL of an order, must reach Temporal before the worker can crash.
     maxHeartbeatThrottleInterval: '50 milliseconds',

@@ -1,11 +1,26 @@
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { describe, expect, it } from 'vitest';
-import { versioningOptions } from '../../../src/worker/worker-options.ts';
+import { loadConfiguration } from '../../../src/configuration/load-configuration.ts';
+import { versioningOptions, workerOptions } from '../../../src/worker/worker-options.ts';
 
 const settings = { deploymentName: undefined, buildId: undefined, heldBackPatches: undefined };
 const activationOf = (patchId: string) => ({ patchId, workflowInfo: {} as WorkflowInfo });
 
+/** Of a task queue, by default (dynamic config `matching.numTaskqueueReadPartitions`). */
+const PARTITIONS = 4;
+
 describe('a worker', () => {
+  it('polls every partition of its queue, with polls that are not cut short, and holds few tasks', () => {
+    const options = workerOptions(loadConfiguration({}), 'worker-1');
+    const { workflowTaskPollerBehavior: polls, activityTaskPollerBehavior: activityPolls } = options;
+    expect(polls?.type).toBe('simple-maximum');
+    expect(activityPolls).toEqual(polls);
+    const maximum = polls?.type === 'simple-maximum' ? (polls.maximum ?? 0) : 0;
+    expect(Math.floor(maximum * (options.nonStickyToStickyPollRatio ?? 0))).toBeGreaterThanOrEqual(PARTITIONS);
+    // Each is under way from its dispatch on: the last of them must be done within the task time-out of 10 s.
+    expect(options.maxConcurrentWorkflowTaskExecutions).toBeLessThanOrEqual(20);
+  });
+
   it('is unversioned and holds no patch back by default', () => {
     expect(versioningOptions(settings)).toEqual({});
   });
