@@ -13,19 +13,19 @@ import { type ClusterRef, identityOf } from '../clusters/cluster-identity.ts';
 import type { ClusterView } from '../clusters/cluster-view.ts';
 import { gateOf } from '../clusters/gate.ts';
 import { type ClusterCertificatesInput, clusterGone, clusterObserved } from '../contract/cluster-certificates.ts';
-import { clusterMemo, viewDigestIn } from '../contract/cluster-memo.ts';
-import { certClusterOf, clusterWorkflowId, identityOfWorkflow } from '../contract/ids.ts';
+import { clusterMemo, VIEW_DIGEST, viewDigestIn } from '../contract/cluster-memo.ts';
+import { certClusterOf, clusterWorkflowId } from '../contract/ids.ts';
 import { CertCluster, CertReason, CertState } from '../contract/search-attributes.ts';
 import { CertmanError, isFailure } from '../failures/failure.ts';
 import { backoffDelay, pause } from '../kubernetes/api/backoff.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { withTolerantMemos } from '../payloads/data-converter.ts';
 import { keyOf } from './controller-cache.ts';
+import { ListedMemos, workflowPages } from './workflow-pages.ts';
 
 const MAX_ATTEMPTS = 6;
 /** For one call, or one page of a list, including the retries of Temporal's client. */
 const CALL_TIMEOUT_MS = 20_000;
-const PAGE_SIZE = 1_000;
 
 /** gRPC codes of requests that fail however often they are sent: INVALID_ARGUMENT, OUT_OF_RANGE. */
 const NON_RETRYABLE_CODES = new Set([3, 11]);
@@ -109,14 +109,14 @@ export class ClusterWorkflowClient {
     const query = `TaskQueue = "${taskQueue}" AND WorkflowType = "clusterCertificates" AND ExecutionStatus = "Running"${condition}`;
     const list = async (): Promise<readonly RunningCluster[]> => {
       const found: RunningCluster[] = [];
-      for await (const execution of listExecutions(
-        withTolerantMemos(client()),
-        { query, pageSize: PAGE_SIZE },
-        CALL_TIMEOUT_MS,
-      )) {
+      const memos = new ListedMemos(client());
+      for await (const page of workflowPages(client(), query, CALL_TIMEOUT_MS)) {
         signal.throwIfAborted();
-        const cluster = identityOfWorkflow(managementCluster, execution);
-        if (cluster !== undefined) found.push({ ...cluster, viewDigest: viewDigestIn(execution.memo) });
+        for (const execution of page) {
+          const cluster = await memos.identityOf(managementCluster, execution);
+          if (cluster === undefined) continue;
+          found.push({ ...cluster, viewDigest: viewDigestIn(await memos.entry(execution, VIEW_DIGEST)) });
+        }
       }
       return found;
     };

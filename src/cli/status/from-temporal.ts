@@ -1,13 +1,11 @@
 import type { Client } from '@temporalio/client';
 import { decodeTypedSearchAttributes } from '@temporalio/common/lib/converter/payload-search-attributes.js';
-import { decodeMapFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import type { temporal } from '@temporalio/proto';
 import { summaryMessage } from '../../certificates/status-messages.ts';
 import { nextAttemptOf, renewalTimeOf } from '../../contract/bundle-record.ts';
 import { type ClusterStatus, clusterStatus } from '../../contract/cluster-certificates.ts';
-import { identityOfWorkflow, issuanceWorkflowId } from '../../contract/ids.ts';
+import { issuanceWorkflowId } from '../../contract/ids.ts';
 import { CertExpiry, CertIssuer, CertReason, CertRenewAt, CertState } from '../../contract/search-attributes.ts';
-import { withTolerantMemos } from '../../payloads/data-converter.ts';
+import { ListedMemos, workflowPages } from '../../controller/workflow-pages.ts';
 import type { ClusterName } from '../arguments.ts';
 import { findClusterWorkflow, PAGE_TIMEOUT_MS, runningClustersQuery } from '../cluster-workflow.ts';
 import { describeCurrentActivity } from '../issuance-progress.ts';
@@ -19,14 +17,13 @@ import {
   type FleetRow,
 } from './status-view.ts';
 
-const PAGE_SIZE = 1_000;
-
 /** Every cluster and standalone CertificateRequest that has a workflow, from search attributes: no worker is needed. */
 export async function fleetFromTemporal(client: Client, managementCluster: string): Promise<FleetReport> {
   const clusters: FleetRow[] = [];
-  for await (const page of pagesOf(client, runningClustersQuery(managementCluster))) {
+  const memos = new ListedMemos(client);
+  for await (const page of workflowPages(client, runningClustersQuery(managementCluster), PAGE_TIMEOUT_MS)) {
     for (const execution of page) {
-      const cluster = await identityOf(client, managementCluster, execution);
+      const cluster = await memos.identityOf(managementCluster, execution);
       if (cluster === undefined) continue;
       const attributes = decodeTypedSearchAttributes(execution.searchAttributes?.indexedFields);
       clusters.push({
@@ -40,38 +37,6 @@ export async function fleetFromTemporal(client: Client, managementCluster: strin
     }
   }
   return { source: 'temporal', clusters };
-}
-
-type ListedExecution = temporal.api.workflow.v1.IWorkflowExecutionInfo;
-
-/** Each page is asked for while the one before is read; the client's own list also decodes what no row shows. */
-async function* pagesOf(client: Client, query: string): AsyncGenerator<readonly ListedExecution[]> {
-  const { namespace } = client.options;
-  const ask = (nextPageToken: Uint8Array) =>
-    client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
-      client.workflowService.listWorkflowExecutions({ namespace, query, pageSize: PAGE_SIZE, nextPageToken }),
-    );
-  let next = ask(new Uint8Array());
-  for (;;) {
-    const { executions, nextPageToken } = await next;
-    const isLast = nextPageToken.length === 0;
-    if (!isLast) next = ask(nextPageToken);
-    // Its failure is thrown when it is awaited.
-    next.catch(() => undefined);
-    yield executions;
-    if (isLast) return;
-  }
-}
-
-/** Only of a name that is truncated in the workflow id, the memo is decoded. */
-async function identityOf(client: Client, managementCluster: string, { execution, memo }: ListedExecution) {
-  const workflowId = execution?.workflowId ?? '';
-  const identity = identityOfWorkflow(managementCluster, { workflowId });
-  if (identity !== undefined) return identity;
-  const { loadedDataConverter, namespace } = withTolerantMemos(client).options;
-  const context = { type: 'workflow', namespace, workflowId } as const;
-  const decoded = await decodeMapFromPayloads(loadedDataConverter, memo?.fields, context);
-  return identityOfWorkflow(managementCluster, { workflowId, memo: decoded });
 }
 
 /** @returns undefined when the cluster has no workflow. */
