@@ -2,8 +2,8 @@
 const MAX_VALUES = 5_000;
 
 /**
- * One value for equal keys: what many cached objects have in common, such as a host or a zone, is in memory once. It
- * holds what few of them have: a text of each object's own takes more memory in here than it saves.
+ * One value for equal keys: what cached objects have in common is in memory once: a host all of them, the name of their
+ * cluster two that follow one another in a list.
  */
 export class SharedValues<Value> {
   readonly #values = new Map<string, Value>();

@@ -38,12 +38,13 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
   const { metadata } = object;
   const spec = parseRequestSpec(object['spec']);
   const status = parseRequestStatus(object['status']);
+  const [owner] = clusterOwnersOf(metadata);
   // Field by field, and lists copied: V8 keeps a spread object in two parts, and a grown list with room for more.
   return {
     dnsNames: spec.dnsNames.slice(),
     renewBeforeDays: spec.renewBeforeDays,
     platform: platforms.get(JSON.stringify(spec.platform), spec.platform),
-    zoneName: spec.zoneName,
+    zoneName: sharedText(spec.zoneName),
     secretName: spec.secretName,
     issued: status.issued,
     statusComplete: status.statusComplete,
@@ -57,11 +58,11 @@ export function observeRequest(object: KubernetesObject): ObservedRequest {
     suggestedWindow: status.suggestedWindow,
     renewalTime: status.renewalTime,
     nextAttempt: status.nextAttempt,
-    namespace: metadata.namespace ?? '',
+    namespace: sharedText(metadata.namespace ?? ''),
     name: metadata.name,
     uid: metadata.uid ?? '',
     resourceVersion: metadata.resourceVersion,
-    owner: clusterOwnersOf(metadata)[0],
+    owner: owner && { name: sharedText(owner.name), uid: sharedText(owner.uid) },
     deleting: metadata.deletionTimestamp !== undefined,
     paused: metadata.annotations?.['hive.openshift.io/reconcile-pause'] === 'true',
     finalizer: metadata.finalizers?.includes(FINALIZER) === true,

@@ -38,7 +38,7 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
   return {
     resourceVersion,
     name,
-    requestLabel: labels?.[REQUEST_LABEL],
+    requestLabel: sharedText(labels?.[REQUEST_LABEL]),
     givenTo: annotations?.[ADOPT_ANNOTATION],
     owners: ownerReferences?.map(toOwner),
     dataWrites: fieldWritesOf(object, 'data'),
@@ -49,7 +49,8 @@ export function observeSecret(object: KubernetesObject): ObservedSecret {
 
 /** What decides about ownership. */
 function toOwner({ apiVersion, kind, name, uid, controller }: OwnerReference): OwnerReference {
-  return { apiVersion: sharedText(String(apiVersion)), kind: sharedText(String(kind)), name, uid, controller };
+  const [sharedVersion, sharedKind, sharedName] = [apiVersion, kind, name].map((text) => sharedText(String(text)));
+  return { apiVersion: sharedVersion, kind: sharedKind, name: sharedName, uid, controller };
 }
 
 /** Whose the Secret is, from a living request's point of view. */
