@@ -64,11 +64,22 @@ export function issuanceContextIn(error: unknown): IssuanceFailureContext | unde
   return detailsIn(error, 1).find((context) => typeof context === 'object' && context !== null);
 }
 
-/** What an activity of several steps says of the one that it did not finish; undefined for any other error. */
+/**
+ * What an activity of several steps says of the one that it did not finish; undefined for any other error. A time-out has
+ * the failure of an earlier attempt as its cause: what that had published still is, but the last one may have finalized.
+ */
 export function unfinishedStepIn(error: unknown): UnfinishedStep | undefined {
   const cancelled = causesOf(error).find((cause) => cause instanceof CancelledFailure);
   const details: unknown = cancelled === undefined ? detailsIn(error, 1).at(0) : cancelled.details[0];
-  return typeof details === 'object' && details !== null ? details : undefined;
+  const unfinished: UnfinishedStep | undefined = typeof details === 'object' && details !== null ? details : undefined;
+  if (timeoutIn(error) === undefined) return unfinished;
+  const isPublished = unfinished?.published === true || isAtStep(lastHeartbeatDetailsIn(error), 'verifyPropagation');
+  return isPublished ? { published: true } : undefined;
+}
+
+function isAtStep(heartbeatDetails: unknown, step: string): boolean {
+  if (typeof heartbeatDetails !== 'object' || heartbeatDetails === null) return false;
+  return 'step' in heartbeatDetails && heartbeatDetails.step === step;
 }
 
 /** The heartbeat details of an activity's last attempt, when it timed out. */

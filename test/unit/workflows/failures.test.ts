@@ -1,6 +1,13 @@
-import { ActivityFailure, ApplicationFailure, RetryState, TimeoutFailure, TimeoutType } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  RetryState,
+  TimeoutFailure,
+  TimeoutType,
+} from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import { failureIn, lastHeartbeatDetailsIn } from '../../../workflows/failures.ts';
+import { failureIn, lastHeartbeatDetailsIn, unfinishedStepIn } from '../../../workflows/failures.ts';
 
 const failed = (cause: Error): ActivityFailure =>
   new ActivityFailure('placeOrder failed', 'placeOrder', '5', RetryState.MAXIMUM_ATTEMPTS_REACHED, 'worker-1', cause);
@@ -29,5 +36,32 @@ describe('an activity that no worker has ended', () => {
   ])('has a code of its own and is tried again soon: %s', (type, message) => {
     const failure = failureIn(failed(new TimeoutFailure('activity timeout', undefined, type)));
     expect(failure).toMatchObject({ code: 'worker/lost', retry: 'transient', message });
+  });
+});
+
+describe('what an activity of several steps left unfinished', () => {
+  const { SCHEDULE_TO_CLOSE } = TimeoutType;
+  const failure = (unfinished: object) =>
+    ApplicationFailure.create({ type: 'acme/pending', details: [{ code: 'acme/pending', message: '' }, unfinished] });
+  /** Of the last attempt, which Temporal links to the failure of the one before. */
+  const timedOut = (heartbeat: unknown, before?: Error) =>
+    failed(Object.assign(new TimeoutFailure('activity timeout', heartbeat, SCHEDULE_TO_CLOSE), { cause: before }));
+
+  test('is what its failure or its cancellation says', () => {
+    expect(unfinishedStepIn(failed(failure({ notFinalized: true })))).toEqual({ notFinalized: true });
+    expect(unfinishedStepIn(failed(new CancelledFailure('cancelled', [{ published: true }])))).toEqual({
+      published: true,
+    });
+    expect(unfinishedStepIn(failed(new CancelledFailure('cancelled', ['ACTIVITY_ID_NOT_STARTED'])))).toBeUndefined();
+  });
+
+  test('of a time-out: an attempt before had not finalized, but the last one may have', () => {
+    expect(unfinishedStepIn(timedOut(undefined, failure({ notFinalized: true })))).toBeUndefined();
+  });
+
+  test('of a time-out: what an attempt had published still is, whether it failed or heartbeated', () => {
+    expect(unfinishedStepIn(timedOut(undefined, failure({ published: true })))).toEqual({ published: true });
+    expect(unfinishedStepIn(timedOut({ step: 'verifyPropagation' }))).toEqual({ published: true });
+    expect(unfinishedStepIn(timedOut({ step: 'finalizeOrder' }))).toBeUndefined();
   });
 });
