@@ -1,0 +1,100 @@
+/** The activity that publishes and verifies: the next attempt resumes, and a failure says what was published. */
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { beforeEach, expect, test } from 'vitest';
+import type { DnsAttempt } from '../../../activities/dns.ts';
+import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
+import type { PublishAndVerifyInput, VerifyPropagationInput } from '../../../src/contract/activities.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
+import { zoneTarget } from '../../support/dns/route53-proxy.ts';
+import { type Attempt, runActivity } from '../../support/temporal/run-activity.ts';
+
+const INPUT: PublishAndVerifyInput = {
+  cluster: ANY_BUNDLE.cluster,
+  zone: zoneTarget(),
+  records: [{ name: '_acme-challenge.example.com', value: 'proof', seal: 'seal of the record' }],
+  ownershipOf: ['example.com'],
+};
+const PUBLISHED = { zoneId: 'Z1', nameServers: ['ns1.example.net'], seal: 'seal of the servers' };
+const NOT_VISIBLE = new CertmanError({ code: 'dns/notVisible', message: 'Not yet.', notBefore: new Date() });
+
+let publications: DnsAttempt[];
+let verifications: { readonly attempt: number; readonly input: VerifyPropagationInput }[];
+let publish: (attempt: DnsAttempt) => Promise<typeof PUBLISHED>;
+let verify: (signal: AbortSignal) => Promise<{ readonly seenBy: readonly string[] }>;
+beforeEach(() => {
+  publications = [];
+  verifications = [];
+  publish = () => Promise.resolve(PUBLISHED);
+  verify = () => Promise.resolve({ seenBy: ['resolver'] });
+});
+
+/** One attempt, of a new worker. */
+async function attempted(attempt: Attempt = {}) {
+  const activities = createOrderActivities({
+    acme: {} as OrderActivityDeps['acme'],
+    dns: {
+      publishTxtRecords: (now) => {
+        publications.push(now);
+        return publish(now);
+      },
+      withdrawTxtRecords: () => Promise.reject(new Error('not a step of this activity')),
+    },
+    verifyPropagation: ({ attempt: number, signal }, input) => {
+      verifications.push({ attempt: number, input });
+      return verify(signal);
+    },
+  });
+  let heartbeatDetails: unknown;
+  const onHeartbeat = (details: unknown): void => void (heartbeatDetails = details);
+  try {
+    const result = await runActivity((input: PublishAndVerifyInput) => activities.publishAndVerify(input), INPUT, {
+      ...attempt,
+      onHeartbeat,
+    });
+    return { result, heartbeatDetails };
+  } catch (error) {
+    if (error instanceof CancelledFailure) return { code: 'cancelled', unfinished: error.details[0], heartbeatDetails };
+    if (!(error instanceof ApplicationFailure)) throw error;
+    return { code: error.type, unfinished: error.details?.[1], heartbeatDetails };
+  }
+}
+
+test('what is published is verified', async () => {
+  expect(await attempted()).toMatchObject({ result: { seenBy: ['resolver'] } });
+  const { cluster, zone, records, ownershipOf } = INPUT;
+  const { nameServers, seal } = PUBLISHED;
+  const input = { cluster, zoneName: zone.zoneName, records, ownershipOf, nameServers, seal };
+  expect(verifications).toEqual([{ attempt: 1, input }]);
+});
+
+test('records that are not visible yet are not published again, and their check is paced from its own beginning', async () => {
+  verify = () => Promise.reject(NOT_VISIBLE);
+  const second = await attempted({ attempt: 2 });
+  expect(second).toMatchObject({ code: 'dns/notVisible', unfinished: { published: true } });
+  await attempted({ attempt: 3, heartbeatDetails: second.heartbeatDetails });
+  expect(publications).toHaveLength(1);
+  expect(verifications.map(({ attempt }) => attempt)).toEqual([1, 2]);
+  expect(verifications[1]?.input).toEqual(verifications[0]?.input);
+});
+
+test('a change that is not live yet is awaited by the next attempt, and nothing is said to be published', async () => {
+  const change = { ...PUBLISHED, change: 'C1' };
+  publish = ({ record }) => {
+    record(change);
+    return Promise.reject(new CertmanError({ code: 'dns/pending', message: 'Not yet.' }));
+  };
+  const first = await attempted();
+  expect(first).toEqual({ code: 'dns/pending', unfinished: undefined, heartbeatDetails: change });
+  publish = () => Promise.resolve(PUBLISHED);
+  await attempted({ attempt: 2, heartbeatDetails: first.heartbeatDetails });
+  expect(publications[1]?.recorded).toEqual(change);
+  expect(verifications).toHaveLength(1);
+});
+
+test('a cancellation says that the records are published', async () => {
+  verify = (signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  const cancelled = await attempted({ cancelAfterMs: 50 });
+  expect(cancelled).toMatchObject({ code: 'cancelled', unfinished: { published: true } });
+});
