@@ -43,6 +43,8 @@ const orderProgressSchema = z.object({
   recorded: z.unknown(),
   certificateUrl: z.string().max(2_048).optional(),
   withdrawn: z.boolean(),
+  /** Attempt that ended by itself before it finalized, as did all before. Of one whose worker died, none is recorded. */
+  notFinalizedUntil: z.int().min(1).optional(),
 });
 
 type OrderProgress = z.infer<typeof orderProgressSchema>;
@@ -92,6 +94,8 @@ class OrderCompletion {
   readonly #dns: DnsSteps;
   readonly #input: CompleteOrderInput;
   readonly #attempt: AttemptContext;
+  /** Whether the attempts before have certainly not finalized. */
+  readonly #noneFinalized: boolean;
   #progress: OrderProgress;
 
   constructor({ acme, dns }: OrderActivityDeps, input: CompleteOrderInput) {
@@ -106,6 +110,7 @@ class OrderCompletion {
       recorded: undefined,
       withdrawn: false,
     };
+    this.#noneFinalized = this.#attempt.attempt === (this.#progress.notFinalizedUntil ?? 0) + 1;
     this.#heartbeatFromNow();
   }
 
@@ -114,8 +119,10 @@ class OrderCompletion {
     try {
       return await this.#acme.ca.withClient((ca) => this.#complete(ca), this.#attempt.signal);
     } catch (error) {
+      const isNotFinalized = this.#isNotFinalized(error);
+      if (isNotFinalized) this.#advance({ notFinalizedUntil: this.#attempt.attempt });
       heartbeat(this.#progress);
-      if (!this.#isNotFinalized(error)) throw error;
+      if (!isNotFinalized) throw error;
       throw new ErrorWithDetails(error, { notFinalized: true } satisfies UnfinishedStep);
     }
   }
@@ -181,6 +188,6 @@ class OrderCompletion {
   /** An attempt before, of a worker that died, may have come further than it recorded. */
   #isNotFinalized(error: unknown): boolean {
     if (this.#progress.step !== 'answerChallenges') return false;
-    return this.#attempt.attempt === 1 || NOT_FINALIZED_CODES.some((code) => isFailure(error, code));
+    return this.#noneFinalized || NOT_FINALIZED_CODES.some((code) => isFailure(error, code));
   }
 }
