@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { AcmeClient } from '../src/acme/client.ts';
@@ -48,6 +49,12 @@ const orderProgressSchema = z.object({
 });
 
 type OrderProgress = z.infer<typeof orderProgressSchema>;
+
+/**
+ * How long a withdrawal is waited for once all else is done: it takes seconds, unless the DNS service is slow. With it, the
+ * attempt would time out, and an order whose certificate is in its Secret would fail.
+ */
+const MAX_WITHDRAWAL_WAIT_MS = 10_000;
 
 /** After these, the order is known to be unfinished or invalid: nothing was issued. */
 const NOT_FINALIZED_CODES: readonly FailureCode[] = [
@@ -134,28 +141,33 @@ class OrderCompletion {
       this.#enter('finalizeOrder');
     }
     // It need not delay the certificate.
-    const withdrawal = this.#withdraw();
+    const abandoned = new AbortController();
+    const withdrawal = this.#withdraw(AbortSignal.any([this.#attempt.signal, abandoned.signal]));
+    let completed: Omit<CompletedOrder, 'withdrawn'>;
     try {
       if (this.#progress.certificateUrl === undefined) {
         const { certificateUrl } = await finalizeOrder(this.#inStep(ca), input);
         this.#enter('installCertificate', certificateUrl);
       }
       const { certificateUrl = '' } = this.#progress;
-      const installed = await installCertificate(this.#inStep(ca), { ...input, certificateUrl });
-      await withdrawal;
-      return { certificateUrl, installed, withdrawn: this.#progress.withdrawn };
+      completed = {
+        certificateUrl,
+        installed: await installCertificate(this.#inStep(ca), { ...input, certificateUrl }),
+      };
     } finally {
-      await withdrawal;
+      await Promise.race([withdrawal, sleep(MAX_WITHDRAWAL_WAIT_MS, undefined, abandoned)]);
+      abandoned.abort();
     }
+    return { ...completed, withdrawn: this.#progress.withdrawn };
   }
 
   /** Never throws: the workflow withdraws what this does not, in an activity of its own. */
-  async #withdraw(): Promise<void> {
+  async #withdraw(signal: AbortSignal): Promise<void> {
     if (this.#progress.withdrawn) return;
     const { challenges, otherRecords, cluster, zone } = this.#input;
     const records = uniqueRecords([...challenges.map(({ record }) => record), ...otherRecords]);
     try {
-      if (records.length > 0) await this.#dns.withdrawTxtRecords(this.#attempt, { cluster, zone, records });
+      if (records.length > 0) await this.#dns.withdrawTxtRecords({ signal }, { cluster, zone, records });
       this.#advance({ withdrawn: true });
     } catch (error) {
       Context.current().log.debug('TXT records are not withdrawn yet', { error });

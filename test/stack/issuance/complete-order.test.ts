@@ -191,4 +191,15 @@ describe('completing an order', () => {
     expect(isWithdrawn).toBe(false);
     expect(await issuance().tlsSecret()).toMatchObject({ certificate: { fingerprint: installed.fingerprint } });
   });
+
+  it('does not wait long for a withdrawal that hangs, and leaves it to the workflow', async () => {
+    let signal: AbortSignal | undefined;
+    withdrawal = (attempt) => {
+      ({ signal } = attempt);
+      return new Promise(() => undefined);
+    };
+    const { withdrawn: isWithdrawn } = await runActivity(completing(), await placed());
+    expect(isWithdrawn).toBe(false);
+    expect(signal?.aborted).toBe(true);
+  });
 });
