@@ -8,6 +8,7 @@ import { SECRETS } from '../kubernetes/objects/resources.ts';
 import type { CacheFreshness } from './cache-freshness.ts';
 import { keyOf, nameOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
+import { inSlices } from './in-slices.ts';
 
 /** Longer than a workflow needs from one write to the next, so that work in progress is no drift. */
 const RECHECK_DELAY_MS = 5_000;
@@ -47,7 +48,7 @@ export class OwnedObjectsResync {
       cached: () => cache.secrets,
       list: () => this.#listSecrets(),
     });
-    const drifted = this.#findDrifted({ requests: byKey(requests), secrets }, caHost);
+    const drifted = await this.#findDrifted({ requests: await byKey(requests), secrets }, caHost);
     const isSignalled = ({ id, drift }: DriftedCertificate): boolean => this.#signalled.get(id) === drift.key;
     const suspects = drifted.filter((one) => !isSignalled(one));
     this.#signalled = keysById(drifted.filter(isSignalled));
@@ -55,7 +56,9 @@ export class OwnedObjectsResync {
     await pause(Math.min(RECHECK_DELAY_MS, settings.resyncIntervalMs), signal);
     const suspectKeys = keysById(suspects);
     const relisted = await this.#relist(new Set(suspects.map(({ cluster }) => cluster.namespace)));
-    const lasting = this.#findDrifted(relisted, caHost).filter(({ id, drift }) => suspectKeys.get(id) === drift.key);
+    const lasting = (await this.#findDrifted(relisted, caHost)).filter(
+      ({ id, drift }) => suspectKeys.get(id) === drift.key,
+    );
     const confirmed = await this.#withoutWaiting(lasting, relisted);
     await Promise.all(confirmed.map((one) => this.#signal(one)));
     return confirmed.length;
@@ -79,8 +82,19 @@ export class OwnedObjectsResync {
     return drifted.filter(({ cluster }) => hasRequest(cluster) || !waiting.has(cluster.uid));
   }
 
-  #findDrifted({ requests, secrets }: ListedObjects, caHost: string | undefined): readonly DriftedCertificate[] {
+  async #findDrifted(listed: ListedObjects, caHost: string | undefined): Promise<readonly DriftedCertificate[]> {
     const drifted: DriftedCertificate[] = [];
+    for await (const slice of inSlices(this.#compareEach(listed, caHost))) {
+      for (const one of slice) if (one !== undefined) drifted.push(one);
+    }
+    return drifted;
+  }
+
+  /** Undefined for each certificate without drift. */
+  *#compareEach(
+    { requests, secrets }: ListedObjects,
+    caHost: string | undefined,
+  ): Generator<DriftedCertificate | undefined> {
     for (const [cluster, certificate] of this.#servedCertificates()) {
       const { kind, namespace, uid } = cluster;
       const drift = driftOf({
@@ -91,13 +105,13 @@ export class OwnedObjectsResync {
         secret: secrets.get(keyOf({ namespace, name: certificate.secretName })),
         caHost,
       });
-      if (drift !== undefined) drifted.push({ id: `${kind ?? ''} ${uid} ${certificate.requestName}`, cluster, drift });
+      yield drift && { id: `${kind ?? ''} ${uid} ${certificate.requestName}`, cluster, drift };
     }
-    return drifted;
   }
 
+  /** Of the clusters that there are at the first step. */
   *#servedCertificates(): Generator<readonly [CachedCluster, CachedCertificate]> {
-    for (const cluster of this.#context.cache.allClusters()) {
+    for (const cluster of Array.from(this.#context.cache.allClusters())) {
       if (cluster.gate !== 'serve') continue;
       for (const certificate of cluster.certificates) yield [cluster, certificate];
     }
@@ -135,12 +149,18 @@ export class OwnedObjectsResync {
       requests.push(...(await listCertificateRequests(this.#context.kubernetes, namespace)));
       for (const [key, secret] of await this.#listSecrets(namespace)) secrets.set(key, secret);
     }
-    return { requests: byKey(requests), secrets };
+    return { requests: await byKey(requests), secrets };
   }
 }
 
-function byKey(requests: readonly ObservedRequest[]): ReadonlyMap<string, ObservedRequest> {
-  return new Map(requests.map((request) => [keyOf(request), request]));
+async function byKey(requests: readonly ObservedRequest[]): Promise<ReadonlyMap<string, ObservedRequest>> {
+  const found = new Map<string, ObservedRequest>();
+  for await (const slice of inSlices(withKeys(requests))) for (const [key, request] of slice) found.set(key, request);
+  return found;
+}
+
+function* withKeys(requests: readonly ObservedRequest[]): Generator<readonly [string, ObservedRequest]> {
+  for (const request of requests) yield [keyOf(request), request];
 }
 
 /** Of each drift, by certificate. */
