@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import type { AcmeClient } from '../src/acme/client.ts';
@@ -155,7 +154,10 @@ class OrderCompletion {
         installed: await installCertificate(this.#inStep(ca), { ...input, certificateUrl }),
       };
     } finally {
-      await Promise.race([withdrawal, sleep(MAX_WITHDRAWAL_WAIT_MS, undefined, abandoned)]);
+      const longEnough = Promise.withResolvers<void>();
+      const timer = setTimeout(longEnough.resolve, MAX_WITHDRAWAL_WAIT_MS);
+      await Promise.race([withdrawal, longEnough.promise]);
+      clearTimeout(timer);
       abandoned.abort();
     }
     return { ...completed, withdrawn: this.#progress.withdrawn };

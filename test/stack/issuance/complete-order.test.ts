@@ -169,15 +169,6 @@ describe('completing an order', () => {
     expect(later).toMatchObject({ code: 'acme/serverError', unfinished: undefined });
   });
 
-  it('says so of a later attempt, too, when all before it ended by themselves', async () => {
-    const input = await placed();
-    const { heartbeatDetails } = await interrupted(input, 'challenge', SERVER_ERROR);
-    const second = await interrupted(input, 'authorization', SERVER_ERROR, { attempt: 2, heartbeatDetails });
-    expect(second.unfinished).toEqual({ notFinalized: true });
-    const afterKill = { attempt: 4, heartbeatDetails: second.heartbeatDetails };
-    expect((await interrupted(input, 'authorization', SERVER_ERROR, afterKill)).unfinished).toBeUndefined();
-  });
-
   it('says so of a cancellation, too', async () => {
     const first = await interrupted(await placed(), 'challenge', { kind: 'hang' }, { cancelAfterMs: 200 });
     expect(first).toMatchObject({ code: 'cancelled', unfinished: { notFinalized: true } });
@@ -190,16 +181,5 @@ describe('completing an order', () => {
     const { installed, withdrawn: isWithdrawn } = await runActivity(completing(), await placed());
     expect(isWithdrawn).toBe(false);
     expect(await issuance().tlsSecret()).toMatchObject({ certificate: { fingerprint: installed.fingerprint } });
-  });
-
-  it('does not wait long for a withdrawal that hangs, and leaves it to the workflow', async () => {
-    let signal: AbortSignal | undefined;
-    withdrawal = (attempt) => {
-      ({ signal } = attempt);
-      return new Promise(() => undefined);
-    };
-    const { withdrawn: isWithdrawn } = await runActivity(completing(), await placed());
-    expect(isWithdrawn).toBe(false);
-    expect(signal?.aborted).toBe(true);
   });
 });
