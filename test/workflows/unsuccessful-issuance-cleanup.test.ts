@@ -79,6 +79,19 @@ test('an order that failed after the CA was asked is forgotten once its certific
   });
 });
 
+test('an order whose names the CA could not validate leaves no records, and no certificate that may exist', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView();
+    harness.doubles.override('answerChallenges', () =>
+      Promise.reject(activityFailure('acme/challengeFailed', 'the CA saw no record')),
+    );
+    await harness.start(view);
+    await waitForState(harness, view, 'Failing');
+    expect(harness.doubles.published.size).toBe(0);
+    expect((await harness.status(view)).bundles['primary']).not.toHaveProperty('unclaimedOrders');
+  });
+});
+
 test('records that a cancelled order could not withdraw are withdrawn before the finalizer is removed', async () => {
   await withHarness(async (harness) => {
     const view = clusterView();
