@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { KeyType } from './acme-client-baseline.ts';
+import { benchBurst } from './burst.ts';
 import { benchCost, type CostBenchOptions } from './cost.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
@@ -85,6 +86,29 @@ program
   .action(async ({ state, ...options }: Omit<CostBenchOptions, 'stateDir'> & { readonly state: string }) => {
     process.stdout.write(`${JSON.stringify(await benchCost({ ...options, stateDir: resolve(state) }))}\n`);
   });
+
+program
+  .command('burst')
+  .description('N clusters of three names installed at once, after a few: the rate must not fall with the number')
+  .option('--clusters <n>', 'number of clusters', count, 2_000)
+  .option('--few <n>', 'number of clusters of the burst that it is compared with', count, 200)
+  .addOption(new Option('--key-type <type>', 'of the certificates').choices(['p-256', 'rsa-2048']).default('rsa-2048'))
+  .option('--cached-workflows <n>', 'that the worker keeps in memory; default: its own', count)
+  .option('--state <folder>', 'folder for logs', '.certman/bench/burst')
+  .action(
+    async ({
+      state,
+      ...options
+    }: {
+      readonly clusters: number;
+      readonly few: number;
+      readonly keyType: KeyType;
+      readonly cachedWorkflows?: number;
+      readonly state: string;
+    }) => {
+      process.stdout.write(`${JSON.stringify(await benchBurst({ ...options, stateDir: resolve(state) }))}\n`);
+    },
+  );
 
 program
   .command('requests')

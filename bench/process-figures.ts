@@ -1,5 +1,5 @@
 /** Memory and CPU time of another process, by proc(5). */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 /** Of the kernel's clock in `/proc/<pid>/stat`: USER_HZ, which is 100 on every Linux that Node.js runs on. */
 const TICKS_PER_SECOND = 100;
@@ -36,4 +36,24 @@ export async function processTreeCpuSeconds(pid: number): Promise<number> {
   // A child that ends in between is counted by its parent the next time.
   const times = await Promise.all(children.map((child) => processTreeCpuSeconds(Number(child)).catch(() => 0)));
   return times.reduce((sum, seconds) => sum + seconds, own);
+}
+
+/** CPU time so far of all processes that this one has started, itself not, in seconds by name of the program. */
+export async function childrenCpuSeconds(): Promise<Readonly<Record<string, number>>> {
+  const processes = new Map<number, { readonly parent: number; readonly name: string }>();
+  for (const entry of await readdir('/proc')) {
+    const stat = /^\d+$/.test(entry) ? await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '') : '';
+    const fields = /^\d+ \((.*)\) \S+ (\d+) /s.exec(stat);
+    if (fields !== null) processes.set(Number(entry), { name: fields[1] ?? '', parent: Number(fields[2]) });
+  }
+  const isOwn = (pid: number): boolean => {
+    const parent = processes.get(pid)?.parent;
+    return parent !== undefined && (parent === process.pid || isOwn(parent));
+  };
+  const seconds: Record<string, number> = {};
+  for (const [pid, { name }] of processes) {
+    if (!isOwn(pid)) continue;
+    seconds[name] = (seconds[name] ?? 0) + (await processCpuSeconds(pid).catch(() => 0));
+  }
+  return seconds;
 }

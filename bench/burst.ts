@@ -1,0 +1,197 @@
+/** Many clusters installed at once, beside a few: the rate must not fall with the number, and who comes first is served first. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { prepareManagementCluster } from '../local/stack/management-cluster/management-cluster.ts';
+import {
+  installSampleClusters,
+  prepareSampleClusters,
+  type SampleCluster,
+} from '../local/stack/management-cluster/sample-cluster.ts';
+import { type RunningStack, startStack } from '../local/stack/stack.ts';
+import { startWorker, type WorkerProcess } from '../local/stack/worker-process.ts';
+import { taskQueueOf } from '../src/contract/ids.ts';
+import { scrape } from '../test/support/e2e/prometheus.ts';
+import type { KeyType } from './acme-client-baseline.ts';
+import { childrenCpuSeconds, processMemory } from './process-figures.ts';
+import { ReadyWatch } from './ready-watch.ts';
+import { quantile, round } from './statistics.ts';
+
+/** Options of {@link benchBurst}. */
+export interface BurstBenchOptions {
+  /** Of the large burst. */
+  readonly clusters: number;
+  /** Of the small one before it. */
+  readonly few: number;
+  readonly keyType: KeyType;
+  /** Workflows that the worker keeps in memory; absent: its default. */
+  readonly cachedWorkflows?: number;
+  readonly stateDir: string;
+}
+
+/** Figures of one burst. */
+export interface BurstFigures {
+  readonly clusters: number;
+  readonly certificatesPerMinute: number;
+  /** Seconds from installed to Ready. */
+  readonly p50: number;
+  readonly p95: number;
+  /** Over those of first come, first served at this rate: half and 95 % of the whole time. Breadth first has 2 for p50. */
+  readonly p50OverIdeal: number;
+  readonly p95OverIdeal: number;
+  /** Most activities that the worker ran at one time, the controller among them. */
+  readonly activitiesUnderWay: number;
+  /** Workflows that were dropped from the worker's memory, and those that had to be replayed, for each certificate. */
+  readonly evictionsPerCertificate: number;
+  readonly replaysPerCertificate: number;
+  /** CPU time for each certificate by program, milliseconds; `MainThread` is the worker. */
+  readonly cpuMsPerCertificate: Readonly<Record<string, number>>;
+}
+
+/** Last line of the bench, as JSON: the figures of the large burst. */
+export interface BurstBenchResult extends BurstFigures {
+  readonly few: BurstFigures;
+  /** certificatesPerMinute of the large burst / of the small one. */
+  readonly ratio: number;
+  /** Highest resident memory of the worker, MiB. */
+  readonly workerPeakMb: number;
+}
+
+const ZONE = 'bench.example.com';
+const MANAGEMENT_CLUSTER = 'hive';
+const SAMPLE_MS = 500;
+/** For what still runs of a burst when its last certificate is Ready. */
+const SETTLE_MS = 3_000;
+
+/** Measures the small and then the large burst on one worker. @throws when a cluster is not Ready within ten minutes. */
+export async function benchBurst(options: BurstBenchOptions): Promise<BurstBenchResult> {
+  const { cachedWorkflows, stateDir, keyType } = options;
+  progress('starting the local parts');
+  const stack = await startStack({ stateDir });
+  try {
+    const { zoneId } = await stack.createZone(ZONE);
+    const managementCluster = await prepareManagementCluster(stack);
+    const worker = await startWorker({
+      stack,
+      managementCluster,
+      environment: {
+        CERTMAN_KEY_TYPE: keyType,
+        CERTMAN_EXTRA_RECORD: 'rh-api',
+        CERTMAN_ROUTE53_REQUESTS_PER_SECOND: '50',
+        CERTMAN_MAX_CACHED_WORKFLOWS: cachedWorkflows?.toString(),
+      },
+    });
+    const watch = await ReadyWatch.open(stack);
+    try {
+      const prepare = (count: number, prefix: string) =>
+        prepareSampleClusters(stack, { count, zone: ZONE, zoneId, prefix });
+      progress('preparing the clusters');
+      const [first, few, many] = [
+        await prepare(10, 'first'),
+        await prepare(options.few, 'few'),
+        await prepare(options.clusters, 'many'),
+      ];
+      await burst(stack, worker, watch, first);
+      const small = await burst(stack, worker, watch, few);
+      const large = await burst(stack, worker, watch, many);
+      const result = {
+        ...large,
+        few: small,
+        ratio: round(large.certificatesPerMinute / small.certificatesPerMinute, 2),
+        workerPeakMb: (await processMemory(worker.pid)).peakMb,
+      };
+      process.stdout.write(`\n${table(result)}\n\n`);
+      return result;
+    } finally {
+      await watch.close();
+      await worker.stop();
+    }
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function burst(
+  stack: RunningStack,
+  worker: WorkerProcess,
+  watch: ReadyWatch,
+  clusters: readonly SampleCluster[],
+): Promise<BurstFigures> {
+  progress(`${clusters.length} at once`);
+  const [cpuBefore, cacheBefore] = [await childrenCpuSeconds(), await cacheFigures(worker)];
+  const sampling = new AbortController();
+  const most = mostActivities(worker, sampling.signal);
+  const begin = performance.now();
+  const [, ready] = await Promise.all([
+    installSampleClusters(stack, clusters),
+    Promise.all(clusters.map((cluster) => watch.ready(cluster))),
+  ]);
+  const seconds = ready.map((at) => (at - begin) / 1000);
+  const total = Math.max(...seconds);
+  await sleep(SETTLE_MS);
+  sampling.abort();
+  const [cpu, cache] = [await childrenCpuSeconds(), await cacheFigures(worker)];
+  const count = clusters.length;
+  const [p50, p95] = [quantile(seconds, 0.5), quantile(seconds, 0.95)];
+  const cpuMs = Object.entries(cpu)
+    .map(([program, used]) => [program, Math.round(((used - (cpuBefore[program] ?? 0)) * 1000) / count)] as const)
+    .filter(([, used]) => used > 0);
+  return {
+    clusters: count,
+    certificatesPerMinute: round((count / total) * 60, 0),
+    p50: round(p50, 1),
+    p95: round(p95, 1),
+    p50OverIdeal: round(p50 / (total * 0.5), 2),
+    p95OverIdeal: round(p95 / (total * 0.95), 2),
+    activitiesUnderWay: await most,
+    evictionsPerCertificate: round((cache.evictions - cacheBefore.evictions) / count, 2),
+    replaysPerCertificate: round((cache.misses - cacheBefore.misses) / count, 2),
+    cpuMsPerCertificate: Object.fromEntries(cpuMs),
+  };
+}
+
+async function cacheFigures({ sdkMetricsUrl }: WorkerProcess) {
+  const metrics = await scrape(sdkMetricsUrl);
+  const counter = (name: string): number => metrics.value(name) ?? metrics.value(`${name}_total`) ?? 0;
+  return {
+    evictions: counter('temporal_sticky_cache_total_forced_eviction'),
+    misses: counter('temporal_sticky_cache_miss'),
+  };
+}
+
+/** Samples the slots in use until the signal. */
+async function mostActivities({ sdkMetricsUrl }: WorkerProcess, signal: AbortSignal): Promise<number> {
+  const labels = { task_queue: taskQueueOf(MANAGEMENT_CLUSTER), worker_type: 'ActivityWorker' };
+  let most = 0;
+  while (!signal.aborted) {
+    const metrics = await scrape(sdkMetricsUrl);
+    most = Math.max(most, metrics.value('temporal_worker_task_slots_used', labels) ?? 0);
+    await sleep(SAMPLE_MS, undefined, { signal }).catch(() => undefined);
+  }
+  return most;
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function table({ few, ratio, workerPeakMb, ...many }: BurstBenchResult): string {
+  const header = ['clusters', 'per minute', 'p50 s', '/ ideal', 'p95 s', '/ ideal', 'under way', 'evicted', 'replayed'];
+  const rows = [few, many].map((one) => [
+    one.clusters,
+    one.certificatesPerMinute,
+    one.p50,
+    one.p50OverIdeal,
+    one.p95,
+    one.p95OverIdeal,
+    one.activitiesUnderWay,
+    one.evictionsPerCertificate,
+    one.replaysPerCertificate,
+  ]);
+  const lines = [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  const cpu = [few, many].map(
+    ({ clusters, cpuMsPerCertificate }) =>
+      `CPU ms per certificate, of ${clusters}: ${Object.entries(cpuMsPerCertificate)
+        .map(([program, used]) => `${program} ${used}`)
+        .join(', ')}`,
+  );
+  return [...lines, '', ...cpu, `rate of many / of few: ${ratio}; worker at most ${workerPeakMb} MiB`].join('\n');
+}
