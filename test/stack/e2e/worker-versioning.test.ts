@@ -90,9 +90,10 @@ test('a fleet in every state continues on the version made current and loses no 
   await deleteSecretAndWait(sleeper);
   for (const cluster of [sleeper, fleet.installing, fleet.publishing, fleet.waiting, fleet.decommissioning]) {
     const history = await historyOf(lab(), cluster);
-    expect([buildIdsIn(history), patchesIn(history)], cluster.name).toEqual([['1', '2'], []]);
+    expect(buildIdsIn(history), cluster.name).toEqual(['1', '2']);
+    expect(patchesIn(history), cluster.name).not.toContain(NEXT_PATCH);
   }
-  expect(patchesIn(await historyOf(lab(), late))).toEqual([NEXT_PATCH]);
+  expect(patchesIn(await historyOf(lab(), late))).toContain(NEXT_PATCH);
   const watch = await lab().client.workflow.getHandle(watchWorkflowId('hive')).query(watchStatus);
   expect(watch.holder?.worker).toBe('two');
   expect((await caLog(lab())).orders).toBe(expectedOrders);
