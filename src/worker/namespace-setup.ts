@@ -72,7 +72,7 @@ export async function waitForSearchAttributes(
 ): Promise<void> {
   const query = SEARCH_ATTRIBUTES.map(({ name }) => `${name} IS NULL`).join(' OR ');
   const deadline = performance.now() + KNOWN_WITHIN_MS;
-  for (;;) {
+  for (let waiting = false; ; waiting = true) {
     signal.throwIfAborted();
     try {
       await connection.workflowService.listWorkflowExecutions({ namespace, query, pageSize: 1 });
@@ -87,6 +87,10 @@ export async function waitForSearchAttributes(
         );
         return;
       }
+    }
+    if (!waiting) {
+      const atMostSeconds = KNOWN_WITHIN_MS / 1000;
+      logger.info({ namespace, atMostSeconds }, 'waiting until Temporal accepts the search attributes');
     }
     await pause(KNOWN_POLL_MS, signal);
   }

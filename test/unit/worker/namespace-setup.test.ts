@@ -1,7 +1,8 @@
 import type { ConnectionLike } from '@temporalio/client';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { SEARCH_ATTRIBUTES } from '../../../src/contract/search-attributes.ts';
+import type { Logger } from '../../../src/observability/logging.ts';
 import { waitForSearchAttributes } from '../../../src/worker/namespace-setup.ts';
 
 const logger = pino({ level: 'silent' });
@@ -22,6 +23,34 @@ test('a worker waits until the frontend accepts every search attribute', async (
   await waitForSearchAttributes(connection, 'certman', logger, signal);
   expect(queries).toHaveLength(3);
   for (const { name } of SEARCH_ATTRIBUTES) expect(queries[0]).toContain(name);
+});
+
+test('a worker that waits for the frontend says so once, and a worker that need not wait says nothing', async () => {
+  const log = { info: vi.fn() };
+  await waitForSearchAttributes(frontend([]).connection, 'certman', log as unknown as Logger, signal);
+  expect(log.info).not.toHaveBeenCalled();
+  await waitForSearchAttributes(frontend([3, 3]).connection, 'certman', log as unknown as Logger, signal);
+  expect(log.info).toHaveBeenCalledExactlyOnceWith(
+    { namespace: 'certman', atMostSeconds: 90 },
+    expect.stringContaining('waiting'),
+  );
+});
+
+test('a worker gives the wait up after a while, and says what follows from that', async () => {
+  const { connection, queries } = frontend(Array.from({ length: 1_000 }, () => 3));
+  const log = { info: vi.fn(), warn: vi.fn() };
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    log.info.mockImplementation(() => vi.advanceTimersByTime(91_000));
+    await waitForSearchAttributes(connection, 'certman', log as unknown as Logger, signal);
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(queries).toHaveLength(2);
+  expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ namespace: 'certman' }),
+    expect.stringContaining('resync'),
+  );
 });
 
 test('a visibility store that is down or forbidden does not hold up the start', async () => {
