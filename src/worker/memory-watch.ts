@@ -6,6 +6,8 @@ const INTERVAL_MS = 15_000;
 const WARNED_ABOVE = 0.85;
 /** Lower than the other, so that memory that goes up and down around one of them is not a warning each time. */
 const FORGOTTEN_BELOW = 0.75;
+/** What a worker takes before its first cluster (docs/performance.md, Memory). */
+const WITHOUT_CLUSTERS_MIB = 190;
 
 /** Options of {@link watchMemory}. */
 export interface MemoryWatchOptions {
@@ -18,8 +20,8 @@ export interface MemoryWatchOptions {
 }
 
 /**
- * Exposes the limit beside `process_resident_memory_bytes`, and warns when the worker comes near it: beyond it, the
- * kernel kills the process without a word.
+ * Exposes the limit beside `process_resident_memory_bytes`, and warns when the worker comes near it, at once where it
+ * does without a cluster: beyond the limit, the kernel ends the process, which logs nothing.
  * @returns a function that ends it.
  */
 export function watchMemory({
@@ -34,6 +36,13 @@ export function watchMemory({
     help: 'Memory that the container of this worker may use. Compare process_resident_memory_bytes with it.',
     registers: [registry],
   }).set(limit);
+  const limitMb = Math.round(limit / MIB);
+  if (WITHOUT_CLUSTERS_MIB * MIB > WARNED_ABOVE * limit) {
+    logger.warn(
+      { limitMb },
+      `the memory limit of ${limitMb} MiB is low: a worker takes some ${WITHOUT_CLUSTERS_MIB} MiB before its first cluster, and beyond the limit the kernel ends it. Raise the memory limit of the Deployment (docs/performance.md)`,
+    );
+  }
   let warned = false;
   const timer = setInterval(() => {
     const used = resident() / limit;
@@ -41,7 +50,7 @@ export function watchMemory({
     if (warned || used < WARNED_ABOVE) return;
     warned = true;
     logger.warn(
-      { residentMb: Math.round((used * limit) / MIB), limitMb: Math.round(limit / MIB) },
+      { residentMb: Math.round((used * limit) / MIB), limitMb },
       `the worker uses ${Math.round(used * 100)} % of its memory limit; beyond it, the kernel ends it. Raise the memory limit of the Deployment (docs/performance.md), or lower CERTMAN_MAX_CACHED_WORKFLOWS`,
     );
   }, INTERVAL_MS);

@@ -50,6 +50,15 @@ describe('the watch of the memory', () => {
     expect(warn).toHaveBeenCalledTimes(2);
   });
 
+  it('warns at once of a limit that a worker without a cluster comes near', () => {
+    watch(256 * MIB);
+    expect(warn).not.toHaveBeenCalled();
+    stop();
+    registry.clear();
+    watch(192 * MIB);
+    expect(warn).toHaveBeenCalledExactlyOnceWith({ limitMb: 192 }, expect.stringContaining('192 MiB'));
+  });
+
   it('does nothing without a limit', async () => {
     watch(undefined);
     pass(1_000_000);
