@@ -67,7 +67,8 @@ function isIntact(tool: Tool, path: string): boolean {
   return tool.recipe.kind !== 'python' || isExecutable(join(dirname(path), 'venv', 'bin', 'python'));
 }
 
-function isExecutable(file: string): boolean {
+/** Whether it is a file that this user may execute. */
+export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
     return statSync(file).isFile();

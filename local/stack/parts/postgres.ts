@@ -7,7 +7,7 @@ import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { onPath } from '../build/locate-executable.ts';
+import { isExecutable, onPath } from '../build/locate-executable.ts';
 import { LocalStackError, messageOf } from '../local-stack-error.ts';
 import { type Part, type PartCommand, type PartContext, startPart } from './part.ts';
 
@@ -26,6 +26,7 @@ const DEBIAN_VERSIONS = '/usr/lib/postgresql';
 /** The user nobody. */
 const UNPRIVILEGED_ID = 65_534;
 const INITDB_TIMEOUT_MS = 120_000;
+const QUERY_TIMEOUT_MS = 60_000;
 
 /** Starts an empty PostgreSQL. Its data outlasts a restart, until {@link Part.remove}. @throws LocalStackError when there is none. */
 export async function startPostgres(context: PartContext): Promise<Postgres> {
@@ -52,8 +53,8 @@ export async function startPostgres(context: PartContext): Promise<Postgres> {
               ],
             }),
           ),
-        isReady: async ({ port }) => {
-          await promisify(execFile)(join(programs, 'pg_isready'), [...connectionFlags(port)]);
+        isReady: async ({ port }, signal) => {
+          await promisify(execFile)(join(programs, 'pg_isready'), [...connectionFlags(port)], { signal });
           return true;
         },
       },
@@ -64,12 +65,8 @@ export async function startPostgres(context: PartContext): Promise<Postgres> {
       user: USER,
       storedBytes: async () => {
         const query = 'SELECT sum(pg_database_size(oid)) FROM pg_database';
-        const { stdout } = await promisify(execFile)(join(programs, 'psql'), [
-          ...connectionFlags(part.ports.port),
-          '--no-psqlrc',
-          '-Atc',
-          query,
-        ]);
+        const args = [...connectionFlags(part.ports.port), '--no-psqlrc', '-Atc', query];
+        const { stdout } = await promisify(execFile)(join(programs, 'psql'), args, { timeout: QUERY_TIMEOUT_MS });
         return Number(stdout);
       },
       remove: () => rm(dataDir, { recursive: true, force: true }),
@@ -84,15 +81,21 @@ function connectionFlags(port: number): readonly string[] {
   return ['-h', '127.0.0.1', '-p', String(port), '-d', 'postgres', '-U', USER];
 }
 
-/** Folder of PostgreSQL's programs: Debian's newest version, else that of the `initdb` on the PATH. */
-async function programsFolder(): Promise<string> {
-  const versions = (await readdir(DEBIAN_VERSIONS).catch(() => [])).map(Number).filter(Number.isInteger);
-  const newest = versions.toSorted((one, other) => other - one)[0];
-  if (newest !== undefined) return join(DEBIAN_VERSIONS, String(newest), 'bin');
+/**
+ * Folder of the programs of a PostgreSQL server: Debian's newest version, else that of the `initdb` on the PATH.
+ * @param debianVersions folder of a folder for each version. One with the client alone does not count.
+ * @throws LocalStackError when there is none.
+ */
+export async function programsFolder(debianVersions = DEBIAN_VERSIONS): Promise<string> {
+  const versions = (await readdir(debianVersions).catch(() => [])).map(Number).filter(Number.isInteger);
+  for (const version of versions.toSorted((one, other) => other - one)) {
+    const folder = join(debianVersions, String(version), 'bin');
+    if (isExecutable(join(folder, 'initdb'))) return folder;
+  }
   const initdb = onPath('initdb');
   if (initdb !== undefined) return dirname(initdb);
   throw new LocalStackError({
-    message: `There is no PostgreSQL on this machine: neither ${DEBIAN_VERSIONS} nor initdb on the PATH.`,
+    message: `There is no PostgreSQL on this machine: no initdb below ${debianVersions} or on the PATH.`,
     remedy: 'Install PostgreSQL 12 or newer (Debian: apt-get install postgresql).',
   });
 }
