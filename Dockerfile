@@ -65,8 +65,8 @@ COPY --from=build /app/lib lib
 USER 1000:1000
 EXPOSE 8080 8081 9464
 # node is process 1: it receives SIGTERM, and exits after the running activities.
-# Little garbage at a time (docs/decisions/worker-memory.md), and three quarters of the container's memory for JavaScript:
-# the rest is the Temporal SDK's native core and buffers.
+# Little garbage at a time (docs/decisions/worker-memory.md), and at most three quarters of the container's memory for
+# a thread's heap: the rest is the Temporal SDK's native core and buffers.
 ENTRYPOINT ["node", "--optimize-for-size", "--heap-growing-percent=30", "--max-semi-space-size=2", \
             "--max-old-space-size-percentage=75", "bin/certman.js"]
 CMD ["worker"]
