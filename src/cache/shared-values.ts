@@ -1,5 +1,7 @@
 /** Beyond so many, all are forgotten: whoever may create objects decides on their texts. */
 const MAX_VALUES = 5_000;
+/** Longer ones are not shared: they would stay in memory when their objects are gone. */
+const MAX_KEY_LENGTH = 256;
 
 /**
  * One value for equal keys: what cached objects have in common is in memory once: a host all of them, the name of their
@@ -8,8 +10,9 @@ const MAX_VALUES = 5_000;
 export class SharedValues<Value> {
   readonly #values = new Map<string, Value>();
 
-  /** The value that was first given for this key. */
+  /** The value that was first given for this key, or the given one for a long key. */
   get(key: string, value: Value): Value {
+    if (key.length > MAX_KEY_LENGTH) return value;
     const known = this.#values.get(key);
     if (known !== undefined) return known;
     if (this.#values.size >= MAX_VALUES) this.#values.clear();
