@@ -109,16 +109,22 @@ export class ControllerCache {
   certificateInUse(request: string, now: number): CertificateInUse | undefined {
     const found = this.requests.find(request);
     if (found === undefined || !hasValidCertificate(found, now)) return undefined;
-    const standalone = this.standalone.get(found);
-    for (const cluster of [
-      ...this.deployments.in(found.namespace),
-      ...(standalone === undefined ? [] : [standalone]),
-    ]) {
+    for (const cluster of this.#clustersThatMayHave(found)) {
       if (!cluster.served || cluster.gate !== 'serve') continue;
       const certificate = cluster.certificates.find(({ requestName }) => requestName === found.name);
       if (certificate !== undefined) return { request: found, cluster, bundleName: certificate.bundleName };
     }
     return undefined;
+  }
+
+  /** The owner first: it is nearly always the one, so that a namespace with many clusters is not searched. */
+  *#clustersThatMayHave(request: ObservedRequest): Generator<CachedCluster> {
+    const { namespace, owner } = request;
+    const owning = owner && this.deployments.get({ namespace, name: owner.name });
+    if (owning !== undefined) yield owning;
+    yield* this.deployments.in(namespace);
+    const standalone = this.standalone.get(request);
+    if (standalone !== undefined) yield standalone;
   }
 
   /**
