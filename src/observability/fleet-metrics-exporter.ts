@@ -75,7 +75,8 @@ interface LastExpiries {
 
 class Exposure {
   readonly #options: FleetMetricsExporterOptions;
-  readonly #fleet: FleetSnapshot;
+  /** Undefined once its controller has ended, whose cache is released with it. */
+  #fleet: FleetSnapshot | undefined;
   readonly #history: IssuanceHistory;
   readonly #ended = new AbortController();
   readonly #removeGauges: () => void;
@@ -106,20 +107,20 @@ class Exposure {
 
   get watches(): readonly WatchState[] {
     const last = this.#lastExpiries?.watch;
-    if (this.#ended.signal.aborted) return last === undefined ? [] : [last];
+    if (this.#fleet === undefined) return last === undefined ? [] : [last];
     return this.#fleet.watches.map((watch) =>
       watch.kind === last?.kind ? { ...watch, syncedUntil: watch.syncedUntil ?? last.syncedUntil } : watch,
     );
   }
 
   get crd(): CrdState | undefined {
-    return this.#ended.signal.aborted ? undefined : this.#fleet.crd;
+    return this.#fleet?.crd;
   }
 
   /** Its controller has ended. */
   endExceptExpiries(): void {
-    if (this.#ended.signal.aborted) return;
-    const certificates = [...(this.#fleet.requests ?? this.#lastExpiries?.certificates ?? [])];
+    if (this.#fleet === undefined) return;
+    const certificates = Array.from(this.#fleet.requests ?? this.#lastExpiries?.certificates ?? [], expiryOf);
     const watch = this.watches.find(({ kind }) => kind === CERTIFICATE_REQUESTS.plural);
     this.#stopCounting();
     if (watch === undefined || certificates.length === 0) return this.end();
@@ -137,6 +138,7 @@ class Exposure {
   #stopCounting(): void {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
+    this.#fleet = undefined;
     clearTimeout(this.#timer);
     this.#options.exposition.registry.removeSingleMetric(ISSUE_DURATION.name);
   }
@@ -148,7 +150,7 @@ class Exposure {
 
   async #view(): Promise<FleetView> {
     const { watches } = this;
-    if (this.#ended.signal.aborted) return { watches, certificates: this.#lastExpiries?.certificates };
+    if (this.#fleet === undefined) return { watches, certificates: this.#lastExpiries?.certificates };
     const { clusters, standalone, requests, ari } = this.#fleet;
     const view = {
       watches,
@@ -190,6 +192,11 @@ class Exposure {
     }
     this.countWithin(COUNT_INTERVAL_MS);
   }
+}
+
+/** What the series of an expiry are computed from, without the rest of a cached request. */
+function expiryOf({ namespace, name, dnsNames, renewBeforeDays, notBefore, notAfter }: RequestSeries): RequestSeries {
+  return { namespace, name, dnsNames: dnsNames.slice(0, 1), renewBeforeDays, notBefore, notAfter };
 }
 
 async function collect<Item>(items: Iterable<Item>): Promise<readonly Item[]> {

@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type {
   AriCoverage,
@@ -59,6 +62,13 @@ function setUp() {
   };
   const read = async (): Promise<string> => await exposition.metrics();
   return { fleet, metrics, issue, read, errors, state };
+}
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  // A reference that was read or made in this turn is kept until its end.
+  await nextTurn();
+  (runInNewContext('gc') as () => void)();
 }
 
 beforeEach(() => {
@@ -219,6 +229,22 @@ describe('while a kind is not synced', () => {
     expect(EXPIRY.test(await read())).toBe(true);
     metrics.expose({ ...fleet, requests: [], watches: [watch(true, Date.now())] });
     expect(EXPIRY.test(await read())).toBe(false);
+  });
+
+  it('releases the cache of a controller that has ended, and of its requests keeps the expiries', async () => {
+    const { metrics, fleet, read } = setUp();
+    const expose = () => {
+      const request = { ...REQUEST, notBefore: Date.now(), notAfter: Date.now() + DAY };
+      const cached = { ...fleet, requests: [request], watches: [watch(true, Date.now())] };
+      metrics.expose(cached)();
+      return [cached, request].map((object) => new WeakRef<object>(object));
+    };
+    const cached = expose();
+    expect(await read()).toContain('certman_certificate_not_after_timestamp_seconds{');
+    vi.useRealTimers();
+    await collectGarbage();
+    expect(cached.map((reference) => reference.deref())).toEqual([undefined, undefined]);
+    expect(await read()).toContain('certman_certificate_not_after_timestamp_seconds{');
   });
 
   it('drops the expiries when another process has had ten minutes to list them', async () => {
