@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../src/clusters/cluster-view.ts';
-import { dependencyChanged } from '../../src/contract/cluster-certificates.ts';
+import { clusterObserved, dependencyChanged } from '../../src/contract/cluster-certificates.ts';
 import { clusterWorkflowId } from '../../src/contract/ids.ts';
+import { CertState } from '../../src/contract/search-attributes.ts';
 import { type History, historyBytes } from '../support/temporal/history-json.ts';
+import { untilCancelled } from '../support/temporal/until-cancelled.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { activityFailure } from '../support/workflows/activity-doubles.ts';
 import { bundleView, clusterView } from '../support/workflows/cluster-views.ts';
@@ -116,6 +118,51 @@ describe('bundles that are evaluated in one workflow task', () => {
       );
       await harness.untilAsleep(view);
       expect(harness.doubles.countOf('reportStatus')).toBe(0);
+    });
+  });
+
+  test('are evaluated again after a signal that arrives meanwhile', async () => {
+    await withHarness(async (harness) => {
+      const view = adoptable(harness);
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      // Left out: each is evaluated alone.
+      harness.doubles.override('applyCertificateRequests', async () => {
+        await released;
+        return {};
+      });
+      const handle = await harness.start(view);
+      const calls = (activity: 'applyCertificateRequests' | 'applyCertificateRequest') => async () =>
+        harness.doubles.countOf(activity);
+      await eventually('evaluated', calls('applyCertificateRequests'), (count) => count === 1);
+      await handle.signal(dependencyChanged, { what: 'The account was changed.' });
+      release();
+      const evaluations = 2 * view.bundles.length;
+      await eventually('evaluated again', calls('applyCertificateRequest'), (count) => count === evaluations);
+      await harness.untilAsleep(view);
+      expect(harness.doubles.countOf('applyCertificateRequest')).toBe(evaluations);
+    });
+  });
+
+  test.each([
+    ['is cancelled', untilCancelled],
+    ['still returns what it has', () => untilCancelled().catch(() => ({}))],
+  ])('are decommissioned when their cluster is deleted and the activity %s', async (_how, evaluate) => {
+    await withHarness(async (harness) => {
+      const view = adoptable(harness);
+      harness.doubles.override('applyCertificateRequests', evaluate);
+      const handle = await harness.start(view);
+      await eventually(
+        'evaluated',
+        async () => harness.doubles.countOf('applyCertificateRequests'),
+        (count) => count === 1,
+      );
+      await handle.signal(clusterObserved, { ...view, deleting: true });
+      expect(await handle.result()).toMatchObject({ finalizerRemoved: true });
+      expect(harness.doubles.countOf('applyCertificateRequest')).toBe(0);
+      expect((await handle.describe()).typedSearchAttributes.get(CertState)).toBe('Decommissioning');
     });
   });
 });

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { fleetFromTemporal } from '../../../src/cli/status/from-temporal.ts';
 import { clusterWorkflowId } from '../../../src/contract/ids.ts';
 import { CertExpiry, CertState } from '../../../src/contract/search-attributes.ts';
+import { workflowPages } from '../../../src/controller/workflow-pages.ts';
 
 const LONG_NAME = 'n'.repeat(250);
 
@@ -52,4 +53,29 @@ test('the rows of all pages, each with its search attributes', async () => {
 test('a name that the workflow id truncates is whole', async () => {
   const { clusters } = await fleetFromTemporal(clientWithPages([[execution(LONG_NAME)]], []), 'hive');
   expect(clusters.map(({ cluster }) => cluster)).toEqual([`ns/${LONG_NAME}`]);
+});
+
+test('a page that is asked for ahead and fails ends the list, and nothing where the reader has stopped', async () => {
+  const failing = new Error('unavailable');
+  let asked = 0;
+  const connection = {
+    plugins: [],
+    withDeadline: (_deadline: number, call: () => unknown) => call(),
+    workflowService: {
+      listWorkflowExecutions: () => {
+        asked += 1;
+        if (asked % 2 === 0) return Promise.reject(failing);
+        return Promise.resolve({ executions: [execution('a')], nextPageToken: Buffer.from('1') });
+      },
+    },
+  };
+  const client = new Client({ connection: connection as unknown as ConnectionLike });
+  await expect(fleetFromTemporal(client, 'hive')).rejects.toBe(failing);
+  for await (const page of workflowPages(client, 'q', 1_000)) {
+    expect(page).toHaveLength(1);
+    break;
+  }
+  // Unhandled, its rejection would fail the test by now.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(asked).toBe(4);
 });
