@@ -17,8 +17,6 @@ import { wrapActivity } from './wrap-activity.ts';
 
 /** Well below the time limits of the activities that record Events beside their work. */
 const EVENT_TIMEOUT_MS = 5_000;
-/** Of a status that is written beside an evaluation; its workflow writes it when it takes longer. */
-const STATUS_TIMEOUT_MS = 10_000;
 
 /** What the activities on the management cluster's API server need. */
 export interface KubernetesActivityDeps {
@@ -70,8 +68,8 @@ export function createKubernetesActivities(deps: KubernetesActivityDeps): Kubern
         ...access(),
         withCa,
         workflowId: info.workflowExecution?.workflowId ?? '',
-        kubernetesForStatus: () =>
-          deps.kubernetes.withSignal(AbortSignal.any([cancellationSignal, AbortSignal.timeout(STATUS_TIMEOUT_MS)])),
+        kubernetesWithin: (ms: number) =>
+          deps.kubernetes.withSignal(AbortSignal.any([cancellationSignal, AbortSignal.timeout(ms)])),
         onStatusError: (error: unknown) => {
           const problem = error instanceof Error ? error.message : String(error);
           log.warn('A status could not be written beside the evaluation; the workflow writes it', { problem });

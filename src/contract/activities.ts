@@ -318,7 +318,7 @@ export interface KubernetesActivities {
   applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation>;
   /**
    * As `applyCertificateRequest`, for bundles of one cluster together, by bundle name; writes the status of those of which
-   * nothing is due. A bundle that fails among others is left out, and `applyCertificateRequest` shows why.
+   * nothing is due. A bundle that fails, or takes long, among others is left out: `applyCertificateRequest` shows why.
    */
   applyCertificateRequests(input: ApplyCertificateRequestsInput): Promise<Readonly<Record<string, RequestObservation>>>;
   /** Writes the status to the CertificateRequest and the ClusterDeployment, and an Event to both. */

@@ -5,21 +5,26 @@ import { reportDigest } from '../../contract/status-report.ts';
 import { applyToBundle, type ManagementClusterAccess, readCluster } from './apply-certificate-request.ts';
 import { writeStatuses } from './report-status.ts';
 
+/** Of a bundle among others: one that takes longer is left out, so that the others neither wait for it nor fail with it. */
+const BUNDLE_TIMEOUT_MS = 20_000;
+/** Of the statuses: their workflow writes them when it takes longer. */
+const STATUS_TIMEOUT_MS = 10_000;
+
 /** What the activity adds to the access. */
 export interface EvaluationContext extends ManagementClusterAccess {
   /** Completes what was observed of a bundle. */
   readonly withCa: (observation: RequestObservation) => Promise<RequestObservation>;
   /** For the status. */
   readonly workflowId: string;
-  /** For the statuses: its requests end soon, since they must not hold up the evaluation. */
-  readonly kubernetesForStatus: () => ManagementClusterAccess['kubernetes'];
+  /** The API, whose requests end so many milliseconds from now. */
+  readonly kubernetesWithin: (ms: number) => ManagementClusterAccess['kubernetes'];
   /** A status that could not be written; its workflow writes it. */
   readonly onStatusError: (error: unknown) => void;
 }
 
 /**
  * Evaluates bundles of one cluster, which is read once, and reports those of which nothing is due.
- * @returns observations by bundle name, without the bundles that failed among others.
+ * @returns observations by bundle name, without the bundles that failed, or took long, among others.
  * @throws CertmanError when the object cannot be read, or a bundle fails that is evaluated alone.
  */
 export async function applyCertificateRequests(
@@ -27,9 +32,11 @@ export async function applyCertificateRequests(
   { cluster, bundles }: ApplyCertificateRequestsInput,
 ): Promise<Readonly<Record<string, RequestObservation>>> {
   const read = await readCluster(context, cluster);
+  const isAlone = bundles.length === 1;
   const results = await Promise.allSettled(
     bundles.map(async ({ bundleName, requestUid, known }) => {
-      const observation = await context.withCa(await applyToBundle(context, read, { bundleName, requestUid }));
+      const access = isAlone ? context : { ...context, kubernetes: context.kubernetesWithin(BUNDLE_TIMEOUT_MS) };
+      const observation = await context.withCa(await applyToBundle(access, read, { bundleName, requestUid }));
       const bundle = read.view.bundles.find(({ name }) => name === bundleName);
       const report =
         bundle === undefined || known === undefined
@@ -46,7 +53,7 @@ export async function applyCertificateRequests(
     }),
   );
   const failed = results.find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected' && bundles.length === 1) throw failed.reason;
+  if (failed?.status === 'rejected' && isAlone) throw failed.reason;
   const observed = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const reports = observed.flatMap(({ report }) => report ?? []);
   const isReported = await writeReports(context, cluster, reports);
@@ -60,13 +67,14 @@ export async function applyCertificateRequests(
 
 /** @returns whether all are written. */
 async function writeReports(
-  { kubernetesForStatus, requestStatus, bundleStatus, onStatusError }: EvaluationContext,
+  { kubernetesWithin, requestStatus, bundleStatus, onStatusError }: EvaluationContext,
   cluster: ApplyCertificateRequestsInput['cluster'],
   reports: readonly StatusReport[],
 ): Promise<boolean> {
   if (reports.length === 0) return false;
   try {
-    await writeStatuses({ kubernetes: kubernetesForStatus(), requestStatus, bundleStatus }, cluster, reports);
+    const kubernetes = kubernetesWithin(STATUS_TIMEOUT_MS);
+    await writeStatuses({ kubernetes, requestStatus, bundleStatus }, cluster, reports);
     return true;
   } catch (error) {
     onStatusError(error);

@@ -1,12 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterView } from '../../../src/clusters/cluster-view.ts';
-import type { BundleToEvaluate } from '../../../src/contract/activities.ts';
+import type { BundleToEvaluate, RequestObservation } from '../../../src/contract/activities.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { applyCertificateRequests } from '../../../src/kubernetes/objects/apply-certificate-requests.ts';
+import { BUNDLE_STATUS } from '../../../src/kubernetes/objects/bundle-status.ts';
+import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { REQUEST_STATUS } from '../../../src/kubernetes/objects/request-status.ts';
 import { CERTIFICATE_REQUESTS, CLUSTER_DEPLOYMENTS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { ServedBundles } from '../../../src/kubernetes/objects/served-bundles.ts';
+import { StatusWriter } from '../../../src/kubernetes/objects/status-writer.ts';
 import { selfSigned } from '../../support/certificates/self-signed.ts';
 import { clusterKey, kubernetesActivities } from '../../support/kubernetes/kubernetes-activities.ts';
-import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
+import { OPERATOR_NAMESPACE, useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { putTlsSecret } from '../../support/kubernetes/put-tls-secret.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
 
@@ -16,6 +22,8 @@ const BUNDLES = ['primary', 'apps'] as const;
 
 /** Requests to the API server that adopt a cluster with two certificates. */
 const MAX_REQUESTS_OF_ADOPTION = 10;
+/** Of the activity (workflows/activities.ts). */
+const START_TO_CLOSE_MS = 60_000;
 
 /** A cluster with two bundles. */
 async function twoBundles(): Promise<ClusterView> {
@@ -60,8 +68,11 @@ async function leaveCertificates(view: ClusterView): Promise<void> {
   }
 }
 
+const forbid = (): Promise<never> =>
+  Promise.reject(new CertmanError({ code: 'kubernetes/forbidden', message: 'refused by the test' }));
+
 /** The API, which counts its requests and may refuse some. */
-function watched(api: KubernetesApi, refuse: (request: string) => boolean = () => false) {
+function watched(api: KubernetesApi, isRefused: (request: string) => boolean = () => false, refuse = forbid) {
   const requests: string[] = [];
   const wrap = (inner: KubernetesApi): KubernetesApi => ({
     ...api,
@@ -76,8 +87,7 @@ function watched(api: KubernetesApi, refuse: (request: string) => boolean = () =
     apply: async (resource, object, options) => {
       const request = `apply ${resource.plural}${options?.subresource ? `/${options.subresource}` : ''}`;
       requests.push(request);
-      if (refuse(`${request} ${object.metadata.name}`))
-        throw new CertmanError({ code: 'kubernetes/forbidden', message: 'refused by the test' });
+      if (isRefused(`${request} ${object.metadata.name}`)) return await refuse();
       return await inner.apply(resource, object, options);
     },
     withSignal: (signal) => wrap(inner.withSignal(signal)),
@@ -152,5 +162,34 @@ describe('applyCertificateRequests', () => {
     expect(Object.keys(await evaluate(view, managementCluster().certman))).toEqual(['primary']);
     const alone = evaluate(view, managementCluster().certman, [{ bundleName: 'apps', known: {} }]);
     expect(await failureOf(alone)).toMatchObject({ code: 'kubernetes/secretBroken' });
+  });
+
+  test('leaves out a bundle that hangs, for which the others do not wait', async () => {
+    const view = await twoBundles();
+    const { certman } = managementCluster();
+    const isOfApps = (request: string) => request.endsWith(' c1-apps');
+    const hanging = watched(certman, isOfApps, () => new Promise<never>(() => {})).api;
+    // The signal has ended the request.
+    const ended = watched(certman, isOfApps, () => Promise.reject(new DOMException('ended', 'TimeoutError'))).api;
+    const limits: number[] = [];
+    const context = {
+      kubernetes: hanging,
+      kubernetesWithin: (ms: number) => {
+        limits.push(ms);
+        return ended;
+      },
+      settings: createOperatorSettings({ kubernetes: certman, operatorNamespace: OPERATOR_NAMESPACE }),
+      requestStatus: new StatusWriter(REQUEST_STATUS),
+      bundleStatus: new StatusWriter(BUNDLE_STATUS),
+      bundles: new ServedBundles(certman, { managementCluster: 'hive' }),
+      projection: { managementCluster: 'hive' },
+      withCa: (observation: RequestObservation) => Promise.resolve(observation),
+      workflowId: 'w',
+      onStatusError: () => undefined,
+    };
+    const observations = await applyCertificateRequests(context, { cluster: view.identity, bundles: ASKED });
+    expect(Object.keys(observations)).toEqual(['primary']);
+    expect(limits).toHaveLength(BUNDLES.length);
+    expect(Math.max(...limits)).toBeLessThan(START_TO_CLOSE_MS / 2);
   });
 });
