@@ -73,6 +73,7 @@ describe('an API server that refuses', () => {
         const view = clusterView();
         const handle = await harness.start(view);
         await untilReady(harness, view);
+        await harness.untilAsleep(view);
         harness.doubles.override(activity, refused);
         await handle.signal(clusterObserved, { ...view, deleting: true });
         const record = await leapUntil(harness, view, 'recorded', isRefused);
@@ -95,9 +96,12 @@ describe('a decommission whose rules cannot be read', () => {
       const view = clusterView();
       const handle = await harness.start(view);
       await untilReady(harness, view);
+      await harness.untilAsleep(view);
       await handle.executeUpdate(renew, { args: [{}] });
       refuseRules(harness);
-      await handle.signal(clusterObserved, { ...view, deleting: true });
+      await harness.untilAsleep(view);
+      // The renewal has ended the first run.
+      await handleOf(harness, view).signal(clusterObserved, { ...view, deleting: true });
       const waiting = await eventually(
         'the reason is recorded',
         () => recordIn(harness, view),
@@ -125,6 +129,7 @@ describe('a decommission whose rules cannot be read', () => {
       const view = clusterView({ bundles: [stays, bundleView('goes', 'goes.example.com')] });
       const handle = await harness.start(view);
       for (const bundle of ['primary', 'goes']) await untilReady(harness, view, bundle);
+      await harness.untilAsleep(view);
       refuseRules(harness);
       await handle.signal(clusterObserved, { ...view, bundles: [stays] });
       await eventually(
@@ -132,6 +137,7 @@ describe('a decommission whose rules cannot be read', () => {
         () => recordIn(harness, view, 'goes'),
         (record) => record?.message.includes('no rules') === true,
       );
+      await harness.untilAsleep(view);
       await handle.executeUpdate(renew, { args: [{}] });
       harness.doubles.override('decommissionRules', undefined);
       await harness.advanceTime(2 * MINUTE_MS);
@@ -241,6 +247,7 @@ describe('signals to a failing bundle', () => {
       const view = clusterView();
       const handle = await harness.start(view);
       await untilReady(harness, view);
+      await harness.untilAsleep(view);
       harness.doubles.override('removeFinalizer', () =>
         Promise.reject(activityFailure('kubernetes/forbidden', 'no right')),
       );
