@@ -1,4 +1,5 @@
 /** Queries the workflows; when Temporal is unavailable or has none, reads the resources of the management cluster. */
+import type { Client } from '@temporalio/client';
 import { loadSettings } from '../../configuration/load-configuration.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { PayloadError } from '../../payloads/payload-error.ts';
@@ -13,35 +14,52 @@ const CRD_CHECK_TIMEOUT_MS = 3_000;
 /** Every cluster and standalone CertificateRequest. @param resourcesOnly as if Temporal were unavailable. */
 export async function readFleet(resourcesOnly: boolean): Promise<FleetReport> {
   const { managementCluster } = loadSettings(process.env, ['managementCluster']);
-  const [report, problem] = await Promise.all([
-    temporalElseKubernetes(
-      resourcesOnly,
-      () => withTemporal((client) => fleetFromTemporal(client, managementCluster)),
-      ({ withKubernetes, fleetFromKubernetes }) => withKubernetes(fleetFromKubernetes),
-    ),
-    findCrdProblem(),
-  ]);
-  return { ...report, problem };
+  const crdCheck = new CrdCheck();
+  const report = await temporalElseKubernetes(
+    resourcesOnly,
+    () => withTemporal(crdCheck.beside((client) => fleetFromTemporal(client, managementCluster))),
+    ({ withKubernetes, fleetFromKubernetes }) => withKubernetes(fleetFromKubernetes),
+  );
+  return { ...report, problem: await crdCheck.problem() };
 }
 
 /** One of them with its certificates. @throws CertmanError `kubernetes/notFound` */
 export async function readCluster(name: ClusterName, resourcesOnly: boolean): Promise<ClusterReport> {
   const settings = loadSettings(process.env, ['managementCluster', 'extraRecord', 'standaloneRequests']);
-  const [report, problem] = await Promise.all([
-    temporalElseKubernetes(
-      resourcesOnly,
-      () => withTemporal((client) => clusterFromTemporal(client, settings.managementCluster, name)),
-      ({ withKubernetes, clusterFromKubernetes }) =>
-        withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
-    ),
-    findCrdProblem(),
-  ]);
-  if (report !== undefined) return { ...report, problem };
+  const crdCheck = new CrdCheck();
+  const report = await temporalElseKubernetes(
+    resourcesOnly,
+    () => withTemporal(crdCheck.beside((client) => clusterFromTemporal(client, settings.managementCluster, name))),
+    ({ withKubernetes, clusterFromKubernetes }) =>
+      withKubernetes((kubernetes) => clusterFromKubernetes(kubernetes, settings, name)),
+  );
+  if (report !== undefined) return { ...report, problem: await crdCheck.problem() };
   throw new CertmanError({
     code: 'kubernetes/notFound',
     message: `There is no ClusterDeployment or CertificateRequest ${name.namespace}/${name.name} on this management cluster.`,
     remedy: 'List those that are served with "certman status".',
   });
+}
+
+/** Checks the CRD once, at the same time as Temporal answers. */
+class CrdCheck {
+  #problem: Promise<string | undefined> | undefined;
+
+  problem(): Promise<string | undefined> {
+    this.#problem ??= findCrdProblem();
+    return this.#problem;
+  }
+
+  /**
+   * Starts it with the work, and so not before the connection: to load client-node takes longer than Temporal needs for its
+   * first page, but it blocks the event loop, and the connection has a time limit.
+   */
+  beside<Result>(work: (client: Client) => Promise<Result>): (client: Client) => Promise<Result> {
+    return (client) => {
+      void this.problem();
+      return work(client);
+    };
+  }
 }
 
 /** @returns undefined also when the API server does not answer, or there is no kubeconfig: Temporal has the rest. */
@@ -56,7 +74,6 @@ async function findCrdProblem(): Promise<string | undefined> {
   }
 }
 
-/** To load client-node takes longer than Temporal needs for its first page: meanwhile. */
 async function importKubernetes() {
   const [client, schema, reports] = await Promise.all([
     import('../kubernetes-client.ts'),
