@@ -3,18 +3,17 @@ import pLimit from 'p-limit';
 import { type ObjectWriter, withHiveClient, withObjectWriter } from '../local/stack/management-cluster/clients.ts';
 import { SAMPLE_EXTRA_RECORD } from '../local/stack/management-cluster/sample-cluster.ts';
 import type { Stack } from '../local/stack/stack.ts';
-import { AWS } from '../local/stack/versions.ts';
 import { requestName } from '../src/clusters/request-name.ts';
 import { FINALIZER } from '../src/kubernetes/objects/resources.ts';
 import { type IssuedKeyPair, IssuingCa } from '../test/support/certificates/issuing-ca.ts';
 import { formatGoTime, operatorSpec, owner } from '../test/support/e2e/certman-operator-objects.ts';
+import { bundleSecretName, createHiveNamespace, HIVE, hiveClusterDeployment } from './hive-cluster.ts';
 
 const ISSUER = 'Adopted R1';
 const DAY_MS = 86_400_000;
 /** Far from the renewal at 45 days. */
 const DAYS_LEFT = 80;
 const CLUSTERS_AT_ONCE = 8;
-const HIVE = '/apis/hive.openshift.io/v1';
 const CERTMAN = '/apis/certman.managed.openshift.io/v1alpha1';
 
 type BundleName = 'api' | 'apps';
@@ -79,41 +78,15 @@ async function createCluster(
     apps: [`*.apps.${domain}`],
   } as const satisfies Readonly<Record<BundleName, readonly string[]>>;
   const bundles = wanted.map((bundle) => ({ name: bundle, dnsNames: namesOf[bundle] }));
-  const secretOf = (bundle: string): string => `${name}-${bundle}-cert`;
   const inNamespace = (base: string): string => `${base}/namespaces/${name}`;
-  await hive.create('/api/v1/namespaces', { metadata: { name } });
-  await hive.create(`${inNamespace('/api/v1')}/secrets`, {
-    metadata: { name: 'aws' },
-    stringData: { aws_access_key_id: AWS.accessKeyId, aws_secret_access_key: AWS.secretAccessKey },
-  });
-  await hive.create(`${inNamespace(HIVE)}/dnszones`, {
-    apiVersion: 'hive.openshift.io/v1',
-    kind: 'DNSZone',
-    metadata: { name: `${name}-zone` },
-    spec: { zone },
-  });
+  await createHiveNamespace(hive, name, zone);
   await hive.mergePatch([
     { path: `${inNamespace(HIVE)}/dnszones/${name}-zone/status`, body: { status: { aws: { zoneID: zoneId } } } },
   ]);
-  const cluster = await hive.create(`${inNamespace(HIVE)}/clusterdeployments`, {
-    apiVersion: 'hive.openshift.io/v1',
-    kind: 'ClusterDeployment',
-    metadata: { name, labels: { 'api.openshift.com/managed': 'true' }, finalizers: [FINALIZER] },
-    spec: {
-      baseDomain: zone,
-      clusterName: name,
-      installed: true,
-      manageDNS: true,
-      platform: { aws: { region: AWS.region, credentialsSecretRef: { name: 'aws' } } },
-      certificateBundles: bundles.map((bundle) => ({
-        name: bundle.name,
-        generate: true,
-        certificateSecretRef: { name: secretOf(bundle.name) },
-      })),
-      controlPlaneConfig: { servingCertificates: { default: 'api' } },
-      ingress: [{ name: 'default', domain: `apps.${domain}`, servingCertificate: 'apps' }],
-    },
-  });
+  const cluster = await hive.create(
+    `${inNamespace(HIVE)}/clusterdeployments`,
+    hiveClusterDeployment(name, zone, wanted),
+  );
   for (const [position, { name: bundle, dnsNames }] of bundles.entries()) {
     const serial = index * bundles.length + position + 1;
     const { notBefore, notAfter } = given ?? {
@@ -130,7 +103,7 @@ async function createCluster(
         finalizers: [FINALIZER],
         ownerReferences: [owner('hive.openshift.io/v1', 'ClusterDeployment', name, cluster.metadata.uid)],
       },
-      spec: operatorSpec({ namespace: name, zone, secretName: secretOf(bundle), dnsNames }),
+      spec: operatorSpec({ namespace: name, zone, secretName: bundleSecretName(name, bundle), dnsNames }),
     });
     await operator.mergePatch([
       {
@@ -140,7 +113,7 @@ async function createCluster(
     ]);
     await operator.create(
       `${inNamespace('/api/v1')}/secrets`,
-      secretManifest(secretOf(bundle), request.metadata, issued),
+      secretManifest(bundleSecretName(name, bundle), request.metadata, issued),
     );
   }
 }

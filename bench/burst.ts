@@ -11,6 +11,7 @@ import { startWorker, type WorkerProcess } from '../local/stack/worker-process.t
 import { taskQueueOf } from '../src/contract/ids.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import type { KeyType } from './acme-client-baseline.ts';
+import { markdownTable } from './markdown-table.ts';
 import { childrenCpuSeconds, processMemory } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
 import { quantile, round } from './statistics.ts';
@@ -186,12 +187,12 @@ function table({ few, ratio, workerPeakMb, ...many }: BurstBenchResult): string 
     one.evictionsPerCertificate,
     one.replaysPerCertificate,
   ]);
-  const lines = [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  const runs = markdownTable(header, rows);
   const cpu = [few, many].map(
     ({ clusters, cpuMsPerCertificate }) =>
       `CPU ms per certificate, of ${clusters}: ${Object.entries(cpuMsPerCertificate)
         .map(([program, used]) => `${program} ${used}`)
         .join(', ')}`,
   );
-  return [...lines, '', ...cpu, `rate of many / of few: ${ratio}; worker at most ${workerPeakMb} MiB`].join('\n');
+  return [runs, '', ...cpu, `rate of many / of few: ${ratio}; worker at most ${workerPeakMb} MiB`].join('\n');
 }

@@ -1,4 +1,5 @@
 /** The tables of the bench `cost`. */
+import { type Column, columnsTable, markdownTable } from './markdown-table.ts';
 
 /** Counted for one certificate. Actions are by type, as Temporal's server names them in its metric `action`. */
 export interface CostPerUnit {
@@ -39,7 +40,7 @@ export interface FleetYear {
   readonly retainedMb: number;
 }
 
-const YEAR_COLUMNS: readonly (readonly [string, (year: FleetYear) => number])[] = [
+const YEAR_COLUMNS: readonly Column<FleetYear>[] = [
   ['certificates', ({ certificates }) => certificates],
   ['lifetime, days', ({ lifetimeDays }) => lifetimeDays],
   ['renewals of each', ({ renewalsPerCertificate }) => renewalsPerCertificate],
@@ -59,14 +60,14 @@ export function costTables(unit: CostPerUnit, years: readonly FleetYear[]): stri
   const { issuance, renewal, window, bytes } = unit;
   const types = [...new Set([issuance, renewal, window].flatMap((actions) => Object.keys(actions)))].sort();
   const row = (type: string) => [type, issuance[type] ?? 0, renewal[type] ?? 0, window[type] ?? 0];
-  const actions = table(
+  const actions = markdownTable(
     ['actions of one certificate', 'issued', 'renewed', 'its window of ARI moved'],
     [
       ...types.filter((type) => Math.max(...row(type).slice(1).map(Number)) >= 0.1).map(row),
       ['**all**', ...[issuance, renewal, window].map((of) => total(of).toFixed(1))],
     ],
   );
-  const others = table(
+  const others = markdownTable(
     [
       'heartbeats of the watch a minute',
       'other actions at rest',
@@ -77,13 +78,6 @@ export function costTables(unit: CostPerUnit, years: readonly FleetYear[]): stri
     ],
     [[unit.heartbeatsPerMinute, unit.restPerMinute, bytes.firstRun, bytes.order, bytes.run, bytes.closedRun]],
   );
-  const yearly = table(
-    YEAR_COLUMNS.map(([name]) => name),
-    years.map((year) => YEAR_COLUMNS.map(([, cell]) => cell(year))),
-  );
+  const yearly = columnsTable(YEAR_COLUMNS, years);
   return [actions, others, yearly].join('\n\n');
-}
-
-function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

@@ -12,6 +12,7 @@ import { type RunningStack, type Stack, startStack } from '../local/stack/stack.
 import { startWorker, type WorkerProcess } from '../local/stack/worker-process.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import { limitCpu } from './cpu-quota.ts';
+import { type Column, columnsTable } from './markdown-table.ts';
 import { processMemory, processTreeCpuSeconds } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
 import { quantile, round } from './statistics.ts';
@@ -200,7 +201,7 @@ async function readFigures(stack: RunningStack, workers: readonly WorkerProcess[
   return { cpu, activities, stored };
 }
 
-const COLUMNS: readonly (readonly [string, (run: FleetRunResult) => number | string])[] = [
+const COLUMNS: readonly Column<FleetRunResult>[] = [
   ['store', ({ store }) => store],
   ['management clusters', ({ managementClusters }) => managementClusters],
   ['workers of each', ({ workers }) => workers],
@@ -220,9 +221,7 @@ const COLUMNS: readonly (readonly [string, (run: FleetRunResult) => number | str
 
 /** A Markdown table of runs. */
 export function fleetRunsTable(runs: readonly FleetRunResult[]): string {
-  const header = COLUMNS.map(([name]) => name);
-  const rows = runs.map((run) => COLUMNS.map(([, cell]) => cell(run)));
-  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return columnsTable(COLUMNS, runs);
 }
 
 /** Folder of one run's logs. */

@@ -12,6 +12,7 @@ import { type RunningStack, startStack } from '../local/stack/stack.ts';
 import { startWorker } from '../local/stack/worker-process.ts';
 import { type KeyType, measureBaseline } from './acme-client-baseline.ts';
 import { buildProgram } from './built-program.ts';
+import { markdownTable } from './markdown-table.ts';
 import { processMemory } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
 import { median, quantile, round } from './statistics.ts';
@@ -170,6 +171,6 @@ function table(results: readonly KeyTypeResult[]): string {
     result.one,
     result.workerPeakMb,
   ]);
-  const lines = [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
-  return [`${cpus().length} cores, every part on this machine`, '', ...lines].join('\n');
+  const runs = markdownTable(header, rows);
+  return [`${cpus().length} cores, every part on this machine`, '', runs].join('\n');
 }

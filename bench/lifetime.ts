@@ -4,6 +4,7 @@ import { bundlerOptions, WORKFLOWS_PATH } from '../src/worker/workflow-code.ts';
 import { type SimulationStats, simulateYears } from '../test/support/simulation/simulated-years.ts';
 import { startTimeSkippingEnvironment } from '../test/support/temporal/temporal-server.ts';
 import { withWorkflowHarness } from '../test/support/workflows/harness.ts';
+import { type Column, columnsTable } from './markdown-table.ts';
 import { round } from './statistics.ts';
 
 /** Options of {@link benchLifetime}. */
@@ -50,7 +51,7 @@ export async function benchLifetime({ years, days }: LifetimeBenchOptions): Prom
   return { lifetimes };
 }
 
-const COLUMNS: readonly (readonly [string, (life: LifetimeBenchResult['lifetimes'][number]) => number | string])[] = [
+const COLUMNS: readonly Column<LifetimeBenchResult['lifetimes'][number]>[] = [
   ['lifetime, days', ({ days }) => days],
   ['years', ({ years }) => years],
   ['renewals', ({ renewals }) => renewals],
@@ -67,9 +68,7 @@ const COLUMNS: readonly (readonly [string, (life: LifetimeBenchResult['lifetimes
 ];
 
 function table(lifetimes: LifetimeBenchResult['lifetimes']): string {
-  const header = COLUMNS.map(([name]) => name);
-  const rows = lifetimes.map((life) => COLUMNS.map(([, cell]) => cell(life)));
-  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return columnsTable(COLUMNS, lifetimes);
 }
 
 function kibibytes(bytes: number): string {

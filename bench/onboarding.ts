@@ -4,6 +4,7 @@ import {
   type OnboardingResult,
   simulateOnboarding,
 } from '../test/support/simulation/onboarding.ts';
+import { type Column, columnsTable } from './markdown-table.ts';
 
 /** Last line of the bench, as JSON: of each number of clusters, certman and, for comparison, fixed delays. */
 export interface OnboardingBenchResult {
@@ -25,7 +26,7 @@ export function benchOnboarding(sizes: readonly number[]): OnboardingBenchResult
   return { runs };
 }
 
-const COLUMNS: readonly (readonly [string, (run: OnboardingBenchResult['runs'][number]) => number | string])[] = [
+const COLUMNS: readonly Column<OnboardingBenchResult['runs'][number]>[] = [
   ['clusters', ({ clusters }) => clusters],
   ['retries', ({ policy }) => (policy === 'fixed' ? 'fixed delays, each by itself' : 'certman')],
   ['workers', ({ workers }) => workers],
@@ -37,7 +38,5 @@ const COLUMNS: readonly (readonly [string, (run: OnboardingBenchResult['runs'][n
 ];
 
 function table(runs: OnboardingBenchResult['runs']): string {
-  const header = COLUMNS.map(([name]) => name);
-  const rows = runs.map((run) => COLUMNS.map(([, cell]) => cell(run)));
-  return [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return columnsTable(COLUMNS, runs);
 }

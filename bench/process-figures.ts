@@ -3,6 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 
 /** Of the kernel's clock in `/proc/<pid>/stat`: USER_HZ, which is 100 on every Linux that Node.js runs on. */
 const TICKS_PER_SECOND = 100;
+/** utime and stime. */
+const OWN_FIELDS = [11, 13] as const;
+/** And cutime and cstime, of the children that have ended. */
+const OWN_AND_ENDED_FIELDS = [11, 15] as const;
 
 /** Resident memory in MiB, now and at its highest. */
 export interface ProcessMemory {
@@ -20,22 +24,23 @@ export async function processMemory(pid: number): Promise<ProcessMemory> {
 
 /** CPU time of all threads so far, in seconds. @throws when the process has ended. */
 export async function processCpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The name of the program, in parentheses, may have spaces; utime and stime are fields 14 and 15 of the line.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  return await statSeconds(pid, OWN_FIELDS);
 }
 
 /** CPU time of a process, its children that run and those that have ended, in seconds. @throws when the process has ended. */
 export async function processTreeCpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // utime, stime, and cutime and cstime of the children that have ended.
-  const own = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+  const own = await statSeconds(pid, OWN_AND_ENDED_FIELDS);
   const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter((id) => id !== '');
   // A child that ends in between is counted by its parent the next time.
   const times = await Promise.all(children.map((child) => processTreeCpuSeconds(Number(child)).catch(() => 0)));
   return times.reduce((sum, seconds) => sum + seconds, own);
+}
+
+/** Sum of these fields of `/proc/<pid>/stat`, counted from the one after the program's name, which may have spaces. */
+async function statSeconds(pid: number, [first, end]: readonly [number, number]): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(first, end).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
 }
 
 /** CPU time so far of all processes that this one has started, itself not, in seconds by name of the program. */

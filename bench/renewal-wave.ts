@@ -20,6 +20,8 @@ import { allowedAt, recordUse } from '../src/rate-limit/gcra.ts';
 import { ROUTE53_REQUESTS_PER_ACCOUNT } from '../src/rate-limit/limits.ts';
 import { type FaultProxy, startFaultProxy } from '../test/support/faults/fault-proxy.ts';
 import { adoptedRequestNames, createAdoptedFleet } from './adopted-fleet.ts';
+import { figuresTable } from './markdown-table.ts';
+import { progressLog } from './progress-log.ts';
 import { round } from './statistics.ts';
 
 /** Options of {@link benchRenewalWave}. */
@@ -249,13 +251,9 @@ async function auditedInstants(stack: RunningStack): Promise<readonly number[]> 
   return Array.from(instants, ([, at = '']) => Date.parse(at));
 }
 
-function progressLog(): (text: string) => void {
-  const begin = performance.now();
-  return (text) => void process.stderr.write(`${Math.round((performance.now() - begin) / 1000)} s: ${text}\n`);
-}
-
 function table({ peakPerSecond, ...figures }: RenewalWaveBenchResult): string {
-  const peaks = Object.entries(peakPerSecond).map(([api, peak]) => [`most requests in a second: ${api}`, peak]);
-  const rows = [...Object.entries(figures), ...peaks].map(([name, value]) => `| ${name} | ${value} |`);
-  return ['| figure | value |', '| --- | --- |', ...rows].join('\n');
+  const peaks = Object.entries(peakPerSecond).map(
+    ([api, peak]) => [`most requests in a second: ${api}`, peak] as const,
+  );
+  return figuresTable([...Object.entries(figures), ...peaks]);
 }

@@ -1,3 +1,4 @@
+import { markdownTable } from './markdown-table.ts';
 import { ACTIONS, type HistoryCost, totalActions } from './temporal-actions.ts';
 
 /** Numbers of requests by kind. */
@@ -66,7 +67,7 @@ export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchR
     workflows(`– history: ${history}`, (cost) => cost.events[history]);
   }
   const head = [`one certificate of ${names} names`, 'issued', 'renewed', 'a minute at rest'];
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable(head, rows);
 }
 
 function sum(counts: Counts): number {

@@ -11,6 +11,7 @@ import { startHttpServer } from '../src/observability/http-server.ts';
 import { createMetrics } from '../src/observability/metrics.ts';
 import { MetricsExposition } from '../src/observability/metrics-exposition.ts';
 import { bundleView, clusterView } from '../test/support/workflows/cluster-views.ts';
+import { markdownTable } from './markdown-table.ts';
 import { median, round } from './statistics.ts';
 
 const SCRAPES = 10;
@@ -57,10 +58,7 @@ export async function benchScrape({ requests }: { readonly requests: number }): 
       scrapeCpuMs: round(scrapeCpuMs, 1),
       longestBlockMs: round(longestBlock(), 1),
     };
-    process.stdout.write(
-      `\n| ${Object.keys(result).join(' | ')} |\n| ${Object.keys(result).fill('---').join(' | ')} |\n`,
-    );
-    process.stdout.write(`| ${Object.values(result).join(' | ')} |\n\n`);
+    process.stdout.write(`\n${markdownTable(Object.keys(result), [Object.values(result)])}\n\n`);
     return result;
   } finally {
     exporter.close();

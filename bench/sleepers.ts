@@ -17,7 +17,9 @@ import { scrape } from '../test/support/e2e/prometheus.ts';
 import { frontendRequests } from '../test/support/temporal/action-requests.ts';
 import { createAdoptedFleet } from './adopted-fleet.ts';
 import { buildProgram } from './built-program.ts';
+import { figuresTable } from './markdown-table.ts';
 import { processCpuSeconds, processMemory } from './process-figures.ts';
+import { progressLog } from './progress-log.ts';
 import { median, round } from './statistics.ts';
 
 /** Options of {@link benchSleepers}. */
@@ -275,12 +277,6 @@ async function storeBytes(stateDir: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-function progressLog(): (text: string) => void {
-  const begin = performance.now();
-  return (text) => void process.stderr.write(`${Math.round((performance.now() - begin) / 1000)} s: ${text}\n`);
-}
-
 function table(result: SleepersBenchResult): string {
-  const rows = Object.entries(result).map(([name, value]) => `| ${name} | ${value} |`);
-  return ['| figure | value |', '| --- | --- |', ...rows].join('\n');
+  return figuresTable(Object.entries(result));
 }

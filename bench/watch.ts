@@ -22,6 +22,8 @@ import {
 } from '../src/kubernetes/objects/resources.ts';
 import { registerSearchAttributes } from '../src/worker/namespace-setup.ts';
 import { Scrape, scrape } from '../test/support/e2e/prometheus.ts';
+import { figuresTable } from './markdown-table.ts';
+import { progressLog } from './progress-log.ts';
 import { quantile, round } from './statistics.ts';
 import type { WatchProcessCommand, WatchProcessOptions, WatchProcessReport } from './watch-process.ts';
 import { createWatchedFleet } from './watched-fleet.ts';
@@ -279,14 +281,8 @@ async function changeCluster(admin: KubernetesClient, name: string) {
   return { at, workflowId: clusterWorkflowId(identity) };
 }
 
-function progressLog(): (text: string) => void {
-  const begin = performance.now();
-  return (text) => void process.stderr.write(`${Math.round((performance.now() - begin) / 1000)} s: ${text}\n`);
-}
-
 function table(result: WatchBenchResult): string {
-  const rows = Object.entries(result).map(
-    ([name, value]) => `| ${name} | ${JSON.stringify(value).replaceAll('"', '')} |`,
+  return figuresTable(
+    Object.entries(result).map(([name, value]) => [name, JSON.stringify(value).replaceAll('"', '')] as const),
   );
-  return ['| figure | value |', '| --- | --- |', ...rows].join('\n');
 }

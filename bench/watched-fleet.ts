@@ -3,21 +3,20 @@ import pLimit from 'p-limit';
 import { type ObjectWriter, withAdmin, withHiveClient } from '../local/stack/management-cluster/clients.ts';
 import { SAMPLE_EXTRA_RECORD } from '../local/stack/management-cluster/sample-cluster.ts';
 import type { Stack } from '../local/stack/stack.ts';
-import { AWS } from '../local/stack/versions.ts';
 import type { ClusterView } from '../src/clusters/cluster-view.ts';
 import type { KubernetesClient } from '../src/kubernetes/api/client.ts';
 import { buildCertificateRequest } from '../src/kubernetes/objects/certificate-request.ts';
 import { projectClusterDeployment } from '../src/kubernetes/objects/cluster-deployment.ts';
 import { buildRequestStatus } from '../src/kubernetes/objects/request-status.ts';
-import { CERTIFICATE_REQUESTS, FINALIZER, SECRETS } from '../src/kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, SECRETS } from '../src/kubernetes/objects/resources.ts';
 import { controllerReferenceTo, requestLabel } from '../src/kubernetes/objects/secret-ownership.ts';
 import { type IssuedKeyPair, IssuingCa } from '../test/support/certificates/issuing-ca.ts';
+import { createHiveNamespace, HIVE, hiveClusterDeployment } from './hive-cluster.ts';
 
 const CLUSTERS_AT_ONCE = 16;
 const DAY_MS = 86_400_000;
 /** Let's Encrypt's intermediates each have a CRL of some hundred parts. */
 const CRL_PARTS = 128;
-const HIVE = '/apis/hive.openshift.io/v1';
 
 /** Options of {@link createWatchedFleet}. */
 export interface WatchedFleetOptions {
@@ -57,40 +56,9 @@ async function createCluster(
   name: string,
   { zone, managementCluster }: WatchedFleetOptions,
 ): Promise<ClusterView> {
-  const domain = `${name}.${zone}`;
-  const bundles = ['api', 'apps'];
-  const inNamespace = (base: string): string => `${base}/namespaces/${name}`;
-  await hive.create('/api/v1/namespaces', { metadata: { name } });
-  await hive.create(`${inNamespace('/api/v1')}/secrets`, {
-    metadata: { name: 'aws' },
-    stringData: { aws_access_key_id: AWS.accessKeyId, aws_secret_access_key: AWS.secretAccessKey },
-  });
-  await hive.create(`${inNamespace(HIVE)}/dnszones`, {
-    apiVersion: 'hive.openshift.io/v1',
-    kind: 'DNSZone',
-    metadata: { name: `${name}-zone` },
-    spec: { zone },
-  });
-  const deployment = {
-    apiVersion: 'hive.openshift.io/v1',
-    kind: 'ClusterDeployment',
-    metadata: { namespace: name, name, labels: { 'api.openshift.com/managed': 'true' }, finalizers: [FINALIZER] },
-    spec: {
-      baseDomain: zone,
-      clusterName: name,
-      installed: true,
-      manageDNS: true,
-      platform: { aws: { region: AWS.region, credentialsSecretRef: { name: 'aws' } } },
-      certificateBundles: bundles.map((bundle) => ({
-        name: bundle,
-        generate: true,
-        certificateSecretRef: { name: `${name}-${bundle}-cert` },
-      })),
-      controlPlaneConfig: { servingCertificates: { default: 'api' } },
-      ingress: [{ name: 'default', domain: `apps.${domain}`, servingCertificate: 'apps' }],
-    },
-  };
-  const { metadata } = await hive.create(`${inNamespace(HIVE)}/clusterdeployments`, deployment);
+  await createHiveNamespace(hive, name, zone);
+  const deployment = hiveClusterDeployment(name, zone, ['api', 'apps']);
+  const { metadata } = await hive.create(`${HIVE}/namespaces/${name}/clusterdeployments`, deployment);
   const object = { ...deployment, metadata: { ...deployment.metadata, uid: metadata.uid } };
   const projected = projectClusterDeployment(object, { managementCluster, extraRecord: SAMPLE_EXTRA_RECORD });
   if (projected.kind === 'malformed') throw new Error(projected.message);
