@@ -8,6 +8,7 @@ import { projectClusterDeployment } from '../kubernetes/objects/cluster-deployme
 import { type ObservedRequest, observeRequest } from '../kubernetes/objects/observed-request.ts';
 import { primaryResource } from '../kubernetes/objects/primary-object.ts';
 import { clusterViewOfOrphans, standaloneView } from '../kubernetes/objects/request-views.ts';
+import { CERTIFICATE_REQUESTS } from '../kubernetes/objects/resources.ts';
 import type { RunningCluster } from './cluster-workflow-client.ts';
 import { keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -76,7 +77,8 @@ export class WorkflowResync {
     let differences = 0;
     for (const siblings of orphans.values()) {
       const view = clusterViewOfOrphans(settings.managementCluster, siblings);
-      if (view) differences += await this.#count(view.identity, () => this.#decommissionOrphans(view));
+      if (view === undefined) continue;
+      differences += await this.#count(view.identity, () => this.#decommissionOrphans(view.identity, siblings));
     }
     return differences;
   }
@@ -154,12 +156,24 @@ export class WorkflowResync {
     });
   }
 
-  async #decommissionOrphans(view: ClusterView): Promise<boolean> {
-    const { workflows, signaller, logger } = this.#context;
-    const { identity, bundles } = view;
-    if ((await this.#find(identity)) !== undefined || (await workflows.describe(identity)) !== undefined) return false;
-    logger.warn({ cluster: keyOf(identity), requests: bundles.length }, 'CertificateRequests are orphaned');
-    return await signaller.inOrder(identity, () => workflows.signalGone(view, true));
+  async #decommissionOrphans(cluster: ClusterIdentity, requests: readonly ObservedRequest[]): Promise<boolean> {
+    const { settings, workflows, signaller, logger } = this.#context;
+    if ((await this.#find(cluster)) !== undefined || (await workflows.describe(cluster)) !== undefined) return false;
+    // Read last: a workflow that has completed since the requests were listed has deleted them.
+    const left = await this.#stillThere(requests);
+    const view = clusterViewOfOrphans(settings.managementCluster, left);
+    if (view === undefined) return false;
+    logger.warn({ cluster: keyOf(cluster), requests: left.length }, 'CertificateRequests are orphaned');
+    return await signaller.inOrder(cluster, () => workflows.signalGone(view, true));
+  }
+
+  async #stillThere(requests: readonly ObservedRequest[]): Promise<readonly ObservedRequest[]> {
+    const left: ObservedRequest[] = [];
+    for (const request of requests) {
+      const object = await this.#context.kubernetes.get(CERTIFICATE_REQUESTS, request);
+      if (object?.metadata.uid === request.uid) left.push(request);
+    }
+    return left;
   }
 
   /** @returns the object of this uid, not another one of its name. */
