@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
 import { type AcmeDirectory, caNameOf } from './directory.ts';
-import { errorFromResponse } from './problems.ts';
+import { errorFromResponse, isWebPage } from './problems.ts';
 import type { AcmeSession } from './session.ts';
 import { sendSigned } from './signed-request.ts';
 import type { TransportResponse } from './transport.ts';
@@ -99,6 +99,11 @@ export class AcmeClient {
     this.session.observe?.(options.resource, status, (performance.now() - started) / 1000);
     const what = REQUEST_DESCRIPTIONS[options.resource];
     if (status >= 300) throw errorFromResponse(this.host, what, answer);
+    // Of any schema: a revocation has no content, and would count as done.
+    if (isWebPage(answer)) {
+      const message = `The CA ${this.host} was asked ${what}, and a web page came back (HTTP ${status}): a load balancer or proxy answered in its place.`;
+      throw new CertmanError({ code: 'acme/unreachable', message });
+    }
     const parsed = options.schema.safeParse(data);
     if (!parsed.success) {
       const message = `The CA ${this.host} was asked ${what} and answered (HTTP ${status}) in a form that is not ACME's: ${z.prettifyError(parsed.error).slice(0, 300)}`;

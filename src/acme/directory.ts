@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
-import { errorFromResponse } from './problems.ts';
+import { errorFromResponse, ofAnotherResource } from './problems.ts';
 import type { AcmeTransport } from './transport.ts';
 import { acmeUrlSchema } from './url.ts';
 
@@ -57,7 +57,7 @@ export function cachedDirectory(transport: AcmeTransport, url: string): () => Pr
 async function fetchDirectory(transport: AcmeTransport, url: string): Promise<AcmeDirectory> {
   const answer = await transport.send('GET', url, undefined);
   const { status, data } = answer;
-  if (status >= 400) throw errorFromResponse(new URL(url).host, 'its directory', answer);
+  if (status >= 300) throw ofAnotherResource(errorFromResponse(caNameOf(url), 'its directory', answer));
   const parsed = directorySchema.safeParse(data);
   if (parsed.success) return parsed.data;
   throw new CertmanError({

@@ -105,6 +105,19 @@ export function errorFromResponse(
   return new AcmeProblemError({ code, message, remedy: REMEDIES[code], notBefore }, type, status);
 }
 
+/**
+ * A refusal of what a request needs first: the directory, a nonce. Callers would take it for one of the resource that they
+ * asked for, and an order for gone.
+ */
+export function ofAnotherResource({ info }: AcmeProblemError): CertmanError {
+  return new CertmanError(info);
+}
+
+/** Whether an answer is a web page, of what stands between certman and the CA: a load balancer, a captive portal. */
+export function isWebPage({ headers, data }: TransportResponse): boolean {
+  return typeof data === 'string' && (/^text\/html\b/i.test(headers['content-type'] ?? '') || /^\s*</.test(data));
+}
+
 function failureCodeOf(status: number, type: string, problem: Problem | undefined, data: unknown): FailureCode {
   if (status === 429) return 'acme/rateLimited';
   if (status >= 500) return 'acme/serverError';

@@ -1,4 +1,6 @@
 import { CertmanError } from '../failures/failure.ts';
+import { caNameOf } from './directory.ts';
+import { errorFromResponse, ofAnotherResource } from './problems.ts';
 import type { AcmeSession } from './session.ts';
 import type { TransportResponse } from './transport.ts';
 
@@ -32,11 +34,14 @@ export async function sendSigned(
 
 async function fetchNonce(session: AcmeSession, signal: AbortSignal | undefined): Promise<string> {
   const { newNonce } = await session.directory();
-  const { status, headers } = await session.transport.send('HEAD', newNonce, undefined, signal);
+  const answer = await session.transport.send('HEAD', newNonce, undefined, signal);
+  const { status, headers } = answer;
   const nonce = headers['replay-nonce'];
   if (nonce !== undefined) return nonce;
-  const code = status >= 500 || status === 429 ? 'acme/serverError' : 'acme/unexpected';
-  throw new CertmanError({ code, message: `${newNonce} returned no nonce (HTTP ${status}).` });
+  if (status >= 300) {
+    throw ofAnotherResource(errorFromResponse(caNameOf(session.account.directoryUrl), 'a nonce', answer));
+  }
+  throw new CertmanError({ code: 'acme/unexpected', message: `${newNonce} returned no nonce (HTTP ${status}).` });
 }
 
 function isBadNonce({ status, data }: TransportResponse): boolean {

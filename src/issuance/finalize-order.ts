@@ -1,11 +1,11 @@
 import type { AcmeClient } from '../acme/client.ts';
 import { createCsr } from '../acme/csr.ts';
+import { certificateLateError } from '../acme/late-certificate.ts';
 import { fetchOrder, type Order, orderFailure, orderPendingError, postFinalize } from '../acme/order.ts';
 import { generatePrivateKey, parsePrivateKey } from '../acme/private-key.ts';
 import { AcmeProblemError } from '../acme/problems.ts';
 import { waitForOrder } from '../acme/wait-for-order.ts';
 import type { FinalizeOrderInput } from '../contract/activities.ts';
-import { CertmanError } from '../failures/failure.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';
 import { ensureStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import type { IssuanceContext } from './context.ts';
@@ -30,7 +30,7 @@ export async function finalizeOrder(
   if (order.status === 'processing') {
     order = await waitForOrder(ca, { orderUrl: order.url, fromStatus: 'processing', attempt, justSubmitted: true });
   }
-  return { certificateUrl: await certificateUrlOf(ca, order) };
+  return { certificateUrl: await certificateUrlOf(ca, order, attempt) };
 }
 
 async function finalizeIfReady(context: IssuanceContext, input: FinalizeOrderInput): Promise<Order> {
@@ -63,13 +63,12 @@ async function finalize(
   return postFinalize(ca.uncancelled(), order, csr.toString('base64url'));
 }
 
-async function certificateUrlOf(ca: AcmeClient, order: Order): Promise<string> {
+async function certificateUrlOf(ca: AcmeClient, order: Order, attempt: number): Promise<string> {
   const { status, url, certificate } = order;
   if (status === 'invalid') throw await orderFailure(ca, order);
   if (status !== 'valid') {
     throw orderPendingError(`The CA ${ca.host} returns the order ${url} as ${status} although it was finalized.`);
   }
   if (certificate !== undefined) return certificate;
-  const message = `The CA ${ca.host} returned the order ${url} as valid without a certificate URL.`;
-  throw new CertmanError({ code: 'acme/unexpected', message });
+  throw certificateLateError(ca, url, attempt, 'returns no URL of its certificate yet');
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { certificateMismatch, downloadChain, readLeaf } from '../acme/certificate.ts';
 import type { AcmeClient } from '../acme/client.ts';
+import { certificateLateError, isCertificateMissing } from '../acme/late-certificate.ts';
 import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
 import type { Sealed } from '../acme/seals.ts';
 import type { CertificateFacts } from '../certificates/certificate-facts.ts';
@@ -41,7 +42,10 @@ export async function installCertificate(
   if (!(await ca.ownsUrl(certificateUrl))) throw unusableCertificate(input, `it is not at the CA ${ca.host}`);
   await checks.requireBundle(input, input);
   const [chainPem, keyPem] = await Promise.all([
-    downloadChain(ca, certificateUrl),
+    downloadChain(ca, certificateUrl).catch((error: unknown) => {
+      if (!isCertificateMissing(error)) throw error;
+      throw certificateLateError(ca, orderUrl, context.attempt, `does not have its certificate yet: ${error.message}`);
+    }),
     readStagingKey(kubernetes.withSignal(signal), { request, orderUrl }),
   ]);
   const leaf = readLeaf(chainPem);

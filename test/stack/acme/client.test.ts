@@ -128,6 +128,35 @@ describe('a CA', () => {
     expect(injected.hits()).toBe(1);
   });
 
+  it('that limits the rate until a date is not asked again before it', async () => {
+    const date = new Date(Date.now() + 3_600_000).toUTCString();
+    const fault = { kind: 'answer', status: 429, headers: { 'retry-after': date } } as const;
+    const injected = proxy.inject({ when: isNewOrder, fault });
+    const { info } = await refusal(order());
+    injected.remove();
+    expect(info).toMatchObject({ code: 'acme/rateLimited', notBefore: new Date(date).toISOString() });
+  });
+
+  it.each([
+    [503, 'acme/serverError'],
+    [429, 'acme/rateLimited'],
+  ])('that gives no nonce (HTTP %i) is asked again at its Retry-After', async (status, code) => {
+    const when = ({ path }: SeenRequest): boolean => path.startsWith('/nonce');
+    const injected = proxy.inject({ when, fault: { kind: 'answer', status, headers: { 'retry-after': '90' } } });
+    const attempt = await timed(() => refusal(order()));
+    injected.remove();
+    expect(attempt.value.code).toBe(code);
+    expectAfter(attempt, attempt.value.info.notBefore, 90_000);
+  });
+
+  it('that is overloaded and does not say for how long is a transient failure', async () => {
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 503 } });
+    const { info } = await refusal(order());
+    injected.remove();
+    expect(info).toMatchObject({ code: 'acme/serverError', retry: 'transient' });
+    expect(info.notBefore).toBeUndefined();
+  });
+
   it('that is overloaded is a transient failure with its Retry-After', async () => {
     const date = new Date(Date.now() + 60_000).toUTCString();
     const fault = { kind: 'answer', status: 503, headers: { 'retry-after': date }, body: 'maintenance' } as const;
@@ -162,6 +191,17 @@ describe('a CA', () => {
     expect(error.message).toContain('0.3 s');
   });
 
+  it('that sends its answer a byte at a time times out', async () => {
+    // The whole answer would take a minute: of all bytes, none comes late.
+    const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'drip', intervalMs: 100 } });
+    const impatient = caSource(server, account, { timeoutMs: 1_000 });
+    const error = await refusal(impatient.withClient((ca) => placeNewOrder(ca, { dnsNames: names() })));
+    await impatient.close();
+    injected.remove();
+    expect(error.info).toMatchObject({ code: 'acme/unreachable', retry: 'transient' });
+    expect(error.message).toContain('no answer within 1 s');
+  });
+
   it('that sends an endless answer is not read to the end', async () => {
     const body = { identifiers: 'x'.repeat(400_000) };
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 201, body } });
@@ -172,13 +212,14 @@ describe('a CA', () => {
   });
 
   it.each([
-    [{ status: 'odd' }, "not ACME's"],
-    ['<html>a captive portal</html>', "not ACME's"],
-  ])('that does not answer with an order is unexpected (%#)', async (body, words) => {
+    [{ status: 'odd' }, 'acme/unexpected', "not ACME's"],
+    ['a captive portal', 'acme/unexpected', "not ACME's"],
+    ['<html>a captive portal</html>', 'acme/unreachable', 'a web page came back (HTTP 201)'],
+  ])('that does not answer with an order says so (%#)', async (body, code, words) => {
     const injected = proxy.inject({ when: isNewOrder, fault: { kind: 'answer', status: 201, body } });
     const error = await refusal(order());
     injected.remove();
-    expect(error.code).toBe('acme/unexpected');
+    expect(error.code).toBe(code);
     expect(error.message).toContain(words);
     expect(error.message).not.toContain('captive');
   });

@@ -313,6 +313,7 @@ describe('revoking at decommission', () => {
   });
 
   it.each([
+    [200, '/revoke-cert'],
     [403, '/revoke-cert'],
     [404, '/revoke-cert'],
     [404, '/certZ/'],

@@ -34,6 +34,8 @@ export type Fault =
   | { readonly kind: 'cutAfter' }
   /** The answer's headers and this many bytes of its body pass; then the connection is reset. */
   | { readonly kind: 'cutInside'; readonly bytes: number }
+  /** The answer's headers pass, then its body, a byte at a time at this interval, until the client gives up. */
+  | { readonly kind: 'drip'; readonly intervalMs: number }
   /** The request is passed on this much later. */
   | { readonly kind: 'delay'; readonly milliseconds: number }
   /** The request is passed on once this has come about. */
@@ -175,6 +177,9 @@ async function handle(
     case 'cutInside':
       await forwardPartially(request, response, await forwardRequest(upstream, request, response), fault.bytes);
       return;
+    case 'drip':
+      await forwardSlowly(response, await forwardRequest(upstream, request, response), fault.intervalMs);
+      return;
     case 'changeHeaders':
     case undefined:
       break;
@@ -210,6 +215,19 @@ async function forwardPartially(
     if (left === 0) break;
   }
   resetConnection(request);
+}
+
+async function forwardSlowly(response: ServerResponse, answer: IncomingMessage, intervalMs: number): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
+  response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+  response.flushHeaders();
+  for (const byte of Buffer.concat(chunks)) {
+    if (response.destroyed) return;
+    response.write(Buffer.of(byte));
+    await sleep(intervalMs);
+  }
+  response.end();
 }
 
 function resetConnection(request: IncomingMessage): void {
