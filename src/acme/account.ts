@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { CertmanError } from '../failures/failure.ts';
 import { decodePrivateKey } from '../x509/private-key.ts';
+import { SEAL_KEY_BYTES } from './seals.ts';
 
 /** Hosts of Let's Encrypt's directories and account URLs (letsencrypt.org/docs/acme-protocol-updates). */
 const LETS_ENCRYPT_HOSTS = ['acme-v02.api.letsencrypt.org', 'acme-staging-v02.api.letsencrypt.org'];
@@ -9,11 +10,17 @@ const LETS_ENCRYPT_HOSTS = ['acme-v02.api.letsencrypt.org', 'acme-staging-v02.ap
 export interface StoredAccount {
   readonly privateKeyPem: string;
   readonly accountUrl: string;
+  /** PEM: the key of a rollover that is not complete (RFC 8555 §7.3.5); the CA knows one of the two. */
+  readonly nextPrivateKeyPem?: string | undefined;
+  /** base64url: the key of the seals, which the first rollover has kept. */
+  readonly sealKey?: string | undefined;
 }
 
 /** An account at a CA (RFC 8555 §7.1.2), with its key. */
 export interface AcmeAccount {
   readonly key: KeyObject;
+  /** Of the seals, where a rollover has kept it. */
+  readonly sealKey?: Buffer | undefined;
   /** `kid` of every signed request (RFC 8555 §6.2). */
   readonly url: string;
   readonly directoryUrl: string;
@@ -24,6 +31,7 @@ export function parseAccount(stored: StoredAccount, configuredDirectoryUrl?: str
   const url = parseAccountUrl(stored.accountUrl);
   return {
     key: parseAccountKey(stored.privateKeyPem),
+    sealKey: stored.sealKey === undefined ? undefined : parseSealKey(stored.sealKey),
     url: url.href,
     directoryUrl: configuredDirectoryUrl ?? directoryUrlOf(url),
   };
@@ -39,6 +47,12 @@ function parseAccountUrl(text: string): URL {
     );
   }
   return url;
+}
+
+function parseSealKey(text: string): Buffer {
+  const key = Buffer.from(text.trim(), 'base64url');
+  if (key.length === SEAL_KEY_BYTES) return key;
+  throw accountInvalidError('its seal key is not readable', `${SEAL_KEY_BYTES} bytes in base64url`);
 }
 
 function directoryUrlOf({ host }: URL): string {

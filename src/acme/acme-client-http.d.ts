@@ -9,8 +9,10 @@ declare module 'acme-client/src/http.js' {
     createSignedBody(
       url: string,
       payload: object | null,
-      options: { readonly nonce: string; readonly kid: string | null },
+      options: { readonly nonce?: string; readonly kid: string | null },
     ): object;
+    /** By HS256. @param hmacKey base64 or base64url. */
+    createSignedHmacBody(hmacKey: string, url: string, payload: object, options: { readonly kid: string }): object;
   }
 
   export = HttpClient;

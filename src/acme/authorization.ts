@@ -42,9 +42,13 @@ export function isFailed({ status }: Authorization): boolean {
   return status !== 'pending' && status !== 'valid';
 }
 
-/** Asks the CA to validate a challenge (RFC 8555 §7.5.1). @throws CertmanError of any `acme/` code. */
-export async function answerChallenge(ca: AcmeClient, url: string): Promise<void> {
-  await ca.post({ resource: 'challenge', url, payload: {}, schema: challengeSchema });
+/**
+ * Asks the CA to validate a challenge (RFC 8555 §7.5.1).
+ * @param thumbprint of the account key that the TXT record was made with: with another one, the validation would fail.
+ * @throws CertmanError of any `acme/` code, `acme/accountKeyChanged` before anything is sent.
+ */
+export async function answerChallenge(ca: AcmeClient, url: string, thumbprint?: string): Promise<void> {
+  await ca.post({ resource: 'challenge', url, payload: {}, schema: challengeSchema, onlyUnderKey: thumbprint });
 }
 
 /** The name as ordered: `*.x` for a wildcard, whose identifier is `x`. */

@@ -1,9 +1,11 @@
+import type { KeyObject } from 'node:crypto';
 import { CertmanError, type FailureCode } from '../failures/failure.ts';
-import { parseAccount, type StoredAccount } from './account.ts';
+import { parseAccount, parseAccountKey, type StoredAccount } from './account.ts';
 import { AcmeClient } from './client.ts';
 import { caNameOf } from './directory.ts';
 import type { Seals } from './seals.ts';
 import { type AcmeSession, createSession, type RequestObserver } from './session.ts';
+import { Signer } from './signer.ts';
 import { AcmeTransport, type TransportOptions } from './transport.ts';
 
 /** Reads the ACME account; implemented by `src/kubernetes/objects/operator-settings.ts`. */
@@ -19,6 +21,8 @@ export interface AcmeClientSourceOptions extends TransportOptions {
   /** Default: Let's Encrypt's directory, by the host of the account URL. */
   readonly directoryUrl?: string | undefined;
   readonly onRequest?: RequestObserver | undefined;
+  /** Receives what an operator must know. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** Refusals that an account that was corrected meanwhile can explain. */
@@ -78,13 +82,39 @@ export class AcmeClientSource {
   async #session(): Promise<AcmeSession> {
     const stored = await this.#options.accounts.account();
     const current = this.#current;
-    if (current?.stored.privateKeyPem === stored.privateKeyPem && current.stored.accountUrl === stored.accountUrl) {
+    const isSameKey = current?.stored.privateKeyPem === stored.privateKeyPem;
+    if (isSameKey && current.stored.accountUrl === stored.accountUrl && current.stored.sealKey === stored.sealKey) {
       return current.session;
     }
     const account = parseAccount(stored, this.#options.directoryUrl);
-    const session = createSession(account, this.#transport, this.#options.onRequest);
-    this.#current = { stored, session };
-    return session;
+    const session = createSession(account, this.#transport, {
+      observe: this.#options.onRequest,
+      otherKey: (thumbprint) => this.#otherKey(account.url, thumbprint),
+    });
+    // After a rollover, it is the same account: nonces, limits and orders stay.
+    const isSameAccount = current?.session.account.url === account.url && current.session.seals.equals(session.seals);
+    if (!isSameAccount) {
+      this.#current = { stored, session };
+      return session;
+    }
+    // Where only the seal key was added, the session may use the next key already.
+    if (!isSameKey) current.session.useKey(account.key);
+    this.#current = { stored, session: current.session };
+    return current.session;
+  }
+
+  /** During a rollover, the CA knows one of two keys; after it, the Secret has one that this process has not read yet. */
+  async #otherKey(accountUrl: string, refused: string): Promise<KeyObject | undefined> {
+    this.#options.accounts.invalidate();
+    const stored = await this.#options.accounts.account();
+    const { url, key } = parseAccount(stored, this.#options.directoryUrl);
+    if (url !== accountUrl) return undefined;
+    if (new Signer(key).thumbprint !== refused) return key;
+    if (stored.nextPrivateKeyPem === undefined) return undefined;
+    this.#options.onWarning?.(
+      'The CA refuses the key of the ACME account, and a rollover of it is unfinished: the next key is used. Complete it with "certman account rollover --yes".',
+    );
+    return parseAccountKey(stored.nextPrivateKeyPem);
   }
 
   close(): Promise<void> {

@@ -19,6 +19,8 @@ export interface AcmeResponse<Body> {
 /** What each request asks of the CA, by resource: completes "The CA refused …" in error messages. */
 const REQUEST_DESCRIPTIONS = {
   newAccount: 'the account',
+  account: 'to show or update the account',
+  keyChange: 'the new key of the account',
   newOrder: 'the new order',
   order: 'to show the order',
   authorization: 'to show the authorization',
@@ -45,6 +47,8 @@ export interface PostOptions<Body> extends GetOptions<Body> {
   readonly payload: object | null;
   /** null: signed by the key alone, as newAccount requires (RFC 8555 §7.3). Default: under the account's URL. */
   readonly kid?: null;
+  /** Thumbprint of the only account key that the request makes sense with. */
+  readonly onlyUnderKey?: string | undefined;
 }
 
 /** Sends requests under one account: validates answers, throws `AcmeProblemError`, retries only badNonce. */

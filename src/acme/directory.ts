@@ -12,6 +12,15 @@ const directorySchema = z.object({
   revokeCert: acmeUrlSchema,
   /** RFC 9773 §3; absent: the CA offers no renewal information. */
   renewalInfo: acmeUrlSchema.optional(),
+  /** RFC 8555 §7.3.5. Few clients need it, so a CA without it is served. */
+  keyChange: acmeUrlSchema.optional(),
+  meta: z
+    .object({
+      termsOfService: z.string().max(2048).optional().catch(undefined),
+      externalAccountRequired: z.boolean().optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
 });
 /** A directory (RFC 8555 §7.1.1), reduced to the members that certman uses. */
 export type AcmeDirectory = z.infer<typeof directorySchema>;

@@ -17,6 +17,8 @@ const singleProblemSchema = z.object({
 
 /** A problem document (RFC 7807, RFC 8555 §6.7) with its subproblems (§6.7.1). */
 export const problemSchema = singleProblemSchema.extend({
+  /** Where a person does what `userActionRequired` asks for (RFC 8555 §7.3.3), such as to agree to new terms. */
+  instance: z.string().max(2048).optional().catch(undefined),
   subproblems: z.array(singleProblemSchema).max(1000).optional().catch(undefined),
 });
 /** A problem document (RFC 8555 §6.7). */
@@ -102,7 +104,12 @@ export function errorFromResponse(
   const words = describeProblem(problem) || `HTTP status ${status} without a problem document`;
   const message = `The CA ${host} refused ${what} (HTTP ${status}): ${words}`;
   const notBefore = parseRetryAfter(headers['retry-after'], now);
-  return new AcmeProblemError({ code, message, remedy: REMEDIES[code], notBefore }, type, status);
+  const page = type === 'userActionRequired' ? problem?.instance : undefined;
+  const remedy =
+    page === undefined
+      ? REMEDIES[code]
+      : `Do what the CA asks for at ${oneLine(page, MAX_DETAIL_LENGTH)}; certman retries by itself.`;
+  return new AcmeProblemError({ code, message, remedy, notBefore }, type, status);
 }
 
 /**
@@ -135,6 +142,15 @@ function failureCodeOf(status: number, type: string, problem: Problem | undefine
 function isAccountProblem(type: string, detail: string): boolean {
   if (type === 'malformed') return /JWS verification|key ?ID\b.*(prefix|invalid account URL)/i.test(detail);
   return type === 'unauthorized' && /account (has been|is) (deactivated|revoked|not valid)/i.test(detail);
+}
+
+/** Whether the CA refuses a request because another key signed it than the account's. */
+export function rejectsKey({ status, data }: TransportResponse): boolean {
+  const problem = status >= 400 ? problemSchema.safeParse(data).data : undefined;
+  const type = problemType(problem);
+  // Of a key of another type.
+  if (type === 'badSignatureAlgorithm') return true;
+  return (type === 'malformed' || type === 'unauthorized') && /JWS verification|signature/i.test(problem?.detail ?? '');
 }
 
 /** Failure code by problem type; of a `compound` problem that of its first known subproblem. */

@@ -1,31 +1,64 @@
-import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
 import { parseAccountKey } from './account.ts';
+import { accountSchema } from './account-object.ts';
 import { AcmeClient } from './client.ts';
+import type { AcmeDirectory } from './directory.ts';
 import { createSession } from './session.ts';
+import type { ExternalAccount } from './signer.ts';
 import type { AcmeTransport } from './transport.ts';
-
-const accountSchema = z.object({ status: z.string().max(64) });
 
 /** A new account at a CA (RFC 8555 §7.3). */
 export interface AccountRegistration {
   readonly directoryUrl: string;
   readonly privateKeyPem: string;
+  /** Whether the operator agrees to the CA's terms of service. */
+  readonly termsAgreed: boolean;
   /** E-mail addresses; Let's Encrypt no longer stores any. */
   readonly contacts?: readonly string[];
+  readonly externalAccount?: ExternalAccount | undefined;
 }
 
-/** Creates or finds the key's account (RFC 8555 §7.3), accepting the terms. @returns its URL. @throws CertmanError. */
+/**
+ * Creates or finds the key's account (RFC 8555 §7.3). @returns its URL.
+ * @throws CertmanError `configuration/invalid` for terms that were not agreed to and for a missing external account; any `acme/` code.
+ */
 export async function registerAccount(
   transport: AcmeTransport,
-  { directoryUrl, privateKeyPem, contacts = [] }: AccountRegistration,
+  { directoryUrl, privateKeyPem, termsAgreed, contacts = [], externalAccount }: AccountRegistration,
 ): Promise<string> {
   const account = { key: parseAccountKey(privateKeyPem), url: '', directoryUrl };
   const ca = new AcmeClient(createSession(account, transport));
-  const { newAccount: url } = await ca.directory();
-  const contact = contacts.length === 0 ? undefined : contacts.map((address) => `mailto:${address}`);
-  const payload = { termsOfServiceAgreed: true, contact };
+  const { newAccount: url, meta = {} } = await ca.directory();
+  requireConditions(ca, meta, { termsAgreed, externalAccount });
+  const payload = {
+    // Of a CA without terms, there is nothing to agree to.
+    ...(termsAgreed && { termsOfServiceAgreed: true }),
+    ...(contacts.length > 0 && { contact: contacts.map((address) => `mailto:${address}`) }),
+    ...(externalAccount && { externalAccountBinding: ca.session.signer.bindTo(externalAccount, url) }),
+  };
   const { location } = await ca.post({ resource: 'newAccount', url, payload, kid: null, schema: accountSchema });
   if (location !== undefined) return location;
   throw new CertmanError({ code: 'acme/unexpected', message: `The CA ${ca.host} did not return the account's URL.` });
+}
+
+function requireConditions(
+  { host }: AcmeClient,
+  { termsOfService, externalAccountRequired }: NonNullable<AcmeDirectory['meta']>,
+  { termsAgreed, externalAccount }: Pick<AccountRegistration, 'termsAgreed' | 'externalAccount'>,
+): void {
+  if (termsOfService !== undefined && !termsAgreed) {
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `An account at ${host} requires agreement to its terms of service: ${oneLine(termsOfService, 500)}`,
+      remedy: 'Read them; to agree, add --agree-tos.',
+    });
+  }
+  if (externalAccountRequired === true && externalAccount === undefined) {
+    throw new CertmanError({
+      code: 'configuration/invalid',
+      message: `${host} opens accounts for its customers only (external account binding).`,
+      remedy: 'Put the key id and the HMAC key that it gave you into a Secret, and add --eab-secret with its name.',
+    });
+  }
 }

@@ -1,6 +1,7 @@
 /**
  * Seals: what one activity hands to a later one through Temporal, which many can write to, is vouched for by a MAC. Its
- * key comes from the account key, so every worker of the account has it, and nothing is stored or read for it.
+ * key comes from the account key, so every worker of the account has it. A rollover of the account key keeps it, in the
+ * account Secret: orders in progress and certificates issued before stay vouched for.
  */
 import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
@@ -26,6 +27,15 @@ export type Sealed =
       readonly source: string;
     };
 
+/** Bytes of a key of seals. */
+export const SEAL_KEY_BYTES = 32;
+
+/** The key of the seals of an account whose key was never changed. */
+export function deriveSealKey(accountKey: KeyObject): Buffer {
+  const secret = accountKey.export({ type: 'pkcs8', format: 'der' });
+  return Buffer.from(hkdfSync('sha256', secret, '', 'certman seals', SEAL_KEY_BYTES));
+}
+
 /** Whose it is. */
 type Owner = Pick<ClusterIdentity, 'managementCluster' | 'namespace' | 'name' | 'uid'>;
 
@@ -33,9 +43,14 @@ type Owner = Pick<ClusterIdentity, 'managementCluster' | 'namespace' | 'name' | 
 export class Seals {
   readonly #key: Buffer;
 
-  constructor(accountKey: KeyObject) {
-    const secret = accountKey.export({ type: 'pkcs8', format: 'der' });
-    this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'certman seals', 32));
+  /** @param kept the key that a rollover of the account key has kept; default: derived from the account key. */
+  constructor(accountKey: KeyObject, kept = deriveSealKey(accountKey)) {
+    this.#key = kept;
+  }
+
+  /** Whether the other verifies what these seal. */
+  equals(other: Seals): boolean {
+    return timingSafeEqual(this.#key, other.#key);
   }
 
   /** @returns base64url. */

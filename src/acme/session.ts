@@ -1,15 +1,22 @@
-import { createHash } from 'node:crypto';
-import HttpClient from 'acme-client/src/http.js';
+import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { AcmeAccount } from './account.ts';
 import { cachedDirectory } from './directory.ts';
 import { NewOrderLimit } from './new-order-limit.ts';
 import { NoncePool } from './nonce-pool.ts';
 import { Seals } from './seals.ts';
+import { Signer } from './signer.ts';
 import type { AcmeTransport } from './transport.ts';
 
 /** Called once for each answered request, for metrics. `resource` is an `AcmeResource`. */
 export type RequestObserver = (resource: string, status: number, seconds: number) => void;
+
+/** What a session does besides. */
+export interface SessionOptions {
+  readonly observe?: RequestObserver | undefined;
+  /** Called when the CA refuses the key of this thumbprint. @returns another key of the account. */
+  readonly otherKey?: ((thumbprint: string) => Promise<KeyObject | undefined>) | undefined;
+}
 
 const MAX_READY_ORDERS = 2_000;
 
@@ -17,18 +24,34 @@ const MAX_READY_ORDERS = 2_000;
 export type AcmeSession = ReturnType<typeof createSession>;
 
 /** Creates a session without requests to the CA. */
-export function createSession(account: AcmeAccount, transport: AcmeTransport, observe?: RequestObserver) {
+export function createSession(
+  account: AcmeAccount,
+  transport: AcmeTransport,
+  { observe, otherKey }: SessionOptions = {},
+) {
   transport.trust(account.directoryUrl);
-  const signer = new HttpClient(account.directoryUrl, account.key);
+  let signer = new Signer(account.key);
   return {
     account,
     transport,
     observe,
-    /** Only signs: acme-client fetches a nonce for every request, retries by itself and cannot cancel a request. */
-    signer,
-    /** `base64url(SHA-256(JWK))` (RFC 7638): the second half of a key authorization (RFC 8555 §8.1). */
-    thumbprint: createHash('sha256').update(JSON.stringify(signer.getJwk())).digest('base64url'),
-    seals: new Seals(account.key),
+    /** Of the account key, which changes in a key rollover. */
+    get signer(): Signer {
+      return signer;
+    },
+    /** Signs with another key of the account from now on. */
+    useKey(key: KeyObject): void {
+      signer = new Signer(key);
+    },
+    /** After the CA refused a key. @returns whether there is another one, which the session uses now. */
+    async replaceKey(refused: string): Promise<boolean> {
+      if (signer.thumbprint === refused) {
+        const key = await otherKey?.(refused);
+        if (key !== undefined && signer.thumbprint === refused) signer = new Signer(key);
+      }
+      return signer.thumbprint !== refused;
+    },
+    seals: new Seals(account.key, account.sealKey),
     directory: cachedDirectory(transport, account.directoryUrl),
     nonces: new NoncePool(),
     newOrderLimit: new NewOrderLimit(),

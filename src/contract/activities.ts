@@ -36,6 +36,8 @@ export interface PendingChallenge {
   readonly wildcard: boolean;
   readonly authorizationUrl: string;
   readonly challengeUrl: string;
+  /** Of the account key that the value of the record was made with (RFC 7638). */
+  readonly keyThumbprint?: string;
   readonly record: SealedTxtRecord;
   readonly seal?: string;
 }

@@ -13,6 +13,7 @@ const RETRY_MODES = {
   'acme/accountMissing': 'onChange',
   'acme/accountInvalid': 'onChange',
   'acme/accountUnknown': 'onChange',
+  'acme/accountKeyChanged': 'backoff',
   'acme/caChanged': 'onChange',
   'acme/unauthorized': 'backoff',
   'acme/rateLimited': 'backoff',

@@ -38,7 +38,7 @@ export async function answerChallenges(context: IssuanceContext, input: AnswerCh
 
 async function answer(ca: AcmeClient, challenge: PendingChallenge): Promise<void> {
   try {
-    await answerChallenge(ca, challenge.challengeUrl);
+    await answerChallenge(ca, challenge.challengeUrl, challenge.keyThumbprint);
   } catch (error) {
     // Boulder: it validates the challenge already, which it shows as pending meanwhile.
     if (error instanceof AcmeProblemError && error.status === 409) return;

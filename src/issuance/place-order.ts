@@ -111,15 +111,16 @@ function pendingChallenge(
   cluster: ClusterIdentity,
 ): PendingChallenge {
   const { url, token } = dns01Challenge(authorization, ca);
-  const { seals, thumbprint } = ca.session;
+  const { seals, signer } = ca.session;
   const identifier = authorization.identifier.value;
   const authorizationUrl = authorization.url;
-  const record = { name: dns01RecordName(identifier), value: dns01RecordValue(token, thumbprint) };
+  const record = { name: dns01RecordName(identifier), value: dns01RecordValue(token, signer.thumbprint) };
   return {
     identifier,
     wildcard: authorization.wildcard === true,
     authorizationUrl,
     challengeUrl: url,
+    keyThumbprint: signer.thumbprint,
     record: { ...record, seal: seals.seal(cluster, { of: 'record', ...record }) },
     seal: seals.seal(cluster, { of: 'challenge', orderUrl, authorizationUrl, url }),
   };

@@ -68,6 +68,7 @@ export function composeActivities(
     caBundlePem: configuration.acmeCaBundle,
     privateNetworks,
     onRequest: (resource, status, seconds) => metrics.acmeRequestDuration.observe({ resource, status }, seconds),
+    onWarning: (message) => logger.warn(message),
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();
   const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent, privateNetworks }) : undefined;

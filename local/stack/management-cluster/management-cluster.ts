@@ -75,7 +75,12 @@ async function installAcmeAccount(stack: Stack): Promise<string> {
   const { directoryUrl } = stack.acme;
   let accountUrl: string;
   try {
-    accountUrl = await registerAccount(transport, { directoryUrl, privateKeyPem, contacts: [CONTACT] });
+    accountUrl = await registerAccount(transport, {
+      directoryUrl,
+      privateKeyPem,
+      termsAgreed: true,
+      contacts: [CONTACT],
+    });
   } finally {
     await transport.close();
   }

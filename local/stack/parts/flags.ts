@@ -112,6 +112,8 @@ export interface PebbleConfiguration extends ListenAddress {
   readonly blockedDomains?: readonly string[];
   /** Seconds in Retry-After; default 1. */
   readonly retryAfter?: number;
+  /** Accounts need one of these HMAC keys (base64url), by key id (RFC 8555 §7.3.4). Default: none needed. */
+  readonly externalAccounts?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Content of Pebble's configuration file. */
@@ -127,7 +129,8 @@ export function pebbleConfiguration(at: PebbleConfiguration): object {
       httpPort: 5002,
       tlsPort: 5001,
       ocspResponderURL: '',
-      externalAccountBindingRequired: false,
+      externalAccountBindingRequired: at.externalAccounts !== undefined,
+      ...(at.externalAccounts && { externalAccountMACKeys: at.externalAccounts }),
       domainBlocklist: at.blockedDomains ?? PEBBLE_BLOCKED_DOMAINS,
       retryAfter: { authz: seconds, order: seconds },
       keyAlgorithm: 'ecdsa',

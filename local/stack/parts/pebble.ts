@@ -17,7 +17,7 @@ import { type Part, type PartContext, startPart } from './part.ts';
 /** Options of {@link startPebble}. */
 export interface PebbleOptions
   extends PebbleBehaviour,
-    Pick<PebbleConfiguration, 'profiles' | 'blockedDomains' | 'retryAfter'> {
+    Pick<PebbleConfiguration, 'profiles' | 'blockedDomains' | 'retryAfter' | 'externalAccounts'> {
   /** `host:port`, queried over TCP. Not needed with `alwaysValid`. */
   readonly dnsServer?: string;
   /** Default `pebble`; another name for a second CA beside it. */

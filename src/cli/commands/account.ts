@@ -1,37 +1,37 @@
-import { Command } from 'commander';
-import type { AccountRegistration } from '../../acme/register-account.ts';
-import { loadSettings } from '../../configuration/load-configuration.ts';
-import { CertmanError } from '../../failures/failure.ts';
-import type { KubernetesObject } from '../../kubernetes/api/kubernetes-api.ts';
-import { UsageError } from '../arguments.ts';
-import { note, print } from '../output.ts';
+import { Command, Option } from 'commander';
+import type { CreateOptions } from '../account/create.ts';
+import type { RolloverOptions } from '../account/roll-over-command.ts';
+import type { UpdateContactOptions } from '../account/update-contact.ts';
 
-const DIRECTORIES: Readonly<Record<string, string>> = {
-  letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
-  'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
-};
-const DIRECTORY_NAMES = Object.keys(DIRECTORIES).join(', ');
-
-interface CreateOptions {
-  readonly directory: string;
-  readonly email?: string;
-  readonly agreeTos?: true;
-  readonly keyType: string;
-  readonly caBundle?: string;
-  readonly apply?: true;
+/** `certman account`: the ACME account that the worker orders with. */
+export function accountCommand(): Command {
+  return new Command('account')
+    .summary('create, show and change the ACME account')
+    .description(
+      'The ACME account in the Secret lets-encrypt-account, which every worker of a management cluster orders with.\n' +
+        'All but create read that Secret, by the kubeconfig, and use CERTMAN_NAMESPACE, CERTMAN_ACME_DIRECTORY_URL and CERTMAN_ACME_CA_BUNDLE as the worker does.',
+    )
+    .addCommand(create())
+    .addCommand(show())
+    .addCommand(updateContact())
+    .addCommand(rollover());
 }
 
-/** `certman account create`: registers an ACME account and stores it in the Secret that the worker reads. */
-export function accountCommand(): Command {
-  const create = new Command('create')
+function create(): Command {
+  return new Command('create')
+    .alias('register')
     .summary('register an ACME account')
     .description(
       'Registers a new account with an ACME CA and prints the Secret that the worker reads (for kubectl apply), or creates it.\n' +
         'The private key is generated here and appears in that Secret only.',
     )
-    .requiredOption('--directory <url>', `ACME directory: a URL, or ${DIRECTORY_NAMES}`)
+    .requiredOption('--directory <url>', 'ACME directory: a URL, letsencrypt or letsencrypt-staging')
     .option('--email <address>', 'contact address, for CAs that use one')
-    .option('--agree-tos', "agree to the CA's terms of service")
+    .option('--agree-tos', "agree to the CA's terms of service; without it, the command shows where they are")
+    .option(
+      '--eab-secret <name>',
+      "Secret in certman's namespace with key-id and hmac-key, for a CA with external account binding",
+    )
     .option('--key-type <type>', 'p-256, p-384 or rsa-2048', 'p-256')
     .option(
       '--ca-bundle <file>',
@@ -42,78 +42,55 @@ export function accountCommand(): Command {
       'after',
       '\nExample:\n  certman account create --directory letsencrypt-staging --email ops@example.com --agree-tos | kubectl apply -f -',
     )
-    .action(createAccount);
-  return new Command('account').summary('ACME accounts').description('ACME accounts.').addCommand(create);
-}
-
-async function createAccount(options: CreateOptions): Promise<void> {
-  const { KEY_TYPES, generatePrivateKey } = await import('../../acme/private-key.ts');
-  const operatorSettings = await import('../../kubernetes/objects/operator-settings.ts');
-  const { ACCOUNT_KEY_ENTRY, ACCOUNT_SECRET, ACCOUNT_URL_ENTRY } = operatorSettings;
-  const { directory, email, agreeTos, caBundle, apply } = options;
-  const directoryUrl = DIRECTORIES[directory] ?? directory;
-  if (!URL.canParse(directoryUrl) || new URL(directoryUrl).protocol !== 'https:')
-    throw wrongOption('--directory', directory, `an https URL or ${DIRECTORY_NAMES}`);
-  if (email !== undefined && !/^[^\s@]+@[^\s@]+$/.test(email)) throw wrongOption('--email', email, 'an e-mail address');
-  const keyType = KEY_TYPES.find((type) => type === options.keyType);
-  if (keyType === undefined) throw wrongOption('--key-type', options.keyType, KEY_TYPES.join(', '));
-  const bundle = caBundle === undefined ? {} : { CERTMAN_ACME_CA_BUNDLE: caBundle };
-  const { namespace, acmeCaBundle } = loadSettings({ ...process.env, ...bundle }, ['namespace', 'acmeCaBundle']);
-  if (agreeTos !== true) {
-    throw new UsageError(
-      `An account requires agreement to the terms of service of ${new URL(directoryUrl).host}: add --agree-tos`,
-    );
-  }
-  const createSecret = async () => {
-    const privateKeyPem = await generatePrivateKey(keyType);
-    const contacts = email === undefined ? undefined : [email];
-    const accountUrl = await register({ directoryUrl, privateKeyPem, contacts }, acmeCaBundle);
-    note(`registered the account ${accountUrl}`);
-    return {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { namespace, name: ACCOUNT_SECRET },
-      type: 'Opaque',
-      stringData: { [ACCOUNT_KEY_ENTRY]: privateKeyPem, [ACCOUNT_URL_ENTRY]: accountUrl },
-    };
-  };
-  if (apply === true) return await storeSecret(namespace, createSecret);
-  const { dumpYaml } = await import('../yaml.ts');
-  print(dumpYaml(await createSecret()).trimEnd());
-}
-
-function wrongOption(option: string, found: string, expected: string): UsageError {
-  return new UsageError(`${option} is "${found.slice(0, 200)}"; expected ${expected}`);
-}
-
-async function register(account: AccountRegistration, caBundlePem: string | undefined): Promise<string> {
-  const { registerAccount } = await import('../../acme/register-account.ts');
-  const { AcmeTransport } = await import('../../acme/transport.ts');
-  const { VERSION } = await import('../../version.ts');
-  const transport = new AcmeTransport({ userAgent: `certman/${VERSION}`, caBundlePem });
-  try {
-    return await registerAccount(transport, account);
-  } finally {
-    await transport.close();
-  }
-}
-
-/** Never overwrites: only its key can revoke an account's certificates. Checks first, to leave no unused account. */
-async function storeSecret(namespace: string, createSecret: () => Promise<KubernetesObject>): Promise<void> {
-  const { ACCOUNT_SECRET: name } = await import('../../kubernetes/objects/operator-settings.ts');
-  const { SECRETS } = await import('../../kubernetes/objects/resources.ts');
-  const { withKubernetes } = await import('../kubernetes-client.ts');
-  const secret = `${namespace}/${name}`;
-  await withKubernetes(async (kubernetes) => {
-    const existing = await kubernetes.get(SECRETS, { namespace, name });
-    const created = existing === undefined ? await kubernetes.create(SECRETS, await createSecret()) : undefined;
-    if (created !== undefined) return;
-    throw new CertmanError({
-      code: 'kubernetes/conflict',
-      message: `The Secret ${secret} exists already and was not changed.`,
-      remedy:
-        'Delete it first if its account is no longer needed: without its key, its certificates cannot be revoked.',
+    .action(async (options: CreateOptions) => {
+      const { createAccount } = await import('../account/create.ts');
+      await createAccount(options);
     });
-  });
-  print(`Secret ${secret} created. Certificates that wait for it are ordered now.`);
+}
+
+function show(): Command {
+  return new Command('show')
+    .summary('show the account as the CA has it')
+    .description(
+      'Shows the account: its CA, status, contacts and key, and whether a rollover of the key is unfinished.',
+    )
+    .option('--json', 'print JSON')
+    .action(async (options: { readonly json?: true }) => {
+      const { showAccount } = await import('../account/show.ts');
+      await showAccount(options);
+    });
+}
+
+function updateContact(): Command {
+  return new Command('update-contact')
+    .summary('change the contact address at the CA')
+    .description(
+      'Sets the contact address of the account at the CA, unless it is that already.\n' +
+        'Without --email: the notification address in the ConfigMap certman-operator.',
+    )
+    .addOption(new Option('--email <address>', 'contact address').conflicts('remove'))
+    .option('--remove', 'have the CA keep no contact')
+    .option('--dry-run', 'show what would change')
+    .addHelpText('after', '\nExample:\n  certman account update-contact --email ops@example.com')
+    .action(async (options: UpdateContactOptions) => {
+      const { updateAccountContact } = await import('../account/update-contact.ts');
+      await updateAccountContact(options);
+    });
+}
+
+function rollover(): Command {
+  return new Command('rollover')
+    .summary('replace the account key')
+    .description(
+      'Replaces the key of the account at the CA and in the Secret. Orders in progress, certificates and the account stay.\n' +
+        'The next key is stored in the Secret before the CA is asked. When the command is interrupted, run it again: it finds out which key the CA knows, and completes the rollover.',
+    )
+    .option('--key-type <type>', 'p-256, p-384 or rsa-2048', 'p-256')
+    .option('--yes', 'replace the key: the CA refuses the present one afterwards, and all copies of it')
+    .option('--dry-run', 'show what would be done')
+    .addHelpText('after', '\nExample:\n  certman account rollover --dry-run\n  certman account rollover --yes')
+    .action(async (options: RolloverOptions) => {
+      const { rollOverAccount } = await import('../account/roll-over-command.ts');
+      await rollOverAccount(options);
+    });
 }

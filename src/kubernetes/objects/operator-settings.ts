@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { CertmanError } from '../../failures/failure.ts';
-import type { KubernetesApi } from '../api/kubernetes-api.ts';
+import type { KubernetesApi, KubernetesObject } from '../api/kubernetes-api.ts';
 import { CONFIG_MAPS, SECRETS } from './resources.ts';
 import { readSecretText } from './secret-data.ts';
 
@@ -12,6 +12,10 @@ export const ACCOUNT_SECRET = 'lets-encrypt-account';
 export const ACCOUNT_KEY_ENTRY = 'private-key';
 /** Entry of {@link ACCOUNT_SECRET}: URL of the account. */
 export const ACCOUNT_URL_ENTRY = 'account-url';
+/** Entry of {@link ACCOUNT_SECRET}, during a key rollover: PEM of the next key. */
+export const ACCOUNT_NEXT_KEY_ENTRY = 'next-private-key';
+/** Entry of {@link ACCOUNT_SECRET}, since its first key rollover: key of the seals, base64url. */
+export const ACCOUNT_SEAL_KEY_ENTRY = 'seal-key';
 /** Name of the ConfigMap with the notification address. */
 export const SETTINGS_CONFIG_MAP = 'certman-operator';
 /** Entry of {@link SETTINGS_CONFIG_MAP}: the notification address. */
@@ -24,6 +28,10 @@ export interface AcmeAccountSettings {
   /** PEM: PKCS#1 RSA, SEC1 EC or PKCS#8. */
   readonly privateKeyPem: string;
   readonly accountUrl: string;
+  /** PEM of the next key, during a key rollover. */
+  readonly nextPrivateKeyPem?: string | undefined;
+  /** base64url. */
+  readonly sealKey?: string | undefined;
 }
 
 /** Reads the ACME account and the notification address. */
@@ -54,6 +62,11 @@ export function createOperatorSettings(deps: {
 }
 
 async function readAccount(kubernetes: KubernetesApi, namespace: string): Promise<AcmeAccountSettings> {
+  return accountIn(await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET }), namespace);
+}
+
+/** The account in its Secret. @throws CertmanError as {@link OperatorSettings.account}. */
+export function accountIn(secret: KubernetesObject | undefined, namespace: string): AcmeAccountSettings {
   const where = `Secret ${namespace}/${ACCOUNT_SECRET}`;
   const remedy = `Put the ACME account into ${where} with the keys ${ACCOUNT_KEY_ENTRY} (PEM) and ${ACCOUNT_URL_ENTRY} (as the CA gave it at registration); issuance then continues by itself.`;
   const missing = (what: string): CertmanError => {
@@ -62,20 +75,27 @@ async function readAccount(kubernetes: KubernetesApi, namespace: string): Promis
   };
   const invalid = (why: string): CertmanError =>
     new CertmanError({ code: 'acme/accountInvalid', message: `In ${where}, ${why}.`, remedy });
-  const secret = await kubernetes.get(SECRETS, { namespace, name: ACCOUNT_SECRET });
   if (secret === undefined) throw missing('with the ACME account does not exist');
-  const read = (entry: string): string => {
+  const readOptional = (entry: string): string | undefined => {
     const value = readSecretText(secret['data'], entry);
     if (value.kind === 'unusable') throw invalid(value.why);
-    const text = value.text?.trim() ?? '';
-    if (text === '') throw missing(`has no ${entry}`);
+    return value.text?.trim() || undefined;
+  };
+  const read = (entry: string): string => {
+    const text = readOptional(entry);
+    if (text === undefined) throw missing(`has no ${entry}`);
     return text;
   };
   const accountUrl = read(ACCOUNT_URL_ENTRY);
   if (!/^https?:/i.test(accountUrl) || !URL.canParse(accountUrl)) {
     throw invalid(`${ACCOUNT_URL_ENTRY} is not an http(s) URL`);
   }
-  return { privateKeyPem: `${read(ACCOUNT_KEY_ENTRY)}\n`, accountUrl };
+  return {
+    privateKeyPem: `${read(ACCOUNT_KEY_ENTRY)}\n`,
+    accountUrl,
+    nextPrivateKeyPem: readOptional(ACCOUNT_NEXT_KEY_ENTRY),
+    sealKey: readOptional(ACCOUNT_SEAL_KEY_ENTRY),
+  };
 }
 
 const settingsSchema = z.record(z.string(), z.string()).catch({});

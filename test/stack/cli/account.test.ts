@@ -1,47 +1,228 @@
-/** `certman account create` against a real CA. */
+/** `certman account` against a real CA and API server. */
+import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { registerAccount } from '../../../src/acme/register-account.ts';
 import { AcmeTransport } from '../../../src/acme/transport.ts';
+import { ACCOUNT_SECRET } from '../../../src/kubernetes/objects/operator-settings.ts';
+import { CONFIG_MAPS, SECRETS } from '../../../src/kubernetes/objects/resources.ts';
 import { type Pebble, startPebble } from '../../support/acme/pebble.ts';
+import { type FaultProxy, startFaultProxy } from '../../support/faults/fault-proxy.ts';
+import { PEBBLE_CONNECTIONS } from '../../support/faults/upstream.ts';
+import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 
+const EAB_KEY = createHmac('sha256', 'a key that the CA gave').digest('base64url');
 const folder = mkdtempSync(join(tmpdir(), 'certman-account-'));
+const caBundle = join(folder, 'ca.pem');
+const kubeconfig = join(folder, 'kubeconfig');
+const managementCluster = useManagementCluster();
+
 let pebble: Pebble;
+let proxy: FaultProxy;
+/** Opens accounts for its customers only. */
+let customersOnly: Pebble;
+let namespace: string;
 beforeAll(async () => {
   pebble = await startPebble();
+  proxy = await startFaultProxy({
+    target: pebble.url,
+    targetCaPem: pebble.caPem,
+    tls: pebble.tls,
+    ...PEBBLE_CONNECTIONS,
+  });
+  customersOnly = await startPebble({ externalAccounts: { 'customer-1': EAB_KEY } });
+  // Each Pebble has a CA of its own.
+  writeFileSync(caBundle, `${pebble.caPem}\n${customersOnly.caPem}`);
+  writeFileSync(kubeconfig, managementCluster().adminConfig.exportConfig());
+});
+beforeEach(async () => {
+  namespace = await managementCluster().namespace();
+  proxy.clearSeen();
 });
 afterAll(async () => {
   await endProcesses();
-  await pebble?.stop();
+  await proxy?.close();
+  await Promise.all([pebble?.stop(), customersOnly?.stop()]);
   rmSync(folder, { recursive: true });
 });
 
-it('prints a Secret with the URL and the key of the new account', async () => {
-  const caBundle = join(folder, 'ca.pem');
-  writeFileSync(caBundle, pebble.caPem);
-  const args = ['account', 'create', '--agree-tos', '--directory', pebble.directoryUrl, '--ca-bundle', caBundle];
-  const command = await startCertman([...args, '--email', 'ops@example.com'], { HOME: '/nonexistent' });
-  expect(await command.waitForExit()).toBe('code 0');
-  const [note = '', ...manifest] = command.output().split('\n');
-  const accountUrl = /^registered the account (.+)$/.exec(note)?.[1] ?? '';
-  const secret: unknown = parse(manifest.join('\n'));
-  expect(secret).toEqual({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'lets-encrypt-account', namespace: 'certman-operator' },
-    type: 'Opaque',
-    stringData: { 'account-url': accountUrl, 'private-key': expect.stringContaining('PRIVATE KEY-----') as string },
+interface Outcome {
+  readonly code: number;
+  readonly output: string;
+}
+
+async function account(...args: readonly string[]): Promise<Outcome> {
+  const command = await startCertman(['account', ...args], {
+    HOME: '/nonexistent',
+    KUBECONFIG: kubeconfig,
+    CERTMAN_NAMESPACE: namespace,
+    CERTMAN_ACME_DIRECTORY_URL: `${proxy.url}/dir`,
+    CERTMAN_ACME_CA_BUNDLE: caBundle,
   });
-  const { stringData } = secret as { readonly stringData: Readonly<Record<string, string>> };
-  const transport = new AcmeTransport({ userAgent: 'test', caBundlePem: pebble.caPem });
-  try {
-    const privateKeyPem = stringData['private-key'] ?? '';
-    expect(await registerAccount(transport, { directoryUrl: pebble.directoryUrl, privateKeyPem })).toBe(accountUrl);
-  } finally {
-    await transport.close();
+  const exit = await command.waitForExit();
+  return { code: Number(/^code (\d+)$/.exec(exit)?.[1]), output: command.output() };
+}
+
+const create = (directoryUrl: string, ...more: readonly string[]) =>
+  account('create', '--directory', directoryUrl, ...more);
+
+const accountSecret = () => managementCluster().admin.get(SECRETS, { namespace, name: ACCOUNT_SECRET });
+
+/** Requests that change something at the CA. */
+const changes = () => proxy.seen.filter(({ method, path }) => method === 'POST' && !path.startsWith('/nonce')).length;
+
+describe('certman account create', () => {
+  it('prints a Secret with the URL and the key of the new account', async () => {
+    const { code, output } = await create(pebble.directoryUrl, '--agree-tos', '--email', 'ops@example.com');
+    expect(code).toBe(0);
+    const [note = '', ...manifest] = output.split('\n');
+    const accountUrl = /^registered the account (.+)$/.exec(note)?.[1] ?? '';
+    const secret: unknown = parse(manifest.join('\n'));
+    expect(secret).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: ACCOUNT_SECRET, namespace },
+      type: 'Opaque',
+      stringData: { 'account-url': accountUrl, 'private-key': expect.stringContaining('PRIVATE KEY-----') as string },
+    });
+    const { stringData } = secret as { readonly stringData: Readonly<Record<string, string>> };
+    const transport = new AcmeTransport({ userAgent: 'test', caBundlePem: pebble.caPem });
+    try {
+      const privateKeyPem = stringData['private-key'] ?? '';
+      const existing = { directoryUrl: pebble.directoryUrl, privateKeyPem, termsAgreed: true };
+      expect(await registerAccount(transport, existing)).toBe(accountUrl);
+    } finally {
+      await transport.close();
+    }
+  });
+
+  it('registers nothing without agreement to the terms, and says where they are', async () => {
+    const { code, output } = await create(`${proxy.url}/dir`, '--apply');
+    expect(code).toBe(2);
+    expect(output).toMatch(/requires agreement to its terms of service: data:text\/plain,/);
+    expect(output).toContain('add --agree-tos');
+    expect(changes()).toBe(0);
+    expect(await accountSecret()).toBeUndefined();
+  });
+
+  it('binds the account to an external one whose key is in a Secret, and says so where that is missing', async () => {
+    const register = (...more: readonly string[]) =>
+      create(customersOnly.directoryUrl, '--agree-tos', '--apply', ...more);
+    const without = await register();
+    expect(without).toMatchObject({ code: 2, output: expect.stringContaining('add --eab-secret') as string });
+    const missing = await register('--eab-secret', 'eab');
+    expect(missing.code).toBe(2);
+    expect(missing.output).toContain(`Secret ${namespace}/eab does not exist`);
+    expect(missing.output).toContain('kubectl create secret generic eab');
+
+    const { admin } = managementCluster();
+    const stringData = { 'key-id': 'customer-1', 'hmac-key': createHmac('sha256', 'another').digest('base64url') };
+    await admin.create(SECRETS, { metadata: { namespace, name: 'eab' }, stringData });
+    const wrong = await register('--eab-secret', 'eab');
+    expect(wrong.code).toBe(1);
+    expect(wrong.output).toContain('external account binding JWS verification error');
+    expect(wrong.output).not.toContain(stringData['hmac-key']);
+    expect(await accountSecret()).toBeUndefined();
+
+    const eab = Buffer.from(`${EAB_KEY}\n`).toString('base64');
+    await admin.patch(SECRETS, { namespace, name: 'eab' }, [{ op: 'replace', path: '/data/hmac-key', value: eab }]);
+    const done = await register('--eab-secret', 'eab');
+    expect(done.code).toBe(0);
+    expect(done.output).not.toContain(EAB_KEY);
+    expect((await accountSecret())?.['data']).toMatchObject({ 'private-key': expect.any(String) as string });
+  });
+
+  it('never overwrites an account', async () => {
+    const register = () => create(`${proxy.url}/dir`, '--agree-tos', '--apply');
+    expect((await register()).code).toBe(0);
+    const before = (await accountSecret())?.['data'];
+    proxy.clearSeen();
+    const again = await register();
+    expect(again).toMatchObject({ code: 1, output: expect.stringContaining('exists already') as string });
+    expect(changes()).toBe(0);
+    expect((await accountSecret())?.['data']).toEqual(before);
+  });
+});
+
+describe('the account in the Secret', () => {
+  beforeEach(async () => {
+    const { admin } = managementCluster();
+    const data = { default_notification_email_address: 'sre@example.com' };
+    await admin.create(CONFIG_MAPS, { metadata: { namespace, name: 'certman-operator' }, data });
+    await create(`${proxy.url}/dir`, '--agree-tos', '--apply', '--email', 'ops@example.com');
+    proxy.clearSeen();
+  });
+
+  it('is shown as the CA has it', async () => {
+    const { code, output } = await account('show', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(output)).toEqual({
+      url: expect.stringContaining('/my-account/') as string,
+      ca: new URL(proxy.url).host,
+      directoryUrl: `${proxy.url}/dir`,
+      status: 'valid',
+      contact: ['mailto:ops@example.com'],
+      key: { type: 'p-256', thumbprint: expect.stringMatching(/^[\w-]{43}$/) as string },
+      rolloverUnfinished: false,
+    });
+    expect((await account('show')).output).toMatch(/^account {4}https:.*\nCA .*\nstatus {5}valid\n/);
+  });
+
+  it('gets another contact, by default that of the ConfigMap, and is not sent one that it has', async () => {
+    const planned = await account('update-contact', '--dry-run');
+    expect(planned.output).toContain('Would change the contact from ops@example.com to sre@example.com');
+    expect((await account('update-contact')).output).toContain('from ops@example.com to sre@example.com');
+    proxy.clearSeen();
+    const again = await account('update-contact');
+    expect(again).toEqual({ code: 0, output: 'The contact is sre@example.com already; nothing was sent.\n' });
+    // It was read.
+    expect(changes()).toBe(1);
+    expect((await account('update-contact', '--remove')).output).toContain('from sre@example.com to none');
+    expect(JSON.parse((await account('show', '--json')).output)).toMatchObject({ contact: [] });
+    expect((await account('update-contact', '--email', 'nobody')).code).toBe(2);
+    expect((await account('update-contact', '--email', 'a@b.example', '--remove')).code).toBe(2);
+  });
+
+  it('gets another key only when told so, and no key is printed', async () => {
+    const { thumbprint } = (JSON.parse((await account('show', '--json')).output) as { key: { thumbprint: string } })
+      .key;
+    const before = (await accountSecret())?.['data'];
+    const asked = await account('rollover');
+    expect(asked).toMatchObject({ code: 2, output: expect.stringContaining('add --yes') as string });
+    const planned = await account('rollover', '--dry-run');
+    expect(planned.code).toBe(0);
+    expect(planned.output).toMatch(/Would:\n1\. store a new key.*\n2\. have the CA.*\n3\. replace/);
+    expect((await accountSecret())?.['data']).toEqual(before);
+
+    const lost = proxy.inject({
+      when: ({ path }) => path === '/rollover-account-key',
+      fault: { kind: 'cutAfter' },
+      times: 1,
+    });
+    const cut = await account('rollover', '--yes', '--key-type', 'p-384');
+    expect(cut.code).toBe(1);
+    expect(cut.output).toContain('The same command completes it.');
+    lost.remove();
+    expect((await account('show')).output).toContain('rollover   unfinished');
+    expect((await account('rollover', '--dry-run')).output).toMatch(/unfinished\. Would:\n1\. replace the present key/);
+    const done = await account('rollover', '--yes');
+    expect(done.code).toBe(0);
+    const shown = JSON.parse((await account('show', '--json')).output) as { key: { thumbprint: string } };
+    expect(shown).toMatchObject({ rolloverUnfinished: false, key: { type: 'p-384' } });
+    expect(shown.key.thumbprint).not.toBe(thumbprint);
+    expect(done.output).toContain(shown.key.thumbprint);
+    for (const { output } of [cut, done]) expect(output).not.toContain('PRIVATE KEY');
+  });
+});
+
+it('without the Secret, each command says which one is missing', async () => {
+  for (const args of [['show'], ['update-contact'], ['rollover', '--yes']]) {
+    const { code, output } = await account(...args);
+    expect(output).toContain(`Secret ${namespace}/${ACCOUNT_SECRET} with the ACME account does not exist`);
+    expect(code).toBe(1);
   }
 });

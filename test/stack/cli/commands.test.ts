@@ -20,7 +20,6 @@ describe('wrong use', () => {
     [['status', 'a/b/c'], /does not name a cluster/],
     [['status', '--nope'], /unknown option '--nope'/],
     [['account', 'create', '--directory', 'ftp://ca'], /--directory is "ftp:\/\/ca"; expected an https URL/],
-    [['account', 'create', '--directory', 'letsencrypt'], /add --agree-tos/],
     [['account', 'create', '--directory', 'letsencrypt', '--key-type', 'dsa'], /--key-type is "dsa"; expected/],
     [['codec-server'], /CERTMAN_PAYLOAD_KEYS is not set/],
     [['codec-server', '--listen', '0.0.0.0:8888'], /can be reached from other hosts; add --token-file/],

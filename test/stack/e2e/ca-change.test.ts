@@ -44,7 +44,7 @@ async function createAccount({ directoryUrl, caFile }: Pebble): Promise<Account>
   const privateKeyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const transport = new AcmeTransport({ caBundlePem: await readFile(caFile, 'utf8'), userAgent: 'certman-test' });
   try {
-    const accountUrl = await registerAccount(transport, { directoryUrl, privateKeyPem });
+    const accountUrl = await registerAccount(transport, { directoryUrl, privateKeyPem, termsAgreed: true });
     return { 'account-url': accountUrl, 'private-key': privateKeyPem };
   } finally {
     await transport.close();

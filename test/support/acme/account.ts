@@ -16,7 +16,7 @@ export async function newAccount(server: { directoryUrl: string; caPem: string }
   const transport = new AcmeTransport({ caBundlePem: server.caPem, userAgent: 'certman/test' });
   const privateKeyPem = newAccountKey();
   try {
-    const accountUrl = await registerAccount(transport, { directoryUrl: server.directoryUrl, privateKeyPem });
+    const accountUrl = await registerAccount(transport, { ...server, privateKeyPem, termsAgreed: true });
     return { privateKeyPem, accountUrl };
   } finally {
     await transport.close();

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import HttpClient from 'acme-client/src/http.js';
 import { describe, expect, it } from 'vitest';
 import { parseAccount, parseAccountKey } from '../../../src/acme/account.ts';
@@ -73,6 +73,28 @@ describe('the account key', () => {
     expect(Object.keys(publicJwk(rsa))).toEqual(['e', 'kty', 'n']);
     expect(Object.keys(publicJwk(ec))).toEqual(['crv', 'kty', 'x', 'y']);
   });
+});
+
+describe('the key of the seals', () => {
+  const stored = { privateKeyPem: pem(ec, 'pkcs8'), accountUrl: ACCOUNT_URL };
+
+  it('is that of the Secret, where a rollover has kept one', () => {
+    const key = randomBytes(32);
+    expect(parseAccount({ ...stored, sealKey: `${key.toString('base64url')}\n` }).sealKey).toEqual(key);
+    expect(parseAccount(stored).sealKey).toBeUndefined();
+  });
+
+  it.each(['', 'AAAA', '!'.repeat(43)])('that cannot be read is an error that does not quote it: %j', (sealKey) => {
+    const error = refusal(() => parseAccount({ ...stored, sealKey }));
+    expect(error.message).toBe(
+      'The ACME account Secret cannot be used: its seal key is not readable; expected 32 bytes in base64url.',
+    );
+  });
+});
+
+it('a next key that cannot be read does not matter while the present one is accepted', () => {
+  const stored = { privateKeyPem: pem(ec, 'pkcs8'), accountUrl: ACCOUNT_URL };
+  expect(parseAccount({ ...stored, nextPrivateKeyPem: 'broken' }).url).toBe(ACCOUNT_URL);
 });
 
 describe('the account URL', () => {

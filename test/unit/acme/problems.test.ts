@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeProblem, errorFromResponse, isGone } from '../../../src/acme/problems.ts';
+import { describeProblem, errorFromResponse, isGone, rejectsKey } from '../../../src/acme/problems.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const NS = 'urn:ietf:params:acme:error:';
@@ -63,6 +63,13 @@ describe('a refusal of the CA', () => {
     expect(isGone(refused(403, ''))).toBe(false);
   });
 
+  it('that asks a person to act says where', () => {
+    const problem = { type: `${NS}userActionRequired`, detail: 'Terms have changed' };
+    const { info } = refused(403, { ...problem, instance: 'https://ca.example/tos' });
+    expect(info.remedy).toBe('Do what the CA asks for at https://ca.example/tos; certman retries by itself.');
+    expect(refused(403, problem).info.remedy).toContain('do at the CA what it asks for');
+  });
+
   it('with status 429 is a rate limit, whatever its type', () => {
     expect(refused(429, { type: `${NS}malformed`, detail: 'x' }).code).toBe('acme/rateLimited');
   });
@@ -80,6 +87,17 @@ describe('a refusal of the CA', () => {
     ['unauthorized', 'Account is not valid, has status "deactivated"'],
   ])('of type %s with detail %j concerns the account', (type, detail) => {
     expect(refused(400, { type: `${NS}${type}`, detail }).code).toBe('acme/accountInvalid');
+  });
+
+  it.each([
+    [400, 'malformed', 'JWS verification error', true],
+    [401, 'unauthorized', 'Invalid signature', true],
+    [400, 'badSignatureAlgorithm', 'signature type "ES256" is not supported', true],
+    [400, 'malformed', 'Certificate not found', false],
+    [403, 'unauthorized', 'Account has been deactivated', false],
+    [200, 'malformed', 'JWS verification error', false],
+  ])('HTTP %i of type %s with detail %j is for the key: %s', (status, type, detail, expected) => {
+    expect(rejectsKey({ status, headers: {}, data: { type: `${NS}${type}`, detail } })).toBe(expected);
   });
 
   it('of type compound has the code of its subproblem', () => {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { type Sealed, Seals } from '../../../src/acme/seals.ts';
+import { deriveSealKey, type Sealed, Seals } from '../../../src/acme/seals.ts';
 
 const newSeals = () => new Seals(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
 const seals = newSeals();
@@ -78,6 +78,17 @@ describe.each(CASES)('the seal of %j', (sealed, others) => {
   test.each([undefined, '', 'AAAA', `${seal}AA`, seal.slice(1)])('is not %j', (forged) => {
     expect(seals.verify(owner, sealed, forged)).toBe(false);
   });
+});
+
+test('a key that a rollover has kept goes on to seal and verify', () => {
+  const { privateKey: first } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey: second } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const before = new Seals(first);
+  const after = new Seals(second, deriveSealKey(first));
+  expect(after.openOrder(owner, 'a', before.sealOrder(owner, 'a', url))).toBe(url);
+  expect(before.openOrder(owner, 'a', after.sealOrder(owner, 'a', url))).toBe(url);
+  expect(after.equals(before)).toBe(true);
+  expect(new Seals(second).equals(before)).toBe(false);
 });
 
 test('the names of an ownership proof are a set', () => {

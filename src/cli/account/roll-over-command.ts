@@ -1,0 +1,55 @@
+import { generatePrivateKey } from '../../acme/private-key.ts';
+import { UsageError } from '../arguments.ts';
+import { note, print } from '../output.ts';
+import { type ConnectedAccount, withAccount } from './connect.ts';
+import { parseKeyType } from './options.ts';
+import { type RolloverProgress, rollOver, rolloverProgress } from './roll-over.ts';
+
+/** Options of `certman account rollover`. */
+export interface RolloverOptions {
+  readonly keyType: string;
+  readonly yes?: true;
+  readonly dryRun?: true;
+}
+
+const STAGE = 'store a new key in the Secret, beside the present one';
+const CHANGE = 'have the CA replace the key of the account';
+const PROMOTE = 'replace the present key in the Secret';
+
+/** What is left to do. */
+const STEPS: Readonly<Record<RolloverProgress, readonly string[]>> = {
+  none: [STAGE, CHANGE, PROMOTE],
+  staged: [CHANGE, PROMOTE],
+  changed: [PROMOTE],
+};
+
+/** Replaces the account key, or shows what that would do. @throws CertmanError */
+export async function rollOverAccount(options: RolloverOptions): Promise<void> {
+  const keyType = parseKeyType(options.keyType);
+  if (options.dryRun === true) return await withAccount(showSteps);
+  if (options.yes !== true) {
+    throw new UsageError(
+      'The CA refuses the present key afterwards, and with it every copy of the Secret (a backup, a repository that it is applied from). See what would be done with --dry-run; add --yes to replace the key',
+    );
+  }
+  await withAccount(async (account) => {
+    if ((await rolloverProgress(account)) !== 'none') note('completing the rollover that an earlier run began');
+    const thumbprint = await rollOver({ ...account, makeKey: () => generatePrivateKey(keyType) }).catch(
+      (error: unknown) => {
+        note(
+          'The rollover may be unfinished: "certman account show" says whether it is. The same command completes it.',
+        );
+        throw error;
+      },
+    );
+    const { url } = account.ca.session.account;
+    print(`The account ${url} has a new key, thumbprint ${thumbprint}. The workers use it from their next request on.`);
+  });
+}
+
+async function showSteps(account: ConnectedAccount): Promise<void> {
+  const progress = await rolloverProgress(account);
+  const steps = STEPS[progress].map((step, index) => `${index + 1}. ${step}`);
+  const found = progress === 'none' ? '' : ' An earlier rollover is unfinished.';
+  print([`Account ${account.ca.session.account.url}.${found} Would:`, ...steps].join('\n'));
+}

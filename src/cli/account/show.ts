@@ -1,0 +1,50 @@
+import { createPublicKey } from 'node:crypto';
+import { fetchAccount } from '../../acme/account-object.ts';
+import { formatResult, print } from '../output.ts';
+import { withAccount } from './connect.ts';
+import { rolloverProgress } from './roll-over.ts';
+
+/** What `certman account show` shows. */
+interface ShownAccount {
+  readonly url: string;
+  /** Name of the CA (`caNameOf`). */
+  readonly ca: string;
+  readonly directoryUrl: string;
+  /** `valid`, `deactivated` or `revoked`. */
+  readonly status: string;
+  readonly contact: readonly string[];
+  /** Of the key that the CA accepts. */
+  readonly key: { readonly type: string; readonly thumbprint: string };
+  readonly rolloverUnfinished: boolean;
+}
+
+/** Prints the account as its CA has it. @throws CertmanError */
+export async function showAccount(options: { readonly json?: true }): Promise<void> {
+  const shown = await withAccount(async (account): Promise<ShownAccount> => {
+    const { session, host } = account.ca;
+    const { status, contact } = await fetchAccount(account.ca);
+    const { jwk, thumbprint } = session.signer;
+    const { url, directoryUrl } = session.account;
+    const key = { type: keyTypeOf(jwk), thumbprint };
+    const rolloverUnfinished = (await rolloverProgress(account)) !== 'none';
+    return { url, ca: host, directoryUrl, status, contact, key, rolloverUnfinished };
+  });
+  print(formatResult(options, shown, formatAccount));
+}
+
+function keyTypeOf(jwk: Readonly<Record<string, string>>): string {
+  if (jwk['crv'] !== undefined) return jwk['crv'].toLowerCase();
+  return `rsa-${createPublicKey({ key: jwk, format: 'jwk' }).asymmetricKeyDetails?.modulusLength ?? '?'}`;
+}
+
+function formatAccount({ url, ca, directoryUrl, status, contact, key, rolloverUnfinished }: ShownAccount): string {
+  const lines = [
+    `account    ${url}`,
+    `CA         ${ca} (${directoryUrl})`,
+    `status     ${status}`,
+    `contact    ${contact.length === 0 ? 'none, or the CA does not show it' : contact.join(', ')}`,
+    `key        ${key.type}, thumbprint ${key.thumbprint}`,
+  ];
+  if (rolloverUnfinished) lines.push('rollover   unfinished: complete it with "certman account rollover --yes"');
+  return lines.join('\n');
+}
