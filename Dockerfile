@@ -67,6 +67,6 @@ EXPOSE 8080 8081 9464
 # node is process 1: it receives SIGTERM, and exits after the running activities.
 # Little garbage at a time (docs/decisions/worker-memory.md), and at most three quarters of the container's memory for
 # a thread's heap: the rest is the Temporal SDK's native core and buffers.
-ENTRYPOINT ["node", "--optimize-for-size", "--heap-growing-percent=30", "--max-semi-space-size=2", \
+ENTRYPOINT ["node", "--heap-growing-percent=30", "--max-semi-space-size=2", \
             "--max-old-space-size-percentage=75", "bin/certman.js"]
 CMD ["worker"]

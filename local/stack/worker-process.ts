@@ -12,7 +12,6 @@ import type { Stack } from './stack.ts';
 
 /** Flags of Node.js, as in the Dockerfile. */
 export const DEPLOYED_NODE_FLAGS: readonly string[] = [
-  '--optimize-for-size',
   '--heap-growing-percent=30',
   '--max-semi-space-size=2',
   '--max-old-space-size-percentage=75',
