@@ -17,6 +17,7 @@ import { scrape } from '../test/support/e2e/prometheus.ts';
 import { frontendRequests } from '../test/support/temporal/action-requests.ts';
 import { createAdoptedFleet } from './adopted-fleet.ts';
 import { buildProgram } from './built-program.ts';
+import { deployedCacheSettings } from './deployed-limits.ts';
 import { figuresTable } from './markdown-table.ts';
 import { processCpuSeconds, processMemory } from './process-figures.ts';
 import { progressLog } from './progress-log.ts';
@@ -79,7 +80,9 @@ export async function benchSleepers(options: SleepersBenchOptions): Promise<Slee
     const { zoneId } = await stack.createZone(ZONE);
     const managementCluster = await prepareManagementCluster(stack);
     const program = await buildProgram(stateDir);
-    const start = (name: string): Promise<WorkerProcess> => startWorker({ stack, managementCluster, program, name });
+    const environment = await deployedCacheSettings();
+    const start = (name: string): Promise<WorkerProcess> =>
+      startWorker({ stack, managementCluster, program, environment, name });
     await createAdoptedFleet(stack, {
       clusters,
       zone: ZONE,
