@@ -104,6 +104,30 @@ describe('bundles that are evaluated in one workflow task', () => {
     });
   });
 
+  test('have any name, that of a member of every object too', async () => {
+    await withHarness(async (harness) => {
+      const view = clusterView({
+        bundles: [bundleView('constructor', 'api.c1.example.com'), bundleView('apps', '*.apps.c1.example.com')],
+      });
+      harness.doubles.override('applyCertificateRequest', async ({ bundleName }) => {
+        if (bundleName === 'constructor') throw activityFailure('kubernetes/ownedByOther', 'it is of another');
+        return {
+          request: { namespace: 'ns-c1', name: `c1-${bundleName}`, uid: 'request-uid' },
+          secret: harness.doubles.secrets.get(`${bundleName}-cert`) ?? { kind: 'missing' },
+        };
+      });
+      await harness.start(view);
+      await eventually(
+        'it says why it waits',
+        () => harness.status(view),
+        ({ bundles }) => bundles['constructor']?.state === 'Waiting',
+      );
+      expect((await harness.status(view)).bundles['constructor']).toMatchObject({
+        lastAttempt: { failure: { code: 'kubernetes/ownedByOther' }, attempts: 1 },
+      });
+    });
+  });
+
   test('are evaluated together after a signal too, and reported only when something changed', async () => {
     await withHarness(async (harness) => {
       harness.doubles.reportsSettled = true;

@@ -24,7 +24,8 @@ export class ObserveTogether {
     const known = attempts.requested ? undefined : knownFactsOf(record);
     this.#batch ??= this.#start();
     this.#batch.bundles.push({ bundleName, requestUid, known });
-    const { [bundleName]: observation } = await this.#batch.observations;
+    const observations = await this.#batch.observations;
+    const observation = Object.hasOwn(observations, bundleName) ? observations[bundleName] : undefined;
     return observation ?? (await observeAlone(bundle));
   }
 
