@@ -181,7 +181,7 @@ export function createVerifyPropagation(
     const isSealed = seals.verify(cluster, { of: 'nameServers', zoneName, nameServers }, seal);
     if (!isSealed) throw notAskedFor(cluster, `They are not known as the name servers of its zone.`);
     requireOwnRecords(seals, cluster, records);
-    const seenBy = await propagation.verify({ ...input, attempt }, signal);
+    const seenBy = await propagation.verify({ ...input, attempt, mustBePublic: ownershipOf !== undefined }, signal);
     if (ownershipOf === undefined) return { seenBy };
     return { seenBy, ownershipProof: ownershipProof(seals, cluster, records, ownershipOf) };
   };

@@ -10,7 +10,8 @@ import type {
   UnfinishedStep,
   VerifiedPropagation,
 } from '../src/contract/activities.ts';
-import { type FailureCode, isFailure } from '../src/failures/failure.ts';
+import { NotVisibleError } from '../src/dns/propagation-check.ts';
+import { CertmanError, type FailureCode, isFailure } from '../src/failures/failure.ts';
 import { answerChallenges } from '../src/issuance/answer-challenges.ts';
 import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts';
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
@@ -33,7 +34,14 @@ const publishedSchema = z.object({
   since: z.int().min(1),
   nameServers: z.array(z.string().max(255)).max(32),
   seal: z.string().max(64).optional(),
+  /** Epoch milliseconds. */
+  publishedAt: z.number().optional(),
+  /** The zone's own servers had all values. */
+  seen: z.boolean().optional(),
 });
+
+/** Values that the zone's own servers have not shown for so long are published again: another writer may have removed them. */
+const MAX_UNSEEN_MS = 60_000;
 
 const orderProgressSchema = z.object({
   step: z.enum(['answerChallenges', 'finalizeOrder', 'installCertificate']),
@@ -82,16 +90,45 @@ async function publishAndVerify(
   const earlier = publishedSchema.safeParse(attempt.recorded).data;
   const { nameServers, seal } = earlier ?? (await dns.publishTxtRecords(attempt, input));
   const since = earlier?.since ?? attempt.attempt;
-  const progress = { step: 'verifyPropagation', since, nameServers, seal };
+  const publishedAt = earlier?.publishedAt ?? Date.now();
+  const progress = { step: 'verifyPropagation', since, nameServers, seal, publishedAt, seen: earlier?.seen };
   heartbeatFrom(() => progress);
   try {
     const step = { ...attempt, attempt: attempt.attempt - since + 1 };
     const { zoneName } = zone;
     return await verifyPropagation(step, { cluster, zoneName, nameServers, seal, records, ownershipOf });
   } catch (error) {
-    heartbeat(progress);
-    throw new ErrorWithDetails(error, { published: true } satisfies UnfinishedStep);
+    const published: UnfinishedStep = { published: true };
+    const gone = removedByOther(error, progress);
+    if (gone !== undefined) {
+      // The next attempt publishes.
+      heartbeat({});
+      throw new ErrorWithDetails(gone, published);
+    }
+    const isSeen = error instanceof NotVisibleError && error.ownServers === 'seen';
+    heartbeat({ ...progress, seen: progress.seen === true || isSeen });
+    throw new ErrorWithDetails(error, published);
   }
+}
+
+/** The failure of a check that shows that published values are not there any more. */
+function removedByOther(
+  error: unknown,
+  { seen, publishedAt }: { readonly seen: boolean | undefined; readonly publishedAt: number },
+): CertmanError | undefined {
+  if (!(error instanceof NotVisibleError) || error.ownServers !== 'missing') return undefined;
+  if (seen !== true && Date.now() - publishedAt <= MAX_UNSEEN_MS) return undefined;
+  const why =
+    seen === true
+      ? 'They were there before: another writer has removed them.'
+      : 'Another writer may have removed them.';
+  return new CertmanError({
+    code: 'dns/notVisible',
+    message: `${error.message} ${why}`,
+    remedy: 'They are published again; find out who else writes to the zone.',
+    notBefore: new Date(),
+    cause: error,
+  });
 }
 
 /** An attempt at completing an order. */

@@ -43,7 +43,9 @@ export function summarize(observations: readonly TxtObservation[]): string {
   const text = observations
     .map((one) => {
       if (one.kind === 'seen') return `${one.by} sees all`;
-      return `${one.by}: ${one.kind === 'missing' ? one.saw : one.why}`;
+      if (one.kind === 'inconclusive') return `${one.by}: ${one.why}`;
+      const seconds = Math.ceil(one.retrySeconds ?? 0);
+      return `${one.by}: ${one.saw}${seconds > 0 ? ` (it may keep that for ${seconds} s)` : ''}`;
     })
     .join('; ');
   return text.length > MAX_SUMMARY_LENGTH ? `${text.slice(0, MAX_SUMMARY_LENGTH)}…` : text;

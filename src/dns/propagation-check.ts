@@ -9,7 +9,7 @@ import { AuthoritativeServer, cachedAddresses, type ResolveServer } from './auth
 import { createDohConnections, dohResolver } from './doh-resolver.ts';
 import type { HostAndPort } from './host-and-port.ts';
 import { combine, evaluateQuorum, observe, type Quorum, summarize, type TxtObservation } from './observation.ts';
-import { coalesceQueries, queryFollowingCnames, type TxtSource } from './txt-source.ts';
+import { coalesceQueries, queryFollowingCnames, rememberAbsence, type TxtSource } from './txt-source.ts';
 
 const COALESCE_MS = 100;
 
@@ -23,6 +23,9 @@ const MAX_RETRY_SECONDS = 60;
 const DEFAULT_RETRY_SECONDS = 5;
 
 const UNREACHABLE_RETRY_MS = 10_000;
+
+/** While no resolver answers, what the zone's own servers say is enough from this attempt on. */
+const MIN_ATTEMPT_WITHOUT_RESOLVERS = 3;
 
 /** Servers that are queried before the resolvers: the zone's own, none, or these. */
 export type AuthoritativeServers =
@@ -40,15 +43,39 @@ export interface PropagationCheckOptions {
   readonly authoritative: AuthoritativeServers;
   /** Queried although they are not public, when the zone's own servers are there. Default: none. */
   readonly privateNetworks?: readonly Network[];
-  /** Called once when the zone's servers cannot be reached from here. */
+  /** Called once when the zone's servers, and once when the resolvers cannot be reached from here. */
   readonly onWarning: (message: string) => void;
   /** Of a query to a resolver. */
   readonly timeoutMs?: number;
 }
 
+/** `missing`: no server has all values, and one says so; `seen`: none that answers misses any. */
+export type OwnServers = 'seen' | 'missing' | 'unknown';
+
+/** `dns/notVisible`, with what the zone's own servers say. */
+export class NotVisibleError extends CertmanError {
+  readonly ownServers: OwnServers;
+
+  constructor(what: string, wanted: ReadonlyMap<string, readonly string[]>, delayMs: number, ownServers: OwnServers) {
+    const [first, ...others] = wanted.keys();
+    super({
+      code: 'dns/notVisible',
+      message: `The TXT records of ${first ?? 'nothing'}${others.length === 0 ? '' : ` and ${others.length} more`} are not visible yet: ${what}.`,
+      remedy: 'It is checked again.',
+      notBefore: new Date(Date.now() + delayMs),
+    });
+    this.ownServers = ownServers;
+  }
+}
+
 /** The records of one order, the zone that has them, and the attempt, from 1: later checks come at longer intervals. */
 export interface PropagationRequest extends Pick<VerifyPropagationInput, 'records' | 'zoneName' | 'nameServers'> {
   readonly attempt: number;
+  /**
+   * Resolvers must confirm, also while none answers. Threat: for a proof of ownership, the servers of a zone that the domain
+   * is not delegated to show anything.
+   */
+  readonly mustBePublic?: boolean;
 }
 
 /** Checks the zone's servers, then public resolvers. A failure says what each answers, and when a retry makes sense. */
@@ -62,7 +89,7 @@ export class PropagationCheck {
     memoMethod: (_key, _stale, { context }) =>
       coalesceQueries(new AuthoritativeServer(context, this.#resolveServer), COALESCE_MS),
   });
-  #warned = false;
+  readonly #warned = new Set<string>();
 
   constructor(options: PropagationCheckOptions) {
     this.#options = options;
@@ -76,38 +103,56 @@ export class PropagationCheck {
     );
     this.#connections = createDohConnections({ ca: options.resolverCa, timeoutMs });
     this.#resolvers = options.resolvers.map((url) =>
-      coalesceQueries(dohResolver(url, this.#connections, timeoutMs), COALESCE_MS),
+      coalesceQueries(rememberAbsence(dohResolver(url, this.#connections, timeoutMs)), COALESCE_MS),
     );
   }
 
-  /** @returns those that see all. @throws CertmanError `dns/notVisible`; `dns/unreachable`: too few answer. */
+  /** @returns those that see all. @throws NotVisibleError; CertmanError `dns/unreachable`: too few answer. */
   async verify(request: PropagationRequest, signal: AbortSignal): Promise<readonly string[]> {
     const wanted = valuesByName(request.records);
     const servers = this.#serversOf(request.nameServers);
-    const own = await observeAll(servers, wanted, signal);
+    const own = (await observeAll(servers, wanted, signal)).map(withoutCache);
+    const confirmedBy = own.filter(({ kind }) => kind === 'seen').map(({ by }) => by);
     if (own.some(({ kind }) => kind === 'missing')) {
       const delayMs = Math.min(MIN_AUTHORITATIVE_RETRY_MS * 1.3 ** (request.attempt - 1), MAX_AUTHORITATIVE_RETRY_MS);
-      throw notVisible(`the zone's own servers do not have all of it yet (${summarize(own)})`, wanted, delayMs);
+      const what = `the zone's own servers do not have all of it (${summarize(own)})`;
+      throw new NotVisibleError(what, wanted, delayMs, confirmedBy.length > 0 ? 'unknown' : 'missing');
     }
-    const confirmedBy = own.filter(({ kind }) => kind === 'seen').map(({ by }) => by);
-    if (servers.length > 0 && confirmedBy.length === 0) this.#warnOnce(request.zoneName, own);
+    if (servers.length > 0 && confirmedBy.length === 0) {
+      this.#warnOnce(
+        'servers',
+        `The name servers of ${request.zoneName} cannot be reached from here (${summarize(own)}), so DNS over HTTPS alone decides when TXT records are visible. CERTMAN_AUTHORITATIVE_SERVERS=off accepts that.`,
+      );
+    }
 
     const observations = await observeAll(this.#resolvers, wanted, signal);
-    const result = evaluateQuorum(observations, this.#options.quorum ?? 'majority');
+    const { quorum = 'majority' } = this.#options;
+    const result = evaluateQuorum(observations, quorum);
+    const seen = summarize([...observations, ...own]);
     switch (result.kind) {
       case 'visible':
         return [...confirmedBy, ...result.seenBy];
       case 'notVisible': {
         const seconds = Math.max(result.retrySeconds ?? DEFAULT_RETRY_SECONDS, MIN_RETRY_SECONDS);
-        throw notVisible(summarize(observations), wanted, Math.min(seconds, MAX_RETRY_SECONDS) * 1_000);
+        const delayMs = Math.min(seconds, MAX_RETRY_SECONDS) * 1_000;
+        throw new NotVisibleError(seen, wanted, delayMs, confirmedBy.length > 0 ? 'seen' : 'unknown');
       }
-      case 'undecided':
+      case 'undecided': {
+        const isKnown = quorum === 'majority' && request.mustBePublic !== true && confirmedBy.length > 0;
+        if (isKnown && request.attempt >= MIN_ATTEMPT_WITHOUT_RESOLVERS) {
+          this.#warnOnce(
+            'resolvers',
+            `No DNS-over-HTTPS resolver can be reached from here (${summarize(observations)}), so the zones' own servers alone decide when TXT records are visible.`,
+          );
+          return confirmedBy;
+        }
         throw new CertmanError({
           code: 'dns/unreachable',
-          message: `Too few DNS-over-HTTPS resolvers answer whether the TXT records are visible: ${summarize(observations)}.`,
+          message: `Too few DNS-over-HTTPS resolvers answer whether the TXT records are visible: ${seen}.`,
           remedy: 'It is retried; CERTMAN_DOH_RESOLVERS sets resolvers that can be reached from here.',
           notBefore: new Date(Date.now() + UNREACHABLE_RETRY_MS),
         });
+      }
     }
   }
 
@@ -123,18 +168,21 @@ export class PropagationCheck {
     return addresses.map((address) => this.#servers.memo(`${address.host} ${address.port}`, { context: address }));
   }
 
-  #warnOnce(zoneName: string, own: readonly TxtObservation[]): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    this.#options.onWarning(
-      `The name servers of ${zoneName} cannot be reached from here (${summarize(own)}), so DNS over HTTPS alone decides when TXT records are visible. CERTMAN_AUTHORITATIVE_SERVERS=off accepts that.`,
-    );
+  #warnOnce(about: 'servers' | 'resolvers', message: string): void {
+    if (this.#warned.has(about)) return;
+    this.#warned.add(about);
+    this.#options.onWarning(message);
   }
 }
 
 function valuesByName(records: readonly TxtRecord[]): ReadonlyMap<string, readonly string[]> {
   const names = Map.groupBy(records, ({ name }) => normalizeName(name));
   return new Map([...names].map(([name, of]) => [name, [...new Set(of.map(({ value }) => value))]]));
+}
+
+/** Of a zone's own server, which caches nothing. */
+function withoutCache(observation: TxtObservation): TxtObservation {
+  return observation.kind === 'missing' ? { ...observation, retrySeconds: undefined } : observation;
 }
 
 function observeAll(
@@ -149,14 +197,4 @@ function observeAll(
     return combine(source.name, await Promise.all(ofNames));
   });
   return abortable(Promise.all(observations), signal);
-}
-
-function notVisible(what: string, wanted: ReadonlyMap<string, readonly string[]>, delayMs: number): CertmanError {
-  const [first, ...others] = wanted.keys();
-  return new CertmanError({
-    code: 'dns/notVisible',
-    message: `The TXT records of ${first ?? 'nothing'}${others.length === 0 ? '' : ` and ${others.length} more`} are not visible yet: ${what}.`,
-    remedy: 'It is checked again.',
-    notBefore: new Date(Date.now() + delayMs),
-  });
 }

@@ -34,3 +34,24 @@ export function coalesceQueries(source: TxtSource, shareMs: number): TxtSource {
   });
   return { name: source.name, queryTxt: (name) => queries.memo(name) };
 }
+
+const MAX_REMEMBERED = 5_000;
+/** A resolver that keeps a negative answer longer is asked again then: the attempt ends soon after. */
+const MAX_REMEMBERED_MS = 15 * 60_000;
+
+/** Asks a resolver again only when its negative answer has expired (RFC 2308 §5): until then it repeats it. */
+export function rememberAbsence(source: TxtSource): TxtSource {
+  const expiries = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  return {
+    name: source.name,
+    queryTxt: async (name) => {
+      const leftMs = (expiries.get(name) ?? 0) - performance.now();
+      if (leftMs > 0) return { kind: 'absent', ttlSeconds: leftMs / 1_000 };
+      const response = await source.queryTxt(name);
+      const ttlSeconds = response.kind === 'absent' ? (response.ttlSeconds ?? 0) : 0;
+      if (ttlSeconds > 0) expiries.set(name, performance.now() + Math.min(ttlSeconds * 1_000, MAX_REMEMBERED_MS));
+      else expiries.delete(name);
+      return response;
+    },
+  };
+}

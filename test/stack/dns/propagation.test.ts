@@ -375,6 +375,70 @@ describe('the zone’s own servers', () => {
   });
 });
 
+describe('a resolver that keeps a negative answer', () => {
+  it('is not asked again before it expires, while the zone’s own servers are', async () => {
+    let asked = 0;
+    const url = await resolver((question) => {
+      asked += 1;
+      const { id, questions } = packet.decode(question);
+      const data = { mname: ZONE, rname: ZONE, serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 900 };
+      const authorities: packet.Answer[] = [{ type: 'SOA', name: ZONE, ttl: 900, data }];
+      return { body: packet.encode({ type: 'response', id: id ?? 0, questions: questions ?? [], authorities }) };
+    });
+    const checking = check({ ...own(zone.dns), resolvers: [url] });
+    const first = await failure(checking.verify(ask('two', 'one'), signal));
+    expect(first.message).toContain(`no TXT at two.${ZONE} (it may keep that for 900 s)`);
+    expect(first.message).toContain(`127.0.0.1:${zone.dns.port} sees all`);
+    // The next look is at the zone's own servers.
+    expect(first.delayMs.least).toBeLessThanOrEqual(60_000);
+    await expect(checking.verify({ ...ask('two', 'one'), attempt: 2 }, signal)).rejects.toMatchObject({
+      code: 'dns/notVisible',
+      ownServers: 'seen',
+    });
+    expect(asked).toBe(1);
+    await expect(checking.verify(ask('two', 'one', 'removed'), signal)).rejects.toMatchObject({
+      ownServers: 'missing',
+    });
+  });
+
+  it('is asked again once it has expired', async () => {
+    const checking = check();
+    await failure(checking.verify(ask('later', 'v'), signal));
+    await zone.moto.putTxt(zone.zoneId, `later.${ZONE}`, ['"v"']);
+    await expect
+      .poll(() => checking.verify(ask('later', 'v'), signal).catch(() => []), { timeout: 60_000 })
+      .toHaveLength(1);
+  });
+});
+
+describe('an outage of all resolvers', () => {
+  const down = 'https://127.0.0.1:9/dns-query';
+
+  it('leaves the decision to the zone’s own servers, from the third look on', async () => {
+    const notices: string[] = [];
+    const checking = check({ ...own(zone.dns), resolvers: [down], onWarning: (message) => notices.push(message) });
+    const first = await failure(checking.verify(ask('two', 'one'), signal));
+    expect(first).toMatchObject({ code: 'dns/unreachable', message: expect.stringContaining('sees all') });
+    expect(await checking.verify({ ...ask('two', 'one'), attempt: 3 }, signal)).toEqual([`127.0.0.1:${zone.dns.port}`]);
+    expect(notices).toEqual([expect.stringContaining('own servers alone decide')]);
+  });
+
+  it('fails where a number of resolvers is required, or no server of the zone answers', async () => {
+    const strict = check({ ...own(zone.dns), resolvers: [down], quorum: 1 });
+    const alone = check({ ...own(CLOSED_PORT), resolvers: [down] });
+    for (const checking of [strict, alone]) {
+      const seen = await failure(checking.verify({ ...ask('two', 'one'), attempt: 9 }, signal));
+      expect(seen.code).toBe('dns/unreachable');
+    }
+  });
+
+  it('proves no ownership: the servers may be of a zone that the domain is not delegated to', async () => {
+    const checking = check({ ...own(zone.dns), resolvers: [down] });
+    const request = { ...ask('two', 'one'), attempt: 9, mustBePublic: true };
+    expect((await failure(checking.verify(request, signal))).code).toBe('dns/unreachable');
+  });
+});
+
 describe('many orders at once', () => {
   it('share the queries for a name', async () => {
     let asked = 0;

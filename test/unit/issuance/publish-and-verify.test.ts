@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import type { DnsAttempt } from '../../../activities/dns.ts';
 import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
 import type { PublishAndVerifyInput, VerifyPropagationInput } from '../../../src/contract/activities.ts';
+import { NotVisibleError, type OwnServers } from '../../../src/dns/propagation-check.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';
@@ -97,4 +98,42 @@ test('a cancellation says that the records are published', async () => {
     new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   const cancelled = await attempted({ cancelAfterMs: 50 });
   expect(cancelled).toMatchObject({ code: 'cancelled', unfinished: { published: true } });
+});
+
+/** What the zone's own servers say. */
+const notVisible = (ownServers: OwnServers) => (): Promise<never> =>
+  Promise.reject(new NotVisibleError('not yet', new Map(), 1, ownServers));
+
+test('values that another writer removes are published again at the next look', async () => {
+  verify = notVisible('seen');
+  const first = await attempted();
+  verify = notVisible('missing');
+  const second = await attempted({ attempt: 2, heartbeatDetails: first.heartbeatDetails });
+  expect(second).toMatchObject({ code: 'dns/notVisible', unfinished: { published: true } });
+  expect(publications).toHaveLength(1);
+  verify = () => Promise.resolve({ seenBy: ['resolver'] });
+  const third = await attempted({ attempt: 3, heartbeatDetails: second.heartbeatDetails });
+  expect(third).toMatchObject({ result: { seenBy: ['resolver'] } });
+  expect(publications).toHaveLength(2);
+  // As after a first publication.
+  expect(verifications.at(-1)?.attempt).toBe(1);
+});
+
+test.each<OwnServers>(['unknown', 'missing'])(
+  'values that no server has shown yet (%s) are not published again soon',
+  async (ownServers) => {
+    verify = notVisible(ownServers);
+    const first = await attempted();
+    await attempted({ attempt: 2, heartbeatDetails: first.heartbeatDetails });
+    expect(publications).toHaveLength(1);
+  },
+);
+
+test('values that the servers have not shown for a minute are published again', async () => {
+  verify = notVisible('missing');
+  const { heartbeatDetails: published } = await attempted();
+  const heartbeatDetails = { ...(published as object), publishedAt: Date.now() - 61_000 };
+  const second = await attempted({ attempt: 2, heartbeatDetails });
+  await attempted({ attempt: 3, heartbeatDetails: second.heartbeatDetails });
+  expect(publications).toHaveLength(2);
 });
