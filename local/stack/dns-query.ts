@@ -13,14 +13,18 @@ const RESPONSE_TIMEOUT_MS = 2_000;
 
 /** Sends one query. @throws Error when there is no response within two seconds. */
 export async function queryDns(server: DnsServer, name: string, type: RecordType): Promise<Packet> {
+  const id = Math.floor(Math.random() * 65_536);
+  return decode(await exchangeDns(server, encode({ type: 'query', id, questions: [{ name, type }] })));
+}
+
+/** Sends one message. @returns the response. @throws Error when there is none within two seconds. */
+export async function exchangeDns(server: DnsServer, query: Buffer): Promise<Buffer> {
   const socket = createSocket('udp4');
   try {
-    const id = Math.floor(Math.random() * 65_536);
-    const question = encode({ type: 'query', id, questions: [{ name, type }] });
     const response = once(socket, 'message', { signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS) });
-    socket.send(question, server.port, server.host);
+    socket.send(query, server.port, server.host);
     const [message] = (await response) as [Buffer];
-    return decode(message);
+    return message;
   } finally {
     socket.close();
   }

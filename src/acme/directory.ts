@@ -18,6 +18,12 @@ const directorySchema = z.object({
     .object({
       termsOfService: z.string().max(2048).optional().catch(undefined),
       externalAccountRequired: z.boolean().optional().catch(undefined),
+      /** Names by which CAA records allow the CA (RFC 8555 §7.1.1, RFC 8659 §4.2); absent: it does not say. */
+      caaIdentities: z
+        .array(z.string().regex(/^[a-z0-9.-]{1,253}$/i))
+        .max(32)
+        .optional()
+        .catch(undefined),
     })
     .optional()
     .catch(undefined),

@@ -142,6 +142,11 @@ const DNS = {
     meaning:
       "Servers queried before the resolvers: `auto` (the zone's own name servers), `off` (where port 53 is closed), or a list of host:port.",
   }),
+  preflight: withDefault('CERTMAN_PREFLIGHT', oneOf('on', 'off'), 'on', {
+    example: 'off',
+    meaning:
+      'Whether the resolvers are asked before each order for what would make the CA refuse it: delegation, DNSSEC, CAA. `on`, or `off` where they see another DNS than the CA.',
+  }),
   route53RequestsPerSecond: withDefault('CERTMAN_ROUTE53_REQUESTS_PER_SECOND', number(0.1, 10_000), '5', {
     example: '2.5',
     meaning: 'Route 53 requests per second and AWS account by this worker; AWS allows 5 for all callers together.',

@@ -22,7 +22,7 @@ const DEPENDENCIES = {
     'dns/accessDenied',
   ],
   settings: ['configuration/invalid'],
-  DNSZones: ['dns/zoneNotFound', 'dns/zoneAmbiguous'],
+  DNSZones: ['dns/zoneNotFound', 'dns/zoneAmbiguous', 'dns/notDelegated'],
 } as const satisfies Readonly<Record<string, readonly FailureCode[]>>;
 
 /** Signals to the clusters that wait or fail. */

@@ -1,4 +1,4 @@
-/** TXT queries and responses in DNS wire format (RFC 1035 §4). Pure. */
+/** Queries and responses in DNS wire format (RFC 1035 §4). Pure. */
 import packet from 'dns-packet';
 import { normalizeName } from '../certificates/dns-name.ts';
 
@@ -32,13 +32,28 @@ export interface TxtQuery {
   readonly recursion: boolean;
 }
 
-/** Encodes a query with EDNS (RFC 6891 §6.1.2). */
+/** A query for the records of a name: of one type, by one way of asking. */
+export interface RecordQuery extends TxtQuery {
+  readonly type: packet.RecordType;
+  /** Asks for DNSSEC records (RFC 4035 §3.2.1). */
+  readonly dnssecOk?: boolean;
+  /** The resolver answers although the answer does not validate (RFC 4035 §3.2.2). */
+  readonly checkingDisabled?: boolean;
+}
+
+/** Encodes a TXT query. */
 export function encodeTxtQuery(question: TxtQuery): Buffer {
+  return encodeQuery({ ...question, type: 'TXT' });
+}
+
+/** Encodes a query with EDNS (RFC 6891 §6.1.2). */
+export function encodeQuery({ type, id, name, ...how }: RecordQuery): Buffer {
+  const { recursion, dnssecOk = false, checkingDisabled = false } = how;
   return packet.encode({
     type: 'query',
-    id: question.id,
-    flags: question.recursion ? packet.RECURSION_DESIRED : 0,
-    questions: [{ type: 'TXT', class: 'IN', name: question.name }],
+    id,
+    flags: (recursion ? packet.RECURSION_DESIRED : 0) | (checkingDisabled ? packet.CHECKING_DISABLED : 0),
+    questions: [{ type, class: 'IN', name }],
     additionals: [
       {
         type: 'OPT',
@@ -46,8 +61,8 @@ export function encodeTxtQuery(question: TxtQuery): Buffer {
         udpPayloadSize: MAX_UDP_PAYLOAD_BYTES,
         extendedRcode: 0,
         ednsVersion: 0,
-        flags: 0,
-        flag_do: false,
+        flags: dnssecOk ? packet.DNSSEC_OK : 0,
+        flag_do: dnssecOk,
         options: [],
       },
     ],
@@ -59,44 +74,66 @@ export function isTruncated(message: Buffer): boolean {
   return message.length > 2 && ((message[2] ?? 0) & 0x02) !== 0;
 }
 
+/** A message that answers a query; `rcode` by name (RFC 1035 §4.1.1). */
+export type DnsResponse = packet.DecodedPacket & { readonly rcode?: string };
+
 /** @returns undefined when the message does not answer the query. */
-export function decodeTxtResponse(question: TxtQuery, message: Buffer): TxtResponse | undefined {
-  let answer: packet.DecodedPacket;
+export function decodeResponse(question: Omit<RecordQuery, 'recursion'>, message: Buffer): DnsResponse | undefined {
+  let answer: DnsResponse;
   try {
+    // `rcode` is known to the library at run time, not to its types.
     answer = packet.decode(message);
   } catch {
     return undefined;
   }
   const asked = answer.questions?.[0];
-  const name = normalizeName(question.name);
   if (answer.type !== 'response' || (answer.id ?? 0) !== question.id) return undefined;
-  if (asked !== undefined && (asked.type !== 'TXT' || normalizeName(asked.name) !== name)) return undefined;
-  // Known to the library at run time, not to its types.
-  const { rcode } = answer as packet.DecodedPacket & { readonly rcode?: string };
+  const isOther =
+    asked !== undefined && (asked.type !== question.type || normalizeName(asked.name) !== normalizeName(question.name));
+  return isOther ? undefined : answer;
+}
+
+/** @returns undefined when the message does not answer the query. */
+export function decodeTxtResponse(question: TxtQuery, message: Buffer): TxtResponse | undefined {
+  const answer = decodeResponse({ ...question, type: 'TXT' }, message);
+  if (answer === undefined) return undefined;
+  const { rcode } = answer;
   if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN')
     return { kind: 'inconclusive', why: `it answered ${rcode ?? 'no code'}` };
-  return readRecords(name, answer);
+  return readRecords(normalizeName(question.name), answer);
 }
 
 function readRecords(name: string, { answers = [], authorities = [] }: packet.DecodedPacket): TxtResponse {
-  const texts = answers.filter((record) => record.type === 'TXT');
-  const aliases = answers.filter((record): record is packet.StringAnswer => record.type === 'CNAME');
-  let owner = name;
-  for (let hop = 0; hop < MAX_CNAMES_PER_RESPONSE; hop++) {
-    const found = texts.filter((record) => normalizeName(record.name) === owner);
-    if (found.length > 0) {
-      return { kind: 'values', values: found.map(textOf), ttlSeconds: Math.min(...found.map(({ ttl = 0 }) => ttl)) };
-    }
-    const alias = aliases.find((record) => normalizeName(record.name) === owner);
-    if (alias === undefined) break;
-    owner = normalizeName(alias.data);
-    if (owner === name) return { kind: 'inconclusive', why: 'its aliases lead in a circle' };
+  const owner = ownerOf('TXT', name, answers);
+  if (owner === undefined) return { kind: 'inconclusive', why: 'its aliases lead in a circle' };
+  const found = answers.filter((record) => record.type === 'TXT').filter((one) => normalizeName(one.name) === owner);
+  if (found.length > 0) {
+    return { kind: 'values', values: found.map(textOf), ttlSeconds: Math.min(...found.map(({ ttl = 0 }) => ttl)) };
   }
   if (owner !== name) return { kind: 'alias', target: owner };
+  return { kind: 'absent', ttlSeconds: negativeTtlSeconds(authorities) };
+}
+
+/** The name behind the aliases of the answers, or the first with records of the type. @returns undefined for a circle. */
+export function ownerOf(type: string, name: string, answers: readonly packet.Answer[]): string | undefined {
+  const aliases = answers.filter((record): record is packet.StringAnswer => record.type === 'CNAME');
+  let owner = normalizeName(name);
+  for (let hop = 0; hop < MAX_CNAMES_PER_RESPONSE; hop++) {
+    if (answers.some((record) => record.type === type && normalizeName(record.name) === owner)) return owner;
+    const alias = aliases.find((record) => normalizeName(record.name) === owner);
+    if (alias === undefined) return owner;
+    owner = normalizeName(alias.data);
+    if (owner === normalizeName(name)) return undefined;
+  }
+  return owner;
+}
+
+/** For how long the absence may be cached (RFC 2308 §5); undefined where no SOA says. */
+export function negativeTtlSeconds(authorities: readonly packet.Answer[]): number | undefined {
   const soa = authorities.find((record) => record.type === 'SOA');
-  if (soa === undefined) return { kind: 'absent' };
+  if (soa === undefined) return undefined;
   const { ttl = 0, data } = soa;
-  return { kind: 'absent', ttlSeconds: Math.min(ttl, data.minimum ?? ttl) };
+  return Math.min(ttl, data.minimum ?? ttl);
 }
 
 /** The character-strings of a TXT record are one text (RFC 8555 §8.4, RFC 7208 §3.3). */

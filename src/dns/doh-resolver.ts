@@ -19,32 +19,52 @@ export function createDohConnections({ ca, timeoutMs = TIMEOUT_MS }: { ca?: stri
   });
 }
 
-/** A public resolver, by its URL. */
-export function dohResolver(url: string, connections: Dispatcher, timeoutMs = TIMEOUT_MS): TxtSource {
+/** The message that a resolver answers with, or why there is none: the end of a sentence about it. */
+export type DohAnswer = { readonly message: Buffer } | { readonly why: string };
+
+/** Sends queries to one resolver. Bounded in time; never rejects. */
+export interface DohExchange {
+  /** Its host. */
+  readonly name: string;
+  readonly send: (query: Buffer) => Promise<DohAnswer>;
+}
+
+/** The exchange with a public resolver, by its URL. */
+export function dohExchange(url: string, connections: Dispatcher, timeoutMs = TIMEOUT_MS): DohExchange {
   const { host, origin, pathname, search } = new URL(url);
-  const queryTxt = async (name: string): Promise<TxtResponse> => {
-    const question = { id: 0, name, recursion: true };
+  const send = async (query: Buffer): Promise<DohAnswer> => {
     try {
       const answer = await connections.request({
         origin,
         path: `${pathname}${search}`,
         method: 'POST',
         headers: { accept: MEDIA_TYPE, 'content-type': MEDIA_TYPE },
-        body: encodeTxtQuery(question),
+        body: query,
         signal: AbortSignal.timeout(2 * timeoutMs),
       });
       const message = await readBounded(answer.body);
-      if (answer.statusCode !== 200) return inconclusive(`it answered HTTP ${answer.statusCode}`);
+      if (answer.statusCode !== 200) return { why: `it answered HTTP ${answer.statusCode}` };
       const type = String(answer.headers['content-type'] ?? 'no content type');
       if (type.split(';')[0]?.trim().toLowerCase() !== MEDIA_TYPE) {
-        return inconclusive(`it answered ${type.slice(0, 80)} instead of ${MEDIA_TYPE}`);
+        return { why: `it answered ${type.slice(0, 80)} instead of ${MEDIA_TYPE}` };
       }
-      if (message === undefined) return inconclusive(`it answered more than ${MAX_MESSAGE_BYTES} bytes`);
-      return decodeTxtResponse(question, message) ?? NO_ANSWER;
+      return message === undefined ? { why: `it answered more than ${MAX_MESSAGE_BYTES} bytes` } : { message };
     } catch (error) {
       const reason = errorCodeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
-      return inconclusive(`it cannot be reached (${reason})`);
+      return { why: `it cannot be reached (${reason})` };
     }
+  };
+  return { name: host, send };
+}
+
+/** A public resolver, by its URL. */
+export function dohResolver(url: string, connections: Dispatcher, timeoutMs = TIMEOUT_MS): TxtSource {
+  const { name: host, send } = dohExchange(url, connections, timeoutMs);
+  const queryTxt = async (name: string): Promise<TxtResponse> => {
+    const question = { id: 0, name, recursion: true };
+    const answer = await send(encodeTxtQuery(question));
+    if ('why' in answer) return { kind: 'inconclusive', why: answer.why };
+    return decodeTxtResponse(question, answer.message) ?? NO_ANSWER;
   };
   return { name: host, queryTxt };
 }
@@ -57,8 +77,4 @@ async function readBounded(body: AsyncIterable<Buffer>): Promise<Buffer | undefi
     if (message.length > MAX_MESSAGE_BYTES) return undefined;
   }
   return message;
-}
-
-function inconclusive(why: string): TxtResponse {
-  return { kind: 'inconclusive', why };
 }

@@ -14,6 +14,13 @@ export interface Publication extends PublishedRecords {
   readonly change?: ChangeHandle;
 }
 
+/** A zone, and the servers that it is on. */
+export interface ZoneDelegation {
+  readonly name: string;
+  /** Empty where they are not known without a request that nothing else needs. */
+  readonly nameServers: readonly string[];
+}
+
 /**
  * Publishes TXT records, of normalized names in the target's zone, to one DNS service. A target of kind
  * CertificateRequest may be reached only with the Secret that it names: its author could choose any other's names.
@@ -33,6 +40,11 @@ export interface DnsProvider {
     signal: AbortSignal,
     waitingSince: number,
   ): Promise<Publication>;
+  /**
+   * The target's zone, by what a publication looks up too and keeps.
+   * @returns undefined where its name is not known.
+   */
+  delegation(target: ZoneTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined>;
   /** Removes exactly these values, if present. @throws `dns/zoneNotFound`, which counts as removed. */
   withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
   /** Returns once all of the zone's servers have the change. @throws `dns/pending` with `notBefore`, the next poll. */

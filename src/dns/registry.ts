@@ -9,6 +9,7 @@ import {
   type DnsProviderOptions,
   type Publication,
   platformUnsupported,
+  type ZoneDelegation,
 } from './provider.ts';
 import type { Route53Settings } from './route53/provider.ts';
 
@@ -50,6 +51,10 @@ export class PlatformProvider implements DnsProvider {
     const normalized = records.map(normalizeRecord);
     for (const { name } of normalized) checkName(name, target);
     return (await this.#providerOf(target)).publish(target, normalized, signal, waitingSince);
+  }
+
+  async delegation(target: ZoneTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
+    return await (await this.#providerOf(target)).delegation(target, signal);
   }
 
   async withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {

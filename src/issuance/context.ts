@@ -1,5 +1,6 @@
 import type { AcmeClient } from '../acme/client.ts';
 import type { KeyType } from '../acme/private-key.ts';
+import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
 import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
@@ -11,6 +12,8 @@ export interface AttemptContext {
   readonly settings: IssuanceSettings;
   readonly standaloneOrders: StandaloneOrders;
   readonly checks: BundleChecks;
+  /** Absent: an order is placed without. */
+  readonly preflight?: PreflightStep | undefined;
   /** How objects are read. */
   readonly projection: ViewSettings;
   /** From 1. */
@@ -20,6 +23,19 @@ export interface AttemptContext {
   readonly recorded: unknown;
   record(progress: unknown): void;
   readonly log: { info(message: string, fields: Record<string, unknown>): void };
+}
+
+/** What is to be ordered, and by which account. */
+export interface PlannedOrder {
+  readonly ca: AcmeClient;
+  readonly cluster: ClusterIdentity;
+  readonly dnsNames: readonly string[];
+}
+
+/** A check before an order is spent; `OrderPreflight` is the one. */
+export interface PreflightStep {
+  /** @throws CertmanError for what would make the order fail. */
+  require(order: PlannedOrder, attempt: Pick<AttemptContext, 'signal' | 'log'>): Promise<void>;
 }
 
 /** Settings that hold for every certificate. */

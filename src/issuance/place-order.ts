@@ -23,7 +23,7 @@ const progressSchema = z.object({ orderUrl: z.string() });
 /**
  * Resumes an earlier attempt's order while it is usable, else places one.
  * @throws CertmanError `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
- * control of the names was not verified; `rateLimit/namespace`; any `acme/` code.
+ * control of the names was not verified; what the preflight finds; `rateLimit/namespace`; any `acme/` code.
  */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { ca, log, settings, checks } = context;
@@ -40,6 +40,7 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, input);
   if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
 
+  await context.preflight?.require({ ca, cluster, dnsNames }, context);
   // What replaces a certificate counts as well: outside of the CA's renewal window, the CA does not exempt other names.
   const isLimited = standalone && renewal !== true;
   if (isLimited) context.standaloneOrders.admit(cluster.namespace, told);

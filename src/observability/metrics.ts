@@ -84,6 +84,11 @@ export function createMetrics(registry: Registry) {
       'certman_workflow_list_failures_total',
       'Lists of workflows by the controller that Temporal could not answer (visibility). Each is retried.',
     ),
+    preflights: counter(
+      'certman_preflights_total',
+      'Preflights of new orders, by outcome: passed, undecided (the CA decides), or refused (nothing was ordered).',
+      { outcome: ['passed', 'undecided', 'refused'] },
+    ),
     dnsRequests: counter('certman_dns_requests_total', 'Requests to DNS services, by service and action.', {
       service: [],
       action: [],

@@ -16,8 +16,10 @@ import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Activities } from '../contract/activities.ts';
 import { taskQueueOf } from '../contract/ids.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
+import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
+import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
 import { StandaloneOrders } from '../issuance/standalone-orders.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
@@ -115,12 +117,16 @@ export function composeActivities(
   } = configuration;
   const projection = { managementCluster, extraRecord, standaloneRequests: configuration.standaloneRequests };
   const bundles = new ServedBundles(kubernetes, projection);
+  const publicDns = { resolvers: configuration.dohResolvers, resolverCa: configuration.dohCaBundle };
+  const preflight = configuration.preflight === 'on' ? new Preflight(publicDns) : undefined;
+  const onOutcome = (outcome: PreflightOutcome): void => metrics.preflights.inc({ outcome });
   const acme = {
     ca,
     kubernetes,
     settings: { keyType, profile },
     standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
     checks: bundles,
+    preflight: preflight && new OrderPreflight({ dns, preflight, checks: bundles, onOutcome }),
     projection,
   };
   return {
@@ -176,7 +182,7 @@ export function composeActivities(
     },
     close: async () => {
       fleetMetrics.close();
-      await Promise.all([ca.close(), propagation.close(), kubernetes.close(), crlSource?.close()]);
+      await Promise.all([ca.close(), propagation.close(), preflight?.close(), kubernetes.close(), crlSource?.close()]);
     },
   };
 }

@@ -3,7 +3,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { type ResourceRecordSet, Route53, type Route53ClientConfig } from '@aws-sdk/client-route-53';
 import { CertmanError } from '../../failures/failure.ts';
-import type { DnsProviderOptions } from '../provider.ts';
+import type { DnsProviderOptions, ZoneDelegation } from '../provider.ts';
 import { fromAwsError, isBusyZone } from './aws-error.ts';
 import type { SubmittedChange, TxtChange, TxtRecordSet } from './change-batch.ts';
 import type { Precedence, Route53RateLimiter } from './rate-limiter.ts';
@@ -85,11 +85,12 @@ export class Route53Api {
     });
   }
 
-  async nameServers(zoneId: string): Promise<readonly string[]> {
+  async describeZone(zoneId: string): Promise<ZoneDelegation> {
     const answer = await this.#request('next', 'GetHostedZone', `describe hosted zone ${zoneId}`, () =>
       this.#client.getHostedZone({ Id: zoneId }),
     );
-    return (answer.DelegationSet?.NameServers ?? []).map(decodeName);
+    const nameServers = (answer.DelegationSet?.NameServers ?? []).map(decodeName);
+    return { name: decodeName(answer.HostedZone?.Name ?? ''), nameServers };
   }
 
   /** Starts each page at the first name that none has covered: no more requests than names, or pages between them. */

@@ -5,7 +5,7 @@ import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { DNS_ZONES } from '../../kubernetes/objects/resources.ts';
-import type { DnsProviderOptions } from '../provider.ts';
+import type { DnsProviderOptions, ZoneDelegation } from '../provider.ts';
 import { type ListedZone, type Route53Api, stripIdPrefix } from './api.ts';
 
 const CACHE_OPTIONS = { max: 2_000, ttlMs: 10 * 60_000 };
@@ -13,6 +13,8 @@ const CACHE_OPTIONS = { max: 2_000, ttlMs: 10 * 60_000 };
 /** A zone by its id, without `/hostedzone/`. */
 export interface HostedZone {
   readonly id: string;
+  /** Its name, where the source knows it already. */
+  readonly name?: string;
   /** Name servers, where the source knows them already. */
   readonly nameServers?: readonly string[];
 }
@@ -28,7 +30,7 @@ export class HostedZones {
   readonly #sharedZone: HostedZone | undefined;
   readonly #zones = new LoadingCache<HostedZone>(CACHE_OPTIONS);
   readonly #listings = new LoadingCache<ZoneListing>(CACHE_OPTIONS);
-  readonly #nameServers = new LoadingCache<readonly string[]>(CACHE_OPTIONS);
+  readonly #described = new LoadingCache<ZoneDelegation>(CACHE_OPTIONS);
 
   /** @param sharedZoneId of the zone of all clusters (FedRAMP). */
   constructor(options: DnsProviderOptions, sharedZoneId: string | undefined) {
@@ -51,7 +53,19 @@ export class HostedZones {
 
   async nameServers(api: Route53Api, zone: HostedZone): Promise<readonly string[]> {
     if (!this.#options.needsNameServers) return [];
-    return zone.nameServers ?? (await this.#nameServers.get(zone.id, () => api.nameServers(zone.id)));
+    return zone.nameServers ?? (await this.#describe(api, zone)).nameServers;
+  }
+
+  /** Asks AWS only for what {@link nameServers} asks for. @returns undefined where the zone's name is not known. */
+  async delegation(api: Route53Api, zone: HostedZone): Promise<ZoneDelegation | undefined> {
+    const { name, nameServers } = zone;
+    const isKnown = name !== undefined && nameServers !== undefined;
+    if (!isKnown && this.#options.needsNameServers) return await this.#describe(api, zone);
+    return name === undefined ? undefined : { name, nameServers: nameServers ?? [] };
+  }
+
+  #describe(api: Route53Api, zone: HostedZone): Promise<ZoneDelegation> {
+    return this.#described.get(zone.id, () => api.describeZone(zone.id));
   }
 
   async #findListed(api: Route53Api, zoneName: string): Promise<HostedZone> {
@@ -94,7 +108,7 @@ async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Prom
       const dnsZone = dnsZoneSchema.safeParse(object).data;
       if (dnsZone?.spec.zone !== name) continue;
       const { aws, nameServers } = dnsZone.status ?? {};
-      if (aws?.zoneID) return { id: stripIdPrefix(aws.zoneID), nameServers };
+      if (aws?.zoneID) return { id: stripIdPrefix(aws.zoneID), name, nameServers };
       throw new CertmanError({
         code: 'dns/zoneNotFound',
         message: `Hive has not created the hosted zone of ${name} yet: DNSZone ${target.namespace}/${object.metadata.name} has no status.aws.zoneID.`,

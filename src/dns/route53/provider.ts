@@ -3,7 +3,7 @@ import type { TxtRecord } from '../../certificates/dns-name.ts';
 import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
-import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication } from '../provider.ts';
+import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication, ZoneDelegation } from '../provider.ts';
 import { type ResolvedCredentials, Route53Api } from './api.ts';
 import type { SubmittedChange } from './change-batch.ts';
 import { ChangePoller, type PendingChange } from './change-poller.ts';
@@ -67,6 +67,10 @@ export class Route53Provider implements DnsProvider {
     waitingSince: number,
   ): Promise<Publication> {
     return await this.#inZone(target, signal, (api, zone) => this.#publishIn(api, zone, records, signal, waitingSince));
+  }
+
+  async delegation(target: ZoneTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
+    return await this.#inZone(target, signal, (api, zone) => abortable(this.#zones.delegation(api, zone), signal));
   }
 
   async withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {

@@ -32,6 +32,8 @@ export interface BundleChecks {
   requireBundle(bundle: BundleRef, expected: ExpectedBundle): Promise<void>;
   /** The object is served, names this zone, with these credentials, and proves the names of these records by DNS-01. */
   requireZone(cluster: ClusterRef, zone: ZoneTarget, records: readonly TxtRecord[]): Promise<void>;
+  /** The zone that the object names. */
+  zoneOf(cluster: ClusterRef): Promise<ZoneTarget>;
   /** The object, or a request that it owns, names this zone and proves these names by DNS-01; it may be deleted. */
   requireChallengeNames(cluster: ClusterRef, zone: ZoneTarget, records: readonly TxtRecord[]): Promise<void>;
 }
@@ -72,6 +74,10 @@ export class ServedBundles implements BundleChecks {
       requireServed(view);
       requireZoneAndNames(cluster, { zone: zoneTargetOf(view), dnsNames: dnsNamesOf(view) }, zone, records);
     });
+  }
+
+  async zoneOf(cluster: ClusterRef): Promise<ZoneTarget> {
+    return zoneTargetOf(await this.#require(cluster, requireServed));
   }
 
   async requireChallengeNames(cluster: ClusterRef, zone: ZoneTarget, records: readonly TxtRecord[]): Promise<void> {

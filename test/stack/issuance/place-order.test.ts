@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import type { OwnershipProof, PlaceOrderInput } from '../../../src/contract/activities.ts';
 import { splitSeal } from '../../../src/contract/sealed-url.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import type { PreflightStep } from '../../../src/issuance/context.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import { issue, standaloneClusterOf, startAcmeHarness, uniqueDnsNames } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
@@ -70,6 +72,35 @@ describe('placing an order', () => {
     const again = await runAcmeActivity(worker, 'placeOrder', { dnsNames });
     await reusing.stop();
     expect(again.challenges).toEqual([]);
+  });
+
+  it('costs no order, and none of its namespace, while the preflight refuses it', async () => {
+    const { managementCluster, lab, dnsNames, request } = issuance();
+    const message = 'CAA records of example.com forbid the CA to issue.';
+    let checked = 0;
+    let isForbidden = true;
+    const preflight: PreflightStep = {
+      require: (order) => {
+        checked += 1;
+        expect(order).toMatchObject({ dnsNames, ca: { host: new URL(lab.proxy.url).host } });
+        return isForbidden ? Promise.reject(new CertmanError({ code: 'dns/caaForbids', message })) : Promise.resolve();
+      },
+    };
+    const standaloneOrders = new StandaloneOrders(1);
+    const worker = lab.activities(managementCluster.certman, { preflight, standaloneOrders });
+    const cluster = standaloneClusterOf(request);
+    const ownershipProof = await issuance().ownershipProof(cluster, dnsNames);
+    const input = { dnsNames, cluster, ownershipProof };
+    const refusal = await failureOf(runAcmeActivity(worker, 'placeOrder', input));
+    expect(refusal).toMatchObject({ code: 'dns/caaForbids', retry: 'onChange' });
+    expect(issuance().requestCounts()['newOrder']).toBe(0);
+    isForbidden = false;
+    const { orderUrl } = await runAcmeActivity(worker, 'placeOrder', input);
+    expect(checked).toBe(2);
+    // An order that exists is not given up.
+    isForbidden = true;
+    expect((await runAcmeActivity(worker, 'placeOrder', { ...input, resume: orderUrl })).orderUrl).toBe(orderUrl);
+    expect(checked).toBe(2);
   });
 
   it('limits the new orders of the standalone requests of a namespace, not those of clusters or renewals', async () => {

@@ -6,10 +6,12 @@ import type { StoredAccount } from '../../../src/acme/account.ts';
 import type { AcmeClientSource } from '../../../src/acme/client-source.ts';
 import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
-import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
+import type { ClusterIdentity, ClusterRef, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, BundleRef, PlacedOrder } from '../../../src/contract/activities.ts';
+import type { PreflightStep } from '../../../src/issuance/context.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
+import { zoneTarget } from '../dns/route53-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
 import { PEBBLE_CONNECTIONS } from '../faults/upstream.ts';
 import { caSource, newAccount } from './account.ts';
@@ -35,6 +37,8 @@ export interface WorkerOptions {
   readonly account?: { stored: StoredAccount };
   /** Default: any number. */
   readonly standaloneOrders?: StandaloneOrders;
+  /** Default: none. */
+  readonly preflight?: PreflightStep;
 }
 
 export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<AcmeHarness> {
@@ -58,6 +62,7 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
     kubernetes,
     settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
     standaloneOrders: options.standaloneOrders ?? new StandaloneOrders(Number.MAX_SAFE_INTEGER),
+    preflight: options.preflight,
     ...ASKED_FOR,
   });
   return {
@@ -82,6 +87,7 @@ export const ASKED_FOR = {
     requireBundle: () => Promise.resolve(),
     requireZone: () => Promise.resolve(),
     requireChallengeNames: () => Promise.resolve(),
+    zoneOf: ({ namespace, name }: ClusterRef) => Promise.resolve(zoneTarget({ namespace, clusterName: name })),
   },
   projection: { managementCluster: 'hive' },
 };

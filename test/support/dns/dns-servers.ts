@@ -24,7 +24,7 @@ export interface Moto {
   createZone(name: string, options?: { readonly private?: boolean }): Promise<string>;
   /** Creates a record set as another program would. */
   putTxt(zoneId: string, name: string, values: readonly string[], ttl?: number): Promise<void>;
-  putRecord(zoneId: string, name: string, type: 'CNAME' | 'SOA', value: string): Promise<void>;
+  putRecord(zoneId: string, name: string, type: RRType, ...values: readonly string[]): Promise<void>;
   /** All TXT sets of a zone, by name without trailing dot, values as quoted. */
   txtSets(zoneId: string): Promise<Readonly<Record<string, readonly string[]>>>;
   stop(): Promise<void>;
@@ -55,7 +55,7 @@ export async function startMoto(): Promise<Moto> {
       return (made.HostedZone?.Id ?? '').replace('/hostedzone/', '');
     },
     putTxt: (zoneId, name, values, ttl = 60) => upsert(zoneId, name, 'TXT', values, ttl),
-    putRecord: (zoneId, name, type, value) => upsert(zoneId, name, type, [value], 60),
+    putRecord: (zoneId, name, type, ...values) => upsert(zoneId, name, type, values, 60),
     txtSets: async (zoneId) => Object.fromEntries(await readTxtSets(admin, zoneId)),
     stop: async () => {
       admin.destroy();

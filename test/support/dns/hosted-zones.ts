@@ -1,4 +1,9 @@
-import { ChangeResourceRecordSetsCommand, CreateHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53';
+import {
+  ChangeResourceRecordSetsCommand,
+  CreateHostedZoneCommand,
+  Route53Client,
+  type RRType,
+} from '@aws-sdk/client-route-53';
 import type { E2eHarness } from '../e2e/harness.ts';
 
 /** A public zone, perhaps the second of its name, of which DNS knows nothing. @returns its id. */
@@ -13,7 +18,18 @@ export async function createDouble(lab: E2eHarness, name: string): Promise<strin
 
 /** Puts a TXT record of another into the zone of the clusters. */
 export async function putForeignTxt(lab: E2eHarness, name: string, value: string): Promise<void> {
-  const ResourceRecordSet = { Name: name, Type: 'TXT' as const, TTL: 300, ResourceRecords: [{ Value: `"${value}"` }] };
+  await putForeignRecord(lab, name, 'TXT', `"${value}"`, 300);
+}
+
+/** Puts a record set into the zone of the clusters, in the place of the one that is there. */
+export async function putForeignRecord(
+  lab: E2eHarness,
+  name: string,
+  type: RRType,
+  value: string,
+  ttl = 1,
+): Promise<void> {
+  const ResourceRecordSet = { Name: name, Type: type, TTL: ttl, ResourceRecords: [{ Value: value }] };
   const ChangeBatch = { Changes: [{ Action: 'UPSERT' as const, ResourceRecordSet }] };
   await withRoute53(lab, (route53) =>
     route53.send(new ChangeResourceRecordSetsCommand({ HostedZoneId: lab.zone.zoneId, ChangeBatch })),

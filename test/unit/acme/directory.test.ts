@@ -24,6 +24,17 @@ function directoryOf(answers: readonly number[]) {
 }
 
 describe('the directory', () => {
+  it.each<[meta: unknown, expected: unknown]>([
+    [{ caaIdentities: ['ca.example'], website: 'https://ca.example' }, { caaIdentities: ['ca.example'] }],
+    [{ caaIdentities: 'ca.example' }, {}],
+    [{ caaIdentities: ['ca.example', 'a line\nmore'] }, {}],
+    ['none', undefined],
+  ])('with the meta object %j is read as %j', async (meta, expected) => {
+    const send = () => Promise.resolve({ status: 200, headers: {}, data: { ...DIRECTORY, meta } });
+    const directory = cachedDirectory({ send } as unknown as AcmeTransport, 'https://ca.example/dir');
+    expect((await directory()).meta).toEqual(expected);
+  });
+
   it('is fetched once an hour, and the stale copy is used while a fetch fails', async () => {
     const clock = holdPerformanceClock();
     const { directory, fetched } = directoryOf([200, 500, 503, 200]);

@@ -59,6 +59,7 @@ beforeEach(() => {
 test('the steps of an order share a read of each object', async () => {
   await bundles.requireBundle(REF, { dnsNames: NAMES });
   await bundles.requireZone(cluster, ZONE, RECORDS);
+  expect(await bundles.zoneOf(cluster)).toEqual(ZONE);
   for (let step = 0; step < 2; step += 1)
     await bundles.requireBundle(REF, { dnsNames: NAMES, secretName: 'primary-cert', request });
   expect(reads).toEqual(['ClusterDeployment c1', 'CertificateRequest c1-primary']);

@@ -76,3 +76,48 @@ describe('finding the zone', () => {
     expect(await dns.publish(late, [record(late.zoneName)], signal, SINCE)).toMatchObject({ zoneId: lateId });
   });
 });
+
+describe('the delegation of the zone', () => {
+  const deep = () => zoneTarget({ zoneName: `deep.${lab.zoneName}` });
+
+  it('is that of Hive’s DNSZone, without a request', async () => {
+    const status = { nameServers: ['ns-1.example.net.'], aws: { zoneID: lab.zoneId } };
+    lab.kubernetes.put('DNSZone', 'ns', 'zone', { spec: { zone: lab.zoneName }, status });
+    const found = await lab.provider({ needsNameServers: true }).delegation(lab.here(), signal);
+    expect(found).toEqual({ name: lab.zoneName, nameServers: ['ns-1.example.net'] });
+    expect(lab.proxy.counts()).toEqual({});
+  });
+
+  it('is looked up by what a publication then need not look up', async () => {
+    const dns = lab.provider({ needsNameServers: true });
+    const found = await dns.delegation(deep(), signal);
+    expect(found?.name).toBe(lab.zoneName);
+    expect(found?.nameServers.length).toBeGreaterThan(1);
+    await dns.delegation(deep(), signal);
+    const lookups = lab.proxy.counts();
+    const { nameServers } = await dns.publish(deep(), [record(`deep.${lab.zoneName}`)], signal, SINCE);
+    expect(nameServers).toEqual(found?.nameServers);
+    expect(lookups).toMatchObject({ GetHostedZone: 1 });
+    expect(lab.proxy.counts()).toEqual({ ...lookups, ChangeResourceRecordSets: 1 });
+  });
+
+  it('has no servers where a publication does not need them', async () => {
+    const found = await lab.provider().delegation(deep(), signal);
+    expect(found).toEqual({ name: lab.zoneName, nameServers: [] });
+    expect(Object.keys(lab.proxy.counts())).toEqual(['ListHostedZones']);
+  });
+
+  it('of the one zone of FedRAMP mode is known only where its servers are', async () => {
+    const fedramp = { hostedZoneId: lab.zoneId, standaloneRequests: false };
+    lab.kubernetes.putCredentials('certman-operator', 'certman-operator-aws-credentials', 'AKIAOPERATOR');
+    expect(await lab.provider({}, { fedramp }).delegation(deep(), signal)).toBeUndefined();
+    const found = await lab.provider({ needsNameServers: true }, { fedramp }).delegation(deep(), signal);
+    expect(found?.name).toBe(lab.zoneName);
+    expect(lab.proxy.counts()).toEqual({ GetHostedZone: 1 });
+  });
+
+  it('fails as a publication would', async () => {
+    const elsewhere = zoneTarget({ zoneName: 'nowhere.example.org' });
+    await expect(lab.provider().delegation(elsewhere, signal)).rejects.toMatchObject({ code: 'dns/zoneNotFound' });
+  });
+});

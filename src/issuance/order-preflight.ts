@@ -1,0 +1,68 @@
+import type { Preflight } from '../dns/preflight.ts';
+import type { DnsProvider, ZoneDelegation } from '../dns/provider.ts';
+import { CertmanError } from '../failures/failure.ts';
+import { oneLine } from '../failures/printable.ts';
+import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
+import type { AttemptContext, PlannedOrder, PreflightStep } from './context.ts';
+
+const MAX_LOGGED_LENGTH = 500;
+
+/** How a preflight ended. */
+export type PreflightOutcome = 'passed' | 'undecided' | 'refused';
+
+/** What a preflight is made of. */
+export interface OrderPreflightDeps {
+  readonly dns: Pick<DnsProvider, 'delegation'>;
+  readonly preflight: Pick<Preflight, 'check'>;
+  readonly checks: Pick<BundleChecks, 'zoneOf'>;
+  readonly onOutcome?: (outcome: PreflightOutcome) => void;
+}
+
+/** Checks, before an order is spent, what would make it fail. */
+export class OrderPreflight implements PreflightStep {
+  readonly #deps: OrderPreflightDeps;
+
+  constructor(deps: OrderPreflightDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * What cannot be decided is logged, and left to the CA.
+   * @throws CertmanError `dns/notDelegated`, `dns/dnssecBroken`, `dns/caaForbids`; what is wrong with the zone or its
+   *   credentials, which the publication would find too.
+   */
+  async require(order: PlannedOrder, { signal, log }: Pick<AttemptContext, 'signal' | 'log'>): Promise<void> {
+    const { preflight, onOutcome } = this.#deps;
+    const { ca, dnsNames } = order;
+    try {
+      const { zone, problem } = await this.#zoneOf(order, signal);
+      const identities = (await ca.directory()).meta?.caaIdentities ?? [];
+      const accountUrl = ca.session.account.url;
+      const applicant = identities.length === 0 ? undefined : { identities, accountUrl, method: 'dns-01' };
+      const notes = await preflight.check({ dnsNames, zone, applicant }, signal);
+      const undecided = problem === undefined ? notes : [problem, ...notes];
+      onOutcome?.(undecided.length === 0 ? 'passed' : 'undecided');
+      if (undecided.length === 0) return;
+      const problems = oneLine(undecided.join('; '), MAX_LOGGED_LENGTH);
+      log.info('The preflight cannot decide everything; the CA decides', { dnsNames, problems });
+    } catch (error) {
+      if (error instanceof CertmanError && error.info.retry === 'onChange') onOutcome?.('refused');
+      throw error;
+    }
+  }
+
+  /** @throws CertmanError for what lasts until something is corrected. */
+  async #zoneOf(
+    { cluster }: PlannedOrder,
+    signal: AbortSignal,
+  ): Promise<{ readonly zone?: ZoneDelegation; readonly problem?: string }> {
+    const { checks, dns } = this.#deps;
+    try {
+      const zone = await dns.delegation(await checks.zoneOf(cluster), signal);
+      return zone === undefined ? {} : { zone };
+    } catch (error) {
+      if (error instanceof CertmanError && error.info.retry !== 'onChange') return { problem: error.message };
+      throw error;
+    }
+  }
+}
