@@ -12,6 +12,7 @@ import { taskQueueOf } from '../src/contract/ids.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import type { KeyType } from './acme-client-baseline.ts';
 import { markdownTable } from './markdown-table.ts';
+import { mostOrdersInFlight } from './orders-in-flight.ts';
 import { childrenCpuSeconds, processMemory } from './process-figures.ts';
 import { ReadyWatch } from './ready-watch.ts';
 import { quantile, round } from './statistics.ts';
@@ -40,6 +41,8 @@ export interface BurstFigures {
   readonly p95OverIdeal: number;
   /** Most activities that the worker ran at one time, the controller among them. */
   readonly activitiesUnderWay: number;
+  /** Most orders that were placed, or being placed, and not complete at one time. */
+  readonly ordersInFlight: number;
   /** Workflows that were dropped from the worker's memory, and those that had to be replayed, for each certificate. */
   readonly evictionsPerCertificate: number;
   readonly replaysPerCertificate: number;
@@ -120,7 +123,7 @@ async function burst(
   const [cpuBefore, cacheBefore] = [await childrenCpuSeconds(), await cacheFigures(worker)];
   const sampling = new AbortController();
   const most = mostActivities(worker, sampling.signal);
-  const begin = performance.now();
+  const [begin, begunAt] = [performance.now(), new Date()];
   const [, ready] = await Promise.all([
     installSampleClusters(stack, clusters),
     Promise.all(clusters.map((cluster) => watch.ready(cluster))),
@@ -143,6 +146,7 @@ async function burst(
     p50OverIdeal: round(p50 / (total * 0.5), 2),
     p95OverIdeal: round(p95 / (total * 0.95), 2),
     activitiesUnderWay: await most,
+    ordersInFlight: await mostOrdersInFlight(stack, begunAt),
     evictionsPerCertificate: round((cache.evictions - cacheBefore.evictions) / count, 2),
     replaysPerCertificate: round((cache.misses - cacheBefore.misses) / count, 2),
     cpuMsPerCertificate: Object.fromEntries(cpuMs),
@@ -175,7 +179,18 @@ function progress(text: string): void {
 }
 
 function table({ few, ratio, workerPeakMb, ...many }: BurstBenchResult): string {
-  const header = ['clusters', 'per minute', 'p50 s', '/ ideal', 'p95 s', '/ ideal', 'under way', 'evicted', 'replayed'];
+  const header = [
+    'clusters',
+    'per minute',
+    'p50 s',
+    '/ ideal',
+    'p95 s',
+    '/ ideal',
+    'under way',
+    'orders',
+    'evicted',
+    'replayed',
+  ];
   const rows = [few, many].map((one) => [
     one.clusters,
     one.certificatesPerMinute,
@@ -184,6 +199,7 @@ function table({ few, ratio, workerPeakMb, ...many }: BurstBenchResult): string 
     one.p95,
     one.p95OverIdeal,
     one.activitiesUnderWay,
+    one.ordersInFlight,
     one.evictionsPerCertificate,
     one.replaysPerCertificate,
   ]);
