@@ -7,6 +7,7 @@ import type {
   ReportStatusInput,
   RequestObservation,
 } from '../src/contract/activities.ts';
+import { PRIORITIES } from '../src/contract/priorities.ts';
 
 /** Every activity heartbeats (wrap-activity.ts): if its worker is killed, it is retried elsewhere after this. */
 const HEARTBEAT_TIMEOUT = '10 seconds';
@@ -70,21 +71,34 @@ export const { verifyPropagation } = proxyActivities<Activities>({
 export const { revokeCertificates } = proxyActivities<Activities>({
   ...ATTEMPT,
   retry: { ...BACKOFF, maximumAttempts: 4 },
+  priority: PRIORITIES.urgent,
 });
 
 /** A fault that lasts longer is recorded, and retried by the retry schedule. */
-const kubernetesActivities = proxyActivities<Activities>({
+const KUBERNETES: ActivityOptions = {
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '1 minute',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   cancellationType: AWAIT_CANCELLATION,
   retry: { ...BACKOFF, initialInterval: '500 milliseconds' },
-});
+};
+const kubernetesActivities = proxyActivities<Activities>(KUBERNETES);
+
 /** Reads the worker's settings; deletes what a bundle left; removes the finalizer. */
-export const { decommissionRules, removeBundle, removeFinalizer } = kubernetesActivities;
+export const { decommissionRules, removeBundle, removeFinalizer } = proxyActivities<Activities>({
+  ...KUBERNETES,
+  priority: PRIORITIES.urgent,
+});
 
 /** A restart of the API server takes minutes, and is no failure to report. */
 const EVALUATION: ActivityOptions = { scheduleToCloseTimeout: '2 minutes' };
+
+/** Of clusters that are installed together, each waits for those before it: its attempts last two minutes, not its wait. */
+const FIRST_EVALUATION: ActivityOptions = {
+  scheduleToCloseTimeout: '1 day',
+  retry: { maximumAttempts: 10 },
+  priority: PRIORITIES.firstObservation,
+};
 
 /** Applies the CertificateRequest and reads the Secret. */
 export async function applyCertificateRequest(input: ApplyCertificateRequestInput): Promise<RequestObservation> {
@@ -97,7 +111,9 @@ export async function applyCertificateRequests(
   input: ApplyCertificateRequestsInput,
 ): Promise<Readonly<Record<string, RequestObservation>>> {
   const names = input.bundles.map(({ bundleName }) => bundleName).join(', ');
-  const options = { ...EVALUATION, summary: `evaluate ${names}`.slice(0, MAX_SUMMARY_LENGTH) };
+  const isFirst = input.bundles.every(({ requestUid }) => requestUid === undefined);
+  const summary = `evaluate ${names}`.slice(0, MAX_SUMMARY_LENGTH);
+  const options = { ...(isFirst ? FIRST_EVALUATION : EVALUATION), summary };
   return await kubernetesActivities.applyCertificateRequests.executeWithOptions(options, [input]);
 }
 

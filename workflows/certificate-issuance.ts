@@ -1,4 +1,5 @@
 import {
+  type ActivityOptions,
   ApplicationFailure,
   CancellationScope,
   isCancellation,
@@ -17,6 +18,7 @@ import {
   type IssuanceFailureContext,
 } from '../src/contract/certificate-issuance.ts';
 import { COMPLETE_ORDER_PATCH } from '../src/contract/patches.ts';
+import { PRIORITIES } from '../src/contract/priorities.ts';
 import { type FailureCode, type FailureInfo, failureInfo } from '../src/failures/failure.ts';
 import { placeOrder, withdrawTxtRecords } from './activities.ts';
 import { failureIn, lastHeartbeatDetailsIn } from './failures.ts';
@@ -104,7 +106,8 @@ class Issuance {
     const { names, input } = this.#state;
     const { cluster, bundleName, dnsNames, caHost, resumeOrder, replaces, renewal, turn } = input;
     try {
-      const order = await placeOrder.executeWithOptions({ summary: `order ${names}` }, [
+      const priority = placementPriority(input);
+      const order = await placeOrder.executeWithOptions({ summary: `order ${names}`, priority }, [
         { cluster, bundleName, caHost, dnsNames, resume: resumeOrder, replaces, renewal, turn, ownershipProof },
       ]);
       this.#state.order = order.orderUrl;
@@ -162,6 +165,12 @@ class Issuance {
       });
     }
   }
+}
+
+/** An urgent order is placed at its workflow's priority. */
+function placementPriority({ urgent, renewal, resumeOrder }: CertificateIssuanceInput): ActivityOptions['priority'] {
+  if (urgent === true || resumeOrder !== undefined) return undefined;
+  return renewal === true ? PRIORITIES.renewal : PRIORITIES.newOrder;
 }
 
 function isStandalone({ kind }: ClusterIdentity): boolean {

@@ -18,6 +18,7 @@ import {
   watchStatus,
   watchTakenOver,
 } from '../src/contract/management-cluster-watch.ts';
+import { PRIORITIES } from '../src/contract/priorities.ts';
 
 const MAX_TAKEOVERS_PER_RUN = 200;
 
@@ -79,6 +80,7 @@ async function watchUntil(
     // A worker's death counts as a failed attempt, so the interval must not grow with the takeovers of a day.
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '3 seconds' },
     summary: `watch ${managementCluster}`,
+    priority: PRIORITIES.urgent,
   });
   const scope = new CancellationScope();
   const watching = scope.run(() => watchManagementCluster({ resumeFrom }));

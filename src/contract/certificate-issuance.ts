@@ -25,6 +25,8 @@ export interface CertificateIssuanceInput {
   /** As for `placeOrder`. */
   readonly renewal?: true;
   readonly turn?: OrderTurn;
+  /** A certificate in use expires soon or is gone: the order does not wait behind others. */
+  readonly urgent?: true;
   /** Return the certificate in the Secret, which certman did not issue. */
   readonly returnReplaced?: true;
 }

@@ -1,13 +1,15 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
 import { nameSetDigest } from '../../src/certificates/digest.ts';
+import { expiryLevel } from '../../src/certificates/expiry-level.ts';
 import { lifetimeOf, plannedRenewal } from '../../src/certificates/planned-renewal.ts';
-import type { OrderCause } from '../../src/certificates/renewal-policy.ts';
+import type { OrderCause, OrderReason } from '../../src/certificates/renewal-policy.ts';
 import { zoneTargetOf } from '../../src/clusters/zone-target.ts';
 import type { OrderTurn, RequestObservation } from '../../src/contract/activities.ts';
 import { type BundleRecord, lastAttemptOf, renewalTimeOf } from '../../src/contract/bundle-record.ts';
 import type { CertificateIssuanceInput, CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { readyMessage, termsOf } from '../../src/contract/evaluation.ts';
 import { certClusterOf, issuanceWorkflowId } from '../../src/contract/ids.ts';
+import { PRIORITIES } from '../../src/contract/priorities.ts';
 import { CertCluster, CertNameSet, CertNames, CertReason } from '../../src/contract/search-attributes.ts';
 import { type FailureInfo, failureInfo, isTurn } from '../../src/failures/failure.ts';
 import { type ExactSet, orderAllowedAt, recordIssuance } from '../../src/rate-limit/exact-set-limit.ts';
@@ -15,6 +17,8 @@ import { certificateIssuance } from '../certificate-issuance.ts';
 import { describeNames } from '../issuance/describe.ts';
 import type { Bundle, OrderableView } from './bundle.ts';
 import { readyWake, type Wake } from './sleep-until.ts';
+
+const URGENT_REASONS: ReadonlySet<OrderReason> = new Set(['KeyMismatch', 'SecretBroken', 'Revoked', 'Expired']);
 
 /** Orders by a child workflow, and records the certificate once it is in its Secret. */
 export async function orderCertificate(
@@ -50,6 +54,7 @@ export async function orderCertificate(
         ],
         // If an operator terminates the cluster's workflow, the order still withdraws its TXT records.
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        priority: input.urgent === true ? PRIORITIES.urgent : PRIORITIES.orderUnderWay,
         args: [input],
       }),
     ),
@@ -110,7 +115,15 @@ function issuanceInput(
     renewal: wasIssuedBefore(record, { nameSet: nameSetDigest(dnsNames), caHost }, isEvidence) ? true : undefined,
     turn: last && turnOf(last.failure),
     returnReplaced: isForeign ? true : undefined,
+    urgent: isUrgent(record, cause.reason) ? true : undefined,
   };
+}
+
+/** Whether a cluster has no certificate that serves any more, or soon none. */
+function isUrgent({ certificate, issued, renewBeforeDays }: BundleRecord, reason: OrderReason): boolean {
+  if (URGENT_REASONS.has(reason)) return true;
+  if (certificate === undefined) return issued.length > 0;
+  return expiryLevel(certificate, Date.now(), renewBeforeDays) !== 'far';
 }
 
 /**

@@ -242,6 +242,7 @@ export function temporalFlags(at: ListenAddress & TemporalPorts & { readonly dbF
     `--metrics-port=${at.metricsPort}`,
     '--log-level=error',
     '--dynamic-config-value=system.enableActivityEagerExecution=true',
+    '--dynamic-config-value=matching.useNewMatcher=true',
     ...(at.dbFilename === undefined ? [] : [`--db-filename=${at.dbFilename}`]),
   ];
 }
@@ -318,5 +319,8 @@ export function temporalServerConfiguration(at: TemporalServerConfiguration): ob
 
 /** Content of its dynamic configuration: the server's defaults, but for what docs/operations.md asks for. */
 export function temporalServerDynamicConfiguration(): object {
-  return { 'system.enableActivityEagerExecution': [{ value: true }] };
+  return {
+    'system.enableActivityEagerExecution': [{ value: true }],
+    'matching.useNewMatcher': [{ value: true }],
+  };
 }

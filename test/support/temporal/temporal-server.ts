@@ -25,7 +25,18 @@ export interface TemporalServerOptions {
   readonly searchAttributes?: boolean;
   /** Events after which a run is advised to continue as new. Default: the server's own, 4,096. */
   readonly continueAsNewAfter?: number;
+  /** Whether it serves waiting tasks by their priority, in one order for the whole of a task queue. */
+  readonly priorities?: boolean;
 }
+
+// With several partitions, each has an order of its own.
+const BY_PRIORITY = [
+  'matching.useNewMatcher=true',
+  'matching.numTaskqueueReadPartitions=1',
+  'matching.numTaskqueueWritePartitions=1',
+  // So that what waits can be asked for often.
+  'matching.TaskQueueInfoByBuildIdTTL="1ms"',
+];
 
 /** As people get it: a day of retention. It can be taken away and brought back with what it knew. */
 export async function startTemporalServer(options: TemporalServerOptions = {}): Promise<TemporalServer> {
@@ -46,6 +57,7 @@ export async function startTemporalServer(options: TemporalServerOptions = {}): 
       ...(options.continueAsNewAfter === undefined
         ? []
         : [`--dynamic-config-value=limit.historyCount.suggestContinueAsNew=${options.continueAsNewAfter}`]),
+      ...(options.priorities === true ? BY_PRIORITY : []).map((setting) => `--dynamic-config-value=${setting}`),
     ],
     environment: { HOME: stateDir },
   }));
@@ -53,7 +65,7 @@ export async function startTemporalServer(options: TemporalServerOptions = {}): 
 
 /** An environment on a real server, for workflow code. */
 export async function startEnvironment(
-  options: Pick<TemporalServerOptions, 'continueAsNewAfter'> = {},
+  options: Omit<TemporalServerOptions, 'searchAttributes'> = {},
 ): Promise<TestWorkflowEnvironment> {
   installQuietRuntime();
   const server = await startTemporalServer({ ...options, searchAttributes: true });

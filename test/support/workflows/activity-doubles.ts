@@ -47,6 +47,8 @@ export class ActivityDoubles {
   /** Directory host of the CA that the request's status names. */
   issuedByCaHost: string | undefined;
   renewBeforeDays: number | undefined;
+  /** Awaited by each activity before it does anything. */
+  before: ((activity: keyof Activities, input: unknown) => Promise<void>) | undefined;
   /** Whether a bundle of which nothing is due is reported by the activity that evaluates it. */
   reportsSettled = false;
   readonly #now: () => Promise<number>;
@@ -187,6 +189,7 @@ export class ActivityDoubles {
       const name = key as keyof Activities;
       const run = async (...args: readonly never[]): Promise<unknown> => {
         this.calls.push({ activity: name, input: args[0], args });
+        await this.before?.(name, args[0]);
         const behaviour = (this.#overrides[name] ?? usual[name]) as (...given: readonly never[]) => Promise<unknown>;
         return await behaviour(...args);
       };

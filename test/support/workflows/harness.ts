@@ -39,12 +39,14 @@ export interface WorkflowHarness {
 /**
  * Runs `body` with a worker on a task queue of its own, and terminates the clusters that it started.
  * @param payloadCodecs of the worker only: clients read its payloads without them.
+ * @param maxConcurrentActivities slots of the worker. Default: the SDK's.
  */
 export async function withWorkflowHarness<T>(
   env: TestWorkflowEnvironment,
   workflowBundle: WorkflowBundleOption,
   body: (harness: WorkflowHarness) => Promise<T>,
   payloadCodecs: PayloadCodec[] = [],
+  maxConcurrentActivities?: number,
 ): Promise<T> {
   const taskQueue = `test-${crypto.randomUUID()}`;
   const doubles = new ActivityDoubles(() => env.currentTimeMs());
@@ -57,6 +59,9 @@ export async function withWorkflowHarness<T>(
     activities: doubles.activities(),
     interceptors: { activity: [createActivityMetricsInterceptor(createMetrics(registry), () => undefined)] },
     dataConverter: { payloadCodecs },
+    ...(maxConcurrentActivities !== undefined && {
+      maxConcurrentActivityTaskExecutions: maxConcurrentActivities,
+    }),
     // As in production: a cancellation reaches an activity with the next heartbeat that is sent.
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '2 seconds',

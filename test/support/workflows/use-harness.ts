@@ -17,7 +17,10 @@ export type WithHarness = (
  * For a test file: `const withHarness = useWorkflowHarness();` runs the body of a test with a worker on a task queue of its own.
  * The server is shared by the file.
  */
-export function useWorkflowHarness(start: () => Promise<TestWorkflowEnvironment> = startEnvironment): WithHarness {
+export function useWorkflowHarness(
+  start: () => Promise<TestWorkflowEnvironment> = startEnvironment,
+  maxConcurrentActivities?: number,
+): WithHarness {
   let env: TestWorkflowEnvironment | undefined;
   beforeAll(async () => {
     env = await start();
@@ -25,6 +28,6 @@ export function useWorkflowHarness(start: () => Promise<TestWorkflowEnvironment>
   afterAll(() => env?.teardown());
   return async (body, payloadCodecs) => {
     if (env === undefined) throw new Error('the harness exists only while tests run');
-    await withWorkflowHarness(env, workflowBundle(), body, payloadCodecs);
+    await withWorkflowHarness(env, workflowBundle(), body, payloadCodecs, maxConcurrentActivities);
   };
 }
