@@ -181,7 +181,7 @@ program
 
 program
   .command('onboarding')
-  .description("clusters installed in the same minute, under Let's Encrypt's limit of new orders: a simulation")
+  .description("clusters installed in the same minute, under Let's Encrypt's limits: a simulation")
   .option('--clusters <list>', 'numbers of clusters, separated by commas', counts, [1_000, 5_000, 10_000])
   .action((options: { readonly clusters: readonly number[] }) => {
     process.stdout.write(`${JSON.stringify(benchOnboarding(options.clusters))}\n`);

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { accountCommand } from './commands/account.ts';
+import { budgetCommand } from './commands/budget.ts';
 import { codecServerCommand } from './commands/codec-server.ts';
 import { configCommand } from './commands/config.ts';
 import { releaseCommand } from './commands/release.ts';
@@ -16,6 +17,7 @@ const COMMANDS: readonly (() => Command)[] = [
   renewCommand,
   releaseCommand,
   accountCommand,
+  budgetCommand,
   codecServerCommand,
   configCommand,
 ];

@@ -6,8 +6,10 @@ export interface DocumentedRateLimit extends RateLimit {
   readonly asOf: string;
 }
 
-const HOUR_MS = 3_600_000;
-const WEEK_MS = 7 * 24 * HOUR_MS;
+/** Milliseconds. */
+export const HOUR_MS = 3_600_000;
+/** Milliseconds. */
+export const WEEK_MS = 7 * 24 * HOUR_MS;
 
 /** Let's Encrypt: certificates for one exact set of names, whichever account orders them; no override exists. */
 export const CERTIFICATES_PER_EXACT_SET: DocumentedRateLimit = {
@@ -30,6 +32,14 @@ export const FAILED_AUTHORIZATIONS_PER_NAME: DocumentedRateLimit = {
   burst: 5,
   intervalMs: HOUR_MS / 5,
   source: 'https://letsencrypt.org/docs/rate-limits/#authorization-failures-per-identifier-per-account',
+  asOf: '2026-08',
+};
+
+/** Let's Encrypt: certificates below one registered domain, of all accounts; renewals are exempt. */
+export const CERTIFICATES_PER_DOMAIN: DocumentedRateLimit = {
+  burst: 50,
+  intervalMs: WEEK_MS / 50,
+  source: 'https://letsencrypt.org/docs/rate-limits/#new-certificates-per-registered-domain',
   asOf: '2026-08',
 };
 

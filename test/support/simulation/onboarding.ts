@@ -1,6 +1,6 @@
 /**
- * Simulates clusters that are installed in the same minute, each with one new order, under the CA's limit of new orders
- * per account, in virtual time: the limit as Let's Encrypt keeps it (GCRA), and certman's retry schedule and turns.
+ * Simulates clusters that are installed in the same minute, each with one new order, under the CA's limits, in virtual
+ * time: the limits as Let's Encrypt keeps them (GCRA), and certman's retry schedule, turns and budget.
  */
 import { NewOrderLimit } from '../../../src/acme/new-order-limit.ts';
 import { errorFromResponse } from '../../../src/acme/problems.ts';
@@ -8,8 +8,13 @@ import { stableFraction } from '../../../src/certificates/digest.ts';
 import { RETRY_DELAYS_MS } from '../../../src/certificates/retry-schedule.ts';
 import { type ScheduledRetry, scheduleRetry } from '../../../src/certificates/scheduled-retry.ts';
 import { CertmanError, type FailureInfo, isTurn } from '../../../src/failures/failure.ts';
-import { allowedAt, recordUse } from '../../../src/rate-limit/gcra.ts';
-import { NEW_ORDERS_PER_ACCOUNT } from '../../../src/rate-limit/limits.ts';
+import type { BudgetOrder } from '../../../src/rate-limit/budget-order.ts';
+import { CaBudget } from '../../../src/rate-limit/ca-budget.ts';
+import { type CaLimits, caLimitsOf } from '../../../src/rate-limit/ca-limits.ts';
+import type { RateLimit } from '../../../src/rate-limit/gcra.ts';
+import { CERTIFICATES_PER_DOMAIN, NEW_ORDERS_PER_ACCOUNT } from '../../../src/rate-limit/limits.ts';
+import { LimitedCa, type Refusal } from '../rate-limit/limited-ca.ts';
+import { EventQueue } from './event-queue.ts';
 
 const CA = 'acme-v02.api.letsencrypt.org';
 const INSTALLATION_MS = 60_000;
@@ -17,12 +22,17 @@ const DAY_MS = 24 * 3_600_000;
 /** An evaluation and the request, each: at most. */
 const MAX_LATENCY_MS = 2_000;
 
+/** A registered domain for which the CA has granted as many certificates as are ordered. */
+const GRANTED_DOMAIN = 'granted.example';
+const LIMITS = caLimitsOf(CA, { certificatesPerDomain: { [GRANTED_DOMAIN]: 1_000_000 } }) as CaLimits;
+
 /**
- * - `turns`: certman's.
+ * - `budget`: an instant for each order before it is sent, by one budget that all workers share.
+ * - `turns`: once the CA refused an order, by each worker.
  * - `jitter`: certman's retry schedule alone.
  * - `fixed`: each by itself, by the same delays without jitter, never before Retry-After.
  */
-export type OnboardingPolicy = 'turns' | 'jitter' | 'fixed';
+export type OnboardingPolicy = 'budget' | 'turns' | 'jitter' | 'fixed';
 
 /** What is simulated. */
 export interface OnboardingOptions {
@@ -30,6 +40,8 @@ export interface OnboardingOptions {
   readonly policy: OnboardingPolicy;
   /** Worker processes; each has turns of its own. */
   readonly workers: number;
+  /** Registered domains of the clusters, each with the CA's limit; undefined: one, of which the CA has raised it. */
+  readonly domains?: number | undefined;
 }
 
 /** What came of it. */
@@ -48,18 +60,23 @@ export interface OnboardingResult {
 
 interface Cluster {
   readonly key: string;
+  readonly order: BudgetOrder;
+  /** Number of its next evaluation: a moved instant replaces the one before. */
+  wake: number;
   previous?: ScheduledRetry;
   promised?: number;
   issued?: number;
 }
 
 /** Runs the simulation; the same options give the same result. */
-export function simulateOnboarding({ clusters, policy, workers }: OnboardingOptions): OnboardingResult {
-  const account = new LimitedAccount();
+export function simulateOnboarding({ clusters, policy, workers, domains }: OnboardingOptions): OnboardingResult {
+  const ca = new SimulatedCa();
+  const budget = policy === 'budget' ? new CaBudget(LIMITS, 0) : undefined;
   const limits = Array.from({ length: workers }, () => new NewOrderLimit());
   const perMinute = new Map<number, number>();
   const queue = new EventQueue();
-  const all = Array.from({ length: clusters }, (_, index): Cluster => ({ key: `cluster-${index}/api` }));
+  const all = Array.from({ length: clusters }, (_, index) => newCluster(index, domains));
+  const byKey = new Map(all.map((cluster) => [cluster.key, cluster]));
 
   let draws = 0;
   const random = (): number => stableFraction(`draw ${draws++}`);
@@ -67,18 +84,37 @@ export function simulateOnboarding({ clusters, policy, workers }: OnboardingOpti
     const minute = Math.floor(now / 60_000);
     if (minute > 2) perMinute.set(minute, (perMinute.get(minute) ?? 0) + 1);
   };
+  const wakeAt = (cluster: Cluster, at: number): void => {
+    cluster.wake += 1;
+    const { wake } = cluster;
+    queue.add(at, (now) => {
+      if (cluster.wake === wake) evaluate(cluster, now);
+    });
+  };
   const fail = (cluster: Cluster, failure: FailureInfo, now: number): void => {
     const retry = scheduleRetry(failure, now, cluster.key, cluster.previous);
     const next = policy === 'fixed' ? fixedRetry(failure, retry.attempts, now) : Date.parse(retry.nextAttempt);
     cluster.previous = retry;
     cluster.promised ??= next;
-    queue.add(next, (at) => evaluate(cluster, at));
+    wakeAt(cluster, next);
   };
   const evaluate = (cluster: Cluster, at: number): void => {
     countAttempt(at);
     queue.add(at + random() * MAX_LATENCY_MS, (now) => placeOrder(cluster, now));
   };
+  /** @returns whether the order may be placed now. */
+  const reserve = (cluster: Cluster, now: number): boolean => {
+    if (budget === undefined) return true;
+    const { at, granted } = budget.reserve(cluster.order, now);
+    if (!granted) {
+      cluster.promised ??= at;
+      wakeAt(cluster, at);
+    }
+    for (const moved of budget.takeMoves(now)) wakeAt(byKey.get(moved.id) as Cluster, moved.at);
+    return granted;
+  };
   const placeOrder = (cluster: Cluster, now: number): void => {
+    if (!reserve(cluster, now)) return;
     const limit = policy === 'turns' ? limits[Math.floor(random() * workers)] : undefined;
     const { failure } = cluster.previous ?? {};
     const turn = failure !== undefined && isTurn(failure.code) ? Date.parse(failure.notBefore ?? '') : undefined;
@@ -88,47 +124,73 @@ export function simulateOnboarding({ clusters, policy, workers }: OnboardingOpti
       return fail(cluster, infoOf(error), now);
     }
     queue.add(now + random() * MAX_LATENCY_MS, (answered) => {
-      const refusal = account.order(answered);
-      if (refusal === undefined) cluster.issued = answered;
-      else fail(cluster, infoOf(limit?.onRefused(refusal, { exempt: false, turn }, answered) ?? refusal), answered);
+      const refusal = ca.order(cluster.order, answered);
+      if (refusal === undefined) {
+        cluster.issued = answered;
+        return;
+      }
+      const { error, counted, until } = refusal;
+      budget?.refused(cluster.order, counted, until, answered);
+      fail(cluster, infoOf(limit?.onRefused(error, { exempt: false, turn }, answered) ?? error), answered);
     });
   };
 
-  for (const cluster of all) queue.add(random() * INSTALLATION_MS, (at) => evaluate(cluster, at));
+  for (const cluster of all) wakeAt(cluster, random() * INSTALLATION_MS);
   queue.run();
   const errors = all.flatMap(({ promised, issued }) =>
     promised === undefined || issued === undefined ? [] : [Math.abs(issued - promised)],
   );
   return {
-    rateLimited: account.refused,
+    rateLimited: ca.refused,
     lastIssuedDays: Math.max(...all.map(({ issued = Number.POSITIVE_INFINITY }) => issued)) / DAY_MS,
-    optimumDays: (Math.max(0, clusters - NEW_ORDERS_PER_ACCOUNT.burst) * NEW_ORDERS_PER_ACCOUNT.intervalMs) / DAY_MS,
+    optimumDays:
+      Math.max(
+        lastAt(NEW_ORDERS_PER_ACCOUNT, clusters),
+        domains === undefined ? 0 : lastAt(CERTIFICATES_PER_DOMAIN, Math.ceil(clusters / domains)),
+      ) / DAY_MS,
     promiseErrorP95: percentile(errors, 0.95) / 1000,
     attemptsPerMinute: Math.max(0, ...perMinute.values()),
   };
 }
 
-/** Let's Encrypt's limit of new orders, and how Boulder refuses. */
-class LimitedAccount {
+/** Let's Encrypt's limits, and how Boulder refuses. */
+class SimulatedCa {
   refused = 0;
-  #arrival: number | undefined;
+  readonly #ca = new LimitedCa(LIMITS);
 
   /** @returns the refusal, if it is one. */
-  order(now: number): CertmanError | undefined {
-    const allowed = allowedAt(this.#arrival, NEW_ORDERS_PER_ACCOUNT, now);
-    if (allowed <= now) {
-      this.#arrival = recordUse(this.#arrival, NEW_ORDERS_PER_ACCOUNT, now);
-      return undefined;
-    }
+  order(order: BudgetOrder, now: number): (Refusal & { readonly error: unknown }) | undefined {
+    const refusal = this.#ca.order(order, now);
+    if (refusal === undefined) return undefined;
     this.refused += 1;
-    const problem = {
-      type: 'urn:ietf:params:acme:error:rateLimited',
-      detail: 'too many new orders (300) from this account in the last 3h0m0s, retry after some time',
-    };
-    const seconds = Math.max(1, Math.round((allowed - now) / 1000));
+    const detail =
+      refusal.counted === 'account'
+        ? 'too many new orders (300) from this account in the last 3h0m0s, retry after some time'
+        : `too many certificates (50) already issued for "${order.domains[0]}" in the last 168h0m0s, retry after some time`;
+    const problem = { type: 'urn:ietf:params:acme:error:rateLimited', detail };
+    const seconds = Math.max(1, Math.round((refusal.until - now) / 1000));
     const answer = { status: 429, headers: { 'retry-after': String(seconds) }, data: problem };
-    return errorFromResponse(CA, 'the new order', answer, new Date(now));
+    return { ...refusal, error: errorFromResponse(CA, 'the new order', answer, new Date(now)) };
   }
+}
+
+function newCluster(index: number, domains: number | undefined): Cluster {
+  const key = `cluster-${index}/api`;
+  const domain = domains === undefined ? GRANTED_DOMAIN : `domain-${index % domains}.example`;
+  const order: BudgetOrder = {
+    id: key,
+    namespace: `cluster-${index}`,
+    urgency: 'new',
+    domains: [domain],
+    nameSet: key,
+    names: [],
+  };
+  return { key, order, wake: 0 };
+}
+
+/** When the last of so many is allowed, after the first. */
+function lastAt({ burst, intervalMs }: RateLimit, count: number): number {
+  return Math.max(0, count - burst) * intervalMs;
 }
 
 function fixedRetry({ notBefore = '' }: FailureInfo, attempts: number, now: number): number {
@@ -144,53 +206,4 @@ function infoOf(error: unknown): FailureInfo {
 function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((left, right) => left - right);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
-
-interface Event {
-  readonly at: number;
-  readonly run: (at: number) => void;
-}
-
-/** Runs events in the order of their instants. A binary heap. */
-class EventQueue {
-  readonly #heap: Event[] = [];
-
-  add(at: number, run: Event['run']): void {
-    const heap = this.#heap;
-    let index = heap.push({ at, run }) - 1;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if (this.#at(parent) <= this.#at(index)) break;
-      this.#swap(index, parent);
-      index = parent;
-    }
-  }
-
-  run(): void {
-    for (let next = this.#take(); next !== undefined; next = this.#take()) next.run(next.at);
-  }
-
-  #take(): Event | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return first;
-    heap[0] = last;
-    for (let index = 0; ; ) {
-      const [left, right] = [2 * index + 1, 2 * index + 2];
-      const least = this.#at(right) < this.#at(left) ? right : left;
-      if (this.#at(least) >= this.#at(index)) return first;
-      this.#swap(index, least);
-      index = least;
-    }
-  }
-
-  #at(index: number): number {
-    return this.#heap[index]?.at ?? Number.POSITIVE_INFINITY;
-  }
-
-  #swap(one: number, other: number): void {
-    const heap = this.#heap;
-    [heap[one], heap[other]] = [heap[other] as Event, heap[one] as Event];
-  }
 }

@@ -31,3 +31,19 @@ test('jitter alone keeps clusters from waking in step', () => {
   expect(fixed?.lastIssuedDays).toBeGreaterThan(4 * (fixed?.optimumDays ?? 0));
   expect(jitter?.lastIssuedDays).toBeLessThan((jitter?.optimumDays ?? 0) + 1);
 });
+
+describe('with one budget for all workers', () => {
+  test.each([
+    [10_000, undefined],
+    [1_000, 20],
+    [2_000, 1],
+  ])(
+    '%i clusters are refused nothing, are as fast as the limits allow, and keep to what they were told',
+    (clusters, domains) => {
+      const result = simulateOnboarding({ clusters, policy: 'budget', workers: 2, domains });
+      expect(result.rateLimited).toBe(0);
+      expect(result.lastIssuedDays).toBeLessThan(1.05 * result.optimumDays);
+      expect(result.promiseErrorP95).toBeLessThan(60);
+    },
+  );
+});

@@ -1,0 +1,43 @@
+import type { Forecast } from '../rate-limit/forecast.ts';
+import { formatTable } from './output.ts';
+
+const BAR_LENGTH = 40;
+const HOUR_MS = 3_600_000;
+
+/** The forecast for people. */
+export function forecastText(forecast: Forecast & { readonly ca: string; readonly domain: string }): string {
+  const { milestones, limitedBy, ca, domain } = forecast;
+  const last = milestones.at(-1);
+  const rows = milestones.map(({ clusters: count, afterMs }) => [
+    `${count}`,
+    afterMs === 0 ? 'at once' : `after ${duration(afterMs)}`,
+    '█'.repeat(Math.max(1, Math.round((BAR_LENGTH * count) / (last?.clusters ?? 1)))),
+  ]);
+  const limit = limitedBy === 'account' ? 'new orders of the account' : `certificates below ${domain}`;
+  const by =
+    limitedBy === undefined ? `No limit of ${ca} holds them up.` : `They wait for the limit of ${ca} for ${limit}.`;
+  return [formatTable(['CLUSTERS', 'ORDERED', ''], rows), '', by, ...overrideText(forecast)].join('\n');
+}
+
+function overrideText({ overrides, domain }: Parameters<typeof forecastText>[0]): readonly string[] {
+  if (overrides === undefined) return [];
+  const { ordersPerAccount, certificatesPerDomain } = overrides;
+  const wanted = [
+    certificatesPerDomain === undefined
+      ? []
+      : [`- ${certificatesPerDomain} certificates in 7 days for the registered domain ${domain}`],
+    ordersPerAccount === undefined ? [] : [`- ${ordersPerAccount} new orders in 3 hours for the account`],
+  ].flat();
+  const link = 'https://letsencrypt.org/docs/rate-limits/';
+  return ['', `To have all of them within a week, ask the CA for an override (${link}, "Overrides"):`, ...wanted];
+}
+
+/** The largest unit of which there are at least two, to one decimal place. */
+function duration(ms: number): string {
+  const hours = ms / HOUR_MS;
+  return hours < 2
+    ? `${Math.ceil(hours * 60)} minutes`
+    : hours < 48
+      ? `${hours.toFixed(1)} hours`
+      : `${(hours / 24).toFixed(1)} days`;
+}
