@@ -3,7 +3,7 @@ import { oneLine } from '../failures/printable.ts';
 import { parseAccountKey } from './account.ts';
 import { accountSchema } from './account-object.ts';
 import { AcmeClient } from './client.ts';
-import type { AcmeDirectory } from './directory.ts';
+import { type AcmeDirectory, cachedDirectory, caNameOf } from './directory.ts';
 import { createSession } from './session.ts';
 import type { ExternalAccount } from './signer.ts';
 import type { AcmeTransport } from './transport.ts';
@@ -20,17 +20,28 @@ export interface AccountRegistration {
 }
 
 /**
- * Creates or finds the key's account (RFC 8555 §7.3). @returns its URL.
+ * Whether the CA would open an account on these conditions, as its directory states them. Nothing is registered.
  * @throws CertmanError `configuration/invalid` for terms that were not agreed to and for a missing external account; any `acme/` code.
  */
+export async function checkConditions(
+  transport: AcmeTransport,
+  registration: Pick<AccountRegistration, 'directoryUrl' | 'termsAgreed' | 'externalAccount'>,
+): Promise<void> {
+  const { directoryUrl } = registration;
+  transport.trust(directoryUrl);
+  requireConditions(caNameOf(directoryUrl), await cachedDirectory(transport, directoryUrl)(), registration);
+}
+
+/** Creates or finds the key's account (RFC 8555 §7.3). @returns its URL. @throws as {@link checkConditions}. */
 export async function registerAccount(
   transport: AcmeTransport,
   { directoryUrl, privateKeyPem, termsAgreed, contacts = [], externalAccount }: AccountRegistration,
 ): Promise<string> {
   const account = { key: parseAccountKey(privateKeyPem), url: '', directoryUrl };
   const ca = new AcmeClient(createSession(account, transport));
-  const { newAccount: url, meta = {} } = await ca.directory();
-  requireConditions(ca, meta, { termsAgreed, externalAccount });
+  const directory = await ca.directory();
+  requireConditions(ca.host, directory, { termsAgreed, externalAccount });
+  const { newAccount: url } = directory;
   const payload = {
     // Of a CA without terms, there is nothing to agree to.
     ...(termsAgreed && { termsOfServiceAgreed: true }),
@@ -43,8 +54,8 @@ export async function registerAccount(
 }
 
 function requireConditions(
-  { host }: AcmeClient,
-  { termsOfService, externalAccountRequired }: NonNullable<AcmeDirectory['meta']>,
+  host: string,
+  { meta: { termsOfService, externalAccountRequired } = {} }: AcmeDirectory,
   { termsAgreed, externalAccount }: Pick<AccountRegistration, 'termsAgreed' | 'externalAccount'>,
 ): void {
   if (termsOfService !== undefined && !termsAgreed) {

@@ -1,13 +1,22 @@
 /** The account key is replaced while a cluster's order is in progress. */
-import { afterAll, expect, test } from 'vitest';
-import { readAccount } from '../../support/e2e/account-secret.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ACCOUNT, readAccount } from '../../support/e2e/account-secret.ts';
 import { waitFor } from '../../support/e2e/checks.ts';
 import { createCluster, deleteCluster } from '../../support/e2e/clusters.ts';
 import { caLog, expectDecommissioned, expectIdle, waitUntilCertified } from '../../support/e2e/evidence.ts';
+import { findSecrets, privateKeyPatterns, secretPattern } from '../../support/e2e/find-secrets.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
+import { type RunRecording, recordRun, runTexts, workerTexts } from '../../support/e2e/run-texts.ts';
 import { endProcesses, startCertman } from '../../support/process/certman-process.ts';
 
-const lab = useE2eHarness();
+const lab = useE2eHarness({ worker: { CERTMAN_LOG_LEVEL: 'trace' } });
+
+let recording: RunRecording;
+let commandOutput = '';
+beforeAll(() => {
+  recording = recordRun(lab());
+});
+afterAll(() => recording?.stop());
 
 afterAll(endProcesses);
 
@@ -16,7 +25,9 @@ async function rollOver(more: Readonly<Record<string, string>> = {}) {
   const directoryUrl = `${lab().ca.url}/dir`;
   const environment = { ...lab().commandEnvironment(), CERTMAN_ACME_DIRECTORY_URL: directoryUrl, ...more };
   const command = await startCertman(['account', 'rollover', '--yes'], environment);
-  return { exit: await command.waitForExit(), output: command.output() };
+  const exit = await command.waitForExit();
+  commandOutput += command.output();
+  return { exit, output: command.output() };
 }
 
 test('an order in progress is resumed, and what was issued before is revoked at the deletion', async () => {
@@ -47,4 +58,31 @@ test('an order in progress is resumed, and what was issued before is revoked at 
   await deleteCluster(lab(), earlier);
   await expectDecommissioned(lab(), earlier, { revoked: [serialNumber] });
   await expectIdle(lab());
+});
+
+test('none of its keys is in a history, log, metric, object or output of the command', async () => {
+  const [worker] = lab().workers();
+  if (worker === undefined) throw new Error('there is a worker');
+  const texts = [
+    ...(await workerTexts(worker)),
+    ...(await runTexts(lab(), recording)),
+    { where: 'output', text: commandOutput },
+  ];
+  const data = recording.secrets.objects
+    .filter(({ metadata }) => metadata.name === ACCOUNT.name)
+    .map((secret) => secret['data'] as Readonly<Record<string, string>>);
+  const found = (entry: string) => new Set(data.flatMap((entries) => entries[entry] ?? []));
+  const decoded = (entry: string) => [...found(entry)].map((text) => Buffer.from(text, 'base64').toString());
+  expect(decoded('private-key')).toHaveLength(2);
+  expect(decoded('next-private-key')).toHaveLength(1);
+  const needles = [
+    ...decoded('private-key').flatMap((pem) => privateKeyPatterns('account key', pem)),
+    ...decoded('seal-key').map((text) => secretPattern('key of the seals', Buffer.from(text, 'base64url'))),
+  ];
+  expect(findSecrets(texts, needles)).toEqual([]);
+  // The same search finds what is public.
+  const [, thumbprint = ''] = /thumbprint ([\w-]{43})/.exec(commandOutput) ?? [];
+  const places = findSecrets(texts, [{ what: 'the thumbprint', forms: [thumbprint] }]).join('\n');
+  expect(places).toMatch(/history of issue/);
+  expect(places).toMatch(/output/);
 });
