@@ -16,6 +16,7 @@ const CLAIM_WITHIN_MS = 6 * 3_600_000;
 
 /** Characters of the orders that wait: they must fit into the input of a workflow (2 MiB). Others ask again later. */
 const MAX_WAITING_CHARACTERS = 1_700_000;
+
 /** A new instant is announced only if it differs by so much from the one that was told, and by so large a part of the wait. */
 const ANNOUNCED_FROM_MS = 60_000;
 const ANNOUNCED_SHARE = 1 / 20;
