@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exchangeDns, queryDns } from '../../../local/stack/dns-query.ts';
-import { sendRequest } from '../../../local/stack/http.ts';
 import { issuanceWorkflowId } from '../../../src/contract/ids.ts';
 import { type DohServer, startDohServer } from '../../support/dns/doh-server.ts';
 import { createDouble, putForeignRecord, putForeignTxt } from '../../support/dns/hosted-zones.ts';
@@ -14,7 +13,8 @@ import { createCluster, type E2eCluster } from '../../support/e2e/clusters.ts';
 import { caLog, expectIdle, txtRecords, waitUntilCertified } from '../../support/e2e/evidence.ts';
 import { useE2eHarness } from '../../support/e2e/harness.ts';
 
-const CA = 'pebble.example.net';
+/** By its directory. */
+const CA = 'pebble.letsencrypt.org';
 
 const lab = useE2eHarness({ worker: false });
 let resolver: DohServer | undefined;
@@ -32,10 +32,6 @@ beforeAll(async () => {
   resolver = await startDohServer({ cert: cert ?? '', key: key ?? '' }, async (query) =>
     isBlind && readQuestion(query).type === 'TXT' ? encodeAnswer(query, {}) : await exchangeDns(dnsServer(), query),
   );
-  // Pebble does not say by which name CAA records allow it.
-  const { body } = await sendRequest(`${lab().ca.url}/dir`, { caFile: lab().stack.acme.caFile });
-  const directory = { ...(JSON.parse(body) as object), meta: { caaIdentities: [CA] } };
-  lab().ca.inject({ when: ({ path }) => path === '/dir', fault: { kind: 'answer', status: 200, body: directory } });
   await lab().startWorker({ environment: { CERTMAN_DOH_RESOLVERS: resolver.url } });
 });
 afterAll(() => resolver?.close());
