@@ -11,15 +11,18 @@ import { heartbeat, wrapActivity } from './wrap-activity.ts';
 
 /** What the activities on the CA need from the worker. */
 export interface AcmeActivityDeps
-  extends Pick<AttemptContext, 'kubernetes' | 'settings' | 'standaloneOrders' | 'checks' | 'projection' | 'preflight'> {
+  extends Pick<
+    AttemptContext,
+    'kubernetes' | 'settings' | 'standaloneOrders' | 'checks' | 'delegation' | 'projection' | 'preflight'
+  > {
   readonly ca: AcmeClientSource;
 }
 
 /** The attempt of the activity that it is called in. */
 export function currentAttempt(deps: Omit<AcmeActivityDeps, 'ca'>): AttemptContext {
-  const { kubernetes, settings, standaloneOrders, checks, projection, preflight } = deps;
+  const { kubernetes, settings, standaloneOrders, checks, delegation, projection, preflight } = deps;
   const { info, cancellationSignal: signal, log } = Context.current();
-  const worker = { kubernetes, settings, standaloneOrders, checks, projection, preflight };
+  const worker = { kubernetes, settings, standaloneOrders, checks, delegation, projection, preflight };
   return { ...worker, attempt: info.attempt, signal, recorded: info.heartbeatDetails, record: heartbeat, log };
 }
 

@@ -1,5 +1,3 @@
-import { Context } from '@temporalio/activity';
-import { z } from 'zod';
 import type { AcmeClientSource } from '../src/acme/client-source.ts';
 import type { Seals } from '../src/acme/seals.ts';
 import { isOwnershipValue, ownershipRecords } from '../src/certificates/dns-name.ts';
@@ -10,12 +8,14 @@ import type {
   OwnershipProof,
   PropagationActivities,
   PublishedRecords,
+  PublishedZone,
   PublishTxtRecordsInput,
   SealedTxtRecord,
   TxtRecordsInput,
   VerifiedPropagation,
   VerifyPropagationInput,
 } from '../src/contract/activities.ts';
+import type { ChallengeDelegation } from '../src/dns/challenge-delegation.ts';
 import type { PropagationCheck } from '../src/dns/propagation-check.ts';
 import type { DnsProvider } from '../src/dns/provider.ts';
 import { CertmanError, withOutcomeUnknown } from '../src/failures/failure.ts';
@@ -23,39 +23,16 @@ import { oneLine } from '../src/failures/printable.ts';
 import { notAskedFor } from '../src/kubernetes/objects/asked-for.ts';
 import { isStandalone } from '../src/kubernetes/objects/primary-object.ts';
 import type { BundleChecks } from '../src/kubernetes/objects/served-bundles.ts';
-import { heartbeat, wrapActivity } from './wrap-activity.ts';
-
-/** What an attempt records for the next one: the publication whose change is not live yet. */
-const pendingPublicationSchema = z.object({
-  zoneId: z.string().max(512),
-  nameServers: z.array(z.string().max(255)).max(32),
-  change: z.string().max(512),
-  seal: z.string().max(64).optional(),
-});
+import { currentDnsAttempt, type DnsAttempt } from './dns-attempt.ts';
+import { TxtPublication } from './txt-publication.ts';
+import { withdrawFrom, withPlaces, zonesOf } from './txt-zones.ts';
+import { wrapActivity } from './wrap-activity.ts';
 
 /** What the activities on DNS check their inputs by. */
 export interface DnsActivityDeps {
   readonly checks: BundleChecks;
   readonly ca: Pick<AcmeClientSource, 'seals' | 'sealsIfUsable'>;
-}
-
-/** An attempt of an activity on DNS. */
-export interface DnsAttempt {
-  /** From 1. */
-  readonly attempt: number;
-  /** Epoch milliseconds. */
-  readonly scheduledAt: number;
-  readonly signal: AbortSignal;
-  /** What an earlier attempt recorded last; not validated. */
-  readonly recorded: unknown;
-  readonly record: (progress: unknown) => void;
-}
-
-/** The attempt of the activity that it is called in. */
-export function currentDnsAttempt(): DnsAttempt {
-  const { info, cancellationSignal: signal } = Context.current();
-  const { attempt, scheduledTimestampMs: scheduledAt, heartbeatDetails: recorded } = info;
-  return { attempt, scheduledAt, signal, recorded, record: heartbeat };
+  readonly delegation: ChallengeDelegation;
 }
 
 /** The steps on the DNS service of a zone, each as the activity of that name. */
@@ -65,44 +42,39 @@ export interface DnsSteps {
 }
 
 /** Creates the steps on a DNS service. */
-export function createDnsSteps(dns: DnsProvider, { checks, ca }: DnsActivityDeps): DnsSteps {
+export function createDnsSteps(dns: DnsProvider, { checks, ca, delegation }: DnsActivityDeps): DnsSteps {
   return {
-    publishTxtRecords: async (
-      { attempt, scheduledAt, signal, recorded: earlier, record },
-      { cluster, zone, records, waitingSince },
-    ) => {
-      // An attempt whose worker died may have sent its change without recording it.
-      let mayBeSent = attempt > 1;
+    publishTxtRecords: async (attempt, { cluster, zone, records, waitingSince }) => {
+      const { signal, scheduledAt } = attempt;
+      const publication = new TxtPublication(dns, attempt);
       try {
         const since = waitingSince === undefined ? scheduledAt : Date.parse(waitingSince);
         const seals = await ca.seals();
         requireOwnRecords(seals, cluster, records);
         await checks.requireZone(cluster, zone, records);
-        const isSealed = ({ nameServers, seal }: PublishedRecords): boolean =>
-          seals.verify(cluster, { of: 'nameServers', zoneName: zone.zoneName, nameServers }, seal);
-        const recorded = pendingPublicationSchema.safeParse(earlier).data;
-        // Heartbeats go through Temporal, too.
-        const pending = recorded !== undefined && isSealed(recorded) ? recorded : undefined;
-        const { change, ...found } = pending ?? (await dns.publish(zone, records, signal, since));
-        const { nameServers } = found;
-        const seal = seals.seal(cluster, { of: 'nameServers', zoneName: zone.zoneName, nameServers });
-        const published = { ...found, seal };
-        if (change === undefined) return published;
-        mayBeSent = true;
-        record({ ...published, change });
-        await dns.awaitLive(zone, change, signal);
-        return published;
+        const isSealed = (record: SealedTxtRecord): boolean => isSealedRecord(seals, cluster, record);
+        await delegation.requireUnchanged(zone, records.filter(isSealed), signal);
+        const placed = await withPlaces(delegation, zone, records, isSealed, signal);
+        const zones = zonesOf(delegation, zone, placed);
+        return await publication.publish(seals, cluster, zone.zoneName, zones, since);
       } catch (error) {
-        throw mayBeSent && error instanceof CertmanError ? withOutcomeUnknown(error) : error;
+        throw publication.mayBeSent && error instanceof CertmanError ? withOutcomeUnknown(error) : error;
       }
     },
 
     withdrawTxtRecords: async ({ signal }, { cluster, zone, records }) => {
       if (!isZoneOf(cluster, zone)) throw notAskedFor(cluster, 'The zone is for another object.');
       // Of an account that has been replaced since, or is gone, no seal can be verified.
-      const others = foreignRecords(await ca.sealsIfUsable(), cluster, records);
+      const seals = await ca.sealsIfUsable();
+      const others = foreignRecords(seals, cluster, records);
       if (others.length > 0) await checks.requireChallengeNames(cluster, zone, others);
-      await dns.withdraw(zone, records, signal);
+      const isSealed = (record: SealedTxtRecord): boolean => isSealedRecord(seals, cluster, record);
+      const placed = await withPlaces(delegation, zone, records, isSealed, signal, () => undefined);
+      // The challenge zone has those of other clusters, too.
+      const unsealed = placed.find((record) => record.at?.challengeZone === true && !isSealed(record));
+      if (unsealed !== undefined)
+        throw notAskedFor(cluster, `${describeRecord(unsealed)} is not of an order of its own.`);
+      await withdrawFrom(dns, zonesOf(delegation, zone, placed), signal);
     },
   };
 }
@@ -128,11 +100,15 @@ function foreignRecords(
   cluster: ClusterIdentity,
   records: readonly SealedTxtRecord[],
 ): readonly SealedTxtRecord[] {
-  return records.filter((record) => {
-    const { name, value, seal } = record;
-    const isSealed = seals?.verify(cluster, { of: 'record', name, value }, seal) === true;
-    return !isSealed && !isOwnershipRecord(cluster, record);
-  });
+  return records.filter((one) => !isSealedRecord(seals, cluster, one) && !isOwnershipRecord(cluster, one));
+}
+
+function isSealedRecord(
+  seals: Seals | undefined,
+  cluster: ClusterIdentity,
+  { name, value, at, seal }: SealedTxtRecord,
+): boolean {
+  return seals?.verify(cluster, { of: 'record', name, value, at }, seal) === true;
 }
 
 /** Whether its value is one of this standalone request's alone: it proves nothing for any other, nor to a CA. */
@@ -175,16 +151,35 @@ export function createVerifyPropagation(
   propagation: PropagationCheck,
   { ca }: Pick<DnsActivityDeps, 'ca'>,
 ): VerifyPropagation {
-  return async ({ attempt, signal }, { cluster, ownershipOf, seal, ...input }) => {
-    const { zoneName, nameServers, records } = input;
+  return async ({ attempt, signal }, { cluster, ownershipOf, seal, challengeZone, zoneName, nameServers, records }) => {
     const seals = await ca.seals();
-    const isSealed = seals.verify(cluster, { of: 'nameServers', zoneName, nameServers }, seal);
-    if (!isSealed) throw notAskedFor(cluster, `They are not known as the name servers of its zone.`);
+    requireNameServers(seals, cluster, zoneName, { nameServers, seal });
     requireOwnRecords(seals, cluster, records);
-    const seenBy = await propagation.verify({ ...input, attempt, mustBePublic: ownershipOf !== undefined }, signal);
+    const own = records.filter(({ at }) => at?.challengeZone !== true);
+    const delegated = records.filter(({ at }) => at?.challengeZone === true);
+    const challengeZoneName = delegated[0]?.at?.zoneName ?? '';
+    if (challengeZone !== undefined) requireNameServers(seals, cluster, challengeZoneName, challengeZone);
+    const zones = [
+      { zoneName, nameServers, records: own },
+      { zoneName: challengeZoneName, nameServers: challengeZone?.nameServers ?? [], records: delegated },
+    ].filter((zone) => zone.records.length > 0);
+    const mustBePublic = ownershipOf !== undefined;
+    const seen = await Promise.all(zones.map((zone) => propagation.verify({ ...zone, attempt, mustBePublic }, signal)));
+    const seenBy = [...new Set(seen.flat())];
     if (ownershipOf === undefined) return { seenBy };
     return { seenBy, ownershipProof: ownershipProof(seals, cluster, records, ownershipOf) };
   };
+}
+
+/** @throws CertmanError `kubernetes/notAskedFor` for servers that no publication has found for the zone. */
+function requireNameServers(
+  seals: Seals,
+  cluster: ClusterIdentity,
+  zoneName: string,
+  { nameServers, seal }: Pick<PublishedZone, 'nameServers' | 'seal'>,
+): void {
+  const isSealed = seals.verify(cluster, { of: 'nameServers', zoneName, nameServers }, seal);
+  if (!isSealed) throw notAskedFor(cluster, 'They are not known as the name servers of its zone.');
 }
 
 /** Creates the activity of that step. */

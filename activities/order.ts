@@ -17,7 +17,8 @@ import type { AttemptContext, IssuanceContext } from '../src/issuance/context.ts
 import { finalizeOrder } from '../src/issuance/finalize-order.ts';
 import { installCertificate } from '../src/issuance/install-certificate.ts';
 import { type AcmeActivityDeps, currentAttempt } from './acme.ts';
-import { currentDnsAttempt, type DnsAttempt, type DnsSteps, type VerifyPropagation } from './dns.ts';
+import type { DnsSteps, VerifyPropagation } from './dns.ts';
+import { currentDnsAttempt, type DnsAttempt } from './dns-attempt.ts';
 import { ErrorWithDetails, heartbeat, heartbeatFrom, wrapActivity } from './wrap-activity.ts';
 
 /** What the activities of several steps are made of. */
@@ -27,13 +28,18 @@ export interface OrderActivityDeps {
   readonly verifyPropagation: VerifyPropagation;
 }
 
+const zoneSchema = z.object({
+  nameServers: z.array(z.string().max(255)).max(32),
+  seal: z.string().max(64).optional(),
+});
+
 /** An attempt that has published records this; of an earlier one, see `publishTxtRecords`. */
 const publishedSchema = z.object({
   step: z.literal('verifyPropagation'),
   /** Attempt in which the step began. */
   since: z.int().min(1),
-  nameServers: z.array(z.string().max(255)).max(32),
-  seal: z.string().max(64).optional(),
+  ...zoneSchema.shape,
+  challengeZone: zoneSchema.optional(),
   /** Epoch milliseconds. */
   publishedAt: z.number().optional(),
   /** The zone's own servers had all values. */
@@ -88,15 +94,24 @@ async function publishAndVerify(
 ): Promise<VerifiedPropagation> {
   const { cluster, records, zone } = input;
   const earlier = publishedSchema.safeParse(attempt.recorded).data;
-  const { nameServers, seal } = earlier ?? (await dns.publishTxtRecords(attempt, input));
+  const { nameServers, seal, challengeZone } = earlier ?? (await dns.publishTxtRecords(attempt, input));
   const since = earlier?.since ?? attempt.attempt;
   const publishedAt = earlier?.publishedAt ?? Date.now();
-  const progress = { step: 'verifyPropagation', since, nameServers, seal, publishedAt, seen: earlier?.seen };
+  const progress = {
+    step: 'verifyPropagation',
+    since,
+    nameServers,
+    seal,
+    challengeZone,
+    publishedAt,
+    seen: earlier?.seen,
+  };
   heartbeatFrom(() => progress);
   try {
     const step = { ...attempt, attempt: attempt.attempt - since + 1 };
     const { zoneName } = zone;
-    return await verifyPropagation(step, { cluster, zoneName, nameServers, seal, records, ownershipOf });
+    const servers = { nameServers, seal, challengeZone };
+    return await verifyPropagation(step, { cluster, zoneName, ...servers, records, ownershipOf });
   } catch (error) {
     const published: UnfinishedStep = { published: true };
     const gone = removedByOther(error, progress);

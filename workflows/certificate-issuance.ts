@@ -128,7 +128,7 @@ class Issuance {
     ownershipOf?: readonly string[],
   ): Promise<VerifiedPropagation> {
     const { input } = this.#state;
-    const outside = records.find(({ name }) => !isInZone(name, input.zone.zoneName));
+    const outside = records.find(({ name, at }) => at === undefined && !isInZone(name, input.zone.zoneName));
     if (outside !== undefined) throw failureWith(outsideZoneFailure(outside.name, input));
     return await this.#steps.publishAndVerify(records, ownershipOf);
   }

@@ -5,6 +5,7 @@
  */
 import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
+import type { TxtRecordPlace } from '../contract/activities.ts';
 import { joinSeal, splitSeal } from '../contract/sealed-url.ts';
 
 /** What is sealed, with the values that the seal covers. */
@@ -13,8 +14,8 @@ export type Sealed =
   | { readonly of: 'order'; readonly bundleName: string; readonly url: string }
   /** A challenge of such an order. */
   | { readonly of: 'challenge'; readonly orderUrl: string; readonly authorizationUrl: string; readonly url: string }
-  /** A TXT record that proves control of a name to the CA. */
-  | { readonly of: 'record'; readonly name: string; readonly value: string }
+  /** A TXT record that proves control of a name to the CA, and where CNAMEs delegate it to. */
+  | { readonly of: 'record'; readonly name: string; readonly value: string; readonly at?: TxtRecordPlace }
   /** The servers of a zone that the object names. */
   | { readonly of: 'nameServers'; readonly zoneName: string; readonly nameServers: readonly string[] }
   /** The ownership records of these names were visible in public. `verifiedAt`: RFC 3339. */
@@ -81,6 +82,10 @@ export class Seals {
   }
 }
 
+function placeValues(at: TxtRecordPlace | undefined): readonly unknown[] {
+  return at === undefined ? [] : [at.name, at.zoneName, at.challengeZone === true];
+}
+
 /** In a fixed order. */
 function valuesOf(sealed: Sealed): readonly unknown[] {
   switch (sealed.of) {
@@ -89,7 +94,7 @@ function valuesOf(sealed: Sealed): readonly unknown[] {
     case 'challenge':
       return [sealed.of, sealed.orderUrl, sealed.authorizationUrl, sealed.url];
     case 'record':
-      return [sealed.of, sealed.name, sealed.value];
+      return [sealed.of, sealed.name, sealed.value, ...placeValues(sealed.at)];
     case 'nameServers':
       return [sealed.of, sealed.zoneName, sealed.nameServers];
     case 'ownership':

@@ -89,6 +89,10 @@ function* crossCheck(values: Partial<SettingValues>): Generator<ConfigurationPro
     yield { setting: 'CERTMAN_PAYLOAD_KEYS', expected: 'the keys, because CERTMAN_REQUIRE_ENCRYPTED_PAYLOADS is true' };
   if (values.fedramp === true && values.hostedZoneId === undefined)
     yield { setting: 'HOSTED_ZONE_ID', expected: 'the id of the hosted zone, because FEDRAMP is true' };
+  for (const key of ['challengeZoneId', 'challengeZoneSecret'] as const) {
+    if (values[key] !== undefined && values.challengeZone === undefined)
+      yield { setting: 'CERTMAN_CHALLENGE_ZONE', expected: `the zone's name, because ${SETTINGS[key].name} is set` };
+  }
   if (dohQuorum !== undefined && dohResolvers !== undefined && dohQuorum > dohResolvers.length) {
     yield {
       setting: 'CERTMAN_DOH_QUORUM',

@@ -1,5 +1,7 @@
 /** Every setting: the README's table, `certman config` and the check at start are made from this table. */
+import { normalizeName } from '../certificates/dns-name.ts';
 import { parsePatchId } from '../contract/patches.ts';
+import { isWritableName } from '../dns/writable-name.ts';
 import { parseNetwork } from '../network/public-address.ts';
 import { KUBERNETES_AND_AWS_SETTINGS, TEMPORAL_SDK_SETTINGS } from './external-settings.ts';
 import { optional, type Setting, type SettingRow, withDefault } from './setting.ts';
@@ -7,6 +9,7 @@ import {
   authoritativeServers,
   caBundleFile,
   duration,
+  type Format,
   flag,
   httpsUrl,
   listenAddress,
@@ -35,6 +38,17 @@ const namespaceNames = listOf('names of namespaces, comma separated', (found) =>
 );
 const profileName = text('a profile name: letters, digits, dashes, dots and underscores, at most 64', /^[\w.-]{1,64}$/);
 const hostedZoneId = text('the id of a hosted zone: capital letters and digits', /^(\/hostedzone\/)?[A-Z0-9]{1,32}$/);
+const secretName = text(
+  'the name of a Secret: lower-case letters, digits, dashes and dots, at most 253 characters',
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+);
+const zoneName: Format<string> = {
+  expected: 'the name of a DNS zone, such as acme.example.net',
+  parse: (found) => {
+    const name = normalizeName(found);
+    return name.includes('.') && isWritableName(name) ? name : undefined;
+  },
+};
 // The Temporal worker controller joins the names of a namespace and an object.
 const deploymentName = text(
   'a name of at most 127 letters, digits, dashes, slashes and underscores',
@@ -169,6 +183,23 @@ const DNS = {
     example: 'all',
     meaning:
       "Which ClusterDeployments that name no AWS Secret use certman's own AWS credentials (the SDK's default chain): those in namespaces with the label `certman.managed.openshift.io/ambient-aws-credentials=true`, or `all`.",
+  }),
+  challengeZone: optional('CERTMAN_CHALLENGE_ZONE', zoneName, {
+    whenUnset: 'none',
+    example: 'acme.example.net',
+    meaning:
+      'Name of the zone in Route 53 that `_acme-challenge` records of ClusterDeployments may be delegated to by CNAME; certman puts their TXT records there with credentials of its own (docs/challenge-delegation.md).',
+  }),
+  challengeZoneId: optional('CERTMAN_CHALLENGE_ZONE_ID', hostedZoneId, {
+    whenUnset: 'found by its name',
+    example: 'Z0123456789ABCDEFGHIJ',
+    meaning: 'Id of the hosted zone of the challenge zone; its credentials then need no right to list zones.',
+  }),
+  challengeZoneSecret: optional('CERTMAN_CHALLENGE_ZONE_SECRET', secretName, {
+    whenUnset: "certman's own AWS credentials",
+    example: 'certman-challenge-zone-credentials',
+    meaning:
+      'Secret in `CERTMAN_NAMESPACE` with the AWS credentials of the challenge zone: `aws_access_key_id` and `aws_secret_access_key`.',
   }),
   hostedZoneId: optional('HOSTED_ZONE_ID', hostedZoneId, {
     whenUnset: 'none',

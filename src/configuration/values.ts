@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
+import type { AuthoritativeServers } from '../dns/dns-sources.ts';
 import { type HostAndPort, parseHostAndPort } from '../dns/host-and-port.ts';
-import type { AuthoritativeServers } from '../dns/propagation-check.ts';
 import { readPayloadKeys } from '../payloads/payload-keys.ts';
 
 /** How the text of a setting becomes its value. */

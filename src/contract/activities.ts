@@ -17,8 +17,20 @@ export interface BundleRef {
   readonly bundleName: string;
 }
 
+/** Where a TXT record is put that CNAMEs delegate (RFC 8555 §8.4). */
+export interface TxtRecordPlace {
+  /** The name that they lead to, normalized. */
+  readonly name: string;
+  /** The zone that it is in: the cluster's own, or the challenge zone. */
+  readonly zoneName: string;
+  /** Reached with the credentials of the challenge zone, not with the cluster's. */
+  readonly challengeZone?: true;
+}
+
 /** A TXT record with the seal of `placeOrder`, or an ownership record of a standalone request, which needs none. */
 export interface SealedTxtRecord extends TxtRecord {
+  /** Absent: at its own name, in the zone of the cluster. The seal covers it. */
+  readonly at?: TxtRecordPlace;
   readonly seal?: string;
 }
 
@@ -166,13 +178,19 @@ export interface PublishTxtRecordsInput extends TxtRecordsInput {
   readonly waitingSince?: string;
 }
 
-/** Result of `publishTxtRecords`: the zone, as `verifyPropagation` needs it. */
-export interface PublishedRecords {
+/** A zone that records were published in, as `verifyPropagation` needs it. */
+export interface PublishedZone {
+  /** Empty: no record was for this zone. */
   readonly zoneId: string;
   /** Authoritative servers of the zone (host names), from its delegation set. */
   readonly nameServers: readonly string[];
   /** For `verifyPropagation`. */
   readonly seal?: string;
+}
+
+/** Result of `publishTxtRecords`: the zone of the cluster, and the challenge zone where records are delegated to it. */
+export interface PublishedRecords extends PublishedZone {
+  readonly challengeZone?: PublishedZone;
 }
 
 /** The DNS service of a zone. */
@@ -187,7 +205,9 @@ export interface DnsActivities {
 }
 
 /** Input of `verifyPropagation`. */
-export interface VerifyPropagationInput extends Pick<PublishedRecords, 'nameServers' | 'seal'> {
+export interface VerifyPropagationInput extends Pick<PublishedZone, 'nameServers' | 'seal'> {
+  /** Servers of the challenge zone; absent: only resolvers show what is there. */
+  readonly challengeZone?: Pick<PublishedZone, 'nameServers' | 'seal'>;
   readonly cluster: ClusterIdentity;
   readonly zoneName: string;
   readonly records: readonly SealedTxtRecord[];

@@ -15,6 +15,8 @@ export interface ControllerSettings {
   readonly extraRecord?: string;
   /** Namespace of the account Secret and the ConfigMap. */
   readonly operatorNamespace: string;
+  /** Name of the Secret there with the credentials of the challenge zone. */
+  readonly challengeZoneSecret?: string;
   /** Namespaces that are served; undefined: all. */
   readonly namespaces?: readonly string[] | undefined;
   /** Directory host of the CA that may replace certificates of others; undefined: none may. */

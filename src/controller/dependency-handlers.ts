@@ -77,10 +77,10 @@ export function secretHandler(
   /** Secrets with a role, by `namespace/name`: those of certificates, and the resourceVersion of the others. */
   const secrets = new Map<string, ObservedSecret | string>();
 
+  const operatorWide = new Set([ACCOUNT_SECRET, OPERATOR_AWS_SECRET, settings.challengeZoneSecret]);
+
   const roleOf = ({ namespace, name }: NamespacedName): SecretRole | undefined => {
-    if (namespace === settings.operatorNamespace && (name === ACCOUNT_SECRET || name === OPERATOR_AWS_SECRET)) {
-      return { kind: 'operatorWide' };
-    }
+    if (namespace === settings.operatorNamespace && operatorWide.has(name)) return { kind: 'operatorWide' };
     const neighbours = cache.clustersIn(namespace);
     const certified = neighbours.filter(
       (cluster) =>

@@ -6,9 +6,19 @@ import { connect, isIPv6 } from 'node:net';
 import pLimit from 'p-limit';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { errorCodeOf } from '../failures/error-code.ts';
-import { decodeTxtResponse, encodeTxtQuery, isTruncated, NO_ANSWER, type TxtResponse } from './dns-message.ts';
+import {
+  type CnameResponse,
+  type DnsQuestion,
+  decodeCnameResponse,
+  decodeTxtResponse,
+  encodeQuery,
+  type Inconclusive,
+  isTruncated,
+  NO_ANSWER,
+  type TxtResponse,
+} from './dns-message.ts';
 import { formatHostAndPort, type HostAndPort } from './host-and-port.ts';
-import type { TxtSource } from './txt-source.ts';
+import type { AliasSource } from './txt-source.ts';
 
 const UDP_TIMEOUT_MS = 700;
 const TCP_TIMEOUT_MS = 2_000;
@@ -23,6 +33,12 @@ const BREAKER_OPEN_MS = 5 * 60_000;
 const MAX_IN_FLIGHT = 100;
 
 const inFlight = pLimit(MAX_IN_FLIGHT);
+
+type QueriedType = 'TXT' | 'CNAME';
+
+/** @returns undefined when the message does not answer the query. */
+type Decode<Response> = (question: DnsQuestion, message: Buffer) => Response | undefined;
+
 /** Resolves the host of a server. */
 export type ResolveServer = (host: string) => Promise<string>;
 
@@ -33,7 +49,7 @@ export function cachedAddresses(resolve: ResolveServer = async (host) => (await 
 }
 
 /** A server of a zone, by UDP, or TCP when the answer does not fit; fails fast while its circuit breaker is open. */
-export class AuthoritativeServer implements TxtSource {
+export class AuthoritativeServer implements AliasSource {
   readonly name: string;
   readonly #address: HostAndPort;
   readonly #resolve: ResolveServer;
@@ -47,11 +63,19 @@ export class AuthoritativeServer implements TxtSource {
     this.name = at.port === 53 ? at.host : formatHostAndPort(at);
   }
 
-  async queryTxt(name: string): Promise<TxtResponse> {
+  queryTxt(name: string): Promise<TxtResponse> {
+    return this.#query(name, 'TXT', decodeTxtResponse);
+  }
+
+  queryCname(name: string): Promise<CnameResponse> {
+    return this.#query(name, 'CNAME', decodeCnameResponse);
+  }
+
+  #query<Response>(name: string, type: QueriedType, decode: Decode<Response>): Promise<Response | Inconclusive> {
     return inFlight(async () => {
       if (performance.now() < this.#openUntil) return { kind: 'inconclusive', why: this.#openWhy };
       try {
-        const reply = await this.#exchange(name);
+        const reply = await this.#exchange({ id: randomInt(65_536), name, recursion: false }, type, decode);
         if (reply === undefined) return this.#recordFailure('it does not answer');
         this.#failuresLeft = MAX_FAILURES_PROVEN;
         return reply;
@@ -61,19 +85,22 @@ export class AuthoritativeServer implements TxtSource {
     });
   }
 
-  async #exchange(name: string): Promise<TxtResponse | undefined> {
-    const question = { id: randomInt(65_536), name, recursion: false };
-    const query = encodeTxtQuery(question);
+  async #exchange<Response>(
+    question: DnsQuestion,
+    type: QueriedType,
+    decode: Decode<Response>,
+  ): Promise<Response | Inconclusive | undefined> {
+    const query = encodeQuery({ ...question, type });
     const { host, port } = this.#address;
     const address = await this.#resolve(host);
-    const accept = (message: Buffer): TxtResponse | undefined => decodeTxtResponse(question, message);
+    const accept = (message: Buffer): Response | undefined => decode(question, message);
     const askOnce = (): Promise<Buffer | undefined> => queryUdp(address, port, query, accept);
     const message = (await askOnce()) ?? (await askOnce());
     if (message === undefined) return undefined;
     return accept(isTruncated(message) ? await queryTcp(address, port, query) : message) ?? NO_ANSWER;
   }
 
-  #recordFailure(why: string): TxtResponse {
+  #recordFailure(why: string): Inconclusive {
     this.#failuresLeft--;
     if (this.#failuresLeft <= 0) {
       this.#openUntil = performance.now() + BREAKER_OPEN_MS;

@@ -10,6 +10,9 @@ const MAX_UDP_PAYLOAD_BYTES = 1_232;
 
 const MAX_CNAMES_PER_RESPONSE = 16;
 
+/** As many as a DNSZone may name. */
+const MAX_NAME_SERVERS = 32;
+
 /** What a server answers about the TXT records of a name. */
 export type TxtResponse =
   | { readonly kind: 'values'; readonly values: readonly string[]; readonly ttlSeconds: number }
@@ -20,11 +23,26 @@ export type TxtResponse =
   /** Neither values nor their absence: refused, failed, malformed. */
   | { readonly kind: 'inconclusive'; readonly why: string };
 
-/** What a message amounts to that does not answer the query. */
-export const NO_ANSWER: TxtResponse = { kind: 'inconclusive', why: 'its answer is no DNS answer to the question' };
+/** Neither the records nor their absence: refused, failed, malformed. */
+export type Inconclusive = Extract<TxtResponse, { readonly kind: 'inconclusive' }>;
 
-/** A query for the TXT records of a name. */
-export interface TxtQuery {
+/** What a server answers about the CNAME of a name; `none`: there is no such name, or it is no alias. */
+export type CnameResponse =
+  | { readonly kind: 'alias'; readonly target: string }
+  | { readonly kind: 'none' }
+  | Inconclusive;
+
+/** What a server answers about the name servers of a zone; `below`: the name is no zone, but in this one. */
+export type NameServersResponse =
+  | { readonly kind: 'servers'; readonly hosts: readonly string[] }
+  | { readonly kind: 'below'; readonly zoneName: string }
+  | Inconclusive;
+
+/** What a message amounts to that does not answer the query. */
+export const NO_ANSWER: Inconclusive = { kind: 'inconclusive', why: 'its answer is no DNS answer to the question' };
+
+/** A query about a name, of no type yet. */
+export interface DnsQuestion {
   /** 0 for DoH, so that caches can share responses (RFC 8484 §4.1). */
   readonly id: number;
   readonly name: string;
@@ -33,17 +51,12 @@ export interface TxtQuery {
 }
 
 /** A query for the records of a name: of one type, by one way of asking. */
-export interface RecordQuery extends TxtQuery {
+export interface RecordQuery extends DnsQuestion {
   readonly type: packet.RecordType;
   /** Asks for DNSSEC records (RFC 4035 §3.2.1). */
   readonly dnssecOk?: boolean;
   /** The resolver answers although the answer does not validate (RFC 4035 §3.2.2). */
   readonly checkingDisabled?: boolean;
-}
-
-/** Encodes a TXT query. */
-export function encodeTxtQuery(question: TxtQuery): Buffer {
-  return encodeQuery({ ...question, type: 'TXT' });
 }
 
 /** Encodes a query with EDNS (RFC 6891 §6.1.2). */
@@ -94,13 +107,49 @@ export function decodeResponse(question: Omit<RecordQuery, 'recursion'>, message
 }
 
 /** @returns undefined when the message does not answer the query. */
-export function decodeTxtResponse(question: TxtQuery, message: Buffer): TxtResponse | undefined {
-  const answer = decodeResponse({ ...question, type: 'TXT' }, message);
+export function decodeTxtResponse(question: DnsQuestion, message: Buffer): TxtResponse | undefined {
+  const answer = decodeConclusive({ ...question, type: 'TXT' }, message);
+  return answer === undefined || 'why' in answer ? answer : readRecords(normalizeName(question.name), answer);
+}
+
+/** @returns undefined when the message does not answer the query. */
+export function decodeCnameResponse(question: DnsQuestion, message: Buffer): CnameResponse | undefined {
+  const answer = decodeConclusive({ ...question, type: 'CNAME' }, message);
+  if (answer === undefined || 'why' in answer) return answer;
+  const name = normalizeName(question.name);
+  const aliases = (answer.answers ?? []).filter((record): record is packet.StringAnswer => record.type === 'CNAME');
+  const alias = aliases.find((record) => normalizeName(record.name) === name);
+  if (alias !== undefined) return { kind: 'alias', target: normalizeName(alias.data) };
+  // A referral: the name is in a zone below (RFC 1034 §4.3.2).
+  if (!question.recursion && !answer.flag_aa) {
+    return { kind: 'inconclusive', why: 'it is not authoritative for the name' };
+  }
+  return { kind: 'none' };
+}
+
+/** @returns undefined when the message does not answer the query. */
+export function decodeNameServersResponse(question: DnsQuestion, message: Buffer): NameServersResponse | undefined {
+  const answer = decodeConclusive({ ...question, type: 'NS' }, message);
+  if (answer === undefined || 'why' in answer) return answer;
+  const { answers = [], authorities = [] } = answer;
+  const name = normalizeName(question.name);
+  const hosts = answers.flatMap((record) =>
+    record.type === 'NS' && normalizeName(record.name) === name ? [normalizeName(record.data)] : [],
+  );
+  if (hosts.length > 0) return { kind: 'servers', hosts: hosts.slice(0, MAX_NAME_SERVERS) };
+  // RFC 2308 §2: a negative answer has the SOA of the zone that the name would be in.
+  const soa = authorities.find((record) => record.type === 'SOA');
+  const zoneName = soa === undefined ? '' : normalizeName(soa.name);
+  if (zoneName.includes('.') && name.endsWith(`.${zoneName}`)) return { kind: 'below', zoneName };
+  return { kind: 'inconclusive', why: `it names no servers of ${name}` };
+}
+
+function decodeConclusive(question: RecordQuery, message: Buffer): DnsResponse | Inconclusive | undefined {
+  const answer = decodeResponse(question, message);
   if (answer === undefined) return undefined;
   const { rcode } = answer;
-  if (rcode !== 'NOERROR' && rcode !== 'NXDOMAIN')
-    return { kind: 'inconclusive', why: `it answered ${rcode ?? 'no code'}` };
-  return readRecords(normalizeName(question.name), answer);
+  if (rcode === 'NOERROR' || rcode === 'NXDOMAIN') return answer;
+  return { kind: 'inconclusive', why: `it answered ${rcode ?? 'no code'}` };
 }
 
 function readRecords(name: string, { answers = [], authorities = [] }: packet.DecodedPacket): TxtResponse {

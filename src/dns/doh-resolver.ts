@@ -1,8 +1,17 @@
 /** DoH (RFC 8484) by POST: HTTP caches must not answer for the DNS (§4.1). Queries share HTTP/2 connections (§5.2). */
 import { Agent, type Dispatcher } from 'undici';
 import { errorCodeOf } from '../failures/error-code.ts';
-import { decodeTxtResponse, encodeTxtQuery, MAX_MESSAGE_BYTES, NO_ANSWER, type TxtResponse } from './dns-message.ts';
-import type { TxtSource } from './txt-source.ts';
+import {
+  type DnsQuestion,
+  decodeCnameResponse,
+  decodeNameServersResponse,
+  decodeTxtResponse,
+  encodeQuery,
+  type Inconclusive,
+  MAX_MESSAGE_BYTES,
+  NO_ANSWER,
+} from './dns-message.ts';
+import type { Resolver } from './txt-source.ts';
 
 const MEDIA_TYPE = 'application/dns-message';
 const TIMEOUT_MS = 5_000;
@@ -58,15 +67,24 @@ export function dohExchange(url: string, connections: Dispatcher, timeoutMs = TI
 }
 
 /** A public resolver, by its URL. */
-export function dohResolver(url: string, connections: Dispatcher, timeoutMs = TIMEOUT_MS): TxtSource {
+export function dohResolver(url: string, connections: Dispatcher, timeoutMs = TIMEOUT_MS): Resolver {
   const { name: host, send } = dohExchange(url, connections, timeoutMs);
-  const queryTxt = async (name: string): Promise<TxtResponse> => {
+  const query = async <Response>(
+    name: string,
+    type: 'TXT' | 'CNAME' | 'NS',
+    decode: (question: DnsQuestion, message: Buffer) => Response | undefined,
+  ): Promise<Response | Inconclusive> => {
     const question = { id: 0, name, recursion: true };
-    const answer = await send(encodeTxtQuery(question));
+    const answer = await send(encodeQuery({ ...question, type }));
     if ('why' in answer) return { kind: 'inconclusive', why: answer.why };
-    return decodeTxtResponse(question, answer.message) ?? NO_ANSWER;
+    return decode(question, answer.message) ?? NO_ANSWER;
   };
-  return { name: host, queryTxt };
+  return {
+    name: host,
+    queryTxt: (name) => query(name, 'TXT', decodeTxtResponse),
+    queryCname: (name) => query(name, 'CNAME', decodeCnameResponse),
+    queryNameServers: (zoneName) => query(zoneName, 'NS', decodeNameServersResponse),
+  };
 }
 
 /** @returns undefined, without reading the rest, when the body is longer than any DNS message. */

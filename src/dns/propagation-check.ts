@@ -2,12 +2,8 @@ import { LRUCache } from 'lru-cache';
 import { normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { VerifyPropagationInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
-import { addressPolicy, type Network } from '../network/public-address.ts';
-import { resolveAllowed } from '../network/resolve-allowed.ts';
 import { abortable } from './abortable.ts';
-import { AuthoritativeServer, cachedAddresses, type ResolveServer } from './authoritative-server.ts';
-import { createDohConnections, dohResolver } from './doh-resolver.ts';
-import type { HostAndPort } from './host-and-port.ts';
+import type { DnsSources } from './dns-sources.ts';
 import { combine, evaluateQuorum, observe, type Quorum, summarize, type TxtObservation } from './observation.ts';
 import { coalesceQueries, queryFollowingCnames, rememberAbsence, type TxtSource } from './txt-source.ts';
 
@@ -27,26 +23,12 @@ const UNREACHABLE_RETRY_MS = 10_000;
 /** While no resolver answers, what the zone's own servers say is enough from this attempt on. */
 const MIN_ATTEMPT_WITHOUT_RESOLVERS = 3;
 
-/** Servers that are queried before the resolvers: the zone's own, none, or these. */
-export type AuthoritativeServers =
-  | { readonly kind: 'auto' | 'off' }
-  | { readonly kind: 'servers'; readonly servers: readonly HostAndPort[] };
-
-/** Which servers and resolvers are queried, and how many must answer. */
+/** How many resolvers must answer. */
 export interface PropagationCheckOptions {
-  /** URLs of DoH resolvers (RFC 8484), at least one. */
-  readonly resolvers: readonly string[];
-  /** PEM certificates that the resolvers are trusted by; absent: Node's own. */
-  readonly resolverCa?: string;
   /** How many resolvers must see every value; default `majority`. */
   readonly quorum?: Quorum;
-  readonly authoritative: AuthoritativeServers;
-  /** Queried although they are not public, when the zone's own servers are there. Default: none. */
-  readonly privateNetworks?: readonly Network[];
   /** Called once when the zone's servers, and once when the resolvers cannot be reached from here. */
   readonly onWarning: (message: string) => void;
-  /** Of a query to a resolver. */
-  readonly timeoutMs?: number;
 }
 
 /** `missing`: no server has all values, and one says so; `seen`: none that answers misses any. */
@@ -81,37 +63,29 @@ export interface PropagationRequest extends Pick<VerifyPropagationInput, 'record
 /** Checks the zone's servers, then public resolvers. A failure says what each answers, and when a retry makes sense. */
 export class PropagationCheck {
   readonly #options: PropagationCheckOptions;
-  readonly #connections: ReturnType<typeof createDohConnections>;
+  readonly #sources: DnsSources;
   readonly #resolvers: readonly TxtSource[];
-  readonly #resolveServer: ResolveServer;
-  readonly #servers = new LRUCache<string, TxtSource, HostAndPort>({
+  readonly #servers = new LRUCache<string, TxtSource, TxtSource>({
     max: 5_000,
-    memoMethod: (_key, _stale, { context }) =>
-      coalesceQueries(new AuthoritativeServer(context, this.#resolveServer), COALESCE_MS),
+    memoMethod: (_name, _stale, { context }) => coalesceQueries(context, COALESCE_MS),
   });
   readonly #warned = new Set<string>();
 
-  constructor(options: PropagationCheckOptions) {
+  constructor(sources: DnsSources, options: PropagationCheckOptions) {
     this.#options = options;
-    const { timeoutMs, privateNetworks } = options;
-    const isAllowed = addressPolicy(privateNetworks);
-    // The zone's own servers are data: a DNSZone or a zone of another AWS account can name any host.
-    this.#resolveServer = cachedAddresses(
-      options.authoritative.kind === 'auto'
-        ? async (host) => (await resolveAllowed(host, isAllowed))[0].address
-        : undefined,
-    );
-    this.#connections = createDohConnections({ ca: options.resolverCa, timeoutMs });
-    this.#resolvers = options.resolvers.map((url) =>
-      coalesceQueries(rememberAbsence(dohResolver(url, this.#connections, timeoutMs)), COALESCE_MS),
-    );
+    this.#sources = sources;
+    this.#resolvers = sources.resolvers.map((resolver) => coalesceQueries(rememberAbsence(resolver), COALESCE_MS));
   }
 
   /** @returns those that see all. @throws NotVisibleError; CertmanError `dns/unreachable`: too few answer. */
   async verify(request: PropagationRequest, signal: AbortSignal): Promise<readonly string[]> {
     const wanted = valuesByName(request.records);
-    const servers = this.#serversOf(request.nameServers);
-    const own = (await observeAll(servers, wanted, signal)).map(withoutCache);
+    const servers = this.#sources
+      .serversOf(request.nameServers)
+      .map((server) => this.#servers.memo(server.name, { context: server }));
+    // They have the record where it was put; a resolver follows the aliases that lead there, as the CA does.
+    const put = valuesByName(request.records.map(({ name, value, at }) => ({ name: at?.name ?? name, value })));
+    const own = (await observeAll(servers, put, signal)).map(withoutCache);
     const confirmedBy = own.filter(({ kind }) => kind === 'seen').map(({ by }) => by);
     if (own.some(({ kind }) => kind === 'missing')) {
       const delayMs = Math.min(MIN_AUTHORITATIVE_RETRY_MS * 1.3 ** (request.attempt - 1), MAX_AUTHORITATIVE_RETRY_MS);
@@ -154,18 +128,6 @@ export class PropagationCheck {
         });
       }
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#connections.destroy();
-  }
-
-  #serversOf(nameServers: readonly string[]): readonly TxtSource[] {
-    const { authoritative } = this.#options;
-    if (authoritative.kind === 'off') return [];
-    const addresses =
-      authoritative.kind === 'servers' ? authoritative.servers : nameServers.map((host) => ({ host, port: 53 }));
-    return addresses.map((address) => this.#servers.memo(`${address.host} ${address.port}`, { context: address }));
   }
 
   #warnOnce(about: 'servers' | 'resolvers', message: string): void {

@@ -1,15 +1,21 @@
 /** The seam between certman and DNS services: each is a folder with a {@link DnsProvider} and a line in registry.ts. */
 import type { TxtRecord } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
-import type { PublishedRecords } from '../contract/activities.ts';
+import type { PublishedZone } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 
 /** A change, in a form that only its provider reads. At most 512 characters: heartbeats carry it. */
 export type ChangeHandle = string;
 
+/** A zone that records are put into: that of a cluster, or the challenge zone, for a cluster's records. */
+export interface DnsTarget extends ZoneTarget {
+  /** Reached with credentials of its own: the settings name them. `platform` is then without meaning. */
+  readonly isChallengeZone?: true;
+}
+
 /** What a publication has changed, and where; without name servers where they are not needed. */
-export interface Publication extends PublishedRecords {
+export interface Publication extends PublishedZone {
   /** For {@link DnsProvider.awaitLive}; absent when every value is known to be live. */
   readonly change?: ChangeHandle;
 }
@@ -35,7 +41,7 @@ export interface DnsProvider {
    * @throws `dns/queued` with `notBefore`: others are served first, and nothing was sent.
    */
   publish(
-    target: ZoneTarget,
+    target: DnsTarget,
     records: readonly TxtRecord[],
     signal: AbortSignal,
     waitingSince: number,
@@ -44,11 +50,11 @@ export interface DnsProvider {
    * The target's zone, by what a publication looks up too and keeps.
    * @returns undefined where its name is not known.
    */
-  delegation(target: ZoneTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined>;
+  delegation(target: DnsTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined>;
   /** Removes exactly these values, if present. @throws `dns/zoneNotFound`, which counts as removed. */
-  withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
+  withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
   /** Returns once all of the zone's servers have the change. @throws `dns/pending` with `notBefore`, the next poll. */
-  awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void>;
+  awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void>;
 }
 
 /** What every provider is created with. */

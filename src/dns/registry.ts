@@ -1,17 +1,18 @@
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { isInZone, MAX_NAME_LENGTH, normalizeName, type TxtRecord } from '../certificates/dns-name.ts';
 import type { PlatformView } from '../clusters/cluster-view.ts';
-import type { ZoneTarget } from '../clusters/zone-target.ts';
 import { CertmanError } from '../failures/failure.ts';
 import {
   type ChangeHandle,
   type DnsProvider,
   type DnsProviderOptions,
+  type DnsTarget,
   type Publication,
   platformUnsupported,
   type ZoneDelegation,
 } from './provider.ts';
 import type { Route53Settings } from './route53/provider.ts';
+import { isWritableName } from './writable-name.ts';
 
 /** Settings of single services. */
 export interface DnsSettings {
@@ -24,6 +25,9 @@ type DnsProviderFactory = (options: DnsProviderOptions, settings: DnsSettings) =
 const DNS_PROVIDERS: Readonly<Partial<Record<PlatformView['kind'], DnsProviderFactory>>> = {
   aws: async (options, { route53 }) => new (await import('./route53/provider.ts')).Route53Provider(options, route53),
 };
+
+/** The platform whose service has the challenge zone, whatever platform the clusters are on. */
+const CHALLENGE_ZONE_PLATFORM = 'aws';
 
 /** Options of all services, and which service has which zones. */
 export interface PlatformProviderOptions extends DnsProviderOptions {
@@ -43,7 +47,7 @@ export class PlatformProvider implements DnsProvider {
 
   /** @throws CertmanError `dns/nameOutsideZone`, `dns/platformUnsupported`, and what the provider throws. */
   async publish(
-    target: ZoneTarget,
+    target: DnsTarget,
     records: readonly TxtRecord[],
     signal: AbortSignal,
     waitingSince: number,
@@ -53,11 +57,11 @@ export class PlatformProvider implements DnsProvider {
     return (await this.#providerOf(target)).publish(target, normalized, signal, waitingSince);
   }
 
-  async delegation(target: ZoneTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
+  async delegation(target: DnsTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
     return await (await this.#providerOf(target)).delegation(target, signal);
   }
 
-  async withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {
+  async withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {
     // What cannot be in the zone was never published there.
     const normalized = records.map(normalizeRecord).filter(({ name }) => nameProblem(name, target) === undefined);
     if (normalized.length === 0) return;
@@ -68,12 +72,13 @@ export class PlatformProvider implements DnsProvider {
     }
   }
 
-  async awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
+  async awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
     await (await this.#providerOf(target)).awaitLive(target, change, signal);
   }
 
-  #providerOf(target: ZoneTarget): Promise<DnsProvider> {
-    const kind = this.#options.platform ?? target.platform.kind;
+  #providerOf(target: DnsTarget): Promise<DnsProvider> {
+    const kind =
+      target.isChallengeZone === true ? CHALLENGE_ZONE_PLATFORM : (this.#options.platform ?? target.platform.kind);
     const create = DNS_PROVIDERS[kind];
     if (create === undefined) throw platformUnsupported(target, Object.keys(DNS_PROVIDERS));
     return this.#providers.get(kind, () => create(this.#options, this.#options.settings));
@@ -84,7 +89,7 @@ function normalizeRecord({ name, value }: TxtRecord): TxtRecord {
   return { name: normalizeName(name), value };
 }
 
-function checkName(name: string, target: ZoneTarget): void {
+function checkName(name: string, target: DnsTarget): void {
   const problem = nameProblem(name, target);
   if (problem === undefined) return;
   throw new CertmanError({
@@ -97,10 +102,8 @@ function checkName(name: string, target: ZoneTarget): void {
   });
 }
 
-const LABEL = /^[a-z0-9_-]{1,63}$/;
-
-function nameProblem(name: string, { zoneName }: ZoneTarget): string | undefined {
+function nameProblem(name: string, { zoneName }: DnsTarget): string | undefined {
   if (!isInZone(name, zoneName)) return 'it is outside of it';
   if (name.length > MAX_NAME_LENGTH) return `it has ${name.length} characters, more than ${MAX_NAME_LENGTH}`;
-  return name.split('.').every((label) => LABEL.test(label)) ? undefined : 'it is no valid name';
+  return isWritableName(name) ? undefined : 'it is no valid name';
 }

@@ -1,15 +1,24 @@
 import { LRUCache } from 'lru-cache';
-import type { TxtResponse } from './dns-message.ts';
+import type { CnameResponse, NameServersResponse, TxtResponse } from './dns-message.ts';
 
-/** An authoritative server or a resolver. */
+/** An authoritative server or a resolver. Bounded in time; never rejects: what prevents an answer is `inconclusive`. */
 export interface TxtSource {
   readonly name: string;
-  /** Bounded in time. Never rejects: what prevents an answer is an `inconclusive` response. */
   queryTxt(name: string): Promise<TxtResponse>;
 }
 
-/** RFC 1034 §3.6.2 sets no bound for a chain of aliases. */
-const MAX_CNAME_HOPS = 8;
+/** A {@link TxtSource} that tells where aliases lead. */
+export interface AliasSource extends TxtSource {
+  queryCname(name: string): Promise<CnameResponse>;
+}
+
+/** A resolver. */
+export interface Resolver extends AliasSource {
+  queryNameServers(zoneName: string): Promise<NameServersResponse>;
+}
+
+/** How many aliases behind each other are followed: RFC 1034 §3.6.2 sets no bound. */
+export const MAX_CNAME_HOPS = 8;
 
 /** Queries again for the target for as long as the response is only an alias. */
 export async function queryFollowingCnames(source: TxtSource, name: string): Promise<TxtResponse> {

@@ -1,6 +1,7 @@
 import type { AcmeClient } from '../acme/client.ts';
 import type { KeyType } from '../acme/private-key.ts';
-import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
+import type { ChallengeDelegation } from '../dns/challenge-delegation.ts';
+import type { RecordZone } from '../dns/record-zone.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
 import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
@@ -14,6 +15,8 @@ export interface AttemptContext {
   readonly checks: BundleChecks;
   /** Absent: an order is placed without. */
   readonly preflight?: PreflightStep | undefined;
+  /** Where TXT records are put. */
+  readonly delegation: Pick<ChallengeDelegation, 'placesOf' | 'zonesOf'>;
   /** How objects are read. */
   readonly projection: ViewSettings;
   /** From 1. */
@@ -28,7 +31,8 @@ export interface AttemptContext {
 /** What is to be ordered, and by which account. */
 export interface PlannedOrder {
   readonly ca: AcmeClient;
-  readonly cluster: ClusterIdentity;
+  /** Of its TXT records. */
+  readonly zones: readonly RecordZone[];
   readonly dnsNames: readonly string[];
 }
 

@@ -1,8 +1,8 @@
 import type { Preflight } from '../dns/preflight.ts';
 import type { DnsProvider, ZoneDelegation } from '../dns/provider.ts';
+import { inZone, type RecordZone } from '../dns/record-zone.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
-import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
 import type { AttemptContext, PlannedOrder, PreflightStep } from './context.ts';
 
 const MAX_LOGGED_LENGTH = 500;
@@ -14,7 +14,6 @@ export type PreflightOutcome = 'passed' | 'undecided' | 'refused';
 export interface OrderPreflightDeps {
   readonly dns: Pick<DnsProvider, 'delegation'>;
   readonly preflight: Pick<Preflight, 'check'>;
-  readonly checks: Pick<BundleChecks, 'zoneOf'>;
   readonly onOutcome?: (outcome: PreflightOutcome) => void;
 }
 
@@ -33,18 +32,21 @@ export class OrderPreflight implements PreflightStep {
    */
   async require(order: PlannedOrder, { signal, log }: Pick<AttemptContext, 'signal' | 'log'>): Promise<void> {
     const { preflight, onOutcome } = this.#deps;
-    const { ca, dnsNames } = order;
+    const { ca, dnsNames, zones } = order;
     try {
-      const { zone, problem } = await this.#zoneOf(order, signal);
+      const looked = await Promise.all(zones.map((zone) => this.#lookUp(zone, signal)));
+      const [zone, ...others] = looked.flatMap((one) => one.zone ?? []);
+      const problems = looked.flatMap((one) => one.problem ?? []);
       const identities = (await ca.directory()).meta?.caaIdentities ?? [];
       const accountUrl = ca.session.account.url;
       const applicant = identities.length === 0 ? undefined : { identities, accountUrl, method: 'dns-01' };
-      const notes = await preflight.check({ dnsNames, zone, applicant }, signal);
-      const undecided = problem === undefined ? notes : [problem, ...notes];
+      const requests = [{ dnsNames, zone, applicant }, ...others.map((other) => ({ dnsNames: [], zone: other }))];
+      const notes = await Promise.all(requests.map((request) => preflight.check(request, signal)));
+      const undecided = [...problems, ...notes.flat()];
       onOutcome?.(undecided.length === 0 ? 'passed' : 'undecided');
       if (undecided.length === 0) return;
-      const problems = oneLine(undecided.join('; '), MAX_LOGGED_LENGTH);
-      log.info('The preflight cannot decide everything; the CA decides', { dnsNames, problems });
+      const why = oneLine(undecided.join('; '), MAX_LOGGED_LENGTH);
+      log.info('The preflight cannot decide everything; the CA decides', { dnsNames, problems: why });
     } catch (error) {
       if (error instanceof CertmanError && error.info.retry === 'onChange') onOutcome?.('refused');
       throw error;
@@ -52,14 +54,13 @@ export class OrderPreflight implements PreflightStep {
   }
 
   /** @throws CertmanError for what lasts until something is corrected. */
-  async #zoneOf(
-    { cluster }: PlannedOrder,
+  async #lookUp(
+    zone: RecordZone,
     signal: AbortSignal,
   ): Promise<{ readonly zone?: ZoneDelegation; readonly problem?: string }> {
-    const { checks, dns } = this.#deps;
     try {
-      const zone = await dns.delegation(await checks.zoneOf(cluster), signal);
-      return zone === undefined ? {} : { zone };
+      const found = await inZone(zone, () => this.#deps.dns.delegation(zone.target, signal));
+      return found === undefined ? {} : { zone: found };
     } catch (error) {
       if (error instanceof CertmanError && error.info.retry !== 'onChange') return { problem: error.message };
       throw error;

@@ -11,7 +11,8 @@ import type { AcmeClient } from '../acme/client.ts';
 import { findOrder, hasExactNames, isUsable, type Order, orderFailure, placeNewOrder } from '../acme/order.ts';
 import { dns01RecordName, normalizeName } from '../certificates/dns-name.ts';
 import type { ClusterIdentity } from '../clusters/cluster-identity.ts';
-import type { PendingChallenge, PlacedOrder, PlaceOrderInput } from '../contract/activities.ts';
+import type { ZoneTarget } from '../clusters/zone-target.ts';
+import type { PendingChallenge, PlacedOrder, PlaceOrderInput, TxtRecordPlace } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { oneLine } from '../failures/printable.ts';
 import { isStandalone } from '../kubernetes/objects/primary-object.ts';
@@ -23,13 +24,15 @@ const progressSchema = z.object({ orderUrl: z.string() });
 /**
  * Resumes an earlier attempt's order while it is usable, else places one.
  * @throws CertmanError `kubernetes/notAskedFor` for names that the bundle does not have, and for a standalone request whose
- * control of the names was not verified; what the preflight finds; `rateLimit/namespace`; any `acme/` code.
+ * control of the names was not verified; `dns/delegation…` for a CNAME of a record; what the preflight finds;
+ * `rateLimit/namespace`; any `acme/` code.
  */
 export async function placeOrder(context: IssuanceContext, input: PlaceOrderInput): Promise<PlacedOrder> {
   const { ca, log, settings, checks } = context;
   await checks.requireBundle(input, input);
   if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
   const { cluster, bundleName, dnsNames, replaces, renewal, turn: told } = input;
+  const zone = await checks.zoneOf(cluster);
   const standalone = isStandalone(cluster);
   if (standalone) requireOwnershipProof(ca, input);
   const { seals } = ca.session;
@@ -37,10 +40,12 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   const sealed = progressSchema.safeParse(context.recorded).data?.orderUrl ?? input.resume;
   const earlier = sealed === undefined ? undefined : seals.openOrder(cluster, bundleName, sealed);
   const resumed = earlier === undefined ? undefined : await resumableOrder(ca, earlier, dnsNames);
-  const open = resumed === undefined ? undefined : await challengesOf(ca, resumed, input);
+  const open = resumed === undefined ? undefined : await challengesOf(context, resumed, input, zone);
   if (resumed !== undefined && open !== undefined) return placedOrder(ca, resumed, open, input);
 
-  await context.preflight?.require({ ca, cluster, dnsNames }, context);
+  // A CNAME that leads where nothing can be written costs no order.
+  const zones = await context.delegation.zonesOf(zone, recordNamesOf(dnsNames), context.signal);
+  await context.preflight?.require({ ca, zones, dnsNames }, context);
   // What replaces a certificate counts as well: outside of the CA's renewal window, the CA does not exempt other names.
   const isLimited = standalone && renewal !== true;
   if (isLimited) context.standaloneOrders.admit(cluster.namespace, told);
@@ -54,7 +59,7 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
     throw error;
   });
   context.record({ orderUrl: seals.sealOrder(cluster, bundleName, order.url) });
-  const challenges = await challengesOf(ca, order, input);
+  const challenges = await challengesOf(context, order, input, zone);
   if (challenges === undefined) throw await orderFailure(ca, order);
   return placedOrder(ca, order, challenges, input);
 }
@@ -73,21 +78,27 @@ async function resumableOrder(ca: AcmeClient, url: string, dnsNames: readonly st
   return order !== undefined && isUsable(order, new Date()) && hasExactNames(order, dnsNames) ? order : undefined;
 }
 
+function recordNamesOf(dnsNames: readonly string[]): readonly string[] {
+  const identifiers = dnsNames.map((name) => normalizeName(name).replace(/^\*\./, ''));
+  return [...new Set(identifiers)].map(dns01RecordName);
+}
+
 /** The challenges to answer before the order becomes ready; undefined when it cannot become ready. */
 async function challengesOf(
-  ca: AcmeClient,
+  { ca, delegation, signal }: IssuanceContext,
   order: Order,
   { cluster, dnsNames }: PlaceOrderInput,
+  zone: ZoneTarget,
 ): Promise<PendingChallenge[] | undefined> {
   if (order.status === 'invalid') return undefined;
   if (order.status !== 'pending') return [];
   const all = await Promise.all(order.authorizations.map((url) => fetchAuthorization(ca, url)));
   if (all.some(isFailed)) return undefined;
   requireOrdered(ca, all, dnsNames);
-  return all
-    .filter((authorization) => authorization.status === 'pending')
-    .sort(byName)
-    .map((authorization) => pendingChallenge(ca, authorization, order.url, cluster));
+  const pending = all.filter((authorization) => authorization.status === 'pending').sort(byName);
+  const names = pending.map(({ identifier }) => dns01RecordName(identifier.value));
+  const places = await delegation.placesOf(zone, names, signal);
+  return pending.map((authorization, index) => pendingChallenge(ca, authorization, order.url, cluster, places[index]));
 }
 
 /** The name of an authorization becomes that of a TXT record. @throws CertmanError `acme/unexpected` for any other name. */
@@ -110,12 +121,14 @@ function pendingChallenge(
   authorization: Authorization,
   orderUrl: string,
   cluster: ClusterIdentity,
+  at: TxtRecordPlace | undefined,
 ): PendingChallenge {
   const { url, token } = dns01Challenge(authorization, ca);
   const { seals, signer } = ca.session;
   const identifier = authorization.identifier.value;
   const authorizationUrl = authorization.url;
-  const record = { name: dns01RecordName(identifier), value: dns01RecordValue(token, signer.thumbprint) };
+  const txt = { name: dns01RecordName(identifier), value: dns01RecordValue(token, signer.thumbprint) };
+  const record = at === undefined ? txt : { ...txt, at };
   return {
     identifier,
     wildcard: authorization.wildcard === true,

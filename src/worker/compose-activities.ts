@@ -16,6 +16,9 @@ import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Activities } from '../contract/activities.ts';
 import { taskQueueOf } from '../contract/ids.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
+import { AliasLookup } from '../dns/alias-lookup.ts';
+import { ChallengeDelegation } from '../dns/challenge-delegation.ts';
+import { DnsSources } from '../dns/dns-sources.ts';
 import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
@@ -74,22 +77,23 @@ export function composeActivities(
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();
   const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent, privateNetworks }) : undefined;
-  const propagation = new PropagationCheck({
+  const dnsSources = new DnsSources({
     resolvers: configuration.dohResolvers,
-    quorum: configuration.dohQuorum,
     authoritative: configuration.authoritativeServers,
-    onWarning: (message) => logger.warn(message),
     resolverCa: configuration.dohCaBundle,
     privateNetworks,
   });
+  const onWarning = (message: string): void => logger.warn(message);
+  const propagation = new PropagationCheck(dnsSources, { quorum: configuration.dohQuorum, onWarning });
   const { identity: workerName } = client.options;
+  const { challengeZone, challengeZoneSecret } = configuration;
   const { fedramp, hostedZoneId, fedrampStandaloneRequests: standaloneRequests } = configuration;
   const fedrampZone = fedramp && hostedZoneId !== undefined ? { hostedZoneId, standaloneRequests } : undefined;
   const dns = new PlatformProvider({
     kubernetes,
     operatorNamespace,
     batchWindowMs: configuration.dnsBatchWindowMs,
-    needsNameServers: configuration.authoritativeServers.kind === 'auto',
+    needsNameServers: dnsSources.needsNameServers,
     onRequest: (service, action) => metrics.dnsRequests.inc({ service, action }),
     platform: fedrampZone && 'aws',
     settings: {
@@ -97,9 +101,14 @@ export function composeActivities(
         requestsPerSecond: configuration.route53RequestsPerSecond,
         fedramp: fedrampZone,
         ambientCredentials: configuration.ambientAwsCredentials,
+        challengeZone: { hostedZoneId: configuration.challengeZoneId, credentialsSecret: challengeZoneSecret },
       },
     },
   });
+  const delegation = new ChallengeDelegation(
+    new AliasLookup(dnsSources, dns, challengeZone !== undefined),
+    challengeZone,
+  );
   const fleetMetrics = new FleetMetricsExporter({
     exposition,
     list: listCompletedIssuances(client, taskQueueOf(configuration.managementCluster)),
@@ -126,7 +135,8 @@ export function composeActivities(
     settings: { keyType, profile },
     standaloneOrders: new StandaloneOrders(configuration.standaloneOrdersPerDay),
     checks: bundles,
-    preflight: preflight && new OrderPreflight({ dns, preflight, checks: bundles, onOutcome }),
+    preflight: preflight && new OrderPreflight({ dns, preflight, onOutcome }),
+    delegation,
     projection,
   };
   return {
@@ -165,6 +175,7 @@ export function composeActivities(
         settings: {
           managementCluster,
           operatorNamespace,
+          challengeZoneSecret,
           namespaces: configuration.watchNamespaces,
           resyncIntervalMs,
           workerName,
@@ -182,7 +193,7 @@ export function composeActivities(
     },
     close: async () => {
       fleetMetrics.close();
-      await Promise.all([ca.close(), propagation.close(), preflight?.close(), kubernetes.close(), crlSource?.close()]);
+      await Promise.all([ca.close(), dnsSources.close(), preflight?.close(), kubernetes.close(), crlSource?.close()]);
     },
   };
 }

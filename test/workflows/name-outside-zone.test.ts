@@ -31,3 +31,26 @@ test.each<[string, 'CertificateRequest' | undefined, RegExp]>([
     expect(harness.doubles.countOf('publishTxtRecords')).toBe(0);
   });
 });
+
+test('a name outside of the zone is ordered where a CNAME delegates its record', async () => {
+  await withHarness(async (harness) => {
+    const view = clusterView({ zoneName: 'elsewhere.example.net' });
+    const at = { name: 'c1.acme.example.net', zoneName: 'acme.example.net', challengeZone: true } as const;
+    const usual = harness.doubles.activities();
+    harness.doubles.override('placeOrder', async (input) => {
+      const order = await usual.placeOrder(input);
+      return { ...order, challenges: order.challenges.map((one) => ({ ...one, record: { ...one.record, at } })) };
+    });
+    await harness.start(view);
+    await eventually(
+      'it is Ready',
+      () => harness.status(view),
+      ({ bundles }) => bundles['primary']?.state === 'Ready',
+    );
+    const inputs = harness.doubles.calls
+      .filter(({ activity }) => activity === 'publishAndVerify' || activity === 'completeOrder')
+      .map(({ input }) => JSON.stringify(input));
+    expect(inputs).toHaveLength(2);
+    for (const input of inputs) expect(input).toContain(JSON.stringify(at));
+  });
+});

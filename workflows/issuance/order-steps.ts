@@ -8,7 +8,7 @@ import type {
 import type { CertificateIssuanceResult } from '../../src/contract/certificate-issuance.ts';
 import { completeOrder, publishAndVerify } from '../activities.ts';
 import { failureIn, unfinishedStepIn } from '../failures.ts';
-import { count } from './describe.ts';
+import { count, describeZones } from './describe.ts';
 import type { IssuanceState } from './issuance-state.ts';
 
 /** An order that others keep from publishing for so long is a failure to report; the next attempt resumes it. */
@@ -44,9 +44,10 @@ export class CombinedSteps implements OrderSteps {
   ): Promise<VerifiedPropagation> {
     const { cluster, zone } = this.#state.input;
     const what = count(records.length, 'TXT record');
-    this.#state.show(`Publishing ${what} in ${zone.zoneName}, and verifying propagation.`);
+    const where = describeZones(records, zone);
+    this.#state.show(`Publishing ${what} in ${where}, and verifying propagation.`);
     this.#state.mayBePublished = true;
-    const summary = `publish ${what} in ${zone.zoneName}, verify propagation`;
+    const summary = `publish ${what} in ${where}, verify propagation`;
     const verified = await atTurn(this.#state, what, async (waitingSince) => {
       try {
         return await publishAndVerify.executeWithOptions({ summary }, [

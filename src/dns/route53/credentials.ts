@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { LoadingCache } from '../../cache/loading-cache.ts';
-import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError, isFailure } from '../../failures/failure.ts';
 import {
   AMBIENT_CREDENTIALS_LABEL,
@@ -11,7 +10,7 @@ import {
   readAwsCredentials,
   readStsRoles,
 } from '../../kubernetes/objects/aws-credentials.ts';
-import { type DnsProviderOptions, platformUnsupported } from '../provider.ts';
+import { type DnsProviderOptions, type DnsTarget, platformUnsupported } from '../provider.ts';
 import type { ResolvedCredentials } from './api.ts';
 import { assumeRole, type Session, type SessionCredentials, sessionNameOf, usableMs } from './assume-role.ts';
 
@@ -29,6 +28,22 @@ export interface FedrampSettings {
   readonly standaloneRequests: boolean;
 }
 
+/** The zone that challenges of all clusters may be delegated to by CNAME. */
+export interface ChallengeZoneSettings {
+  /** Absent: found by its name. */
+  readonly hostedZoneId?: string;
+  /** Secret in certman's namespace; absent: certman's own credentials. */
+  readonly credentialsSecret?: string;
+}
+
+/** Which credentials serve which zones. */
+export interface CredentialSettings {
+  readonly fedramp?: FedrampSettings;
+  /** Whether ClusterDeployments that name no Secret use certman's own credentials. */
+  readonly ambientCredentials: AmbientCredentials;
+  readonly challengeZone?: ChallengeZoneSettings;
+}
+
 /** Where a target's credentials come from. */
 interface Source {
   /** Equal for targets that share them. */
@@ -41,29 +56,31 @@ export class CredentialSource {
   readonly #options: DnsProviderOptions;
   readonly #fedramp: FedrampSettings | undefined;
   readonly #ambient: AmbientCredentials;
+  readonly #challengeZoneSecret: string | undefined;
   readonly #resolved = new LoadingCache<ResolvedCredentials>(CACHE_OPTIONS);
   readonly #sessions = new LoadingCache<Session>(CACHE_OPTIONS);
   /** The session of a customer's role that a target uses, by the key of its source. */
   readonly #sessionOf = new LRUCache<string, string>({ max: CACHE_OPTIONS.max });
 
-  constructor(options: DnsProviderOptions, fedramp: FedrampSettings | undefined, ambient: AmbientCredentials) {
+  constructor(options: DnsProviderOptions, { fedramp, ambientCredentials, challengeZone }: CredentialSettings) {
     this.#options = options;
     this.#fedramp = fedramp;
-    this.#ambient = ambient;
+    this.#ambient = ambientCredentials;
+    this.#challengeZoneSecret = challengeZone?.credentialsSecret;
   }
 
   /**
    * @throws CertmanError `dns/credentialsMissing`, `dns/credentialsMalformed`, `dns/accessDenied` (a role that may not
    *   be assumed), `dns/platformUnsupported`, `kubernetes/…`.
    */
-  async resolve(target: ZoneTarget): Promise<ResolvedCredentials> {
+  async resolve(target: DnsTarget): Promise<ResolvedCredentials> {
     // Checks on every call: a cluster of the same namespace may have put the same credentials into the cache.
     const { key, load } = this.#sourceOf(target);
     return await this.#resolved.get(key, load);
   }
 
   /** AWS refused the target's credentials: the next call reads them, or assumes the role, anew. */
-  invalidate(target: ZoneTarget): void {
+  invalidate(target: DnsTarget): void {
     const { key } = this.#sourceOf(target);
     this.#resolved.delete(key);
     // A session has the rights of the role that was there when it began: of one that is deleted and made again, none.
@@ -75,10 +92,18 @@ export class CredentialSource {
    * A standalone request uses its own Secret only: with certman's credentials, its author could get names of other
    * users.
    */
-  #sourceOf(target: ZoneTarget): Source {
+  #sourceOf(target: DnsTarget): Source {
     const { kubernetes } = this.#options;
     const fedramp = this.#fedramp;
     const { kind, platform, namespace, clusterName } = target;
+    if (target.isChallengeZone === true) {
+      if (kind !== undefined) throw challengeZoneRefused(target);
+      const secret = this.#challengeZoneSecret;
+      if (secret === undefined) return { key: 'own', load: () => this.#loadOwn() };
+      const key = { namespace: this.#options.operatorNamespace, name: secret };
+      const load = async () => toResolved(await readAwsCredentials(kubernetes, key));
+      return { key: 'challenge zone', load };
+    }
     if (fedramp !== undefined) {
       if (kind !== undefined && !fedramp.standaloneRequests) throw ownCredentialsRefused(target);
       return { key: 'own', load: () => this.#loadOwn() };
@@ -96,7 +121,7 @@ export class CredentialSource {
     return { key: `secret ${namespace}/${name}`, load };
   }
 
-  async #loadAmbient(target: ZoneTarget): Promise<ResolvedCredentials> {
+  async #loadAmbient(target: DnsTarget): Promise<ResolvedCredentials> {
     if (this.#ambient === 'all') return DEFAULT_CHAIN;
     if (await allowsAmbientCredentials(this.#options.kubernetes, target.namespace)) return DEFAULT_CHAIN;
     throw ambientCredentialsRefused(target);
@@ -154,7 +179,7 @@ function digest(...parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
-function ambientCredentialsRefused({ namespace, clusterName }: ZoneTarget): CertmanError {
+function ambientCredentialsRefused({ namespace, clusterName }: DnsTarget): CertmanError {
   return new CertmanError({
     code: 'dns/credentialsMissing',
     message: `ClusterDeployment ${namespace}/${clusterName} names no Secret with AWS credentials, and certman's own AWS credentials are not allowed for its namespace.`,
@@ -162,7 +187,7 @@ function ambientCredentialsRefused({ namespace, clusterName }: ZoneTarget): Cert
   });
 }
 
-function ownCredentialsRefused({ namespace, clusterName }: ZoneTarget): CertmanError {
+function ownCredentialsRefused({ namespace, clusterName }: DnsTarget): CertmanError {
   return new CertmanError({
     code: 'dns/credentialsMissing',
     message: `CertificateRequest ${namespace}/${clusterName} is standalone, and in FedRAMP mode there are only certman's own AWS credentials, which serve ClusterDeployments.`,
@@ -171,7 +196,15 @@ function ownCredentialsRefused({ namespace, clusterName }: ZoneTarget): CertmanE
   });
 }
 
-function secretRequired({ namespace, clusterName }: ZoneTarget): CertmanError {
+function challengeZoneRefused({ namespace, clusterName, zoneName }: DnsTarget): CertmanError {
+  return new CertmanError({
+    code: 'dns/credentialsMissing',
+    message: `CertificateRequest ${namespace}/${clusterName} is standalone, and the credentials of the challenge zone ${zoneName} serve ClusterDeployments only.`,
+    neverSent: true,
+  });
+}
+
+function secretRequired({ namespace, clusterName }: DnsTarget): CertmanError {
   return new CertmanError({
     code: 'dns/credentialsMissing',
     message: `CertificateRequest ${namespace}/${clusterName} is standalone, but its spec.platform.aws.credentials names no Secret, and certman's own AWS credentials serve ClusterDeployments only.`,

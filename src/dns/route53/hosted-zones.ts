@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { LoadingCache } from '../../cache/loading-cache.ts';
 import { isInZone, normalizeName } from '../../certificates/dns-name.ts';
-import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import type { KubernetesApi } from '../../kubernetes/api/kubernetes-api.ts';
 import { DNS_ZONES } from '../../kubernetes/objects/resources.ts';
-import type { DnsProviderOptions, ZoneDelegation } from '../provider.ts';
+import type { DnsProviderOptions, DnsTarget, ZoneDelegation } from '../provider.ts';
 import { type ListedZone, type Route53Api, stripIdPrefix } from './api.ts';
 
 const CACHE_OPTIONS = { max: 2_000, ttlMs: 10 * 60_000 };
@@ -28,25 +27,31 @@ interface ZoneListing {
 export class HostedZones {
   readonly #options: DnsProviderOptions;
   readonly #sharedZone: HostedZone | undefined;
+  readonly #challengeZone: HostedZone | undefined;
   readonly #zones = new LoadingCache<HostedZone>(CACHE_OPTIONS);
   readonly #listings = new LoadingCache<ZoneListing>(CACHE_OPTIONS);
   readonly #described = new LoadingCache<ZoneDelegation>(CACHE_OPTIONS);
 
-  /** @param sharedZoneId of the zone of all clusters (FedRAMP). */
-  constructor(options: DnsProviderOptions, sharedZoneId: string | undefined) {
+  /** @param sharedZoneId of the zone of all clusters (FedRAMP). @param challengeZoneId absent: found by its name. */
+  constructor(options: DnsProviderOptions, sharedZoneId: string | undefined, challengeZoneId: string | undefined) {
     this.#options = options;
     this.#sharedZone = sharedZoneId === undefined ? undefined : { id: stripIdPrefix(sharedZoneId) };
+    this.#challengeZone = challengeZoneId === undefined ? undefined : { id: stripIdPrefix(challengeZoneId) };
   }
 
   /** @throws CertmanError `dns/zoneNotFound`, `dns/zoneAmbiguous`, and what AWS or Kubernetes answer. */
-  async find(api: Route53Api, target: ZoneTarget): Promise<HostedZone> {
+  async find(api: Route53Api, target: DnsTarget): Promise<HostedZone> {
+    if (target.isChallengeZone === true) {
+      const findChallengeZone = (): Promise<HostedZone> => this.#findListed(api, target.zoneName);
+      return this.#challengeZone ?? (await this.#zones.get(keyOf(api, target), findChallengeZone));
+    }
     const find = async (): Promise<HostedZone> =>
       (await findHiveZone(this.#options.kubernetes, target)) ?? (await this.#findListed(api, target.zoneName));
     return this.#sharedZone ?? (await this.#zones.get(keyOf(api, target), find));
   }
 
   /** The known zone does not exist: the next lookup reads everything anew. */
-  invalidate(api: Route53Api, target: ZoneTarget): void {
+  invalidate(api: Route53Api, target: DnsTarget): void {
     this.#zones.delete(keyOf(api, target));
     this.#listings.delete(api.credentials.account);
   }
@@ -84,8 +89,9 @@ export class HostedZones {
   }
 }
 
-function keyOf(api: Route53Api, { namespace, zoneName }: ZoneTarget): string {
-  return `${api.credentials.id} ${namespace} ${normalizeName(zoneName)}`;
+function keyOf(api: Route53Api, { namespace, zoneName, isChallengeZone }: DnsTarget): string {
+  // Of a cluster, a DNSZone of its namespace can be the zone.
+  return `${api.credentials.id} ${isChallengeZone === true ? '' : namespace} ${normalizeName(zoneName)}`;
 }
 
 /** Hive's DNSZone (hive.openshift.io/v1), as far as it is used. */
@@ -101,7 +107,7 @@ const dnsZoneSchema = z.object({
 });
 
 /** The zone of the cluster's DNSZone; none if `manageDNS: false`. @throws `dns/zoneNotFound` until Hive creates it. */
-async function findHiveZone(kubernetes: KubernetesApi, target: ZoneTarget): Promise<HostedZone | undefined> {
+async function findHiveZone(kubernetes: KubernetesApi, target: DnsTarget): Promise<HostedZone | undefined> {
   const name = normalizeName(target.zoneName);
   try {
     for await (const object of kubernetes.list(DNS_ZONES, { namespace: target.namespace })) {

@@ -1,13 +1,19 @@
 import { LRUCache } from 'lru-cache';
 import type { TxtRecord } from '../../certificates/dns-name.ts';
-import type { ZoneTarget } from '../../clusters/zone-target.ts';
 import { CertmanError } from '../../failures/failure.ts';
 import { abortable } from '../abortable.ts';
-import type { ChangeHandle, DnsProvider, DnsProviderOptions, Publication, ZoneDelegation } from '../provider.ts';
+import type {
+  ChangeHandle,
+  DnsProvider,
+  DnsProviderOptions,
+  DnsTarget,
+  Publication,
+  ZoneDelegation,
+} from '../provider.ts';
 import { type ResolvedCredentials, Route53Api } from './api.ts';
 import type { SubmittedChange } from './change-batch.ts';
 import { ChangePoller, type PendingChange } from './change-poller.ts';
-import { type AmbientCredentials, CredentialSource, type FedrampSettings } from './credentials.ts';
+import { type CredentialSettings, CredentialSource } from './credentials.ts';
 import { type HostedZone, HostedZones } from './hosted-zones.ts';
 import { Route53RateLimiter } from './rate-limiter.ts';
 import { ZoneAdmission } from './zone-admission.ts';
@@ -24,12 +30,9 @@ interface Account {
 }
 
 /** Settings of Route 53 alone. */
-export interface Route53Settings {
+export interface Route53Settings extends CredentialSettings {
   /** Per AWS account and worker. */
   readonly requestsPerSecond: number;
-  readonly fedramp?: FedrampSettings;
-  /** Whether ClusterDeployments that name no Secret use certman's own credentials. */
-  readonly ambientCredentials: AmbientCredentials;
 }
 
 /** {@link DnsProvider} on AWS Route 53; its change handles: see `handleOf`. */
@@ -41,9 +44,9 @@ export class Route53Provider implements DnsProvider {
   readonly #apis: LRUCache<string, Route53Api, ResolvedCredentials>;
   readonly #batchers: ZoneBatchers;
 
-  constructor(options: DnsProviderOptions, { requestsPerSecond, fedramp, ambientCredentials }: Route53Settings) {
-    this.#credentials = new CredentialSource(options, fedramp, ambientCredentials);
-    this.#zones = new HostedZones(options, fedramp?.hostedZoneId);
+  constructor(options: DnsProviderOptions, { requestsPerSecond, ...settings }: Route53Settings) {
+    this.#credentials = new CredentialSource(options, settings);
+    this.#zones = new HostedZones(options, settings.fedramp?.hostedZoneId, settings.challengeZone?.hostedZoneId);
     this.#changes = new ChangePoller(options.expectedLiveMs);
     this.#accounts = new LRUCache({
       max: MAX_CACHED,
@@ -61,7 +64,7 @@ export class Route53Provider implements DnsProvider {
   }
 
   async publish(
-    target: ZoneTarget,
+    target: DnsTarget,
     records: readonly TxtRecord[],
     signal: AbortSignal,
     waitingSince: number,
@@ -69,18 +72,18 @@ export class Route53Provider implements DnsProvider {
     return await this.#inZone(target, signal, (api, zone) => this.#publishIn(api, zone, records, signal, waitingSince));
   }
 
-  async delegation(target: ZoneTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
+  async delegation(target: DnsTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
     return await this.#inZone(target, signal, (api, zone) => abortable(this.#zones.delegation(api, zone), signal));
   }
 
-  async withdraw(target: ZoneTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {
+  async withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {
     await this.#inZone(target, signal, (api, zone) => {
       this.#accounts.memo(api.credentials.account).admission.leave(zone.id);
       return this.#batcher(api, zone).submit({ action: 'withdraw', records }, signal);
     });
   }
 
-  async awaitLive(target: ZoneTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
+  async awaitLive(target: DnsTarget, change: ChangeHandle, signal: AbortSignal): Promise<void> {
     const { id, zoneId, sentAt } = readHandle(change);
     const nextPoll = await this.#withApi(target, signal, async (api) => {
       const next = await this.#changes.waitInSync({ id, sentAt }, () => api.isInSync(id), signal);
@@ -122,7 +125,7 @@ export class Route53Provider implements DnsProvider {
 
   /** Runs `work` in the target's zone; once more with the zone looked up anew when the known one does not exist. */
   #inZone<T>(
-    target: ZoneTarget,
+    target: DnsTarget,
     signal: AbortSignal,
     work: (api: Route53Api, zone: HostedZone) => Promise<T>,
   ): Promise<T> {
@@ -141,7 +144,7 @@ export class Route53Provider implements DnsProvider {
   }
 
   /** Runs `work` with the target's credentials; drops them from the cache when AWS refuses them. */
-  async #withApi<T>(target: ZoneTarget, signal: AbortSignal, work: (api: Route53Api) => Promise<T>): Promise<T> {
+  async #withApi<T>(target: DnsTarget, signal: AbortSignal, work: (api: Route53Api) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     try {
       const credentials = await abortable(this.#credentials.resolve(target), signal);

@@ -10,6 +10,7 @@ import { Seals } from '../../../src/acme/seals.ts';
 import { ownershipValue, type TxtRecord } from '../../../src/certificates/dns-name.ts';
 import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts';
 import type { VerifyPropagationInput } from '../../../src/contract/activities.ts';
+import { DnsSources, type DnsSourcesOptions } from '../../../src/dns/dns-sources.ts';
 import { PropagationCheck, type PropagationCheckOptions } from '../../../src/dns/propagation-check.ts';
 import { type ServedZone, serveZone } from '../../support/dns/dns-servers.ts';
 import { failureOf, runActivity } from '../../support/temporal/run-activity.ts';
@@ -48,17 +49,17 @@ afterEach(async () => {
 /** For a question that is never answered. */
 const LONG_QUESTION_MS = 240_000;
 
-function check(options: Partial<PropagationCheckOptions> = {}): PropagationCheck {
-  const made = new PropagationCheck({
+function check(options: Partial<DnsSourcesOptions & PropagationCheckOptions> = {}): PropagationCheck {
+  const { quorum, onWarning = () => undefined, ...more } = options;
+  const sources = new DnsSources({
     resolvers: [zone.dohUrl],
     resolverCa: zone.caPem,
     authoritative: { kind: 'off' },
-    onWarning: () => undefined,
     timeoutMs: 60_000,
-    ...options,
+    ...more,
   });
-  ends.push(() => made.close());
-  return made;
+  ends.push(() => sources.close());
+  return new PropagationCheck(sources, { quorum, onWarning });
 }
 
 const ask = (host: string, ...values: string[]) => ({
@@ -293,12 +294,7 @@ describe('a quorum of resolvers', () => {
   });
 
   it('does not trust the certificate of an unknown CA', async () => {
-    const made = new PropagationCheck({
-      resolvers: [zone.dohUrl],
-      authoritative: { kind: 'off' },
-      onWarning: () => undefined,
-    });
-    ends.push(() => made.close());
+    const made = check({ resolverCa: undefined });
     expect((await failure(made.verify(ask('two', 'one'), signal))).code).toBe('dns/unreachable');
   });
 });

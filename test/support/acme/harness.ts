@@ -8,6 +8,7 @@ import type { KeyType } from '../../../src/acme/private-key.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import type { ClusterIdentity, ClusterRef, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, BundleRef, PlacedOrder } from '../../../src/contract/activities.ts';
+import { ChallengeDelegation } from '../../../src/dns/challenge-delegation.ts';
 import type { PreflightStep } from '../../../src/issuance/context.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -81,14 +82,16 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
   };
 }
 
-/** Every object asks for everything: other tests are about what they do not ask for. */
+/** Every object asks for everything, and no record is delegated: other tests are about that. */
 export const ASKED_FOR = {
   checks: {
     requireBundle: () => Promise.resolve(),
     requireZone: () => Promise.resolve(),
     requireChallengeNames: () => Promise.resolve(),
-    zoneOf: ({ namespace, name }: ClusterRef) => Promise.resolve(zoneTarget({ namespace, clusterName: name })),
+    zoneOf: ({ namespace, name, kind }: ClusterRef) =>
+      Promise.resolve(zoneTarget({ namespace, clusterName: name, kind })),
   },
+  delegation: new ChallengeDelegation({ aliasOf: () => Promise.resolve(undefined) }, undefined),
   projection: { managementCluster: 'hive' },
 };
 

@@ -77,6 +77,10 @@ export interface ServedZone {
   readonly tls: { readonly cert: string; readonly key: string };
   /** Waits until DNS answers for a name with all of its values, which are not quoted. */
   untilAnswered(name: string, values: readonly string[]): Promise<void>;
+  /** Waits until DNS answers that a name is an alias of another. */
+  untilAlias(name: string, target: string): Promise<void>;
+  /** Serves another zone. @returns its id. */
+  addZone(name: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -108,6 +112,14 @@ export async function serveZone(name: string): Promise<ServedZone> {
           (seen) => values.every((value) => seen.includes(value)),
         );
       },
+      untilAlias: async (of, target) => {
+        await eventually(
+          `${of} by DNS`,
+          async () => (await queryDns(part, of, 'CNAME')).answers ?? [],
+          (answers) => answers.some((answer) => answer.type === 'CNAME' && answer.data === target),
+        );
+      },
+      addZone: async (more) => (await createZone({ route53, dns: part }, more)).zoneId,
       stop: async () => {
         await part.stop();
         await moto.stop();

@@ -4,7 +4,9 @@ import {
   Route53Client,
   type RRType,
 } from '@aws-sdk/client-route-53';
+import { queryDns } from '../../../local/stack/dns-query.ts';
 import type { E2eHarness } from '../e2e/harness.ts';
+import { eventually } from '../vitest/eventually.ts';
 
 /** A public zone, perhaps the second of its name, of which DNS knows nothing. @returns its id. */
 export async function createDouble(lab: E2eHarness, name: string): Promise<string> {
@@ -33,6 +35,21 @@ export async function putForeignRecord(
   const ChangeBatch = { Changes: [{ Action: 'UPSERT' as const, ResourceRecordSet }] };
   await withRoute53(lab, (route53) =>
     route53.send(new ChangeResourceRecordSetsCommand({ HostedZoneId: lab.zone.zoneId, ChangeBatch })),
+  );
+}
+
+/** Puts a CNAME into a zone. @returns once DNS answers with it. */
+export async function putCname(lab: E2eHarness, zoneId: string, name: string, target: string): Promise<void> {
+  const ResourceRecordSet = { Name: name, Type: 'CNAME' as const, TTL: 1, ResourceRecords: [{ Value: `${target}.` }] };
+  const ChangeBatch = { Changes: [{ Action: 'UPSERT' as const, ResourceRecordSet }] };
+  await withRoute53(lab, (route53) =>
+    route53.send(new ChangeResourceRecordSetsCommand({ HostedZoneId: zoneId, ChangeBatch })),
+  );
+  const [host = '', port] = lab.stack.dns.address.split(':');
+  await eventually(
+    `the CNAME of ${name}`,
+    async () => (await queryDns({ host, port: Number(port) }, name, 'CNAME')).answers ?? [],
+    (answers) => answers.some((answer) => answer.type === 'CNAME' && answer.data === target),
   );
 }
 

@@ -57,6 +57,8 @@ export interface Route53Request {
   readonly method: string;
   readonly path: string;
   readonly body: string;
+  /** Of the access key that signed it. */
+  readonly keyId?: string | undefined;
 }
 
 export interface Route53Proxy {
@@ -148,7 +150,8 @@ async function serve(
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
-  const seen = { method: request.method ?? '', path: request.url ?? '', body: body.toString() };
+  const [, keyId] = /Credential=([^/]+)\//.exec(request.headers.authorization ?? '') ?? [];
+  const seen = { method: request.method ?? '', path: request.url ?? '', body: body.toString(), keyId };
   proxy.requests.push(seen);
   const refusal = proxy.refuse(seen);
   if (refusal !== undefined) return refuse(response, refusal);

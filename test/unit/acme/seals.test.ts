@@ -23,6 +23,21 @@ const CASES: readonly (readonly [Sealed, readonly Sealed[]])[] = [
       { of: 'record', name: '_acme-challenge.b', value: 'v' },
       { of: 'record', name: '_acme-challenge.a', value: 'w' },
       { of: 'record', name: '_acme-challenge', value: '.av' },
+      { of: 'record', name: '_acme-challenge.a', value: 'v', at: { name: 'a.z', zoneName: 'z' } },
+    ],
+  ],
+  [
+    { of: 'record', name: '_acme-challenge.a', value: 'v', at: { name: 'a.z', zoneName: 'z', challengeZone: true } },
+    [
+      { of: 'record', name: '_acme-challenge.a', value: 'v' },
+      { of: 'record', name: '_acme-challenge.a', value: 'v', at: { name: 'a.z', zoneName: 'z' } },
+      { of: 'record', name: '_acme-challenge.a', value: 'v', at: { name: 'b.z', zoneName: 'z', challengeZone: true } },
+      {
+        of: 'record',
+        name: '_acme-challenge.a',
+        value: 'v',
+        at: { name: 'a.z', zoneName: 'a.z', challengeZone: true },
+      },
     ],
   ],
   [

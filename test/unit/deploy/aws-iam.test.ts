@@ -65,6 +65,17 @@ describe('the policy of the hosted zone', () => {
   });
 });
 
+test('the policy of the challenge zone allows the same but to list zones, for TXT records of any name in it', () => {
+  const statements = policy('challenge-zone.json');
+  expect(actionsOf(statements)).toEqual(
+    actionsOf(policy('hosted-zone.json')).filter((action) => action !== 'route53:ListHostedZones'),
+  );
+  const [change] = statements.filter(({ Action }) => Action === 'route53:ChangeResourceRecordSets');
+  const equal = change?.Condition?.['ForAllValues:StringEquals'] ?? {};
+  expect(equal['route53:ChangeResourceRecordSetsRecordTypes']).toEqual(['TXT']);
+  expect(change?.Condition?.['Null']).toEqual(Object.fromEntries(Object.keys(equal).map((key) => [key, 'false'])));
+});
+
 test('the policy of the role allows the actions of STS that the code calls', () => {
   expect(actionsOf(policy('assume-role.json'))).toEqual(actionsCalled('sts', STS));
 });

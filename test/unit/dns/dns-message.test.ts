@@ -1,7 +1,14 @@
 import packet from 'dns-packet';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeTxtResponse, encodeTxtQuery, isTruncated, type TxtResponse } from '../../../src/dns/dns-message.ts';
+import {
+  decodeCnameResponse,
+  decodeNameServersResponse,
+  decodeTxtResponse,
+  encodeQuery,
+  isTruncated,
+  type TxtResponse,
+} from '../../../src/dns/dns-message.ts';
 
 const question = { id: 0, name: '_acme-challenge.api.example.com', recursion: true };
 const SOA = { mname: 'ns.example.com', rname: 'h.example.com', serial: 1, refresh: 1, retry: 1, expire: 1 };
@@ -28,7 +35,7 @@ const soa = (ttl: number, minimum: number): packet.Answer => ({
 
 describe('a question', () => {
   it('is one TXT question with recursion desired and room for 1232 bytes', () => {
-    const decoded = packet.decode(encodeTxtQuery(question));
+    const decoded = packet.decode(encodeQuery({ ...question, type: 'TXT' }));
     expect(decoded).toMatchObject({
       type: 'query',
       id: 0,
@@ -39,7 +46,7 @@ describe('a question', () => {
   });
 
   it('leaves recursion off towards authoritative servers', () => {
-    const decoded = packet.decode(encodeTxtQuery({ ...question, id: 4711, recursion: false }));
+    const decoded = packet.decode(encodeQuery({ ...question, type: 'TXT', id: 4711, recursion: false }));
     expect(decoded).toMatchObject({ id: 4711, flag_rd: false });
   });
 });
@@ -133,5 +140,52 @@ describe('an answer', () => {
     const flags = packet.TRUNCATED_RESPONSE;
     expect(isTruncated(packet.encode({ type: 'response', id: 0, flags }))).toBe(true);
     expect(isTruncated(packet.encode({ type: 'response', id: 0 }))).toBe(false);
+  });
+});
+
+describe('the answer about a CNAME', () => {
+  const answered = (parts: Partial<packet.Packet>, recursion = false) => {
+    const questions: packet.Question[] = [{ type: 'CNAME', class: 'IN', name: question.name }];
+    const message = packet.encode({ type: 'response', id: 0, questions, ...parts });
+    return decodeCnameResponse({ ...question, recursion }, message);
+  };
+  const isAuthoritative = { flags: packet.AUTHORITATIVE_ANSWER };
+
+  it('is the target of that name, normalized, whatever other CNAMEs come with it', () => {
+    const answers = [cname('other.example.com', 'x.example.net'), cname(question.name, 'Proof.Example.NET')];
+    expect(answered({ answers })).toEqual({ kind: 'alias', target: 'proof.example.net' });
+  });
+
+  it('is none of an authoritative server or a resolver, but not of a server that refers to others', () => {
+    expect(answered(isAuthoritative)).toEqual({ kind: 'none' });
+    expect(answered({ flags: packet.AUTHORITATIVE_ANSWER | 3 })).toEqual({ kind: 'none' });
+    expect(answered({}, true)).toEqual({ kind: 'none' });
+    expect(answered({})).toMatchObject({ kind: 'inconclusive' });
+  });
+
+  it('is inconclusive when it carries SERVFAIL, and no answer to another question', () => {
+    expect(answered({ flags: packet.AUTHORITATIVE_ANSWER | 2 })).toMatchObject({ kind: 'inconclusive' });
+    expect(answered({ questions: [{ type: 'TXT', class: 'IN', name: question.name }] })).toBeUndefined();
+  });
+});
+
+describe('the answer about the servers of a zone', () => {
+  const answered = (parts: Partial<packet.Packet>) => {
+    const questions: packet.Question[] = [{ type: 'NS', class: 'IN', name: 'c1.example.com' }];
+    const message = packet.encode({ type: 'response', id: 0, questions, ...parts });
+    return decodeNameServersResponse({ id: 0, name: 'c1.example.com', recursion: true }, message);
+  };
+
+  it('is their names', () => {
+    const answers: packet.Answer[] = [
+      { type: 'NS', name: 'c1.example.com', data: 'NS-1.example.net' },
+      { type: 'NS', name: 'example.com', data: 'ns-2.example.net' },
+    ];
+    expect(answered({ answers })).toEqual({ kind: 'servers', hosts: ['ns-1.example.net'] });
+  });
+
+  it('is the zone that a name is in which is none', () => {
+    expect(answered({ authorities: [soa(900, 5)] })).toEqual({ kind: 'below', zoneName: 'example.com' });
+    expect(answered({})).toMatchObject({ kind: 'inconclusive' });
   });
 });

@@ -2,10 +2,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { AcmeClient } from '../../../src/acme/client.ts';
 import type { PreflightRequest } from '../../../src/dns/preflight.ts';
-import type { ZoneDelegation } from '../../../src/dns/provider.ts';
+import type { DnsTarget, ZoneDelegation } from '../../../src/dns/provider.ts';
+import type { RecordZone } from '../../../src/dns/record-zone.ts';
 import { CertmanError, type FailureCode } from '../../../src/failures/failure.ts';
 import { OrderPreflight } from '../../../src/issuance/order-preflight.ts';
-import { ANY_BUNDLE } from '../../support/acme/run-activity.ts';
 import { zoneTarget } from '../../support/dns/route53-proxy.ts';
 
 const ZONE: ZoneDelegation = { name: 'example.com', nameServers: ['ns-1.example.net'] };
@@ -15,7 +15,7 @@ const signal = new AbortController().signal;
 let requests: PreflightRequest[];
 let outcomes: string[];
 let logged: unknown[];
-let delegation: () => Promise<ZoneDelegation | undefined>;
+let delegation: (target: DnsTarget) => Promise<ZoneDelegation | undefined>;
 let check: () => Promise<readonly string[]>;
 beforeEach(() => {
   requests = [];
@@ -25,16 +25,18 @@ beforeEach(() => {
   check = () => Promise.resolve([]);
 });
 
-async function checked(caaIdentities: readonly string[] | undefined = ['ca.example.net']): Promise<void> {
+async function checked(
+  caaIdentities: readonly string[] | undefined = ['ca.example.net'],
+  zones: readonly RecordZone[] = [{ target: zoneTarget() }],
+): Promise<void> {
   const preflight = new OrderPreflight({
-    dns: { delegation: () => delegation() },
+    dns: { delegation: (target) => delegation(target) },
     preflight: {
       check: (request) => {
         requests.push(request);
         return check();
       },
     },
-    checks: { zoneOf: () => Promise.resolve(zoneTarget()) },
     onOutcome: (outcome) => outcomes.push(outcome),
   });
   const ca = {
@@ -42,7 +44,7 @@ async function checked(caaIdentities: readonly string[] | undefined = ['ca.examp
     session: { account: { url: ACCOUNT_URL } },
   } as unknown as AcmeClient;
   const log = { info: (_message: string, fields: unknown) => void logged.push(fields) };
-  await preflight.require({ ca, cluster: ANY_BUNDLE.cluster, dnsNames: ['api.example.com'] }, { signal, log });
+  await preflight.require({ ca, zones, dnsNames: ['api.example.com'] }, { signal, log });
 }
 
 function failing(code: FailureCode): () => Promise<never> {
@@ -98,4 +100,22 @@ test('what public DNS cannot decide is logged', async () => {
   await checked();
   expect(outcomes).toEqual(['undecided']);
   expect(logged).toEqual([expect.objectContaining({ problems: 'resolver: it cannot be reached' })]);
+});
+
+test('each zone that records are put into is checked, and only those', async () => {
+  const challenges = { ...zoneTarget({ zoneName: 'acme.example.net' }), isChallengeZone: true } as const;
+  delegation = ({ zoneName }) => Promise.resolve({ name: zoneName, nameServers: [] });
+  await checked(undefined, [{ target: challenges }, { target: zoneTarget() }]);
+  expect(requests.map(({ dnsNames, zone }) => [zone?.name, dnsNames])).toEqual([
+    ['acme.example.net', ['api.example.com']],
+    ['example.com', []],
+  ]);
+  await checked(undefined, [{ target: challenges }]);
+  expect(requests.slice(2).map(({ zone }) => zone?.name)).toEqual(['acme.example.net']);
+});
+
+test('the record to create is named where the zone of a cluster cannot be written', async () => {
+  delegation = failing('dns/credentialsMissing');
+  const zones = [{ target: zoneTarget(), hint: 'Create the record x.' }];
+  await expect(checked(undefined, zones)).rejects.toMatchObject({ info: { remedy: 'Or: Create the record x.' } });
 });

@@ -1,7 +1,7 @@
 /** The activity that publishes and verifies: the next attempt resumes, and a failure says what was published. */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { beforeEach, expect, test } from 'vitest';
-import type { DnsAttempt } from '../../../activities/dns.ts';
+import type { DnsAttempt } from '../../../activities/dns-attempt.ts';
 import { createOrderActivities, type OrderActivityDeps } from '../../../activities/order.ts';
 import type { PublishAndVerifyInput, VerifyPropagationInput } from '../../../src/contract/activities.ts';
 import { NotVisibleError, type OwnServers } from '../../../src/dns/propagation-check.ts';
