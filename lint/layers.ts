@@ -45,7 +45,7 @@ export const LAYERS: readonly Layer[] = [
   {
     path: 'src/x509',
     imports: ['src/failures'],
-    packages: ['node:crypto', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
+    packages: ['node:crypto', 'node:stream', 'node:tls', '@peculiar/asn1-schema', '@peculiar/asn1-x509'],
   },
   { path: 'src/acme', imports: BELOW_CLIENTS },
   { path: 'src/crl', imports: BELOW_CLIENTS },

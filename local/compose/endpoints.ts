@@ -49,6 +49,7 @@ export const FILES = {
   certmanKubeconfig: `${STATE}/certman.kubeconfig`,
   pebble: `${STATE}/pebble`,
   pebbleConfiguration: `${STATE}/pebble/pebble.json`,
+  pebbleRoots: `${STATE}/pebble-roots.pem`,
   coreDns: `${STATE}/coredns`,
   corefile: `${STATE}/coredns/Corefile`,
   zonesDir: `${STATE}/coredns/zones`,
@@ -75,6 +76,7 @@ export const ENDPOINTS: StackEndpoints = {
     directoryUrl: `https://pebble:${PORTS.acme}/dir`,
     managementUrl: `https://pebble:${PORTS.acmeManagement}`,
     caFile: FILES.caFile,
+    rootsFile: FILES.pebbleRoots,
   },
   route53: { endpoint: `http://moto:${PORTS.moto}`, region, credentials: { accessKeyId, secretAccessKey } },
   dns: {

@@ -1,11 +1,11 @@
 /** One step of docker-compose.yml: `node local/compose/step.ts NAME`. Every step is idempotent. */
 import { ListHostedZonesByNameCommand, Route53Client } from '@aws-sdk/client-route-53';
 import { removeDeletedZoneFiles } from '../stack/hosted-zones.ts';
-import { sendRequest } from '../stack/http.ts';
 import { LocalStackError, messageOf } from '../stack/local-stack-error.ts';
 import { withAdmin } from '../stack/management-cluster/clients.ts';
 import { prepareManagementCluster } from '../stack/management-cluster/management-cluster.ts';
 import { createSampleClusters } from '../stack/management-cluster/sample-cluster.ts';
+import { writeRoots } from '../stack/parts/pebble.ts';
 import { setWorkflowRetention } from '../stack/parts/temporal.ts';
 import { poll } from '../stack/poll.ts';
 import { openStack } from '../stack/stack.ts';
@@ -29,13 +29,13 @@ const RUN: Readonly<Record<(typeof STEPS)[number], () => Promise<void>>> = {
     if (await hasZone(ZONE)) return;
     await stack.createZone(ZONE);
   },
-  /** CRDs, rights, the ACME account, the kubeconfig of the worker, and Temporal's retention. */
+  /** CRDs, rights, the CA's roots, the ACME account, the kubeconfig of the worker, and Temporal's retention. */
   'management-cluster': async () => {
     await waitFor('the Kubernetes API', () =>
       withAdmin(adminKubeconfig, (admin) => admin.getJson('/api/v1/namespaces?limit=1')),
     );
     await waitFor('Temporal', () => setWorkflowRetention(ENDPOINTS.temporal.address));
-    await waitFor('the ACME CA', () => sendRequest(ENDPOINTS.acme.directoryUrl, { caFile: ENDPOINTS.acme.caFile }));
+    await waitFor('the ACME CA', () => writeRoots(ENDPOINTS.acme));
     await prepareManagementCluster(stack, { sampleZone: ZONE });
   },
   /** An installed cluster. */

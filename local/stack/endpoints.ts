@@ -22,7 +22,13 @@ const endpointsSchema = z.object({
     adminKubeconfig: z.string(),
     etcdUrl: z.string(),
   }),
-  acme: z.object({ directoryUrl: z.string(), managementUrl: z.string(), caFile: z.string() }),
+  acme: z.object({
+    directoryUrl: z.string(),
+    managementUrl: z.string(),
+    caFile: z.string(),
+    /** PEM of the roots of what it issues. */
+    rootsFile: z.string(),
+  }),
   route53: z.object({
     endpoint: z.string(),
     region: z.string(),

@@ -153,6 +153,7 @@ function environmentOf({ acme, dns, kubernetes, route53, temporal }: StackEndpoi
     TEMPORAL_NAMESPACE: temporal.namespace,
     CERTMAN_ACME_DIRECTORY_URL: acme.directoryUrl,
     CERTMAN_ACME_CA_BUNDLE: acme.caFile,
+    CERTMAN_TRUST_BUNDLE: acme.rootsFile,
     // For an order without a profile, Pebble picks one at random.
     CERTMAN_ACME_PROFILE: 'default',
     CERTMAN_DOH_RESOLVERS: dns.dohUrl,

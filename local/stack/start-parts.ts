@@ -92,7 +92,12 @@ async function startAcmeAndDns(
       zonesDir: dns.zonesDir,
       pidFile: dns.pidFile,
     },
-    acme: { directoryUrl: ca.directoryUrl, managementUrl: ca.managementUrl, caFile: ca.caFile },
+    acme: {
+      directoryUrl: ca.directoryUrl,
+      managementUrl: ca.managementUrl,
+      caFile: ca.caFile,
+      rootsFile: ca.rootsFile,
+    },
   };
 }
 

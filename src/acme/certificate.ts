@@ -1,4 +1,4 @@
-import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import type { RevocationEntry, RevokeCertificatesInput } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
@@ -18,9 +18,16 @@ const chainSchema = z
     'expected certificates in PEM',
   );
 
-/** Downloads the default chain as the CA sends it (RFC 8555 §7.4.2). @throws CertmanError of any `acme/` code. */
-export async function downloadChain(ca: AcmeClient, url: string): Promise<string> {
-  return (await ca.post({ resource: 'certificate', url, payload: null, schema: chainSchema })).body;
+/** A chain as the CA sends it, and where it has others for the same certificate. */
+export interface DownloadedChain {
+  readonly chainPem: string;
+  readonly alternates: readonly string[];
+}
+
+/** Downloads a chain (RFC 8555 §7.4.2), the default one by the certificate's URL. @throws CertmanError of any `acme/` code. */
+export async function downloadChain(ca: AcmeClient, url: string): Promise<DownloadedChain> {
+  const { body, alternates } = await ca.post({ resource: 'certificate', url, payload: null, schema: chainSchema });
+  return { chainPem: body, alternates };
 }
 
 /** Decodes the first certificate of a PEM chain, or one in DER. @throws CertmanError `acme/unexpected`. */
@@ -28,18 +35,6 @@ export function readLeaf(certificate: string | Buffer): X509Certificate {
   const decoded = decodeCertificate(certificate);
   if (decoded.certificate !== undefined) return decoded.certificate;
   throw new CertmanError({ code: 'acme/unexpected', message: `The certificate cannot be used: it ${decoded.why}.` });
-}
-
-/** Why a certificate is not the ordered one: another key, or a name missing; undefined when it is. */
-export function certificateMismatch(
-  leaf: X509Certificate,
-  key: KeyObject,
-  dnsNames: readonly string[],
-): string | undefined {
-  if (!leaf.checkPrivateKey(key)) return 'it is for another key than the staged one';
-  const covered = new Set(leaf.subjectAltName?.toLowerCase().split(', '));
-  const missing = dnsNames.filter((name) => !covered.has(`dns:${name.toLowerCase()}`));
-  return missing.length === 0 ? undefined : `it does not cover ${missing.join(', ')}`;
 }
 
 /**

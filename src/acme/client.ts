@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CertmanError } from '../failures/failure.ts';
 import { parseRetryAfter } from '../failures/retry-after.ts';
 import { type AcmeDirectory, caNameOf } from './directory.ts';
+import { linksOf } from './link-header.ts';
 import { errorFromResponse, isWebPage } from './problems.ts';
 import type { AcmeSession } from './session.ts';
 import { sendSigned } from './signed-request.ts';
@@ -14,6 +15,8 @@ export interface AcmeResponse<Body> {
   /** Absolute URL of the created resource (`Location`). */
   readonly location?: string;
   readonly retryAfter?: Date;
+  /** URLs of other chains for a certificate (`Link`, RFC 8555 §7.4.2). */
+  readonly alternates: readonly string[];
 }
 
 /** What each request asks of the CA, by resource: completes "The CA refused …" in error messages. */
@@ -114,7 +117,8 @@ export class AcmeClient {
       throw new CertmanError({ code: 'acme/unexpected', message });
     }
     const location = this.#locationOf(answer, options);
-    return { body: parsed.data, location, retryAfter: parseRetryAfter(headers['retry-after'], new Date()) };
+    const retryAfter = parseRetryAfter(headers['retry-after'], new Date());
+    return { body: parsed.data, location, retryAfter, alternates: linksOf(headers.link, 'alternate', options.url) };
   }
 
   #locationOf(

@@ -30,7 +30,7 @@ export interface TransportOptions {
 /** A response of the CA, of any status. */
 export interface TransportResponse {
   readonly status: number;
-  /** By lower-case name; the first of repeated headers. */
+  /** By lower-case name; the first of repeated headers, all Link headers joined by commas (RFC 9110 §5.3). */
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Parsed JSON; text for other content types and malformed JSON. */
   readonly data: unknown;
@@ -111,7 +111,10 @@ export class AcmeTransport {
 
 function firstValues(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+    Object.entries(headers).map(([name, value]) => {
+      if (!Array.isArray(value)) return [name, value];
+      return [name, name === 'link' ? value.join(', ') : value[0]];
+    }),
   );
 }
 

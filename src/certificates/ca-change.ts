@@ -4,7 +4,8 @@ import type { SecretObservation } from './certificate-facts.ts';
 
 /** Hosts of Let's Encrypt's directories (letsencrypt.org/docs/acme-protocol-updates). */
 const LETS_ENCRYPT_PRODUCTION = 'acme-v02.api.letsencrypt.org';
-const LETS_ENCRYPT_STAGING = 'acme-staging-v02.api.letsencrypt.org';
+/** Of its staging environment, whose roots no client trusts. */
+export const LETS_ENCRYPT_STAGING = 'acme-staging-v02.api.letsencrypt.org';
 
 /** Prefix of every issuer CN of Let's Encrypt's staging environment (letsencrypt.org/docs/staging-environment). */
 const LETS_ENCRYPT_STAGING_ISSUER_PREFIX = '(STAGING)';

@@ -8,6 +8,7 @@ import { optional, type Setting, type SettingRow, withDefault } from './setting.
 import {
   authoritativeServers,
   caBundleFile,
+  certificateFile,
   duration,
   type Format,
   flag,
@@ -102,6 +103,12 @@ const CERTIFICATE_AUTHORITY = {
     whenUnset: "Node's own roots",
     example: '/etc/certman/acme-ca.pem',
     meaning: 'PEM file of the CA certificates that the ACME server is verified with, for a private CA.',
+  }),
+  trustBundle: optional('CERTMAN_TRUST_BUNDLE', certificateFile, {
+    whenUnset: "Node's own roots and `CERTMAN_ACME_CA_BUNDLE`; for Let's Encrypt's staging any root",
+    example: '/etc/certman/trust.pem',
+    meaning:
+      'PEM file of the root certificates that clients of the clusters trust, instead of all others. A certificate whose chain leads to none of them is not installed. Read again when it changes.',
   }),
   acmeProfile: optional('CERTMAN_ACME_PROFILE', profileName, {
     whenUnset: "the CA's default",

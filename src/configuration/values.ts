@@ -137,6 +137,12 @@ export const caBundleFile: Format<string> = {
   },
 };
 
+/** The same, for a file that is read again when it changes. The value is its path. */
+export const certificateFile: Format<string> = {
+  expected: caBundleFile.expected,
+  parse: (path) => (caBundleFile.parse(path) === undefined ? undefined : path),
+};
+
 function isCertificate(pem: string): boolean {
   try {
     return new X509Certificate(pem).subject !== null;

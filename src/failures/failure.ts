@@ -59,6 +59,7 @@ const RETRY_MODES = {
   'kubernetes/crdOutdated': 'onChange',
   'kubernetes/secretBroken': 'onChange',
   'kubernetes/unexpected': 'backoff',
+  'certificate/chainNotTrusted': 'backoff',
   'crl/unreachable': 'transient',
   'crl/unusable': 'backoff',
   'crl/refused': 'onChange',

@@ -5,6 +5,7 @@ import type { RecordZone } from '../dns/record-zone.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
 import type { ViewSettings } from '../kubernetes/objects/asked-for.ts';
 import type { BundleChecks } from '../kubernetes/objects/served-bundles.ts';
+import type { ChainGate } from './chain-gate.ts';
 import type { StandaloneOrders } from './standalone-orders.ts';
 
 /** One attempt of a use case, independent of Temporal; `activities/acme.ts` creates it. */
@@ -17,6 +18,7 @@ export interface AttemptContext {
   readonly preflight?: PreflightStep | undefined;
   /** Where TXT records are put. */
   readonly delegation: Pick<ChallengeDelegation, 'placesOf' | 'zonesOf'>;
+  readonly chainGate: Pick<ChainGate, 'verify'>;
   /** How objects are read. */
   readonly projection: ViewSettings;
   /** From 1. */

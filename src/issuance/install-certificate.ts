@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { certificateMismatch, downloadChain, readLeaf } from '../acme/certificate.ts';
+import { downloadChain, readLeaf } from '../acme/certificate.ts';
 import type { AcmeClient } from '../acme/client.ts';
 import { certificateLateError, isCertificateMissing } from '../acme/late-certificate.ts';
 import { isPrivateKeyOf, parsePrivateKey } from '../acme/private-key.ts';
@@ -12,6 +12,7 @@ import { certificateFacts } from '../kubernetes/objects/certificate-facts.ts';
 import { deleteStagingKey, readStagingKey } from '../kubernetes/objects/staging-secret.ts';
 import { claimTargetSecret } from '../kubernetes/objects/target-secret.ts';
 import { readTlsSecret, type TlsSecret, writeTlsSecret } from '../kubernetes/objects/tls-secret.ts';
+import { chooseChain } from './choose-chain.ts';
 import type { IssuanceContext } from './context.ts';
 import { requireOrder } from './require-order.ts';
 
@@ -28,9 +29,10 @@ type Replaced = z.infer<typeof replacedSchema>;
 const MAX_ATTEMPTS = 3;
 
 /**
- * Writes the chain and the staged key to the request's own Secret, then deletes the staging Secret.
- * @throws CertmanError `kubernetes/notAskedFor` for what the bundle does not ask for; `acme/orderInvalid` for a mismatch or a missing staged key; `kubernetes/ownedByOther` for a Secret
- * of others; any `acme/` or `kubernetes/` code.
+ * Writes a chain that clients trust and the staged key to the request's own Secret, then deletes the staging Secret.
+ * @throws CertmanError `kubernetes/notAskedFor` for what the bundle does not ask for; `certificate/chainNotTrusted` where the
+ * CA has no chain that clients trust; `acme/orderInvalid` for a mismatch or a missing staged key; `kubernetes/ownedByOther`
+ * for a Secret of others; any `acme/` or `kubernetes/` code.
  */
 export async function installCertificate(
   context: IssuanceContext,
@@ -41,14 +43,14 @@ export async function installCertificate(
   const orderUrl = requireOrder(ca, input);
   if (!(await ca.ownsUrl(certificateUrl))) throw unusableCertificate(input, `it is not at the CA ${ca.host}`);
   await checks.requireBundle(input, input);
-  const [chainPem, keyPem] = await Promise.all([
+  const [downloaded, keyPem] = await Promise.all([
     downloadChain(ca, certificateUrl).catch((error: unknown) => {
       if (!isCertificateMissing(error)) throw error;
       throw certificateLateError(ca, orderUrl, context.attempt, `does not have its certificate yet: ${error.message}`);
     }),
     readStagingKey(kubernetes.withSignal(signal), { request, orderUrl }),
   ]);
-  const leaf = readLeaf(chainPem);
+  const leaf = readLeaf(downloaded.chainPem);
   const facts = certificateFacts(leaf);
   let replaced = recordedReplacement(context, input);
   if (keyPem === undefined) {
@@ -60,8 +62,13 @@ export async function installCertificate(
     }
     return sealed(ca, input, facts, replaced);
   }
-  const mismatch = certificateMismatch(leaf, parsePrivateKey(keyPem), dnsNames);
-  if (mismatch !== undefined) throw unusableCertificate(input, mismatch);
+  const offered = { url: certificateUrl, downloaded, leaf };
+  const wanted = { key: parsePrivateKey(keyPem), keyPem, dnsNames };
+  const { chainPem, unusable } = await chooseChain(ca, context.chainGate, offered, wanted);
+  if (chainPem === undefined) throw unusableCertificate(input, unusable);
+  if (chainPem !== downloaded.chainPem) {
+    context.log.info('Clients would refuse the default chain; an alternate one is installed', { certificateUrl });
+  }
   await retryOnConflict(MAX_ATTEMPTS, async () => {
     const target = await claimTargetSecret(kubernetes.withSignal(signal), input);
     if (input.returnReplaced === true) replaced ??= await certificateToReplace(context, input, target, facts);

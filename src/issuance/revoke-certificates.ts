@@ -211,7 +211,7 @@ async function orderedCertificate(
 
 async function findCertificate(ca: AcmeClient, url: string): Promise<X509Certificate | undefined> {
   try {
-    return readLeaf(await downloadChain(ca, url));
+    return readLeaf((await downloadChain(ca, url)).chainPem);
   } catch (error) {
     if (isGone(error)) return undefined;
     throw error;

@@ -76,9 +76,14 @@ export function createMetrics(registry: Registry) {
       'CRL fetches by this process, by outcome: fetched, outdated (past its nextUpdate), untrusted (not signed by the CA of a certificate that it lists), unusable, refused (its host has no public address) or unreachable.',
       { outcome: ['fetched', 'outdated', 'untrusted', 'unusable', 'refused', 'unreachable'] },
     ),
+    refusedChains: counter(
+      'certman_refused_chains_total',
+      'Chains from the CA that were not installed because clients would refuse them, by reason (docs/chain.md).',
+      { reason: [] },
+    ),
     revokedCertificates: plainCounter(
       'certman_revoked_certificates_total',
-      'Certificates in use that were found on a CRL of their CA.',
+      'Certificates in use that were found on a CRL of their CA, or an issuer of which was.',
     ),
     workflowListFailures: plainCounter(
       'certman_workflow_list_failures_total',

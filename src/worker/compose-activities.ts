@@ -15,6 +15,7 @@ import { AcmeClientSource } from '../acme/client-source.ts';
 import type { Configuration } from '../configuration/load-configuration.ts';
 import type { Activities } from '../contract/activities.ts';
 import { taskQueueOf } from '../contract/ids.ts';
+import { ChainRevocations } from '../crl/chain-revocations.ts';
 import { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { AliasLookup } from '../dns/alias-lookup.ts';
 import { ChallengeDelegation } from '../dns/challenge-delegation.ts';
@@ -22,8 +23,10 @@ import { DnsSources } from '../dns/dns-sources.ts';
 import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
+import { ChainGate } from '../issuance/chain-gate.ts';
 import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
 import { StandaloneOrders } from '../issuance/standalone-orders.ts';
+import { TrustRoots } from '../issuance/trust-roots.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
@@ -77,13 +80,19 @@ export function composeActivities(
   });
   const caHost = (): Promise<string | undefined> => ca.caHost();
   const crlSource = configuration.crlCheck === 'on' ? new CrlFetcher({ userAgent, privateNetworks }) : undefined;
+  const onWarning = (message: string): void => logger.warn(message);
+  const { trustBundle: bundleFile, acmeCaBundle } = configuration;
+  const roots = new TrustRoots({ bundleFile, acmeCaBundle, onWarning });
+  const onCrlFetch = (outcome: string): void => metrics.crlFetches.inc({ outcome });
+  const revocations = crlSource && new ChainRevocations(crlSource, onCrlFetch);
+  const onRefused = (reason: string): void => metrics.refusedChains.inc({ reason });
+  const chainGate = new ChainGate({ roots, revocations, onRefused, onWarning });
   const dnsSources = new DnsSources({
     resolvers: configuration.dohResolvers,
     authoritative: configuration.authoritativeServers,
     resolverCa: configuration.dohCaBundle,
     privateNetworks,
   });
-  const onWarning = (message: string): void => logger.warn(message);
   const propagation = new PropagationCheck(dnsSources, { quorum: configuration.dohQuorum, onWarning });
   const { identity: workerName } = client.options;
   const { challengeZone, challengeZoneSecret } = configuration;
@@ -137,6 +146,7 @@ export function composeActivities(
     checks: bundles,
     preflight: preflight && new OrderPreflight({ dns, preflight, onOutcome }),
     delegation,
+    chainGate,
     projection,
   };
   return {

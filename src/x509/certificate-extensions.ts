@@ -1,10 +1,11 @@
 /** Reads the X.509 extensions that Node's `X509Certificate` does not expose. */
 import { AsnConvert } from '@peculiar/asn1-schema';
-import { AuthorityKeyIdentifier, CRLDistributionPoints } from '@peculiar/asn1-x509';
+import { AuthorityKeyIdentifier, BasicConstraints, CRLDistributionPoints } from '@peculiar/asn1-x509';
 import { childElements, type DerElement, encodedOctets, readElement, TAG } from './der-reader.ts';
 
-/** Object identifiers (RFC 5280 §4.2.1.1, §4.2.1.13), encoded. */
+/** Object identifiers (RFC 5280 §4.2.1.1, §4.2.1.9, §4.2.1.13), encoded. */
 const AUTHORITY_KEY_IDENTIFIER = '0603551d23';
+const BASIC_CONSTRAINTS = '0603551d13';
 const CRL_DISTRIBUTION_POINTS = '0603551d1f';
 /** CAs need some 100; longer ones take long to decode. */
 const MAX_EXTENSION_OCTETS = 4 * 1024;
@@ -27,6 +28,11 @@ export function ariCertId(der: Uint8Array): string | undefined {
   );
   const certId = parts.join('.');
   return certId.length <= MAX_CERT_ID_LENGTH ? certId : undefined;
+}
+
+/** How many CA certificates may stand between this one and the end-entity's (RFC 5280 §4.2.1.9); undefined: any number. */
+export function pathLengthOf(der: Uint8Array): number | undefined {
+  return readExtension(der, BASIC_CONSTRAINTS, BasicConstraints)?.value.pathLenConstraint;
 }
 
 /** The first http(s) CRL URL (RFC 5280 §4.2.1.13), of no point limited to some reasons or with another CRL issuer. */

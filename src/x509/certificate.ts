@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { oneLine } from '../failures/printable.ts';
 
 /** One of 100 names of 253 characters has some 27 KB. */
 const MAX_CERTIFICATE_BYTES = 32 * 1024;
@@ -32,4 +33,30 @@ export function decodeCertificate(encoded: string | Buffer): DecodedCertificate 
 /** Serial number in decimal, as in `CertificateFacts`. */
 export function serialNumberOf(certificate: X509Certificate): string {
   return BigInt(`0x${certificate.serialNumber}`).toString();
+}
+
+/** The certificates of a PEM text, in its order; undefined when one cannot be decoded, or there is none. */
+export function decodeCertificates(pem: string): readonly X509Certificate[] | undefined {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const certificates = blocks.map((block) => decodeCertificate(block).certificate);
+  const decoded = certificates.filter((certificate) => certificate !== undefined);
+  return decoded.length > 0 && decoded.length === blocks.length ? decoded : undefined;
+}
+
+/** The common name of a certificate's subject, else all of the subject, on one line. */
+export function subjectOf({ subject }: X509Certificate): string {
+  return nameIn(subject);
+}
+
+/** As {@link subjectOf}, of its issuer. */
+export function issuerOf({ issuer }: X509Certificate): string {
+  return nameIn(issuer);
+}
+
+const MAX_NAME_LENGTH = 100;
+
+function nameIn(distinguishedName: string | undefined): string {
+  const lines = (distinguishedName ?? '').split('\n');
+  const name = lines.find((line) => line.startsWith('CN=')) ?? lines.join(', ');
+  return name === '' ? 'without a name' : oneLine(name, MAX_NAME_LENGTH);
 }

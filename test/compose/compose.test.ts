@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { FILES, PORTS, STEPS, ZONE } from '../../local/compose/endpoints.ts';
 import { sendRequest } from '../../local/stack/http.ts';
 import { sampleCluster } from '../../local/stack/management-cluster/sample-cluster.ts';
-import { type AcmeEndpoints, certificateStatus } from '../../local/stack/parts/pebble.ts';
+import { type AcmeManagement, certificateStatus } from '../../local/stack/parts/pebble.ts';
 import { readComposeFile } from '../support/compose/compose-file.ts';
 import { eventually } from '../support/vitest/eventually.ts';
 import { dockerCli, PROJECT } from './engine/docker-cli.ts';
@@ -71,8 +71,7 @@ describe.skipIf('reason' in engine)('docker compose', () => {
   let folder: string;
   let first = '';
   let second = '';
-  const acme = (): AcmeEndpoints => ({
-    directoryUrl: `https://127.0.0.1:${PORTS.acme}/dir`,
+  const acme = (): AcmeManagement => ({
     managementUrl: `https://127.0.0.1:${PORTS.acmeManagement}`,
     caFile: join(folder, 'ca.crt'),
   });

@@ -149,6 +149,10 @@ export interface PebbleBehaviour {
   readonly nonceReject?: number;
   /** Percent of valid authorizations that Pebble reuses. Default 50, as Pebble's. */
   readonly authzReuse?: number;
+  /** Roots beside the first one, each with an alternate chain (RFC 8555 §7.4.2). Default 0. */
+  readonly alternateRoots?: number;
+  /** Certificates between a leaf and its root. Default 1. */
+  readonly chainLength?: number;
 }
 
 /** Environment of Pebble. */
@@ -158,6 +162,8 @@ export function pebbleEnvironment(behaviour: PebbleBehaviour = {}): Readonly<Rec
     PEBBLE_WFE_NONCEREJECT: String(behaviour.nonceReject ?? 5),
     PEBBLE_AUTHZREUSE: String(behaviour.authzReuse ?? 50),
     ...(behaviour.alwaysValid === true ? { PEBBLE_VA_ALWAYS_VALID: '1' } : {}),
+    ...(behaviour.alternateRoots === undefined ? {} : { PEBBLE_ALTERNATE_ROOTS: String(behaviour.alternateRoots) }),
+    ...(behaviour.chainLength === undefined ? {} : { PEBBLE_CHAIN_LENGTH: String(behaviour.chainLength) }),
   };
 }
 

@@ -39,7 +39,12 @@ export interface AcmeEndpoints {
   readonly directoryUrl: string;
   readonly managementUrl: string;
   readonly caFile: string;
+  /** PEM file of the roots of what it issues. */
+  readonly rootsFile: string;
 }
+
+/** The management endpoint of a CA. */
+export type AcmeManagement = Pick<AcmeEndpoints, 'managementUrl' | 'caFile'>;
 
 /** A running Pebble. */
 export interface Pebble extends Part, AcmeEndpoints {}
@@ -53,6 +58,7 @@ export async function startPebble(
 ): Promise<Pebble> {
   const name = options.name ?? 'pebble';
   const folder = join(options.stateDir, name);
+  const rootsFile = join(folder, 'roots.pem');
   const { caFile, certFile, keyFile } = options.tls ?? (await tlsFiles(join(options.stateDir, 'tls')));
   await mkdir(folder, { recursive: true });
   const part = await startPart(
@@ -71,10 +77,9 @@ export async function startPebble(
         };
       },
       isReady: async (ports, signal) => {
-        const urls = [`https://127.0.0.1:${ports.port}/dir`, `https://127.0.0.1:${ports.managementPort}/roots/0`];
-        for (const url of urls) {
-          if ((await sendRequest(url, { caFile, signal })).status !== 200) return false;
-        }
+        if ((await sendRequest(`https://127.0.0.1:${ports.port}/dir`, { caFile, signal })).status !== 200) return false;
+        const managementUrl = `https://127.0.0.1:${ports.managementPort}`;
+        await writeRoots({ managementUrl, caFile, rootsFile }, 1 + (options.alternateRoots ?? 0), signal);
         return true;
       },
     },
@@ -84,7 +89,24 @@ export async function startPebble(
     directoryUrl: `https://127.0.0.1:${part.ports.port}/dir`,
     managementUrl: `https://127.0.0.1:${part.ports.managementPort}`,
     caFile,
+    rootsFile,
   });
+}
+
+/** Writes the roots of what a CA issues now: after a restart, it has others. @param count how many it has. */
+export async function writeRoots(
+  { managementUrl, caFile, rootsFile }: Omit<AcmeEndpoints, 'directoryUrl'>,
+  count = 1,
+  signal?: AbortSignal,
+): Promise<void> {
+  const roots: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const { status, body } = await sendRequest(`${managementUrl}/roots/${index}`, { caFile, signal });
+    if (status !== 200)
+      throw new LocalStackError({ message: `The CA answered ${status} for its root ${index}: ${body}` });
+    roots.push(body.trim());
+  }
+  await writeFile(rootsFile, `${roots.join('\n')}\n`);
 }
 
 const statusSchema = z.object({
@@ -97,7 +119,7 @@ const statusSchema = z.object({
  * Reads the status of a certificate from the CA.
  * @param serialNumber decimal, as in `status.serialNumber`.
  */
-export async function certificateStatus(acme: AcmeEndpoints, serialNumber: string): Promise<CertificateStatus> {
+export async function certificateStatus(acme: AcmeManagement, serialNumber: string): Promise<CertificateStatus> {
   const hex = BigInt(serialNumber).toString(16);
   const url = `${acme.managementUrl}/cert-status-by-serial/${hex.length % 2 === 0 ? hex : `0${hex}`}`;
   const { status, body } = await sendRequest(url, { caFile: acme.caFile });
@@ -119,7 +141,7 @@ export interface SuggestedRenewal {
  * @param response a text is sent as it is, JSON or not.
  */
 export async function setRenewalInfo(
-  acme: AcmeEndpoints,
+  acme: AcmeManagement,
   chainPem: string,
   response: SuggestedRenewal | string,
 ): Promise<void> {

@@ -51,6 +51,11 @@ async function createAccount({ directoryUrl, caFile }: Pebble): Promise<Account>
   }
 }
 
+const settingsOf = ({ directoryUrl, rootsFile }: Pebble) => ({
+  CERTMAN_ACME_DIRECTORY_URL: directoryUrl,
+  CERTMAN_TRUST_BUNDLE: rootsFile,
+});
+
 const hostOf = (url: string): string => new URL(url).host;
 
 interface RequestStatus {
@@ -76,7 +81,7 @@ test('replaces nothing, at no request of an operator either, and says what to do
   await lab().stopWorkers();
   await writeAccount(lab(), otherAccount);
   const worker = await lab().startWorker({
-    environment: { ...WORKER, CERTMAN_ACME_DIRECTORY_URL: otherCa.directoryUrl },
+    environment: { ...WORKER, ...settingsOf(otherCa) },
   });
   await waitUntilKept(firstSerial, hostOf(lab().ca.url));
   const renewal = await startCertman(['renew', 'kept/kept'], lab().commandEnvironment());
@@ -94,7 +99,7 @@ test('replaces nothing, at no request of an operator either, and says what to do
 test('replaces the certificate at once where the setting allows that CA, and that CA only', async () => {
   const allowed = { ...WORKER, CERTMAN_ALLOW_CA_CHANGE_TO: hostOf(otherCa.directoryUrl) };
   await lab().stopWorkers();
-  await lab().startWorker({ environment: { ...allowed, CERTMAN_ACME_DIRECTORY_URL: otherCa.directoryUrl } });
+  await lab().startWorker({ environment: { ...allowed, ...settingsOf(otherCa) } });
   const { serialNumber } = await waitForCertificate(lab().kubernetes, cluster, firstSerial);
   expect((await certificateStatus(otherCa, serialNumber)).Status).toBe('Valid');
 

@@ -23,6 +23,7 @@ import {
   issue,
   standaloneClusterOf,
   startAcmeHarness,
+  trustingGate,
   uniqueDnsNames,
 } from '../../support/acme/harness.ts';
 import { runAcmeActivity } from '../../support/acme/run-activity.ts';
@@ -219,7 +220,9 @@ describe('revoking at decommission', () => {
   });
 
   it('sends no request for expired certificates', async () => {
-    const worker = lab.activities(managementCluster().certman, { profile: 'blink' });
+    // On a slow machine they have expired before they are installed.
+    const chainGate = { verify: () => Promise.resolve(undefined) };
+    const worker = lab.activities(managementCluster().certman, { profile: 'blink', chainGate });
     const earlier = await issueOne(worker);
     const current = await issueOne(worker);
     await sleep(Date.parse(current.notAfter) - Date.now() + 1_100);
@@ -240,6 +243,7 @@ describe('revoking at decommission', () => {
       kubernetes: managementCluster().certman,
       settings: { keyType: 'p-256' },
       standaloneOrders: new StandaloneOrders(1),
+      chainGate: trustingGate(lab.pebble.rootsFile),
       ...ASKED_FOR,
     });
     expect(outcomes(await revoke([], without))).toEqual(['missing']);

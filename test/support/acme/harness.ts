@@ -9,8 +9,10 @@ import type { CertificateFacts } from '../../../src/certificates/certificate-fac
 import type { ClusterIdentity, ClusterRef, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, BundleRef, PlacedOrder } from '../../../src/contract/activities.ts';
 import { ChallengeDelegation } from '../../../src/dns/challenge-delegation.ts';
+import { ChainGate, type ChainGateOptions } from '../../../src/issuance/chain-gate.ts';
 import type { PreflightStep } from '../../../src/issuance/context.ts';
 import { StandaloneOrders } from '../../../src/issuance/standalone-orders.ts';
+import { TrustRoots } from '../../../src/issuance/trust-roots.ts';
 import type { KubernetesApi } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { zoneTarget } from '../dns/route53-proxy.ts';
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts';
@@ -40,6 +42,8 @@ export interface WorkerOptions {
   readonly standaloneOrders?: StandaloneOrders;
   /** Default: none. */
   readonly preflight?: PreflightStep;
+  /** Default: trusts the roots of the CA. */
+  readonly chainGate?: Pick<ChainGate, 'verify'>;
 }
 
 export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<AcmeHarness> {
@@ -52,6 +56,7 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
   });
   const server = { directoryUrl: `${proxy.url}/dir`, caPem: pebble.caPem };
   const account = { stored: await newAccount(server) };
+  const chainGate = trustingGate(pebble.rootsFile);
   const sources: AcmeClientSource[] = [];
   const openSource = (of: { stored: StoredAccount }): AcmeClientSource => {
     const source = caSource(server, of);
@@ -64,6 +69,7 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
     settings: { keyType: options.keyType ?? 'p-256', profile: options.profile },
     standaloneOrders: options.standaloneOrders ?? new StandaloneOrders(Number.MAX_SAFE_INTEGER),
     preflight: options.preflight,
+    chainGate: options.chainGate ?? chainGate,
     ...ASKED_FOR,
   });
   return {
@@ -80,6 +86,17 @@ export async function startAcmeHarness(settings: PebbleOptions = {}): Promise<Ac
       await pebble.stop();
     },
   };
+}
+
+/** A gate that trusts the certificates of a file. */
+export function trustingGate(
+  bundleFile: string,
+  options: Pick<ChainGateOptions, 'onRefused' | 'revocations'> = {},
+): ChainGate {
+  const onWarning = (message: string): never => {
+    throw new Error(message);
+  };
+  return new ChainGate({ roots: new TrustRoots({ bundleFile, onWarning }), onWarning, ...options });
 }
 
 /** Every object asks for everything, and no record is delegated: other tests are about that. */

@@ -43,7 +43,7 @@ export async function completeOrder(ca: AcmeClient, placed: Order): Promise<CaCe
   const dnsNames = placed.identifiers.map(({ value }) => value);
   await postFinalize(ca, ready, (await createCsr(key, { dnsNames })).toString('base64url'));
   const { certificate = '' } = await waitForOrderStatus(ca, placed, 'valid');
-  const chainPem = await downloadChain(ca, certificate);
+  const { chainPem } = await downloadChain(ca, certificate);
   const facts = certificateFacts(readLeaf(chainPem));
   if (facts.certId === undefined) throw new Error(`no certificate that a CA would issue: ${chainPem}`);
   return { chainPem, facts, certId: facts.certId };

@@ -18,6 +18,8 @@ export interface Pebble {
   readonly url: string;
   /** PEM of the CA of its TLS certificate. */
   readonly caPem: string;
+  /** PEM file of the roots of what it issues. */
+  readonly rootsFile: string;
   /** That certificate and its key, valid for any server on loopback. */
   readonly tls: { readonly certPem: string; readonly keyPem: string };
   /** Status of a certificate, by its serial in decimal. */
@@ -41,6 +43,7 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
     url: new URL(part.directoryUrl).origin,
     directoryUrl: part.directoryUrl,
     caPem: caPem ?? '',
+    rootsFile: part.rootsFile,
     tls: { certPem: certPem ?? '', keyPem: keyPem ?? '' },
     statusOf: (serialNumber) => certificateStatus(part, serialNumber),
     setRenewalInfo: (chainPem, answer) => setRenewalInfo(part, chainPem, answer),

@@ -1,5 +1,6 @@
 /** A CertificateRequest, a worker and a set of names for each test, on one CA and one management cluster for each file. */
 import { afterAll, beforeAll, beforeEach } from 'vitest';
+import type { PebbleOptions } from '../../../local/stack/parts/pebble.ts';
 import type { ClusterIdentity, ObjectRef } from '../../../src/clusters/cluster-identity.ts';
 import type { AcmeActivities, OwnershipProof, PlacedOrder } from '../../../src/contract/activities.ts';
 import { type KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
@@ -97,9 +98,13 @@ export class IssuanceHarness {
     return { verifiedAt, seal: seals.seal(cluster, { of: 'ownership', dnsNames, verifiedAt }) };
   }
 
-  /** Finalizes an order. @returns the input of installCertificate. */
-  async finalizeOrder() {
-    const input = this.finalizeInput(await this.placeReadyOrder());
+  /** Finalizes an order. @param profile of the CA. @returns the input of installCertificate. */
+  async finalizeOrder(profile?: string) {
+    const activities =
+      profile === undefined ? this.activities : this.lab.activities(this.managementCluster.certman, { profile });
+    const order = await runAcmeActivity(activities, 'placeOrder', { dnsNames: this.dnsNames });
+    await runAcmeActivity(activities, 'answerChallenges', order);
+    const input = this.finalizeInput(order);
     const { certificateUrl } = await runAcmeActivity(this.activities, 'finalizeOrder', input);
     return this.installInput(input, certificateUrl);
   }
@@ -114,13 +119,13 @@ export class IssuanceHarness {
 }
 
 /** Sets up a test file: `const issuance = useIssuance();`, then `issuance()` within tests. */
-export function useIssuance(): () => IssuanceHarness {
+export function useIssuance(pebble: PebbleOptions = {}): () => IssuanceHarness {
   const managementCluster = useManagementCluster();
   let lab: AcmeHarness | undefined;
   let current: IssuanceHarness | undefined;
   beforeAll(async () => {
     // Requests are counted; client.test.ts tests refused nonces.
-    lab = await startAcmeHarness({ nonceReject: 0 });
+    lab = await startAcmeHarness({ nonceReject: 0, ...pebble });
   });
   afterAll(() => lab?.stop());
   beforeEach(async () => {

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
 
@@ -42,6 +43,8 @@ export type Fault =
   | { readonly kind: 'hold'; readonly until: Promise<unknown> }
   /** The server's answer passes, with these headers (lower-case names) in place of its own. */
   | { readonly kind: 'changeHeaders'; readonly headers: Readonly<Record<string, string>> }
+  /** The server's answer passes with another body. */
+  | { readonly kind: 'changeBody'; readonly change: (body: string) => string }
   /** No answer at all until the client gives up. */
   | { readonly kind: 'hang' };
 
@@ -172,6 +175,13 @@ async function handle(
       const answer = await forwardRequest(upstream, request, response);
       for await (const _ of answer);
       resetConnection(request);
+      return;
+    }
+    case 'changeBody': {
+      const answer = await forwardRequest(upstream, request, response);
+      const { 'content-length': _, 'transfer-encoding': __, ...headers } = answer.headers;
+      const body = fault.change(await text(answer));
+      response.writeHead(answer.statusCode ?? 502, headers).end(body);
       return;
     }
     case 'cutInside':

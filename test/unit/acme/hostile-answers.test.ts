@@ -120,7 +120,10 @@ const REQUESTS: readonly (readonly [string, (ca: AcmeClient) => Promise<unknown>
   ['the failure of an order', async (ca) => orderFailure(ca, await fetchOrder(ca, `${BASE}/orders/1`))],
   ['an authorization', (ca) => fetchAuthorization(ca, `${BASE}/authz`)],
   ['renewal information', (ca) => fetchRenewalInfo(ca, 'a.b')],
-  ['a certificate', async (ca) => certificateFacts(readLeaf(await downloadChain(ca, `${BASE}/certificate`)))],
+  [
+    'a certificate',
+    async (ca) => certificateFacts(readLeaf((await downloadChain(ca, `${BASE}/certificate`)).chainPem)),
+  ],
   ['a revocation', (ca) => revokeCertificate(ca, readLeaf(leaf.chainPem), 0)],
 ];
 

@@ -68,6 +68,7 @@ describe('a configuration', () => {
   it('has a valid example for every setting, except for files', () => {
     const files = new Set([
       'CERTMAN_ACME_CA_BUNDLE',
+      'CERTMAN_TRUST_BUNDLE',
       'CERTMAN_DOH_CA_BUNDLE',
       'CERTMAN_WORKFLOW_BUNDLE',
       'CERTMAN_PAYLOAD_KEYS',
@@ -173,6 +174,7 @@ describe('an invalid configuration', () => {
     ['CERTMAN_ACME_DIRECTORY_URL', 'https://user:pw@ca.example/dir', /https URL/],
     ['CERTMAN_ACME_CA_BUNDLE', '/no/such/file', /cannot be read \(ENOENT\)/],
     ['CERTMAN_ACME_CA_BUNDLE', file('empty.pem', 'nothing'), /holds no PEM certificate/],
+    ['CERTMAN_TRUST_BUNDLE', file('empty.pem', 'nothing'), /holds no PEM certificate/],
     [
       'CERTMAN_DOH_CA_BUNDLE',
       file('broken.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'),

@@ -1,0 +1,48 @@
+import type { X509Certificate } from 'node:crypto';
+import { decodeCertificate } from './certificate.ts';
+
+/** The certificates that clients trust, which a chain has to lead to. */
+export class TrustStore {
+  /** One certificate each. */
+  readonly pems: readonly string[];
+  readonly #bySubject = new Map<string, X509Certificate[]>();
+  readonly #fingerprints = new Set<string>();
+
+  /** @param pems one that cannot be decoded is left out. */
+  constructor(pems: readonly string[]) {
+    this.pems = pems.filter((pem) => this.#add(decodeCertificate(pem).certificate));
+  }
+
+  #add(certificate: X509Certificate | undefined): boolean {
+    if (certificate === undefined || this.has(certificate)) return false;
+    this.#fingerprints.add(certificate.fingerprint256);
+    const others = this.#bySubject.get(certificate.subject);
+    if (others === undefined) this.#bySubject.set(certificate.subject, [certificate]);
+    else others.push(certificate);
+    return true;
+  }
+
+  get size(): number {
+    return this.#fingerprints.size;
+  }
+
+  has({ fingerprint256 }: X509Certificate): boolean {
+    return this.#fingerprints.has(fingerprint256);
+  }
+
+  /** The trusted certificate, valid at `now`, that signed this one: by name and by signature. */
+  issuerOf(certificate: X509Certificate, now: Date): X509Certificate | undefined {
+    const candidates = this.#bySubject.get(certificate.issuer) ?? [];
+    return candidates.find((issuer) => isValidAt(issuer, now) && isIssuedBy(certificate, issuer));
+  }
+}
+
+/** Whether `issuer` signed `certificate`, by name, key usage and signature. */
+export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+/** Whether a moment is within the validity of a certificate. */
+export function isValidAt({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
+  return validFromDate <= now && now <= validToDate;
+}

@@ -1,0 +1,153 @@
+/** The gate as a whole, and which of a CA's chains is chosen. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { AcmeClient } from '../../../src/acme/client.ts';
+import { CertmanError } from '../../../src/failures/failure.ts';
+import { ChainGate } from '../../../src/issuance/chain-gate.ts';
+import { chooseChain } from '../../../src/issuance/choose-chain.ts';
+import { TrustStore } from '../../../src/x509/trust-store.ts';
+import {
+  type CertificateOptions,
+  type MadeCertificate,
+  makeCertificate,
+  pemOf,
+} from '../../support/certificates/chains.ts';
+
+const DAY_MS = 86_400_000;
+const NAMES = ['api.c1.example.com'];
+const LATER = new Date(Date.now() + 4000 * DAY_MS);
+
+let root: MadeCertificate;
+let other: MadeCertificate;
+let issuer: MadeCertificate;
+let leaf: MadeCertificate;
+
+const leafOf = (by: MadeCertificate, options: Partial<CertificateOptions> = {}) =>
+  makeCertificate({ name: 'api.c1.example.com', dnsNames: NAMES, issuer: by, notBefore: new Date(), ...options });
+
+beforeAll(async () => {
+  root = await makeCertificate({ name: 'Root', notAfter: LATER });
+  other = await makeCertificate({ name: 'Other', notAfter: LATER });
+  issuer = await makeCertificate({ name: 'Issuer', issuer: root, notAfter: LATER });
+  leaf = await leafOf(issuer);
+});
+
+const roots = { of: () => new TrustStore([root.pem]) };
+const toVerify = (chainPem: string, { key, keyPem } = leaf) => ({
+  chainPem,
+  key,
+  keyPem,
+  dnsNames: NAMES,
+  caHost: 'ca.test',
+});
+
+describe('the gate', () => {
+  it('accepts a whole chain, and counts what it refuses', async () => {
+    const refused: string[] = [];
+    const gate = new ChainGate({ roots, onRefused: (reason) => refused.push(reason) });
+    expect(await gate.verify(toVerify(pemOf(leaf, issuer)))).toBeUndefined();
+    expect(await gate.verify(toVerify(pemOf(leaf)))).toMatchObject({ reason: 'noTrustedRoot' });
+    const broken = `${pemOf(leaf)}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`;
+    expect(await gate.verify(toVerify(broken))).toMatchObject({ reason: 'malformed' });
+    expect(refused).toEqual(['noTrustedRoot', 'malformed']);
+  });
+
+  it('refuses a revoked issuer, and accepts one that could not be checked, saying so', async () => {
+    const revoking = new ChainGate({
+      roots,
+      revocations: { check: () => Promise.resolve({ revoked: 1, unchecked: [] }) },
+    });
+    const refusal = await revoking.verify(toVerify(pemOf(leaf, issuer)));
+    expect(refusal).toMatchObject({ reason: 'revoked', position: 1 });
+    expect(refusal?.message).toBe('certificate 2 of 2 (CN=Issuer) is on the CRL of its issuer: it is revoked');
+    const warnings: string[] = [];
+    const revocations = { check: () => Promise.resolve({ unchecked: ['No answer.'] }) };
+    const unsure = new ChainGate({ roots, revocations, onWarning: (message) => warnings.push(message) });
+    expect(await unsure.verify(toVerify(pemOf(leaf, issuer)))).toBeUndefined();
+    expect(warnings).toEqual([expect.stringContaining('No answer.')]);
+  });
+
+  it('refuses what only a TLS client notices', async () => {
+    const limited = await makeCertificate({ name: 'Limited', issuer: root, permitted: 'example.org', notAfter: LATER });
+    const below = await leafOf(limited);
+    const refusal = await new ChainGate({ roots }).verify(toVerify(pemOf(below, limited), below));
+    expect(refusal).toEqual({
+      reason: 'refusedByClient',
+      message: 'a TLS client refuses it: permitted subtree violation',
+    });
+  });
+});
+
+describe('of the chains of a CA', () => {
+  const url = 'https://ca.test/certificate/1';
+  const gate = () => new ChainGate({ roots });
+
+  /** A CA with these alternate chains, by URL; an error is thrown. */
+  function choose(chainPem: string, alternates: Readonly<Record<string, string | CertmanError>>, of = leaf) {
+    const downloaded: string[] = [];
+    const ca = {
+      host: 'ca.test',
+      ownsUrl: (found: string) => Promise.resolve(new URL(found).host === 'ca.test'),
+      post: ({ url: from }: { readonly url: string }) => {
+        downloaded.push(from);
+        const body = alternates[from];
+        return body instanceof CertmanError ? Promise.reject(body) : Promise.resolve({ body, alternates: [] });
+      },
+    } as unknown as AcmeClient;
+    const offered = { url, downloaded: { chainPem, alternates: Object.keys(alternates) }, leaf: of.certificate };
+    return {
+      downloaded,
+      chosen: chooseChain(ca, gate(), offered, { key: leaf.key, keyPem: leaf.keyPem, dnsNames: NAMES }),
+    };
+  }
+
+  it('the default one is chosen without a download of others', async () => {
+    const { chosen, downloaded } = choose(pemOf(leaf, issuer), { 'https://ca.test/certificate/1/1': pemOf(leaf) });
+    expect(await chosen).toEqual({ chainPem: pemOf(leaf, issuer) });
+    expect(downloaded).toEqual([]);
+  });
+
+  it('the first alternate one that passes is chosen; one at another host is not downloaded', async () => {
+    const unreachable = new CertmanError({ code: 'acme/unreachable', message: 'No answer.' });
+    const elsewhere = await leafOf(issuer);
+    const { chosen, downloaded } = choose(pemOf(leaf), {
+      'https://elsewhere.test/1': pemOf(leaf, issuer),
+      'https://ca.test/2': unreachable,
+      'https://ca.test/3': pemOf(elsewhere, issuer),
+      'https://ca.test/4': pemOf(leaf, issuer, root),
+      'https://ca.test/5': pemOf(leaf, issuer),
+    });
+    expect(await chosen).toEqual({ chainPem: pemOf(leaf, issuer, root) });
+    expect(downloaded).toEqual(['https://ca.test/2', 'https://ca.test/3', 'https://ca.test/4']);
+  });
+
+  it('none is chosen where none passes: the failure says why of each, and keeps the order', async () => {
+    const crossed = await makeCertificate({ name: 'Issuer', issuer: other, keysOf: issuer, notAfter: LATER });
+    const { chosen } = choose(pemOf(leaf), { 'https://ca.test/2': pemOf(leaf, crossed) });
+    const error = await chosen.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'certificate/chainNotTrusted' });
+    const { message, remedy } = (error as CertmanError).info;
+    expect(message).toContain(`The certificate at ${url} is not installed: its chain would be refused by clients:`);
+    expect(message).toContain('https://ca.test/2: certificate 2 of 2 (CN=Issuer) was signed by "CN=Other"');
+    expect(remedy).toContain('The Secret is unchanged.');
+    expect(remedy).toContain('CERTMAN_TRUST_BUNDLE');
+  });
+
+  it('a certificate whose chains are refused a day after its issuance is given up', async () => {
+    const old = await leafOf(issuer, { keysOf: leaf, notBefore: new Date(Date.now() - 1.1 * DAY_MS) });
+    const { unusable } = await choose(pemOf(old), {}, old).chosen;
+    expect(unusable).toMatch(
+      /would be refused by clients: .*The CA offers no other; issued at .*, it is waited for no longer/,
+    );
+  });
+
+  it('a certificate for another key is given up at once: all chains have the same leaf', async () => {
+    const foreign = await leafOf(issuer);
+    const { chosen, downloaded } = choose(
+      pemOf(foreign, issuer),
+      { 'https://ca.test/2': pemOf(leaf, issuer) },
+      foreign,
+    );
+    expect(await chosen).toEqual({ unusable: expect.stringContaining('another key') as string });
+    expect(downloaded).toEqual([]);
+  });
+});
