@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { AcmeClientSource } from '../acme/client-source.ts';
 import type { CrlFetcher } from '../crl/crl-fetcher.ts';
+import type { IssuerCheck } from '../issuance/issuer-check.ts';
 import type { KubernetesApi, WatchConnection } from '../kubernetes/api/kubernetes-api.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { ClusterSignaller, ClusterSignallerOptions } from './cluster-signaller.ts';
@@ -39,6 +40,8 @@ export interface ControllerDependencies {
   readonly ca: Pick<AcmeClientSource, 'withClient'>;
   /** Undefined: CRLs are not checked. */
   readonly crlSource?: Pick<CrlFetcher, 'fetch'>;
+  /** Undefined: issuers are not checked. */
+  readonly issuerCheck?: Pick<IssuerCheck, 'revokedIssuer'>;
   readonly settings: ControllerSettings;
   readonly metrics: Metrics;
   /** Exposes the fleet gauges while this worker runs the controller. @returns a function that removes them. */

@@ -5,6 +5,7 @@ import type { CrlFetcher } from '../crl/crl-fetcher.ts';
 import { intervalAfterFetch, MIN_CRL_FETCH_INTERVAL_MS } from '../crl/fetch-interval.ts';
 import { CertmanError } from '../failures/failure.ts';
 import { readTlsSecret } from '../kubernetes/objects/tls-secret.ts';
+import { decodeCertificates, subjectOf } from '../x509/certificate.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { type CertificateInUse, keyOf } from './controller-cache.ts';
 import type { ControllerContext } from './controller-context.ts';
@@ -20,9 +21,12 @@ interface PolledCrl {
   readonly certificates: readonly CertificateInUse[];
 }
 
-/** Polls the CRLs (RFC 5280 §5) of the certificates in use, and signals clusters whose certificate is revoked. */
+/**
+ * Polls the CRLs (RFC 5280 §5) of the certificates in use, and signals clusters whose certificate is revoked, or one of its
+ * issuers.
+ */
 export function crlPollClient(context: ControllerContext, source: Pick<CrlFetcher, 'fetch'>): PollClient<PolledCrl> {
-  const { cache, kubernetes, workflows, signaller, settings, metrics, logger, signal } = context;
+  const { cache, kubernetes, workflows, signaller, settings, metrics, logger, signal, issuerCheck } = context;
   const certificatesByUrl = new CertificateIndex(cache, ({ request }) => request.crlUrl);
   /** Serial number of the revoked certificate, by `namespace/name` of its CertificateRequest. */
   const recentSignals = new LRUCache<string, string>({ ttl: SIGNAL_TTL_MS, ttlAutopurge: true });
@@ -35,15 +39,20 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
   };
 
   /** @returns false when Temporal refused the signal. */
-  const signalRevoked = async (certificate: CertificateInUse, serialNumber: string, url: string): Promise<boolean> => {
+  const signalRevoked = async (
+    certificate: CertificateInUse,
+    serialNumber: string,
+    found: { readonly what: string; readonly url?: string; readonly issuer?: string },
+  ): Promise<boolean> => {
+    const { what, ...where } = found;
     const { request, cluster, bundleName } = certificate;
     return await signaller.inOrder(cluster, async () => {
       await workflows.signal(cluster, certificateRevoked, { bundleName, serialNumber });
       recentSignals.set(keyOf(request), serialNumber);
       metrics.revokedCertificates.inc();
       logger.warn(
-        { cluster: keyOf(cluster), bundle: bundleName, serialNumber, url },
-        'The CA has revoked a certificate; it is replaced',
+        { cluster: keyOf(cluster), bundle: bundleName, serialNumber, ...where },
+        `The CA has revoked ${what}; it is replaced`,
       );
     });
   };
@@ -68,7 +77,7 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
       // Replaced or missing: the Secret's own events signal that.
       if (chainPem === undefined) continue;
       if (crl.isFromIssuerOf(chainPem)) {
-        if (!(await signalRevoked(certificate, serialNumber, url))) taken = false;
+        if (!(await signalRevoked(certificate, serialNumber, { what: 'a certificate', url }))) taken = false;
       } else {
         trusted = false;
         logger.warn(
@@ -78,6 +87,28 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
       }
     }
     return { trusted, taken };
+  };
+
+  /**
+   * Certificates on one CRL have the same issuers, so one of them shows whether these are revoked: another one each time, for
+   * after a change of its intermediates a CA has two chains.
+   * @returns whether Temporal took every signal.
+   */
+  const signalRevokedIssuers = async ({ certificates }: PolledCrl): Promise<boolean> => {
+    const sample = certificates[Math.floor(Math.random() * certificates.length)];
+    const sampled = sample && issuerCheck && (await chainOf(sample));
+    const issuer = sampled === undefined ? undefined : await issuerCheck?.revokedIssuer(sampled);
+    if (issuer === undefined) return true;
+    let taken = true;
+    for (const certificate of certificates) {
+      const { serialNumber } = certificate.request;
+      if (serialNumber === undefined || recentSignals.get(keyOf(certificate.request)) === serialNumber) continue;
+      const chain = decodeCertificates((await chainOf(certificate)) ?? '') ?? [];
+      if (!chain.some(({ fingerprint256 }) => fingerprint256 === issuer.fingerprint256)) continue;
+      const found = { what: 'the issuer of a certificate', issuer: subjectOf(issuer) };
+      if (!(await signalRevoked(certificate, serialNumber, found))) taken = false;
+    }
+    return taken;
   };
 
   const pollFailure = (url: string, failure: CertmanError): PollResult => {
@@ -103,10 +134,11 @@ export function crlPollClient(context: ControllerContext, source: Pick<CrlFetche
     try {
       const { crl, maxAgeMs } = await source.fetch(url, signal);
       const { trusted, taken } = await signalAllRevoked(crl, polled);
+      const issuersTaken = await signalRevokedIssuers(polled);
       // Its revocations stand, but more may have been made.
       const isOutdated = crl.nextUpdate !== undefined && crl.nextUpdate.getTime() <= Date.now();
       metrics.crlFetches.inc({ outcome: !trusted ? 'untrusted' : isOutdated ? 'outdated' : 'fetched' });
-      const waitMs = taken ? intervalAfterFetch(maxAgeMs) : settings.resyncIntervalMs;
+      const waitMs = taken && issuersTaken ? intervalAfterFetch(maxAgeMs) : settings.resyncIntervalMs;
       return { kind: 'answered', nextPollAt: Date.now() + waitMs };
     } catch (error) {
       signal.throwIfAborted();

@@ -24,6 +24,7 @@ import { Preflight } from '../dns/preflight.ts';
 import { PropagationCheck } from '../dns/propagation-check.ts';
 import { PlatformProvider } from '../dns/registry.ts';
 import { ChainGate } from '../issuance/chain-gate.ts';
+import { IssuerCheck } from '../issuance/issuer-check.ts';
 import { OrderPreflight, type PreflightOutcome } from '../issuance/order-preflight.ts';
 import { StandaloneOrders } from '../issuance/standalone-orders.ts';
 import { TrustRoots } from '../issuance/trust-roots.ts';
@@ -180,6 +181,7 @@ export function composeActivities(
         metrics,
         exposeFleet: (fleet) => fleetMetrics.expose(fleet),
         crlSource,
+        issuerCheck: revocations && new IssuerCheck(roots, revocations),
         logger,
         stopping,
         settings: {

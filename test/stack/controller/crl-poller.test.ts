@@ -6,9 +6,13 @@ import { readLeaf } from '../../../src/acme/certificate.ts';
 import type { CertificateFacts } from '../../../src/certificates/certificate-facts.ts';
 import { watchWorkflowId } from '../../../src/contract/ids.ts';
 import { watchStatus } from '../../../src/contract/management-cluster-watch.ts';
+import { ChainRevocations } from '../../../src/crl/chain-revocations.ts';
 import { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
+import { IssuerCheck } from '../../../src/issuance/issuer-check.ts';
 import { certificateFacts } from '../../../src/kubernetes/objects/certificate-facts.ts';
 import { SECRETS } from '../../../src/kubernetes/objects/resources.ts';
+import { TrustStore } from '../../../src/x509/trust-store.ts';
+import { type MadeCertificate, makeCertificate, pemOf } from '../../support/certificates/chains.ts';
 import { type CrlServer, startCrlServer } from '../../support/certificates/crl-server.ts';
 import { IssuingCa } from '../../support/certificates/issuing-ca.ts';
 import { type Cluster, createCluster, writeIssuedObjects } from '../../support/controller/clusters.ts';
@@ -40,9 +44,7 @@ async function listServer(): Promise<CrlServer> {
   return server;
 }
 
-function watch(
-  options: Pick<ControllerOptions, 'managementCluster' | 'worker' | 'temporalAddress' | 'resyncIntervalMs'> = {},
-): Promise<ControllerRun> {
+function watch(options: Omit<ControllerOptions, 'crlCheck'> = {}): Promise<ControllerRun> {
   const crlCheck = new CrlFetcher({ userAgent: 'certman/test', privateNetworks: [LOOPBACK] });
   sources.push(crlCheck);
   return harness().startController({ crlCheck, ...options });
@@ -58,11 +60,20 @@ interface Certified {
 /** A cluster whose Secret holds a certificate of the CA, as the status of its CertificateRequest says. */
 async function certified(crlUrl: string, status: Readonly<Record<string, unknown>> = {}): Promise<Certified> {
   const cluster = await createCluster(managementCluster());
-  const { certman } = managementCluster();
   serial += 1;
   // A serial number whose first bit is set, as a CA may choose.
   const serialHex = `00${serial.toString(16)}`;
-  const { chainPem, keyPem } = await ca.issue({ serialHex, crlUrl });
+  return await withSecret(cluster, await ca.issue({ serialHex, crlUrl }), crlUrl, status, serialHex);
+}
+
+async function withSecret(
+  cluster: Cluster,
+  { chainPem, keyPem }: { readonly chainPem: string; readonly keyPem: string },
+  crlUrl: string,
+  status: Readonly<Record<string, unknown>> = {},
+  serialHex = '',
+): Promise<Certified> {
+  const { certman } = managementCluster();
   const facts = certificateFacts(readLeaf(chainPem));
   const { serialNumber, issuerName, notBefore, notAfter } = facts;
   await writeIssuedObjects(managementCluster(), cluster, 'one', {
@@ -202,4 +213,59 @@ test('a failing server is asked once for each CRL, logged once, and the watch co
     .env.client.workflow.getHandle(watchWorkflowId(run.managementCluster))
     .query(watchStatus);
   expect(takeovers).toBe(1);
+});
+
+describe('an issuer that is revoked', () => {
+  /** A cluster whose certificate comes from this issuer. */
+  const issuedBy = async (issuer: MadeCertificate, crlUrl: string): Promise<Certified> => {
+    const dnsNames = ['api.c1.example.com'];
+    serial += 1;
+    const serialHex = serial.toString(16).padStart(8, '0');
+    const leaf = await makeCertificate({ name: 'api.c1.example.com', issuer, dnsNames, crlUrl, serialHex });
+    const chain = { chainPem: pemOf(leaf, issuer), keyPem: leaf.keyPem };
+    return await withSecret(await createCluster(managementCluster()), chain, crlUrl);
+  };
+
+  test('has the clusters signalled whose chains have it, and no chain that leads to no trusted root is looked at', async () => {
+    const server = await listServer();
+    const [root, forger] = [await makeCertificate({ name: 'Root' }), await makeCertificate({ name: 'Root' })];
+    const revokedIssuer = await makeCertificate({
+      name: 'Revoked',
+      issuer: root,
+      serialHex: '0a',
+      crlUrl: `${server.url}/root.crl`,
+    });
+    const sound = await makeCertificate({
+      name: 'Sound',
+      issuer: root,
+      serialHex: '0b',
+      crlUrl: `${server.url}/root.crl`,
+    });
+    const forged = await makeCertificate({ name: 'Forged', issuer: forger, crlUrl: `${server.url}/forged.crl` });
+    server.put('/root.crl', await root.crl(['0a']));
+    server.put('/forged.crl', await forger.crl([]));
+    const certificates = [
+      await issuedBy(revokedIssuer, `${server.url}/1.crl`),
+      await issuedBy(revokedIssuer, `${server.url}/1.crl`),
+    ];
+    server.put('/1.crl', await revokedIssuer.crl([]));
+    const kept = [await issuedBy(sound, `${server.url}/2.crl`), await issuedBy(forged, `${server.url}/3.crl`)];
+    server.put('/2.crl', await sound.crl([]));
+    server.put('/3.crl', await forged.crl([]));
+    const source = new CrlFetcher({ userAgent: 'certman/test', privateNetworks: [LOOPBACK] });
+    sources.push(source);
+    const roots = { of: () => new TrustStore([root.pem]) };
+    const run = await watch({ issuerCheck: new IssuerCheck(roots, new ChainRevocations(source)) });
+    for (const one of certificates) await run.untilReceived(one.cluster, ['observed', revoked(one)]);
+    await fetched(server, '/2.crl');
+    await fetched(server, '/3.crl');
+    await sleep(TWO_ROUNDS_MS);
+    for (const { cluster } of kept) expect(await run.receivedSignals(cluster)).toEqual(['observed']);
+    // Those of the leaves, and once that of their issuers.
+    expect(server.seen.toSorted()).toEqual(['/1.crl', '/2.crl', '/3.crl', '/root.crl']);
+    expect(run.logs.filter((line) => line.startsWith('The CA has revoked the issuer of a certificate'))).toHaveLength(
+      2,
+    );
+    expect(run.revokedCertificates()).toBe(2);
+  });
 });

@@ -12,6 +12,7 @@ import type { ClusterIdentity } from '../../../src/clusters/cluster-identity.ts'
 import { clusterWorkflowId, watchWorkflowId } from '../../../src/contract/ids.ts';
 import type { FleetSnapshot } from '../../../src/controller/fleet-snapshot.ts';
 import type { CrlFetcher } from '../../../src/crl/crl-fetcher.ts';
+import type { IssuerCheck } from '../../../src/issuance/issuer-check.ts';
 import type { KubernetesClient } from '../../../src/kubernetes/api/client.ts';
 import type { KubernetesObject } from '../../../src/kubernetes/api/kubernetes-api.ts';
 import { createOperatorSettings } from '../../../src/kubernetes/objects/operator-settings.ts';
@@ -72,6 +73,7 @@ export interface ControllerOptions {
   readonly temporalAddress?: string;
   /** Default: CRLs are not checked. */
   readonly crlCheck?: CrlFetcher;
+  readonly issuerCheck?: IssuerCheck;
   /** Plurals that the start does not wait for, as they cannot be watched. */
   readonly unwatchable?: readonly string[];
 }
@@ -150,6 +152,7 @@ async function startController(
         caHost: () => Promise.resolve(options.caHost),
         ca,
         ...(options.crlCheck === undefined ? {} : { crlSource: options.crlCheck }),
+        ...(options.issuerCheck === undefined ? {} : { issuerCheck: options.issuerCheck }),
         settings: {
           managementCluster,
           extraRecord: 'rh-api',
