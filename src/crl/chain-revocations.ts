@@ -46,7 +46,7 @@ export class ChainRevocations {
 
   /**
    * Never fails: a CRL that cannot be fetched proves nothing.
-   * @param chain leaf first, each signed by the next. @param anchor issuer of the last one, if known.
+   * @param chain leaf first, each signed by the next. @param anchor the issuer of the last one, if known.
    */
   check(chain: readonly X509Certificate[], anchor: X509Certificate | undefined, now: Date): Promise<RevocationVerdict> {
     const [leaf] = chain;

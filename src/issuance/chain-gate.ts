@@ -4,7 +4,13 @@ import type { ChainRevocations } from '../crl/chain-revocations.ts';
 import { decodeCertificates } from '../x509/certificate.ts';
 import { clientRefusal, createTlsClient } from '../x509/client-verdict.ts';
 import type { TrustStore } from '../x509/trust-store.ts';
-import { type ChainRefusal, type ChainRefusalReason, refusalOf, verifyChain } from '../x509/verify-chain.ts';
+import {
+  type ChainRefusal,
+  type ChainRefusalReason,
+  lastIssuerOf,
+  refusalOf,
+  verifyChain,
+} from '../x509/verify-chain.ts';
 import type { TrustRoots } from './trust-roots.ts';
 
 /** What a gate is made of. */
@@ -50,9 +56,9 @@ export class ChainGate {
     if (chain === undefined) return { reason: 'malformed', message: 'one of its certificates cannot be decoded' };
     const now = new Date();
     const trust = roots.of(caHost);
-    const { refusal, anchor } = verifyChain(chain, { key, dnsNames, trust, now });
+    const { refusal } = verifyChain(chain, { key, dnsNames, trust, now });
     if (refusal !== undefined) return refusal;
-    const { revoked, unchecked = [] } = (await revocations?.check(chain, anchor, now)) ?? {};
+    const { revoked, unchecked = [] } = (await revocations?.check(chain, lastIssuerOf(chain, trust, now), now)) ?? {};
     if (revoked !== undefined)
       return refusalOf(chain, revoked, 'revoked', 'is on the CRL of its issuer: it is revoked');
     for (const problem of unchecked)

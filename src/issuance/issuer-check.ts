@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { ChainRevocations } from '../crl/chain-revocations.ts';
 import { decodeCertificates } from '../x509/certificate.ts';
-import { trustedPathOf } from '../x509/verify-chain.ts';
+import { lastIssuerOf, trustedPathOf } from '../x509/verify-chain.ts';
 import type { TrustRoots } from './trust-roots.ts';
 
 /** Finds revoked issuers of certificates in use. */
@@ -23,9 +23,9 @@ export class IssuerCheck {
     const chain = decodeCertificates(chainPem) ?? [];
     // Which CA it is from is not known here; staging's are not checked.
     const trust = this.#roots.of('');
-    const anchor = trust === 'any' ? undefined : trustedPathOf(chain, trust, new Date());
-    if (anchor === undefined) return undefined;
-    const { revoked } = await this.#revocations.checkIssuers(chain, anchor);
+    const now = new Date();
+    if (trust === 'any' || trustedPathOf(chain, trust, now) === undefined) return undefined;
+    const { revoked } = await this.#revocations.checkIssuers(chain, lastIssuerOf(chain, trust, now));
     return revoked === undefined ? undefined : chain[revoked];
   }
 }

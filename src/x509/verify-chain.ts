@@ -75,7 +75,7 @@ const SIGNATURE_ALGORITHMS = new Set([
 
 /**
  * Verifies a chain, its leaf first, as the strictest of TLS clients: all that a server sends, not only the path that a client
- * may find. @returns the first refusal, in the order of {@link CHAIN_REFUSAL_REASONS} but for what is wrong with several.
+ * may find. @returns the first refusal: the leaf, the order, each certificate by itself, the root, the time left.
  */
 export function verifyChain(chain: readonly X509Certificate[], expected: ChainExpectation): ChainVerdict {
   if (chain.length === 0 || chain.length > MAX_CERTIFICATES) {
@@ -97,6 +97,16 @@ export function trustedPathOf(
 ): X509Certificate | undefined {
   if (chain.length > MAX_CERTIFICATES || brokenLink(chain, { trust, now }) !== undefined) return undefined;
   return anchorOf(chain, trust, now);
+}
+
+/** The trusted issuer of a chain's last certificate: behind a trusted path, it is another one than the path leads to. */
+export function lastIssuerOf(
+  chain: readonly X509Certificate[],
+  trust: ChainExpectation['trust'],
+  now: Date,
+): X509Certificate | undefined {
+  const [last] = chain.slice(-1);
+  return last === undefined || trust === 'any' ? undefined : trust.issuerOf(last, now);
 }
 
 /** A refusal because of one certificate of a chain. @param what completes a clause that begins with the certificate. */

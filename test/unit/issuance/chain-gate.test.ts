@@ -1,6 +1,8 @@
 /** The gate as a whole, and which of a CA's chains is chosen. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AcmeClient } from '../../../src/acme/client.ts';
+import { ChainRevocations } from '../../../src/crl/chain-revocations.ts';
+import { Crl } from '../../../src/crl/crl.ts';
 import { CertmanError } from '../../../src/failures/failure.ts';
 import { ChainGate } from '../../../src/issuance/chain-gate.ts';
 import { chooseChain } from '../../../src/issuance/choose-chain.ts';
@@ -64,6 +66,23 @@ describe('the gate', () => {
     const unsure = new ChainGate({ roots, revocations, onWarning: (message) => warnings.push(message) });
     expect(await unsure.verify(toVerify(pemOf(leaf, issuer)))).toBeUndefined();
     expect(warnings).toEqual([expect.stringContaining('No answer.')]);
+  });
+
+  it('finds a revoked cross-signed certificate behind a trusted path', async () => {
+    const crlUrl = 'http://ca.test/other.crl';
+    const crossed = await makeCertificate({
+      name: 'Root',
+      issuer: other,
+      keysOf: root,
+      notAfter: LATER,
+      serialHex: '0a',
+      crlUrl,
+    });
+    const crl = new Crl(await other.crl(['0a']));
+    const revocations = new ChainRevocations({ fetch: () => Promise.resolve({ crl }) });
+    const both = { of: () => new TrustStore([root.pem, other.pem]) };
+    const refusal = await new ChainGate({ roots: both, revocations }).verify(toVerify(pemOf(leaf, issuer, crossed)));
+    expect(refusal).toMatchObject({ reason: 'revoked', position: 2 });
   });
 
   it('refuses what only a TLS client notices', async () => {
