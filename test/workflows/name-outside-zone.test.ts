@@ -36,11 +36,20 @@ test('a name outside of the zone is ordered where a CNAME delegates its record',
   await withHarness(async (harness) => {
     const view = clusterView({ zoneName: 'elsewhere.example.net' });
     const at = { name: 'c1.acme.example.net', zoneName: 'acme.example.net', challengeZone: true } as const;
-    const usual = harness.doubles.activities();
-    harness.doubles.override('placeOrder', async (input) => {
-      const order = await usual.placeOrder(input);
-      return { ...order, challenges: order.challenges.map((one) => ({ ...one, record: { ...one.record, at } })) };
-    });
+    harness.doubles.override('placeOrder', ({ dnsNames }) =>
+      Promise.resolve({
+        orderUrl: 'https://ca.test/order/1',
+        expires: '2099-01-01T00:00:00.000Z',
+        caHost: 'ca.test',
+        challenges: dnsNames.map((identifier) => ({
+          identifier,
+          wildcard: false,
+          authorizationUrl: `https://ca.test/authz/${identifier}`,
+          challengeUrl: `https://ca.test/challenge/${identifier}`,
+          record: { name: `_acme-challenge.${identifier}`, value: 'proof', at },
+        })),
+      }),
+    );
     await harness.start(view);
     await eventually(
       'it is Ready',
