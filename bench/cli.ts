@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { KeyType } from './acme-client-baseline.ts';
 import { benchBurst } from './burst.ts';
 import { benchCost, type CostBenchOptions } from './cost.ts';
+import { benchDns } from './dns.ts';
 import { benchIssuance } from './issuance.ts';
 import { benchLifetime } from './lifetime.ts';
 import { benchOnboarding } from './onboarding.ts';
@@ -116,6 +117,19 @@ program
   .option('--state <folder>', 'folder for logs', '.certman/bench/requests')
   .action(async (options: { readonly state: string }) => {
     process.stdout.write(`${JSON.stringify(await benchRequests({ stateDir: resolve(options.state) }))}\n`);
+  });
+
+program
+  .command('dns')
+  .description(
+    'requests per certificate to the CA, Route 53 and resolvers: by names, and by where their records are put',
+  )
+  .option('--clusters <n>', 'installed at once in one zone, and delegated to one challenge zone', count, 200)
+  .option('--zones <n>', 'clusters installed at once with a zone each', count, 40)
+  .option('--state <folder>', 'folder for logs', '.certman/bench/dns')
+  .action(async (options: { readonly clusters: number; readonly zones: number; readonly state: string }) => {
+    const { clusters, zones, state } = options;
+    process.stdout.write(`${JSON.stringify(await benchDns({ clusters, zones, stateDir: resolve(state) }))}\n`);
   });
 
 program

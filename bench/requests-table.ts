@@ -1,8 +1,6 @@
 import { markdownTable } from './markdown-table.ts';
+import { type Counts, sumOf } from './request-counters.ts';
 import { ACTIONS, type HistoryCost, totalActions } from './temporal-actions.ts';
-
-/** Numbers of requests by kind. */
-export type Counts = Readonly<Record<string, number>>;
 
 /** Requests to each outside system. */
 export interface OutsideRequests {
@@ -45,7 +43,7 @@ export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchR
     rows.push([what, count(issuance), count(renewal), count(rest)]);
   };
   const group = (what: string, counts: (cost: OutsideRequests) => Counts): void => {
-    row(`**${what}**`, (cost) => sum(counts(cost)));
+    row(`**${what}**`, (cost) => sumOf(counts(cost)));
     const kinds = new Set([issuance, renewal, rest].flatMap((cost) => Object.keys(counts(cost))));
     for (const kind of [...kinds].sort()) row(`– ${kind}`, (cost) => counts(cost)[kind] ?? 0);
   };
@@ -68,8 +66,4 @@ export function requestsTable({ names, issuance, renewal, rest }: RequestsBenchR
   }
   const head = [`one certificate of ${names} names`, 'issued', 'renewed', 'a minute at rest'];
   return markdownTable(head, rows);
-}
-
-function sum(counts: Counts): number {
-  return Object.values(counts).reduce((all, count) => all + count, 0);
 }

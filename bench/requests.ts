@@ -22,7 +22,8 @@ import type { KubernetesApi } from '../src/kubernetes/api/kubernetes-api.ts';
 import { scrape } from '../test/support/e2e/prometheus.ts';
 import { auditedRequests } from './audit-log.ts';
 import { type DnsRelays, startDnsRelays } from './dns-relays.ts';
-import { type Counts, type OutsideRequests, type RequestsBenchResult, requestsTable } from './requests-table.ts';
+import { type Counts, increase, workerCounters } from './request-counters.ts';
+import { type OutsideRequests, type RequestsBenchResult, requestsTable } from './requests-table.ts';
 import { historyCost, sumCosts } from './temporal-actions.ts';
 
 const ZONE = 'bench.example.com';
@@ -154,13 +155,9 @@ async function countRequests(
 
 async function readCounters({ stack, relays, metricsUrl }: BenchContext) {
   const audited = await auditedRequests(join(stack.stateDir, 'kube-apiserver', 'audit.log'));
-  const worker = await scrape(metricsUrl);
   return {
     audited,
-    worker: {
-      acme: worker.sumByLabel('certman_acme_request_duration_seconds_count', 'resource'),
-      route53: worker.sumByLabel('certman_dns_requests_total', 'action'),
-    },
+    worker: await workerCounters(metricsUrl),
     ca: await requestsAtCa(join(stack.stateDir, 'logs', 'pebble.log')),
     heartbeats: await heartbeats(stack.temporal.metricsUrl),
     questions: relays.questions(),
@@ -178,11 +175,6 @@ async function heartbeats(metricsUrl: string): Promise<number> {
   const server = await scrape(metricsUrl);
   const labels = { service_name: 'frontend', operation: 'RecordActivityTaskHeartbeat' };
   return server.value('service_requests', labels) ?? 0;
-}
-
-function increase(before: Counts, after: Counts): Counts {
-  const added = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
-  return Object.fromEntries(added.filter(([, count]) => count > 0));
 }
 
 function countBy(names: readonly string[]): Counts {
