@@ -163,7 +163,7 @@ describe('the challenge zone', () => {
     expect(await failureOf(publish(unsealed))).toMatchObject({ code: 'kubernetes/notAskedFor' });
     await lab.moto.putTxt(challengeZoneId, `victim.${challengeZone}`, [`"${input.records[0]?.value}"`]);
     await worker().publish(input);
-    expect(await failureOf(withdraw(unsealed))).toMatchObject({ code: 'kubernetes/notAskedFor' });
+    await withdraw(unsealed);
     expect(await txtNames(challengeZoneId)).toEqual([`c1.${challengeZone}`, `victim.${challengeZone}`]);
     // It is the object's own where DNS has it: there it is withdrawn, and nowhere else.
     await withdraw(forged);
