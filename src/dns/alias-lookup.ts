@@ -8,9 +8,13 @@ import type { DnsSources } from './dns-sources.ts';
 import type { DnsProvider, DnsTarget } from './provider.ts';
 
 const NAME_SERVERS = { max: 5_000, ttlMs: 10 * 60_000 };
+/** While no resolver answers, the steps of an order do not all wait for them. */
+const NO_NAME_SERVERS_TTL_MS = 15_000;
 
 /** Zones between a cluster's zone and the one that it is in: more labels than that are no base domain. */
 const MAX_PARENTS = 4;
+
+type Sources = Pick<DnsSources, 'resolvers' | 'needsNameServers' | 'serversOf'>;
 
 const RETRY_MS = 10_000;
 const NAME_SERVERS_TIMEOUT_MS = 20_000;
@@ -22,13 +26,13 @@ const NAME_SERVERS_TIMEOUT_MS = 20_000;
  * expected: with a challenge zone, and behind a first CNAME in zones of others.
  */
 export class AliasLookup {
-  readonly #sources: DnsSources;
+  readonly #sources: Sources;
   readonly #dns: Pick<DnsProvider, 'delegation'>;
   readonly #hasChallengeZone: boolean;
   /** By the zone's name. */
   readonly #nameServers = new LoadingCache<readonly string[]>(NAME_SERVERS);
 
-  constructor(sources: DnsSources, dns: Pick<DnsProvider, 'delegation'>, hasChallengeZone: boolean) {
+  constructor(sources: Sources, dns: Pick<DnsProvider, 'delegation'>, hasChallengeZone: boolean) {
     this.#sources = sources;
     this.#dns = dns;
     this.#hasChallengeZone = hasChallengeZone;
@@ -78,8 +82,10 @@ export class AliasLookup {
     // Where records are delegated, the credentials of the cluster need not reach its zone.
     if (!this.#isDelegable(zone)) return await this.#serversByService(zone);
     const name = normalizeName(zoneName);
-    // Without an answer nothing is cached.
-    return await this.#nameServers.get(name, () => this.#delegatedServers(name)).catch(() => []);
+    const ttlMs = ({ length }: readonly string[]): number => (length > 0 ? NAME_SERVERS.ttlMs : NO_NAME_SERVERS_TTL_MS);
+    const delegated = await this.#nameServers.get(name, () => this.#delegatedServers(name), ttlMs);
+    // An outage of the resolvers holds up no cluster whose credentials reach its zone.
+    return delegated.length > 0 ? delegated : await this.#serversByService(zone);
   }
 
   /** Whether CNAMEs into the challenge zone are expected: not of a standalone request. */
@@ -98,22 +104,22 @@ export class AliasLookup {
     }
   }
 
-  /** By the resolvers: the name of a zone exists, so nothing is kept that is soon untrue. @throws where none answers. */
+  /** By the resolvers: the name of a zone exists, so nothing is kept that is soon untrue. Empty where none answers. */
   async #delegatedServers(zoneName: string): Promise<readonly string[]> {
     let name = zoneName;
     for (let parents = 0; parents <= MAX_PARENTS; parents++) {
       const response = await this.#askNameServers(name);
-      if (response.kind === 'servers') return response.hosts;
+      if (response?.kind !== 'below') return response?.hosts ?? [];
       name = response.zoneName;
     }
-    throw new Error(`no name servers of ${zoneName}`);
+    return [];
   }
 
-  async #askNameServers(zoneName: string): Promise<Exclude<NameServersResponse, Inconclusive>> {
+  async #askNameServers(zoneName: string): Promise<Exclude<NameServersResponse, Inconclusive> | undefined> {
     for (const resolver of this.#sources.resolvers) {
       const response = await resolver.queryNameServers(zoneName);
       if (response.kind !== 'inconclusive') return response;
     }
-    throw new Error(`no name servers of ${zoneName}`);
+    return undefined;
   }
 }
