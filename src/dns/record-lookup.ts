@@ -24,7 +24,8 @@ const MAX_ERROR_TEXT_LENGTH = 160;
 
 /**
  * Looks records up. What fails with SERVFAIL is asked for once more without validation (CD, RFC 4035 §3.2.2): an answer then
- * shows that the chain of trust is broken, unless the resolver names another reason. Never rejects.
+ * shows that the chain of trust is broken, unless the resolver names another reason; where it names none, validation must
+ * fail twice. Never rejects.
  */
 export async function lookUp({ send }: DohExchange, name: string, type: LookupType): Promise<Lookup> {
   const ask = async (checkingDisabled: boolean): Promise<DnsResponse | { readonly why: string }> => {
@@ -36,7 +37,7 @@ export async function lookUp({ send }: DohExchange, name: string, type: LookupTy
   const answer = await ask(false);
   if ('why' in answer) return { kind: 'inconclusive', why: answer.why };
   const { rcode = 'no code' } = answer;
-  if (rcode === 'NOERROR' || rcode === 'NXDOMAIN') return readLookup(name, type, answer);
+  if (isConclusive(answer)) return readLookup(name, type, answer);
   const why = `it answered ${rcode} for ${type} of ${name}`;
   if (rcode !== 'SERVFAIL') return { kind: 'inconclusive', why };
   const errors = extendedErrors(answer);
@@ -46,8 +47,17 @@ export async function lookUp({ send }: DohExchange, name: string, type: LookupTy
     return { kind: 'inconclusive', why: named };
   }
   const unchecked = await ask(true);
-  const isThere = !('why' in unchecked) && (unchecked.rcode === 'NOERROR' || unchecked.rcode === 'NXDOMAIN');
-  return { kind: isThere ? 'bogus' : 'inconclusive', why: named };
+  if ('why' in unchecked || !isConclusive(unchecked)) return { kind: 'inconclusive', why: named };
+  if (errors.length > 0) return { kind: 'bogus', why: named };
+  // The resolver gives no reason: a server that failed once looks the same.
+  const again = await ask(false);
+  if ('why' in again) return { kind: 'inconclusive', why: again.why };
+  if (isConclusive(again)) return readLookup(name, type, again);
+  return { kind: again.rcode === 'SERVFAIL' ? 'bogus' : 'inconclusive', why: named };
+}
+
+function isConclusive({ rcode }: DnsResponse): boolean {
+  return rcode === 'NOERROR' || rcode === 'NXDOMAIN';
 }
 
 function readLookup(name: string, type: LookupType, { answers = [], authorities = [] }: DnsResponse): Lookup {

@@ -56,6 +56,16 @@ describe('looking records up', () => {
     expect(lookup.kind).toBe('bogus');
   });
 
+  it('does not count a single failure without a reason as bogus', async () => {
+    let failures = 0;
+    const answers = [{ type: 'NS' as const, name: NAME, ttl: 60, data: 'ns1.example.net' }];
+    const { lookup, asked } = await lookedUp(({ checkingDisabled }) =>
+      checkingDisabled || failures++ > 0 ? { answers } : { rcode: 'SERVFAIL' },
+    );
+    expect(lookup.kind).toBe('records');
+    expect(asked.map(({ checkingDisabled }) => checkingDisabled)).toEqual([false, true, false]);
+  });
+
   it.each<[string, (question: ResolverQuestion) => ResolverAnswer]>([
     ['a failure with and without validation', () => ({ rcode: 'SERVFAIL' })],
     ['a refusal', () => ({ rcode: 'REFUSED' })],
