@@ -208,6 +208,11 @@ const DNS = {
     meaning:
       'Secret in `CERTMAN_NAMESPACE` with the AWS credentials of the challenge zone: `aws_access_key_id` and `aws_secret_access_key`.',
   }),
+  challengeZoneNamespaces: withDefault('CERTMAN_CHALLENGE_ZONE_NAMESPACES', oneOf('labelled', 'all'), 'labelled', {
+    example: 'all',
+    meaning:
+      'Which ClusterDeployments may use the challenge zone: those in namespaces with the label `certman.managed.openshift.io/challenge-zone=true`, or `all`. Each of them can have a certificate for every name that is delegated to it.',
+  }),
   hostedZoneId: optional('HOSTED_ZONE_ID', hostedZoneId, {
     whenUnset: 'none',
     example: 'Z0123456789ABCDEFGHIJ',

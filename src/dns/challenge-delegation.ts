@@ -9,6 +9,7 @@ import type { AliasLookup } from './alias-lookup.ts';
 import {
   brokenDelegation,
   challengeZoneGone,
+  challengeZoneNotAllowed,
   changedDelegation,
   creationOf,
   delegatedElsewhere,
@@ -36,11 +37,21 @@ export class ChallengeDelegation {
   readonly #aliases: Pick<AliasLookup, 'aliasOf'>;
   /** Normalized. */
   readonly #challengeZone: string | undefined;
+  readonly #isAllowed: (namespace: string) => Promise<boolean>;
   readonly #found = new LoadingCache<Found>(CACHE_OPTIONS);
 
-  /** @param challengeZone the zone that records of ClusterDeployments may be delegated to; absent: none. */
-  constructor(aliases: Pick<AliasLookup, 'aliasOf'>, challengeZone: string | undefined) {
+  /**
+   * @param challengeZone the zone that records of ClusterDeployments may be delegated to; absent: none.
+   * @param isAllowed whether those of a namespace may; absent: all. Threat: a CNAME does not say whose cluster it is for, so
+   *   who can create a ClusterDeployment could have every name that is delegated.
+   */
+  constructor(
+    aliases: Pick<AliasLookup, 'aliasOf'>,
+    challengeZone: string | undefined,
+    isAllowed: (namespace: string) => Promise<boolean> = () => Promise.resolve(true),
+  ) {
     this.#aliases = aliases;
+    this.#isAllowed = isAllowed;
     this.#challengeZone = challengeZone === undefined ? undefined : normalizeName(challengeZone);
   }
 
@@ -48,7 +59,8 @@ export class ChallengeDelegation {
    * Where the TXT records of `names` are to be put, in the order of the names; undefined: at the name itself.
    * @param zone of the object whose names they are.
    * @throws CertmanError `dns/delegationElsewhere`, `dns/delegationBroken`; `dns/delegationMissing` for a name that is in
-   *   no zone of the object; `dns/unreachable` where nothing answers.
+   *   no zone of the object; `dns/credentialsMissing` where its namespace may not use the challenge zone;
+   *   `dns/unreachable` where nothing answers; `kubernetes/…`.
    */
   async placesOf(
     zone: ZoneTarget,
@@ -128,6 +140,7 @@ export class ChallengeDelegation {
     if (end === challengeZone) {
       throw brokenDelegation(name, `leads to the zone ${end} itself, where records of others may be`);
     }
+    if (!(await this.#isAllowed(zone.namespace))) throw challengeZoneNotAllowed(zone, name, place.zoneName);
     return { at: place };
   }
 

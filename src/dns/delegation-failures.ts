@@ -4,6 +4,7 @@ import { MAX_NAME_LENGTH, quoted } from '../certificates/dns-name.ts';
 import type { ZoneTarget } from '../clusters/zone-target.ts';
 import type { SealedTxtRecord, TxtRecordPlace } from '../contract/activities.ts';
 import { CertmanError } from '../failures/failure.ts';
+import { CHALLENGE_ZONE_LABEL } from '../kubernetes/objects/aws-credentials.ts';
 
 const CHALLENGE_PREFIX = '_acme-challenge.';
 
@@ -59,6 +60,19 @@ export function delegatedElsewhere(
   });
 }
 
+/** The namespace has not been allowed to use the challenge zone. */
+export function challengeZoneNotAllowed(
+  { namespace, clusterName }: ZoneTarget,
+  recordName: string,
+  challengeZone: string,
+): CertmanError {
+  return new CertmanError({
+    code: 'dns/credentialsMissing',
+    message: `A CNAME delegates ${quoted(recordName, MAX_NAME_LENGTH)} to the challenge zone ${challengeZone}, whose credentials are not allowed for the namespace of ClusterDeployment ${namespace}/${clusterName}.`,
+    remedy: `Allow them: kubectl label namespace ${namespace} ${CHALLENGE_ZONE_LABEL}=true, for every namespace CERTMAN_CHALLENGE_ZONE_NAMESPACES=all. To continue at once then: certman renew ${namespace}/${clusterName}.`,
+  });
+}
+
 /** @param how what the CNAME does, as the end of a sentence. */
 export function brokenDelegation(recordName: string, how: string): CertmanError {
   return new CertmanError({
@@ -85,7 +99,8 @@ export function challengeZoneGone(zoneName: string, present: string | undefined)
   return new CertmanError({
     code: 'configuration/invalid',
     message: `TXT records are in ${quoted(zoneName, MAX_NAME_LENGTH)}, which is no longer the challenge zone: ${now}.`,
-    remedy: 'Set CERTMAN_CHALLENGE_ZONE back until they are withdrawn, or delete them by hand.',
+    remedy:
+      'Set CERTMAN_CHALLENGE_ZONE back until they are withdrawn; or delete them by hand, and end a deletion that waits for them by `certman release`.',
   });
 }
 

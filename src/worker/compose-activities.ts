@@ -31,6 +31,7 @@ import { TrustRoots } from '../issuance/trust-roots.ts';
 import { KubernetesClient } from '../kubernetes/api/client.ts';
 import { loadKubeConfig } from '../kubernetes/api/kube-config.ts';
 import type { KubernetesApi } from '../kubernetes/api/kubernetes-api.ts';
+import { allowsChallengeZone } from '../kubernetes/objects/aws-credentials.ts';
 import { createOperatorSettings } from '../kubernetes/objects/operator-settings.ts';
 import { ServedBundles } from '../kubernetes/objects/served-bundles.ts';
 import { FleetMetricsExporter } from '../observability/fleet-metrics-exporter.ts';
@@ -118,6 +119,9 @@ export function composeActivities(
   const delegation = new ChallengeDelegation(
     new AliasLookup(dnsSources, dns, challengeZone !== undefined),
     challengeZone,
+    configuration.challengeZoneNamespaces === 'all'
+      ? undefined
+      : (namespace) => allowsChallengeZone(kubernetes, namespace),
   );
   const fleetMetrics = new FleetMetricsExporter({
     exposition,

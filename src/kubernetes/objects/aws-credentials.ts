@@ -22,6 +22,15 @@ export async function allowsAmbientCredentials(kubernetes: KubernetesApi, namesp
   return found?.metadata.labels?.[AMBIENT_CREDENTIALS_LABEL] === 'true';
 }
 
+/** Label of a Namespace (`"true"`) whose ClusterDeployments may delegate challenges to the challenge zone. */
+export const CHALLENGE_ZONE_LABEL = 'certman.managed.openshift.io/challenge-zone';
+
+/** Whether a Namespace has {@link CHALLENGE_ZONE_LABEL}. @throws CertmanError `kubernetes/…`. */
+export async function allowsChallengeZone(kubernetes: KubernetesApi, namespace: string): Promise<boolean> {
+  const found = await kubernetes.get(NAMESPACES, { name: namespace });
+  return found?.metadata.labels?.[CHALLENGE_ZONE_LABEL] === 'true';
+}
+
 /** Static credentials. */
 export interface AwsCredentials {
   readonly accessKeyId: string;

@@ -84,6 +84,7 @@ beforeAll(async () => {
       CERTMAN_CHALLENGE_ZONE: CHALLENGES,
       CERTMAN_CHALLENGE_ZONE_ID: challengeZoneId,
       CERTMAN_CHALLENGE_ZONE_SECRET: SECRET,
+      CERTMAN_CHALLENGE_ZONE_NAMESPACES: 'all',
     },
   });
 });
