@@ -84,7 +84,11 @@ export async function benchDns({ clusters, zones, stateDir }: DnsBenchOptions): 
     }
     await bench.measure('at once, one zone', await bench.prepare(clusters, ZONE, 'shared'));
     await worker.stop();
-    await start({ CERTMAN_CHALLENGE_ZONE: CHALLENGES, CERTMAN_CHALLENGE_ZONE_ID: zoneId });
+    await start({
+      CERTMAN_CHALLENGE_ZONE: CHALLENGES,
+      CERTMAN_CHALLENGE_ZONE_ID: zoneId,
+      CERTMAN_CHALLENGE_ZONE_NAMESPACES: 'all',
+    });
     const delegated = await bench.prepare(clusters, DELEGATED_ZONE, 'delegated');
     await delegate(stack, delegatedZoneId, delegated);
     await bench.measure('at once, one challenge zone', delegated);
