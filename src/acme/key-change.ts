@@ -20,19 +20,24 @@ export async function accountOfKey({ session, signal }: AcmeClient, key: KeyObje
   }
 }
 
+/** Where the CA changes keys. @throws CertmanError `configuration/invalid` for a CA that does not; as `AcmeClient.directory`. */
+export async function requireKeyChange(ca: AcmeClient): Promise<string> {
+  const { keyChange: url } = await ca.directory();
+  if (url !== undefined) return url;
+  throw new CertmanError({
+    code: 'configuration/invalid',
+    message: `The CA ${ca.host} cannot change the key of an account: its directory has no keyChange.`,
+    remedy: 'Where the key must be replaced, register a new account.',
+  });
+}
+
 /**
  * Has the CA replace the account's key (RFC 8555 §7.3.5). It knows the old key until then, and the new one from then on: when the
  * answer is lost, {@link accountOfKey} says which.
- * @throws CertmanError `configuration/invalid` for a CA that changes no keys; any `acme/` code.
+ * @throws CertmanError as {@link requireKeyChange}; any `acme/` code.
  */
 export async function changeAccountKey(ca: AcmeClient, newKey: KeyObject): Promise<void> {
-  const { keyChange: url } = await ca.directory();
-  if (url === undefined) {
-    throw new CertmanError({
-      code: 'configuration/invalid',
-      message: `The CA ${ca.host} cannot change the key of an account: its directory has no keyChange.`,
-    });
-  }
+  const url = await requireKeyChange(ca);
   const { account, signer } = ca.session;
   const payload = new Signer(newKey).sign(url, { account: account.url, oldKey: signer.jwk }, { kid: null });
   await ca.post({ resource: 'keyChange', url, payload, schema: z.unknown() });

@@ -1,3 +1,4 @@
+import { requireKeyChange } from '../../acme/key-change.ts';
 import { generatePrivateKey } from '../../acme/private-key.ts';
 import { UsageError } from '../arguments.ts';
 import { note, print } from '../output.ts';
@@ -49,6 +50,7 @@ export async function rollOverAccount(options: RolloverOptions): Promise<void> {
 
 async function showSteps(account: ConnectedAccount): Promise<void> {
   const progress = await rolloverProgress(account);
+  if (progress !== 'changed') await requireKeyChange(account.ca);
   const steps = STEPS[progress].map((step, index) => `${index + 1}. ${step}`);
   const found = progress === 'none' ? '' : ' An earlier rollover is unfinished.';
   print([`Account ${account.ca.session.account.url}.${found} Would:`, ...steps].join('\n'));
