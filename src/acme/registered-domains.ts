@@ -7,9 +7,14 @@ import { getDomain } from 'tldts';
  * publicsuffix.Domain, and by the name itself where that fails.
  */
 export function registeredDomains(names: readonly string[]): readonly string[] {
-  const domains = names.map((name) => {
-    const plain = name.toLowerCase().replace(/^\*\./, '').replace(/\.$/, '');
-    return getDomain(plain, { allowPrivateDomains: true, validateHostname: false }) ?? plain;
-  });
-  return [...new Set(domains)].sort();
+  return [...new Set(names.map((name) => registeredDomain(name) ?? plainName(name)))].sort();
+}
+
+/** The registered domain of a name; undefined: it is a public suffix. */
+export function registeredDomain(name: string): string | undefined {
+  return getDomain(plainName(name), { allowPrivateDomains: true, validateHostname: false }) ?? undefined;
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/^\*\./, '').replace(/\.$/, '');
 }

@@ -19,24 +19,26 @@ export function forecastText(forecast: Forecast & { readonly ca: string; readonl
   return [formatTable(['CLUSTERS', 'ORDERED', ''], rows), '', by, ...overrideText(forecast)].join('\n');
 }
 
-function overrideText({ overrides, domain }: Parameters<typeof forecastText>[0]): readonly string[] {
-  if (overrides === undefined) return [];
-  const { ordersPerAccount, certificatesPerDomain } = overrides;
-  const wanted = [
-    certificatesPerDomain === undefined
-      ? []
-      : [`- ${certificatesPerDomain} certificates in 7 days for the registered domain ${domain}`],
-    ordersPerAccount === undefined ? [] : [`- ${ordersPerAccount} new orders in 3 hours for the account`],
-  ].flat();
-  const link = 'https://letsencrypt.org/docs/rate-limits/';
-  return ['', `To have all of them within a week, ask the CA for an override (${link}, "Overrides"):`, ...wanted];
+/** Fields of the CA's form and their values, to be pasted. */
+function overrideText({ domainOverride, domain, milestones }: Parameters<typeof forecastText>[0]): readonly string[] {
+  if (domainOverride === undefined) return [];
+  const count = milestones.at(-1)?.clusters ?? 0;
+  return [
+    '',
+    'To have all of them within a week, ask the CA for an override of "New Certificates per Registered Domain".',
+    'The form is at https://letsencrypt.org/docs/rate-limits/#requesting-an-override; the CA takes weeks to answer.',
+    '',
+    `Maximum Certificates Per Week: ${domainOverride}`,
+    `Registered Domain Name: ${domain}`,
+    `Use Case: We install ${count} OpenShift clusters below ${domain}. Each has one certificate for its API and applications, ordered by certman. Renewals are for the same names.`,
+  ];
 }
 
-/** The largest unit of which there are at least two, to one decimal place. */
+/** The largest unit of which there are at least two, to one decimal place; whole minutes. */
 function duration(ms: number): string {
   const hours = ms / HOUR_MS;
   return hours < 2
-    ? `${Math.ceil(hours * 60)} minutes`
+    ? `${Math.ceil(hours * 60)} min`
     : hours < 48
       ? `${hours.toFixed(1)} hours`
       : `${(hours / 24).toFixed(1)} days`;

@@ -1,14 +1,13 @@
 /** When clusters to come would have their certificates, by the limits of a CA. Pure. */
 import { CaBudget } from './ca-budget.ts';
-import { type CaLimits, domainLimitOf } from './ca-limits.ts';
-import { HOUR_MS, WEEK_MS } from './limits.ts';
+import type { CaLimits } from './ca-limits.ts';
+import { WEEK_MS } from './limits.ts';
 
 /** Shares of the clusters whose instants are given. */
 const SHARES = [0.1, 0.25, 0.5, 0.75, 0.9, 1];
 
-/** The smallest that Let's Encrypt grants. Source: its form for overrides, 2026-08. */
-const MIN_ORDERS_OVERRIDE = 1_000;
-const MIN_DOMAIN_OVERRIDE = 300;
+/** What Let's Encrypt's form offers a domain, certificates in seven days. Source: Boulder, sfe/overrides.go, 2026. */
+const DOMAIN_TIERS = [300, 1_000, 5_000, 10_000, 25_000, 50_000, 75_000, 100_000, 175_000, 250_000, 500_000, 1_000_000];
 
 /** A forecast. */
 export interface Forecast {
@@ -16,13 +15,8 @@ export interface Forecast {
   readonly milestones: readonly { readonly clusters: number; readonly afterMs: number }[];
   /** The limit that decides when the last one is ordered. */
   readonly limitedBy: 'account' | 'domain' | undefined;
-  /** What to ask the CA for so that all are ordered within a week; undefined: they are. */
-  readonly overrides?: {
-    /** Orders of the account in three hours. */
-    readonly ordersPerAccount?: number | undefined;
-    /** Certificates of the domain in seven days. */
-    readonly certificatesPerDomain?: number | undefined;
-  };
+  /** Certificates of the domain in seven days, to ask the CA for so that all are ordered within a week; undefined: they are. */
+  readonly domainOverride?: number | undefined;
 }
 
 /**
@@ -46,15 +40,8 @@ export function forecastOnboarding(limits: CaLimits, clusters: number, domain: s
   const last = milestones.at(-1)?.afterMs ?? 0;
   const scope = reservations.find(({ at }) => at === last)?.queue?.scope;
   const limitedBy = scope === undefined ? undefined : scope === 'account' ? 'account' : 'domain';
-  return { milestones, limitedBy, ...(last > WEEK_MS ? { overrides: overridesFor(limits, clusters, domain) } : {}) };
-}
-
-/** Limits that admit all clusters in a week by their rate alone, so that the first burst is room for others. */
-function overridesFor(limits: CaLimits, clusters: number, domain: string): Forecast['overrides'] {
-  const ofAccount = Math.ceil((clusters * 3 * HOUR_MS) / WEEK_MS);
-  return {
-    ordersPerAccount: ofAccount > limits.account.burst ? Math.max(MIN_ORDERS_OVERRIDE, ofAccount) : undefined,
-    certificatesPerDomain:
-      clusters > domainLimitOf(limits, domain).burst ? Math.max(MIN_DOMAIN_OVERRIDE, clusters) : undefined,
-  };
+  const isTooLate = limitedBy === 'domain' && last > WEEK_MS;
+  // By their rate alone, so that the first burst is room for others.
+  const domainOverride = isTooLate ? DOMAIN_TIERS.find((tier) => tier >= clusters) : undefined;
+  return { milestones, limitedBy, ...(domainOverride === undefined ? {} : { domainOverride }) };
 }

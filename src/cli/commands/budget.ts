@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { dnsNameProblem, normalizeName, quoted } from '../../certificates/dns-name.ts';
 import { CertmanError } from '../../failures/failure.ts';
+import { UsageError } from '../arguments.ts';
 import { formatResult, print } from '../output.ts';
 
 const MAX_CLUSTERS = 10_000;
@@ -23,26 +25,32 @@ export function budgetCommand(): Command {
     .requiredOption(
       '--forecast <clusters>',
       `number of clusters, each with one certificate (at most ${MAX_CLUSTERS})`,
-      clusters,
+      between(1, MAX_CLUSTERS),
     )
-    .requiredOption('--domain <name>', 'domain of their names')
+    .requiredOption('--domain <name>', 'domain of their names, such as example.com')
     .option('--ca <host>', "host of the CA's directory", 'acme-v02.api.letsencrypt.org')
-    .option('--orders-per-account <n>', 'the account may place so many orders in 3 hours, by an override', positive)
+    .option(
+      '--orders-per-account <n>',
+      'the account may place so many orders in 7 days, by an override (without one: 300 in 3 hours)',
+      between(1_000, 1_000_000),
+    )
     .option(
       '--certificates-per-domain <n>',
-      'the domain may have so many certificates in 7 days, by an override',
-      positive,
+      'the domain may have so many certificates in 7 days, by an override (without one: 50)',
+      between(300, 2_500_000),
     )
     .option('--json', 'print JSON')
     .action(forecast);
 }
 
 async function forecast(options: BudgetOptions): Promise<void> {
-  const { registeredDomains } = await import('../../acme/registered-domains.ts');
+  const { registeredDomain } = await import('../../acme/registered-domains.ts');
   const { caLimitsOf } = await import('../../rate-limit/ca-limits.ts');
   const { forecastOnboarding } = await import('../../rate-limit/forecast.ts');
   const { forecastText } = await import('../forecast-text.ts');
-  const [domain = options.domain] = registeredDomains([options.domain]);
+  const domain =
+    dnsNameProblem(normalizeName(options.domain)) === undefined ? registeredDomain(options.domain) : undefined;
+  if (domain === undefined) throw wrongDomain(options.domain);
   const { ca, ordersPerAccount, certificatesPerDomain } = options;
   const limits = caLimitsOf(ca, {
     ordersPerAccount,
@@ -61,13 +69,17 @@ function unlimitedError(host: string): CertmanError {
   });
 }
 
-function clusters(text: string): number {
-  const count = positive(text);
-  if (count > MAX_CLUSTERS) throw new InvalidArgumentError(`At most ${MAX_CLUSTERS}.`);
-  return count;
+function wrongDomain(found: string): UsageError {
+  return new UsageError(
+    `--domain is ${quoted(found)}; expected a registered domain or a name below one, such as example.com or p1.example.com, and no public suffix, below which each name has limits of its own`,
+  );
 }
 
-function positive(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A number of 1 or more.');
-  return Number(text);
+/** Parses a number of these. The limits of overrides are those of the CA's form, src/rate-limit/forecast.ts. */
+function between(least: number, most: number) {
+  return (text: string): number => {
+    const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+    if (count >= least && count <= most) return count;
+    throw new InvalidArgumentError(`Expected a number from ${least} to ${most}.`);
+  };
 }

@@ -115,8 +115,11 @@ describe('what the CA does not count', () => {
   });
 
   test('a CA without limits has no budget', () => {
-    expect(caLimitsOf('localhost:14000')).toBeUndefined();
-    expect(limits({ ordersPerAccount: 1_000 }).account).toEqual({ burst: 1_000, intervalMs: 10_800 });
+    for (const host of ['localhost:14000', 'toString']) expect(caLimitsOf(host)).toBeUndefined();
+  });
+
+  test('an override of the account is for a week', () => {
+    expect(limits({ ordersPerAccount: 100_000 }).account).toEqual({ burst: 100_000, intervalMs: 6_048 });
   });
 });
 

@@ -17,32 +17,37 @@ describe('a forecast', () => {
   });
 
   test('1,000 clusters below one domain take 19 weeks, and an override makes it hours', () => {
-    const { milestones, limitedBy, overrides } = forecast(1_000);
+    const { milestones, limitedBy, domainOverride } = forecast(1_000);
     expect(limitedBy).toBe('domain');
     expect((milestones.at(-1)?.afterMs ?? 0) / DAY_MS).toBeCloseTo((1_000 - 49) / (50 / 7), 1);
-    expect(overrides).toEqual({ ordersPerAccount: undefined, certificatesPerDomain: 1_000 });
+    expect(domainOverride).toBe(1_000);
     const granted = forecast(1_000, { certificatesPerDomain: { 'example.com': 1_000 } });
     expect(granted.limitedBy).toBe('account');
     expect(granted.milestones.at(-1)?.afterMs).toBeLessThan(DAY_MS / 3);
-    expect(granted.overrides).toBeUndefined();
+    expect(granted.domainOverride).toBeUndefined();
   });
 
-  test('the overrides that it names are enough, and not below what the CA grants', () => {
-    for (const clusters of [100, 500, 10_000]) {
-      const { overrides } = forecast(clusters);
-      const granted = forecast(clusters, {
-        ordersPerAccount: overrides?.ordersPerAccount,
-        certificatesPerDomain: { 'example.com': overrides?.certificatesPerDomain ?? 50 },
-      });
-      expect(granted.milestones.at(-1)?.afterMs).toBeLessThanOrEqual(7.2 * DAY_MS);
-      if (overrides !== undefined) expect(overrides.certificatesPerDomain).toBeGreaterThanOrEqual(300);
-    }
+  test.each([
+    [100, 300],
+    [1_001, 5_000],
+    [10_000, 10_000],
+  ])('of %i clusters, the override is one that the CA offers, and enough', (clusters, tier) => {
+    expect(forecast(clusters).domainOverride).toBe(tier);
+    const granted = forecast(clusters, { certificatesPerDomain: { 'example.com': tier } });
+    expect(granted.milestones.at(-1)?.afterMs).toBeLessThanOrEqual(7.2 * DAY_MS);
+  });
+
+  test('at the staging CA, the limit of the account is met before that of the domain', () => {
+    const { account, domain } = caLimitsOf('acme-staging-v02.api.letsencrypt.org') as CaLimits;
+    expect(domain.intervalMs).toBeLessThan(account.intervalMs);
   });
 
   test('its text says by which limit, and what to ask for', () => {
     const text = forecastText({ ca: CA, domain: 'example.com', ...forecast(1_000) });
     expect(text).toContain('after 133.1 days');
     expect(text).toContain(`They wait for the limit of ${CA} for certificates below example.com.`);
-    expect(text).toContain('- 1000 certificates in 7 days for the registered domain example.com');
+    expect(text).toContain('\nMaximum Certificates Per Week: 1000\nRegistered Domain Name: example.com\nUse Case: ');
+    // The form requires 60 characters.
+    expect(/Use Case: (.*)/.exec(text)?.[1]?.length).toBeGreaterThan(60);
   });
 });
