@@ -34,11 +34,15 @@ export async function createAccount(options: CreateOptions): Promise<void> {
   const contacts = email === undefined ? [] : [parseEmail(email)];
   const keyType = parseKeyType(options.keyType);
   const bundle = caBundle === undefined ? {} : { CERTMAN_ACME_CA_BUNDLE: caBundle };
-  const { namespace, acmeCaBundle } = loadSettings({ ...process.env, ...bundle }, ['namespace', 'acmeCaBundle']);
+  const { namespace, acmeCaBundle, privateNetworks } = loadSettings({ ...process.env, ...bundle }, [
+    'namespace',
+    'acmeCaBundle',
+    'privateNetworks',
+  ]);
   const externalAccount =
     eabSecret === undefined ? undefined : await readExternalAccount({ namespace, name: eabSecret });
   const account = { directoryUrl, termsAgreed: agreeTos === true, contacts, externalAccount };
-  const transport = new AcmeTransport({ userAgent: `certman/${VERSION}`, caBundlePem: acmeCaBundle });
+  const transport = new AcmeTransport({ userAgent: `certman/${VERSION}`, caBundlePem: acmeCaBundle, privateNetworks });
   const register = async (privateKeyPem: string): Promise<string> => {
     const accountUrl = await registerAccount(transport, { ...account, privateKeyPem });
     note(`registered the account ${accountUrl}`);

@@ -37,7 +37,10 @@ function create(): Command {
       '--ca-bundle <file>',
       "PEM file of the CA certificates that the CA's server is verified with (default: CERTMAN_ACME_CA_BUNDLE)",
     )
-    .option('--apply', 'create the Secret on the management cluster instead of printing it')
+    .option(
+      '--apply',
+      'create the Secret on the management cluster instead of printing it: the key is stored before the CA is asked, so that no account is lost when the command is interrupted',
+    )
     .addHelpText(
       'after',
       '\nExample:\n  certman account create --directory letsencrypt-staging --email ops@example.com --agree-tos | kubectl apply -f -',
