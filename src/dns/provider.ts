@@ -48,9 +48,10 @@ export interface DnsProvider {
   ): Promise<Publication>;
   /**
    * The target's zone, by what a publication looks up too and keeps.
+   * @param anew also what is kept is looked up.
    * @returns undefined where its name is not known.
    */
-  delegation(target: DnsTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined>;
+  delegation(target: DnsTarget, signal: AbortSignal, anew?: boolean): Promise<ZoneDelegation | undefined>;
   /** Removes exactly these values, if present. @throws `dns/zoneNotFound`, which counts as removed. */
   withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void>;
   /** Returns once all of the zone's servers have the change. @throws `dns/pending` with `notBefore`, the next poll. */

@@ -57,8 +57,8 @@ export class PlatformProvider implements DnsProvider {
     return (await this.#providerOf(target)).publish(target, normalized, signal, waitingSince);
   }
 
-  async delegation(target: DnsTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
-    return await (await this.#providerOf(target)).delegation(target, signal);
+  async delegation(target: DnsTarget, signal: AbortSignal, anew?: boolean): Promise<ZoneDelegation | undefined> {
+    return await (await this.#providerOf(target)).delegation(target, signal, anew);
   }
 
   async withdraw(target: DnsTarget, records: readonly TxtRecord[], signal: AbortSignal): Promise<void> {

@@ -72,7 +72,8 @@ export class Route53Provider implements DnsProvider {
     return await this.#inZone(target, signal, (api, zone) => this.#publishIn(api, zone, records, signal, waitingSince));
   }
 
-  async delegation(target: DnsTarget, signal: AbortSignal): Promise<ZoneDelegation | undefined> {
+  async delegation(target: DnsTarget, signal: AbortSignal, anew = false): Promise<ZoneDelegation | undefined> {
+    if (anew) await this.#withApi(target, signal, async (api) => this.#zones.invalidate(api, target));
     return await this.#inZone(target, signal, (api, zone) => abortable(this.#zones.delegation(api, zone), signal));
   }
 

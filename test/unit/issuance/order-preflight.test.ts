@@ -15,7 +15,7 @@ const signal = new AbortController().signal;
 let requests: PreflightRequest[];
 let outcomes: string[];
 let logged: unknown[];
-let delegation: (target: DnsTarget) => Promise<ZoneDelegation | undefined>;
+let delegation: (target: DnsTarget, anew?: boolean) => Promise<ZoneDelegation | undefined>;
 let check: () => Promise<readonly string[]>;
 beforeEach(() => {
   requests = [];
@@ -30,7 +30,7 @@ async function checked(
   zones: readonly RecordZone[] = [{ target: zoneTarget() }],
 ): Promise<void> {
   const preflight = new OrderPreflight({
-    dns: { delegation: (target) => delegation(target) },
+    dns: { delegation: (target, _signal, anew) => delegation(target, anew) },
     preflight: {
       check: (request) => {
         requests.push(request);
@@ -61,6 +61,15 @@ test('names, zone, and how CAA records may name CA and account', async () => {
 test.each([[[]], [undefined]])('no CAA records for a CA whose identities are %j', async (identities) => {
   await checked(identities ?? []);
   expect(requests[0]?.applicant).toBeUndefined();
+});
+
+test('a zone that seems not to be delegated is looked up anew: it may have been created again', async () => {
+  const now = { ...ZONE, nameServers: ['ns-2.example.net'] };
+  delegation = (_target, anew) => Promise.resolve(anew === true ? now : ZONE);
+  check = () => (requests.at(-1)?.zone === now ? Promise.resolve([]) : failing('dns/notDelegated')());
+  await checked();
+  expect(requests.map(({ zone }) => zone)).toEqual([ZONE, now]);
+  expect(outcomes).toEqual(['passed']);
 });
 
 test('a zone whose name is not known is left out', async () => {
