@@ -5,9 +5,6 @@ import { COUNTED, type Counted, EXEMPT_FROM, type Exemption } from './ca-limits.
 export const URGENCIES = ['expiring', 'renewal', 'new'] as const;
 export type Urgency = (typeof URGENCIES)[number];
 
-/** Of the numbers and punctuation of an order. */
-const CHARACTERS_OF_NUMBERS = 70;
-
 /** An order to be placed. */
 export interface BudgetOrder {
   /** The same whenever the order asks again. */
@@ -46,9 +43,4 @@ export function lineOf({ domains }: BudgetOrder): string {
 export function isSameOrder(one: BudgetOrder, other: BudgetOrder): boolean {
   const { urgency, nameSet, exemption } = one;
   return urgency === other.urgency && nameSet === other.nameSet && exemption === other.exemption;
-}
-
-/** What an order that waits takes in the state, about. */
-export function charactersOf({ id, namespace, nameSet }: BudgetOrder): number {
-  return id.length + namespace.length + nameSet.length + CHARACTERS_OF_NUMBERS;
 }

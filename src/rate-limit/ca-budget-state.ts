@@ -3,7 +3,13 @@ import { type Entry, newEntry } from './budget-entry.ts';
 import { URGENCIES } from './budget-order.ts';
 import type { Exemption } from './ca-limits.ts';
 import type { FairTurnsState } from './fair-turns.ts';
-import type { SlotCalendarState } from './slot-calendar.ts';
+import type { SlotCalendar, SlotCalendarState } from './slot-calendar.ts';
+
+/**
+ * Characters of the limits of which something is used. Of exact sets there can be any number: renewals of the same names are
+ * exempt from every other limit.
+ */
+const MAX_USED_CHARACTERS = 300_000;
 
 /** An order that waits; short, since there are thousands. */
 export type WaitingRow = readonly [
@@ -31,6 +37,23 @@ export interface CaBudgetState {
   /** Of the orders that wait, each list once. */
   readonly domains: readonly (readonly string[])[];
   readonly waiting: readonly WaitingRow[];
+}
+
+/** Where there are too many, those are left out of which the smallest part is used: the CA allows more of them still. */
+export function usedCalendars(
+  calendars: ReadonlyMap<string, SlotCalendar<Entry>>,
+  now: number,
+): CaBudgetState['calendars'] {
+  let characters = 0;
+  return [...calendars]
+    .filter(([, calendar]) => !calendar.isUnused(now))
+    .map(([scope, calendar]) => ({ scope, calendar, left: calendar.left(now) / calendar.burst }))
+    .sort((one, other) => Number(other.scope === 'account') - Number(one.scope === 'account') || one.left - other.left)
+    .map(({ scope, calendar }) => [scope, calendar.toState()] as const)
+    .filter((row) => {
+      characters += JSON.stringify(row).length;
+      return characters <= MAX_USED_CHARACTERS;
+    });
 }
 
 /** The rows of orders that wait. */

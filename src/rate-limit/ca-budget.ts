@@ -4,12 +4,13 @@
  */
 
 import { byKey, type Entry, insertByKey, newEntry } from './budget-entry.ts';
-import { type BudgetOrder, charactersOf, isSameOrder, lineOf, scopeOf, scopesOf, URGENCIES } from './budget-order.ts';
-import { type CaBudgetState, waitingEntries, waitingRows } from './ca-budget-state.ts';
+import { type BudgetOrder, isSameOrder, lineOf, scopeOf, scopesOf, URGENCIES } from './budget-order.ts';
+import { type CaBudgetState, usedCalendars, waitingEntries, waitingRows } from './ca-budget-state.ts';
 import { type CaLimits, type Counted, domainLimitOf } from './ca-limits.ts';
 import { FairTurns } from './fair-turns.ts';
 import { allowedAt, recordUse } from './gcra.ts';
 import { type Slot, SlotCalendar } from './slot-calendar.ts';
+import { WaitingSize } from './waiting-size.ts';
 
 /** An order that does not come at its instant, because its workflow is gone, holds its turn for so long. */
 const CLAIM_WITHIN_MS = 6 * 3_600_000;
@@ -57,7 +58,7 @@ export class CaBudget {
   #freedBy = Number.POSITIVE_INFINITY;
   readonly #changed = new Set<Entry>();
   #sequence: number;
-  #characters = 0;
+  readonly #size = new WaitingSize();
 
   /** @param state of an earlier budget of the account; undefined: nothing is known to be used. */
   constructor(limits: CaLimits, now: number, state?: CaBudgetState) {
@@ -170,9 +171,7 @@ export class CaBudget {
         turns.toState((domain, namespace) => waiting.has(`${URGENCIES[urgency]} ${domain} ${namespace}`)),
       ),
       failures: [...this.#failures],
-      calendars: [...this.#calendars]
-        .filter(([, calendar]) => !calendar.isUnused(now))
-        .map(([scope, calendar]) => [scope, calendar.toState()]),
+      calendars: usedCalendars(this.#calendars, now),
       ...waitingRows(entries),
     };
   }
@@ -187,7 +186,8 @@ export class CaBudget {
   #entryOf(order: BudgetOrder): Entry {
     const known = this.#entries.get(order.id);
     if (known !== undefined && isSameOrder(known.order, order)) {
-      known.order = order;
+      // Its line and limits are those of its domains, which another Public Suffix List may tell otherwise.
+      known.order = { ...order, domains: known.order.domains };
       return known;
     }
     if (known !== undefined) this.release(order.id);
@@ -270,20 +270,20 @@ export class CaBudget {
         ? undefined
         : { position: calendar.before(index) + 1, of: calendar.waiting, scope };
     // Told, but not remembered: it asks again, as one that comes then.
-    if (mayGrant && this.#characters > MAX_WAITING_CHARACTERS) this.#leave(entry, false);
+    if (mayGrant && this.#size.characters > MAX_WAITING_CHARACTERS) this.#leave(entry, false);
     return { id: order.id, at, granted: false, queue };
   }
 
   #add(entry: Entry): void {
     this.#entries.set(entry.order.id, entry);
-    this.#characters += charactersOf(entry.order);
+    this.#size.add(entry.order);
   }
 
   #leave(entry: Entry, placed: boolean): void {
     if (this.#entries.get(entry.order.id) !== entry) return;
     this.#releaseSlots(entry);
     this.#entries.delete(entry.order.id);
-    this.#characters -= charactersOf(entry.order);
+    this.#size.remove(entry.order);
     this.#changed.delete(entry);
     this.#turnsOf(entry.order).leave(lineOf(entry.order), entry.order.namespace, entry.round, placed);
   }

@@ -189,6 +189,33 @@ test('10,000 orders that wait have a state that fits into a payload', () => {
   expect(JSON.stringify(budget.toState(NOW)).length).toBeLessThan(2_000_000);
 });
 
+/** Temporal's limit of a payload is 2 MiB. */
+const MAX_PAYLOAD = 2 * 1024 * 1024;
+
+test('so do as many as fit of 10,500 that wait for a domain of their own each', () => {
+  const budget = new CaBudget(limits(), NOW);
+  for (let index = 0; index < 10_500; index += 1) {
+    const id = `cluster/production/uhc-${index}/c-${index}/${'u'.repeat(36)}/api`;
+    const domains = [`customer-of-ours-${index}.example`];
+    budget.reserve(order(id, { namespace: `uhc-${index}`, domains, nameSet: `${index}`.padStart(32, '0') }), NOW);
+  }
+  expect(budget.waiting).toBeGreaterThan(5_000);
+  expect(JSON.stringify(budget.toState(NOW)).length).toBeLessThan(MAX_PAYLOAD);
+});
+
+test('of 20,000 renewals, the state keeps the sets of names of which most is used, and the account', () => {
+  const budget = new CaBudget(limits(), NOW);
+  budget.reserve(order('new'), NOW);
+  const renewal = (index: number) => ({ nameSet: `${index}`.padStart(32, '0'), exemption: 'sameSet' as const });
+  for (let index = 0; index < 20_000; index += 1) budget.reserve(order(`one-${index}`, renewal(index)), NOW);
+  const last = renewal(19_999);
+  for (let time = 0; time < 4; time += 1) budget.reserve(order(`again-${time}`, last), NOW);
+  const state = budget.toState(NOW);
+  expect(JSON.stringify(state).length).toBeLessThan(350_000);
+  expect(state.calendars.map(([scope]) => scope)).toContain('account');
+  expect(new CaBudget(limits(), NOW, state).reserve(order('sixth', last), NOW).granted).toBe(false);
+});
+
 test('more orders than fit are told when to ask again, and are not kept', () => {
   const budget = new CaBudget(limits({ certificatesPerDomain: { 'example.com': 100_000 } }), NOW);
   const long = 'n'.repeat(250);
