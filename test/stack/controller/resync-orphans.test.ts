@@ -5,7 +5,7 @@ import { ClusterWorkflowClient } from '../../../src/controller/cluster-workflow-
 import { ControllerCache } from '../../../src/controller/controller-cache.ts';
 import { WorkflowResync } from '../../../src/controller/resync-workflows.ts';
 import { observeRequest } from '../../../src/kubernetes/objects/observed-request.ts';
-import { CERTIFICATE_REQUESTS } from '../../../src/kubernetes/objects/resources.ts';
+import { CERTIFICATE_REQUESTS, FINALIZER } from '../../../src/kubernetes/objects/resources.ts';
 import { useControllerHarness } from '../../support/controller/harness.ts';
 import { useManagementCluster } from '../../support/kubernetes/management-cluster.ts';
 
@@ -35,7 +35,9 @@ test('requests that were deleted since they were listed start no decommission; t
         email: 'sre@example.com',
         platform,
       };
-      await certman.apply(CERTIFICATE_REQUESTS, { metadata: { namespace, name, ownerReferences }, spec });
+      // Without a finalizer, the garbage collector would delete it: its owner does not exist.
+      const metadata = { namespace, name, ownerReferences, finalizers: [FINALIZER] };
+      await certman.apply(CERTIFICATE_REQUESTS, { metadata, spec });
       const object = await certman.get(CERTIFICATE_REQUESTS, { namespace, name });
       if (object === undefined) throw new Error(`${name} was not created`);
       return observeRequest(object);
@@ -64,7 +66,12 @@ test('requests that were deleted since they were listed start no decommission; t
   } as never);
   const handle = client.workflow.getHandle(clusterWorkflowId(identity));
 
-  await admin.delete(CERTIFICATE_REQUESTS, { namespace, name: 'c1-primary' });
+  const remove = async (name: string): Promise<void> => {
+    await admin.patch(CERTIFICATE_REQUESTS, { namespace, name }, [{ op: 'remove', path: '/metadata/finalizers' }]);
+    await admin.delete(CERTIFICATE_REQUESTS, { namespace, name });
+  };
+
+  await remove('c1-primary');
   await expect(resync.runOrphans(listed.slice(0, 1))).resolves.toBe(0);
   await expect(handle.describe()).rejects.toThrow('not found');
 
@@ -74,4 +81,5 @@ test('requests that were deleted since they were listed start no decommission; t
   const { cluster } = JSON.parse(Buffer.from(payload?.data ?? []).toString());
   expect(cluster.bundles.map(({ name }: { name: string }) => name)).toEqual(['other']);
   await handle.terminate('the test is over');
+  await remove('c1-other');
 });
