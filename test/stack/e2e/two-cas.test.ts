@@ -78,6 +78,7 @@ test('each issues for its own namespaces, from its own CA', async () => {
       CERTMAN_NAMESPACE: PRIVATE,
       CERTMAN_WATCH_NAMESPACES: 'private',
       CERTMAN_ACME_DIRECTORY_URL: privateCa.directoryUrl,
+      CERTMAN_TRUST_BUNDLE: privateCa.rootsFile,
     },
   });
   const directories: Readonly<Record<string, string>> = { public: lab().ca.url, private: privateCa.directoryUrl };
