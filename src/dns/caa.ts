@@ -79,7 +79,7 @@ function issuerProblem(value: string, { identities, accountUrl, method }: CaaApp
 }
 
 interface Issuer {
-  /** In lower case; empty: nobody may issue. */
+  /** In lower case; empty: no CA may issue. */
   readonly issuer: string;
   readonly parameters: readonly (readonly [tag: string, value: string])[];
 }
@@ -87,7 +87,7 @@ interface Issuer {
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 const PARAMETER = /^([a-z0-9-]+)[ \t]*=[ \t]*([\x21-\x3a\x3c-\x7e]*)$/i;
 
-/** RFC 8659 §4.2: `issuer; tag=value; tag=value`. @returns undefined for a malformed value, which authorizes nobody. */
+/** RFC 8659 §4.2: `issuer; tag=value; tag=value`. @returns undefined for a malformed value, which authorizes no CA. */
 function parseIssuer(value: string): Issuer | undefined {
   const [domain = '', ...rest] = value.split(';').map((part) => part.trim());
   if (domain !== '' && !DOMAIN.test(domain)) return undefined;

@@ -31,7 +31,7 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   const { ca, log, settings, checks } = context;
   await checks.requireBundle(input, input);
   if (input.caHost !== undefined && ca.host !== input.caHost) throw otherCaError(ca.host, input.caHost);
-  const { cluster, bundleName, dnsNames, replaces, renewal, turn: told } = input;
+  const { cluster, bundleName, dnsNames, replaces, renewal, turn: announced } = input;
   const zone = await checks.zoneOf(cluster);
   const standalone = isStandalone(cluster);
   if (standalone) requireOwnershipProof(ca, input);
@@ -48,8 +48,8 @@ export async function placeOrder(context: IssuanceContext, input: PlaceOrderInpu
   await context.preflight?.require({ ca, zones, dnsNames }, context);
   // What replaces a certificate counts as well: outside of the CA's renewal window, the CA does not exempt other names.
   const isLimited = standalone && renewal !== true;
-  if (isLimited) context.standaloneOrders.admit(cluster.namespace, told);
-  const turn = told?.code === 'rateLimit/newOrders' ? Date.parse(told.at) : undefined;
+  if (isLimited) context.standaloneOrders.admit(cluster.namespace, announced);
+  const turn = announced?.code === 'rateLimit/newOrders' ? Date.parse(announced.at) : undefined;
   const order = await placeNewOrder(
     ca,
     { dnsNames, profile: settings.profile, replaces, renewal, turn },

@@ -12,19 +12,19 @@ export interface Entry {
   readonly sequence: number;
   /** Smaller is more urgent. */
   readonly key: number;
-  /** Its instant now, and the one it was told last. */
+  /** Its instant now, and the one that was announced last. */
   at: number;
-  told: number;
+  announced: number;
   /** The limit that decides its instant, and its slot there. */
   scope: string;
   held: { readonly scope: string; readonly index: number }[];
 }
 
 /** An order that has no slot yet. */
-export function newEntry(order: BudgetOrder, round: number, sequence: number, told: number): Entry {
+export function newEntry(order: BudgetOrder, round: number, sequence: number, announced: number): Entry {
   const turn = URGENCIES.indexOf(order.urgency) * 2 ** ROUND_BITS + Math.min(round, 2 ** ROUND_BITS - 1);
   const key = turn * 2 ** SEQUENCE_BITS + (sequence % 2 ** SEQUENCE_BITS);
-  return { order, round, sequence, key, at: 0, told, scope: '', held: [] };
+  return { order, round, sequence, key, at: 0, announced, scope: '', held: [] };
 }
 
 /** For `sort`: what is placed first. */

@@ -22,7 +22,7 @@ export type WaitingRow = readonly [
   exemption: Exemption | '',
   round: number,
   sequence: number,
-  told: number,
+  announced: number,
 ];
 
 /** What `CaBudget` keeps; instants are epoch milliseconds. */
@@ -61,7 +61,7 @@ export function waitingRows(entries: readonly Entry[]): Pick<CaBudgetState, 'dom
   const lists = new Map(entries.map(({ order }) => [order.domains.join(' '), order.domains]));
   const indices = new Map([...lists.keys()].map((key, index) => [key, index]));
   const waiting = entries.map(
-    ({ order, round, sequence, told }): WaitingRow => [
+    ({ order, round, sequence, announced }): WaitingRow => [
       order.id,
       order.namespace,
       URGENCIES.indexOf(order.urgency),
@@ -70,7 +70,7 @@ export function waitingRows(entries: readonly Entry[]): Pick<CaBudgetState, 'dom
       order.exemption ?? '',
       round,
       sequence,
-      told,
+      announced,
     ],
   );
   return { domains: [...lists.values()], waiting };
@@ -78,7 +78,7 @@ export function waitingRows(entries: readonly Entry[]): Pick<CaBudgetState, 'dom
 
 /** The inverse of {@link waitingRows}; names are not kept, the order brings them when it asks. */
 export function waitingEntries({ domains, waiting }: Pick<CaBudgetState, 'domains' | 'waiting'>): readonly Entry[] {
-  return waiting.map(([id, namespace, urgency, list, nameSet, exemption, round, sequence, told]) => {
+  return waiting.map(([id, namespace, urgency, list, nameSet, exemption, round, sequence, announced]) => {
     const order = {
       id,
       namespace,
@@ -88,6 +88,6 @@ export function waitingEntries({ domains, waiting }: Pick<CaBudgetState, 'domain
       names: [],
       exemption: exemption === '' ? undefined : exemption,
     };
-    return newEntry(order, round, sequence, told);
+    return newEntry(order, round, sequence, announced);
   });
 }

@@ -18,11 +18,11 @@ const CLAIM_WITHIN_MS = 6 * 3_600_000;
 /** Characters of the orders that wait: they must fit into the input of a workflow (2 MiB). Others ask again later. */
 const MAX_WAITING_CHARACTERS = 1_700_000;
 
-/** A new instant is announced only if it differs by so much from the one that was told, and by so large a part of the wait. */
+/** A new instant is announced only if it differs by so much from the last announced one, and by so large a part of the wait. */
 const ANNOUNCED_FROM_MS = 60_000;
 const ANNOUNCED_SHARE = 1 / 20;
 
-/** What an order is told. */
+/** The answer to an order. */
 export interface Reservation {
   readonly id: string;
   /** When it may be placed: epoch milliseconds. */
@@ -127,11 +127,12 @@ export class CaBudget {
     this.#calendar(scope, now).usedBefore(instants);
   }
 
-  /** The orders whose instants have changed since they were told, each once. */
+  /** The orders whose instants have changed since the last announcement, each once. */
   takeMoves(now: number): readonly Reservation[] {
     this.#settle(now);
     const moved = [...this.#changed].filter(
-      ({ at, told }) => Math.abs(at - told) > Math.max(ANNOUNCED_FROM_MS, (told - now) * ANNOUNCED_SHARE),
+      ({ at, announced }) =>
+        Math.abs(at - announced) > Math.max(ANNOUNCED_FROM_MS, (announced - now) * ANNOUNCED_SHARE),
     );
     this.#changed.clear();
     return moved.map((entry) => this.#answer(entry, now, false));
@@ -140,7 +141,7 @@ export class CaBudget {
   /** Drops what no longer matters: orders that did not come, limits and names of which nothing is used. */
   prune(now: number): void {
     for (const entry of this.#entries.values()) {
-      if (Math.max(entry.at, entry.told) + CLAIM_WITHIN_MS < now) this.release(entry.order.id);
+      if (Math.max(entry.at, entry.announced) + CLAIM_WITHIN_MS < now) this.release(entry.order.id);
     }
     for (const [scope, calendar] of this.#calendars) {
       if (calendar.waiting === 0 && calendar.isUnused(now)) this.#calendars.delete(scope);
@@ -256,7 +257,7 @@ export class CaBudget {
 
   #answer(entry: Entry, now: number, mayGrant = true): Reservation {
     const { order, at, held, scope } = entry;
-    entry.told = at;
+    entry.announced = at;
     if (mayGrant && at <= now) {
       for (const slot of held) this.#calendars.get(slot.scope)?.use(slot.index, now);
       entry.held = [];

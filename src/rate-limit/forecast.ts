@@ -20,7 +20,7 @@ export interface Forecast {
 }
 
 /**
- * As if nothing were used and nobody else waited.
+ * As if nothing were used and no other order waited.
  * @param clusters each with one certificate below the registered `domain`.
  */
 export function forecastOnboarding(limits: CaLimits, clusters: number, domain: string): Forecast {

@@ -121,7 +121,7 @@ export class SlotCalendar<Holder> {
     return this.#limit.burst;
   }
 
-  /** When the next order would be allowed if nobody waited. */
+  /** When the next order would be allowed if no order waited. */
   nextFree(now: number): number {
     return Math.ceil(allowedAt(this.#arrival, this.#limit, now));
   }

@@ -37,7 +37,7 @@ interface Placed {
 }
 
 /**
- * Orders that ask, sleep until the instant that they are told, and ask again, as late as `lateMs` says.
+ * Orders that ask, sleep until the announced instant, and ask again, as late as `lateMs` says.
  * @returns what was placed in order of time. @throws when an order does not get its turn.
  */
 function run(

@@ -172,7 +172,7 @@ test('a budget from the state of another goes on as it would have', () => {
   expect(copy.toState(NOW)).toEqual(budget.toState(NOW));
 });
 
-test('an order is told its earlier instant when the CA has granted more', () => {
+test('the earlier instant of an order is announced when the CA has granted more', () => {
   const budget = usedUp();
   const { at } = budget.reserve(order('one'), NOW);
   const granted = new CaBudget(limits({ certificatesPerDomain: { 'example.com': 5_000 } }), NOW, budget.toState(NOW));
@@ -216,7 +216,7 @@ test('of 20,000 renewals, the state keeps the sets of names of which most is use
   expect(new CaBudget(limits(), NOW, state).reserve(order('sixth', last), NOW).granted).toBe(false);
 });
 
-test('more orders than fit are told when to ask again, and are not kept', () => {
+test('more orders than fit get the instant to ask again at, and are not kept', () => {
   const budget = new CaBudget(limits({ certificatesPerDomain: { 'example.com': 100_000 } }), NOW);
   const long = 'n'.repeat(250);
   for (let index = 0; index < 6_000; index += 1) budget.reserve(order(`${long}${index}`), NOW);
